@@ -1,0 +1,42 @@
+# The two commands of a newcomer are `make demo` and `make test`; both make the virtual environment first.
+VENV ?= .venv
+PYTHON ?= python3.11
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.PHONY: help demo test check train-tiny card clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+# torch first and alone: asked for by another package, pip would take a build of several gigabytes.
+$(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (a few minutes the first time) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+demo: $(READY) ## sweep AXON's anchor budget on the embedded model and draw the quality-NFE fronts
+	@$(BIN)/python launch.py sweep=anchor_budget task=arith limit=64
+
+check: $(READY) ## format, lint, types, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not slow"
+
+test: $(READY) ## format, lint, types, all tests (Ray, end to end)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+train-tiny: $(READY) ## train the embedded model from scratch (about two hours on two cores)
+	$(BIN)/python assets/tiny/train.py
+
+card: $(READY) ## measure the embedded model and rewrite its card's figures
+	$(BIN)/python assets/tiny/card.py
+
+clean: ## remove the environment and the caches; outputs/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,75 @@
+"""The embedded model's tokenizer: a small fixed vocabulary, longest match first, spaces and line ends included."""
+
+from __future__ import annotations
+
+import string
+
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
+
+END, MASK = "<|end|>", "<|mask|>"
+WORDS = (
+    # numbers and the worked steps of arith
+    *string.digits,
+    *"+-*=;?#",
+    "####",
+    # the edits of lists; their items are capital letters
+    *("copy ", "reverse ", "sort ", "insert ", "remove ", "replace "),
+    *string.ascii_uppercase,
+    # the descriptions of pycode
+    *(
+        "# ",
+        "def f(",
+        "add ",
+        "minus ",
+        "times ",
+        "keep ",
+        "all",
+        "over ",
+        "under ",
+        "even",
+        "odd",
+        "squared",
+    ),
+    *("if ", " then ", " else ", "reverse", "upper", "lower", "first ", "last ", "strip"),
+    # Python
+    *("\n", "\n    ", "\n        ", "\n            ", "return ", "for ", " in ", " if ", "[]", "::-1"),
+    *(
+        ".append(",
+        ".upper()",
+        ".lower()",
+        ".strip()",
+        ":",
+        ",",
+        "(",
+        ")",
+        "[",
+        "]",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "==",
+        "%",
+    ),
+    *("a", "b", "e", "i", "n", "r", "s", "t", "u", "v", "x", "xs", "y", "z", " "),
+)
+
+
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """Greedy longest match over WORDS (WordPiece without a continuation mark); decoding joins the pieces."""
+    vocabulary = {word: number for number, word in enumerate((*WORDS, END, MASK))}
+    assert len(vocabulary) == len(WORDS) + 2, "a word stands twice"
+    model = models.WordPiece(
+        vocabulary, unk_token=END, continuing_subword_prefix="", max_input_chars_per_word=100_000
+    )
+    tokenizer = Tokenizer(model)
+    tokenizer.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=END,
+        pad_token=END,
+        mask_token=MASK,
+        clean_up_tokenization_spaces=False,
+        model_max_length=512,
+    )

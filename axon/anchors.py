@@ -1,0 +1,95 @@
+"""Which positions to reveal instead: the anchor problem of a block, solved greedily. METHOD.md, section 3.
+
+Shapes: F rows in which the gate fired, K block length, C candidates in rank order (most confident first).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from axon.policies import OBJECTIVES, POLICIES, Progress, Support
+from axon.settings import AxonSettings
+
+TIE_BREAK = 1e-6  # weight of a candidate's confidence between equal scores
+
+
+def support_of(
+    masked_FK: Tensor,
+    proposal_FK: Tensor,
+    confidence_FK: Tensor,
+    peak_FK: Tensor,
+    attention_FKK: Tensor,
+    sink_FK: Tensor,
+    settings: AxonSettings,
+) -> tuple[Support, Tensor]:
+    """The anchor problem of each row, and the block position (F, C) of each candidate in rank order.
+
+    attention_FKK is A among the block's positions as it is, sink_FK marks the block's sink columns.
+    """
+    length = masked_FK.shape[1]
+    masked_F = masked_FK.sum(1)
+    order_FC = torch.where(masked_FK, confidence_FK, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    order_FC = order_FC[:, : settings.max_candidates]
+    count_F = (settings.candidate_ratio * masked_F).floor().long().clamp(min=settings.min_candidates)
+    count_F = torch.minimum(count_F.clamp(max=settings.max_candidates), masked_F)
+    valid_FC = torch.arange(order_FC.shape[1], device=masked_FK.device) < count_F[:, None]
+
+    confidence_FC = confidence_FK.gather(1, order_FC)
+    doubt_FK = (1 - confidence_FK).clamp(min=0)
+    needy_FK = masked_FK & (doubt_FK >= settings.uncertainty_threshold)
+    diagonal = torch.eye(length, dtype=torch.bool, device=masked_FK.device)
+    clean_FKK = torch.where(sink_FK[:, None, :] | diagonal, 0.0, attention_FKK).double()
+    clean_FKC = clean_FKK.gather(2, order_FC[:, None, :].expand(-1, length, -1))
+    wanted_FK = torch.where(needy_FK, doubt_FK, 0.0)
+    weights_FKC = clean_FKC * wanted_FK[..., None] * torch.where(valid_FC, confidence_FC, 0.0)[:, None, :]
+
+    among_FCC = clean_FKC.gather(1, order_FC[..., None].expand(-1, -1, order_FC.shape[1]))
+    risk_FC = 1 - confidence_FC
+    conflict_FCC = 0.5 * (among_FCC + among_FCC.transpose(1, 2)) * risk_FC[..., None] * risk_FC[:, None, :]
+    target_F = target_coverage(masked_FK, proposal_FK, peak_FK, attention_FKK)
+    support = Support(
+        weights_FKC=weights_FKC,
+        confidence_FC=confidence_FC,
+        valid_FC=valid_FC,
+        masked_F=masked_F,
+        target_F=target_F,
+        density_F=target_F / proposal_FK.sum(1).clamp(min=1),
+        conflict_FCC=conflict_FCC,
+    )
+    return support, order_FC
+
+
+def target_coverage(masked_FK: Tensor, proposal_FK: Tensor, peak_FK: Tensor, attention_FKK: Tensor) -> Tensor:
+    """F, what the base decoder's proposal covers of the residual: sum_i max_j A_ij (1 - p*_i) p*_j, (F,)."""
+    offered_FK = torch.where(proposal_FK, peak_FK, 0.0)
+    best_FK = (attention_FKK * offered_FK[:, None, :]).amax(2)
+    return torch.where(masked_FK & ~proposal_FK, best_FK * (1 - peak_FK), 0.0).sum(1)
+
+
+def choose(support: Support, settings: AxonSettings) -> Tensor:
+    """The greedy anchor set, (F, C) bool; never empty. At most `cap` rounds, whatever the batch."""
+    policy, gain_of = POLICIES[settings.policy], OBJECTIVES[settings.objective]
+    valid_FC = support.valid_FC
+    progress = Progress(
+        chosen_FC=torch.zeros_like(valid_FC),
+        covered_FK=torch.zeros_like(support.weights_FKC[..., 0]),
+        value_F=torch.zeros_like(support.target_F),
+    )
+    cap_F = torch.minimum(policy.cap(support, settings).clamp(min=settings.min_anchors), valid_FC.sum(1))
+    open_F = torch.ones_like(valid_FC[:, 0])
+    for count in range(int(cap_F.max())):
+        gain_FC = gain_of(support, progress)
+        score_FC = policy.score(support, progress, gain_FC)
+        ranked_FC = torch.where(
+            valid_FC & ~progress.chosen_FC, score_FC + TIE_BREAK * support.confidence_FC, -torch.inf
+        )
+        best_F1 = ranked_FC.argmax(1, keepdim=True)  # the first, so the best rank, on a tie
+        gain_F, score_F = gain_FC.gather(1, best_F1)[:, 0], score_FC.gather(1, best_F1)[:, 0]
+        open_F = open_F & (cap_F > count) & (ranked_FC.gather(1, best_F1)[:, 0] > -torch.inf)
+        if count >= settings.min_anchors:
+            open_F = open_F & ~policy.stop(support, progress, gain_F, score_F)
+        if not bool(open_F.any()):
+            break
+        progress.add(support, best_F1, open_F)
+    return progress.chosen_FC

@@ -1,0 +1,168 @@
+"""Attention of chosen layers, computed for chosen rows only, beside the kernel that computes the output.
+
+Shapes: B batch, W canvas width (padding + prompt + generated), K block length, H heads, D head size,
+R the rows of the batch whose attention somebody looks at.
+
+During a forward pass a registered attention function keeps a reference to the queries and keys of the chosen
+layers and hands the call on, untouched, to the kernel: capturing therefore changes no logit, bit for bit, and
+costs nothing until a map is asked for. Afterwards `Capture.rows` computes the few rows a decoder or a gate looks
+at, and `Capture.column_means` the means that sink detection needs, in chunks of rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.models.llama.modeling_llama import eager_attention_forward
+
+KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
+    "sdpa": sdpa_attention_forward,
+    "eager": eager_attention_forward,
+}
+
+# Elements of one (heads, rows, W) chunk of scores: small enough to stay near the processor's cache.
+CHUNK_ELEMENTS = 1 << 21
+
+_SPEC_RULE = "'all', 'first N', 'middle N', 'last N', a list '3,5,7' or a range '4-7'"
+
+
+def resolve_layers(spec: str, num_layers: int) -> tuple[int, ...]:
+    """The layer numbers that `spec` names, ascending, for a model of `num_layers` layers.
+
+    `middle N` is the N layers around the centre (the lower one where it cannot be centred).
+    Raises ValueError with the value, the rule and the model's layer count.
+    """
+    layers = _read_spec(spec, num_layers)
+    if layers is None:
+        raise ValueError(f"axon.attention_layers={spec!r}: unknown; write {_SPEC_RULE}")
+    if not layers or min(layers) < 0 or max(layers) >= num_layers:
+        raise ValueError(
+            f"axon.attention_layers={spec!r}: names no layer or one the model lacks; "
+            f"it has {num_layers} layers, 0 to {num_layers - 1}"
+        )
+    return tuple(sorted(layers))
+
+
+def check_layer_spec(spec: str) -> None:
+    """Raise ValueError where `spec` is not of a known form, whatever the model."""
+    if _read_spec(spec, 1) is None:
+        raise ValueError(f"axon.attention_layers={spec!r}: unknown; write {_SPEC_RULE}")
+
+
+def _read_spec(spec: str, num_layers: int) -> set[int] | None:
+    """The layers, unchecked against the model; None where the form is unknown. An impossible count gives -1."""
+    text = spec.strip().lower()
+    if text == "all":
+        return set(range(num_layers))
+    if counted := re.fullmatch(r"(first|middle|last)\s+(\d+)", text):
+        count = int(counted[2])
+        if not 1 <= count <= num_layers:
+            return {-1}
+        start = {"first": 0, "middle": (num_layers - count) // 2, "last": num_layers - count}[counted[1]]
+        return set(range(start, start + count))
+    if span := re.fullmatch(r"(\d+)\s*-\s*(\d+)", text):
+        return set(range(int(span[1]), int(span[2]) + 1))
+    if re.fullmatch(r"\d+(\s*,\s*\d+)*", text):
+        return {int(part) for part in text.split(",")}
+    return None
+
+
+class Capture:
+    """Queries and keys of the chosen layers in one forward pass, and the attention computed from them.
+
+    `real_BW` marks the columns that are no padding. Attention is averaged over heads and chosen layers.
+    """
+
+    def __init__(self, layers: tuple[int, ...], real_BW: Tensor) -> None:
+        self.layers = frozenset(layers)
+        self.real_BW = real_BW
+        self._kept: list[tuple[Tensor, Tensor, float]] = []
+        self._mask: Tensor | None = None
+
+    def keep(self, query_BHWD: Tensor, key_BHWD: Tensor, mask: Tensor | None, scaling: float) -> None:
+        """Called by the attention function of a chosen layer; keeps references, computes nothing."""
+        self._kept.append((query_BHWD, key_BHWD, scaling))
+        self._mask = mask
+
+    def rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Tensor:
+        """Attention of the positions in columns `columns_RQ` of batch rows `rows_R`: (R, Q, W) float32.
+
+        Each row i of the result says whom position i attends to and sums to 1.
+        """
+        assert len(self._kept) == len(self.layers), "a chosen layer did not run"
+        mean: Tensor | None = None
+        for query_BHWD, key_BHWD, scaling in self._kept:
+            query_RHQD = query_BHWD.transpose(1, 2)[rows_R[:, None], columns_RQ].transpose(1, 2)
+            weights = self._weights(
+                query_RHQD, key_BHWD[rows_R], scaling, self._mask_rows(rows_R, columns_RQ)
+            )
+            weights_RQW = weights.mean(1)
+            mean = weights_RQW if mean is None else mean.add_(weights_RQW)
+        assert mean is not None
+        return mean.div_(len(self._kept))
+
+    def column_means(self, rows_R: Tensor) -> Tensor:
+        """How much attention each column receives, the mean over all real positions: (R, W) float32."""
+        real_RW = self.real_BW[rows_R]
+        count_R, width = real_RW.shape
+        heads = self._kept[0][0].shape[1]
+        step = max(1, CHUNK_ELEMENTS // max(1, count_R * heads * width))
+        sums_RW = torch.zeros(real_RW.shape, device=real_RW.device)
+        for query_BHWD, key_BHWD, scaling in self._kept:
+            query_RHWD, key_RHWD = query_BHWD[rows_R], key_BHWD[rows_R]
+            for start in range(0, width, step):
+                chunk = torch.arange(start, min(start + step, width), device=real_RW.device)
+                mask = self._mask_rows(rows_R, chunk.expand(count_R, -1))
+                weights = self._weights(query_RHWD[:, :, chunk], key_RHWD, scaling, mask)
+                sums_RW += torch.einsum("rhqw,rq->rw", weights, real_RW[:, chunk].to(weights.dtype))
+        return sums_RW / (len(self._kept) * heads * real_RW.sum(1, keepdim=True))
+
+    def _mask_rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Tensor | None:
+        """The additive mask of those queries, broadcastable to (R, H, Q, W)."""
+        if self._mask is None:
+            return None
+        if self._mask.shape[2] == 1:
+            return self._mask[rows_R]
+        return self._mask[rows_R[:, None], 0, columns_RQ][:, None]
+
+    @staticmethod
+    def _weights(query_RHQD: Tensor, key_RGWD: Tensor, scaling: float, mask: Tensor | None) -> Tensor:
+        """Softmax attention (R, H, Q, W) in float32; with fewer key heads G than heads each serves H/G of them."""
+        count, heads, length, size = query_RHQD.shape
+        grouped = query_RHQD.reshape(count, key_RGWD.shape[1], -1, size)
+        scores = (grouped @ key_RGWD.transpose(2, 3)).view(count, heads, length, -1) * scaling
+        if mask is not None:
+            scores = scores + mask
+        return torch.softmax(scores, dim=-1, dtype=torch.float32)
+
+
+def kernel_name(kernel: str) -> str:
+    """The name under which transformers knows `kernel` with capture beside it."""
+    return f"axon_{kernel}"
+
+
+def _with_capture(kernel: Callable[..., tuple[Tensor, Tensor | None]]) -> Callable[..., Any]:
+    def attention(
+        module: torch.nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        axon_capture: Capture | None = None,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor | None]:
+        if axon_capture is not None and module.layer_idx in axon_capture.layers:
+            axon_capture.keep(query, key, attention_mask, kwargs["scaling"])
+        return kernel(module, query, key, value, attention_mask, **kwargs)
+
+    return attention
+
+
+for _name, _kernel in KERNELS.items():
+    AttentionInterface.register(kernel_name(_name), _with_capture(_kernel))

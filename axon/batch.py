@@ -1,0 +1,129 @@
+"""The rows being decoded: one canvas, each row in its own block at its own pace.
+
+Shapes: B rows, P longest prompt, G generated length, K block length, W = P + G.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from axon.trace import Trace
+
+
+@dataclass
+class Batch:
+    """Row state as tensors with first axis B, so that rows enter and leave by concatenation and indexing."""
+
+    rows: list[int]  # index of each row among the caller's prompts
+    prompts: list[tuple[int, ...]]
+    generators: list[torch.Generator]  # one a row, or none at all where nothing is sampled
+    prompt_BP: Tensor  # padded on the left
+    tokens_BG: Tensor
+    revealed_at_BG: Tensor  # the pass that revealed each token, -1 while masked
+    fired_BG: Tensor  # bool by pass: AXON's set was revealed (a row has at most G passes)
+    gate_checks_B: Tensor
+    passes_B: Tensor
+    block_B: Tensor  # current block
+    block_pass_B: Tensor  # passes the current block has had
+    anchor_steps_B: Tensor  # AXON interventions in the current block
+    last_share_B: Tensor  # float64, share of the block's masks proposed in its previous pass, -1 for none
+    memory: dict[str, Tensor]  # of the decoder and the gate, all zeros for a new row
+
+    @classmethod
+    def start(
+        cls,
+        rows: Sequence[int],
+        prompts: Sequence[tuple[int, ...]],
+        generators: Sequence[torch.Generator],
+        gen_length: int,
+        mask_id: int,
+        device: torch.device,
+    ) -> Batch:
+        """Fresh rows, everything masked. The padding token is the mask token; nobody sees it."""
+        count, longest = len(rows), max(len(prompt) for prompt in prompts)
+        padded = [(mask_id,) * (longest - len(prompt)) + tuple(prompt) for prompt in prompts]
+        zeros = torch.zeros(count, dtype=torch.long, device=device)
+        return cls(
+            rows=list(rows),
+            prompts=list(prompts),
+            generators=list(generators),
+            prompt_BP=torch.tensor(padded, dtype=torch.long, device=device).view(count, longest),
+            tokens_BG=torch.full((count, gen_length), mask_id, device=device),
+            revealed_at_BG=torch.full((count, gen_length), -1, device=device),
+            fired_BG=torch.zeros((count, gen_length), dtype=torch.bool, device=device),
+            gate_checks_B=zeros,
+            passes_B=zeros,
+            block_B=zeros,
+            block_pass_B=zeros,
+            anchor_steps_B=zeros,
+            last_share_B=torch.full((count,), -1.0, dtype=torch.float64, device=device),
+            memory={},
+        )
+
+    def join(self, other: Batch) -> Batch:
+        """Both, `other`'s rows last; none of its prompts is longer than the longest here."""
+        width = self.prompt_BP.shape[1]
+        padded_BP = torch.nn.functional.pad(other.prompt_BP, (width - other.prompt_BP.shape[1], 0))
+        other = replace(other, prompt_BP=padded_BP)
+        fresh = {
+            name: value.new_zeros((len(other.rows), *value.shape[1:])) for name, value in self.memory.items()
+        }
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            prompts=self.prompts + other.prompts,
+            generators=self.generators + other.generators,
+            memory={name: torch.cat([value, fresh[name]]) for name, value in self.memory.items()},
+            **{name: torch.cat([getattr(self, name), getattr(other, name)]) for name in _ROW_TENSORS},
+        )
+
+    def keep(self, places: list[int]) -> Batch:
+        """The rows at those places, in that order; the canvas shrinks to the longest prompt left."""
+        index = torch.tensor(places, dtype=torch.long, device=self.prompt_BP.device)
+        prompts = [self.prompts[place] for place in places]
+        kept = replace(
+            self,
+            rows=[self.rows[place] for place in places],
+            prompts=prompts,
+            generators=[self.generators[place] for place in places] if self.generators else [],
+            memory={name: value[index] for name, value in self.memory.items()},
+            **{name: getattr(self, name)[index] for name in _ROW_TENSORS},
+        )
+        longest = max((len(prompt) for prompt in prompts), default=0)
+        kept.prompt_BP = kept.prompt_BP[:, kept.prompt_BP.shape[1] - longest :]
+        return kept
+
+    def reveal(
+        self, places_BK: Tensor, reveal_BK: Tensor, token_BK: Tensor, fired_B: Tensor, share_B: Tensor
+    ) -> None:
+        """End a pass: write the revealed tokens of the block at `places_BK`, and move on rows whose block is full."""
+        assert reveal_BK.shape == places_BK.shape
+        step_BK = torch.where(reveal_BK, self.passes_B[:, None], self.revealed_at_BG.gather(1, places_BK))
+        shown_BK = torch.where(reveal_BK, token_BK, self.tokens_BG.gather(1, places_BK))
+        self.tokens_BG = self.tokens_BG.scatter(1, places_BK, shown_BK)
+        self.revealed_at_BG = self.revealed_at_BG.scatter(1, places_BK, step_BK)
+        self.fired_BG = self.fired_BG.scatter(1, self.passes_B[:, None], fired_B[:, None])
+        full_B = (step_BK >= 0).all(1)
+        self.passes_B = self.passes_B + 1
+        self.block_B = self.block_B + full_B.long()
+        self.block_pass_B = torch.where(full_B, 0, self.block_pass_B + 1)
+        self.anchor_steps_B = torch.where(full_B, 0, self.anchor_steps_B + fired_B.long())
+        self.last_share_B = torch.where(full_B, -1.0, share_B)
+
+    def trace(self, place: int) -> Trace:
+        """What the finished row at `place` leaves behind."""
+        return Trace(
+            prompt=self.prompts[place],
+            tokens=tuple(self.tokens_BG[place].tolist()),
+            revealed_at=tuple(self.revealed_at_BG[place].tolist()),
+            axon_passes=tuple(self.fired_BG[place].nonzero()[:, 0].tolist()),
+            gate_checks=int(self.gate_checks_B[place]),
+            nfe=int(self.passes_B[place]),
+        )
+
+
+_ROW_TENSORS = tuple(item.name for item in fields(Batch) if item.name.rpartition("_")[2] in ("B", "BP", "BG"))

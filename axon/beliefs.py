@@ -1,0 +1,44 @@
+"""What the model believes at chosen positions: likeliest token, its probability, a sample.
+
+Shapes: B rows, K positions, V vocabulary, N flat positions. Probabilities are float64, as in the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+# Logits of at most this many numbers are turned into float64 at once where only p* is wanted.
+CHUNK_ELEMENTS = 1 << 24
+
+
+def peak(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Likeliest token other than the mask token, its probability (float64), and log of the partition sum.
+
+    The mask token keeps its share of the probability: it is only never chosen. `logits` (..., V) is not changed.
+    """
+    partition = logits.double().logsumexp(-1)
+    allowed = logits.clone()
+    allowed[..., mask_id] = -torch.inf
+    best, token = allowed.max(-1)
+    return token, (best.double() - partition).exp(), partition
+
+
+def sample(
+    logits_BKV: Tensor, mask_id: int, temperature: float, generators: Sequence[torch.Generator]
+) -> Tensor:
+    """Gumbel-max tokens (B, K). Each row draws from its own generator, as much whatever its state or neighbours."""
+    uniform_BKV = uniform(logits_BKV.shape[1:], generators, logits_BKV.device)
+    gumbel_BKV = -torch.log(-torch.log(uniform_BKV.clamp(min=torch.finfo(torch.float64).tiny)))
+    noisy_BKV = logits_BKV.double() / temperature + gumbel_BKV
+    noisy_BKV[..., mask_id] = -torch.inf
+    return noisy_BKV.argmax(-1)
+
+
+def uniform(shape: torch.Size, generators: Sequence[torch.Generator], device: torch.device) -> Tensor:
+    """Uniform numbers, float64, `shape` for each generator: (B, *shape)."""
+    return torch.stack(
+        [torch.rand(shape, generator=one, dtype=torch.float64, device=device) for one in generators]
+    )

@@ -1,0 +1,30 @@
+"""Checks of single setting values; each raises ValueError with one line: key=value: rule; remedy."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+
+def check_choice(key: str, value: object, literal: Any) -> None:
+    """`value` must be one of the choices of a Literal type."""
+    choices = get_args(literal)
+    if value not in choices:
+        raise ValueError(f"{key}={value!r}: unknown; one of {', '.join(sorted(choices))}")
+
+
+def check_range(key: str, value: float, low: float, high: float) -> None:
+    """`value` must be a number in [low, high]; NaN is in no range."""
+    if not _is_number(value) or not low <= value <= high or value == float("inf"):
+        bounded = high != float("inf")
+        rule = f"must lie in [{low:g}, {high:g}]" if bounded else f"must be a number, {low:g} or more"
+        raise ValueError(f"{key}={value!r}: {rule}; choose a value there")
+
+
+def check_whole(key: str, value: int, low: int) -> None:
+    """`value` must be a whole number of at least `low`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise ValueError(f"{key}={value!r}: must be a whole number, {low} or more; choose such a value")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

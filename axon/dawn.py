@@ -1,0 +1,81 @@
+"""DAWN (arXiv 2602.06953): reveal what is sure, what sure context induces, and what is independent. METHOD.md 2.
+
+Shapes: B rows, K block length, W canvas width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from axon.checks import check_range
+from axon.state import Context, PassState, descending_rank
+
+SURE = 0.9  # DAWN's confidence of what is revealed at once, and of decoded positions that may induce others
+
+
+@dataclass(frozen=True)
+class Dawn:
+    """High-confidence, induced and independent positions, from a dependency graph that attention draws."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    needs_attention: ClassVar[bool] = True
+    needs_seeds: ClassVar[bool] = False
+
+    name: Literal["dawn"] = "dawn"
+    tau_sink: float = 0.01
+    tau_edge: float = 0.07
+    tau_induce: float = 0.7
+    tau_low: float = 0.75
+
+    def __post_init__(self) -> None:
+        for key in ("tau_sink", "tau_edge", "tau_induce", "tau_low"):
+            check_range(f"decoder.{key}", getattr(self, key), 0.0, 1.0)
+
+    def check(self, gen_length: int, block_length: int) -> None:
+        """Fits every length."""
+
+    def propose(self, state: PassState, gen_length: int) -> Tensor:
+        """(B, K) bool: H, I and N of METHOD.md."""
+        masked_BK, confidence_BK = state.masked_BK, state.confidence_BK
+        context = state.context
+        assert context is not None, "the loop heeds needs_attention"
+        edges_BKW = self._edges(state, context)
+        high_BK = masked_BK & (confidence_BK >= SURE)
+        # p* is needed only where some masked position depends on a decoded one: a handful of columns.
+        pulled_BW = context.decoded_BW & (edges_BKW & masked_BK[..., None]).any(1)
+        inducing_BW = pulled_BW & (context.peak_at(pulled_BW) >= SURE)
+        induced_BK = (
+            masked_BK & (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
+        )
+        inside_BKK = edges_BKW.gather(2, state.columns_BK[:, None, :].expand(-1, masked_BK.shape[1], -1))
+        settled_BK = (inside_BKK & (high_BK & induced_BK)[:, None, :]).any(2)
+        candidates_BK = masked_BK & (confidence_BK >= self.tau_low) & ~high_BK & ~induced_BK & ~settled_BK
+        conflict_BKK = inside_BKK | inside_BKK.transpose(1, 2)
+        rank_BK = descending_rank(confidence_BK, candidates_BK)
+        return high_BK | induced_BK | independent_set(candidates_BK, conflict_BKK, rank_BK)
+
+    def _edges(self, state: PassState, context: Context) -> Tensor:
+        """(B, K, W) bool: "position i of the block depends on column j"; sinks and i itself apart."""
+        edges_BKW = (context.rows_BKW >= self.tau_edge) & (context.means_BW <= self.tau_sink)[:, None, :]
+        return edges_BKW.scatter_(2, state.columns_BK[..., None], False)
+
+
+def independent_set(candidates_BK: Tensor, conflict_BKK: Tensor, rank_BK: Tensor) -> Tensor:
+    """The greedy independent set in rank order, (B, K) bool.
+
+    Each round takes every candidate without an undecided conflict of better rank, all at once: the same set as
+    taking candidates one by one, in as many rounds as the longest chain of conflicts that decide each other.
+    """
+    chosen_BK = torch.zeros_like(candidates_BK)
+    undecided_BK = candidates_BK
+    # j conflicts with i and comes first:
+    better_BKK = conflict_BKK & (rank_BK[:, None, :] < rank_BK[:, :, None])
+    while bool(undecided_BK.any()):
+        free_BK = undecided_BK & ~(better_BKK & undecided_BK[:, None, :]).any(2)
+        chosen_BK = chosen_BK | free_BK
+        undecided_BK = undecided_BK & ~free_BK & ~(conflict_BKK & free_BK[:, None, :]).any(2)
+    return chosen_BK

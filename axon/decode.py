@@ -1,0 +1,111 @@
+"""`decode`: prompts in, traces out. Pure: no clock, no file, no global random state.
+
+Decoding is batched and row-independent: a batch decodes as its rows one by one. Finished rows leave the batch and
+waiting ones take their places.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+
+import torch
+
+from axon.attention import resolve_layers
+from axon.batch import Batch
+from axon.checks import check_whole
+from axon.loop import Loop
+from axon.models.model import MaskedDiffusionModel
+from axon.settings import DecodeSettings
+from axon.state import Timer
+from axon.trace import Trace
+
+
+def decode(
+    model: MaskedDiffusionModel,
+    prompts: Sequence[Sequence[int]],
+    settings: DecodeSettings,
+    seeds: Sequence[int] | None = None,
+    batch_size: int = 32,
+    on_finish: Callable[[int, Trace], None] | None = None,
+    timer: Timer | None = None,
+) -> list[Trace]:
+    """Decode every prompt (token ids) and return the traces in the prompts' order.
+
+    seeds: one for each prompt, needed where temperature > 0 or the decoder draws random numbers; what a row
+    draws depends on its seed alone.
+    on_finish(index, trace) is called as each row finishes; the longest prompts start first.
+    timer(part) is entered around the parts "model", "capture" (attention) and "select" of every pass.
+    Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
+    """
+    layers = resolve_layers(settings.axon.attention_layers, model.num_layers)
+    loop = Loop(model, settings, layers, timer or nullcontext)
+    _check(model, prompts, settings, seeds, batch_size)
+    waiting = deque(sorted(range(len(prompts)), key=lambda row: -len(prompts[row])))
+    traces: dict[int, Trace] = {}
+    batch: Batch | None = None
+    with torch.inference_mode():
+        while waiting or batch is not None:
+            free = batch_size - (len(batch.rows) if batch else 0)
+            entering = [waiting.popleft() for _ in range(min(len(waiting), free))]
+            if entering:
+                fresh = _fresh(model, prompts, settings, seeds, entering)
+                batch = batch.join(fresh) if batch else fresh
+            assert batch is not None
+            finished = loop.until_finish(batch)
+            for place in finished:
+                row, trace = batch.rows[place], batch.trace(place)
+                traces[row] = trace
+                if on_finish is not None:
+                    on_finish(row, trace)
+            left = sorted(set(range(len(batch.rows))) - set(finished))
+            batch = batch.keep(left) if left else None
+    return [traces[row] for row in range(len(prompts))]
+
+
+def _fresh(
+    model: MaskedDiffusionModel,
+    prompts: Sequence[Sequence[int]],
+    settings: DecodeSettings,
+    seeds: Sequence[int] | None,
+    entering: list[int],
+) -> Batch:
+    """Rows that enter, everything masked, each with a generator of its own where tokens are sampled."""
+    generators = []
+    if _draws(settings):
+        assert seeds is not None
+        generators = [torch.Generator(model.device).manual_seed(seeds[row]) for row in entering]
+    texts = [tuple(prompts[row]) for row in entering]
+    return Batch.start(entering, texts, generators, settings.gen_length, model.mask_token_id, model.device)
+
+
+def _draws(settings: DecodeSettings) -> bool:
+    return settings.temperature > 0 or settings.decoder.needs_seeds
+
+
+def _check(
+    model: MaskedDiffusionModel,
+    prompts: Sequence[Sequence[int]],
+    settings: DecodeSettings,
+    seeds: Sequence[int] | None,
+    batch_size: int,
+) -> None:
+    check_whole("batch_size", batch_size, 1)
+    room = model.max_length - settings.gen_length
+    for row, prompt in enumerate(prompts):
+        if len(prompt) > room:
+            raise ValueError(
+                f"prompts[{row}]: {len(prompt)} tokens: at most {room} fit before gen_length={settings.gen_length} "
+                f"in the model's {model.max_length}; shorten one of them"
+            )
+        if prompt and not 0 <= min(prompt) <= max(prompt) < model.vocab_size:
+            raise ValueError(
+                f"prompts[{row}]: holds a token outside the vocabulary of {model.vocab_size}; "
+                "encode it with the model's tokenizer"
+            )
+    if _draws(settings) and (seeds is None or len(seeds) != len(prompts)):
+        given = "none" if seeds is None else str(len(seeds))
+        raise ValueError(
+            f"seeds={given}: random draws need one for each of the {len(prompts)} prompts; give them"
+        )

@@ -1,0 +1,144 @@
+"""Passes over a batch: look, propose, let AXON intervene, reveal.
+
+Shapes: B rows, K block length, W canvas width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from axon.attention import Capture
+from axon.batch import Batch
+from axon.beliefs import CHUNK_ELEMENTS, peak, sample, uniform
+from axon.gates import GATES, share
+from axon.intervene import intervene
+from axon.models.model import Layout, MaskedDiffusionModel
+from axon.settings import DecodeSettings
+from axon.state import Context, PassState, Timer, top_one
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Everything that stays the same from pass to pass."""
+
+    model: MaskedDiffusionModel
+    settings: DecodeSettings
+    layers: tuple[int, ...]
+    timer: Timer
+
+    def until_finish(self, batch: Batch) -> list[int]:
+        """Passes over a batch of fixed membership until some row is finished; the places of the finished rows."""
+        settings = self.settings
+        layout = self.model.layout(
+            [len(prompt) for prompt in batch.prompts], settings.gen_length, settings.block_length
+        )
+        while True:
+            self.one_pass(batch, layout)
+            over_B = batch.block_B == settings.gen_length // settings.block_length
+            finished: list[int] = over_B.nonzero()[:, 0].tolist()
+            if finished:
+                return finished
+
+    def one_pass(self, batch: Batch, layout: Layout) -> None:
+        """One function evaluation of every row, and what it reveals."""
+        decoder, gate = self.settings.decoder, GATES[self.settings.axon.gate]
+        looking = batch.passes_B[:0]  # places of the rows whose gate is asked
+        if gate is not None:
+            looking = (batch.anchor_steps_B < self.settings.axon.max_anchor_steps).nonzero()[:, 0]
+        attended = decoder.needs_attention or len(looking)
+        capture = Capture(self.layers, layout.real_BW) if attended else None
+        places_BK = self._places(batch)
+        state = self._look(batch, layout, places_BK, capture)
+        with self.timer("select"):
+            reveal_BK = decoder.propose(state, self.settings.gen_length)
+            reveal_BK = reveal_BK | (top_one(state) & ~reveal_BK.any(1, keepdim=True))
+            share_B = share(state.masked_BK, reveal_BK)
+        fired_B = torch.zeros_like(share_B, dtype=torch.bool)
+        if gate is not None and len(looking):
+            assert capture is not None
+            reveal_BK, fired_B = intervene(
+                state,
+                reveal_BK,
+                batch.last_share_B,
+                batch.gate_checks_B,
+                looking,
+                gate,
+                capture,
+                self.settings.axon,
+                self.timer,
+            )
+            batch.gate_checks_B = batch.gate_checks_B.index_add(0, looking, torch.ones_like(looking))
+        with self.timer("select"):
+            batch.reveal(places_BK, reveal_BK, state.token_BK, fired_B, share_B)
+
+    def _places(self, batch: Batch) -> Tensor:
+        """Generated positions of each row's current block, (B, K)."""
+        length = self.settings.block_length
+        return batch.block_B[:, None] * length + torch.arange(length, device=batch.block_B.device)
+
+    def _look(self, batch: Batch, layout: Layout, places_BK: Tensor, capture: Capture | None) -> PassState:
+        """The model's beliefs on each row's block, and the context where the decoder needs it."""
+        model, mask_id = self.model, self.model.mask_token_id
+        columns_BK = places_BK + batch.prompt_BP.shape[1]
+        rows_B = torch.arange(len(batch.rows), device=columns_BK.device)
+        with self.timer("model"):
+            hidden_BWD = model(torch.cat([batch.prompt_BP, batch.tokens_BG], 1), layout, capture)
+            logits_BKV = model.logits(hidden_BWD, rows_B[:, None].expand_as(columns_BK), columns_BK, layout)
+        context = None
+        if self.settings.decoder.needs_attention:
+            assert capture is not None
+            with self.timer("capture"):
+                rows_BKW, means_BW = capture.rows(rows_B, columns_BK), capture.column_means(rows_B)
+            context = Context(
+                rows_BKW=rows_BKW,
+                means_BW=means_BW,
+                decoded_BW=self._decoded(batch, layout),
+                peak_at=lambda where_BW: self._peak_at(hidden_BWD, where_BW, layout),
+            )
+        with self.timer("select"):
+            token_BK, peak_BK, partition_BK = peak(logits_BKV, mask_id)
+            confidence_BK = peak_BK
+            if self.settings.temperature > 0:
+                token_BK = sample(logits_BKV, mask_id, self.settings.temperature, batch.generators)
+                chosen_BK = logits_BKV.gather(2, token_BK[..., None])[..., 0].double()
+                confidence_BK = (chosen_BK - partition_BK).exp()
+        return PassState(
+            masked_BK=batch.revealed_at_BG.gather(1, places_BK) < 0,
+            token_BK=token_BK,
+            confidence_BK=confidence_BK,
+            peak_BK=peak_BK,
+            block_pass_B=batch.block_pass_B,
+            places_BK=places_BK,
+            columns_BK=columns_BK,
+            log_probs=lambda: logits_BKV.double() - partition_BK[..., None],
+            generated_log_probs=lambda: self._generated_log_probs(hidden_BWD, batch, layout),
+            noise=lambda: uniform(places_BK.shape[1:], batch.generators, places_BK.device),
+            context=context,
+            memory=batch.memory,
+        )
+
+    def _decoded(self, batch: Batch, layout: Layout) -> Tensor:
+        """Decoded columns of each row up to the end of its block, the prompt among them, (B, W) bool."""
+        prompt_BP = layout.real_BW[:, : batch.prompt_BP.shape[1]]
+        return torch.cat([prompt_BP, batch.revealed_at_BG >= 0], 1)
+
+    def _generated_log_probs(self, hidden_BWD: Tensor, batch: Batch, layout: Layout) -> Tensor:
+        """Log-probabilities of every generated position, (B, G, V) float64."""
+        columns_G = torch.arange(batch.prompt_BP.shape[1], hidden_BWD.shape[1], device=hidden_BWD.device)
+        rows_B = torch.arange(len(batch.rows), device=hidden_BWD.device)
+        rows_BG, columns_BG = torch.broadcast_tensors(rows_B[:, None], columns_G)
+        return self.model.logits(hidden_BWD, rows_BG, columns_BG, layout).double().log_softmax(-1)
+
+    def _peak_at(self, hidden_BWD: Tensor, where_BW: Tensor, layout: Layout) -> Tensor:
+        """p* at the marked positions, (B, W) float64, 0 elsewhere; a chunk of positions at a time."""
+        rows_N, columns_N = where_BW.nonzero(as_tuple=True)
+        found_BW = torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
+        step = max(1, CHUNK_ELEMENTS // self.model.vocab_size)
+        for start in range(0, len(rows_N), step):
+            rows, columns = rows_N[start : start + step], columns_N[start : start + step]
+            logits_NV = self.model.logits(hidden_BWD, rows, columns, layout)
+            found_BW[rows, columns] = peak(logits_NV, self.model.mask_token_id)[1]
+        return found_BW

@@ -1,0 +1,18 @@
+"""Dream: a Qwen2 without causality that predicts a position from the one before it (logits shifted by one)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from axon.models.family import Family
+from axon.models.qwen import common_fields, same_name
+
+
+def _read_config(config: Mapping[str, Any]) -> Qwen2Config:
+    return Qwen2Config(**common_fields(config))
+
+
+DREAM = Family(name="dream", network=Qwen2ForCausalLM, read_config=_read_config, rename=same_name, shift=1)

@@ -1,0 +1,118 @@
+"""A masked diffusion language model: tokens in, logits at chosen positions out.
+
+Shapes: B batch, W canvas width, D hidden size, V vocabulary, N chosen positions.
+The canvas is padded on the left, so generated positions share their columns over the whole batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from axon.attention import Capture
+from axon.models.family import Family
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows of a batch lie on the canvas: constant until a row enters or leaves."""
+
+    starts_B: Tensor  # first real column of each row
+    real_BW: Tensor  # bool, no padding
+    positions_BW: Tensor  # position ids, 0 at the first real column
+    mask: Tensor | None  # additive, (B, 1, 1 or W, W); None: everybody sees everybody
+
+
+class MaskedDiffusionModel(nn.Module):
+    """One network of one family. What differs between families (shift, mask) is settled here, not in the decoder."""
+
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        family: Family,
+        mask_token_id: int,
+        eos_token_id: int | None,
+        max_length: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._family = family
+        self.mask_token_id = mask_token_id
+        self.eos_token_id = eos_token_id
+        self.max_length = max_length
+
+    @property
+    def family(self) -> str:
+        """One of llada, dream, sdar."""
+        return self._family.name
+
+    @property
+    def num_layers(self) -> int:
+        return int(self.network.config.num_hidden_layers)
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embedding, which may be a few more than the tokenizer has tokens."""
+        return int(self.network.config.vocab_size)
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.network.dtype
+
+    def layout(self, prompt_lengths: Sequence[int], gen_length: int, block_length: int) -> Layout:
+        """The layout of a batch of prompts, each followed by `gen_length` generated positions."""
+        longest = max(prompt_lengths)
+        columns_W = torch.arange(longest + gen_length, device=self.device)
+        starts_B = torch.tensor([longest - length for length in prompt_lengths], device=self.device)
+        real_BW = columns_W >= starts_B[:, None]
+        # Block number of each column: 0 the prompt, then 1, 2, ... (integer division floors below zero too).
+        blocks_W = ((columns_W - longest) // block_length).clamp(min=-1) + 1
+        seen = real_BW[:, None, None, :]
+        if self._family.block_causal:
+            seen = seen & (blocks_W[None, :] <= blocks_W[:, None])
+            # A padding position sees nobody real; it is let see everything so that no softmax is empty.
+            seen = seen | ~real_BW[:, None, :, None]
+        elif min(prompt_lengths) == longest:
+            return Layout(starts_B, real_BW, self._positions(columns_W, starts_B), None)
+        mask = torch.zeros(seen.shape, dtype=self.dtype, device=self.device)
+        mask.masked_fill_(~seen, torch.finfo(self.dtype).min)
+        return Layout(starts_B, real_BW, self._positions(columns_W, starts_B), mask)
+
+    @staticmethod
+    def _positions(columns_W: Tensor, starts_B: Tensor) -> Tensor:
+        return (columns_W - starts_B[:, None]).clamp(min=0)
+
+    def forward(self, tokens_BW: Tensor, layout: Layout, capture: Capture | None = None) -> Tensor:
+        """Final hidden states (B, W, D) of one pass: one function evaluation for each row."""
+        extra: dict[str, Any] = {} if capture is None else {"axon_capture": capture}
+        body = self.network.get_submodule("model")
+        output = body(
+            input_ids=tokens_BW,
+            attention_mask=layout.mask,
+            position_ids=layout.positions_BW,
+            use_cache=False,
+            is_causal=False,
+            **extra,
+        )
+        hidden: Tensor = output.last_hidden_state
+        return hidden
+
+    def logits(self, hidden_BWD: Tensor, rows: Tensor, columns: Tensor, layout: Layout) -> Tensor:
+        """Logits (..., V) that predict the positions (rows, columns), two index tensors of one shape.
+
+        A family that predicts position i from i-1 is shifted here; a row's first position has no i-1
+        and is predicted from itself, as the reference does.
+        """
+        if self._family.shift:
+            columns = torch.maximum(columns - self._family.shift, layout.starts_B[rows])
+        logits: Tensor = self.network.get_submodule("lm_head")(hidden_BWD[rows, columns])
+        return logits

@@ -1,0 +1,23 @@
+"""SDAR: a Qwen3 that predicts in place and sees the prompt and the blocks up to its own (block-causal)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from axon.models.family import Family, refuse_other, require
+from axon.models.qwen import common_fields, same_name
+
+
+def _read_config(config: Mapping[str, Any]) -> Qwen3Config:
+    refuse_other(config, {"attention_bias": (False, None)})
+    return Qwen3Config(
+        **common_fields(config), head_dim=require(config, "head_dim", int), attention_bias=False
+    )
+
+
+SDAR = Family(
+    name="sdar", network=Qwen3ForCausalLM, read_config=_read_config, rename=same_name, block_causal=True
+)

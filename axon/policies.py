@@ -1,0 +1,133 @@
+"""How many anchors: budget policies and objectives of the greedy selection. METHOD.md, section 3.
+
+Shapes: F rows in which the gate fired, K block length, C candidates in rank order (most confident first).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from axon.settings import AxonSettings
+
+MAX_CONFLICT = 0.08  # conflict_averse bars candidates above it
+CONFIDENCE_BONUS = 1e-3  # conflict_averse's weight of confidence
+
+
+@dataclass
+class Support:
+    """What anchors can do for the block: the weights w and everything a policy weighs them against."""
+
+    weights_FKC: Tensor  # w_ij, how much candidate j supports position i; 0 outside M and C
+    confidence_FC: Tensor  # c_j
+    valid_FC: Tensor  # bool, a candidate
+    masked_F: Tensor  # m_all = |M|
+    target_F: Tensor  # F, what the base decoder's proposal would cover
+    density_F: Tensor  # F / |P|
+    conflict_FCC: Tensor  # of two candidates, symmetric
+
+
+@dataclass
+class Progress:
+    """The anchors chosen so far."""
+
+    chosen_FC: Tensor  # bool
+    covered_FK: Tensor  # max over chosen of w_ij, what position i has
+    value_F: Tensor  # facility-location f(S), what `cover` compares with F, whatever the objective
+
+    def add(self, support: Support, best_F1: Tensor, open_F: Tensor) -> None:
+        """Choose candidate `best_F1` in the open rows."""
+        self.chosen_FC |= torch.zeros_like(self.chosen_FC).scatter_(1, best_F1, True) & open_F[:, None]
+        index = best_F1[:, None, :].expand(-1, self.covered_FK.shape[1], -1)
+        weight_FK = support.weights_FKC.gather(2, index)[..., 0]
+        added_FK = torch.maximum(self.covered_FK, weight_FK)
+        self.covered_FK = torch.where(open_F[:, None], added_FK, self.covered_FK)
+        self.value_F = self.covered_FK.sum(1)
+
+
+class Fixed:
+    """k anchors."""
+
+    def cap(self, support: Support, settings: AxonSettings) -> Tensor:
+        """Most anchors of each row."""
+        return torch.full_like(support.masked_F, settings.anchors)
+
+    def score(self, support: Support, progress: Progress, gain_FC: Tensor) -> Tensor:
+        """What the greedy step maximises, -inf for barred candidates."""
+        return gain_FC
+
+    def stop(self, support: Support, progress: Progress, gain_F: Tensor, score_F: Tensor) -> Tensor:
+        """Rows that are done, given the gain and score of the best next anchor."""
+        return gain_F <= 0
+
+
+class Cover(Fixed):
+    """Until the anchors support as much as the base decoder's proposal, at most ceil(log2(m + 1))."""
+
+    def cap(self, support: Support, settings: AxonSettings) -> Tensor:
+        return log_cap(support.masked_F)
+
+    def stop(self, support: Support, progress: Progress, gain_F: Tensor, score_F: Tensor) -> Tensor:
+        return (gain_F <= 0) | (progress.value_F >= support.target_F)
+
+
+class Density(Cover):
+    """Until the best next anchor adds less than a proposed position does on average."""
+
+    def stop(self, support: Support, progress: Progress, gain_F: Tensor, score_F: Tensor) -> Tensor:
+        return (gain_F <= 0) | (gain_F < support.density_F)
+
+
+class ConflictAverse(Cover):
+    """Non-monotone: anchors that conflict with chosen ones are barred or charged for, and each one costs.
+
+    The cost is the median of the gains that are left at this step, over the cap.
+    """
+
+    def score(self, support: Support, progress: Progress, gain_FC: Tensor) -> Tensor:
+        chosen_FCC = support.conflict_FCC * progress.chosen_FC[:, None, :]
+        charge_FC = chosen_FCC.sum(2)
+        cost_F = median_gain(gain_FC) / log_cap(support.masked_F)
+        price_F = cost_F * (progress.chosen_FC.sum(1) + 1)
+        score_FC = gain_FC + CONFIDENCE_BONUS * support.confidence_FC - charge_FC - price_F[:, None]
+        return score_FC.masked_fill(chosen_FCC.amax(2) > MAX_CONFLICT, -torch.inf)
+
+    def stop(self, support: Support, progress: Progress, gain_F: Tensor, score_F: Tensor) -> Tensor:
+        return (gain_F <= 0) | (score_F <= 0)
+
+
+POLICIES: dict[str, Fixed] = {
+    "fixed": Fixed(),
+    "cover": Cover(),
+    "density": Density(),
+    "conflict_averse": ConflictAverse(),
+}
+
+
+def facility_gain(support: Support, progress: Progress) -> Tensor:
+    """Facility location: what each candidate adds to sum_i max_j w_ij, (F, C)."""
+    return (support.weights_FKC - progress.covered_FK[..., None]).clamp(min=0).sum(1)
+
+
+def cut_gain(support: Support, progress: Progress) -> Tensor:
+    """Graph cut: what each candidate adds to sum_i sum_j w_ij, (F, C)."""
+    return support.weights_FKC.sum(1)
+
+
+OBJECTIVES = {"facility_location": facility_gain, "graph_cut": cut_gain}
+
+
+def log_cap(masked_F: Tensor) -> Tensor:
+    """ceil(log2(m + 1)), in whole numbers: log2 of a power of two may come out a hair above."""
+    powers = 2 ** torch.arange(32, device=masked_F.device)
+    return (powers <= masked_F[:, None]).sum(1)
+
+
+def median_gain(gain_FC: Tensor) -> Tensor:
+    """The median of the positive gains of each row (the lower of two), 0 where none is positive."""
+    ordered_FC = torch.where(gain_FC > 0, gain_FC, torch.inf).sort(1).values
+    count_F = (gain_FC > 0).sum(1)
+    middle_F = ordered_FC.gather(1, ((count_F - 1).clamp(min=0) // 2)[:, None])[:, 0]
+    return torch.where(count_F > 0, middle_F, 0.0)

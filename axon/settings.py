@@ -1,0 +1,95 @@
+"""Settings of the decode loop and of AXON: frozen, checked when made, every one named in METHOD.md.
+
+A wrong value raises ValueError with one line: the key and value, the rule, the remedy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from axon.attention import check_layer_spec
+from axon.checks import check_choice, check_range, check_whole
+from axon.proposers import Confidence, DecoderSettings
+
+GateName = Literal[
+    "always", "never", "coverage_gap", "progress_stall", "adaptive_coverage", "unified", "cp_alpha"
+]
+PolicyName = Literal["fixed", "cover", "density", "conflict_averse"]
+
+_COUNTS = (
+    "anchors",
+    "max_anchor_steps",
+    "target_nfe",
+    "min_candidates",
+    "max_candidates",
+    "min_anchors",
+    "warmup",
+)
+
+
+@dataclass(frozen=True)
+class AxonSettings:
+    """When AXON intervenes, and with which anchors. `gate="never"` is the base decoder alone."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    gate: GateName = "coverage_gap"
+    policy: PolicyName = "fixed"
+    anchors: int = 1  # k of policy `fixed`
+    max_anchor_steps: int = 1  # interventions a block
+    uncertainty_threshold: float = 0.0  # less uncertain positions need no support; 0 is the paper's rule
+    attention_layers: str = "last 4"  # layers the attention is averaged over, for decoder `dawn` too
+    tau_sink: float = 0.01  # columns that receive more than this on average are sinks
+    target_nfe: int = 16  # T, passes a block that `progress_stall` and `unified` expect
+    beta_r: float = 1.0
+    beta_u: float = 1.0
+    min_candidates: int = 32
+    max_candidates: int = 32
+    candidate_ratio: float = 1.0
+    min_anchors: int = 1
+    objective: Literal["facility_location", "graph_cut"] = "facility_location"
+    combine: Literal["replace", "union"] = "replace"
+    alpha: float = 0.5  # of gate `cp_alpha`
+    warmup: int = 256  # gate checks of a sample before `adaptive_coverage` locks
+
+    def __post_init__(self) -> None:
+        check_choice("axon.gate", self.gate, GateName)
+        check_choice("axon.policy", self.policy, PolicyName)
+        check_choice("axon.objective", self.objective, Literal["facility_location", "graph_cut"])
+        check_choice("axon.combine", self.combine, Literal["replace", "union"])
+        check_layer_spec(self.attention_layers)
+        for name in _COUNTS:
+            check_whole(f"axon.{name}", getattr(self, name), 1)
+        if self.min_candidates > self.max_candidates:
+            raise ValueError(
+                f"axon.min_candidates={self.min_candidates}: must be at most "
+                f"max_candidates={self.max_candidates}; lower it"
+            )
+        for name in ("uncertainty_threshold", "tau_sink", "alpha", "candidate_ratio"):
+            check_range(f"axon.{name}", getattr(self, name), 0.0, 1.0)
+        for name in ("beta_r", "beta_u"):
+            check_range(f"axon.{name}", getattr(self, name), 0.0, float("inf"))
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    """Everything that moves a token, the model and the prompts apart."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    gen_length: int = 256
+    block_length: int = 32
+    temperature: float = 0.0
+    decoder: DecoderSettings = field(default_factory=Confidence)
+    axon: AxonSettings = field(default_factory=AxonSettings)
+
+    def __post_init__(self) -> None:
+        check_whole("gen_length", self.gen_length, 1)
+        check_whole("block_length", self.block_length, 1)
+        if self.gen_length % self.block_length:
+            raise ValueError(
+                f"block_length={self.block_length}: must divide gen_length={self.gen_length}; change one of them"
+            )
+        check_range("temperature", self.temperature, 0.0, float("inf"))
+        self.decoder.check(self.gen_length, self.block_length)

@@ -1,0 +1,243 @@
+"""Check a port, dtype, kernel or device against recorded decodes and forward passes.
+
+    python -m axon.verify CASES.json --checkpoint FOLDER [--forward FILE.safetensors]
+
+CASES.json: mask_id, gen_length, block_length, attention_layers and `cases`; each case has a prompt, a proposer with
+its params, optionally AXON's settings, and what came out: tokens, nfe, reveals (positions of each pass), axon_fired.
+FILE.safetensors: input_i, logits_i and attention_i. Exit code: 0 all agree, 1 something disagrees, 2 wrong input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from axon.attention import KERNELS, Capture, resolve_layers
+from axon.decode import decode
+from axon.gates import GATES
+from axon.models import MaskedDiffusionModel, load_model
+from axon.models.checkpoint import DTYPES
+from axon.policies import OBJECTIVES, POLICIES
+from axon.proposers import PROPOSERS
+from axon.settings import AxonSettings, DecodeSettings
+from axon.trace import Trace
+
+_RENAMED = {"k": "anchors", "ratio": "candidate_ratio"}  # a case's name -> ours
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How one forward pass differs from the recorded one: the largest absolute differences."""
+
+    logits: float
+    attention: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except (ValueError, OSError, SafetensorError) as error:
+        print(f"verify: {str(error).splitlines()[0]}", file=sys.stderr)
+        return 2
+
+
+def missing_part(case: Mapping[str, Any]) -> str | None:
+    """The first part that a case asks for and this version does not have, None where it has all."""
+    axon = case.get("axon") or {}
+    known: dict[str, tuple[str, Mapping[str, object]]] = {
+        "decoder": (case["proposer"], PROPOSERS),
+        "gate": (axon.get("gate", "never"), GATES),
+        "policy": (axon.get("policy", "fixed"), POLICIES),
+        "objective": (axon.get("objective", "facility_location"), OBJECTIVES),
+    }
+    for kind, (name, choices) in known.items():
+        if name not in choices:
+            return f"{kind} {name}"
+    settings = {field.name for field in fields(AxonSettings)} | set(_RENAMED)
+    surplus = sorted(set(axon) - settings)
+    return f"setting {surplus[0]}" if surplus else None
+
+
+def case_settings(case: Mapping[str, Any], cases: Mapping[str, Any]) -> DecodeSettings:
+    """The settings of one case, all of whose parts exist. Raises ValueError for impossible values."""
+    axon = {_RENAMED.get(key, key): value for key, value in (case.get("axon") or {"gate": "never"}).items()}
+    for key in ("max_anchor_steps", "target_nfe"):
+        if key in case:
+            axon[key] = case[key]
+    axon["attention_layers"] = re.sub(r"\s+of\s+\d+$", "", cases["attention_layers"])
+    try:
+        decoder = PROPOSERS[case["proposer"]](**case["params"])
+    except TypeError as error:
+        raise ValueError(f"decoder {case['proposer']}: {error}") from error
+    return DecodeSettings(
+        gen_length=cases["gen_length"],
+        block_length=cases["block_length"],
+        decoder=decoder,
+        axon=AxonSettings(**axon),
+    )
+
+
+def disagreement(trace: Trace, case: Mapping[str, Any]) -> str | None:
+    """What of a decode differs from its case, in words; None where all agree."""
+    wrong = []
+    if list(trace.tokens) != case["tokens"]:
+        count = sum(ours != theirs for ours, theirs in zip(trace.tokens, case["tokens"], strict=True))
+        wrong.append(f"{count} of {len(trace.tokens)} tokens differ")
+    if trace.nfe != case["nfe"]:
+        wrong.append(f"{trace.nfe} passes instead of {case['nfe']}")
+    ours, theirs = (
+        trace.reveals(),
+        [sorted(positions) for positions in case.get("reveals") or trace.reveals()],
+    )
+    if ours != theirs:
+        step = next((n for n, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), None)
+        step = min(len(ours), len(theirs)) if step is None else step
+        shown = [plan[step] if step < len(plan) else None for plan in (ours, theirs)]
+        wrong.append(f"pass {step} is the first to differ: reveals {shown[0]} instead of {shown[1]}")
+    fired = [step for step, flag in enumerate(case.get("axon_fired") or ()) if flag]
+    if "axon_fired" in case and fired != list(trace.axon_passes):
+        wrong.append(f"AXON took passes {list(trace.axon_passes)} instead of {fired}")
+    return "; ".join(wrong) or None
+
+
+def forward_differences(
+    model: MaskedDiffusionModel, tensors: Mapping[str, torch.Tensor], cases: Mapping[str, Any]
+) -> list[Difference]:
+    """Compare every recorded forward pass: logits at all positions and the mean attention of the chosen layers."""
+    layers = resolve_layers(re.sub(r"\s+of\s+\d+$", "", cases["attention_layers"]), model.num_layers)
+    count = sum(name.startswith("input_") for name in tensors)
+    found = []
+    for index in range(count):
+        tokens_BW = tensors[f"input_{index}"][None].to(model.device)
+        width, gen_length = tokens_BW.shape[1], cases["gen_length"]
+        layout = model.layout([width - gen_length], gen_length, cases["block_length"])
+        capture = Capture(layers, layout.real_BW)
+        row = torch.zeros(width, dtype=torch.long, device=model.device)
+        columns = torch.arange(width, device=model.device)
+        with torch.inference_mode():
+            hidden_BWD = model(tokens_BW, layout, capture)
+            logits = model.logits(hidden_BWD, row, columns, layout).float().cpu()
+            attention = capture.rows(row[:1], columns[None])[0].cpu()
+        found.append(
+            Difference(
+                logits=float((logits - tensors[f"logits_{index}"]).abs().max()),
+                attention=float((attention - tensors[f"attention_{index}"]).abs().max()),
+            )
+        )
+    return found
+
+
+def read_cases(path: Path, model: MaskedDiffusionModel | None = None) -> dict[str, Any]:
+    """A case file, checked against the model where one is given."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; give a file of cases")
+    try:
+        cases = json.loads(path.read_text(encoding="utf-8"))
+        lacking = {"mask_id", "gen_length", "block_length", "attention_layers", "cases"} - set(cases)
+        lacking |= {"prompt", "proposer", "params", "tokens", "nfe"} - set.intersection(
+            *map(set, cases["cases"])
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{path}: is no file of cases ({error!r}); see `python -m axon.verify --help`"
+        ) from error
+    if lacking:
+        raise ValueError(f"{path}: lacks {', '.join(sorted(lacking))}; see `python -m axon.verify --help`")
+    if model is not None and cases["mask_id"] != model.mask_token_id:
+        raise ValueError(
+            f"{path}: mask_id={cases['mask_id']}: the checkpoint's is {model.mask_token_id}; "
+            "give the checkpoint that the cases were made with"
+        )
+    return dict(cases)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m axon.verify",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("cases", type=Path, help="file of recorded decodes (JSON)")
+    parser.add_argument("--checkpoint", required=True, help="folder of the model they were made with")
+    parser.add_argument("--forward", type=Path, help="file of recorded forward passes (safetensors)")
+    parser.add_argument("--dtype", default="float32", choices=sorted(DTYPES))
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
+    parser.add_argument("--attention-kernel", default="sdpa", choices=sorted(KERNELS))
+    parser.add_argument(
+        "--tolerance", type=float, default=1e-4, help="of logits and attention (default 1e-4)"
+    )
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    read_cases(options.cases)  # before the model: a wrong path should not cost a load
+    if options.forward is not None and not options.forward.is_file():
+        raise ValueError(f"{options.forward}: no such file; give a file of forward passes")
+    model = load_model(options.checkpoint, options.dtype, options.device, options.attention_kernel)
+    cases = read_cases(options.cases, model)
+    agree = _verify_cases(model, cases)
+    if options.forward is not None:
+        agree = _verify_forward(model, cases, options) and agree
+    return 0 if agree else 1
+
+
+def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any]) -> bool:
+    apart: Counter[str] = Counter()
+    checked = failed = 0
+    last = time.monotonic()
+    for number, case in enumerate(cases["cases"]):
+        if part := missing_part(case):
+            apart[part] += 1
+            continue
+        trace = decode(model, [case["prompt"]], case_settings(case, cases))[0]
+        checked += 1
+        if wrong := disagreement(trace, case):
+            failed += 1
+            print(f"case {number} ({case['proposer']}, axon {case.get('axon')}): {wrong}")
+        if time.monotonic() - last > 2:
+            last = time.monotonic()
+            print(f"{number + 1} of {len(cases['cases'])} cases", file=sys.stderr)
+    print(
+        f"{checked - failed} of {checked} cases agree in tokens, passes, positions revealed and AXON's passes"
+    )
+    if apart:
+        reasons = ", ".join(f"{part}: {count}" for part, count in apart.items())
+        print(f"{apart.total()} cases not checked, their parts do not exist here ({reasons})")
+    return failed == 0
+
+
+def _verify_forward(
+    model: MaskedDiffusionModel, cases: Mapping[str, Any], options: argparse.Namespace
+) -> bool:
+    try:
+        found = forward_differences(model, load_file(options.forward), cases)
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(f"{options.forward}: does not fit the checkpoint ({error})") from error
+    agree = 0
+    for number, difference in enumerate(found):
+        good = max(difference.logits, difference.attention) <= options.tolerance
+        agree += good
+        verdict = "agrees" if good else "DISAGREES"
+        print(
+            f"forward {number} {verdict}: logits within {difference.logits:.1e}, attention {difference.attention:.1e}"
+        )
+    print(f"{agree} of {len(found)} forward passes agree to {options.tolerance:g}")
+    return agree == len(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

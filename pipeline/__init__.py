@@ -1,0 +1,1 @@
+"""From a composed config to a report: config -> plan -> sweep -> evaluate -> store -> report."""

@@ -1,0 +1,114 @@
+"""A checkpoint as the plan sees it: where its folder is, what is in it, how many layers it has. Reads no weights
+into a model, except that a small one is loaded once to see that it can be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from axon import CheckpointError, load_model, load_tokenizer
+from axon.models.checkpoint import FAMILIES
+from pipeline.config import ModelSettings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# The files that can move a token; a readme beside them can't.
+PATTERNS = (
+    "config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "tokenizer*",
+    "special_tokens*",
+    "chat_template*",
+)
+
+SMALL = 256 * 2**20  # bytes of weights that are loaded for a trial: a fraction of a second
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    folder: Path
+    content: str  # hash of its files: the model's identity, wherever the folder lies
+    num_layers: int
+
+
+@lru_cache(maxsize=8)
+def open_checkpoint(path: str, revision: str | None) -> Checkpoint:
+    """Raises CheckpointError, one line, where there is no checkpoint that can be loaded."""
+    folder = locate(path, revision)
+    files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
+    num_layers = _num_layers(folder)
+    load_tokenizer(folder)
+    weights = [file for file in files if file.suffix == ".safetensors"]
+    if sum(file.stat().st_size for file in weights) <= SMALL:
+        load_model(folder)
+    return Checkpoint(folder, _content(files), num_layers)
+
+
+def locate(path: str, revision: str | None) -> Path:
+    """The local folder that `path` means here: absolute; relative to the working directory or this repository;
+    or a hub id, downloaded if need be. Every machine of a cluster asks for itself.
+    """
+    for folder in (Path(path).expanduser(), REPOSITORY / path):
+        if folder.is_dir():
+            return folder.resolve()
+    is_hub_id = (
+        path.count("/") == 1 and not path.startswith((".", "~", "/")) and not Path(path).parent.is_dir()
+    )
+    if not is_hub_id or (REPOSITORY / path).parent.is_dir():
+        raise CheckpointError(f"model.path={path!r}: no such folder; give a checkpoint folder or a hub id")
+    return _download(path, revision)
+
+
+def device_of(model: ModelSettings) -> str:
+    """`auto` is the GPU where there is one that this process may use."""
+    if model.device != "auto":
+        return model.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _download(hub_id: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(PATTERNS)))
+    except Exception as error:  # the hub client raises many kinds: no network, no such model, no access
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(
+            f"model.path={hub_id!r}: not on this disk and not to be had from the hub ({reason}); "
+            "download it and give model.path=FOLDER"
+        ) from error
+
+
+def _num_layers(folder: Path) -> int:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        absent = isinstance(error, FileNotFoundError)
+        reason = "has no config.json" if absent else f"config.json is broken ({error})"
+        raise CheckpointError(f"model.path={str(folder)!r}: {reason}; give a checkpoint folder") from None
+    kind = str(config.get("model_type", "")).lower()
+    if kind not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise CheckpointError(f"model.path={str(folder)!r}: model_type={kind!r}: unknown; one of {known}")
+    return int(FAMILIES[kind].read_config(config).num_hidden_layers)
+
+
+def _content(files: list[Path]) -> str:
+    """SHA-256 over names and contents, files hashed side by side."""
+    with ThreadPoolExecutor() as pool:
+        digests = list(pool.map(_digest, files))
+    listing = json.dumps([[file.name, digest] for file, digest in zip(files, digests, strict=True)])
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

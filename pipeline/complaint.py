@@ -1,0 +1,123 @@
+"""What is wrong with a user's input, one clear line per fault: `key=value: rule; remedy`."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+RULES = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "dict_type": "must be a group of key: value",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dataclass_type": "must be a group of key: value",
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "too_short": "must have at least {min_length} entry",
+}
+
+
+class ConfigError(ValueError):
+    """The user's input can't be run. `lines`: one fault each."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = list(lines)
+        super().__init__("\n".join(self.lines))
+
+
+def fault_lines(error: ValidationError, schema: type) -> list[str]:
+    """One line per fault that pydantic found while validating `schema`, which supplies the keys there are."""
+    return [_line(dict(fault), schema) for fault in error.errors()]
+
+
+def one_of(choices: Iterable[object]) -> str:
+    return "one of " + ", ".join(str(choice) for choice in choices)
+
+
+def unknown_key(key: str, siblings: Iterable[str]) -> str:
+    """The line for a key that doesn't exist, with the nearest that does."""
+    parent, _, leaf = key.rpartition(".")
+    known = sorted(siblings)
+    near = difflib.get_close_matches(leaf, known, n=1)
+    hint = f"did you mean {parent + '.' if parent else ''}{near[0]}? " if near else ""
+    return f"{key}: unknown key; {hint}{one_of(known) if known else 'it takes no keys'}"
+
+
+def _line(fault: dict[str, Any], schema: type) -> str:
+    kind, context = fault["type"], fault.get("ctx") or {}
+    keys, owner = _resolve(fault["loc"], schema)
+    key = ".".join(keys)
+    if kind == "unexpected_keyword_argument":
+        return unknown_key(key, [f.name for f in dataclasses.fields(owner)] if owner else [])
+    if kind == "missing":
+        return f"{key}: missing; give it a value"
+    if kind == "value_error":
+        message = str(context["error"])
+        return message if "=" in message.split(":")[0] else f"{key}={_shown(fault['input'])}: {message}"
+    if kind == "union_tag_invalid":
+        return f"{key}.name={context['tag']!r}: unknown; {one_of(_quoted(context['expected_tags']))}"
+    if kind == "union_tag_not_found":
+        return f"{key}.name: missing; give it a value"
+    if kind == "literal_error":
+        return f"{key}={_shown(fault['input'])}: unknown; {one_of(_quoted(context['expected']))}"
+    rule = RULES.get(kind)
+    return f"{key}={_shown(fault['input'])}: {rule.format(**context) if rule else fault['msg']}"
+
+
+def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], type | None]:
+    """The location as the user writes it, and the dataclass that owns its last key.
+
+    Inside a tagged union pydantic names the tag as one more step, which is no key of the user's.
+    """
+    keys: list[str] = []
+    owner: Any = schema
+    candidates: list[Any] = [schema]
+    for step in location:
+        if isinstance(step, int):
+            keys[-1] += f"[{step}]"
+            continue
+        tagged = [c for c in candidates if len(candidates) > 1 and _tag(c) == step]
+        if tagged:
+            candidates = tagged
+            continue
+        owner = next((c for c in candidates if dataclasses.is_dataclass(c)), None)
+        keys.append(step)
+        candidates = _dataclasses_in(_field_type(owner, step)) if owner else []
+    return keys, owner
+
+
+def _tag(candidate: Any) -> object:
+    return next((f.default for f in dataclasses.fields(candidate) if f.name == "name"), None)
+
+
+def _field_type(owner: Any, name: str) -> Any:
+    return typing.get_type_hints(owner).get(name)
+
+
+def _dataclasses_in(kind: Any) -> list[Any]:
+    """The dataclasses an annotation is made of: itself, or the members of a union or a tuple."""
+    if dataclasses.is_dataclass(kind):
+        return [kind]
+    return [found for part in typing.get_args(kind) for found in _dataclasses_in(part)]
+
+
+def _quoted(expected: str) -> list[str]:
+    """pydantic's "'a', 'b' or 'c'" as a list."""
+    return [part.strip().strip("'") for part in expected.replace(" or ", ", ").split(",")]
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else repr(value)

@@ -1,0 +1,163 @@
+"""Everything a user can set, validated once; below this nobody sees the config framework or a raw dictionary.
+
+`read_config` turns the composed tree (plain data) into a frozen `Config` or raises ConfigError, one line per fault.
+The decoder's and AXON's settings classes live in `axon`, beside the code they steer.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from axon import AxonSettings, DecodeSettings
+from axon.proposers import DecoderSettings
+from pipeline.complaint import ConfigError, fault_lines
+from pipeline.tasks import Split, get_task
+
+STRICT = ConfigDict(extra="forbid")
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelSettings:
+    """Which model, and in what numerics it runs."""
+
+    path: (
+        str  # folder of a checkpoint (relative: to the working directory, else to this repository) or hub id
+    )
+    revision: str | None  # hub only: branch, tag or commit
+    dtype: Literal["float32", "bfloat16", "float16"]
+    attention_kernel: Literal["sdpa", "eager"]
+    device: Literal["auto", "cpu", "cuda"]
+    prompt: Literal[
+        "raw", "chat"
+    ]  # the example's text as it is, or as a turn of the tokenizer's chat template
+
+
+@dataclass(frozen=True, config=STRICT)
+class TaskSettings:
+    """Which examples, in which order."""
+
+    name: str
+    split: Split
+    seed: int  # of the fixed order of examples
+
+    def __post_init__(self) -> None:
+        get_task(self.name)
+
+
+@dataclass(frozen=True, config=STRICT)
+class SpeedSettings:
+    """The decoder's own knob between slow and fast: a sweep draws every arm's curve along it."""
+
+    knob: str
+    values: Annotated[tuple[Any, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Arm:
+    """A family of settings with one name: `set` holds for all of them, `grid` is multiplied out."""
+
+    label: str
+    set: Mapping[str, Any] = Field(default_factory=dict)
+    grid: Mapping[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=STRICT)
+class SweepSettings:
+    name: str
+    along_speed: bool  # evaluate every arm at every value of `speed`
+    arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class ClusterSettings:
+    """Where Ray runs the settings. null leaves the number to the machine."""
+
+    address: str | None  # null: a private Ray on this machine
+    workers: Count | None
+    cpus_per_worker: Annotated[float, Field(gt=0)]
+    gpus_per_worker: Annotated[float, Field(ge=0)] | None
+
+
+@dataclass(frozen=True, config=STRICT)
+class WandbSettings:
+    mode: Literal["offline", "online", "off"]
+    project: str
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """One job. The keys down to `seed` are what a setting is made of; the rest can't move a token or a score."""
+
+    model: ModelSettings
+    task: TaskSettings
+    decoder: Annotated[DecoderSettings, Field(discriminator="name")]
+    axon: AxonSettings
+    gen_length: int
+    block_length: int
+    temperature: float
+    seed: int
+
+    job: Literal["run", "report"]
+    limit: Count
+    batch_size: Count
+    slice_size: Count
+    speed: SpeedSettings
+    sweep: SweepSettings
+    cluster: ClusterSettings
+    wandb: WandbSettings
+    out: str
+    store: str
+
+    def __post_init__(self) -> None:
+        self.decode_settings()
+
+    def decode_settings(self) -> DecodeSettings:
+        """Raises ValueError where the parts don't fit each other, such as a block length that doesn't divide."""
+        return DecodeSettings(
+            gen_length=self.gen_length,
+            block_length=self.block_length,
+            temperature=self.temperature,
+            decoder=self.decoder,
+            axon=self.axon,
+        )
+
+
+SETTING_KEYS = ("model", "task", "decoder", "axon", "gen_length", "block_length", "temperature", "seed")
+
+_ADAPTER = TypeAdapter(Config)
+
+
+def read_config(tree: Mapping[str, Any]) -> Config:
+    """The validated config of a composed tree. Raises ConfigError with one line per fault."""
+    try:
+        return _ADAPTER.validate_python(tree)
+    except ValidationError as error:
+        raise ConfigError(fault_lines(error, Config)) from None
+
+
+def to_tree(config: Config) -> dict[str, Any]:
+    """Plain data from which read_config makes an equal config."""
+    tree: dict[str, Any] = _ADAPTER.dump_python(config, mode="json")
+    return tree
+
+
+def check_writable(key: str, folder: str) -> None:
+    """Raises ConfigError if nothing can be written into `folder` (made if need be)."""
+    if "://" in folder:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        line = f"{key}={folder}: can't be written ({reason}); choose another folder with {key}=..."
+        raise ConfigError([line]) from None

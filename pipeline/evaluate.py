@@ -1,0 +1,205 @@
+"""One slice of one setting: encode the prompts, decode them in batches, score the answers, make the records.
+
+An example that fails (prompt too long, decoder or scorer error) becomes an unscored record with its error; the
+others survive. A fault that is not one example's (no model, no memory, nothing decodes) raises: the setting failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from axon import Trace, decode, load_model, load_tokenizer
+from pipeline.checkpoint import device_of, locate
+from pipeline.config import ModelSettings
+from pipeline.plan import Setting
+from pipeline.record import Record
+from pipeline.tasks import Example, get_task
+
+Prompt = Sequence[int]
+
+
+class Timer:
+    """Seconds by name; given to the decoder, which has no clock of its own."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model and its tokenizer, ready on their device."""
+
+    model: Any
+    tokenizer: Any
+    prompt: str
+
+    def encode(self, prompt: str) -> list[int]:
+        if self.prompt == "chat":
+            turns = [{"role": "user", "content": prompt}]
+            prompt = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        ids: list[int] = self.tokenizer.encode(prompt, add_special_tokens=False)
+        return ids
+
+    def answer(self, trace: Trace) -> str:
+        """The text before the first end-of-text."""
+        tokens = list(trace.tokens[: trace.tokens_to_eos(self.model.eos_token_id)])
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+
+
+class Evaluator:
+    """Evaluates slices and keeps between them what is dear: the model in use."""
+
+    def __init__(self, batch_size: int, on_example: Callable[[], None] = lambda: None) -> None:
+        self._batch_size = batch_size
+        self._on_example = on_example  # called as each example's decoding ends
+        self._key: ModelSettings | None = None
+        self._loaded: Loaded | None = None
+        self._proved: set[str] = set()  # settings under which something has been decoded
+
+    def slice(self, setting: Setting, start: int, stop: int) -> list[Record]:
+        """The records of examples start..stop-1, in order. Raises what makes every example fail."""
+        task = get_task(setting.task.name)
+        examples = task.examples(setting.task.split, setting.task.seed, stop)[start:stop]
+        if len(examples) < stop - start:
+            have = start + len(examples)
+            raise ValueError(
+                f"limit={stop}: {setting.task.name} has {have} examples in this split; lower limit"
+            )
+        loaded = self._load(setting.model)
+        blanks = [Record(setting.id, task.name, ex.id, start + n) for n, ex in enumerate(examples)]
+        records = self._decoded(loaded, setting, examples, blanks)
+        return [_scored(task, example, record) for example, record in zip(examples, records, strict=True)]
+
+    def _load(self, model: ModelSettings) -> Loaded:
+        if self._loaded is None or self._key != model:
+            self._loaded = None  # the old model's memory is free before the new one is read
+            folder = locate(model.path, model.revision)
+            network = load_model(folder, model.dtype, device_of(model), model.attention_kernel)
+            self._loaded, self._key = Loaded(network, load_tokenizer(folder), model.prompt), model
+        return self._loaded
+
+    def _decoded(
+        self, loaded: Loaded, setting: Setting, examples: Sequence[Example], blanks: Sequence[Record]
+    ) -> list[Record]:
+        """The blanks filled with their traces, or with the error that kept them from one."""
+        records = list(blanks)
+        prompts: dict[int, Prompt] = {}
+        for row, example in enumerate(examples):
+            try:
+                prompts[row] = _fitting(loaded, loaded.encode(example.prompt), setting.decode.gen_length)
+                records[row] = replace(records[row], prompt_tokens=len(prompts[row]))
+            except (
+                Exception
+            ) as error:  # a tokenizer or template may raise anything; it is this example's fault
+                records[row] = replace(records[row], error=_line(error))
+        timer = Timer()
+        outcomes = self._decode(loaded, setting, prompts, [ex.id for ex in examples], timer)
+        passes = sum(outcome.nfe for outcome in outcomes.values() if isinstance(outcome, Trace))
+        if passes:
+            self._proved.add(setting.id)
+        for row, outcome in outcomes.items():
+            if isinstance(outcome, Trace):
+                records[row] = _filled(records[row], loaded, outcome, timer, outcome.nfe / passes)
+            else:
+                records[row] = replace(records[row], error=_line(outcome))
+        return records
+
+    def _decode(
+        self, loaded: Loaded, setting: Setting, prompts: dict[int, Prompt], ids: Sequence[str], timer: Timer
+    ) -> dict[int, Trace | Exception]:
+        """Decodes all prompts together; where that fails, one by one, to find whose fault it is."""
+        if not prompts:
+            return {}
+        rows = list(prompts)
+
+        def run(chosen: list[int]) -> list[Trace]:
+            return decode(
+                loaded.model,
+                [prompts[row] for row in chosen],
+                setting.decode,
+                seeds=[_seed(setting.seed, ids[row]) for row in chosen],
+                batch_size=self._batch_size,
+                on_finish=lambda *_: self._on_example(),
+                timer=timer,
+            )
+
+        try:
+            return dict(zip(rows, run(rows), strict=True))
+        except Exception as fault:
+            outcomes: dict[int, Trace | Exception] = {}
+            for row in rows:
+                try:
+                    outcomes[row] = run([row])[0]
+                except (torch.OutOfMemoryError, MemoryError):
+                    raise  # the machine's fault, not the example's: another run may have room
+                except Exception as error:
+                    outcomes[row] = error
+            if setting.id not in self._proved and not any(isinstance(o, Trace) for o in outcomes.values()):
+                raise fault  # nothing ever decoded: the setting's fault
+            return outcomes
+
+
+def _fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
+    longest = loaded.model.max_length
+    if longest is not None and len(prompt) + gen_length > longest:
+        raise ValueError(
+            f"prompt of {len(prompt)} tokens + gen_length {gen_length} exceeds the model's {longest}"
+        )
+    return prompt
+
+
+def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Timer, share: float) -> Record:
+    eos = loaded.model.eos_token_id
+    return replace(
+        record,
+        tokens=tuple(trace.tokens),
+        revealed_at=tuple(trace.revealed_at),
+        axon_passes=tuple(trace.axon_passes),
+        gate_checks=trace.gate_checks,
+        nfe=trace.nfe,
+        nfe_to_eos=trace.nfe_to_eos(eos),
+        tokens_generated=len(trace.tokens),
+        tokens_to_eos=trace.tokens_to_eos(eos),
+        seconds_model=timer.seconds["model"] * share,
+        seconds_capture=timer.seconds["capture"] * share,
+        seconds_select=timer.seconds["select"] * share,
+        answer=loaded.answer(trace),
+    )
+
+
+def _scored(task: Any, example: Example, record: Record) -> Record:
+    if record.answer is None:
+        return record
+    try:
+        score = task.score(record.answer, example)
+        if not 0.0 <= score.value <= 1.0:
+            raise ValueError(f"score {score.value} outside 0 to 1")
+    except Exception as error:  # a scorer that breaks leaves the example unscored, never a zero
+        return replace(record, error=f"scoring: {_line(error)}")
+    return replace(record, score=float(score.value), extracted=score.extracted)
+
+
+def _seed(seed: int, example_id: str) -> int:
+    """A row's own seed: the same whatever batch or slice the row is in."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {example_id}".encode()).digest()[:7])
+
+
+def _line(error: Exception) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"[:300]

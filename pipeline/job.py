@@ -1,0 +1,209 @@
+"""A job from a validated config to its report: plan, run what the store lacks, report, track."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from pipeline.complaint import ConfigError
+from pipeline.config import Config, check_writable, to_tree
+from pipeline.plan import Plan, make_plan, setting_id
+from pipeline.progress import Progress, stored_tallies, tally
+from pipeline.store import Contents, Range, Store, missing
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one command is about."""
+
+    config: Config
+    plan: Plan
+    store: Store
+    folder: Path
+    command: str  # what the user typed, to be typed again
+
+    @property
+    def title(self) -> str:
+        c = self.config
+        return f"{c.sweep.name} · {c.task.name} · {c.decoder.name} · {model_name(c)}"
+
+
+def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
+    """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
+    check_writable("out", config.out)
+    check_writable("store", config.store)
+    plan = make_plan(config)
+    folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
+    job = Job(config, plan, Store(config.store), folder, shlex.join(["python", "launch.py", *arguments]))
+    contents = job.store.load(plan.settings, config.limit)
+    pending = pending_slices(job, contents)
+    _announce(job, contents, pending, console)
+    failures: dict[str, str] = {}
+    if pending and config.job == "run":
+        try:
+            failures = _run(job, contents, pending, console)
+        except KeyboardInterrupt:
+            return _stopped(job, console)
+        contents = job.store.load(plan.settings, config.limit)
+    if contents.records.empty:
+        _complain(job, failures, console)
+        raise_nothing = "nothing is stored for these settings; run them first, without job=report"
+        if config.job == "report":
+            raise ConfigError([f"job=report: {raise_nothing}"])
+        return FAILED
+    _report(job, contents, failures, console)
+    _complain(job, failures, console)
+    _say(console, str(folder))
+    return FAILED if failures else DONE
+
+
+def pending_slices(job: Job, contents: Contents) -> dict[str, list[Range]]:
+    """The plan minus the store: the slices each unfinished setting lacks."""
+    lacking = {
+        sid: missing(contents.covered[sid], job.config.limit, job.config.slice_size)
+        for sid in job.plan.settings
+    }
+    return {sid: slices for sid, slices in lacking.items() if slices}
+
+
+def model_name(config: Config) -> str:
+    return config.model.path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def folder_name(config: Config, plan: Plan) -> str:
+    """Readable, and the same whenever the same thing is asked for: so running again finds its folder again."""
+    words = [config.task.name, config.decoder.name, model_name(config), str(config.limit)]
+    plain = [re.sub(r"[^A-Za-z0-9._]+", "_", word) for word in words]
+    return "-".join([*plain, setting_id({"settings": sorted(plan.settings), "limit": config.limit})[:6]])
+
+
+def _announce(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> None:
+    config, settings = job.config, len(job.plan.settings)
+    total = settings * config.limit
+    todo = sum(stop - start for slices in pending.values() for start, stop in slices)
+    equal = f" ({job.plan.asked} asked for, equal ones run once)" if job.plan.asked > settings else ""
+    stored = f", {total - todo:,} of {total:,} stored already" if todo < total else ""
+    _say(
+        console,
+        f"{job.title}: {settings} setting{'s' * (settings > 1)}{equal} x {config.limit} examples{stored}",
+    )
+    for line in contents.damaged:
+        _say(console, line)
+    for sid, setting in job.plan.settings.items():
+        job.store.write_setting(sid, setting.identity)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    described = {"command": job.command, "config": to_tree(config), "settings": _setting_list(job.plan)}
+    (job.folder / "config.yaml").write_text(yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
+
+
+def _setting_list(plan: Plan) -> dict[str, Any]:
+    return {sid: {"arm": label.arm, **label.knobs} for sid, label in plan.labels.items()}
+
+
+def _run(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> dict[str, str]:
+    stored = stored_tallies(contents.records)
+    with Progress(console, job.title, job.plan.labels, job.config.limit, stored) as progress:
+        if len(job.plan.settings) == 1:
+            return _run_here(job, pending, progress)
+        from pipeline.sweep import Work, run_sweep  # Ray takes seconds to import: only when it is needed
+
+        threads = max(1, int(job.config.cluster.cpus_per_worker))
+        work = Work(job.plan.settings, pending, job.store.root, job.config.batch_size, threads)
+        return run_sweep(work, job.config.cluster, progress)
+
+
+def _run_here(job: Job, pending: dict[str, list[Range]], progress: Progress) -> dict[str, str]:
+    """One setting needs no workers: it runs in this process."""
+    from pipeline.evaluate import Evaluator
+
+    progress.status("loading the model")
+    evaluator = Evaluator(job.config.batch_size, progress.example)
+    failures = {}
+    for sid, slices in pending.items():
+        try:
+            for start, stop in slices:
+                records = evaluator.slice(job.plan.settings[sid], start, stop)
+                job.store.write_slice(sid, start, stop, records)
+                progress.slice(sid, tally(records))
+        except Exception as error:
+            failures[sid] = f"{type(error).__name__}: {error}".splitlines()[0]
+            progress.failed(sid)
+    return failures
+
+
+def _report(job: Job, contents: Contents, failures: dict[str, str], console: Console) -> None:
+    from pipeline.report import write_report
+
+    settings = {
+        sid: {**s.identity, "model": {**s.identity["model"], "name": model_name(job.config)}}
+        for sid, s in job.plan.settings.items()
+    }
+    labels = job.plan.labels
+    report = write_report(
+        job.folder, settings, contents.records, labels, job.title, _notes(job, contents, failures)
+    )
+    console.print(report.terminal())
+    if job.config.wandb.mode != "off":
+        _track(job, settings, report, console)
+    _say(console, f"picture {report.picture}")
+    _say(console, f"page    {report.page}")
+
+
+def _notes(job: Job, contents: Contents, failures: dict[str, str]) -> list[str]:
+    """What a reader of the report must know beside the figures."""
+    notes = [f"Made by: {job.command}"]
+    errors = contents.records["error"].dropna()
+    if len(errors):
+        notes.append(f"{len(errors)} examples unscored; the first: {errors.iloc[0]}")
+    for sid, error in failures.items():
+        notes.append(f"Failed: {job.plan.labels[sid]}: {error}")
+    unfinished = pending_slices(job, contents)
+    if unfinished:
+        notes.append(f"{len(unfinished)} settings lack some of their {job.config.limit} examples")
+    return [*notes, *contents.damaged]
+
+
+def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) -> None:
+    from pipeline.report.tracker import Logbook, track
+
+    wandb = job.config.wandb
+    group = f"{job.config.sweep.name}/{job.folder.name}"
+    book = Logbook(wandb.mode, wandb.project, group, job.folder, settings)
+    try:
+        with console.status("logging to W&B"):
+            runs = track(book, report)
+        _say(console, f"W&B     {job.folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
+    except Exception as error:  # W&B has many ways to be out of reach; the results don't depend on it
+        _say(
+            console,
+            f"wandb.mode={wandb.mode}: could not log ({error}); run again, or with wandb=offline or wandb=off",
+        )
+
+
+def _complain(job: Job, failures: dict[str, str], console: Console) -> None:
+    if failures:
+        _say(console, f"{len(failures)} of {len(job.plan.settings)} settings failed; the rest is kept:")
+        for sid, error in failures.items():
+            _say(console, f"  {job.plan.labels[sid]} ({sid}): {error}")
+
+
+def _stopped(job: Job, console: Console) -> int:
+    contents = job.store.load(job.plan.settings, job.config.limit)
+    total = len(job.plan.settings) * job.config.limit
+    _say(
+        console, f"Stopped. {len(contents.records):,} of {total:,} examples are kept. To go on: {job.command}"
+    )
+    return INTERRUPTED
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

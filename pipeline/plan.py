@@ -1,0 +1,154 @@
+"""The plan: which settings a job evaluates, under which ids, and on which examples.
+
+A setting is everything that can move a token or a score. Its id is a hash of its identity, so equal settings are
+equal files whatever sweep asked for them. What is still to do is the plan minus the store.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from axon import DecodeSettings
+from axon.attention import resolve_layers
+from pipeline.checkpoint import Checkpoint, open_checkpoint
+from pipeline.complaint import ConfigError
+from pipeline.config import SETTING_KEYS, Arm, Config, ModelSettings, TaskSettings, read_config, to_tree
+from pipeline.tasks import get_task
+
+# Raise by hand when a change to the code can change a token or a score: every stored result then counts as another's.
+CODE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a setting is called in a sweep: its arm, and the knobs that were turned (dotted key -> value)."""
+
+    arm: str
+    knobs: dict[str, Any]
+
+    def __str__(self) -> str:
+        turned = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in self.knobs.items())
+        return f"{self.arm} {turned}".strip()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a worker needs to evaluate examples, and what the results are filed under."""
+
+    id: str
+    identity: dict[str, Any]
+    model: ModelSettings
+    task: TaskSettings
+    decode: DecodeSettings
+    seed: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Distinct settings in the order they run, and what each is called."""
+
+    settings: dict[str, Setting]
+    labels: dict[str, Label]
+    asked: int  # before equal settings collapsed
+
+
+def make_plan(config: Config) -> Plan:
+    """All settings of the config's sweep. Raises ConfigError, a line per fault, before anything is decoded."""
+    settings: dict[str, Setting] = {}
+    labels: dict[str, Label] = {}
+    faults: dict[str, str] = {}  # line -> the arm where it came up first
+    asked = 0
+    for place, label in _variants(config):
+        asked += 1
+        try:
+            setting = make_setting(_changed(config, label.knobs))
+        except ConfigError as error:
+            for line in error.lines:
+                faults.setdefault(line, f"{place}: {line}" if label.knobs else line)
+            continue
+        settings.setdefault(setting.id, setting)
+        labels.setdefault(setting.id, label)
+    if faults:
+        raise ConfigError(faults.values())
+    return Plan(settings, labels, asked)
+
+
+def make_setting(config: Config) -> Setting:
+    """The setting of a config's own values. Raises ConfigError where the model doesn't fit them."""
+    try:
+        checkpoint = open_checkpoint(config.model.path, config.model.revision)
+        identity = _identity(config, checkpoint)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+    return Setting(
+        setting_id(identity), identity, config.model, config.task, config.decode_settings(), config.seed
+    )
+
+
+def setting_id(identity: Mapping[str, Any]) -> str:
+    """16 hex digits: a hash of the identity's canonical JSON."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Everything that can move a token or a score, each thing said in one way only."""
+    layers = list(resolve_layers(config.axon.attention_layers, checkpoint.num_layers))
+    decoder = asdict(config.decoder)
+    # The base decoder alone: AXON's values move nothing, but a decoder that reads attention keeps the layers.
+    off = {"gate": "never", **({"attention_layers": layers} if config.decoder.needs_attention else {})}
+    axon = {**asdict(config.axon), "attention_layers": layers}
+    return {
+        "code_version": CODE_VERSION,
+        "model": {
+            "content": checkpoint.content,
+            "dtype": config.model.dtype,
+            "attention_kernel": config.model.attention_kernel,
+            "prompt": config.model.prompt,
+        },
+        "task": {**asdict(config.task), "version": get_task(config.task.name).version},
+        "decoder": decoder,
+        "axon": off if config.axon.gate == "never" else axon,
+        "gen_length": config.gen_length,
+        "block_length": config.block_length,
+        "temperature": config.temperature,
+        "seed": config.seed if config.temperature > 0 else None,  # greedy decoding draws nothing
+    }
+
+
+def _variants(config: Config) -> Iterator[tuple[str, Label]]:
+    """Per setting of the sweep the arm's place (for messages) and its label, whose knobs are all that differs."""
+    for number, arm in enumerate(config.sweep.arms):
+        place = f"sweep.arms[{number}]"
+        for knobs in _grid(config, arm):
+            yield place, Label(arm.label, {**arm.set, **knobs})
+
+
+def _grid(config: Config, arm: Arm) -> Iterator[dict[str, Any]]:
+    grid = dict(arm.grid)
+    if config.sweep.along_speed:
+        grid.setdefault(config.speed.knob, config.speed.values)
+    for values in itertools.product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))
+
+
+def _changed(config: Config, knobs: Mapping[str, Any]) -> Config:
+    """The config with dotted keys set. Only what a setting is made of can be turned."""
+    tree = to_tree(config)
+    for key, value in knobs.items():
+        *parents, leaf = key.split(".")
+        owner: Any = tree
+        if key.split(".")[0] not in SETTING_KEYS:
+            raise ConfigError([f"{key}: can't be swept; a sweep turns keys of {', '.join(SETTING_KEYS)}"])
+        for parent in parents:
+            owner = owner.get(parent) if isinstance(owner, dict) else None
+        if not isinstance(owner, dict):
+            raise ConfigError([f"{key}: unknown key"])
+        owner[leaf] = copy.deepcopy(value)
+    return read_config(tree)

@@ -1,0 +1,68 @@
+"""A record: one example under one setting, the row of every Parquet file of the store.
+
+Raw counts and sums only; every ratio (tokens a pass, accuracy, speed) is made later, in the report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA = pa.schema(
+    [
+        pa.field("setting_id", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("example_id", pa.string(), nullable=False),
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("prompt_tokens", pa.int64(), nullable=False),
+        pa.field("tokens", pa.list_(pa.int64()), nullable=False),
+        pa.field("revealed_at", pa.list_(pa.int64()), nullable=False),
+        pa.field("axon_passes", pa.list_(pa.int64()), nullable=False),
+        pa.field("gate_checks", pa.int64(), nullable=False),
+        pa.field("nfe", pa.int64()),
+        pa.field("nfe_to_eos", pa.int64()),
+        pa.field("tokens_generated", pa.int64()),
+        pa.field("tokens_to_eos", pa.int64()),
+        pa.field("seconds_model", pa.float64(), nullable=False),
+        pa.field("seconds_capture", pa.float64(), nullable=False),
+        pa.field("seconds_select", pa.float64(), nullable=False),
+        pa.field("answer", pa.string()),
+        pa.field("extracted", pa.string()),
+        pa.field("score", pa.float64()),
+        pa.field("error", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One example under one setting. `score` None means unscored; then `error` says why."""
+
+    setting_id: str
+    task: str
+    example_id: str
+    position: int  # place in the task's fixed order of examples
+    prompt_tokens: int = 0
+    tokens: tuple[int, ...] = ()  # the generated tokens, (gen_length,)
+    revealed_at: tuple[int, ...] = ()  # the pass that revealed each of them, 0-based
+    axon_passes: tuple[int, ...] = ()  # passes in which AXON's anchors were revealed
+    gate_checks: int = 0  # passes in which a gate was evaluated
+    nfe: int | None = None
+    nfe_to_eos: int | None = None
+    tokens_generated: int | None = None
+    tokens_to_eos: int | None = None
+    seconds_model: float = 0.0  # this row's share of its batch, by its number of passes
+    seconds_capture: float = 0.0
+    seconds_select: float = 0.0
+    answer: str | None = None
+    extracted: str | None = None
+    score: float | None = None
+    error: str | None = None
+
+
+def to_table(records: list[Record]) -> pa.Table:
+    """The records as a table with exactly SCHEMA; raises pa.ArrowInvalid where a value doesn't fit."""
+    rows: list[dict[str, Any]] = [asdict(record) for record in records]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)

@@ -1,0 +1,41 @@
+"""One look per arm, the same in the picture and on the page: told apart by colour, marker and dash.
+
+Colours: Okabe and Ito's palette, safe for the common colour-vision deficiencies; dark enough for white paper and
+light enough for a dark screen.
+"""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+
+class Look(NamedTuple):
+    colour: str
+    marker: str  # matplotlib
+    symbol: str  # plotly
+    dash: str  # plotly; matplotlib draws "dot" as ":" and so on
+
+
+DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+BASE_LOOKS = (
+    Look("#0072B2", "o", "circle", "solid"),
+    Look("#009E73", "^", "triangle-up", "dash"),
+    Look("#56B4E9", "v", "triangle-down", "dot"),
+    Look("#7A7A7A", "P", "cross", "dashdot"),
+)
+AXON_LOOKS = (
+    Look("#D55E00", "D", "diamond", "solid"),
+    Look("#CC79A7", "s", "square", "dash"),
+    Look("#E69F00", "p", "pentagon", "dot"),
+    Look("#A0522D", "X", "x", "dashdot"),
+)
+
+
+def looks(points: pd.DataFrame) -> dict[str, Look]:
+    """Base arms first, cold colours; AXON arms after them, warm ones. Further arms start over."""
+    chosen: dict[str, Look] = {}
+    for axon, choices in ((False, BASE_LOOKS), (True, AXON_LOOKS)):
+        arms = points.loc[points["axon"] == axon, "arm"].unique()
+        for index, arm in enumerate(arms):
+            chosen.setdefault(str(arm), choices[index % len(choices)])
+    return chosen

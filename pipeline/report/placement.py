@@ -1,0 +1,91 @@
+"""Where to write a point's name so that it covers no other name, no marker and as little else as possible."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.legend import Legend
+from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
+
+Name = tuple[float, float, str, str]  # NFE, quality, text, colour
+
+MARKER_PIXELS = 9.0  # half the side of the square a front's marker is given
+NEAR, LEADER = 16.0, 26.0  # pixels from the point; from LEADER on a thin line leads back to it
+DISTANCES = (NEAR, LEADER, 40.0, 58.0, 78.0)
+ANGLES = np.deg2rad([135, 90, 180, 45, 315, 270, 225, 0])
+HARD, BAR, FADED = 1000.0, 3.0, 1.0
+
+
+def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, legend: Legend) -> None:
+    """Write each name at the cheapest free place around its point; leave it out when every place collides."""
+    canvas = axes.figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    frame = axes.get_window_extent(renderer)
+    taken = [legend.get_window_extent(renderer)]
+    obstacles = list(_obstacles(axes, points))
+    for nfe, quality, text, colour in names:
+        at = np.asarray(axes.transData.transform((nfe, quality)), dtype=np.float64)
+        written = axes.text(nfe, quality, text, color=colour, fontsize=8.5, fontweight="bold")
+        written.set(ha="center", va="center")
+        size = written.get_window_extent(renderer)
+        places = list(_places(at, size.width, size.height))
+        costs = [_cost(box, frame, taken, obstacles) + 0.05 * distance for box, distance in places]
+        best = int(np.argmin(costs))
+        if costs[best] >= HARD:
+            written.remove()
+            continue
+        box, distance = places[best]
+        x, y = axes.transData.inverted().transform(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2))
+        written.set_position((float(x), float(y)))
+        taken.append(box)
+        if distance >= LEADER:
+            _lead(axes, at, box, colour)
+
+
+def _places(at: NDArray[np.float64], width: float, height: float) -> Iterator[tuple[Bbox, float]]:
+    for distance in DISTANCES:
+        for angle in ANGLES:
+            # Pushed outwards by half the text, so that `distance` is from the point to the text's edge.
+            x = at[0] + np.cos(angle) * (distance + width / 2)
+            y = at[1] + np.sin(angle) * (distance + height / 2)
+            yield Bbox.from_bounds(x - width / 2, y - height / 2, width, height), distance
+
+
+def _obstacles(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[Bbox, float]]:
+    """What a name should not cover, with what covering it costs: markers, faded points, bars, steps."""
+
+    def box(x0: float, y0: float, x1: float, y1: float, pad: float) -> Bbox:
+        (left, low), (right, high) = axes.transData.transform([(x0, y0), (x1, y1)])
+        return Bbox.from_extents(left - pad, low - pad, right + pad, high + pad)
+
+    edge = axes.get_xlim()[1]
+    for row in points[~points["arm_front"]].to_dict("records"):
+        yield box(row["nfe"], row["quality"], row["nfe"], row["quality"], 4.0), FADED
+    for _, front in points[points["arm_front"]].sort_values("nfe").groupby("arm"):
+        rows = front.to_dict("records")
+        for row, following in zip(rows, [*rows[1:], None], strict=True):
+            nfe, quality = row["nfe"], row["quality"]
+            yield box(nfe, quality, nfe, quality, MARKER_PIXELS), HARD
+            yield box(nfe, row["quality_lo"], nfe, row["quality_hi"], 1.0), BAR
+            until = following["nfe"] if following else edge
+            yield box(nfe, quality, until, quality, 2.0), BAR
+            if following:
+                yield box(until, quality, until, following["quality"], 2.0), BAR
+
+
+def _cost(box: Bbox, frame: Bbox, taken: list[Bbox], obstacles: list[tuple[Bbox, float]]) -> float:
+    inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+    if not inside or any(box.padded(3.0).overlaps(other) for other in taken):
+        return HARD
+    return float(sum(cost for obstacle, cost in obstacles if box.overlaps(obstacle)))
+
+
+def _lead(axes: Axes, at: NDArray[np.float64], box: Bbox, colour: str) -> None:
+    end = (float(np.clip(at[0], box.x0, box.x1)), float(np.clip(at[1], box.y0, box.y1)))
+    line = axes.transData.inverted().transform([tuple(at), end])
+    axes.plot(line[:, 0], line[:, 1], color=colour, linewidth=0.7, alpha=0.6, zorder=1.5)

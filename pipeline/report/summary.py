@@ -1,0 +1,93 @@
+"""The report's findings in words: what was swept, who is on the front, whether AXON moves it, what to be wary of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.report.answer import Answer, answer, counted, no_answer
+from pipeline.report.comparison import Comparison
+from pipeline.report.labels import Label, Setting, one_value, turned_values
+from pipeline.report.points import MIN_COVERAGE
+
+MANY_VALUES = 8
+
+
+@dataclass(frozen=True)
+class Summary:
+    swept: str
+    front: str
+    answers: list[Answer]
+    warnings: list[str]
+
+    @property
+    def verdict(self) -> str:
+        return " ".join(str(answer) for answer in self.answers)
+
+
+def summarise(
+    settings: Mapping[str, Setting],
+    labels: Mapping[str, Label],
+    points: pd.DataFrame,
+    comparisons: list[Comparison],
+) -> Summary:
+    return Summary(
+        swept=swept(settings, labels, points),
+        front=front_sentence(points),
+        answers=[answer(points, comparison) for comparison in comparisons] or [no_answer(points)],
+        warnings=warnings(points),
+    )
+
+
+def swept(settings: Mapping[str, Setting], labels: Mapping[str, Label], points: pd.DataFrame) -> str:
+    """`65 settings on up to 100 arith examples (test split): threshold 0.3, 0.5; anchors 1, 2, cover.`"""
+    most = int(points["n"].max()) if len(points) else 0
+    own = {setting_id: labels[setting_id] for setting_id in settings}
+    task, split = one_value(settings, "task"), one_value(settings, "split")
+    knobs = "; ".join(f"{name} {_values(found)}" for name, found in turned_values(own).items())
+    where = f" ({split} split)" if split else ""
+    examples = counted(most, f"{task} example" if task else "example")
+    start = f"{counted(len(points), 'setting')} on {examples}{where}"
+    return f"{start}: {knobs}." if knobs else f"{start}."
+
+
+def _values(found: list[str]) -> str:
+    if len(found) > MANY_VALUES:
+        return f"{found[0]} … {found[-1]} ({len(found)} values)"
+    return ", ".join(found)
+
+
+def front_sentence(points: pd.DataFrame) -> str:
+    """Who is on the front and between which ends it runs."""
+    front = points[points["front"]].sort_values(["nfe", "quality"])
+    if front.empty:
+        return "No setting has a score, so there is no front."
+    arms = ", ".join(f"{size} {arm}" for arm, size in front["arm"].value_counts(sort=False).items())
+    fast, good = front.iloc[0], front.iloc[-1]
+    ends = f"quality {fast['quality']:.3f} in {fast['nfe']:.1f} passes"
+    if len(front) > 1:
+        ends = f"{ends} ({fast['label']}) to {good['quality']:.3f} in {good['nfe']:.1f} ({good['label']})"
+    return f"The front holds {counted(len(front), 'setting')} ({arms}), from {ends}."
+
+
+def warnings(points: pd.DataFrame) -> list[str]:
+    """What the data itself warns of; empty when all settings are scored on equally many examples."""
+    found = []
+    partial = points[~points["complete"]]
+    if len(partial):
+        found.append(
+            f"{counted(len(partial), 'setting')} scored on fewer than {MIN_COVERAGE:.0%} of the examples: "
+            "shown (marked partial), but on no front and in no comparison."
+        )
+    unscored = int(points["unscored"].sum())
+    if unscored:
+        some = points[points["unscored"] > 0]
+        found.append(
+            f"{counted(unscored, 'record')} of {counted(len(some), 'setting')} unscored: left out, not zeros."
+        )
+    sizes = points.loc[points["complete"], "n"]
+    if sizes.nunique() > 1:
+        found.append(
+            f"Compared settings cover {sizes.min()} to {sizes.max()} examples, not all the same ones."
+        )
+    return found

@@ -1,0 +1,137 @@
+"""The store: what has been decoded and scored, in files, and the only state a sweep has.
+
+    <root>/settings/<id>.json                      the setting, canonical JSON
+    <root>/slices/<id>/<start>-<stop>.parquet      the records of examples start..stop-1 under it
+
+`root` is any fsspec address (a folder, s3://bucket/path). A file is written under a temporary name and renamed,
+so that a file with its final name is whole; one that isn't (a damaged disk, a copy cut short) counts as missing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.record import SCHEMA, Record, to_table
+
+Range = tuple[int, int]  # examples start <= position < stop
+
+SLICE_NAME = re.compile(r"^(\d+)-(\d+)\.parquet$")
+READERS = 16  # files read at once: reading is waiting, above all on an object store
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the store holds of some settings: the records, what they cover, and the files that couldn't be read."""
+
+    records: pd.DataFrame
+    covered: dict[str, list[Range]] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)  # one line a file
+
+
+class Store:
+    """Reads and writes slices under `root`. Several processes and machines may use one root at once."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root if "://" in root else str(Path(root).absolute())
+        self._fs, self._base = fsspec.core.url_to_fs(self.root)
+
+    def write_setting(self, setting_id: str, identity: dict[str, Any]) -> None:
+        path = f"{self._base}/settings/{setting_id}.json"
+        if not self._fs.exists(path):
+            self._write(path, json.dumps(identity, sort_keys=True, indent=1).encode())
+
+    def read_setting(self, setting_id: str) -> dict[str, Any]:
+        """Raises FileNotFoundError if the store never saw the setting."""
+        loaded: dict[str, Any] = json.loads(self._fs.cat_file(f"{self._base}/settings/{setting_id}.json"))
+        return loaded
+
+    def write_slice(self, setting_id: str, start: int, stop: int, records: Sequence[Record]) -> None:
+        """Stores the records of examples start..stop-1. Writing the same slice again replaces it."""
+        assert [record.position for record in records] == list(range(start, stop))
+        assert all(record.setting_id == setting_id for record in records)
+        buffer = pa.BufferOutputStream()
+        pq.write_table(to_table(list(records)), buffer, write_page_checksum=True)
+        self._write(self._slice_path(setting_id, (start, stop)), buffer.getvalue().to_pybytes())
+
+    def load(self, setting_ids: Iterable[str], limit: int) -> Contents:
+        """The records of these settings on examples 0..limit-1, each example once, ordered by setting and position."""
+        ids = list(setting_ids)
+        slices = [(sid, span) for sid in ids for span in self._listed(sid) if span[0] < limit]
+        with ThreadPoolExecutor(READERS) as pool:
+            tables = list(pool.map(lambda key: self._read(*key), slices))
+        covered: dict[str, list[Range]] = {sid: [] for sid in ids}
+        whole, damaged = [], []
+        for (sid, span), table in zip(slices, tables, strict=True):
+            if isinstance(table, str):
+                damaged.append(table)
+            else:
+                covered[sid].append(span)
+                whole.append(table)
+        frame = pa.concat_tables([SCHEMA.empty_table(), *whole]).to_pandas()
+        frame = frame[frame["position"] < limit].drop_duplicates(["setting_id", "position"])
+        order = frame["setting_id"].map({sid: n for n, sid in enumerate(ids)})
+        frame = frame.assign(order=order).sort_values(["order", "position"], ignore_index=True)
+        return Contents(frame.drop(columns="order"), covered, damaged)
+
+    def _listed(self, setting_id: str) -> Iterator[Range]:
+        folder = f"{self._base}/slices/{setting_id}"
+        self._fs.invalidate_cache(folder)
+        with suppress(FileNotFoundError):
+            names = (path.rsplit("/", 1)[-1] for path in self._fs.ls(folder, detail=False))
+            found = [match for name in names if (match := SLICE_NAME.match(name))]
+            yield from sorted((int(match[1]), int(match[2])) for match in found)
+
+    def _read(self, setting_id: str, span: Range) -> pa.Table | str:
+        """The slice's table, or a line that says why it counts as missing."""
+        path = self._slice_path(setting_id, span)
+        try:
+            data = self._fs.cat_file(path)
+            table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+            if not table.schema.equals(SCHEMA):
+                raise ValueError("other columns than this version writes")
+            positions = table.column("position").to_pylist()
+            if positions != list(range(*span)) or set(table.column("setting_id").to_pylist()) - {setting_id}:
+                raise ValueError("other examples than its name says")
+        except (OSError, ValueError, pa.ArrowException) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            return f"{path}: unreadable ({reason}); counted as missing"
+        return table
+
+    def _slice_path(self, setting_id: str, span: Range) -> str:
+        return f"{self._base}/slices/{setting_id}/{span[0]}-{span[1]}.parquet"
+
+    def _write(self, path: str, data: bytes) -> None:
+        temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        self._fs.pipe_file(temporary, data)
+        self._fs.mv(temporary, path)
+
+
+def missing(covered: Iterable[Range], limit: int, size: int) -> list[Range]:
+    """The slices of at most `size` examples that are needed so that 0..limit-1 is covered.
+
+    Slices keep to multiples of `size`, so that a sweep that was cut short asks for the very files it lacked.
+    """
+    have = {position for start, stop in covered for position in range(start, stop)}
+    slices: list[Range] = []
+    for position in range(limit):
+        if position in have:
+            continue
+        if slices and slices[-1][1] == position and position % size:
+            slices[-1] = (slices[-1][0], position + 1)
+        else:
+            slices.append((position, position + 1))
+    return slices

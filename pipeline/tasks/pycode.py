@@ -1,0 +1,156 @@
+"""Small Python functions from a comment and a signature, scored by hidden unit tests.
+
+``# add 3,times y\\ndef f(x,y):`` is answered by a body. The same function can be written in several ways (names of
+helpers, order of operands, statement or expression), and the parts of one way depend on each other: mixing two
+ways is a broken program. That is the dependence which parallel decoding has to respect.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from pipeline.tasks.program import outcomes, parses
+from pipeline.tasks.task import Example, GeneratedTask, Score
+
+CASES = 6
+TAB = "\n    "
+NUMBERS = ("a", "b", "n", "x", "y")
+HELPERS = ("r", "t", "u", "z")
+ITEMS = ("e", "i", "v")
+Draft = tuple[str, str, str, list[list[Any]]]  # comment, parameters, body, inputs
+
+
+class PyCode(GeneratedTask):
+    name = "pycode"
+    version = 1
+
+    def draw(self, rng: random.Random) -> tuple[str, str, Any]:
+        comment, parameters, body, inputs = rng.choice(FAMILIES)(rng)
+        prompt = f"# {comment}\ndef f({parameters}):"
+        function: dict[str, Any] = {}
+        exec(prompt + body, function)  # our own generated program, not an answer
+        return prompt, body, {"inputs": inputs, "outputs": [function["f"](*values) for values in inputs]}
+
+    def score(self, answer: str, example: Example) -> Score:
+        program = example.prompt + answer
+        if not parses(program):
+            return Score(0.0, None)
+        return Score(float(outcomes(program, example.check["inputs"]) == example.check["outputs"]), program)
+
+
+def _arithmetic(rng: random.Random) -> Draft:
+    """Two to four operations on a number, in place or through a helper variable."""
+    names = rng.sample(NUMBERS, rng.randint(1, 2))
+    start = names[0]
+    words, body, value = [], "", start
+    kept = rng.choice((start, rng.choice(HELPERS)))
+    count = rng.randint(2, 4)
+    for k in range(count):
+        word, sign = rng.choice((("add", "+"), ("minus", "-"), ("times", "*")))
+        operand = (
+            rng.choice((rng.choice(names), str(rng.randint(1, 9))))
+            if kept != start
+            else str(rng.randint(1, 9))
+        )
+        operand = names[-1] if len(names) == 2 and k == 0 else operand
+        words.append(f"{word} {operand}")
+        body += TAB + ("return " if k == count - 1 else f"{kept}=") + _either_way(value, sign, operand, rng)
+        value = kept
+    return ",".join(words), ",".join(names), body, _numbers(rng, len(names))
+
+
+def _either_way(left: str, sign: str, right: str, rng: random.Random) -> str:
+    if sign != "-" and rng.random() < 0.5:
+        left, right = right, left
+    return f"{left}{sign}{right}"
+
+
+def _conditional(rng: random.Random) -> Draft:
+    """A choice between two results: an if statement either way round, or a conditional expression."""
+    first, second = rng.sample(NUMBERS, 2)
+    sign, opposite = rng.choice(((">", "<="), ("<", ">=")))
+    bound = rng.choice((second, str(rng.randint(1, 9))))
+    yes, no = (_result(rng, first, second), _result(rng, first, second))
+    comment = f"if {first}{sign}{bound} then {yes} else {no}"
+    style = rng.randrange(3)
+    if style == 0:
+        body = f"{TAB}if {first}{sign}{bound}:{TAB}    return {yes}{TAB}return {no}"
+    elif style == 1:
+        body = f"{TAB}if {first}{opposite}{bound}:{TAB}    return {no}{TAB}return {yes}"
+    else:
+        body = f"{TAB}return {yes} if {first}{sign}{bound} else {no}"
+    return comment, f"{first},{second}", body, _numbers(rng, 2)
+
+
+def _result(rng: random.Random, first: str, second: str) -> str:
+    return (
+        rng.choice((first, second)) + rng.choice("+-*") + rng.choice((first, second, str(rng.randint(1, 9))))
+    )
+
+
+def _comprehension(rng: random.Random) -> Draft:
+    """Filter and map a list: a comprehension, or a loop that appends."""
+    item, kept = rng.choice(ITEMS), rng.choice(HELPERS)
+    bound, operand, limit = rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 9)
+    filters = (
+        ("all", ""),
+        (f"over {limit}", f"{item}>{limit}"),
+        (f"under {limit}", f"{item}<{limit}"),
+        ("even", f"{item}%2==0"),
+        ("odd", f"{item}%2==1"),
+    )
+    keep, test = rng.choice(filters)
+    change, value = rng.choice(
+        (
+            (f"add {operand}", _either_way(item, "+", str(operand), rng)),
+            (f"times {operand}", _either_way(item, "*", str(operand), rng)),
+            (f"minus {operand}", f"{item}-{operand}"),
+            (f"times {operand},add {bound}", f"{item}*{operand}+{bound}"),
+            (f"times {operand},minus {bound}", f"{item}*{operand}-{bound}"),
+            ("squared", f"{item}*{item}"),
+        )
+    )
+    if rng.random() < 0.5:
+        condition = f" if {test}" if test else ""
+        body = f"{TAB}return [{value} for {item} in xs{condition}]"
+    else:
+        condition = f"{TAB}    if {test}:{TAB}        " if test else f"{TAB}    "
+        body = f"{TAB}{kept}=[]{TAB}for {item} in xs:{condition}{kept}.append({value}){TAB}return {kept}"
+    inputs = [[[rng.randint(0, 12) for _ in range(6)]] for _ in range(CASES)]
+    return f"keep {keep},{change}", "xs", body, inputs
+
+
+def _strings(rng: random.Random) -> Draft:
+    """One to three edits of a string, in one expression or step by step."""
+    first, last, copies = rng.randint(1, 4), rng.randint(1, 4), rng.randint(2, 5)
+    edits = (
+        ("reverse", "[::-1]"),
+        ("upper", ".upper()"),
+        ("lower", ".lower()"),
+        (f"first {first}", f"[:{first}]"),
+        (f"last {last}", f"[-{last}:]"),
+        (f"times {copies}", f"*{copies}"),
+        ("strip", ".strip()"),
+    )
+    chosen = rng.sample(edits, rng.randint(1, 3))
+    comment = ",".join(word for word, _ in chosen)
+    steps = [code for _, code in chosen]
+    in_one = not any("*" in code for code in steps[:-1])
+    if in_one and rng.random() < 0.5:
+        body = f"{TAB}return s{''.join(steps)}"
+    else:
+        kept, body, value = rng.choice(("s", rng.choice(HELPERS))), "", "s"
+        for code in steps[:-1]:
+            body += f"{TAB}{kept}={value}{code}"
+            value = kept
+        body += f"{TAB}return {value}{steps[-1]}"
+    inputs = [["".join(rng.choices(" abXyZ", k=rng.randint(5, 9)))] for _ in range(CASES)]
+    return comment, "s", body, inputs
+
+
+def _numbers(rng: random.Random, count: int) -> list[list[Any]]:
+    return [[rng.randint(-9, 20) for _ in range(count)] for _ in range(CASES)]
+
+
+FAMILIES = (_arithmetic, _conditional, _comprehension, _strings)

@@ -1,0 +1,81 @@
+"""The embedded model: its tokenizer, its training batches, and what the committed weights can do."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from assets.tiny.batches import CANVASES, Canvas, draw_batch, mask_answers
+from assets.tiny.card import measure
+from assets.tiny.tokenizer import END, MASK, build_tokenizer
+from axon import Confidence, FixedSteps, load_model, load_tokenizer
+from pipeline.tasks import split_of
+
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "tiny"
+every_canvas = pytest.mark.parametrize("canvas", CANVASES, ids=lambda canvas: canvas.task.name)
+
+
+@every_canvas
+def test_the_tokenizer_loses_nothing_and_every_example_fits_its_canvas(canvas: Canvas) -> None:
+    tokenizer = load_tokenizer(FOLDER)
+    assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
+    for example in canvas.task.examples("train", 5, 300):
+        prompt = tokenizer(example.prompt, add_special_tokens=False)["input_ids"]
+        answer = tokenizer(example.reference, add_special_tokens=False)["input_ids"]
+        assert tokenizer.decode(prompt) == example.prompt and tokenizer.decode(answer) == example.reference
+        assert len(prompt) <= canvas.prompt and len(answer) < canvas.answer
+        assert not {tokenizer.eos_token_id, tokenizer.mask_token_id} & {*prompt, *answer}
+
+
+@every_canvas
+def test_training_batches_hold_training_examples_alone(canvas: Canvas) -> None:
+    tokenizer = build_tokenizer()
+    tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, random.Random(1), 40)
+    for row, length in zip(tokens_BL.tolist(), prompt_B1[:, 0].tolist(), strict=True):
+        assert split_of(tokenizer.decode(row[:length])) == "train"
+        assert row[-1] == tokenizer.eos_token_id
+
+
+def test_masks_spare_prompts_and_follow_t() -> None:
+    tokens_BL, prompt_B1 = torch.zeros(4000, 30, dtype=torch.long), torch.full((4000, 1), 10)
+    noised_BL, masked_BL, t_B1 = mask_answers(tokens_BL, prompt_B1, 7, torch.Generator().manual_seed(0))
+    assert not masked_BL[:, :10].any()
+    assert torch.equal(noised_BL == 7, masked_BL)
+    rates_B = masked_BL[:, 10:].float().mean(1)
+    assert abs(float((rates_B - t_B1[:, 0]).mean())) < 0.01
+    assert abs(float(t_B1.mean()) - 0.5) < 0.01
+    weights = (masked_BL[:, 10:] / t_B1).mean()  # E[1{masked} / t] = 1: the objective counts each token once
+    assert abs(float(weights) - 1) < 0.05
+
+
+def test_the_checkpoint_is_small_and_in_lladas_format() -> None:
+    assert sum(file.stat().st_size for file in FOLDER.rglob("*") if file.is_file()) < 20e6
+    with safe_open(FOLDER / "model.safetensors", "pt") as tensors:
+        names = set(tensors.keys())
+        assert sum(tensors.get_tensor(name).numel() for name in names) < 8e6
+    assert "model.transformer.blocks.7.ff_proj.weight" in names
+    model, tokenizer = load_model(FOLDER), load_tokenizer(FOLDER)
+    assert model.num_layers >= 8
+    assert tokenizer.convert_tokens_to_ids([END, MASK]) == [model.eos_token_id, model.mask_token_id]
+
+
+@pytest.mark.slow
+@every_canvas
+def test_one_token_a_pass_reaches_the_bar(canvas: Canvas) -> None:
+    figure = measure(load_model(FOLDER), load_tokenizer(FOLDER), canvas, FixedSteps(), 200)
+    assert figure.accuracy >= {"arith": 0.95, "pycode": 0.90, "lists": 0.90}[canvas.task.name]
+    assert figure.nfe == canvas.answer
+
+
+@pytest.mark.slow
+def test_speed_costs_quality_along_the_threshold() -> None:
+    model, tokenizer = load_model(FOLDER), load_tokenizer(FOLDER)
+    falls = 0
+    for canvas in CANVASES:
+        fast, slow = (measure(model, tokenizer, canvas, Confidence(threshold=t), 200) for t in (0.3, 0.99))
+        falls += slow.accuracy - fast.accuracy >= 0.10 and slow.nfe >= 4 * fast.nfe
+    assert falls >= 2

@@ -1,0 +1,122 @@
+"""A random checkpoint with a tokenizer, a task that judges anything, and configs as a user would compose them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from pipeline.config import Config, read_config
+from pipeline.tasks import TASKS, Example, Score
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYERS, WIDTH, HIDDEN = 8, 16, 32
+CHARACTERS = [chr(code) for code in range(32, 127)] + ["\n"]
+VOCABULARY = [*CHARACTERS, "<|end|>", "<|mask|>"]
+
+
+def write_checkpoint(folder: Path) -> Path:
+    """A LLaDA checkpoint of random weights: decodes to nonsense, the same nonsense every time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    size = len(VOCABULARY)
+    shapes = {"wte.weight": (size, WIDTH), "ff_out.weight": (size, WIDTH), "ln_f.weight": (WIDTH,)}
+    for layer in range(LAYERS):
+        for name, shape in {
+            "attn_norm": (WIDTH,), "ff_norm": (WIDTH,),
+            "q_proj": (WIDTH, WIDTH), "k_proj": (WIDTH, WIDTH), "v_proj": (WIDTH, WIDTH), "attn_out": (WIDTH, WIDTH),
+            "ff_proj": (HIDDEN, WIDTH), "up_proj": (HIDDEN, WIDTH), "ff_out": (WIDTH, HIDDEN),
+        }.items():  # fmt: skip
+            shapes[f"blocks.{layer}.{name}.weight"] = shape
+    generator = torch.Generator().manual_seed(0)
+    tensors = {
+        f"model.transformer.{name}": torch.ones(shape)
+        if len(shape) == 1
+        else torch.randn(shape, generator=generator)
+        for name, shape in shapes.items()
+    }
+    save_file(tensors, folder / "model.safetensors")
+    golden = json.loads((ROOT / "tests/pipeline/llada_config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(golden))
+    ids = {word: number for number, word in enumerate(VOCABULARY)}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token="?"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>", mask_token="<|mask|>"
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    return write_checkpoint(tmp_path_factory.mktemp("models") / "random")
+
+
+class Judge:
+    """A task with 40 examples whose score is a pure function of the answer; some of it can be told to fail."""
+
+    name, version = "judge", 1
+
+    def __init__(self) -> None:
+        self.bad_scores: set[str] = set()
+        self.long_prompts: set[str] = set()
+
+    def examples(self, split: str, seed: int, count: int) -> list[Example]:
+        names = [f"{split}-{seed}-{n}" for n in range(min(count, 40))]
+        return [Example(n, f"Q {n * (99 if n in self.long_prompts else 1)}:", "", None) for n in names]
+
+    def score(self, answer: str, example: Example) -> Score:
+        if example.id in self.bad_scores:
+            raise RuntimeError("the scorer broke")
+        return Score((sum(map(ord, answer)) % 5) / 4, answer[:3])
+
+
+@pytest.fixture
+def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
+    task = Judge()
+    monkeypatch.setitem(TASKS, "judge", task)  # type: ignore[arg-type]
+    return task
+
+
+def compose_tree(*overrides: str) -> dict[str, Any]:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        tree = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
+    assert isinstance(tree, dict)
+    return {str(key): value for key, value in tree.items()}
+
+
+@pytest.fixture
+def make_config(checkpoint: Path, tmp_path: Path) -> Callable[..., Config]:
+    """A config from overrides, small enough for a test, on the random checkpoint."""
+
+    def make(*overrides: str) -> Config:
+        small = ["gen_length=8", "block_length=4", "limit=10", "slice_size=4", "batch_size=3", "wandb=off"]
+        here = [f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
+        tree = compose_tree(*here, *small)
+        for override in overrides:
+            set_key(tree, override)
+        return read_config(tree)
+
+    return make
+
+
+def set_key(tree: dict[str, Any], override: str) -> None:
+    """`a.b=value` with a JSON value, or text; for values that the committed choices don't have (a test's own task)."""
+    key, _, text = override.partition("=")
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        tree = tree[parent]
+    try:
+        tree[leaf] = json.loads(text)
+    except ValueError:
+        tree[leaf] = text

@@ -1,0 +1,74 @@
+"""Every committed choice composes, validates and says what the code's own defaults say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, compose_tree
+
+from axon import AxonSettings
+from axon.proposers import PROPOSERS
+from pipeline.config import read_config, to_tree
+from pipeline.plan import make_plan
+
+CONF = ROOT / "conf"
+FILES = sorted(path for path in CONF.glob("*/*.yaml"))
+
+
+def choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_every_choice_composes_and_validates(file: Path) -> None:
+    config = read_config(compose_tree(f"{file.parent.name}={file.stem}"))
+    assert read_config(to_tree(config)) == config
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_every_choice_is_short_and_explained(file: Path) -> None:
+    lines = file.read_text().splitlines()
+    assert len(lines) < 20
+    assert any("#" in line for line in lines)
+
+
+@pytest.mark.parametrize("sweep", choices("sweep"))
+@pytest.mark.parametrize("decoder", choices("decoder"))
+@pytest.mark.parametrize("task", choices("task"))
+def test_every_sweep_can_be_planned(sweep: str, decoder: str, task: str, checkpoint: Path) -> None:
+    tree = compose_tree(f"sweep={sweep}", f"decoder={decoder}", f"task={task}", f"model.path={checkpoint}")
+    plan = make_plan(read_config(tree))
+    assert len(plan.settings) == 1 if sweep == "none" else len(plan.settings) >= 20
+    assert set(plan.labels) == set(plan.settings)
+
+
+def test_the_anchor_budget_is_swept_as_promised(checkpoint: Path) -> None:
+    plan = make_plan(read_config(compose_tree("sweep=anchor_budget", f"model.path={checkpoint}")))
+    assert len(plan.settings) >= 40
+    thresholds = {label.knobs["decoder.threshold"] for label in plan.labels.values()}
+    assert len(thresholds) >= 5 and min(thresholds) == 0.3 and max(thresholds) == 0.99
+    budgets = {
+        (
+            knobs["axon.anchors"] if knobs["axon.policy"] == "fixed" else "cover",
+            knobs["axon.max_anchor_steps"],
+        )
+        for label in plan.labels.values()
+        if (knobs := label.knobs).get("axon.gate") != "never"
+    }
+    assert budgets == {(anchors, steps) for anchors in (1, 2, 4, "cover") for steps in (1, 2, 4)}
+    assert {label.arm for label in plan.labels.values()} == {"base", "AXON"}
+
+
+def test_axons_committed_defaults_are_the_codes() -> None:
+    assert compose_tree()["axon"] == asdict(AxonSettings())
+
+
+@pytest.mark.parametrize("decoder", choices("decoder"))
+def test_a_decoders_committed_defaults_are_the_codes(decoder: str) -> None:
+    assert compose_tree(f"decoder={decoder}")["decoder"] == asdict(PROPOSERS[decoder]())
+
+
+def test_every_decoder_has_a_choice() -> None:
+    assert choices("decoder") == sorted(PROPOSERS)

@@ -1,0 +1,146 @@
+"""A slice's records: what was decoded and scored, whatever the slicing; and what one bad example does: nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from conftest import Judge
+
+import pipeline.evaluate as evaluate
+from axon import decode
+from pipeline.config import Config
+from pipeline.evaluate import Evaluator
+from pipeline.plan import Setting, make_setting
+from pipeline.record import Record
+
+Make = Callable[..., Config]
+
+
+def timeless(record: Record) -> Record:
+    return replace(record, seconds_model=0.0, seconds_capture=0.0, seconds_select=0.0)
+
+
+@pytest.fixture
+def setting(make_config: Make, judge: Judge) -> Setting:
+    return make_setting(make_config("task.name=judge"))
+
+
+def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> None:
+    evaluator = Evaluator(batch_size=3)
+    records = evaluator.slice(setting, 0, 5)
+    loaded = evaluator._load(setting.model)
+    examples = judge.examples("test", 0, 5)
+    traces = decode(loaded.model, [loaded.encode(ex.prompt) for ex in examples], setting.decode)
+    for n, (record, trace, example) in enumerate(zip(records, traces, examples, strict=True)):
+        assert (record.position, record.example_id, record.task) == (n, example.id, "judge")
+        assert (record.tokens, record.revealed_at) == (trace.tokens, trace.revealed_at)
+        assert (record.nfe, record.axon_passes, record.gate_checks) == (
+            trace.nfe,
+            trace.axon_passes,
+            trace.gate_checks,
+        )
+        assert record.nfe_to_eos is not None and record.nfe is not None and record.nfe_to_eos <= record.nfe
+        assert record.prompt_tokens == len(example.prompt)
+        assert record.tokens_generated == 8
+        assert record.score == judge.score(record.answer or "", example).value
+        assert record.error is None
+        assert record.seconds_model > 0
+
+
+def test_the_answer_ends_before_the_first_end_of_text(setting: Setting) -> None:
+    evaluator = Evaluator(batch_size=3)
+    loaded = evaluator._load(setting.model)
+    end = loaded.model.eos_token_id
+    trace = evaluate.Trace((1,), (33, 34, end, 35), (0, 0, 0, 0), (), 0, 1)
+    assert loaded.answer(trace) == "AB"
+
+
+@pytest.mark.parametrize("temperature", ["0.0", "0.8"])
+@pytest.mark.parametrize("cuts", [[0, 10], [0, 4, 8, 10], [0, 1, 9, 10]])
+def test_slices_and_batches_change_no_record(
+    cuts: list[int], temperature: str, make_config: Make, judge: Judge
+) -> None:
+    setting = make_setting(make_config("task.name=judge", f"temperature={temperature}"))
+    whole = Evaluator(batch_size=10).slice(setting, 0, 10)
+    parts = [
+        record
+        for start, stop in itertools.pairwise(cuts)
+        for record in Evaluator(batch_size=2).slice(setting, start, stop)
+    ]
+    assert [timeless(r) for r in parts] == [timeless(r) for r in whole]
+
+
+def test_a_scorer_that_breaks_leaves_one_example_unscored(setting: Setting, judge: Judge) -> None:
+    sound = Evaluator(4).slice(setting, 0, 4)
+    judge.bad_scores = {"test-0-2"}
+    records = Evaluator(4).slice(setting, 0, 4)
+    assert records[2].score is None and records[2].error == "scoring: RuntimeError: the scorer broke"
+    assert records[2].answer == sound[2].answer and records[2].nfe == sound[2].nfe
+    assert [timeless(r) for r in records if r.position != 2] == [
+        timeless(r) for r in sound if r.position != 2
+    ]
+
+
+def test_a_prompt_too_long_leaves_one_example_unscored(setting: Setting, judge: Judge) -> None:
+    sound = Evaluator(4).slice(setting, 0, 4)
+    judge.long_prompts = {"test-0-1"}
+    records = Evaluator(4).slice(setting, 0, 4)
+    assert (
+        records[1].score is None
+        and records[1].nfe is None
+        and "exceeds the model's 256" in (records[1].error or "")
+    )
+    assert [timeless(r) for r in records if r.position != 1] == [
+        timeless(r) for r in sound if r.position != 1
+    ]
+
+
+def failing_decode(bad: Callable[[list[Any]], Exception | None]) -> Callable[..., Any]:
+    def run(model: Any, prompts: list[Any], *rest: Any, **options: Any) -> Any:
+        if error := next((e for e in map(bad, prompts) if e), None):
+            raise error
+        return decode(model, prompts, *rest, **options)
+
+    return run
+
+
+def test_a_row_that_cannot_be_decoded_leaves_one_example_unscored(
+    setting: Setting, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = Evaluator(4).slice(setting, 0, 4)
+    judge.long_prompts = {"test-0-3"}
+    monkeypatch.setattr(evaluate, "_fitting", lambda loaded, prompt, length: prompt)
+    too_long = failing_decode(lambda prompt: IndexError("position 300") if len(prompt) > 100 else None)
+    monkeypatch.setattr(evaluate, "decode", too_long)
+    records = Evaluator(4).slice(setting, 0, 4)
+    assert records[3].error == "IndexError: position 300" and records[3].score is None
+    assert [timeless(r) for r in records[:3]] == [timeless(r) for r in sound[:3]]
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no memory"), RuntimeError("no such kernel")])
+def test_what_fails_every_example_fails_the_setting(
+    error: Exception, setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "decode", failing_decode(lambda prompt: error))
+    with pytest.raises(type(error), match=str(error)):
+        Evaluator(4).slice(setting, 0, 4)
+
+
+def test_more_examples_than_the_task_has_fail_the_setting(setting: Setting) -> None:
+    with pytest.raises(ValueError, match="limit=44: judge has 40 examples"):
+        Evaluator(4).slice(setting, 40, 44)
+
+
+def test_a_model_is_loaded_once(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[Any] = []
+    load = evaluate.load_model
+    monkeypatch.setattr(evaluate, "load_model", lambda *args: loads.append(args) or load(*args))
+    evaluator = Evaluator(4)
+    evaluator.slice(setting, 0, 2)
+    evaluator.slice(replace(setting, id="other"), 0, 2)
+    assert len(loads) == 1

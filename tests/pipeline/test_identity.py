@@ -1,0 +1,121 @@
+"""A setting's id: the same for what decodes the same, another for anything that can move a token or a score."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config
+from pipeline.plan import make_plan, make_setting
+
+Make = Callable[..., Config]
+
+MOVES = [
+    "model.dtype=bfloat16",
+    "model.attention_kernel=eager",
+    "model.prompt=chat",
+    "task.name=lists",
+    "task.split=validation",
+    "task.seed=1",
+    "gen_length=16",
+    "block_length=8",
+    "temperature=0.5",
+    "decoder.threshold=0.8",
+    "axon.gate=always",
+    "axon.gate=never",
+    "axon.anchors=2",
+    "axon.attention_layers=last 2",
+    "axon.uncertainty_threshold=0.1",
+]
+STAYS = [
+    "limit=11",
+    "batch_size=1",
+    "slice_size=1",
+    "cluster.workers=7",
+    "model.device=cpu",
+    "seed=5",  # greedy decoding draws nothing
+    "decoder.threshold=9e-1",
+    "axon.uncertainty_threshold=0",
+    "axon.attention_layers=4-7",
+    "axon.attention_layers=7,6,5,4",
+    "sweep.name=other",
+]
+
+
+def identity(config: Config) -> str:
+    return make_setting(config).id
+
+
+@pytest.mark.parametrize("override", MOVES)
+def test_what_can_move_a_token_changes_the_id(override: str, make_config: Make) -> None:
+    assert identity(make_config(override)) != identity(make_config())
+
+
+@pytest.mark.parametrize("override", STAYS)
+def test_what_cannot_move_a_token_keeps_the_id(override: str, make_config: Make) -> None:
+    assert identity(make_config(override)) == identity(make_config())
+
+
+def test_ids_differ_pairwise(make_config: Make) -> None:
+    ids = [identity(make_config(override)) for override in MOVES]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_seed_counts_once_tokens_are_drawn(make_config: Make) -> None:
+    assert identity(make_config("temperature=1", "seed=1")) != identity(
+        make_config("temperature=1", "seed=2")
+    )
+
+
+@pytest.mark.parametrize(
+    "override", ["axon.anchors=4", "axon.policy=cover", "axon.tau_sink=0.5", "axon.attention_layers=first 1"]
+)
+def test_gate_never_is_the_base_decoder_whatever_axon_says(override: str, make_config: Make) -> None:
+    assert identity(make_config("axon.gate=never", override)) == identity(make_config("axon.gate=never"))
+
+
+def test_a_decoder_that_reads_attention_keeps_its_layers(make_config: Make) -> None:
+    dawn = 'decoder={"name": "dawn"}'
+    ids = [
+        identity(make_config(dawn, "axon.gate=never", f"axon.attention_layers={n}"))
+        for n in ("all", "last 1")
+    ]
+    assert ids[0] != ids[1]
+
+
+def test_a_model_is_its_content_not_its_path(make_config: Make, checkpoint: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(checkpoint, tmp_path / "copy"))
+    (copy / "README.md").write_text("another readme")
+    assert identity(make_config(f"model.path={copy}")) == identity(make_config())
+    other = Path(shutil.copytree(checkpoint, tmp_path / "other"))
+    with (other / "config.json").open("a") as file:
+        file.write("\n")
+    assert identity(make_config(f"model.path={other}")) != identity(make_config())
+
+
+def test_equal_settings_of_a_sweep_collapse(make_config: Make) -> None:
+    arms = (
+        'sweep.arms=[{"label": "base", "set": {"axon.gate": "never"}, "grid": {"axon.anchors": [1, 2, 4]}}]'
+    )
+    plan = make_plan(make_config(arms))
+    assert plan.asked == 3 and len(plan.settings) == 1
+
+
+def test_ids_are_stable_across_versions(make_config: Make) -> None:
+    """Stored results are found by id: a change here orphans them, so make it knowingly (and raise CODE_VERSION)."""
+    setting = make_setting(make_config())
+    assert list(setting.identity) == [
+        "code_version",
+        "model",
+        "task",
+        "decoder",
+        "axon",
+        "gen_length",
+        "block_length",
+        "temperature",
+        "seed",
+    ]
+    assert len(setting.id) == 16

@@ -1,0 +1,104 @@
+"""The command itself, with Ray: stopping, going on, failing settings, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT, compose_tree
+
+from pipeline.config import read_config
+from pipeline.plan import make_plan
+from pipeline.store import Store
+
+pytestmark = pytest.mark.slow
+LIMIT, SECONDS = 16, ["seconds_model", "seconds_capture", "seconds_select"]
+WORDS = [
+    "sweep=uncertainty_threshold",
+    "speed.values=[0.5,0.9]",
+    f"limit={LIMIT}",
+    "slice_size=4",
+    "wandb=off",
+]
+
+
+def words(checkpoint: Path, out: Path) -> list[str]:
+    return [*WORDS, f"model.path={checkpoint}", f"out={out}", "cluster.workers=2"]
+
+
+def start(arguments: list[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "launch.py"), *arguments]
+    pipe = subprocess.PIPE
+    # Its own session: Ctrl-C in a terminal reaches the whole group, and so does the test's.
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def records(checkpoint: Path, out: Path) -> pd.DataFrame:
+    tree = compose_tree(
+        *(f"'{w}'" if "[" in w else w for w in words(checkpoint, out)[:1]), *words(checkpoint, out)[1:]
+    )
+    plan = make_plan(read_config(tree))
+    return Store(str(out / "store")).load(plan.settings, LIMIT).records.drop(columns=SECONDS)
+
+
+def slices(out: Path) -> int:
+    return len(list(out.glob("store/slices/*/*.parquet")))
+
+
+def interrupt_after(arguments: list[str], out: Path, count: int) -> tuple[int, str, str, float]:
+    """Runs until `count` more slices are stored, then Ctrl-C; also how long it then took to end."""
+    goal, process = slices(out) + count, start(arguments)
+    while slices(out) < goal and process.poll() is None:
+        time.sleep(0.05)
+    asked = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    shown, errors = process.communicate(timeout=120)
+    return process.returncode, shown, errors, time.monotonic() - asked
+
+
+def left_behind(before: set[Path]) -> list[Path]:
+    return sorted(set(Path("/tmp").glob("axon-ray-*")) - before)
+
+
+def test_interrupted_sweeps_add_up_to_an_uninterrupted_one(checkpoint: Path, tmp_path: Path) -> None:
+    scratch = set(Path("/tmp").glob("axon-ray-*"))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    process = start(words(checkpoint, whole))
+    shown, errors = process.communicate(timeout=400)
+    assert process.returncode == 0, shown + errors
+    assert errors == ""
+    for count in (3, 10):
+        code, shown, errors, seconds = interrupt_after(words(checkpoint, parts), parts, count)
+        assert code == 130, shown + errors
+        assert "Traceback" not in shown + errors
+        assert "To go on: python launch.py sweep=uncertainty_threshold" in shown
+        assert seconds < 30
+    assert 13 <= slices(parts) < 48
+    process = start(words(checkpoint, parts))
+    shown, errors = process.communicate(timeout=400)
+    assert process.returncode == 0, shown + errors
+    assert "stored already" in shown
+    expected = records(checkpoint, whole)
+    assert len(expected) == 12 * LIMIT
+    pd.testing.assert_frame_equal(records(checkpoint, parts), expected)
+    assert left_behind(scratch) == []
+
+
+def test_a_setting_that_fails_leaves_the_others(checkpoint: Path, tmp_path: Path) -> None:
+    tree = compose_tree(*words(checkpoint, tmp_path))
+    doomed = next(iter(make_plan(read_config(tree)).settings))
+    (tmp_path / "store/slices").mkdir(parents=True)
+    (tmp_path / "store/slices" / doomed).write_text("a file where the setting's folder should be")
+    process = start(words(checkpoint, tmp_path))
+    shown, errors = process.communicate(timeout=400)
+    assert process.returncode == 1, shown + errors
+    assert "Traceback" not in shown + errors
+    assert "1 of 12 settings failed; the rest is kept" in shown and doomed in shown
+    assert len(records(checkpoint, tmp_path)) == 11 * LIMIT
+    assert Path(shown.strip().splitlines()[-1], "report.html").is_file()

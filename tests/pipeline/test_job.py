@@ -1,0 +1,151 @@
+"""A job from command to report, with Ray left out: what is stored, what is run again, what is said at the end."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Judge
+from rich.console import Console
+
+from pipeline import job
+from pipeline.config import Config
+from pipeline.evaluate import Evaluator
+from pipeline.plan import make_plan
+from pipeline.store import Store
+
+Make = Callable[..., Config]
+SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
+
+
+def run(config: Config) -> tuple[int, str]:
+    shown = io.StringIO()
+    code = job.run_job(config, ["limit=10", "a b"], Console(file=shown, width=100))
+    return code, shown.getvalue()
+
+
+def stored(config: Config) -> pd.DataFrame:
+    plan = make_plan(config)
+    return Store(config.store).load(plan.settings, config.limit).records
+
+
+@pytest.fixture
+def config(make_config: Make, judge: Judge) -> Config:
+    return make_config("task.name=judge")
+
+
+def test_one_evaluation_ends_with_its_folder(config: Config) -> None:
+    code, shown = run(config)
+    assert code == 0
+    folder = Path(shown.strip().splitlines()[-1])
+    assert {path.name for path in folder.iterdir()} == {
+        "config.yaml",
+        "front.png",
+        "points.csv",
+        "report.html",
+    }
+    assert pd.read_csv(folder / "points.csv")["n"].tolist() == [10]
+    assert len(stored(config)) == 10
+
+
+def test_running_again_decodes_nothing(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(config)
+    monkeypatch.setattr(Evaluator, "slice", None)
+    again = run(config)
+    assert again[0] == 0
+    assert again[1].splitlines()[-1] == first[1].splitlines()[-1]
+    assert "10 of 10 stored already" in again[1]
+
+
+def test_a_larger_limit_decodes_only_what_is_new(make_config: Make, config: Config) -> None:
+    run(config)
+    before = stored(config)
+    larger = make_config("task.name=judge", "limit=17")
+    code, shown = run(larger)
+    assert code == 0 and "10 of 17 stored already" in shown
+    pd.testing.assert_frame_equal(stored(larger).head(10), before)
+
+
+@contextmanager
+def stopped_after(slices: int) -> Iterator[None]:
+    """Ctrl-C while the next slice is being decoded."""
+    real, left = Evaluator.slice, [slices]
+
+    def slice_or_stop(self: Evaluator, *arguments: object) -> object:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return real(self, *arguments)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Evaluator, "slice", slice_or_stop)
+        yield
+
+
+@pytest.mark.parametrize("cuts", [[0], [1], [2], [1, 1], [0, 2]])
+def test_interrupted_runs_add_up_to_an_uninterrupted_one(
+    cuts: list[int], config: Config, make_config: Make, tmp_path: Path
+) -> None:
+    for count in cuts:
+        with stopped_after(count):
+            code, shown = run(config)
+        assert code == 130
+        assert "To go on: python launch.py limit=10 'a b'" in shown
+    assert len(stored(config)) == 4 * sum(cuts)
+    assert run(config)[0] == 0
+    whole = make_config("task.name=judge", f"out={tmp_path / 'whole'}", f"store={tmp_path / 'whole/store'}")
+    run(whole)
+    pd.testing.assert_frame_equal(stored(config).drop(columns=SECONDS), stored(whole).drop(columns=SECONDS))
+
+
+def test_a_damaged_slice_is_decoded_again(config: Config) -> None:
+    run(config)
+    before = stored(config)
+    damaged = next(Path(config.store).glob("slices/*/4-8.parquet"))
+    damaged.write_bytes(b"")
+    code, shown = run(config)
+    assert code == 0 and "unreadable" in shown
+    pd.testing.assert_frame_equal(stored(config).drop(columns=SECONDS), before.drop(columns=SECONDS))
+    assert "unreadable" not in run(config)[1]
+
+
+def test_unscored_examples_are_told_and_are_no_zeros(config: Config, judge: Judge) -> None:
+    judge.bad_scores = {"test-0-0"}
+    code, shown = run(config)
+    assert code == 0
+    folder = Path(shown.strip().splitlines()[-1])
+    point = pd.read_csv(folder / "points.csv").iloc[0]
+    assert (point["n"], point["unscored"]) == (9, 1)
+    scores = [
+        judge.score(a, e).value
+        for a, e in zip(stored(config)["answer"][1:], judge.examples("test", 1, 9), strict=True)
+    ]
+    assert point["quality"] == pytest.approx(sum(scores) / 9)
+    assert "the scorer broke" in (folder / "report.html").read_text()
+
+
+def test_a_setting_that_fails_is_told_and_nothing_is_stored(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Evaluator, *arguments: object) -> None:
+        raise RuntimeError("no such kernel\nand more")
+
+    monkeypatch.setattr(Evaluator, "slice", fail)
+    code, shown = run(config)
+    assert code == 1
+    assert "1 of 1 settings failed" in shown and "RuntimeError: no such kernel" in shown
+    assert stored(config).empty
+    monkeypatch.undo()
+
+
+def test_the_folder_is_the_same_for_the_same_question(make_config: Make, config: Config) -> None:
+    def folder(config: Config) -> str:
+        return job.folder_name(config, make_plan(config))
+
+    assert folder(config) == folder(make_config("task.name=judge", "batch_size=1"))
+    assert folder(config) != folder(make_config("task.name=judge", "axon.anchors=2"))
+    assert folder(config).startswith("judge-confidence-random-10-")

@@ -1,0 +1,123 @@
+"""W&B's offline files, read back, hold every setting's point, the front, its picture and its hypervolume."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from wandb_file import read_run
+
+from pipeline.plan import Label
+from pipeline.record import Record, to_table
+from pipeline.report import Report, write_report
+from pipeline.report.tracker import Logbook, flat, track
+
+SETTINGS = {
+    f"s{n}": {
+        "model": {"dtype": "float32"},
+        "axon": {"gate": "never" if n < 3 else "coverage_gap"},
+        "decoder": {"name": "confidence", "threshold": threshold},
+        "gen_length": 64,
+    }
+    for n, threshold in enumerate([0.3, 0.7, 0.9] * 2)
+}
+LABELS = {
+    sid: Label(
+        "base" if s["axon"]["gate"] == "never" else "AXON", {"decoder.threshold": s["decoder"]["threshold"]}
+    )  # type: ignore[index]
+    for sid, s in SETTINGS.items()
+}
+
+
+def sample(seed: int) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    rows = [
+        Record(
+            sid,
+            "arith",
+            f"e{n}",
+            n,
+            nfe=int(draw.integers(2 + 6 * k, 8 + 6 * k)),
+            score=float(draw.random() < 0.3 + 0.1 * k),
+        )
+        for k, sid in enumerate(SETTINGS)
+        for n in range(12)
+    ]
+    return to_table(rows).to_pandas()
+
+
+def report_of(folder: Path, records: pd.DataFrame) -> Report:
+    return write_report(folder, SETTINGS, records, LABELS, "a sweep", [])
+
+
+def logbook(folder: Path) -> Logbook:
+    return Logbook("offline", "axon", "sweep/one", folder, SETTINGS)
+
+
+def runs_in(folder: Path) -> list[dict[str, Any]]:
+    return [read_run(path) for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))]
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
+    folder = tmp_path_factory.mktemp("logged")
+    report = report_of(folder, sample(0))
+    assert track(logbook(folder), report) == len(SETTINGS) + 1
+    return folder, report
+
+
+def test_every_setting_is_a_run_of_the_group(logged: tuple[Path, Report]) -> None:
+    folder, report = logged
+    runs = {run["summary"]["setting_id"]: run for run in runs_in(folder) if run["kind"] == "setting"}
+    assert set(runs) == set(SETTINGS)
+    assert {run["group"] for run in runs.values()} == {"sweep/one"}
+    for point in report.points.to_dict("records"):
+        run = runs[point["setting_id"]]
+        assert run["summary"]["nfe"] == pytest.approx(point["nfe"])
+        assert run["summary"]["quality"] == pytest.approx(point["quality"])
+        assert run["config"]["decoder.threshold"] == SETTINGS[point["setting_id"]]["decoder"]["threshold"]  # type: ignore[index]
+
+
+def test_the_summary_run_holds_the_front(logged: tuple[Path, Report]) -> None:
+    folder, report = logged
+    [path] = [p for p in folder.glob("wandb/offline-run-*/run-*.wandb") if read_run(p)["kind"] == "summary"]
+    run = read_run(path)
+    front = json.loads((path.parent / "files" / run["history"]["front"]["path"]).read_text())
+    column = {name: place for place, name in enumerate(front["columns"])}
+    found = {(row[column["setting_id"]], row[column["nfe"]], row[column["quality"]]) for row in front["data"]}
+    assert found == {(p["setting_id"], p["nfe"], p["quality"]) for p in report.front.to_dict("records")}
+    assert len(found) > 0
+    points = json.loads((path.parent / "files" / run["history"]["points"]["path"]).read_text())
+    assert len(points["data"]) == len(SETTINGS)
+    picture = path.parent / "files" / run["history"]["front_picture"]["path"]
+    assert picture.read_bytes() == report.picture.read_bytes()
+    for arm, area in report.hypervolumes.items():
+        assert run["summary"][f"hypervolume/{arm}"] == pytest.approx(area)
+
+
+def test_logging_again_logs_only_what_is_new(tmp_path: Path) -> None:
+    report = report_of(tmp_path, sample(0))
+    track(logbook(tmp_path), report)
+    assert track(logbook(tmp_path), report_of(tmp_path, sample(0))) == 0
+    changed = sample(0)
+    changed.loc[changed["setting_id"] == "s0", "score"] = 1.0
+    written = track(logbook(tmp_path), report_of(tmp_path, changed))
+    assert 2 <= written <= len(SETTINGS) + 1
+    runs = runs_in(tmp_path)
+    assert len(runs) == len({run["id"] for run in runs}) == len(SETTINGS) + 1, "no run twice"
+
+
+def test_nothing_of_the_machine_is_logged(logged: tuple[Path, Report]) -> None:
+    folder, _ = logged
+    for path in folder.glob("wandb/offline-run-*/run-*.wandb"):
+        assert not list(path.parent.glob("files/wandb-metadata.json"))
+        assert not list(path.parent.glob("files/requirements.txt"))
+        assert str(Path.home()).encode() not in path.read_bytes()
+
+
+def test_keys_are_flattened_as_the_user_types_them() -> None:
+    assert flat({"a": {"b": {"c": 1}, "d": [2]}, "e": None}) == {"a.b.c": 1, "a.d": [2], "e": None}

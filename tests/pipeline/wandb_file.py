@@ -1,0 +1,55 @@
+"""Reads a W&B offline file back: a 7-byte header, then LevelDB log records that hold protobuf messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from wandb.proto import wandb_internal_pb2
+
+BLOCK, FILE_HEADER, RECORD_HEADER = 32768, 7, 7
+FULL, FIRST, LAST = 1, 2, 4
+
+
+def messages(path: Path) -> Iterator[Any]:
+    """The messages of one .wandb file in order."""
+    data = path.read_bytes()
+    assert data[:4] == b":W&B"
+    place, parts = FILE_HEADER, b""
+    while place + RECORD_HEADER <= len(data):
+        if BLOCK - place % BLOCK < RECORD_HEADER:  # a block's tail too short for a header is padding
+            place += BLOCK - place % BLOCK
+            continue
+        length, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        content = data[place + RECORD_HEADER : place + RECORD_HEADER + length]
+        place += RECORD_HEADER + length
+        parts = content if kind in (FULL, FIRST) else parts + content
+        if kind in (FULL, LAST):
+            message = wandb_internal_pb2.Record()
+            message.ParseFromString(parts)
+            yield message
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """id, group, name, kind, config, summary and what was logged of one run."""
+    run: dict[str, Any] = {"config": {}, "summary": {}, "history": {}}
+    for message in messages(path):
+        if message.HasField("run"):
+            run |= {
+                "id": message.run.run_id,
+                "group": message.run.run_group,
+                "name": message.run.display_name,
+            }
+            run |= {"kind": message.run.job_type}
+            run["config"] |= {item.key: json.loads(item.value_json) for item in message.run.config.update}
+        elif message.HasField("summary"):
+            run["summary"] |= {_key(item): json.loads(item.value_json) for item in message.summary.update}
+        elif message.HasField("history"):
+            run["history"] |= {_key(item): json.loads(item.value_json) for item in message.history.item}
+    return run
+
+
+def _key(item: Any) -> str:
+    return item.key or ".".join(item.nested_key)

@@ -1,0 +1,91 @@
+"""From records to points: sums over sums, unscored is no zero, partial settings are marked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.report import find
+from tests.report.sweep import Label, make_record, make_setting, make_sweep
+
+SETTING = {"a": make_setting(0.5, 1)}
+LABEL = {"a": Label("AXON", {"axon.anchors": 1})}
+
+
+def point(rows):
+    return find(SETTING, pd.DataFrame(rows), LABEL).points.iloc[0]
+
+
+def test_ratios_are_sums_over_sums():
+    rows = [make_record("a", 0, 1.0, 10), make_record("a", 1, 0.0, 30)]
+    rows[1]["tokens_generated"] = 32
+    found = point(rows)
+    assert found["nfe"] == 20
+    assert found["tokens_per_pass"] == (64 + 32) / 40  # the mean of the ratios would be 3.73
+    assert found["axon_share"] == 4 / 40
+    assert found["seconds"] == pytest.approx(0.12)
+    assert found["capture_share"] == pytest.approx(0.02 / 0.24)
+
+
+def test_unscored_is_left_out_of_everything_and_counted():
+    rows = [make_record("a", 0, 1.0, 10), make_record("a", 1, None, 50), make_record("a", 2, None, None)]
+    found = point(rows)
+    assert (found["n"], found["unscored"], found["quality"], found["nfe"]) == (1, 2, 1.0, 10.0)
+
+
+def test_repeated_records_count_once_and_order_does_not_matter():
+    sweep = make_sweep()
+    once = find(sweep.settings, sweep.records, sweep.labels)
+    mixed = pd.concat([sweep.records, sweep.records.head(50)]).sample(frac=1, random_state=0)
+    again = find(sweep.settings, mixed, sweep.labels)
+    pd.testing.assert_frame_equal(once.points, again.points)
+    assert once.hypervolumes == again.hypervolumes and once.summary == again.summary
+
+
+def test_records_of_other_settings_are_ignored():
+    rows = [make_record("a", 0, 1.0, 10), make_record("other", 0, 0.0, 99)]
+    assert point(rows)["n"] == 1
+
+
+def test_half_covered_setting_is_partial_and_on_no_front():
+    sweep = make_sweep(examples=40)
+    records = sweep.records
+    lucky = "0.3-1"  # scored on its first ten examples only, all of them right
+    kept = records[(records["setting_id"] != lucky) | (records["position"] < 10)].copy()
+    kept.loc[kept["setting_id"] == lucky, "score"] = 1.0
+    found = find(sweep.settings, kept, sweep.labels)
+    row = found.points.set_index("setting_id").loc[lucky]
+    assert not row["complete"] and not row["front"] and not row["arm_front"] and row["quality"] == 1.0
+    assert any("1 setting scored on fewer than 95%" in warning for warning in found.summary.warnings)
+
+
+def test_arms_have_their_own_fronts():
+    found = find(*_args(make_sweep(gain=1.0))).points
+    assert set(found.loc[found["arm_front"], "arm"]) == {"base", "AXON"}
+    assert found.loc[found["front"], "arm_front"].all()
+
+
+def test_equal_settings_share_the_front():
+    sweep = make_sweep(gain=0.0, anchors=(None, 1))  # AXON that changes nothing
+    found = find(*_args(sweep)).points
+    twins = found.groupby("knob.threshold")["front"].nunique()
+    assert (twins == 1).all()
+
+
+def test_two_tasks_are_refused():
+    rows = [make_record("a", 0, 1.0, 10), make_record("a", 1, 1.0, 10) | {"task": "lists"}]
+    with pytest.raises(ValueError, match=r"task=arith, lists: .*one report a task"):
+        point(rows)
+
+
+def test_missing_generation_length_is_refused():
+    with pytest.raises(ValueError, match="gen_length=None"):
+        find({"a": {"task": "arith"}}, pd.DataFrame(), LABEL)
+
+
+def test_nothing_scored_is_no_number():
+    found = point([make_record("a", 0, None, None)])
+    assert found["n"] == 0 and np.isnan(found["quality"]) and not found["complete"]
+
+
+def _args(sweep):
+    return sweep.settings, sweep.records, sweep.labels

@@ -1,0 +1,191 @@
+"""The files a reader opens: complete, self-contained, safe, and there even when there is little to show."""
+
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+from rich.console import Console
+
+from pipeline.report import write_report
+from tests.report.sweep import Label, make_sweep
+
+EVIL = '<script>alert("x")</script>&'
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, show and run."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.fetched, self.ids, self.scripts, self.shown, self.inside = [], [], [], [], ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.inside = tag
+        self.fetched += [
+            value for name, value in attrs if name in {"src", "href", "srcset", "data", "action"}
+        ]
+        self.ids += [value for name, value in attrs if name == "data-id"]
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside == "script":
+            self.scripts[-1] += data
+        else:
+            self.shown.append(data)
+
+
+def write(folder, sweep, records=None, title="title", notes=()):
+    records = sweep.records if records is None else records
+    return write_report(folder, sweep.settings, records, sweep.labels, title, list(notes))
+
+
+def printed(report):
+    console = Console(width=100, force_terminal=False, color_system=None)
+    with console.capture() as capture:
+        console.print(report.terminal())
+    return capture.get()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    return write(
+        tmp_path_factory.mktemp("report"), make_sweep(gain=1.0, faster=0.8), notes=["made on a toaster"]
+    )
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return Page(report.page.read_text(encoding="utf-8"))
+
+
+def test_page_holds_every_setting_once(report, page):
+    assert sorted(page.ids) == sorted(report.points["setting_id"])
+
+
+def test_page_fetches_nothing(report, page):
+    assert page.fetched and all(value.startswith("data:image/png;base64,") for value in page.fetched)
+    html = report.page.read_text(encoding="utf-8")
+    assert "default-src 'none'" in html and "@import" not in html.split("<script>")[0]
+    assert report.page.stat().st_size < 6e6
+
+
+def test_page_tells_the_verdict_and_the_notes(report, page):
+    text = " ".join(page.shown)
+    assert report.findings.summary.answers[0].short in text
+    assert "made on a toaster" in text
+
+
+def test_figure_has_each_scored_setting_and_its_hover(report, page):
+    (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"data"')]
+    drawn = [setting_id for trace in figure["data"] for setting_id in trace.get("customdata", [])]
+    assert sorted(drawn) == sorted(report.points["setting_id"])
+    assert all("tokens a pass" in text for trace in figure["data"] for text in trace.get("hovertext", []))
+
+
+def test_nothing_from_outside_becomes_markup(tmp_path):
+    sweep = make_sweep(gain=1.0)
+    sweep.labels = {
+        setting_id: Label(
+            label.arm + EVIL, {key + EVIL: f"{value}{EVIL}" for key, value in label.knobs.items()}
+        )
+        for setting_id, label in sweep.labels.items()
+    }
+    first = next(iter(sweep.settings))
+    sweep.settings[first] = sweep.settings[first] | {"path": EVIL}
+    harmless = write(tmp_path / "harmless", make_sweep(gain=1.0))
+    report = write(tmp_path / "evil", sweep, title=EVIL, notes=[EVIL])
+    html = report.page.read_text(encoding="utf-8")
+    assert "<script>alert" not in html
+    assert len(Page(html).scripts) == len(Page(harmless.page.read_text(encoding="utf-8")).scripts)
+    assert EVIL in "".join(Page(html).shown)  # and is shown as what it is
+    assert "alert" in printed(report)
+
+
+def test_rich_markup_in_a_title_is_text(tmp_path):
+    assert "[red]loud[/red]" in printed(write(tmp_path, make_sweep(), title="[red]loud[/red]"))
+
+
+def test_picture_is_drawn_at_its_size(report):
+    image = imread(report.picture)
+    assert image.shape[:2] == (750, 1200)
+    colours = {tuple(colour) for colour in (image[::2, ::2, :3].reshape(-1, 3) * 255).round().astype(int)}
+    assert {(0, 114, 178), (213, 94, 0)} <= colours  # both arms are there
+
+
+def test_same_records_same_files(tmp_path, report):
+    again = write(tmp_path, make_sweep(gain=1.0, faster=0.8), notes=["made on a toaster"])
+    for name in ("table", "picture", "page"):
+        assert getattr(again, name).read_bytes() == getattr(report, name).read_bytes()
+
+
+def test_table_of_points_can_be_read_back(report):
+    table = pd.read_csv(report.table)
+    assert list(table["setting_id"]) == list(report.points["setting_id"])
+    assert np.allclose(table["quality"], report.points["quality"])
+
+
+def test_terminal_fits_and_ends_with_the_result(report):
+    text = printed(report)
+    assert max(len(line) for line in text.splitlines()) <= 100
+    assert "AXON moves the front of confidence: yes." in text
+    assert "●" in text and text.index("●") < text.index("AXON moves")
+
+
+def test_terminal_only_counts_a_long_tail(tmp_path):
+    sweep = make_sweep(anchors=(None, 1, 2, 3, 4, 5, 6))
+    for row in sweep.rows:  # the more anchors, the slower, and no better
+        row["nfe"] += 0 if row["setting_id"].endswith("None") else int(row["setting_id"][-1])
+    report = write(tmp_path, sweep)
+    text = printed(report)
+    hidden = int((~report.points["arm_front"]).sum())
+    assert hidden > 12 and f"{hidden} settings behind the fronts are not listed" in text
+
+
+LITTLE = {
+    "one setting": {"anchors": (None,), "thresholds": (0.5,)},
+    "AXON only": {"anchors": (1,)},
+    "no AXON": {"anchors": (None,)},
+    "one example": {"examples": 1},
+}
+
+
+@pytest.mark.parametrize("sweep", LITTLE.values(), ids=LITTLE)
+def test_little_is_reported_without_fuss(tmp_path, sweep):
+    report = write(tmp_path, make_sweep(**sweep))
+    assert len(report.front) and report.picture.stat().st_size > 5000 and printed(report)
+
+
+def test_no_scored_example_is_reported_without_fuss(tmp_path):
+    sweep = make_sweep()
+    unscored = sweep.records.assign(score=None)
+    for name, records in {"unscored": unscored, "empty": unscored.head(0), "bare": pd.DataFrame()}.items():
+        report = write(tmp_path / name, sweep, records)
+        assert report.front.empty and set(report.hypervolumes.values()) == {0.0}
+        assert "cannot be said" in report.verdict and printed(report) and report.page.exists()
+
+
+def test_one_setting_without_scores_does_not_disturb_the_others(tmp_path):
+    sweep = make_sweep(gain=1.0, faster=0.8)
+    records = sweep.records
+    records.loc[records["setting_id"] == "0.5-1", "score"] = None
+    report = write(tmp_path, sweep, records)
+    assert report.points["n"].tolist().count(0) == 1 and "unscored" in printed(report)
+    assert report.findings.comparisons[0].answer == "yes"
+
+
+def test_parquet_shaped_records_are_understood(tmp_path):
+    """Lists come back as arrays, and integers with holes as nullable ones."""
+    sweep = make_sweep(gain=1.0)
+    records = sweep.records
+    stored = records.assign(axon_passes=[np.array(own) for own in records["axon_passes"]])
+    stored = stored.astype({"nfe": "Int64", "score": "Float64"})
+    plain = write(tmp_path / "plain", sweep)
+    pd.testing.assert_frame_equal(write(tmp_path / "stored", sweep, stored).points, plain.points)

@@ -1,0 +1,124 @@
+"""Laws that every embedded task must pass, and the cases that matter to each."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.tasks import SPLITS, TASKS, Example, get_task, split_of
+from pipeline.tasks.program import outcomes
+
+every_task = pytest.mark.parametrize("name", TASKS)
+
+
+@every_task
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=10, deadline=None)
+def test_splits_are_disjoint_whatever_the_seeds(name: str, seed: int) -> None:
+    drawn = {split: {e.prompt for e in TASKS[name].examples(split, seed, 40)} for split in SPLITS}
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert not drawn[one] & drawn[other]
+    assert all(split_of(prompt) == split for split, prompts in drawn.items() for prompt in prompts)
+
+
+@every_task
+def test_a_longer_draw_only_extends_a_shorter_one(name: str) -> None:
+    task = TASKS[name]
+    assert task.examples("test", 3, 50)[:20] == task.examples("test", 3, 20)
+    assert task.examples("test", 3, 20) != task.examples("test", 4, 20)
+
+
+@every_task
+def test_examples_have_distinct_ids_and_prompts(name: str) -> None:
+    examples = TASKS[name].examples("test", 0, 500)
+    assert len({e.id for e in examples}) == len({e.prompt for e in examples}) == 500
+
+
+@every_task
+def test_reference_answers_score_one_and_broken_ones_zero(name: str) -> None:
+    task = TASKS[name]
+    for example in task.examples("test", 1, 25):
+        assert task.score(example.reference, example).value == 1.0
+        assert task.score("", example).value == 0.0
+        assert task.score(example.reference[:-1], example).value == 0.0
+
+
+@every_task
+def test_the_answer_of_a_neighbour_rarely_scores(name: str) -> None:
+    task = TASKS[name]
+    examples = task.examples("test", 2, 25)
+    crossed = [task.score(a.reference, b).value for a, b in itertools.pairwise(examples)]
+    assert sum(crossed) <= 2
+
+
+def test_unknown_task_is_refused_with_the_choices() -> None:
+    with pytest.raises(ValueError, match=r"task.name='aritj': unknown; one of arith, pycode, lists"):
+        get_task("aritj")
+
+
+@pytest.mark.parametrize(
+    ("answer", "value", "extracted"),
+    [
+        ("17+5=22;####22", 1.0, "22"),
+        ("####22", 1.0, "22"),
+        ("#### 22", 1.0, "22"),
+        ("####23", 0.0, "23"),
+        ("22", 0.0, None),
+        ("####23;####22", 1.0, "22"),
+    ],
+)
+def test_arith_judges_the_last_number_after_the_mark(
+    answer: str, value: float, extracted: str | None
+) -> None:
+    score = TASKS["arith"].score(answer, Example("x", "17+5=?", "", 22))
+    assert (score.value, score.extracted) == (value, extracted)
+
+
+def test_arith_working_is_true_line_by_line() -> None:
+    for example in TASKS["arith"].examples("train", 0, 200):
+        *lines, final = example.reference.split(";")
+        for line in lines:
+            left, right = line.split("=")
+            total = sum(int(n) for n in left.replace("-", "+-").split("+"))
+            assert total == int(right)
+        assert int(final.removeprefix("####")) == example.check
+
+
+HANG = "def f(x):\n    while True: pass"
+HOSTILE = {
+    "endless loop": HANG,
+    "memory": "def f(x):\n    return len([0] * 10**9)",
+    "exit that claims success": "import os\ndef f(x):\n    os._exit(0)",
+    "prints an answer and exits": "print('[2]')\ndef f(x):\n    raise SystemExit(0)",
+    "no function": "g = 1",
+    "error": "def f(x):\n    return 1 // 0",
+    "not data": "def f(x):\n    return object()",
+}
+
+
+@pytest.mark.parametrize("program", HOSTILE.values(), ids=HOSTILE.keys())
+def test_programs_that_fail_have_no_outcomes(program: str) -> None:
+    assert outcomes(program, [[1]]) is None
+
+
+def test_a_program_never_sees_what_is_expected() -> None:
+    task = TASKS["pycode"]
+    example = task.examples("test", 0, 1)[0]
+    peeking = dataclasses.replace(
+        example, prompt="import sys\ndef f(*_):\n    return str(sys._getframe(1).f_locals)\n#"
+    )
+    assert task.score("", peeking).value == 0.0
+
+
+def test_other_programs_for_the_same_function_pass_too() -> None:
+    check = {"inputs": [[1, 2], [5, 3]], "outputs": [3, 8]}
+    example = Example("x", "# add y\ndef f(x,y):", "\n    return x+y", check)
+    for body in ("\n    return y+x", "\n    t=y\n    t=t+x\n    return t"):
+        assert TASKS["pycode"].score(body, example).value == 1.0
+    assert TASKS["pycode"].score("\n    return x-y", example).value == 0.0
+    assert TASKS["pycode"].score("\n    return x+x", example).value == 0.0
+    assert TASKS["pycode"].score("\n    return x+", example).value == 0.0
