@@ -22,6 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 CONF = str(Path(__file__).resolve().parent / "conf")
 WRONG_INPUT, INTERRUPTED = 2, 130
 
+OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // parts, replace=True)
+
 
 def main() -> int:
     """The exit code: 0 done, 1 a setting failed, 2 wrong input, 130 stopped by Ctrl-C."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ class Batch:
     rows: list[int]  # index of each row among the caller's prompts
     prompts: list[tuple[int, ...]]
     generators: list[torch.Generator]  # one a row, or none at all where nothing is sampled
+    mask_id: int  # also the padding, which nobody sees
     prompt_BP: Tensor  # padded on the left
     tokens_BG: Tensor
     revealed_at_BG: Tensor  # the pass that revealed each token, -1 while masked
@@ -43,7 +45,7 @@ class Batch:
         mask_id: int,
         device: torch.device,
     ) -> Batch:
-        """Fresh rows, everything masked. The padding token is the mask token; nobody sees it."""
+        """Fresh rows, everything masked."""
         count, longest = len(rows), max(len(prompt) for prompt in prompts)
         padded = [(mask_id,) * (longest - len(prompt)) + tuple(prompt) for prompt in prompts]
         zeros = torch.zeros(count, dtype=torch.long, device=device)
@@ -51,6 +53,7 @@ class Batch:
             rows=list(rows),
             prompts=list(prompts),
             generators=list(generators),
+            mask_id=mask_id,
             prompt_BP=torch.tensor(padded, dtype=torch.long, device=device).view(count, longest),
             tokens_BG=torch.full((count, gen_length), mask_id, device=device),
             revealed_at_BG=torch.full((count, gen_length), -1, device=device),
@@ -67,10 +70,15 @@ class Batch:
     def join(self, other: Batch) -> Batch:
         """Both, `other`'s rows last; none of its prompts is longer than the longest here."""
         width = self.prompt_BP.shape[1]
-        padded_BP = torch.nn.functional.pad(other.prompt_BP, (width - other.prompt_BP.shape[1], 0))
+        padded_BP = torch.nn.functional.pad(
+            other.prompt_BP, (width - other.prompt_BP.shape[1], 0), value=self.mask_id
+        )
         other = replace(other, prompt_BP=padded_BP)
         fresh = {
             name: value.new_zeros((len(other.rows), *value.shape[1:])) for name, value in self.memory.items()
+        }
+        joined: dict[str, Any] = {
+            name: torch.cat([getattr(self, name), getattr(other, name)]) for name in _ROW_TENSORS
         }
         return replace(
             self,
@@ -78,20 +86,21 @@ class Batch:
             prompts=self.prompts + other.prompts,
             generators=self.generators + other.generators,
             memory={name: torch.cat([value, fresh[name]]) for name, value in self.memory.items()},
-            **{name: torch.cat([getattr(self, name), getattr(other, name)]) for name in _ROW_TENSORS},
+            **joined,
         )
 
     def keep(self, places: list[int]) -> Batch:
         """The rows at those places, in that order; the canvas shrinks to the longest prompt left."""
         index = torch.tensor(places, dtype=torch.long, device=self.prompt_BP.device)
         prompts = [self.prompts[place] for place in places]
+        chosen: dict[str, Any] = {name: getattr(self, name)[index] for name in _ROW_TENSORS}
         kept = replace(
             self,
             rows=[self.rows[place] for place in places],
             prompts=prompts,
             generators=[self.generators[place] for place in places] if self.generators else [],
             memory={name: value[index] for name, value in self.memory.items()},
-            **{name: getattr(self, name)[index] for name in _ROW_TENSORS},
+            **chosen,
         )
         longest = max((len(prompt) for prompt in prompts), default=0)
         kept.prompt_BP = kept.prompt_BP[:, kept.prompt_BP.shape[1] - longest :]

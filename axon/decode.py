@@ -39,7 +39,8 @@ def decode(
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every pass.
     Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
     """
-    layers = resolve_layers(settings.axon.attention_layers, model.num_layers)
+    looks = settings.decoder.needs_attention or settings.axon.gate != "never"
+    layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if looks else ()
     loop = Loop(model, settings, layers, timer or nullcontext)
     _check(model, prompts, settings, seeds, batch_size)
     waiting = deque(sorted(range(len(prompts)), key=lambda row: -len(prompts[row])))
@@ -99,7 +100,12 @@ def _check(
                 f"prompts[{row}]: {len(prompt)} tokens: at most {room} fit before gen_length={settings.gen_length} "
                 f"in the model's {model.max_length}; shorten one of them"
             )
-        if prompt and not 0 <= min(prompt) <= max(prompt) < model.vocab_size:
+        if not prompt:
+            raise ValueError(
+                f"prompts[{row}]: is empty: on a canvas of nothing but masks every position is tied; "
+                "give at least a start token"
+            )
+        if not 0 <= min(prompt) <= max(prompt) < model.vocab_size:
             raise ValueError(
                 f"prompts[{row}]: holds a token outside the vocabulary of {model.vocab_size}; "
                 "encode it with the model's tokenizer"

@@ -54,10 +54,10 @@ class TaskSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class SpeedSettings:
-    """The decoder's own knob between slow and fast: a sweep draws every arm's curve along it."""
+    """The decoder's own knob between slow and fast, if it has one: a sweep draws every arm's curve along it."""
 
-    knob: str
-    values: Annotated[tuple[Any, ...], Field(min_length=1)]
+    knob: str | None
+    values: tuple[Any, ...]
 
 
 @dataclass(frozen=True, config=STRICT)

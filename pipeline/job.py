@@ -41,6 +41,8 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
     check_writable("out", config.out)
     check_writable("store", config.store)
+    if config.wandb.mode == "online":
+        _check_login()
     plan = make_plan(config)
     folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
     job = Job(config, plan, Store(config.store), folder, shlex.join(["python", "launch.py", *arguments]))
@@ -64,6 +66,15 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     _complain(job, failures, console)
     _say(console, str(folder))
     return FAILED if failures else DONE
+
+
+def _check_login() -> None:
+    from pipeline.report.tracker import check_login  # W&B takes a second to import
+
+    try:
+        check_login()
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
 
 
 def pending_slices(job: Job, contents: Contents) -> dict[str, list[Range]]:

@@ -73,10 +73,18 @@ def make_plan(config: Config) -> Plan:
                 faults.setdefault(line, f"{place}: {line}" if label.knobs else line)
             continue
         settings.setdefault(setting.id, setting)
-        labels.setdefault(setting.id, label)
+        labels[setting.id] = _shared(labels[setting.id], label) if setting.id in labels else label
     if faults:
         raise ConfigError(faults.values())
     return Plan(settings, labels, asked)
+
+
+def _shared(first: Label, equal: Label) -> Label:
+    """The name of two equal settings: a knob on which they differ turned nothing, and names nothing."""
+    knobs = {
+        key: value for key, value in first.knobs.items() if key in equal.knobs and equal.knobs[key] == value
+    }
+    return Label(first.arm, knobs)
 
 
 def make_setting(config: Config) -> Setting:
@@ -100,10 +108,13 @@ def setting_id(identity: Mapping[str, Any]) -> str:
 def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that can move a token or a score, each thing said in one way only."""
     layers = list(resolve_layers(config.axon.attention_layers, checkpoint.num_layers))
-    decoder = asdict(config.decoder)
     # The base decoder alone: AXON's values move nothing, but a decoder that reads attention keeps the layers.
-    off = {"gate": "never", **({"attention_layers": layers} if config.decoder.needs_attention else {})}
-    axon = {**asdict(config.axon), "attention_layers": layers}
+    reads = {"attention_layers": layers} if config.decoder.needs_attention else {}
+    axon = (
+        {"gate": "never"}
+        if config.axon.gate == "never"
+        else {**asdict(config.axon), "attention_layers": layers}
+    )
     return {
         "code_version": CODE_VERSION,
         "model": {
@@ -113,12 +124,12 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
             "prompt": config.model.prompt,
         },
         "task": {**asdict(config.task), "version": get_task(config.task.name).version},
-        "decoder": decoder,
-        "axon": off if config.axon.gate == "never" else axon,
+        "decoder": {**asdict(config.decoder), **reads},
+        "axon": axon,
         "gen_length": config.gen_length,
         "block_length": config.block_length,
         "temperature": config.temperature,
-        "seed": config.seed if config.temperature > 0 else None,  # greedy decoding draws nothing
+        "seed": config.seed if config.temperature > 0 or config.decoder.needs_seeds else None,
     }
 
 
@@ -132,7 +143,7 @@ def _variants(config: Config) -> Iterator[tuple[str, Label]]:
 
 def _grid(config: Config, arm: Arm) -> Iterator[dict[str, Any]]:
     grid = dict(arm.grid)
-    if config.sweep.along_speed:
+    if config.sweep.along_speed and config.speed.knob:
         grid.setdefault(config.speed.knob, config.speed.values)
     for values in itertools.product(*grid.values()):
         yield dict(zip(grid, values, strict=True))

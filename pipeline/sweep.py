@@ -36,6 +36,7 @@ import torch  # noqa: E402
 from ray import tune  # noqa: E402
 
 from pipeline.checkpoint import REPOSITORY  # noqa: E402
+from pipeline.complaint import ConfigError  # noqa: E402
 from pipeline.config import ClusterSettings  # noqa: E402
 from pipeline.evaluate import Evaluator  # noqa: E402
 from pipeline.plan import Setting  # noqa: E402
@@ -200,9 +201,19 @@ def _ray(cluster: ClusterSettings, progress: Progress) -> Iterator[str]:
             )
         else:
             progress.status(f"joining Ray at {cluster.address}")
-            code = {"working_dir": str(REPOSITORY), "excludes": UNSHIPPED}
-            ray.init(cluster.address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=code)
+            _join(cluster.address)
         yield scratch
     finally:
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _join(address: str) -> None:
+    """Raises ConfigError where there is no cluster to join."""
+    code = {"working_dir": str(REPOSITORY), "excludes": UNSHIPPED}
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=code)
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        line = f"cluster.address={address!r}: can't be joined ({reason}); start Ray there, or choose cluster=local"
+        raise ConfigError([line]) from None

@@ -17,27 +17,33 @@ from pipeline.tasks.pycode import PyCode
 
 @dataclass(frozen=True)
 class Canvas:
-    """A task with the longest prompt it makes and the generation length it is decoded at, in tokens."""
+    """A task with the longest prompt it makes, the lengths it is decoded at (tokens), and its rows in a batch."""
 
     task: GeneratedTask
     prompt: int
     answer: int
+    block: int
+    rows: int
 
 
-CANVASES = (Canvas(Arith(), 18, 64), Canvas(PyCode(), 20, 32), Canvas(Lists(), 24, 16))
+CANVASES = (
+    Canvas(Arith(), 21, 40, 20, 40),
+    Canvas(PyCode(), 20, 32, 32, 32),
+    Canvas(Lists(), 24, 16, 16, 32),
+)
 
 
 def draw_batch(
-    canvas: Canvas, tokenizer: PreTrainedTokenizerFast, rng: random.Random, size: int
+    canvas: Canvas, tokenizer: PreTrainedTokenizerFast, rng: random.Random
 ) -> tuple[Tensor, Tensor]:
-    """tokens (size, prompt + answer) int64, right-filled with end-of-text, and prompt lengths (size, 1) int64.
+    """tokens (rows, prompt + answer) int64, right-filled with end-of-text, and prompt lengths (rows, 1) int64.
 
     Rows with a short prompt have a longer canvas: what follows the answer is always end-of-text, so the model sees
     every generation length from ``answer`` up.
     """
     prompts: list[str] = []
     answers: list[str] = []
-    while len(prompts) < size:
+    while len(prompts) < canvas.rows:
         prompt, answer, _ = canvas.task.draw(rng)
         if split_of(prompt) == "train":
             prompts.append(prompt)

@@ -34,7 +34,6 @@ from axon import (  # noqa: E402
 )
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
-BLOCK = 32
 MEASURED = ("<!-- measured: rewritten by card.py -->", "<!-- end of measured -->")
 
 
@@ -81,7 +80,7 @@ def measure(
     prompts = [tokenizer(e.prompt, add_special_tokens=False)["input_ids"] for e in examples]
     settings = DecodeSettings(
         gen_length=canvas.answer,
-        block_length=min(BLOCK, canvas.answer),
+        block_length=canvas.block,
         decoder=decoder,
         axon=AxonSettings(gate="never"),
     )

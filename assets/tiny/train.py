@@ -31,11 +31,10 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=9000, help="training steps in all")
+    parser.add_argument("--steps", type=int, default=4500, help="training steps in all")
     parser.add_argument(
         "--decay", type=float, default=0.35, help="last share of the steps, in which the rate falls to 0"
     )
-    parser.add_argument("--batch", type=int, default=64, help="examples of each task in a step")
     parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, examples and masks")
     parser.add_argument(
@@ -128,7 +127,7 @@ def _task_loss(
     chosen: argparse.Namespace,
 ) -> Tensor:
     """One task's share of a step: cross-entropy on masked tokens weighted 1/t, a canvas token; adds its gradient."""
-    tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, rng, chosen.batch)
+    tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, rng)
     noised_BL, masked_BL, t_B1 = mask_answers(tokens_BL, prompt_B1, tokenizer.mask_token_id, generator)
     tokens_BL, noised_BL, masked_BL, t_B1 = (
         tensor.to(chosen.device) for tensor in (tokens_BL, noised_BL, masked_BL, t_B1)

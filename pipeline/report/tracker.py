@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import math
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -44,6 +45,11 @@ def track(book: Logbook, report: Report, on_run: Callable[[], None] = lambda: No
     logging.getLogger("wandb").setLevel(logging.CRITICAL)
     home = book.folder / "wandb"
     home.mkdir(parents=True, exist_ok=True)
+    for name in (
+        "WANDB_DATA_DIR",
+        "WANDB_CACHE_DIR",
+    ):  # only so can W&B be kept from writing to the home folder
+        os.environ.setdefault(name, str(home.absolute() / "staging"))
     ledger = _read_ledger(home / LEDGER)
     written = 0
     try:
@@ -57,6 +63,12 @@ def track(book: Logbook, report: Report, on_run: Callable[[], None] = lambda: No
         (home / LEDGER).write_text(json.dumps(ledger, indent=1))
         wandb.teardown()
     return written
+
+
+def check_login() -> None:
+    """Raises ValueError where online logging would have to ask for a key."""
+    if not wandb.login(prompt=False):
+        raise ValueError("wandb.mode=online: not logged in; run `wandb login`, or choose wandb=offline")
 
 
 def _log_setting(book: Logbook, ledger: dict[str, str], point: dict[str, Any]) -> bool:

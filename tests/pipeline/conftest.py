@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+import launch  # noqa: F401 - the resolvers that conf/ uses
 from pipeline.config import Config, read_config
 from pipeline.tasks import TASKS, Example, Score
 

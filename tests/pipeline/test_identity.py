@@ -24,6 +24,7 @@ MOVES = [
     "block_length=8",
     "temperature=0.5",
     "decoder.threshold=0.8",
+    'decoder={"name": "left_to_right"}',
     "axon.gate=always",
     "axon.gate=never",
     "axon.anchors=2",
@@ -64,10 +65,9 @@ def test_ids_differ_pairwise(make_config: Make) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_the_seed_counts_once_tokens_are_drawn(make_config: Make) -> None:
-    assert identity(make_config("temperature=1", "seed=1")) != identity(
-        make_config("temperature=1", "seed=2")
-    )
+@pytest.mark.parametrize("drawn", ["temperature=1", 'decoder={"name": "fixed_steps", "remasking": "random"}'])
+def test_the_seed_counts_once_something_is_drawn(drawn: str, make_config: Make) -> None:
+    assert identity(make_config(drawn, "seed=1")) != identity(make_config(drawn, "seed=2"))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,8 @@ def test_equal_settings_of_a_sweep_collapse(make_config: Make) -> None:
     )
     plan = make_plan(make_config(arms))
     assert plan.asked == 3 and len(plan.settings) == 1
+    [label] = plan.labels.values()
+    assert label.knobs == {"axon.gate": "never"}, "what turned nothing is no part of the name"
 
 
 def test_ids_are_stable_across_versions(make_config: Make) -> None:

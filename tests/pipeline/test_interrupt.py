@@ -14,7 +14,8 @@ import pytest
 from conftest import ROOT, compose_tree
 
 from pipeline.config import read_config
-from pipeline.plan import make_plan
+from pipeline.evaluate import Evaluator
+from pipeline.plan import Plan, make_plan
 from pipeline.store import Store
 
 pytestmark = pytest.mark.slow
@@ -39,12 +40,21 @@ def start(arguments: list[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
 
+def plan_of(checkpoint: Path, out: Path) -> Plan:
+    return make_plan(read_config(compose_tree(*words(checkpoint, out))))
+
+
+def uninterrupted(checkpoint: Path, out: Path) -> pd.DataFrame:
+    """The same settings in this process, each in one go, without Ray."""
+    store, evaluator = Store(str(out / "store")), Evaluator(32)
+    for setting in plan_of(checkpoint, out).settings.values():
+        store.write_slice(setting.id, 0, LIMIT, evaluator.slice(setting, 0, LIMIT))
+    return records(checkpoint, out)
+
+
 def records(checkpoint: Path, out: Path) -> pd.DataFrame:
-    tree = compose_tree(
-        *(f"'{w}'" if "[" in w else w for w in words(checkpoint, out)[:1]), *words(checkpoint, out)[1:]
-    )
-    plan = make_plan(read_config(tree))
-    return Store(str(out / "store")).load(plan.settings, LIMIT).records.drop(columns=SECONDS)
+    settings = plan_of(checkpoint, out).settings
+    return Store(str(out / "store")).load(settings, LIMIT).records.drop(columns=SECONDS)
 
 
 def slices(out: Path) -> int:
@@ -68,11 +78,7 @@ def left_behind(before: set[Path]) -> list[Path]:
 
 def test_interrupted_sweeps_add_up_to_an_uninterrupted_one(checkpoint: Path, tmp_path: Path) -> None:
     scratch = set(Path("/tmp").glob("axon-ray-*"))
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    process = start(words(checkpoint, whole))
-    shown, errors = process.communicate(timeout=400)
-    assert process.returncode == 0, shown + errors
-    assert errors == ""
+    parts = tmp_path / "parts"
     for count in (3, 10):
         code, shown, errors, seconds = interrupt_after(words(checkpoint, parts), parts, count)
         assert code == 130, shown + errors
@@ -83,16 +89,16 @@ def test_interrupted_sweeps_add_up_to_an_uninterrupted_one(checkpoint: Path, tmp
     process = start(words(checkpoint, parts))
     shown, errors = process.communicate(timeout=400)
     assert process.returncode == 0, shown + errors
+    assert errors == ""
     assert "stored already" in shown
-    expected = records(checkpoint, whole)
+    expected = uninterrupted(checkpoint, tmp_path / "whole")
     assert len(expected) == 12 * LIMIT
     pd.testing.assert_frame_equal(records(checkpoint, parts), expected)
     assert left_behind(scratch) == []
 
 
 def test_a_setting_that_fails_leaves_the_others(checkpoint: Path, tmp_path: Path) -> None:
-    tree = compose_tree(*words(checkpoint, tmp_path))
-    doomed = next(iter(make_plan(read_config(tree)).settings))
+    doomed = next(iter(plan_of(checkpoint, tmp_path).settings))
     (tmp_path / "store/slices").mkdir(parents=True)
     (tmp_path / "store/slices" / doomed).write_text("a file where the setting's folder should be")
     process = start(words(checkpoint, tmp_path))

@@ -52,4 +52,4 @@ def read_run(path: Path) -> dict[str, Any]:
 
 
 def _key(item: Any) -> str:
-    return item.key or ".".join(item.nested_key)
+    return item.key or ".".join(item.nested_key)  # nested keys as dotted ones

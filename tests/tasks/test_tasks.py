@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -63,12 +64,12 @@ def test_unknown_task_is_refused_with_the_choices() -> None:
 @pytest.mark.parametrize(
     ("answer", "value", "extracted"),
     [
-        ("17+5=22;####22", 1.0, "22"),
+        ("+5=22####22", 1.0, "22"),
         ("####22", 1.0, "22"),
         ("#### 22", 1.0, "22"),
         ("####23", 0.0, "23"),
         ("22", 0.0, None),
-        ("####23;####22", 1.0, "22"),
+        ("####23####22", 1.0, "22"),
     ],
 )
 def test_arith_judges_the_last_number_after_the_mark(
@@ -78,14 +79,18 @@ def test_arith_judges_the_last_number_after_the_mark(
     assert (score.value, score.extracted) == (value, extracted)
 
 
-def test_arith_working_is_true_line_by_line() -> None:
+def test_arith_working_is_true_step_by_step_and_uses_every_step_once() -> None:
     for example in TASKS["arith"].examples("train", 0, 200):
-        *lines, final = example.reference.split(";")
-        for line in lines:
-            left, right = line.split("=")
-            total = sum(int(n) for n in left.replace("-", "+-").split("+"))
-            assert total == int(right)
-        assert int(final.removeprefix("####")) == example.check
+        working, final = example.reference.split("####")
+        steps = re.findall(r"([+-]\d)=(\d+)", working)
+        totals = list(
+            itertools.accumulate(
+                (int(step) for step, _ in steps), initial=int(re.split("[+-]", example.prompt)[0])
+            )
+        )
+        assert [int(total) for _, total in steps] == totals[1:]
+        assert int(final) == totals[-1] == example.check
+        assert sorted(step for step, _ in steps) == sorted(re.findall(r"[+-]\d", example.prompt))
 
 
 HANG = "def f(x):\n    while True: pass"

@@ -1,0 +1,166 @@
+"""Gates, proposals and anchor sets against plain loops and brute force."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import ceil, e, log2
+
+import pytest
+import torch
+from torch import Tensor
+
+from axon import AxonSettings
+from axon.anchors import choose, support_of, target_coverage
+from axon.dawn import independent_set
+from axon.gates import GATES, GateState
+from axon.policies import log_cap
+from axon.state import descending_rank
+
+
+def _problem(seed: int, rows: int = 6, length: int = 9) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Masked, proposal, confidence and attention of random blocks; attention rows sum to less than 1."""
+    generator = torch.Generator().manual_seed(seed)
+    masked = torch.rand(rows, length, generator=generator) < 0.8
+    masked[:, 0] = True
+    confidence = torch.rand(rows, length, generator=generator, dtype=torch.float64)
+    proposal = masked & (confidence > 0.6)
+    proposal[:, 0] = True
+    attention = torch.softmax(3 * torch.randn(rows, length, length, generator=generator), 2) * 0.8
+    return masked, proposal, confidence, attention
+
+
+def _choose(seed: int, **axon: object) -> tuple[Tensor, Tensor, Tensor]:
+    """Anchors (F, K), the weights (F, K, C) and the chosen candidates (F, C) of a random problem without sinks."""
+    masked, proposal, confidence, attention = _problem(seed)
+    settings = AxonSettings(**axon)  # type: ignore[arg-type]
+    sinks = torch.zeros_like(masked)
+    support, order = support_of(masked, proposal, confidence, confidence, attention, sinks, settings)
+    chosen = choose(support, settings)
+    anchors = torch.zeros_like(masked).scatter_(1, order, chosen)
+    assert (anchors & ~masked).sum() == 0
+    return anchors, support.weights_FKC, chosen
+
+
+def _covered(weights: Tensor, chosen: list[int]) -> float:
+    return float(weights[:, chosen].amax(1).sum())
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_greedy_is_within_1_minus_1_over_e_of_the_best_set(seed: int, count: int) -> None:
+    _, weights_FKC, chosen_FC = _choose(seed, anchors=count)
+    for weights, chosen in zip(weights_FKC, chosen_FC, strict=True):
+        places = chosen.nonzero()[:, 0].tolist()
+        assert 1 <= len(places) <= count
+        best = max(_covered(weights, list(some)) for some in combinations(range(weights.shape[1]), count))
+        assert _covered(weights, places) >= (1 - 1 / e) * best - 1e-12
+
+
+@pytest.mark.parametrize("policy", ["cover", "density", "conflict_averse"])
+@pytest.mark.parametrize("objective", ["facility_location", "graph_cut"])
+def test_no_policy_chooses_more_than_its_cap(policy: str, objective: str) -> None:
+    for seed in range(4):
+        anchors, _, _ = _choose(seed, policy=policy, objective=objective)
+        masked = _problem(seed)[0]
+        for row, mask in zip(anchors, masked, strict=True):
+            assert 1 <= int(row.sum()) <= ceil(log2(int(mask.sum()) + 1))
+
+
+def test_log_cap_is_exact_around_powers_of_two() -> None:
+    counts = torch.arange(1, 1030)
+    assert log_cap(counts).tolist() == [ceil(log2(count + 1)) for count in counts.tolist()]
+
+
+def test_cover_stops_once_the_target_is_covered() -> None:
+    for seed in range(4):
+        masked, proposal, confidence, attention = _problem(seed)
+        target = target_coverage(masked, proposal, confidence, attention)
+        _, weights, chosen = _choose(seed, policy="cover")
+        more = _choose(seed, policy="fixed", anchors=9)[2]
+        for row in range(len(masked)):
+            places = chosen[row].nonzero()[:, 0].tolist()
+            capped = len(places) == int(log_cap(masked[row : row + 1].sum(1)))
+            exhausted = len(places) == int(more[row].sum())
+            assert _covered(weights[row], places) >= float(target[row]) - 1e-12 or capped or exhausted
+
+
+def test_positions_below_the_uncertainty_threshold_ask_for_nothing() -> None:
+    _, weights, _ = _choose(0, uncertainty_threshold=0.5)
+    masked, _, confidence, _ = _problem(0)
+    sure = (1 - confidence < 0.5) & masked
+    assert weights[sure].max() == 0 < weights[masked & ~sure].max()
+    anchors, _, _ = _choose(0, uncertainty_threshold=1.0)  # nobody asks: the most confident is revealed
+    best = torch.where(masked, confidence, -1.0).argmax(1)
+    assert anchors.nonzero().tolist() == [[row, int(place)] for row, place in enumerate(best)]
+
+
+def test_gates_agree_with_their_formulas_row_by_row() -> None:
+    settings = AxonSettings(target_nfe=4, beta_r=0.9, beta_u=1.1, alpha=0.3)
+    for seed in range(5):
+        masked, proposal, peak, attention = _problem(seed)
+        count = len(masked)
+        spent, last = torch.arange(count) % 5, torch.linspace(-1, 1, count).double()
+        zeros = torch.zeros(count, dtype=torch.long)
+        fired = {
+            name: gate.fires(
+                GateState(masked, proposal, peak, attention, spent, last, zeros, zeros), settings
+            )
+            for name, gate in GATES.items()
+            if gate is not None
+        }
+        for row in range(count):
+            inside = masked[row].nonzero()[:, 0].tolist()
+            shown = proposal[row].nonzero()[:, 0].tolist()
+            rest = [place for place in inside if place not in shown]
+            share = len(shown) / len(inside)
+            shares = [float(attention[row, i, shown].sum() / (attention[row, i].sum() + 1e-8)) for i in rest]
+            kappa = sum(shares) / len(rest) if rest else 1.0
+            doubt = 1 - sum(float(peak[row, i]) for i in rest) / len(rest) if rest else 0.0
+            pace = ceil(len(inside) / max(1, 4 - int(spent[row]))) / len(inside)
+            gap = kappa < 0.9 * share or (bool(rest) and kappa < 1.1 * doubt)
+            assert bool(fired["coverage_gap"][row]) == bool(fired["adaptive_coverage"][row]) == gap
+            assert bool(fired["unified"][row]) == (gap and share < pace)
+            assert bool(fired["cp_alpha"][row]) == (bool(rest) and kappa < 0.3 * share + 0.7 * doubt)
+            assert bool(fired["progress_stall"][row]) == (share <= float(last[row]) and share < pace)
+            assert bool(fired["always"][row])
+
+
+def test_adaptive_coverage_locks_by_the_samples_own_count() -> None:
+    masked, proposal, peak, attention = _problem(0)
+    count = len(masked)
+    settings = AxonSettings(gate="adaptive_coverage", warmup=4, target_nfe=1)
+    gate = GATES["adaptive_coverage"]
+    assert gate is not None
+
+    def fires(checks: int, gaps: int) -> tuple[Tensor, GateState]:
+        state = GateState(
+            masked, proposal, peak, attention, torch.zeros(count), torch.ones(count),
+            torch.full((count,), checks), torch.full((count,), gaps),
+        )  # fmt: skip
+        return gate.fires(state, settings), state
+
+    gap, warm = fires(1, 0)
+    assert torch.equal(warm.gaps_R, gap.long())
+    stalled, locked = fires(4, 2)
+    assert torch.equal(locked.gaps_R, torch.full((count,), 2))
+    share = proposal.sum(1) / masked.sum(1)
+    assert torch.equal(
+        stalled, share < 1
+    )  # progress_stall: last share 1, all of the block expected in one pass
+    assert torch.equal(fires(4, 1)[0], gap)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_independent_set_is_the_sequential_greedy_one(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    candidates = torch.rand(8, 12, generator=generator) < 0.7
+    edges = torch.rand(8, 12, 12, generator=generator) < 0.15
+    conflict = (edges | edges.transpose(1, 2)) & ~torch.eye(12, dtype=torch.bool)
+    confidence = torch.rand(8, 12, generator=generator)
+    chosen = independent_set(candidates, conflict, descending_rank(confidence, candidates))
+    for row in range(8):
+        expected: list[int] = []
+        for place in confidence[row].argsort(descending=True).tolist():
+            if candidates[row, place] and not any(conflict[row, place, other] for other in expected):
+                expected.append(place)
+        assert sorted(expected) == chosen[row].nonzero()[:, 0].tolist()

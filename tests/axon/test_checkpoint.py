@@ -1,0 +1,107 @@
+"""Checkpoints: what fits is loaded, what does not is refused by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from axon import AxonSettings, CheckpointError, DecodeSettings, decode, load_model, load_tokenizer
+from tests.axon.toy_model import llada_tensors, write_checkpoint
+
+NORM = "model.transformer.ln_f.weight"
+HEAD = "model.transformer.ff_out.weight"
+SHORT = DecodeSettings(gen_length=4, block_length=4, axon=AxonSettings(attention_layers="all"))
+
+
+def test_a_sharded_checkpoint_is_the_same_model(tmp_path: Path) -> None:
+    tensors = llada_tensors()
+    whole = load_model(write_checkpoint(tmp_path / "whole", tensors))
+    folder = write_checkpoint(tmp_path / "sharded", tensors)
+    (folder / "model.safetensors").unlink()
+    shards = {name: f"model-{number % 2}.safetensors" for number, name in enumerate(tensors)}
+    for file in set(shards.values()):
+        save_file({name: tensors[name] for name in tensors if shards[name] == file}, folder / file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+
+    assert decode(load_model(folder), [[1, 2]], SHORT) == decode(whole, [[1, 2]], SHORT)
+    (folder / "model-1.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"lacks model-1\.safetensors"):
+        load_model(folder)
+
+
+def test_a_tied_head_is_the_embedding(tmp_path: Path) -> None:
+    tensors = llada_tensors()
+    tensors[HEAD] = tensors["model.transformer.wte.weight"].clone()
+    untied = load_model(write_checkpoint(tmp_path / "untied", tensors))
+    del tensors[HEAD]
+    tied = load_model(write_checkpoint(tmp_path / "tied", tensors, weight_tying=True))
+    assert decode(tied, [[1, 2]], SHORT) == decode(untied, [[1, 2]], SHORT)
+
+
+def test_missing_surplus_and_misshapen_tensors_are_named(tmp_path: Path) -> None:
+    tensors = llada_tensors()
+    del tensors[NORM]
+    tensors["model.transformer.extra.weight"] = torch.zeros(1)
+    tensors[HEAD] = torch.zeros(3, 16)
+    with pytest.raises(CheckpointError) as caught:
+        load_model(write_checkpoint(tmp_path, tensors))
+    text = str(caught.value)
+    assert "1 missing tensors (model.norm.weight" in text
+    assert "1 surplus tensors (model.transformer.extra.weight)" in text
+    assert f"1 wrongly shaped tensors ({HEAD} [3, 16] instead of [24, 16])" in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"model_type": "gpt"}, "model_type='gpt'"),
+        ({"block_type": "sequential"}, "block_type='sequential'"),
+        ({"alibi": True}, "alibi=True"),
+        ({"rms_norm_eps": None}, "rms_norm_eps=None"),
+        ({"n_layers": "two"}, "n_layers='two'"),
+        ({"n_heads": 3}, "d_model=16"),
+        ({"mask_token_id": None}, "mask_token_id=None"),
+        ({"mask_token_id": 99}, "mask_token_id=99"),
+    ],
+)
+def test_a_config_that_the_modules_do_not_compute_is_refused(
+    tmp_path: Path, changes: dict[str, object], named: str
+) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        load_model(write_checkpoint(tmp_path, llada_tensors(), **changes))
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_broken_and_absent_files_are_refused_in_one_line(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "model", llada_tensors())
+    for name in ("model.safetensors", "config.json"):
+        (folder / name).write_bytes(b"\x08nonsense")
+        with pytest.raises(CheckpointError) as caught:
+            load_model(folder)
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(CheckpointError, match="is no folder"):
+        load_model(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="has no tokenizer"):
+        load_tokenizer(folder)
+
+
+@pytest.mark.parametrize("choice", [{"dtype": "int8"}, {"device": "abacus"}, {"attention_kernel": "magic"}])
+def test_unknown_choices_are_refused(tmp_path: Path, choice: dict[str, str]) -> None:
+    folder = write_checkpoint(tmp_path, llada_tensors())
+    with pytest.raises(CheckpointError, match=next(iter(choice.values()))):
+        load_model(folder, **choice)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_decodes(tmp_path: Path, dtype: str) -> None:
+    model = load_model(write_checkpoint(tmp_path, llada_tensors()), dtype=dtype)
+    assert model.dtype == getattr(torch, dtype)
+    traces = decode(model, [[1, 2, 3], [4]], SHORT)
+    assert all(len(trace.tokens) == 4 for trace in traces)

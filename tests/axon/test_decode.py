@@ -1,0 +1,115 @@
+"""The interface of `decode`: order, callbacks, refused input, and what a trace tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+
+from axon import (
+    PROPOSERS,
+    AxonSettings,
+    Confidence,
+    DecodeSettings,
+    FixedSteps,
+    MaskedDiffusionModel,
+    Trace,
+    decode,
+)
+from axon.gates import GATES
+from axon.policies import OBJECTIVES, POLICIES
+
+SHORT = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(attention_layers="last 1"))
+
+
+def test_rows_come_back_in_order_and_are_reported_as_they_finish(model: MaskedDiffusionModel) -> None:
+    prompts = [[1], [2, 3, 4], [5, 6], [7, 8, 9, 10]]
+    seen: dict[int, Trace] = {}
+    traces = decode(model, prompts, SHORT, batch_size=2, on_finish=seen.__setitem__)
+    assert [list(trace.prompt) for trace in traces] == prompts
+    assert seen == dict(enumerate(traces))
+    assert decode(model, [], SHORT) == []
+
+
+def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
+    parts: list[str] = []
+
+    @contextmanager
+    def timer(part: str) -> Iterator[None]:
+        parts.append(part)
+        yield
+        assert parts[-1] == part, "parts must not nest"
+
+    trace = decode(model, [[1, 2]], SHORT, timer=timer)[0]
+    assert set(parts) == {"model", "capture", "select"}
+    assert parts.count("model") == trace.nfe
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prompts": [[]]}, "is empty"),
+        ({"prompts": [[99]]}, "outside the vocabulary of 24"),
+        ({"prompts": [[1] * 60]}, "at most 56 fit"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"settings": replace(SHORT, temperature=1.0)}, "seeds=none"),
+        ({"settings": DecodeSettings(gen_length=8, block_length=4)}, "it has 2 layers"),
+    ],
+)
+def test_impossible_requests_are_refused(
+    model: MaskedDiffusionModel, change: dict[str, Any], message: str
+) -> None:
+    request: dict[str, Any] = {"prompts": [[1]], "settings": SHORT} | change
+    with pytest.raises(ValueError, match=message) as caught:
+        decode(model, **request)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: DecodeSettings(gen_length=10, block_length=4), "block_length=4: must divide gen_length=10"),
+        (lambda: DecodeSettings(gen_length=0), "gen_length=0"),
+        (lambda: DecodeSettings(temperature=-1.0), "temperature=-1.0"),
+        (lambda: DecodeSettings(temperature=float("nan")), "temperature=nan"),
+        (lambda: Confidence(threshold=1.7), r"decoder.threshold=1.7: must lie in \[0, 1\]"),
+        (lambda: FixedSteps(steps=0), "decoder.steps=0"),
+        (lambda: DecodeSettings(decoder=FixedSteps(steps=257)), "decoder.steps=257"),
+        (lambda: FixedSteps(remasking="none"), "decoder.remasking='none': unknown"),  # type: ignore[arg-type]
+        (lambda: AxonSettings(anchors=0), "axon.anchors=0"),
+        (lambda: AxonSettings(gate="coverage"), "axon.gate='coverage': unknown; one of"),  # type: ignore[arg-type]
+        (lambda: AxonSettings(policy="some"), "axon.policy='some'"),  # type: ignore[arg-type]
+        (lambda: AxonSettings(attention_layers="some"), "axon.attention_layers='some'"),
+        (lambda: AxonSettings(min_candidates=33), "axon.min_candidates=33"),
+        (lambda: AxonSettings(uncertainty_threshold=2.0), "axon.uncertainty_threshold=2.0"),
+    ],
+)
+def test_impossible_settings_are_refused_in_one_line(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def test_every_named_part_exists() -> None:
+    for gate in GATES:
+        AxonSettings(gate=gate)  # type: ignore[arg-type]
+    for policy in POLICIES:
+        AxonSettings(policy=policy)  # type: ignore[arg-type]
+    for objective in OBJECTIVES:
+        AxonSettings(objective=objective)  # type: ignore[arg-type]
+    assert all(PROPOSERS[name]().name == name for name in PROPOSERS)
+
+
+def test_what_a_trace_tells() -> None:
+    trace = Trace(
+        prompt=(1, 2), tokens=(5, 6, 22, 7), revealed_at=(1, 0, 1, 2), axon_passes=(0,), gate_checks=2, nfe=3
+    )
+    assert trace.reveals() == [[3], [2, 4], [5]]
+    assert (trace.tokens_to_eos(22), trace.nfe_to_eos(22)) == (2, 2)
+    assert (trace.tokens_to_eos(9), trace.nfe_to_eos(9)) == (4, 3)
+    assert (trace.tokens_to_eos(None), trace.nfe_to_eos(None)) == (4, 3)
+    with pytest.raises(FrozenInstanceError):
+        trace.nfe = 4  # type: ignore[misc]

@@ -1,0 +1,239 @@
+"""The laws of decoding, for every base decoder, gate, policy and objective, on a toy model with random weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import chain
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import axon.loop
+from axon import (
+    PROPOSERS,
+    AxonSettings,
+    Confidence,
+    DecodeSettings,
+    FixedSteps,
+    MaskedDiffusionModel,
+    Trace,
+    decode,
+)
+from axon.gates import GATES, Gate
+from axon.policies import OBJECTIVES, POLICIES
+from tests.axon.toy_model import MASK, VOCAB, toy_model
+
+GEN, BLOCK = 8, 4
+
+# Thresholds low enough that the toy model's beliefs reach them now and then.
+DECODERS: dict[str, Any] = {
+    "fixed_steps": {"steps": 6},
+    "confidence": {"threshold": 0.4},
+    "factor": {"factor": 1.5},
+    "local_leap": {"threshold": 0.5, "relaxed_threshold": 0.3, "radius": 2},
+    "klass": {"threshold": 0.2, "kl_threshold": 0.5, "history": 1},
+    "dawn": {"tau_sink": 0.12, "tau_edge": 0.1, "tau_induce": 0.3, "tau_low": 0.3},
+    "entropy_bounded": {"gamma": 1.0},
+    "left_to_right": {},
+}
+
+
+def _combinations() -> dict[str, DecodeSettings]:
+    found: dict[str, DecodeSettings] = {}
+
+    def add(name: str, decoder: str, **axon: Any) -> None:
+        found[name] = DecodeSettings(
+            gen_length=GEN,
+            block_length=BLOCK,
+            decoder=PROPOSERS[decoder](**DECODERS[decoder]),
+            axon=AxonSettings(
+                tau_sink=0.12, target_nfe=4, attention_layers="last 1", max_anchor_steps=2, **axon
+            ),
+        )
+
+    for decoder in PROPOSERS:
+        add(f"{decoder}, never", decoder, gate="never")
+        add(f"{decoder}, coverage_gap", decoder)
+    for gate in GATES:
+        add(f"confidence, {gate}", "confidence", gate=gate, policy="cover", warmup=2)
+    for policy in POLICIES:
+        for objective in OBJECTIVES:
+            add(
+                f"{policy}, {objective}", "dawn", gate="always", policy=policy, objective=objective, anchors=3
+            )
+    add("union", "confidence", gate="always", combine="union")
+    add("few candidates", "confidence", gate="always", policy="cover", min_candidates=2, candidate_ratio=0.25)
+    add("uncertainty_threshold", "confidence", gate="always", policy="cover", uncertainty_threshold=0.7)
+    found["temperature"] = replace(found["confidence, coverage_gap"], temperature=0.7)
+    found["random remasking"] = replace(found["temperature"], decoder=FixedSteps(steps=4, remasking="random"))
+    return found
+
+
+COMBINATIONS = _combinations()
+every_combination = pytest.mark.parametrize("name", COMBINATIONS)
+
+# Distinct prompts without the mask token, of mixed lengths.
+prompts_of = st.lists(
+    st.lists(st.integers(0, MASK - 1), min_size=1, max_size=9), min_size=2, max_size=4, unique_by=tuple
+)
+MIXED = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [10], [11, 12]]
+
+
+def law(count: int) -> Any:
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+def _seeds(prompts: list[list[int]]) -> list[int]:
+    return [sum((place + 1) * token for place, token in enumerate(prompt)) for prompt in prompts]
+
+
+def _decode(
+    model: MaskedDiffusionModel, prompts: list[list[int]], name: str, batch_size: int = 32
+) -> list[Trace]:
+    return decode(model, prompts, COMBINATIONS[name], seeds=_seeds(prompts), batch_size=batch_size)
+
+
+def _check_rows(model: MaskedDiffusionModel, prompts: list[list[int]], name: str, batch_size: int) -> None:
+    """Prompt unchanged, no mask token, one position at least a pass, each revealed once, nfe == calls seen."""
+    calls: Counter[tuple[int, ...]] = Counter()
+
+    def count(module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        for row in inputs[0][:, :-GEN].tolist():
+            calls[tuple(token for token in row if token != MASK)] += 1
+
+    hook = model.register_forward_pre_hook(count)
+    try:
+        traces = _decode(model, prompts, name, batch_size)
+    finally:
+        hook.remove()
+    for prompt, trace in zip(prompts, traces, strict=True):
+        assert list(trace.prompt) == prompt
+        assert len(trace.tokens) == len(trace.revealed_at) == GEN
+        assert all(0 <= token < VOCAB and token != MASK for token in trace.tokens)
+        reveals = trace.reveals()
+        assert len(reveals) == trace.nfe <= GEN
+        assert all(reveals)
+        assert sorted(chain.from_iterable(reveals)) == list(range(len(prompt), len(prompt) + GEN))
+        assert max(trace.revealed_at[:BLOCK]) < min(trace.revealed_at[BLOCK:])
+        assert calls[tuple(prompt)] == trace.nfe
+        assert len(trace.axon_passes) <= trace.gate_checks <= trace.nfe
+        assert len(trace.axon_passes) <= 2 * (GEN // BLOCK)
+
+
+def _check_batch(model: MaskedDiffusionModel, prompts: list[list[int]], name: str, order: Any) -> None:
+    """Mixed prompt lengths and finish times, rows that wait for a place, in another order: as each alone."""
+    alone = [_decode(model, [prompt], name)[0] for prompt in prompts]
+    assert _decode(model, prompts, name, 3) == alone
+    places = list(range(len(prompts)))
+    order.shuffle(places)
+    assert _decode(model, [prompts[place] for place in places], name) == [alone[place] for place in places]
+
+
+@every_combination
+def test_every_row_obeys_the_laws(name: str, model: MaskedDiffusionModel) -> None:
+    @law(1)
+    @example(prompts=MIXED, batch_size=2)
+    @given(prompts=prompts_of, batch_size=st.integers(1, 4))
+    def check(prompts: list[list[int]], batch_size: int) -> None:
+        _check_rows(model, prompts, name, batch_size)
+
+    check()
+
+
+@every_combination
+def test_a_batch_decodes_as_its_rows(name: str, model: MaskedDiffusionModel) -> None:
+    _check_batch(model, MIXED, name, Random(0))
+
+
+@pytest.mark.slow
+@every_combination
+@pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
+def test_laws_hold_with_every_network(name: str, family: str) -> None:
+    @law(5)
+    @given(
+        prompts=prompts_of,
+        seed=st.integers(0, 50),
+        batch_size=st.integers(1, 4),
+        order=st.randoms(use_true_random=False),
+    )
+    def check(prompts: list[list[int]], seed: int, batch_size: int, order: Any) -> None:
+        network = toy_model(family, seed)
+        _check_rows(network, prompts, name, batch_size)
+        _check_batch(network, prompts, name, order)
+
+    check()
+
+
+@pytest.mark.parametrize("family", ["dream", "sdar"])
+@pytest.mark.parametrize("name", ["dawn, coverage_gap", "confidence, coverage_gap", "klass, never"])
+def test_other_families_decode_a_batch_as_its_rows(name: str, family: str) -> None:
+    prompts = [[1, 2, 3, 4, 5], [6], [7, 8, 9], [10, 11]]
+    network = toy_model(family)
+    assert _decode(network, prompts, name, 3) == [_decode(network, [prompt], name)[0] for prompt in prompts]
+
+
+@pytest.mark.parametrize("decoder", PROPOSERS)
+def test_a_gate_that_does_not_fire_leaves_the_base_decoder(
+    decoder: str, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gate `never` == no intervention: the same records as a gate that is asked every time and says no."""
+    prompts = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
+    base = _decode(model, prompts, f"{decoder}, never")
+    assert all(trace.gate_checks == 0 and trace.axon_passes == () for trace in base)
+    deaf = Gate(lambda state, _: torch.zeros_like(state.masked_RK[:, 0]), looks=True)
+    monkeypatch.setitem(axon.loop.GATES, "coverage_gap", deaf)
+    asked = _decode(model, prompts, f"{decoder}, coverage_gap")
+    assert all(trace.gate_checks == trace.nfe for trace in asked)
+    assert [replace(trace, gate_checks=0) for trace in asked] == base
+
+
+def test_axon_fires_and_changes_something(model: MaskedDiffusionModel) -> None:
+    """The suite above would be empty if no gate ever fired on the toy model."""
+    prompts = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
+    base = _decode(model, prompts, "confidence, never")
+    for gate in set(GATES) - {"never"}:
+        traces = _decode(model, prompts, f"confidence, {gate}")
+        fired = [trace for trace in traces if trace.axon_passes]
+        assert fired or gate in {"progress_stall", "unified", "adaptive_coverage"}, gate
+        if gate == "always":
+            assert traces != base
+
+
+@pytest.mark.parametrize("decoder", PROPOSERS)
+def test_temperature_zero_ignores_the_seed(decoder: str, model: MaskedDiffusionModel) -> None:
+    setting = COMBINATIONS[f"{decoder}, coverage_gap"]
+    prompts = [[1, 2, 3], [4]]
+    assert decode(model, prompts, setting, seeds=[1, 2]) == decode(model, prompts, setting)
+
+
+@pytest.mark.parametrize("name", ["temperature", "random remasking"])
+def test_seeds_decide_what_is_drawn(name: str, model: MaskedDiffusionModel) -> None:
+    setting, prompts = COMBINATIONS[name], [[1, 2, 3], [4]]
+    first = decode(model, prompts, setting, seeds=[1, 2])
+    assert decode(model, prompts, setting, seeds=[1, 2]) == first
+    others = [decode(model, prompts, setting, seeds=[seed, 2]) for seed in range(3, 9)]
+    assert all(other[1] == first[1] for other in others)
+    assert any(other[0] != first[0] for other in others)
+
+
+def test_an_unreachable_threshold_is_one_token_a_pass(model: MaskedDiffusionModel) -> None:
+    """Thresholds lie in [0, 1]; no belief of the toy model reaches 1."""
+    setting = replace(COMBINATIONS["confidence, never"], decoder=Confidence(threshold=1.0))
+    trace = decode(model, [[1, 2, 3]], setting)[0]
+    assert trace.nfe == GEN
+
+
+def test_threshold_zero_is_one_pass_a_block(model: MaskedDiffusionModel) -> None:
+    setting = replace(COMBINATIONS["confidence, never"], decoder=Confidence(threshold=0.0))
+    assert decode(model, [[1, 2, 3]], setting)[0].nfe == GEN // BLOCK

@@ -1,0 +1,108 @@
+"""`python -m axon.verify`: agreement, disagreement, what is counted apart, wrong input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from axon import decode, load_model
+from axon.verify import case_settings, main
+from tests.axon.toy_model import MASK, llada_tensors, write_checkpoint
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkpoint and a file of two cases that it decodes as recorded."""
+    checkpoint = write_checkpoint(tmp_path / "checkpoint", llada_tensors())
+    model = load_model(checkpoint)
+    cases: dict[str, Any] = {
+        "mask_id": MASK,
+        "gen_length": 8,
+        "block_length": 4,
+        "attention_layers": "last 1 of 2",
+        "cases": [
+            {"prompt": [1, 2], "proposer": "fixed_steps", "params": {"steps": 8}},
+            {"prompt": [3], "proposer": "confidence", "params": {}, "axon": {"gate": "always", "k": 2}},
+        ],
+    }
+    for case in cases["cases"]:
+        trace = decode(model, [case["prompt"]], case_settings(case, cases))[0]
+        case |= {"tokens": list(trace.tokens), "nfe": trace.nfe, "reveals": trace.reveals()}
+        case["axon_fired"] = [step in trace.axon_passes for step in range(trace.nfe)]
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    return tmp_path
+
+
+def _main(folder: Path, *more: str) -> int:
+    return main([str(folder / "cases.json"), "--checkpoint", str(folder / "checkpoint"), *more])
+
+
+def _change(folder: Path, **changes: Any) -> None:
+    cases = json.loads((folder / "cases.json").read_text())
+    cases["cases"][0] |= changes
+    (folder / "cases.json").write_text(json.dumps(cases))
+
+
+def test_agreement(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _main(folder) == 0
+    assert "2 of 2 cases agree" in capsys.readouterr().out
+
+
+def test_disagreement_is_named_with_its_first_pass(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cases = json.loads((folder / "cases.json").read_text())
+    reveals = cases["cases"][0]["reveals"]
+    _change(folder, reveals=[reveals[0], *reveals[:0:-1]])
+    assert _main(folder) == 1
+    output = capsys.readouterr().out
+    assert "case 0 (fixed_steps" in output
+    assert "pass 1 is the first to differ" in output
+    assert "1 of 2 cases agree" in output
+
+
+def test_cases_without_their_parts_are_counted_apart(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _change(folder, proposer="oracle")
+    assert _main(folder) == 0
+    output = capsys.readouterr().out
+    assert "1 of 1 cases agree" in output
+    assert "1 cases not checked" in output
+    assert "decoder oracle: 1" in output
+
+
+def test_forward_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tokens = torch.tensor([1, 2] + [MASK] * 8)
+    wrong = {"input_0": tokens, "logits_0": torch.zeros(10, 24), "attention_0": torch.zeros(10, 10)}
+    save_file(wrong, folder / "forward.safetensors")
+    assert _main(folder, "--forward", str(folder / "forward.safetensors")) == 1
+    assert "forward 0 DISAGREES" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "broken", ["absent", "no json", "no cases", "other model", "no forward", "bad value"]
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    folder: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, more = folder / "cases.json", []
+    if broken == "absent":
+        path.unlink()
+    elif broken == "no json":
+        path.write_text("{")
+    elif broken == "no cases":
+        path.write_text("{}")
+    elif broken == "other model":
+        path.write_text(path.read_text().replace('"mask_id": 23', '"mask_id": 5'))
+    elif broken == "no forward":
+        more = ["--forward", str(folder / "nothing.safetensors")]
+    else:
+        _change(folder, params={"steps": 7})
+    assert _main(folder, *more) == 2
+    captured = capsys.readouterr().err
+    assert captured.startswith("verify: ")
+    assert captured.count("\n") == 1

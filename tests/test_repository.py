@@ -1,0 +1,66 @@
+"""What the repository promises of itself: small rooms, and imports that go one way."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ("axon", "pipeline", "assets", "tests")
+SOURCES = [ROOT / "launch.py", *(file for part in PARTS for file in sorted((ROOT / part).rglob("*.py")))]
+
+
+def imported(file: Path) -> set[str]:
+    """The top-level packages that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_file_is_read_in_one_sitting(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 350
+
+
+def test_the_library_needs_torch_and_transformers_alone() -> None:
+    allowed = {"axon", "torch", "transformers", "safetensors", *sys.stdlib_module_names}
+    for file in (ROOT / "axon").rglob("*.py"):
+        assert imported(file) <= allowed, file
+        if file.name != "verify.py":  # a command, not the library
+            assert not imported(file) & {"time", "logging", "random"}, file
+
+
+@pytest.mark.parametrize(
+    ("package", "home"),
+    [("ray", "pipeline/sweep.py"), ("wandb", "pipeline/report/tracker.py"), ("hydra", "launch.py")],
+)
+def test_each_framework_is_imported_in_one_file(package: str, home: str) -> None:
+    users = [str(f.relative_to(ROOT)) for f in SOURCES if package in imported(f) and "tests" not in f.parts]
+    assert users == [home]
+
+
+def test_no_remote_code_and_no_pickle() -> None:
+    for file in SOURCES:
+        if file != Path(__file__):
+            text = file.read_text()
+            assert not re.search(
+                r"trust_remote_code\s*=\s*True|weights_only\s*=\s*False|import pickle", text
+            ), file
+
+
+def test_the_library_imports_without_the_pipelines_packages() -> None:
+    program = (
+        "import sys\n"
+        "for name in ('ray', 'wandb', 'hydra', 'omegaconf', 'pandas', 'pydantic'): sys.modules[name] = None\n"
+        "from axon import decode, load_model\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
