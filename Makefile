@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY) ## sweep AXON's anchor budget on the embedded model and draw the quality-NFE fronts
-	@$(BIN)/python launch.py sweep=anchor_budget task=arith limit=64
+	@$(BIN)/python launch.py sweep=anchor_budget task=arith limit=100
 
 check: $(READY) ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .

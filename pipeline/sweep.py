@@ -7,6 +7,7 @@ Results go straight to the store, so nothing is lost with the process that asked
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import signal
@@ -44,6 +45,7 @@ from pipeline.progress import Progress, Tally, tally  # noqa: E402
 from pipeline.store import Range, Store  # noqa: E402
 
 OBJECT_STORE_BYTES = 100 * 2**20  # settings and tallies are all that passes through it
+START_ATTEMPTS = 3
 UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
 
 
@@ -191,14 +193,7 @@ def _ray(cluster: ClusterSettings, progress: Progress) -> Iterator[str]:
     try:
         if cluster.address is None:
             progress.status("starting Ray")
-            cores = cluster.workers * cluster.cpus_per_worker if cluster.workers else os.cpu_count()
-            local: dict[str, Any] = {"num_cpus": cores, "include_dashboard": False, "_temp_dir": scratch}
-            ray.init(
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                object_store_memory=OBJECT_STORE_BYTES,
-                **local,
-            )
+            _start(cluster, scratch)
         else:
             progress.status(f"joining Ray at {cluster.address}")
             _join(cluster.address)
@@ -206,6 +201,32 @@ def _ray(cluster: ClusterSettings, progress: Progress) -> Iterator[str]:
     finally:
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _start(cluster: ClusterSettings, scratch: str) -> None:
+    """A private Ray. It gives itself 30 seconds, which a busy machine may not have: so it is tried more than once.
+
+    Raises ConfigError where it can't be started. What a failed attempt leaves running ends with this process.
+    """
+    cores = math.ceil(cluster.workers * cluster.cpus_per_worker) if cluster.workers else os.cpu_count()
+    reason = ""
+    for attempt in range(START_ATTEMPTS):
+        try:
+            ray.init(
+                num_cpus=cores,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=f"{scratch}/{attempt}",
+            )
+            return
+        except Exception as error:  # Ray raises a bare Exception when its node is late
+            ray.shutdown()
+            reason = str(error).strip().splitlines()[0]
+    raise ConfigError(
+        [f"cluster.address=null: Ray did not start here ({reason}); free some cores, and try again"]
+    )
 
 
 def _join(address: str) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -64,11 +65,14 @@ def slices(out: Path) -> int:
 def interrupt_after(arguments: list[str], out: Path, count: int) -> tuple[int, str, str, float]:
     """Runs until `count` more slices are stored, then Ctrl-C; also how long it then took to end."""
     goal, process = slices(out) + count, start(arguments)
-    while slices(out) < goal and process.poll() is None:
-        time.sleep(0.05)
-    asked = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
-    shown, errors = process.communicate(timeout=120)
+    try:
+        while slices(out) < goal and process.poll() is None:
+            time.sleep(0.05)
+    finally:  # also where the test itself is stopped: nothing may stay behind
+        asked = time.monotonic()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        shown, errors = process.communicate(timeout=120)
     return process.returncode, shown, errors, time.monotonic() - asked
 
 

@@ -1,0 +1,82 @@
+"""The main job as a newcomer runs it: the demo's command on the embedded model, from the shell, start to end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.pipeline.wandb_file import read_run
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
+
+
+def launch(*words: str) -> subprocess.CompletedProcess[str]:
+    """`python launch.py WORDS`, its output as text."""
+    command = [sys.executable, str(ROOT / "launch.py"), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=500, cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path, str]:
+    """The demo's sweep on few examples: its command, its run folder, what it printed."""
+    out = tmp_path_factory.mktemp("demo")
+    words = ["sweep=anchor_budget", "task=arith", "limit=8", f"out={out}"]
+    done = launch(*words)
+    assert done.returncode == 0, done.stderr
+    return words, Path(done.stdout.strip().splitlines()[-1]), done.stdout
+
+
+def test_the_last_line_names_the_folder_that_holds_everything(swept: tuple[list[str], Path, str]) -> None:
+    _, folder, _ = swept
+    assert {"report.html", "front.png", "points.csv", "config.yaml", "wandb"} <= {
+        p.name for p in folder.iterdir()
+    }
+
+
+def test_at_least_forty_settings_are_compared_on_the_same_examples(
+    swept: tuple[list[str], Path, str],
+) -> None:
+    points = pd.read_csv(swept[1] / "points.csv")
+    assert len(points) >= 40
+    assert set(points["n"]) == {8}
+    assert set(points["arm"]) == {"base", "AXON"}
+
+
+def test_ray_and_wandb_chatter_is_off(swept: tuple[list[str], Path, str]) -> None:
+    for word in ("ray", "Trial", "wandb:", "Warning"):
+        assert word not in swept[2]
+
+
+def test_wandbs_files_hold_every_point(swept: tuple[list[str], Path, str]) -> None:
+    runs = [read_run(path) for path in (swept[1] / "wandb").glob("offline-run-*/run-*.wandb")]
+    logged = {run["summary"]["setting_id"]: run["summary"] for run in runs if run["kind"] == "setting"}
+    points = pd.read_csv(swept[1] / "points.csv")
+    assert set(logged) == set(points["setting_id"])
+    for point in points.itertuples():
+        assert logged[point.setting_id]["nfe"] == pytest.approx(point.nfe)
+    assert len([run for run in runs if run["kind"] == "summary"]) == 1
+
+
+def test_a_finished_sweep_runs_again_in_seconds_and_decodes_nothing(
+    swept: tuple[list[str], Path, str],
+) -> None:
+    words, folder, _ = swept
+    files = {path: path.stat().st_mtime_ns for path in folder.parents[1].rglob("*.parquet")}
+    start = time.monotonic()
+    again = launch(*words)
+    assert again.returncode == 0 and "520 of 520 stored already" in again.stdout
+    assert time.monotonic() - start < 60
+    assert files == {path: path.stat().st_mtime_ns for path in folder.parents[1].rglob("*.parquet")}
+
+
+def test_help_shows_groups_and_examples() -> None:
+    done = launch("--help")
+    assert done.returncode == 0
+    for word in ("sweep=anchor_budget", "model", "task", "decoder", "axon", "sweep", "cluster", "wandb"):
+        assert word in done.stdout
