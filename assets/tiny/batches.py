@@ -14,27 +14,32 @@ from pipeline.tasks.arith import Arith
 from pipeline.tasks.lists import Lists
 from pipeline.tasks.pycode import PyCode
 
+REBALANCED = 1750
+
 
 @dataclass(frozen=True)
 class Canvas:
-    """A task with the longest prompt it makes, the lengths it is decoded at (tokens), and its rows in a batch."""
+    """A task with the longest prompt it makes, the lengths it is decoded at (tokens), and its rows in a batch.
+
+    ``rows`` has two numbers: until step REBALANCED, and from then on, when pycode is learnt and sums are not yet.
+    """
 
     task: GeneratedTask
     prompt: int
     answer: int
     block: int
-    rows: int
+    rows: tuple[int, int]
 
 
 CANVASES = (
-    Canvas(Arith(), 21, 40, 20, 40),
-    Canvas(PyCode(), 20, 32, 32, 32),
-    Canvas(Lists(), 24, 16, 16, 32),
+    Canvas(Arith(), 21, 40, 20, (40, 56)),
+    Canvas(PyCode(), 20, 32, 32, (32, 20)),
+    Canvas(Lists(), 24, 16, 16, (32, 32)),
 )
 
 
 def draw_batch(
-    canvas: Canvas, tokenizer: PreTrainedTokenizerFast, rng: random.Random
+    canvas: Canvas, tokenizer: PreTrainedTokenizerFast, rng: random.Random, rows: int
 ) -> tuple[Tensor, Tensor]:
     """tokens (rows, prompt + answer) int64, right-filled with end-of-text, and prompt lengths (rows, 1) int64.
 
@@ -43,7 +48,7 @@ def draw_batch(
     """
     prompts: list[str] = []
     answers: list[str] = []
-    while len(prompts) < canvas.rows:
+    while len(prompts) < rows:
         prompt, answer, _ = canvas.task.draw(rng)
         if split_of(prompt) == "train":
             prompts.append(prompt)
@@ -52,8 +57,8 @@ def draw_batch(
     answer_ids = tokenizer(answers, add_special_tokens=False)["input_ids"]
     end = tokenizer.eos_token_id
     width = canvas.prompt + canvas.answer
-    rows = [(p + a + [end] * width)[:width] for p, a in zip(prompt_ids, answer_ids, strict=True)]
-    return torch.tensor(rows), torch.tensor([[len(p)] for p in prompt_ids])
+    texts = [(p + a + [end] * width)[:width] for p, a in zip(prompt_ids, answer_ids, strict=True)]
+    return torch.tensor(texts), torch.tensor([[len(p)] for p in prompt_ids])
 
 
 def mask_answers(

@@ -17,19 +17,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from axon.models.llada import INSIDE_LAYERS, OUTSIDE_LAYERS
+
 WIDTH, LAYERS, HEADS, HIDDEN, ROPE_THETA, MAX_LENGTH = 128, 8, 4, 384, 10000.0, 512
-NAMES = {  # transformers' Llama -> LLaDA's checkpoint
-    "self_attn.q_proj": "q_proj",
-    "self_attn.k_proj": "k_proj",
-    "self_attn.v_proj": "v_proj",
-    "self_attn.o_proj": "attn_out",
-    "mlp.gate_proj": "ff_proj",
-    "mlp.up_proj": "up_proj",
-    "mlp.down_proj": "ff_out",
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ff_norm",
-}
-TOP = {"model.embed_tokens.weight": "wte", "model.norm.weight": "ln_f", "lm_head.weight": "ff_out"}
 
 
 def _all_to_all(
@@ -99,7 +89,10 @@ def export(weights: dict[str, Tensor], tokenizer: PreTrainedTokenizerFast, folde
 
 
 def _llada_name(name: str) -> str:
-    if name in TOP:
-        return f"model.transformer.{TOP[name]}.weight"
+    """LLaDA's name of a tensor of transformers' Llama: what the loader does, backwards."""
+    outside = {theirs: ours for ours, theirs in OUTSIDE_LAYERS.items()}
+    if name in outside:
+        return outside[name]
+    inside = {theirs: ours for ours, theirs in INSIDE_LAYERS.items()}
     _, _, layer, rest = name.split(".", 3)
-    return f"model.transformer.blocks.{layer}.{NAMES[rest.removesuffix('.weight')]}.weight"
+    return f"model.transformer.blocks.{layer}.{inside[rest.removesuffix('.weight')]}.weight"

@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerFast
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from assets.tiny.batches import CANVASES, Canvas, draw_batch, mask_answers  # noqa: E402
+from assets.tiny.batches import CANVASES, REBALANCED, Canvas, draw_batch, mask_answers  # noqa: E402
 from assets.tiny.network import build_network, export  # noqa: E402
 from assets.tiny.tokenizer import build_tokenizer  # noqa: E402
 
@@ -31,7 +31,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=4500, help="training steps in all")
+    parser.add_argument("--steps", type=int, default=5900, help="training steps in all")
     parser.add_argument(
         "--decay", type=float, default=0.35, help="last share of the steps, in which the rate falls to 0"
     )
@@ -95,7 +95,12 @@ def main() -> None:
                     group["lr"] = chosen.rate * factor
             rng = random.Random(f"{chosen.seed} {step}")
             generator = torch.Generator().manual_seed(chosen.seed * 1_000_003 + step)
-            losses = [_task_loss(forward, canvas, tokenizer, rng, generator, chosen) for canvas in CANVASES]
+            losses = [
+                _task_loss(
+                    forward, canvas, canvas.rows[step >= REBALANCED], tokenizer, rng, generator, chosen.device
+                )
+                for canvas in CANVASES
+            ]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             for optimizer in optimizers:
                 optimizer.step()
@@ -121,18 +126,19 @@ def main() -> None:
 def _task_loss(
     forward: Callable[..., Any],
     canvas: Canvas,
+    rows: int,
     tokenizer: PreTrainedTokenizerFast,
     rng: random.Random,
     generator: torch.Generator,
-    chosen: argparse.Namespace,
+    device: str,
 ) -> Tensor:
     """One task's share of a step: cross-entropy on masked tokens weighted 1/t, a canvas token; adds its gradient."""
-    tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, rng)
+    tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, rng, rows)
     noised_BL, masked_BL, t_B1 = mask_answers(tokens_BL, prompt_B1, tokenizer.mask_token_id, generator)
     tokens_BL, noised_BL, masked_BL, t_B1 = (
-        tensor.to(chosen.device) for tensor in (tokens_BL, noised_BL, masked_BL, t_B1)
+        tensor.to(device) for tensor in (tokens_BL, noised_BL, masked_BL, t_B1)
     )
-    with torch.autocast(chosen.device, torch.bfloat16):
+    with torch.autocast(device, torch.bfloat16):
         logits_BLV = forward(input_ids=noised_BL, use_cache=False).logits
     loss_BL = nn.functional.cross_entropy(logits_BLV.float().transpose(1, 2), tokens_BL, reduction="none")
     loss: Tensor = (loss_BL * masked_BL / t_B1).sum() / (len(tokens_BL) * canvas.answer)

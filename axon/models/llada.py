@@ -32,12 +32,13 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "clip_qkv": (None,),
 }
 
-_OUTSIDE = {
+# Its tensor names, and those of transformers' Llama; the trainer of the embedded model writes by them, too.
+OUTSIDE_LAYERS = {
     "model.transformer.wte.weight": "model.embed_tokens.weight",
     "model.transformer.ln_f.weight": "model.norm.weight",
     "model.transformer.ff_out.weight": "lm_head.weight",
 }
-_INSIDE = {
+INSIDE_LAYERS = {
     "attn_norm": "input_layernorm",
     "q_proj": "self_attn.q_proj",
     "k_proj": "self_attn.k_proj",
@@ -80,12 +81,12 @@ def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
 
 
 def _rename(name: str) -> str:
-    if name in _OUTSIDE:
-        return _OUTSIDE[name]
+    if name in OUTSIDE_LAYERS:
+        return OUTSIDE_LAYERS[name]
     block = re.fullmatch(r"model\.transformer\.blocks\.(\d+)\.(\w+)\.weight", name)
-    if block is None or block[2] not in _INSIDE:
+    if block is None or block[2] not in INSIDE_LAYERS:
         return name  # no known name: reported as surplus, as it stands in the file
-    return f"model.layers.{block[1]}.{_INSIDE[block[2]]}.weight"
+    return f"model.layers.{block[1]}.{INSIDE_LAYERS[block[2]]}.weight"
 
 
 LLADA = Family(name="llada", network=LlamaForCausalLM, read_config=_read_config, rename=_rename)
