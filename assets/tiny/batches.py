@@ -14,27 +14,27 @@ from pipeline.tasks.arith import Arith
 from pipeline.tasks.lists import Lists
 from pipeline.tasks.pycode import PyCode
 
-REBALANCED = 1750
+STRETCHES = (1750, 3750)  # steps
 
 
 @dataclass(frozen=True)
 class Canvas:
     """A task with the longest prompt it makes, the lengths it is decoded at (tokens), and its rows in a batch.
 
-    ``rows`` has two numbers: until step REBALANCED, and from then on, when pycode is learnt and sums are not yet.
+    ``rows`` holds a number for each stretch between STRETCHES: what is learnt gives way to what is not yet.
     """
 
     task: GeneratedTask
     prompt: int
     answer: int
     block: int
-    rows: tuple[int, int]
+    rows: tuple[int, ...]
 
 
 CANVASES = (
-    Canvas(Arith(), 21, 40, 20, (40, 56)),
-    Canvas(PyCode(), 20, 32, 32, (32, 20)),
-    Canvas(Lists(), 24, 16, 16, (32, 32)),
+    Canvas(Arith(), 21, 40, 20, (40, 56, 40)),
+    Canvas(PyCode(), 20, 32, 32, (32, 20, 48)),
+    Canvas(Lists(), 24, 16, 16, (32, 32, 24)),
 )
 
 

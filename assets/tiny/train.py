@@ -9,10 +9,12 @@ import math
 import random
 import sys
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
@@ -20,20 +22,19 @@ from transformers import PreTrainedTokenizerFast
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from assets.tiny.batches import CANVASES, REBALANCED, Canvas, draw_batch, mask_answers  # noqa: E402
+from assets.tiny.batches import CANVASES, STRETCHES, Canvas, draw_batch, mask_answers  # noqa: E402
 from assets.tiny.network import build_network, export  # noqa: E402
 from assets.tiny.tokenizer import build_tokenizer  # noqa: E402
 
-WARMUP, AVERAGE, SAVE_EVERY, SHOW_EVERY = 200, 0.998, 250, 25
+# (step, share of the peak learning rate), linear between: warm up, stay, fall.
+SCHEDULE = ((0, 0.0), (200, 1.0), (2250, 1.0), (3750, 5 / 11), (6000, 0.0))
+STEPS = SCHEDULE[-1][0]
+AVERAGE, SAVE_EVERY, SHOW_EVERY = 0.998, 250, 25
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--steps", type=int, default=5900, help="training steps in all")
-    parser.add_argument(
-        "--decay", type=float, default=0.35, help="last share of the steps, in which the rate falls to 0"
     )
     parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, examples and masks")
@@ -88,8 +89,8 @@ def main() -> None:
     shown: list[list[Tensor]] = []
     step = start
     try:
-        for step in range(start, chosen.steps):
-            factor = _rate_factor(step, chosen.steps, chosen.decay)
+        for step in range(start, STEPS):
+            factor = _rate_share(step)
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = chosen.rate * factor
@@ -97,7 +98,13 @@ def main() -> None:
             generator = torch.Generator().manual_seed(chosen.seed * 1_000_003 + step)
             losses = [
                 _task_loss(
-                    forward, canvas, canvas.rows[step >= REBALANCED], tokenizer, rng, generator, chosen.device
+                    forward,
+                    canvas,
+                    canvas.rows[bisect_right(STRETCHES, step)],
+                    tokenizer,
+                    rng,
+                    generator,
+                    chosen.device,
                 )
                 for canvas in CANVASES
             ]
@@ -110,7 +117,7 @@ def main() -> None:
                     average[name].lerp_(value, 1 - min(AVERAGE, (step + 1) / (step + 10)))
             shown.append(losses)
             if (step + 1) % SHOW_EVERY == 0:
-                _show(step + 1, start, chosen.steps, shown, seconds, began, chosen.work / "loss.csv")
+                _show(step + 1, start, shown, seconds, began, chosen.work / "loss.csv")
                 shown = []
             if (step + 1) % SAVE_EVERY == 0:
                 save(step + 1)
@@ -118,9 +125,14 @@ def main() -> None:
         save(step)
         print(f"\nstopped at step {step}; the same command goes on from there")
         raise SystemExit(130) from None
-    save(chosen.steps)
+    save(STEPS)
     export({name: value.cpu() for name, value in average.items()}, tokenizer, chosen.out)
     print(f"checkpoint in {chosen.out}")
+
+
+def _rate_share(step: int) -> float:
+    knots, shares = [knot for knot, _ in SCHEDULE], [share for _, share in SCHEDULE]
+    return float(np.interp(step + 1, knots, shares))
 
 
 def _task_loss(
@@ -157,22 +169,14 @@ def _optimizers(network: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     ]
 
 
-def _rate_factor(step: int, steps: int, decay: float) -> float:
-    """Warm up, stay, fall linearly to 0 over the last ``decay`` share."""
-    falling = (steps - step) / max(1.0, steps * decay)
-    return min(1.0, (step + 1) / WARMUP, falling)
-
-
-def _show(
-    step: int, start: int, steps: int, shown: list[list[Tensor]], before: float, began: float, file: Path
-) -> None:
+def _show(step: int, start: int, shown: list[list[Tensor]], before: float, began: float, file: Path) -> None:
     means = torch.tensor([[float(loss) for loss in losses] for losses in shown]).mean(0).tolist()
     spent = time.perf_counter() - began
-    left = spent / (step - start) * (steps - step)
+    left = spent / (step - start) * (STEPS - step)
     names = [canvas.task.name for canvas in CANVASES]
     text = "  ".join(f"{name} {mean:.4f}" for name, mean in zip(names, means, strict=True))
     print(
-        f"step {step}/{steps}  {text}  {before + spent:.0f} s, about {math.ceil(left / 60)} min left",
+        f"step {step}/{STEPS}  {text}  {before + spent:.0f} s, about {math.ceil(left / 60)} min left",
         flush=True,
     )
     fresh = not file.exists()
