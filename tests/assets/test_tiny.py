@@ -76,6 +76,7 @@ def test_one_token_a_pass_reaches_the_bar(canvas: Canvas, request: pytest.Fixtur
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="so far only pycode does both; see the card")
 def test_speed_costs_quality_along_the_threshold() -> None:
     model, tokenizer = load_model(FOLDER), load_tokenizer(FOLDER)
     falls = 0
