@@ -69,7 +69,9 @@ def test_the_checkpoint_is_small_and_in_lladas_format() -> None:
 @every_canvas
 def test_one_token_a_pass_reaches_the_bar(canvas: Canvas, request: pytest.FixtureRequest) -> None:
     if canvas.task.name in SHORT_OF_THE_BAR:  # strict: a better model fails here until the name is taken out
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the card says how far the model is from it"))
+        request.applymarker(
+            pytest.mark.xfail(strict=True, reason="the card says how far the model is from it")
+        )
     figure = measure(load_model(FOLDER), load_tokenizer(FOLDER), canvas, FixedSteps(), 200)
     assert figure.nfe == canvas.answer
     assert figure.accuracy >= BAR[canvas.task.name]
