@@ -61,10 +61,15 @@ def support_of(
 
 
 def target_coverage(masked_FK: Tensor, proposal_FK: Tensor, peak_FK: Tensor, attention_FKK: Tensor) -> Tensor:
-    """F, what the base decoder's proposal covers of the residual: sum_i max_j A_ij (1 - p*_i) p*_j, (F,)."""
+    """F, what the base decoder's proposal covers of the residual: sum_i max_j A_ij (1 - p*_i) p*_j, (F,).
+
+    The products are those of the weights, in their order: where the anchors are the proposal itself, f(S) equals F,
+    and a rounding error must not decide what `cover` makes of that.
+    """
+    needed_FK = torch.where(masked_FK & ~proposal_FK, 1 - peak_FK, 0.0)
     offered_FK = torch.where(proposal_FK, peak_FK, 0.0)
-    best_FK = (attention_FKK * offered_FK[:, None, :]).amax(2)
-    return torch.where(masked_FK & ~proposal_FK, best_FK * (1 - peak_FK), 0.0).sum(1)
+    weights_FKK = attention_FKK.double() * needed_FK[..., None] * offered_FK[:, None, :]
+    return weights_FKK.amax(2).sum(1)
 
 
 def choose(support: Support, settings: AxonSettings) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from axon.trace import Trace
+from axon.trace import NOT_DECODED, Trace
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Batch:
     mask_id: int  # also the padding, which nobody sees
     prompt_BP: Tensor  # padded on the left
     tokens_BG: Tensor
-    revealed_at_BG: Tensor  # the pass that revealed each token, -1 while masked
+    revealed_at_BG: Tensor  # the pass that revealed each token, NOT_DECODED (-1) while masked
     fired_BG: Tensor  # bool by pass: AXON's set was revealed (a row has at most G passes)
     gate_checks_B: Tensor
     passes_B: Tensor
@@ -56,7 +56,7 @@ class Batch:
             mask_id=mask_id,
             prompt_BP=torch.tensor(padded, dtype=torch.long, device=device).view(count, longest),
             tokens_BG=torch.full((count, gen_length), mask_id, device=device),
-            revealed_at_BG=torch.full((count, gen_length), -1, device=device),
+            revealed_at_BG=torch.full((count, gen_length), NOT_DECODED, device=device),
             fired_BG=torch.zeros((count, gen_length), dtype=torch.bool, device=device),
             gate_checks_B=zeros,
             passes_B=zeros,
@@ -123,16 +123,29 @@ class Batch:
         self.anchor_steps_B = torch.where(full_B, 0, self.anchor_steps_B + fired_B.long())
         self.last_share_B = torch.where(full_B, -1.0, share_B)
 
-    def trace(self, place: int) -> Trace:
-        """What the finished row at `place` leaves behind."""
+    def text_over(self, end_ids: Sequence[int]) -> Tensor:
+        """Rows (B,) bool whose tokens are final up to and with an end-of-text."""
+        final_BG = (self.revealed_at_BG >= 0).long().cumprod(1).bool()
+        return (final_BG & one_of(self.tokens_BG, end_ids)).any(1)
+
+    def trace(self, place: int, end_ids: Sequence[int]) -> Trace:
+        """What the finished row at `place` leaves behind; what it did not decode is end-of-text."""
+        revealed_at_G, tokens_G = self.revealed_at_BG[place], self.tokens_BG[place]
+        if end_ids:
+            tokens_G = torch.where(revealed_at_G == NOT_DECODED, end_ids[0], tokens_G)
         return Trace(
             prompt=self.prompts[place],
-            tokens=tuple(self.tokens_BG[place].tolist()),
-            revealed_at=tuple(self.revealed_at_BG[place].tolist()),
+            tokens=tuple(tokens_G.tolist()),
+            revealed_at=tuple(revealed_at_G.tolist()),
             axon_passes=tuple(self.fired_BG[place].nonzero()[:, 0].tolist()),
             gate_checks=int(self.gate_checks_B[place]),
             nfe=int(self.passes_B[place]),
         )
+
+
+def one_of(tokens: Tensor, ids: Sequence[int]) -> Tensor:
+    """Which tokens are among `ids`, bool of their shape."""
+    return torch.isin(tokens, torch.tensor(ids, dtype=tokens.dtype, device=tokens.device))
 
 
 _ROW_TENSORS = tuple(item.name for item in fields(Batch) if item.name.rpartition("_")[2] in ("B", "BP", "BG"))

@@ -24,6 +24,7 @@ class Dawn:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     needs_attention: ClassVar[bool] = True
     needs_seeds: ClassVar[bool] = False
+    reads_confidence: ClassVar[bool] = True
 
     name: Literal["dawn"] = "dawn"
     tau_sink: float = 0.01

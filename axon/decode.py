@@ -56,13 +56,21 @@ def decode(
             assert batch is not None
             finished = loop.until_finish(batch)
             for place in finished:
-                row, trace = batch.rows[place], batch.trace(place)
+                row, trace = batch.rows[place], batch.trace(place, model.end_token_ids)
                 traces[row] = trace
                 if on_finish is not None:
                     on_finish(row, trace)
             left = sorted(set(range(len(batch.rows))) - set(finished))
             batch = batch.keep(left) if left else None
     return [traces[row] for row in range(len(prompts))]
+
+
+def check_ends(settings: DecodeSettings, end_ids: Sequence[int]) -> None:
+    """Raise ValueError where the settings ask for an end-of-text and the checkpoint names none."""
+    if settings.end_of_text != "full" and not end_ids:
+        raise ValueError(
+            f"end_of_text={settings.end_of_text!r}: the checkpoint's config names no eos_token_id; use full"
+        )
 
 
 def _fresh(
@@ -93,6 +101,7 @@ def _check(
     batch_size: int,
 ) -> None:
     check_whole("batch_size", batch_size, 1)
+    check_ends(settings, model.end_token_ids)
     room = model.max_length - settings.gen_length
     for row, prompt in enumerate(prompts):
         if len(prompt) > room:

@@ -26,6 +26,7 @@ class Klass:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
+    reads_confidence: ClassVar[bool] = True
 
     name: Literal["klass"] = "klass"
     threshold: float = 0.9

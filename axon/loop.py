@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from axon.attention import Capture
-from axon.batch import Batch
+from axon.batch import Batch, one_of
 from axon.beliefs import CHUNK_ELEMENTS, peak, sample, uniform
 from axon.gates import GATES, share
 from axon.intervene import intervene
@@ -38,6 +38,8 @@ class Loop:
         while True:
             self.one_pass(batch, layout)
             over_B = batch.block_B == settings.gen_length // settings.block_length
+            if settings.end_of_text == "stop_at_eos":
+                over_B = over_B | batch.text_over(self.model.end_token_ids)
             finished: list[int] = over_B.nonzero()[:, 0].tolist()
             if finished:
                 return finished
@@ -105,8 +107,11 @@ class Loop:
                 token_BK = sample(logits_BKV, mask_id, self.settings.temperature, batch.generators)
                 chosen_BK = logits_BKV.gather(2, token_BK[..., None])[..., 0].double()
                 confidence_BK = (chosen_BK - partition_BK).exp()
+            masked_BK = batch.revealed_at_BG.gather(1, places_BK) < 0
+            if self.settings.end_of_text == "suppress":
+                confidence_BK = self._without_ends(token_BK, confidence_BK, masked_BK)
         return PassState(
-            masked_BK=batch.revealed_at_BG.gather(1, places_BK) < 0,
+            masked_BK=masked_BK,
             token_BK=token_BK,
             confidence_BK=confidence_BK,
             peak_BK=peak_BK,
@@ -119,6 +124,12 @@ class Loop:
             context=context,
             memory=batch.memory,
         )
+
+    def _without_ends(self, token_BK: Tensor, confidence_BK: Tensor, masked_BK: Tensor) -> Tensor:
+        """Confidence, 0 where end-of-text is likeliest while another masked position of the block is not one."""
+        ends_BK = one_of(token_BK, self.model.end_token_ids)
+        others_B1 = (masked_BK & ~ends_BK).any(1, keepdim=True)
+        return torch.where(ends_BK & others_B1, 0.0, confidence_BK)
 
     def _decoded(self, batch: Batch, layout: Layout) -> Tensor:
         """Decoded columns of each row up to the end of its block, the prompt among them, (B, W) bool."""

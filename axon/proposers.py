@@ -39,6 +39,11 @@ class FixedSteps:
         """Whether it draws random numbers at temperature 0 too."""
         return self.remasking == "random"
 
+    @property
+    def reads_confidence(self) -> bool:
+        """Whether it is confidence that decides what is revealed."""
+        return self.remasking == "low_confidence"
+
     def __post_init__(self) -> None:
         check_choice("decoder.remasking", self.remasking, Remasking)
         if self.steps is not None:
@@ -71,6 +76,7 @@ class Confidence:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
+    reads_confidence: ClassVar[bool] = True
 
     name: Literal["confidence"] = "confidence"
     threshold: float = 0.9
@@ -93,6 +99,7 @@ class Factor:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
+    reads_confidence: ClassVar[bool] = True
 
     name: Literal["factor"] = "factor"
     factor: float = 1.0
@@ -118,6 +125,7 @@ class LocalLeap:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
+    reads_confidence: ClassVar[bool] = True
 
     name: Literal["local_leap"] = "local_leap"
     threshold: float = 0.9
@@ -148,6 +156,7 @@ class EntropyBounded:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
+    reads_confidence: ClassVar[bool] = False
 
     name: Literal["entropy_bounded"] = "entropy_bounded"
     gamma: float = 0.1
@@ -175,6 +184,7 @@ class LeftToRight:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
+    reads_confidence: ClassVar[bool] = False
 
     name: Literal["left_to_right"] = "left_to_right"
 

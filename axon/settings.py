@@ -15,6 +15,7 @@ from axon.proposers import Confidence, DecoderSettings
 GateName = Literal[
     "always", "never", "coverage_gap", "progress_stall", "adaptive_coverage", "unified", "cp_alpha"
 ]
+EndOfText = Literal["full", "stop_at_eos", "suppress"]
 PolicyName = Literal["fixed", "cover", "density", "conflict_averse"]
 
 _COUNTS = (
@@ -30,7 +31,11 @@ _COUNTS = (
 
 @dataclass(frozen=True)
 class AxonSettings:
-    """When AXON intervenes, and with which anchors. `gate="never"` is the base decoder alone."""
+    """When AXON intervenes, and with which anchors. `gate="never"` is the base decoder alone.
+
+    The defaults are those published for LLaDA and Dream; for SDAR they are attention_layers="all",
+    min_candidates=16, max_candidates=64, candidate_ratio=0.25 (METHOD.md, section 3).
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -74,17 +79,30 @@ class AxonSettings:
 
 @dataclass(frozen=True)
 class DecodeSettings:
-    """Everything that moves a token, the model and the prompts apart."""
+    """Everything that moves a token, the model and the prompts apart.
+
+    end_of_text: `full` decodes the whole canvas, as the papers do. Under `stop_at_eos` a row leaves as soon as
+    everything up to its first end-of-text is final: same text, fewer passes. Under `suppress` (LLaDA's own
+    evaluation of instruct models) a position where end-of-text is likeliest counts as not confident at all while
+    another position of the block would become something else, so that a text does not end before it is written.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     gen_length: int = 256
     block_length: int = 32
     temperature: float = 0.0
+    end_of_text: EndOfText = "full"
     decoder: DecoderSettings = field(default_factory=Confidence)
     axon: AxonSettings = field(default_factory=AxonSettings)
 
     def __post_init__(self) -> None:
+        check_choice("end_of_text", self.end_of_text, EndOfText)
+        if self.end_of_text == "suppress" and not self.decoder.reads_confidence:
+            raise ValueError(
+                f"end_of_text='suppress': holds confidence back, and decoder {self.decoder.name} as set does not "
+                "look at it; choose full, stop_at_eos or another decoder"
+            )
         check_whole("gen_length", self.gen_length, 1)
         check_whole("block_length", self.block_length, 1)
         if self.gen_length % self.block_length:

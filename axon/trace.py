@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+NOT_DECODED = -1  # in `revealed_at`: the row had ended before this position was reached
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One decoded row: G generated tokens and, for each, the 0-based pass that revealed it."""
+    """One decoded row: G generated tokens and, for each, the 0-based pass that revealed it.
+
+    Under `stop_at_eos` what follows the end of the text may never be decoded: it is end-of-text, revealed at
+    NOT_DECODED.
+    """
 
     prompt: tuple[int, ...]
     tokens: tuple[int, ...]  # (G,) never the mask token
@@ -16,17 +27,57 @@ class Trace:
     gate_checks: int  # passes in which a gate was evaluated
     nfe: int  # passes the row was in
 
+    @property
+    def tokens_decoded(self) -> int:
+        """Generated positions that a pass revealed."""
+        return sum(step != NOT_DECODED for step in self.revealed_at)
+
+    @property
+    def tokens_per_pass(self) -> float:
+        """Tokens decoded a function evaluation."""
+        return self.tokens_decoded / self.nfe
+
+    @property
+    def gate_firing_rate(self) -> float | None:
+        """Share of the gate's evaluations in which AXON intervened; None where no gate was asked."""
+        return len(self.axon_passes) / self.gate_checks if self.gate_checks else None
+
+    @property
+    def kendall_tau(self) -> float | None:
+        """Decoding order against left to right, see `kendall_tau`; None where everything was revealed at once."""
+        tau = float(kendall_tau(torch.tensor([self.revealed_at])))
+        return None if math.isnan(tau) else tau
+
     def reveals(self) -> list[list[int]]:
         """Positions revealed in each pass, ascending; a position counts from the start of the prompt."""
         positions: list[list[int]] = [[] for _ in range(self.nfe)]
         for offset, step in enumerate(self.revealed_at):
-            positions[step].append(len(self.prompt) + offset)
+            if step != NOT_DECODED:
+                positions[step].append(len(self.prompt) + offset)
         return positions
 
-    def tokens_to_eos(self, eos_id: int | None) -> int:
+    def tokens_to_eos(self, end_ids: Collection[int]) -> int:
         """Tokens before the first end-of-text; all of them where there is none."""
-        return self.tokens.index(eos_id) if eos_id in self.tokens else len(self.tokens)
+        ends = (place for place, token in enumerate(self.tokens) if token in end_ids)
+        return next(ends, len(self.tokens))
 
-    def nfe_to_eos(self, eos_id: int | None) -> int:
+    def nfe_to_eos(self, end_ids: Collection[int]) -> int:
         """Passes until everything up to and with the first end-of-text was final; all where there is none."""
-        return 1 + max(self.revealed_at[: self.tokens_to_eos(eos_id) + 1])
+        return 1 + max(self.revealed_at[: self.tokens_to_eos(end_ids) + 1])
+
+
+def kendall_tau(revealed_at_NG: Tensor) -> Tensor:
+    """Kendall's tau-b between position and pass, (N,) float64: 1 left to right, -1 right to left, about 0 unrelated.
+
+    Positions revealed together are ties; what was not decoded is left out; NaN where nothing is apart.
+    """
+    decoded_NG = revealed_at_NG != NOT_DECODED
+    agreement_N, apart_N, pairs_N = revealed_at_NG.new_zeros((3, len(revealed_at_NG)), dtype=torch.float64)
+    for distance in range(1, revealed_at_NG.shape[1]):
+        both = decoded_NG[:, distance:] & decoded_NG[:, :-distance]
+        order = torch.sign(revealed_at_NG[:, distance:] - revealed_at_NG[:, :-distance]) * both
+        agreement_N += order.sum(1)
+        apart_N += order.abs().sum(1)
+        pairs_N += both.sum(1)
+    tau_N: Tensor = agreement_N / (apart_N * pairs_N).sqrt()
+    return tau_N

@@ -1,5 +1,5 @@
-"""A checkpoint as the plan sees it: where its folder is, what is in it, how many layers it has. Reads no weights
-into a model, except that a small one is loaded once to see that it can be.
+"""A checkpoint as the plan sees it: where its folder is, what is in it, what its configs say. Reads no weights into
+a model, except that a small one is loaded once to see that it can be.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from axon import CheckpointError, load_model, load_tokenizer
-from axon.models.checkpoint import FAMILIES
+from axon.models.checkpoint import Description, describe
 from pipeline.config import ModelSettings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -22,9 +22,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # The files that can move a token; a readme beside them can't.
 PATTERNS = (
     "config.json",
+    "generation_config.json",
     "*.safetensors",
     "*.safetensors.index.json",
-    "tokenizer*",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
     "special_tokens*",
     "chat_template*",
 )
@@ -36,7 +41,7 @@ SMALL = 256 * 2**20  # bytes of weights that are loaded for a trial: a fraction 
 class Checkpoint:
     folder: Path
     content: str  # hash of its files: the model's identity, wherever the folder lies
-    num_layers: int
+    described: Description
 
 
 @lru_cache(maxsize=8)
@@ -44,12 +49,12 @@ def open_checkpoint(path: str, revision: str | None) -> Checkpoint:
     """Raises CheckpointError, one line, where there is no checkpoint that can be loaded."""
     folder = locate(path, revision)
     files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
-    num_layers = _num_layers(folder)
+    described = describe(folder)
     load_tokenizer(folder)
     weights = [file for file in files if file.suffix == ".safetensors"]
     if sum(file.stat().st_size for file in weights) <= SMALL:
         load_model(folder)
-    return Checkpoint(folder, _content(files), num_layers)
+    return Checkpoint(folder, _content(files), described)
 
 
 def locate(path: str, revision: str | None) -> Path:
@@ -85,20 +90,6 @@ def _download(hub_id: str, revision: str | None) -> Path:
             f"model.path={hub_id!r}: not on this disk and not to be had from the hub ({reason}); "
             "download it and give model.path=FOLDER"
         ) from error
-
-
-def _num_layers(folder: Path) -> int:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        absent = isinstance(error, FileNotFoundError)
-        reason = "has no config.json" if absent else f"config.json is broken ({error})"
-        raise CheckpointError(f"model.path={str(folder)!r}: {reason}; give a checkpoint folder") from None
-    kind = str(config.get("model_type", "")).lower()
-    if kind not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise CheckpointError(f"model.path={str(folder)!r}: model_type={kind!r}: unknown; one of {known}")
-    return int(FAMILIES[kind].read_config(config).num_hidden_layers)
 
 
 def _content(files: list[Path]) -> str:

@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from axon import AxonSettings, DecodeSettings
 from axon.proposers import DecoderSettings
+from axon.settings import EndOfText
 from pipeline.complaint import ConfigError, fault_lines
 from pipeline.tasks import Split, get_task
 
@@ -103,6 +104,7 @@ class Config:
     gen_length: int
     block_length: int
     temperature: float
+    end_of_text: EndOfText
     seed: int
 
     job: Literal["run", "report"]
@@ -125,12 +127,23 @@ class Config:
             gen_length=self.gen_length,
             block_length=self.block_length,
             temperature=self.temperature,
+            end_of_text=self.end_of_text,
             decoder=self.decoder,
             axon=self.axon,
         )
 
 
-SETTING_KEYS = ("model", "task", "decoder", "axon", "gen_length", "block_length", "temperature", "seed")
+SETTING_KEYS = (
+    "model",
+    "task",
+    "decoder",
+    "axon",
+    "gen_length",
+    "block_length",
+    "temperature",
+    "end_of_text",
+    "seed",
+)
 
 _ADAPTER = TypeAdapter(Config)
 

@@ -58,7 +58,7 @@ class Loaded:
 
     def answer(self, trace: Trace) -> str:
         """The text before the first end-of-text."""
-        tokens = list(trace.tokens[: trace.tokens_to_eos(self.model.eos_token_id)])
+        tokens = list(trace.tokens[: trace.tokens_to_eos(self.model.end_token_ids)])
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
@@ -165,7 +165,7 @@ def _fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
 
 
 def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Timer, share: float) -> Record:
-    eos = loaded.model.eos_token_id
+    ends = loaded.model.end_token_ids
     return replace(
         record,
         tokens=tuple(trace.tokens),
@@ -173,9 +173,9 @@ def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Timer, share: f
         axon_passes=tuple(trace.axon_passes),
         gate_checks=trace.gate_checks,
         nfe=trace.nfe,
-        nfe_to_eos=trace.nfe_to_eos(eos),
-        tokens_generated=len(trace.tokens),
-        tokens_to_eos=trace.tokens_to_eos(eos),
+        nfe_to_eos=trace.nfe_to_eos(ends),
+        tokens_generated=trace.tokens_decoded,
+        tokens_to_eos=trace.tokens_to_eos(ends),
         seconds_model=timer.seconds["model"] * share,
         seconds_capture=timer.seconds["capture"] * share,
         seconds_select=timer.seconds["select"] * share,

@@ -16,6 +16,7 @@ from typing import Any
 
 from axon import DecodeSettings
 from axon.attention import resolve_layers
+from axon.decode import check_ends
 from pipeline.checkpoint import Checkpoint, open_checkpoint
 from pipeline.complaint import ConfigError
 from pipeline.config import SETTING_KEYS, Arm, Config, ModelSettings, TaskSettings, read_config, to_tree
@@ -91,6 +92,7 @@ def make_setting(config: Config) -> Setting:
     """The setting of a config's own values. Raises ConfigError where the model doesn't fit them."""
     try:
         checkpoint = open_checkpoint(config.model.path, config.model.revision)
+        check_ends(config.decode_settings(), checkpoint.described.end_token_ids)
         identity = _identity(config, checkpoint)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
@@ -107,7 +109,7 @@ def setting_id(identity: Mapping[str, Any]) -> str:
 
 def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that can move a token or a score, each thing said in one way only."""
-    layers = list(resolve_layers(config.axon.attention_layers, checkpoint.num_layers))
+    layers = list(resolve_layers(config.axon.attention_layers, checkpoint.described.num_layers))
     # The base decoder alone: AXON's values move nothing, but a decoder that reads attention keeps the layers.
     reads = {"attention_layers": layers} if config.decoder.needs_attention else {}
     axon = (
@@ -129,6 +131,7 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
         "gen_length": config.gen_length,
         "block_length": config.block_length,
         "temperature": config.temperature,
+        "end_of_text": config.end_of_text,
         "seed": config.seed if config.temperature > 0 or config.decoder.needs_seeds else None,
     }
 

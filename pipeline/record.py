@@ -5,10 +5,13 @@ Raw counts and sums only; every ratio (tokens a pass, accuracy, speed) is made l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
+
+from axon import Trace
 
 SCHEMA = pa.schema(
     [
@@ -60,6 +63,14 @@ class Record:
     extracted: str | None = None
     score: float | None = None
     error: str | None = None
+
+    def trace(self, prompt: Sequence[int]) -> Trace:
+        """The trace again, given the example's prompt. Raises ValueError where the example was not decoded."""
+        if self.nfe is None:
+            raise ValueError(f"{self.example_id}: was not decoded ({self.error}); there is no trace")
+        return Trace(
+            tuple(prompt), self.tokens, self.revealed_at, self.axon_passes, self.gate_checks, self.nfe
+        )
 
 
 def to_table(records: list[Record]) -> pa.Table:

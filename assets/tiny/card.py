@@ -87,7 +87,7 @@ def measure(
     traces = decode(model, prompts, settings, batch_size=64)
     scores = []
     for example, trace in zip(examples, traces, strict=True):
-        answer = str(tokenizer.decode(list(trace.tokens[: trace.tokens_to_eos(model.eos_token_id)])))
+        answer = str(tokenizer.decode(list(trace.tokens[: trace.tokens_to_eos(model.end_token_ids)])))
         scores.append(canvas.task.score(answer, example).value)
     return Figure(sum(scores) / count, sum(trace.nfe for trace in traces) / count)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
+from transformers import PretrainedConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from axon.attention import KERNELS, kernel_name
 from axon.models.dream import DREAM
@@ -22,6 +23,20 @@ from axon.models.sdar import SDAR
 FAMILIES: dict[str, Family] = {"llada": LLADA, "dream": DREAM, "sdar": SDAR}  # by model_type, lower case
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Description:
+    """A checkpoint but for its tensors."""
+
+    family: Family
+    network: PretrainedConfig
+    mask_token_id: int
+    end_token_ids: tuple[int, ...]  # empty where the checkpoint names none
+
+    @property
+    def num_layers(self) -> int:
+        return int(self.network.num_hidden_layers)
 
 
 def load_model(
@@ -39,13 +54,9 @@ def load_model(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
     folder = Path(path)
-    config = _read_json(folder, "config.json")
-    family = _family(config)
-    network_config = family.read_config(config)
+    described = describe(folder)
+    family, network_config = described.family, described.network
     network_config._attn_implementation = kernel_name(attention_kernel)
-    mask_token_id = require(config, "mask_token_id", int)
-    if not 0 <= mask_token_id < network_config.vocab_size:
-        raise CheckpointError(f"config.json: mask_token_id={mask_token_id}: lies outside the vocabulary")
     target = _device(device)
     with torch.device("meta"):
         network = family.network(network_config)
@@ -61,25 +72,69 @@ def load_model(
     body = network.get_submodule("model")
     body.rotary_emb = type(body.get_submodule("rotary_emb"))(network_config).to(target)
     network.requires_grad_(False)
-    eos = config.get("eos_token_id")
-    model = MaskedDiffusionModel(network, family, mask_token_id, eos, network_config.max_position_embeddings)
-    return model.eval()
+    return MaskedDiffusionModel(
+        network,
+        family,
+        described.mask_token_id,
+        described.end_token_ids,
+        network_config.max_position_embeddings,
+    ).eval()
 
 
-def load_tokenizer(path: str | Path) -> PreTrainedTokenizerFast:
-    """The checkpoint's fast tokenizer (tokenizer.json); no remote code runs."""
+def describe(path: str | Path) -> Description:
+    """What the checkpoint's configs say, without reading its tensors. Raises CheckpointError."""
     folder = Path(path)
-    if not (folder / "tokenizer.json").is_file():
+    config = _read_json(folder, "config.json")
+    family = _family(config)
+    network = family.read_config(config)
+    mask_token_id = require(config, "mask_token_id", int)
+    if not 0 <= mask_token_id < network.vocab_size:
         raise CheckpointError(
-            f"model.path={str(path)!r}: has no tokenizer.json; put the checkpoint's tokenizer there"
+            f"config.json: mask_token_id={mask_token_id}: lies outside the vocabulary; repair it"
         )
+    ends = _end_token_ids(folder, config, network.vocab_size)
+    return Description(family, network, mask_token_id, ends)
+
+
+def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
+    """The tokenizer: tokenizer.json, or for Dream and SDAR vocab.json with merges.txt; no remote code runs.
+
+    Raises CheckpointError where there is none or it is broken.
+    """
+    folder = Path(path)
+    kind: type[PreTrainedTokenizerBase] = PreTrainedTokenizerFast
+    if not (folder / "tokenizer.json").is_file():
+        own = describe(folder).family.tokenizer
+        if own is None or not all((folder / name).is_file() for name in ("vocab.json", "merges.txt")):
+            raise CheckpointError(
+                f"model.path={str(path)!r}: has no tokenizer.json; put the checkpoint's tokenizer there"
+            )
+        kind = own
     try:
-        tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(folder))
+        tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(str(folder))
     except Exception as error:  # tokenizers raises bare Exception on a broken file
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(
-            f"model.path={str(path)!r}: tokenizer.json is broken ({error}); copy it again"
+            f"model.path={str(path)!r}: the tokenizer's files are broken ({reason}); copy them again"
         ) from error
     return tokenizer
+
+
+def _end_token_ids(folder: Path, config: Mapping[str, Any], vocabulary: int) -> tuple[int, ...]:
+    """Every end-of-text that config.json and, where there is one, generation_config.json name."""
+    named = [("config.json", config.get("eos_token_id"))]
+    if (folder / "generation_config.json").is_file():
+        generation = _read_json(folder, "generation_config.json")
+        named.append(("generation_config.json", generation.get("eos_token_id")))
+    found: dict[int, None] = {}
+    for name, value in named:
+        for token in value if isinstance(value, list) else [] if value is None else [value]:
+            if not isinstance(token, int) or not 0 <= token < vocabulary:
+                raise CheckpointError(
+                    f"{name}: eos_token_id={value!r}: must be token numbers below {vocabulary}; repair it"
+                )
+            found[token] = None
+    return tuple(found)
 
 
 def _device(name: str) -> torch.device:

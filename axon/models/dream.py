@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from axon.models.family import Family
 from axon.models.qwen import common_fields, same_name
@@ -15,4 +15,11 @@ def _read_config(config: Mapping[str, Any]) -> Qwen2Config:
     return Qwen2Config(**common_fields(config))
 
 
-DREAM = Family(name="dream", network=Qwen2ForCausalLM, read_config=_read_config, rename=same_name, shift=1)
+DREAM = Family(
+    name="dream",
+    network=Qwen2ForCausalLM,
+    read_config=_read_config,
+    rename=same_name,
+    shift=1,
+    tokenizer=Qwen2Tokenizer,
+)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 class CheckpointError(ValueError):
@@ -23,6 +23,9 @@ class Family:
     rename: Callable[[str], str]  # the checkpoint's tensor name -> transformers' name
     shift: int = 0  # position i is predicted from the hidden state at i - shift
     block_causal: bool = False  # a block sees the prompt and the blocks up to itself
+    tokenizer: type[PreTrainedTokenizerBase] | None = (
+        None  # for releases with vocab.json and merges.txt alone
+    )
 
 
 def require(config: Mapping[str, Any], key: str, kind: type) -> Any:

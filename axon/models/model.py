@@ -36,14 +36,14 @@ class MaskedDiffusionModel(nn.Module):
         network: PreTrainedModel,
         family: Family,
         mask_token_id: int,
-        eos_token_id: int | None,
+        end_token_ids: tuple[int, ...],
         max_length: int,
     ) -> None:
         super().__init__()
         self.network = network
         self._family = family
         self.mask_token_id = mask_token_id
-        self.eos_token_id = eos_token_id
+        self.end_token_ids = end_token_ids  # each of them ends the text; none where the checkpoint names none
         self.max_length = max_length
 
     @property

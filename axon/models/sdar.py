@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
 
 from axon.models.family import Family, refuse_other, require
 from axon.models.qwen import common_fields, same_name
@@ -19,5 +19,10 @@ def _read_config(config: Mapping[str, Any]) -> Qwen3Config:
 
 
 SDAR = Family(
-    name="sdar", network=Qwen3ForCausalLM, read_config=_read_config, rename=same_name, block_causal=True
+    name="sdar",
+    network=Qwen3ForCausalLM,
+    read_config=_read_config,
+    rename=same_name,
+    block_causal=True,
+    tokenizer=Qwen2Tokenizer,
 )

@@ -45,6 +45,8 @@ FURTHER = (
     Column("NFE to end of text", "nfe_to_eos", 2),
     Column("tokens a pass to end of text", "tokens_per_pass_to_eos", 2),
     Column("% of passes in which a gate was asked", "gate_share", 1, 100),
+    Column("% of gate checks in which AXON fired", "firing_rate", 1, 100),
+    Column("decoding order (Kendall's tau, 1: left to right)", "kendall_tau", 2),
     Column("% of seconds spent on attention capture", "capture_share", 1, 100),
 )
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 
+from axon.trace import kendall_tau
 from pipeline.report import stats
 from pipeline.report.labels import Label, Setting, knob_texts, short_names, uses_axon
 from pipeline.report.pareto import non_dominated
@@ -16,7 +18,7 @@ MIN_COVERAGE = 0.95
 
 COUNTS = ("nfe", "nfe_to_eos", "tokens_generated", "tokens_to_eos", "gate_checks")
 SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
-IDENTITY = ("setting_id", "task", "example_id", "position", "score", "error", "axon_passes")
+IDENTITY = ("setting_id", "task", "example_id", "position", "score", "error", "axon_passes", "revealed_at")
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,9 @@ def make_points(
 
     Over the scored examples only, so that quality and cost speak of the same ones. Columns: setting_id, arm, axon,
     label, knob.<name>..., n, unscored, complete, quality(_lo, _hi), nfe(_lo, _hi), nfe_to_eos, tokens_per_pass,
-    tokens_per_pass_to_eos, axon_share and gate_share (of passes), seconds (an example), capture_share (of seconds),
-    front (nobody beats it) and arm_front (nobody in its arm does).
+    tokens_per_pass_to_eos, axon_share and gate_share (of passes), firing_rate (of gate checks), kendall_tau (mean, of
+    the decoding order against left to right), seconds (an example), capture_share (of seconds), front (nobody beats it)
+    and arm_front (nobody in its arm does).
     """
     ids = list(settings)
     texts = knob_texts({setting_id: labels[setting_id] for setting_id in ids})
@@ -110,11 +113,20 @@ def make_points(
         ("tokens_per_pass_to_eos", "tokens_to_eos", "nfe_to_eos"),
         ("axon_share", "axon_taken", "nfe"),
         ("gate_share", "gate_checks", "nfe"),
+        ("firing_rate", "axon_taken", "gate_checks"),
         ("seconds", "seconds", "examples"),
         ("capture_share", "seconds_capture", "seconds"),
     ):
         points[name] = sum_over_sum(timed, numerator, denominator, ids)
+    orders = scored.groupby("setting_id")["revealed_at"].apply(_mean_tau)
+    points["kendall_tau"] = orders.reindex(ids).to_numpy(dtype=np.float64)
     return mark_fronts(points)
+
+
+def _mean_tau(revealed_at: pd.Series) -> float:
+    """The mean over the examples that have an order; NaN for none. All have one generation length."""
+    tau_N = kendall_tau(torch.from_numpy(np.stack(list(revealed_at))))
+    return float(tau_N.nanmean())
 
 
 def sum_over_sum(rows: pd.DataFrame, numerator: str, denominator: str, ids: list[str]) -> Floats:

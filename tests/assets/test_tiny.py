@@ -62,7 +62,7 @@ def test_the_checkpoint_is_small_and_in_lladas_format() -> None:
     assert "model.transformer.blocks.7.ff_proj.weight" in names
     model, tokenizer = load_model(FOLDER), load_tokenizer(FOLDER)
     assert model.num_layers >= 8
-    assert tokenizer.convert_tokens_to_ids([END, MASK]) == [model.eos_token_id, model.mask_token_id]
+    assert tokenizer.convert_tokens_to_ids([END, MASK]) == [*model.end_token_ids, model.mask_token_id]
 
 
 @pytest.mark.slow

@@ -8,12 +8,24 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from axon import AxonSettings, CheckpointError, DecodeSettings, decode, load_model, load_tokenizer
 from tests.axon.toy_model import llada_tensors, write_checkpoint
 
 NORM = "model.transformer.ln_f.weight"
 HEAD = "model.transformer.ff_out.weight"
+DREAM_CONFIG = {
+    "model_type": "Dream",
+    "vocab_size": 300,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 64,
+    "rms_norm_eps": 1e-6,
+    "mask_token_id": 260,
+}
 SHORT = DecodeSettings(gen_length=4, block_length=4, axon=AxonSettings(attention_layers="all"))
 
 
@@ -89,7 +101,63 @@ def test_broken_and_absent_files_are_refused_in_one_line(tmp_path: Path) -> None
     with pytest.raises(CheckpointError, match="is no folder"):
         load_model(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="has no tokenizer"):
-        load_tokenizer(folder)
+        load_tokenizer(write_checkpoint(tmp_path / "fresh", llada_tensors()))
+
+
+@pytest.mark.parametrize(
+    ("own", "generation", "ends"),
+    [
+        (22, None, (22,)),
+        ([21, 22], None, (21, 22)),
+        (22, [20, 22], (22, 20)),
+        (None, 3, (3,)),
+        (None, None, ()),
+    ],
+)
+def test_every_named_end_of_text_counts(
+    tmp_path: Path, own: object, generation: object, ends: tuple[int, ...]
+) -> None:
+    folder = write_checkpoint(tmp_path, llada_tensors(), eos_token_id=own)
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": generation}))
+    assert load_model(folder).end_token_ids == ends
+
+
+@pytest.mark.parametrize("wrong", ["22", 24, [1, -1]])
+def test_an_impossible_end_of_text_is_refused(tmp_path: Path, wrong: object) -> None:
+    with pytest.raises(CheckpointError, match=r"eos_token_id=.*: must be token numbers below 24"):
+        load_model(write_checkpoint(tmp_path, llada_tensors(), eos_token_id=wrong))
+
+
+def test_dreams_tokenizer_is_made_from_its_vocabulary_and_merges(tmp_path: Path) -> None:
+    """Its releases have no tokenizer.json, and a tokenizer_config.json that names a class of their own code."""
+    vocabulary = [*bytes_to_unicode().values(), "he", "ll"]
+    specials = ["<|endoftext|>", "<|im_end|>", "<|mask|>"]
+    added = {
+        str(len(vocabulary) + n): {"content": text, "special": True, "normalized": False}
+        for n, text in enumerate(specials)
+    }
+    (tmp_path / "vocab.json").write_text(json.dumps({token: n for n, token in enumerate(vocabulary)}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\nh e\nl l\n")
+    described = {
+        "tokenizer_class": "DreamTokenizer",
+        "auto_map": {"AutoTokenizer": ["tokenization_dream.DreamTokenizer", None]},
+        "added_tokens_decoder": added,
+        "eos_token": specials[0],
+        "pad_token": specials[0],
+        "mask_token": specials[2],
+        "chat_template": "{{ messages[0].content }}<|im_end|>",
+    }
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(described))
+    (tmp_path / "config.json").write_text(json.dumps(DREAM_CONFIG))
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.tokenize("hell o", add_special_tokens=False) == ["he", "ll", "Ġ", "o"]
+    assert tokenizer.convert_tokens_to_ids(specials) == [len(vocabulary) + n for n in range(3)]
+    assert tokenizer.mask_token == "<|mask|>"
+    text = tokenizer.apply_chat_template([{"role": "user", "content": "é"}], tokenize=False)
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == "é<|im_end|>"
+    (tmp_path / "merges.txt").unlink()
+    with pytest.raises(CheckpointError, match=r"has no tokenizer\.json"):
+        load_tokenizer(tmp_path)
 
 
 @pytest.mark.parametrize("choice", [{"dtype": "int8"}, {"device": "abacus"}, {"attention_kernel": "magic"}])

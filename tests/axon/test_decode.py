@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, replace
+from itertools import combinations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from axon import (
     PROPOSERS,
@@ -21,6 +24,7 @@ from axon import (
 )
 from axon.gates import GATES
 from axon.policies import OBJECTIVES, POLICIES
+from axon.trace import NOT_DECODED
 
 SHORT = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(attention_layers="last 1"))
 
@@ -108,8 +112,18 @@ def test_what_a_trace_tells() -> None:
         prompt=(1, 2), tokens=(5, 6, 22, 7), revealed_at=(1, 0, 1, 2), axon_passes=(0,), gate_checks=2, nfe=3
     )
     assert trace.reveals() == [[3], [2, 4], [5]]
-    assert (trace.tokens_to_eos(22), trace.nfe_to_eos(22)) == (2, 2)
-    assert (trace.tokens_to_eos(9), trace.nfe_to_eos(9)) == (4, 3)
-    assert (trace.tokens_to_eos(None), trace.nfe_to_eos(None)) == (4, 3)
+    assert (trace.tokens_decoded, trace.tokens_per_pass, trace.gate_firing_rate) == (4, 4 / 3, 0.5)
+    assert (trace.tokens_to_eos([22]), trace.nfe_to_eos([22])) == (2, 2)
+    assert (trace.tokens_to_eos([9]), trace.nfe_to_eos([9])) == (4, 3)
+    assert (trace.tokens_to_eos([]), trace.nfe_to_eos([])) == (4, 3)
     with pytest.raises(FrozenInstanceError):
         trace.nfe = 4  # type: ignore[misc]
+
+
+@given(steps=st.lists(st.integers(-1, 5), min_size=2, max_size=12))
+def test_kendall_tau_is_the_balance_of_pairs(steps: list[int]) -> None:
+    pairs = [(a, b) for a, b in combinations(steps, 2) if NOT_DECODED not in (a, b)]
+    balance = sum((b > a) - (b < a) for a, b in pairs)
+    apart = sum(a != b for a, b in pairs)
+    trace = Trace((1,), (2,) * len(steps), tuple(steps), (), 0, 6)
+    assert trace.kendall_tau == (pytest.approx(balance / (apart * len(pairs)) ** 0.5) if apart else None)

@@ -47,7 +47,7 @@ def toy_model(family: str = "llada", seed: int = 0) -> MaskedDiffusionModel:
         if "norm" not in name:
             scale = 1.2 if name == "lm_head.weight" else 0.45
             tensor.copy_(torch.randn(tensor.shape, generator=generator) * scale)
-    return MaskedDiffusionModel(network, described, MASK, EOS, 64).eval()
+    return MaskedDiffusionModel(network, described, MASK, (EOS,), 64).eval()
 
 
 LLADA_CONFIG = {

@@ -65,6 +65,18 @@ def test_axons_committed_defaults_are_the_codes() -> None:
     assert compose_tree()["axon"] == asdict(AxonSettings())
 
 
+@pytest.mark.parametrize("model", choices("model"))
+def test_a_family_brings_its_own_values_of_axon_and_nothing_else(model: str) -> None:
+    sdar = {"attention_layers": "all", "min_candidates": 16, "max_candidates": 64, "candidate_ratio": 0.25}
+    own = sdar if model.startswith("sdar") else {}
+    for gate in ("coverage_gap", "always"):
+        expected = {**asdict(AxonSettings()), "gate": gate, **own}
+        assert compose_tree(f"model={model}", f"axon={gate}")["axon"] == expected
+    assert (
+        compose_tree(f"model={model}", "axon.attention_layers=last 2")["axon"]["attention_layers"] == "last 2"
+    )
+
+
 @pytest.mark.parametrize("decoder", choices("decoder"))
 def test_a_decoders_committed_defaults_are_the_codes(decoder: str) -> None:
     assert compose_tree(f"decoder={decoder}")["decoder"] == asdict(PROPOSERS[decoder]())

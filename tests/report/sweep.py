@@ -46,6 +46,7 @@ def make_record(setting_id: str, position: int, score: float | None, nfe: int | 
         "example_id": f"arith-{position}",
         "position": position,
         "axon_passes": [0, 2],
+        "revealed_at": list(range(GEN_LENGTH)),
         "gate_checks": 3,
         "nfe": nfe,
         "nfe_to_eos": nfe,

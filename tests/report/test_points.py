@@ -22,8 +22,18 @@ def test_ratios_are_sums_over_sums():
     assert found["nfe"] == 20
     assert found["tokens_per_pass"] == (64 + 32) / 40  # the mean of the ratios would be 3.73
     assert found["axon_share"] == 4 / 40
+    assert found["firing_rate"] == 4 / 6
     assert found["seconds"] == pytest.approx(0.12)
     assert found["capture_share"] == pytest.approx(0.02 / 0.24)
+
+
+def test_decoding_order_is_the_mean_over_examples_that_have_one():
+    rows = [make_record("a", n, 1.0, 10) for n in range(3)]
+    rows[1]["revealed_at"] = rows[1]["revealed_at"][::-1]
+    rows[2]["revealed_at"] = [0] * len(rows[2]["revealed_at"])
+    assert point(rows[:1])["kendall_tau"] == 1
+    assert point(rows)["kendall_tau"] == 0
+    assert np.isnan(point(rows[2:])["kendall_tau"])
 
 
 def test_unscored_is_left_out_of_everything_and_counted():
