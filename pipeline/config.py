@@ -6,6 +6,7 @@ The decoder's and AXON's settings classes live in `axon`, beside the code they s
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -149,9 +150,13 @@ _ADAPTER = TypeAdapter(Config)
 
 
 def read_config(tree: Mapping[str, Any]) -> Config:
-    """The validated config of a composed tree. Raises ConfigError with one line per fault."""
+    """The validated config of a composed tree. Raises ConfigError with one line per fault.
+
+    Strictly, so that `true` is no 1; by way of JSON, where a strict reader still takes a list for a tuple and a
+    group of keys for a dataclass.
+    """
     try:
-        return _ADAPTER.validate_python(tree)
+        return _ADAPTER.validate_json(json.dumps(tree), strict=True)
     except ValidationError as error:
         raise ConfigError(fault_lines(error, Config)) from None
 

@@ -62,6 +62,7 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
         if config.job == "report":
             raise ConfigError([f"job=report: {raise_nothing}"])
         return FAILED
+    failures |= _nothing_scored(job, contents, failures)
     _report(job, contents, failures, console)
     _complain(job, failures, console)
     _say(console, str(folder))
@@ -149,6 +150,15 @@ def _run_here(job: Job, pending: dict[str, list[Range]], progress: Progress) -> 
             failures[sid] = f"{type(error).__name__}: {error}".splitlines()[0]
             progress.failed(sid)
     return failures
+
+
+def _nothing_scored(job: Job, contents: Contents, failures: dict[str, str]) -> dict[str, str]:
+    """Settings of whose examples none has a score, with the first error: they have no point to show."""
+    found = {}
+    for sid, rows in contents.records.groupby("setting_id", sort=False):
+        if rows["score"].isna().all() and sid not in failures:
+            found[str(sid)] = f"no example was scored; the first error: {rows['error'].iloc[0]}"
+    return found
 
 
 def _report(job: Job, contents: Contents, failures: dict[str, str], console: Console) -> None:

@@ -164,5 +164,7 @@ def _changed(config: Config, knobs: Mapping[str, Any]) -> Config:
             owner = owner.get(parent) if isinstance(owner, dict) else None
         if not isinstance(owner, dict):
             raise ConfigError([f"{key}: unknown key"])
-        owner[leaf] = copy.deepcopy(value)
+        # A decoder's name alone stands for the decoder with its defaults, as `decoder=` does on the command line.
+        by_name = key == "decoder" and isinstance(value, str)
+        owner[leaf] = {"name": value} if by_name else copy.deepcopy(value)
     return read_config(tree)

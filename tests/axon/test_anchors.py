@@ -84,6 +84,21 @@ def test_cover_stops_once_the_target_is_covered() -> None:
             assert _covered(weights[row], places) >= float(target[row]) - 1e-12 or capped or exhausted
 
 
+def _anchors(seed: int, proposal: Tensor, settings: AxonSettings) -> Tensor:
+    """Anchors (F, K) of a random problem in place of `proposal`."""
+    masked, _, confidence, attention = _problem(seed)
+    sinks = torch.zeros_like(masked)
+    support, order = support_of(masked, proposal, confidence, confidence, attention, sinks, settings)
+    return torch.zeros_like(masked).scatter_(1, order, choose(support, settings))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_cover_is_content_with_a_proposal_that_is_its_own_first_anchor(seed: int) -> None:
+    """f(S) is F there: equal, and not only up to a rounding error that would ask for a second anchor."""
+    first = _anchors(seed, _problem(seed)[1], AxonSettings(policy="fixed", anchors=1))
+    assert torch.equal(_anchors(seed, first, AxonSettings(policy="cover")), first)
+
+
 def test_positions_below_the_uncertainty_threshold_ask_for_nothing() -> None:
     _, weights, _ = _choose(0, uncertainty_threshold=0.5)
     masked, _, confidence, _ = _problem(0)

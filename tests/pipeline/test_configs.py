@@ -61,6 +61,16 @@ def test_the_anchor_budget_is_swept_as_promised(checkpoint: Path) -> None:
     assert {label.arm for label in plan.labels.values()} == {"base", "AXON"}
 
 
+def test_the_decoders_sweep_has_each_with_its_defaults_alone_and_with_axon(checkpoint: Path) -> None:
+    plan = make_plan(read_config(compose_tree("sweep=decoders", f"model.path={checkpoint}")))
+    found = sorted((label.knobs["decoder"], label.arm) for label in plan.labels.values())
+    assert found == sorted((name, arm) for name in PROPOSERS for arm in ("AXON", "base"))
+    for setting_id, label in plan.labels.items():
+        setting = plan.settings[setting_id].decode
+        assert setting.decoder == PROPOSERS[label.knobs["decoder"]]()
+        assert (setting.axon.gate == "never") == (label.arm == "base")
+
+
 def test_axons_committed_defaults_are_the_codes() -> None:
     assert compose_tree()["axon"] == asdict(AxonSettings())
 

@@ -128,6 +128,15 @@ def test_unscored_examples_are_told_and_are_no_zeros(config: Config, judge: Judg
     assert "the scorer broke" in (folder / "report.html").read_text()
 
 
+def test_a_setting_with_no_score_at_all_is_a_failure(config: Config, judge: Judge) -> None:
+    judge.bad_scores = {f"test-0-{n}" for n in range(40)}
+    for _ in range(2):  # decoding, and from the store
+        code, shown = run(config)
+        assert code == 1
+        assert "no example was scored; the first error: scoring: RuntimeError: the scorer broke" in shown
+    assert len(stored(config)) == 10
+
+
 def test_a_setting_that_fails_is_told_and_nothing_is_stored(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,60 @@
+"""What AXON costs a pass: `python benchmarks/axon_cost.py [--device cuda --checkpoint FOLDER]`.
+
+Each decoder alone and with AXON (gate always, two anchor steps a block) on the same prompts. Milliseconds per pass of
+a batch, by part, and the ratio of all of it to the decoder alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, decode
+from axon.proposers import DecoderSettings
+from benchmarks.bench import Bench, SyncedTimer, open_bench, take_turns
+
+GEN_LENGTH = BLOCK_LENGTH = 32
+PARTS = ("model", "capture", "select")
+DECODERS: tuple[DecoderSettings, ...] = (Confidence(), Dawn(), Klass())
+AXON = {
+    "alone": AxonSettings(gate="never"),
+    "+ AXON fixed 1": AxonSettings(gate="always", max_anchor_steps=2),
+    "+ AXON cover": AxonSettings(gate="always", policy="cover", max_anchor_steps=2),
+    "+ AXON, gate asked": AxonSettings(
+        gate="coverage_gap", beta_r=0.0, beta_u=0.0
+    ),  # asked in each pass, never fires
+}
+
+
+def main() -> None:
+    bench = open_bench(__doc__)
+    print(f"\n{'':32}" + "".join(f"{part:>10}" for part in (*PARTS, "all", "ratio")) + "   (ms a batch pass)")
+    for decoder in DECODERS:
+        parts: dict[str, dict[str, float]] = {}
+        runs = {name: partial(_pass, bench, decoder, axon, parts, name) for name, axon in AXON.items()}
+        totals = take_turns(runs, bench.rounds)
+        for name, total in totals.items():
+            cells = [*(parts[name][part] for part in PARTS), total]
+            figures = "".join(f"{1000 * cell:10.2f}" for cell in cells)
+            print(f"{decoder.name:>12} {name:19}{figures}{total / totals['alone']:10.3f}")
+
+
+def _pass(
+    bench: Bench, decoder: DecoderSettings, axon: AxonSettings, parts: dict[str, dict[str, float]], name: str
+) -> float:
+    """Seconds per pass of the whole batch; leaves the parts of the last round in `parts`."""
+    timer = SyncedTimer(bench.model.device)
+    settings = DecodeSettings(gen_length=GEN_LENGTH, block_length=BLOCK_LENGTH, decoder=decoder, axon=axon)
+    traces = decode(bench.model, bench.prompts, settings, batch_size=len(bench.prompts), timer=timer)
+    passes = max(
+        trace.nfe for trace in traces
+    )  # all rows start together: the batch has as many as its longest
+    parts[name] = {part: timer.seconds[part] / passes for part in PARTS}
+    return sum(parts[name].values())
+
+
+if __name__ == "__main__":
+    main()

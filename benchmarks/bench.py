@@ -1,0 +1,88 @@
+"""What the benchmarks share: a checkpoint with prompts, seconds by part, and rounds that take turns.
+
+Contenders are timed in turns within one run, so that a busy machine slows all of them; ratios are of medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from axon import MaskedDiffusionModel, load_model, load_tokenizer
+from pipeline.tasks import get_task
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A model on its device and the prompts it decodes."""
+
+    model: MaskedDiffusionModel
+    prompts: list[list[int]]
+    rounds: int
+
+
+class SyncedTimer:
+    """Seconds by part of a pass; waits for the device at both ends, or its work would be counted elsewhere."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._device = device
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        synchronize(self._device)
+        start = perf_counter()
+        yield
+        synchronize(self._device)
+        self.seconds[part] += perf_counter() - start
+
+
+def synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def open_bench(description: str | None) -> Bench:
+    """Read the command line, load the model, encode the prompts."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--checkpoint", default=str(ROOT / "assets/tiny"), help="folder of a checkpoint")
+    parser.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to run"
+    )
+    parser.add_argument("--task", default="arith", help="whose prompts: arith, pycode or lists")
+    parser.add_argument("--prompts", type=int, default=64, help="how many")
+    parser.add_argument("--rounds", type=int, default=5, help="times each contender is run")
+    chosen = parser.parse_args()
+    model, tokenizer = (
+        load_model(chosen.checkpoint, chosen.dtype, chosen.device),
+        load_tokenizer(chosen.checkpoint),
+    )
+    examples = get_task(chosen.task).examples("test", 0, chosen.prompts)
+    prompts = [tokenizer.encode(example.prompt, add_special_tokens=False) for example in examples]
+    print(f"{chosen.checkpoint} ({chosen.dtype}) on {model.device}, {torch.get_num_threads()} threads, "
+          f"{len(prompts)} prompts of {chosen.task}, {chosen.rounds} rounds")  # fmt: skip
+    return Bench(model, prompts, chosen.rounds)
+
+
+def take_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """The median of what each contender returns, over rounds in which each has its turn; one round to warm up."""
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, run in contenders.items():
+            value = run()
+            if number:
+                found[name].append(value)
+    return {name: median(values) for name, values in found.items()}
