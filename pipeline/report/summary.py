@@ -11,6 +11,11 @@ from pipeline.report.labels import Label, Setting, one_value, turned_values
 from pipeline.report.points import MIN_COVERAGE
 
 MANY_VALUES = 8
+END_OF_TEXT = {
+    "full": "the whole canvas decoded",
+    "stop_at_eos": "decoded up to end-of-text",
+    "suppress": "the whole canvas decoded, end-of-text last",
+}
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,26 @@ def summarise(
 
 
 def swept(settings: Mapping[str, Setting], labels: Mapping[str, Label], points: pd.DataFrame) -> str:
-    """`65 settings on up to 100 arith examples (test split): threshold 0.3, 0.5; anchors 1, 2, cover.`"""
+    """`65 settings on 100 arith examples (test split), 20 tokens in blocks of 20, ...: threshold 0.3, 0.5.`"""
     most = int(points["n"].max()) if len(points) else 0
     own = {setting_id: labels[setting_id] for setting_id in settings}
     task, split = one_value(settings, "task"), one_value(settings, "split")
     knobs = "; ".join(f"{name} {_values(found)}" for name, found in turned_values(own).items())
     where = f" ({split} split)" if split else ""
     examples = counted(most, f"{task} example" if task else "example")
-    start = f"{counted(len(points), 'setting')} on {examples}{where}"
+    start = f"{counted(len(points), 'setting')} on {examples}{where}{_canvas(settings)}"
     return f"{start}: {knobs}." if knobs else f"{start}."
+
+
+def _canvas(settings: Mapping[str, Setting]) -> str:
+    """What a count of passes covers, where all settings agree on it."""
+    length, block = one_value(settings, "gen_length"), one_value(settings, "block_length")
+    ends = one_value(settings, "end_of_text")
+    parts = [
+        f"{length} tokens in blocks of {block}" if length and block else None,
+        END_OF_TEXT[ends] if ends else None,
+    ]
+    return "".join(f", {part}" for part in parts if part)
 
 
 def _values(found: list[str]) -> str:

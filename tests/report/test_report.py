@@ -9,7 +9,7 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
-from pipeline.report import write_report
+from pipeline.report import find, write_report
 from tests.report.sweep import Label, make_sweep
 
 EVIL = '<script>alert("x")</script>&'
@@ -189,3 +189,11 @@ def test_parquet_shaped_records_are_understood(tmp_path):
     stored = stored.astype({"nfe": "Int64", "score": "Float64"})
     plain = write(tmp_path / "plain", sweep)
     pd.testing.assert_frame_equal(write(tmp_path / "stored", sweep, stored).points, plain.points)
+
+
+def test_the_summary_says_what_a_pass_count_covers():
+    sweep = make_sweep(examples=20)
+    for setting in sweep.settings.values():
+        setting |= {"block_length": 32, "end_of_text": "stop_at_eos"}
+    found = find(sweep.settings, sweep.records, sweep.labels).summary
+    assert "(test split), 64 tokens in blocks of 32, decoded up to end-of-text: threshold" in found.swept
