@@ -23,7 +23,7 @@ from pipeline.config import SETTING_KEYS, Arm, Config, ModelSettings, TaskSettin
 from pipeline.tasks import get_task
 
 # Raise by hand when a change to the code can change a token or a score: every stored result then counts as another's.
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 
 @dataclass(frozen=True)

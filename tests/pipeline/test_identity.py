@@ -118,6 +118,7 @@ def test_ids_are_stable_across_versions(make_config: Make) -> None:
         "gen_length",
         "block_length",
         "temperature",
+        "end_of_text",
         "seed",
     ]
     assert len(setting.id) == 16
