@@ -152,6 +152,20 @@ def test_every_row_obeys_the_laws(name: str, model: MaskedDiffusionModel) -> Non
 
 
 @every_combination
+def test_the_mask_token_is_never_written_however_likely(name: str) -> None:
+    network = toy_model()
+    honest = network.logits
+
+    def certain_of_the_mask(*arguments: Any) -> torch.Tensor:
+        logits = honest(*arguments)
+        logits[..., MASK] += 40
+        return logits
+
+    network.logits = certain_of_the_mask  # type: ignore[method-assign]
+    _check_rows(network, MIXED, name, 2)
+
+
+@every_combination
 def test_a_batch_decodes_as_its_rows(name: str, model: MaskedDiffusionModel) -> None:
     _check_batch(model, MIXED, name, Random(0))
 
