@@ -8,51 +8,38 @@ from tokenizers import Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast
 
 END, MASK = "<|end|>", "<|mask|>"
+STEPS = (("add", "+", range(1, 10)), ("minus", "-", range(1, 10)), ("times", "*", range(2, 10)))
 WORDS = (
-    # numbers and the worked steps of arith
+    # numbers, and steps with a small one: in words and in signs
     *(str(number) for number in range(30)),
-    *"+-*=;?#",
-    "####",
+    *(f"{word} {number}" for word, _, numbers in STEPS for number in numbers),
+    *(f"{sign}{number}" for _, sign, numbers in STEPS for number in numbers),
+    # the totals of arith
+    *(f"={number}" for number in range(30)),
+    *("=", "=?", "; ", "####"),
     # the edits of lists; their items are capital letters
-    *("copy ", "reverse ", "sort ", "insert ", "remove ", "replace "),
+    *("copy ", "reverse ", "sort ", "insert ", "remove ", "replace ", "swap "),
     *string.ascii_uppercase,
     # the descriptions of pycode
-    *(
-        "# ",
-        "def f(",
-        "add ",
-        "minus ",
-        "times ",
-        "keep ",
-        "all",
-        "over ",
-        "under ",
-        "even",
-        "odd",
-        "squared",
-    ),
-    *("if ", " then ", " else ", "reverse", "upper", "lower", "first ", "last ", "strip"),
+    *("# ", "def f(", "take ", "keep ", "all", "over ", "under ", "even", "odd"),
+    *("if ", " then ", " else ", ", ", "reverse", "upper", "lower", "first ", "last ", "strip"),
     # Python
-    *("\n", "\n    ", "\n        ", "\n            ", "return ", "for ", " in ", " if ", "[]", "::-1"),
     *(
-        ".append(",
-        ".upper()",
-        ".lower()",
-        ".strip()",
-        ":",
-        ",",
-        "(",
-        ")",
-        "[",
-        "]",
-        "<",
-        ">",
-        "<=",
-        ">=",
-        "==",
-        "%",
+        "\n",
+        "\n    ",
+        "\n        ",
+        "\n            ",
+        "return ",
+        "for ",
+        " in ",
+        " if ",
+        "=[]",
+        "::-1",
+        "%2==",
     ),
-    *("a", "b", "e", "i", "n", "r", "s", "t", "u", "v", "x", "xs", "y", "z", " "),
+    *(".append(", ".upper()", ".lower()", ".strip()"),
+    *("):", ":", ",", "(", ")", "[", "]", "<", ">", "<=", ">="),
+    *("a", "b", "e", "i", "r", "s", "t", "u", "v", "x", "xs", "y", "z", " "),
 )
 
 

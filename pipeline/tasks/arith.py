@@ -1,8 +1,9 @@
-"""Chains of additions and subtractions on 0..29, worked step by step, scored like GSM8K on the final number.
+"""Chains of additions, subtractions and products on 0..29, worked in steps, scored like GSM8K on the last number.
 
-``17+5-3=?`` is answered by ``+5=22-3=19####19``: one step after the other, each with the running total. Steps may
-change places in pairs (``-3=14+5=19``), as people do. What stands in one place then depends on what stands in the
-other, and every total on the one before: answers revealed in parallel use a step twice or guess a total.
+``11; add 5, minus 3; times 2, minus 4=?`` would be answered by ``11+5=16-3=13*2=26-4=22####22``; there are four pairs.
+Two additions or subtractions of one pair may change places (``11-3=8+5=13``), as people do, one way as often as the
+other. What stands in one place then depends on what stands in the other, and every total on the one before: answers
+revealed in parallel use a step twice or guess a total.
 """
 
 from __future__ import annotations
@@ -13,26 +14,30 @@ from typing import Any
 
 from pipeline.tasks.task import Example, GeneratedTask, Score
 
-STEPS = (6, 9)
+PAIRS = 4  # of steps
 LARGEST = 29  # totals stay within 0 and this
-MOVES = tuple(step for step in range(-5, 6) if step)
-REVERSED = 0.5  # how often a pair of steps changes places
+Step = tuple[str, int]
+NUMBERS = {"+": range(1, 6), "-": range(1, 6), "*": range(2, 4)}
+WORDS = {"+": "add", "-": "minus", "*": "times"}
 FINAL = re.compile(r"####\s*(-?\d+)")
 
 
 class Arith(GeneratedTask):
     name = "arith"
-    version = 1
+    version = 2
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:
         start = total = rng.randint(0, LARGEST)
-        steps = []
-        for _ in range(rng.randint(*STEPS)):
-            step = rng.choice([move for move in MOVES if 0 <= total + move <= LARGEST])
-            total += step
-            steps.append(step)
-        question = f"{start}" + "".join(f"{step:+d}" for step in steps)
-        return f"{question}=?", f"{_working(start, steps, rng)}####{total}", total
+        question, working = f"{start}", f"{start}"
+        for _ in range(PAIRS):
+            pair = _draw_pair(total, rng)
+            question += "; " + ", ".join(f"{WORDS[sign]} {number}" for sign, number in pair)
+            if _may_change_places(pair) and rng.random() < 0.5:
+                pair.reverse()
+            for sign, number in pair:
+                total = _apply(total, (sign, number))
+                working += f"{sign}{number}={total}"
+        return f"{question}=?", f"{working}####{total}", total
 
     def score(self, answer: str, example: Example) -> Score:
         found = FINAL.findall(answer)
@@ -41,14 +46,27 @@ class Arith(GeneratedTask):
         return Score(float(int(found[-1]) == example.check), found[-1])
 
 
-def _working(start: int, steps: list[int], rng: random.Random) -> str:
-    """The steps with their running totals, pairs of them reversed at random where that stays in range."""
-    text, total = "", start
-    for first, *rest in (steps[k : k + 2] for k in range(0, len(steps), 2)):
-        pair = [first, *rest]
-        if 0 <= total + pair[-1] <= LARGEST and rng.random() < REVERSED:
-            pair.reverse()
-        for step in pair:
-            total += step
-            text += f"{step:+d}={total}"
-    return text
+def _draw_pair(total: int, rng: random.Random) -> list[Step]:
+    """Two steps that keep the total in range, in either order where either order is right."""
+    while True:
+        pair = [(sign, rng.choice(NUMBERS[sign])) for sign in rng.choices("+-*", k=2)]
+        orders = [pair, pair[::-1]] if _may_change_places(pair) else [pair]
+        if all(_in_range(total, order) for order in orders):
+            return pair
+
+
+def _may_change_places(pair: list[Step]) -> bool:
+    return all(sign != "*" for sign, _ in pair)
+
+
+def _in_range(total: int, steps: list[Step]) -> bool:
+    for step in steps:
+        total = _apply(total, step)
+        if not 0 <= total <= LARGEST:
+            return False
+    return True
+
+
+def _apply(total: int, step: Step) -> int:
+    sign, number = step
+    return total * number if sign == "*" else total + number if sign == "+" else total - number

@@ -1,7 +1,8 @@
 """Short list edits, scored by exact match: copy, reverse, sort, insert, remove, replace, one or two in a row.
 
-``sort reverse KDWAZ:`` is answered by ``ZWKDA``. What stands at one place depends on what stands at the others,
-so outputs revealed together come out with doubled and missing items (ParallelBench's "waiting line").
+``sort reverse KDWAZ:`` is answered by ``ZWKDA``. ``insert Q `` leaves a choice: anywhere is right, so every list that
+it can lead to is. What stands at one place depends on what stands at the others, and outputs revealed together come
+out with doubled and missing items (ParallelBench's "waiting line").
 """
 
 from __future__ import annotations
@@ -13,58 +14,71 @@ from typing import Any
 
 from pipeline.tasks.task import Example, GeneratedTask, Score
 
-LENGTHS = (6, 12)
+LENGTHS = (7, 13)
 EDITS = (1, 2)
-Edit = Callable[[list[str], random.Random], tuple[str, list[str]]]
+Edit = Callable[[str], list[str]]  # every result that is right
+Kind = Callable[
+    [str, random.Random], tuple[str, Edit]
+]  # items -> the words that ask for the edit, and the edit
 
 
-def _copy(items: list[str], rng: random.Random) -> tuple[str, list[str]]:
-    return "copy ", items
+def _copy(items: str, rng: random.Random) -> tuple[str, Edit]:
+    return "copy ", lambda text: [text]
 
 
-def _reverse(items: list[str], rng: random.Random) -> tuple[str, list[str]]:
-    return "reverse ", items[::-1]
+def _reverse(items: str, rng: random.Random) -> tuple[str, Edit]:
+    return "reverse ", lambda text: [text[::-1]]
 
 
-def _sort(items: list[str], rng: random.Random) -> tuple[str, list[str]]:
-    return "sort ", sorted(items)
+def _sort(items: str, rng: random.Random) -> tuple[str, Edit]:
+    return "sort ", lambda text: ["".join(sorted(text))]
 
 
-def _insert(items: list[str], rng: random.Random) -> tuple[str, list[str]]:
-    new, anchor = rng.choice(_absent(items)), rng.choice(items)
-    place = items.index(anchor) + 1
-    return f"insert {new}>{anchor} ", [*items[:place], new, *items[place:]]
+def _insert_after(items: str, rng: random.Random) -> tuple[str, Edit]:
+    new, anchor = _absent(items, rng), rng.choice(items)
+    return f"insert {new}>{anchor} ", lambda text: [text.replace(anchor, anchor + new)]
 
 
-def _remove(items: list[str], rng: random.Random) -> tuple[str, list[str]]:
+def _insert(items: str, rng: random.Random) -> tuple[str, Edit]:
+    new = _absent(items, rng)
+    return f"insert {new} ", lambda text: [text[:k] + new + text[k:] for k in range(len(text) + 1)]
+
+
+def _remove(items: str, rng: random.Random) -> tuple[str, Edit]:
     gone = rng.choice(items)
-    return f"remove {gone} ", [item for item in items if item != gone]
+    return f"remove {gone} ", lambda text: [text.replace(gone, "")]
 
 
-def _replace(items: list[str], rng: random.Random) -> tuple[str, list[str]]:
-    old, new = rng.choice(items), rng.choice(_absent(items))
-    return f"replace {old}>{new} ", [new if item == old else item for item in items]
+def _replace(items: str, rng: random.Random) -> tuple[str, Edit]:
+    old, new = rng.choice(items), _absent(items, rng)
+    return f"replace {old}>{new} ", lambda text: [text.replace(old, new)]
 
 
-EDIT_KINDS: tuple[Edit, ...] = (_copy, _reverse, _sort, _insert, _remove, _replace)
+KINDS: tuple[Kind, ...] = (_copy, _reverse, _sort, _insert_after, _insert, _remove, _replace)
 
 
 class Lists(GeneratedTask):
     name = "lists"
-    version = 1
+    version = 2
+
+    def __init__(self, kinds: tuple[Kind, ...] = KINDS) -> None:
+        self.kinds = kinds
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:
-        items = rng.sample(string.ascii_uppercase, rng.randint(*LENGTHS))
-        question, result = "", items
-        for edit in rng.sample(EDIT_KINDS, rng.randint(*EDITS)):
-            words, result = edit(result, rng)
+        """``check`` holds every right answer, sorted."""
+        items = "".join(rng.sample(string.ascii_uppercase, rng.randint(*LENGTHS)))
+        question, answer, right = "", items, {items}
+        for kind in rng.sample(self.kinds, rng.randint(*EDITS)):
+            # Named items are in the answer so far; which of the choices it took is not visible in the question.
+            words, edit = kind(answer, rng)
             question += words
-        answer = "".join(result)
-        return f"{question}{''.join(items)}:", answer, answer
+            answer = rng.choice(edit(answer))
+            right = {result for text in right for result in edit(text)}
+        return f"{question}{items}:", answer, sorted(right)
 
     def score(self, answer: str, example: Example) -> Score:
-        return Score(float(answer == example.check), answer)
+        return Score(float(answer in example.check), answer)
 
 
-def _absent(items: list[str]) -> list[str]:
-    return [letter for letter in string.ascii_uppercase if letter not in items]
+def _absent(items: str, rng: random.Random) -> str:
+    return rng.choice([letter for letter in string.ascii_uppercase if letter not in items])

@@ -1,8 +1,8 @@
 """Small Python functions from a comment and a signature, scored by hidden unit tests.
 
-``# add 3,times y\\ndef f(x,y):`` is answered by a body. The same function can be written in several ways (names of
-helpers, order of operands, statement or expression), and the parts of one way depend on each other: mixing two
-ways is a broken program. That is the dependence which parallel decoding has to respect.
+``# take x, add 3, times 2\ndef f(x):`` is answered by a body. The same function can be written in several ways
+(names of helpers, one expression or step by step, a condition either way round), and the parts of one way depend on
+each other: mixing two ways is a broken program. That is the dependence which parallel decoding has to respect.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pipeline.tasks.task import Example, GeneratedTask, Score
 
 CASES = 6
 TAB = "\n    "
-NUMBERS = ("a", "b", "n", "x", "y")
+SIGNS = {"add": "+", "minus": "-", "times": "*"}
+NUMBERS = ("a", "b", "x", "y")
 HELPERS = ("r", "t", "u", "z")
 ITEMS = ("e", "i", "v")
 Draft = tuple[str, str, str, list[list[Any]]]  # comment, parameters, body, inputs
@@ -23,7 +24,7 @@ Draft = tuple[str, str, str, list[list[Any]]]  # comment, parameters, body, inpu
 
 class PyCode(GeneratedTask):
     name = "pycode"
-    version = 1
+    version = 2
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:
         comment, parameters, body, inputs = rng.choice(FAMILIES)(rng)
@@ -40,30 +41,33 @@ class PyCode(GeneratedTask):
 
 
 def _arithmetic(rng: random.Random) -> Draft:
-    """Two to four operations on a number, in place or through a helper variable."""
-    names = rng.sample(NUMBERS, rng.randint(1, 2))
-    start = names[0]
-    words, body, value = [], "", start
-    kept = rng.choice((start, rng.choice(HELPERS)))
-    count = rng.randint(2, 4)
-    for k in range(count):
-        word, sign = rng.choice((("add", "+"), ("minus", "-"), ("times", "*")))
-        operand = (
-            rng.choice((rng.choice(names), str(rng.randint(1, 9))))
-            if kept != start
-            else str(rng.randint(1, 9))
-        )
-        operand = names[-1] if len(names) == 2 and k == 0 else operand
-        words.append(f"{word} {operand}")
-        body += TAB + ("return " if k == count - 1 else f"{kept}=") + _either_way(value, sign, operand, rng)
-        value = kept
-    return ",".join(words), ",".join(names), body, _numbers(rng, len(names))
+    """Two to four operations on a number: in place, through a helper variable, or in one expression."""
+    name = rng.choice(NUMBERS)
+    steps = [_step(rng) for _ in range(rng.randint(2, 4))]
+    codes = [code for _, code in steps]
+    style = rng.randrange(3)
+    if style == 0 and _needs_no_brackets(codes):
+        body = f"{TAB}return {name}{''.join(codes)}"
+    else:
+        kept = name if style == 1 else rng.choice(HELPERS)
+        body, value = "", name
+        for code in codes[:-1]:
+            body += f"{TAB}{kept}={value}{code}"
+            value = kept
+        body += f"{TAB}return {value}{codes[-1]}"
+    comment = f"take {name}" + "".join(words for words, _ in steps)
+    return comment, name, body, _numbers(rng, 1)
 
 
-def _either_way(left: str, sign: str, right: str, rng: random.Random) -> str:
-    if sign != "-" and rng.random() < 0.5:
-        left, right = right, left
-    return f"{left}{sign}{right}"
+def _step(rng: random.Random) -> tuple[str, str]:
+    """An operation with a small number, in words and in Python."""
+    word = rng.choice(tuple(SIGNS))
+    number = rng.randint(2 if word == "times" else 1, 9)
+    return f", {word} {number}", f"{SIGNS[word]}{number}"
+
+
+def _needs_no_brackets(codes: list[str]) -> bool:
+    return not any(code.startswith("*") for code in codes[1:])
 
 
 def _conditional(rng: random.Random) -> Draft:
@@ -71,7 +75,7 @@ def _conditional(rng: random.Random) -> Draft:
     first, second = rng.sample(NUMBERS, 2)
     sign, opposite = rng.choice(((">", "<="), ("<", ">=")))
     bound = rng.choice((second, str(rng.randint(1, 9))))
-    yes, no = (_result(rng, first, second), _result(rng, first, second))
+    yes, no = (rng.choice((first, second)) + _step(rng)[1] for _ in range(2))
     comment = f"if {first}{sign}{bound} then {yes} else {no}"
     style = rng.randrange(3)
     if style == 0:
@@ -83,16 +87,9 @@ def _conditional(rng: random.Random) -> Draft:
     return comment, f"{first},{second}", body, _numbers(rng, 2)
 
 
-def _result(rng: random.Random, first: str, second: str) -> str:
-    return (
-        rng.choice((first, second)) + rng.choice("+-*") + rng.choice((first, second, str(rng.randint(1, 9))))
-    )
-
-
 def _comprehension(rng: random.Random) -> Draft:
     """Filter and map a list: a comprehension, or a loop that appends."""
-    item, kept = rng.choice(ITEMS), rng.choice(HELPERS)
-    bound, operand, limit = rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 9)
+    item, kept, limit = rng.choice(ITEMS), rng.choice(HELPERS), rng.randint(1, 9)
     filters = (
         ("all", ""),
         (f"over {limit}", f"{item}>{limit}"),
@@ -101,16 +98,11 @@ def _comprehension(rng: random.Random) -> Draft:
         ("odd", f"{item}%2==1"),
     )
     keep, test = rng.choice(filters)
-    change, value = rng.choice(
-        (
-            (f"add {operand}", _either_way(item, "+", str(operand), rng)),
-            (f"times {operand}", _either_way(item, "*", str(operand), rng)),
-            (f"minus {operand}", f"{item}-{operand}"),
-            (f"times {operand},add {bound}", f"{item}*{operand}+{bound}"),
-            (f"times {operand},minus {bound}", f"{item}*{operand}-{bound}"),
-            ("squared", f"{item}*{item}"),
-        )
-    )
+    steps = [_step(rng) for _ in range(rng.randint(1, 2))]
+    codes = [code for _, code in steps]
+    if not _needs_no_brackets(codes):
+        steps, codes = steps[:1], codes[:1]
+    value = item + "".join(codes)
     if rng.random() < 0.5:
         condition = f" if {test}" if test else ""
         body = f"{TAB}return [{value} for {item} in xs{condition}]"
@@ -118,7 +110,7 @@ def _comprehension(rng: random.Random) -> Draft:
         condition = f"{TAB}    if {test}:{TAB}        " if test else f"{TAB}    "
         body = f"{TAB}{kept}=[]{TAB}for {item} in xs:{condition}{kept}.append({value}){TAB}return {kept}"
     inputs = [[[rng.randint(0, 12) for _ in range(6)]] for _ in range(CASES)]
-    return f"keep {keep},{change}", "xs", body, inputs
+    return f"keep {keep}" + "".join(words for words, _ in steps), "xs", body, inputs
 
 
 def _strings(rng: random.Random) -> Draft:
@@ -134,7 +126,7 @@ def _strings(rng: random.Random) -> Draft:
         ("strip", ".strip()"),
     )
     chosen = rng.sample(edits, rng.randint(1, 3))
-    comment = ",".join(word for word, _ in chosen)
+    comment = "take s" + "".join(f", {word}" for word, _ in chosen)
     steps = [code for _, code in chosen]
     in_one = not any("*" in code for code in steps[:-1])
     if in_one and rng.random() < 0.5:

@@ -80,17 +80,48 @@ def test_arith_judges_the_last_number_after_the_mark(
 
 
 def test_arith_working_is_true_step_by_step_and_uses_every_step_once() -> None:
+    signs = {"add": "+", "minus": "-", "times": "*"}
     for example in TASKS["arith"].examples("train", 0, 200):
         working, final = example.reference.split("####")
-        steps = re.findall(r"([+-]\d)=(\d+)", working)
-        totals = list(
-            itertools.accumulate(
-                (int(step) for step, _ in steps), initial=int(re.split("[+-]", example.prompt)[0])
-            )
-        )
-        assert [int(total) for _, total in steps] == totals[1:]
-        assert int(final) == totals[-1] == example.check
-        assert sorted(step for step, _ in steps) == sorted(re.findall(r"[+-]\d", example.prompt))
+        start, *pairs = example.prompt.removesuffix("=?").split("; ")
+        asked = [[signs[s.split()[0]] + s.split()[1] for s in pair.split(", ")] for pair in pairs]
+        total, steps = int(start), re.findall(r"([-+*])(\d)=(\d+)", working)
+        assert working.startswith(start)
+        for sign, number, result in steps:
+            total = {"+": total + int(number), "-": total - int(number), "*": total * int(number)}[sign]
+            assert total == int(result) and 0 <= total <= 29
+        assert int(final) == total == example.check
+        done = [sign + number for sign, number, _ in steps]
+        for place, pair in enumerate(
+            asked
+        ):  # a pair may change places, and only where that changes no result
+            found = done[2 * place : 2 * place + 2]
+            assert found == pair or (found == pair[::-1] and "*" not in "".join(pair))
+
+
+def test_pairs_of_arith_change_places_one_way_as_often_as_the_other() -> None:
+    kept = turned = 0
+    for example in TASKS["arith"].examples("train", 1, 400):
+        for pair, found in zip(
+            example.prompt.split("; ")[1:],
+            re.findall(r"([-+*]\d)=\d+([-+*]\d)=\d+", example.reference),
+            strict=True,
+        ):
+            first, second = (step.split()[1][0] for step in pair.split(", "))
+            if "times" not in pair and found[0] != found[1]:
+                kept += found[0][1] == first and found[1][1] == second
+                turned += found[0][1] == second and found[1][1] == first
+    assert kept + turned > 500 and abs(kept - turned) < 0.15 * (kept + turned)
+
+
+def test_every_list_that_an_edit_can_lead_to_is_right_and_no_other() -> None:
+    task = TASKS["lists"]
+    for example in task.examples("train", 0, 200):
+        edits = example.prompt.rsplit(" ", 1)[0]
+        assert example.reference in example.check
+        assert all(task.score(answer, example).value == 1.0 for answer in example.check)
+        assert task.score(example.reference + "A", example).value == 0.0
+        assert len(example.check) == 1 or re.search(r"insert \w( |$)", edits)
 
 
 HANG = "def f(x):\n    while True: pass"
