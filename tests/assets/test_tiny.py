@@ -74,7 +74,7 @@ def test_one_token_a_pass_reaches_the_bar(canvas: Canvas) -> None:
 
 @pytest.mark.slow
 def test_speed_costs_quality_along_the_threshold() -> None:
-    """At least two tasks lose ten points or more at the fast end, and on at least two it takes a quarter of the passes."""
+    """At the fast end at least two tasks lose ten points or more, and at least two take a quarter of the passes."""
     model, tokenizer = load_model(FOLDER), load_tokenizer(FOLDER)
     falls, ratios = [], []
     for canvas in CANVASES:
