@@ -53,12 +53,16 @@ def compose() -> list[dict[str, Any]]:
 def run(tree: dict[str, Any]) -> int:
     from rich.console import Console
 
+    from pipeline.check_task import check_task
     from pipeline.complaint import ConfigError
     from pipeline.config import read_config
     from pipeline.job import run_job
 
     try:
-        return run_job(read_config(tree), sys.argv[1:], Console())
+        config, console = read_config(tree), Console()
+        if config.job == "check_task":
+            return check_task(config, console)
+        return run_job(config, sys.argv[1:], console)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_INPUT

@@ -19,7 +19,7 @@ from axon import AxonSettings, DecodeSettings
 from axon.proposers import DecoderSettings
 from axon.settings import EndOfText
 from pipeline.complaint import ConfigError, fault_lines
-from pipeline.tasks import Split, get_task
+from pipeline.tasks import TaskSettings, get_task
 
 STRICT = ConfigDict(extra="forbid")
 
@@ -40,18 +40,6 @@ class ModelSettings:
     prompt: Literal[
         "raw", "chat"
     ]  # the example's text as it is, or as a turn of the tokenizer's chat template
-
-
-@dataclass(frozen=True, config=STRICT)
-class TaskSettings:
-    """Which examples, in which order."""
-
-    name: str
-    split: Split
-    seed: int  # of the fixed order of examples
-
-    def __post_init__(self) -> None:
-        get_task(self.name)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -108,7 +96,7 @@ class Config:
     end_of_text: EndOfText
     seed: int
 
-    job: Literal["run", "report"]
+    job: Literal["run", "report", "check_task"]
     limit: Count
     batch_size: Count
     slice_size: Count
@@ -120,6 +108,7 @@ class Config:
     store: str
 
     def __post_init__(self) -> None:
+        get_task(self.task.name)
         self.decode_settings()
 
     def decode_settings(self) -> DecodeSettings:

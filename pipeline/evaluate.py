@@ -21,7 +21,8 @@ from pipeline.checkpoint import device_of, locate
 from pipeline.config import ModelSettings
 from pipeline.plan import Setting
 from pipeline.record import Record
-from pipeline.tasks import Example, get_task
+from pipeline.tasks import Example, open_task
+from pipeline.tasks.task import ShotStyle
 
 Prompt = Sequence[int]
 
@@ -49,11 +50,16 @@ class Loaded:
     tokenizer: Any
     prompt: str
 
-    def encode(self, prompt: str) -> list[int]:
+    def encode(self, example: Example, shot_style: ShotStyle = "text") -> list[int]:
+        """The prompt's tokens, worked examples first: in the question's text, or as earlier turns of the chat."""
+        text = example.text
         if self.prompt == "chat":
-            turns = [{"role": "user", "content": prompt}]
-            prompt = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-        ids: list[int] = self.tokenizer.encode(prompt, add_special_tokens=False)
+            earlier = example.shots if shot_style == "turns" else ()
+            last = example.prompt if shot_style == "turns" else text
+            turns = [turn for question, answer in earlier for turn in _turns(question, answer)]
+            turns.append({"role": "user", "content": last})
+            text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         return ids
 
     def answer(self, trace: Trace) -> str:
@@ -74,7 +80,7 @@ class Evaluator:
 
     def slice(self, setting: Setting, start: int, stop: int) -> list[Record]:
         """The records of examples start..stop-1, in order. Raises what makes every example fail."""
-        task = get_task(setting.task.name)
+        task = open_task(setting.task)
         examples = task.examples(setting.task.split, setting.task.seed, stop)[start:stop]
         if len(examples) < stop - start:
             have = start + len(examples)
@@ -102,7 +108,9 @@ class Evaluator:
         prompts: dict[int, Prompt] = {}
         for row, example in enumerate(examples):
             try:
-                prompts[row] = _fitting(loaded, loaded.encode(example.prompt), setting.decode.gen_length)
+                prompts[row] = _fitting(
+                    loaded, loaded.encode(example, setting.task.shot_style), setting.decode.gen_length
+                )
                 records[row] = replace(records[row], prompt_tokens=len(prompts[row]))
             except (
                 Exception
@@ -155,6 +163,10 @@ class Evaluator:
             return outcomes
 
 
+def _turns(question: str, answer: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": answer.strip()}]
+
+
 def _fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
     longest = loaded.model.max_length
     if longest is not None and len(prompt) + gen_length > longest:
@@ -192,7 +204,7 @@ def _scored(task: Any, example: Example, record: Record) -> Record:
             raise ValueError(f"score {score.value} outside 0 to 1")
     except Exception as error:  # a scorer that breaks leaves the example unscored, never a zero
         return replace(record, error=f"scoring: {_line(error)}")
-    return replace(record, score=float(score.value), extracted=score.extracted)
+    return replace(record, score=float(score.value), extracted=score.extracted, others=dict(score.others))
 
 
 def _seed(seed: int, example_id: str) -> int:

@@ -19,8 +19,8 @@ from axon.attention import resolve_layers
 from axon.decode import check_ends
 from pipeline.checkpoint import Checkpoint, open_checkpoint
 from pipeline.complaint import ConfigError
-from pipeline.config import SETTING_KEYS, Arm, Config, ModelSettings, TaskSettings, read_config, to_tree
-from pipeline.tasks import get_task
+from pipeline.config import SETTING_KEYS, Arm, Config, ModelSettings, read_config, to_tree
+from pipeline.tasks import TaskSettings, open_task
 
 # Raise by hand when a change to the code can change a token or a score: every stored result then counts as another's.
 CODE_VERSION = 2
@@ -125,7 +125,7 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
             "attention_kernel": config.model.attention_kernel,
             "prompt": config.model.prompt,
         },
-        "task": {**asdict(config.task), "version": get_task(config.task.name).version},
+        "task": _task_identity(config.task),
         "decoder": {**asdict(config.decoder), **reads},
         "axon": axon,
         "gen_length": config.gen_length,
@@ -134,6 +134,15 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
         "end_of_text": config.end_of_text,
         "seed": config.seed if config.temperature > 0 or config.decoder.needs_seeds else None,
     }
+
+
+def _task_identity(settings: TaskSettings) -> dict[str, Any]:
+    """Of a benchmark its rows count, not where they were found."""
+    task = open_task(settings)
+    identity = {"name": task.name, "version": task.version, "split": settings.split, "seed": settings.seed}
+    if task.content is None:
+        return identity
+    return {**identity, "content": task.content, "shots": settings.shots, "shot_style": settings.shot_style}
 
 
 def _variants(config: Config) -> Iterator[tuple[str, Label]]:

@@ -5,8 +5,8 @@ Raw counts and sums only; every ratio (tokens a pass, accuracy, speed) is made l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
         pa.field("answer", pa.string()),
         pa.field("extracted", pa.string()),
         pa.field("score", pa.float64()),
+        pa.field("others", pa.map_(pa.string(), pa.float64()), nullable=False),
         pa.field("error", pa.string()),
     ]
 )
@@ -62,6 +63,7 @@ class Record:
     answer: str | None = None
     extracted: str | None = None
     score: float | None = None
+    others: Mapping[str, float] = field(default_factory=dict)  # further metrics of the task, by name
     error: str | None = None
 
     def trace(self, prompt: Sequence[int]) -> Trace:

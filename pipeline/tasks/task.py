@@ -4,11 +4,34 @@ from __future__ import annotations
 
 import random
 import zlib
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Protocol, get_args
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+ShotStyle = Literal["text", "turns"]
+STRICT = ConfigDict(extra="forbid")
+
+
+@pydantic_dataclass(frozen=True, config=STRICT)
+class TaskSettings:
+    """Which examples, in which order, and, for a benchmark, where its rows are and what precedes a question."""
+
+    name: str
+    split: Split
+    seed: int  # of the fixed order of examples
+    path: str | None = None  # a local file of rows; None: the hub
+    revision: str | None = None  # hub only
+    shots: Annotated[int, Field(ge=0)] = 0  # worked examples before each question
+    shots_path: str | None = None  # a local file of rows for them; None: the hub
+    shot_style: ShotStyle = "text"  # in the question's text, or as turns of the chat
+
+
+ROWS_ONLY = ("path", "revision", "shots", "shots_path", "shot_style")
 
 
 @dataclass(frozen=True)
@@ -19,6 +42,13 @@ class Example:
     prompt: str
     reference: str
     check: Any
+    shots: tuple[tuple[str, str], ...] = ()  # worked examples that precede the prompt: question, answer
+    between: str = ""  # what separates them in one text
+
+    @property
+    def text(self) -> str:
+        """Everything as one text: each shot is its question, its answer and the separator."""
+        return "".join(f"{question}{answer}{self.between}" for question, answer in self.shots) + self.prompt
 
 
 @dataclass(frozen=True)
@@ -27,6 +57,7 @@ class Score:
 
     value: float
     extracted: str | None
+    others: Mapping[str, float] = field(default_factory=dict)  # further metrics, by name
 
 
 class Task(Protocol):
@@ -34,6 +65,15 @@ class Task(Protocol):
 
     name: str
     version: int
+
+    @property
+    def content(self) -> str | None:
+        """A hash of the rows; None where a generator makes the examples."""
+        ...
+
+    def opened(self, settings: TaskSettings) -> Task:
+        """The task with its rows at hand. Raises ValueError, one line, where they are not to be had."""
+        ...
 
     def examples(self, split: Split, seed: int, count: int) -> list[Example]:
         """The first ``count`` examples of the split in the fixed order that ``seed`` gives."""
@@ -53,6 +93,16 @@ class GeneratedTask:
 
     name: str
     version: int
+    content: str | None = None
+
+    def opened(self, settings: TaskSettings) -> GeneratedTask:
+        """Raises ValueError for what only a benchmark takes."""
+        given = [key for key in ROWS_ONLY if getattr(settings, key) != getattr(TaskSettings, key)]
+        if given:
+            raise ValueError(
+                f"task.{given[0]}={getattr(settings, given[0])!r}: {self.name} makes its examples itself; leave it out"
+            )
+        return self
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:
         """One random (prompt, a correct answer, check). Where several answers are correct, any one of them."""

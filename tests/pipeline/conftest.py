@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 
 import launch  # noqa: F401 - the resolvers that conf/ uses
 from pipeline.config import Config, read_config
-from pipeline.tasks import TASKS, Example, Score
+from pipeline.tasks import TASKS, Example, Score, TaskSettings, open_task
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS, WIDTH, HIDDEN = 8, 16, 32
@@ -66,11 +66,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Judge:
     """A task with 40 examples whose score is a pure function of the answer; some of it can be told to fail."""
 
-    name, version = "judge", 1
+    name, version, content = "judge", 1, None
 
     def __init__(self) -> None:
         self.bad_scores: set[str] = set()
         self.long_prompts: set[str] = set()
+
+    def opened(self, settings: TaskSettings) -> Judge:
+        return self
 
     def examples(self, split: str, seed: int, count: int) -> list[Example]:
         names = [f"{split}-{seed}-{n}" for n in range(min(count, 40))]
@@ -86,6 +89,7 @@ class Judge:
 def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
     task = Judge()
     monkeypatch.setitem(TASKS, "judge", task)  # type: ignore[arg-type]
+    open_task.cache_clear()
     return task
 
 

@@ -35,7 +35,7 @@ def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> No
     records = evaluator.slice(setting, 0, 5)
     loaded = evaluator._load(setting.model)
     examples = judge.examples("test", 0, 5)
-    traces = decode(loaded.model, [loaded.encode(ex.prompt) for ex in examples], setting.decode)
+    traces = decode(loaded.model, [loaded.encode(ex) for ex in examples], setting.decode)
     for n, (record, trace, example) in enumerate(zip(records, traces, examples, strict=True)):
         assert (record.position, record.example_id, record.task) == (n, example.id, "judge")
         assert (record.tokens, record.revealed_at) == (trace.tokens, trace.revealed_at)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.tasks import SPLITS, TASKS, Example, get_task, split_of
+from pipeline.tasks import GENERATED, SPLITS, TASKS, Example, TaskSettings, get_task, open_task, split_of
 from pipeline.tasks.program import outcomes
 
-every_task = pytest.mark.parametrize("name", TASKS)
+every_task = pytest.mark.parametrize("name", GENERATED)
 
 
 @every_task
@@ -56,8 +56,21 @@ def test_the_answer_of_a_neighbour_rarely_scores(name: str) -> None:
     assert sum(crossed) <= 2
 
 
+@every_task
+@pytest.mark.parametrize("key", ["path", "shots"])
+def test_a_generated_task_takes_nothing_that_rows_need(name: str, key: str) -> None:
+    given = {"path": "rows.jsonl", "shots": 3}[key]
+    with pytest.raises(
+        ValueError, match=f"task.{key}={given!r}: {name} makes its examples itself; leave it out"
+    ):
+        open_task(TaskSettings(name, "test", 0, **{key: given}))
+    assert open_task(TaskSettings(name, "test", 0)) is TASKS[name]
+
+
 def test_unknown_task_is_refused_with_the_choices() -> None:
-    with pytest.raises(ValueError, match=r"task.name='aritj': unknown; one of arith, pycode, lists"):
+    with pytest.raises(
+        ValueError, match=r"task.name='aritj': unknown; one of arith, pycode, lists, gsm8k, math500"
+    ):
         get_task("aritj")
 
 

@@ -1,0 +1,44 @@
+"""Score every row's own reference answer: a first check of a task, or of a user's file of rows."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.progress import track
+
+from pipeline.complaint import ConfigError
+from pipeline.config import Config
+from pipeline.tasks import Example, Task, open_task
+
+DONE, FAILED = 0, 1
+
+
+def check_task(config: Config, console: Console) -> int:
+    """Prints how many reference answers score 1 and which don't; the exit code is 1 where one doesn't.
+
+    All rows of a benchmark, the first ``limit`` examples of a generated task. Raises ConfigError where there are none.
+    """
+    try:
+        task = open_task(config.task)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+    count = config.limit if task.content is None else sys.maxsize
+    examples = task.examples(config.task.split, config.task.seed, count)
+    failing = {}
+    for example in track(examples, f"checking {task.name}", console=console, transient=True):
+        if reason := _fault(task, example):
+            failing[example.id] = reason
+    for name, reason in failing.items():
+        console.print(f"{name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"reference answers: {len(examples) - len(failing)}/{len(examples)}", highlight=False)
+    return FAILED if failing else DONE
+
+
+def _fault(task: Task, example: Example) -> str | None:
+    """Why the reference answer does not score 1, None where it does."""
+    try:
+        score = task.score(example.reference, example)
+    except Exception as error:  # a scorer may raise anything; the row is named with it
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return None if score.value == 1.0 else f"scores {score.value:g} (read: {score.extracted!r})"

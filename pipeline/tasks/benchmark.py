@@ -1,0 +1,81 @@
+"""A benchmark: rows from a file or the hub in one fixed shuffled order, with worked examples before each question."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from pipeline.tasks.rows import Hub, Row, digest, read_file, read_hub
+from pipeline.tasks.task import Example, Score, Split, TaskSettings
+
+SHOT_SEED = 1234  # lm-eval's, for choosing shots; every question has the same ones
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A task over rows. A subclass says how a row is asked, what answers it, and how an answer is scored."""
+
+    rows: Sequence[Row] = ()
+    shots: tuple[tuple[str, str], ...] = ()
+    content: str | None = None
+
+    name = ""
+    version = 0
+    hub: ClassVar[Hub]
+    columns: ClassVar[tuple[str, ...]]
+    aliases: ClassVar[Mapping[str, str]] = {}  # other names that files have for columns
+    between: ClassVar[str] = "\n\n"  # what follows a worked example
+    shot_split: ClassVar[str] = "train"
+
+    def question(self, row: Row) -> str:
+        """What the model is asked."""
+        raise NotImplementedError
+
+    def solution(self, row: Row) -> str:
+        """The row's own answer as the model would have to write it after the question."""
+        raise NotImplementedError
+
+    def check(self, row: Row) -> Any:
+        """What the scorer needs."""
+        raise NotImplementedError
+
+    def score(self, answer: str, example: Example) -> Score:
+        raise NotImplementedError
+
+    def opened(self, settings: TaskSettings) -> Benchmark:
+        """With its rows read. Raises ValueError, one line, where they are not to be had."""
+        rows = self._read("task.path", settings.path, settings, settings.split)
+        pool = []
+        if settings.shots:
+            pool = self._read("task.shots_path", settings.shots_path, settings, self.shot_split)
+        if settings.shots > len(pool):
+            raise ValueError(
+                f"task.shots={settings.shots}: there are {len(pool)} rows to take them from; lower it"
+            )
+        chosen = random.Random(SHOT_SEED).sample(pool, settings.shots)
+        shots = tuple((self.question(row), self.solution(row)) for row in chosen)
+        return replace(self, rows=rows, shots=shots, content=digest([*rows, *chosen]))
+
+    def _read(self, key: str, path: str | None, settings: TaskSettings, split: str) -> list[Row]:
+        if path is not None:
+            return read_file(key, path, self.columns, self.aliases)
+        return read_hub(key, self.hub, settings.revision, split, self.columns)
+
+    def examples(self, split: Split, seed: int, count: int) -> list[Example]:
+        """The first ``count`` rows, or all there are, in the order that ``seed`` gives."""
+        order = list(range(len(self.rows)))
+        random.Random(f"{self.name} {seed}").shuffle(order)
+        return [self._example(place) for place in order[:count]]
+
+    def _example(self, place: int) -> Example:
+        row = self.rows[place]
+        return Example(
+            id=f"{self.name}-{place}",
+            prompt=self.question(row),
+            reference=self.solution(row),
+            check=self.check(row),
+            shots=self.shots,
+            between=self.between,
+        )

@@ -1,0 +1,83 @@
+"""Whether two mathematical answers are the same, by math-verify, in a process of its own: sympy can hang.
+
+The process is kept from one comparison to the next, ended when one takes too long, and made again when needed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+SECONDS = 10.0  # for one comparison, both answers read included
+START_SECONDS = 60.0  # for importing sympy on a busy machine
+Verdict = tuple[bool, str | None]  # equal, and what was read in the answer (None: nothing)
+
+
+class Referee:
+    """Compares answers, one at a time. Not for threads that share it."""
+
+    def __init__(self) -> None:
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def compare(self, gold: str, answer: str) -> Verdict:
+        """Raises TimeoutError where the comparison does not end in time, RuntimeError where it fails."""
+        pipe = self._ready()
+        pipe.send((gold, answer))
+        try:
+            if not pipe.poll(SECONDS):
+                raise TimeoutError(f"the comparison took more than {SECONDS:g} s")
+            found: Verdict | str = pipe.recv()
+        except (TimeoutError, EOFError, OSError) as error:
+            self.close()
+            raise error if isinstance(error, TimeoutError) else RuntimeError("the comparison died") from error
+        if isinstance(found, str):
+            raise RuntimeError(found)
+        return found
+
+    def close(self) -> None:
+        """End the process; the next comparison starts another."""
+        if self._process is not None and self._pipe is not None:
+            self._process.kill()
+            self._process.join()
+            self._pipe.close()
+        self._process = self._pipe = None
+
+    def _ready(self) -> Connection:
+        if self._pipe is None or self._process is None or not self._process.is_alive():
+            self.close()
+            context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half-way
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+            self._process.start()
+            theirs.close()
+            atexit.register(self.close)
+            if not self._pipe.poll(START_SECONDS):
+                self.close()
+                raise TimeoutError(f"math-verify was not imported within {START_SECONDS:g} s")
+            self._pipe.recv()
+        return self._pipe
+
+
+def _serve(pipe: Connection) -> None:
+    """The process: says when it is ready, then answers each pair."""
+    import logging
+
+    from math_verify import parse, verify
+
+    logging.disable(logging.CRITICAL)
+    pipe.send("ready")
+    while True:
+        try:
+            gold, answer = pipe.recv()
+        except EOFError:
+            return
+        try:
+            # No timeouts of its own: those are signals, and the whole process is under a limit.
+            read = parse(answer, parsing_timeout=None)
+            same = verify(parse(gold, parsing_timeout=None), read, timeout_seconds=None)
+            pipe.send((bool(same), str(read[-1]) if read else None))
+        except Exception as error:  # whatever sympy raises on odd input
+            pipe.send(f"{type(error).__name__}: {error}".splitlines()[0])

@@ -1,0 +1,70 @@
+"""GSM8K: grade-school word problems, asked and scored as lm-eval's task `gsm8k` does (version 3).
+
+Two readings of an answer are recorded: `strict`, the first number after `####`, and `flexible`, the last number
+anywhere. The score is the flexible one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pipeline.tasks.benchmark import Benchmark
+from pipeline.tasks.rows import Hub, Row
+from pipeline.tasks.task import Example, Score
+
+STRICT = re.compile(r"#### (-?[0-9.,]+)")
+FLEXIBLE = re.compile(r"(-?[$0-9.,]{2,})|(-?[0-9]+)")
+STOPS = (
+    "Question:",
+    "</s>",
+    "<|im_end|>",
+)  # a model that goes on to ask itself the next question has answered
+WORKING = re.compile(r"(?s).*#### ")
+
+
+class Gsm8k(Benchmark):
+    name = "gsm8k"
+    version = 1
+    hub = Hub("openai/gsm8k", "main")
+    columns = ("question", "answer")
+
+    def question(self, row: Row) -> str:
+        return f"Question: {row['question']}\nAnswer:"
+
+    def solution(self, row: Row) -> str:
+        return f" {row['answer']}"
+
+    def check(self, row: Row) -> Any:
+        return row["answer"]
+
+    def score(self, answer: str, example: Example) -> Score:
+        text = cut(answer)
+        strict, flexible = strict_number(text), flexible_number(text)
+        values = {
+            name: float(found is not None and plain(found) == plain(example.check))
+            for name, found in (("strict", strict), ("flexible", flexible))
+        }
+        return Score(values["flexible"], flexible, values)
+
+
+def cut(answer: str) -> str:
+    """The answer up to the first stop sequence."""
+    places = [place for stop in STOPS if (place := answer.find(stop)) >= 0]
+    return answer[: min(places, default=len(answer))]
+
+
+def strict_number(answer: str) -> str | None:
+    found = STRICT.search(answer)
+    return found[1].strip() if found else None
+
+
+def flexible_number(answer: str) -> str | None:
+    found = [match[1] or match[2] for match in FLEXIBLE.finditer(answer)]
+    return found[-1].strip() if found else None
+
+
+def plain(number: str) -> str:
+    """A number as it is compared: without working before `####`, thousands commas, dollar signs, a final full stop."""
+    text = WORKING.sub("", number.replace(",", "").replace("$", ""))
+    return text.removesuffix(".").lower()

@@ -1,0 +1,60 @@
+r"""MATH-500: competition problems, asked for an answer in \boxed{}, compared by math-verify.
+
+The score is whether the answer that math-verify reads in the text (a boxed one first) equals the gold answer. Recorded
+beside it: `boxed`, whether the content of the last \boxed{} is the gold answer to the letter, blanks apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.tasks.benchmark import Benchmark
+from pipeline.tasks.equivalence import Referee
+from pipeline.tasks.rows import Hub, Row
+from pipeline.tasks.task import Example, Score
+
+REQUEST = "Reason step by step and put the final answer in \\boxed{}."
+
+
+@dataclass(frozen=True)
+class Math500(Benchmark):
+    name = "math500"
+    version = 1
+    hub = Hub("HuggingFaceH4/MATH-500")
+    columns = ("problem", "answer")
+    aliases = {"question": "problem", "ground_truth_answer": "answer"}  # noqa: RUF012
+
+    referee: Referee = field(default_factory=Referee, compare=False, repr=False)
+
+    def question(self, row: Row) -> str:
+        return f"{row['problem']}\n{REQUEST}\n"
+
+    def solution(self, row: Row) -> str:
+        return f"\\boxed{{{row['answer']}}}"
+
+    def check(self, row: Row) -> Any:
+        return row["answer"]
+
+    def score(self, answer: str, example: Example) -> Score:
+        inside = boxed(answer)
+        letter = inside is not None and _bare(inside) == _bare(example.check)
+        same, read = self.referee.compare(f"\\boxed{{{example.check}}}", answer)
+        return Score(float(same), inside if inside is not None else read, {"boxed": float(letter)})
+
+
+def boxed(answer: str) -> str | None:
+    r"""What stands in the last \boxed{...} whose braces match; None where there is none."""
+    start = answer.rfind("\\boxed{")
+    while start >= 0:
+        depth = 0
+        for place in range(start + len("\\boxed"), len(answer)):
+            depth += (answer[place] == "{") - (answer[place] == "}")
+            if depth == 0:
+                return answer[start + len("\\boxed{") : place]
+        start = answer.rfind("\\boxed{", 0, start)
+    return None
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())

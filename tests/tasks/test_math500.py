@@ -1,0 +1,74 @@
+"""MATH-500: boxed answers are read and compared, in time, in a process of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from pipeline.tasks import Example, TaskSettings, equivalence, get_task, open_task
+from pipeline.tasks.equivalence import Referee
+from pipeline.tasks.math500 import boxed
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+needs_rows = pytest.mark.skipif(
+    not DATA.is_dir(), reason=f"the benchmark rows of ../shared are not here: {DATA}"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "inside"),
+    [
+        ("so \\boxed{7}.", "7"),
+        ("\\boxed{\\frac{1}{2}} ends", "\\frac{1}{2}"),
+        ("\\boxed{1} no, \\boxed{2}", "2"),
+        ("\\boxed{1} and \\boxed{2", "1"),
+        ("7", None),
+        ("", None),
+    ],
+)
+def test_the_last_whole_box_counts(answer: str, inside: str | None) -> None:
+    assert boxed(answer) == inside
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "value", "letter"),
+    [
+        ("\\frac{1}{2}", "\\boxed{\\frac{1}{2}}", 1.0, 1.0),
+        ("\\frac{1}{2}", "It is \\boxed{0.5}.", 1.0, 0.0),
+        ("\\frac{1}{2}", "It is $\\frac{2}{4}$.", 1.0, 0.0),
+        ("2\\sqrt{3}", "\\boxed{\\sqrt{12}}", 1.0, 0.0),
+        ("\\left( 3, \\frac{\\pi}{2} \\right)", "\\boxed{(3, \\frac{\\pi}{2})}", 1.0, 0.0),
+        ("\\frac{1}{2}", "\\boxed{\\frac{1}{3}}", 0.0, 0.0),
+        ("7", "no idea", 0.0, 0.0),
+        ("7", "", 0.0, 0.0),
+    ],
+)
+def test_equal_answers_score_and_others_do_not(gold: str, answer: str, value: float, letter: float) -> None:
+    score = get_task("math500").score(answer, Example("x", "", "", gold))
+    assert (score.value, score.others) == (value, {"boxed": letter})
+
+
+def test_a_comparison_that_hangs_is_ended_and_the_next_one_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    referee = Referee()
+    assert referee.compare("$1$", "$1$")[0]
+    monkeypatch.setattr(equivalence, "SECONDS", 0.5)
+    with pytest.raises(TimeoutError, match=r"took more than 0\.5 s"):
+        referee.compare("$1$", "$10^{10^{10^{10}}} + 1$")
+    monkeypatch.setattr(equivalence, "SECONDS", 10.0)
+    assert referee.compare("$2$", "$2$")[0]
+    referee.close()
+    assert not [
+        child for child in multiprocessing.active_children() if child.is_alive() and child is referee._process
+    ]
+
+
+@needs_rows
+@pytest.mark.slow
+def test_gold_answers_score_and_their_neighbours_do_not() -> None:
+    open_task.cache_clear()
+    task = open_task(TaskSettings("math500", "test", 0, path=str(DATA / "math500.json")))
+    examples = task.examples("test", 0, 1000)
+    assert len(examples) == 500
+    assert all(task.score(example.reference, example).value == 1.0 for example in examples)
