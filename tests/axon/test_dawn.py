@@ -1,0 +1,76 @@
+"""DAWN's rule against the rule in words, one position at a time (METHOD.md, section 2)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from axon import Dawn
+from axon.state import Context, PassState
+
+PROMPT, BLOCK, DECODED = 3, 8, 2  # the block's first positions are decoded already
+WIDTH = PROMPT + BLOCK
+RULE = Dawn(tau_sink=0.12, tau_edge=0.1, tau_induce=0.6, tau_low=0.4)
+
+
+def _state(seed: int) -> PassState:
+    """One row with confidences on both sides of every threshold, and uneven attention."""
+    generator = torch.Generator().manual_seed(seed)
+    confidence = 0.3 + 0.7 * torch.rand(1, BLOCK, generator=generator, dtype=torch.float64)
+    rows = torch.softmax(2.5 * torch.randn(1, BLOCK, WIDTH, generator=generator), 2)
+    peaks = 0.8 + 0.2 * torch.rand(1, WIDTH, generator=generator, dtype=torch.float64)
+    places = torch.arange(BLOCK)[None]
+    decoded = torch.arange(WIDTH)[None] < PROMPT + DECODED
+    return PassState(
+        masked_BK=places >= DECODED,
+        token_BK=torch.zeros(1, BLOCK, dtype=torch.long),
+        confidence_BK=confidence,
+        peak_BK=confidence,
+        block_pass_B=torch.zeros(1, dtype=torch.long),
+        places_BK=places,
+        columns_BK=places + PROMPT,
+        log_probs=lambda: torch.zeros(0),
+        generated_log_probs=lambda: torch.zeros(0),
+        noise=lambda: torch.zeros(0),
+        context=Context(rows, rows.mean(1), decoded, lambda where: torch.where(where, peaks, 0.0)),
+    )
+
+
+def _in_words(state: PassState) -> tuple[set[int], set[int], set[int]]:
+    """H, I and N."""
+    context = state.context
+    assert context is not None
+    c: list[float] = state.confidence_BK[0].tolist()
+    peaks: Tensor = context.peak_at(context.decoded_BW)[0]
+    sinks = {j for j in range(WIDTH) if context.means_BW[0, j] > RULE.tau_sink}
+    masked = [i for i in range(BLOCK) if state.masked_BK[0, i]]
+
+    def depends(i: int, column: int) -> bool:
+        apart = column not in sinks and column != PROMPT + i
+        return apart and float(context.rows_BKW[0, i, column]) >= RULE.tau_edge
+
+    high = {i for i in masked if c[i] >= 0.9}
+    sure = [j for j in range(WIDTH) if context.decoded_BW[0, j] and peaks[j] >= 0.9]
+    induced = {i for i in masked if c[i] >= RULE.tau_induce and any(depends(i, j) for j in sure)}
+    settled = {i for i in masked if any(depends(i, PROMPT + j) for j in high & induced)}
+    chosen: set[int] = set()
+    for i in sorted(masked, key=lambda i: -c[i]):
+        conflict = any(depends(i, PROMPT + j) or depends(j, PROMPT + i) for j in chosen)
+        if c[i] >= RULE.tau_low and i not in high | induced | settled and not conflict:
+            chosen.add(i)
+    return high, induced, chosen
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_revealed_is_what_the_rule_says(seed: int) -> None:
+    state = _state(seed)
+    expected = set().union(*_in_words(state))
+    assert set(RULE.propose(state, BLOCK)[0].nonzero()[:, 0].tolist()) == expected
+
+
+def test_every_part_of_the_rule_is_met() -> None:
+    found = [_in_words(_state(seed)) for seed in range(60)]
+    for part in range(3):
+        assert sum(bool(sets[part]) for sets in found) >= 10
+    assert sum(bool(high & induced) for high, induced, _ in found) >= 10
