@@ -35,7 +35,7 @@ def test_the_tokenizer_loses_nothing_and_every_example_fits_its_canvas(canvas: C
 @every_canvas
 def test_training_batches_hold_training_examples_alone(canvas: Canvas) -> None:
     tokenizer = build_tokenizer()
-    tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, random.Random(1), 40)
+    tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, random.Random(1))
     for row, length in zip(tokens_BL.tolist(), prompt_B1[:, 0].tolist(), strict=True):
         assert split_of(tokenizer.decode(row[:length])) == "train"
         assert row[-1] == tokenizer.eos_token_id
