@@ -32,7 +32,7 @@ test: $(READY) ## format, lint, types, all tests (Ray, end to end)
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-train-tiny: $(READY) ## train the embedded model from scratch (about an hour on two cores)
+train-tiny: $(READY) ## train the embedded model from scratch (an hour and a half on two cores)
 	$(BIN)/python assets/tiny/train.py
 
 card: $(READY) ## measure the embedded model and rewrite its card's figures
