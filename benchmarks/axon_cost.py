@@ -33,27 +33,24 @@ def main() -> None:
     bench = open_bench(__doc__)
     print(f"\n{'':32}" + "".join(f"{part:>10}" for part in (*PARTS, "all", "ratio")) + "   (ms a batch pass)")
     for decoder in DECODERS:
-        parts: dict[str, dict[str, float]] = {}
-        runs = {name: partial(_pass, bench, decoder, axon, parts, name) for name, axon in AXON.items()}
-        totals = take_turns(runs, bench.rounds)
+        runs = {name: partial(_pass, bench, decoder, axon) for name, axon in AXON.items()}
+        measured = take_turns(runs, bench.rounds)
+        totals = {name: sum(parts.values()) for name, parts in measured.items()}
         for name, total in totals.items():
-            cells = [*(parts[name][part] for part in PARTS), total]
+            cells = [*(measured[name][part] for part in PARTS), total]
             figures = "".join(f"{1000 * cell:10.2f}" for cell in cells)
             print(f"{decoder.name:>12} {name:19}{figures}{total / totals['alone']:10.3f}")
 
 
-def _pass(
-    bench: Bench, decoder: DecoderSettings, axon: AxonSettings, parts: dict[str, dict[str, float]], name: str
-) -> float:
-    """Seconds per pass of the whole batch; leaves the parts of the last round in `parts`."""
+def _pass(bench: Bench, decoder: DecoderSettings, axon: AxonSettings) -> dict[str, float]:
+    """Seconds per pass of the whole batch, by part."""
     timer = SyncedTimer(bench.model.device)
     settings = DecodeSettings(gen_length=GEN_LENGTH, block_length=BLOCK_LENGTH, decoder=decoder, axon=axon)
     traces = decode(bench.model, bench.prompts, settings, batch_size=len(bench.prompts), timer=timer)
     passes = max(
         trace.nfe for trace in traces
     )  # all rows start together: the batch has as many as its longest
-    parts[name] = {part: timer.seconds[part] / passes for part in PARTS}
-    return sum(parts[name].values())
+    return {part: timer.seconds[part] / passes for part in PARTS}
 
 
 if __name__ == "__main__":

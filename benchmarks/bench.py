@@ -77,12 +77,17 @@ def open_bench(description: str | None) -> Bench:
     return Bench(model, prompts, chosen.rounds)
 
 
-def take_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """The median of what each contender returns, over rounds in which each has its turn; one round to warm up."""
-    found: dict[str, list[float]] = {name: [] for name in contenders}
+def take_turns(
+    contenders: Mapping[str, Callable[[], Mapping[str, float]]], rounds: int
+) -> dict[str, dict[str, float]]:
+    """The medians of what each contender measures, over rounds in which each has its turn; one round to warm up."""
+    found: dict[str, list[Mapping[str, float]]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, run in contenders.items():
-            value = run()
+            measured = run()
             if number:
-                found[name].append(value)
-    return {name: median(values) for name, values in found.items()}
+                found[name].append(measured)
+    return {
+        name: {part: median(each[part] for each in measured) for part in measured[0]}
+        for name, measured in found.items()
+    }
