@@ -6,17 +6,16 @@ Contenders are timed in turns within one run, so that a busy machine slows all o
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
 import torch
 
 from axon import MaskedDiffusionModel, load_model, load_tokenizer
+from pipeline.evaluate import Timer
 from pipeline.tasks import get_task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,20 +30,19 @@ class Bench:
     rounds: int
 
 
-class SyncedTimer:
-    """Seconds by part of a pass; waits for the device at both ends, or its work would be counted elsewhere."""
+class SyncedTimer(Timer):
+    """The pipeline's timer; waits for the device at both ends, or its work would be counted elsewhere."""
 
     def __init__(self, device: torch.device) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
+        super().__init__()
         self._device = device
 
     @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
+    def __call__(self, name: str) -> Iterator[None]:
         synchronize(self._device)
-        start = perf_counter()
-        yield
-        synchronize(self._device)
-        self.seconds[part] += perf_counter() - start
+        with super().__call__(name):
+            yield
+            synchronize(self._device)
 
 
 def synchronize(device: torch.device) -> None:

@@ -9,9 +9,8 @@ from rich.progress import track
 
 from pipeline.complaint import ConfigError
 from pipeline.config import Config
+from pipeline.job import DONE, FAILED
 from pipeline.tasks import Example, Task, open_task
-
-DONE, FAILED = 0, 1
 
 
 def check_task(config: Config, console: Console) -> int:

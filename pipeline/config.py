@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from axon import AxonSettings, DecodeSettings
@@ -20,8 +20,7 @@ from axon.proposers import DecoderSettings
 from axon.settings import EndOfText
 from pipeline.complaint import ConfigError, fault_lines
 from pipeline.tasks import TaskSettings, get_task
-
-STRICT = ConfigDict(extra="forbid")
+from pipeline.tasks.task import STRICT
 
 Count = Annotated[int, Field(ge=1)]
 

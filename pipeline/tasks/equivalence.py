@@ -21,6 +21,7 @@ class Referee:
     def __init__(self) -> None:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
+        atexit.register(self.close)
 
     def compare(self, gold: str, answer: str) -> Verdict:
         """Raises TimeoutError where the comparison does not end in time, RuntimeError where it fails."""
@@ -53,7 +54,6 @@ class Referee:
             self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
             self._process.start()
             theirs.close()
-            atexit.register(self.close)
             if not self._pipe.poll(START_SECONDS):
                 self.close()
                 raise TimeoutError(f"math-verify was not imported within {START_SECONDS:g} s")
