@@ -121,8 +121,8 @@ def _announce(job: Job, contents: Contents, pending: dict[str, list[Range]], con
         _say(console, f"answers are programs; they run in a sandbox of level {level!r}")
     for line in contents.damaged:
         _say(console, line)
-    for sid, setting in job.plan.settings.items():
-        job.store.write_setting(sid, setting.identity)
+    if config.job == "run":
+        job.store.write_settings({sid: setting.identity for sid, setting in job.plan.settings.items()})
     job.folder.mkdir(parents=True, exist_ok=True)
     described = {"command": job.command, "config": to_tree(config), "settings": _setting_list(job.plan)}
     (job.folder / "config.yaml").write_text(yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
