@@ -6,13 +6,10 @@ others survive. A fault that is not one example's (no model, no memory, nothing 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -25,23 +22,9 @@ from pipeline.record import Record
 from pipeline.sandbox import Require
 from pipeline.tasks import Example, open_task
 from pipeline.tasks.task import ShotStyle
+from pipeline.timer import Timer
 
 Prompt = Sequence[int]
-
-
-class Timer:
-    """Seconds by name; given to the decoder, which has no clock of its own."""
-
-    def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        start = perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += perf_counter() - start
 
 
 @dataclass(frozen=True)
@@ -66,6 +49,13 @@ class Loaded:
         """The text before the first end-of-text."""
         tokens = list(trace.tokens[: trace.tokens_to_eos(self.model.end_token_ids)])
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+
+
+def load(model: ModelSettings) -> Loaded:
+    """Raises CheckpointError, one line, where it can't be had on this machine."""
+    folder = locate(model.path, model.revision)
+    network = load_model(folder, model.dtype, device_of(model), model.attention_kernel)
+    return Loaded(network, load_tokenizer(folder), model.prompt)
 
 
 class Evaluator:
@@ -102,9 +92,7 @@ class Evaluator:
     def _load(self, model: ModelSettings) -> Loaded:
         if self._loaded is None or self._key != model:
             self._loaded = None  # the old model's memory is free before the new one is read
-            folder = locate(model.path, model.revision)
-            network = load_model(folder, model.dtype, device_of(model), model.attention_kernel)
-            self._loaded, self._key = Loaded(network, load_tokenizer(folder), model.prompt), model
+            self._loaded, self._key = load(model), model
         return self._loaded
 
     def _decoded(
@@ -123,14 +111,14 @@ class Evaluator:
                 Exception
             ) as error:  # a tokenizer or template may raise anything; it is this example's fault
                 records[row] = replace(records[row], error=_line(error))
-        timer = Timer()
+        timer = Timer(loaded.model.device)
         outcomes = self._decode(loaded, setting, prompts, [ex.id for ex in examples], timer)
-        passes = sum(outcome.nfe for outcome in outcomes.values() if isinstance(outcome, Trace))
-        if passes:
+        decoded = sum(isinstance(outcome, Trace) for outcome in outcomes.values())
+        if decoded:
             self._proved.add(setting.id)
         for row, outcome in outcomes.items():
             if isinstance(outcome, Trace):
-                records[row] = _filled(records[row], loaded, outcome, timer, outcome.nfe / passes)
+                records[row] = _filled(records[row], loaded, outcome, timer, 1 / decoded)
             else:
                 records[row] = replace(records[row], error=_line(outcome))
         return records
