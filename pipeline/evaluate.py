@@ -6,6 +6,7 @@ others survive. A fault that is not one example's (no model, no memory, nothing 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -77,7 +78,9 @@ class Evaluator:
     def slice(self, setting: Setting, start: int, stop: int) -> list[Record]:
         """The records of examples start..stop-1, in order. Raises what makes every example fail."""
         task = open_task(setting.task, self._require)
-        examples = task.examples(setting.task.split, setting.task.seed, stop)[start:stop]
+        first = task.examples(setting.task.split, setting.task.seed, stop)
+        check_ids(first)
+        examples = first[start:stop]
         if len(examples) < stop - start:
             have = start + len(examples)
             raise ValueError(
@@ -156,6 +159,13 @@ class Evaluator:
             if setting.id not in self._proved and not any(isinstance(o, Trace) for o in outcomes.values()):
                 raise fault  # nothing ever decoded: the setting's fault
             return outcomes
+
+
+def check_ids(examples: Sequence[Example]) -> None:
+    """Raises ValueError where two have one id: a report would take them for one example."""
+    [(name, count)] = Counter(example.id for example in examples).most_common(1) or [("", 0)]
+    if count > 1:
+        raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")
 
 
 def _fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:

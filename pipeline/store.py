@@ -35,7 +35,9 @@ Range = tuple[int, int]  # examples start <= position < stop
 SLICE_NAME = re.compile(r"^(\d+)-(\d+)\.parquet$")
 READERS = 16  # files read at once: reading is waiting, above all on an object store
 TEMPORARY = ".tmp"
-LEFT_OVER = timedelta(hours=1)  # a temporary file lives for as long as its writing takes; older ones are nobody's
+LEFT_OVER = timedelta(
+    hours=1
+)  # a temporary file lives for as long as its writing takes; older ones are nobody's
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 

@@ -193,3 +193,13 @@ def test_a_gpu_is_waited_for_at_both_ends_of_a_part(monkeypatch: pytest.MonkeyPa
             raise RuntimeError("out of memory")
         assert timer.entered["model"] == 1 and timer.seconds["model"] > 0
     assert seen == ["wait cuda:1", "work", "wait cuda:1", "work"]
+
+
+def test_a_task_that_repeats_an_id_fails_before_it_is_decoded(
+    setting: Setting, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeated = [Example("same", f"Q {n}:", "", None) for n in range(4)]
+    monkeypatch.setattr(judge, "examples", lambda split, seed, count: repeated[:count])
+    monkeypatch.setattr(evaluate, "decode", None)
+    with pytest.raises(ValueError, match="2 examples have the id 'same'"):
+        Evaluator(4).slice(setting, 1, 2)

@@ -105,15 +105,17 @@ def test_a_slice_whose_name_a_folder_has_taken_is_not_stored_in_it(tmp_path: Pat
     (tmp_path / "slices/a/0-4.parquet").mkdir(parents=True)
     with pytest.raises(IsADirectoryError):
         store.write_slice("a", 0, 4, records(0, 4))
-    assert list(tmp_path.rglob("*")) == [tmp_path / "slices", tmp_path / "slices/a", tmp_path / "slices/a/0-4.parquet"]
+    assert list(tmp_path.rglob("*")) == [
+        tmp_path / "slices",
+        tmp_path / "slices/a",
+        tmp_path / "slices/a/0-4.parquet",
+    ]
     found = store.load(["a"], 4)
     assert found.covered == {"a": []} and len(found.damaged) == 1
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
-def test_a_full_store_says_so_in_a_line(
-    number: int, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_store_says_so_in_a_line(number: int, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: str, data: bytes) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -202,7 +204,10 @@ def test_files_tell_their_format_and_another_is_named_where_it_matters(tmp_path:
     rewrite(file, lambda table: table.replace_schema_metadata(newer))
     assert store.load(["a"], 4).covered == {"a": [(0, 4)]}
     rewrite(file, lambda table: table.drop_columns(["tokens"]).replace_schema_metadata(newer))
-    assert f"lacks the column tokens; written in format 77, read in format {FORMAT}" in store.load(["a"], 4).damaged[0]
+    assert (
+        f"lacks the column tokens; written in format 77, read in format {FORMAT}"
+        in store.load(["a"], 4).damaged[0]
+    )
 
 
 def damage(path: Path, how: str) -> None:
