@@ -18,32 +18,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from axon.trace import COUNTS
 from pipeline.record import FORMAT, FORMAT_KEY, SCHEMA, Record
 from pipeline.store import Store, StoreFull, missing
 
 
 def records(start: int, stop: int, setting_id: str = "a") -> list[Record]:
+    """Every column filled, but `extracted` and `error`."""
     return [
         Record(
             setting_id,
             "judge",
             f"e{n}",
             n,
-            3,
-            (1, 2),
-            (0, 1),
-            (),
-            1,
-            2,
-            2,
-            2,
-            2,
-            0.5,
-            0.25,
-            0.125,
-            "x",
-            None,
-            1.0,
+            tokens=(1, 2),
+            revealed_at=(0, 1),
+            unsupported_passes=(),
+            **dict.fromkeys(COUNTS, 2),
+            nfe=2,
+            nfe_to_eos=2,
+            tokens_generated=2,
+            tokens_to_eos=2,
+            flops=1e6,
+            seconds_model=0.5,
+            answer="x",
+            sandbox="process",
+            score=1.0,
         )
         for n in range(start, stop)
     ]
