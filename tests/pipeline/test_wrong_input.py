@@ -69,6 +69,26 @@ CASES = {
         "'sweep.arms=[{label: x, grid: {limit: [1, 2]}}]'",
         "sweep.arms[0]: limit: can't be swept; a sweep turns keys of",
     ),
+    "a swept task": (
+        "'sweep.arms=[{label: x}, {label: y, set: {task.name: lists}}]'",
+        "sweep.arms[1]: task.name: can't be swept, since settings are compared on the same examples; run a",
+    ),
+    "a task on a grid": (
+        "'sweep.arms=[{label: x, grid: {task.name: [lists, arith, pycode]}}]'",
+        "sweep.arms[0]: task.name: can't be swept",
+    ),
+    "a swept group of the task's keys": (
+        "'sweep.arms=[{label: x}, {label: y, set: {task: {name: arith, split: train, seed: 0}}}]'",
+        "sweep.arms[1]: task.split: can't be swept",
+    ),
+    "a swept file of rows": (
+        "'sweep.arms=[{label: x}, {label: y, set: {task.path: mine.jsonl}}]'",
+        "sweep.arms[1]: task.path: can't be swept",
+    ),
+    "swept orders of examples": (
+        "'sweep.arms=[{label: x, grid: {task.seed: [0, 1]}}]'",
+        "sweep.arms[0]: task.seed: can't be swept",
+    ),
     "online without a login": ("wandb=online", "wandb.mode=online: not logged in"),
     "a report of nothing": ("job=report", "job=report: nothing is stored"),
 }
