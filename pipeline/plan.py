@@ -22,7 +22,6 @@ from pipeline.complaint import ConfigError
 from pipeline.config import SETTING_KEYS, Arm, Config, ModelSettings, read_config, to_tree
 from pipeline.tasks import TaskSettings, open_task
 
-
 EXAMPLE_KEYS = ("name", "split", "seed", "path", "revision")  # of task: what says which examples there are
 
 
