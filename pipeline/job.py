@@ -16,7 +16,7 @@ from pipeline.complaint import ConfigError
 from pipeline.config import Config, check_writable, to_tree
 from pipeline.plan import Plan, Setting, make_plan, setting_id
 from pipeline.progress import Progress, stored_tallies, tally
-from pipeline.store import Contents, Range, Store, StoreFull, missing
+from pipeline.store import NO_ROOM, Contents, Range, Store, StoreFull, missing
 from pipeline.tasks import CodeTask, get_task, open_task
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -278,6 +278,8 @@ def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) ->
             runs = track(book, report)
         _say(console, f"W&B     {job.folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
     except Exception as error:  # W&B has many ways to be out of reach; the results don't depend on it
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise
         _say(
             console,
             f"wandb.mode={wandb.mode}: could not log ({error}); run again, or with wandb=offline or wandb=off",
@@ -314,7 +316,7 @@ def _unreported(job: Job, error: OSError, console: Console) -> int:
     reason = error.strerror or str(error)
     _say(
         console,
-        f"out={job.config.out}: the report can't be written ({reason}); the results are kept in {job.store.root}. "
+        f"out={job.config.out}: the report is not whole ({reason}); the results are kept in {job.store.root}. "
         f"Make room, or choose another with out=..., then: {job.command}",
     )
     return FAILED

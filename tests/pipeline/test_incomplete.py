@@ -7,6 +7,7 @@ import io
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from rich.console import Console
 
 from pipeline import job, report
 from pipeline.complaint import ConfigError
-from pipeline.config import Config
+from pipeline.config import Config, WandbSettings
 from pipeline.plan import make_plan
+from pipeline.report import tracker
 from pipeline.store import Store
 
 Make = Callable[..., Config]
@@ -110,12 +112,15 @@ def test_a_store_that_fills_up_ends_the_run_with_a_line_and_keeps_what_is_there(
     assert kept(config) == 4 and not list(Path(config.store).rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("full", ["write_report", "to_csv"])
+@pytest.mark.parametrize("full", ["write_report", "to_csv", "track"])
 def test_a_full_disk_under_the_report_costs_no_results(
-    full: str, config: Config, monkeypatch: pytest.MonkeyPatch
+    full: str, make_config: Make, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        if full == "to_csv":
+        if full == "track":
+            config = replace(config, wandb=WandbSettings("offline", "p"))
+            patch.setattr(tracker, "track", no_room)
+        elif full == "to_csv":
             patch.setattr("pandas.DataFrame.to_csv", no_room)
         else:
             patch.setattr(report, "write_report", no_room)
@@ -123,10 +128,10 @@ def test_a_full_disk_under_the_report_costs_no_results(
     assert code == 1
     line = shown.strip().splitlines()[-1]
     assert line.startswith(
-        f"out={config.out}: the report can't be written (No space left on device); the results are"
+        f"out={config.out}: the report is not whole (No space left on device); the results are"
     )
     assert kept(config) == 10
-    code, shown = run(config)
+    code, shown = run(make_config("task.name=judge"))
     assert code == 0 and "10 of 10 stored already" in shown
 
 
