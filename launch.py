@@ -62,11 +62,14 @@ def run(tree: dict[str, Any]) -> int:
     from pipeline.complaint import ConfigError
     from pipeline.config import read_config
     from pipeline.job import run_job
+    from pipeline.time_settings import time_settings
 
     try:
         config, console = read_config(tree), Console()
         if config.job == "check_task":
             return check_task(config, console)
+        if config.job == "time":
+            return time_settings(config, console)
         return run_job(config, sys.argv[1:], console)
     except ConfigError as error:
         print(error, file=sys.stderr)

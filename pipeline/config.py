@@ -84,6 +84,14 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
+class TimingSettings:
+    """How thoroughly job=time measures."""
+
+    rounds: Count  # in which every setting has its turn
+    examples: Count  # decoded in a turn; as many more as fill the last batch
+
+
+@dataclass(frozen=True, config=STRICT)
 class WandbSettings:
     mode: Literal["offline", "online", "off"]
     project: str
@@ -103,7 +111,7 @@ class Config:
     end_of_text: EndOfText
     seed: int
 
-    job: Literal["run", "report", "check_task"]
+    job: Literal["run", "report", "check_task", "time"]
     limit: Count
     batch_size: Count
     slice_size: Count
@@ -111,6 +119,7 @@ class Config:
     sweep: SweepSettings
     cluster: ClusterSettings
     sandbox: SandboxSettings
+    timing: TimingSettings
     wandb: WandbSettings
     out: str
     store: str

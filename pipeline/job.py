@@ -76,7 +76,7 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
         _complain(job, failures, console)
         return _unreported(job, error, console)
     _complain(job, failures, console)
-    _say(console, str(folder))
+    say(console, str(folder))
     return FAILED if failures else DONE
 
 
@@ -132,14 +132,14 @@ def _announce(job: Job, contents: Contents, pending: dict[str, list[Range]], con
     todo = sum(stop - start for slices in pending.values() for start, stop in slices)
     equal = f" ({job.plan.asked} asked for, equal ones run once)" if job.plan.asked > settings else ""
     stored = f", {total - todo:,} of {total:,} stored already" if todo < total else ""
-    _say(
+    say(
         console,
         f"{job.title}: {settings} setting{'s' * (settings > 1)}{equal} x {config.limit} examples{stored}",
     )
     if pending and (level := _isolation(config)):
-        _say(console, f"answers are programs; they run in a sandbox of level {level!r}")
+        say(console, f"answers are programs; they run in a sandbox of level {level!r}")
     for line in contents.damaged:
-        _say(console, line)
+        say(console, line)
     _prepare(job)
 
 
@@ -236,8 +236,8 @@ def _report(job: Job, contents: Contents, failures: dict[str, str], console: Con
     console.print(report.terminal())
     if job.config.wandb.mode != "off":
         _track(job, settings, report, console)
-    _say(console, f"picture {report.picture}")
-    _say(console, f"page    {report.page}")
+    say(console, f"picture {report.picture}")
+    say(console, f"page    {report.page}")
 
 
 def _described(job: Job, setting: Setting) -> dict[str, Any]:
@@ -276,11 +276,11 @@ def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) ->
     try:
         with console.status("logging to W&B"):
             runs = track(book, report)
-        _say(console, f"W&B     {job.folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
+        say(console, f"W&B     {job.folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
     except Exception as error:  # W&B has many ways to be out of reach; the results don't depend on it
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise
-        _say(
+        say(
             console,
             f"wandb.mode={wandb.mode}: could not log ({error}); run again, or with wandb=offline or wandb=off",
         )
@@ -288,15 +288,15 @@ def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) ->
 
 def _complain(job: Job, failures: dict[str, str], console: Console) -> None:
     if failures:
-        _say(console, f"{len(failures)} of {len(job.plan.settings)} settings failed; the rest is kept:")
+        say(console, f"{len(failures)} of {len(job.plan.settings)} settings failed; the rest is kept:")
         for sid, error in failures.items():
-            _say(console, f"  {job.plan.labels[sid]} ({sid}): {error}")
+            say(console, f"  {job.plan.labels[sid]} ({sid}): {error}")
 
 
 def _stopped(job: Job, console: Console) -> int:
     contents = job.store.load(job.plan.settings, job.config.limit)
     total = len(job.plan.settings) * job.config.limit
-    _say(
+    say(
         console, f"Stopped. {len(contents.records):,} of {total:,} examples are kept. To go on: {job.command}"
     )
     return INTERRUPTED
@@ -305,7 +305,7 @@ def _stopped(job: Job, console: Console) -> int:
 def _full(job: Job, error: StoreFull, console: Console) -> int:
     contents = job.store.load(job.plan.settings, job.config.limit)
     total = len(job.plan.settings) * job.config.limit
-    _say(
+    say(
         console,
         f"{error}; {len(contents.records):,} of {total:,} examples are kept. Make room, then: {job.command}",
     )
@@ -314,7 +314,7 @@ def _full(job: Job, error: StoreFull, console: Console) -> int:
 
 def _unreported(job: Job, error: OSError, console: Console) -> int:
     reason = error.strerror or str(error)
-    _say(
+    say(
         console,
         f"out={job.config.out}: the report is not whole ({reason}); the results are kept in {job.store.root}. "
         f"Make room, or choose another with out=..., then: {job.command}",
@@ -322,5 +322,5 @@ def _unreported(job: Job, error: OSError, console: Console) -> int:
     return FAILED
 
 
-def _say(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
