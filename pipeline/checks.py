@@ -1,5 +1,5 @@
-"""Wrong input that takes a look at the world to see: places that can't be written, a GPU that isn't there, prompts
-that fit no model. Looked at before anything is decoded; each raises ConfigError with one line per fault.
+"""Wrong input that takes more than the config to see: a GPU that isn't there, prompts that the model can't take, a
+cluster or W&B out of reach. Looked at before anything is decoded; each raises ConfigError with one line per fault.
 """
 
 from __future__ import annotations
@@ -7,19 +7,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
-import tempfile
-import uuid
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
 
-import fsspec
 import torch
-from fsspec.registry import known_implementations
 
 from pipeline.checkpoint import open_checkpoint
-from pipeline.complaint import ConfigError
-from pipeline.config import Config
+from pipeline.complaint import ConfigError, reason
 from pipeline.evaluate import Loaded
 from pipeline.names import ADDRESS
 from pipeline.plan import Setting
@@ -28,15 +21,19 @@ from pipeline.tasks import Example, TaskSettings, open_task
 PATIENCE = 5  # seconds for a connection to a cluster
 
 
-def check_places(config: Config) -> None:
-    """`out` and `store` can be written, or `store` at least reached where results are only read; W&B knows the user."""
-    _check_folder("out", config.out)
-    if "://" in config.store:
-        _check_remote(config.store, write=config.job == "run")
-    elif config.job == "run":
-        _check_folder("store", config.store)
-    if config.wandb.mode == "online":
-        _check_login()
+def check_login() -> None:
+    """W&B knows the user."""
+    from pipeline.report.tracker import check_login as ask  # W&B takes a second to import
+
+    try:
+        ask()
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+    except Exception as error:  # W&B's errors: a key of the wrong form, no network
+        line = (
+            f"wandb.mode=online: can't log in ({reason(error)}); run `wandb login`, or choose wandb=offline"
+        )
+        raise ConfigError([line]) from None
 
 
 def check_settings(settings: Mapping[str, Setting], limit: int, here: bool) -> None:
@@ -69,7 +66,7 @@ def check_address(address: str) -> None:
         socket.create_connection((found["host"].strip("[]"), int(found["port"])), PATIENCE).close()
     except (OSError, OverflowError) as error:
         raise ConfigError(
-            [f"{named}: nothing answers there ({_reason(error)}); start Ray there, or choose cluster=local"]
+            [f"{named}: nothing answers there ({reason(error)}); start Ray there, or choose cluster=local"]
         ) from None
     if asked.startswith("ray://") and importlib.util.find_spec("grpc") is None:
         raise ConfigError(
@@ -77,76 +74,6 @@ def check_address(address: str) -> None:
                 f"{named}: needs Ray's client; pip install 'ray[client]', or give HOST:PORT of the head (port 6379)"
             ]
         )
-
-
-def _check_folder(key: str, folder: str) -> None:
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        line = f"{key}={folder}: can't be written ({_reason(error)}); choose another folder with {key}=..."
-        raise ConfigError([line]) from None
-
-
-def _check_remote(root: str, write: bool) -> None:
-    """The package for this kind of place is there, its bucket too, and a file can be written."""
-    try:
-        files, base = fsspec.core.url_to_fs(root)
-        _check_bucket(files, base)
-        if write:
-            probe = f"{base}/{uuid.uuid4().hex}.tmp"
-            files.makedirs(base, exist_ok=True)
-            files.pipe_file(probe, b"written")  # some services take an empty file for a folder
-            files.rm_file(probe)
-    except ConfigError:
-        raise
-    except ImportError as error:
-        raise ConfigError([f"store={root}: {_package(root, error)}"]) from None
-    except Exception as error:  # the client of every service has errors of its own
-        if "not known" in str(error):
-            line = "unknown protocol; one of s3, gs, abfs, file or another that fsspec knows"
-        else:
-            line = f"can't be {'written' if write else 'read'} ({_reason(error)}); check its name and your access to it"
-        raise ConfigError([f"store={root}: {line}"]) from None
-
-
-def _check_bucket(files: Any, base: str) -> None:
-    """Looked for before anything is written, for a client that may would make the bucket that a typing slip names."""
-    bucket = base.split("/")[0]
-    if not bucket or ":" in bucket:  # a path on a disk, a page of the web
-        return
-    try:
-        files.ls(bucket, detail=False)
-    except FileNotFoundError:
-        line = (
-            f"store={files.unstrip_protocol(base)}: there is no bucket {bucket!r}; make it, or choose another"
-        )
-        raise ConfigError([line]) from None
-    except PermissionError:
-        pass  # who may not list may still be let write
-
-
-def _package(root: str, error: ImportError) -> str:
-    protocol = root.split("://")[0].split("::")[-1]
-    package = known_implementations.get(protocol, {}).get("class", "").split(".")[0]
-    if package in ("", "fsspec"):
-        return f"a package is missing ({_reason(error)}); install it"
-    return f"needs the package {package} on every machine; pip install {package}"
-
-
-def _check_login() -> None:
-    from pipeline.report.tracker import check_login  # W&B takes a second to import
-
-    try:
-        check_login()
-    except ValueError as error:
-        raise ConfigError([str(error)]) from None
-    except Exception as error:  # W&B's errors: a key of the wrong form, no network
-        line = (
-            f"wandb.mode=online: can't log in ({_reason(error)}); run `wandb login`, or choose wandb=offline"
-        )
-        raise ConfigError([line]) from None
 
 
 def _check_device(device: str) -> None:
@@ -173,7 +100,7 @@ def _check_prompts(setting: Setting, limit: int) -> None:
         try:
             sizes.append(len(encode(example, setting.task.shot_style)))
         except Exception as error:  # a template or a tokenizer may raise anything
-            faults.append(_reason(error))
+            faults.append(reason(error))
         else:
             if sizes[-1] + length <= longest:
                 return
@@ -196,11 +123,5 @@ def _examples(task: TaskSettings, limit: int) -> list[Example]:
     except Exception as error:  # a row may be of any form
         raise ValueError(
             f"task.path={task.path!r}: a row can't be made a question of {task.name} "
-            f"({type(error).__name__}: {_reason(error)}); give the rows of this task"
+            f"({type(error).__name__}: {reason(error)}); give the rows of this task"
         ) from None
-
-
-def _reason(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    lines = text.strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

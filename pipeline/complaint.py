@@ -64,6 +64,13 @@ def one_of(choices: Iterable[object]) -> str:
     return "one of " + ", ".join(str(choice) for choice in choices)
 
 
+def reason(error: BaseException) -> str:
+    """What an error of another library says, in a few words for a line of ours."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    lines = text.strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
 def unknown_key(key: str, siblings: Iterable[str]) -> str:
     """The line for a key that doesn't exist, with the nearest that does."""
     parent, _, leaf = key.rpartition(".")

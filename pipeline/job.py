@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from pipeline.checks import check_address, check_places, check_settings
+from pipeline.checks import check_address, check_login, check_settings
 from pipeline.complaint import ConfigError
 from pipeline.config import Config, to_tree
+from pipeline.places import check_places
 from pipeline.plan import Plan, Setting, make_plan, setting_id
 from pipeline.progress import Progress, stored_tallies, tally
 from pipeline.store import Contents, Range, Store, missing
@@ -42,6 +43,8 @@ class Job:
 def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
     check_places(config)
+    if config.wandb.mode == "online":
+        check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
         plan = make_plan(config)
         config = replace(config, limit=_reachable(config, plan))
