@@ -18,11 +18,12 @@ from pipeline.sandbox.worker import Worker, WorkerError
 # Best first; the first that works is taken. Of bubblewrap a program has a /proc in sight, and no bound on its files.
 LEVELS = ("namespaces", "bubblewrap", "process")
 ISOLATED = LEVELS[:2]
+ALLOW = "allow user namespaces (in a container: docker run --privileged)"
 REMEDIES = {  # by the last level that was tried
-    "namespaces": "allow unprivileged user namespaces",
-    "bubblewrap": "allow unprivileged user namespaces (in a container: docker run --privileged), or, not as root, "
-    "install bubblewrap, or let them run as plain processes, which can read files: sandbox.require=process",
-    "process": "be a user other than root",
+    "namespaces": ALLOW,
+    "bubblewrap": f"{ALLOW}, or install bubblewrap (not for root), "
+    "or accept plain processes, which can read files: sandbox.require=process",
+    "process": f"{ALLOW}, or be a user other than root",
 }
 PROBE = Job("import math\nassert math.sqrt(4) == 2")
 Require = Literal["isolated", "process"]  # the least that a machine must offer

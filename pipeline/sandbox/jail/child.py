@@ -10,8 +10,7 @@ in the body of the loop over `map`, which no exception reaches. When the program
 by constants, since any name there (3.13: any local, too) a program could have replaced by a function of its own, to
 run in that very frame: first by a call, and where there is no room for one (a recursion limit, memory), by reading
 address 0. And nothing is traced, monitored or profiled, for that may change a frame's locals or move it to another line
-(`_deny`). Its tests are on the stack before it runs. What is not held by this
-is a program that rewrites the memory of its interpreter (ctypes, made-up bytecode).
+(`_deny`). Its tests are on the stack before it runs. What this does not hold is said in the package's docstring.
 """
 
 from __future__ import annotations
