@@ -129,6 +129,25 @@ def _check_rows(model: MaskedDiffusionModel, prompts: list[list[int]], name: str
         assert calls[tuple(prompt)] == trace.nfe
         assert len(trace.axon_passes) <= trace.gate_checks <= trace.nfe
         assert len(trace.axon_passes) <= 2 * (GEN // BLOCK)
+        _check_counts(trace, COMBINATIONS[name])
+
+
+def _check_counts(trace: Trace, setting: DecodeSettings) -> None:
+    """What is counted of AXON's anchors and of DAWN's graph belongs to the passes in which there were any."""
+    taken = len(trace.axon_passes)
+    assert set(trace.unsupported_passes) <= set(trace.axon_passes)
+    assert trace.axon_columns == taken * BLOCK
+    assert 0 <= trace.axon_sinks <= trace.axon_columns
+    revealed = sum(len(trace.reveals()[step]) for step in trace.axon_passes)
+    assert taken <= trace.anchors <= revealed
+    assert trace.anchors == revealed or setting.axon.combine == "union"
+    assert trace.graph_passes == (trace.nfe if setting.decoder.name == "dawn" else 0)
+    assert 0 <= trace.empty_graph_passes <= trace.graph_passes
+    width = len(trace.prompt) + GEN
+    assert trace.graph_columns == trace.graph_passes * width
+    assert 0 <= trace.graph_sinks <= trace.graph_columns
+    assert trace.computed_positions == trace.nfe * width
+    assert trace.logit_positions >= trace.nfe * BLOCK
 
 
 def _check_batch(model: MaskedDiffusionModel, prompts: list[list[int]], name: str, order: Any) -> None:
