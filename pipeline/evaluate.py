@@ -21,8 +21,8 @@ from pipeline.checkpoint import device_of, locate
 from pipeline.config import ModelSettings
 from pipeline.plan import Setting
 from pipeline.record import Record
-from pipeline.sandbox import Require
-from pipeline.tasks import Example, open_task
+from pipeline.sandbox import Require, shared_sandbox
+from pipeline.tasks import CodeTask, Example, open_task
 from pipeline.tasks.task import ShotStyle
 from pipeline.timer import Timer
 
@@ -66,7 +66,7 @@ class Evaluator:
     def __init__(
         self,
         batch_size: int,
-        require: Require = "any",
+        require: Require = "isolated",
         on_example: Callable[[], None] = lambda: None,
     ) -> None:
         self._batch_size = batch_size
@@ -79,6 +79,8 @@ class Evaluator:
     def slice(self, setting: Setting, start: int, stop: int) -> list[Record]:
         """The records of examples start..stop-1, in order. Raises what makes every example fail."""
         task = open_task(setting.task, self._require)
+        if isinstance(task, CodeTask):
+            shared_sandbox(self._require)  # where programs can't be run, nothing is decoded
         first = task.examples(setting.task.split, setting.task.seed, stop)
         check_ids(first)
         examples = first[start:stop]

@@ -12,8 +12,10 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from pipeline.complaint import ConfigError
-from pipeline.config import Config, check_writable, to_tree
+from pipeline.checks import check_address, check_login, check_settings
+from pipeline.complaint import ConfigError, reason
+from pipeline.config import Config, to_tree
+from pipeline.places import check_places
 from pipeline.plan import Plan, Setting, make_plan, setting_id
 from pipeline.progress import Progress, stored_tallies, tally
 from pipeline.store import NO_ROOM, Contents, Range, Store, StoreFull, missing
@@ -40,14 +42,15 @@ class Job:
 
 def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
-    check_writable("out", config.out)
-    if config.job == "run":  # a report only reads
-        check_writable("store", config.store)
+    check_places(config)
     if config.wandb.mode == "online":
-        _check_login()
+        check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
         plan = make_plan(config)
         config = replace(config, limit=_reachable(config, plan))
+        if config.job == "run":
+            here = config.cluster.address is None or len(plan.settings) == 1
+            check_settings(plan.settings, config.limit, here)
     folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
     job = Job(config, plan, Store(config.store), folder, shlex.join(["python", "launch.py", *arguments]))
     contents = job.store.load(plan.settings, config.limit)
@@ -58,9 +61,11 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
         try:
             failures = _run(job, contents, pending, console)
         except KeyboardInterrupt:
-            return _stopped(job, console)
+            _stopped(job, "Stopped", console)
+            return INTERRUPTED
         except StoreFull as error:
-            return _full(job, error, console)
+            _stopped(job, str(error), console)
+            return FAILED
         contents = job.store.load(plan.settings, config.limit)
         failures = incomplete(job, contents, failures)
     if contents.records.empty:
@@ -86,15 +91,6 @@ def _reachable(config: Config, plan: Plan) -> int:
     return min([config.limit, *(size for size in sizes if size is not None)])
 
 
-def _check_login() -> None:
-    from pipeline.report.tracker import check_login  # W&B takes a second to import
-
-    try:
-        check_login()
-    except ValueError as error:
-        raise ConfigError([str(error)]) from None
-
-
 def pending_slices(job: Job, contents: Contents) -> dict[str, list[Range]]:
     """The plan minus the store: the slices each unfinished setting lacks."""
     lacking = {
@@ -110,8 +106,8 @@ def incomplete(job: Job, contents: Contents, failures: Mapping[str, str]) -> dic
     for sid, slices in pending_slices(job, contents).items():
         lacking = sum(stop - start for start, stop in slices)
         unread = next((line for line in contents.damaged if f"/{sid}/" in line), None)
-        reason = failures.get(sid) or unread or f"not in {job.store.root}, though it was written there"
-        found[sid] = f"lacks {lacking} of {job.config.limit} examples: {reason}"
+        why = failures.get(sid) or unread or f"not in {job.store.root}, though it was written there"
+        found[sid] = f"lacks {lacking} of {job.config.limit} examples: {why}"
     return found
 
 
@@ -151,7 +147,7 @@ def _prepare(job: Job) -> None:
         job.folder.mkdir(parents=True, exist_ok=True)
         (job.folder / "config.yaml").write_text(text)
     except OSError as error:
-        line = f"out={job.config.out}: can't be written ({error.strerror}); make room, or choose another with out=..."
+        line = f"out={job.config.out}: can't be written ({reason(error)}); make room, or choose another with out=..."
         raise ConfigError([line]) from None
     if job.config.job != "run":
         return
@@ -159,10 +155,9 @@ def _prepare(job: Job) -> None:
         job.store.remove_leftovers(job.plan.settings)
         job.store.write_settings({sid: setting.identity for sid, setting in job.plan.settings.items()})
     except StoreFull as error:
-        raise ConfigError([f"{error}; make room, or choose another with store=..."]) from None
+        raise ConfigError([f"{error}, or choose another with store=..."]) from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        line = f"store={job.config.store}: can't be written ({reason}); make room, or choose another with store=..."
+        line = f"store={job.config.store}: can't be written ({reason(error)}); choose another with store=..."
         raise ConfigError([line]) from None
 
 
@@ -178,6 +173,8 @@ def _setting_list(plan: Plan) -> dict[str, Any]:
 
 def _run(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> dict[str, str]:
     stored = stored_tallies(contents.records)
+    if job.config.cluster.address is not None and len(job.plan.settings) > 1:
+        check_address(job.config.cluster.address)
     with Progress(console, job.title, job.plan.labels, job.config.limit, stored) as progress:
         if len(job.plan.settings) == 1:
             return _run_here(job, pending, progress)
@@ -293,30 +290,16 @@ def _complain(job: Job, failures: dict[str, str], console: Console) -> None:
             say(console, f"  {job.plan.labels[sid]} ({sid}): {error}")
 
 
-def _stopped(job: Job, console: Console) -> int:
+def _stopped(job: Job, why: str, console: Console) -> None:
     contents = job.store.load(job.plan.settings, job.config.limit)
     total = len(job.plan.settings) * job.config.limit
-    say(
-        console, f"Stopped. {len(contents.records):,} of {total:,} examples are kept. To go on: {job.command}"
-    )
-    return INTERRUPTED
-
-
-def _full(job: Job, error: StoreFull, console: Console) -> int:
-    contents = job.store.load(job.plan.settings, job.config.limit)
-    total = len(job.plan.settings) * job.config.limit
-    say(
-        console,
-        f"{error}; {len(contents.records):,} of {total:,} examples are kept. Make room, then: {job.command}",
-    )
-    return FAILED
+    say(console, f"{why}. {len(contents.records):,} of {total:,} examples are kept. To go on: {job.command}")
 
 
 def _unreported(job: Job, error: OSError, console: Console) -> int:
-    reason = error.strerror or str(error)
     say(
         console,
-        f"out={job.config.out}: the report is not whole ({reason}); the results are kept in {job.store.root}. "
+        f"out={job.config.out}: the report is not whole ({reason(error)}); the results are kept in {job.store.root}. "
         f"Make room, or choose another with out=..., then: {job.command}",
     )
     return FAILED

@@ -16,10 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from axon import row_seed
-from pipeline.complaint import ConfigError
-from pipeline.config import Config, ModelSettings, check_writable
+from pipeline.checks import check_settings
+from pipeline.complaint import ConfigError, reason
+from pipeline.config import Config, ModelSettings
 from pipeline.evaluate import Loaded, fitting, load
-from pipeline.job import DONE, FAILED, INTERRUPTED, folder_name, say
+from pipeline.job import DONE, FAILED, folder_name, say
+from pipeline.places import check_places
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import clock
 from pipeline.report.labels import base_key, uses_axon
@@ -32,18 +34,19 @@ Key = tuple[str, int]  # setting id, batch
 
 def time_settings(config: Config, console: Console) -> int:
     """Measures, prints the tables, writes timing.csv; the exit code. Raises ConfigError for what can't be timed."""
-    check_writable("out", config.out)
+    check_places(config)
     torch.set_num_threads(max(1, int(config.cluster.cpus_per_worker)))  # as a worker of the sweep has
     with console.status("reading the task and the model"):
         plan = make_plan(config)
         _check_count(plan)
+        check_settings(plan.settings, config.timing.examples, here=True)
         contenders = _contenders(config, plan)
     _announce(contenders, config.timing.rounds, console)
     try:
         _measure(contenders, config.timing.rounds, console)
     except KeyboardInterrupt:
-        say(console, "Stopped. A timing that was cut short keeps nothing.")
-        return INTERRUPTED
+        say(console, "A timing that is cut short keeps nothing.")
+        raise
     rows = _rows(contenders, plan)
     failures = [
         f"failed: {plan.labels[sid]} at batch {batch}: {contender.error}"
@@ -65,7 +68,7 @@ def time_settings(config: Config, console: Console) -> int:
     except OSError as error:
         say(
             console,
-            f"out={config.out}: timing.csv can't be written ({error.strerror}); make room, and time again",
+            f"out={config.out}: timing.csv can't be written ({reason(error)}); make room, and time again",
         )
         return FAILED
     say(console, str(folder))

@@ -19,7 +19,7 @@ import pytest
 from conftest import Judge
 from rich.console import Console
 
-from pipeline import job, report
+from pipeline import job, places, report
 from pipeline.complaint import ConfigError
 from pipeline.config import SETTING_KEYS, Config, WandbSettings
 from pipeline.evaluate import Evaluator
@@ -91,10 +91,11 @@ def no_room(*_: Any, **__: Any) -> None:
 def test_a_store_that_is_full_before_the_run_is_wrong_input(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Store, "_write", no_room)
-    with pytest.raises(
-        ConfigError, match=r"^store=.*: can't be written \(No space left on device\); make room"
-    ):
+    monkeypatch.setattr(type(Store(config.store)._fs), "pipe_file", no_room)
+    expected = (
+        r"^store=.*: nothing can be written \(No space left on device\); make room, or choose another with"
+    )
+    with pytest.raises(ConfigError, match=expected):
         run(config)
 
 
@@ -111,9 +112,9 @@ def test_a_store_that_fills_up_ends_the_run_with_a_line_and_keeps_what_is_there(
     assert code == 1
     line = shown.strip().splitlines()[-1]
     assert line.startswith(
-        f"store={Path(config.store)}: nothing can be written (No space left on device); 4 of 10"
+        f"store={Path(config.store)}: nothing can be written (No space left on device); make room. 4 of 10"
     )
-    assert line.endswith("examples are kept. Make room, then: python launch.py limit=10")
+    assert line.endswith("examples are kept. To go on: python launch.py limit=10")
     assert kept(config) == 4 and not list(Path(config.store).rglob("*.tmp"))
 
 
@@ -161,7 +162,7 @@ def test_a_report_is_made_of_a_store_that_cannot_be_written(
     for name in ("makedirs", "mkdir", "pipe_file", "mv", "rm_file", "touch"):
         monkeypatch.setattr(filesystem, name, no_room)
     checked: list[str] = []
-    monkeypatch.setattr(job, "check_writable", lambda key, folder: checked.append(key))
+    monkeypatch.setattr(places, "_check_folder", lambda key, folder: checked.append(key))
     code, shown = run(make_config("task.name=judge", "job=report"))
     assert code == 0 and "10 of 10 stored already" in shown
     assert checked == ["out"]

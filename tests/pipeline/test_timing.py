@@ -20,7 +20,7 @@ from axon import decode
 from pipeline import time_settings as job
 from pipeline import timing
 from pipeline.complaint import ConfigError
-from pipeline.config import Config
+from pipeline.config import Config, to_tree
 from pipeline.evaluate import load
 from pipeline.plan import make_plan
 
@@ -124,13 +124,18 @@ def test_a_setting_that_fails_leaves_the_others(config: Config, monkeypatch: pyt
     assert rows["ratio"].isna().tolist() == [False, False, True]
 
 
-def test_stopping_is_said_plainly_and_keeps_nothing(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_is_said_plainly_and_keeps_nothing(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stop(self: object) -> float:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(timing.Contender, "turn", stop)
-    code, shown = run(config)
-    assert code == 130 and shown[-1] == "Stopped. A timing that was cut short keeps nothing."
+    monkeypatch.setattr(launch, "compose", lambda: [to_tree(config)])
+    assert launch.main() == 130
+    shown = capsys.readouterr()
+    assert shown.out.strip().splitlines()[-1] == "A timing that is cut short keeps nothing."
+    assert shown.err == "Stopped.\n"
     assert not list(Path(config.out).rglob("*.csv"))
 
 
