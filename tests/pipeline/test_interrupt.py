@@ -9,6 +9,8 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pandas as pd
 import pytest
@@ -17,7 +19,7 @@ from conftest import ROOT, compose_tree
 from pipeline.config import read_config
 from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan, make_plan
-from pipeline.store import Store
+from pipeline.store import Store, StoreFull
 
 pytestmark = pytest.mark.slow
 LIMIT, SECONDS = 16, ["seconds_model", "seconds_capture", "seconds_select"]
@@ -112,3 +114,25 @@ def test_a_setting_that_fails_leaves_the_others(checkpoint: Path, tmp_path: Path
     assert "1 of 12 settings failed; the rest is kept" in shown and doomed in shown
     assert len(records(checkpoint, tmp_path)) == 11 * LIMIT
     assert Path(shown.strip().splitlines()[-1], "report.html").is_file()
+
+
+def test_a_full_store_ends_a_sweep_whose_results_could_not_be_kept() -> None:
+    from pipeline import sweep
+
+    def full(*_: object) -> None:
+        raise StoreFull("store=x: nothing can be written; make room")
+
+    trial = SimpleNamespace(
+        _slices=[(0, 1), (1, 2)],
+        _setting=SimpleNamespace(id="a"),
+        _evaluator=SimpleNamespace(slice=lambda *_: []),
+        _store=SimpleNamespace(write_slice=full),
+        config={"setting": "a"},
+    )
+    result = sweep.SliceTrial.step(trial)  # type: ignore[arg-type]
+    assert result["done"]
+    watch = sweep.Watch(MagicMock(), MagicMock())
+    watch.on_step_begin(0, [])
+    watch.on_trial_result(0, [], trial, result)
+    with pytest.raises(StoreFull, match=r"^store=x: nothing can be written; make room$"):
+        watch.on_step_begin(1, [])
