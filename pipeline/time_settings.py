@@ -24,7 +24,7 @@ from pipeline.job import DONE, FAILED, folder_name, say
 from pipeline.places import check_places
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import clock
-from pipeline.report.labels import base_key, uses_axon
+from pipeline.report.labels import base_key, knob_texts, uses_axon
 from pipeline.tasks import open_task
 from pipeline.timing import Contender, Spread, take_turns
 
@@ -48,31 +48,24 @@ def time_settings(config: Config, console: Console) -> int:
         say(console, "A timing that is cut short keeps nothing.")
         raise
     rows = _rows(contenders, plan)
-    failures = [
-        f"failed: {plan.labels[sid]} at batch {batch}: {contender.error}"
-        for (sid, batch), contender in contenders.items()
-        if contender.error is not None
-    ]
     for batch in dict.fromkeys(row["batch"] for row in rows):
         console.print(_table(batch, [row for row in rows if row["batch"] == batch]))
     say(
         console,
-        "ratio: of seconds, to the decoder without AXON where that is timed, else to the first setting",
+        "ratio: of seconds; with AXON to its own decoder alone, where that is timed, else to the first alone",
     )
-    for line in failures:
-        say(console, line)
+    failed = {key: contender.error for key, contender in contenders.items() if contender.error is not None}
+    for (sid, batch), error in failed.items():
+        say(console, f"failed: {plan.labels[sid]} at batch {batch}: {error}")
     folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(folder / "timing.csv", index=False)
     except OSError as error:
-        say(
-            console,
-            f"out={config.out}: timing.csv can't be written ({reason(error)}); make room, and time again",
-        )
+        say(console, f"out={config.out}: can't be written ({reason(error)}); make room, and time again")
         return FAILED
     say(console, str(folder))
-    return FAILED if failures else DONE
+    return FAILED if failed else DONE
 
 
 def _check_count(plan: Plan) -> None:
@@ -135,14 +128,19 @@ def _measure(contenders: Mapping[Key, Contender], rounds: int, console: Console)
 
 def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any]]:
     """A row for each setting and batch that was measured."""
-    bases = _bases(plan)
+    bases, texts = _bases(plan), knob_texts(plan.labels)
     rows = []
     for (sid, batch), contender in contenders.items():
         if contender.error is not None:
             continue
         label, base = plan.labels[sid], contenders[bases[sid], batch]
         model = contender.setting.model
-        row: dict[str, Any] = {"setting_id": sid, "arm": label.arm, "label": str(label), "batch": batch}
+        row: dict[str, Any] = {
+            "setting_id": sid,
+            "arm": label.arm,
+            "label": texts[sid],
+            "batch": contender.batch,
+        }
         row |= {f"knob.{key}": value for key, value in label.knobs.items()}
         row |= {"examples": len(contender.prompts), "rounds": len(contender.seconds)}
         row |= {"tokens": contender.tokens, "passes": contender.passes}
@@ -177,13 +175,15 @@ def _bases(plan: Plan) -> dict[str, str]:
 
 def _table(batch: int, rows: list[dict[str, Any]]) -> Table:
     title = f"batch {batch}, {rows[0]['examples']} examples: median of the rounds [least, most]"
-    table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 2, 0, 0))
-    table.add_column("setting", overflow="fold")
+    table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for heading in ("arm", "setting"):
+        table.add_column(heading, overflow="fold")
     for heading in ("ms an example", "tokens/s", "ms a pass", "ratio"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            Text(row["label"]),
+            Text(row["arm"]),
+            Text("" if row["label"] == row["arm"] else row["label"]),
             _spread(row, "seconds_per_example", 1000),
             f"{row['tokens_per_second']:.3g}",
             f"{1000 * row['seconds_per_pass']:.3g}",
