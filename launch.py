@@ -136,6 +136,8 @@ def explain(error: Exception) -> str:
         return f"{_chosen(mark.name)}{mark.name}: line {mark.line + 1} is no valid YAML ({error.problem}); mend it"
     if isinstance(error, UnicodeDecodeError):
         return f"{_chosen(file := _undecodable())}{file}: is not UTF-8 ({error.reason}); save it as UTF-8"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: can't be read or written ({error.strerror}); choose another place"
     return text.split(" Config search path:")[0]
 
 
