@@ -102,7 +102,7 @@ def test_a_wrong_command_line_is_told_in_a_line(
 def test_a_broken_config_file_is_named_with_its_line(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told
 ) -> None:
-    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep/folder.yaml").mkdir(parents=True)
     (tmp_path / "sweep/mine.yaml").write_bytes(content)
     words = ["sweep=mine", f"out={tmp_path / 'out'}", f"--config-dir={tmp_path}"]
     monkeypatch.setattr(sys, "argv", ["launch.py", *words])
