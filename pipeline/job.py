@@ -47,8 +47,8 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
         check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
         plan = make_plan(config)
-        config = replace(config, limit=_reachable(config, plan))
-        if config.job == "run":
+        config = replace(config, limit=reachable(config, plan))
+        if config.job != "report":
             here = config.cluster.address is None or len(plan.settings) == 1
             check_settings(plan.settings, config.limit, here)
     folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
@@ -85,7 +85,7 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     return FAILED if failures else DONE
 
 
-def _reachable(config: Config, plan: Plan) -> int:
+def reachable(config: Config, plan: Plan) -> int:
     """`limit`, or all the examples there are, should they be fewer."""
     sizes = (open_task(setting.task).size for setting in plan.settings.values())
     return min([config.limit, *(size for size in sizes if size is not None)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pipeline.checks import check_settings
 from pipeline.complaint import ConfigError, reason
 from pipeline.config import Config, ModelSettings
 from pipeline.evaluate import Loaded, fitting, load
-from pipeline.job import DONE, FAILED, folder_name, say
+from pipeline.job import DONE, FAILED, folder_name, reachable, say
 from pipeline.places import check_places
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import clock
@@ -38,6 +39,7 @@ def time_settings(config: Config, console: Console) -> int:
     torch.set_num_threads(max(1, int(config.cluster.cpus_per_worker)))  # as a worker of the sweep has
     with console.status("reading the task and the model"):
         plan = make_plan(config)
+        config = replace(config, limit=reachable(config, plan))  # so that the folder is the run's
         _check_count(plan)
         check_settings(plan.settings, config.timing.examples, here=True)
         contenders = _contenders(config, plan)

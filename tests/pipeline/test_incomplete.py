@@ -162,7 +162,7 @@ def test_a_report_is_made_of_a_store_that_cannot_be_written(
     for name in ("makedirs", "mkdir", "pipe_file", "mv", "rm_file", "touch"):
         monkeypatch.setattr(filesystem, name, no_room)
     checked: list[str] = []
-    monkeypatch.setattr(places, "_check_folder", lambda key, folder: checked.append(key))
+    monkeypatch.setattr(places, "check_folder", lambda key, folder: checked.append(key))
     code, shown = run(make_config("task.name=judge", "job=report"))
     assert code == 0 and "10 of 10 stored already" in shown
     assert checked == ["out"]
