@@ -13,9 +13,10 @@ from rich.console import RenderableType
 from pipeline.report import page, picture, terminal
 from pipeline.report.comparison import Comparison, compare
 from pipeline.report.labels import Label, Setting, one_value, reference_nfe
-from pipeline.report.pareto import hypervolume
 from pipeline.report.points import clean, make_points, outcomes, sort_along_front
+from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary, summarise
+from pipeline.report.views import View, hypervolumes, make_views
 
 __all__ = ["Findings", "Report", "find", "write_report"]
 
@@ -26,7 +27,8 @@ class Findings:
 
     points: pd.DataFrame
     front: pd.DataFrame
-    hypervolumes: dict[str, float]  # per arm; reference point quality 0, NFE = reference_nfe; in [0, 1]
+    views: list[View]  # quality against NFE, and against each further cost that the records know
+    hypervolumes: dict[str, Interval]  # per arm; reference point quality 0, NFE = reference_nfe; in [0, 1]
     reference_nfe: float
     comparisons: list[Comparison]  # one per base decoder that has matching AXON settings
     summary: Summary
@@ -51,7 +53,7 @@ class Report:
         return self.findings.front
 
     @property
-    def hypervolumes(self) -> dict[str, float]:
+    def hypervolumes(self) -> dict[str, Interval]:
         return self.findings.hypervolumes
 
     @property
@@ -71,16 +73,12 @@ def find(settings: Mapping[str, Setting], records: pd.DataFrame, labels: Mapping
     rows = clean(settings, records)
     outcome = outcomes(settings, rows)
     points = make_points(settings, rows, labels, outcome)
-    fronts = points[points["arm_front"]]
-    areas = {
-        str(arm): hypervolume(own["quality"].to_numpy(), own["nfe"].to_numpy(), reference)
-        for arm, own in ((arm, fronts[fronts["arm"] == arm]) for arm in points["arm"].unique())
-    }
     comparisons = compare(settings, points, outcome)
     return Findings(
         points=points,
         front=sort_along_front(points[points["front"]]),
-        hypervolumes=areas,
+        views=make_views(points, outcome),
+        hypervolumes=hypervolumes(points, outcome, reference),
         reference_nfe=reference,
         comparisons=comparisons,
         summary=summarise(settings, labels, points, comparisons),
@@ -101,11 +99,12 @@ def write_report(
     table = folder / "points.csv"
     findings.points.to_csv(table, index=False)
     subtitle = _subtitle(settings, findings.points)
-    image = picture.draw(folder / "front.png", title, subtitle, findings.points, findings.hypervolumes)
+    image = picture.draw(folder / "front.png", title, subtitle, findings.views[0], findings.hypervolumes)
     html = page.write(
         folder / "report.html",
         title,
         points=findings.points,
+        views=findings.views,
         hypervolumes=findings.hypervolumes,
         reference_nfe=findings.reference_nfe,
         summary=findings.summary,
@@ -122,4 +121,4 @@ def _subtitle(settings: Mapping[str, Setting], points: pd.DataFrame) -> str:
     task, split = one_value(settings, "task"), one_value(settings, "split")
     of = " ".join(part for part in (task, "examples a setting") if part)
     where = f" ({split} split)" if split else ""
-    return f"n = {n} {of}{where} · bars: 95 % bootstrap intervals · faded: beaten within its own arm"
+    return f"n = {n} {of}{where} · bars, bands: 95 % intervals · faint: seldom on its arm's front"

@@ -114,6 +114,12 @@ def value_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def joined(values: Iterable[Any]) -> str:
+    """Each distinct value once, in rising order, `1|2|4`."""
+    distinct = {value_text(value): value for value in values}
+    return "|".join(sorted(distinct, key=lambda text: (text == NO_VALUE, _rank(distinct[text]))))
+
+
 def turned(labels: Mapping[str, Label]) -> dict[str, list[str]]:
     """Per arm the dotted keys of the knobs that vary inside it; what holds for a whole arm, its name says."""
     keys: dict[str, list[str]] = {}

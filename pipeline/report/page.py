@@ -17,11 +17,14 @@ import pandas as pd
 
 from pipeline.report import stats
 from pipeline.report.answer import Answer
+from pipeline.report.distinct import share_rows
 from pipeline.report.figure import figure_json
-from pipeline.report.labels import Setting, knob_columns, value_text
+from pipeline.report.labels import Setting, joined, knob_columns, value_text
 from pipeline.report.palette import looks
 from pipeline.report.points import MIN_COVERAGE, sort_along_front
+from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary
+from pipeline.report.views import View
 
 
 class Column(NamedTuple):
@@ -35,17 +38,26 @@ class Column(NamedTuple):
 COLUMNS = (
     Column("quality", "quality", 3, interval=True),
     Column("NFE", "nfe", 1, interval=True),
+    Column("P(on its arm's front)", "on_front", 2),
     Column("tokens a pass", "tokens_per_pass", 2),
     Column("AXON % passes", "axon_share", 0, 100),
-    Column("seconds an example", "seconds", 3),
+    Column("% of them empty", "axon_empty", 0, 100),
+    Column("machine seconds an example", "batch_seconds", 3),
     Column("n", "n", 0),
     Column("unscored", "unscored", 0),
 )
 FURTHER = (
     Column("NFE to end of text", "nfe_to_eos", 2),
     Column("tokens a pass to end of text", "tokens_per_pass_to_eos", 2),
+    Column("computed positions an example", "computed_positions", 0),
+    Column("model GFLOPs an example", "flops", 3, 1e-9),
     Column("% of passes in which a gate was asked", "gate_share", 1, 100),
     Column("% of gate checks in which AXON fired", "firing_rate", 1, 100),
+    Column("% of AXON's passes without any support", "axon_empty", 1, 100),
+    Column("anchors an AXON pass", "anchors_per_pass", 2),
+    Column("% of columns that AXON took for sinks", "axon_sink_share", 1, 100),
+    Column("% of passes in which DAWN's graph was empty", "graph_empty", 1, 100),
+    Column("% of columns that DAWN took for sinks", "graph_sink_share", 1, 100),
     Column("decoding order (Kendall's tau, 1: left to right)", "kendall_tau", 2),
     Column("% of seconds spent on attention capture", "capture_share", 1, 100),
 )
@@ -55,7 +67,8 @@ def write(
     path: Path,
     title: str,
     points: pd.DataFrame,
-    hypervolumes: Mapping[str, float],
+    views: Sequence[View],
+    hypervolumes: Mapping[str, Interval],
     reference_nfe: float,
     summary: Summary,
     settings: Mapping[str, Setting],
@@ -67,11 +80,13 @@ def write(
     plotly = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
     html = frame.substitute(
         title=escape(title),
+        inert="\n".join(f'<p class="inert">{escape(warning)}</p>' for warning in summary.inert),
         answers="\n".join(_answer(answer) for answer in summary.answers),
         front=escape(summary.front),
         swept=escape(summary.swept),
         warnings="\n".join(f'<p class="warn">{escape(warning)}</p>' for warning in summary.warnings),
         picture=f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode('ascii')}",
+        axes=_axes(views),
         arms=_arms(points, hypervolumes),
         table=_table(points, settings),
         notes=_list(notes),
@@ -80,7 +95,7 @@ def write(
         reference=f"{reference_nfe:g}",
         coverage=f"{MIN_COVERAGE:.0%}",
         plotly=plotly,
-        figure=figure_json(points),
+        figure=figure_json(views),
     )
     path.write_text(html, encoding="utf-8")
     return path
@@ -113,7 +128,19 @@ def _list(notes: Sequence[str]) -> str:
     return f"<ul>{items}</ul>" if items else "<p>None were given.</p>"
 
 
-def _arms(points: pd.DataFrame, hypervolumes: Mapping[str, float]) -> str:
+def _axes(views: Sequence[View]) -> str:
+    """A button for each axis of cost; nothing where there is but one."""
+    if len(views) == 1:
+        return ""
+    buttons = "".join(
+        f'<button type="button" data-view="{place}" aria-pressed="{"false" if place else "true"}">'
+        f"{escape(view.cost.name)}</button>"
+        for place, view in enumerate(views)
+    )
+    return f'<div class="tools axes" role="group" aria-label="Measure of cost">against {buttons}</div>'
+
+
+def _arms(points: pd.DataFrame, hypervolumes: Mapping[str, Interval]) -> str:
     """A line per arm: how much it was given, and what it reached."""
     lines = []
     for arm, look in looks(points).items():
@@ -122,30 +149,40 @@ def _arms(points: pd.DataFrame, hypervolumes: Mapping[str, float]) -> str:
         best = front.iloc[0] if len(front) else None
         cells = [
             f'<td class="text">{_dot(look.colour)}{escape(arm)}</td>',
-            f"<td>{len(own)}</td><td>{len(front)}</td><td>{int(own['front'].sum())}</td>",
-            f"<td>{hypervolumes.get(arm, 0.0):.3f}</td>",
+            f"<td>{len(own)}</td><td>{own['decode'].nunique()}</td><td>{len(front)}</td><td>{int(own['front'].sum())}</td>",
+            "<td>{:.3f} {}</td>".format(hypervolumes[arm].estimate, _between(*hypervolumes[arm][1:], 3)),
             f"<td>{best['quality']:.3f} in {best['nfe']:.1f}</td>" if best is not None else "<td>-</td>",
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return (
-        '<table id="arms"><thead><tr><th class="text">arm</th><th>settings</th><th>on its front</th>'
-        "<th>on the common front</th><th>hypervolume</th><th>best quality, in passes</th></tr></thead>"
+        '<table id="arms"><thead><tr><th class="text">arm</th><th>settings</th><th>distinct decodes</th>'
+        "<th>on its front</th><th>on the common front</th><th>hypervolume</th><th>best quality, in passes</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
     )
 
 
 def _table(points: pd.DataFrame, settings: Mapping[str, Setting]) -> str:
-    knobs = knob_columns(points)
+    knobs, columns = knob_columns(points), _known(COLUMNS, points)
     headings = ["<th></th><th></th>", _heading("arm", "text")]
     headings += [_heading(escape(knob.removeprefix("knob.").replace("_", " "))) for knob in knobs]
     headings += [
-        _heading(column.heading, sort="ascending" if column.name == "nfe" else "") for column in COLUMNS
+        _heading(column.heading, sort="ascending" if column.name == "nfe" else "") for column in columns
     ]
     colours = {arm: look.colour for arm, look in looks(points).items()}
-    width = 3 + len(knobs) + len(COLUMNS)
-    ordered = sort_along_front(points).to_dict("records")
-    bodies = [_body(row, knobs, colours[row["arm"]], settings[row["setting_id"]], width) for row in ordered]
+    further = _known(FURTHER, points)
+    bodies = []
+    for row in sort_along_front(share_rows(points)).to_dict("records"):
+        names = dict(
+            points.loc[points["setting_id"].isin(row["setting_ids"]), ["setting_id", "label"]].to_numpy()
+        )
+        whole = _whole(row, further, names, [settings[own] for own in row["setting_ids"]])
+        bodies.append(_body(row, knobs, columns, colours[row["arm"]], names, whole))
     return f'<table id="points"><thead><tr>{"".join(headings)}</tr></thead>{"".join(bodies)}</table>'
+
+
+def _known(columns: Sequence[Column], points: pd.DataFrame) -> list[Column]:
+    """Those of which anything is known: records of an older version lack some, and not every decoder has all."""
+    return [column for column in columns if points[column.name].notna().any()]
 
 
 def _heading(text: str, kind: str = "", sort: str = "") -> str:
@@ -153,24 +190,33 @@ def _heading(text: str, kind: str = "", sort: str = "") -> str:
     return f'<th data-column="1"{attributes}><button type="button">{text}</button></th>'
 
 
-def _body(row: Mapping[Any, Any], knobs: list[str], colour: str, setting: Setting, width: int) -> str:
-    """A setting's row, and below it, folded, the setting itself."""
+def _body(
+    row: Mapping[Any, Any],
+    knobs: Sequence[str],
+    columns: Sequence[Column],
+    colour: str,
+    names: Mapping[str, str],
+    whole: str,
+) -> str:
+    """A row of settings that decode alike (mostly one), and below it, folded, the settings themselves."""
     mark = "●" if row["front"] else "○" if row["arm_front"] else "" if row["complete"] else "partial"
+    times = f' <span class="interval">×{row["shares"]}</span>' if row["shares"] > 1 else ""
     cells = [
         '<td><button type="button" aria-expanded="false" aria-label="whole setting">+</button></td>',
         f"<td>{mark}</td>",
-        f'<td class="text" data-value="{escape(str(row["arm"]))}">{_dot(colour)}{escape(str(row["arm"]))}</td>',
+        f'<td class="text" data-value="{escape(str(row["arm"]))}">'
+        f"{_dot(colour)}{escape(str(row['arm']))}{times}</td>",
     ]
     for knob in knobs:
         text = escape(value_text(row[knob]))
         cells.append(f'<td data-value="{"" if text == "-" else text}">{text}</td>')
-    cells += [_cell(row, column) for column in COLUMNS]
-    searched = escape(f"{row['arm']} {row['label']} {row['setting_id']}".lower())
+    cells += [_cell(row, column) for column in columns]
+    searched = escape(" ".join([row["arm"], row["label"], *names.values(), *names]).lower())
     kind = "front" if row["arm_front"] else "behind"
     return (
-        f'<tbody class="{kind}" data-id="{escape(str(row["setting_id"]))}" data-front="{int(row["arm_front"])}" '
+        f'<tbody class="{kind}" data-ids="{escape(" ".join(names))}" data-front="{int(row["arm_front"])}" '
         f'data-text="{searched}"><tr class="point">{"".join(cells)}</tr>'
-        f'<tr class="detail"><td colspan="{width}">{_whole(row, setting)}</td></tr></tbody>\n'
+        f'<tr class="detail"><td colspan="{len(cells)}">{whole}</td></tr></tbody>\n'
     )
 
 
@@ -181,16 +227,28 @@ def _cell(row: Mapping[Any, Any], column: Column) -> str:
     beside = ""
     if column.interval:
         lo, hi = row[f"{column.name}_lo"], row[f"{column.name}_hi"]
-        beside = f' <span class="interval">{lo:.{column.digits}f}&ndash;{hi:.{column.digits}f}</span>'
+        beside = f" {_between(lo, hi, column.digits)}"
     return f'<td data-value="{value:.12g}">{number(value * column.factor, column.digits)}{beside}</td>'
 
 
-def _whole(row: Mapping[Any, Any], setting: Setting) -> str:
-    """What the row has no room for: further measures, then the setting as it was run."""
-    pairs = [(column.heading, number(row[column.name] * column.factor, column.digits)) for column in FURTHER]
+def _between(lo: float, hi: float, digits: int) -> str:
+    return f'<span class="interval">{lo:.{digits}f}&ndash;{hi:.{digits}f}</span>'
+
+
+def _whole(
+    row: Mapping[Any, Any], further: Sequence[Column], names: Mapping[str, str], settings: Sequence[Setting]
+) -> str:
+    """What the row has no room for: further measures, then its settings as they were run (what differs: `1|2`)."""
+    pairs = [(column.heading, number(row[column.name] * column.factor, column.digits)) for column in further]
     also = [str(name) for name in row if str(name).startswith("also.")]
     pairs += [(f"also scored: {name.removeprefix('also.')}", number(row[name], 3)) for name in also]
-    pairs += [("setting_id", str(row["setting_id"])), *flatten(setting)]
+    alike = len(names) > 1
+    pairs += [("setting_id", f"{own} ({name})" if alike else own) for own, name in names.items()]
+    flat = [dict(flatten(setting)) for setting in settings]
+    pairs += [
+        (key, joined(own.get(key) for own in flat))
+        for key in dict.fromkeys(key for own in flat for key in own)
+    ]
     items = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in pairs)
     return f"<dl>{items}</dl>"
 

@@ -18,18 +18,29 @@ BUDGETS = 65  # points at which a line's height is taken
 
 
 def non_dominated(quality: Floats, nfe: Floats) -> NDArray[np.bool_]:
-    """Mask of the points no other point dominates, (K,); a point with a NaN is never on the front."""
-    on_front = np.zeros(len(quality), dtype=np.bool_)
-    best, nfe_of_best = -np.inf, -np.inf
-    for index in np.lexsort((-quality, nfe)):
-        if np.isnan(quality[index]) or np.isnan(nfe[index]):
-            continue
-        if quality[index] > best:
-            best, nfe_of_best = quality[index], nfe[index]
-            on_front[index] = True
-        elif quality[index] == best and nfe[index] == nfe_of_best:
-            on_front[index] = True
+    """Mask of the points no other point dominates, (..., K); a point with a NaN is never on the front.
+
+    Leading dimensions are sets of points of their own, such as the replicates of a bootstrap.
+    """
+    order, quality_s, nfe_s = _by_nfe(quality, nfe)
+    best = np.maximum.accumulate(quality_s, axis=-1)
+    better = quality_s > np.concatenate([np.full_like(best[..., :1], -np.inf), best[..., :-1]], axis=-1)
+    # Equal points stand side by side, and what holds for the first of them holds for all.
+    same = (quality_s[..., 1:] == quality_s[..., :-1]) & (nfe_s[..., 1:] == nfe_s[..., :-1])
+    places = np.arange(quality_s.shape[-1])
+    places = np.where(np.concatenate([np.zeros_like(better[..., :1]), same], axis=-1), 0, places)
+    first = np.maximum.accumulate(places, axis=-1)
+    on_front = np.zeros_like(better)
+    np.put_along_axis(on_front, order, np.take_along_axis(better, first, axis=-1), axis=-1)
     return on_front
+
+
+def _by_nfe(quality: Floats, nfe: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """The order by rising NFE, the better first among equals, and both in it; points with a NaN last, at -inf."""
+    known = ~(np.isnan(quality) | np.isnan(nfe))
+    quality, nfe = np.where(known, quality, -np.inf), np.where(known, nfe, np.inf)
+    order = np.lexsort((-quality, nfe), axis=-1)
+    return order, np.take_along_axis(quality, order, axis=-1), np.take_along_axis(nfe, order, axis=-1)
 
 
 def front_order(quality: Floats, nfe: Floats) -> NDArray[np.intp]:
@@ -39,13 +50,25 @@ def front_order(quality: Floats, nfe: Floats) -> NDArray[np.intp]:
     return members[first]
 
 
-def hypervolume(quality: Floats, nfe: Floats, reference_nfe: float) -> float:
-    """Area under the step front, as a share of the reference's width; points beyond the reference add nothing."""
+def reached(quality_BK: Floats, nfe_BK: Floats, budgets_G: Floats) -> Floats:
+    """The best quality within each budget, (B, G); 0 where no point is within it."""
+    _, quality_s, nfe_s = _by_nfe(quality_BK, nfe_BK)
+    best_s = np.maximum.accumulate(np.maximum(quality_s, 0.0), axis=-1)
+    best_s = np.concatenate([np.zeros((len(best_s), 1)), best_s], axis=-1)
+    within_BG = [np.searchsorted(nfe, budgets_G, side="right") for nfe in nfe_s]
+    return np.take_along_axis(best_s, np.array(within_BG), axis=-1)
+
+
+def hypervolume(quality: Floats, nfe: Floats, reference_nfe: float) -> Floats:
+    """Area under the step front, (...), as a share of the reference's width; nothing is added beyond the reference."""
     if reference_nfe <= 0:
-        return 0.0
-    order = front_order(quality, nfe)
-    edges = np.minimum(np.append(nfe[order], reference_nfe), reference_nfe)
-    return float((np.diff(edges) * quality[order]).sum() / reference_nfe)
+        return np.zeros(quality.shape[:-1])
+    _, quality_s, nfe_s = _by_nfe(quality, nfe)
+    best = np.maximum.accumulate(np.maximum(quality_s, 0.0), axis=-1)
+    edges = np.minimum(np.concatenate([nfe_s, np.full_like(nfe_s[..., :1], np.inf)], -1), reference_nfe)
+    areas = (np.diff(edges, axis=-1) * best).sum(axis=-1) / reference_nfe
+    rounded: Floats = np.round(areas, 12)  # the same area in the same steps, however many points lie on them
+    return rounded
 
 
 def mean_quality_between(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Floats:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.report.answer import Answer, answer, counted, no_answer
 from pipeline.report.comparison import Comparison
+from pipeline.report.inert import inert_warnings
 from pipeline.report.labels import Label, Setting, one_value, turned_values
 from pipeline.report.points import MIN_COVERAGE
 
@@ -22,6 +23,7 @@ END_OF_TEXT = {
 class Summary:
     swept: str
     front: str
+    inert: list[str]  # what keeps the answers from being about AXON or DAWN: to be read before them
     answers: list[Answer]
     warnings: list[str]
 
@@ -39,6 +41,7 @@ def summarise(
     return Summary(
         swept=swept(settings, labels, points),
         front=front_sentence(points),
+        inert=inert_warnings(points),
         answers=[answer(points, comparison) for comparison in comparisons] or [no_answer(points)],
         warnings=warnings(points),
     )
@@ -52,8 +55,14 @@ def swept(settings: Mapping[str, Setting], labels: Mapping[str, Label], points: 
     knobs = "; ".join(f"{name} {_values(found)}" for name, found in turned_values(own).items())
     where = f" ({split} split)" if split else ""
     examples = counted(most, f"{task} example" if task else "example")
-    start = f"{counted(len(points), 'setting')} on {examples}{where}{_asked(settings)}{_canvas(settings)}"
+    start = f"{_counted_decodes(points)} on {examples}{where}{_asked(settings)}{_canvas(settings)}"
     return (f"{start}: {knobs}." if knobs else f"{start}.") + _scored(settings, points)
+
+
+def _counted_decodes(points: pd.DataFrame) -> str:
+    """`65 settings, 20 distinct decodes,`"""
+    found, distinct = counted(len(points), "setting"), points["decode"].nunique()
+    return found if distinct == len(points) else f"{found}, {counted(distinct, 'distinct decode')},"
 
 
 def _asked(settings: Mapping[str, Setting]) -> str:
