@@ -27,6 +27,7 @@ RECORDED = (
     "others",
     "error",
     "axon_passes",
+    "tokens",
     "revealed_at",
 )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,7 @@ def make_record(setting_id: str, position: int, score: float | None, nfe: int | 
         "example_id": f"arith-{position}",
         "position": position,
         "axon_passes": [0, 2],
+        "tokens": [crc32(setting_id.encode())] * GEN_LENGTH,  # every setting decodes otherwise
         "revealed_at": list(range(GEN_LENGTH)),
         "gate_checks": 3,
         "nfe": nfe,
