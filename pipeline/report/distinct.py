@@ -26,7 +26,7 @@ def share_rows(points: pd.DataFrame) -> pd.DataFrame:
             row["label"] = " ".join(
                 f"{k.removeprefix('knob.')}={text}" for k, text in told if text != NO_VALUE
             )
-            row["label"] = f"{row['label'] or row['arm']} ×{len(own)}"
+            row["label"] = f"{row['label'] or row['arm']} x{len(own)}"
             row["batch_seconds"] = own["batch_seconds"].mean()
         rows.append(row | {"setting_ids": tuple(own["setting_id"]), "shares": len(own)})
     shared = pd.DataFrame(rows, columns=[*points.columns, "setting_ids", "shares"])

@@ -200,7 +200,7 @@ def _body(
 ) -> str:
     """A row of settings that decode alike (mostly one), and below it, folded, the settings themselves."""
     mark = "●" if row["front"] else "○" if row["arm_front"] else "" if row["complete"] else "partial"
-    times = f' <span class="interval">×{row["shares"]}</span>' if row["shares"] > 1 else ""
+    times = f' <span class="interval">x{row["shares"]}</span>' if row["shares"] > 1 else ""
     cells = [
         '<td><button type="button" aria-expanded="false" aria-label="whole setting">+</button></td>',
         f"<td>{mark}</td>",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from pipeline.report.distinct import share_rows
@@ -128,8 +129,7 @@ def _scatter(axes: Axes, rows: pd.DataFrame, look: Look, size: float, edge: floa
         rows["quality"],
         s=size,
         marker=look.marker,
-        color=look.colour,
-        alpha=opacities(rows["on_front"]),
+        facecolors=[to_rgba(look.colour, opacity) for opacity in opacities(rows["on_front"])],
         edgecolors="white",
         linewidths=edge,
         zorder=3,

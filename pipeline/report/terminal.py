@@ -24,7 +24,7 @@ def render(title: str, points: pd.DataFrame, summary: Summary) -> RenderableType
     hidden = int(ordered["shares"].sum() - listed["shares"].sum())
     legend = "● nobody beats it   ○ nobody in its arm does   AXON %: share of passes AXON took"
     if (listed["shares"] > 1).any():
-        legend += "\n×: how many settings decode alike and share the row; 1|2: their values"
+        legend += "\nx: how many settings decode alike and share the row; 1|2: their values"
     if hidden:
         legend += (
             f"\n{hidden} settings behind the fronts are not listed; points.csv and report.html have them."
@@ -51,7 +51,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     if not knobs:
         table.add_column("setting", overflow="fold")
     if alike:
-        table.add_column("×", justify="right")
+        table.add_column("x", justify="right")
     table.add_column("quality [95 %]", justify="right", no_wrap=True)
     for heading in ("NFE", "tok/\npass", "AXON\n%", "n", "un-\nscored"):
         table.add_column(heading, justify="right")
