@@ -5,6 +5,8 @@ nearly every column counts as a sink: no candidate supports another, DAWN's grap
 confidence alone. Such settings look like any other, so it is said before anything is concluded from them.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from pipeline.report.answer import counted
@@ -112,7 +114,7 @@ def _of(some: pd.DataFrame, known: pd.DataFrame) -> str:
 
 
 def _these(some: pd.DataFrame) -> str:
-    return "It says" if len(some) == 1 else "They say"
+    return "This setting says" if len(some) == 1 else "These settings say"
 
 
 def _share(values: "pd.Series[float]") -> str:
@@ -120,5 +122,5 @@ def _share(values: "pd.Series[float]") -> str:
     return f"{lo} %" if lo == hi else f"{lo} to {hi} %"
 
 
-def _name(point: "pd.Series[object]") -> str:
+def _name(point: "pd.Series[Any]") -> str:
     return str(point["arm"]) if point["arm"] == point["label"] else f"{point['arm']} {point['label']}"

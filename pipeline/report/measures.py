@@ -1,6 +1,6 @@
 """What explains a point beside its quality and NFE: sums over sums of what its records counted."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,7 @@ def sum_over_sum(rows: pd.DataFrame, ratio: Ratio, ids: list[str]) -> Floats:
     return ratios
 
 
-def how_many(lists: "pd.Series[object]") -> Floats:
+def how_many(lists: "pd.Series[Any]") -> Floats:
     """The length of each list; NaN where there is none."""
     return np.array(
         [len(own) if isinstance(own, (list, tuple, np.ndarray)) else np.nan for own in lists],
@@ -73,7 +73,7 @@ def how_many(lists: "pd.Series[object]") -> Floats:
     )
 
 
-def _mean_tau(revealed_at: "pd.Series[object]") -> float:
+def _mean_tau(revealed_at: "pd.Series[Any]") -> float:
     """The mean over the examples that have an order; NaN for none. All have one generation length."""
     tau_N = kendall_tau(torch.from_numpy(np.stack(list(revealed_at))))
     return float(tau_N.nanmean())

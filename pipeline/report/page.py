@@ -38,7 +38,7 @@ class Column(NamedTuple):
 COLUMNS = (
     Column("quality", "quality", 3, interval=True),
     Column("NFE", "nfe", 1, interval=True),
-    Column("P(on its arm's front)", "on_front", 2),
+    Column("P(on the front)", "on_front", 2),
     Column("tokens a pass", "tokens_per_pass", 2),
     Column("AXON % passes", "axon_share", 0, 100),
     Column("% of them empty", "axon_empty", 0, 100),
@@ -149,14 +149,16 @@ def _arms(points: pd.DataFrame, hypervolumes: Mapping[str, Interval]) -> str:
         best = front.iloc[0] if len(front) else None
         cells = [
             f'<td class="text">{_dot(look.colour)}{escape(arm)}</td>',
-            f"<td>{len(own)}</td><td>{own['decode'].nunique()}</td><td>{len(front)}</td><td>{int(own['front'].sum())}</td>",
-            "<td>{:.3f} {}</td>".format(hypervolumes[arm].estimate, _between(*hypervolumes[arm][1:], 3)),
+            f"<td>{len(own)}</td><td>{own['decode'].nunique()}</td>",
+            f"<td>{front['decode'].nunique()}</td><td>{own.loc[own['front'], 'decode'].nunique()}</td>",
+            f"<td>{hypervolumes[arm].estimate:.3f} {_between(*hypervolumes[arm][1:], 3)}</td>",
             f"<td>{best['quality']:.3f} in {best['nfe']:.1f}</td>" if best is not None else "<td>-</td>",
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return (
         '<table id="arms"><thead><tr><th class="text">arm</th><th>settings</th><th>distinct decodes</th>'
-        "<th>on its front</th><th>on the common front</th><th>hypervolume</th><th>best quality, in passes</th></tr></thead>"
+        "<th>on its front</th><th>on the common front</th><th>hypervolume</th>"
+        "<th>best quality, in passes</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
     )
 

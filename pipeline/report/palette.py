@@ -16,7 +16,7 @@ class Look(NamedTuple):
     dash: str  # plotly; matplotlib draws "dot" as ":" and so on
 
 
-FAINTEST = 0.22  # of a point that is on no front: faint, but there
+FAINTEST = 0.3  # of a point that is on no front: faint, but there
 BAND = 0.13  # of the band behind an arm's steps
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 BASE_LOOKS = (

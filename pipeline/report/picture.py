@@ -49,7 +49,7 @@ def draw(path: Path, title: str, subtitle: str, view: View, hypervolumes: Mappin
 
 
 def _frame(axes: Axes, view: View) -> None:
-    axes.set_xlabel(view.cost.axis, color=INK, fontsize=10.5)
+    axes.set_xlabel(f"{view.cost.axis} (fewer is better)", color=INK, fontsize=10.5)
     axes.set_ylabel("Quality: mean score", color=INK, fontsize=10.5)
     axes.grid(color="#e9e9e9", linewidth=0.8)
     axes.set_axisbelow(True)

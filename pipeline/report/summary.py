@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.report.answer import Answer, answer, counted, no_answer
 from pipeline.report.comparison import Comparison
+from pipeline.report.distinct import share_rows
 from pipeline.report.inert import inert_warnings
 from pipeline.report.labels import Label, Setting, one_value, turned_values
 from pipeline.report.points import MIN_COVERAGE
@@ -105,7 +106,7 @@ def _values(found: list[str]) -> str:
 
 def front_sentence(points: pd.DataFrame) -> str:
     """Who is on the front and between which ends it runs."""
-    front = points[points["front"]].sort_values(["nfe", "quality"])
+    front = share_rows(points[points["front"]]).sort_values(["nfe", "quality"])
     if front.empty:
         return "No setting has a score, so there is no front."
     arms = ", ".join(f"{size} {arm}" for arm, size in front["arm"].value_counts(sort=False).items())
@@ -113,7 +114,8 @@ def front_sentence(points: pd.DataFrame) -> str:
     ends = f"quality {fast['quality']:.3f} in {fast['nfe']:.1f} passes"
     if len(front) > 1:
         ends = f"{ends} ({fast['label']}) to {good['quality']:.3f} in {good['nfe']:.1f} ({good['label']})"
-    return f"The front holds {counted(len(front), 'setting')} ({arms}), from {ends}."
+    what = "distinct decode" if (front["shares"] > 1).any() else "setting"
+    return f"The front holds {counted(len(front), what)} ({arms}), from {ends}."
 
 
 def warnings(points: pd.DataFrame) -> list[str]:

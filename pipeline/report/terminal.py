@@ -24,7 +24,7 @@ def render(title: str, points: pd.DataFrame, summary: Summary) -> RenderableType
     hidden = int(ordered["shares"].sum() - listed["shares"].sum())
     legend = "● nobody beats it   ○ nobody in its arm does   AXON %: share of passes AXON took"
     if (listed["shares"] > 1).any():
-        legend += "\nx: how many settings decode alike and share the row; 1|2: their values"
+        legend += "   x3: three settings that decode alike"
     if hidden:
         legend += (
             f"\n{hidden} settings behind the fronts are not listed; points.csv and report.html have them."
@@ -51,7 +51,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     if not knobs:
         table.add_column("setting", overflow="fold")
     if alike:
-        table.add_column("x", justify="right")
+        table.add_column("", justify="right")
     table.add_column("quality [95 %]", justify="right", no_wrap=True)
     for heading in ("NFE", "tok/\npass", "AXON\n%", "n", "un-\nscored"):
         table.add_column(heading, justify="right")
@@ -62,7 +62,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             mark,
             Text(str(row["arm"])),
             *(Text(name) for name in names),
-            *([str(row["shares"])] if alike else []),
+            *([f"x{row['shares']}" if row["shares"] > 1 else ""] if alike else []),
             quality_text(row["quality"], row["quality_lo"], row["quality_hi"]),
             number(row["nfe"], 1),
             number(row["tokens_per_pass"], 2),

@@ -26,7 +26,7 @@ class Cost(NamedTuple):
 
 
 COSTS = (
-    Cost("nfe", "NFE", "NFE: model passes a sample (fewer is better)"),
+    Cost("nfe", "NFE", "NFE: model passes a sample"),
     Cost("computed_positions", "Computed positions", "Positions through the network, an example"),
     Cost("flops", "Model FLOPs", "Model FLOPs, an example"),
 )
