@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from pipeline.report import page, picture, terminal
 from pipeline.report.comparison import Comparison, compare
 from pipeline.report.labels import Label, Setting, one_value, reference_nfe
-from pipeline.report.points import clean, make_points, outcomes, sort_along_front
+from pipeline.report.points import clean, draw, make_points, outcomes, sort_along_front
 from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary, summarise
 from pipeline.report.views import View, hypervolumes, make_views
@@ -72,13 +72,14 @@ def find(settings: Mapping[str, Setting], records: pd.DataFrame, labels: Mapping
     reference = reference_nfe(settings)
     rows = clean(settings, records)
     outcome = outcomes(settings, rows)
-    points = make_points(settings, rows, labels, outcome)
+    draws = draw(outcome)
+    points = make_points(settings, rows, labels, outcome, draws)
     comparisons = compare(settings, points, outcome)
     return Findings(
         points=points,
         front=sort_along_front(points[points["front"]]),
-        views=make_views(points, outcome),
-        hypervolumes=hypervolumes(points, outcome, reference),
+        views=make_views(points, draws),
+        hypervolumes=hypervolumes(points, draws, reference),
         reference_nfe=reference,
         comparisons=comparisons,
         summary=summarise(settings, labels, points, comparisons),

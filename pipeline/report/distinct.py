@@ -30,8 +30,7 @@ def share_rows(points: pd.DataFrame) -> pd.DataFrame:
             row["batch_seconds"] = own["batch_seconds"].mean()
         rows.append(row | {"setting_ids": tuple(own["setting_id"]), "shares": len(own)})
     shared = pd.DataFrame(rows, columns=[*points.columns, "setting_ids", "shares"])
-    same = {name: kind for name, kind in points.dtypes.items() if name not in knobs}
-    return shared.astype(same)
+    return shared.astype(points.dtypes.to_dict())
 
 
 def _values(values: "pd.Series[Any]") -> Any:

@@ -31,7 +31,20 @@ class Outcomes:
     position_N: Floats
     quality_SN: Floats
     nfe_SN: Floats
-    costs: Mapping[str, Floats] = field(default_factory=dict)  # COSTS, (S, N) each
+    further_costs: Mapping[str, Floats] = field(default_factory=dict)  # of COSTS, (S, N) each
+
+    @property
+    def every_cost(self) -> dict[str, Floats]:
+        return {"nfe": self.nfe_SN, **self.further_costs}
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Bootstrap replicates of the settings' means, every setting on the same drawn examples."""
+
+    counts_BN: Floats  # how often each replicate drew each example
+    quality_BS: Floats
+    cost_BS: dict[str, Floats]  # NFE and COSTS
 
 
 def clean(settings: Mapping[str, Setting], records: pd.DataFrame) -> pd.DataFrame:
@@ -77,8 +90,19 @@ def outcomes(settings: Mapping[str, Setting], rows: pd.DataFrame) -> Outcomes:
     )
 
 
+def draw(found: Outcomes) -> Draws:
+    """The bootstrap over examples that every interval, probability and band of the points rests on."""
+    counts_BN = stats.draw_counts(len(found.position_N))
+    costs = {name: stats.means(own_SN, counts_BN) for name, own_SN in found.every_cost.items()}
+    return Draws(counts_BN, stats.means(found.quality_SN, counts_BN), costs)
+
+
 def make_points(
-    settings: Mapping[str, Setting], rows: pd.DataFrame, labels: Mapping[str, Label], found: Outcomes
+    settings: Mapping[str, Setting],
+    rows: pd.DataFrame,
+    labels: Mapping[str, Label],
+    found: Outcomes,
+    draws: Draws,
 ) -> pd.DataFrame:
     """One row per setting, in the order of `settings`; ratios are NaN where nothing was scored, or known.
 
@@ -113,21 +137,18 @@ def make_points(
     most = int(points["n"].max()) if ids else 0
     points["complete"] = (points["n"] > 0) & (points["n"] >= MIN_COVERAGE * most)
 
-    counts_BN = stats.draw_counts(len(found.position_N))
-    for name, values_SN in {"quality": found.quality_SN, "nfe": found.nfe_SN, **found.costs}.items():
-        intervals = stats.mean_intervals(values_SN, counts_BN)
+    for name, values_SN in {"quality": found.quality_SN, **found.every_cost}.items():
+        intervals = stats.mean_intervals(values_SN, draws.counts_BN)
         for column, place in ((name, 0), (f"{name}_lo", 1), (f"{name}_hi", 2)):
             points[column] = np.array([interval[place] for interval in intervals], dtype=np.float64)
     points = pd.concat([points, measured(rows[rows["scored"]], ids)], axis=1)
-    return mark_fronts(
-        points, "nfe", stats.means(found.quality_SN, counts_BN), stats.means(found.nfe_SN, counts_BN)
-    )
+    return mark_fronts(points, "nfe", draws)
 
 
-def mark_fronts(points: pd.DataFrame, cost: str, quality_BS: Floats, cost_BS: Floats) -> pd.DataFrame:
+def mark_fronts(points: pd.DataFrame, cost: str, draws: Draws) -> pd.DataFrame:
     """With `front`, `arm_front` and `on_front` for quality against the column `cost`, over complete settings only.
 
-    on_front is the share of the bootstrap's replicates (B) in which a setting is on its arm's front; NaN for a
+    on_front is the share of the bootstrap's replicates in which a setting is on its arm's front; NaN for a
     setting that is partial or unscored.
     """
     complete = points["complete"].to_numpy(dtype=np.bool_)
@@ -138,8 +159,9 @@ def mark_fronts(points: pd.DataFrame, cost: str, quality_BS: Floats, cost_BS: Fl
     for arm in points["arm"].unique():
         members = np.flatnonzero((points["arm"] == arm).to_numpy() & complete)
         arm_front[members] = non_dominated(quality[members], spent[members])
-        known_BK = ~np.isnan(quality_BS[:, members])  # a replicate may have drawn nothing that was scored
-        times_K = non_dominated(quality_BS[:, members], cost_BS[:, members]).sum(axis=0)
+        quality_BK, cost_BK = draws.quality_BS[:, members], draws.cost_BS[cost][:, members]
+        known_BK = ~np.isnan(quality_BK)  # a replicate may have drawn nothing that was scored
+        times_K = non_dominated(quality_BK, cost_BK).sum(axis=0)
         on_front[members] = times_K / np.maximum(known_BK.sum(axis=0), 1)
     return points.assign(front=non_dominated(quality, spent), arm_front=arm_front, on_front=on_front)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.report import stats
 from pipeline.report.pareto import front_order, hypervolume, reached
-from pipeline.report.points import Outcomes, mark_fronts
+from pipeline.report.points import Draws, mark_fronts
 from pipeline.report.stats import Floats, Interval, percentile_interval
 
 BUDGETS = 120  # at which an arm's band is taken, and at its front's own points
@@ -52,21 +52,16 @@ class View:
     heights: tuple[float, float]  # of quality: what holds the points, and the bars of the fronts
 
 
-def make_views(points: pd.DataFrame, found: Outcomes) -> list[View]:
+def make_views(points: pd.DataFrame, draws: Draws) -> list[View]:
     """NFE first; then each further cost that is known of every scored setting."""
-    counts_BN = stats.draw_counts(len(found.position_N))
-    quality_BS = stats.means(found.quality_SN, counts_BN)
-    costs_SN = {"nfe": found.nfe_SN, **found.costs}
-    views = []
-    for cost in COSTS:
-        known = points.loc[points["n"] > 0, cost.column].notna()
-        if cost.column == "nfe" or (len(known) and known.all()):
-            views.append(_view(points, cost, quality_BS, stats.means(costs_SN[cost.column], counts_BN)))
-    return views
+    scored = points[points["n"] > 0]
+    known = [cost for cost in COSTS if len(scored) and scored[cost.column].notna().all()]
+    return [_view(points, cost, draws) for cost in known or COSTS[:1]]
 
 
-def _view(points: pd.DataFrame, cost: Cost, quality_BS: Floats, cost_BS: Floats) -> View:
-    marked = mark_fronts(points, cost.column, quality_BS, cost_BS)
+def _view(points: pd.DataFrame, cost: Cost, draws: Draws) -> View:
+    marked = mark_fronts(points, cost.column, draws)
+    quality_BS, cost_BS = draws.quality_BS, draws.cost_BS[cost.column]
     last = float(marked[f"{cost.column}_hi"].max())
     widest = last * MARGIN if last > 0 else 1.0
     bands = {}
@@ -96,16 +91,13 @@ def _band(quality_K: Floats, cost_K: Floats, quality_BK: Floats, cost_BK: Floats
     return Band(budget_G, np.minimum(lo_G, front_G), np.maximum(hi_G, front_G))
 
 
-def hypervolumes(points: pd.DataFrame, found: Outcomes, reference_nfe: float) -> dict[str, Interval]:
+def hypervolumes(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> dict[str, Interval]:
     """Per arm, of its complete settings, with the bootstrap's interval; 0 for an arm without any."""
-    counts_BN = stats.draw_counts(len(found.position_N))
-    quality_BS = stats.means(found.quality_SN, counts_BN)
-    nfe_BS = stats.means(found.nfe_SN, counts_BN)
     areas = {}
     for arm in points["arm"].unique():
         rows = np.flatnonzero(((points["arm"] == arm) & points["complete"]).to_numpy())
         quality, nfe = (points[name].to_numpy(dtype=np.float64)[rows] for name in ("quality", "nfe"))
         estimate = float(hypervolume(quality, nfe, reference_nfe))
-        replicates_B = hypervolume(quality_BS[:, rows], nfe_BS[:, rows], reference_nfe)
+        replicates_B = hypervolume(draws.quality_BS[:, rows], draws.cost_BS["nfe"][:, rows], reference_nfe)
         areas[str(arm)] = percentile_interval(estimate, replicates_B)
     return areas

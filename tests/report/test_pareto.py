@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.pareto import front_order, hypervolume, mean_quality_between, non_dominated
+from pipeline.report.pareto import front_order, hypervolume, mean_quality_between, non_dominated, reached
 
 REFERENCE = 20.0
 # Few distinct values, so that ties and duplicates are common.
@@ -72,6 +72,24 @@ def test_hypervolume_never_falls_when_points_are_added(points, more):
     alone = hypervolume(*split(points), REFERENCE)
     assert alone <= hypervolume(*split(points + more), REFERENCE) + 1e-12
     assert 0 <= alone <= 1
+
+
+@fast
+@given(st.lists(points_sets.map(lambda points: (points * 12)[:12]), min_size=1, max_size=4))
+def test_replicates_together_are_replicates_one_by_one(replicates):
+    quality_BK, nfe_BK = (np.array(rows) for rows in zip(*map(split, replicates), strict=True))
+    fronts_BK, areas_B = non_dominated(quality_BK, nfe_BK), hypervolume(quality_BK, nfe_BK, REFERENCE)
+    for row, (quality, nfe) in enumerate(zip(quality_BK, nfe_BK, strict=True)):
+        assert (fronts_BK[row] == non_dominated(quality, nfe)).all()
+        assert areas_B[row] == hypervolume(quality, nfe, REFERENCE)
+
+
+@fast
+@given(points_sets, st.integers(0, 25))
+def test_reached_is_the_best_within_the_budget(points, budget):
+    quality, nfe = split(points)
+    best = max((q for q, n in points if n <= budget), default=0.0)
+    assert reached(quality[None], nfe[None], np.array([float(budget)])) == best
 
 
 def test_unscored_points_are_on_no_front():

@@ -23,7 +23,7 @@ def test_ratios_are_sums_over_sums():
     assert found["tokens_per_pass"] == (64 + 32) / 40  # the mean of the ratios would be 3.73
     assert found["axon_share"] == 4 / 40
     assert found["firing_rate"] == 4 / 6
-    assert found["seconds"] == pytest.approx(0.12)
+    assert found["batch_seconds"] == pytest.approx(0.12)
     assert found["capture_share"] == pytest.approx(0.02 / 0.24)
 
 

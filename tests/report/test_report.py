@@ -10,6 +10,7 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from pipeline.report import find, write_report
+from tests.report.counts import count
 from tests.report.sweep import Label, make_sweep
 
 EVIL = '<script>alert("x")</script>&'
@@ -28,7 +29,9 @@ class Page(HTMLParser):
         self.fetched += [
             value for name, value in attrs if name in {"src", "href", "srcset", "data", "action"}
         ]
-        self.ids += [value for name, value in attrs if name == "data-id"]
+        self.ids += [
+            setting_id for name, value in attrs if name == "data-ids" for setting_id in value.split()
+        ]
         if tag == "script":
             self.scripts.append("")
 
@@ -84,10 +87,22 @@ def test_page_tells_the_verdict_and_the_notes(report, page):
 
 
 def test_figure_has_each_scored_setting_and_its_hover(report, page):
-    (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"data"')]
-    drawn = [setting_id for trace in figure["data"] for setting_id in trace.get("customdata", [])]
+    (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"views"')]
+    (view,) = figure["views"]
+    drawn = [setting_id for trace in view["data"] for setting_id in trace.get("customdata", [])]
     assert sorted(drawn) == sorted(report.points["setting_id"])
-    assert all("tokens a pass" in text for trace in figure["data"] for text in trace.get("hovertext", []))
+    assert all("tokens a pass" in text for trace in view["data"] for text in trace.get("hovertext", []))
+    opacities = [own for trace in view["data"] if "customdata" in trace for own in trace["marker"]["opacity"]]
+    assert len(opacities) == len(drawn) and min(opacities) > 0.2 and max(opacities) <= 1
+
+
+def test_axes_of_cost_are_buttons(tmp_path, report):
+    assert 'role="group"' not in report.page.read_text(encoding="utf-8")
+    html = write(tmp_path, count(make_sweep(gain=1.0))).page.read_text(encoding="utf-8")
+    assert html.count('aria-pressed="true"') == 1 and html.count('aria-pressed="false"') == 2
+    assert "Computed positions</button>" in html and "Model FLOPs</button>" in html
+    (figure,) = [json.loads(script) for script in Page(html).scripts if script.startswith('{"views"')]
+    assert [view["name"] for view in figure["views"]] == ["NFE", "Computed positions", "Model FLOPs"]
 
 
 def test_nothing_from_outside_becomes_markup(tmp_path):
@@ -168,7 +183,7 @@ def test_no_scored_example_is_reported_without_fuss(tmp_path):
     unscored = sweep.records.assign(score=None)
     for name, records in {"unscored": unscored, "empty": unscored.head(0), "bare": pd.DataFrame()}.items():
         report = write(tmp_path / name, sweep, records)
-        assert report.front.empty and set(report.hypervolumes.values()) == {0.0}
+        assert report.front.empty and set(report.hypervolumes.values()) == {(0.0, 0.0, 0.0)}
         assert "cannot be said" in report.verdict and printed(report) and report.page.exists()
 
 
