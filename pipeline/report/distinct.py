@@ -15,22 +15,25 @@ def share_rows(points: pd.DataFrame) -> pd.DataFrame:
     A knob in which they differ gets all its values (`1|2|4`), the label too. Adds `setting_ids`, a tuple, and
     `shares`, how many those are.
     """
-    knobs = [str(column) for column in points.columns if str(column).startswith("knob.")]
+    groups = [own for _, own in points.groupby(ALIKE, sort=False, dropna=False)]
+    shared = points.loc[[own.index[0] for own in groups]].reset_index(drop=True)
+    for knob in [str(column) for column in points.columns if str(column).startswith("knob.")]:
+        shared[knob] = pd.Series([_values(own[knob]) for own in groups], dtype="object")
     turned = knob_columns(points)
-    rows = []
-    for _, own in points.groupby(ALIKE, sort=False, dropna=False):
-        row = own.iloc[0].to_dict()
-        if len(own) > 1:
-            row |= {knob: _values(own[knob]) for knob in knobs}
-            told = [(knob, value_text(row[knob])) for knob in turned]
-            row["label"] = " ".join(
-                f"{k.removeprefix('knob.')}={text}" for k, text in told if text != NO_VALUE
-            )
-            row["label"] = f"{row['label'] or row['arm']} x{len(own)}"
-            row["batch_seconds"] = own["batch_seconds"].mean()
-        rows.append(row | {"setting_ids": tuple(own["setting_id"]), "shares": len(own)})
-    shared = pd.DataFrame(rows, columns=[*points.columns, "setting_ids", "shares"])
-    return shared.astype(points.dtypes.to_dict())
+    shared["label"] = pd.Series([_label(own, turned) for own in groups], dtype="object")
+    shared["batch_seconds"] = [own["batch_seconds"].mean() for own in groups]
+    shared["setting_ids"] = pd.Series([tuple(own["setting_id"]) for own in groups], dtype="object")
+    shared["shares"] = [len(own) for own in groups]
+    return shared
+
+
+def _label(own: pd.DataFrame, turned: list[str]) -> str:
+    first = own.iloc[0]
+    if len(own) == 1:
+        return str(first["label"])
+    values = {knob.removeprefix("knob."): joined(own[knob]) for knob in turned}
+    named = " ".join(f"{name}={text}" for name, text in values.items() if text != NO_VALUE)
+    return f"{named or first['arm']} x{len(own)}"
 
 
 def _values(values: "pd.Series[Any]") -> Any:
