@@ -85,7 +85,7 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
     open_F = torch.ones_like(valid_FC[:, 0])
     for count in range(int(cap_F.max())):
         gain_FC = gain_of(support, progress)
-        score_FC = policy.score(support, progress, gain_FC)
+        score_FC = policy.score(support, progress, gain_FC, settings)
         ranked_FC = torch.where(
             valid_FC & ~progress.chosen_FC, score_FC + TIE_BREAK * support.confidence_FC, -torch.inf
         )

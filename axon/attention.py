@@ -85,6 +85,11 @@ class Capture:
         self._kept: list[tuple[Tensor, Tensor, float]] = []
         self._mask: Tensor | None = None
 
+    @property
+    def width_B(self) -> Tensor:
+        """Columns of each row that are no padding."""
+        return self.real_BW.sum(1)
+
     def keep(self, query_BHWD: Tensor, key_BHWD: Tensor, mask: Tensor | None, scaling: float) -> None:
         """Called by the attention function of a chosen layer; keeps references, computes nothing."""
         self._kept.append((query_BHWD, key_BHWD, scaling))

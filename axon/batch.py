@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from axon.trace import NOT_DECODED, Trace
+from axon.state import Reveal
+from axon.trace import COUNTS, NOT_DECODED, Trace
 
 
 @dataclass
@@ -27,13 +28,14 @@ class Batch:
     tokens_BG: Tensor
     revealed_at_BG: Tensor  # the pass that revealed each token, NOT_DECODED (-1) while masked
     fired_BG: Tensor  # bool by pass: AXON's set was revealed (a row has at most G passes)
-    gate_checks_B: Tensor
+    unsupported_BG: Tensor  # bool by pass: and no candidate supported anything
     passes_B: Tensor
     block_B: Tensor  # current block
     block_pass_B: Tensor  # passes the current block has had
     anchor_steps_B: Tensor  # AXON interventions in the current block
     last_share_B: Tensor  # float64, share of the block's masks proposed in its previous pass, -1 for none
     memory: dict[str, Tensor]  # of the decoder and the gate, all zeros for a new row
+    counts: dict[str, Tensor]  # (B,) each, by the names in COUNTS
 
     @classmethod
     def start(
@@ -58,13 +60,14 @@ class Batch:
             tokens_BG=torch.full((count, gen_length), mask_id, device=device),
             revealed_at_BG=torch.full((count, gen_length), NOT_DECODED, device=device),
             fired_BG=torch.zeros((count, gen_length), dtype=torch.bool, device=device),
-            gate_checks_B=zeros,
+            unsupported_BG=torch.zeros((count, gen_length), dtype=torch.bool, device=device),
             passes_B=zeros,
             block_B=zeros,
             block_pass_B=zeros,
             anchor_steps_B=zeros,
             last_share_B=torch.full((count,), -1.0, dtype=torch.float64, device=device),
             memory={},
+            counts=dict.fromkeys(COUNTS, zeros),
         )
 
     def join(self, other: Batch) -> Batch:
@@ -86,6 +89,7 @@ class Batch:
             prompts=self.prompts + other.prompts,
             generators=self.generators + other.generators,
             memory={name: torch.cat([value, fresh[name]]) for name, value in self.memory.items()},
+            counts={name: torch.cat([value, other.counts[name]]) for name, value in self.counts.items()},
             **joined,
         )
 
@@ -100,22 +104,24 @@ class Batch:
             prompts=prompts,
             generators=[self.generators[place] for place in places] if self.generators else [],
             memory={name: value[index] for name, value in self.memory.items()},
+            counts={name: value[index] for name, value in self.counts.items()},
             **chosen,
         )
         longest = max((len(prompt) for prompt in prompts), default=0)
         kept.prompt_BP = kept.prompt_BP[:, kept.prompt_BP.shape[1] - longest :]
         return kept
 
-    def reveal(
-        self, places_BK: Tensor, reveal_BK: Tensor, token_BK: Tensor, fired_B: Tensor, share_B: Tensor
-    ) -> None:
+    def reveal(self, places_BK: Tensor, token_BK: Tensor, reveal: Reveal, share_B: Tensor) -> None:
         """End a pass: write the revealed tokens of the block at `places_BK`, and move on rows whose block is full."""
+        reveal_BK, fired_B = reveal.positions_BK, reveal.by_axon_B
         assert reveal_BK.shape == places_BK.shape
         step_BK = torch.where(reveal_BK, self.passes_B[:, None], self.revealed_at_BG.gather(1, places_BK))
         shown_BK = torch.where(reveal_BK, token_BK, self.tokens_BG.gather(1, places_BK))
         self.tokens_BG = self.tokens_BG.scatter(1, places_BK, shown_BK)
         self.revealed_at_BG = self.revealed_at_BG.scatter(1, places_BK, step_BK)
         self.fired_BG = self.fired_BG.scatter(1, self.passes_B[:, None], fired_B[:, None])
+        unsupported_B1 = reveal.unsupported_B[:, None]
+        self.unsupported_BG = self.unsupported_BG.scatter(1, self.passes_B[:, None], unsupported_B1)
         full_B = (step_BK >= 0).all(1)
         self.passes_B = self.passes_B + 1
         self.block_B = self.block_B + full_B.long()
@@ -138,8 +144,9 @@ class Batch:
             tokens=tuple(tokens_G.tolist()),
             revealed_at=tuple(revealed_at_G.tolist()),
             axon_passes=tuple(self.fired_BG[place].nonzero()[:, 0].tolist()),
-            gate_checks=int(self.gate_checks_B[place]),
+            unsupported_passes=tuple(self.unsupported_BG[place].nonzero()[:, 0].tolist()),
             nfe=int(self.passes_B[place]),
+            **{name: int(count_B[place]) for name, count_B in self.counts.items()},
         )
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from axon.checks import check_range
+from axon.sinks import SinkThreshold, check_sink_threshold, sinks
 from axon.state import Context, PassState, descending_rank
 
 SURE = 0.9  # DAWN's confidence of what is revealed at once, and of decoded positions that may induce others
@@ -22,18 +23,21 @@ class Dawn:
     """High-confidence, induced and independent positions, from a dependency graph that attention draws."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    version: ClassVar[int] = 1
     needs_attention: ClassVar[bool] = True
     needs_seeds: ClassVar[bool] = False
     reads_confidence: ClassVar[bool] = True
 
     name: Literal["dawn"] = "dawn"
-    tau_sink: float = 0.01
+    tau_sink: SinkThreshold | None = None  # above it on average a column is a sink; None: AXON's tau_sink
     tau_edge: float = 0.07
     tau_induce: float = 0.7
     tau_low: float = 0.75
 
     def __post_init__(self) -> None:
-        for key in ("tau_sink", "tau_edge", "tau_induce", "tau_low"):
+        if self.tau_sink is not None:
+            check_sink_threshold("decoder.tau_sink", self.tau_sink)
+        for key in ("tau_edge", "tau_induce", "tau_low"):
             check_range(f"decoder.{key}", getattr(self, key), 0.0, 1.0)
 
     def check(self, gen_length: int, block_length: int) -> None:
@@ -61,8 +65,15 @@ class Dawn:
 
     def _edges(self, state: PassState, context: Context) -> Tensor:
         """(B, K, W) bool: "position i of the block depends on column j"; sinks and i itself apart."""
-        edges_BKW = (context.rows_BKW >= self.tau_edge) & (context.means_BW <= self.tau_sink)[:, None, :]
-        return edges_BKW.scatter_(2, state.columns_BK[..., None], False)
+        threshold = context.tau_sink if self.tau_sink is None else self.tau_sink
+        sink_BW = sinks(context.means_BW, context.width_B, threshold)
+        edges_BKW = (context.rows_BKW >= self.tau_edge) & ~sink_BW[:, None, :]
+        edges_BKW = edges_BKW.scatter_(2, state.columns_BK[..., None], False)
+        state.count("graph_passes", torch.ones_like(context.width_B))
+        state.count("empty_graph_passes", ~(edges_BKW & state.masked_BK[..., None]).any((1, 2)))
+        state.count("graph_columns", context.width_B)
+        state.count("graph_sinks", sink_BW.sum(1))
+        return edges_BKW
 
 
 def independent_set(candidates_BK: Tensor, conflict_BKK: Tensor, rank_BK: Tensor) -> Tensor:

@@ -106,19 +106,23 @@ def always(state: GateState, settings: AxonSettings) -> Tensor:
 
 @dataclass(frozen=True)
 class Gate:
-    """A rule and whether it looks at attention (else none is computed before it fires)."""
+    """A rule, whether it looks at attention (else none is computed before it fires), and the settings it reads."""
 
     fires: Callable[[GateState, AxonSettings], Tensor]
     looks: bool
+    reads: tuple[str, ...] = ()
+
+
+GAP = ("beta_r", "beta_u")
 
 
 # `never` has no rule: the loop does not ask a gate at all.
 GATES: dict[str, Gate | None] = {
     "always": Gate(always, looks=False),
     "never": None,
-    "coverage_gap": Gate(coverage_gap, looks=True),
-    "progress_stall": Gate(progress_stall, looks=False),
-    "adaptive_coverage": Gate(adaptive_coverage, looks=True),
-    "unified": Gate(unified, looks=True),
-    "cp_alpha": Gate(cp_alpha, looks=True),
+    "coverage_gap": Gate(coverage_gap, looks=True, reads=GAP),
+    "progress_stall": Gate(progress_stall, looks=False, reads=("target_nfe",)),
+    "adaptive_coverage": Gate(adaptive_coverage, looks=True, reads=(*GAP, "target_nfe", "warmup")),
+    "unified": Gate(unified, looks=True, reads=(*GAP, "target_nfe")),
+    "cp_alpha": Gate(cp_alpha, looks=True, reads=("alpha",)),
 }

@@ -12,23 +12,24 @@ from axon.anchors import choose, support_of
 from axon.attention import Capture
 from axon.gates import Gate, GateState
 from axon.settings import AxonSettings
-from axon.state import PassState, Timer
+from axon.sinks import sinks
+from axon.state import PassState, Reveal, Timer
 
 
 def intervene(
     state: PassState,
     proposal_BK: Tensor,
     last_share_B: Tensor,
-    checks_B: Tensor,
     looking: Tensor,
     gate: Gate,
     capture: Capture,
     settings: AxonSettings,
     timer: Timer,
-) -> tuple[Tensor, Tensor]:
-    """What to reveal (B, K) and where AXON's set is it (B,), for the rows `looking` (R, their places)."""
+) -> Reveal:
+    """The proposal, or anchors in its place in those of the rows `looking` (R, their places) whose gate fires."""
+    checks_B = state.counts["gate_checks"]
     gaps_B = state.memory.get("gate_gaps", torch.zeros_like(checks_B))
-    fired_B = torch.zeros_like(state.masked_BK[:, 0])
+    nobody_B = torch.zeros_like(state.masked_BK[:, 0])
     gate_state = GateState(
         masked_RK=state.masked_BK[looking],
         proposal_RK=proposal_BK[looking],
@@ -42,9 +43,10 @@ def intervene(
     with timer("select"):
         fires_R = gate.fires(gate_state, settings)
         state.memory["gate_gaps"] = gaps_B.index_copy(0, looking, gate_state.gaps_R)
+        state.count_some("gate_checks", looking, torch.ones_like(looking))
         places_F = fires_R.nonzero()[:, 0]
     if not len(places_F):
-        return proposal_BK, fired_B
+        return Reveal(proposal_BK, nobody_B, nobody_B)
     firing = looking[places_F]
     attention_RKK = gate_state.attention_RKK
     attention_FKK = (
@@ -52,20 +54,28 @@ def intervene(
     )
     means_FK = _block_means(state, capture, firing, timer)
     with timer("select"):
+        sink_FK = sinks(means_FK, capture.width_B[firing], settings.tau_sink)
         support, order_FC = support_of(
             state.masked_BK[firing],
             proposal_BK[firing],
             state.confidence_BK[firing],
             state.peak_BK[firing],
             attention_FKK,
-            means_FK > settings.tau_sink,
+            sink_FK,
             settings,
         )
         chosen_FC = choose(support, settings)
+        state.count_some("anchors", firing, chosen_FC.sum(1))
+        state.count_some("axon_columns", firing, torch.full_like(firing, sink_FK.shape[1]))
+        state.count_some("axon_sinks", firing, sink_FK.sum(1))
         anchors_FK = torch.zeros_like(state.masked_BK[firing]).scatter_(1, order_FC, chosen_FC)
         if settings.combine == "union":
             anchors_FK = anchors_FK | proposal_BK[firing]
-        return proposal_BK.index_copy(0, firing, anchors_FK), fired_B.index_fill_(0, firing, True)
+        return Reveal(
+            positions_BK=proposal_BK.index_copy(0, firing, anchors_FK),
+            by_axon_B=nobody_B.index_fill(0, firing, True),
+            unsupported_B=nobody_B.index_copy(0, firing, ~support.any_F),
+        )
 
 
 def _block_attention(state: PassState, capture: Capture, rows_R: Tensor, timer: Timer) -> Tensor:

@@ -24,6 +24,7 @@ class Klass:
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    version: ClassVar[int] = 1
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
     reads_confidence: ClassVar[bool] = True

@@ -17,7 +17,7 @@ from axon.gates import GATES, share
 from axon.intervene import intervene
 from axon.models.model import Layout, MaskedDiffusionModel
 from axon.settings import DecodeSettings
-from axon.state import Context, PassState, Timer, top_one
+from axon.state import Context, PassState, Reveal, Timer, top_one
 
 
 @dataclass(frozen=True)
@@ -54,27 +54,28 @@ class Loop:
         capture = Capture(self.layers, layout.real_BW) if attended else None
         places_BK = self._places(batch)
         state = self._look(batch, layout, places_BK, capture)
+        state.count("computed_positions", layout.real_BW.sum(1))
+        state.count("logit_positions", torch.full_like(batch.passes_B, places_BK.shape[1]))
         with self.timer("select"):
             reveal_BK = decoder.propose(state, self.settings.gen_length)
             reveal_BK = reveal_BK | (top_one(state) & ~reveal_BK.any(1, keepdim=True))
             share_B = share(state.masked_BK, reveal_BK)
-        fired_B = torch.zeros_like(share_B, dtype=torch.bool)
+        nobody_B = torch.zeros_like(share_B, dtype=torch.bool)
+        reveal = Reveal(reveal_BK, by_axon_B=nobody_B, unsupported_B=nobody_B)
         if gate is not None and len(looking):
             assert capture is not None
-            reveal_BK, fired_B = intervene(
+            reveal = intervene(
                 state,
                 reveal_BK,
                 batch.last_share_B,
-                batch.gate_checks_B,
                 looking,
                 gate,
                 capture,
                 self.settings.axon,
                 self.timer,
             )
-            batch.gate_checks_B = batch.gate_checks_B.index_add(0, looking, torch.ones_like(looking))
         with self.timer("select"):
-            batch.reveal(places_BK, reveal_BK, state.token_BK, fired_B, share_B)
+            batch.reveal(places_BK, state.token_BK, reveal, share_B)
 
     def _places(self, batch: Batch) -> Tensor:
         """Generated positions of each row's current block, (B, K)."""
@@ -97,8 +98,10 @@ class Loop:
             context = Context(
                 rows_BKW=rows_BKW,
                 means_BW=means_BW,
+                width_B=capture.width_B,
+                tau_sink=self.settings.axon.tau_sink,
                 decoded_BW=self._decoded(batch, layout),
-                peak_at=lambda where_BW: self._peak_at(hidden_BWD, where_BW, layout),
+                peak_at=lambda where_BW: self._peak_at(hidden_BWD, where_BW, batch, layout),
             )
         with self.timer("select"):
             token_BK, peak_BK, partition_BK = peak(logits_BKV, mask_id)
@@ -123,6 +126,7 @@ class Loop:
             noise=lambda: uniform(places_BK.shape[1:], batch.generators, places_BK.device),
             context=context,
             memory=batch.memory,
+            counts=batch.counts,
         )
 
     def _without_ends(self, token_BK: Tensor, confidence_BK: Tensor, masked_BK: Tensor) -> Tensor:
@@ -141,10 +145,12 @@ class Loop:
         columns_G = torch.arange(batch.prompt_BP.shape[1], hidden_BWD.shape[1], device=hidden_BWD.device)
         rows_B = torch.arange(len(batch.rows), device=hidden_BWD.device)
         rows_BG, columns_BG = torch.broadcast_tensors(rows_B[:, None], columns_G)
+        batch.counts["logit_positions"] = batch.counts["logit_positions"] + len(columns_G)
         return self.model.logits(hidden_BWD, rows_BG, columns_BG, layout).double().log_softmax(-1)
 
-    def _peak_at(self, hidden_BWD: Tensor, where_BW: Tensor, layout: Layout) -> Tensor:
+    def _peak_at(self, hidden_BWD: Tensor, where_BW: Tensor, batch: Batch, layout: Layout) -> Tensor:
         """p* at the marked positions, (B, W) float64, 0 elsewhere; a chunk of positions at a time."""
+        batch.counts["logit_positions"] = batch.counts["logit_positions"] + where_BW.sum(1)
         rows_N, columns_N = where_BW.nonzero(as_tuple=True)
         found_BW = torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
         step = max(1, CHUNK_ELEMENTS // self.model.vocab_size)

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from axon.settings import AxonSettings
 
-MAX_CONFLICT = 0.08  # conflict_averse bars candidates above it
 CONFIDENCE_BONUS = 1e-3  # conflict_averse's weight of confidence
 
 
@@ -27,6 +26,11 @@ class Support:
     target_F: Tensor  # F, what the base decoder's proposal would cover
     density_F: Tensor  # F / |P|
     conflict_FCC: Tensor  # of two candidates, symmetric
+
+    @property
+    def any_F(self) -> Tensor:
+        """Rows in which some candidate supports some position."""
+        return (self.weights_FKC > 0).any(2).any(1)
 
 
 @dataclass
@@ -50,11 +54,16 @@ class Progress:
 class Fixed:
     """k anchors."""
 
+    def reads(self, settings: AxonSettings) -> tuple[str, ...]:
+        """Names of the settings that decide which anchors are chosen. Objectives agree on the first anchor."""
+        several = max(settings.anchors, settings.min_anchors) > 1
+        return ("anchors", "min_anchors", "objective") if several else ("anchors", "min_anchors")
+
     def cap(self, support: Support, settings: AxonSettings) -> Tensor:
         """Most anchors of each row."""
         return torch.full_like(support.masked_F, settings.anchors)
 
-    def score(self, support: Support, progress: Progress, gain_FC: Tensor) -> Tensor:
+    def score(self, support: Support, progress: Progress, gain_FC: Tensor, settings: AxonSettings) -> Tensor:
         """What the greedy step maximises, -inf for barred candidates."""
         return gain_FC
 
@@ -65,6 +74,9 @@ class Fixed:
 
 class Cover(Fixed):
     """Until the anchors support as much as the base decoder's proposal, at most ceil(log2(m + 1))."""
+
+    def reads(self, settings: AxonSettings) -> tuple[str, ...]:
+        return ("min_anchors", "objective")
 
     def cap(self, support: Support, settings: AxonSettings) -> Tensor:
         return log_cap(support.masked_F)
@@ -86,13 +98,16 @@ class ConflictAverse(Cover):
     The cost is the median of the gains that are left at this step, over the cap.
     """
 
-    def score(self, support: Support, progress: Progress, gain_FC: Tensor) -> Tensor:
+    def reads(self, settings: AxonSettings) -> tuple[str, ...]:
+        return ("min_anchors", "objective", "conflict_threshold")
+
+    def score(self, support: Support, progress: Progress, gain_FC: Tensor, settings: AxonSettings) -> Tensor:
         chosen_FCC = support.conflict_FCC * progress.chosen_FC[:, None, :]
         charge_FC = chosen_FCC.sum(2)
         cost_F = median_gain(gain_FC) / log_cap(support.masked_F)
         price_F = cost_F * (progress.chosen_FC.sum(1) + 1)
         score_FC = gain_FC + CONFIDENCE_BONUS * support.confidence_FC - charge_FC - price_F[:, None]
-        return score_FC.masked_fill(chosen_FCC.amax(2) > MAX_CONFLICT, -torch.inf)
+        return score_FC.masked_fill(chosen_FCC.amax(2) > settings.conflict_threshold, -torch.inf)
 
     def stop(self, support: Support, progress: Progress, gain_F: Tensor, score_F: Tensor) -> Tensor:
         return (gain_F <= 0) | (score_F <= 0)

@@ -1,7 +1,8 @@
 """Base decoders: which positions to reveal in a pass, before AXON looks. METHOD.md, section 2.
 
 A decoder is a frozen dataclass: its settings are its fields, `propose` is its rule. `propose` may reveal nothing;
-the loop then reveals the most confident masked position. Shapes: B rows, K block length.
+the loop then reveals the most confident masked position. Its `version` is raised when a change to it can change a
+token: results stored of it are then another's. Shapes: B rows, K block length.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class FixedSteps:
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    version: ClassVar[int] = 1
     needs_attention: ClassVar[bool] = False
 
     name: Literal["fixed_steps"] = "fixed_steps"
@@ -74,6 +76,7 @@ class Confidence:
     """Fast-dLLM: everything at least `threshold` confident."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    version: ClassVar[int] = 1
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
     reads_confidence: ClassVar[bool] = True
@@ -97,6 +100,7 @@ class Factor:
     """Fast-dLLM, dynamic: the most confident n as long as (n + 1)(1 - c_(n)) <= factor for each up to n."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    version: ClassVar[int] = 1
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
     reads_confidence: ClassVar[bool] = True
@@ -123,6 +127,7 @@ class LocalLeap:
     """LocalLeap: sure positions, and around each of them positions that need be less sure."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    version: ClassVar[int] = 1
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
     reads_confidence: ClassVar[bool] = True
@@ -154,6 +159,7 @@ class EntropyBounded:
     """EB-Sampler (arXiv 2505.24857): the least uncertain, as many as keep their joint error bound below gamma."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    version: ClassVar[int] = 1
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
     reads_confidence: ClassVar[bool] = False
@@ -182,6 +188,7 @@ class LeftToRight:
     """The leftmost masked position: the quality and NFE reference of an autoregressive order."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    version: ClassVar[int] = 1
     needs_attention: ClassVar[bool] = False
     needs_seeds: ClassVar[bool] = False
     reads_confidence: ClassVar[bool] = False

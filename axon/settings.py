@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from axon.attention import check_layer_spec
 from axon.checks import check_choice, check_range, check_whole
 from axon.proposers import Confidence, DecoderSettings
+from axon.sinks import SinkThreshold, check_sink_threshold
 
 GateName = Literal[
     "always", "never", "coverage_gap", "progress_stall", "adaptive_coverage", "unified", "cp_alpha"
@@ -45,7 +46,9 @@ class AxonSettings:
     max_anchor_steps: int = 1  # interventions a block
     uncertainty_threshold: float = 0.0  # less uncertain positions need no support; 0 is the paper's rule
     attention_layers: str = "last 4"  # layers the attention is averaged over, for decoder `dawn` too
-    tau_sink: float = 0.01  # columns that receive more than this on average are sinks
+    tau_sink: SinkThreshold = (
+        0.01  # columns that receive more than this on average are sinks; or "4x", see sinks.py
+    )
     target_nfe: int = 16  # T, passes a block that `progress_stall` and `unified` expect
     beta_r: float = 1.0
     beta_u: float = 1.0
@@ -55,6 +58,9 @@ class AxonSettings:
     min_anchors: int = 1
     objective: Literal["facility_location", "graph_cut"] = "facility_location"
     combine: Literal["replace", "union"] = "replace"
+    conflict_threshold: float = (
+        0.08  # of policy `conflict_averse`: it bars candidates whose conflict is above
+    )
     alpha: float = 0.5  # of gate `cp_alpha`
     warmup: int = 256  # gate checks of a sample before `adaptive_coverage` locks
 
@@ -71,7 +77,8 @@ class AxonSettings:
                 f"axon.min_candidates={self.min_candidates}: must be at most "
                 f"max_candidates={self.max_candidates}; lower it"
             )
-        for name in ("uncertainty_threshold", "tau_sink", "alpha", "candidate_ratio"):
+        check_sink_threshold("axon.tau_sink", self.tau_sink)
+        for name in ("uncertainty_threshold", "conflict_threshold", "alpha", "candidate_ratio"):
             check_range(f"axon.{name}", getattr(self, name), 0.0, 1.0)
         for name in ("beta_r", "beta_u"):
             check_range(f"axon.{name}", getattr(self, name), 0.0, float("inf"))

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from axon.sinks import SinkThreshold
+
 # Called with "model", "capture" or "select" around that part of a pass; this library has no clock of its own.
 Timer = Callable[[str], AbstractContextManager[object]]
 
@@ -23,6 +25,8 @@ class Context:
 
     rows_BKW: Tensor  # whom each position of the block attends to; rows sum to 1
     means_BW: Tensor  # column means over all real positions, for sinks
+    width_B: Tensor  # real columns of each row: uniform attention is 1/width
+    tau_sink: SinkThreshold  # for decoders that name none of their own
     decoded_BW: Tensor  # bool, decoded columns up to the end of the current block
     peak_at: Callable[[Tensor], Tensor]  # (B, W) bool -> p* there (B, W), 0 elsewhere
 
@@ -45,9 +49,28 @@ class PassState:
     generated_log_probs: Callable[[], Tensor]  # -> (B, G, V) float64, of every generated position
     noise: Callable[[], Tensor]  # -> (B, K) uniform, each row from its own generator
     context: Context | None  # for decoders that declare needs_attention
-    memory: dict[str, Tensor] = field(
+    # Both with first axis B, zeros for a new row, and kept from block to block:
+    memory: dict[str, Tensor] = field(default_factory=dict)  # a decoder's or gate's own
+    counts: dict[str, Tensor] = field(
         default_factory=dict
-    )  # first axis B; zeros for a new row; survives blocks
+    )  # what the trace reports, by the names of its fields
+
+    def count(self, name: str, amount_B: Tensor) -> None:
+        """Add to a count of every row."""
+        self.counts[name] = self.counts.get(name, 0) + amount_B.long()
+
+    def count_some(self, name: str, rows_R: Tensor, amount_R: Tensor) -> None:
+        """Add to a count of the rows at places `rows_R`."""
+        self.count(name, torch.zeros_like(self.block_pass_B).index_copy(0, rows_R, amount_R.long()))
+
+
+@dataclass(frozen=True)
+class Reveal:
+    """What a pass reveals, and who chose it."""
+
+    positions_BK: Tensor  # bool, of the block
+    by_axon_B: Tensor  # bool: AXON's anchors, not the base decoder's proposal
+    unsupported_B: Tensor  # bool: and no candidate supported anything, so that the most confident was taken
 
 
 def top_one(state: PassState) -> Tensor:

@@ -11,6 +11,20 @@ from torch import Tensor
 
 NOT_DECODED = -1  # in `revealed_at`: the row had ended before this position was reached
 
+# What is counted while a row is decoded, by the names of Trace's fields.
+COUNTS = (
+    "gate_checks",
+    "anchors",
+    "axon_columns",
+    "axon_sinks",
+    "graph_passes",
+    "empty_graph_passes",
+    "graph_columns",
+    "graph_sinks",
+    "computed_positions",
+    "logit_positions",
+)
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -24,8 +38,22 @@ class Trace:
     tokens: tuple[int, ...]  # (G,) never the mask token
     revealed_at: tuple[int, ...]  # (G,)
     axon_passes: tuple[int, ...]  # passes in which AXON's anchors were revealed, ascending
-    gate_checks: int  # passes in which a gate was evaluated
+    unsupported_passes: tuple[
+        int, ...
+    ]  # those of them in which no candidate supported anything: the fall-back chose
     nfe: int  # passes the row was in
+    gate_checks: int = 0  # passes in which a gate was evaluated
+    anchors: int = 0  # anchors chosen in all AXON passes together
+    axon_columns: int = 0  # columns of the block that AXON looked at for sinks, summed over its passes
+    axon_sinks: int = 0  # and how many of them were sinks
+    graph_passes: int = 0  # passes in which the decoder drew a dependency graph (DAWN)
+    empty_graph_passes: int = 0  # and in which that graph had no edge
+    graph_columns: int = 0  # columns of the canvas looked at for sinks, summed over those passes
+    graph_sinks: int = 0  # and how many of them were sinks
+    computed_positions: int = (
+        0  # positions that went through the network, summed over passes; padding not counted
+    )
+    logit_positions: int = 0  # positions whose logits were computed, summed over passes
 
     @property
     def tokens_decoded(self) -> int:

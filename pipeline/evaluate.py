@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from axon import Trace, decode, load_model, load_tokenizer, row_seed
+from axon.trace import COUNTS
 from pipeline.checkpoint import device_of, locate
 from pipeline.config import ModelSettings
 from pipeline.plan import Setting
@@ -186,7 +187,9 @@ def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Timer, share: f
         tokens=tuple(trace.tokens),
         revealed_at=tuple(trace.revealed_at),
         axon_passes=tuple(trace.axon_passes),
-        gate_checks=trace.gate_checks,
+        unsupported_passes=trace.unsupported_passes,
+        **{name: getattr(trace, name) for name in COUNTS},
+        flops=loaded.model.flops(trace),
         nfe=trace.nfe,
         nfe_to_eos=trace.nfe_to_eos(ends),
         tokens_generated=trace.tokens_decoded,

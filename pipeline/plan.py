@@ -11,19 +11,16 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from axon import DecodeSettings
-from axon.attention import resolve_layers
 from axon.decode import check_ends
+from axon.identity import decode_identity
 from pipeline.checkpoint import Checkpoint, open_checkpoint
 from pipeline.complaint import ConfigError
 from pipeline.config import SETTING_KEYS, Arm, Config, ModelSettings, read_config, to_tree
 from pipeline.tasks import TaskSettings, open_task
-
-# Raise by hand when a change to the code can change a token or a score: every stored result then counts as another's.
-CODE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -109,16 +106,8 @@ def setting_id(identity: Mapping[str, Any]) -> str:
 
 def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that can move a token or a score, each thing said in one way only."""
-    layers = list(resolve_layers(config.axon.attention_layers, checkpoint.described.num_layers))
-    # The base decoder alone: AXON's values move nothing, but a decoder that reads attention keeps the layers.
-    reads = {"attention_layers": layers} if config.decoder.needs_attention else {}
-    axon = (
-        {"gate": "never"}
-        if config.axon.gate == "never"
-        else {**asdict(config.axon), "attention_layers": layers}
-    )
+    decode = decode_identity(config.decode_settings(), checkpoint.described.num_layers)
     return {
-        "code_version": CODE_VERSION,
         "model": {
             "content": checkpoint.content,
             "dtype": config.model.dtype,
@@ -126,12 +115,8 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
             "prompt": config.model.prompt,
         },
         "task": _task_identity(config.task),
-        "decoder": {**asdict(config.decoder), **reads},
-        "axon": axon,
-        "gen_length": config.gen_length,
-        "block_length": config.block_length,
-        "temperature": config.temperature,
-        "end_of_text": config.end_of_text,
+        **decode,
+        "versions": {**decode["versions"], "model": checkpoint.described.family.version},
         "seed": config.seed if config.temperature > 0 or config.decoder.needs_seeds else None,
     }
 

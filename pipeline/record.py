@@ -5,13 +5,11 @@ Raw counts and sums only; every ratio (tokens a pass, accuracy, speed) is made l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
-
-from axon import Trace
 
 SCHEMA = pa.schema(
     [
@@ -23,7 +21,18 @@ SCHEMA = pa.schema(
         pa.field("tokens", pa.list_(pa.int64()), nullable=False),
         pa.field("revealed_at", pa.list_(pa.int64()), nullable=False),
         pa.field("axon_passes", pa.list_(pa.int64()), nullable=False),
+        pa.field("unsupported_passes", pa.list_(pa.int64())),
         pa.field("gate_checks", pa.int64(), nullable=False),
+        pa.field("anchors", pa.int64()),
+        pa.field("axon_columns", pa.int64()),
+        pa.field("axon_sinks", pa.int64()),
+        pa.field("graph_passes", pa.int64()),
+        pa.field("empty_graph_passes", pa.int64()),
+        pa.field("graph_columns", pa.int64()),
+        pa.field("graph_sinks", pa.int64()),
+        pa.field("computed_positions", pa.int64()),
+        pa.field("logit_positions", pa.int64()),
+        pa.field("flops", pa.float64()),
         pa.field("nfe", pa.int64()),
         pa.field("nfe_to_eos", pa.int64()),
         pa.field("tokens_generated", pa.int64()),
@@ -53,7 +62,20 @@ class Record:
     tokens: tuple[int, ...] = ()  # the generated tokens, (gen_length,)
     revealed_at: tuple[int, ...] = ()  # the pass that revealed each of them, 0-based
     axon_passes: tuple[int, ...] = ()  # passes in which AXON's anchors were revealed
+    unsupported_passes: tuple[int, ...] | None = None  # those of them in which no candidate had any support
     gate_checks: int = 0  # passes in which a gate was evaluated
+    anchors: int | None = (
+        None  # this and the next: see `axon.Trace`; None: not decoded, or an older version's
+    )
+    axon_columns: int | None = None
+    axon_sinks: int | None = None
+    graph_passes: int | None = None
+    empty_graph_passes: int | None = None
+    graph_columns: int | None = None
+    graph_sinks: int | None = None
+    computed_positions: int | None = None
+    logit_positions: int | None = None
+    flops: float | None = None  # of the network, in all its passes
     nfe: int | None = None
     nfe_to_eos: int | None = None
     tokens_generated: int | None = None
@@ -67,14 +89,6 @@ class Record:
     others: Mapping[str, float] = field(default_factory=dict)  # further metrics of the task, by name
     sandbox: str | None = None  # the isolation under which the answer was run, where it is a program
     error: str | None = None
-
-    def trace(self, prompt: Sequence[int]) -> Trace:
-        """The trace again, given the example's prompt. Raises ValueError where the example was not decoded."""
-        if self.nfe is None:
-            raise ValueError(f"{self.example_id}: was not decoded ({self.error}); there is no trace")
-        return Trace(
-            tuple(prompt), self.tokens, self.revealed_at, self.axon_passes, self.gate_checks, self.nfe
-        )
 
 
 def to_table(records: list[Record]) -> pa.Table:

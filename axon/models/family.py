@@ -21,6 +21,9 @@ class Family:
     network: type[PreTrainedModel]
     read_config: Callable[[Mapping[str, Any]], PretrainedConfig]  # raises CheckpointError
     rename: Callable[[str], str]  # the checkpoint's tensor name -> transformers' name
+    version: int = (
+        1  # raised when a change here can change a token: stored results of the family are then another's
+    )
     shift: int = 0  # position i is predicted from the hidden state at i - shift
     block_causal: bool = False  # a block sees the prompt and the blocks up to itself
     tokenizer: type[PreTrainedTokenizerBase] | None = (

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from axon.attention import Capture
 from axon.models.family import Family
+from axon.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -116,3 +117,20 @@ class MaskedDiffusionModel(nn.Module):
             columns = torch.maximum(columns - self._family.shift, layout.starts_B[rows])
         logits: Tensor = self.network.get_submodule("lm_head")(hidden_BWD[rows, columns])
         return logits
+
+    def flops(self, trace: Trace) -> float:
+        """Floating-point operations of the network in that decode, two a multiply-add.
+
+        Linear layers by the positions computed, attention by pairs of positions, lm_head by the positions whose
+        logits were computed. Norms, softmax and what a decoder or AXON computes beside the network are left out.
+        """
+        layers = self.network.get_submodule("model").modules()
+        linear = sum(part.weight.numel() for part in layers if isinstance(part, nn.Linear))
+        config = self.network.config
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        pairs = trace.computed_positions * (len(trace.prompt) + len(trace.tokens))
+        return (
+            2.0 * linear * trace.computed_positions
+            + 4.0 * self.num_layers * int(config.num_attention_heads) * int(size) * pairs
+            + 2.0 * int(config.hidden_size) * self.vocab_size * trace.logit_positions
+        )

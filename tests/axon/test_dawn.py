@@ -33,7 +33,14 @@ def _state(seed: int) -> PassState:
         log_probs=lambda: torch.zeros(0),
         generated_log_probs=lambda: torch.zeros(0),
         noise=lambda: torch.zeros(0),
-        context=Context(rows, rows.mean(1), decoded, lambda where: torch.where(where, peaks, 0.0)),
+        context=Context(
+            rows_BKW=rows,
+            means_BW=rows.mean(1),
+            width_B=torch.tensor([WIDTH]),
+            tau_sink=0.01,
+            decoded_BW=decoded,
+            peak_at=lambda where: torch.where(where, peaks, 0.0),
+        ),
     )
 
 

@@ -109,7 +109,7 @@ def test_every_named_part_exists() -> None:
 
 def test_what_a_trace_tells() -> None:
     trace = Trace(
-        prompt=(1, 2), tokens=(5, 6, 22, 7), revealed_at=(1, 0, 1, 2), axon_passes=(0,), gate_checks=2, nfe=3
+        prompt=(1, 2), tokens=(5, 6, 22, 7), revealed_at=(1, 0, 1, 2), axon_passes=(0,), unsupported_passes=(), gate_checks=2, nfe=3
     )
     assert trace.reveals() == [[3], [2, 4], [5]]
     assert (trace.tokens_decoded, trace.tokens_per_pass, trace.gate_firing_rate) == (4, 4 / 3, 0.5)
@@ -125,5 +125,5 @@ def test_kendall_tau_is_the_balance_of_pairs(steps: list[int]) -> None:
     pairs = [(a, b) for a, b in combinations(steps, 2) if NOT_DECODED not in (a, b)]
     balance = sum((b > a) - (b < a) for a, b in pairs)
     apart = sum(a != b for a, b in pairs)
-    trace = Trace((1,), (2,) * len(steps), tuple(steps), (), 0, 6)
+    trace = Trace((1,), (2,) * len(steps), tuple(steps), (), (), 6)
     assert trace.kendall_tau == (pytest.approx(balance / (apart * len(pairs)) ** 0.5) if apart else None)

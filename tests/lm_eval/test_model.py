@@ -67,7 +67,7 @@ def test_a_stop_that_is_a_token_ends_the_text_though_decoding_drops_it() -> None
     model = lm()
     model.tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
     place = model.tokenizer.convert_tokens_to_ids("<|im_end|>")
-    trace = Trace((1,), (5, place, 6), (0, 1, 2), (), 0, 3)
+    trace = Trace((1,), (5, place, 6), (0, 1, 2), (), (), 3)
     read = {stops: model._answer(trace, Request(settings(20), stops, 20)) for stops in [(), ("<|im_end|>",)]}
     assert read == {(): model.tokenizer.decode([5, 6]), ("<|im_end|>",): model.tokenizer.decode([5])}
 

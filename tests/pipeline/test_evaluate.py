@@ -60,7 +60,7 @@ def test_the_answer_ends_before_the_first_end_of_text(setting: Setting) -> None:
     evaluator = Evaluator(batch_size=3)
     loaded = evaluator._load(setting.model)
     [end] = loaded.model.end_token_ids
-    trace = evaluate.Trace((1,), (33, 34, end, 35), (0, 0, 0, 0), (), 0, 1)
+    trace = evaluate.Trace((1,), (33, 34, end, 35), (0, 0, 0, 0), (), (), 1)
     assert loaded.answer(trace) == "AB"
 
 

@@ -42,6 +42,13 @@ STAYS = [
     "axon.uncertainty_threshold=0",
     "axon.attention_layers=4-7",
     "axon.attention_layers=7,6,5,4",
+    "axon.alpha=0.9",  # of another gate
+    "axon.warmup=9",
+    "axon.target_nfe=9",
+    "axon.conflict_threshold=0.5",  # of another policy
+    "axon.objective=graph_cut",  # says the same of the first anchor, and there is but one
+    "axon.candidate_ratio=0.5",  # between equal bounds
+    "axon.max_candidates=64",  # a block has no more than its length
     "sweep.name=other",
 ]
 
@@ -107,10 +114,9 @@ def test_equal_settings_of_a_sweep_collapse(make_config: Make) -> None:
 
 
 def test_ids_are_stable_across_versions(make_config: Make) -> None:
-    """Stored results are found by id: a change here orphans them, so make it knowingly (and raise CODE_VERSION)."""
+    """Stored results are found by id: a change here orphans them, so make it knowingly (and raise the part's version)."""
     setting = make_setting(make_config())
     assert list(setting.identity) == [
-        "code_version",
         "model",
         "task",
         "decoder",
@@ -119,6 +125,7 @@ def test_ids_are_stable_across_versions(make_config: Make) -> None:
         "block_length",
         "temperature",
         "end_of_text",
+        "versions",
         "seed",
     ]
     assert len(setting.id) == 16

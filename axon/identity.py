@@ -1,0 +1,81 @@
+"""What of the settings decides a decode: settings of equal identity decode alike, so that one of them is enough.
+
+A knob that the choices made do not read (`anchors` under policy `cover`, `alpha` under any gate but `cp_alpha`) is
+no part of it, and what can be written in two ways is written in one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from axon.attention import resolve_layers
+from axon.gates import GATES
+from axon.policies import POLICIES
+from axon.settings import AxonSettings, DecodeSettings
+from axon.sinks import SinkThreshold, multiples
+
+# Raise a part's number when a change to it can change a token: what is stored of that part is another's then.
+# Decoders, model families and tasks have a number of their own, `version`.
+LOOP_VERSION = 1
+AXON_VERSION = 1
+
+# Read whatever the gate and the policy. Candidates and layers are put in their own way.
+ALWAYS_READ = ("gate", "policy", "max_anchor_steps", "uncertainty_threshold", "combine")
+
+
+def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]:
+    """Everything of `settings` that moves a token with a model of `num_layers` layers, as plain data.
+
+    Raises ValueError for layers that the model lacks.
+    """
+    decoder, axon = settings.decoder, settings.axon
+    layers = list(resolve_layers(axon.attention_layers, num_layers))
+    drawn = asdict(decoder)
+    if decoder.needs_attention:  # it reads AXON's layers, and its sinks where it names none, AXON or no AXON
+        own = drawn.get("tau_sink")
+        drawn |= {
+            "tau_sink": plain_threshold(axon.tau_sink if own is None else own),
+            "attention_layers": layers,
+        }
+    fires = axon.gate != "never"
+    return {
+        "decoder": drawn,
+        "axon": axon_identity(axon, layers, settings.block_length) if fires else {"gate": "never"},
+        "gen_length": settings.gen_length,
+        "block_length": settings.block_length,
+        "temperature": settings.temperature,
+        "end_of_text": settings.end_of_text,
+        "versions": {
+            "loop": LOOP_VERSION,
+            "decoder": decoder.version,
+            "axon": AXON_VERSION if fires else None,
+        },
+    }
+
+
+def axon_identity(axon: AxonSettings, layers: list[int], block_length: int) -> dict[str, Any]:
+    """What of AXON's settings is read under their gate and policy."""
+    gate = GATES[axon.gate]
+    assert gate is not None, "gate never reads nothing"
+    read = (*ALWAYS_READ, *gate.reads, *POLICIES[axon.policy].reads(axon))
+    return {
+        **{name: getattr(axon, name) for name in read},
+        **_candidates(axon, block_length),
+        "tau_sink": plain_threshold(axon.tau_sink),
+        "attention_layers": layers,
+    }
+
+
+def _candidates(axon: AxonSettings, block_length: int) -> dict[str, Any]:
+    """A block has no more candidates than positions; between equal bounds no ratio decides."""
+    most = min(axon.max_candidates, block_length)
+    least = min(axon.min_candidates, most)
+    ratio = {"candidate_ratio": axon.candidate_ratio} if least < most else {}
+    return {"min_candidates": least, "max_candidates": most, **ratio}
+
+
+def plain_threshold(value: SinkThreshold) -> SinkThreshold:
+    """ "4.0X" as "4x"."""
+    relative = multiples(value)
+    return value if relative is None else f"{relative:g}x"

@@ -1,0 +1,47 @@
+"""Attention sinks: columns that nearly everybody attends to, whatever they hold. METHOD.md, sections 2 and 3.
+
+A threshold is an absolute share of attention (0.01, made for sequences of several hundred tokens), or text such as
+"4x": so many times uniform attention, 1/W with W the row's real width, which means the same at any length.
+An absolute threshold below 1/W calls nearly every column a sink.
+"""
+
+from __future__ import annotations
+
+import re
+
+from torch import Tensor
+
+from axon.checks import check_range
+
+SinkThreshold = float | str
+
+
+def check_sink_threshold(key: str, value: SinkThreshold) -> None:
+    """Raise ValueError where `value` is neither a share in [0, 1] nor multiples of uniform attention."""
+    if not isinstance(value, str):
+        check_range(key, value, 0.0, 1.0)
+    elif multiples(value) is None:
+        raise ValueError(
+            f"{key}={value!r}: unknown; write a share of attention such as 0.01, or multiples of uniform "
+            "attention such as 4x"
+        )
+
+
+def multiples(value: SinkThreshold) -> float | None:
+    """The number before the x of "4x"; None for an absolute share or any other text."""
+    found = (
+        re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*x", value.strip().lower()) if isinstance(value, str) else None
+    )
+    return float(found[1]) if found else None
+
+
+def sinks(means_BW: Tensor, width_B: Tensor, threshold: SinkThreshold) -> Tensor:
+    """Sink columns, bool: those whose mean attention is above the threshold.
+
+    means_BW holds the mean attention each column receives (any columns of the canvas), width_B how many columns of
+    each row are no padding.
+    """
+    relative = multiples(threshold)
+    if relative is None:
+        return means_BW > float(threshold)
+    return means_BW > (relative / width_B.to(means_BW.dtype))[:, None]
