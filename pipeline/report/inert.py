@@ -12,7 +12,11 @@ import pandas as pd
 from pipeline.report.answer import counted
 
 MOST = 0.5  # a share above it is "most"
-FOUR_TIMES = "tau_sink=4x (four times uniform attention)"
+FOUR_TIMES = "four times uniform attention, 1 / length"
+REMEDIES = {
+    "axon.tau_sink": f"axon.tau_sink=4x ({FOUR_TIMES})",
+    "decoder.tau_sink": f"decoder.tau_sink=4x ({FOUR_TIMES}; null takes axon.tau_sink)",
+}
 
 
 def inert_warnings(points: pd.DataFrame) -> list[str]:
@@ -67,7 +71,7 @@ def _sinks(scored: pd.DataFrame) -> str:
     shares = "; ".join(f"{text} ({key})" for key, text in told.items())
     return (
         f"Most columns counted as sinks: {shares}. Attention to them is left out of account. "
-        f"Remedy: {' and '.join(key.removesuffix('tau_sink') + FOUR_TIMES for key in told)}."
+        f"Remedy: {' and '.join(REMEDIES[key] for key in told)}."
     )
 
 
@@ -106,7 +110,7 @@ def _remedy(sinks: "pd.Series[float]", key: str, other: str) -> str:
             f"Only {_share(sinks)} of the columns counted as sinks, so {key} is not the cause; try {other}."
         )
     why = f"{_share(many)} of the columns counted as sinks. " if many.notna().all() else ""
-    return f"{why}Remedy: {key.removesuffix('tau_sink')}{FOUR_TIMES}."
+    return f"{why}Remedy: {REMEDIES[key]}."
 
 
 def _of(some: pd.DataFrame, known: pd.DataFrame) -> str:

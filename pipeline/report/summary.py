@@ -106,7 +106,8 @@ def _values(found: list[str]) -> str:
 
 def front_sentence(points: pd.DataFrame) -> str:
     """Who is on the front and between which ends it runs."""
-    front = share_rows(points[points["front"]]).sort_values(["nfe", "quality"])
+    distinct = share_rows(points)
+    front = distinct[distinct["front"]].sort_values(["nfe", "quality"])
     if front.empty:
         return "No setting has a score, so there is no front."
     arms = ", ".join(f"{size} {arm}" for arm, size in front["arm"].value_counts(sort=False).items())

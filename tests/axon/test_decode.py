@@ -109,7 +109,13 @@ def test_every_named_part_exists() -> None:
 
 def test_what_a_trace_tells() -> None:
     trace = Trace(
-        prompt=(1, 2), tokens=(5, 6, 22, 7), revealed_at=(1, 0, 1, 2), axon_passes=(0,), unsupported_passes=(), gate_checks=2, nfe=3
+        prompt=(1, 2),
+        tokens=(5, 6, 22, 7),
+        revealed_at=(1, 0, 1, 2),
+        axon_passes=(0,),
+        unsupported_passes=(),
+        gate_checks=2,
+        nfe=3,
     )
     assert trace.reveals() == [[3], [2, 4], [5]]
     assert (trace.tokens_decoded, trace.tokens_per_pass, trace.gate_firing_rate) == (4, 4 / 3, 0.5)

@@ -29,8 +29,8 @@ def test_empty_anchors_are_read_above_the_verdict(tmp_path):
         "fell back to the single most confident token. These settings say nothing about AXON. 97 % of" in axon
     )
     assert dawn.startswith("DAWN's graph was empty in 6 of 6 settings with DAWN: in 100 % of its passes no ")
-    assert axon.endswith("Remedy: axon.tau_sink=4x (four times uniform attention).")
-    assert dawn.endswith("Remedy: decoder.tau_sink=4x (four times uniform attention).")
+    assert axon.endswith("Remedy: axon.tau_sink=4x (four times uniform attention, 1 / length).")
+    assert "Remedy: decoder.tau_sink=4x (four times uniform attention, 1 / length; null takes axon" in dawn
     for shown in (printed(report), " ".join(Page(report.page.read_text(encoding="utf-8")).shown)):
         flat = " ".join(shown.split())
         assert 0 <= flat.index(axon) < flat.index(dawn) < flat.index("AXON moves the front")
