@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from pipeline.report import find, stats
 from pipeline.report.pareto import reached
-from pipeline.report.points import Draws, mark_fronts
-from pipeline.report.views import make_views
+from pipeline.report.points import Draws, Outcomes, draw, mark_fronts
+from pipeline.report.views import hypervolumes, make_views
 from tests.report.counts import count
 from tests.report.sweep import make_sweep
 
@@ -29,7 +30,7 @@ def marked(arms, seed=0):
         [least + rng.integers(0, spread + 1, EXAMPLES) for *_, least, spread in rows], dtype=float
     )
     counts_BN = stats.draw_counts(EXAMPLES, replicates=200)
-    draws = Draws(counts_BN, stats.means(quality_SN, counts_BN), {"nfe": stats.means(nfe_SN, counts_BN)})
+    draws = Draws(stats.means(quality_SN, counts_BN), {"nfe": stats.means(nfe_SN, counts_BN)})
     points = pd.DataFrame({"arm": [row[0] for row in rows], "n": EXAMPLES, "complete": True})
     for name, values_SN in (("quality", quality_SN), ("nfe", nfe_SN)):
         points[name] = stats.means(values_SN)
@@ -105,6 +106,20 @@ def test_hypervolume_stands_in_its_interval():
     found = find(sweep.settings, sweep.records, sweep.labels)
     for area in found.hypervolumes.values():
         assert 0 < area.lo < area.estimate < area.hi < 1
+
+
+def test_interval_covers_the_truth_where_nearly_all_are_right():
+    """Exactly, over all that 40 examples can show: an arm for each number of right answers, five passes each."""
+    n, passes, reference = 40, 5.0, 10.0
+    right = np.arange(n + 1)
+    quality_SN = (np.arange(n) < right[:, None]).astype(float)
+    ids = tuple(str(k) for k in right)
+    draws = draw(Outcomes(ids, np.arange(n, dtype=float), quality_SN, np.full((n + 1, n), passes)))
+    points = pd.DataFrame({"arm": ids, "quality": right / n, "nfe": passes, "complete": True})
+    areas = list(hypervolumes(points, draws, reference).values())
+    for truth in (0.3, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99):
+        holds = [area.lo <= truth * (1 - passes / reference) <= area.hi for area in areas]
+        assert 0.93 <= binom.pmf(right, n, truth)[holds].sum() <= 1
 
 
 def test_axes_of_cost_are_offered_where_they_are_known():
