@@ -20,11 +20,11 @@ GEN_LENGTH = BLOCK_LENGTH = 32
 PARTS = ("model", "capture", "select")
 DECODERS: tuple[DecoderSettings, ...] = (Confidence(), Dawn(), Klass())
 AXON = {
-    "alone": AxonSettings(gate="never"),
-    "+ AXON fixed 1": AxonSettings(gate="always", max_anchor_steps=2),
-    "+ AXON cover": AxonSettings(gate="always", policy="cover", max_anchor_steps=2),
+    "alone": AxonSettings(gate="never", tau_sink="4x"),
+    "+ AXON fixed 1": AxonSettings(gate="always", max_anchor_steps=2, tau_sink="4x"),
+    "+ AXON cover": AxonSettings(gate="always", policy="cover", max_anchor_steps=2, tau_sink="4x"),
     "+ AXON, gate asked": AxonSettings(
-        gate="coverage_gap", beta_r=0.0, beta_u=0.0
+        gate="coverage_gap", beta_r=0.0, beta_u=0.0, tau_sink="4x"
     ),  # asked in each pass, never fires
 }
 

@@ -23,8 +23,8 @@ from pipeline.checkpoint import device_of, locate
 from pipeline.config import ModelSettings
 from pipeline.plan import Setting
 from pipeline.record import Record
-from pipeline.sandbox import Require
-from pipeline.tasks import Example, open_task
+from pipeline.sandbox import Require, shared_sandbox
+from pipeline.tasks import CodeTask, Example, open_task
 from pipeline.tasks.task import ShotStyle
 
 Prompt = Sequence[int]
@@ -75,7 +75,7 @@ class Evaluator:
     def __init__(
         self,
         batch_size: int,
-        require: Require = "any",
+        require: Require = "isolated",
         on_example: Callable[[], None] = lambda: None,
     ) -> None:
         self._batch_size = batch_size
@@ -88,6 +88,8 @@ class Evaluator:
     def slice(self, setting: Setting, start: int, stop: int) -> list[Record]:
         """The records of examples start..stop-1, in order. Raises what makes every example fail."""
         task = open_task(setting.task, self._require)
+        if isinstance(task, CodeTask):
+            shared_sandbox(self._require)  # where programs can't be run, nothing is decoded
         examples = task.examples(setting.task.split, setting.task.seed, stop)[start:stop]
         if len(examples) < stop - start:
             have = start + len(examples)

@@ -12,8 +12,10 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from pipeline.checks import check_address, check_login, check_settings
 from pipeline.complaint import ConfigError
-from pipeline.config import Config, check_writable, to_tree
+from pipeline.config import Config, to_tree
+from pipeline.places import check_places
 from pipeline.plan import Plan, Setting, make_plan, setting_id
 from pipeline.progress import Progress, stored_tallies, tally
 from pipeline.store import Contents, Range, Store, missing
@@ -40,13 +42,15 @@ class Job:
 
 def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
-    check_writable("out", config.out)
-    check_writable("store", config.store)
+    check_places(config)
     if config.wandb.mode == "online":
-        _check_login()
+        check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
         plan = make_plan(config)
         config = replace(config, limit=_reachable(config, plan))
+        if config.job == "run":
+            here = config.cluster.address is None or len(plan.settings) == 1
+            check_settings(plan.settings, config.limit, here)
     folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
     job = Job(config, plan, Store(config.store), folder, shlex.join(["python", "launch.py", *arguments]))
     contents = job.store.load(plan.settings, config.limit)
@@ -76,15 +80,6 @@ def _reachable(config: Config, plan: Plan) -> int:
     """`limit`, or all the examples there are, should they be fewer."""
     sizes = (open_task(setting.task).size for setting in plan.settings.values())
     return min([config.limit, *(size for size in sizes if size is not None)])
-
-
-def _check_login() -> None:
-    from pipeline.report.tracker import check_login  # W&B takes a second to import
-
-    try:
-        check_login()
-    except ValueError as error:
-        raise ConfigError([str(error)]) from None
 
 
 def pending_slices(job: Job, contents: Contents) -> dict[str, list[Range]]:
@@ -140,6 +135,8 @@ def _setting_list(plan: Plan) -> dict[str, Any]:
 
 def _run(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> dict[str, str]:
     stored = stored_tallies(contents.records)
+    if job.config.cluster.address is not None and len(job.plan.settings) > 1:
+        check_address(job.config.cluster.address)
     with Progress(console, job.title, job.plan.labels, job.config.limit, stored) as progress:
         if len(job.plan.settings) == 1:
             return _run_here(job, pending, progress)

@@ -23,7 +23,7 @@ HARNESS_STOPS = (*STOPS, "```")
 @dataclass(frozen=True)
 class HumanEval(CodeTask, Benchmark):
     name = "humaneval"
-    version = 1
+    version = 2
     measure = "the program found in the answer passes the tests"
     hub = Hub("openai/openai_humaneval")
     columns = ("task_id", "prompt", "canonical_solution", "test", "entry_point")

@@ -37,7 +37,7 @@ FENCE = "```python\n"
 @dataclass(frozen=True)
 class Mbpp(CodeTask, Benchmark):
     name = "mbpp"
-    version = 1
+    version = 2
     measure = "the program found in the answer passes the tests"
     hub = Hub("google-research-datasets/mbpp", "full")
     columns = ("task_id", "text", "code", "test_list")

@@ -35,8 +35,9 @@ def read_file(key: str, path: str, columns: Sequence[str], aliases: Mapping[str,
             f"{key}={path!r}: unknown kind of file; one of {', '.join(BUILDERS)}, or one of them with .gz"
         )
     if not file.is_file():
+        what = "is a folder" if file.is_dir() else "no such file"
         raise ValueError(
-            f"{key}={path!r}: no such file; give the benchmark's rows, or null to take them from the hub"
+            f"{key}={path!r}: {what}; give the benchmark's rows, or null to take them from the hub"
         )
     try:
         rows = _load(builder, data_files=str(file.resolve()), split="train")
@@ -62,13 +63,17 @@ def _load(*arguments: Any, **named: Any) -> list[Row]:
     import datasets  # takes seconds to import: only when rows are read
 
     datasets.disable_progress_bars()
-    logger = logging.getLogger("huggingface_hub")
-    before = logger.level
-    logger.setLevel(logging.ERROR)  # where there is no network, it warns of each of its retries
+    loggers = [logging.getLogger(name) for name in ("huggingface_hub", "datasets")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)  # they tell of every retry, and of what we tell in a line ourselves
     try:
         return list(datasets.load_dataset(*arguments, **named))
+    except StopIteration:  # an empty file
+        return []
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def digest(rows: Sequence[Row]) -> str:
@@ -89,5 +94,7 @@ def _checked(key: str, place: str, rows: list[Row], columns: Sequence[str]) -> l
     return rows
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    while error.__cause__ is not None:  # the first that went wrong knows what
+        error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
