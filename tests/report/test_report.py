@@ -150,7 +150,7 @@ def test_table_of_points_can_be_read_back(report):
 def test_terminal_fits_and_ends_with_the_result(report):
     text = printed(report)
     assert max(len(line) for line in text.splitlines()) <= 100
-    assert "AXON moves the front of confidence: yes." in text
+    assert "AXON moves the front of confidence: yes, by +0." in text and "Passes at equal quality: -" in text
     assert "●" in text and text.index("●") < text.index("AXON moves")
 
 
@@ -193,7 +193,7 @@ def test_one_setting_without_scores_does_not_disturb_the_others(tmp_path):
     records.loc[records["setting_id"] == "0.5-1", "score"] = None
     report = write(tmp_path, sweep, records)
     assert report.points["n"].tolist().count(0) == 1 and "unscored" in printed(report)
-    assert report.findings.comparisons[0].answer == "yes"
+    assert report.findings.comparisons[0].outcome == "yes"
 
 
 def test_parquet_shaped_records_are_understood(tmp_path):

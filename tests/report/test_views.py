@@ -71,7 +71,7 @@ def test_partial_settings_have_no_probability_and_disturb_no_other():
     points = find(sweep.settings, records, sweep.labels, SPEED_KNOB).points.set_index("setting_id")
     assert np.isnan(points["on_front"]["0.3-1"]) and points["on_front"].drop("0.3-1").notna().all()
     without = make_sweep(examples=40)
-    for book in (without.settings, without.labels, SPEED_KNOB):
+    for book in (without.settings, without.labels):
         del book["0.3-1"]
     others = find(without.settings, without.records, without.labels, SPEED_KNOB).points.set_index(
         "setting_id"
