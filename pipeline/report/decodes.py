@@ -5,7 +5,7 @@ Two with equal hashes revealed the same tokens in the same passes on every examp
 """
 
 from collections.abc import Iterable
-from hashlib import sha256
+from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
@@ -26,17 +26,15 @@ def decode_hashes(rows: pd.DataFrame, setting_ids: Iterable[str]) -> dict[str, s
 
 
 def _hash(rows: pd.DataFrame) -> str | None:
-    digest = sha256()
-    columns = (rows["example_id"], rows["tokens"], rows["revealed_at"])
-    for example_id, *trace in zip(*columns, strict=True):
-        digest.update(str(example_id).encode() + b"\0")
-        for numbers in trace:
-            if not isinstance(numbers, (list, tuple, np.ndarray)):
-                return None
-            whole = np.asarray(numbers, dtype=np.int64)
-            digest.update(whole.size.to_bytes(8, "little") + whole.tobytes())
+    digest = blake2b(b"\0".join(str(example_id).encode() for example_id in rows["example_id"]))
+    for column in ("tokens", "revealed_at"):
+        traces = list(rows[column])
+        if not all(isinstance(trace, (list, tuple, np.ndarray)) for trace in traces):
+            return None
+        digest.update(np.array([len(trace) for trace in traces], dtype=np.int64).tobytes())
+        digest.update(np.concatenate(traces, dtype=np.int64, casting="unsafe").tobytes())
     return digest.hexdigest()[:DIGITS]
 
 
 def _own(setting_id: str) -> str:
-    return sha256(b"no trace of " + setting_id.encode()).hexdigest()[:DIGITS]
+    return blake2b(b"no trace of " + setting_id.encode()).hexdigest()[:DIGITS]

@@ -291,3 +291,31 @@ def test_fastest_setting_that_reaches_the_bar():
     assert fastest_at(0.9, rows, quality, nfe) == 1
     assert fastest_at(0.6, rows, quality, nfe) == 3
     assert fastest_at(0.99, rows, quality, nfe) == 2  # nobody does: the best one
+
+
+def test_swapping_the_sides_turns_the_difference_round():
+    sweep = make_sweep(gain=0.5, faster=0.9, examples=60, anchors=(None, 1))
+    (found,) = answers(sweep)
+    for setting in sweep.settings.values():
+        setting["axon"] = {"gate": "always" if setting["axon"]["gate"] == "never" else "never"}
+    (swapped,) = answers(sweep)
+    difference, turned = found.effects[0].difference, swapped.effects[0].difference
+    assert np.allclose(turned, (-difference.estimate, -difference.hi, -difference.lo))
+    assert (found.outcome, swapped.outcome) == (YES, NO)
+
+
+def test_a_variant_is_named_by_its_arm_where_several_use_axon():
+    sweep = make_sweep(gain=1.0, faster=0.8, examples=30)
+    for setting_id, label in sweep.labels.items():
+        if setting_id.endswith("-2"):
+            sweep.labels[setting_id] = Label("AXON twice", label.knobs)
+    assert "mean quality with AXON" in text(sweep)
+
+
+def test_a_variant_with_one_setting_has_no_line_and_is_said_not_to_count():
+    sweep = make_sweep(gain=1.0, faster=0.8, examples=30)
+    sweep.settings = {
+        sid: own for sid, own in sweep.settings.items() if not sid.endswith("-2") or sid == "0.5-2"
+    }
+    (found,) = answers(sweep)
+    assert len(found.effects) == 1 and "1 with one setting only, hence no line" in text(sweep)
