@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, decode
 from axon.proposers import DecoderSettings
-from benchmarks.bench import Bench, SyncedTimer, open_bench, take_turns
+from benchmarks.bench import Bench, open_bench, take_turns
+from pipeline.timer import Timer
 
 GEN_LENGTH = BLOCK_LENGTH = 32
 PARTS = ("model", "capture", "select")
@@ -44,7 +45,7 @@ def main() -> None:
 
 def _pass(bench: Bench, decoder: DecoderSettings, axon: AxonSettings) -> dict[str, float]:
     """Seconds per pass of the whole batch, by part."""
-    timer = SyncedTimer(bench.model.device)
+    timer = Timer(bench.model.device)
     settings = DecodeSettings(gen_length=GEN_LENGTH, block_length=BLOCK_LENGTH, decoder=decoder, axon=axon)
     traces = decode(bench.model, bench.prompts, settings, batch_size=len(bench.prompts), timer=timer)
     passes = max(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,45 @@ def _load(*arguments: Any, **named: Any) -> list[Row]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+def check_rows(
+    key: str,
+    place: str,
+    rows: Sequence[Row],
+    label: Callable[[Row, int], str],
+    fault: Callable[[Row], str | None],
+) -> None:
+    """Raises ValueError, one line, for the first row with a fault or the id of an earlier one; rows count from 1.
+
+    An example is known by its id, so of two with one id a report would drop one; and what can't be scored would count
+    as wrong.
+    """
+    faults: list[str] = []
+    first: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        name = label(row, number - 1)
+        reason = fault(row)
+        if reason is None and name in first:
+            reason = f"row {first[name]} has the same id"
+        first.setdefault(name, number)
+        if reason is not None:
+            faults.append(f"row {number} ({' '.join(name.split())}): {reason}")
+    if faults:
+        more = f" (and {len(faults) - 1} more rows have faults)" if len(faults) > 1 else ""
+        raise ValueError(f"{key}={place!r}: {faults[0]}{more}; mend such rows or leave them out")
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing: null, NaN, blank text, or a list of nothing else."""
+    if isinstance(value, list):
+        return all(is_empty(each) for each in value)
+    return value is None or (isinstance(value, float) and math.isnan(value)) or not str(value).strip()
+
+
+def written(value: str | float) -> str:
+    """A cell as text; a whole number without a decimal point, whatever type its column got from the others."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def digest(rows: Sequence[Row]) -> str:

@@ -92,6 +92,17 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     'sweep.arms=[{"label": "x", "sets": {"seed": 1}}]': "sweep.arms[0].sets: unknown key; did you mean sweep.arms[0].",
     'sweep.arms=[{"label": "x", "set": {"axon.anchor": 1}}]': "sweep.arms[0]: axon.anchor: unknown key; did you",
     'sweep.arms=[{"label": "x", "grid": {"limit": [1, 2]}}]': "sweep.arms[0]: limit: can't be swept; a sweep turns",
+    'sweep.arms=[{"label": "x"}, {"label": "y", "set": {"task.name": "lists"}}]': (
+        "sweep.arms[1]: task.name: can't be swept, since settings are compared on the same examples; run a"
+    ),
+    'sweep.arms=[{"label": "x", "grid": {"task.name": ["lists", "arith"]}}]': "sweep.arms[0]: task.name: can't be",
+    'sweep.arms=[{"label": "x"}, {"label": "y", "set": {"task": {"name": "arith", "split": "train", "seed": 0}}}]': (
+        "sweep.arms[1]: task.split: can't be swept"
+    ),
+    'sweep.arms=[{"label": "x"}, {"label": "y", "set": {"task.path": "mine.jsonl"}}]': (
+        "sweep.arms[1]: task.path: can't be swept"
+    ),
+    'sweep.arms=[{"label": "x", "grid": {"task.seed": [0, 1]}}]': "sweep.arms[0]: task.seed: can't be swept",
     'sweep.arms=[{"label": "x", "set": {"gen_length": 256}}]': "gen_length=256: the model takes 256 tokens",
     "cluster.cpus_per_worker=Infinity": "cluster.cpus_per_worker=inf: must be a finite number",
     "cluster.gpus_per_worker=-1": "cluster.gpus_per_worker=-1: must be at least 0; raise it",
