@@ -6,8 +6,9 @@ line is as high as that setting, beyond its slowest as high as that one: a side 
 for it, since nobody must spend passes that buy nothing.
 
 Nothing is chosen on the way: every setting is a knot, and one that lies badly pulls the line down. An upper
-envelope (the running maximum) would keep the lucky settings and forget the unlucky ones, which flatters noise, and
-the more the more settings a side has (`benchmarks/verdict_calibration.py` showed it). A NaN knot is left out.
+envelope (the running maximum) would keep the lucky settings and forget the unlucky ones, and the more the more
+settings a side has: of two equal sides with 13 and 4 settings it put the finer one 0.011 higher at 100 examples and
+said "lowers" in up to 8 % of sweeps, the line in up to 3 % (LOG.md, 2026-11-25). A NaN knot is left out.
 """
 
 import numpy as np
