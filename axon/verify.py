@@ -27,6 +27,7 @@ from safetensors.torch import load_file
 from axon.attention import KERNELS, Capture, resolve_layers
 from axon.decode import decode
 from axon.gates import GATES
+from axon.mechanism import Mechanism
 from axon.models import MaskedDiffusionModel, load_model
 from axon.models.checkpoint import DTYPES
 from axon.policies import OBJECTIVES, POLICIES
@@ -197,7 +198,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any]) -> bool:
     apart: Counter[str] = Counter()
-    checked = failed = 0
+    failed = 0
+    checked = 0
+    mechanism = Mechanism()
     last = time.monotonic()
     for number, case in enumerate(cases["cases"]):
         if part := missing_part(case):
@@ -205,6 +208,7 @@ def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any]) -> bool
             continue
         trace = decode(model, [case["prompt"]], case_settings(case, cases))[0]
         checked += 1
+        mechanism.add(trace)
         if wrong := disagreement(trace, case):
             failed += 1
             print(f"case {number} ({case['proposer']}, axon {case.get('axon')}): {wrong}")
@@ -214,6 +218,8 @@ def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any]) -> bool
     print(
         f"{checked - failed} of {checked} cases agree in tokens, passes, positions revealed and AXON's passes"
     )
+    for line in mechanism.lines():
+        print(line)
     if apart:
         reasons = ", ".join(f"{part}: {count}" for part, count in apart.items())
         print(f"{apart.total()} cases not checked, their parts do not exist here ({reasons})")

@@ -9,14 +9,11 @@ from __future__ import annotations
 import logging
 import math
 import os
-import shutil
 import signal
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -43,7 +40,8 @@ from pipeline.evaluate import Evaluator  # noqa: E402
 from pipeline.plan import Setting  # noqa: E402
 from pipeline.progress import Progress, Tally, tally  # noqa: E402
 from pipeline.sandbox import Require  # noqa: E402
-from pipeline.store import Range, Store  # noqa: E402
+from pipeline.scratch import scratch_folder  # noqa: E402
+from pipeline.store import Range, Store, StoreFull  # noqa: E402
 
 OBJECT_STORE_BYTES = 100 * 2**20  # settings and tallies are all that passes through it
 START_ATTEMPTS = 3
@@ -83,6 +81,8 @@ class SliceTrial(tune.Trainable):
         try:
             records = self._evaluator.slice(self._setting, start, stop)
             self._store.write_slice(self._setting.id, start, stop, records)
+        except StoreFull as error:
+            return {"full": str(error), "done": True}
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}", "done": True}
         return {"tally": tally(records), "done": not self._slices}
@@ -93,15 +93,19 @@ class Watch(tune.Callback):
 
     def __init__(self, progress: Progress, interrupted: Interrupt) -> None:
         self.failures: dict[str, str] = {}
+        self._full: str | None = None
         self._progress, self._interrupted = progress, interrupted
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self._interrupted.check()
+        if self._full:  # whatever else is decoded could not be kept
+            raise StoreFull(self._full)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         setting_id = trial.config["setting"]
+        self._full = self._full or result.get("full")
         if result.get("error"):
             self._fail(setting_id, result["error"])
         elif isinstance(result.get("tally"), Tally):
@@ -144,7 +148,7 @@ class Interrupt:
 def run_sweep(work: Work, cluster: ClusterSettings, progress: Progress) -> dict[str, str]:
     """Evaluates what is pending; returns the settings that failed, each with its error in a line.
 
-    Raises KeyboardInterrupt on Ctrl-C once Ray has been shut down.
+    Raises KeyboardInterrupt on Ctrl-C, and StoreFull where nothing more can be stored, once Ray has been shut down.
     """
     interrupt = Interrupt(progress)
     with interrupt.caught(), _ray(cluster, progress) as scratch:
@@ -190,19 +194,17 @@ def _ray(cluster: ClusterSettings, progress: Progress) -> Iterator[str]:
     """Ray, started or joined, with a scratch folder for its files; both gone afterwards."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"ray\.")
-    # Sockets lie in this folder and their paths must be short: not under the run folder.
-    scratch = tempfile.mkdtemp(prefix="axon-ray-", dir="/tmp" if Path("/tmp").is_dir() else None)
-    try:
-        if cluster.address is None:
-            progress.status("starting Ray")
-            _start(cluster, scratch)
-        else:
-            progress.status(f"joining Ray at {cluster.address}")
-            _join(cluster.address)
-        yield scratch
-    finally:
-        ray.shutdown()
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch_folder() as scratch:
+        try:
+            if cluster.address is None:
+                progress.status("starting Ray")
+                _start(cluster, scratch)
+            else:
+                progress.status(f"joining Ray at {cluster.address}")
+                _join(cluster.address)
+            yield scratch
+        finally:
+            ray.shutdown()
 
 
 def _start(cluster: ClusterSettings, scratch: str) -> None:

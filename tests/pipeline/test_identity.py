@@ -114,7 +114,7 @@ def test_equal_settings_of_a_sweep_collapse(make_config: Make) -> None:
 
 
 def test_ids_are_stable_across_versions(make_config: Make) -> None:
-    """Stored results are found by id: a change here orphans them, so make it knowingly (and raise the part's version)."""
+    """Stored results are found by id: a change here orphans them, so make it knowingly."""
     setting = make_setting(make_config())
     assert list(setting.identity) == [
         "model",

@@ -1,0 +1,68 @@
+"""What a trace counts beside its tokens: whether AXON and DAWN had anything to choose by, and what was computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from torch.utils.flop_counter import FlopCounterMode
+
+from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, Trace, decode
+from axon.attention import kernel_name
+from axon.mechanism import Mechanism
+from tests.axon.toy_model import toy_model
+
+GEN, BLOCK = 8, 4
+PROMPTS = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
+
+
+def _settings(decoder: Any, tau_sink: Any, gate: Any = "always") -> DecodeSettings:
+    axon = AxonSettings(gate=gate, tau_sink=tau_sink, attention_layers="all", policy="cover")
+    return DecodeSettings(GEN, BLOCK, decoder=decoder, axon=axon)
+
+
+def test_below_uniform_attention_axon_and_dawn_are_empty_and_the_trace_says_so(
+    model: MaskedDiffusionModel,
+) -> None:
+    for trace in decode(model, PROMPTS, _settings(Dawn(tau_low=0.3), tau_sink=0.0)):
+        assert trace.axon_passes and trace.unsupported_passes == trace.axon_passes
+        assert trace.anchors == len(trace.axon_passes), "the fall-back is the one most confident token"
+        assert trace.axon_sinks == trace.axon_columns
+        assert trace.empty_graph_passes == trace.graph_passes
+        assert trace.graph_sinks == trace.graph_columns
+
+
+def test_above_it_they_are_not(model: MaskedDiffusionModel) -> None:
+    traces = decode(model, PROMPTS, _settings(Dawn(tau_low=0.3, tau_edge=0.1), tau_sink="4x"))
+    assert all(trace.axon_passes and not trace.unsupported_passes for trace in traces)
+    assert any(trace.empty_graph_passes < trace.graph_passes for trace in traces)
+    assert all(trace.axon_sinks < trace.axon_columns for trace in traces)
+
+
+def test_the_base_decoder_alone_counts_nothing_of_axon(model: MaskedDiffusionModel) -> None:
+    for trace in decode(model, PROMPTS, _settings(Confidence(0.4), tau_sink="4x", gate="never")):
+        assert trace.unsupported_passes == ()
+        assert trace.anchors == trace.axon_columns == trace.axon_sinks == 0
+        assert trace.graph_passes == trace.graph_columns == 0
+
+
+@pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
+@pytest.mark.parametrize("decoder", [Confidence(0.4), Klass(0.2, 0.5, 1)], ids=["confidence", "klass"])
+def test_flops_are_those_that_torch_counts(family: str, decoder: Any) -> None:
+    """One row, so no padding; eager attention, whose products torch's counter sees."""
+    network = toy_model(family)
+    network.network.set_attn_implementation(kernel_name("eager"))
+    with FlopCounterMode(display=False) as counter:
+        [trace] = decode(network, [[1, 2, 3, 4, 5]], _settings(decoder, tau_sink="4x", gate="never"))
+    assert counter.get_total_flops() == network.flops(trace)
+
+
+def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:
+    mechanism = Mechanism()
+    assert mechanism.lines() == []
+    mechanism.add(Trace((1,), (2, 3), (0, 1), (0,), (0,), 2, anchors=1, axon_columns=4, axon_sinks=3))
+    mechanism.add(Trace((1,), (2,), (0,), (), (), 1, graph_passes=1, graph_columns=5, graph_sinks=5))
+    assert mechanism.lines() == [
+        "AXON: 1 of 1 passes without any support, 1.00 anchors a pass, 75% of the block's columns taken for sinks",
+        "DAWN: 0 of 1 graphs without an edge, 100% of the columns taken for sinks",
+    ]

@@ -1,0 +1,172 @@
+"""Gates and policies declare which settings they read: the rest moves no token, and is no part of an identity.
+
+Two sides: all unread settings changed at once leave every trace as it was (by decoding); each setting that is read
+changes some outcome (of the gate's or the policy's own function on random states, or of a decode).
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+import torch
+
+from axon import AxonSettings, Confidence, Dawn, DecodeSettings, MaskedDiffusionModel, Trace, decode
+from axon.anchors import choose
+from axon.attention import resolve_layers
+from axon.gates import GATES, GateState
+from axon.identity import ALWAYS_READ, axon_identity, decode_identity
+from axon.policies import POLICIES, Support
+from tests.axon.toy_model import LAYERS, toy_model
+
+GEN, BLOCK, STATES, CANDIDATES = 16, 8, 400, 5
+PROMPTS = [[seed, (seed * 7) % 22, *range(seed % 5)] for seed in range(1, 16)]
+BASE = AxonSettings(
+    tau_sink="2x", attention_layers="last 1", max_anchor_steps=2, anchors=2, warmup=3, target_nfe=6
+)
+FIRING = tuple(name for name in GATES if name != "never")
+
+# What a setting is changed to. Those that a gate or a policy may read, and those that AXON reads whatever they are.
+OF_THE_CHOICE: dict[str, tuple[Any, ...]] = {
+    "target_nfe": (2, 16),
+    "beta_r": (0.0, 3.0),
+    "beta_u": (0.0, 3.0),
+    "alpha": (0.0, 1.0),
+    "warmup": (1, 6),
+    "anchors": (1, 4),
+    "min_anchors": (3, 4),
+    "objective": ("graph_cut",),
+    "conflict_threshold": (0.0, 0.01),
+}
+OF_AXON: dict[str, tuple[dict[str, Any], ...]] = {
+    "gate": ({"gate": "coverage_gap"},),
+    "policy": ({"policy": "cover"},),
+    "max_anchor_steps": ({"max_anchor_steps": 1},),
+    "uncertainty_threshold": ({"uncertainty_threshold": 0.8},),
+    "combine": ({"combine": "union"},),
+    "attention_layers": ({"attention_layers": "first 1"},),
+    "tau_sink": ({"tau_sink": "0.5x"},),
+    "max_candidates": ({"min_candidates": 2, "max_candidates": 2},),
+    "min_candidates": ({"min_candidates": 1, "candidate_ratio": 0.1},),
+    "candidate_ratio": (),  # between unequal bounds only: a test of its own
+}
+
+
+@pytest.fixture(scope="module")
+def networks() -> list[MaskedDiffusionModel]:
+    return [toy_model(seed=seed) for seed in range(2)]
+
+
+def _decoded(networks: list[MaskedDiffusionModel], axon: AxonSettings) -> list[list[Trace]]:
+    settings = DecodeSettings(GEN, BLOCK, decoder=Confidence(threshold=0.5), axon=axon)
+    return [decode(network, PROMPTS, settings) for network in networks]
+
+
+def _reveals(decoded: list[list[Trace]]) -> list[Any]:
+    return [(trace.tokens, trace.revealed_at) for traces in decoded for trace in traces]
+
+
+def _identity(axon: AxonSettings) -> dict[str, Any]:
+    return axon_identity(axon, list(resolve_layers(axon.attention_layers, LAYERS)), BLOCK)
+
+
+def _states() -> GateState:
+    """Random states of a block, as many rows as STATES."""
+    generator = torch.Generator().manual_seed(0)
+    masked = torch.rand(STATES, BLOCK, generator=generator) < 0.8
+    masked[:, 0] = True
+    return GateState(
+        masked_RK=masked,
+        proposal_RK=masked & (torch.rand(STATES, BLOCK, generator=generator) < 0.3),
+        peak_RK=torch.rand(STATES, BLOCK, generator=generator, dtype=torch.float64),
+        attention_RKK=torch.softmax(2 * torch.randn(STATES, BLOCK, BLOCK, generator=generator), 2),
+        block_pass_R=torch.randint(0, 9, (STATES,), generator=generator),
+        last_share_R=torch.rand(STATES, generator=generator, dtype=torch.float64),
+        checks_R=torch.randint(0, 9, (STATES,), generator=generator),
+        gaps_R=torch.randint(0, 5, (STATES,), generator=generator),
+    )
+
+
+def _support() -> Support:
+    """Random anchor problems, with conflicts around the published threshold."""
+    generator = torch.Generator().manual_seed(0)
+    conflict = 0.15 * torch.rand(STATES, CANDIDATES, CANDIDATES, generator=generator, dtype=torch.float64)
+    return Support(
+        weights_FKC=torch.rand(STATES, BLOCK, CANDIDATES, generator=generator, dtype=torch.float64) ** 4,
+        confidence_FC=torch.rand(STATES, CANDIDATES, generator=generator, dtype=torch.float64),
+        valid_FC=torch.ones(STATES, CANDIDATES, dtype=torch.bool),
+        masked_F=torch.full((STATES,), BLOCK),
+        target_F=torch.rand(STATES, generator=generator, dtype=torch.float64) * 4,
+        density_F=torch.rand(STATES, generator=generator, dtype=torch.float64),
+        conflict_FCC=(conflict + conflict.transpose(1, 2)) / 2,
+    )
+
+
+def test_every_setting_of_axon_is_tried_here() -> None:
+    assert set(OF_THE_CHOICE) | set(OF_AXON) == {field.name for field in fields(AxonSettings)}
+    assert set(ALWAYS_READ) <= set(OF_AXON)
+
+
+@pytest.mark.parametrize("gate", FIRING)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_what_is_not_read_moves_nothing(gate: Any, policy: Any, networks: list[MaskedDiffusionModel]) -> None:
+    axon = replace(BASE, gate=gate, policy=policy)
+    changes = {name: values[-1] for name, values in OF_THE_CHOICE.items() if name not in _identity(axon)}
+    other = replace(axon, **changes)
+    assert changes and _identity(other) == _identity(axon)
+    assert _decoded(networks, other) == _decoded(networks, axon)
+
+
+@pytest.mark.parametrize(
+    ("gate", "name"), [(g, name) for g, rule in GATES.items() if rule for name in rule.reads]
+)
+def test_what_a_gate_reads_moves_it(gate: str, name: str) -> None:
+    rule = GATES[gate]
+    assert rule is not None
+    fires = rule.fires(_states(), BASE)
+    others = [rule.fires(_states(), replace(BASE, **{name: value})) for value in OF_THE_CHOICE[name]]
+    assert any(not torch.equal(other, fires) for other in others)
+
+
+@pytest.mark.parametrize(
+    ("policy", "name"), [(p, name) for p, rule in POLICIES.items() for name in rule.reads(BASE)]
+)
+def test_what_a_policy_reads_moves_it(policy: Any, name: str) -> None:
+    axon = replace(BASE, policy=policy)
+    chosen = choose(_support(), axon)
+    others = [choose(_support(), replace(axon, **{name: value})) for value in OF_THE_CHOICE[name]]
+    assert any(not torch.equal(other, chosen) for other in others)
+
+
+@pytest.mark.parametrize("name", [name for name, changes in OF_AXON.items() if changes])
+def test_what_axon_always_reads_moves_a_decode(name: str, networks: list[MaskedDiffusionModel]) -> None:
+    axon = replace(BASE, gate="always")
+    [change] = OF_AXON[name]
+    assert _identity(replace(axon, **change)) != _identity(axon)
+    assert _reveals(_decoded(networks, replace(axon, **change))) != _reveals(_decoded(networks, axon))
+
+
+def test_the_candidate_ratio_counts_between_unequal_bounds_only(networks: list[MaskedDiffusionModel]) -> None:
+    wide = replace(BASE, gate="always", min_candidates=1, max_candidates=8, candidate_ratio=0.25)
+    other = replace(wide, candidate_ratio=0.75)
+    assert _identity(wide) != _identity(other)
+    assert _reveals(_decoded(networks, wide)) != _reveals(_decoded(networks, other))
+    narrow, narrower = (replace(axon, min_candidates=8) for axon in (wide, other))
+    assert _identity(narrow) == _identity(narrower)
+    assert _decoded(networks, narrow) == _decoded(networks, narrower)
+
+
+def test_the_objective_says_nothing_of_a_single_anchor(networks: list[MaskedDiffusionModel]) -> None:
+    one = replace(BASE, gate="always", anchors=1)
+    cut = replace(one, objective="graph_cut")
+    assert _identity(one) == _identity(cut) and _decoded(networks, one) == _decoded(networks, cut)
+
+
+def test_dawn_takes_axons_sinks_where_it_names_none() -> None:
+    def identity(decoder: Dawn, tau_sink: Any) -> dict[str, Any]:
+        axon = AxonSettings(gate="never", tau_sink=tau_sink, attention_layers="all")
+        return decode_identity(DecodeSettings(GEN, BLOCK, decoder=decoder, axon=axon), LAYERS)
+
+    assert identity(Dawn(), "4x") == identity(Dawn(tau_sink="4.0x"), 0.01)
+    assert identity(Dawn(), "4x") != identity(Dawn(), 0.01)
