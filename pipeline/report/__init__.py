@@ -31,7 +31,7 @@ class Findings:
     views: list[View]  # quality against NFE, and against each further cost that the records know
     hypervolumes: dict[str, Interval]  # per arm; reference point quality 0, NFE = reference_nfe; in [0, 1]
     reference_nfe: float
-    comparisons: list[Comparison]  # one per base decoder that has matching AXON settings
+    comparisons: list[Comparison]  # one per cohort: settings equal in all but AXON, speed and seed
     summary: Summary
 
 
@@ -65,9 +65,16 @@ class Report:
         return terminal.render(self.title, self.points, self.findings.summary)
 
 
-def find(settings: Mapping[str, Setting], records: pd.DataFrame, labels: Mapping[str, Label]) -> Findings:
+def find(
+    settings: Mapping[str, Setting],
+    records: pd.DataFrame,
+    labels: Mapping[str, Label],
+    speed_knob: str | None,
+) -> Findings:
     """Records -> findings, without a file; also for a live display.
 
+    `speed_knob`: dotted key of the sweep's knob between slow and fast (`decoder.threshold`), the only one beside
+    AXON's and the seed in which compared settings may differ; None where there is none.
     Raises ValueError for records of several tasks and for a setting without gen_length.
     """
     reference = reference_nfe(settings)
@@ -75,7 +82,7 @@ def find(settings: Mapping[str, Setting], records: pd.DataFrame, labels: Mapping
     outcome = outcomes(settings, rows)
     draws = draw(outcome)
     points = make_points(settings, rows, labels, outcome, draws)
-    comparisons = compare(settings, points, outcome)
+    comparisons = compare(settings, points, outcome, speed_knob)
     return Findings(
         points=points,
         front=sort_along_front(points[points["front"]]),
@@ -94,9 +101,10 @@ def write_report(
     labels: Mapping[str, Label],
     title: str,
     notes: Sequence[str],
+    speed_knob: str | None,
 ) -> Report:
     """Write points.csv, front.png and report.html into `folder` (made if missing); raises as `find` does."""
-    findings = find(settings, records, labels)
+    findings = find(settings, records, labels, speed_knob)
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "points.csv"
     findings.points.to_csv(table, index=False)

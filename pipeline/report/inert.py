@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.report.answer import counted
+from pipeline.report.phrases import counted
 
 MOST = 0.5  # a share above it is "most"
 FOUR_TIMES = "four times uniform attention, 1 / length"

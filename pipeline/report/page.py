@@ -65,7 +65,7 @@ def write(
 
 def _answer(answer: Answer) -> str:
     """The answer, its numbers as a table, and the same in full sentences (folded where there is a table)."""
-    parts = [f'<p class="answer">{escape(answer.short)}</p>']
+    parts = [f'<p class="answer">{escape(part)}</p>' for part in (answer.short, answer.saved) if part]
     if answer.rows:
         head = "".join(f"<th>{escape(text)}</th>" for text in (*answer.sides, "difference [95 %]"))
         body = "".join(

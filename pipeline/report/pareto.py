@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-BUDGETS = 65  # points at which a line's height is taken
-
 
 def non_dominated(quality: Floats, nfe: Floats) -> NDArray[np.bool_]:
     """Mask of the points no other point dominates, (..., K); a point with a NaN is never on the front.
@@ -80,20 +78,3 @@ def hypervolume(quality: Floats, nfe: Floats, reference_nfe: float) -> Floats:
     """Area under the step front, (...)."""
     nfe_s, best, _ = best_so_far(quality, nfe)
     return area(nfe_s, best, reference_nfe)
-
-
-def mean_quality_between(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Floats:
-    """Mean height, over budgets from lo to hi passes, of the line through F settings by rising NFE; (B,).
-
-    A point on the line between two settings is reached, in expectation, by running one on a share of the examples
-    and the other on the rest. Nothing is chosen here (a setting that lies badly pulls the line down), so two sides
-    with equally many settings compare without bias. Beyond its ends the line is flat.
-    """
-    budgets = np.linspace(lo, hi, BUDGETS)
-    heights_B = np.full(len(quality_BF), np.nan)
-    for row, (quality_F, nfe_F) in enumerate(zip(quality_BF, nfe_BF, strict=True)):
-        known = np.flatnonzero(~np.isnan(quality_F) & ~np.isnan(nfe_F))
-        if len(known):
-            order = known[np.argsort(nfe_F[known], kind="stable")]
-            heights_B[row] = np.interp(budgets, nfe_F[order], quality_F[order]).mean()
-    return heights_B

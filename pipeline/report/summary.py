@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.report.answer import Answer, answer, counted, no_answer
+from pipeline.report.answer import Answer, answer, no_answer
 from pipeline.report.comparison import Comparison
 from pipeline.report.distinct import share_rows
 from pipeline.report.inert import inert_warnings
 from pipeline.report.labels import Label, Setting, one_value, turned_values
+from pipeline.report.phrases import counted
 from pipeline.report.points import MIN_COVERAGE
 
 MANY_VALUES = 8
@@ -43,7 +44,7 @@ def summarise(
         swept=swept(settings, labels, points),
         front=front_sentence(points),
         inert=inert_warnings(points),
-        answers=[answer(points, comparison) for comparison in comparisons] or [no_answer(points)],
+        answers=[answer(points, one, len(comparisons)) for one in comparisons] or [no_answer(points)],
         warnings=warnings(points),
     )
 

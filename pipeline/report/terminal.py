@@ -33,7 +33,7 @@ def render(title: str, points: pd.DataFrame, summary: Summary) -> RenderableType
     parts += [Text(summary.swept), Text(summary.front)]
     parts += [Text(f"Warning: {warning}", style="bold yellow") for warning in summary.inert]
     for answer in summary.answers:
-        parts.append(Text(answer.short, style="bold"))
+        parts += [Text(part, style="bold") for part in (answer.short, answer.saved) if part]
         parts += [Text(part) for part in (answer.evidence, answer.pick) if part]
     parts += [Text(f"Note: {warning}", style="yellow") for warning in summary.warnings]
     return Group(*parts)

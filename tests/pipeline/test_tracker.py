@@ -51,7 +51,7 @@ def sample(seed: int) -> pd.DataFrame:
 
 
 def report_of(folder: Path, records: pd.DataFrame) -> Report:
-    return write_report(folder, SETTINGS, records, LABELS, "a sweep", [])
+    return write_report(folder, SETTINGS, records, LABELS, "a sweep", [], speed_knob=None)
 
 
 def logbook(folder: Path) -> Logbook:

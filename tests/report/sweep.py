@@ -9,6 +9,7 @@ import pandas as pd
 
 GEN_LENGTH = 64
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
+SPEED_KNOB = "decoder.threshold"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.report import find
 from tests.report.counts import count, decode_alike
-from tests.report.sweep import make_sweep
+from tests.report.sweep import SPEED_KNOB, make_sweep
 from tests.report.test_report import Page, printed, write
 
 
@@ -16,7 +16,7 @@ def dawn_sweep(**kinds):
 
 
 def warned(sweep):
-    return find(sweep.settings, sweep.records, sweep.labels).summary.inert
+    return find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).summary.inert
 
 
 def test_empty_anchors_are_read_above_the_verdict(tmp_path):
@@ -46,7 +46,7 @@ def test_working_anchors_are_not_warned_of(tmp_path):
 
 def test_records_of_an_older_version_are_not_warned_of():
     sweep = make_sweep(gain=-0.5, examples=40, thresholds=(0.3, 0.7))
-    found = find(sweep.settings, sweep.records, sweep.labels)
+    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
     assert found.summary.inert == []
     unknown = [
         "axon_empty",

@@ -8,7 +8,6 @@ from pipeline.report.pareto import (
     best_so_far,
     front_order,
     hypervolume,
-    mean_quality_between,
     non_dominated,
     within,
 )
@@ -106,17 +105,3 @@ def test_unscored_points_are_on_no_front():
     assert not non_dominated(quality, nfe).any()
     assert hypervolume(quality, nfe, REFERENCE) == 0
     assert hypervolume(np.array([]), np.array([]), REFERENCE) == 0
-
-
-def test_line_between_two_settings_is_their_mixture():
-    quality, nfe = np.array([[0.9, 0.5]]), np.array([[20.0, 10.0]])  # in any order
-    assert np.isclose(mean_quality_between(quality, nfe, 10, 20)[0], 0.7)
-    assert np.isclose(mean_quality_between(quality, nfe, 20, 30)[0], 0.9)
-
-
-def test_points_on_the_line_add_nothing():
-    few = mean_quality_between(np.array([[0.5, 0.9]]), np.array([[10.0, 20.0]]), 10, 20)
-    many = mean_quality_between(
-        np.array([[0.5, 0.6, 0.7, 0.9]]), np.array([[10.0, 12.5, 15.0, 20.0]]), 10, 20
-    )
-    assert np.isclose(few, many).all()

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipeline.report import find, write_report
 from tests.report.counts import count
-from tests.report.sweep import Label, make_sweep
+from tests.report.sweep import SPEED_KNOB, Label, make_sweep
 
 EVIL = '<script>alert("x")</script>&'
 
@@ -47,7 +47,7 @@ class Page(HTMLParser):
 
 def write(folder, sweep, records=None, title="title", notes=()):
     records = sweep.records if records is None else records
-    return write_report(folder, sweep.settings, records, sweep.labels, title, list(notes))
+    return write_report(folder, sweep.settings, records, sweep.labels, title, list(notes), SPEED_KNOB)
 
 
 def printed(report):
@@ -150,7 +150,7 @@ def test_table_of_points_can_be_read_back(report):
 def test_terminal_fits_and_ends_with_the_result(report):
     text = printed(report)
     assert max(len(line) for line in text.splitlines()) <= 100
-    assert "AXON moves the front of confidence: yes." in text
+    assert "AXON moves the front of confidence: yes, by +0." in text and "Passes at equal quality: -" in text
     assert "●" in text and text.index("●") < text.index("AXON moves")
 
 
@@ -193,7 +193,7 @@ def test_one_setting_without_scores_does_not_disturb_the_others(tmp_path):
     records.loc[records["setting_id"] == "0.5-1", "score"] = None
     report = write(tmp_path, sweep, records)
     assert report.points["n"].tolist().count(0) == 1 and "unscored" in printed(report)
-    assert report.findings.comparisons[0].answer == "yes"
+    assert report.findings.comparisons[0].outcome == "yes"
 
 
 def test_parquet_shaped_records_are_understood(tmp_path):
@@ -210,7 +210,7 @@ def test_the_summary_says_what_a_pass_count_covers():
     sweep = make_sweep(examples=20)
     for setting in sweep.settings.values():
         setting |= {"block_length": 32, "end_of_text": "stop_at_eos"}
-    found = find(sweep.settings, sweep.records, sweep.labels).summary
+    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).summary
     assert "(test split), 64 tokens in blocks of 32, decoded up to end-of-text: threshold" in found.swept
 
 
@@ -219,7 +219,7 @@ def test_the_summary_says_how_was_asked_and_what_quality_means():
     for setting in sweep.settings.values():
         setting["model"] = {"prompt": "chat"}
         setting["task"] |= {"shots": 5, "shot_style": "turns", "measure": "the number is right"}
-    found = find(sweep.settings, sweep.records, sweep.labels)
+    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
     quality = found.points["quality"].iloc[0]
     assert ", 5 worked examples as turns, chat prompts. " in found.summary.swept
     assert found.points["also.strict"].iloc[0] == pytest.approx(quality / 2)

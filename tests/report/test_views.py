@@ -12,7 +12,7 @@ from pipeline.report.bands import hypervolumes
 from pipeline.report.points import Draws, Outcomes, draw, mark_fronts
 from pipeline.report.views import make_views
 from tests.report.counts import count
-from tests.report.sweep import make_sweep
+from tests.report.sweep import SPEED_KNOB, make_sweep
 
 EXAMPLES = 25
 outcomes = st.lists(
@@ -70,12 +70,14 @@ def test_partial_settings_have_no_probability_and_disturb_no_other():
     sweep = make_sweep(examples=40, anchors=(1, 2), thresholds=(0.3, 0.7))
     records = sweep.records
     records = records[(records["setting_id"] != "0.3-1") | (records["position"] < 10)]
-    points = find(sweep.settings, records, sweep.labels).points.set_index("setting_id")
+    points = find(sweep.settings, records, sweep.labels, SPEED_KNOB).points.set_index("setting_id")
     assert np.isnan(points["on_front"]["0.3-1"]) and points["on_front"].drop("0.3-1").notna().all()
     without = make_sweep(examples=40, anchors=(1, 2), thresholds=(0.3, 0.7))
     for book in (without.settings, without.labels):
         del book["0.3-1"]
-    others = find(without.settings, without.records, without.labels).points.set_index("setting_id")
+    others = find(without.settings, without.records, without.labels, SPEED_KNOB).points.set_index(
+        "setting_id"
+    )
     assert (points["on_front"].drop("0.3-1") == others["on_front"]).all()
 
 
@@ -105,7 +107,7 @@ def test_band_of_one_setting_is_the_bootstraps_interval():
 
 def test_hypervolume_stands_in_its_interval():
     sweep = make_sweep(gain=1.0, examples=40)
-    found = find(sweep.settings, sweep.records, sweep.labels)
+    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
     for area in found.hypervolumes.values():
         assert 0 < area.lo < area.estimate < area.hi < 1
 
@@ -139,12 +141,14 @@ def test_best_of_many_is_not_taken_at_its_word():
 
 def test_axes_of_cost_are_offered_where_they_are_known():
     sweep = make_sweep(examples=10, thresholds=(0.3,))
-    assert [view.cost.column for view in find(sweep.settings, sweep.records, sweep.labels).views] == ["nfe"]
+    assert [
+        view.cost.column for view in find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).views
+    ] == ["nfe"]
     count(sweep)
-    found = find(sweep.settings, sweep.records, sweep.labels)
+    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
     assert [view.cost.column for view in found.views] == ["nfe", "computed_positions", "flops"]
     sweep.rows = [row | ({"flops": None} if row["setting_id"] == "0.3-1" else {}) for row in sweep.rows]
-    some = find(sweep.settings, sweep.records, sweep.labels)
+    some = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
     assert [view.cost.column for view in some.views] == ["nfe", "computed_positions"]
 
 
@@ -154,7 +158,7 @@ def test_a_front_is_that_of_its_axis():
     for row in sweep.rows:
         if row["setting_id"] == "0.3-None":
             row["computed_positions"], row["score"] = row["computed_positions"] * 10, 0.0
-    nfe, positions, _ = find(sweep.settings, sweep.records, sweep.labels).views
+    nfe, positions, _ = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).views
     assert list(nfe.points["arm_front"]) == [True, True]
     assert list(positions.points["arm_front"]) == [False, True]
     assert positions.points["on_front"].iloc[0] == 0
