@@ -11,12 +11,13 @@ import pandas as pd
 from rich.console import RenderableType
 
 from pipeline.report import page, picture, terminal
+from pipeline.report.bands import hypervolumes
 from pipeline.report.comparison import Comparison, compare
 from pipeline.report.labels import Label, Setting, one_value, reference_nfe
 from pipeline.report.points import clean, draw, make_points, outcomes, sort_along_front
 from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary, summarise
-from pipeline.report.views import View, hypervolumes, make_views
+from pipeline.report.views import View, make_views
 
 __all__ = ["Findings", "Report", "find", "write_report"]
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.report.bands import Band
 from pipeline.report.distinct import share_rows
 from pipeline.report.palette import BAND, Look, looks, opacities
 from pipeline.report.points import sort_along_front
-from pipeline.report.views import Band, View
+from pipeline.report.views import View
 
 HOVER = "%{hovertext}<extra></extra>"
 BUTTONS = ["toImage", "zoom2d", "pan2d", "resetScale2d"]

@@ -48,22 +48,33 @@ def front_order(quality: Floats, nfe: Floats) -> NDArray[np.intp]:
     return members[first]
 
 
-def reached(quality_BK: Floats, nfe_BK: Floats, budgets_G: Floats) -> Floats:
-    """The best quality within each budget, (B, G); 0 where no point is within it."""
-    _, quality_s, nfe_s = _by_nfe(quality_BK, nfe_BK)
-    best_s = np.maximum.accumulate(np.maximum(quality_s, 0.0), axis=-1)
-    best_s = np.concatenate([np.zeros((len(best_s), 1)), best_s], axis=-1)
-    within_BG = [np.searchsorted(nfe, budgets_G, side="right") for nfe in nfe_s]
-    return np.take_along_axis(best_s, np.array(within_BG), axis=-1)
+def best_so_far(quality: Floats, nfe: Floats) -> tuple[Floats, Floats, NDArray[np.intp]]:
+    """The points by rising NFE: the NFE, the best quality up to it (0 for none), and which point has that; (..., K)."""
+    order, quality_s, nfe_s = _by_nfe(quality, nfe)
+    best = np.maximum.accumulate(quality_s, axis=-1)
+    better = quality_s > np.concatenate([np.full_like(best[..., :1], -np.inf), best[..., :-1]], axis=-1)
+    place = np.maximum.accumulate(np.where(better, np.arange(best.shape[-1]), 0), axis=-1)
+    return nfe_s, np.maximum(best, 0.0), np.take_along_axis(order, place, axis=-1)
+
+
+def within(budget_G: Floats, nfe_BK: Floats, height_BK: Floats) -> Floats:
+    """The height of the last point within each budget, (B, G); 0 where there is none. NFE must rise."""
+    height_BK = np.concatenate([np.zeros((len(height_BK), 1)), height_BK], axis=-1)
+    last_BG = [np.searchsorted(nfe_K, budget_G, side="right") for nfe_K in nfe_BK]
+    return np.take_along_axis(height_BK, np.array(last_BG), axis=-1)
+
+
+def area(nfe: Floats, height: Floats, reference_nfe: float) -> Floats:
+    """Area under steps of rising NFE, (...), as a share of the reference's width; beyond it nothing counts."""
+    if reference_nfe <= 0:
+        return np.zeros(nfe.shape[:-1])
+    edges = np.minimum(np.concatenate([nfe, np.full_like(nfe[..., :1], np.inf)], axis=-1), reference_nfe)
+    areas = (np.diff(edges, axis=-1) * height).sum(axis=-1) / reference_nfe
+    rounded: Floats = np.round(areas, 12)  # the same area in the same steps, however many points lie on them
+    return rounded
 
 
 def hypervolume(quality: Floats, nfe: Floats, reference_nfe: float) -> Floats:
-    """Area under the step front, (...), as a share of the reference's width; nothing is added beyond the reference."""
-    if reference_nfe <= 0:
-        return np.zeros(quality.shape[:-1])
-    _, quality_s, nfe_s = _by_nfe(quality, nfe)
-    best = np.maximum.accumulate(np.maximum(quality_s, 0.0), axis=-1)
-    edges = np.minimum(np.concatenate([nfe_s, np.full_like(nfe_s[..., :1], np.inf)], -1), reference_nfe)
-    areas = (np.diff(edges, axis=-1) * best).sum(axis=-1) / reference_nfe
-    rounded: Floats = np.round(areas, 12)  # the same area in the same steps, however many points lie on them
-    return rounded
+    """Area under the step front, (...)."""
+    nfe_s, best, _ = best_so_far(quality, nfe)
+    return area(nfe_s, best, reference_nfe)

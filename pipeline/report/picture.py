@@ -11,12 +11,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from pipeline.report.bands import Band
 from pipeline.report.distinct import share_rows
 from pipeline.report.labels import knob_columns, value_text
 from pipeline.report.palette import BAND, DASHES, Look, looks, opacities
 from pipeline.report.placement import place_labels
 from pipeline.report.stats import Interval
-from pipeline.report.views import Band, View
+from pipeline.report.views import View
 
 SIZE_INCHES, DPI = (9.6, 6.0), 125
 NAMED_PER_FRONT = 5

@@ -43,6 +43,7 @@ class Outcomes:
 class Draws:
     """Bootstrap replicates of the settings' means, every setting on the same drawn examples."""
 
+    quality_S: Floats  # of the examples drawn from
     quality_BS: Floats
     cost_BS: dict[str, Floats]  # NFE and COSTS
 
@@ -109,7 +110,8 @@ def draw(found: Outcomes) -> Draws:
         name: drawn(own_SN, np.where(binary_S1, stats.means(own_SN)[:, None], added_S4))
         for name, own_SN in found.every_cost.items()
     }
-    return Draws(drawn(found.quality_SN, added_S4), costs)
+    quality_S = stats.means(np.concatenate([found.quality_SN, added_S4], axis=1))
+    return Draws(quality_S, drawn(found.quality_SN, added_S4), costs)
 
 
 def make_points(
