@@ -227,7 +227,13 @@ def _report(job: Job, contents: Contents, failures: dict[str, str], console: Con
     settings = {sid: _described(job, setting) for sid, setting in job.plan.settings.items()}
     labels = job.plan.labels
     report = write_report(
-        job.folder, settings, contents.records, labels, job.title, _notes(job, contents, failures)
+        job.folder,
+        settings,
+        contents.records,
+        labels,
+        job.title,
+        _notes(job, contents, failures),
+        speed_knob=job.config.speed.knob,
     )
     console.print(report.terminal())
     if job.config.wandb.mode != "off":
