@@ -67,7 +67,7 @@ def _read_spec(spec: str, num_layers: int) -> set[int] | None:
         start = {"first": 0, "middle": (num_layers - count) // 2, "last": num_layers - count}[counted[1]]
         return set(range(start, start + count))
     if span := re.fullmatch(r"(\d+)\s*-\s*(\d+)", text):
-        return set(range(int(span[1]), int(span[2]) + 1))
+        return set(range(int(span[1]), min(int(span[2]), num_layers) + 1))
     if re.fullmatch(r"\d+(\s*,\s*\d+)*", text):
         return {int(part) for part in text.split(",")}
     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+LARGEST = 1_000_000_000
+
 
 def check_choice(key: str, value: object, literal: Any) -> None:
     """`value` must be one of the choices of a Literal type."""
@@ -21,9 +23,11 @@ def check_range(key: str, value: float, low: float, high: float) -> None:
 
 
 def check_whole(key: str, value: int, low: int) -> None:
-    """`value` must be a whole number of at least `low`."""
+    """`value` must be a whole number of at least `low`, and one that a tensor can hold."""
     if not isinstance(value, int) or isinstance(value, bool) or value < low:
         raise ValueError(f"{key}={value!r}: must be a whole number, {low} or more; choose such a value")
+    if value > LARGEST:
+        raise ValueError(f"{key}={value!r}: must be at most {LARGEST}; lower it")
 
 
 def _is_number(value: object) -> bool:

@@ -27,6 +27,7 @@ from safetensors.torch import load_file
 from axon.attention import KERNELS, Capture, resolve_layers
 from axon.decode import decode
 from axon.gates import GATES
+from axon.mechanism import Mechanism
 from axon.models import MaskedDiffusionModel, load_model
 from axon.models.checkpoint import DTYPES
 from axon.policies import OBJECTIVES, POLICIES
@@ -114,27 +115,6 @@ def disagreement(trace: Trace, case: Mapping[str, Any]) -> str | None:
     return "; ".join(wrong) or None
 
 
-def mechanism_lines(traces: Sequence[Trace]) -> list[str]:
-    """Whether AXON and DAWN had anything to choose by in these decodes; nothing of one that was in none of them."""
-
-    def total(name: str) -> int:
-        return sum(getattr(trace, name) for trace in traces)
-
-    lines = []
-    if taken := sum(len(trace.axon_passes) for trace in traces):
-        empty = sum(len(trace.unsupported_passes) for trace in traces)
-        lines.append(
-            f"AXON: {empty} of {taken} passes without any support, {total('anchors') / taken:.2f} anchors a pass, "
-            f"{total('axon_sinks') / total('axon_columns'):.0%} of the block's columns taken for sinks"
-        )
-    if drawn := total("graph_passes"):
-        lines.append(
-            f"DAWN: {total('empty_graph_passes')} of {drawn} graphs without an edge, "
-            f"{total('graph_sinks') / total('graph_columns'):.0%} of the columns taken for sinks"
-        )
-    return lines
-
-
 def forward_differences(
     model: MaskedDiffusionModel, tensors: Mapping[str, torch.Tensor], cases: Mapping[str, Any]
 ) -> list[Difference]:
@@ -219,25 +199,26 @@ def _run(options: argparse.Namespace) -> int:
 def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any]) -> bool:
     apart: Counter[str] = Counter()
     failed = 0
-    traces: list[Trace] = []
+    checked = 0
+    mechanism = Mechanism()
     last = time.monotonic()
     for number, case in enumerate(cases["cases"]):
         if part := missing_part(case):
             apart[part] += 1
             continue
         trace = decode(model, [case["prompt"]], case_settings(case, cases))[0]
-        traces.append(trace)
+        checked += 1
+        mechanism.add(trace)
         if wrong := disagreement(trace, case):
             failed += 1
             print(f"case {number} ({case['proposer']}, axon {case.get('axon')}): {wrong}")
         if time.monotonic() - last > 2:
             last = time.monotonic()
             print(f"{number + 1} of {len(cases['cases'])} cases", file=sys.stderr)
-    checked = len(traces)
     print(
         f"{checked - failed} of {checked} cases agree in tokens, passes, positions revealed and AXON's passes"
     )
-    for line in mechanism_lines(traces):
+    for line in mechanism.lines():
         print(line)
     if apart:
         reasons = ", ".join(f"{part}: {count}" for part, count in apart.items())

@@ -14,17 +14,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, decode
 from axon.proposers import DecoderSettings
-from benchmarks.bench import Bench, SyncedTimer, open_bench, take_turns
+from benchmarks.bench import Bench, open_bench, take_turns
+from pipeline.timer import Timer
 
 GEN_LENGTH = BLOCK_LENGTH = 32
 PARTS = ("model", "capture", "select")
 DECODERS: tuple[DecoderSettings, ...] = (Confidence(), Dawn(), Klass())
 AXON = {
-    "alone": AxonSettings(gate="never"),
-    "+ AXON fixed 1": AxonSettings(gate="always", max_anchor_steps=2),
-    "+ AXON cover": AxonSettings(gate="always", policy="cover", max_anchor_steps=2),
+    "alone": AxonSettings(gate="never", tau_sink="4x"),
+    "+ AXON fixed 1": AxonSettings(gate="always", max_anchor_steps=2, tau_sink="4x"),
+    "+ AXON cover": AxonSettings(gate="always", policy="cover", max_anchor_steps=2, tau_sink="4x"),
     "+ AXON, gate asked": AxonSettings(
-        gate="coverage_gap", beta_r=0.0, beta_u=0.0
+        gate="coverage_gap", beta_r=0.0, beta_u=0.0, tau_sink="4x"
     ),  # asked in each pass, never fires
 }
 
@@ -44,7 +45,7 @@ def main() -> None:
 
 def _pass(bench: Bench, decoder: DecoderSettings, axon: AxonSettings) -> dict[str, float]:
     """Seconds per pass of the whole batch, by part."""
-    timer = SyncedTimer(bench.model.device)
+    timer = Timer(bench.model.device)
     settings = DecodeSettings(gen_length=GEN_LENGTH, block_length=BLOCK_LENGTH, decoder=decoder, axon=axon)
     traces = decode(bench.model, bench.prompts, settings, batch_size=len(bench.prompts), timer=timer)
     passes = max(

@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from axon import DecodeSettings, decode
 from axon.trace import Trace
-from benchmarks.bench import Bench, open_bench, synchronize, take_turns
+from benchmarks.bench import Bench, open_bench, take_turns
+from pipeline.timer import synchronize
 
 SIZES = (1, 4, 16, 64)
 SETTINGS = DecodeSettings(gen_length=32, block_length=32)

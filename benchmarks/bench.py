@@ -6,8 +6,7 @@ Contenders are timed in turns within one run, so that a busy machine slows all o
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,7 +14,6 @@ from statistics import median
 import torch
 
 from axon import MaskedDiffusionModel, load_model, load_tokenizer
-from pipeline.evaluate import Timer
 from pipeline.tasks import get_task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,26 +26,6 @@ class Bench:
     model: MaskedDiffusionModel
     prompts: list[list[int]]
     rounds: int
-
-
-class SyncedTimer(Timer):
-    """The pipeline's timer; waits for the device at both ends, or its work would be counted elsewhere."""
-
-    def __init__(self, device: torch.device) -> None:
-        super().__init__()
-        self._device = device
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        synchronize(self._device)
-        with super().__call__(name):
-            yield
-            synchronize(self._device)
-
-
-def synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def open_bench(description: str | None) -> Bench:

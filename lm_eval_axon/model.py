@@ -133,7 +133,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
                     on_finish=partial(finish, rows),
                 )
         for (task, settings), tally in self._tallies.items():
-            LOG.info(tally.line(task, settings))
+            for line in tally.lines(task, settings):
+                LOG.info(line)
         return [answers[row] for row in range(len(requests))]
 
     def get_model_info(self) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from axon import DecodeSettings, Trace
+from axon.mechanism import Mechanism
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Tally:
     nfe_to_eos: int = 0  # until everything up to the first end-of-text was final
     tokens: int = 0  # positions decoded
     tokens_to_eos: int = 0
-    axon_passes: int = 0
+    mechanism: Mechanism = field(default_factory=Mechanism)  # whether AXON and DAWN had anything to choose by
 
     def add(self, trace: Trace, end_ids: Collection[int]) -> None:
         self.answers += 1
@@ -26,7 +27,7 @@ class Tally:
         self.nfe_to_eos += trace.nfe_to_eos(end_ids)
         self.tokens += trace.tokens_decoded
         self.tokens_to_eos += trace.tokens_to_eos(end_ids)
-        self.axon_passes += len(trace.axon_passes)
+        self.mechanism.add(trace)
 
     def entry(self, task: str, settings: DecodeSettings) -> dict[str, Any]:
         """Plain data for lm-eval's results."""
@@ -38,10 +39,11 @@ class Tally:
             "settings": asdict(settings),
         }
 
-    def line(self, task: str, settings: DecodeSettings) -> str:
-        """For the terminal. Whether passes stop at the end of the text moves the figures, so it is said."""
-        return (
+    def lines(self, task: str, settings: DecodeSettings) -> list[str]:
+        """Lines for the terminal. Whether passes stop at the end of the text moves the figures, so it is said."""
+        figures = (
             f"{task}: {self.answers} answers decoded, {self.nfe / self.answers:.2f} passes (NFE) each, "
             f"{self.tokens / self.nfe:.2f} tokens a pass "
             f"(gen_length={settings.gen_length}, end_of_text={settings.end_of_text})"
         )
+        return [figures, *self.mechanism.lines()]

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from axon import CheckpointError, load_model, load_tokenizer
 from axon.models.checkpoint import Description, describe
@@ -28,6 +30,7 @@ class Checkpoint:
     folder: Path
     content: str  # hash of its files: the model's identity, wherever the folder lies
     described: Description
+    tokenizer: PreTrainedTokenizerBase
 
 
 @lru_cache(maxsize=8)
@@ -36,22 +39,43 @@ def open_checkpoint(path: str, revision: str | None) -> Checkpoint:
     folder = locate(path, revision)
     files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
     described = describe(folder)
-    load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder)
+    _check_tokens(path, tokenizer, described)
     weights = [file for file in files if file.suffix == ".safetensors"]
     if sum(file.stat().st_size for file in weights) <= SMALL:
         load_model(folder)
-    return Checkpoint(folder, _content(files), described)
+    return Checkpoint(folder, _content(files), described, tokenizer)
+
+
+def _check_tokens(path: str, tokenizer: PreTrainedTokenizerBase, described: Description) -> None:
+    """The tokenizer is this model's: its tokens have embeddings, its mask token is the one that config.json names."""
+    mask, size = tokenizer.mask_token_id, described.network.vocab_size
+    if len(tokenizer) > size:
+        raise CheckpointError(
+            f"model.path={path!r}: the tokenizer has {len(tokenizer)} tokens, the model {size}; give the two that "
+            "belong together"
+        )
+    if mask is not None and mask != described.mask_token_id:
+        raise CheckpointError(
+            f"model.path={path!r}: config.json says mask_token_id={described.mask_token_id}, the tokenizer's mask "
+            f"token is {mask}; repair one of them"
+        )
 
 
 def locate(path: str, revision: str | None) -> Path:
     """The local folder that `path` means here: absolute; relative to the working directory or this repository;
     or a hub id, downloaded if need be. Every machine of a cluster asks for itself.
     """
-    for folder in (Path(path).expanduser(), REPOSITORY / path):
+    for folder in (Path(os.path.expanduser(path)), REPOSITORY / path):
         if folder.is_dir():
+            if revision is not None:
+                raise CheckpointError(
+                    f"model.revision={revision!r}: {path} is a folder, which has no revisions; leave it out"
+                )
             return folder.resolve()
     if not is_hub_id(path) or (REPOSITORY / path).parent.is_dir():
-        raise CheckpointError(f"model.path={path!r}: no such folder; give a checkpoint folder or a hub id")
+        what = "is a file" if Path(path).is_file() else "no such folder"
+        raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
     return download(path, revision)
 
 

@@ -10,14 +10,11 @@ import logging
 import math
 import os
 import secrets
-import shutil
 import socket
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -42,7 +39,8 @@ from pipeline.checkpoint import REPOSITORY  # noqa: E402
 from pipeline.complaint import ConfigError  # noqa: E402
 from pipeline.config import ClusterSettings  # noqa: E402
 from pipeline.progress import Progress  # noqa: E402
-from pipeline.stop import FAILED, Lost, exit_code  # noqa: E402
+from pipeline.scratch import scratch_folder  # noqa: E402
+from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
 
 OBJECT_STORE_BYTES = 100 * 2**20  # settings and tallies are all that passes through it
 START_ATTEMPTS = 3
@@ -125,25 +123,25 @@ def ray_for(cluster: ClusterSettings, progress: Progress) -> Iterator[Ground]:
     warnings.filterwarnings("ignore", module=r"ray\.")
     # With no worker's output shown, only Ray's own news of lost workers would be: in twenty lines where we say one.
     ray_worker.print_to_stdstream = lambda *ignored, **also: None
-    # Sockets lie in this folder and their paths must be short: not under the run folder.
-    scratch = tempfile.mkdtemp(prefix="axon-ray-", dir="/tmp" if Path("/tmp").is_dir() else None)
-    ground: Ground | None = None
-    code = FAILED
-    try:
-        if cluster.address is None:
-            progress.status("starting Ray")
-            _start(cluster, scratch)
-        else:
-            progress.status(f"joining Ray at {cluster.address}")
-            _join(cluster.address)
-        ground = Ground(cluster, scratch)
-        yield ground
-    except KeyboardInterrupt as stop:
-        code = exit_code(stop)
-        raise
-    finally:
-        ground.leave(code) if ground else ray.shutdown()
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch_folder() as scratch:
+        ground: Ground | None = None
+        code = FAILED
+        try:
+            if cluster.address is None:
+                progress.status("starting Ray")
+                _start(cluster, scratch)
+            else:
+                progress.status(f"joining Ray at {cluster.address}")
+                _join(cluster.address)
+            ground = Ground(cluster, scratch)
+            yield ground
+        except KeyboardInterrupt as stop:
+            code = exit_code(stop)
+            raise
+        except SystemExit as leaving:  # Ray's own answer to SIGTERM while it starts
+            raise Terminated from leaving
+        finally:
+            ground.leave(code) if ground else ray.shutdown()
 
 
 def _start(cluster: ClusterSettings, scratch: str) -> None:

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import typing
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 
+_WHOLE = "must be a whole number; write digits alone"
+_NUMBER = "must be a number; write one such as 0.5"
+_TRUTH = "must be true or false; write one of them"
+_GROUP = "must be a group of key: value; write {{key: value}}"
+_LIST = "must be a list; write [a, b]"
+
 RULES = {
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_type": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "dict_type": "must be a group of key: value",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dataclass_type": "must be a group of key: value",
-    "greater_than_equal": "must be at least {ge:g}",
-    "greater_than": "must be more than {gt:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "too_short": "must have at least {min_length} entry",
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "int_type": _WHOLE,
+    "float_parsing": _NUMBER,
+    "float_type": _NUMBER,
+    "finite_number": "must be a finite number; write one such as 0.5",
+    "bool_parsing": _TRUTH,
+    "bool_type": _TRUTH,
+    "string_type": "must be text; put it in quotes: {key}='\"{input}\"'",
+    "dict_type": _GROUP,
+    "dataclass_type": _GROUP,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "greater_than_equal": "must be at least {ge:g}; raise it",
+    "greater_than": "must be more than {gt:g}; raise it",
+    "less_than_equal": "must be at most {le}; lower it",
+    "too_short": "must have at least {min_length} entry; add one",
+    "string_too_short": "must not be empty; give it a value",
 }
+SHOWN = 120  # characters of a wrong value
 
 
 class ConfigError(ValueError):
@@ -40,11 +50,25 @@ class ConfigError(ValueError):
 
 def fault_lines(error: ValidationError, schema: type) -> list[str]:
     """One line per fault that pydantic found while validating `schema`, which supplies the keys there are."""
-    return [_line(dict(fault), schema) for fault in error.errors()]
+    faults = error.errors()
+    # A list one of whose entries is wrong counts as too short, too: only the innermost fault is one.
+    inner = [
+        fault
+        for fault in faults
+        if not any(other["loc"][: len(fault["loc"])] == fault["loc"] != other["loc"] for other in faults)
+    ]
+    return [_line(dict(fault), schema) for fault in inner]
 
 
 def one_of(choices: Iterable[object]) -> str:
     return "one of " + ", ".join(str(choice) for choice in choices)
+
+
+def reason(error: BaseException) -> str:
+    """What an error of another library says, in a few words for a line of ours."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    lines = text.strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
 
 
 def unknown_key(key: str, siblings: Iterable[str]) -> str:
@@ -66,15 +90,17 @@ def _line(fault: dict[str, Any], schema: type) -> str:
         return f"{key}: missing; give it a value"
     if kind == "value_error":
         message = str(context["error"])
-        return message if "=" in message.split(":")[0] else f"{key}={_shown(fault['input'])}: {message}"
+        return message if re.match(r"[\w.]+=", message) else f"{key}={_shown(fault['input'])}: {message}"
     if kind == "union_tag_invalid":
         return f"{key}.name={context['tag']!r}: unknown; {one_of(_quoted(context['expected_tags']))}"
     if kind == "union_tag_not_found":
         return f"{key}.name: missing; give it a value"
     if kind == "literal_error":
         return f"{key}={_shown(fault['input'])}: unknown; {one_of(_quoted(context['expected']))}"
-    rule = RULES.get(kind)
-    return f"{key}={_shown(fault['input'])}: {rule.format(**context) if rule else fault['msg']}"
+    rule = RULES[kind].format(key=key, input=fault["input"], **context) if kind in RULES else fault["msg"]
+    if kind == "string_type" and fault["input"] is None:
+        rule = "must be text; give it a value"
+    return f"{key}={_shown(fault['input'])}: {rule}"
 
 
 def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], type | None]:
@@ -120,4 +146,5 @@ def _quoted(expected: str) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    return "null" if value is None else repr(value)
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."

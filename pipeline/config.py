@@ -7,23 +7,23 @@ The decoder's and AXON's settings classes live in `axon`, beside the code they s
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from axon import AxonSettings, DecodeSettings
 from axon.proposers import DecoderSettings
 from axon.settings import EndOfText
 from pipeline.complaint import ConfigError, fault_lines
+from pipeline.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.sandbox import Require
 from pipeline.tasks import TaskSettings, get_task
 from pipeline.tasks.task import STRICT
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]  # more is a slip of the hand, and would fill the memory
+Text = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -31,9 +31,9 @@ class ModelSettings:
     """Which model, and in what numerics it runs."""
 
     path: (
-        str  # folder of a checkpoint (relative: to the working directory, else to this repository) or hub id
+        Text  # folder of a checkpoint (relative: to the working directory, else to this repository) or hub id
     )
-    revision: str | None  # hub only: branch, tag or commit
+    revision: Text | None  # hub only: branch, tag or commit
     dtype: Literal["float32", "bfloat16", "float16"]
     attention_kernel: Literal["sdpa", "eager"]
     device: Literal["auto", "cpu", "cuda"]
@@ -46,8 +46,12 @@ class ModelSettings:
 class SpeedSettings:
     """The decoder's own knob between slow and fast, if it has one: a sweep draws every arm's curve along it."""
 
-    knob: str | None
+    knob: Text | None
     values: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if self.knob and not self.values:
+            raise ValueError("speed.values=[]: must have at least 1 entry; add one, or set speed.knob=null")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -61,7 +65,7 @@ class Arm:
 
 @dataclass(frozen=True, config=STRICT)
 class SweepSettings:
-    name: str
+    name: Annotated[str, AfterValidator(folder_name)]
     along_speed: bool  # evaluate every arm at every value of `speed`
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
 
@@ -70,10 +74,10 @@ class SweepSettings:
 class ClusterSettings:
     """Where Ray runs the settings. null leaves the number to the machine."""
 
-    address: str | None  # null: a private Ray on this machine
+    address: Annotated[str, AfterValidator(address)] | None  # null: a private Ray on this machine
     workers: Count | None
-    cpus_per_worker: Annotated[float, Field(gt=0)]
-    gpus_per_worker: Annotated[float, Field(ge=0)] | None
+    cpus_per_worker: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    gpus_per_worker: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -86,7 +90,7 @@ class SandboxSettings:
 @dataclass(frozen=True, config=STRICT)
 class WandbSettings:
     mode: Literal["offline", "online", "off"]
-    project: str
+    project: Annotated[str, AfterValidator(project_name)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -112,11 +116,15 @@ class Config:
     cluster: ClusterSettings
     sandbox: SandboxSettings
     wandb: WandbSettings
-    out: str
-    store: str
+    out: Annotated[str, AfterValidator(local_folder)]
+    store: Annotated[str, AfterValidator(store_root)]
 
     def __post_init__(self) -> None:
         get_task(self.task.name)
+        if self.speed.knob and self.speed.knob.split(".")[0] not in SETTING_KEYS:
+            raise ValueError(
+                f"speed.knob={self.speed.knob!r}: can't be swept; a sweep turns keys of {', '.join(SETTING_KEYS)}"
+            )
         self.decode_settings()
 
     def decode_settings(self) -> DecodeSettings:
@@ -162,17 +170,3 @@ def to_tree(config: Config) -> dict[str, Any]:
     """Plain data from which read_config makes an equal config."""
     tree: dict[str, Any] = _ADAPTER.dump_python(config, mode="json")
     return tree
-
-
-def check_writable(key: str, folder: str) -> None:
-    """Raises ConfigError if nothing can be written into `folder` (made if need be)."""
-    if "://" in folder:
-        return
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        line = f"{key}={folder}: can't be written ({reason}); choose another folder with {key}=..."
-        raise ConfigError([line]) from None

@@ -6,13 +6,11 @@ others survive. A fault that is not one example's (no model, no memory, nothing 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -23,26 +21,12 @@ from pipeline.checkpoint import device_of, locate
 from pipeline.config import ModelSettings
 from pipeline.plan import Setting
 from pipeline.record import Record
-from pipeline.sandbox import Require
-from pipeline.tasks import Example, open_task
+from pipeline.sandbox import Require, shared_sandbox
+from pipeline.tasks import CodeTask, Example, open_task
 from pipeline.tasks.task import ShotStyle
+from pipeline.timer import Timer
 
 Prompt = Sequence[int]
-
-
-class Timer:
-    """Seconds by name; given to the decoder, which has no clock of its own."""
-
-    def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        start = perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += perf_counter() - start
 
 
 @dataclass(frozen=True)
@@ -69,13 +53,20 @@ class Loaded:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
+def load(model: ModelSettings) -> Loaded:
+    """Raises CheckpointError, one line, where it can't be had on this machine."""
+    folder = locate(model.path, model.revision)
+    network = load_model(folder, model.dtype, device_of(model), model.attention_kernel)
+    return Loaded(network, load_tokenizer(folder), model.prompt)
+
+
 class Evaluator:
     """Evaluates slices and keeps between them what is dear: the model in use."""
 
     def __init__(
         self,
         batch_size: int,
-        require: Require = "any",
+        require: Require = "isolated",
         on_example: Callable[[], None] = lambda: None,
     ) -> None:
         self._batch_size = batch_size
@@ -88,7 +79,11 @@ class Evaluator:
     def slice(self, setting: Setting, start: int, stop: int) -> list[Record]:
         """The records of examples start..stop-1, in order. Raises what makes every example fail."""
         task = open_task(setting.task, self._require)
-        examples = task.examples(setting.task.split, setting.task.seed, stop)[start:stop]
+        if isinstance(task, CodeTask):
+            shared_sandbox(self._require)  # where programs can't be run, nothing is decoded
+        first = task.examples(setting.task.split, setting.task.seed, stop)
+        check_ids(first)
+        examples = first[start:stop]
         if len(examples) < stop - start:
             have = start + len(examples)
             raise ValueError(
@@ -103,9 +98,7 @@ class Evaluator:
     def _load(self, model: ModelSettings) -> Loaded:
         if self._loaded is None or self._key != model:
             self._loaded = None  # the old model's memory is free before the new one is read
-            folder = locate(model.path, model.revision)
-            network = load_model(folder, model.dtype, device_of(model), model.attention_kernel)
-            self._loaded, self._key = Loaded(network, load_tokenizer(folder), model.prompt), model
+            self._loaded, self._key = load(model), model
         return self._loaded
 
     def _decoded(
@@ -124,14 +117,14 @@ class Evaluator:
                 Exception
             ) as error:  # a tokenizer or template may raise anything; it is this example's fault
                 records[row] = replace(records[row], error=_line(error))
-        timer = Timer()
+        timer = Timer(loaded.model.device)
         outcomes = self._decode(loaded, setting, prompts, [ex.id for ex in examples], timer)
-        passes = sum(outcome.nfe for outcome in outcomes.values() if isinstance(outcome, Trace))
-        if passes:
+        decoded = sum(isinstance(outcome, Trace) for outcome in outcomes.values())
+        if decoded:
             self._proved.add(setting.id)
         for row, outcome in outcomes.items():
             if isinstance(outcome, Trace):
-                records[row] = _filled(records[row], loaded, outcome, timer, outcome.nfe / passes)
+                records[row] = _filled(records[row], loaded, outcome, timer, 1 / decoded)
             else:
                 records[row] = replace(records[row], error=_line(outcome))
         return records
@@ -169,6 +162,13 @@ class Evaluator:
             if setting.id not in self._proved and not any(isinstance(o, Trace) for o in outcomes.values()):
                 raise fault  # nothing ever decoded: the setting's fault
             return outcomes
+
+
+def check_ids(examples: Sequence[Example]) -> None:
+    """Raises ValueError where two have one id: a report would take them for one example."""
+    [(name, count)] = Counter(example.id for example in examples).most_common(1) or [("", 0)]
+    if count > 1:
+        raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")
 
 
 def _fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ import yaml
 from rich.console import Console
 
 from pipeline.capacity import check_room, this_machine
+from pipeline.checks import check_address, check_login, check_settings
 from pipeline.complaint import ConfigError
-from pipeline.config import Config, check_writable, to_tree
+from pipeline.config import Config, to_tree
+from pipeline.places import check_places
 from pipeline.plan import Plan, Setting, make_plan, setting_id
 from pipeline.progress import Progress, stored_tallies, tally
-from pipeline.stop import FAILED, Lost, exit_code
-from pipeline.store import Contents, Range, Store, missing
+from pipeline.stop import DONE, FAILED, Lost, exit_code
+from pipeline.store import NO_ROOM, Contents, Range, Store, StoreFull, missing
 from pipeline.tasks import CodeTask, get_task, open_task
-
-DONE = 0
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,17 @@ class Job:
 
 def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
-    check_writable("out", config.out)
-    check_writable("store", config.store)
+    check_places(config)
     if config.job == "run" and config.cluster.address is None:
         check_room(config.cluster, [this_machine()])
     if config.wandb.mode == "online":
-        _check_login()
+        check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
         plan = make_plan(config)
         config = replace(config, limit=_reachable(config, plan))
+        if config.job == "run":
+            here = config.cluster.address is None or len(plan.settings) == 1
+            check_settings(plan.settings, config.limit, here)
     folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
     job = Job(config, plan, Store(config.store), folder, shlex.join(["python", "launch.py", *arguments]))
     contents = job.store.load(plan.settings, config.limit)
@@ -66,7 +68,10 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
         except Lost as loss:
             _stopped(job, str(loss), console)
             return FAILED
+        except StoreFull as error:
+            return _full(job, error, console)
         contents = job.store.load(plan.settings, config.limit)
+        failures = incomplete(job, contents, failures)
     if contents.records.empty:
         _complain(job, failures, console)
         raise_nothing = "nothing is stored for these settings; run them first, without job=report"
@@ -74,7 +79,11 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
             raise ConfigError([f"job=report: {raise_nothing}"])
         return FAILED
     failures |= _nothing_scored(job, contents, failures)
-    _report(job, contents, failures, console)
+    try:
+        _report(job, contents, failures, console)
+    except OSError as error:
+        _complain(job, failures, console)
+        return _unreported(job, error, console)
     _complain(job, failures, console)
     _say(console, str(folder))
     return FAILED if failures else DONE
@@ -86,15 +95,6 @@ def _reachable(config: Config, plan: Plan) -> int:
     return min([config.limit, *(size for size in sizes if size is not None)])
 
 
-def _check_login() -> None:
-    from pipeline.report.tracker import check_login  # W&B takes a second to import
-
-    try:
-        check_login()
-    except ValueError as error:
-        raise ConfigError([str(error)]) from None
-
-
 def pending_slices(job: Job, contents: Contents) -> dict[str, list[Range]]:
     """The plan minus the store: the slices each unfinished setting lacks."""
     lacking = {
@@ -102,6 +102,17 @@ def pending_slices(job: Job, contents: Contents) -> dict[str, list[Range]]:
         for sid in job.plan.settings
     }
     return {sid: slices for sid, slices in lacking.items() if slices}
+
+
+def incomplete(job: Job, contents: Contents, failures: Mapping[str, str]) -> dict[str, str]:
+    """After a run: the settings that lack examples all the same, each with how many and why, in a line."""
+    found = {}
+    for sid, slices in pending_slices(job, contents).items():
+        lacking = sum(stop - start for start, stop in slices)
+        unread = next((line for line in contents.damaged if f"/{sid}/" in line), None)
+        reason = failures.get(sid) or unread or f"not in {job.store.root}, though it was written there"
+        found[sid] = f"lacks {lacking} of {job.config.limit} examples: {reason}"
+    return found
 
 
 def model_name(config: Config) -> str:
@@ -129,11 +140,30 @@ def _announce(job: Job, contents: Contents, pending: dict[str, list[Range]], con
         _say(console, f"answers are programs; they run in a sandbox of level {level!r}")
     for line in contents.damaged:
         _say(console, line)
-    for sid, setting in job.plan.settings.items():
-        job.store.write_setting(sid, setting.identity)
-    job.folder.mkdir(parents=True, exist_ok=True)
-    described = {"command": job.command, "config": to_tree(config), "settings": _setting_list(job.plan)}
-    (job.folder / "config.yaml").write_text(yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
+    _prepare(job)
+
+
+def _prepare(job: Job) -> None:
+    """What is written before anything is decoded. Raises ConfigError where there is no room for it."""
+    described = {"command": job.command, "config": to_tree(job.config), "settings": _setting_list(job.plan)}
+    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        (job.folder / "config.yaml").write_text(text)
+    except OSError as error:
+        line = f"out={job.config.out}: can't be written ({error.strerror}); make room, or choose another with out=..."
+        raise ConfigError([line]) from None
+    if job.config.job != "run":
+        return
+    try:
+        job.store.remove_leftovers(job.plan.settings)
+        job.store.write_settings({sid: setting.identity for sid, setting in job.plan.settings.items()})
+    except StoreFull as error:
+        raise ConfigError([f"{error}; make room, or choose another with store=..."]) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        line = f"store={job.config.store}: can't be written ({reason}); make room, or choose another with store=..."
+        raise ConfigError([line]) from None
 
 
 def _isolation(config: Config) -> str | None:
@@ -148,6 +178,8 @@ def _setting_list(plan: Plan) -> dict[str, Any]:
 
 def _run(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> dict[str, str]:
     stored = stored_tallies(contents.records)
+    if job.config.cluster.address is not None and len(job.plan.settings) > 1:
+        check_address(job.config.cluster.address)
     with Progress(console, job.title, job.plan.labels, job.config.limit, stored) as progress:
         if len(job.plan.settings) == 1:
             return _run_here(job, pending, progress)
@@ -178,6 +210,8 @@ def _run_here(job: Job, pending: dict[str, list[Range]], progress: Progress) -> 
                 records = evaluator.slice(job.plan.settings[sid], start, stop)
                 job.store.write_slice(sid, start, stop, records)
                 progress.slice(sid, tally(records))
+        except StoreFull:
+            raise
         except Exception as error:
             failures[sid] = f"{type(error).__name__}: {error}".splitlines()[0]
             progress.failed(sid)
@@ -246,6 +280,8 @@ def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) ->
             runs = track(book, report)
         _say(console, f"W&B     {job.folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
     except Exception as error:  # W&B has many ways to be out of reach; the results don't depend on it
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise
         _say(
             console,
             f"wandb.mode={wandb.mode}: could not log ({error}); run again, or with wandb=offline or wandb=off",
@@ -263,6 +299,26 @@ def _stopped(job: Job, why: str, console: Console) -> None:
     contents = job.store.load(job.plan.settings, job.config.limit)
     total = len(job.plan.settings) * job.config.limit
     _say(console, f"{why}. {len(contents.records):,} of {total:,} examples are kept. To go on: {job.command}")
+
+
+def _full(job: Job, error: StoreFull, console: Console) -> int:
+    contents = job.store.load(job.plan.settings, job.config.limit)
+    total = len(job.plan.settings) * job.config.limit
+    _say(
+        console,
+        f"{error}; {len(contents.records):,} of {total:,} examples are kept. Make room, then: {job.command}",
+    )
+    return FAILED
+
+
+def _unreported(job: Job, error: OSError, console: Console) -> int:
+    reason = error.strerror or str(error)
+    _say(
+        console,
+        f"out={job.config.out}: the report is not whole ({reason}); the results are kept in {job.store.root}. "
+        f"Make room, or choose another with out=..., then: {job.command}",
+    )
+    return FAILED
 
 
 def _say(console: Console, text: str) -> None:

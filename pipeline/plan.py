@@ -22,6 +22,8 @@ from pipeline.complaint import ConfigError
 from pipeline.config import SETTING_KEYS, Arm, Config, ModelSettings, read_config, to_tree
 from pipeline.tasks import TaskSettings, open_task
 
+EXAMPLE_KEYS = ("name", "split", "seed", "path", "revision")  # of task: what says which examples there are
+
 
 @dataclass(frozen=True)
 class Label:
@@ -65,7 +67,9 @@ def make_plan(config: Config) -> Plan:
     for place, label in _variants(config):
         asked += 1
         try:
-            setting = make_setting(_changed(config, label.knobs))
+            changed = _changed(config, label.knobs)
+            _check_examples(config, changed)
+            setting = make_setting(changed)
         except ConfigError as error:
             for line in error.lines:
                 faults.setdefault(line, f"{place}: {line}" if label.knobs else line)
@@ -75,6 +79,14 @@ def make_plan(config: Config) -> Plan:
     if faults:
         raise ConfigError(faults.values())
     return Plan(settings, labels, asked)
+
+
+def _check_examples(config: Config, changed: Config) -> None:
+    """Raises ConfigError where a setting of the sweep has other examples: a report compares on the same ones."""
+    for key in EXAMPLE_KEYS:
+        if getattr(changed.task, key) != getattr(config.task, key):
+            line = f"task.{key}: can't be swept, since settings are compared on the same examples; "
+            raise ConfigError([f"{line}run a sweep for each, with task.{key}=... on the command line"])
 
 
 def _shared(first: Label, equal: Label) -> Label:

@@ -1,6 +1,9 @@
 """A record: one example under one setting, the row of every Parquet file of the store.
 
 Raw counts and sums only; every ratio (tokens a pass, accuracy, speed) is made later, in the report.
+
+A column that comes later is nullable: a file that lacks it is read with nulls there, so that no result is lost to a
+new column. Files of a newer version are read without the columns that this one doesn't know.
 """
 
 from __future__ import annotations
@@ -10,6 +13,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
+
+# Of the files' metadata. Raise it when a required column comes, goes, or changes its type or meaning; a file of
+# another format is read all the same if the required columns are there.
+FORMAT = 2
+FORMAT_KEY = b"axon_record_format"  # files older than the key are of format 1
 
 SCHEMA = pa.schema(
     [
@@ -46,7 +54,8 @@ SCHEMA = pa.schema(
         pa.field("others", pa.map_(pa.string(), pa.float64()), nullable=False),
         pa.field("sandbox", pa.string()),
         pa.field("error", pa.string()),
-    ]
+    ],
+    metadata={FORMAT_KEY: str(FORMAT)},
 )
 
 
@@ -80,7 +89,9 @@ class Record:
     nfe_to_eos: int | None = None
     tokens_generated: int | None = None
     tokens_to_eos: int | None = None
-    seconds_model: float = 0.0  # this row's share of its batch, by its number of passes
+    # Machine time an example at the batch size of the run, no latency: what its slice took, in equal shares over the
+    # slice's decoded examples.
+    seconds_model: float = 0.0
     seconds_capture: float = 0.0
     seconds_select: float = 0.0
     answer: str | None = None
@@ -95,3 +106,34 @@ def to_table(records: list[Record]) -> pa.Table:
     """The records as a table with exactly SCHEMA; raises pa.ArrowInvalid where a value doesn't fit."""
     rows: list[dict[str, Any]] = [asdict(record) for record in records]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def conformed(table: pa.Table) -> pa.Table:
+    """The table of a file, of whatever version, with exactly SCHEMA.
+
+    A nullable column that is absent or of another type is filled with nulls; columns that SCHEMA doesn't know are
+    dropped. Raises ValueError that names a required column which is absent, of another type,
+    or has nulls.
+    """
+    columns = [_column(table, field) for field in SCHEMA]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+    place = table.schema.get_field_index(field.name)
+    same = place >= 0 and table.schema.field(place).type.equals(field.type)
+    if field.nullable and not same:
+        return pa.chunked_array([pa.nulls(len(table), field.type)])
+    if place < 0:
+        raise ValueError(f"lacks the column {field.name}{_other_format(table)}")
+    column = table.column(place)
+    if not same:
+        raise ValueError(f"the column {field.name} is {column.type}, not {field.type}{_other_format(table)}")
+    if column.null_count and not field.nullable:
+        raise ValueError(f"the column {field.name} has no value in {column.null_count} rows")
+    return column
+
+
+def _other_format(table: pa.Table) -> str:
+    found = (table.schema.metadata or {}).get(FORMAT_KEY, b"1").decode(errors="replace")
+    return "" if found == str(FORMAT) else f"; written in format {found}, read in format {FORMAT}"

@@ -48,6 +48,6 @@ class Losses:
             return []
         if self._lost[sid, blamed] == TRIES:
             start, stop = blamed
-            self.given_up[sid] = f"examples {start} to {stop - 1} lost their worker {TRIES} times: {reason}"
+            self.given_up[sid] = f"its worker was lost {TRIES} times at examples {start}-{stop - 1}: {reason}"
             return others
         return [*others, blamed]

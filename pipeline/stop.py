@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-FAILED = 1
+DONE, FAILED = 0, 1  # exit codes; FAILED: a setting failed, or the run is incomplete
 
 
 class Terminated(KeyboardInterrupt):

@@ -5,17 +5,20 @@
 
 `root` is any fsspec address (a folder, s3://bucket/path). A file is written under a temporary name and renamed,
 so that a file with its final name is whole; one that isn't (a damaged disk, a copy cut short) counts as missing.
+Nothing is written by reading: a report can be made of a store that can't be written.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +26,23 @@ import fsspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
 
-from pipeline.record import SCHEMA, Record, to_table
+from pipeline.record import SCHEMA, Record, conformed, to_table
 
 Range = tuple[int, int]  # examples start <= position < stop
 
 SLICE_NAME = re.compile(r"^(\d+)-(\d+)\.parquet$")
 READERS = 16  # files read at once: reading is waiting, above all on an object store
+TEMPORARY = ".tmp"
+LEFT_OVER = timedelta(
+    hours=1
+)  # a temporary file lives for as long as its writing takes; older ones are nobody's
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+class StoreFull(OSError):
+    """Nothing more can be written into the store, whichever setting it is of. The message is one line."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +61,30 @@ class Store:
         self.root = root if "://" in root else str(Path(root).absolute())
         self._fs, self._base = fsspec.core.url_to_fs(self.root)
 
-    def write_setting(self, setting_id: str, identity: dict[str, Any]) -> None:
-        path = f"{self._base}/settings/{setting_id}.json"
-        if not self._fs.exists(path):
-            self._write(path, json.dumps(identity, sort_keys=True, indent=1).encode())
+    def write_settings(self, identities: Mapping[str, dict[str, Any]]) -> None:
+        """Files each setting's identity under its id; one that is damaged is written anew."""
+        with ThreadPoolExecutor(READERS) as pool:
+            list(pool.map(self._write_setting, identities, identities.values()))
+
+    def _write_setting(self, setting_id: str, identity: dict[str, Any]) -> None:
+        path, text = self._setting_path(setting_id), json.dumps(identity, sort_keys=True, indent=1).encode()
+        try:
+            whole = self._fs.cat_file(path) == text
+        except FileNotFoundError:
+            whole = False
+        if not whole:
+            self._write(path, text)
 
     def read_setting(self, setting_id: str) -> dict[str, Any]:
-        """Raises FileNotFoundError if the store never saw the setting."""
-        loaded: dict[str, Any] = json.loads(self._fs.cat_file(f"{self._base}/settings/{setting_id}.json"))
+        """Raises FileNotFoundError if the store never saw the setting, ValueError where its file is damaged."""
+        loaded: dict[str, Any] = json.loads(self._fs.cat_file(self._setting_path(setting_id)))
         return loaded
 
     def write_slice(self, setting_id: str, start: int, stop: int, records: Sequence[Record]) -> None:
-        """Stores the records of examples start..stop-1. Writing the same slice again replaces it."""
+        """Stores the records of examples start..stop-1. Writing the same slice again replaces it.
+
+        Raises StoreFull where there is no room for anything, OSError where this file can't be written.
+        """
         assert [record.position for record in records] == list(range(start, stop))
         assert all(record.setting_id == setting_id for record in records)
         buffer = pa.BufferOutputStream()
@@ -86,22 +111,37 @@ class Store:
         frame = frame.assign(order=order).sort_values(["order", "position"], ignore_index=True)
         return Contents(frame.drop(columns="order"), covered, damaged)
 
+    def remove_leftovers(self, setting_ids: Iterable[str]) -> None:
+        """Removes the temporary files of writers that died long ago, among the files of these settings."""
+        folders = [f"{self._base}/settings", *(self._folder(setting_id) for setting_id in setting_ids)]
+        with ThreadPoolExecutor(READERS) as pool:
+            list(pool.map(self._clean, folders))
+
+    def _clean(self, folder: str) -> None:
+        for path in self._names(folder):
+            if path.endswith(TEMPORARY):
+                with suppress(OSError):  # its writer, or another cleaner, may be quicker
+                    if datetime.now(UTC) - self._fs.modified(path).astimezone(UTC) > LEFT_OVER:
+                        self._fs.rm_file(path)
+
     def _listed(self, setting_id: str) -> Iterator[Range]:
-        folder = f"{self._base}/slices/{setting_id}"
+        names = (path.rsplit("/", 1)[-1] for path in self._names(self._folder(setting_id)))
+        found = [match for name in names if (match := SLICE_NAME.match(name))]
+        yield from sorted((int(match[1]), int(match[2])) for match in found)
+
+    def _names(self, folder: str) -> list[str]:
         self._fs.invalidate_cache(folder)
-        with suppress(FileNotFoundError):
-            names = (path.rsplit("/", 1)[-1] for path in self._fs.ls(folder, detail=False))
-            found = [match for name in names if (match := SLICE_NAME.match(name))]
-            yield from sorted((int(match[1]), int(match[2])) for match in found)
+        try:
+            return list(self._fs.ls(folder, detail=False))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     def _read(self, setting_id: str, span: Range) -> pa.Table | str:
         """The slice's table, or a line that says why it counts as missing."""
         path = self._slice_path(setting_id, span)
         try:
             data = self._fs.cat_file(path)
-            table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-            if not table.schema.equals(SCHEMA):
-                raise ValueError("other columns than this version writes")
+            table = conformed(pq.read_table(pa.BufferReader(data), page_checksum_verification=True))
             positions = table.column("position").to_pylist()
             if positions != list(range(*span)) or set(table.column("setting_id").to_pylist()) - {setting_id}:
                 raise ValueError("other examples than its name says")
@@ -110,14 +150,34 @@ class Store:
             return f"{path}: unreadable ({reason}); counted as missing"
         return table
 
+    def _setting_path(self, setting_id: str) -> str:
+        return f"{self._base}/settings/{setting_id}.json"
+
+    def _folder(self, setting_id: str) -> str:
+        return f"{self._base}/slices/{setting_id}"
+
     def _slice_path(self, setting_id: str, span: Range) -> str:
-        return f"{self._base}/slices/{setting_id}/{span[0]}-{span[1]}.parquet"
+        return f"{self._folder(setting_id)}/{span[0]}-{span[1]}.parquet"
 
     def _write(self, path: str, data: bytes) -> None:
-        temporary = f"{path}.{uuid.uuid4().hex}.tmp"
-        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        self._fs.pipe_file(temporary, data)
-        self._fs.mv(temporary, path)
+        temporary = f"{path}.{uuid.uuid4().hex}{TEMPORARY}"
+        try:
+            self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            self._fs.pipe_file(temporary, data)
+            self._rename(temporary, path)
+        except OSError as error:
+            with suppress(OSError):
+                self._fs.rm_file(temporary)
+            if error.errno in NO_ROOM:
+                raise StoreFull(f"store={self.root}: nothing can be written ({error.strerror})") from None
+            raise
+
+    def _rename(self, temporary: str, path: str) -> None:
+        """fsspec's own would move a local file into a folder that has its name, and say nothing."""
+        if isinstance(self._fs, LocalFileSystem):
+            Path(temporary).replace(path)
+        else:
+            self._fs.mv(temporary, path)
 
 
 def missing(covered: Iterable[Range], limit: int, size: int) -> list[Range]:

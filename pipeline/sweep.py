@@ -27,7 +27,7 @@ from pipeline.progress import Progress, Tally, stored_tallies, tally
 from pipeline.retry import Losses
 from pipeline.sandbox import Require
 from pipeline.stop import Request
-from pipeline.store import Range, Store
+from pipeline.store import Range, Store, StoreFull
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
 
@@ -68,6 +68,8 @@ class SliceTrial(tune.Trainable):
         try:
             records = self._evaluator.slice(self._setting, start, stop)
             self._store.write_slice(self._setting.id, start, stop, records)
+        except StoreFull as error:
+            return {"full": str(error), "done": True}
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}", "done": True}
         return {"tally": tally(records), "done": not self._slices}
@@ -79,10 +81,17 @@ class Watch(tune.Callback):
     def __init__(self, progress: Progress, request: Request) -> None:
         self.failures: dict[str, str] = {}
         self.lost: dict[str, str] = {}  # settings whose worker was lost: what is known of it
+        self._full: str | None = None
         self._progress, self._request = progress, request
 
-    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+    def check(self) -> None:
+        """Raises what ends the sweep: the user's wish, or a store in which nothing more can be kept."""
         self._request.check()
+        if self._full:
+            raise StoreFull(self._full)
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self.check()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._progress.started()
@@ -91,6 +100,7 @@ class Watch(tune.Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         setting_id = trial.config["setting"]
+        self._full = self._full or result.get("full")
         if result.get("error"):
             self.failures[setting_id] = last_line(result["error"])
             self._progress.failed(setting_id)
@@ -106,7 +116,7 @@ def run_sweep(work: Work, cluster: ClusterSettings, progress: Progress) -> dict[
     """Evaluates what is pending; returns the settings that failed, each with its error in a line.
 
     Raises ConfigError where Ray can't be had or no machine has room for a worker, KeyboardInterrupt (Terminated after
-    SIGTERM) once Ray has been shut down, and Lost where Ray itself has died.
+    SIGTERM) and StoreFull once Ray has been shut down, and Lost where Ray itself has died.
     """
     request = Request()
     with request.awaited(), ray_for(cluster, progress) as ground:
@@ -117,6 +127,7 @@ def run_sweep(work: Work, cluster: ClusterSettings, progress: Progress) -> dict[
         while work.pending:
             watch = Watch(progress, request)
             _attended(partial(_round, work, cluster, ground, watch), ground, request)
+            watch.check()
             failures |= watch.failures
             work = replace(work, pending=_again(work, watch.lost, losses, progress))
         return failures | losses.given_up
@@ -160,7 +171,6 @@ def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> N
             thread.join(PATIENCE)
             raise request.made
         ground.check()
-    request.check()
     if outcome:
         raise outcome[0]
 

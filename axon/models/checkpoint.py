@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from axon.attention import KERNELS, kernel_name
@@ -19,6 +16,7 @@ from axon.models.family import CheckpointError, Family, require
 from axon.models.llada import LLADA
 from axon.models.model import MaskedDiffusionModel
 from axon.models.sdar import SDAR
+from axon.models.weights import read_json, read_tensors
 
 FAMILIES: dict[str, Family] = {"llada": LLADA, "dream": DREAM, "sdar": SDAR}  # by model_type, lower case
 
@@ -37,6 +35,11 @@ class Description:
     @property
     def num_layers(self) -> int:
         return int(self.network.num_hidden_layers)
+
+    @property
+    def max_length(self) -> int:
+        """The longest sequence in tokens, prompt and answer together."""
+        return int(self.network.max_position_embeddings)
 
 
 def load_model(
@@ -64,7 +67,7 @@ def load_model(
     expected = {
         name: t.shape for name, t in network.state_dict().items() if not (tied and name == "lm_head.weight")
     }
-    tensors = _read_tensors(folder, family, expected, DTYPES[dtype], target)
+    tensors = read_tensors(folder, family, expected, DTYPES[dtype], target)
     network.load_state_dict(tensors, strict=False, assign=True)
     if tied:
         network.get_submodule("lm_head").weight = network.get_submodule("model.embed_tokens").weight
@@ -77,22 +80,25 @@ def load_model(
         family,
         described.mask_token_id,
         described.end_token_ids,
-        network_config.max_position_embeddings,
+        described.max_length,
     ).eval()
 
 
 def describe(path: str | Path) -> Description:
     """What the checkpoint's configs say, without reading its tensors. Raises CheckpointError."""
     folder = Path(path)
-    config = _read_json(folder, "config.json")
-    family = _family(config)
-    network = family.read_config(config)
-    mask_token_id = require(config, "mask_token_id", int)
-    if not 0 <= mask_token_id < network.vocab_size:
-        raise CheckpointError(
-            f"config.json: mask_token_id={mask_token_id}: lies outside the vocabulary; repair it"
-        )
-    ends = _end_token_ids(folder, config, network.vocab_size)
+    config = read_json(folder, "config.json")
+    try:
+        family = _family(config)
+        network = family.read_config(config)
+        mask_token_id = require(config, "mask_token_id", int)
+        if not 0 <= mask_token_id < network.vocab_size:
+            raise CheckpointError(
+                f"config.json: mask_token_id={mask_token_id}: lies outside the vocabulary; repair it"
+            )
+        ends = _end_token_ids(folder, config, network.vocab_size)
+    except CheckpointError as error:
+        raise CheckpointError(f"model.path={str(path)!r}: {error}") from None
     return Description(family, network, mask_token_id, ends)
 
 
@@ -124,7 +130,7 @@ def _end_token_ids(folder: Path, config: Mapping[str, Any], vocabulary: int) -> 
     """Every end-of-text that config.json and, where there is one, generation_config.json name."""
     named = [("config.json", config.get("eos_token_id"))]
     if (folder / "generation_config.json").is_file():
-        generation = _read_json(folder, "generation_config.json")
+        generation = read_json(folder, "generation_config.json")
         named.append(("generation_config.json", generation.get("eos_token_id")))
     found: dict[int, None] = {}
     for name, value in named:
@@ -154,69 +160,3 @@ def _family(config: Mapping[str, Any]) -> Family:
             f"config.json: model_type={config.get('model_type')!r}: unknown; one of {', '.join(FAMILIES)}"
         )
     return FAMILIES[kind]
-
-
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    if not (folder / name).is_file():
-        reason = f"has no {name}" if folder.is_dir() else "is no folder"
-        raise CheckpointError(f"model.path={str(folder)!r}: {reason}; give a checkpoint folder")
-    try:
-        content = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"model.path={str(folder)!r}: {name} cannot be read ({error}); copy it again"
-        ) from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"model.path={str(folder)!r}: {name} holds no object; copy it again")
-    return content
-
-
-def _files(folder: Path) -> list[Path]:
-    """The safetensors files: one, or the shards that the index names."""
-    if (folder / "model.safetensors.index.json").is_file():
-        index = require(_read_json(folder, "model.safetensors.index.json"), "weight_map", dict)
-        files = [folder / name for name in sorted(set(index.values()))]
-    else:
-        files = [folder / "model.safetensors"]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        raise CheckpointError(
-            f"model.path={str(folder)!r}: lacks {_listed(missing)}; copy the checkpoint again"
-        )
-    return files
-
-
-def _read_tensors(
-    folder: Path, family: Family, expected: Mapping[str, torch.Size], dtype: torch.dtype, device: torch.device
-) -> dict[str, Tensor]:
-    """Tensors under transformers' names, exactly those expected; shapes are checked before anything is read."""
-    tensors: dict[str, Tensor] = {}
-    surplus: list[str] = []
-    misshapen: list[str] = []
-    seen: set[str] = set()
-    for file in _files(folder):
-        try:
-            with safe_open(str(file), framework="pt", device=str(device)) as content:
-                for name in content.keys():  # noqa: SIM118 - no mapping, only keys()
-                    new, shape = family.rename(name), tuple(content.get_slice(name).get_shape())
-                    seen.add(new)
-                    if new not in expected:
-                        surplus.append(name)
-                    elif shape != tuple(expected[new]):
-                        misshapen.append(f"{name} {list(shape)} instead of {list(expected[new])}")
-                    else:
-                        tensors[new] = content.get_tensor(name).to(dtype)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{file}: cannot be read ({error}); copy the checkpoint again") from error
-    missing = sorted(set(expected) - seen)
-    problems = {"missing": missing, "surplus": surplus, "wrongly shaped": misshapen}
-    found = [f"{len(names)} {kind} tensors ({_listed(names)})" for kind, names in problems.items() if names]
-    if found:
-        raise CheckpointError(
-            f"model.path={str(folder)!r}: {'; '.join(found)}; the checkpoint must fit its config.json exactly"
-        )
-    return tensors
-
-
-def _listed(names: list[str], limit: int = 5) -> str:
-    return ", ".join(names[:limit]) + (f", and {len(names) - limit} more" if len(names) > limit else "")

@@ -18,8 +18,15 @@ from pipeline.sandbox.worker import Worker, WorkerError
 # Best first; the first that works is taken. Of bubblewrap a program has a /proc in sight, and no bound on its files.
 LEVELS = ("namespaces", "bubblewrap", "process")
 ISOLATED = LEVELS[:2]
+ALLOW = "allow user namespaces (in a container: docker run --privileged)"
+REMEDIES = {  # by the last level that was tried
+    "namespaces": ALLOW,
+    "bubblewrap": f"{ALLOW}, or install bubblewrap (not for root), "
+    "or accept plain processes, which can read files: sandbox.require=process",
+    "process": f"{ALLOW}, or be a user other than root",
+}
 PROBE = Job("import math\nassert math.sqrt(4) == 2")
-Require = Literal["any", "isolated"]
+Require = Literal["isolated", "process"]  # the least that a machine must offer
 
 
 _starting = threading.Lock()
@@ -44,12 +51,13 @@ def _started(require: Require) -> Sandbox:
 class Sandbox:
     """Runs programs from any thread, `workers` at a time. Has no state outside itself; close it, or use `with`.
 
-    `require="isolated"` refuses to run without isolation; `level` asks for one level instead of the best.
+    The best level that works is taken, a plain process only where the user said that it is enough
+    (`require="process"`). `level` asks for one level instead. Raises ConfigError, one line, where none works.
     """
 
     def __init__(
         self,
-        require: Require = "any",
+        require: Require = "isolated",
         workers: int | None = None,
         limits: Limits | None = None,
         level: str | None = None,
@@ -62,7 +70,11 @@ class Sandbox:
         self._closed = False
         if level is not None and level not in LEVELS:
             raise ConfigError([f"sandbox.level={level!r}: unknown; {one_of(LEVELS)}"])
-        self.level, self.witnessed = self._best(require, (level,) if level else LEVELS)
+        if level:
+            self.level, self.witnessed = self._best(f"sandbox.level={level!r}", (level,))
+        else:
+            levels = LEVELS if require == "process" else ISOLATED
+            self.level, self.witnessed = self._best(f"sandbox.require={require!r}", levels)
 
     def __enter__(self) -> Sandbox:
         return self
@@ -101,12 +113,10 @@ class Sandbox:
             return None  # it wrote something of its own instead
         return values if isinstance(values, list) and len(values) == len(inputs) else None
 
-    def _best(self, require: str, levels: Sequence[str]) -> tuple[str, bool]:
+    def _best(self, asked: str, levels: Sequence[str]) -> tuple[str, bool]:
         """The first level that runs a program; its worker is kept."""
         tried = []
         for level in levels:
-            if require == "isolated" and level not in ISOLATED:
-                continue
             try:
                 worker = Worker(level)
             except WorkerError as error:
@@ -123,9 +133,8 @@ class Sandbox:
                 return level, outcome.witnessed
             worker.close()
             tried.append(outcome.reason)
-        remedy = "install bubblewrap or allow unprivileged user namespaces, or set sandbox.require='any'"
-        asked = f"sandbox.require={require!r}" if len(levels) > 1 else f"sandbox.level={levels[0]!r}"
-        raise ConfigError([f"{asked}: nothing here works ({'; '.join(tried)}); {remedy}"])
+        rule = "answers are programs, and this machine can't run them so"
+        raise ConfigError([f"{asked}: {rule} ({'; '.join(tried)}); {REMEDIES[levels[-1]]}"])
 
     def _ask(self, job: Job) -> Outcome:
         """A worker that is dead or fails is given up, and the job asked once more, of a new one."""

@@ -34,7 +34,7 @@ class Worker:
         self.level = level
         self.single = level == "bubblewrap"
         if level == "bubblewrap" and os.geteuid() == 0:
-            raise WorkerError("bubblewrap: what is root's outside would be the program's; be another user")
+            raise WorkerError("bubblewrap: not as root, whose files would be in the program's reach")
         self._folder = tempfile.mkdtemp(prefix="sandbox-")
         self._ready = False
         try:

@@ -45,7 +45,7 @@ def get_task(name: str) -> Task:
     return TASKS[name]
 
 
-def open_task(settings: TaskSettings, require: Require = "any") -> Task:
+def open_task(settings: TaskSettings, require: Require = "isolated") -> Task:
     """The task with its rows at hand. Raises ValueError, one line, where they are not to be had.
 
     `require`: of the sandbox, where answers are programs.

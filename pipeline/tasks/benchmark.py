@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from pipeline.tasks.rows import Hub, Row, digest, read_file, read_hub
+from pipeline.tasks.rows import Hub, Row, check_rows, digest, is_empty, read_file, read_hub
 from pipeline.tasks.task import Chat, Example, Score, Split, TaskSettings
 
 SHOT_SEED = 1234  # lm-eval's, for choosing shots; every question has the same ones
@@ -27,6 +27,7 @@ class Benchmark:
     measure = ""
     hub: ClassVar[Hub]
     columns: ClassVar[tuple[str, ...]]
+    lists: ClassVar[tuple[str, ...]] = ()  # those of the columns that hold lists of texts
     aliases: ClassVar[Mapping[str, str]] = {}  # other names that files have for columns
     between: ClassVar[str] = "\n\n"  # what follows a worked example
     shot_split: ClassVar[str] = "train"
@@ -63,8 +64,21 @@ class Benchmark:
     def score(self, answer: str, example: Example) -> Score:
         raise NotImplementedError
 
+    def fault(self, row: Row) -> str | None:
+        """Why the row can't be asked or scored, in a few words; None where it can."""
+        for column in self.columns:
+            value = row[column]
+            if is_empty(value):
+                return f"{column} is empty"
+            if column in self.lists:
+                if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+                    return f"{column}={value!r:.80}: must be a list of texts"
+            elif isinstance(value, bool) or not isinstance(value, str | int | float):
+                return f"{column}={value!r:.80}: must be text or a number"
+        return None
+
     def opened(self, settings: TaskSettings) -> Benchmark:
-        """With its rows read. Raises ValueError, one line, where they are not to be had."""
+        """With its rows read. Raises ValueError, one line, where they are not to be had, or one of them has a fault."""
         rows = self._read("task.path", settings.path, settings, settings.split)
         worked = self._worked(settings, rows)
         here = [row for row in rows if self.belongs(row, settings.split)]
@@ -101,8 +115,14 @@ class Benchmark:
 
     def _read(self, key: str, path: str | None, settings: TaskSettings, split: str) -> list[Row]:
         if path is not None:
-            return read_file(key, path, self.columns, self.aliases)
-        return read_hub(key, self.hub, settings.revision, split, self.columns)
+            rows, place = read_file(key, path, self.columns, self.aliases), path
+        else:
+            rows, place = self._from_hub(key, settings.revision, split), self.hub.id
+        check_rows(key, place, rows, self.label, self.fault)
+        return rows
+
+    def _from_hub(self, key: str, revision: str | None, split: str) -> list[Row]:
+        return read_hub(key, self.hub, revision, split, self.columns)
 
     def examples(self, split: Split, seed: int, count: int) -> list[Example]:
         """The first ``count`` rows, or all there are, in the order that ``seed`` gives."""

@@ -8,6 +8,7 @@ Liu et al. 2023, arXiv 2305.01210).
 from __future__ import annotations
 
 import ast
+import io
 import re
 import warnings
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from collections.abc import Sequence
 # HumanEval's own (Chen et al. 2021): a new top-level statement ends a completion. Here a closing fence does, too.
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint", "\n```")
 TOP_LEVEL = re.compile(r"(from|import|def|async def|class)\b|@")
-FENCE = re.compile(r"```[ \t]*(?:python|Python|py)?[ \t]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
+FENCE = re.compile(r"```[ \t]*(?:(?:python|Python|py)[ \t]*)?\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
+PARSED = 1_000_000  # characters; the parser takes a second or two for them at worst
 
 # What a model writes may hold odd escapes; newer Pythons warn of them on stderr.
 warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
@@ -72,32 +74,73 @@ def before(prompt: str, entry_point: str) -> str:
 def longest_program(above: str, text: str, entry_point: str) -> str | None:
     """`above` and the longest run of the text's lines that make it Python and define the function; None for none.
 
-    A run starts with the text or, so that prose above the code does no harm, with a top-level statement.
+    A run starts with the text or, so that prose above the code does no harm, with a top-level statement. Of an answer
+    on which the parser has spent its `PARSED` characters, it is the longest found until then.
     """
-    lines = text.splitlines(keepends=True)
+    lines, given, parser = _lines(text), _whole_lines(above), Parser()
     starts = [place for place, line in enumerate(lines) if not place or TOP_LEVEL.match(line)]
-    found = [longest_start(above, "".join(lines[start:]), entry_point) for start in starts]
-    return max((program for program in found if program is not None), key=len, default=None)
+    best: str | None = None
+    shorter: set[int] = set()
+    for start in starts:
+        if start in shorter:
+            continue
+        if best is not None and len(above + "".join(lines[start:])) <= len(best):
+            break
+        program, tree = _longest(above, lines[start:], parser)
+        if tree is None:
+            continue
+        if _has(tree, entry_point) and (best is None or len(program) > len(best)):
+            best = program
+        # Runs that start with a later statement of this one end where it ends.
+        shorter.update(start + statement.lineno - 1 - given for statement in tree.body)
+    return best
 
 
 def longest_start(above: str, text: str, entry_point: str) -> str | None:
-    """`above` and as many of the text's first lines as make it Python that defines the function; None for none."""
-    lines = text.splitlines(keepends=True)
-    given = len((above + "|").splitlines()) - 1  # whole lines of `above`
+    """`above` and as many of the text's first lines as make it Python that defines the function; None for none.
+
+    None, too, where the parser has spent its `PARSED` characters before.
+    """
+    program, tree = _longest(above, _lines(text), Parser())
+    return program if tree is not None and _has(tree, entry_point) else None
+
+
+class Parser:
+    """Parses Python until it has been given `PARSED` characters in all: one for each search."""
+
+    def __init__(self) -> None:
+        self._left = PARSED
+
+    def parse(self, program: str) -> ast.Module | None:
+        """None where that would be too many. Raises as `ast.parse` does."""
+        self._left -= len(program)
+        return ast.parse(program) if self._left >= 0 else None
+
+
+def _longest(above: str, lines: Sequence[str], parser: Parser) -> tuple[str, ast.Module | None]:
+    """`above` with as many of the first lines as make it Python, and its tree: None if there is none."""
+    given = _whole_lines(above)
     kept = len(lines)
     while kept >= 0:
         program = above + "".join(lines[:kept])
         try:
-            tree = ast.parse(program)
+            return program, parser.parse(program)
         except SyntaxError as error:
             # A line at fault stays so, however much is cut below it. (Inside f-strings lines count from 1.)
             at_fault = error.lineno if error.lineno and error.filename != "<fstring>" else given + kept
             kept = min(kept - 1, max(at_fault - given - 1, 0)) if kept else -1
         except (ValueError, RecursionError, MemoryError):
             kept -= 1
-        else:
-            return program if _has(tree, entry_point) else None
-    return None
+    return "", None
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as Python's parser counts them (str.splitlines knows more ends of a line), with their ends."""
+    return list(io.StringIO(text, newline=""))
+
+
+def _whole_lines(text: str) -> int:
+    return len(_lines(text + "|")) - 1
 
 
 def _definition(entry_point: str) -> re.Pattern[str]:

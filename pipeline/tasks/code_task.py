@@ -13,7 +13,7 @@ from pipeline.tasks.task import Score
 class CodeTask:
     """Scores by running. Where the sandbox itself fails, its methods raise RuntimeError: the answer is unscored."""
 
-    require: Require = "any"
+    require: Require = "isolated"
 
     @property
     def sandbox(self) -> Sandbox:

@@ -86,8 +86,10 @@ def _serve(pipe: Connection) -> None:
         signal.setitimer(signal.ITIMER_REAL, ORPHAN_SECONDS)
         try:
             # No timeouts of its own: those are signals, and the whole process is under a limit.
-            read = parse(answer, parsing_timeout=None)
-            same = verify(parse(gold, parsing_timeout=None), read, timeout_seconds=None)
+            expected, read = parse(gold, parsing_timeout=None), parse(answer, parsing_timeout=None)
+            if not expected:  # nothing would equal it, and every answer be wrong
+                raise ValueError(f"the row's own answer can't be read: {gold[-80:]!r}")
+            same = verify(expected, read, timeout_seconds=None)
             pipe.send((bool(same), str(read[-1]) if read else None))
         except Exception as error:  # whatever sympy raises on odd input
             pipe.send(f"{type(error).__name__}: {error}".splitlines()[0])

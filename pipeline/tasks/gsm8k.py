@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.tasks.benchmark import Benchmark
 from pipeline.tasks.candidate import stopped
-from pipeline.tasks.rows import Hub, Row
+from pipeline.tasks.rows import Hub, Row, written
 from pipeline.tasks.task import Example, Score
 
 STRICT = re.compile(r"#### (-?[0-9.,]+)")
@@ -35,10 +35,17 @@ class Gsm8k(Benchmark):
         return f"Question: {row['question']}\nAnswer:"
 
     def solution(self, row: Row) -> str:
-        return f" {row['answer']}"
+        return f" {written(row['answer'])}"
 
     def check(self, row: Row) -> Any:
-        return row["answer"]
+        return written(row["answer"])
+
+    def fault(self, row: Row) -> str | None:
+        if (found := super().fault(row)) is not None:
+            return found
+        if not FLEXIBLE.fullmatch(plain(written(row["answer"]))):
+            return f"answer={row['answer']!r:.80}: does not end in a number"
+        return None
 
     def score(self, answer: str, example: Example) -> Score:
         text = cut(answer)

@@ -7,6 +7,7 @@ answer cut where lm-eval cuts it.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ HARNESS_STOPS = (*STOPS, "```")
 @dataclass(frozen=True)
 class HumanEval(CodeTask, Benchmark):
     name = "humaneval"
-    version = 1
+    version = 2
     measure = "the program found in the answer passes the tests"
     hub = Hub("openai/openai_humaneval")
     columns = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
@@ -45,6 +46,14 @@ class HumanEval(CodeTask, Benchmark):
     def check(self, row: Row) -> Any:
         return {"entry_point": row["entry_point"], "tests": f"{row['test']}\ncheck({row['entry_point']})"}
 
+    def fault(self, row: Row) -> str | None:
+        """No answer passes tests that can't be run."""
+        if (found := super().fault(row)) is not None:
+            return found
+        if not str(row["entry_point"]).isidentifier():
+            return f"entry_point={row['entry_point']!r:.80}: must be a function's name"
+        return None if _defines_check(str(row["test"])) else "test defines no function check"
+
     def score(self, answer: str, example: Example) -> Score:
         program = completed(example.prompt, answer, example.check["entry_point"])
         as_written = example.prompt + stopped(answer, HARNESS_STOPS)
@@ -52,3 +61,11 @@ class HumanEval(CodeTask, Benchmark):
 
     def _worked(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
         return self._fixed(settings, ())  # it is asked without worked examples
+
+
+def _defines_check(test: str) -> bool:
+    try:
+        body = ast.parse(test).body
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return any(isinstance(statement, ast.FunctionDef) and statement.name == "check" for statement in body)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.tasks.benchmark import Benchmark
 from pipeline.tasks.equivalence import Referee
-from pipeline.tasks.rows import Hub, Row
+from pipeline.tasks.rows import Hub, Row, written
 from pipeline.tasks.task import Example, Score
 
 REQUEST = "Reason step by step and put the final answer in \\boxed{}."
@@ -32,10 +32,10 @@ class Math500(Benchmark):
         return f"{row['problem']}\n{REQUEST}\n"
 
     def solution(self, row: Row) -> str:
-        return f"\\boxed{{{row['answer']}}}"
+        return f"\\boxed{{{written(row['answer'])}}}"
 
     def check(self, row: Row) -> Any:
-        return row["answer"]
+        return written(row["answer"])
 
     def score(self, answer: str, example: Example) -> Score:
         inside = boxed(answer)

@@ -37,10 +37,11 @@ FENCE = "```python\n"
 @dataclass(frozen=True)
 class Mbpp(CodeTask, Benchmark):
     name = "mbpp"
-    version = 1
+    version = 2
     measure = "the program found in the answer passes the tests"
     hub = Hub("google-research-datasets/mbpp", "full")
     columns = ("task_id", "text", "code", "test_list")
+    lists = ("test_list",)
     shot_split = "prompt"
 
     def label(self, row: Row, place: int) -> str:
@@ -62,6 +63,17 @@ class Mbpp(CodeTask, Benchmark):
     def check(self, row: Row) -> Any:
         lines = (*row.get("test_imports", ()), row.get("test_setup_code", ""), *row["test_list"])
         return {"entry_point": function_of(row["test_list"]), "tests": "\n".join(lines)}
+
+    def fault(self, row: Row) -> str | None:
+        if (found := super().fault(row)) is not None:
+            return found
+        if not isinstance(row["task_id"], int):
+            return f"task_id={row['task_id']!r}: must be a whole number, which tells the split"
+        try:
+            function_of(row["test_list"])
+        except (SyntaxError, ValueError, RecursionError):
+            return f"test_list={row['test_list']!r:.80}: calls no function"
+        return None
 
     def score(self, answer: str, example: Example) -> Score:
         text = stopped(answer, (DONE,))

@@ -19,7 +19,7 @@ from typing import Any
 from pipeline.tasks.benchmark import Benchmark
 from pipeline.tasks.equivalence import Referee
 from pipeline.tasks.minerva_answer import last_box, plain, sentence
-from pipeline.tasks.rows import Hub, Row, read_hub
+from pipeline.tasks.rows import Hub, Row, is_empty, read_hub, written
 from pipeline.tasks.task import Example, Score, TaskSettings
 
 HUB = "EleutherAI/hendrycks_math"
@@ -70,6 +70,7 @@ class MinervaMath(Benchmark):
     name = "minerva_math"
     version = 1
     measure = "math-verify finds the answer equal"
+    hub = Hub(HUB)
     columns = ("problem",)  # and what `gold` reads
     aliases = {"question": "problem", "ground_truth_answer": "answer"}  # noqa: RUF012
 
@@ -83,7 +84,13 @@ class MinervaMath(Benchmark):
         return f"{working}Final Answer: The final answer is ${gold(row)}$. I hope it is correct."
 
     def check(self, row: Row) -> Any:
-        return {"answer": gold(row), "solution": row.get("solution") or f"\\boxed{{{row['answer']}}}"}
+        boxes = not is_empty(last_box(row.get("solution") or ""))
+        return {"answer": gold(row), "solution": row["solution"] if boxes else f"\\boxed{{{gold(row)}}}"}
+
+    def fault(self, row: Row) -> str | None:
+        if (found := super().fault(row)) is not None:
+            return found
+        return "has neither a solution with a \\boxed answer nor an answer" if gold(row) is None else None
 
     def score(self, answer: str, example: Example) -> Score:
         text = answer.partition(STOP)[0]
@@ -96,25 +103,17 @@ class MinervaMath(Benchmark):
     def _worked(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
         return self._fixed(settings, SHOTS)
 
-    def _read(self, key: str, path: str | None, settings: TaskSettings, split: str) -> list[Row]:
-        if path is not None:
-            rows = super()._read(key, path, settings, split)
-        else:
-            hubs = [Hub(HUB, subject) for subject in SUBJECTS]
-            rows = [row for hub in hubs for row in read_hub(key, hub, settings.revision, split, self.columns)]
-        for place, row in enumerate(rows):
-            if gold(row) is None:
-                raise ValueError(
-                    f"{key}={path!r}: row {place} has neither a solution with a \\boxed answer nor an answer; "
-                    "give the rows of this task"
-                )
-        return rows
+    def _from_hub(self, key: str, revision: str | None, split: str) -> list[Row]:
+        subjects = [Hub(self.hub.id, subject) for subject in SUBJECTS]
+        return [row for hub in subjects for row in read_hub(key, hub, revision, split, self.columns)]
 
 
 def gold(row: Row) -> str | None:
     """The answer that the row's solution boxes, or else its own `answer`; None where it has neither."""
-    found = last_box(row.get("solution") or "")
-    return found if found is not None else row.get("answer")
+    found, answer = last_box(row.get("solution") or ""), row.get("answer")
+    if not is_empty(found):
+        return found
+    return None if answer is None or is_empty(answer) else written(answer)
 
 
 def _same(found: str | None, expected: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,9 @@ def read_file(key: str, path: str, columns: Sequence[str], aliases: Mapping[str,
             f"{key}={path!r}: unknown kind of file; one of {', '.join(BUILDERS)}, or one of them with .gz"
         )
     if not file.is_file():
+        what = "is a folder" if file.is_dir() else "no such file"
         raise ValueError(
-            f"{key}={path!r}: no such file; give the benchmark's rows, or null to take them from the hub"
+            f"{key}={path!r}: {what}; give the benchmark's rows, or null to take them from the hub"
         )
     try:
         rows = _load(builder, data_files=str(file.resolve()), split="train")
@@ -62,13 +64,56 @@ def _load(*arguments: Any, **named: Any) -> list[Row]:
     import datasets  # takes seconds to import: only when rows are read
 
     datasets.disable_progress_bars()
-    logger = logging.getLogger("huggingface_hub")
-    before = logger.level
-    logger.setLevel(logging.ERROR)  # where there is no network, it warns of each of its retries
+    loggers = [logging.getLogger(name) for name in ("huggingface_hub", "datasets")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)  # they tell of every retry, and of what we tell in a line ourselves
     try:
         return list(datasets.load_dataset(*arguments, **named))
+    except StopIteration:  # an empty file
+        return []
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def check_rows(
+    key: str,
+    place: str,
+    rows: Sequence[Row],
+    label: Callable[[Row, int], str],
+    fault: Callable[[Row], str | None],
+) -> None:
+    """Raises ValueError, one line, for the first row with a fault or the id of an earlier one; rows count from 1.
+
+    An example is known by its id, so of two with one id a report would drop one; and what can't be scored would count
+    as wrong.
+    """
+    faults: list[str] = []
+    first: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        name = label(row, number - 1)
+        reason = fault(row)
+        if reason is None and name in first:
+            reason = f"row {first[name]} has the same id"
+        first.setdefault(name, number)
+        if reason is not None:
+            faults.append(f"row {number} ({' '.join(name.split())}): {reason}")
+    if faults:
+        more = f" (and {len(faults) - 1} more rows have faults)" if len(faults) > 1 else ""
+        raise ValueError(f"{key}={place!r}: {faults[0]}{more}; mend such rows or leave them out")
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing: null, NaN, blank text, or a list of nothing else."""
+    if isinstance(value, list):
+        return all(is_empty(each) for each in value)
+    return value is None or (isinstance(value, float) and math.isnan(value)) or not str(value).strip()
+
+
+def written(value: str | float) -> str:
+    """A cell as text; a whole number without a decimal point, whatever type its column got from the others."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def digest(rows: Sequence[Row]) -> str:
@@ -89,5 +134,7 @@ def _checked(key: str, place: str, rows: list[Row], columns: Sequence[str]) -> l
     return rows
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    while error.__cause__ is not None:  # the first that went wrong knows what
+        error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

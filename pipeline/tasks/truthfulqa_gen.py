@@ -43,6 +43,7 @@ class TruthfulQaGen(Benchmark):
     measure = "by BLEU the answer is nearer to a right reference than to any wrong one"
     hub = Hub("truthfulqa/truthful_qa", "generation")
     columns = ("question", "best_answer", "correct_answers", "incorrect_answers")
+    lists = ("correct_answers", "incorrect_answers")
 
     def question(self, row: Row) -> str:
         primer = "".join(f"Q: {question}\nA: {answer}{STOP}" for question, answer in PRIMER)
@@ -64,16 +65,6 @@ class TruthfulQaGen(Benchmark):
 
     def _worked(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
         return self._fixed(settings, ())  # the primer is part of every prompt
-
-    def _read(self, key: str, path: str | None, settings: TaskSettings, split: str) -> list[Row]:
-        rows = super()._read(key, path, settings, split)
-        for place, row in enumerate(rows):
-            for column in ("correct_answers", "incorrect_answers"):
-                if not isinstance(row[column], list) or not sentences(row[column]):
-                    raise ValueError(
-                        f"{key}={path!r}: row {place} has {column}={row[column]!r:.80}; it must be a list of texts"
-                    )
-        return rows
 
 
 def sentences(answers: Sequence[str]) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
+from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, Trace, decode
 from axon.attention import kernel_name
+from axon.mechanism import Mechanism
 from tests.axon.toy_model import toy_model
 
 GEN, BLOCK = 8, 4
@@ -54,3 +55,14 @@ def test_flops_are_those_that_torch_counts(family: str, decoder: Any) -> None:
     with FlopCounterMode(display=False) as counter:
         [trace] = decode(network, [[1, 2, 3, 4, 5]], _settings(decoder, tau_sink="4x", gate="never"))
     assert counter.get_total_flops() == network.flops(trace)
+
+
+def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:
+    mechanism = Mechanism()
+    assert mechanism.lines() == []
+    mechanism.add(Trace((1,), (2, 3), (0, 1), (0,), (0,), 2, anchors=1, axon_columns=4, axon_sinks=3))
+    mechanism.add(Trace((1,), (2,), (0,), (), (), 1, graph_passes=1, graph_columns=5, graph_sinks=5))
+    assert mechanism.lines() == [
+        "AXON: 1 of 1 passes without any support, 1.00 anchors a pass, 75% of the block's columns taken for sinks",
+        "DAWN: 0 of 1 graphs without an edge, 100% of the columns taken for sinks",
+    ]

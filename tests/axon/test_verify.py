@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from axon import Trace, decode, load_model
-from axon.verify import case_settings, main, mechanism_lines
+from axon import decode, load_model
+from axon.verify import case_settings, main
 from tests.axon.toy_model import MASK, llada_tensors, write_checkpoint
 
 
@@ -81,18 +81,6 @@ def test_forward_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     save_file(wrong, folder / "forward.safetensors")
     assert _main(folder, "--forward", str(folder / "forward.safetensors")) == 1
     assert "forward 0 DISAGREES" in capsys.readouterr().out
-
-
-def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:
-    trace = Trace((1,), (2, 3), (0, 1), (0,), (0,), 2, anchors=1, axon_columns=4, axon_sinks=3)
-    dawn = Trace(
-        (1,), (2,), (0,), (), (), 1, graph_passes=1, empty_graph_passes=1, graph_columns=5, graph_sinks=5
-    )
-    assert mechanism_lines([trace, dawn]) == [
-        "AXON: 1 of 1 passes without any support, 1.00 anchors a pass, 75% of the block's columns taken for sinks",
-        "DAWN: 1 of 1 graphs without an edge, 100% of the columns taken for sinks",
-    ]
-    assert mechanism_lines([Trace((1,), (2,), (0,), (), (), 1)]) == []
 
 
 @pytest.mark.parametrize(

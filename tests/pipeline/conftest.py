@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,30 @@ def make_config(checkpoint: Path, tmp_path: Path) -> Callable[..., Config]:
         return read_config(tree)
 
     return make
+
+
+@pytest.fixture
+def told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Callable[[], int]], str]:
+    """The line that a command says of wrong input; with it goes exit code 2, no traceback, no decoding, and no Ray."""
+
+    def line(command: Callable[[], int]) -> str:
+        monkeypatch.delitem(sys.modules, "pipeline.sweep", raising=False)
+        had_ray = "ray" in sys.modules
+        try:
+            code = command()
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        shown = capsys.readouterr()
+        assert code == 2
+        assert len(shown.err.strip().splitlines()) == 1, shown.err
+        assert "Traceback" not in shown.err + shown.out
+        assert not list(tmp_path.rglob("*.parquet"))
+        assert "pipeline.sweep" not in sys.modules and ("ray" in sys.modules) == had_ray
+        return shown.err.strip()
+
+    return line
 
 
 def set_key(tree: dict[str, Any], override: str) -> None:

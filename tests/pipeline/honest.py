@@ -7,7 +7,8 @@ HONEST = {
     "asserts": "def f(x):\n    return x + 1\nassert f(1) == 2",
     "HumanEval's form": "from typing import List\n\ndef f(xs: List[int]) -> int:\n    return sum(xs)\n\n"
     "def check(candidate):\n    assert candidate([1, 2]) == 3\n    assert candidate([]) == 0\n\ncheck(f)\n",
-    "main": "if __name__ == '__main__':\n    x = 1\nassert x",
+    "a main guard": "if __name__ == '__main__':\n    assert False",
+    "the names of a bare exec": "assert list(globals()) == ['__builtins__'] and __name__ == 'builtins'",
     "prints": "print('hello' * 1000)\nimport sys\nsys.stderr.write('x' * 10000)",
     "library": "import asyncio, collections, dataclasses, decimal, hashlib, heapq, math, queue, re, ssl, uuid\n"
     "assert hashlib.md5(b'').hexdigest() == 'd41d8cd98f00b204e9800998ecf8427e'",
@@ -33,9 +34,12 @@ HONEST = {
     "recursion": "import sys\nsys.setrecursionlimit(20000)\ndef f(n):\n    return n and f(n - 1)\n"
     "assert f(10000) == 0",
     "doctest": "import doctest\ndef f():\n    '''\n    >>> f()\n    1\n    '''\n    return 1\n"
-    "assert doctest.testmod().attempted == 1 and doctest.testmod().failed == 0",
+    "runner = doctest.DocTestRunner()\n"
+    "for test in doctest.DocTestFinder().find(f, 'f', False, globals()):\n    runner.run(test)\n"
+    "assert runner.summarize() == (0, 1)",
     "unittest": "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(1, 1)\n"
-    "assert unittest.main(exit=False).result.wasSuccessful()",
+    "result = unittest.TestResult()\nunittest.defaultTestLoader.loadTestsFromTestCase(T).run(result)\n"
+    "assert result.wasSuccessful() and result.testsRun == 1",
     "alarm": "import signal\nfound = []\nsignal.signal(signal.SIGALRM, lambda *_: found.append(1))\n"
     "signal.setitimer(signal.ITIMER_REAL, 0.01)\nsignal.pause()\nassert found == [1]",
     "copy": "import copy\nclass A:\n    pass\nassert isinstance(copy.deepcopy(A()), A)",

@@ -6,8 +6,8 @@ In the text, {folder}, {tcp}, {udp}, {unix}, {parent}, {repository} and {home} s
 
 from __future__ import annotations
 
-# Uses up time, memory, processes, files or output.
-EXHAUSTION = {
+# Goes on for ever.
+ENDLESS = {
     "endless loop": "while True:\n    pass",
     "endless loop in C": "10 ** 10 ** 8 % 7",
     "endless regular expression": "import re\nre.match('(a+)+$', 'a' * 60 + 'b')",
@@ -20,12 +20,16 @@ EXHAUSTION = {
     "endless loop in describing its exception": "class E(Exception):\n    def __str__(self):\n        while True:\n"
     "            pass\nraise E",
     "sleeps for ever": "import time\ntime.sleep(10 ** 6)",
-    "waits for input": "while True:\n    input()",
     "waits for a lock": "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()",
     "ignores signals and loops": "import signal\nfor n in range(1, 65):\n    try:\n"
     "        signal.signal(n, signal.SIG_IGN)\n"
     "    except (OSError, ValueError):\n        pass\nwhile True:\n    pass",
     "stops itself": "import os, signal\nwhile True:\n    os.kill(os.getpid(), signal.SIGSTOP)",
+}
+
+# Uses up memory, processes, files or output.
+EXHAUSTION = {
+    "waits for input": "while True:\n    input()",
     "threads that never end, and fails": "import threading, time\nfor _ in range(5):\n"
     "    threading.Thread(target=time.sleep, args=(10 ** 6,)).start()\nassert False",
     "memory at once": "x = bytearray(10 ** 12)",
@@ -47,13 +51,30 @@ while True:
 import os, time
 for _ in range(6):
     if not os.fork():
-        os.setsid()
         if os.fork():
             os._exit(0)
         x = bytearray(b'x') * (60 * 2**20)
         time.sleep(60)
         os._exit(0)
 time.sleep(60)""",
+    "memory that is shared, and resident nowhere": """
+import mmap
+shared = mmap.mmap(-1, 128 * 2**20)
+for n in range(128):
+    shared[n * 2**20:(n + 1) * 2**20] = b'x' * 2**20
+    shared.madvise(mmap.MADV_DONTNEED)""",
+    "memory that is shared by a device": """
+import mmap, os
+mmap.mmap(os.open('/dev/zero', os.O_RDWR), 2**20)""",
+    "work in many processes": """
+import os, time
+for _ in range(4):
+    if not os.fork():
+        while time.process_time() < 0.5:
+            pass
+        os._exit(0)
+for _ in range(4):
+    os.wait()""",
     "fork bomb": "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
     "thread bomb": "import threading, time\nwhile True:\n    threading.Thread(target=time.sleep, args=(60,)).start()",
     "many files": "n = 0\nwhile True:\n    open(f'{{n}}', 'w').write('x')\n    n += 1",
@@ -148,10 +169,16 @@ REACHES = {
     "changes its supervisor's memory": "import os\nopen(f'/proc/{{os.getppid()}}/mem', 'r+b').read(1)",
     "runs a command": "import subprocess\nsubprocess.run(['/bin/sh', '-c', 'true'], check=True)",
     "runs a shell": "import os\nassert os.system('true') == 0",
+    "is scheduled apart from its other processes": """
+import os
+if not os.fork():
+    os.setsid()
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 7""",
+    "is root": "import os\nassert 0 in os.getresuid()",
     "leaves a daemon and fails": """
 import os, time
 if not os.fork():
-    os.setsid()
     if not os.fork():
         time.sleep(60)
     os._exit(0)
@@ -160,7 +187,6 @@ assert False""",
 import os, time
 for _ in range(5):
     if not os.fork():
-        os.setsid()
         time.sleep(60)
 os._exit(0)""",
     "writes into a shared folder": "open('/var/tmp/axon-sandbox-test', 'x')",
@@ -198,3 +224,15 @@ UNBOUNDED = {
     "many files",
     "many folders in each other",
 }
+
+# Ends itself by signals, though it may send none: timers that run out send any that there is.
+SIGNALS = """
+import ctypes, struct, time
+libc = ctypes.CDLL(None)
+for number in {numbers}:
+    event, timer = ctypes.create_string_buffer(struct.pack('Qii', 0, number, 0), 64), ctypes.c_void_p()
+    if libc.timer_create(1, event, ctypes.byref(timer)) == 0:
+        libc.timer_settime(timer, 0, struct.pack('4q', 0, 0, 0, 1), None)
+        time.sleep(0.005)
+assert False
+"""

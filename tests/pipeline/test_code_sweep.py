@@ -51,13 +51,13 @@ def test_the_level_is_told_and_recorded(
 ) -> None:
     words = ["task=humaneval", f"task.path={rows}", f"model.path={checkpoint}", "limit=9", "wandb=off"]
     assert run(monkeypatch, *words, "gen_length=8", "block_length=4", f"out={tmp_path / 'out'}") == 0
-    level = shared_sandbox("any").level
+    level = shared_sandbox("isolated").level
     assert level in LEVELS
     shown = " ".join(capsys.readouterr().out.split())
     assert "1 setting x 3 examples" in shown  # all there are
     assert f"answers are programs; they run in a sandbox of level '{level}'" in shown
     assert (
-        "Quality 1: the program found in the answer passes the tests (humaneval, version 1; harness 0)"
+        "Quality 1: the program found in the answer passes the tests (humaneval, version 2; harness 0)"
         in shown
     )
     records = stored(tmp_path / "out")
@@ -73,22 +73,20 @@ def test_less_isolation_than_is_required_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    class Plain(Worker):
-        def __init__(self, level: str) -> None:
-            if level != "process":
-                raise WorkerError(f"{level}: not here")
-            super().__init__(level)
+    def worker(level: str) -> Worker:
+        raise WorkerError(f"{level}: not here")
 
-    monkeypatch.setattr(sandbox_module, "Worker", Plain)
+    monkeypatch.setattr(sandbox_module, "Worker", worker)
     sandbox_module._started.cache_clear()
     common = ["task=humaneval", f"task.path={rows}", f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
     for words in (["wandb=off"], ["job=check_task"]):
-        assert run(monkeypatch, *common, *words, "sandbox.require=isolated") == 2
+        assert run(monkeypatch, *common, *words) == 2
         error = capsys.readouterr().err
-        assert error.startswith("sandbox.require='isolated': nothing here works") and error.count("\n") == 1
-        assert "allow unprivileged user namespaces, or set sandbox.require='any'" in error
+        assert error.startswith("sandbox.require='isolated': answers are programs") and error.count("\n") == 1
+        assert error.endswith("or accept plain processes, which can read files: sandbox.require=process\n")
     assert not list(tmp_path.rglob("*.parquet"))
-    sandbox_module._started.cache_clear()
+    plain = ["task=arith", f"model.path={checkpoint}", f"out={tmp_path / 'out'}", "limit=1", "wandb=off"]
+    assert run(monkeypatch, *plain, "gen_length=8", "block_length=4") == 0  # its answers are no programs
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from pipeline.plan import Setting, make_setting
 from pipeline.record import Record
 from pipeline.tasks import Example
 from pipeline.tasks.task import Chat
+from pipeline.timer import Timer
 
 Make = Callable[..., Config]
 
@@ -163,3 +164,42 @@ def test_a_chat_sees_its_shots_as_text_or_turns_and_the_answers_opening_last(tmp
     assert seen["raw", "text"] == seen["raw", "turns"] == "1+0=one;2+0="
     assert seen["chat", "text"] == "<user>1? one;2?\n<assistant>It is "
     assert seen["chat", "turns"] == "<user>1?\n<assistant>one\n<user>2?\n<assistant>It is "
+
+
+def test_seconds_are_equal_shares_that_add_up_to_what_the_slice_took(
+    make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = make_setting(make_config("task.name=judge", "decoder.threshold=0.2"))
+    timers: list[Timer] = []
+    monkeypatch.setattr(evaluate, "Timer", lambda device: timers.append(Timer(device)) or timers[-1])
+    judge.long_prompts = {"test-0-2"}
+    records = Evaluator(2).slice(setting, 0, 5)
+    [timer] = timers
+    for part in ("model", "capture", "select"):
+        spent = [getattr(record, f"seconds_{part}") for record in records]
+        assert spent[2] == 0.0, "it was not decoded"
+        assert len({seconds for place, seconds in enumerate(spent) if place != 2}) == 1
+        assert sum(spent) == pytest.approx(timer.seconds[part], rel=1e-12) and sum(spent) > 0
+    assert len({record.nfe for record in records}) > 2, "shares by passes would differ"
+
+
+def test_a_gpu_is_waited_for_at_both_ends_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: seen.append(f"wait {device}"))
+    for device in ("cuda:1", "cpu"):
+        timer = Timer(torch.device(device))
+        with pytest.raises(RuntimeError, match="out of memory"), timer("model"):
+            seen.append("work")
+            raise RuntimeError("out of memory")
+        assert timer.entered["model"] == 1 and timer.seconds["model"] > 0
+    assert seen == ["wait cuda:1", "work", "wait cuda:1", "work"]
+
+
+def test_a_task_that_repeats_an_id_fails_before_it_is_decoded(
+    setting: Setting, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeated = [Example("same", f"Q {n}:", "", None) for n in range(4)]
+    monkeypatch.setattr(judge, "examples", lambda split, seed, count: repeated[:count])
+    monkeypatch.setattr(evaluate, "decode", None)
+    with pytest.raises(ValueError, match="2 examples have the id 'same'"):
+        Evaluator(4).slice(setting, 1, 2)

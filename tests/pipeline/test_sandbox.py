@@ -7,24 +7,27 @@ import os
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from forgeries import FORGERIES
 from honest import HONEST
-from hostile import ESCAPES, EXHAUSTION, REACHES, RETURNS, UNBOUNDED
+from hostile import ENDLESS, ESCAPES, EXHAUSTION, REACHES, RETURNS, SIGNALS, UNBOUNDED
 
 from pipeline.complaint import ConfigError
 from pipeline.sandbox import Limits, Outcome, Sandbox
 from pipeline.sandbox import sandbox as sandbox_module
 from pipeline.sandbox import worker as worker_module
+from pipeline.sandbox.jail.job import Job
 from pipeline.sandbox.worker import WorkerError
 
 TIGHT = Limits(
@@ -37,9 +40,11 @@ TIGHT = Limits(
     output_bytes=2**20,
     value_bytes=2**20,
 )
+BRIEF = replace(TIGHT, wall_seconds=0.5)
 BOUND_SECONDS = 15.0  # for a program whose time is over after 2, on a machine with other work
 LEVELS = ("namespaces", "bubblewrap", "process")
 LIVE: list[Sandbox] = []
+ROOT = Path(__file__).parents[2]
 MARK = secrets.token_hex()  # on the command lines of this run's workers, beside which others may be at work
 
 
@@ -68,6 +73,13 @@ def closed(sandbox: Sandbox) -> None:
 @pytest.fixture(scope="module", params=LEVELS)
 def tight(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     sandbox = opened(request.param, TIGHT)
+    yield sandbox
+    closed(sandbox)
+
+
+@pytest.fixture(scope="module", params=LEVELS)
+def brief(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    sandbox = opened(request.param, BRIEF)
     yield sandbox
     closed(sandbox)
 
@@ -108,7 +120,7 @@ class Canary:
             udp=self._sockets["udp"].getsockname()[1],
             unix=self._unix,
             parent=os.getpid(),
-            repository=Path(__file__).parents[2],
+            repository=ROOT,
             home=home,
             home_names=[name for name in os.listdir(home) if not prefix.is_relative_to(f"{home}/{name}")],
         )
@@ -174,6 +186,12 @@ def fails(sandbox: Sandbox, program: str, canary: Canary) -> Outcome:
 def test_no_program_can_say_that_it_passed(name: str, tight: Sandbox, canary: Canary) -> None:
     assert tight.witnessed
     fails(tight, FORGERIES[name], canary)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENDLESS)
+def test_no_program_outlives_its_time(name: str, brief: Sandbox, canary: Canary) -> None:
+    assert fails(brief, ENDLESS[name], canary).kind in ("exception", "timeout")
 
 
 @pytest.mark.slow
@@ -327,19 +345,86 @@ def test_closing_leaves_nothing(level: str, tmp_path: Path, monkeypatch: pytest.
         sandbox.run("pass")
 
 
-def test_isolation_can_be_required(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Only(sandbox_module.Worker):
-        def __init__(self, level: str) -> None:
-            if level != "process":
-                raise WorkerError(f"{level}: not here")
-            super().__init__(level)
+def test_no_signal_leaves_an_answer_unscored(brief: Sandbox) -> None:
+    """Process 1 of a namespace gets none of its own signals, so there one program sends them all."""
+    every = range(1, 65)
+    for numbers in [every] if brief.level == "namespaces" else [[number] for number in every]:
+        outcome = brief.run(SIGNALS.format(numbers=list(numbers)))
+        assert outcome.kind in ("exception", "killed", "timeout"), outcome
 
-    monkeypatch.setattr(sandbox_module, "Worker", Only)
-    with Sandbox() as fallback:
-        assert fallback.level == "process"
-    with pytest.raises(ConfigError) as refusal:
-        Sandbox(require="isolated")
-    assert str(refusal.value).startswith("sandbox.require='isolated': ") and len(refusal.value.lines) == 1
+
+def test_a_program_ended_by_any_signal_has_failed(tmp_path: Path) -> None:
+    """Out of a namespace, where nearly every signal ends a program; Python's enumeration lacks half of them."""
+    programs = [SIGNALS.format(numbers=[number]) for number in range(1, 65)]
+    script = (
+        "import json, sys\nfrom pipeline.sandbox.jail.job import Job, Limits\n"
+        "from pipeline.sandbox.jail.keeper import keep\nprograms, limits, folder = json.load(sys.stdin)\n"
+        "jobs = [Job(program, limits=Limits(**limits)) for program in programs]\n"
+        "print(json.dumps([keep(job, 'process', folder).reason for job in jobs]))"
+    )
+    asked = json.dumps([programs, asdict(BRIEF), str(tmp_path)])
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=asked, capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
+    reasons = dict(enumerate(json.loads(done.stdout), start=1))
+    assert reasons[signal.SIGTERM] == "killed: SIGTERM" and reasons[35] == "killed: signal 35"
+    assert reasons[signal.SIGCHLD] == "exception: AssertionError (line 9)"  # it is ignored
+    assert {reason.partition(":")[0] for reason in reasons.values()} == {"exception", "killed", "timeout"}
+
+
+class Machine:
+    """In place of a worker, on a machine where some levels work."""
+
+    single = False
+
+    def __init__(self, levels: Sequence[str], level: str) -> None:
+        if level not in levels:
+            raise WorkerError(f"{level}: not here")
+
+    def ask(self, job: Job) -> Outcome:
+        return Outcome("passed")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("levels", "isolated", "process"),
+    [
+        (LEVELS, "namespaces", "namespaces"),
+        (("bubblewrap", "process"), "bubblewrap", "bubblewrap"),
+        (("process",), None, "process"),
+        ((), None, None),
+    ],
+)
+def test_a_plain_process_is_taken_only_where_the_user_said_so(
+    levels: Sequence[str], isolated: str | None, process: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox_module, "Worker", partial(Machine, levels))
+    for require, level in (
+        ({}, isolated),
+        ({"require": "isolated"}, isolated),
+        ({"require": "process"}, process),
+    ):
+        if level:
+            with Sandbox(**require) as sandbox:
+                assert sandbox.level == level
+            continue
+        with pytest.raises(ConfigError) as refusal:
+            Sandbox(**require)
+        [line] = refusal.value.lines
+        assert line.startswith(f"sandbox.require={require.get('require', 'isolated')!r}: ")
+        assert ("sandbox.require=process" in line) == (require.get("require") != "process")
+
+
+def test_a_plain_process_is_never_root() -> None:
+    try:
+        sandbox = Sandbox(level="process")
+    except ConfigError as refusal:
+        assert os.geteuid() == 0 and "nobody" in str(refusal)
+        return
+    with sandbox:
+        assert sandbox.run("import os\nassert 0 not in os.getresuid()").passed
 
 
 def test_an_outcome_is_plain_data() -> None:

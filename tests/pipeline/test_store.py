@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.record import Record
-from pipeline.store import Store, missing
+from axon.trace import COUNTS
+from pipeline.record import FORMAT, FORMAT_KEY, SCHEMA, Record
+from pipeline.store import Store, StoreFull, missing
 
 
 def records(start: int, stop: int, setting_id: str = "a") -> list[Record]:
+    """Every column filled, but `extracted` and `error`."""
     return [
         Record(
             setting_id,
             "judge",
             f"e{n}",
             n,
-            3,
-            (1, 2),
-            (0, 1),
-            (),
-            1,
-            2,
-            2,
-            2,
-            2,
-            0.5,
-            0.25,
-            0.125,
-            "x",
-            None,
-            1.0,
+            tokens=(1, 2),
+            revealed_at=(0, 1),
+            unsupported_passes=(),
+            **dict.fromkeys(COUNTS, 2),
+            nfe=2,
+            nfe_to_eos=2,
+            tokens_generated=2,
+            tokens_to_eos=2,
+            flops=1e6,
+            seconds_model=0.5,
+            answer="x",
+            sandbox="process",
+            score=1.0,
         )
         for n in range(start, stop)
     ]
@@ -72,10 +83,131 @@ def test_overlapping_slices_count_each_example_once(store: Store) -> None:
     assert list(store.load(["a"], 100).records["position"]) == list(range(6))
 
 
-def test_settings_are_written_once_and_read_back(store: Store) -> None:
-    store.write_setting("a", {"axon": {"gate": "never"}})
-    store.write_setting("a", {"axon": {"gate": "another"}})
-    assert store.read_setting("a") == {"axon": {"gate": "never"}}
+def test_settings_are_written_once_and_read_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    identities = {"a": {"axon": {"gate": "never"}, "layers": (6, 7)}, "b": {"seed": None}}
+    store.write_settings(identities)
+    assert store.read_setting("a") == {"axon": {"gate": "never"}, "layers": [6, 7]}
+    monkeypatch.setattr(store, "_write", lambda path, data: pytest.fail(f"{path} is written again"))
+    store.write_settings(identities)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b"\xff\x00", b'{"gate": "another"}'])
+def test_a_damaged_setting_is_repaired(damaged: bytes, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.write_settings({"a": {"gate": "never"}})
+    (tmp_path / "settings/a.json").write_bytes(damaged)
+    store.write_settings({"a": {"gate": "never"}})
+    assert store.read_setting("a") == {"gate": "never"}
+
+
+def test_a_slice_whose_name_a_folder_has_taken_is_not_stored_in_it(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    (tmp_path / "slices/a/0-4.parquet").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        store.write_slice("a", 0, 4, records(0, 4))
+    assert list(tmp_path.rglob("*")) == [
+        tmp_path / "slices",
+        tmp_path / "slices/a",
+        tmp_path / "slices/a/0-4.parquet",
+    ]
+    found = store.load(["a"], 4)
+    assert found.covered == {"a": []} and len(found.damaged) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_full_store_says_so_in_a_line(number: int, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: str, data: bytes) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(store._fs, "pipe_file", full)
+    with pytest.raises(StoreFull, match=rf"^store=.*: nothing can be written \({os.strerror(number)}\)$"):
+        store.write_slice("a", 0, 4, records(0, 4))
+
+
+def test_only_old_temporary_files_are_removed(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.write_slice("a", 0, 4, records(0, 4))
+    store.write_settings({"a": {}})
+    left = {name: tmp_path / name for name in ("slices/a/4-8.parquet.01.tmp", "settings/b.json.02.tmp")}
+    fresh = tmp_path / "slices/a/8-12.parquet.03.tmp"
+    for file in (*left.values(), fresh):
+        file.write_bytes(b"half")
+    for file in (*left.values(), tmp_path / "slices/a/0-4.parquet"):
+        os.utime(file, (time.time() - 7200,) * 2)
+    store.remove_leftovers(["a", "never seen"])
+    assert not any(file.exists() for file in left.values())
+    assert fresh.exists() and store.load(["a"], 4).covered == {"a": [(0, 4)]}
+    Store(f"memory://{uuid.uuid4().hex}").remove_leftovers(["a"])
+
+
+NULLABLE = [field.name for field in SCHEMA if field.nullable]
+REQUIRED = [field.name for field in SCHEMA if not field.nullable]
+
+
+def rewrite(file: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    table = change(pq.read_table(file))
+    pq.write_table(table, file)
+
+
+@given(dropped=st.sets(st.sampled_from(NULLABLE)), order=st.randoms())
+@settings(max_examples=30, deadline=None)
+def test_a_file_that_lacks_nullable_columns_is_read_with_nulls(dropped: set[str], order: Random) -> None:
+    """And so is a file with columns that this version doesn't know."""
+    with TemporaryDirectory() as folder:
+        store = Store(folder)
+        store.write_slice("a", 0, 4, records(0, 4))
+        before = store.load(["a"], 4).records
+
+        def older(table: pa.Table) -> pa.Table:
+            names = [name for name in table.column_names if name not in dropped]
+            order.shuffle(names)
+            return table.select(names).append_column("of_a_newer_version", pa.array([1, 2, 3, 4]))
+
+        rewrite(Path(folder) / "slices/a/0-4.parquet", older)
+        found = store.load(["a"], 4)
+        assert found.damaged == [] and found.covered == {"a": [(0, 4)]}
+        assert list(found.records) == SCHEMA.names
+        pd.testing.assert_frame_equal(found.records.drop(columns=dropped), before.drop(columns=dropped))
+        assert found.records[sorted(dropped)].isna().all(axis=None)
+
+
+def retyped(table: pa.Table, name: str) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, pa.array([b"x"] * len(table)))
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_file_without_a_required_column_is_damaged_and_the_column_named(name: str, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    for change in (lambda table: table.drop_columns([name]), lambda table: retyped(table, name)):
+        store.write_slice("a", 0, 4, records(0, 4))
+        rewrite(tmp_path / "slices/a/0-4.parquet", change)
+        found = store.load(["a"], 4)
+        assert found.covered == {"a": []} and found.records.empty
+        [line] = found.damaged
+        assert f"column {name}" in line
+
+
+@pytest.mark.parametrize("name", NULLABLE)
+def test_a_nullable_column_of_another_type_is_read_as_absent(name: str, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.write_slice("a", 0, 4, records(0, 4))
+    rewrite(tmp_path / "slices/a/0-4.parquet", lambda table: retyped(table, name))
+    found = store.load(["a"], 4)
+    assert found.damaged == [] and found.records[name].isna().all()
+
+
+def test_files_tell_their_format_and_another_is_named_where_it_matters(tmp_path: Path) -> None:
+    store, file = Store(str(tmp_path)), tmp_path / "slices/a/0-4.parquet"
+    store.write_slice("a", 0, 4, records(0, 4))
+    assert pq.read_schema(file).metadata[FORMAT_KEY] == str(FORMAT).encode()
+    newer = {FORMAT_KEY: b"77"}
+    rewrite(file, lambda table: table.replace_schema_metadata(newer))
+    assert store.load(["a"], 4).covered == {"a": [(0, 4)]}
+    rewrite(file, lambda table: table.drop_columns(["tokens"]).replace_schema_metadata(newer))
+    assert (
+        f"lacks the column tokens; written in format 77, read in format {FORMAT}"
+        in store.load(["a"], 4).damaged[0]
+    )
 
 
 def damage(path: Path, how: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.tasks.candidate import (
+    PARSED,
     STOPS,
     before,
     begins_indented,
@@ -151,20 +153,27 @@ def test_a_prompt_that_is_no_python_with_any_part_of_the_answer_gives_none() -> 
 
 LINES = st.sampled_from(
     ["def add(a):", "    return a", "    x = (", "    )", ")", "x = '''", "'''", "import os", "prose here", "",
-     "    if a:", "        pass", "    f'{a!}'", "    else:", "@wrap", "\tx = 1", "try:", "\\", "x = [1,", "2 3]"]
+     "    if a:", "        pass", "    f'{a!}'", "    else:", "@wrap", "\tx = 1", "try:", "\\", "x = [1,", "2 3]",
+     "x = 'a\u2028b\x0cc'", "import os; import re", "from a import b", "async def add(a): pass"]
 )  # fmt: skip
+
+
+def _plain_lines(text: str) -> list[str]:
+    *lines, last = text.split("\n")
+    return [*(line + "\n" for line in lines), *([last] if last else [])]
 
 
 def _plain_longest_start(above: str, text: str) -> str | None:
     """The same by trying every length."""
-    lines = text.splitlines(keepends=True)
+    lines = _plain_lines(text)
     for kept in range(len(lines), -1, -1):
         program = above + "".join(lines[:kept])
         try:
             tree = ast.parse(program)
         except (SyntaxError, ValueError):
             continue
-        found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "add"]
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+        found = [node for node in tree.body if isinstance(node, functions) and node.name == "add"]
         return program if found else None
     return None
 
@@ -176,6 +185,51 @@ def test_skipping_lengths_that_cannot_parse_skips_none_that_can(lines: list[str]
     assert longest_start(above, text, "add") == _plain_longest_start(above, text)
 
 
-def test_a_long_answer_without_a_program_is_soon_given_up() -> None:
-    garbage = "def add(a):\n" + "    x = (\n" * 400 + "import os\n" * 100 + "class :\n" * 200
-    assert longest_program("", garbage, "add") is None
+TOP_LEVEL = ("from ", "import ", "def ", "async def ", "class ", "@")
+
+
+@given(lines=st.lists(LINES, max_size=12), above=st.sampled_from(["", "import re\n", "x = (1,\n     2)\n"]))
+@settings(max_examples=600, deadline=None)
+def test_runs_that_are_not_tried_are_no_longer(lines: list[str], above: str) -> None:
+    text = "\n".join(lines)
+    rest = _plain_lines(text)
+    starts = [n for n, line in enumerate(rest) if not n or line.startswith(TOP_LEVEL)]
+    found = [_plain_longest_start(above, "".join(rest[start:])) for start in starts]
+    expected = max((program for program in found if program), key=len, default=None)
+    assert longest_program(above, text, "add") == expected
+
+
+PARSE = ast.parse
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["x = (", "import os (", "def add(a:", "@wrap", "from here on, it goes", "import os; " + "a, " * 9],
+)
+def test_the_parser_is_given_a_bounded_number_of_characters(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def parse(program: str) -> ast.Module:
+        given.append(len(program))
+        return PARSE(program)
+
+    text = WHOLE + f"{line}\n" * 2000 + "(\n"
+    for search in (partial(longest_program, ""), partial(longest_start, PROMPT)):
+        given.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(ast, "parse", parse)
+            search(text, "add")
+        assert 0 < sum(given) <= PARSED
+
+
+def test_an_answer_that_has_used_the_parser_up_gives_the_longest_program_until_then() -> None:
+    prose = "from here on, it goes\n"
+    assert longest_program("", WHOLE + prose * 2000, "add") == WHOLE
+    assert longest_program("", prose * 100 + WHOLE, "add") == WHOLE
+    assert longest_program("", prose * 2000 + WHOLE, "add") is None
+
+
+def test_a_fence_followed_by_many_spaces_is_soon_read() -> None:
+    assert blocks("```" + " " * 200_000 + "x\n") == []  # minutes, if each space could belong to two parts

@@ -158,7 +158,9 @@ def test_without_a_network_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -
     assert "give task.path=FILE" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("answer", "code", "told"), [("#### 1202", 0, "12/12"), ("1202, or 7", 1, "11/12")])
+@pytest.mark.parametrize(
+    ("answer", "code", "told"), [("#### 1202", 0, "12/12"), ("7 Question: #### 1202", 1, "11/12")]
+)
 def test_check_task_counts_reference_answers_and_names_the_wrong(
     answer: str,
     code: int,

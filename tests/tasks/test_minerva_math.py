@@ -61,7 +61,9 @@ def test_a_solution_goes_before_an_answer(tmp_path: Path) -> None:
 
 
 def test_a_row_without_an_answer_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"task\.path=.*row 1 has neither a solution") as caught:
+    with pytest.raises(
+        ValueError, match=r"task\.path=.*row 2 \(minerva_math-1\): has neither a solution"
+    ) as caught:
         _open(tmp_path, [SOLVED[0], {**SOLVED[1], "solution": "It is 10."}])
     assert "\n" not in str(caught.value)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import datasets
 import pytest
 
-from pipeline.tasks.rows import Hub, read_hub
+from pipeline.tasks.rows import Hub, read_file, read_hub
 
 HERE = Hub("owner/rows", "main")
 
@@ -45,3 +46,40 @@ def test_a_hub_out_of_reach_is_told_in_one_line_without_the_clients_retries(
     )
     assert warns == [False]
     assert logging.getLogger("huggingface_hub").level == level
+
+
+BROKEN = {
+    "rows.jsonl": [
+        (b"\x00\xff garbage\n not json\n", "cannot be read (JSON parse error: "),
+        (b'{"question": "a"}\nnot json\n', "cannot be read (JSON parse error: Invalid value. in row 1)"),
+        (b"1\n2\n", "cannot be read (JSON parse error: "),
+        (b"[1, 2]\n", "lacks the columns question; it has "),
+        (b"", "holds no rows; give another"),
+        ('{"question": "café"}\n'.encode("latin-1"), "cannot be read ('utf-8' codec can't decode byte 0xe9"),
+    ],
+    "rows.jsonl.gz": [(b"no archive", "cannot be read (Not a gzipped file")],
+    "rows.parquet": [(b"no parquet", "cannot be read (Parquet magic bytes not found in footer.")],
+    "rows.csv": [
+        (b"question\na\n", "unknown kind of file; one of .jsonl, .json, .parquet, or one of them with")
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"), [(name, *case) for name, cases in BROKEN.items() for case in cases]
+)
+def test_a_file_that_holds_no_rows_is_told_in_one_line_and_nothing_is_logged(
+    name: str, content: bytes, expected: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError) as caught:
+        read_file("task.path", str(tmp_path / name), ["question"], {})
+    text = str(caught.value)
+    assert text.startswith(f"task.path={str(tmp_path / name)!r}: {expected}") and "\n" not in text
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_folder_of_rows_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").mkdir()
+    with pytest.raises(ValueError, match=r"rows.jsonl': is a folder; give the benchmark's rows, or null"):
+        read_file("task.path", str(tmp_path / "rows.jsonl"), ["question"], {})

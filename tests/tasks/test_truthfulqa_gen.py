@@ -89,7 +89,7 @@ def test_references_that_are_no_list_are_refused_with_their_row(
     column: str, value: Any, tmp_path: Path
 ) -> None:
     rows = [{**ROWS[0], column: value}]
-    with pytest.raises(ValueError, match=rf"task\.path=.*row 0 has {column}=.*must be a list") as caught:
+    with pytest.raises(ValueError, match=rf"task\.path=.*row 1 \(truthfulqa_gen-0\): {column}") as caught:
         _open(_file(tmp_path, rows))
     assert "\n" not in str(caught.value)
 

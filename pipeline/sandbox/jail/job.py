@@ -18,7 +18,7 @@ class Limits:
     """What one program may use. Times are for the whole program; a MiB is 2**20 bytes."""
 
     wall_seconds: float = 10.0
-    cpu_seconds: int = 8  # of each process
+    cpu_seconds: int = 8  # of all its processes together
     memory_bytes: int = 512 * 2**20  # address space of each process, and resident in all of them together
     processes: int = 32  # threads count
     file_bytes: int = 16 * 2**20  # the largest file

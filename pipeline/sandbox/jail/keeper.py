@@ -20,6 +20,7 @@ WITNESS_SECONDS = 5.0  # for the process to get from telling of its end to waiti
 STILL_SECONDS = 0.5  # waiting elsewhere for so long, it is not on its way
 SWEEP_SECONDS = 5.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")  # a second
 REASON_BYTES = 600
 READ = {"x86_64": "0", "aarch64": "63"}  # the number of the call
 DEPTH_SLACK = (
@@ -72,7 +73,7 @@ class Watch:
     def outcome(self) -> Outcome:
         self._begin()
         place = self._waiting_place()
-        self._base = _resident(self._pid)
+        self._base, _ = _used(self._pid)
         began = time.monotonic()
         self._gate.send(b".")
         verdict = None
@@ -139,8 +140,11 @@ class Watch:
         tree = _tree(os.getpid())[1:]  # those whose parents are gone, too: they came to be ours
         if len(tree) > 2 * limits.processes:
             return Outcome("killed", "too many processes")
-        if sum(max(0, _resident(pid) - self._base) for pid in tree) > limits.memory_bytes:
+        used = [_used(pid) for pid in tree]
+        if sum(max(0, resident - self._base) for resident, _ in used) > limits.memory_bytes:
             return Outcome("memory", f"more than {limits.memory_bytes} bytes in all its processes")
+        if sum(seconds for _, seconds in used) > limits.cpu_seconds:
+            return Outcome("timeout", f"{limits.cpu_seconds} seconds of CPU")
         return None
 
     def _witness(self, place: Place | None) -> Outcome:
@@ -181,8 +185,13 @@ class Watch:
         if code < 0:
             if used.ru_utime + used.ru_stime >= self._limits.cpu_seconds - 0.1:
                 return Outcome("timeout", f"{self._limits.cpu_seconds} seconds of CPU")
-            return Outcome("killed", signal.Signals(-code).name)
+            return Outcome("killed", _name(-code))
         return Outcome("no verdict", f"exited with status {code} before its end")
+
+
+def _name(number: int) -> str:
+    """Of a signal; real-time signals have none in Python."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def _take(source: int) -> bytes:
@@ -199,10 +208,12 @@ def _place(pid: int) -> Place | None:
     return (fields[0], fields[1], int(fields[7], 16)) if len(fields) == 9 else None
 
 
-def _resident(pid: int) -> int:
-    with suppress(OSError, ValueError), open(f"/proc/{pid}/statm") as file:
-        return int(file.read().split()[1]) * PAGE
-    return 0
+def _used(pid: int) -> tuple[int, float]:
+    """What a process uses: bytes of memory, and seconds of CPU, with those of its children that it waited for."""
+    with suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:  # its name is any bytes
+        fields = file.read().rpartition(b")")[2].split()
+        return int(fields[21]) * PAGE, sum(map(int, fields[11:15])) / CLOCK_TICKS
+    return 0, 0.0
 
 
 def _tree(pid: int) -> list[int]:

@@ -1,8 +1,10 @@
 """Which system calls a program may not make: a seccomp filter, at every level of isolation.
 
-Namespaces leave gaps that this closes: memory that no limit counts (memfd, System V shared memory), sockets that
-know no network namespace (vsock), new user namespaces, and what reaches into other processes. No other program can
-be started: what runs is Python, in the stack that its keeper knows (see child.py).
+Namespaces leave gaps that this closes: memory that no limit counts (shared mappings, memfd, System V shared memory),
+sockets that know no network namespace (vsock), new user namespaces, and what reaches into other processes. A program
+stays in the session of its keeper's making: the kernel shares processors out among sessions (autogroup), so that many
+of them would leave its neighbours little. No other program can be started: what runs is Python, in the stack that its
+keeper knows (see child.py).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ REFUSED = {
     "shmget": (29, 194),
     "msgget": (68, 186),
     "semget": (64, 190),
+    "setsid": (112, 157),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "socket": (41, 198),
@@ -73,6 +76,7 @@ PRLIMIT = (302, 261)
 FCNTL = (72, 25)
 IOCTL = (16, 29)
 SOCKETPAIR = (53, 199)
+MMAP = (9, 222)
 SIGNALLING_FCNTLS = (
     8,
     10,
@@ -81,11 +85,18 @@ SIGNALLING_FCNTLS = (
 SIGNALLING_IOCTLS = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP: the same
 # SOCK_STREAM and SOCK_SEQPACKET, with SOCK_CLOEXEC and SOCK_NONBLOCK: a pair of datagram sockets can write to others.
 PAIRS = tuple(kind | flags for kind in (1, 5) for flags in (0, 0x80000, 0x800, 0x80800))
+MAP_SHARED = 1  # pages stay while they are mapped, though no process has them resident (MADV_DONTNEED)
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, audit number
 
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
-NUMBER, MACHINE, FIRST_ARGUMENT, SECOND_ARGUMENT = 0, 4, 16, 24  # offsets in the data a filter sees
+NUMBER, MACHINE, FIRST_ARGUMENT, SECOND_ARGUMENT, FOURTH_ARGUMENT = (
+    0,
+    4,
+    16,
+    24,
+    40,
+)  # offsets in the data a filter sees
 SECCOMP_MODE_FILTER = 2
 
 
@@ -120,6 +131,7 @@ def _filter(column: int, audit: int, shared_processes: bool) -> bytes:
     steps += _examine(PRLIMIT[column], FIRST_ARGUMENT, EQUAL, [0], ALLOW, EPERM)
     steps += _examine(FCNTL[column], SECOND_ARGUMENT, EQUAL, SIGNALLING_FCNTLS, EPERM, ALLOW)
     steps += _examine(IOCTL[column], SECOND_ARGUMENT, EQUAL, SIGNALLING_IOCTLS, EPERM, ALLOW)
+    steps += _examine(MMAP[column], FOURTH_ARGUMENT, ANY_BIT, [MAP_SHARED], EPERM, ALLOW)
     if shared_processes:
         steps += _examine(SOCKETPAIR[column], SECOND_ARGUMENT, EQUAL, PAIRS, ALLOW, EPERM)
     steps.append((RETURN, 0, 0, ALLOW))

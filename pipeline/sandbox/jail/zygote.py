@@ -51,6 +51,8 @@ def _confine(level: str, folder: str) -> None:
         if number == signal.SIGINT or signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     os.umask(0o077)
+    if level == "process" and os.getuid() == 0 and not _readable_to_all(os.path.realpath(os.__file__)):
+        raise PermissionError("root's programs run as nobody, who can't read Python's library here")
     if level != "namespaces":
         os.chmod(folder, 0o711)
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # a program is in sight of us here: it may not look inside
@@ -64,8 +66,8 @@ def _confine(level: str, folder: str) -> None:
     root.prepare(folder)
     os.umask(0o077)
     socket.sethostname("sandbox")
-    with open("/proc/sys/user/max_user_namespaces", "w") as file:
-        file.write("0")
+    with suppress(OSError), open("/proc/sys/user/max_user_namespaces", "w") as file:
+        file.write("0")  # the filter refuses them, too: in a container this is read-only
 
 
 def _serve(job: Job, level: str, folder: str) -> None:
@@ -76,7 +78,7 @@ def _serve(job: Job, level: str, folder: str) -> None:
     pid = os.fork()
     if pid == 0:
         try:
-            if level == "process" and _could_be_nobody():
+            if level == "process" and os.getuid() == 0:
                 _become_nobody(own)
             send(ANSWERS, asdict(keeper.keep(job, level, own)))
             os._exit(0)
@@ -93,18 +95,18 @@ def _serve(job: Job, level: str, folder: str) -> None:
 
 
 def _become_nobody(folder: str) -> None:
-    """Without isolation root had better not be root."""
+    """Without isolation no program is root."""
     os.chown(folder, root.NOBODY, root.NOBODY)
     os.setgroups([])
     os.setresgid(root.NOBODY, root.NOBODY, root.NOBODY)
     os.setresuid(root.NOBODY, root.NOBODY, root.NOBODY)
 
 
-def _could_be_nobody() -> bool:
-    """Whether this is root, and others than root can read Python's library."""
-    steps = os.path.realpath(os.__file__).split("/")[:-1]
+def _readable_to_all(path: str) -> bool:
+    """Whether every user can go through the folders above."""
+    steps = path.split("/")[:-1]
     folders = ["/".join(steps[: n + 1]) or "/" for n in range(len(steps))]
-    return os.getuid() == 0 and all(os.stat(folder).st_mode & 0o001 for folder in folders)
+    return all(os.stat(folder).st_mode & 0o001 for folder in folders)
 
 
 def _remove(folder: str) -> None:

@@ -1,0 +1,127 @@
+"""Wrong input that takes more than the config to see: a GPU that isn't there, prompts that the model can't take, a
+cluster or W&B out of reach. Looked at before anything is decoded; each raises ConfigError with one line per fault.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+from collections.abc import Callable, Mapping
+
+import torch
+
+from pipeline.checkpoint import open_checkpoint
+from pipeline.complaint import ConfigError, reason
+from pipeline.evaluate import Loaded
+from pipeline.names import ADDRESS
+from pipeline.plan import Setting
+from pipeline.tasks import Example, TaskSettings, open_task
+
+PATIENCE = 5  # seconds for a connection to a cluster
+
+
+def check_login() -> None:
+    """W&B knows the user."""
+    from pipeline.report.tracker import check_login as ask  # W&B takes a second to import
+
+    try:
+        ask()
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+    except Exception as error:  # W&B's errors: a key of the wrong form, no network
+        line = (
+            f"wandb.mode=online: can't log in ({reason(error)}); run `wandb login`, or choose wandb=offline"
+        )
+        raise ConfigError([line]) from None
+
+
+def check_settings(settings: Mapping[str, Setting], limit: int, here: bool) -> None:
+    """Every setting can decode at least one of its examples. `here`: on this machine, not on a cluster's."""
+    faults: dict[str, None] = {}
+    seen: set[object] = set()
+    for setting in settings.values():
+        asked = (setting.model, setting.task, setting.decode.gen_length)
+        if asked in seen:
+            continue
+        seen.add(asked)
+        try:
+            if here:
+                _check_device(setting.model.device)
+            _check_prompts(setting, limit)
+        except ValueError as error:
+            faults[str(error)] = None
+    if faults:
+        raise ConfigError(faults)
+
+
+def check_address(address: str) -> None:
+    """Something answers at a cluster's address: Ray itself would try for minutes."""
+    asked = os.environ.get("RAY_ADDRESS") or address if address == "auto" else address
+    found = ADDRESS.fullmatch(asked)
+    if not found:  # auto: Ray looks for a cluster on this machine, and tells at once if there is none
+        return
+    named = f"cluster.address={address!r}" + (f" (RAY_ADDRESS={asked})" if asked != address else "")
+    try:
+        socket.create_connection((found["host"].strip("[]"), int(found["port"])), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            [f"{named}: nothing answers there ({reason(error)}); start Ray there, or choose cluster=local"]
+        ) from None
+    if asked.startswith("ray://") and importlib.util.find_spec("grpc") is None:
+        raise ConfigError(
+            [
+                f"{named}: needs Ray's client; pip install 'ray[client]', or give HOST:PORT of the head (port 6379)"
+            ]
+        )
+
+
+def _check_device(device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("model.device='cuda': torch finds no GPU here; choose model.device=auto or cpu")
+
+
+def _check_prompts(setting: Setting, limit: int) -> None:
+    """At least one of the examples becomes a prompt that leaves room for an answer. Stops at the first that does."""
+    checkpoint = open_checkpoint(setting.model.path, setting.model.revision)
+    model, length = setting.model, setting.decode.gen_length
+    if model.prompt == "chat" and checkpoint.tokenizer.chat_template is None:
+        raise ValueError(
+            f"model.prompt='chat': the tokenizer of {model.path} has no chat template; choose model.prompt=raw"
+        )
+    longest = checkpoint.described.max_length
+    if length >= longest:
+        raise ValueError(
+            f"gen_length={length}: the model takes {longest} tokens, prompt and answer together; lower it"
+        )
+    encode: Callable[..., list[int]] = Loaded(None, checkpoint.tokenizer, model.prompt).encode
+    sizes, faults = [], []
+    for example in _examples(setting.task, limit):
+        try:
+            sizes.append(len(encode(example, setting.task.shot_style)))
+        except Exception as error:  # a template or a tokenizer may raise anything
+            faults.append(reason(error))
+        else:
+            if sizes[-1] + length <= longest:
+                return
+    if sizes:
+        raise ValueError(
+            f"gen_length={length}: with the shortest prompt, of {min(sizes)} tokens, it exceeds the {longest} that "
+            "the model takes; lower it, or task.shots"
+        )
+    raise ValueError(
+        f"model.prompt={model.prompt!r}: no example becomes a prompt ({faults[0]}); choose the other form"
+    )
+
+
+def _examples(task: TaskSettings, limit: int) -> list[Example]:
+    """Raises ValueError where there are fewer, or where a row is not as its task needs it."""
+    try:
+        return open_task(task).examples(task.split, task.seed, limit)
+    except ValueError:
+        raise
+    except Exception as error:  # a row may be of any form
+        raise ValueError(
+            f"task.path={task.path!r}: a row can't be made a question of {task.name} "
+            f"({type(error).__name__}: {reason(error)}); give the rows of this task"
+        ) from None

@@ -1,0 +1,84 @@
+"""The places that a job writes to, looked at before anything is decoded: `out`, a folder, and `store`, any fsspec
+address. Each check raises ConfigError, one line.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.registry import known_implementations
+
+from pipeline.complaint import ConfigError, reason
+from pipeline.config import Config
+
+
+def check_places(config: Config) -> None:
+    """`out` and `store` can be written, or `store` at least reached where results are only read."""
+    _check_folder("out", config.out)
+    if "://" in config.store:
+        _check_remote(config.store, write=config.job == "run")
+    elif config.job == "run":
+        _check_folder("store", config.store)
+
+
+def _check_folder(key: str, folder: str) -> None:
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        line = f"{key}={folder}: can't be written ({reason(error)}); choose another folder with {key}=..."
+        raise ConfigError([line]) from None
+
+
+def _check_remote(root: str, write: bool) -> None:
+    """The package for this kind of place is there, its bucket too, and a file can be written."""
+    _check_protocol(root)
+    try:
+        files, base = fsspec.core.url_to_fs(root)
+        _check_bucket(root, files, base)
+        if write:
+            probe = f"{base}/{uuid.uuid4().hex}.tmp"
+            files.makedirs(base, exist_ok=True)
+            files.pipe_file(probe, b"written")  # some services take an empty file for a folder
+            files.rm_file(probe)
+    except ConfigError:
+        raise
+    except Exception as error:  # the client of every service has errors of its own
+        done = "written" if write else "read"
+        line = f"store={root}: can't be {done} ({reason(error)}); check its name and your access to it"
+        raise ConfigError([line]) from None
+
+
+def _check_protocol(root: str) -> None:
+    protocol = root.split("://")[0].split("::")[-1]
+    try:
+        fsspec.get_filesystem_class(protocol)
+    except ImportError as error:
+        package = known_implementations[protocol]["class"].split(".")[0]
+        rule = f"needs the package {package} on every machine; pip install {package}"
+        if package == "fsspec":  # fsspec's own code for it needs another, which the error names
+            rule = f"lacks a package ({reason(error)}); install it on every machine"
+    except ValueError:
+        rule = f"unknown protocol {protocol!r}; one of s3, gs, abfs, file or another that fsspec knows"
+    else:
+        return
+    raise ConfigError([f"store={root}: {rule}"])
+
+
+def _check_bucket(root: str, files: Any, base: str) -> None:
+    """Looked for before anything is written, for a client that may would make the bucket that a typing slip names."""
+    bucket = base.split("/")[0]
+    if not bucket or ":" in bucket:  # a path on a disk, a page of the web
+        return
+    try:
+        files.ls(bucket, detail=False)
+    except FileNotFoundError:
+        line = f"store={root}: there is no bucket {bucket!r}; make it, or choose another"
+        raise ConfigError([line]) from None
+    except PermissionError:
+        pass  # who may not list may still be let write

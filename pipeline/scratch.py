@@ -1,0 +1,51 @@
+"""A folder for the files of one run of Ray, gone with the run, and with the next one if the run was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PREFIX = "axon-ray-"
+OWNER = "owner"  # a file that the run holds a lock on; the kernel lets go of it however the run ends
+YOUNG = 60.0  # seconds: it may not be locked yet, or its Ray be about to end
+
+
+@contextmanager
+def scratch_folder() -> Iterator[str]:
+    """Sockets lie in it and their paths must be short: not under the run folder."""
+    parent = "/tmp" if Path("/tmp").is_dir() else tempfile.gettempdir()
+    remove_leftovers(Path(parent))
+    folder = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
+    owner = os.open(Path(folder, OWNER), os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(owner)
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Removes the folders of this user's runs that were killed; nothing that is held, or that we can't tell."""
+    for folder in parent.glob(f"{PREFIX}*"):
+        try:
+            found = folder.lstat()
+            if found.st_uid != os.getuid() or time.time() - found.st_mtime < YOUNG:
+                continue
+            owner = os.open(folder / OWNER, os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:  # not one of ours, or gone
+            continue
+        try:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(owner)

@@ -1,0 +1,192 @@
+"""Places that can't be written or reached: the results' folder, the store wherever it lies, the cluster's address."""
+
+from __future__ import annotations
+
+import copy
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+from conftest import compose_tree, set_key
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import _registry
+
+import launch
+
+Told = Callable[[Callable[[], int]], str]
+
+PLACES = {
+    "out=/proc/none": "out=/proc/none: can't be written",
+    "out={tmp}/file": "out={tmp}/file: can't be written (File exists); choose another folder with out=...",
+    "out=": "out='': must name a folder; give one, such as outputs",
+    "out=s3://bucket": "out='s3://bucket': must be a folder of this machine; what may lie elsewhere",
+    "out=~nobody-of-that-name/x": "out='~nobody-of-that-name/x': there is no such user here",
+    "store=/proc/none": "store=/proc/none: can't be written",
+    "store=": "store='': must name a folder; give one, such as outputs",
+    "store=s3:/bucket/axon": "store='s3:/bucket/axon': looks like an address with a slash too few; write s3://...",
+    "store=://bucket": "store='://bucket': must be a folder or PROTOCOL://PLACE; write it such as s3://BUCKET/PATH",
+    "store=memory://x": "store='memory://x': is the memory of one process and ends with it; choose a folder",
+    "store=foo://bucket": "store=foo://bucket: unknown protocol 'foo'; one of s3, gs, abfs, file or another",
+    "store=file:///proc/none": "store=file:///proc/none: can't be written (",
+}
+
+ADDRESSES = {
+    "": "must be auto, HOST:PORT or ray://HOST:PORT; give one, or choose cluster=local",
+    "head": "must be auto, HOST:PORT or ray://HOST:PORT",
+    "http://127.0.0.1:8265": "must be auto, HOST:PORT or ray://HOST:PORT",
+    "127.0.0.1": "must be auto, HOST:PORT or ray://HOST:PORT",
+}
+
+
+@pytest.fixture(scope="module")
+def tree(checkpoint: Path) -> dict[str, Any]:
+    return compose_tree(f"model.path={checkpoint}", "gen_length=8", "block_length=4", "limit=10", "wandb=off")
+
+
+@pytest.fixture
+def refuse(tree: dict[str, Any], tmp_path: Path, told: Told) -> Callable[..., str]:
+    def line(*overrides: str) -> str:
+        wrong = copy.deepcopy(tree)
+        for override in (f"out={tmp_path / 'out'}", f"store={tmp_path / 'out/store'}", *overrides):
+            set_key(wrong, override)
+        return told(lambda: launch.run([wrong]))
+
+    return line
+
+
+@pytest.mark.parametrize("override", PLACES)
+def test_a_place_that_cannot_be_written_is_told(
+    override: str, tmp_path: Path, refuse: Callable[..., str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert PLACES[override].replace("{tmp}", str(tmp_path)) in refuse(
+        override.replace("{tmp}", str(tmp_path))
+    )
+
+
+@pytest.mark.parametrize(("protocol", "package"), [("s3", "s3fs"), ("gs", "gcsfs"), ("abfs", "adlfs")])
+def test_a_store_without_its_package_names_it(
+    protocol: str, package: str, monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    monkeypatch.delitem(_registry, protocol, raising=False)
+    line = refuse(f"store={protocol}://bucket/axon")
+    assert line == (
+        f"store={protocol}://bucket/axon: needs the package {package} on every machine; pip install {package}"
+    )
+
+
+class Bucket(MemoryFileSystem):  # type: ignore[misc]
+    """An object store with one bucket, `there`; like a real one it makes a bucket for whoever makes a folder in it."""
+
+    protocol = "bucket"
+    root_marker = ""
+    made: tuple[str, ...] = ()
+    refusal: Exception | None = None  # to writing
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path.removeprefix("bucket://").strip("/")
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
+        if path.split("/")[0] != "there":
+            raise FileNotFoundError("The specified bucket does not exist")
+        return []
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        Bucket.made = (*Bucket.made, path.split("/")[0])
+
+    def pipe_file(self, path: str, value: bytes, **_: Any) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    def rm_file(self, path: str) -> None:
+        pass
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Bucket]]:
+    monkeypatch.setitem(_registry, "bucket", Bucket)
+    monkeypatch.setattr(Bucket, "made", ())
+    Bucket.clear_instance_cache()
+    yield Bucket
+
+
+@pytest.mark.parametrize("job", ["run", "report"])
+def test_a_bucket_that_is_not_there_is_told_and_not_made(
+    job: str, bucket: type[Bucket], refuse: Callable[..., str]
+) -> None:
+    line = refuse("store=bucket://typo/axon", f"job={job}")
+    assert line == "store=bucket://typo/axon: there is no bucket 'typo'; make it, or choose another"
+    assert bucket.made == ()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        PermissionError("Access Denied"),
+        OSError(5, "Input/output error"),
+        RuntimeError(
+            "Unable to locate credentials"
+        ),  # botocore's own errors are of no kind that Python knows
+    ],
+)
+def test_a_bucket_that_cannot_be_written_is_told(
+    refusal: Exception, bucket: type[Bucket], monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
+) -> None:
+    monkeypatch.setattr(bucket, "refusal", refusal)
+    said = refusal.strerror if isinstance(refusal, OSError) and refusal.strerror else str(refusal)
+    line = refuse("store=bucket://there/axon")
+    assert line == (
+        f"store=bucket://there/axon: can't be written ({said}); check its name and your access to it"
+    )
+
+
+def test_a_home_folder_is_written_out(tree: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.config import read_config
+
+    monkeypatch.setenv("HOME", "/somewhere")
+    config = read_config({**tree, "out": "~/out", "store": "~/out/store"})
+    assert (config.out, config.store) == ("/somewhere/out", "/somewhere/out/store")
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_of_no_known_form_is_told(address: str, refuse: Callable[..., str]) -> None:
+    assert f"cluster.address={address!r}: {ADDRESSES[address]}" in refuse(f"cluster.address={address}")
+
+
+SWEEP = 'sweep.arms=[{"label": "x", "grid": {"axon.anchors": [1, 2]}}]'
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+@pytest.mark.parametrize("in_environment", [False, True])
+def test_an_address_where_nothing_answers_is_told_within_seconds(
+    scheme: str, in_environment: bool, monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
+) -> None:
+    with socket.socket() as taken:  # bound, not listening: whoever connects is refused
+        taken.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+        given = address
+        if in_environment:
+            monkeypatch.setenv("RAY_ADDRESS", address)
+            given = "auto"
+        start = perf_counter()
+        line = refuse(SWEEP, f"cluster.address={given}")
+        assert perf_counter() - start < 10
+    named = f"cluster.address={given!r}" + f" (RAY_ADDRESS={address})" * in_environment
+    assert line.startswith(f"{named}: nothing answers there (Connection refused); start Ray there, or choose")
+
+
+def test_a_file_system_that_takes_writes_passes(tmp_path: Path, tree: dict[str, Any]) -> None:
+    from pipeline.config import read_config
+    from pipeline.places import check_places
+
+    config = read_config({**tree, "out": str(tmp_path), "store": f"file://{tmp_path}/there"})
+    check_places(config)
+    assert os.listdir(tmp_path / "there") == []
