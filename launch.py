@@ -30,14 +30,17 @@ OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // parts, r
 
 
 def main() -> int:
-    """The exit code: 0 done, 1 a setting failed, 2 wrong input, 130 stopped by Ctrl-C."""
+    """The exit code: 0 done, 1 a setting failed or Ray died, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM."""
+    from pipeline.stop import exit_code, sigterm_raised
+
     try:
-        code = run(compose())
+        with sigterm_raised():
+            code = run(compose())
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Stopped.", file=sys.stderr)
-        return INTERRUPTED
+        return exit_code(stop)
     except BrokenPipeError:  # who read our output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED

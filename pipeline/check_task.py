@@ -10,7 +10,7 @@ from rich.progress import track
 
 from pipeline.complaint import ConfigError
 from pipeline.config import Config
-from pipeline.job import DONE, FAILED
+from pipeline.stop import DONE, FAILED
 from pipeline.tasks import CodeTask, Example, Task, open_task
 from pipeline.tasks.benchmark import Benchmark
 

@@ -12,16 +12,16 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from pipeline.capacity import check_room, this_machine
 from pipeline.checks import check_address, check_login, check_settings
 from pipeline.complaint import ConfigError, reason
 from pipeline.config import Config, to_tree
 from pipeline.places import check_places
 from pipeline.plan import Plan, Setting, make_plan, setting_id
 from pipeline.progress import Progress, stored_tallies, tally
+from pipeline.stop import DONE, FAILED, Lost, exit_code
 from pipeline.store import NO_ROOM, Contents, Range, Store, StoreFull, missing
 from pipeline.tasks import CodeTask, get_task, open_task
-
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Job:
 def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
     check_places(config)
+    if config.job == "run" and config.cluster.address is None:
+        check_room(config.cluster, [this_machine()])
     if config.wandb.mode == "online":
         check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
@@ -60,11 +62,11 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     if pending and config.job == "run":
         try:
             failures = _run(job, contents, pending, console)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             _stopped(job, "Stopped", console)
-            return INTERRUPTED
-        except StoreFull as error:
-            _stopped(job, str(error), console)
+            return exit_code(stop)
+        except (Lost, StoreFull) as end:
+            _stopped(job, str(end), console)
             return FAILED
         contents = job.store.load(plan.settings, config.limit)
         failures = incomplete(job, contents, failures)
@@ -196,7 +198,7 @@ def _run_here(job: Job, pending: dict[str, list[Range]], progress: Progress) -> 
     """One setting needs no workers: it runs in this process."""
     from pipeline.evaluate import Evaluator
 
-    progress.status("loading the model")
+    progress.started()
     evaluator = Evaluator(job.config.batch_size, job.config.sandbox.require, progress.example)
     failures = {}
     for sid, slices in pending.items():
@@ -228,7 +230,13 @@ def _report(job: Job, contents: Contents, failures: dict[str, str], console: Con
     settings = {sid: _described(job, setting) for sid, setting in job.plan.settings.items()}
     labels = job.plan.labels
     report = write_report(
-        job.folder, settings, contents.records, labels, job.title, _notes(job, contents, failures)
+        job.folder,
+        settings,
+        contents.records,
+        labels,
+        job.title,
+        _notes(job, contents, failures),
+        speed_knob=job.config.speed.knob,
     )
     console.print(report.terminal())
     if job.config.wandb.mode != "off":

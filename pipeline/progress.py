@@ -23,6 +23,7 @@ from pipeline.report.pareto import front_order
 
 PLAIN_SECONDS = 10.0  # between two plain lines
 FRONT_LINES = 6
+LOADING = "loading the model"
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,11 @@ class Progress:
         if not self._live:
             self._print(text)
 
+    def started(self) -> None:
+        """A worker has its first setting: it is loading the model."""
+        if self._first is None and self._status != LOADING:
+            self.status(LOADING)
+
     def example(self) -> None:
         """One more example is decoded in a slice that isn't finished."""
         self._running += 1
@@ -121,6 +127,11 @@ class Progress:
         self._tallies[setting_id] += done
         self._running = 0
         self._status = ""
+        self._tick()
+
+    def stored(self, setting_id: str, done: Tally) -> None:
+        """What the store has of a setting after all, whatever was reported."""
+        self._tallies[setting_id] = done
         self._tick()
 
     def failed(self, setting_id: str) -> None:

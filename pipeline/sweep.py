@@ -1,51 +1,38 @@
-"""Settings spread over workers by Ray Tune, and the one file that imports Ray.
+"""Settings spread over workers by Ray Tune.
 
 A trial is a setting, each step one more slice of its examples; a worker keeps its loaded model from trial to trial.
-Results go straight to the store, so nothing is lost with the process that asked for them.
+Results go straight to the store, so nothing is lost with the process that asked for them. Settings that lost their
+worker get further rounds, of what the store still lacks: Tune's own max_failures counts a trial's failures and not
+a slice's, and forgets a trial whose worker is lost while it is handed its next setting.
 """
 
 from __future__ import annotations
 
-import logging
-import math
-import os
-import signal
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
-# Ray reads these when it is imported. It is to be seen only where it fails.
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops at once: what is finished is in the store already
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-}
-os.environ.update(QUIET)
+import torch
 
-import ray  # noqa: E402
-import torch  # noqa: E402
-from ray import tune  # noqa: E402
+from pipeline.capacity import need_of
+from pipeline.cluster import Ground, ray_for
+from pipeline.config import ClusterSettings
+from pipeline.evaluate import Evaluator
+from pipeline.plan import Setting
+from pipeline.progress import Progress, Tally, stored_tallies, tally
+from pipeline.retry import Losses
+from pipeline.sandbox import Require
+from pipeline.stop import Request
+from pipeline.store import Range, Store, StoreFull
 
-from pipeline.checkpoint import REPOSITORY  # noqa: E402
-from pipeline.complaint import ConfigError  # noqa: E402
-from pipeline.config import ClusterSettings  # noqa: E402
-from pipeline.evaluate import Evaluator  # noqa: E402
-from pipeline.plan import Setting  # noqa: E402
-from pipeline.progress import Progress, Tally, tally  # noqa: E402
-from pipeline.sandbox import Require  # noqa: E402
-from pipeline.scratch import scratch_folder  # noqa: E402
-from pipeline.store import Range, Store, StoreFull  # noqa: E402
+from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
 
-OBJECT_STORE_BYTES = 100 * 2**20  # settings and tallies are all that passes through it
-START_ATTEMPTS = 3
-UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
+TICK = 0.2  # seconds between two looks at the user's wishes and at Ray's health
+PATIENCE = 10.0  # seconds that a step of Tune may take to end
 
 
 @dataclass(frozen=True)
@@ -89,17 +76,25 @@ class SliceTrial(tune.Trainable):
 
 
 class Watch(tune.Callback):
-    """Passes results on to the display, notes failures, and stops everything when the user asks."""
+    """Passes results on to the display, notes failures and lost workers, and stops Tune when the user asks."""
 
-    def __init__(self, progress: Progress, interrupted: Interrupt) -> None:
+    def __init__(self, progress: Progress, request: Request) -> None:
         self.failures: dict[str, str] = {}
+        self.lost: dict[str, str] = {}  # settings whose worker was lost: what is known of it
         self._full: str | None = None
-        self._progress, self._interrupted = progress, interrupted
+        self._progress, self._request = progress, request
+
+    def check(self) -> None:
+        """Raises what ends the sweep: the user's wish, or a store in which nothing more can be kept."""
+        self._request.check()
+        if self._full:
+            raise StoreFull(self._full)
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        self._interrupted.check()
-        if self._full:  # whatever else is decoded could not be kept
-            raise StoreFull(self._full)
+        self.check()
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._progress.started()
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -107,138 +102,103 @@ class Watch(tune.Callback):
         setting_id = trial.config["setting"]
         self._full = self._full or result.get("full")
         if result.get("error"):
-            self._fail(setting_id, result["error"])
+            self.failures[setting_id] = last_line(result["error"])
+            self._progress.failed(setting_id)
         elif isinstance(result.get("tally"), Tally):
             self._progress.slice(setting_id, result["tally"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        error = trial.get_pickled_error() or "its worker died"
-        self._fail(trial.config["setting"], str(error))
-
-    def _fail(self, setting_id: str, error: str) -> None:
-        self.failures[setting_id] = next(line for line in reversed(error.splitlines()) if line.strip())
-        self._progress.failed(setting_id)
-
-
-class Interrupt:
-    """Ctrl-C as a flag that is looked at between two steps of Tune, where stopping is safe."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._asked = False
-        self._progress = progress
-
-    def check(self) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def caught(self) -> Iterator[None]:
-        previous = signal.signal(signal.SIGINT, self._note)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if not self._asked:
-            self._asked = True
-            self._progress.status("stopping; finished slices are kept")
+        error = Path(trial.error_file).read_text() if trial.error_file else ""
+        self.lost[trial.config["setting"]] = why_lost(error)
 
 
 def run_sweep(work: Work, cluster: ClusterSettings, progress: Progress) -> dict[str, str]:
     """Evaluates what is pending; returns the settings that failed, each with its error in a line.
 
-    Raises KeyboardInterrupt on Ctrl-C, and StoreFull where nothing more can be stored, once Ray has been shut down.
+    Raises ConfigError where Ray can't be had or no machine has room for a worker, KeyboardInterrupt (Terminated after
+    SIGTERM) and StoreFull once Ray has been shut down, and Lost where Ray itself has died.
     """
-    interrupt = Interrupt(progress)
-    with interrupt.caught(), _ray(cluster, progress) as scratch:
-        interrupt.check()
-        watch = Watch(progress, interrupt)
-        workers = _workers(cluster, len(work.pending))
-        progress.status(f"{workers} workers are loading the model" if workers > 1 else "loading the model")
-        tune.run(
-            tune.with_parameters(SliceTrial, work=work),
-            name="sweep",
-            config={"setting": tune.grid_search(list(work.pending))},
-            resources_per_trial={"cpu": cluster.cpus_per_worker, "gpu": _gpus_per_worker(cluster)},
-            storage_path=scratch,
-            verbose=0,
-            reuse_actors=True,
-            max_failures=0,
-            raise_on_failed_trial=False,
-            callbacks=[watch],
-            max_concurrent_trials=workers,
-            trial_name_creator=lambda trial: trial.config["setting"],
-            trial_dirname_creator=lambda trial: trial.config["setting"],
-        )
-        return watch.failures
+    request = Request()
+    with request.awaited(), ray_for(cluster, progress) as ground:
+        request.listen()  # Ray has just taken SIGTERM
+        request.check()
+        failures: dict[str, str] = {}
+        losses = Losses()
+        while work.pending:
+            watch = Watch(progress, request)
+            _attended(partial(_round, work, cluster, ground, watch), ground, request)
+            watch.check()
+            failures |= watch.failures
+            work = replace(work, pending=_again(work, watch.lost, losses, progress))
+        return failures | losses.given_up
 
 
-def _gpus_per_worker(cluster: ClusterSettings) -> float:
-    if cluster.gpus_per_worker is not None:
-        return cluster.gpus_per_worker
-    return 1.0 if torch.cuda.is_available() else 0.0
-
-
-def _workers(cluster: ClusterSettings, settings: int) -> int:
-    """How many trials run at once: what the machines have room for, or what the user says."""
-    have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    room = have.get("CPU", 1.0) / cluster.cpus_per_worker
-    if gpus := _gpus_per_worker(cluster):
-        room = min(room, have.get("GPU", 0.0) / gpus)
-    return max(1, min(settings, cluster.workers or int(room)))
-
-
-@contextmanager
-def _ray(cluster: ClusterSettings, progress: Progress) -> Iterator[str]:
-    """Ray, started or joined, with a scratch folder for its files; both gone afterwards."""
-    logging.getLogger("ray").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module=r"ray\.")
-    with scratch_folder() as scratch:
-        try:
-            if cluster.address is None:
-                progress.status("starting Ray")
-                _start(cluster, scratch)
-            else:
-                progress.status(f"joining Ray at {cluster.address}")
-                _join(cluster.address)
-            yield scratch
-        finally:
-            ray.shutdown()
-
-
-def _start(cluster: ClusterSettings, scratch: str) -> None:
-    """A private Ray. It gives itself 30 seconds, which a busy machine may not have: so it is tried more than once.
-
-    Raises ConfigError where it can't be started. What a failed attempt leaves running ends with this process.
-    """
-    cores = math.ceil(cluster.workers * cluster.cpus_per_worker) if cluster.workers else os.cpu_count()
-    reason = ""
-    for attempt in range(START_ATTEMPTS):
-        try:
-            ray.init(
-                num_cpus=cores,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=f"{scratch}/{attempt}",
-            )
-            return
-        except Exception as error:  # Ray raises a bare Exception when its node is late
-            ray.shutdown()
-            reason = str(error).strip().splitlines()[0]
-    raise ConfigError(
-        [f"cluster.address=null: Ray did not start here ({reason}); free some cores, and try again"]
+def _round(work: Work, cluster: ClusterSettings, ground: Ground, watch: Watch) -> None:
+    """Every pending setting once, until it is done, fails or loses its worker."""
+    need = need_of(cluster)
+    tune.run(
+        tune.with_parameters(SliceTrial, work=work),
+        name="sweep",
+        config={"setting": tune.grid_search(list(work.pending))},
+        resources_per_trial={"cpu": need.cpus, "gpu": need.gpus},
+        storage_path=ground.scratch,
+        verbose=0,
+        reuse_actors=True,
+        max_failures=0,
+        raise_on_failed_trial=False,
+        callbacks=[watch],
+        max_concurrent_trials=max(1, min(len(work.pending), cluster.workers or ground.room)),
+        trial_name_creator=lambda trial: trial.config["setting"],
+        trial_dirname_creator=lambda trial: trial.config["setting"],
     )
 
 
-def _join(address: str) -> None:
-    """Raises ConfigError where there is no cluster to join."""
-    code = {"working_dir": str(REPOSITORY), "excludes": UNSHIPPED}
-    try:
-        ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=code)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        line = f"cluster.address={address!r}: can't be joined ({reason}); start Ray there, or choose cluster=local"
-        raise ConfigError([line]) from None
+def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> None:
+    """Runs the trials in a thread: a call to a Ray that has died never returns, and that must be noticed."""
+    outcome: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            trials()
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = Thread(target=run, name="tune", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(TICK)
+        if request.made:
+            thread.join(PATIENCE)
+            raise request.made
+        ground.check()
+    if outcome:
+        raise outcome[0]
+
+
+def _again(work: Work, lost: Mapping[str, str], losses: Losses, progress: Progress) -> dict[str, list[Range]]:
+    """What a further round tries, after the store has been asked what the lost workers left in it."""
+    if not lost:
+        return {}
+    limit = max(stop for slices in work.pending.values() for _, stop in slices)
+    contents = Store(work.store).load(lost, limit)
+    for sid, done in stored_tallies(contents.records).items():  # a last slice may be stored and not reported
+        progress.stored(sid, done)
+    pending = losses.again(work.pending, lost, contents.covered)
+    for sid in losses.given_up:
+        progress.failed(sid)
+    if pending:
+        progress.status(f"workers were lost (settings: {len(pending)}); trying again what is missing")
+    return pending
+
+
+def why_lost(error: str) -> str:
+    """What Ray knows of a worker's end, in a line."""
+    if detail := re.search(
+        r"Worker exit detail: (.+?)(?: Some common causes include|$)", error, re.MULTILINE
+    ):
+        return detail[1].strip()
+    return last_line(error) or "its worker died"
+
+
+def last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

@@ -21,11 +21,12 @@ from pipeline.checks import check_settings
 from pipeline.complaint import ConfigError, reason
 from pipeline.config import Config, ModelSettings
 from pipeline.evaluate import Loaded, fitting, load
-from pipeline.job import DONE, FAILED, folder_name, reachable, say
+from pipeline.job import folder_name, reachable, say
 from pipeline.places import check_places
-from pipeline.plan import Plan, make_plan
+from pipeline.plan import Plan, make_plan, setting_id
 from pipeline.progress import clock
-from pipeline.report.labels import base_key, knob_texts, uses_axon
+from pipeline.report.labels import knob_texts, uses_axon
+from pipeline.stop import DONE, FAILED
 from pipeline.tasks import open_task
 from pipeline.timing import Contender, Spread, take_turns
 
@@ -167,12 +168,16 @@ def _bases(plan: Plan) -> dict[str, str]:
     first setting without AXON, or the first.
     """
     identities = {sid: setting.identity for sid, setting in plan.settings.items()}
-    alone = {base_key(identity): sid for sid, identity in identities.items() if not uses_axon(identity)}
+    alone = {_without_axon(identity): sid for sid, identity in identities.items() if not uses_axon(identity)}
     first = next(iter([*alone.values(), *identities]))
     return {
-        sid: alone.get(base_key(identity), first) if uses_axon(identity) else first
+        sid: alone.get(_without_axon(identity), first) if uses_axon(identity) else first
         for sid, identity in identities.items()
     }
+
+
+def _without_axon(identity: Mapping[str, Any]) -> str:
+    return setting_id({**identity, "axon": None, "versions": {**identity["versions"], "axon": None}})
 
 
 def _table(batch: int, rows: list[dict[str, Any]]) -> Table:

@@ -1,0 +1,233 @@
+"""Ray: started for this command or joined, watched while it is used, and gone or left alone afterwards.
+
+This file and sweep.py are the two that import Ray: this one holds what is true of Ray without Tune.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import math
+import os
+import secrets
+import socket
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any
+
+# Ray reads these when it is imported. It is to be seen only where it fails.
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops at once: what is finished is in the store already
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+os.environ.update(QUIET)
+
+import ray  # noqa: E402
+import ray._private.worker as ray_worker  # noqa: E402
+from ray.exceptions import AuthenticationError  # noqa: E402
+
+from pipeline.capacity import Machine, check_room  # noqa: E402
+from pipeline.checkpoint import REPOSITORY  # noqa: E402
+from pipeline.complaint import ConfigError  # noqa: E402
+from pipeline.config import ClusterSettings  # noqa: E402
+from pipeline.progress import Progress  # noqa: E402
+from pipeline.scratch import scratch_folder  # noqa: E402
+from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
+
+OBJECT_STORE_BYTES = 100 * 2**20  # settings and tallies are all that passes through it
+START_ATTEMPTS = 3
+UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
+LOOK_SECONDS = 2.0  # between two looks at a joined cluster
+SILENCE_SECONDS = (
+    30.0  # a joined cluster's head may be restarted; after 60 Ray itself ends the process, without a word
+)
+VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
+
+
+class Ground:
+    """The Ray that a sweep runs on."""
+
+    def __init__(self, cluster: ClusterSettings, scratch: str) -> None:
+        self.scratch = scratch  # a folder for Ray's files
+        self.room = check_room(cluster, _machines())
+        self.lost = False
+        self._cluster = cluster
+        self._node: Any = ray_worker._global_node
+        self._head = ray.get_runtime_context().gcs_address
+        self._me = ray.get_runtime_context().get_node_id()
+        self._processes: set[Any] = set()  # of a private Ray
+        self._looked = self._heard = monotonic()
+
+    def check(self) -> None:
+        """Raises Lost once nothing more can come from this Ray."""
+        try:
+            if self._cluster.address is None:
+                self._check_own()
+            elif monotonic() - self._looked >= LOOK_SECONDS:
+                self._check_joined()
+                self._looked = monotonic()
+        except Lost:
+            self.lost = True
+            raise
+
+    def _check_own(self) -> None:
+        for kind, process in self._node.dead_processes():
+            if kind in VITAL:
+                raise Lost(f"Ray has died ({VITAL[kind]} {kind} ended with code {process.returncode})")
+        self._processes = _descendants()
+
+    def _check_joined(self) -> None:
+        if not _answers(self._head):
+            if monotonic() - self._heard > SILENCE_SECONDS:
+                raise Lost(
+                    f"the Ray cluster's head at {self._head} hasn't answered for {SILENCE_SECONDS:g} seconds"
+                )
+            return
+        self._heard = monotonic()
+        if self._me not in {node["NodeID"] for node in _nodes()}:
+            raise Lost("the Ray node on this machine has died")
+        try:
+            check_room(self._cluster, _machines())
+        except ConfigError as error:
+            raise Lost(f"the Ray cluster has no room left for a worker ({error})") from None
+
+    def leave(self, code: int) -> None:
+        """Ends a private Ray, leaves a joined one. `code`: how this process will exit.
+
+        One that is lost would not answer: it is ended from outside, and so is this process, in which Ray waits for it.
+        """
+        with suppress(Lost):
+            self.check()
+        if not self.lost:
+            ray.shutdown()
+            return
+        self._node.kill_all_processes(check_alive=False, allow_graceful=False)
+        for process in self._processes:
+            with suppress(Exception):
+                process.kill()
+        atexit.register(_exit_now, code)  # before what Ray has registered
+
+
+@contextmanager
+def ray_for(cluster: ClusterSettings, progress: Progress) -> Iterator[Ground]:
+    """Ray, started or joined. Raises ConfigError where that fails or no machine has room for a worker."""
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"ray\.")
+    # With no worker's output shown, only Ray's own news of lost workers would be: in twenty lines where we say one.
+    ray_worker.print_to_stdstream = lambda *ignored, **also: None
+    with scratch_folder() as scratch:
+        ground: Ground | None = None
+        code = FAILED
+        try:
+            if cluster.address is None:
+                progress.status("starting Ray")
+                _start(cluster, scratch)
+            else:
+                progress.status(f"joining Ray at {cluster.address}")
+                _join(cluster.address)
+            ground = Ground(cluster, scratch)
+            yield ground
+        except KeyboardInterrupt as stop:
+            code = exit_code(stop)
+            raise
+        except SystemExit as leaving:  # Ray's own answer to SIGTERM while it starts
+            raise Terminated from leaving
+        finally:
+            ground.leave(code) if ground else ray.shutdown()
+
+
+def _start(cluster: ClusterSettings, scratch: str) -> None:
+    """A private Ray. It gives itself 30 seconds, which a busy machine may not have: so it is tried more than once.
+
+    Raises ConfigError where it can't be started. What a failed attempt leaves running ends with this process.
+    """
+    # A token of its own: Ray would leave one in the user's home, and every later `ray start` would ask for it.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    cores = math.ceil(cluster.workers * cluster.cpus_per_worker) if cluster.workers else os.cpu_count()
+    reason = ""
+    for attempt in range(START_ATTEMPTS):
+        try:
+            ray.init(
+                num_cpus=cores,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=f"{scratch}/{attempt}",
+            )
+            return
+        except Exception as error:  # Ray raises a bare Exception when its node is late
+            ray.shutdown()
+            reason = str(error).strip().splitlines()[0]
+    raise ConfigError(
+        [f"cluster.address=null: Ray did not start here ({reason}); free some cores, and try again"]
+    )
+
+
+def _join(address: str) -> None:
+    """Raises ConfigError where there is no cluster to join."""
+    code = {"working_dir": str(REPOSITORY), "excludes": UNSHIPPED}
+    try:
+        with _hushed():
+            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=code)
+    except (ConnectionError, OSError, RuntimeError, ValueError, AuthenticationError) as error:
+        reason = str(error).strip().splitlines()[0]
+        if isinstance(error, AuthenticationError):
+            reason = "no token; put the cluster's into ~/.ray/auth_token"
+        remedy = (
+            "start Ray there, export RAY_AUTH_MODE=token if it was started with one, or choose cluster=local"
+        )
+        raise ConfigError([f"cluster.address={address!r}: can't be joined ({reason}); {remedy}"]) from None
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Without what Ray's C++ writes to file descriptor 2, such as a line a second while a token is missing."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def _exit_now(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def _machines() -> list[Machine]:
+    return [Machine(n["Resources"].get("CPU", 0.0), n["Resources"].get("GPU", 0.0)) for n in _nodes()]
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=LOOK_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _descendants() -> set[Any]:
+    """Processes below this one. Those of a dead raylet are below nobody: they must have been seen before."""
+    import psutil  # type: ignore[import-untyped]  # comes with Ray
+
+    with suppress(psutil.Error):
+        return set(psutil.Process().children(recursive=True))
+    return set()

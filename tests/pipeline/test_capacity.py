@@ -1,0 +1,79 @@
+"""What fits on a machine, and what is said where nothing does."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from pipeline import job
+from pipeline.capacity import Machine, Need, check_room
+from pipeline.complaint import ConfigError
+from pipeline.config import ClusterSettings, Config
+
+
+def cluster(cpus: float, gpus: float | None, address: str | None = None) -> ClusterSettings:
+    return ClusterSettings(address, None, cpus, gpus)
+
+
+def complaint(settings: ClusterSettings, *machines: Machine) -> str:
+    with pytest.raises(ConfigError) as caught:
+        check_room(settings, machines)
+    return str(caught.value)
+
+
+@given(
+    cpus=st.sampled_from([0.1, 0.5, 1, 2, 3.5, 64]),
+    gpus=st.sampled_from([0, 0.1, 0.25, 0.4, 0.5, 0.9, 1, 2, 8]),
+    machine=st.builds(Machine, st.integers(0, 128), st.integers(0, 8)),
+)
+def test_the_workers_that_fit_take_no_more_than_there_is_and_one_more_would(
+    cpus: float, gpus: float, machine: Machine
+) -> None:
+    need = Need(cpus, gpus)
+    room = need.room(machine)
+    each = int(1 / gpus + 1e-9) if 0 < gpus < 1 else 0  # workers that share a GPU
+    cards = -(-room // each) if each else room * gpus
+    assert room * cpus <= machine.cpus + 1e-6 and cards <= machine.gpus + 1e-6
+    more = room + 1
+    cards = -(-more // each) if each else more * gpus
+    assert more * cpus > machine.cpus - 1e-6 or cards > machine.gpus - 1e-6
+
+
+def test_room_is_counted_machine_by_machine() -> None:
+    assert check_room(cluster(3, 0, "auto"), [Machine(4, 0), Machine(4, 0)]) == 2
+    assert check_room(cluster(1, 0.5, "auto"), [Machine(8, 2), Machine(3, 0), Machine(1, 4)]) == 5
+    assert check_room(cluster(0.1, 0.1, "auto"), [Machine(1, 1)]) == 10
+
+
+def test_a_request_that_nothing_meets_names_key_rule_what_there_is_and_remedy() -> None:
+    assert complaint(cluster(1, 1.0), Machine(2, 0)) == (
+        "cluster.gpus_per_worker=1: no machine has that many GPUs; this machine has 2 cores and no GPUs; "
+        "set cluster.gpus_per_worker=0 to run on cores"
+    )
+    assert complaint(cluster(64, 0), Machine(1, 0)) == (
+        "cluster.cpus_per_worker=64: no machine has that many cores; this machine has 1 core and no GPUs; lower it"
+    )
+    assert complaint(cluster(1, 1.5), Machine(8, 8)).endswith(
+        "more than one GPU must be a whole number; round it"
+    )
+
+
+def test_cores_and_gpus_must_be_on_one_machine() -> None:
+    assert complaint(cluster(8, 1, "auto"), Machine(16, 0), Machine(4, 2), Machine(4, 2)) == (
+        "cluster.cpus_per_worker=8: no machine has 8 cores and 1 GPU together; the cluster's machines have "
+        "16 cores and no GPUs, 4 cores and 2 GPUs; lower it, or add machines first "
+        "(what a cluster might grow to isn't waited for)"
+    )
+    assert "the cluster's machines have nothing" in complaint(cluster(1, 0, "auto"))
+
+
+@pytest.mark.parametrize("word", ["cluster.cpus_per_worker=9999", "cluster.gpus_per_worker=999"])
+def test_a_job_is_refused_before_anything_is_decoded(make_config: Callable[..., Config], word: str) -> None:
+    config = make_config(word)
+    with pytest.raises(ConfigError, match=f"{word}: no machine has that many"):
+        job.run_job(config, [], Console(file=io.StringIO()))

@@ -1,0 +1,71 @@
+"""What is tried again after a worker was lost: every slice that can be finished is, none is tried without end."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.retry import FRUITLESS, TRIES, Losses, Range
+
+Spans = list[Range]
+SLICES = [(n, n + 1) for n in range(6)]
+
+
+def played(
+    pending: dict[str, Spans], deaths: list[tuple[str, Range]]
+) -> tuple[Losses, set[tuple[str, Range]], Counter[tuple[str, Range]]]:
+    """Rounds until nothing is left, in a world where a worker dies at a slice as often as it stands in `deaths`."""
+    losses, stored, tried = Losses(), set[tuple[str, Range]](), Counter[tuple[str, Range]]()
+    left = Counter(deaths)
+    while pending:
+        lost = {}
+        for sid, slices in pending.items():
+            for span in slices:
+                tried[sid, span] += 1
+                if left[sid, span]:
+                    left[sid, span] -= 1
+                    lost[sid] = f"killed at {span}"
+                    break
+                stored.add((sid, span))
+        have = {sid: [span for owner, span in stored if owner == sid] for sid in lost}
+        pending = losses.again(pending, lost, have)
+    return losses, stored, tried
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(SLICES)), max_size=30))
+def test_no_slice_is_tried_more_often_than_is_allowed_and_whatever_is_missing_is_told(
+    deaths: list[tuple[str, Range]],
+) -> None:
+    losses, stored, tried = played({"a": list(SLICES), "b": list(SLICES)}, deaths)
+    assert max(tried.values()) <= TRIES
+    missing = {(sid, span) for sid in "ab" for span in SLICES} - stored
+    assert {sid for sid, _ in missing} == set(losses.given_up)
+
+
+def test_a_worker_lost_once_costs_nothing() -> None:
+    losses, stored, tried = played({"a": list(SLICES)}, [("a", (2, 3))])
+    assert losses.given_up == {} and len(stored) == len(SLICES)
+    assert tried == Counter({("a", span): 1 + (span == (2, 3)) for span in SLICES})
+
+
+def test_a_poison_slice_is_tried_twice_last_and_alone_is_missing() -> None:
+    poison = ("a", (2, 3))
+    losses, stored, tried = played({"a": list(SLICES), "b": list(SLICES)}, [poison] * 9)
+    assert stored == {(sid, span) for sid in "ab" for span in SLICES} - {poison}
+    assert losses.given_up == {"a": "its worker was lost 2 times at examples 2-2: killed at (2, 3)"}
+    assert tried[poison] == TRIES
+
+
+def test_a_setting_under_which_nothing_is_ever_finished_costs_few_workers() -> None:
+    losses, stored, tried = played({"a": list(SLICES)}, [("a", span) for span in SLICES] * 9)
+    assert not stored and tried.total() == FRUITLESS
+    assert losses.given_up == {"a": "its worker was lost 3 times with nothing finished: killed at (2, 3)"}
+
+
+def test_a_slice_that_is_stored_although_nobody_reported_it_is_not_tried_again() -> None:
+    losses = Losses()
+    assert losses.again({"a": [(0, 4), (4, 8)]}, {"a": "killed"}, {"a": [(0, 4)]}) == {"a": [(4, 8)]}
+    assert losses.again({"a": [(4, 8)]}, {"a": "killed"}, {"a": [(0, 4), (4, 8)]}) == {}
+    assert losses.given_up == {}
