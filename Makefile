@@ -17,8 +17,10 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
+# The programs to be scored are our own small model's: where a machine isolates nothing, plain processes will do.
 demo: $(READY) ## sweep AXON's anchor budget on the embedded model and draw the quality-NFE fronts
-	@$(BIN)/python launch.py sweep=anchor_budget task=arith limit=100
+	@$(BIN)/python launch.py sweep=anchor_budget task=pycode decoder=dawn limit=150 \
+	  'speed.values=[0.25,0.4,0.5,0.56,0.58,0.6,0.65,0.7,0.8]' sandbox.require=process
 
 check: $(READY) ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .
