@@ -1,4 +1,4 @@
-"""README's recipe for a cluster, command by command, with two Ray nodes on loopback; and what such a cluster refuses."""
+"""README's recipe for a cluster, command by command, with two Ray nodes on loopback; what such a cluster refuses."""
 
 from __future__ import annotations
 
