@@ -6,7 +6,7 @@ import io
 import os
 import re
 import sys
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,8 @@ def explain(error: Exception) -> str:
         return f"{_chosen(mark.name)}{mark.name}: line {mark.line + 1} is no valid YAML ({error.problem}); mend it"
     if isinstance(error, UnicodeDecodeError):
         return f"{_chosen(file := _undecodable())}{file}: is not UTF-8 ({error.reason}); save it as UTF-8"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: can't be read or written ({error.strerror}); choose another place"
     return text.split(" Config search path:")[0]
 
 
@@ -188,10 +190,11 @@ def _undecodable() -> str:
     """The first config file that is not UTF-8: the decoder's error doesn't name it."""
     folders = [CONF, get_args_parser().parse_args(sys.argv[1:]).config_dir]
     for file in (file for folder in folders if folder for file in sorted(Path(folder).rglob("*.yaml"))):
-        try:
-            file.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            return str(file)
+        with suppress(OSError):
+            try:
+                file.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                return str(file)
     return "a config file"
 
 

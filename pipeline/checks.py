@@ -8,6 +8,7 @@ import importlib.util
 import os
 import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import torch
 
@@ -57,23 +58,31 @@ def check_settings(settings: Mapping[str, Setting], limit: int, here: bool) -> N
 
 def check_address(address: str) -> None:
     """Something answers at a cluster's address: Ray itself would try for minutes."""
-    asked = os.environ.get("RAY_ADDRESS") or address if address == "auto" else address
+    asked, source = _automatic() if address == "auto" else (address, "")
     found = ADDRESS.fullmatch(asked)
     if not found:  # auto: Ray looks for a cluster on this machine, and tells at once if there is none
         return
-    named = f"cluster.address={address!r}" + (f" (RAY_ADDRESS={asked})" if asked != address else "")
+    named = f"cluster.address={address!r}{source}"
     try:
         socket.create_connection((found["host"].strip("[]"), int(found["port"])), PATIENCE).close()
     except (OSError, OverflowError) as error:
-        raise ConfigError(
-            [f"{named}: nothing answers there ({reason(error)}); start Ray there, or choose cluster=local"]
-        ) from None
+        line = f"{named}: nothing answers there ({reason(error)}); start Ray there, or choose cluster=local"
+        raise ConfigError([line]) from None
     if asked.startswith("ray://") and importlib.util.find_spec("grpc") is None:
-        raise ConfigError(
-            [
-                f"{named}: needs Ray's client; pip install 'ray[client]', or give HOST:PORT of the head (port 6379)"
-            ]
-        )
+        line = f"{named}: needs Ray's client; pip install 'ray[client]', or give the head's HOST:6379"
+        raise ConfigError([line])
+
+
+def _automatic() -> tuple[str, str]:
+    """What `auto` stands for, and where that is said: the environment, or the file that `ray start` leaves."""
+    if given := os.environ.get("RAY_ADDRESS"):
+        return given, f" (RAY_ADDRESS={given})"
+    temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    try:
+        given = (Path(temporary) / "ray/ray_current_cluster").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return "auto", ""
+    return given, f" ({temporary}/ray/ray_current_cluster names {given})"
 
 
 def _check_device(device: str) -> None:

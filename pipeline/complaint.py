@@ -35,8 +35,10 @@ RULES = {
     "greater_than": "must be more than {gt:g}; raise it",
     "less_than_equal": "must be at most {le}; lower it",
     "too_short": "must have at least {min_length} entry; add one",
+    "kinds": "must be {kinds}; write it so",
     "string_too_short": "must not be empty; give it a value",
 }
+KINDS = {"int": "a whole number", "float": "a number", "str": "text"}  # pydantic's names in a union
 SHOWN = 120  # characters of a wrong value
 
 
@@ -50,14 +52,29 @@ class ConfigError(ValueError):
 
 def fault_lines(error: ValidationError, schema: type) -> list[str]:
     """One line per fault that pydantic found while validating `schema`, which supplies the keys there are."""
-    faults = error.errors()
+    faults = _once(error)
     # A list one of whose entries is wrong counts as too short, too: only the innermost fault is one.
     inner = [
         fault
-        for fault in faults
-        if not any(other["loc"][: len(fault["loc"])] == fault["loc"] != other["loc"] for other in faults)
+        for location, fault in faults.items()
+        if not any(other[: len(location)] == location != other for other in faults)
     ]
-    return [_line(dict(fault), schema) for fault in inner]
+    return [_line(fault, schema) for fault in inner]
+
+
+def _once(error: ValidationError) -> dict[tuple[int | str, ...], dict[str, Any]]:
+    """The faults by where they are. A value that may be of several kinds and is of none has one, not one a kind."""
+    faults: dict[tuple[int | str, ...], dict[str, Any]] = {}
+    for fault in error.errors():
+        *place, last = fault["loc"] or ("",)
+        if last not in KINDS:
+            faults[fault["loc"]] = dict(fault)
+            continue
+        rule = {**fault, "loc": tuple(place), "type": "kinds", "ctx": {"kinds": KINDS[str(last)]}}
+        if earlier := faults.get(tuple(place)):
+            rule["ctx"] = {"kinds": f"{earlier['ctx']['kinds']} or {KINDS[str(last)]}"}
+        faults[tuple(place)] = rule
+    return faults
 
 
 def one_of(choices: Iterable[object]) -> str:

@@ -162,6 +162,10 @@ def read_config(tree: Mapping[str, Any]) -> Config:
     """
     try:
         return _ADAPTER.validate_json(json.dumps(tree), strict=True)
+    except TypeError as error:  # YAML has kinds of values that JSON has not
+        raise ConfigError(
+            [f"a value of the config: {error}; write text, numbers, lists and groups"]
+        ) from None
     except ValidationError as error:
         raise ConfigError(fault_lines(error, Config)) from None
 

@@ -50,7 +50,7 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
         plan = make_plan(config)
         config = replace(config, limit=_reachable(config, plan))
-        if config.job == "run":
+        if config.job != "report":
             here = config.cluster.address is None or len(plan.settings) == 1
             check_settings(plan.settings, config.limit, here)
     folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
@@ -233,7 +233,13 @@ def _report(job: Job, contents: Contents, failures: dict[str, str], console: Con
     settings = {sid: _described(job, setting) for sid, setting in job.plan.settings.items()}
     labels = job.plan.labels
     report = write_report(
-        job.folder, settings, contents.records, labels, job.title, _notes(job, contents, failures)
+        job.folder,
+        settings,
+        contents.records,
+        labels,
+        job.title,
+        _notes(job, contents, failures),
+        speed_knob=job.config.speed.knob,
     )
     console.print(report.terminal())
     if job.config.wandb.mode != "off":

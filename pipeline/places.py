@@ -18,14 +18,14 @@ from pipeline.config import Config
 
 def check_places(config: Config) -> None:
     """`out` and `store` can be written, or `store` at least reached where results are only read."""
-    _check_folder("out", config.out)
+    check_folder("out", config.out)
     if "://" in config.store:
         _check_remote(config.store, write=config.job == "run")
     elif config.job == "run":
-        _check_folder("store", config.store)
+        check_folder("store", config.store)
 
 
-def _check_folder(key: str, folder: str) -> None:
+def check_folder(key: str, folder: str) -> None:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -11,11 +11,13 @@ import pandas as pd
 from rich.console import RenderableType
 
 from pipeline.report import page, picture, terminal
+from pipeline.report.bands import hypervolumes
 from pipeline.report.comparison import Comparison, compare
 from pipeline.report.labels import Label, Setting, one_value, reference_nfe
-from pipeline.report.pareto import hypervolume
-from pipeline.report.points import clean, make_points, outcomes, sort_along_front
+from pipeline.report.points import clean, draw, make_points, outcomes, sort_along_front
+from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary, summarise
+from pipeline.report.views import View, make_views
 
 __all__ = ["Findings", "Report", "find", "write_report"]
 
@@ -26,9 +28,10 @@ class Findings:
 
     points: pd.DataFrame
     front: pd.DataFrame
-    hypervolumes: dict[str, float]  # per arm; reference point quality 0, NFE = reference_nfe; in [0, 1]
+    views: list[View]  # quality against NFE, and against each further cost that the records know
+    hypervolumes: dict[str, Interval]  # per arm; reference point quality 0, NFE = reference_nfe; in [0, 1]
     reference_nfe: float
-    comparisons: list[Comparison]  # one per base decoder that has matching AXON settings
+    comparisons: list[Comparison]  # one per cohort: settings equal in all but AXON, speed and seed
     summary: Summary
 
 
@@ -51,7 +54,7 @@ class Report:
         return self.findings.front
 
     @property
-    def hypervolumes(self) -> dict[str, float]:
+    def hypervolumes(self) -> dict[str, Interval]:
         return self.findings.hypervolumes
 
     @property
@@ -62,25 +65,29 @@ class Report:
         return terminal.render(self.title, self.points, self.findings.summary)
 
 
-def find(settings: Mapping[str, Setting], records: pd.DataFrame, labels: Mapping[str, Label]) -> Findings:
+def find(
+    settings: Mapping[str, Setting],
+    records: pd.DataFrame,
+    labels: Mapping[str, Label],
+    speed_knob: str | None,
+) -> Findings:
     """Records -> findings, without a file; also for a live display.
 
+    `speed_knob`: dotted key of the sweep's knob between slow and fast (`decoder.threshold`), the only one beside
+    AXON's and the seed in which compared settings may differ; None where there is none.
     Raises ValueError for records of several tasks and for a setting without gen_length.
     """
     reference = reference_nfe(settings)
     rows = clean(settings, records)
     outcome = outcomes(settings, rows)
-    points = make_points(settings, rows, labels, outcome)
-    fronts = points[points["arm_front"]]
-    areas = {
-        str(arm): hypervolume(own["quality"].to_numpy(), own["nfe"].to_numpy(), reference)
-        for arm, own in ((arm, fronts[fronts["arm"] == arm]) for arm in points["arm"].unique())
-    }
-    comparisons = compare(settings, points, outcome)
+    draws = draw(outcome)
+    points = make_points(settings, rows, labels, outcome, draws)
+    comparisons = compare(settings, points, outcome, speed_knob)
     return Findings(
         points=points,
         front=sort_along_front(points[points["front"]]),
-        hypervolumes=areas,
+        views=make_views(points, draws),
+        hypervolumes=hypervolumes(points, draws, reference),
         reference_nfe=reference,
         comparisons=comparisons,
         summary=summarise(settings, labels, points, comparisons),
@@ -94,18 +101,20 @@ def write_report(
     labels: Mapping[str, Label],
     title: str,
     notes: Sequence[str],
+    speed_knob: str | None,
 ) -> Report:
     """Write points.csv, front.png and report.html into `folder` (made if missing); raises as `find` does."""
-    findings = find(settings, records, labels)
+    findings = find(settings, records, labels, speed_knob)
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "points.csv"
     findings.points.to_csv(table, index=False)
     subtitle = _subtitle(settings, findings.points)
-    image = picture.draw(folder / "front.png", title, subtitle, findings.points, findings.hypervolumes)
+    image = picture.draw(folder / "front.png", title, subtitle, findings.views[0], findings.hypervolumes)
     html = page.write(
         folder / "report.html",
         title,
         points=findings.points,
+        views=findings.views,
         hypervolumes=findings.hypervolumes,
         reference_nfe=findings.reference_nfe,
         summary=findings.summary,
@@ -122,4 +131,4 @@ def _subtitle(settings: Mapping[str, Setting], points: pd.DataFrame) -> str:
     task, split = one_value(settings, "task"), one_value(settings, "split")
     of = " ".join(part for part in (task, "examples a setting") if part)
     where = f" ({split} split)" if split else ""
-    return f"n = {n} {of}{where} · bars: 95 % bootstrap intervals · faded: beaten within its own arm"
+    return f"n = {n} {of}{where} · bars, bands: 95 % intervals · faint: seldom on its arm's front"

@@ -1,14 +1,17 @@
 """Whether AXON moves a base decoder's front, in words: short, with its numbers, and as a table."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.report.comparison import MIN_EXAMPLES, QUALITY_MARGIN, Comparison, Pick
-from pipeline.report.labels import NO_VALUE, knob_columns, value_text
-from pipeline.report.stats import Interval
+from pipeline.report.comparison import CANT_TELL, MIN_EXAMPLES, NO, NO_FRONT, POINT, POWER, YES, Comparison
+from pipeline.report.effects import MARGIN, Effect
+from pipeline.report.pairs import Pair
+from pipeline.report.phrases import counted, fewer, listed, signed, variant_text
+from pipeline.report.picks import pick_sentence
 
 
 class Row(NamedTuple):
@@ -22,13 +25,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether AXON moves one decoder's front: in short, with its numbers, and for the setting one would pick.
+    """One comparison in words. `short` and `saved` are its headlines, each with its interval.
 
     `rows` holds the same numbers for a table headed by `sides`, the names of the base and the AXON side, and
     explained by `caption`.
     """
 
     short: str
+    saved: str = ""
     evidence: str = ""
     pick: str = ""
     sides: tuple[str, str] = ("", "")
@@ -36,7 +40,7 @@ class Answer:
     caption: str = ""
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.short, self.evidence, self.pick) if part)
+        return " ".join(part for part in (self.short, self.saved, self.evidence, self.pick) if part)
 
 
 def no_answer(points: pd.DataFrame) -> Answer:
@@ -45,97 +49,162 @@ def no_answer(points: pd.DataFrame) -> Answer:
         return Answer(f"{unknown}: no setting uses AXON.")
     if not points.loc[points["complete"], "axon"].any():
         return Answer(f"{unknown}: no AXON setting was scored.")
-    return Answer(f"{unknown}: no base setting equals an AXON one in all but AXON.")
+    return Answer(f"{unknown}: no base setting equals an AXON one in all but AXON and speed.")
 
 
-def answer(points: pd.DataFrame, found: Comparison) -> Answer:
-    short = f"AXON moves the front of {found.decoder}: {found.answer}"
-    short = f"{short}, it lowers it." if found.answer == "no" else f"{short}."
-    if found.pick is None:
-        return Answer(short, f"Too few examples to tell: a half needs at least {MIN_EXAMPLES}.")
-    variant = variant_text(points, found)
-    best = f"{variant}, the best of {found.variants} variants" if found.variants > 1 else variant
-    start = f"AXON with {best} on {found.chosen_on} examples, measured on the other {found.reported_on}: "
-    return Answer(
-        short=short,
-        evidence=start + _measured(found),
-        pick=pick_sentence(points, found.pick),
-        sides=(f"{found.decoder} alone", f"AXON, {variant}"),
-        rows=tuple(_rows(found, found.pick)),
-        caption=f"Measured on {found.reported_on} examples. This variant of AXON "
-        f"({found.variants} were tried) and the settings were chosen on {found.chosen_on} others.",
-    )
-
-
-def _measured(found: Comparison) -> str:
-    if not found.has_front:
-        return "it and the base decoder alone have no range of passes in common, so no fronts to compare."
-    lo, hi = found.budgets
-    return (
-        f"over {lo:.1f} to {hi:.1f} passes, which {counted(len(found.base), 'matched setting')} on either side "
-        f"reach, mean quality is {found.axon_quality:.3f} with it and {found.base_quality:.3f} without, "
-        f"difference {signed(found.difference, 3)}."
-    )
-
-
-def _rows(found: Comparison, pick: Pick) -> Iterator[Row]:
-    if found.has_front:
-        lo, hi = found.budgets
-        yield Row(
-            f"mean quality over {lo:.1f} to {hi:.1f} passes",
-            f"{found.base_quality:.3f}",
-            f"{found.axon_quality:.3f}",
-            signed(found.difference, 3),
+def answer(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
+    """`comparisons`: how many there are in all, for which the intervals hold together."""
+    name = found.cohort.name
+    short = f"AXON moves the front of {name}: {found.outcome}"
+    if not found.cohort.variants:
+        asked = f"every one of {counted(found.cohort.asked, 'variant')} decodes"
+        return Answer(f"{short}, it changes no decode: {asked} each example as {name} alone.")
+    if not found.enough:
+        return Answer(
+            f"{short}, too few examples: {found.n} were scored, at least {MIN_EXAMPLES} are needed."
         )
-    aim = "to hold the base's best quality" if pick.holds else "of the best setting of each"
-    yield Row(
-        f"passes {aim}",
-        f"{pick.base_nfe:.1f}",
-        f"{pick.axon_nfe:.1f} ({_change(pick)})",
-        signed(pick.nfe.difference, 1),
+    if found.outcome == NO_FRONT:
+        return _paired(points, found, comparisons)
+    return _along_fronts(points, found, comparisons, short)
+
+
+def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int, short: str) -> Answer:
+    cohort, leading, saving = found.cohort, found.leading, found.saving
+    variant, saver = (variant_text(points, own.variant, cohort.base) for own in (leading, saving))
+    gain = f"{signed(leading.difference, 3)} mean quality with {variant}"
+    told = {YES: f"by {gain}", NO: f"it lowers it: {gain}", CANT_TELL: gain}[found.outcome]
+    best = f", the best of {len(found.effects)} variants" if len(found.effects) > 1 else ""
+    return Answer(
+        short=f"{short}, {told}{best}.",
+        saved=_saved(saving, saver),
+        evidence=" ".join([*_measured(points, found), _multiplicity(found, comparisons)]),
+        pick=pick_sentence(points, cohort.base, saving.variant),
+        sides=(f"{cohort.name} alone", f"AXON, {variant}"),
+        rows=tuple(_rows(leading, saving, saver if saver != variant else "")),
+        caption=f"All {found.n} examples. {_multiplicity(found, comparisons)}",
     )
-    yield Row(
-        "quality of these two settings",
-        f"{pick.base_quality:.3f}",
-        f"{pick.axon_quality:.3f}",
-        signed(pick.quality.difference, 3),
-    )
 
 
-def _change(pick: Pick) -> str:
-    return f"{(pick.axon_nfe / pick.base_nfe - 1) * 100:+.0f} %"
-
-
-def variant_text(points: pd.DataFrame, found: Comparison) -> str:
-    """The knobs in which the variant differs from the base settings it is matched with."""
-    axon, base = points.iloc[found.axon[0]], points.iloc[found.base[0]]
-    texts = {name: (value_text(axon[name]), value_text(base[name])) for name in knob_columns(points)}
-    own = [
-        f"{name.removeprefix('knob.')}={with_it}"
-        for name, (with_it, without) in texts.items()
-        if with_it not in (NO_VALUE, without)
-    ]
-    return " ".join(own) or str(axon["arm"])
-
-
-def pick_sentence(points: pd.DataFrame, pick: Pick) -> str:
-    """The two settings one would have picked, and how they differ on the examples that had no say in it."""
-    base, axon = points["label"].iloc[pick.base], points["label"].iloc[pick.axon]
-    aim = f"the base decoder's best quality (within {QUALITY_MARGIN:g})"
-    start = f"To hold {aim}" if pick.holds else f"None of these AXON settings holds {aim}"
-    other = "AXON" if pick.holds else "the best AXON setting"
+def _saved(effect: Effect, saver: str) -> str:
+    saving = effect.saving
+    level = f"quality {saving.quality:.3f}, {MARGIN:g} below the highest that both reach"
+    below = "" if saving.holds else ", which is not the base's best"
     return (
-        f"{start}: base ({base}) takes {pick.base_nfe:.1f} passes at quality {pick.base_quality:.3f}, "
-        f"{other} ({axon}) {pick.axon_nfe:.1f} at {pick.axon_quality:.3f}, {_change(pick)} passes; "
-        f"paired on {counted(pick.quality.n, 'example')}, AXON minus base is "
-        f"{signed(pick.nfe.difference, 1)} passes and {signed(pick.quality.difference, 3)} quality."
+        f"Passes at equal quality: {fewer(saving.share)} with {saver}, {saving.axon_nfe:.1f} in place of "
+        f"{saving.base_nfe:.1f} ({signed(saving.passes, 1)}), where each first reaches {level}{below}."
     )
 
 
-def signed(interval: Interval, digits: int) -> str:
-    """`+0.041 [+0.018, +0.066]`"""
-    return "{:+.{d}f} [{:+.{d}f}, {:+.{d}f}]".format(*interval, d=digits)
+def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
+    cohort, leading = found.cohort, found.leading
+    (lo, hi), n = leading.budgets, f"{found.n:,} examples"
+    with_it, without = (
+        counted(len(side.rows), "distinct setting") for side in (leading.variant, cohort.base)
+    )
+    yield (
+        f"Over {lo:.1f} to {hi:.1f} passes mean quality is {leading.axon_quality:.3f} with it ({with_it}) and "
+        f"{leading.base_quality:.3f} without ({without}), on {n}."
+    )
+    lowering = [own for own in found.lowering if own is not leading]
+    if lowering:
+        names = [
+            f"{variant_text(points, own.variant, cohort.base)} ({signed(own.difference, 3)})"
+            for own in lowering
+        ]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        yield f"It lowers it with {listed(names[:3]) if not more else ', '.join(names[:3])}{more}."
+    if found.outcome == CANT_TELL:
+        if not math.isnan(leading.discordance):
+            yield (
+                f"Of the examples {leading.discordance * 100:.1f} % score differently with it and without, at an "
+                "equal speed."
+            )
+        yield (
+            f"{n} would have told a difference of {found.detectable:.3f} (with {POWER:.0%} power); to tell one of "
+            f"{POINT:g} takes about {found.needed:,}."
+        )
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def _multiplicity(found: Comparison, comparisons: int) -> str:
+    """For what the intervals hold together, and why fewer variants count than were asked for."""
+    cohort, counts = found.cohort, len(found.effects)
+    kinds = []
+    if counts > 1:
+        kinds.append(f"{counts} distinct variants")
+    if comparisons > 1:
+        kinds.append(f"{comparisons} comparisons")
+    text = f"The intervals hold with 95 % for {listed(kinds)} at once" if kinds else "Intervals: 95 %"
+    alike = cohort.asked - cohort.idle - len(cohort.variants)
+    lineless = len(cohort.variants) - counts
+    left = [
+        f"{count} {why}"
+        for count, why in (
+            (cohort.idle, "that decode as the base alone"),
+            (alike, "that decode as another variant"),
+            (lineless, "with one setting only, hence no line"),
+        )
+        if count
+    ]
+    without = f"; of {counted(cohort.asked, 'variant')} not counted: {listed(left)}" if left else ""
+    return f"{text}{without}."
+
+
+def _rows(leading: Effect, saving: Effect, saver: str) -> Iterator[Row]:
+    lo, hi = leading.budgets
+    yield Row(
+        f"mean quality over {lo:.1f} to {hi:.1f} passes",
+        f"{leading.base_quality:.3f}",
+        f"{leading.axon_quality:.3f}",
+        signed(leading.difference, 3),
+    )
+    own = saving.saving
+    yield Row(
+        f"passes at equal quality, {own.quality:.3f}" + (f" ({saver})" if saver else ""),
+        f"{own.base_nfe:.1f}",
+        f"{own.axon_nfe:.1f} ({fewer(own.share)})",
+        signed(own.passes, 1),
+    )
+
+
+def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
+    name = found.cohort.name
+    start = f"AXON with {name}: {NO_FRONT}, since a side has one distinct setting or both take equally many passes"
+    if not found.pairs:
+        return Answer(f"{start}, and none is matched in speed.")
+    pairs = sorted(found.pairs, key=lambda pair: pair.p)
+    first = pairs[0]
+    which = f" with {points['label'].iloc[first.axon]}" if len(pairs) > 1 else ""
+    many = " and all pairs" if comparisons > 1 or len(pairs) > 1 else ""
+    return Answer(
+        short=f"AXON with {name}: {signed(first.quality.difference, 3)} quality, {signed(first.nfe, 1)} passes"
+        f"{which}; {NO_FRONT}.",
+        evidence=" ".join(_pair_text(points, pair) for pair in pairs),
+        sides=(f"{name} alone", "with AXON"),
+        rows=tuple(row for pair in pairs for row in _pair_rows(points, pair, len(pairs) > 1)),
+        caption=f"Pairs of settings equal in all but AXON, on the examples both have. Intervals and p hold with 95 % "
+        f"for quality{many} (Holm).",
+    )
+
+
+def _pair_text(points: pd.DataFrame, pair: Pair) -> str:
+    quality = pair.quality
+    counts = ""
+    if quality.first_only is not None and quality.second_only is not None:
+        counts = f": {quality.first_only} right only with it, {quality.second_only} only without"
+    test = "exact McNemar" if quality.p is not None else "bootstrap"
+    return (
+        f"{points['label'].iloc[pair.axon]}: quality {pair.quality_axon:.3f} with AXON in {pair.nfe_axon:.1f} passes, "
+        f"{pair.quality_base:.3f} without in {pair.nfe_base:.1f}, on {counted(quality.n, 'example')}{counts} "
+        f"({test} p = {pair.p:.2g}, adjusted for all comparisons)."
+    )
+
+
+def _pair_rows(points: pd.DataFrame, pair: Pair, many: bool) -> Iterator[Row]:
+    where = f" ({points['label'].iloc[pair.axon]})" if many else ""
+    yield Row(
+        f"quality{where}",
+        f"{pair.quality_base:.3f}",
+        f"{pair.quality_axon:.3f}",
+        signed(pair.quality.difference, 3),
+    )
+    yield Row(f"passes{where}", f"{pair.nfe_base:.1f}", f"{pair.nfe_axon:.1f}", signed(pair.nfe, 1))

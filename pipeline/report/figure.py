@@ -1,82 +1,119 @@
 """The page's interactive figure, as the JSON that plotly.js draws (plotly's Python objects would add nothing)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.report.palette import Look, looks
+from pipeline.report.bands import Band
+from pipeline.report.distinct import share_rows
+from pipeline.report.palette import BAND, Look, looks, opacities
+from pipeline.report.points import sort_along_front
+from pipeline.report.views import View
 
 HOVER = "%{hovertext}<extra></extra>"
 BUTTONS = ["toImage", "zoom2d", "pan2d", "resetScale2d"]
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [BUTTONS]}
 
 
-def figure_json(points: pd.DataFrame) -> str:
-    """Traces, layout and config; safe inside a script element, whatever the labels hold."""
-    scored = points[points["n"] > 0]
-    widest = float(scored["nfe_hi"].max()) * 1.06 if len(scored) else 1.0
-    traces: list[dict[str, Any]] = []
-    for arm, look in looks(scored).items():
-        traces += _arm(arm, scored[scored["arm"] == arm], look, widest)
-    text = json.dumps({"data": traces, "layout": _layout(widest), "config": CONFIG}, allow_nan=False)
+def figure_json(views: Sequence[View]) -> str:
+    """Each view's traces and layout, and the config; safe inside a script element, whatever the labels hold."""
+    drawn = [{"name": view.cost.name, "data": _traces(view), "layout": _layout(view)} for view in views]
+    text = json.dumps({"views": drawn, "config": CONFIG}, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _layout(widest: float) -> dict[str, Any]:
+def _traces(view: View) -> list[dict[str, Any]]:
+    scored = share_rows(view.points[view.points["n"] > 0])
+    traces: list[dict[str, Any]] = []
+    for arm, look in looks(scored).items():
+        if arm in view.bands:
+            traces += _band(arm, view.bands[arm], look)
+        traces += _arm(arm, scored[scored["arm"] == arm], look, view)
+    return traces
+
+
+def _layout(view: View) -> dict[str, Any]:
+    low, high = view.heights
+    room = 0.06 * max(high - low, 0.1)
     return {
         "font": {"family": 'system-ui, "Segoe UI", "DejaVu Sans", sans-serif', "size": 13},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 62, "r": 16, "t": 12, "b": 52},
-        "xaxis": {"title": {"text": "NFE: model passes a sample (fewer is better)"}, "range": [0, widest]},
-        "yaxis": {"title": {"text": "Quality: mean score"}, "tickformat": ".2f"},
+        "xaxis": {"title": {"text": view.cost.axis}, "range": [0, view.widest], "exponentformat": "SI"},
+        "yaxis": {
+            "title": {"text": "Quality: mean score"},
+            "range": [low - room, high + room],
+            "tickformat": ".2f",
+        },
         "legend": {"x": 1, "xanchor": "right", "y": 0, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
         "hovermode": "closest",
     }
 
 
-def _arm(arm: str, members: pd.DataFrame, look: Look, widest: float) -> list[dict[str, Any]]:
-    """Points behind the arm's front, the front's steps, and the front's points with their bars."""
-    behind = members[~members["arm_front"]]
-    front = members[members["arm_front"]].sort_values(["nfe", "setting_id"])
-    nfe, quality = _numbers(front["nfe"]), _numbers(front["quality"])
-    shared = {"type": "scatter", "name": escape(arm), "legendgroup": arm}
-    faded = {
-        **shared,
-        **_dots(behind, look, size=7, opacity=0.3),
-        "showlegend": False,
+def _band(arm: str, band: Band, look: Look) -> list[dict[str, Any]]:
+    """Its lower and its upper edge, filled between."""
+    edge = {
+        **{"type": "scatter", "mode": "lines", "name": escape(arm), "legendgroup": arm, "showlegend": False},
+        **{"hoverinfo": "skip", "line": {"shape": "hv", "width": 0, "color": look.colour}},
     }
+    budgets = band.budget_G.tolist()
+    lower = {**edge, "x": budgets, "y": band.lo_G.tolist()}
+    red, green, blue = (int(look.colour[place : place + 2], 16) for place in (1, 3, 5))
+    filled = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},{BAND})"}
+    return [lower, {**edge, **filled, "x": budgets, "y": band.hi_G.tolist()}]
+
+
+def _arm(arm: str, members: pd.DataFrame, look: Look, view: View) -> list[dict[str, Any]]:
+    """Points behind the arm's front, the front's steps, and the front's points with their bars."""
+    cost = view.cost.column
+    behind = members[~members["arm_front"]]
+    front = sort_along_front(members[members["arm_front"]], cost)
+    spent, quality = _numbers(front[cost]), _numbers(front["quality"])
+    shared = {"type": "scatter", "name": escape(arm), "legendgroup": arm}
+    faint = {**shared, **_dots(behind, cost, look, size=7), "showlegend": False}
     steps = {
         **shared,
         "mode": "lines",
-        "x": [*nfe, widest] if nfe else [],
-        "y": [*quality, quality[-1]] if nfe else [],
+        "x": [*spent, view.widest] if spent else [],
+        "y": [*quality, quality[-1]] if spent else [],
         "line": {"shape": "hv", "color": look.colour, "dash": look.dash, "width": 2},
         "hoverinfo": "skip",
         "showlegend": False,
     }
+    key = {  # of the legend: as no single point is as faint or as strong
+        **{**shared, "mode": "lines+markers", "x": [None], "y": [None]},
+        "line": steps["line"],
+        "marker": {"color": look.colour, "symbol": look.symbol, "size": 9},
+    }
     shown = {
         **shared,
-        **_dots(front, look, size=10, opacity=1.0),
-        "error_x": _bars(front, "nfe", look),
+        **_dots(front, cost, look, size=10),
+        "error_x": _bars(front, cost, look),
         "error_y": _bars(front, "quality", look),
+        "showlegend": False,
     }
-    return [faded, steps, shown]
+    return [faint, steps, shown, key]
 
 
-def _dots(rows: pd.DataFrame, look: Look, size: int, opacity: float) -> dict[str, Any]:
+def _dots(rows: pd.DataFrame, cost: str, look: Look, size: int) -> dict[str, Any]:
     return {
         "mode": "markers",
-        "x": _numbers(rows["nfe"]),
+        "x": _numbers(rows[cost]),
         "y": _numbers(rows["quality"]),
         "customdata": [str(setting_id) for setting_id in rows["setting_id"]],
         "hovertext": [_hover(row) for row in rows.to_dict("records")],
         "hovertemplate": HOVER,
-        "marker": {"color": look.colour, "symbol": look.symbol, "size": size, "opacity": opacity},
+        "marker": {
+            "color": look.colour,
+            "symbol": look.symbol,
+            "size": size,
+            "opacity": opacities(rows["on_front"]),
+        },
     }
 
 
@@ -101,11 +138,19 @@ def _hover(row: Mapping[Any, Any]) -> str:
         f"NFE {row['nfe']:.2f} [{row['nfe_lo']:.2f}, {row['nfe_hi']:.2f}]",
         f"tokens a pass {row['tokens_per_pass']:.2f}",
     ]
+    lines += [
+        f"{name} {row[column]:.4g}"
+        for name, column in (("computed positions", "computed_positions"), ("model FLOPs", "flops"))
+        if row[column] == row[column]  # known
+    ]
     if row["axon"]:
-        lines.append(f"AXON took {row['axon_share']:.0%} of passes")
+        empty = f", {row['axon_empty']:.0%} of them without support" if row["axon_empty"] > 0 else ""
+        lines.append(f"AXON took {row['axon_share']:.0%} of passes{empty}")
+    if row["on_front"] == row["on_front"]:
+        lines.append(f"on its arm's front with probability {row['on_front']:.2f}")
     unscored = f", {row['unscored']} unscored" if row["unscored"] else ""
     partial = "" if row["complete"] else " (partial)"
-    lines += [f"n = {row['n']}{unscored}{partial}", escape(str(row["setting_id"]))]
+    lines += [f"n = {row['n']}{unscored}{partial}", *(escape(own) for own in row["setting_ids"])]
     return "<br>".join(lines)
 
 

@@ -1,6 +1,5 @@
 """What a setting is called: its arm, the knobs that were turned, and facts found in its full description."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -39,30 +38,6 @@ def uses_axon(setting: Setting) -> bool:
     """Gate `never` means the base decoder alone."""
     axon = fact(setting, "axon")
     return isinstance(axon, Mapping) and axon.get("gate") != "never"
-
-
-def base_key(setting: Setting) -> str:
-    """Everything but AXON: settings with equal keys differ in AXON alone."""
-    return json.dumps(_without(setting, "axon"), sort_keys=True, default=str)
-
-
-def axon_key(setting: Setting) -> str:
-    """One way of setting AXON."""
-    return json.dumps(fact(setting, "axon"), sort_keys=True, default=str)
-
-
-def agrees(base: Setting, axon: Setting) -> bool:
-    """Whether what a base setting says of AXON, its gate aside, is what the AXON setting says."""
-    says, other = fact(base, "axon"), fact(axon, "axon")
-    return all(other.get(key) == value for key, value in says.items() if key != "gate")
-
-
-def _without(setting: Setting, name: str) -> dict[str, Any]:
-    return {
-        key: _without(value, name) if isinstance(value, Mapping) else value
-        for key, value in setting.items()
-        if key != name
-    }
 
 
 def decoder_name(setting: Setting) -> str:
@@ -112,6 +87,12 @@ def value_text(value: Any) -> str:
     if value is None or value != value:  # None or NaN
         return NO_VALUE
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def joined(values: Iterable[Any]) -> str:
+    """Each distinct value once, in rising order, `1|2|4`."""
+    distinct = {value_text(value): value for value in values}
+    return "|".join(sorted(distinct, key=lambda text: (text == NO_VALUE, _rank(distinct[text]))))
 
 
 def turned(labels: Mapping[str, Label]) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """One look per arm, the same in the picture and on the page: told apart by colour, marker and dash.
 
 Colours: Okabe and Ito's palette, safe for the common colour-vision deficiencies; dark enough for white paper and
-light enough for a dark screen.
+light enough for a dark screen. How sure a point's place on its arm's front is, its opacity says.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,8 @@ class Look(NamedTuple):
     dash: str  # plotly; matplotlib draws "dot" as ":" and so on
 
 
+FAINTEST = 0.3  # of a point that is on no front: faint, but there
+BAND = 0.13  # of the band behind an arm's steps
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 BASE_LOOKS = (
     Look("#0072B2", "o", "circle", "solid"),
@@ -39,3 +41,8 @@ def looks(points: pd.DataFrame) -> dict[str, Look]:
         for index, arm in enumerate(arms):
             chosen.setdefault(str(arm), choices[index % len(choices)])
     return chosen
+
+
+def opacities(on_front: "pd.Series[float]") -> list[float]:
+    """From FAINTEST for a probability of 0 (or none) to 1."""
+    return [round(FAINTEST + (1 - FAINTEST) * float(share), 3) for share in on_front.fillna(0.0)]

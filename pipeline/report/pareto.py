@@ -14,22 +14,31 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-BUDGETS = 65  # points at which a line's height is taken
-
 
 def non_dominated(quality: Floats, nfe: Floats) -> NDArray[np.bool_]:
-    """Mask of the points no other point dominates, (K,); a point with a NaN is never on the front."""
-    on_front = np.zeros(len(quality), dtype=np.bool_)
-    best, nfe_of_best = -np.inf, -np.inf
-    for index in np.lexsort((-quality, nfe)):
-        if np.isnan(quality[index]) or np.isnan(nfe[index]):
-            continue
-        if quality[index] > best:
-            best, nfe_of_best = quality[index], nfe[index]
-            on_front[index] = True
-        elif quality[index] == best and nfe[index] == nfe_of_best:
-            on_front[index] = True
+    """Mask of the points no other point dominates, (..., K); a point with a NaN is never on the front.
+
+    Leading dimensions are sets of points of their own, such as the replicates of a bootstrap.
+    """
+    order, quality_s, nfe_s = _by_nfe(quality, nfe)
+    best = np.maximum.accumulate(quality_s, axis=-1)
+    better = quality_s > np.concatenate([np.full_like(best[..., :1], -np.inf), best[..., :-1]], axis=-1)
+    # Equal points stand side by side, and what holds for the first of them holds for all.
+    same = (quality_s[..., 1:] == quality_s[..., :-1]) & (nfe_s[..., 1:] == nfe_s[..., :-1])
+    places = np.arange(quality_s.shape[-1])
+    places = np.where(np.concatenate([np.zeros_like(better[..., :1]), same], axis=-1), 0, places)
+    first = np.maximum.accumulate(places, axis=-1)
+    on_front = np.zeros_like(better)
+    np.put_along_axis(on_front, order, np.take_along_axis(better, first, axis=-1), axis=-1)
     return on_front
+
+
+def _by_nfe(quality: Floats, nfe: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """The order by rising NFE, the better first among equals, and both in it; points with a NaN last, at -inf."""
+    known = ~(np.isnan(quality) | np.isnan(nfe))
+    quality, nfe = np.where(known, quality, -np.inf), np.where(known, nfe, np.inf)
+    order = np.lexsort((-quality, nfe), axis=-1)
+    return order, np.take_along_axis(quality, order, axis=-1), np.take_along_axis(nfe, order, axis=-1)
 
 
 def front_order(quality: Floats, nfe: Floats) -> NDArray[np.intp]:
@@ -39,27 +48,33 @@ def front_order(quality: Floats, nfe: Floats) -> NDArray[np.intp]:
     return members[first]
 
 
-def hypervolume(quality: Floats, nfe: Floats, reference_nfe: float) -> float:
-    """Area under the step front, as a share of the reference's width; points beyond the reference add nothing."""
+def best_so_far(quality: Floats, nfe: Floats) -> tuple[Floats, Floats, NDArray[np.intp]]:
+    """The points by rising NFE: the NFE, the best quality up to it (0 for none), and which point has that; (..., K)."""
+    order, quality_s, nfe_s = _by_nfe(quality, nfe)
+    best = np.maximum.accumulate(quality_s, axis=-1)
+    better = quality_s > np.concatenate([np.full_like(best[..., :1], -np.inf), best[..., :-1]], axis=-1)
+    place = np.maximum.accumulate(np.where(better, np.arange(best.shape[-1]), 0), axis=-1)
+    return nfe_s, np.maximum(best, 0.0), np.take_along_axis(order, place, axis=-1)
+
+
+def within(budget_G: Floats, nfe_BK: Floats, height_BK: Floats) -> Floats:
+    """The height of the last point within each budget, (B, G); 0 where there is none. NFE must rise."""
+    height_BK = np.concatenate([np.zeros((len(height_BK), 1)), height_BK], axis=-1)
+    last_BG = [np.searchsorted(nfe_K, budget_G, side="right") for nfe_K in nfe_BK]
+    return np.take_along_axis(height_BK, np.array(last_BG), axis=-1)
+
+
+def area(nfe: Floats, height: Floats, reference_nfe: float) -> Floats:
+    """Area under steps of rising NFE, (...), as a share of the reference's width; beyond it nothing counts."""
     if reference_nfe <= 0:
-        return 0.0
-    order = front_order(quality, nfe)
-    edges = np.minimum(np.append(nfe[order], reference_nfe), reference_nfe)
-    return float((np.diff(edges) * quality[order]).sum() / reference_nfe)
+        return np.zeros(nfe.shape[:-1])
+    edges = np.minimum(np.concatenate([nfe, np.full_like(nfe[..., :1], np.inf)], axis=-1), reference_nfe)
+    areas = (np.diff(edges, axis=-1) * height).sum(axis=-1) / reference_nfe
+    rounded: Floats = np.round(areas, 12)  # the same area in the same steps, however many points lie on them
+    return rounded
 
 
-def mean_quality_between(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Floats:
-    """Mean height, over budgets from lo to hi passes, of the line through F settings by rising NFE; (B,).
-
-    A point on the line between two settings is reached, in expectation, by running one on a share of the examples
-    and the other on the rest. Nothing is chosen here (a setting that lies badly pulls the line down), so two sides
-    with equally many settings compare without bias. Beyond its ends the line is flat.
-    """
-    budgets = np.linspace(lo, hi, BUDGETS)
-    heights_B = np.full(len(quality_BF), np.nan)
-    for row, (quality_F, nfe_F) in enumerate(zip(quality_BF, nfe_BF, strict=True)):
-        known = np.flatnonzero(~np.isnan(quality_F) & ~np.isnan(nfe_F))
-        if len(known):
-            order = known[np.argsort(nfe_F[known], kind="stable")]
-            heights_B[row] = np.interp(budgets, nfe_F[order], quality_F[order]).mean()
-    return heights_B
+def hypervolume(quality: Floats, nfe: Floats, reference_nfe: float) -> Floats:
+    """Area under the step front, (...)."""
+    nfe_s, best, _ = best_so_far(quality, nfe)
+    return area(nfe_s, best, reference_nfe)

@@ -1,33 +1,26 @@
 """Records -> one point per setting: quality, NFE and what explains them, as sums over sums with intervals."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import torch
 
-from axon.trace import kendall_tau
 from pipeline.report import stats
+from pipeline.report.decodes import decode_hashes
 from pipeline.report.labels import Label, Setting, knob_texts, short_names, uses_axon
+from pipeline.report.measures import COUNTS, SECONDS, how_many, measured
 from pipeline.report.pareto import non_dominated
 from pipeline.report.stats import Floats
 
 # A setting scored on fewer examples than this share of the best-covered one is shown, but not compared.
 MIN_COVERAGE = 0.95
 
-COUNTS = ("nfe", "nfe_to_eos", "tokens_generated", "tokens_to_eos", "gate_checks")
-SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
+PLUS_FOUR = (1.0, 1.0, 0.0, 0.0)
+COSTS = ("computed_positions", "flops")  # beside NFE
 RECORDED = (
-    "setting_id",
-    "task",
-    "example_id",
-    "position",
-    "score",
-    "others",
-    "error",
-    "axon_passes",
-    "revealed_at",
+    *("setting_id", "task", "example_id", "position", "score", "others", "error"),
+    *("tokens", "revealed_at", "axon_passes", "unsupported_passes"),
 )
 
 
@@ -39,12 +32,27 @@ class Outcomes:
     position_N: Floats
     quality_SN: Floats
     nfe_SN: Floats
+    further_costs: Mapping[str, Floats] = field(default_factory=dict)  # of COSTS, (S, N) each
+
+    @property
+    def every_cost(self) -> dict[str, Floats]:
+        return {"nfe": self.nfe_SN, **self.further_costs}
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Bootstrap replicates of the settings' means, every setting on the same drawn examples."""
+
+    quality_S: Floats  # of the examples drawn from
+    quality_BS: Floats
+    cost_BS: dict[str, Floats]  # NFE and COSTS
 
 
 def clean(settings: Mapping[str, Setting], records: pd.DataFrame) -> pd.DataFrame:
     """The settings' records, one per (setting, example), in a canonical order, counts as floats (NaN: none).
 
-    Adds `scored`: has a score and a pass count; and `axon_taken`: how many passes AXON took.
+    Adds `scored`: has a score and a pass count; `axon_taken` and `axon_unsupported`: how many passes AXON took,
+    and in how many of those no candidate had any support.
     Raises ValueError when the records are of several tasks, since their qualities have no common scale.
     """
     rows = records.reindex(columns=[*RECORDED, *COUNTS, *SECONDS])
@@ -58,13 +66,10 @@ def clean(settings: Mapping[str, Setting], records: pd.DataFrame) -> pd.DataFram
         )
     for name in (*COUNTS, *SECONDS, "position", "score"):
         rows[name] = pd.to_numeric(rows[name]).astype("float64")
-    rows["axon_taken"] = [float(len(taken)) if _is_list(taken) else 0.0 for taken in rows["axon_passes"]]
+    rows["axon_taken"] = how_many(rows["axon_passes"])
+    rows["axon_unsupported"] = how_many(rows["unsupported_passes"])
     rows["scored"] = rows["score"].notna() & rows["nfe"].notna()
     return rows
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, (list, tuple, np.ndarray))
 
 
 def outcomes(settings: Mapping[str, Setting], rows: pd.DataFrame) -> Outcomes:
@@ -78,20 +83,59 @@ def outcomes(settings: Mapping[str, Setting], rows: pd.DataFrame) -> Outcomes:
         return wide.reindex(index=list(settings), columns=examples["example_id"]).to_numpy(dtype=np.float64)
 
     return Outcomes(
-        tuple(settings), examples["position"].to_numpy(dtype=np.float64), matrix("score"), matrix("nfe")
+        tuple(settings),
+        examples["position"].to_numpy(dtype=np.float64),
+        matrix("score"),
+        matrix("nfe"),
+        {cost: matrix(cost) for cost in COSTS},
     )
 
 
-def make_points(
-    settings: Mapping[str, Setting], rows: pd.DataFrame, labels: Mapping[str, Label], found: Outcomes
-) -> pd.DataFrame:
-    """One row per setting, in the order of `settings`; ratios are NaN where nothing was scored.
+def draw(found: Outcomes) -> Draws:
+    """The bootstrap over examples that every probability, band and hypervolume of a front rests on.
 
-    Over the scored examples only, so that quality and cost speak of the same ones. Columns: setting_id, arm, axon,
-    label, knob.<name>..., n, unscored, complete, quality(_lo, _hi), nfe(_lo, _hi), nfe_to_eos, tokens_per_pass,
-    tokens_per_pass_to_eos, axon_share and gate_share (of passes), firing_rate (of gate checks), kendall_tau (mean, of
-    the decoding order against left to right), seconds (an example), capture_share (of seconds), also.<metric>... (means
-    of the task's further metrics), front (nobody beats it) and arm_front (nobody in its arm does).
+    Where a setting's scores are all 0 or 1, two right and two wrong examples of average cost join those that are
+    drawn from. Of 40 right of 40 a plain bootstrap draws ones only, and would be sure of what is [0.91, 1]; with
+    these four it covers the truth about as often as it says (Agresti and Coull, American Statistician 52 (1998) 119).
+    All settings get the same four, so they move no difference.
+    """
+    binary_S1 = np.array([[stats.is_binary(own_N)] for own_N in found.quality_SN]).reshape(-1, 1)
+    added_S4 = np.where(binary_S1, PLUS_FOUR, np.nan)
+    counts_BN = stats.draw_counts(len(found.position_N) + len(PLUS_FOUR))
+
+    def drawn(values_SN: Floats, more_S4: Floats) -> Floats:
+        return stats.means(np.concatenate([values_SN, more_S4], axis=1), counts_BN)
+
+    costs = {
+        name: drawn(own_SN, np.where(binary_S1, stats.means(own_SN)[:, None], added_S4))
+        for name, own_SN in found.every_cost.items()
+    }
+    quality_S = stats.means(np.concatenate([found.quality_SN, added_S4], axis=1))
+    return Draws(quality_S, drawn(found.quality_SN, added_S4), costs)
+
+
+def make_points(
+    settings: Mapping[str, Setting],
+    rows: pd.DataFrame,
+    labels: Mapping[str, Label],
+    found: Outcomes,
+    draws: Draws,
+) -> pd.DataFrame:
+    """One row per setting, in the order of `settings`; ratios are NaN where nothing was scored, or known.
+
+    Over the scored examples only, so that quality and cost speak of the same ones. Columns:
+
+    - setting_id, arm, axon, label, knob.<name>...; decode: equal where two settings decode alike;
+    - n, unscored, complete; quality(_lo, _hi), nfe(_lo, _hi);
+    - computed_positions, flops (an example; _lo, _hi): what went through the network, and what that took;
+    - nfe_to_eos, tokens_per_pass, tokens_per_pass_to_eos; kendall_tau (mean, of the decoding order against left to
+      right); also.<metric>... (means of the task's further metrics);
+    - axon_share and gate_share (of passes), firing_rate (of gate checks), axon_empty (share of AXON's passes in
+      which no candidate had any support), anchors_per_pass (AXON's), axon_sink_share (of the columns it looked at);
+    - graph_empty (share of DAWN's passes in which its graph had no edge), graph_sink_share;
+    - batch_seconds (machine seconds an example, an equal share of its slice's: no latency), capture_share of them;
+    - front (nobody beats it), arm_front (nobody in its arm does), on_front (how sure the latter is: in what share
+      of the bootstrap's replicates).
     """
     ids = list(settings)
     texts = knob_texts({setting_id: labels[setting_id] for setting_id in ids})
@@ -102,8 +146,8 @@ def make_points(
     names = short_names(key for setting_id in ids for key in labels[setting_id].knobs)
     for key, name in names.items():
         points[f"knob.{name}"] = pd.Series([labels[i].knobs.get(key) for i in ids], dtype="object")
+    points["decode"] = pd.Series(list(decode_hashes(rows, ids).values()), dtype="object")
 
-    scored = rows[rows["scored"]]
     points["n"] = (~np.isnan(found.quality_SN)).sum(axis=1)
     total = rows.groupby("setting_id").size().reindex(ids, fill_value=0).to_numpy(dtype=np.int64)
     points["unscored"] = total - points["n"]
@@ -111,60 +155,37 @@ def make_points(
     points["complete"] = (points["n"] > 0) & (points["n"] >= MIN_COVERAGE * most)
 
     counts_BN = stats.draw_counts(len(found.position_N))
-    for name, values_SN in (("quality", found.quality_SN), ("nfe", found.nfe_SN)):
+    for name, values_SN in {"quality": found.quality_SN, **found.every_cost}.items():
         intervals = stats.mean_intervals(values_SN, counts_BN)
         for column, place in ((name, 0), (f"{name}_lo", 1), (f"{name}_hi", 2)):
             points[column] = np.array([interval[place] for interval in intervals], dtype=np.float64)
-
-    timed = scored.assign(examples=1.0, seconds=scored[list(SECONDS)].sum(axis=1))
-    for name, numerator, denominator in (
-        ("nfe_to_eos", "nfe_to_eos", "examples"),
-        ("tokens_per_pass", "tokens_generated", "nfe"),
-        ("tokens_per_pass_to_eos", "tokens_to_eos", "nfe_to_eos"),
-        ("axon_share", "axon_taken", "nfe"),
-        ("gate_share", "gate_checks", "nfe"),
-        ("firing_rate", "axon_taken", "gate_checks"),
-        ("seconds", "seconds", "examples"),
-        ("capture_share", "seconds_capture", "seconds"),
-    ):
-        points[name] = sum_over_sum(timed, numerator, denominator, ids)
-    orders = scored.groupby("setting_id")["revealed_at"].apply(_mean_tau)
-    points["kendall_tau"] = orders.reindex(ids).to_numpy(dtype=np.float64)
-    metrics = pd.DataFrame([dict(found) for found in scored["others"]], index=scored["setting_id"])
-    for metric, means in metrics.groupby(level=0).mean().items():
-        points[f"also.{metric}"] = means.reindex(ids).to_numpy(dtype=np.float64)
-    return mark_fronts(points)
+    points = pd.concat([points, measured(rows[rows["scored"]], ids)], axis=1)
+    return mark_fronts(points, "nfe", draws)
 
 
-def _mean_tau(revealed_at: pd.Series) -> float:
-    """The mean over the examples that have an order; NaN for none. All have one generation length."""
-    tau_N = kendall_tau(torch.from_numpy(np.stack(list(revealed_at))))
-    return float(tau_N.nanmean())
+def mark_fronts(points: pd.DataFrame, cost: str, draws: Draws) -> pd.DataFrame:
+    """With `front`, `arm_front` and `on_front` for quality against the column `cost`, over complete settings only.
 
-
-def sum_over_sum(rows: pd.DataFrame, numerator: str, denominator: str, ids: list[str]) -> Floats:
-    """Per setting, sum / sum over the rows that have both; NaN for none, or for nothing to divide by."""
-    both = rows[rows[numerator].notna() & rows[denominator].notna()]
-    sums = both.groupby("setting_id")[[numerator, denominator]].sum().reindex(ids)
-    below = sums[denominator].to_numpy(dtype=np.float64)
-    above = sums[numerator].to_numpy(dtype=np.float64)
-    ratios: Floats = np.divide(above, below, out=np.full(len(ids), np.nan), where=below > 0)
-    return ratios
-
-
-def mark_fronts(points: pd.DataFrame) -> pd.DataFrame:
-    """Add `front` and `arm_front`, over complete settings only."""
+    on_front is the share of the bootstrap's replicates in which a setting is on its arm's front; NaN for a
+    setting that is partial or unscored.
+    """
+    complete = points["complete"].to_numpy(dtype=np.bool_)
     quality = points["quality"].where(points["complete"]).to_numpy(dtype=np.float64)
-    nfe = points["nfe"].to_numpy(dtype=np.float64)
+    spent = points[cost].to_numpy(dtype=np.float64)
     arm_front = np.zeros(len(points), dtype=np.bool_)
+    on_front = np.full(len(points), np.nan)
     for arm in points["arm"].unique():
-        members = np.flatnonzero((points["arm"] == arm).to_numpy())
-        arm_front[members] = non_dominated(quality[members], nfe[members])
-    return points.assign(front=non_dominated(quality, nfe), arm_front=arm_front)
+        members = np.flatnonzero((points["arm"] == arm).to_numpy() & complete)
+        arm_front[members] = non_dominated(quality[members], spent[members])
+        quality_BK, cost_BK = draws.quality_BS[:, members], draws.cost_BS[cost][:, members]
+        known_BK = ~np.isnan(quality_BK)  # a replicate may have drawn nothing that was scored
+        times_K = non_dominated(quality_BK, cost_BK).sum(axis=0)
+        on_front[members] = times_K / np.maximum(known_BK.sum(axis=0), 1)
+    return points.assign(front=non_dominated(quality, spent), arm_front=arm_front, on_front=on_front)
 
 
-def sort_along_front(points: pd.DataFrame) -> pd.DataFrame:
-    """By rising NFE, the better first among equals; settings without a score last."""
+def sort_along_front(points: pd.DataFrame, cost: str = "nfe") -> pd.DataFrame:
+    """By rising cost, the better first among equals; settings without a score last."""
     return points.sort_values(
-        ["nfe", "quality", "setting_id"], ascending=[True, False, True], ignore_index=True
+        [cost, "quality", "setting_id"], ascending=[True, False, True], ignore_index=True
     )

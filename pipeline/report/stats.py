@@ -1,26 +1,33 @@
-"""Bootstrap over examples: how sure a mean, or a paired difference of means, is.
+"""How sure a mean, or a paired difference of means, is.
 
 Shapes: S settings, N examples, B bootstrap replicates. A missing (unscored) outcome is NaN: it is left out of
-its setting's mean, never counted as a zero. Every setting is resampled with the same drawn examples, so a
-difference of two settings' replicates is a paired one.
+its setting's mean, never counted as a zero. Outcomes that are all 0 or 1 get score intervals (Wilson's for a mean,
+Tango's for a paired difference), which keep their coverage near 0 and 1, where a bootstrap's collapses: 100 right
+of 100 is [0.963, 1], not [1, 1]. Everything else gets a percentile bootstrap over examples; every setting is
+resampled with the same drawn examples, so a difference of two settings' replicates is a paired one.
 
-Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), the percentile interval.
+Sources: Wilson, JASA 22 (1927) 209; Tango, Statistics in Medicine 17 (1998) 891; McNemar's exact test, Fagerland,
+Lydersen and Laake, BMC Medical Research Methodology 13 (2013) 91; Efron and Tibshirani, An Introduction to the
+Bootstrap (1993), the percentile interval.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.stats import binomtest, norm
 
 Floats = NDArray[np.float64]
 
-REPLICATES = 1000
+REPLICATES = 4000
 SEED = 0
 LEVEL = 0.95
 
 
 class Interval(NamedTuple):
-    """An estimate with its 95 % interval; all three are NaN when there was nothing to estimate from."""
+    """An estimate with its interval (95 % unless said otherwise); all NaN when there was nothing to estimate from."""
 
     estimate: float
     lo: float
@@ -31,11 +38,17 @@ class Interval(NamedTuple):
         return not (self.lo > 0 or self.hi < 0)
 
 
+UNKNOWN = Interval(math.nan, math.nan, math.nan)
+
+
 class PairedDifference(NamedTuple):
-    """Mean over the n common examples of (first - second)."""
+    """Mean over the n common examples of (first - second); the rest for 0/1 outcomes only, else None."""
 
     difference: Interval
     n: int
+    first_only: int | None = None  # discordant examples: first right and second wrong,
+    second_only: int | None = None  # and the reverse
+    p: float | None = None  # McNemar's exact test that both are as likely
 
 
 def draw_counts(examples: int, replicates: int = REPLICATES, seed: int = SEED) -> Floats:
@@ -69,21 +82,84 @@ def percentile_interval(estimate: float, replicates_B: Floats, level: float = LE
     """The central `level` of the replicates, widened where needed to hold the estimate itself."""
     known_B = replicates_B[~np.isnan(replicates_B)]
     if np.isnan(estimate) or known_B.size == 0:
-        return Interval(float("nan"), float("nan"), float("nan"))
+        return UNKNOWN
     tail = (1 - level) / 2
     lo, hi = np.quantile(known_B, [tail, 1 - tail])
     return Interval(float(estimate), float(min(lo, estimate)), float(max(hi, estimate)))
 
 
-def mean_intervals(values_SN: Floats, counts_BN: Floats) -> list[Interval]:
-    """One interval per setting."""
+def mean_intervals(values_SN: Floats, counts_BN: Floats, level: float = LEVEL) -> list[Interval]:
+    """One interval per setting: Wilson's where its outcomes are all 0 or 1, else the bootstrap's."""
     estimates_S, replicates_BS = means(values_SN), means(values_SN, counts_BN)
-    return [percentile_interval(estimates_S[s], replicates_BS[:, s]) for s in range(len(estimates_S))]
+    return [
+        _wilson(values_N, level)
+        if is_binary(values_N)
+        else percentile_interval(estimates_S[s], replicates_BS[:, s], level)
+        for s, values_N in enumerate(values_SN)
+    ]
 
 
-def paired_difference(first_N: Floats, second_N: Floats, seed: int = SEED) -> PairedDifference:
-    """Compare two settings on the examples both have an outcome for (paired bootstrap)."""
-    difference_N = first_N - second_N
-    common_1n = difference_N[~np.isnan(difference_N)][None, :]
-    interval = mean_intervals(common_1n, draw_counts(common_1n.shape[1], seed=seed))[0]
-    return PairedDifference(interval, common_1n.shape[1])
+def mean_interval(values_N: Floats, level: float = LEVEL) -> Interval:
+    """As `mean_intervals`, of one setting."""
+    return mean_intervals(values_N[None], draw_counts(len(values_N)), level)[0]
+
+
+def paired_difference(first_N: Floats, second_N: Floats, level: float = LEVEL) -> PairedDifference:
+    """Compare two settings on the examples both have an outcome for.
+
+    Tango's score interval, discordant counts and McNemar's exact p where all outcomes are 0 or 1, else a paired
+    bootstrap.
+    """
+    both_N = ~np.isnan(first_N) & ~np.isnan(second_N)
+    first_n, second_n = first_N[both_N], second_N[both_N]
+    n = len(first_n)
+    if not (is_binary(first_n) and is_binary(second_n)):
+        difference_1n = (first_n - second_n)[None]
+        replicates_B = means(difference_1n, draw_counts(n))[:, 0]
+        estimate = float(means(difference_1n)[0])
+        return PairedDifference(percentile_interval(estimate, replicates_B, level), n)
+    first_only, second_only = int((first_n > second_n).sum()), int((first_n < second_n).sum())
+    interval = tango_interval(first_only, second_only, n, level)
+    return PairedDifference(interval, n, first_only, second_only, mcnemar_p(first_only, second_only))
+
+
+def is_binary(values: Floats) -> bool:
+    """Whether there are outcomes and all are 0 or 1, NaN aside."""
+    known = values[~np.isnan(values)]
+    return bool(known.size) and bool(((known == 0) | (known == 1)).all())
+
+
+def _wilson(values_N: Floats, level: float) -> Interval:
+    known = values_N[~np.isnan(values_N)]
+    return wilson_interval(int(known.sum()), known.size, level)
+
+
+def wilson_interval(right: int, n: int, level: float = LEVEL) -> Interval:
+    """Wilson's score interval of a share of n >= 1."""
+    found = binomtest(right, n).proportion_ci(confidence_level=level, method="wilson")
+    return Interval(right / n, float(found.low), float(found.high))
+
+
+def mcnemar_p(first_only: int, second_only: int) -> float:
+    """McNemar's exact two-sided p; 1 where no example is discordant."""
+    discordant = first_only + second_only
+    return float(binomtest(first_only, discordant).pvalue) if discordant else 1.0
+
+
+def tango_interval(first_only: int, second_only: int, n: int, level: float = LEVEL) -> Interval:
+    """Tango's score interval of a difference of paired shares of n >= 1: the differences the score test keeps."""
+    estimate = (first_only - second_only) / n
+    z = float(norm.isf((1 - level) / 2))
+
+    def score(difference: float) -> float:
+        """Falls from a large number at -1 through zero at the estimate."""
+        b = (2 * n - first_only + second_only) * difference - first_only - second_only
+        c = -second_only * difference * (1 - difference)
+        share = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)  # of second_only, at this difference
+        spread = n * (2 * share + difference * (1 - difference))
+        away = n * (estimate - difference)
+        return away / math.sqrt(max(spread, 1e-12)) if away else 0.0
+
+    lo = brentq(lambda difference: score(difference) - z, -1.0, estimate) if estimate > -1 else -1.0
+    hi = brentq(lambda difference: score(difference) + z, estimate, 1.0) if estimate < 1 else 1.0
+    return Interval(estimate, float(lo), float(hi))

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.report.answer import Answer, answer, counted, no_answer
+from pipeline.report.answer import Answer, answer, no_answer
 from pipeline.report.comparison import Comparison
+from pipeline.report.distinct import share_rows
+from pipeline.report.inert import inert_warnings
 from pipeline.report.labels import Label, Setting, one_value, turned_values
+from pipeline.report.phrases import counted
 from pipeline.report.points import MIN_COVERAGE
 
 MANY_VALUES = 8
@@ -22,6 +25,7 @@ END_OF_TEXT = {
 class Summary:
     swept: str
     front: str
+    inert: list[str]  # what keeps the answers from being about AXON or DAWN: to be read before them
     answers: list[Answer]
     warnings: list[str]
 
@@ -39,7 +43,8 @@ def summarise(
     return Summary(
         swept=swept(settings, labels, points),
         front=front_sentence(points),
-        answers=[answer(points, comparison) for comparison in comparisons] or [no_answer(points)],
+        inert=inert_warnings(points),
+        answers=[answer(points, one, len(comparisons)) for one in comparisons] or [no_answer(points)],
         warnings=warnings(points),
     )
 
@@ -52,8 +57,14 @@ def swept(settings: Mapping[str, Setting], labels: Mapping[str, Label], points: 
     knobs = "; ".join(f"{name} {_values(found)}" for name, found in turned_values(own).items())
     where = f" ({split} split)" if split else ""
     examples = counted(most, f"{task} example" if task else "example")
-    start = f"{counted(len(points), 'setting')} on {examples}{where}{_asked(settings)}{_canvas(settings)}"
+    start = f"{_counted_decodes(points)} on {examples}{where}{_asked(settings)}{_canvas(settings)}"
     return (f"{start}: {knobs}." if knobs else f"{start}.") + _scored(settings, points)
+
+
+def _counted_decodes(points: pd.DataFrame) -> str:
+    """`65 settings, 20 distinct decodes,`"""
+    found, distinct = counted(len(points), "setting"), points["decode"].nunique()
+    return found if distinct == len(points) else f"{found}, {counted(distinct, 'distinct decode')},"
 
 
 def _asked(settings: Mapping[str, Setting]) -> str:
@@ -96,7 +107,8 @@ def _values(found: list[str]) -> str:
 
 def front_sentence(points: pd.DataFrame) -> str:
     """Who is on the front and between which ends it runs."""
-    front = points[points["front"]].sort_values(["nfe", "quality"])
+    distinct = share_rows(points)
+    front = distinct[distinct["front"]].sort_values(["nfe", "quality"])
     if front.empty:
         return "No setting has a score, so there is no front."
     arms = ", ".join(f"{size} {arm}" for arm, size in front["arm"].value_counts(sort=False).items())
@@ -104,7 +116,8 @@ def front_sentence(points: pd.DataFrame) -> str:
     ends = f"quality {fast['quality']:.3f} in {fast['nfe']:.1f} passes"
     if len(front) > 1:
         ends = f"{ends} ({fast['label']}) to {good['quality']:.3f} in {good['nfe']:.1f} ({good['label']})"
-    return f"The front holds {counted(len(front), 'setting')} ({arms}), from {ends}."
+    what = "distinct decode" if (front["shares"] > 1).any() else "setting"
+    return f"The front holds {counted(len(front), what)} ({arms}), from {ends}."
 
 
 def warnings(points: pd.DataFrame) -> list[str]:

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.report.distinct import share_rows
 from pipeline.report.labels import knob_columns, value_text
 from pipeline.report.points import sort_along_front
 from pipeline.report.summary import Summary
@@ -16,28 +17,31 @@ MANY_KNOBS = 4
 
 
 def render(title: str, points: pd.DataFrame, summary: Summary) -> RenderableType:
-    ordered = sort_along_front(points)
+    ordered = sort_along_front(share_rows(points))
     behind = ordered[~ordered["arm_front"]]
     listed = ordered if len(behind) <= FEW else ordered[ordered["arm_front"]]
-    table = _table(title, listed)
-    hidden = len(ordered) - len(listed)
+    table = _table(title, listed, knob_columns(points))
+    hidden = int(ordered["shares"].sum() - listed["shares"].sum())
     legend = "● nobody beats it   ○ nobody in its arm does   AXON %: share of passes AXON took"
+    if (listed["shares"] > 1).any():
+        legend += "   x3: three settings that decode alike"
     if hidden:
         legend += (
             f"\n{hidden} settings behind the fronts are not listed; points.csv and report.html have them."
         )
     parts: list[RenderableType] = [table, Text(legend, style="dim"), Text()]
     parts += [Text(summary.swept), Text(summary.front)]
+    parts += [Text(f"Warning: {warning}", style="bold yellow") for warning in summary.inert]
     for answer in summary.answers:
-        parts.append(Text(answer.short, style="bold"))
+        parts += [Text(part, style="bold") for part in (answer.short, answer.saved) if part]
         parts += [Text(part) for part in (answer.evidence, answer.pick) if part]
     parts += [Text(f"Note: {warning}", style="yellow") for warning in summary.warnings]
     return Group(*parts)
 
 
-def _table(title: str, points: pd.DataFrame) -> Table:
+def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
-    knobs = knob_columns(points)
+    alike = bool((points["shares"] > 1).any())
     if len(knobs) > MANY_KNOBS:  # they do not fit side by side
         knobs = []
     table.add_column("", width=1)
@@ -46,6 +50,8 @@ def _table(title: str, points: pd.DataFrame) -> Table:
         table.add_column(knob.removeprefix("knob.").replace("_", "\n"), justify="right", overflow="fold")
     if not knobs:
         table.add_column("setting", overflow="fold")
+    if alike:
+        table.add_column("", justify="right")
     table.add_column("quality [95 %]", justify="right", no_wrap=True)
     for heading in ("NFE", "tok/\npass", "AXON\n%", "n", "un-\nscored"):
         table.add_column(heading, justify="right")
@@ -56,6 +62,7 @@ def _table(title: str, points: pd.DataFrame) -> Table:
             mark,
             Text(str(row["arm"])),
             *(Text(name) for name in names),
+            *([f"x{row['shares']}" if row["shares"] > 1 else ""] if alike else []),
             quality_text(row["quality"], row["quality_lo"], row["quality_hi"]),
             number(row["nfe"], 1),
             number(row["tokens_per_pass"], 2),

@@ -86,18 +86,28 @@ def _log_summary(book: Logbook, ledger: dict[str, str], report: Report) -> bool:
     content = {
         "points": _rows(report.points),
         "front": _rows(report.front),
-        "hypervolume": _finite(dict(report.hypervolumes)),
-        "verdict": report.verdict,
+        **_summed(report),
     }
 
     def fill(run: Any) -> None:
         tables = {name: _table(frame) for name, frame in (("points", report.points), ("front", report.front))}
         run.log({**tables, "front_picture": wandb.Image(str(report.picture))})
-        run.summary.update({f"hypervolume/{arm}": area for arm, area in report.hypervolumes.items()})
-        run.summary["verdict"] = report.verdict
+        run.summary.update(_summed(report))
 
     config = {"settings": len(report.points), "title": report.title}
     return _log(book, ledger, "summary", "summary", "summary", config, fill, content)
+
+
+def _summed(report: Report) -> dict[str, Any]:
+    """The verdict, what keeps it from being about AXON, and the hypervolumes with their intervals."""
+    content: dict[str, Any] = {"verdict": report.verdict, "warnings": report.findings.summary.inert}
+    for arm, area in report.hypervolumes.items():
+        content |= {
+            f"hypervolume/{arm}": area.estimate,
+            f"hypervolume_lo/{arm}": area.lo,
+            f"hypervolume_hi/{arm}": area.hi,
+        }
+    return _finite(content)
 
 
 def _log(

@@ -78,15 +78,14 @@ def test_less_isolation_than_is_required_is_refused(
 
     monkeypatch.setattr(sandbox_module, "Worker", worker)
     sandbox_module._started.cache_clear()
-    common = ["task=humaneval", f"task.path={rows}", f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
+    here = [f"model.path={checkpoint}", f"out={tmp_path / 'out'}", "gen_length=8", "block_length=4"]
     for words in (["wandb=off"], ["job=check_task"]):
-        assert run(monkeypatch, *common, *words) == 2
+        assert run(monkeypatch, "task=humaneval", f"task.path={rows}", *here, *words) == 2
         error = capsys.readouterr().err
         assert error.startswith("sandbox.require='isolated': answers are programs") and error.count("\n") == 1
         assert error.endswith("or accept plain processes, which can read files: sandbox.require=process\n")
     assert not list(tmp_path.rglob("*.parquet"))
-    plain = ["task=arith", f"model.path={checkpoint}", f"out={tmp_path / 'out'}", "limit=1", "wandb=off"]
-    assert run(monkeypatch, *plain, "gen_length=8", "block_length=4") == 0  # its answers are no programs
+    assert run(monkeypatch, "task=arith", *here, "limit=1", "wandb=off") == 0  # its answers are no programs
 
 
 @pytest.mark.slow

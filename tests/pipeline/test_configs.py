@@ -41,7 +41,7 @@ def test_every_choice_is_short_and_explained(file: Path) -> None:
 def test_every_sweep_can_be_planned(sweep: str, decoder: str, task: str, checkpoint: Path) -> None:
     tree = compose_tree(f"sweep={sweep}", f"decoder={decoder}", f"task={task}", f"model.path={checkpoint}")
     plan = make_plan(read_config(tree))
-    assert plan.asked == 1 if sweep == "none" else plan.asked >= 6
+    assert plan.asked == 1 if sweep == "none" else plan.asked >= 2
     assert set(plan.labels) == set(plan.settings)
 
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import Judge
 from rich.console import Console
 
-from pipeline import job, report
+from pipeline import job, places, report
 from pipeline.complaint import ConfigError
 from pipeline.config import Config, WandbSettings
 from pipeline.plan import make_plan
@@ -156,7 +156,7 @@ def test_a_report_is_made_of_a_store_that_cannot_be_written(
     for name in ("makedirs", "mkdir", "pipe_file", "mv", "rm_file", "touch"):
         monkeypatch.setattr(filesystem, name, no_room)
     checked: list[str] = []
-    monkeypatch.setattr(job, "check_writable", lambda key, folder: checked.append(key))
+    monkeypatch.setattr(places, "check_folder", lambda key, folder: checked.append(key))
     code, shown = run(make_config("task.name=judge", "job=report"))
     assert code == 0 and "10 of 10 stored already" in shown
     assert checked == ["out"]

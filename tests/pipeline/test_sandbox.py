@@ -6,29 +6,23 @@ import json
 import os
 import secrets
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 
 import pytest
+from canary import Canary
 from forgeries import FORGERIES
 from honest import HONEST
 from hostile import ENDLESS, ESCAPES, EXHAUSTION, REACHES, RETURNS, SIGNALS, UNBOUNDED
 
 from pipeline.complaint import ConfigError
 from pipeline.sandbox import Limits, Outcome, Sandbox
-from pipeline.sandbox import sandbox as sandbox_module
 from pipeline.sandbox import worker as worker_module
-from pipeline.sandbox.jail.job import Job
-from pipeline.sandbox.worker import WorkerError
 
 TIGHT = Limits(
     wall_seconds=2.0,
@@ -44,7 +38,6 @@ BRIEF = replace(TIGHT, wall_seconds=0.5)
 BOUND_SECONDS = 15.0  # for a program whose time is over after 2, on a machine with other work
 LEVELS = ("namespaces", "bubblewrap", "process")
 LIVE: list[Sandbox] = []
-ROOT = Path(__file__).parents[2]
 MARK = secrets.token_hex()  # on the command lines of this run's workers, beside which others may be at work
 
 
@@ -89,53 +82,6 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     sandbox = opened(request.param, workers=2)
     yield sandbox
     closed(sandbox)
-
-
-class Canary:
-    """Things on this machine that a program must not reach, and whether one was."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._folder.joinpath("secret").write_text(secrets.token_hex())
-        self._sockets = {
-            "tcp": socket.socket(socket.AF_INET, socket.SOCK_STREAM),
-            "udp": socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
-            "unix": socket.socket(socket.AF_UNIX, socket.SOCK_STREAM),
-            "abstract": socket.socket(socket.AF_UNIX, socket.SOCK_STREAM),
-        }
-        self._unix = f"{tempfile.mkdtemp()}/canary"
-        for name, listener in self._sockets.items():
-            address = {"unix": self._unix, "abstract": "\0" + self._unix}.get(name, ("127.0.0.1", 0))
-            listener.bind(address)
-            listener.setblocking(False)
-            if name != "udp":
-                listener.listen()
-
-    def fill(self, program: str) -> str:
-        home, prefix = str(Path.home()), Path(sys.base_prefix)
-        return program.format(
-            terces=self._folder.joinpath("secret").read_text()[::-1],
-            folder=self._folder,
-            tcp=self._sockets["tcp"].getsockname()[1],
-            udp=self._sockets["udp"].getsockname()[1],
-            unix=self._unix,
-            parent=os.getpid(),
-            repository=ROOT,
-            home=home,
-            home_names=[name for name in os.listdir(home) if not prefix.is_relative_to(f"{home}/{name}")],
-        )
-
-    def check(self) -> None:
-        assert sorted(os.listdir(self._folder)) == ["secret"]
-        for name, listener in self._sockets.items():
-            with pytest.raises(BlockingIOError):
-                listener.recv(1) if name == "udp" else listener.accept()
-
-    def close(self) -> None:
-        for listener in self._sockets.values():
-            listener.close()
-        os.remove(self._unix)
-        os.rmdir(os.path.dirname(self._unix))
 
 
 @pytest.fixture(scope="module")
@@ -351,80 +297,6 @@ def test_no_signal_leaves_an_answer_unscored(brief: Sandbox) -> None:
     for numbers in [every] if brief.level == "namespaces" else [[number] for number in every]:
         outcome = brief.run(SIGNALS.format(numbers=list(numbers)))
         assert outcome.kind in ("exception", "killed", "timeout"), outcome
-
-
-def test_a_program_ended_by_any_signal_has_failed(tmp_path: Path) -> None:
-    """Out of a namespace, where nearly every signal ends a program; Python's enumeration lacks half of them."""
-    programs = [SIGNALS.format(numbers=[number]) for number in range(1, 65)]
-    script = (
-        "import json, sys\nfrom pipeline.sandbox.jail.job import Job, Limits\n"
-        "from pipeline.sandbox.jail.keeper import keep\nprograms, limits, folder = json.load(sys.stdin)\n"
-        "jobs = [Job(program, limits=Limits(**limits)) for program in programs]\n"
-        "print(json.dumps([keep(job, 'process', folder).reason for job in jobs]))"
-    )
-    asked = json.dumps([programs, asdict(BRIEF), str(tmp_path)])
-    done = subprocess.run(
-        [sys.executable, "-c", script], input=asked, capture_output=True, text=True, timeout=120, cwd=ROOT
-    )
-    reasons = dict(enumerate(json.loads(done.stdout), start=1))
-    assert reasons[signal.SIGTERM] == "killed: SIGTERM" and reasons[35] == "killed: signal 35"
-    assert reasons[signal.SIGCHLD] == "exception: AssertionError (line 9)"  # it is ignored
-    assert {reason.partition(":")[0] for reason in reasons.values()} == {"exception", "killed", "timeout"}
-
-
-class Machine:
-    """In place of a worker, on a machine where some levels work."""
-
-    single = False
-
-    def __init__(self, levels: Sequence[str], level: str) -> None:
-        if level not in levels:
-            raise WorkerError(f"{level}: not here")
-
-    def ask(self, job: Job) -> Outcome:
-        return Outcome("passed")
-
-    def close(self) -> None:
-        pass
-
-
-@pytest.mark.parametrize(
-    ("levels", "isolated", "process"),
-    [
-        (LEVELS, "namespaces", "namespaces"),
-        (("bubblewrap", "process"), "bubblewrap", "bubblewrap"),
-        (("process",), None, "process"),
-        ((), None, None),
-    ],
-)
-def test_a_plain_process_is_taken_only_where_the_user_said_so(
-    levels: Sequence[str], isolated: str | None, process: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sandbox_module, "Worker", partial(Machine, levels))
-    for require, level in (
-        ({}, isolated),
-        ({"require": "isolated"}, isolated),
-        ({"require": "process"}, process),
-    ):
-        if level:
-            with Sandbox(**require) as sandbox:
-                assert sandbox.level == level
-            continue
-        with pytest.raises(ConfigError) as refusal:
-            Sandbox(**require)
-        [line] = refusal.value.lines
-        assert line.startswith(f"sandbox.require={require.get('require', 'isolated')!r}: ")
-        assert ("sandbox.require=process" in line) == (require.get("require") != "process")
-
-
-def test_a_plain_process_is_never_root() -> None:
-    try:
-        sandbox = Sandbox(level="process")
-    except ConfigError as refusal:
-        assert os.geteuid() == 0 and "nobody" in str(refusal)
-        return
-    with sandbox:
-        assert sandbox.run("import os\nassert 0 not in os.getresuid()").passed
 
 
 def test_an_outcome_is_plain_data() -> None:

@@ -51,7 +51,7 @@ def sample(seed: int) -> pd.DataFrame:
 
 
 def report_of(folder: Path, records: pd.DataFrame) -> Report:
-    return write_report(folder, SETTINGS, records, LABELS, "a sweep", [])
+    return write_report(folder, SETTINGS, records, LABELS, "a sweep", [], speed_knob=None)
 
 
 def logbook(folder: Path) -> Logbook:
@@ -96,7 +96,9 @@ def test_the_summary_run_holds_the_front(logged: tuple[Path, Report]) -> None:
     picture = path.parent / "files" / run["history"]["front_picture.path"]
     assert picture.read_bytes() == report.picture.read_bytes()
     for arm, area in report.hypervolumes.items():
-        assert run["summary"][f"hypervolume/{arm}"] == pytest.approx(area)
+        logged_area = [run["summary"][f"hypervolume{end}/{arm}"] for end in ("", "_lo", "_hi")]
+        assert logged_area == pytest.approx(list(area))
+    assert run["summary"]["warnings"] == report.findings.summary.inert != []
 
 
 def test_logging_again_logs_only_what_is_new(tmp_path: Path) -> None:

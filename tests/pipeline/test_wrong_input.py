@@ -66,6 +66,10 @@ CASES = {
     ),
     "flag without its value": ("--config-dir", "argument --config-dir/-cd: expected one argument; --help"),
     "folder of configs that isn't there": ("--config-dir=/nowhere", "config directory '/nowhere' not found"),
+    "multirun into nowhere": (
+        "-m seed=1,2 out=/proc/none",
+        "/proc/none: can't be read or written (No such file or directory); choose another place",
+    ),
     "multirun of a value that can't be": (
         "-m decoder.threshold=0.5,7",
         "decoder.threshold=7.0: must lie in [0, 1]; choose a value there",
@@ -78,6 +82,8 @@ FILES = {  # sweep/mine.yaml
     b"name: caf\xe9\n": "mine.yaml: is not UTF-8 (invalid continuation byte); save it as UTF-8",
     b"name: x\nalong_speed: ${nope}\narms: [{label: a}]": "sweep.along_speed: Interpolation key 'nope' not",
     b"defaults: [other]\n": "In 'sweep/mine': Could not load 'sweep/other'.",
+    b"- name: x\n": "must be a group of key: value; write {key: value}",
+    b"name: !!binary aGk=\nalong_speed: true\narms: []": "a value of the config: Object of type bytes is not JSON",
     b"name: x\nname: y\n": "mine.yaml: line 2 is no valid YAML (found duplicate key name); mend it",
 }
 
@@ -96,7 +102,7 @@ def test_a_wrong_command_line_is_told_in_a_line(
 def test_a_broken_config_file_is_named_with_its_line(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told
 ) -> None:
-    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep/folder.yaml").mkdir(parents=True)
     (tmp_path / "sweep/mine.yaml").write_bytes(content)
     words = ["sweep=mine", f"out={tmp_path / 'out'}", f"--config-dir={tmp_path}"]
     monkeypatch.setattr(sys, "argv", ["launch.py", *words])

@@ -17,6 +17,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
 import launch
+from pipeline.checks import check_address
+from pipeline.complaint import ConfigError
+from pipeline.config import read_config
+from pipeline.places import check_places
 
 Told = Callable[[Callable[[], int]], str]
 
@@ -148,8 +152,6 @@ def test_a_bucket_that_cannot_be_written_is_told(
 
 
 def test_a_home_folder_is_written_out(tree: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.config import read_config
-
     monkeypatch.setenv("HOME", "/somewhere")
     config = read_config({**tree, "out": "~/out", "store": "~/out/store"})
     assert (config.out, config.store) == ("/somewhere/out", "/somewhere/out/store")
@@ -163,30 +165,50 @@ def test_an_address_of_no_known_form_is_told(address: str, refuse: Callable[...,
 SWEEP = 'sweep.arms=[{"label": "x", "grid": {"axon.anchors": [1, 2]}}]'
 
 
-@pytest.mark.parametrize("scheme", ["", "ray://"])
-@pytest.mark.parametrize("in_environment", [False, True])
-def test_an_address_where_nothing_answers_is_told_within_seconds(
-    scheme: str, in_environment: bool, monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
-) -> None:
-    with socket.socket() as taken:  # bound, not listening: whoever connects is refused
+@pytest.fixture
+def dead() -> Iterator[str]:
+    """An address of this machine where whoever connects is refused: its port is taken, and nobody listens."""
+    with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        address = f"{scheme}127.0.0.1:{taken.getsockname()[1]}"
-        monkeypatch.delenv("RAY_ADDRESS", raising=False)
-        given = address
-        if in_environment:
-            monkeypatch.setenv("RAY_ADDRESS", address)
-            given = "auto"
-        start = perf_counter()
-        line = refuse(SWEEP, f"cluster.address={given}")
-        assert perf_counter() - start < 10
-    named = f"cluster.address={given!r}" + f" (RAY_ADDRESS={address})" * in_environment
-    assert line.startswith(f"{named}: nothing answers there (Connection refused); start Ray there, or choose")
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("source", ["given", "ray://", "environment", "file"])
+def test_an_address_where_nothing_answers_is_told_within_seconds(
+    source: str, dead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    address, named = {
+        "given": (dead, f"{dead!r}"),
+        "ray://": (f"ray://{dead}", f"'ray://{dead}'"),
+        "environment": ("auto", f"'auto' (RAY_ADDRESS={dead})"),
+        "file": ("auto", f"'auto' ({tmp_path}/ray/ray_current_cluster names {dead})"),
+    }[source]
+    if source == "environment":
+        monkeypatch.setenv("RAY_ADDRESS", dead)
+    if source == "file":  # what `ray start` leaves, and a machine that was switched off doesn't take away
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray/ray_current_cluster").write_text(dead)
+    start = perf_counter()
+    line = refuse(SWEEP, f"cluster.address={address}")
+    assert perf_counter() - start < 10
+    assert line == (
+        f"cluster.address={named}: nothing answers there (Connection refused); start Ray there, "
+        "or choose cluster=local"
+    )
+
+
+def test_an_address_that_answers_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        check_address(address)
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(ConfigError, match=r"needs Ray's client; pip install 'ray\[client\]', or give"):
+            check_address(f"ray://{address}")
 
 
 def test_a_file_system_that_takes_writes_passes(tmp_path: Path, tree: dict[str, Any]) -> None:
-    from pipeline.config import read_config
-    from pipeline.places import check_places
-
     config = read_config({**tree, "out": str(tmp_path), "store": f"file://{tmp_path}/there"})
     check_places(config)
     assert os.listdir(tmp_path / "there") == []

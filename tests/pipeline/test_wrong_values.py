@@ -51,6 +51,8 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "axon.anchors=true": "axon.anchors=True: must be a whole number",
     "axon.anchors=[1, 2]": "axon.anchors=[1, 2]: must be a whole number",
     f"axon.anchors={10**23}": f"axon.anchors={10**23}: must be at most 1000000000; lower it",
+    "axon.tau_sink=[1]": "axon.tau_sink=[1]: must be a number or text; write it so",
+    "axon.tau_sink=x4": "axon.tau_sink='x4': unknown; write a share of attention such as 0.01, or multiples",
     "axon=5": "axon=5: must be a group of key: value; write {key: value}",
     "end_of_text=stop": "end_of_text='stop': unknown; one of full, stop_at_eos, suppress",
     'decoder={"name": "left_to_right"} & end_of_text=suppress': "end_of_text='suppress': holds confidence back, and",

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
 GEN_LENGTH = 64
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
+SPEED_KNOB = "decoder.threshold"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def make_record(setting_id: str, position: int, score: float | None, nfe: int | 
         "example_id": f"arith-{position}",
         "position": position,
         "axon_passes": [0, 2],
+        "tokens": [crc32(setting_id.encode())] * GEN_LENGTH,  # every setting decodes otherwise
         "revealed_at": list(range(GEN_LENGTH)),
         "gate_checks": 3,
         "nfe": nfe,

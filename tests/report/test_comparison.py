@@ -1,52 +1,102 @@
-"""Whether AXON moves the front: right when it does, quiet when it does not, blind to grids and lucky draws."""
+"""Whether AXON moves the front: told when it does and not when it doesn't, like with like, each variant once."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.report import find
-from pipeline.report.comparison import fastest_at
-from tests.report.sweep import Label, make_setting, make_sweep
+from pipeline.report.comparison import CANT_TELL, NO, NO_FRONT, YES, compare
+from pipeline.report.decodes import decode_hashes
+from pipeline.report.picks import fastest_at
+from pipeline.report.points import clean, outcomes
+from tests.report.counts import decode_alike
+from tests.report.sweep import SPEED_KNOB, Label, make_setting, make_sweep
 
 
-def answers(sweep):
-    return find(sweep.settings, sweep.records, sweep.labels).comparisons
+def found_in(sweep, speed_knob=SPEED_KNOB):
+    return find(sweep.settings, sweep.records, sweep.labels, speed_knob)
 
 
-@pytest.mark.parametrize(("gain", "faster", "answer"), [(1.0, 0.8, "yes"), (-1.0, 1.1, "no")])
-def test_clear_effects_are_told(gain, faster, answer):
-    (found,) = answers(make_sweep(gain=gain, faster=faster, examples=120))
-    assert found.answer == answer
-    assert found.variants == 2 and len(found.base) == len(found.axon) == 4
+def answers(sweep, speed_knob=SPEED_KNOB):
+    """Without the points' own figures, of which a comparison needs none."""
+    rows = clean(sweep.settings, sweep.records)
+    found = outcomes(sweep.settings, rows)
+    decodes = decode_hashes(rows, sweep.settings)
+    points = pd.DataFrame(
+        {"decode": list(decodes.values()), "complete": ~np.isnan(found.quality_SN).all(axis=1)}
+    )
+    return compare(sweep.settings, points, found, speed_knob)
 
 
-def test_axon_that_changes_nothing_is_not_distinguishable():
-    (found,) = answers(make_sweep(gain=0.0))
-    assert found.answer == "not distinguishable" and found.difference.estimate == 0
+def text(sweep, speed_knob=SPEED_KNOB):
+    return found_in(sweep, speed_knob).summary.verdict
 
 
-def test_the_report_half_has_no_say_in_the_choice():
-    sweep = make_sweep(gain=0.5, examples=80)
-    (before,) = answers(sweep)
+def add_copy(sweep, name, change, score=None):
+    """Every setting once more under another name, its description changed, its records kept (their scores perhaps)."""
+    for setting_id in list(sweep.settings):
+        other = f"{name}-{setting_id}"
+        sweep.settings[other] = change(sweep.settings[setting_id])
+        sweep.labels[other] = sweep.labels[setting_id]
+        own = [row for row in sweep.rows if row["setting_id"] == setting_id]
+        sweep.rows += [
+            row | {"setting_id": other, "score": score(row) if score else row["score"]} for row in own
+        ]
+    return sweep
+
+
+def flip(sweep, chance, seed=0, only=lambda row: True):
+    """Luck of its own in some rows: a score turned round."""
+    rng = np.random.default_rng(seed)
     for row in sweep.rows:
-        if row["position"] % 2 == 1 and row["setting_id"].endswith("-2"):
-            row["score"] = 1.0  # variant 2 shines, but only where nobody may look while choosing
-    (after,) = answers(sweep)
-    assert np.array_equal(before.axon, after.axon)
+        if rng.random() < chance and only(row):
+            row["score"] = 1 - row["score"]
+    return sweep
 
 
-def test_lucky_choice_is_found_out():
-    """Among many variants of pure noise the best on the choosing half gains nothing on the other."""
-    rng = np.random.default_rng(0)
-    sweep = make_sweep(examples=100, anchors=(None, *range(1, 21)))
-    for row in sweep.rows:
-        if rng.random() < 0.3 and not row["setting_id"].endswith("None"):
-            row["score"] = float(rng.random() < row["score"] * 0.8 + 0.1)
+@pytest.mark.parametrize(("gain", "faster", "outcome"), [(1.0, 0.8, YES), (-1.0, 1.1, NO)])
+def test_clear_effects_are_told_with_their_variant_and_interval(gain, faster, outcome):
+    sweep = make_sweep(gain=gain, faster=faster, examples=120)
     (found,) = answers(sweep)
-    assert found.variants == 20 and found.answer != "yes"
+    assert found.outcome == outcome and found.n == 120
+    assert len(found.effects) == 2 and (found.leading.difference.lo > 0) == (outcome == YES)
+    short = found_in(sweep).summary.answers[0].short
+    verb = "yes, by +0" if outcome == YES else "no, it lowers it: -0"
+    assert f"AXON moves the front of confidence: {verb}" in short
+    assert "] mean quality with anchors=1" in short
 
 
-def test_faster_along_the_same_curve_is_no_gain():
-    """AXON as a mere shift of the threshold: every AXON point lies on the base decoder's own line."""
+def test_axon_that_changes_nothing_in_expectation_cannot_be_told():
+    sweep = flip(make_sweep(examples=100), 0.05)
+    (found,) = answers(sweep)
+    assert found.outcome == CANT_TELL
+    told = text(sweep)
+    assert "% score differently with it and without" in told
+    assert f"would have told a difference of {found.detectable:.3f}" in told
+    assert f"to tell one of 0.01 takes about {found.needed:,}" in told
+    assert 0.05 < found.leading.discordance < 0.15
+    assert found.needed == pytest.approx(100 * (found.detectable / 0.01) ** 2, abs=1)
+
+
+def test_no_difference_in_any_example_is_no_certainty():
+    (found,) = answers(make_sweep(gain=0.0, examples=50))
+    assert found.outcome == CANT_TELL and found.leading.difference.estimate == 0
+    assert (
+        found.leading.difference.lo < -0.02 and found.leading.difference.hi > 0.02
+    )  # what luck may have hidden
+
+
+def test_the_best_of_many_lucky_variants_is_no_yes():
+    """What would pass for an effect in a variant of its own is none in the best of twelve; it is reckoned with."""
+    sweep = flip(make_sweep(examples=60, anchors=(None, *range(1, 13)), thresholds=(0.3, 0.7)), 0.2, seed=23)
+    (found,) = answers(sweep)
+    best = found.leading.difference.estimate / found.leading.spread
+    assert len(found.effects) == 12 and found.outcome == CANT_TELL
+    assert 1.96 < best < found.critical
+
+
+def test_faster_along_the_same_line_is_no_variant_of_its_own():
+    """AXON as a mere shift of the threshold decodes as the base does at another one."""
     sweep = make_sweep(examples=100, anchors=(None,), thresholds=(0.3, 0.4, 0.5, 0.6, 0.7))
     shifted = {0.4: 0.3, 0.5: 0.4, 0.6: 0.5, 0.7: 0.6}
     for asked, run in shifted.items():
@@ -56,47 +106,180 @@ def test_faster_along_the_same_curve_is_no_gain():
         copied = [row for row in sweep.rows if row["setting_id"] == f"{run}-None"]
         sweep.rows += [row | {"setting_id": setting_id} for row in copied]
     (found,) = answers(sweep)
-    assert found.answer == "not distinguishable" and abs(found.difference.estimate) < 0.01
+    assert found.outcome == NO and not found.effects
+    assert "it changes no decode: every one of 1 variant decodes each example as confidence alone" in text(
+        sweep
+    )
+    for row in sweep.rows:  # the same line, though decoded otherwise
+        row["tokens"] = [*row["tokens"], len(row["setting_id"])]
+    (found,) = answers(sweep)
+    assert found.outcome == CANT_TELL and abs(found.leading.difference.estimate) < 0.01
 
 
-def test_each_decoder_is_compared_with_its_own_axon():
-    sweep = make_sweep(gain=1.0, anchors=(None, 1))
-    for setting_id in list(sweep.settings):
-        threshold, anchors = setting_id.split("-")
-        other = f"dawn-{setting_id}"
-        sweep.settings[other] = make_setting(
-            float(threshold), None if anchors == "None" else int(anchors), "dawn"
-        )
-        sweep.labels[other] = sweep.labels[setting_id]
-        sweep.rows += [row | {"setting_id": other} for row in sweep.rows if row["setting_id"] == setting_id]
+def test_a_variant_that_finishes_early_is_not_punished():
+    """It reaches the base's best quality at its second setting, and was never run slower."""
+    sweep = make_sweep(examples=80, anchors=(None, 1), thresholds=(0.3, 0.5, 0.7, 0.9))
+    for row in sweep.rows:
+        if row["setting_id"] in ("0.5-1", "0.7-1", "0.9-1"):
+            twin = f"0.9-None-{row['position']}"
+            best = {f"{r['setting_id']}-{r['position']}": r["score"] for r in sweep.rows}[twin]
+            row["score"] = best
+    late = [setting_id for setting_id in ("0.7-1", "0.9-1") if sweep.settings.pop(setting_id)]
+    sweep.rows = [row for row in sweep.rows if row["setting_id"] not in late]
+    (found,) = answers(sweep)
+    (effect,) = found.effects
+    base_nfe = found_in(sweep).points.set_index("setting_id").loc["0.9-None", "nfe"]
+    assert effect.budgets[1] == pytest.approx(base_nfe) and found.outcome == YES
+    assert effect.saving.share.estimate > 0.3 and effect.saving.holds
+
+
+def test_equal_decodes_count_once():
+    once = make_sweep(gain=1.0, faster=0.8, examples=60, anchors=(None, 1, 2, 4))
+    for threshold in (0.3, 0.5, 0.7, 0.9):
+        decode_alike(once, f"{threshold}-1", f"{threshold}-2", f"{threshold}-4")
+    (found,) = answers(once)
+    assert len(found.effects) == 1 and (found.cohort.asked, found.cohort.idle) == (3, 0)
+    assert "anchors=1|2|4" in text(once) and "of 3 variants not counted: 2 that decode as another" in text(
+        once
+    )
+    alone = make_sweep(gain=1.0, faster=0.8, examples=60, anchors=(None, 1))
+    assert answers(alone)[0].effects[0].difference == found.effects[0].difference
+
+
+def test_settings_of_a_side_that_decode_alike_are_one_point_of_its_line():
+    sweep = make_sweep(gain=1.0, examples=60, anchors=(None, 1), thresholds=(0.3, 0.7, 0.9))
+    decode_alike(decode_alike(sweep, "0.7-None", "0.9-None"), "0.7-1", "0.9-1")
+    (found,) = answers(sweep)
+    assert len(found.cohort.base.rows) == len(found.effects[0].variant.rows) == 2
+
+
+def test_lengths_are_never_pooled():
+    sweep = make_sweep(gain=1.0, examples=60, anchors=(None, 1))
+    add_copy(sweep, "long", lambda setting: setting | {"gen_length": 128})
     found = answers(sweep)
-    assert [comparison.decoder for comparison in found] == ["confidence", "dawn"]
     ids = list(sweep.settings)
-    assert all("dawn" in ids[row] for row in [*found[1].base, *found[1].axon])
+    assert [one.cohort.name for one in found] == ["confidence (gen_length=64)", "confidence (gen_length=128)"]
+    for one, name in zip(found, (False, True), strict=True):
+        rows = np.concatenate([one.cohort.base.members[0], one.cohort.variants[0].members[0]])
+        assert len(rows) == 8 and {ids[row].startswith("long") for row in rows} == {name}
+    assert "front of confidence (gen_length=128): yes" in text(sweep)
+
+
+@pytest.mark.parametrize("change", [{"temperature": 0.5}, {"model": {"content": "ab"}}, {"block_length": 8}])
+def test_settings_that_differ_in_more_than_axon_and_speed_are_not_compared(change):
+    sweep = make_sweep(gain=1.0, examples=20, anchors=(None, 1))
+    for setting_id in sweep.settings:
+        if setting_id.endswith("-1"):
+            sweep.settings[setting_id] |= change
+    assert answers(sweep) == [] and "cannot be said: no base setting equals" in text(sweep)
+
+
+def test_without_a_speed_knob_every_threshold_is_its_own_comparison():
+    found = answers(make_sweep(gain=1.0, examples=30, anchors=(None, 1), thresholds=(0.3, 0.7)), None)
+    assert [one.cohort.name for one in found] == ["confidence (threshold=0.3)", "confidence (threshold=0.7)"]
+    assert all(one.outcome == NO_FRONT and len(one.pairs) == 1 for one in found)
+
+
+def test_the_version_of_axon_keeps_no_base_from_its_variants():
+    sweep = make_sweep(gain=1.0, examples=30, anchors=(None, 1))
+    for setting_id, setting in sweep.settings.items():
+        setting["versions"] = {"loop": 1, "axon": None if setting_id.endswith("None") else 1}
+    assert len(answers(sweep)) == 1
+
+
+def test_seeds_are_averaged_within_an_example():
+    """Three seeds of one setting are no three settings, and no three times as many examples."""
+    sweep = make_sweep(gain=0.6, examples=60, anchors=(None, 1))
+    one = answers(sweep)[0]
+    for setting in sweep.settings.values():
+        setting["seed"] = 0
+    for seed in (1, 2):
+        add_copy(sweep, f"seed{seed}", lambda setting, seed=seed: setting | {"seed": seed})
+    sweep.settings = {
+        sid: s for sid, s in sweep.settings.items() if "seed2-seed1" not in sid
+    }  # copies of copies
+    sweep.rows = [row for row in sweep.rows if row["setting_id"] in sweep.settings]
+    (three,) = answers(sweep)
+    assert three.n == 60 and len(three.effects) == 1 and len(three.cohort.base.rows) == 4
+    assert {len(rows) for rows in three.cohort.base.rows.values()} == {3}
+    assert three.effects[0].difference == one.effects[0].difference  # equal seeds add no certainty
+    for row in sweep.rows:  # and an unscored one is left out of its average
+        if row["setting_id"].startswith("seed2"):
+            row["score"] = None if row["position"] % 20 == 0 else row["score"]
+    assert answers(sweep)[0].effects[0].difference == one.effects[0].difference
 
 
 def test_base_that_reads_layers_is_matched_with_the_same_layers():
-    sweep = make_sweep(anchors=(None, 1), thresholds=(0.3, 0.7))
-    for setting_id, setting in list(sweep.settings.items()):
-        setting["axon"]["attention_layers"] = [0]
-        other = f"other-{setting_id}"
-        axon = setting["axon"] | {"attention_layers": [7]}
-        sweep.settings[other] = setting | {"axon": axon}
-        sweep.labels[other] = sweep.labels[setting_id]
-        sweep.rows += [row | {"setting_id": other} for row in sweep.rows if row["setting_id"] == setting_id]
-    (found,) = answers(sweep)
-    ids = list(sweep.settings)
-    assert [ids[b].replace("None", "1") for b in found.base] == [ids[a] for a in found.axon]
+    sweep = make_sweep(gain=1.0, anchors=(None, 1), thresholds=(0.3, 0.7))
+    for setting in sweep.settings.values():
+        setting["decoder"] |= {"name": "dawn", "attention_layers": [0]}
+    add_copy(
+        sweep, "other", lambda setting: setting | {"decoder": setting["decoder"] | {"attention_layers": [7]}}
+    )
+    found = answers(sweep)
+    assert [one.cohort.name for one in found] == ["dawn (attention_layers=0)", "dawn (attention_layers=7)"]
+
+
+def test_each_decoder_is_compared_with_its_own_axon_and_holm_watches_over_both():
+    sweep = make_sweep(gain=1.0, faster=0.8, examples=60, anchors=(None, 1))
+    one = answers(sweep)[0]
+    add_copy(sweep, "dawn", lambda setting: setting | {"decoder": setting["decoder"] | {"name": "dawn"}})
+    for row in sweep.rows:  # AXON changes nothing here
+        if row["setting_id"].startswith("dawn") and row["setting_id"].endswith("-1"):
+            base = row["setting_id"].removesuffix("1") + "None"
+            row["score"] = next(
+                r["score"] for r in sweep.rows if (r["setting_id"], r["position"]) == (base, row["position"])
+            )
+            row["nfe"] = round(row["nfe"] / 0.8)
+    first, second = answers(sweep)
+    assert [one.cohort.name for one in (first, second)] == ["confidence", "dawn"]
+    assert (first.outcome, second.outcome) == (YES, CANT_TELL)
+    assert first.critical > one.critical and first.leading.difference.lo < one.leading.difference.lo
+    assert "hold with 95 % for 2 comparisons at once" in text(sweep)
 
 
 def test_too_few_examples_give_no_answer():
-    (found,) = answers(make_sweep(gain=3.0, examples=12))
-    assert found.answer == "not distinguishable" and found.pick is None
+    (found,) = answers(make_sweep(gain=3.0, examples=9))
+    assert found.outcome == CANT_TELL and not found.effects and not found.pairs
+    assert "too few examples: 9 were scored, at least 10 are needed" in text(make_sweep(gain=3.0, examples=9))
+    assert answers(make_sweep(gain=3.0, examples=10))[0].effects
 
 
-def test_one_base_setting_is_no_front():
-    (found,) = answers(make_sweep(gain=1.0, thresholds=(0.5,)))
-    assert not found.has_front and found.answer == "not distinguishable" and found.pick is not None
+def test_one_setting_a_side_is_told_as_a_pair():
+    sweep = make_sweep(gain=1.0, faster=0.8, thresholds=(0.5,), anchors=(None, 1))
+    (found,) = answers(sweep)
+    assert found.outcome == NO_FRONT and not found.effects
+    (pair,) = found.pairs
+    assert (pair.quality.first_only, pair.quality.second_only) == (14, 0) and pair.p < 0.001
+    short = found_in(sweep).summary.answers[0].short
+    assert short.startswith("AXON with confidence: +0.233 [+0.") and short.endswith(
+        "not testable as a front."
+    )
+    assert "14 right only with it, 0 only without (exact McNemar p = 0.00012" in text(sweep)
+
+
+def test_pairs_of_other_scores_are_bootstrapped():
+    sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1))
+    for row in sweep.rows:
+        row["score"] *= 0.75
+    (pair,) = answers(sweep)[0].pairs
+    assert pair.quality.p is None and pair.p < 0.001 and pair.quality.difference.lo > 0
+    assert "bootstrap p" in text(sweep)
+
+
+def test_pairs_share_one_level():
+    sweep = make_sweep(gain=1.0, thresholds=(0.3,), anchors=(None, 1, 2), examples=40)
+    alone = answers(make_sweep(gain=1.0, thresholds=(0.3,), anchors=(None, 1), examples=40))[0].pairs[0]
+    pairs = answers(sweep)[0].pairs
+    assert len(pairs) == 2 and {pair.p for pair in pairs} == {2 * alone.p, alone.p}
+
+
+def test_passes_saved_where_a_side_is_only_faster():
+    sweep = make_sweep(gain=0.0, faster=0.75, examples=200, anchors=(None, 1))
+    (found,) = answers(sweep)
+    share = found.saving.saving.share
+    assert share.estimate == pytest.approx(0.25, abs=0.02) and 0.23 < share.lo < share.hi < 0.27
+    assert "Passes at equal quality: -25 % [" in text(sweep)
 
 
 def test_no_axon_no_comparison():
@@ -108,3 +291,31 @@ def test_fastest_setting_that_reaches_the_bar():
     assert fastest_at(0.9, rows, quality, nfe) == 1
     assert fastest_at(0.6, rows, quality, nfe) == 3
     assert fastest_at(0.99, rows, quality, nfe) == 2  # nobody does: the best one
+
+
+def test_swapping_the_sides_turns_the_difference_round():
+    sweep = make_sweep(gain=0.5, faster=0.9, examples=60, anchors=(None, 1))
+    (found,) = answers(sweep)
+    for setting in sweep.settings.values():
+        setting["axon"] = {"gate": "always" if setting["axon"]["gate"] == "never" else "never"}
+    (swapped,) = answers(sweep)
+    difference, turned = found.effects[0].difference, swapped.effects[0].difference
+    assert np.allclose(turned, (-difference.estimate, -difference.hi, -difference.lo))
+    assert (found.outcome, swapped.outcome) == (YES, NO)
+
+
+def test_a_variant_is_named_by_its_arm_where_several_use_axon():
+    sweep = make_sweep(gain=1.0, faster=0.8, examples=30)
+    for setting_id, label in sweep.labels.items():
+        if setting_id.endswith("-2"):
+            sweep.labels[setting_id] = Label("AXON twice", label.knobs)
+    assert "mean quality with AXON" in text(sweep)
+
+
+def test_a_variant_with_one_setting_has_no_line_and_is_said_not_to_count():
+    sweep = make_sweep(gain=1.0, faster=0.8, examples=30)
+    sweep.settings = {
+        sid: own for sid, own in sweep.settings.items() if not sid.endswith("-2") or sid == "0.5-2"
+    }
+    (found,) = answers(sweep)
+    assert len(found.effects) == 1 and "1 with one setting only, hence no line" in text(sweep)

@@ -4,7 +4,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.pareto import front_order, hypervolume, mean_quality_between, non_dominated
+from pipeline.report.pareto import (
+    best_so_far,
+    front_order,
+    hypervolume,
+    non_dominated,
+    within,
+)
 
 REFERENCE = 20.0
 # Few distinct values, so that ties and duplicates are common.
@@ -74,22 +80,28 @@ def test_hypervolume_never_falls_when_points_are_added(points, more):
     assert 0 <= alone <= 1
 
 
+@fast
+@given(st.lists(points_sets.map(lambda points: (points * 12)[:12]), min_size=1, max_size=4))
+def test_replicates_together_are_replicates_one_by_one(replicates):
+    quality_BK, nfe_BK = (np.array(rows) for rows in zip(*map(split, replicates), strict=True))
+    fronts_BK, areas_B = non_dominated(quality_BK, nfe_BK), hypervolume(quality_BK, nfe_BK, REFERENCE)
+    for row, (quality, nfe) in enumerate(zip(quality_BK, nfe_BK, strict=True)):
+        assert (fronts_BK[row] == non_dominated(quality, nfe)).all()
+        assert areas_B[row] == hypervolume(quality, nfe, REFERENCE)
+
+
+@fast
+@given(points_sets, st.integers(0, 25))
+def test_best_within_a_budget(points, budget):
+    quality, nfe = split(points)
+    rising, best, index = best_so_far(quality[None], nfe[None])
+    assert (best == quality[index]).all()
+    found = within(np.array([float(budget)]), rising, best)
+    assert found == max((q for q, n in points if n <= budget), default=0.0)
+
+
 def test_unscored_points_are_on_no_front():
     quality, nfe = np.array([np.nan, 0.5]), np.array([1.0, np.nan])
     assert not non_dominated(quality, nfe).any()
     assert hypervolume(quality, nfe, REFERENCE) == 0
     assert hypervolume(np.array([]), np.array([]), REFERENCE) == 0
-
-
-def test_line_between_two_settings_is_their_mixture():
-    quality, nfe = np.array([[0.9, 0.5]]), np.array([[20.0, 10.0]])  # in any order
-    assert np.isclose(mean_quality_between(quality, nfe, 10, 20)[0], 0.7)
-    assert np.isclose(mean_quality_between(quality, nfe, 20, 30)[0], 0.9)
-
-
-def test_points_on_the_line_add_nothing():
-    few = mean_quality_between(np.array([[0.5, 0.9]]), np.array([[10.0, 20.0]]), 10, 20)
-    many = mean_quality_between(
-        np.array([[0.5, 0.6, 0.7, 0.9]]), np.array([[10.0, 12.5, 15.0, 20.0]]), 10, 20
-    )
-    assert np.isclose(few, many).all()

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from pipeline.report import find
-from tests.report.sweep import Label, make_record, make_setting, make_sweep
+from tests.report.sweep import SPEED_KNOB, Label, make_record, make_setting, make_sweep
 
 SETTING = {"a": make_setting(0.5, 1)}
 LABEL = {"a": Label("AXON", {"axon.anchors": 1})}
 
 
 def point(rows):
-    return find(SETTING, pd.DataFrame(rows), LABEL).points.iloc[0]
+    return find(SETTING, pd.DataFrame(rows), LABEL, SPEED_KNOB).points.iloc[0]
 
 
 def test_ratios_are_sums_over_sums():
@@ -23,7 +23,7 @@ def test_ratios_are_sums_over_sums():
     assert found["tokens_per_pass"] == (64 + 32) / 40  # the mean of the ratios would be 3.73
     assert found["axon_share"] == 4 / 40
     assert found["firing_rate"] == 4 / 6
-    assert found["seconds"] == pytest.approx(0.12)
+    assert found["batch_seconds"] == pytest.approx(0.12)
     assert found["capture_share"] == pytest.approx(0.02 / 0.24)
 
 
@@ -44,9 +44,9 @@ def test_unscored_is_left_out_of_everything_and_counted():
 
 def test_repeated_records_count_once_and_order_does_not_matter():
     sweep = make_sweep()
-    once = find(sweep.settings, sweep.records, sweep.labels)
+    once = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
     mixed = pd.concat([sweep.records, sweep.records.head(50)]).sample(frac=1, random_state=0)
-    again = find(sweep.settings, mixed, sweep.labels)
+    again = find(sweep.settings, mixed, sweep.labels, SPEED_KNOB)
     pd.testing.assert_frame_equal(once.points, again.points)
     assert once.hypervolumes == again.hypervolumes and once.summary == again.summary
 
@@ -62,7 +62,7 @@ def test_half_covered_setting_is_partial_and_on_no_front():
     lucky = "0.3-1"  # scored on its first ten examples only, all of them right
     kept = records[(records["setting_id"] != lucky) | (records["position"] < 10)].copy()
     kept.loc[kept["setting_id"] == lucky, "score"] = 1.0
-    found = find(sweep.settings, kept, sweep.labels)
+    found = find(sweep.settings, kept, sweep.labels, SPEED_KNOB)
     row = found.points.set_index("setting_id").loc[lucky]
     assert not row["complete"] and not row["front"] and not row["arm_front"] and row["quality"] == 1.0
     assert any("1 setting scored on fewer than 95%" in warning for warning in found.summary.warnings)
@@ -89,7 +89,7 @@ def test_two_tasks_are_refused():
 
 def test_missing_generation_length_is_refused():
     with pytest.raises(ValueError, match="gen_length=None"):
-        find({"a": {"task": "arith"}}, pd.DataFrame(), LABEL)
+        find({"a": {"task": "arith"}}, pd.DataFrame(), LABEL, None)
 
 
 def test_nothing_scored_is_no_number():
@@ -98,4 +98,4 @@ def test_nothing_scored_is_no_number():
 
 
 def _args(sweep):
-    return sweep.settings, sweep.records, sweep.labels
+    return sweep.settings, sweep.records, sweep.labels, SPEED_KNOB

@@ -10,7 +10,8 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from pipeline.report import find, write_report
-from tests.report.sweep import Label, make_sweep
+from tests.report.counts import count
+from tests.report.sweep import SPEED_KNOB, Label, make_sweep
 
 EVIL = '<script>alert("x")</script>&'
 
@@ -28,7 +29,9 @@ class Page(HTMLParser):
         self.fetched += [
             value for name, value in attrs if name in {"src", "href", "srcset", "data", "action"}
         ]
-        self.ids += [value for name, value in attrs if name == "data-id"]
+        self.ids += [
+            setting_id for name, value in attrs if name == "data-ids" for setting_id in value.split()
+        ]
         if tag == "script":
             self.scripts.append("")
 
@@ -44,7 +47,7 @@ class Page(HTMLParser):
 
 def write(folder, sweep, records=None, title="title", notes=()):
     records = sweep.records if records is None else records
-    return write_report(folder, sweep.settings, records, sweep.labels, title, list(notes))
+    return write_report(folder, sweep.settings, records, sweep.labels, title, list(notes), SPEED_KNOB)
 
 
 def printed(report):
@@ -84,10 +87,22 @@ def test_page_tells_the_verdict_and_the_notes(report, page):
 
 
 def test_figure_has_each_scored_setting_and_its_hover(report, page):
-    (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"data"')]
-    drawn = [setting_id for trace in figure["data"] for setting_id in trace.get("customdata", [])]
+    (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"views"')]
+    (view,) = figure["views"]
+    drawn = [setting_id for trace in view["data"] for setting_id in trace.get("customdata", [])]
     assert sorted(drawn) == sorted(report.points["setting_id"])
-    assert all("tokens a pass" in text for trace in figure["data"] for text in trace.get("hovertext", []))
+    assert all("tokens a pass" in text for trace in view["data"] for text in trace.get("hovertext", []))
+    opacities = [own for trace in view["data"] if "customdata" in trace for own in trace["marker"]["opacity"]]
+    assert len(opacities) == len(drawn) and min(opacities) > 0.2 and max(opacities) <= 1
+
+
+def test_axes_of_cost_are_buttons(tmp_path, report):
+    assert 'role="group"' not in report.page.read_text(encoding="utf-8")
+    html = write(tmp_path, count(make_sweep(gain=1.0))).page.read_text(encoding="utf-8")
+    assert html.count('aria-pressed="true"') == 1 and html.count('aria-pressed="false"') == 2
+    assert "Computed positions</button>" in html and "Model FLOPs</button>" in html
+    (figure,) = [json.loads(script) for script in Page(html).scripts if script.startswith('{"views"')]
+    assert [view["name"] for view in figure["views"]] == ["NFE", "Computed positions", "Model FLOPs"]
 
 
 def test_nothing_from_outside_becomes_markup(tmp_path):
@@ -135,7 +150,7 @@ def test_table_of_points_can_be_read_back(report):
 def test_terminal_fits_and_ends_with_the_result(report):
     text = printed(report)
     assert max(len(line) for line in text.splitlines()) <= 100
-    assert "AXON moves the front of confidence: yes." in text
+    assert "AXON moves the front of confidence: yes, by +0." in text and "Passes at equal quality: -" in text
     assert "●" in text and text.index("●") < text.index("AXON moves")
 
 
@@ -168,7 +183,7 @@ def test_no_scored_example_is_reported_without_fuss(tmp_path):
     unscored = sweep.records.assign(score=None)
     for name, records in {"unscored": unscored, "empty": unscored.head(0), "bare": pd.DataFrame()}.items():
         report = write(tmp_path / name, sweep, records)
-        assert report.front.empty and set(report.hypervolumes.values()) == {0.0}
+        assert report.front.empty and set(report.hypervolumes.values()) == {(0.0, 0.0, 0.0)}
         assert "cannot be said" in report.verdict and printed(report) and report.page.exists()
 
 
@@ -178,7 +193,7 @@ def test_one_setting_without_scores_does_not_disturb_the_others(tmp_path):
     records.loc[records["setting_id"] == "0.5-1", "score"] = None
     report = write(tmp_path, sweep, records)
     assert report.points["n"].tolist().count(0) == 1 and "unscored" in printed(report)
-    assert report.findings.comparisons[0].answer == "yes"
+    assert report.findings.comparisons[0].outcome == "yes"
 
 
 def test_parquet_shaped_records_are_understood(tmp_path):
@@ -195,7 +210,7 @@ def test_the_summary_says_what_a_pass_count_covers():
     sweep = make_sweep(examples=20)
     for setting in sweep.settings.values():
         setting |= {"block_length": 32, "end_of_text": "stop_at_eos"}
-    found = find(sweep.settings, sweep.records, sweep.labels).summary
+    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).summary
     assert "(test split), 64 tokens in blocks of 32, decoded up to end-of-text: threshold" in found.swept
 
 
@@ -204,7 +219,7 @@ def test_the_summary_says_how_was_asked_and_what_quality_means():
     for setting in sweep.settings.values():
         setting["model"] = {"prompt": "chat"}
         setting["task"] |= {"shots": 5, "shot_style": "turns", "measure": "the number is right"}
-    found = find(sweep.settings, sweep.records, sweep.labels)
+    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
     quality = found.points["quality"].iloc[0]
     assert ", 5 worked examples as turns, chat prompts. " in found.summary.swept
     assert found.points["also.strict"].iloc[0] == pytest.approx(quality / 2)

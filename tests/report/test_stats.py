@@ -1,8 +1,10 @@
-"""Laws of the bootstrap."""
+"""Laws of the intervals; coverage near 0 and 1 by enumeration of all outcomes."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom, multinomial
 
 from pipeline.report import stats
 
@@ -24,7 +26,8 @@ def test_interval_holds_the_mean_of_the_scored(values):
         return
     assert np.isclose(found.estimate, np.mean(known), atol=1e-9)
     assert found.lo <= found.estimate <= found.hi
-    assert min(known) - 1e-9 <= found.lo and found.hi <= max(known) + 1e-9
+    lowest, highest = (0, 1) if stats.is_binary(np.array(values)) else (min(known), max(known))
+    assert lowest - 1e-9 <= found.lo and found.hi <= highest + 1e-9
 
 
 def test_same_seed_same_interval_other_seed_another():
@@ -33,11 +36,69 @@ def test_same_seed_same_interval_other_seed_another():
     assert interval(values)[1:] != interval(values, seed=1)[1:]
 
 
-def test_interval_covers_the_true_mean_about_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    values_SN = (rng.random((400, 80)) < 0.7).astype(float)  # 400 settings of the same true mean
-    hits = [found.lo <= 0.7 <= found.hi for found in stats.mean_intervals(values_SN, stats.draw_counts(80))]
-    assert 0.90 <= np.mean(hits) <= 0.98
+def test_hundred_of_a_hundred_leaves_room_for_doubt():
+    found = stats.mean_interval(np.ones(100))
+    assert found.hi == 1 and round(found.lo, 3) == 0.963
+
+
+def coverage(intervals, truth, probabilities):
+    """Exact: the probability of all the outcomes whose interval holds the truth."""
+    held = [interval.lo - 1e-12 <= truth <= interval.hi + 1e-12 for interval in intervals]
+    return float(np.asarray(probabilities)[held].sum())
+
+
+@pytest.mark.parametrize("n", [10, 30, 100])
+def test_wilson_covers_a_share_near_its_ends(n):
+    intervals = [stats.wilson_interval(right, n) for right in range(n + 1)]
+    shares = np.concatenate([np.linspace(0.002, 0.1, 50), np.linspace(0.9, 0.998, 50)])
+    covered = [coverage(intervals, share, binom.pmf(np.arange(n + 1), n, share)) for share in shares]
+    assert min(covered) > 0.83 and np.mean(covered) > 0.945  # Wilson's known dips, not a collapse to 0
+
+
+@pytest.mark.parametrize("n", [10, 50, 100])
+def test_tango_covers_a_paired_difference_where_few_examples_are_discordant(n):
+    outcomes = [(b, c) for b in range(n + 1) for c in range(n + 1 - b) if b + c <= 40]
+    intervals = [stats.tango_interval(b, c, n) for b, c in outcomes]
+    tables = np.array([(b, c, n - b - c) for b, c in outcomes])
+    covered = []
+    for discordant in (0.002, 0.01, 0.03, 0.1):
+        for share in (0.5, 0.8, 1.0):
+            cells = [discordant * share, discordant * (1 - share), 1 - discordant]
+            truth = cells[0] - cells[1]
+            covered.append(coverage(intervals, truth, multinomial.pmf(tables, n, cells)))
+    assert min(covered) > 0.93 and np.mean(covered) > 0.95
+
+
+def test_tango_and_mcnemar_give_the_published_values():
+    """Fagerland, Lydersen and Laake, Statistics in Medicine 33 (2014) 2850: airway data, 1 and 7 of 21."""
+    found = stats.tango_interval(1, 7, 21)
+    assert np.allclose(found, (-0.286, -0.517, -0.026), atol=5e-4)
+    assert round(stats.mcnemar_p(1, 7), 4) == 0.0703
+
+
+@fast
+@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(0, n))))
+def test_tango_holds_its_estimate_and_swapping_sides_turns_it_round(case):
+    n, b, c = case
+    c = min(c, n - b)
+    found, swapped = stats.tango_interval(b, c, n), stats.tango_interval(c, b, n)
+    assert -1 <= found.lo <= found.estimate <= found.hi <= 1 and found.lo < found.hi
+    assert np.allclose((found.lo, found.hi), (-swapped.hi, -swapped.lo), atol=1e-9)
+    wider = stats.tango_interval(b, c, n, level=0.99)
+    assert wider.lo <= found.lo and found.hi <= wider.hi
+
+
+def test_paired_zeros_and_ones_come_with_their_discordant_counts():
+    first = np.array([1.0] * 6 + [0.0] * 3 + [1.0, np.nan])
+    second = np.array([0.0] * 5 + [1.0] * 4 + [1.0, 1.0])
+    paired = stats.paired_difference(first, second)
+    assert (paired.n, paired.first_only, paired.second_only) == (10, 5, 3)
+    assert paired.difference.estimate == pytest.approx(0.2) and paired.p == pytest.approx(0.7266, abs=1e-4)
+
+
+def test_no_discordant_example_is_not_certainty():
+    paired = stats.paired_difference(np.ones(100), np.ones(100))
+    assert paired.p == 1 and paired.difference.lo == pytest.approx(-0.037, abs=1e-3)
 
 
 def test_paired_difference_sees_what_unpaired_intervals_cannot():
@@ -52,7 +113,7 @@ def test_paired_difference_sees_what_unpaired_intervals_cannot():
 def test_paired_difference_uses_common_examples_only():
     first, second = np.array([1.0, np.nan, 0.0, 1.0]), np.array([0.0, 1.0, np.nan, 1.0])
     paired = stats.paired_difference(first, second)
-    assert paired.n == 2 and paired.difference.estimate == 0.5
+    assert paired.n == 2 and paired.difference.estimate == 0.5 and paired.first_only == 1
 
 
 def test_paired_difference_of_nothing_in_common_is_unknown():

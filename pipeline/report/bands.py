@@ -1,0 +1,77 @@
+"""What an arm reaches: within each budget, and over all of them (its hypervolume), and how sure that is.
+
+Replicates come from the bootstrap over examples. The best of many settings looks better than it is, on the examples
+it is the best on; and so do a replicate's, once more, beside the sample it was drawn from. How much, the replicates
+tell: what the settings that are best in one score there, less what they score in the sample. The lower end of each
+interval lies by twice that lower: for the sample's own choice, and for the replicate's.
+
+Source: Efron, JASA 78 (1983) 316, the bootstrap's estimate of optimism.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.report import stats
+from pipeline.report.pareto import area, best_so_far, front_order, hypervolume, within
+from pipeline.report.points import Draws
+from pipeline.report.stats import Floats, Interval
+
+BUDGETS = 120  # at which an arm's band is taken, and at its front's own points
+
+
+@dataclass(frozen=True)
+class Band:
+    """Between what, within each of G budgets, the best quality an arm reaches lies (95 %)."""
+
+    budget_G: Floats
+    lo_G: Floats
+    hi_G: Floats
+
+
+def make_bands(points: pd.DataFrame, cost: str, draws: Draws, widest: float) -> dict[str, Band]:
+    """Per arm, of its complete settings, for budgets of `cost` from 0 to `widest`.
+
+    A band starts at 0 where some replicates reach nothing within a budget, and holds the arm's front.
+    """
+    bands = {}
+    for arm, own in points[points["complete"]].groupby("arm", sort=False):
+        quality, spent = (own[name].to_numpy(dtype=np.float64) for name in ("quality", cost))
+        corners = spent[front_order(quality, spent)]
+        budget_G = np.union1d(np.linspace(0.0, widest, BUDGETS), corners)
+        spent_s, best_s, _ = best_so_far(quality, spent)
+        front_G = within(budget_G, spent_s[None], best_s[None])[0]
+        cost_BK, best_BK, seen_BK = _chosen(own, cost, draws)
+        best_BG, seen_BG = within(budget_G, cost_BK, best_BK), within(budget_G, cost_BK, seen_BK)
+        bands[str(arm)] = Band(budget_G, *_ends(front_G, best_BG, seen_BG))
+    return bands
+
+
+def hypervolumes(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> dict[str, Interval]:
+    """Per arm, of its complete settings; 0 for an arm without any."""
+    areas = {}
+    for arm in points["arm"].unique():
+        own = points[(points["arm"] == arm) & points["complete"]]
+        quality, nfe = (own[name].to_numpy(dtype=np.float64) for name in ("quality", "nfe"))
+        estimate = hypervolume(quality, nfe, reference_nfe)
+        nfe_BK, best_BK, seen_BK = _chosen(own, "nfe", draws)
+        ends = _ends(estimate, area(nfe_BK, best_BK, reference_nfe), area(nfe_BK, seen_BK, reference_nfe))
+        areas[str(arm)] = Interval(float(estimate), *map(float, ends))
+    return areas
+
+
+def _chosen(own: pd.DataFrame, cost: str, draws: Draws) -> tuple[Floats, Floats, Floats]:
+    """Per replicate by rising cost: the cost, the best quality so far, and what its setting scores in the sample."""
+    rows = own.index.to_numpy()
+    cost_BK, best_BK, index_BK = best_so_far(draws.quality_BS[:, rows], draws.cost_BS[cost][:, rows])
+    seen_BK = np.where(best_BK > 0, draws.quality_S[rows][index_BK], 0.0)
+    return cost_BK, best_BK, seen_BK
+
+
+def _ends(estimate: Floats, best_B: Floats, seen_B: Floats) -> tuple[Floats, Floats]:
+    """The interval's ends, (...), from replicates (B, ...); widened where needed to hold the estimate."""
+    tail = (1 - stats.LEVEL) / 2
+    lo, hi = np.quantile(best_B, [tail, 1 - tail], axis=0)
+    optimism = np.maximum((best_B - seen_B).mean(axis=0), 0.0)
+    return np.minimum(np.maximum(lo - 2 * optimism, 0.0), estimate), np.maximum(hi, estimate)

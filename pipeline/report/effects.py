@@ -1,0 +1,159 @@
+"""What each variant of AXON does to its cohort's front: how much higher it runs, and which passes it saves.
+
+- Gain: mean height of the variant's line minus that of the base's (see `fronts`), over the budgets from where both
+  have begun to where the slower of them ends. The budgets are fixed from all examples.
+- Saving at equal quality: where each line first reaches a common quality, MARGIN below the highest that both reach.
+  That quality is taken anew in each replicate, for what moves a replicate most is how hard its examples are, which
+  both sides share. (Fixed beforehand, it is out of reach in so many replicates that three intervals in four and more
+  are open: LOG.md, 2026-11-25.)
+
+Shapes: B replicates, of which row 0 is the estimate; V variants.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.report.cohorts import Cohort, Side
+from pipeline.report.fronts import first_reach, mean_height
+from pipeline.report.multiplicity import MaxT, max_t, simultaneous_percentiles
+from pipeline.report.points import Outcomes
+from pipeline.report.replicates import Replicates, replicate
+from pipeline.report.stats import Floats, Interval
+
+MARGIN = 0.01  # quality that much lower still counts as equal
+
+
+@dataclass(frozen=True)
+class Line:
+    """A variant's line and the base's, per replicate."""
+
+    variant: Side
+    budgets: tuple[float, float]
+    base_height_B: Floats
+    axon_height_B: Floats
+    quality_B: Floats  # the common one, and the passes at which each reaches it
+    base_nfe_B: Floats
+    axon_nfe_B: Floats
+    holds: bool  # whether the variant's best quality is the base's, or at most MARGIN below
+    discordance: float
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Passes saved where both lines first reach `quality`."""
+
+    quality: float
+    base_nfe: float
+    axon_nfe: float
+    share: Interval  # 1 - axon_nfe / base_nfe
+    passes: Interval  # axon_nfe - base_nfe
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One variant against the base. Intervals of a kind hold for all variants of the cohort at once."""
+
+    variant: Side
+    budgets: tuple[float, float]
+    base_quality: float  # mean heights over the budgets
+    axon_quality: float
+    difference: Interval  # axon - base
+    spread: float  # its bootstrap deviation
+    saving: Saving
+    discordance: float  # share of examples that score differently at an equal speed; NaN: no speed in common
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A cohort's effects before they are judged, which takes a level."""
+
+    n: int
+    lines: tuple[Line, ...]
+    gains: MaxT
+
+    @property
+    def p(self) -> float:
+        return self.gains.p
+
+    def effects(self, alpha: float, saving_alpha: float) -> list[Effect]:
+        """Gains with intervals at 1 - alpha, savings at 1 - saving_alpha."""
+        gains, savings = self.gains.intervals(alpha), self._savings(saving_alpha)
+        return [
+            Effect(
+                line.variant,
+                line.budgets,
+                float(line.base_height_B[0]),
+                float(line.axon_height_B[0]),
+                gains[v],
+                float(self.gains.spread_V[v]),
+                savings[v],
+                line.discordance,
+            )
+            for v, line in enumerate(self.lines)
+        ]
+
+    def _savings(self, alpha: float) -> list[Saving]:
+        share_BV = np.array([1 - line.axon_nfe_B / line.base_nfe_B for line in self.lines]).T
+        passes_BV = np.array([line.axon_nfe_B - line.base_nfe_B for line in self.lines]).T
+        shares, passes = (
+            simultaneous_percentiles(own_BV[0], own_BV[1:], alpha) for own_BV in (share_BV, passes_BV)
+        )
+        return [
+            Saving(
+                float(line.quality_B[0]),
+                float(line.base_nfe_B[0]),
+                float(line.axon_nfe_B[0]),
+                shares[v],
+                passes[v],
+                line.holds,
+            )
+            for v, line in enumerate(self.lines)
+        ]
+
+
+def measure(cohort: Cohort, found: Outcomes) -> Measured | None:
+    """None where no variant, or not the base, is a line: two distinct settings, and budgets between them."""
+    drawn = replicate(cohort, found)
+    lines = [_line(variant, cohort.base, drawn) for variant in cohort.variants]
+    kept = tuple(line for line in lines if line)
+    if not kept:
+        return None
+    gain_BV = np.array([line.axon_height_B - line.base_height_B for line in kept]).T
+    # Where hardly an example differs the bootstrap is too sure of itself: one more, at least, might have.
+    return Measured(drawn.n, kept, max_t(gain_BV[0], gain_BV[1:], least_spread=1 / drawn.n))
+
+
+def _line(variant: Side, base: Side, drawn: Replicates) -> Line | None:
+    base_q, base_nfe = drawn.of(base)
+    axon_q, axon_nfe = drawn.of(variant)
+    lo = float(max(base_nfe[0].min(), axon_nfe[0].min()))
+    hi = float(max(base_nfe[0].max(), axon_nfe[0].max()))
+    if min(len(base.rows), len(variant.rows)) < 2 or not lo < hi:
+        return None
+    best_base, best_axon = np.nanmax(base_q, axis=1), np.nanmax(axon_q, axis=1)
+    common_B = np.minimum(best_base, best_axon) - MARGIN
+    return Line(
+        variant,
+        (lo, hi),
+        mean_height(base_q, base_nfe, lo, hi),
+        mean_height(axon_q, axon_nfe, lo, hi),
+        common_B,
+        first_reach(base_q, base_nfe, common_B),
+        first_reach(axon_q, axon_nfe, common_B),
+        bool(best_axon[0] >= best_base[0] - MARGIN),
+        _discordance(variant, base, drawn),
+    )
+
+
+def _discordance(variant: Side, base: Side, drawn: Replicates) -> float:
+    """Share of examples, of those that both have, whose score differs; mean over the speeds that both have."""
+    matched = [
+        (drawn.place[base.speeds[s]], drawn.place[own])
+        for s, own in variant.speeds.items()
+        if s in base.speeds
+    ]
+    differs = [drawn.quality_KN[a] - drawn.quality_KN[b] for b, a in matched]
+    shares = [np.mean(own[~np.isnan(own)] != 0) for own in differs if not np.isnan(own).all()]
+    return float(np.mean(shares)) if shares else float("nan")

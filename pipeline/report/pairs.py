@@ -1,0 +1,85 @@
+"""Where a front cannot be drawn, a setting with AXON against the one without, at the same speed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.report import stats
+from pipeline.report.cohorts import Cohort, Indices
+from pipeline.report.multiplicity import max_t
+from pipeline.report.points import Outcomes
+from pipeline.report.replicates import average_seeds
+from pipeline.report.stats import Floats, Interval, PairedDifference
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Differences are AXON - base, on the examples both have."""
+
+    base: int  # rows of the points
+    axon: int
+    quality_base: float
+    quality_axon: float
+    nfe_base: float
+    nfe_axon: float
+    quality: PairedDifference
+    nfe: Interval
+    p: float  # of no difference in quality, adjusted for all that is compared
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Two settings' outcomes, seeds averaged, before a level is known."""
+
+    base: int
+    axon: int
+    quality_2N: Floats  # base, AXON
+    nfe_2N: Floats
+    p: float
+
+    def pair(self, alpha: float, overall: float) -> Pair:
+        """Intervals at 1 - alpha, the level at which Holm decided this pair so that all keep `overall`."""
+        quality_base, quality_axon = stats.means(self.quality_2N).tolist()
+        nfe_base, nfe_axon = stats.means(self.nfe_2N).tolist()
+        return Pair(
+            self.base,
+            self.axon,
+            quality_base,
+            quality_axon,
+            nfe_base,
+            nfe_axon,
+            quality=stats.paired_difference(self.quality_2N[1], self.quality_2N[0], 1 - alpha),
+            nfe=stats.paired_difference(self.nfe_2N[1], self.nfe_2N[0], 1 - alpha).difference,
+            p=min(1.0, self.p * overall / alpha),
+        )
+
+
+def match(cohort: Cohort, found: Outcomes) -> list[Matched]:
+    """Every distinct pair of a variant's setting and the base's at the same speed, unless they decode alike."""
+    seen: dict[tuple[object, object], tuple[Indices, Indices]] = {}
+    for variant in cohort.variants:
+        for speed, decode in variant.speeds.items():
+            other = cohort.base.speeds.get(speed)
+            if other is not None and other != decode:
+                seen.setdefault((other, decode), (cohort.base.rows[other], variant.rows[decode]))
+    return [_matched(base, axon, found) for base, axon in seen.values()]
+
+
+def _matched(base: Indices, axon: Indices, found: Outcomes) -> Matched:
+    quality_2N, nfe_2N = (average_seeds(values, (base, axon)) for values in (found.quality_SN, found.nfe_SN))
+    known_N = ~np.isnan(quality_2N).any(axis=0)
+    quality_2n, nfe_2n = quality_2N[:, known_N], nfe_2N[:, known_N]
+    return Matched(int(base[0]), int(axon[0]), quality_2n, nfe_2n, _p(*quality_2n))
+
+
+def _p(base_n: Floats, axon_n: Floats) -> float:
+    """McNemar's exact test for zeros and ones, else the bootstrap's."""
+    n = len(base_n)
+    if not n:
+        return 1.0
+    exact = stats.paired_difference(axon_n, base_n).p
+    if exact is not None:
+        return exact
+    difference_1n = (axon_n - base_n)[None]
+    replicates_B1 = stats.means(difference_1n, stats.draw_counts(n))
+    return max_t(stats.means(difference_1n), replicates_B1, least_spread=1 / n).p

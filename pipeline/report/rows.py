@@ -1,0 +1,159 @@
+"""The page's table: a row for the settings that decode alike (mostly one), and what it unfolds."""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from pipeline.report.distinct import share_rows
+from pipeline.report.labels import Setting, joined, knob_columns, value_text
+from pipeline.report.palette import looks
+from pipeline.report.points import sort_along_front
+
+
+class Column(NamedTuple):
+    heading: str
+    name: str  # of the points' column
+    digits: int
+    factor: float = 1
+    interval: bool = False  # whether to show it beside the value
+
+
+COLUMNS = (
+    Column("quality", "quality", 3, interval=True),
+    Column("NFE", "nfe", 1, interval=True),
+    Column("P(on the front)", "on_front", 2),
+    Column("tokens a pass", "tokens_per_pass", 2),
+    Column("AXON % passes", "axon_share", 0, 100),
+    Column("% of them empty", "axon_empty", 0, 100),
+    Column("machine seconds an example", "batch_seconds", 3),
+    Column("n", "n", 0),
+    Column("unscored", "unscored", 0),
+)
+FURTHER = (
+    Column("NFE to end of text", "nfe_to_eos", 2),
+    Column("tokens a pass to end of text", "tokens_per_pass_to_eos", 2),
+    Column("computed positions an example", "computed_positions", 0),
+    Column("model GFLOPs an example", "flops", 3, 1e-9),
+    Column("% of passes in which a gate was asked", "gate_share", 1, 100),
+    Column("% of gate checks in which AXON fired", "firing_rate", 1, 100),
+    Column("anchors an AXON pass", "anchors_per_pass", 2),
+    Column("% of columns that AXON took for sinks", "axon_sink_share", 1, 100),
+    Column("% of passes in which DAWN's graph was empty", "graph_empty", 1, 100),
+    Column("% of columns that DAWN took for sinks", "graph_sink_share", 1, 100),
+    Column("decoding order (Kendall's tau, 1: left to right)", "kendall_tau", 2),
+    Column("% of seconds spent on attention capture", "capture_share", 1, 100),
+)
+
+
+def settings_table(points: pd.DataFrame, settings: Mapping[str, Setting]) -> str:
+    knobs, columns = knob_columns(points), _known(COLUMNS, points)
+    headings = ["<th></th><th></th>", _heading("arm", "text")]
+    headings += [_heading(escape(knob.removeprefix("knob.").replace("_", " "))) for knob in knobs]
+    headings += [
+        _heading(column.heading, sort="ascending" if column.name == "nfe" else "") for column in columns
+    ]
+    colours = {arm: look.colour for arm, look in looks(points).items()}
+    further = _known(FURTHER, points)
+    bodies = []
+    for row in sort_along_front(share_rows(points)).to_dict("records"):
+        names = dict(
+            points.loc[points["setting_id"].isin(row["setting_ids"]), ["setting_id", "label"]].to_numpy()
+        )
+        whole = _whole(row, further, names, [settings[own] for own in row["setting_ids"]])
+        bodies.append(_body(row, knobs, columns, colours[row["arm"]], names, whole))
+    return f'<table id="points"><thead><tr>{"".join(headings)}</tr></thead>{"".join(bodies)}</table>'
+
+
+def _known(columns: Sequence[Column], points: pd.DataFrame) -> list[Column]:
+    """Those of which anything is known: records of an older version lack some, and not every decoder has all."""
+    return [column for column in columns if points[column.name].notna().any()]
+
+
+def _heading(text: str, kind: str = "", sort: str = "") -> str:
+    attributes = (f' class="{kind}"' if kind else "") + (f' aria-sort="{sort}"' if sort else "")
+    return f'<th data-column="1"{attributes}><button type="button">{text}</button></th>'
+
+
+def _body(
+    row: Mapping[Any, Any],
+    knobs: Sequence[str],
+    columns: Sequence[Column],
+    colour: str,
+    names: Mapping[str, str],
+    whole: str,
+) -> str:
+    """A row of settings that decode alike (mostly one), and below it, folded, the settings themselves."""
+    mark = "●" if row["front"] else "○" if row["arm_front"] else "" if row["complete"] else "partial"
+    times = f' <span class="interval">x{row["shares"]}</span>' if row["shares"] > 1 else ""
+    cells = [
+        '<td><button type="button" aria-expanded="false" aria-label="whole setting">+</button></td>',
+        f"<td>{mark}</td>",
+        f'<td class="text" data-value="{escape(str(row["arm"]))}">'
+        f"{dot(colour)}{escape(str(row['arm']))}{times}</td>",
+    ]
+    for knob in knobs:
+        text = escape(value_text(row[knob]))
+        cells.append(f'<td data-value="{"" if text == "-" else text}">{text}</td>')
+    cells += [_cell(row, column) for column in columns]
+    searched = escape(" ".join([row["arm"], row["label"], *names.values(), *names]).lower())
+    kind = "front" if row["arm_front"] else "behind"
+    return (
+        f'<tbody class="{kind}" data-ids="{escape(" ".join(names))}" data-front="{int(row["arm_front"])}" '
+        f'data-text="{searched}"><tr class="point">{"".join(cells)}</tr>'
+        f'<tr class="detail"><td colspan="{len(cells)}">{whole}</td></tr></tbody>\n'
+    )
+
+
+def _cell(row: Mapping[Any, Any], column: Column) -> str:
+    value = row[column.name]
+    if math.isnan(value):
+        return '<td data-value="">-</td>'
+    beside = ""
+    if column.interval:
+        lo, hi = row[f"{column.name}_lo"], row[f"{column.name}_hi"]
+        beside = f" {between(lo, hi, column.digits)}"
+    return f'<td data-value="{value:.12g}">{number(value * column.factor, column.digits)}{beside}</td>'
+
+
+def between(lo: float, hi: float, digits: int) -> str:
+    return f'<span class="interval">{lo:.{digits}f}&ndash;{hi:.{digits}f}</span>'
+
+
+def _whole(
+    row: Mapping[Any, Any], further: Sequence[Column], names: Mapping[str, str], settings: Sequence[Setting]
+) -> str:
+    """What the row has no room for: further measures, then its settings as they were run (what differs: `1|2`)."""
+    pairs = [(column.heading, number(row[column.name] * column.factor, column.digits)) for column in further]
+    also = [str(name) for name in row if str(name).startswith("also.")]
+    pairs += [(f"also scored: {name.removeprefix('also.')}", number(row[name], 3)) for name in also]
+    alike = len(names) > 1
+    pairs += [("setting_id", f"{own} ({name})" if alike else own) for own, name in names.items()]
+    flat = [dict(flatten(setting)) for setting in settings]
+    pairs += [
+        (key, joined(own.get(key) for own in flat))
+        for key in dict.fromkeys(key for own in flat for key in own)
+    ]
+    items = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in pairs)
+    return f"<dl>{items}</dl>"
+
+
+def flatten(setting: Setting, prefix: str = "") -> list[tuple[str, str]]:
+    """`{"axon": {"anchors": 2}}` -> `[("axon.anchors", "2")]`"""
+    pairs = []
+    for key, value in setting.items():
+        if isinstance(value, Mapping):
+            pairs += flatten(value, f"{prefix}{key}.")
+        else:
+            pairs.append((f"{prefix}{key}", value_text(value)))
+    return pairs
+
+
+def number(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def dot(colour: str) -> str:
+    return f'<span class="dot" style="background:{colour}"></span>'

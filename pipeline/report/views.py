@@ -1,0 +1,63 @@
+"""Quality against one measure of cost: the fronts on that axis, how sure they are, and what an arm's front reaches.
+
+Passes are the paper's cost. A pass over a long canvas costs more than one over a short, so where the records know
+what went through the network, its positions and its FLOPs are axes too.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from pipeline.report.bands import Band, make_bands
+from pipeline.report.points import Draws, mark_fronts
+
+MARGIN = 1.06  # how far an axis goes on beyond the last bar
+
+
+class Cost(NamedTuple):
+    column: str  # of the points
+    name: str
+    axis: str  # what it is called beside the axis
+
+
+COSTS = (
+    Cost("nfe", "NFE", "NFE: model passes a sample"),
+    Cost("computed_positions", "Computed positions", "Positions through the network, an example"),
+    Cost("flops", "Model FLOPs", "Model FLOPs, an example"),
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """`points` as make_points has them, their fronts along `cost`; `bands` per arm with a front."""
+
+    cost: Cost
+    points: pd.DataFrame
+    bands: dict[str, Band]
+    widest: float  # where the axis of the cost ends
+    heights: tuple[float, float]  # of quality: what holds the points, and the bars of the fronts
+
+
+def make_views(points: pd.DataFrame, draws: Draws) -> list[View]:
+    """NFE first; then each further cost that is known of every scored setting."""
+    scored = points[points["n"] > 0]
+    known = [cost for cost in COSTS if len(scored) and scored[cost.column].notna().all()]
+    return [_view(points, cost, draws) for cost in known or COSTS[:1]]
+
+
+def _view(points: pd.DataFrame, cost: Cost, draws: Draws) -> View:
+    marked = mark_fronts(points, cost.column, draws)
+    last = float(marked[f"{cost.column}_hi"].max())
+    widest = last * MARGIN if last > 0 else 1.0
+    bands = make_bands(marked, cost.column, draws, widest)
+    return View(cost, marked, bands, widest, _heights(marked))
+
+
+def _heights(points: pd.DataFrame) -> tuple[float, float]:
+    shown = points[points["arm_front"]] if points["arm_front"].any() else points[points["n"] > 0]
+    if shown.empty:
+        return 0.0, 1.0
+    return min(float(points["quality"].min()), float(shown["quality_lo"].min())), float(
+        shown["quality_hi"].max()
+    )

@@ -1,0 +1,99 @@
+"""Which level of isolation is taken, and what a plain process is not: root, or unscored when a signal ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hostile import SIGNALS
+
+from pipeline.complaint import ConfigError
+from pipeline.sandbox import LEVELS, Limits, Outcome, Sandbox
+from pipeline.sandbox import sandbox as sandbox_module
+from pipeline.sandbox.jail.job import Job
+from pipeline.sandbox.worker import WorkerError
+
+ROOT = Path(__file__).parents[2]
+BRIEF = Limits(wall_seconds=1.0)
+
+
+def test_a_program_ended_by_any_signal_has_failed(tmp_path: Path) -> None:
+    """Out of a namespace, where nearly every signal ends a program; Python's enumeration lacks half of them."""
+    programs = [SIGNALS.format(numbers=[number]) for number in range(1, 65)]
+    script = (
+        "import json, sys\nfrom pipeline.sandbox.jail.job import Job, Limits\n"
+        "from pipeline.sandbox.jail.keeper import keep\nprograms, limits, folder = json.load(sys.stdin)\n"
+        "jobs = [Job(program, limits=Limits(**limits)) for program in programs]\n"
+        "print(json.dumps([keep(job, 'process', folder).reason for job in jobs]))"
+    )
+    asked = json.dumps([programs, asdict(BRIEF), str(tmp_path)])
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=asked, capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
+    reasons = dict(enumerate(json.loads(done.stdout), start=1))
+    assert reasons[signal.SIGTERM] == "killed: SIGTERM" and reasons[35] == "killed: signal 35"
+    assert reasons[signal.SIGCHLD] == "exception: AssertionError (line 9)"  # it is ignored
+    assert {reason.partition(":")[0] for reason in reasons.values()} == {"exception", "killed", "timeout"}
+
+
+class Machine:
+    """In place of a worker, on a machine where some levels work."""
+
+    single = False
+
+    def __init__(self, levels: Sequence[str], level: str) -> None:
+        if level not in levels:
+            raise WorkerError(f"{level}: not here")
+
+    def ask(self, job: Job) -> Outcome:
+        return Outcome("passed")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("levels", "isolated", "process"),
+    [
+        (LEVELS, "namespaces", "namespaces"),
+        (("bubblewrap", "process"), "bubblewrap", "bubblewrap"),
+        (("process",), None, "process"),
+        ((), None, None),
+    ],
+)
+def test_a_plain_process_is_taken_only_where_the_user_said_so(
+    levels: Sequence[str], isolated: str | None, process: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox_module, "Worker", partial(Machine, levels))
+    for require, level in (
+        ({}, isolated),
+        ({"require": "isolated"}, isolated),
+        ({"require": "process"}, process),
+    ):
+        if level:
+            with Sandbox(**require) as sandbox:
+                assert sandbox.level == level
+            continue
+        with pytest.raises(ConfigError) as refusal:
+            Sandbox(**require)
+        [line] = refusal.value.lines
+        assert line.startswith(f"sandbox.require={require.get('require', 'isolated')!r}: ")
+        assert ("sandbox.require=process" in line) == (require.get("require") != "process")
+
+
+def test_a_plain_process_is_never_root() -> None:
+    try:
+        sandbox = Sandbox(level="process")
+    except ConfigError as refusal:
+        assert os.geteuid() == 0 and "nobody" in str(refusal)
+        return
+    with sandbox:
+        assert sandbox.run("import os\nassert 0 not in os.getresuid()").passed

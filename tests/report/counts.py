@@ -1,0 +1,49 @@
+"""What a decode counts beside its passes, added to a made-up sweep as the records' nullable columns."""
+
+from typing import Any
+
+from tests.report.sweep import GEN_LENGTH, Sweep
+
+PROMPT = 18
+WIDTH = PROMPT + GEN_LENGTH
+
+
+def count(sweep: Sweep, sinks: float = 0.1, supported: bool = True, edges: bool = True) -> Sweep:
+    """`sinks`: share of the columns that AXON and DAWN take for sinks; whether AXON finds support, DAWN an edge."""
+    for row in sweep.rows:
+        setting = sweep.settings[row["setting_id"]]
+        row |= {"computed_positions": row["nfe"] * WIDTH, "flops": 2e6 * row["nfe"] * WIDTH}
+        row |= _axon(row, sinks, supported) if setting["axon"]["gate"] != "never" else _NO_AXON
+        row |= _graph(row, sinks, edges) if setting["decoder"]["name"] == "dawn" else _NO_GRAPH
+    return sweep
+
+
+_NO_AXON = {"axon_passes": [], "unsupported_passes": [], "anchors": 0, "axon_sinks": 0, "axon_columns": 0}
+_NO_GRAPH = {"graph_passes": 0, "empty_graph_passes": 0, "graph_sinks": 0, "graph_columns": 0}
+
+
+def _axon(row: dict[str, Any], sinks: float, supported: bool) -> dict[str, Any]:
+    passes = row["axon_passes"]
+    return {
+        "unsupported_passes": [] if supported else passes,
+        "anchors": len(passes) * (3 if supported else 1),
+        "axon_sinks": round(sinks * 100) * len(passes),
+        "axon_columns": 100 * len(passes),
+    }
+
+
+def _graph(row: dict[str, Any], sinks: float, edges: bool) -> dict[str, Any]:
+    return {
+        "graph_passes": row["nfe"],
+        "empty_graph_passes": 0 if edges else row["nfe"],
+        "graph_sinks": round(sinks * 100) * row["nfe"],
+        "graph_columns": 100 * row["nfe"],
+    }
+
+
+def decode_alike(sweep: Sweep, first: str, *others: str) -> Sweep:
+    """Gives the other settings the first one's records, but for whose they are."""
+    own = [row for row in sweep.rows if row["setting_id"] == first]
+    sweep.rows = [row for row in sweep.rows if row["setting_id"] not in others]
+    sweep.rows += [row | {"setting_id": other} for other in others for row in own]
+    return sweep

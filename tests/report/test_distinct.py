@@ -1,0 +1,64 @@
+"""Settings that decode alike are one row and one point, whose name has every value."""
+
+import json
+
+import pandas as pd
+
+from pipeline.report.distinct import share_rows
+from tests.report.counts import count, decode_alike
+from tests.report.sweep import make_sweep
+from tests.report.test_report import Page, printed, write
+
+
+def six_settings_three_decodes():
+    sweep = count(make_sweep(gain=1.0, examples=30, anchors=(1, 2, 4), thresholds=(0.3, 0.7)))
+    return decode_alike(decode_alike(sweep, "0.3-1", "0.3-2", "0.3-4"), "0.7-2", "0.7-4")
+
+
+def test_shared_rows_in_terminal_page_and_picture_but_not_in_the_table(tmp_path):
+    report = write(tmp_path, six_settings_three_decodes())
+    assert "6 settings, 3 distinct decodes, on 30 arith examples" in report.findings.summary.swept
+    text = printed(report)
+    rows = [line.split() for line in text.splitlines() if " AXON " in line and "[" in line and "." in line][
+        :3
+    ]
+    assert [row[2:5] for row in rows] == [
+        ["0.3", "1|2|4", "x3"],
+        ["0.7", "1", rows[1][4]],
+        ["0.7", "2|4", "x2"],
+    ]
+    assert len(pd.read_csv(report.table)) == 6 and pd.read_csv(report.table)["decode"].nunique() == 3
+
+    html = report.page.read_text(encoding="utf-8")
+    page = Page(html)
+    assert html.count('<tr class="point">') == 3
+    assert sorted(page.ids) == sorted(report.points["setting_id"])  # each setting is still to be found
+    (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"views"')]
+    drawn = [sid for trace in figure["views"][0]["data"] for sid in trace.get("customdata", [])]
+    assert sorted(drawn) == ["0.3-1", "0.7-1", "0.7-2"]
+
+
+def test_a_row_names_every_value_and_counts_its_settings(tmp_path):
+    points = write(tmp_path, six_settings_three_decodes()).points
+    shared = share_rows(points)
+    assert list(shared["label"]) == [
+        "threshold=0.3 anchors=1|2|4 x3",
+        "threshold=0.7 anchors=1",
+        "threshold=0.7 anchors=2|4 x2",
+    ]
+    assert [len(own) for own in shared["setting_ids"]] == list(shared["shares"]) == [3, 1, 2]
+    assert sorted(sid for own in shared["setting_ids"] for sid in own) == sorted(points["setting_id"])
+
+
+def test_nothing_is_shared_across_arms_or_where_a_score_is_missing(tmp_path):
+    sweep = decode_alike(
+        count(make_sweep(examples=30, anchors=(None, 1, 2), thresholds=(0.3,))), "0.3-None", "0.3-1"
+    )
+    decode_alike(sweep, "0.3-1", "0.3-2")
+    sweep.rows[-1]["score"] = None  # of 0.3-2
+    assert len(share_rows(write(tmp_path, sweep).points)) == 3
+
+
+def test_distinct_settings_stay_as_they_are(tmp_path):
+    points = write(tmp_path, make_sweep(examples=30)).points
+    pd.testing.assert_frame_equal(share_rows(points)[list(points.columns)], points)

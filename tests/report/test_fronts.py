@@ -1,0 +1,95 @@
+"""Laws of the line through a side's settings: its exact mean height, and where it reaches a quality."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.report.fronts import first_reach, mean_height
+
+fast = settings(max_examples=80, deadline=None)
+# Few distinct values, so that ties, in either, are common.
+knots = st.lists(
+    st.tuples(st.integers(0, 10).map(lambda q: q / 10), st.integers(1, 24).map(float)), min_size=1, max_size=8
+)
+ranges = st.tuples(st.integers(0, 20), st.integers(1, 10)).map(lambda own: (float(own[0]), float(sum(own))))
+
+
+def split(points):
+    quality, nfe = np.array(points, dtype=float).T
+    return quality[None], nfe[None]
+
+
+def height(points, lo, hi):
+    return float(mean_height(*split(points), lo, hi)[0])
+
+
+@fast
+@given(knots, ranges)
+def test_height_is_what_a_fine_sum_finds(points, budgets):
+    ordered = sorted(points, key=lambda own: (own[1], own[0]))
+    middles = np.linspace(*budgets, 200_001)
+    middles = (middles[1:] + middles[:-1]) / 2  # never on a knot, where a line may jump
+    brute = np.interp(middles, [n for _, n in ordered], [q for q, _ in ordered]).mean()
+    assert abs(height(points, *budgets) - brute) < 1e-4
+
+
+@fast
+@given(knots, ranges, st.randoms(use_true_random=False))
+def test_order_and_repeated_settings_do_not_matter(points, budgets, random):
+    shuffled = points + points[: len(points) // 2]
+    random.shuffle(shuffled)
+    assert np.isclose(height(points, *budgets), height(shuffled, *budgets))
+
+
+@fast
+@given(knots, knots, ranges)
+def test_swapping_the_sides_turns_the_difference_round_and_scaling_scales_it(first, second, budgets):
+    difference = height(first, *budgets) - height(second, *budgets)
+    assert np.isclose(difference, -(height(second, *budgets) - height(first, *budgets)))
+    halves = [[(q / 2, n) for q, n in own] for own in (first, second)]
+    assert np.isclose(height(halves[0], *budgets) - height(halves[1], *budgets), difference / 2)
+    wider = [(q, 3 * n) for q, n in first]
+    assert np.isclose(height(wider, 3 * budgets[0], 3 * budgets[1]), height(first, *budgets))
+
+
+@fast
+@given(knots, ranges)
+def test_beyond_its_slowest_setting_a_line_stays_where_it_is(points, budgets):
+    slowest = max(n for _, n in points)
+    last = max(q for q, n in points if n == slowest)
+    assert np.isclose(height(points, slowest, slowest + 5), last)
+    assert np.isclose(height([*points, (last, slowest + 7)], *budgets), height(points, *budgets))
+
+
+@fast
+@given(st.lists(knots, min_size=2, max_size=4), ranges)
+def test_replicates_do_not_see_each_other_and_holes_are_left_out(rows, budgets):
+    width = max(len(points) for points in rows)
+    padded = [[*points, *[(np.nan, 3.0), (0.5, np.nan)][: width - len(points)]] for points in rows]
+    padded = [[*points, *[(np.nan, np.nan)] * (width - len(points))] for points in padded]
+    quality, nfe = np.moveaxis(np.array(padded, dtype=float), -1, 0)
+    together = mean_height(quality, nfe, *budgets)
+    assert np.allclose(together, [height(points, *budgets) for points in rows])
+    assert np.isnan(mean_height(np.full((1, 2), np.nan), np.ones((1, 2)), 0.0, 1.0)).all()
+
+
+@fast
+@given(knots, st.integers(0, 10).map(lambda q: q / 10))
+def test_a_line_reaches_a_quality_first_where_it_is_as_high_and_never_before(points, level):
+    found = float(first_reach(*split(points), np.array([level]))[0])
+    ordered = sorted(points, key=lambda own: (own[1], own[0]))
+    nfe, quality = [n for _, n in ordered], [q for q, _ in ordered]
+    if max(quality) < level:
+        assert found == np.inf
+        return
+    assert nfe[0] <= found <= nfe[-1]
+    before = np.linspace(nfe[0], found, 50, endpoint=False)
+    assert found == nfe[0] or (np.interp(before, nfe, quality) < level + 1e-9).all()
+    around = np.interp([np.nextafter(found, 0), found, np.nextafter(found, 99)], nfe, quality)
+    assert around.min() - 1e-9 <= level <= around.max() + 1e-9 or found == nfe[0]
+
+
+def test_a_line_between_two_settings_is_their_mixture():
+    points = [(0.9, 20.0), (0.5, 10.0)]
+    assert np.isclose(height(points, 10, 20), 0.7) and np.isclose(height(points, 20, 30), 0.9)
+    assert np.isclose(first_reach(*split(points), np.array([0.6]))[0], 12.5)

@@ -1,0 +1,112 @@
+"""A sweep in which AXON or DAWN did nothing says so before it concludes anything."""
+
+import pytest
+
+from pipeline.report import find
+from tests.report.counts import count, decode_alike
+from tests.report.sweep import SPEED_KNOB, make_sweep
+from tests.report.test_report import Page, printed, write
+
+
+def dawn_sweep(**kinds):
+    sweep = make_sweep(gain=-0.5, examples=40, thresholds=(0.3, 0.7))
+    for setting in sweep.settings.values():
+        setting["decoder"]["name"] = "dawn"
+    return count(sweep, **kinds)
+
+
+def warned(sweep):
+    return find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).summary.inert
+
+
+def test_empty_anchors_are_read_above_the_verdict(tmp_path):
+    report = write(tmp_path, dawn_sweep(sinks=0.97, supported=False, edges=False))
+    axon, dawn = report.findings.summary.inert
+    assert axon.startswith(
+        "AXON was empty in 4 of 4 settings in which it fired: in 100 % of AXON's passes no "
+    )
+    assert (
+        "fell back to the single most confident token. These settings say nothing about AXON. 97 % of" in axon
+    )
+    assert dawn.startswith("DAWN's graph was empty in 6 of 6 settings with DAWN: in 100 % of its passes no ")
+    assert axon.endswith("Remedy: axon.tau_sink=4x (four times uniform attention, 1 / length).")
+    assert "Remedy: decoder.tau_sink=4x (four times uniform attention, 1 / length; null takes axon" in dawn
+    for shown in (printed(report), " ".join(Page(report.page.read_text(encoding="utf-8")).shown)):
+        flat = " ".join(shown.split())
+        assert 0 <= flat.index(axon) < flat.index(dawn) < flat.index("AXON moves the front")
+
+
+def test_working_anchors_are_not_warned_of(tmp_path):
+    report = write(tmp_path, dawn_sweep())
+    assert report.findings.summary.inert == [] and "Warning:" not in printed(report)
+    points = report.points.set_index("setting_id").loc["0.3-1"]
+    assert (points["axon_empty"], points["anchors_per_pass"], points["axon_sink_share"]) == (0, 3, 0.1)
+    assert (points["graph_empty"], points["graph_sink_share"]) == (0, 0.1)
+
+
+def test_records_of_an_older_version_are_not_warned_of():
+    sweep = make_sweep(gain=-0.5, examples=40, thresholds=(0.3, 0.7))
+    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
+    assert found.summary.inert == []
+    unknown = [
+        "axon_empty",
+        "anchors_per_pass",
+        "axon_sink_share",
+        "graph_empty",
+        "computed_positions",
+        "flops",
+    ]
+    assert found.points[unknown].isna().all(axis=None)
+
+
+def test_half_old_half_new_is_told_of_what_is_known():
+    sweep = dawn_sweep(sinks=0.97, supported=False)
+    for row in sweep.rows:
+        if row["position"] % 2 or row["setting_id"].endswith("-2"):
+            row["unsupported_passes"] = None
+    (axon, sinks) = warned(sweep)
+    assert "empty in 2 of 2 settings" in axon and "(decoder.tau_sink)" in sinks
+
+
+def test_most_columns_sinks_is_its_own_warning():
+    (warning,) = warned(dawn_sweep(sinks=0.6))
+    assert "60 % in 4 of 4 settings (axon.tau_sink); 60 % in 6 of 6 settings (decoder.tau_sink)" in warning
+    assert "axon.tau_sink=4x" in warning and "decoder.tau_sink=4x" in warning
+
+
+def test_remedy_is_that_of_the_cause():
+    axon, dawn = warned(dawn_sweep(sinks=0.1, supported=False, edges=False))
+    assert "axon.tau_sink is not the cause; try a lower axon.uncertainty_threshold" in axon
+    assert "decoder.tau_sink is not the cause; try a lower decoder.tau_edge" in dawn
+    assert "4x" not in axon + dawn
+
+
+@pytest.mark.parametrize(("empty", "warns"), [(20, False), (21, True)])
+def test_most_is_more_than_half(empty, warns):
+    sweep = dawn_sweep()
+    for row in sweep.rows:
+        if row["axon_passes"] and row["position"] < empty:  # 40 examples with two AXON passes each
+            row["unsupported_passes"] = row["axon_passes"]
+    assert bool(warned(sweep)) == warns
+
+
+def test_gate_that_never_fired():
+    sweep = dawn_sweep()
+    for row in sweep.rows:
+        if row["setting_id"].endswith("-2"):
+            row |= {"axon_passes": [], "unsupported_passes": [], "anchors": 0}
+    (warning,) = warned(sweep)
+    assert warning.startswith("AXON never fired in 2 of 4 settings that use it; its gate was asked in ")
+
+
+def test_axon_that_decodes_as_its_base():
+    (warning,) = warned(decode_alike(dawn_sweep(), "0.3-None", "0.3-1"))  # its gate did not fire there
+    assert "never fired in 1 of 4" in warning
+    sweep = dawn_sweep()
+    traces = {row["position"]: row["tokens"] for row in sweep.rows if row["setting_id"] == "0.3-None"}
+    for row in sweep.rows:
+        if row["setting_id"] == "0.3-1":
+            row["tokens"] = traces[row["position"]]
+    (warning,) = warned(sweep)
+    assert warning.startswith("AXON changed no token in 1 of 4 settings in which it fired")
+    assert "(such as AXON threshold=0.3 anchors=1 as base threshold=0.3)" in warning
