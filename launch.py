@@ -72,12 +72,15 @@ def run(trees: list[dict[str, Any]]) -> int:
     from pipeline.complaint import ConfigError
     from pipeline.config import read_config
     from pipeline.job import run_job
+    from pipeline.time_settings import time_settings
 
     code, console = 0, Console()
     try:
         for config in [read_config(tree) for tree in trees]:
             if config.job == "check_task":
                 code = max(code, check_task(config, console))
+            elif config.job == "time":
+                code = max(code, time_settings(config, console))
             else:
                 code = max(code, run_job(config, sys.argv[1:], console))
     except ConfigError as error:

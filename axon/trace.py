@@ -97,15 +97,20 @@ class Trace:
 def kendall_tau(revealed_at_NG: Tensor) -> Tensor:
     """Kendall's tau-b between position and pass, (N,) float64: 1 left to right, -1 right to left, about 0 unrelated.
 
-    Positions revealed together are ties; what was not decoded is left out; NaN where nothing is apart.
+    Positions revealed together are ties; what was not decoded is left out; NaN where nothing is apart. From left to
+    right, each position is compared with how many before it were revealed in each pass.
     """
-    decoded_NG = revealed_at_NG != NOT_DECODED
-    agreement_N, apart_N, pairs_N = revealed_at_NG.new_zeros((3, len(revealed_at_NG)), dtype=torch.float64)
-    for distance in range(1, revealed_at_NG.shape[1]):
-        both = decoded_NG[:, distance:] & decoded_NG[:, :-distance]
-        order = torch.sign(revealed_at_NG[:, distance:] - revealed_at_NG[:, :-distance]) * both
-        agreement_N += order.sum(1)
-        apart_N += order.abs().sum(1)
-        pairs_N += both.sum(1)
-    tau_N: Tensor = agreement_N / (apart_N * pairs_N).sqrt()
+    decoded_NG, place_NG = revealed_at_NG != NOT_DECODED, revealed_at_NG - NOT_DECODED
+    seen_NS = revealed_at_NG.new_zeros((len(revealed_at_NG), int(place_NG.max()) + 1))
+    agreement_N, apart_N, pairs_N = revealed_at_NG.new_zeros((3, len(revealed_at_NG)))
+    for place_N1, decoded_N1 in zip(place_NG.split(1, 1), decoded_NG.split(1, 1), strict=True):
+        up_to_NS = seen_NS.cumsum(1)
+        not_later = up_to_NS.gather(1, place_N1)
+        earlier = not_later - seen_NS.gather(1, place_N1)
+        all_before, later = up_to_NS[:, -1:], up_to_NS[:, -1:] - not_later
+        agreement_N += torch.where(decoded_N1, earlier - later, 0)[:, 0]
+        apart_N += torch.where(decoded_N1, earlier + later, 0)[:, 0]
+        pairs_N += torch.where(decoded_N1, all_before, 0)[:, 0]
+        seen_NS.scatter_add_(1, place_N1, decoded_N1.to(seen_NS.dtype))
+    tau_N: Tensor = agreement_N / (apart_N.double() * pairs_N).sqrt()
     return tau_N

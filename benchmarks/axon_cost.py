@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, decode
 from axon.proposers import DecoderSettings
-from benchmarks.bench import Bench, open_bench, take_turns
+from benchmarks.bench import Bench, medians, open_bench
 from pipeline.timer import Timer
 
 GEN_LENGTH = BLOCK_LENGTH = 32
@@ -35,7 +35,7 @@ def main() -> None:
     print(f"\n{'':32}" + "".join(f"{part:>10}" for part in (*PARTS, "all", "ratio")) + "   (ms a batch pass)")
     for decoder in DECODERS:
         runs = {name: partial(_pass, bench, decoder, axon) for name, axon in AXON.items()}
-        measured = take_turns(runs, bench.rounds)
+        measured = medians(runs, bench.rounds)
         totals = {name: sum(parts.values()) for name, parts in measured.items()}
         for name, total in totals.items():
             cells = [*(measured[name][part] for part in PARTS), total]

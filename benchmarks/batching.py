@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from axon import DecodeSettings, decode
 from axon.trace import Trace
-from benchmarks.bench import Bench, open_bench, take_turns
+from benchmarks.bench import Bench, medians, open_bench
 from pipeline.timer import synchronize
 
 SIZES = (1, 4, 16, 64)
@@ -26,7 +26,7 @@ def main() -> None:
     bench = open_bench(__doc__)
     traces: dict[int, list[Trace]] = {}
     runs = {str(size): partial(_decode, bench, size, traces) for size in SIZES}
-    seconds = {size: found["all"] for size, found in take_turns(runs, bench.rounds).items()}
+    seconds = {size: found["all"] for size, found in medians(runs, bench.rounds).items()}
     equal = all(found == traces[1] for found in traces.values())
     print(f"\n{'batch':>6}{'examples/s':>12}{'ratio':>8}")
     for size, spent in seconds.items():

@@ -15,6 +15,7 @@ import torch
 
 from axon import MaskedDiffusionModel, load_model, load_tokenizer
 from pipeline.tasks import get_task
+from pipeline.timing import take_turns
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,16 +54,14 @@ def open_bench(description: str | None) -> Bench:
     return Bench(model, prompts, chosen.rounds)
 
 
-def take_turns(
+def medians(
     contenders: Mapping[str, Callable[[], Mapping[str, float]]], rounds: int
 ) -> dict[str, dict[str, float]]:
     """The medians of what each contender measures, over rounds in which each has its turn; one round to warm up."""
     found: dict[str, list[Mapping[str, float]]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
-        for name, run in contenders.items():
-            measured = run()
-            if number:
-                found[name].append(measured)
+    for number, name, measured in take_turns(contenders, rounds):
+        if number:
+            found[name].append(measured)
     return {
         name: {part: median(each[part] for each in measured) for part in measured[0]}
         for name, measured in found.items()

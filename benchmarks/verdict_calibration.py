@@ -89,13 +89,13 @@ def tally(n: int, accuracy: float, truth: Truth, sweeps: int) -> tuple[float, ..
     rng = np.random.default_rng([n, round(1000 * accuracy), TRUTHS.index(truth)])
     differ, wrong, told, saves, held = [], [], [], [], []
     settings = describe()
-    decodes = {"decode": list(settings), "complete": np.ones(len(settings), dtype=np.bool_)}
+    points = pd.DataFrame({"decode": list(settings), "complete": True, "axon_empty": 0.0})
     for _ in range(sweeps):
         outcomes = draw(rng, n, accuracy, truth, tuple(settings))
-        found = compare(settings, pd.DataFrame(decodes), outcomes, "decoder.threshold")
+        found = compare(settings, points, outcomes, "decoder.threshold")
         told += [one.outcome for one in found]
         differ += [effect.discordance for one in found for effect in one.effects]
-        saves += [one.saving.saving.share.lo > 0 for one in found]
+        saves += [one.leading.saving.share.lo > 0 for one in found]
         wrong.append(false_answers(found, truth))
         held.append(saving_held(found, truth))
     answers = [float(np.mean([own == outcome for own in told])) for outcome in (YES, NO, CANT_TELL)]

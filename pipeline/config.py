@@ -88,6 +88,14 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
+class TimingSettings:
+    """How thoroughly job=time measures."""
+
+    rounds: Count  # in which every setting has its turn
+    examples: Count  # decoded in a turn; as many more as fill the last batch
+
+
+@dataclass(frozen=True, config=STRICT)
 class WandbSettings:
     mode: Literal["offline", "online", "off"]
     project: Annotated[str, AfterValidator(project_name)]
@@ -107,7 +115,7 @@ class Config:
     end_of_text: EndOfText
     seed: int
 
-    job: Literal["run", "report", "check_task"]
+    job: Literal["run", "report", "check_task", "time"]
     limit: Count
     batch_size: Count
     slice_size: Count
@@ -115,6 +123,7 @@ class Config:
     sweep: SweepSettings
     cluster: ClusterSettings
     sandbox: SandboxSettings
+    timing: TimingSettings
     wandb: WandbSettings
     out: Annotated[str, AfterValidator(local_folder)]
     store: Annotated[str, AfterValidator(store_root)]

@@ -109,7 +109,7 @@ class Evaluator:
         prompts: dict[int, Prompt] = {}
         for row, example in enumerate(examples):
             try:
-                prompts[row] = _fitting(
+                prompts[row] = fitting(
                     loaded, loaded.encode(example, setting.task.shot_style), setting.decode.gen_length
                 )
                 records[row] = replace(records[row], prompt_tokens=len(prompts[row]))
@@ -171,7 +171,8 @@ def check_ids(examples: Sequence[Example]) -> None:
         raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")
 
 
-def _fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
+def fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
+    """The prompt, if what is generated fits after it. Raises ValueError."""
     longest = loaded.model.max_length
     if longest is not None and len(prompt) + gen_length > longest:
         raise ValueError(

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from pipeline.capacity import check_room, this_machine
 from pipeline.checks import check_address, check_login, check_settings
-from pipeline.complaint import ConfigError
+from pipeline.complaint import ConfigError, reason
 from pipeline.config import Config, to_tree
 from pipeline.places import check_places
 from pipeline.plan import Plan, Setting, make_plan, setting_id
@@ -49,7 +49,7 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
         check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
         plan = make_plan(config)
-        config = replace(config, limit=_reachable(config, plan))
+        config = replace(config, limit=reachable(config, plan))
         if config.job != "report":
             here = config.cluster.address is None or len(plan.settings) == 1
             check_settings(plan.settings, config.limit, here)
@@ -65,11 +65,9 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
         except KeyboardInterrupt as stop:
             _stopped(job, "Stopped", console)
             return exit_code(stop)
-        except Lost as loss:
-            _stopped(job, str(loss), console)
+        except (Lost, StoreFull) as end:
+            _stopped(job, str(end), console)
             return FAILED
-        except StoreFull as error:
-            return _full(job, error, console)
         contents = job.store.load(plan.settings, config.limit)
         failures = incomplete(job, contents, failures)
     if contents.records.empty:
@@ -85,11 +83,11 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
         _complain(job, failures, console)
         return _unreported(job, error, console)
     _complain(job, failures, console)
-    _say(console, str(folder))
+    say(console, str(folder))
     return FAILED if failures else DONE
 
 
-def _reachable(config: Config, plan: Plan) -> int:
+def reachable(config: Config, plan: Plan) -> int:
     """`limit`, or all the examples there are, should they be fewer."""
     sizes = (open_task(setting.task).size for setting in plan.settings.values())
     return min([config.limit, *(size for size in sizes if size is not None)])
@@ -110,8 +108,8 @@ def incomplete(job: Job, contents: Contents, failures: Mapping[str, str]) -> dic
     for sid, slices in pending_slices(job, contents).items():
         lacking = sum(stop - start for start, stop in slices)
         unread = next((line for line in contents.damaged if f"/{sid}/" in line), None)
-        reason = failures.get(sid) or unread or f"not in {job.store.root}, though it was written there"
-        found[sid] = f"lacks {lacking} of {job.config.limit} examples: {reason}"
+        why = failures.get(sid) or unread or f"not in {job.store.root}, though it was written there"
+        found[sid] = f"lacks {lacking} of {job.config.limit} examples: {why}"
     return found
 
 
@@ -132,14 +130,14 @@ def _announce(job: Job, contents: Contents, pending: dict[str, list[Range]], con
     todo = sum(stop - start for slices in pending.values() for start, stop in slices)
     equal = f" ({job.plan.asked} asked for, equal ones run once)" if job.plan.asked > settings else ""
     stored = f", {total - todo:,} of {total:,} stored already" if todo < total else ""
-    _say(
+    say(
         console,
         f"{job.title}: {settings} setting{'s' * (settings > 1)}{equal} x {config.limit} examples{stored}",
     )
     if pending and (level := _isolation(config)):
-        _say(console, f"answers are programs; they run in a sandbox of level {level!r}")
+        say(console, f"answers are programs; they run in a sandbox of level {level!r}")
     for line in contents.damaged:
-        _say(console, line)
+        say(console, line)
     _prepare(job)
 
 
@@ -151,7 +149,7 @@ def _prepare(job: Job) -> None:
         job.folder.mkdir(parents=True, exist_ok=True)
         (job.folder / "config.yaml").write_text(text)
     except OSError as error:
-        line = f"out={job.config.out}: can't be written ({error.strerror}); make room, or choose another with out=..."
+        line = f"out={job.config.out}: can't be written ({reason(error)}); make room, or choose another with out=..."
         raise ConfigError([line]) from None
     if job.config.job != "run":
         return
@@ -159,10 +157,9 @@ def _prepare(job: Job) -> None:
         job.store.remove_leftovers(job.plan.settings)
         job.store.write_settings({sid: setting.identity for sid, setting in job.plan.settings.items()})
     except StoreFull as error:
-        raise ConfigError([f"{error}; make room, or choose another with store=..."]) from None
+        raise ConfigError([f"{error}, or choose another with store=..."]) from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        line = f"store={job.config.store}: can't be written ({reason}); make room, or choose another with store=..."
+        line = f"store={job.config.store}: can't be written ({reason(error)}); choose another with store=..."
         raise ConfigError([line]) from None
 
 
@@ -244,8 +241,8 @@ def _report(job: Job, contents: Contents, failures: dict[str, str], console: Con
     console.print(report.terminal())
     if job.config.wandb.mode != "off":
         _track(job, settings, report, console)
-    _say(console, f"picture {report.picture}")
-    _say(console, f"page    {report.page}")
+    say(console, f"picture {report.picture}")
+    say(console, f"page    {report.page}")
 
 
 def _described(job: Job, setting: Setting) -> dict[str, Any]:
@@ -284,11 +281,11 @@ def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) ->
     try:
         with console.status("logging to W&B"):
             runs = track(book, report)
-        _say(console, f"W&B     {job.folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
+        say(console, f"W&B     {job.folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
     except Exception as error:  # W&B has many ways to be out of reach; the results don't depend on it
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise
-        _say(
+        say(
             console,
             f"wandb.mode={wandb.mode}: could not log ({error}); run again, or with wandb=offline or wandb=off",
         )
@@ -296,36 +293,25 @@ def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) ->
 
 def _complain(job: Job, failures: dict[str, str], console: Console) -> None:
     if failures:
-        _say(console, f"{len(failures)} of {len(job.plan.settings)} settings failed; the rest is kept:")
+        say(console, f"{len(failures)} of {len(job.plan.settings)} settings failed; the rest is kept:")
         for sid, error in failures.items():
-            _say(console, f"  {job.plan.labels[sid]} ({sid}): {error}")
+            say(console, f"  {job.plan.labels[sid]} ({sid}): {error}")
 
 
 def _stopped(job: Job, why: str, console: Console) -> None:
     contents = job.store.load(job.plan.settings, job.config.limit)
     total = len(job.plan.settings) * job.config.limit
-    _say(console, f"{why}. {len(contents.records):,} of {total:,} examples are kept. To go on: {job.command}")
-
-
-def _full(job: Job, error: StoreFull, console: Console) -> int:
-    contents = job.store.load(job.plan.settings, job.config.limit)
-    total = len(job.plan.settings) * job.config.limit
-    _say(
-        console,
-        f"{error}; {len(contents.records):,} of {total:,} examples are kept. Make room, then: {job.command}",
-    )
-    return FAILED
+    say(console, f"{why}. {len(contents.records):,} of {total:,} examples are kept. To go on: {job.command}")
 
 
 def _unreported(job: Job, error: OSError, console: Console) -> int:
-    reason = error.strerror or str(error)
-    _say(
+    say(
         console,
-        f"out={job.config.out}: the report is not whole ({reason}); the results are kept in {job.store.root}. "
+        f"out={job.config.out}: the report is not whole ({reason(error)}); the results are kept in {job.store.root}. "
         f"Make room, or choose another with out=..., then: {job.command}",
     )
     return FAILED
 
 
-def _say(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -19,6 +19,8 @@ from pipeline.config import Config
 def check_places(config: Config) -> None:
     """`out` and `store` can be written, or `store` at least reached where results are only read."""
     check_folder("out", config.out)
+    if config.job == "time":  # it has no results
+        return
     if "://" in config.store:
         _check_remote(config.store, write=config.job == "run")
     elif config.job == "run":

@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from pipeline.complaint import reason
 from pipeline.record import SCHEMA, Record, conformed, to_table
 
 Range = tuple[int, int]  # examples start <= position < stop
@@ -146,8 +147,7 @@ class Store:
             if positions != list(range(*span)) or set(table.column("setting_id").to_pylist()) - {setting_id}:
                 raise ValueError("other examples than its name says")
         except (OSError, ValueError, pa.ArrowException) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            return f"{path}: unreadable ({reason}); counted as missing"
+            return f"{path}: unreadable ({reason(error)}); counted as missing"
         return table
 
     def _setting_path(self, setting_id: str) -> str:
@@ -169,7 +169,9 @@ class Store:
             with suppress(OSError):
                 self._fs.rm_file(temporary)
             if error.errno in NO_ROOM:
-                raise StoreFull(f"store={self.root}: nothing can be written ({error.strerror})") from None
+                raise StoreFull(
+                    f"store={self.root}: nothing can be written ({error.strerror}); make room"
+                ) from None
             raise
 
     def _rename(self, temporary: str, path: str) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from pipeline.report.comparison import CANT_TELL, MIN_EXAMPLES, NO, NO_FRONT, POINT, POWER, YES, Comparison
-from pipeline.report.effects import MARGIN, Effect
+from pipeline.report.effects import MARGIN, Effect, Saving
 from pipeline.report.pairs import Pair
 from pipeline.report.phrases import counted, fewer, listed, signed, variant_text
 from pipeline.report.picks import pick_sentence
@@ -56,6 +56,9 @@ def answer(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
     """`comparisons`: how many there are in all, for which the intervals hold together."""
     name = found.cohort.name
     short = f"AXON moves the front of {name}: {found.outcome}"
+    if found.cohort.empty and not found.cohort.variants:
+        asked = f"of {counted(found.cohort.asked, 'variant')} {found.cohort.empty} had no support"
+        return Answer(f"{short}, AXON was empty: {asked} to choose anchors by in most of AXON's passes.")
     if not found.cohort.variants:
         asked = f"every one of {counted(found.cohort.asked, 'variant')} decodes"
         return Answer(f"{short}, it changes no decode: {asked} each example as {name} alone.")
@@ -69,28 +72,27 @@ def answer(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
 
 
 def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int, short: str) -> Answer:
-    cohort, leading, saving = found.cohort, found.leading, found.saving
-    variant, saver = (variant_text(points, own.variant, cohort.base) for own in (leading, saving))
+    cohort, leading = found.cohort, found.leading
+    variant = variant_text(points, leading.variant, cohort.base)
     gain = f"{signed(leading.difference, 3)} mean quality with {variant}"
     told = {YES: f"by {gain}", NO: f"it lowers it: {gain}", CANT_TELL: gain}[found.outcome]
     best = f", the best of {len(found.effects)} variants" if len(found.effects) > 1 else ""
     return Answer(
         short=f"{short}, {told}{best}.",
-        saved=_saved(saving, saver),
+        saved=_saved(leading.saving, variant),
         evidence=" ".join([*_measured(points, found), _multiplicity(found, comparisons)]),
-        pick=pick_sentence(points, cohort.base, saving.variant),
+        pick=pick_sentence(points, cohort.base, leading.variant),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
-        rows=tuple(_rows(leading, saving, saver if saver != variant else "")),
+        rows=tuple(_rows(leading)),
         caption=f"All {found.n} examples. {_multiplicity(found, comparisons)}",
     )
 
 
-def _saved(effect: Effect, saver: str) -> str:
-    saving = effect.saving
+def _saved(saving: Saving, variant: str) -> str:
     level = f"quality {saving.quality:.3f}, {MARGIN:g} below the highest that both reach"
     below = "" if saving.holds else ", which is not the base's best"
     return (
-        f"Passes at equal quality: {fewer(saving.share)} with {saver}, {saving.axon_nfe:.1f} in place of "
+        f"Passes at equal quality: {fewer(saving.share)} with {variant}, {saving.axon_nfe:.1f} in place of "
         f"{saving.base_nfe:.1f} ({signed(saving.passes, 1)}), where each first reaches {level}{below}."
     )
 
@@ -134,12 +136,13 @@ def _multiplicity(found: Comparison, comparisons: int) -> str:
     if comparisons > 1:
         kinds.append(f"{comparisons} comparisons")
     text = f"The intervals hold with 95 % for {listed(kinds)} at once" if kinds else "Intervals: 95 %"
-    alike = cohort.asked - cohort.idle - len(cohort.variants)
+    alike = cohort.asked - cohort.idle - cohort.empty - len(cohort.variants)
     lineless = len(cohort.variants) - counts
     left = [
         f"{count} {why}"
         for count, why in (
             (cohort.idle, "that decode as the base alone"),
+            (cohort.empty, "without support in most of AXON's passes"),
             (alike, "that decode as another variant"),
             (lineless, "with one setting only, hence no line"),
         )
@@ -149,17 +152,16 @@ def _multiplicity(found: Comparison, comparisons: int) -> str:
     return f"{text}{without}."
 
 
-def _rows(leading: Effect, saving: Effect, saver: str) -> Iterator[Row]:
-    lo, hi = leading.budgets
+def _rows(leading: Effect) -> Iterator[Row]:
+    (lo, hi), own = leading.budgets, leading.saving
     yield Row(
         f"mean quality over {lo:.1f} to {hi:.1f} passes",
         f"{leading.base_quality:.3f}",
         f"{leading.axon_quality:.3f}",
         signed(leading.difference, 3),
     )
-    own = saving.saving
     yield Row(
-        f"passes at equal quality, {own.quality:.3f}" + (f" ({saver})" if saver else ""),
+        f"passes at equal quality, {own.quality:.3f}",
         f"{own.base_nfe:.1f}",
         f"{own.axon_nfe:.1f} ({fewer(own.share)})",
         signed(own.passes, 1),

@@ -5,7 +5,8 @@ along the speed knob each side is a line. Seeds are replicates of one setting. W
 model, the temperature, ...) is another cohort: no line runs through both.
 
 Settings that decode alike are one, and so are variants: what sets AXON otherwise on paper but decodes every example
-as another variant does counts once, and one that decodes as the base alone does not count at all.
+as another variant does counts once, and one that decodes as the base alone does not count at all. Nor does one that
+was empty, in most of whose settings no candidate had support in most of AXON's passes: it says nothing about AXON.
 """
 
 import json
@@ -22,6 +23,8 @@ from pipeline.report.labels import Setting, decoder_name, fact, short_names, use
 Indices = NDArray[np.intp]
 Decode = tuple[str, ...]  # the decode hashes of a setting's seeds
 
+MOST = 0.5  # a share above it is "most"
+
 
 @dataclass(frozen=True)
 class Side:
@@ -34,14 +37,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Settings that may be compared. `variants` are distinct; `asked` and `idle` count them as the sweep named them."""
+    """Settings that may be compared. `variants` are distinct; the counts are of variants as the sweep named them."""
 
     decoder: str
     apart: str  # what tells it from the decoder's other cohorts, `gen_length=64`; often nothing
     base: Side
     variants: tuple[Side, ...]
     asked: int
-    idle: int  # of those, how many decoded every example as the base alone did
+    idle: int  # of those, how many decoded every example as the base alone did,
+    empty: int  # and how many others had no support to choose anchors by
 
     @property
     def name(self) -> str:
@@ -51,8 +55,8 @@ class Cohort:
 def cohorts(settings: Mapping[str, Setting], points: pd.DataFrame, speed_knob: str | None) -> list[Cohort]:
     """The cohorts with a scored base setting and a scored AXON one, in the order of the settings.
 
-    Of `points` the columns `complete` and `decode`; `speed_knob` is a dotted key, or None where nothing was swept
-    along a speed.
+    Of `points` the columns `complete`, `decode` and `axon_empty`; `speed_knob` is a dotted key, or None where nothing
+    was swept along a speed.
     """
     whole = list(settings.values())
     frames = [_frame(setting, speed_knob) for setting in whole]
@@ -62,6 +66,7 @@ def cohorts(settings: Mapping[str, Setting], points: pd.DataFrame, speed_knob: s
     both = [own for own in groups.values() if len({uses_axon(whole[row]) for row in own}) == 2]
     decodes = [str(decode) for decode in points["decode"]]
     speeds = [_key(_at(setting, speed_knob)) for setting in whole]
+    empty_S = points["axon_empty"].to_numpy(dtype=np.float64) > MOST  # unknown is not empty
     found = []
     for own in both:
         ways: dict[str, list[int]] = {}
@@ -70,18 +75,22 @@ def cohorts(settings: Mapping[str, Setting], points: pd.DataFrame, speed_knob: s
         base, *variants = (_side(ways[way], decodes, speeds) for way in sorted(ways, key=bool))
         decoder = decoder_name(whole[own[0]])
         rivals = [frames[other[0]] for other in both if decoder_name(whole[other[0]]) == decoder]
-        found.append(_cohort(decoder, _apart(frames[own[0]], rivals), base, variants))
+        found.append(_cohort(decoder, _apart(frames[own[0]], rivals), base, variants, empty_S))
     return found
 
 
-def _cohort(decoder: str, apart: str, base: Side, variants: Sequence[Side]) -> Cohort:
-    active = [side for side in variants if not set(side.rows) <= set(base.rows)]
+def _cohort(
+    decoder: str, apart: str, base: Side, variants: Sequence[Side], empty_S: NDArray[np.bool_]
+) -> Cohort:
+    moving = [side for side in variants if not set(side.rows) <= set(base.rows)]
+    active = [side for side in moving if empty_S[side.members[0]].mean() <= MOST]
     distinct: dict[frozenset[Decode], Side] = {}
     for side in active:
         alike = distinct.get(frozenset(side.rows))
         joint = replace(alike, members=alike.members + side.members) if alike else side
         distinct[frozenset(side.rows)] = joint
-    return Cohort(decoder, apart, base, tuple(distinct.values()), len(variants), len(variants) - len(active))
+    idle, empty = len(variants) - len(moving), len(moving) - len(active)
+    return Cohort(decoder, apart, base, tuple(distinct.values()), len(variants), idle, empty)
 
 
 def _side(rows: Sequence[int], decodes: Sequence[str], speeds: Sequence[str]) -> Side:

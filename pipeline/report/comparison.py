@@ -52,7 +52,7 @@ class Comparison:
     def outcome(self) -> str:
         """yes: some variant raises the front; no: all lower it, or none changes a decode."""
         if not self.cohort.variants:
-            return NO
+            return CANT_TELL if self.cohort.empty else NO
         if not self.enough:
             return CANT_TELL
         if not self.effects:
@@ -69,11 +69,6 @@ class Comparison:
     @property
     def lowering(self) -> list[Effect]:
         return [effect for effect in self.effects if effect.difference.hi < 0]
-
-    @property
-    def saving(self) -> Effect:
-        """The variant that surely saves most passes, among those that hold the base's best quality if any does."""
-        return max(self.effects, key=lambda effect: (effect.saving.holds, effect.saving.share.lo))
 
     @property
     def detectable(self) -> float:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.report.cohorts import MOST
 from pipeline.report.phrases import counted
 
-MOST = 0.5  # a share above it is "most"
 FOUR_TIMES = "four times uniform attention, 1 / length"
 REMEDIES = {
     "axon.tau_sink": f"axon.tau_sink=4x ({FOUR_TIMES})",

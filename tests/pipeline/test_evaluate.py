@@ -119,7 +119,7 @@ def test_a_row_that_cannot_be_decoded_leaves_one_example_unscored(
 ) -> None:
     sound = Evaluator(4).slice(setting, 0, 4)
     judge.long_prompts = {"test-0-3"}
-    monkeypatch.setattr(evaluate, "_fitting", lambda loaded, prompt, length: prompt)
+    monkeypatch.setattr(evaluate, "fitting", lambda loaded, prompt, length: prompt)
     too_long = failing_decode(lambda prompt: IndexError("position 300") if len(prompt) > 100 else None)
     monkeypatch.setattr(evaluate, "decode", too_long)
     records = Evaluator(4).slice(setting, 0, 4)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 from conftest import Judge
 from rich.console import Console
 
 from pipeline import job, places, report
 from pipeline.complaint import ConfigError
-from pipeline.config import Config, WandbSettings
+from pipeline.config import SETTING_KEYS, Config, WandbSettings
+from pipeline.evaluate import Evaluator
 from pipeline.plan import make_plan
 from pipeline.report import tracker
 from pipeline.store import Store
@@ -86,10 +91,11 @@ def no_room(*_: Any, **__: Any) -> None:
 def test_a_store_that_is_full_before_the_run_is_wrong_input(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Store, "_write", no_room)
-    with pytest.raises(
-        ConfigError, match=r"^store=.*: can't be written \(No space left on device\); make room"
-    ):
+    monkeypatch.setattr(type(Store(config.store)._fs), "pipe_file", no_room)
+    expected = (
+        r"^store=.*: nothing can be written \(No space left on device\); make room, or choose another with"
+    )
+    with pytest.raises(ConfigError, match=expected):
         run(config)
 
 
@@ -106,9 +112,9 @@ def test_a_store_that_fills_up_ends_the_run_with_a_line_and_keeps_what_is_there(
     assert code == 1
     line = shown.strip().splitlines()[-1]
     assert line.startswith(
-        f"store={Path(config.store)}: nothing can be written (No space left on device); 4 of 10"
+        f"store={Path(config.store)}: nothing can be written (No space left on device); make room. 4 of 10"
     )
-    assert line.endswith("examples are kept. Make room, then: python launch.py limit=10")
+    assert line.endswith("examples are kept. To go on: python launch.py limit=10")
     assert kept(config) == 4 and not list(Path(config.store).rglob("*.tmp"))
 
 
@@ -169,3 +175,43 @@ def test_leftovers_of_writers_that_died_go_with_the_next_run(config: Config) -> 
     os.utime(left, (time.time() - 7200,) * 2)
     assert run(config)[0] == 0
     assert not left.exists()
+
+
+def test_whatever_can_be_swept_gives_a_report(
+    make_config: Make, judge: Judge, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can't is refused in the plan: no sweep decodes everything and then has nothing to show for it."""
+
+    def run_sweep(work: Any, cluster: Any, progress: Any) -> dict[str, str]:
+        evaluator, store = Evaluator(work.batch_size), Store(work.store)
+        for setting_id, slices in work.pending.items():
+            for start, stop in slices:
+                store.write_slice(
+                    setting_id, start, stop, evaluator.slice(work.settings[setting_id], start, stop)
+                )
+        return {}
+
+    names = ("settings", "pending", "store", "batch_size", "threads", "require")
+
+    def work(*values: Any) -> Any:
+        return SimpleNamespace(**dict(zip(names, values, strict=False)))
+
+    monkeypatch.setitem(sys.modules, "pipeline.sweep", SimpleNamespace(Work=work, run_sweep=run_sweep))
+    grids: dict[str, list[Any]] = {
+        "model": [{**asdict(make_config().model), "dtype": "bfloat16"}],
+        "model.attention_kernel": ["sdpa", "eager"],
+        "task.shot_style": ["text", "turns"],
+        "decoder": ["dawn", "fixed_steps", "left_to_right"],
+        "axon.gate": ["never", "always"],
+        "axon.attention_layers": ["all", "last 1"],
+        "gen_length": [4, 16],
+        "block_length": [2, 8],
+        "temperature": [0.0, 0.7],
+        "end_of_text": ["stop_at_eos", "suppress"],
+        "seed": [1, 2],
+    }
+    assert {key.split(".")[0] for key in grids} == set(SETTING_KEYS)
+    arms = json.dumps([{"label": key, "grid": {key: values}} for key, values in grids.items()])
+    code, shown = run(make_config("task.name=judge", "limit=4", f"sweep.arms={arms}"))
+    assert code == 0, shown
+    assert len(pd.read_csv(Path(shown.strip().splitlines()[-1], "points.csv"))) >= 15

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pandas as pd
 import pytest
@@ -19,6 +21,8 @@ from commands import (
     still_running,
     uninterrupted,
 )
+
+from pipeline.store import StoreFull
 
 pytestmark = pytest.mark.slow
 LIMIT = 16
@@ -133,3 +137,25 @@ def test_a_setting_that_fails_and_a_slice_that_kills_its_workers_leave_the_other
     counts = pd.Series(tried.read_text().splitlines()).value_counts()
     assert counts[f"{poisoned} 4"] == 2 and set(counts.drop(f"{poisoned} 4")) == {1}
     assert Path(shown.strip().splitlines()[-1], "report.html").is_file()
+
+
+def test_a_full_store_ends_a_sweep_whose_results_could_not_be_kept() -> None:
+    from pipeline import sweep
+
+    def full(*_: object) -> None:
+        raise StoreFull("store=x: nothing can be written; make room")
+
+    trial = SimpleNamespace(
+        _slices=[(0, 1), (1, 2)],
+        _setting=SimpleNamespace(id="a"),
+        _evaluator=SimpleNamespace(slice=lambda *_: []),
+        _store=SimpleNamespace(write_slice=full),
+        config={"setting": "a"},
+    )
+    result = sweep.SliceTrial.step(trial)  # type: ignore[arg-type]
+    assert result["done"]
+    watch = sweep.Watch(MagicMock(), MagicMock())
+    watch.on_step_begin(0, [])
+    watch.on_trial_result(0, [], trial, result)
+    with pytest.raises(StoreFull, match=r"^store=x: nothing can be written; make room$"):
+        watch.on_step_begin(1, [])

@@ -6,9 +6,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -91,3 +93,21 @@ def test_trials_that_never_return_do_not_hold_up_the_news_that_ray_is_gone() -> 
     with pytest.raises(Lost):
         _attended(lambda: time.sleep(20), Gone(), Request())  # type: ignore[arg-type]
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.slow
+def test_a_fault_inside_tune_is_told_in_a_line_and_a_wish_to_stop_stays_one() -> None:
+    from pipeline.stop import Lost
+    from pipeline.sweep import _attended
+
+    def raising(error: BaseException) -> Callable[[], None]:
+        def trials() -> None:
+            raise error
+
+        return trials
+
+    ground: Any = SimpleNamespace(check=lambda: None)
+    with pytest.raises(Lost, match=r"^Ray Tune has failed \(KeyError: 'actor'\)$"):
+        _attended(raising(KeyError("actor")), ground, Request())
+    with pytest.raises(Terminated):
+        _attended(raising(Terminated()), ground, Request())

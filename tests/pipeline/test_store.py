@@ -120,7 +120,9 @@ def test_a_full_store_says_so_in_a_line(number: int, store: Store, monkeypatch: 
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(store._fs, "pipe_file", full)
-    with pytest.raises(StoreFull, match=rf"^store=.*: nothing can be written \({os.strerror(number)}\)$"):
+    with pytest.raises(
+        StoreFull, match=rf"^store=.*: nothing can be written \({os.strerror(number)}\); make room$"
+    ):
         store.write_slice("a", 0, 4, records(0, 4))
 
 

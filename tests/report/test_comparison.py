@@ -23,7 +23,11 @@ def answers(sweep, speed_knob=SPEED_KNOB):
     found = outcomes(sweep.settings, rows)
     decodes = decode_hashes(rows, sweep.settings)
     points = pd.DataFrame(
-        {"decode": list(decodes.values()), "complete": ~np.isnan(found.quality_SN).all(axis=1)}
+        {
+            "decode": list(decodes.values()),
+            "complete": ~np.isnan(found.quality_SN).all(axis=1),
+            "axon_empty": np.nan,
+        }
     )
     return compare(sweep.settings, points, found, speed_knob)
 
@@ -277,7 +281,7 @@ def test_pairs_share_one_level():
 def test_passes_saved_where_a_side_is_only_faster():
     sweep = make_sweep(gain=0.0, faster=0.75, examples=200, anchors=(None, 1))
     (found,) = answers(sweep)
-    share = found.saving.saving.share
+    share = found.leading.saving.share
     assert share.estimate == pytest.approx(0.25, abs=0.02) and 0.23 < share.lo < share.hi < 0.27
     assert "Passes at equal quality: -25 % [" in text(sweep)
 

@@ -19,6 +19,16 @@ def warned(sweep):
     return find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).summary.inert
 
 
+def test_empty_anchors_give_no_verdict_about_axon():
+    """The gain that stands in the records is no finding about AXON: it chose its anchors by nothing."""
+    empty = count(make_sweep(gain=1.0, examples=200), supported=False)
+    summary = find(empty.settings, empty.records, empty.labels, SPEED_KNOB).summary
+    assert "AXON moves the front of confidence: can't tell, AXON was empty: of " in summary.verdict
+    working = count(make_sweep(gain=1.0, examples=200))
+    summary = find(working.settings, working.records, working.labels, SPEED_KNOB).summary
+    assert "AXON moves the front of confidence: yes" in summary.verdict
+
+
 def test_empty_anchors_are_read_above_the_verdict(tmp_path):
     report = write(tmp_path, dawn_sweep(sinks=0.97, supported=False, edges=False))
     axon, dawn = report.findings.summary.inert

@@ -1,0 +1,212 @@
+"""job=time: the sweep's settings side by side, in seconds. Nothing goes to the store."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from axon import row_seed
+from pipeline.checks import check_settings
+from pipeline.complaint import ConfigError, reason
+from pipeline.config import Config, ModelSettings
+from pipeline.evaluate import Loaded, fitting, load
+from pipeline.job import folder_name, reachable, say
+from pipeline.places import check_places
+from pipeline.plan import Plan, make_plan, setting_id
+from pipeline.progress import clock
+from pipeline.report.labels import knob_texts, uses_axon
+from pipeline.stop import DONE, FAILED
+from pipeline.tasks import open_task
+from pipeline.timing import Contender, Spread, take_turns
+
+MOST = 24  # settings: more of them, side by side, are as many minutes and no table to read
+Key = tuple[str, int]  # setting id, batch
+
+
+def time_settings(config: Config, console: Console) -> int:
+    """Measures, prints the tables, writes timing.csv; the exit code. Raises ConfigError for what can't be timed."""
+    check_places(config)
+    torch.set_num_threads(max(1, int(config.cluster.cpus_per_worker)))  # as a worker of the sweep has
+    with console.status("reading the task and the model"):
+        plan = make_plan(config)
+        config = replace(config, limit=reachable(config, plan))  # so that the folder is the run's
+        _check_count(plan)
+        check_settings(plan.settings, config.timing.examples, here=True)
+        contenders = _contenders(config, plan)
+    _announce(contenders, config.timing.rounds, console)
+    try:
+        _measure(contenders, config.timing.rounds, console)
+    except KeyboardInterrupt:
+        say(console, "A timing that is cut short keeps nothing.")
+        raise
+    rows = _rows(contenders, plan)
+    for batch in dict.fromkeys(row["batch"] for row in rows):
+        console.print(_table(batch, [row for row in rows if row["batch"] == batch]))
+    say(
+        console,
+        "ratio: of seconds; with AXON to its own decoder alone, where that is timed, else to the first alone",
+    )
+    failed = {key: contender.error for key, contender in contenders.items() if contender.error is not None}
+    for (sid, batch), error in failed.items():
+        say(console, f"failed: {plan.labels[sid]} at batch {batch}: {error}")
+    folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).to_csv(folder / "timing.csv", index=False)
+    except OSError as error:
+        say(console, f"out={config.out}: can't be written ({reason(error)}); make room, and time again")
+        return FAILED
+    say(console, str(folder))
+    return FAILED if failed else DONE
+
+
+def _check_count(plan: Plan) -> None:
+    if (count := len(plan.settings)) > MOST:
+        line = f"job=time: {count} settings are too many to time side by side, at most {MOST}; choose fewer, "
+        raise ConfigError([f"{line}such as one speed with speed.values=[...], or sweep=none"])
+
+
+def _announce(contenders: Mapping[Key, Contender], rounds: int, console: Console) -> None:
+    batches = dict.fromkeys(batch for _, batch in contenders)
+    settings, threads = len(contenders) // len(batches), torch.get_num_threads()
+    device = next(iter(contenders.values())).model.device
+    say(
+        console,
+        f"timing {settings} setting{'s' * (settings > 1)} at batch {' and '.join(map(str, batches))}, "
+        f"{rounds} round{'s' * (rounds > 1)}, on {_hardware(device)}, {threads} thread{'s' * (threads > 1)}",
+    )
+
+
+def _contenders(config: Config, plan: Plan) -> dict[Key, Contender]:
+    """Every setting at batch 1, then at the batch asked for; each model is loaded once. Raises ConfigError."""
+    models: dict[ModelSettings, Loaded] = {}
+    found = {}
+    for batch in sorted({1, config.batch_size}):
+        # Whole batches: at the end of a decode the batch runs empty, and half a batch would be another measurement.
+        count = math.ceil(config.timing.examples / batch) * batch
+        for sid, setting in plan.settings.items():
+            if setting.model not in models:
+                models[setting.model] = load(setting.model)
+            loaded = models[setting.model]
+            prompts, seeds = [], []
+            try:
+                task = open_task(setting.task)
+                for example in task.examples(setting.task.split, setting.task.seed, count):
+                    tokens = loaded.encode(example, setting.task.shot_style)
+                    prompts.append(list(fitting(loaded, tokens, setting.decode.gen_length)))
+                    seeds.append(row_seed(setting.seed, example.id))
+            except ValueError as error:
+                raise ConfigError(
+                    [f"task.name={setting.task.name!r}: {error}; choose shorter ones"]
+                ) from None
+            found[sid, batch] = Contender(setting, loaded.model, prompts, seeds, min(batch, len(prompts)))
+    return found
+
+
+def _measure(contenders: Mapping[Key, Contender], rounds: int, console: Console) -> None:
+    """All turns, with how long those that are left will take."""
+    latest = dict.fromkeys(contenders, 0.0)
+    turns = {key: contender.attempt for key, contender in contenders.items()}
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
+        bar = progress.add_task("warming up", total=(rounds + 1) * len(contenders))
+        for done, (number, key, seconds) in enumerate(take_turns(turns, rounds), 1):
+            latest[key] = seconds
+            left = sum(latest.values()) * (1 + rounds - done / len(contenders))
+            at = "warming up" if number == 0 else f"round {number} of {rounds} · {clock(left)} left"
+            progress.update(bar, completed=done, description=at)
+            if not console.is_terminal and done % len(contenders) == 0 and number < rounds:
+                say(console, f"{f'round {number}' if number else 'warming up'} done · {clock(left)} left")
+
+
+def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any]]:
+    """A row for each setting and batch that was measured."""
+    bases, texts = _bases(plan), knob_texts(plan.labels)
+    rows = []
+    for (sid, batch), contender in contenders.items():
+        if contender.error is not None:
+            continue
+        label, base = plan.labels[sid], contenders[bases[sid], batch]
+        model = contender.setting.model
+        row: dict[str, Any] = {
+            "setting_id": sid,
+            "arm": label.arm,
+            "label": texts[sid],
+            "batch": contender.batch,
+        }
+        row |= {f"knob.{key}": value for key, value in label.knobs.items()}
+        row |= {"examples": len(contender.prompts), "rounds": len(contender.seconds)}
+        row |= {"tokens": contender.tokens, "passes": contender.passes}
+        row |= _columns("seconds_per_example", contender.per_example)
+        row |= _columns("tokens_per_second", contender.tokens_a_second)
+        row |= _columns("seconds_per_pass", contender.per_pass)
+        if base.error is None:
+            row |= _columns("ratio", contender.ratio(base))
+        row |= {"ratio_to": str(plan.labels[bases[sid]]), "device": _hardware(contender.model.device)}
+        row |= {"dtype": model.dtype, "attention_kernel": model.attention_kernel}
+        row |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
+        rows.append(row)
+    return rows
+
+
+def _columns(name: str, spread: Spread) -> dict[str, float]:
+    return {name: spread.middle, f"{name}_min": spread.least, f"{name}_max": spread.most}
+
+
+def _bases(plan: Plan) -> dict[str, str]:
+    """What each setting's seconds are held against: with AXON its own decoder alone, where that is timed; else the
+    first setting without AXON, or the first.
+    """
+    identities = {sid: setting.identity for sid, setting in plan.settings.items()}
+    alone = {_without_axon(identity): sid for sid, identity in identities.items() if not uses_axon(identity)}
+    first = next(iter([*alone.values(), *identities]))
+    return {
+        sid: alone.get(_without_axon(identity), first) if uses_axon(identity) else first
+        for sid, identity in identities.items()
+    }
+
+
+def _without_axon(identity: Mapping[str, Any]) -> str:
+    return setting_id({**identity, "axon": None, "versions": {**identity["versions"], "axon": None}})
+
+
+def _table(batch: int, rows: list[dict[str, Any]]) -> Table:
+    title = f"batch {batch}, {rows[0]['examples']} examples: median of the rounds [least, most]"
+    table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for heading in ("arm", "setting"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("ms an example", "tokens/s", "ms a pass", "ratio"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            Text(row["arm"]),
+            Text("" if row["label"] == row["arm"] else row["label"]),
+            _spread(row, "seconds_per_example", 1000),
+            f"{row['tokens_per_second']:.3g}",
+            f"{1000 * row['seconds_per_pass']:.3g}",
+            _spread(row, "ratio", 1),
+        )
+    return table
+
+
+def _spread(row: Mapping[str, Any], name: str, scale: int) -> Text:
+    if name not in row:  # what it would be held against has failed
+        return Text("-")
+    middle, least, most = (f"{scale * row[key]:.3g}" for key in (name, f"{name}_min", f"{name}_max"))
+    return Text(f"{middle} [{least}, {most}]")
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.processor() or platform.machine()})"
