@@ -88,16 +88,16 @@ class Ground:
         if not _answers(self._head):
             if monotonic() - self._heard > SILENCE_SECONDS:
                 raise Lost(
-                    f"the Ray cluster's head at {self._head} hasn't answered for {SILENCE_SECONDS:g} seconds"
+                    f"The Ray cluster's head at {self._head} hasn't answered for {SILENCE_SECONDS:g} seconds"
                 )
             return
         self._heard = monotonic()
         if self._me not in {node["NodeID"] for node in _nodes()}:
-            raise Lost("the Ray node on this machine has died")
+            raise Lost("The Ray node on this machine has died")
         try:
             check_room(self._cluster, _machines())
         except ConfigError as error:
-            raise Lost(f"the Ray cluster has no room left for a worker ({error})") from None
+            raise Lost(f"The Ray cluster has no room left for a worker ({error})") from None
 
     def leave(self, code: int) -> None:
         """Ends a private Ray, leaves a joined one. `code`: how this process will exit.

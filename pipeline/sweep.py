@@ -26,7 +26,7 @@ from pipeline.plan import Setting
 from pipeline.progress import Progress, Tally, stored_tallies, tally
 from pipeline.retry import Losses
 from pipeline.sandbox import Require
-from pipeline.stop import Request
+from pipeline.stop import Lost, Request
 from pipeline.store import Range, Store, StoreFull
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
@@ -171,8 +171,10 @@ def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> N
             thread.join(PATIENCE)
             raise request.made
         ground.check()
-    if outcome:
-        raise outcome[0]
+    for error in outcome:
+        if isinstance(error, Exception) and not isinstance(error, StoreFull):
+            raise Lost(f"Ray Tune has failed ({type(error).__name__}: {last_line(str(error))})") from error
+        raise error
 
 
 def _again(work: Work, lost: Mapping[str, str], losses: Losses, progress: Progress) -> dict[str, list[Range]]:

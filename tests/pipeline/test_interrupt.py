@@ -1,28 +1,31 @@
-"""The command itself, with Ray: stopping, going on, failing settings, and nothing left behind."""
+"""The command itself, with Ray: ended in every way, going on, failing settings, and nothing left behind."""
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pandas as pd
 import pytest
-from conftest import ROOT, compose_tree
+from commands import (
+    Ending,
+    ended,
+    killed,
+    plan_of,
+    records,
+    signalled,
+    slices,
+    start,
+    still_running,
+    uninterrupted,
+)
 
-from pipeline.config import read_config
-from pipeline.evaluate import Evaluator
-from pipeline.plan import Plan, make_plan
-from pipeline.store import Store, StoreFull
+from pipeline.store import StoreFull
 
 pytestmark = pytest.mark.slow
-LIMIT, SECONDS = 16, ["seconds_model", "seconds_capture", "seconds_select"]
+LIMIT = 16
 WORDS = [
     "sweep=uncertainty_threshold",
     "speed.values=[0.5,0.9]",
@@ -36,83 +39,103 @@ def words(checkpoint: Path, out: Path) -> list[str]:
     return [*WORDS, f"model.path={checkpoint}", f"out={out}", "cluster.workers=2"]
 
 
-def start(arguments: list[str]) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "launch.py"), *arguments]
-    pipe = subprocess.PIPE
-    # Its own session: Ctrl-C in a terminal reaches the whole group, and so does the test's.
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+def scratch() -> set[Path]:
+    return set(Path("/tmp").glob("axon-ray-*"))
 
 
-def plan_of(checkpoint: Path, out: Path) -> Plan:
-    return make_plan(read_config(compose_tree(*words(checkpoint, out))))
+BLOWS = {
+    "Ctrl-C": (signalled(signal.SIGINT), 130, "Stopped"),
+    "SIGTERM to every process": (signalled(signal.SIGTERM), 143, "Stopped"),
+    "SIGKILL to Ray's node": (
+        killed("raylet/raylet"),
+        1,
+        "Ray has died (its node process raylet ended with code -9)",
+    ),
+    "SIGKILL to Ray's head": (
+        killed("gcs_server"),
+        1,
+        "Ray has died (its head process gcs_server ended with code -9)",
+    ),
+}
 
 
-def uninterrupted(checkpoint: Path, out: Path) -> pd.DataFrame:
-    """The same settings in this process, each in one go, without Ray."""
-    store, evaluator = Store(str(out / "store")), Evaluator(32)
-    for setting in plan_of(checkpoint, out).settings.values():
-        store.write_slice(setting.id, 0, LIMIT, evaluator.slice(setting, 0, LIMIT))
-    return records(checkpoint, out)
-
-
-def records(checkpoint: Path, out: Path) -> pd.DataFrame:
-    settings = plan_of(checkpoint, out).settings
-    return Store(str(out / "store")).load(settings, LIMIT).records.drop(columns=SECONDS)
-
-
-def slices(out: Path) -> int:
-    return len(list(out.glob("store/slices/*/*.parquet")))
-
-
-def interrupt_after(arguments: list[str], out: Path, count: int) -> tuple[int, str, str, float]:
-    """Runs until `count` more slices are stored, then Ctrl-C; also how long it then took to end."""
-    goal, process = slices(out) + count, start(arguments)
-    try:
-        while slices(out) < goal and process.poll() is None:
-            time.sleep(0.05)
-    finally:  # also where the test itself is stopped: nothing may stay behind
-        asked = time.monotonic()
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
-        shown, errors = process.communicate(timeout=120)
-    return process.returncode, shown, errors, time.monotonic() - asked
-
-
-def left_behind(before: set[Path]) -> list[Path]:
-    return sorted(set(Path("/tmp").glob("axon-ray-*")) - before)
-
-
-def test_interrupted_sweeps_add_up_to_an_uninterrupted_one(checkpoint: Path, tmp_path: Path) -> None:
-    scratch = set(Path("/tmp").glob("axon-ray-*"))
+def test_a_sweep_ended_in_every_way_adds_up_to_an_uninterrupted_one(checkpoint: Path, tmp_path: Path) -> None:
     parts = tmp_path / "parts"
-    for count in (3, 10):
-        code, shown, errors, seconds = interrupt_after(words(checkpoint, parts), parts, count)
-        assert code == 130, shown + errors
-        assert "Traceback" not in shown + errors
-        assert "To go on: python launch.py sweep=uncertainty_threshold" in shown
-        assert seconds < 30
-    assert 13 <= slices(parts) < 48
-    process = start(words(checkpoint, parts))
-    shown, errors = process.communicate(timeout=400)
-    assert process.returncode == 0, shown + errors
-    assert errors == ""
-    assert "stored already" in shown
-    expected = uninterrupted(checkpoint, tmp_path / "whole")
+    for name, (blow, code, said) in BLOWS.items():
+        before = scratch()
+        ending = ended(words(checkpoint, parts), parts, 3, blow)
+        assert ending.code == code, f"{name}: {ending}"
+        assert "Traceback" not in ending.shown and ending.errors == "", f"{name}: {ending}"
+        assert f"{said}. " in ending.shown
+        assert "examples are kept. To go on: python launch.py sweep=uncertainty_threshold" in ending.shown
+        assert ending.seconds < 30, name
+        left_nothing(ending, before)
+    assert 12 <= slices(parts) < 48
+    ending = ended(words(checkpoint, parts), parts, 3, killed("SliceTrial", "_Inner"))
+    assert ending.code == 0, ending
+    assert ending.errors == "" and "stored already" in ending.shown
+    assert "trying again what is missing" in ending.shown
+    expected = uninterrupted(words(checkpoint, tmp_path), tmp_path / "whole", LIMIT)
     assert len(expected) == 12 * LIMIT
-    pd.testing.assert_frame_equal(records(checkpoint, parts), expected)
-    assert left_behind(scratch) == []
+    pd.testing.assert_frame_equal(records(words(checkpoint, tmp_path), parts, LIMIT), expected)
 
 
-def test_a_setting_that_fails_leaves_the_others(checkpoint: Path, tmp_path: Path) -> None:
-    doomed = next(iter(plan_of(checkpoint, tmp_path).settings))
+def left_nothing(ending: Ending, before: set[Path]) -> None:
+    assert ending.below, "Ray ran"
+    assert still_running(ending.below) == []
+    assert scratch() - before == set()
+
+
+POISON = r"""
+import importlib.util, os, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != "pipeline.evaluate":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+
+        def poisoned(module):
+            run(module)
+            real = module.Evaluator.slice
+
+            def slice(self, setting, start, stop):
+                with open(os.environ["TRIED"], "a") as log:
+                    log.write(f"{setting.id} {start}\n")
+                if f"{setting.id} {start}" == os.environ["POISON"]:
+                    os.kill(os.getpid(), 9)
+                return real(self, setting, start, stop)
+
+            module.Evaluator.slice = slice
+
+        spec.loader.exec_module = poisoned
+        return spec
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def test_a_setting_that_fails_and_a_slice_that_kills_its_workers_leave_the_others(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    asked = words(checkpoint, tmp_path)
+    doomed, poisoned = list(plan_of(asked).settings)[:2]
     (tmp_path / "store/slices").mkdir(parents=True)
     (tmp_path / "store/slices" / doomed).write_text("a file where the setting's folder should be")
-    process = start(words(checkpoint, tmp_path))
+    (tmp_path / "sitecustomize.py").write_text(POISON)
+    tried = tmp_path / "tried"
+    process = start(asked, PYTHONPATH=str(tmp_path), POISON=f"{poisoned} 4", TRIED=str(tried))
     shown, errors = process.communicate(timeout=400)
     assert process.returncode == 1, shown + errors
-    assert "Traceback" not in shown + errors
-    assert "1 of 12 settings failed; the rest is kept" in shown and doomed in shown
-    assert len(records(checkpoint, tmp_path)) == 11 * LIMIT
+    assert "Traceback" not in shown + errors and errors == ""
+    assert "2 of 12 settings failed; the rest is kept" in shown and doomed in shown
+    [line] = [line for line in shown.splitlines() if f"({poisoned})" in line]
+    assert "its worker was lost 2 times at examples 4-7: Worker unexpectedly exits" in line
+    assert len(records(asked, tmp_path, LIMIT)) == 11 * LIMIT - 4
+    counts = pd.Series(tried.read_text().splitlines()).value_counts()
+    assert counts[f"{poisoned} 4"] == 2 and set(counts.drop(f"{poisoned} 4")) == {1}
     assert Path(shown.strip().splitlines()[-1], "report.html").is_file()
 
 

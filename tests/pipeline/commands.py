@@ -1,0 +1,138 @@
+"""The command as a process of its own, ended in every way that a process can end, and what it leaves on the machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from conftest import ROOT, compose_tree
+
+from pipeline.config import read_config
+from pipeline.evaluate import Evaluator
+from pipeline.plan import Plan, make_plan
+from pipeline.store import Store
+
+SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
+Process = tuple[int, str]  # a number, and when it was given: numbers are given again
+
+
+def start(arguments: list[str], **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "launch.py"), *arguments]
+    pipe = subprocess.PIPE
+    # Its own session: a signal from a terminal or a scheduler reaches the whole group, and so does the test's.
+    return subprocess.Popen(
+        command,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **environment},
+    )
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended, and what was running below it before."""
+
+    code: int
+    shown: str
+    errors: str
+    seconds: float  # from the blow to the end
+    below: set[Process]
+
+
+def ended(arguments: list[str], out: Path, count: int, blow: Callable[[int], None]) -> Ending:
+    """Runs until `count` more slices are stored, then deals the blow to process and waits for the end."""
+    goal, process = slices(out) + count, start(arguments)
+    below: set[Process] = set()
+    try:
+        while slices(out) < goal and process.poll() is None:
+            time.sleep(0.05)
+        below = descendants(process.pid)
+        struck = time.monotonic()
+        blow(process.pid)
+        shown, errors = process.communicate(timeout=120)
+    finally:  # also where the test itself is stopped: nothing may stay behind
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return Ending(process.returncode, shown, errors, time.monotonic() - struck, below)
+
+
+def signalled(number: int) -> Callable[[int], None]:
+    return lambda pid: os.killpg(pid, number)
+
+
+def killed(*names: str) -> Callable[[int], None]:
+    """SIGKILL to the first process below whose command says one of the names."""
+
+    def blow(pid: int) -> None:
+        for child, _ in sorted(descendants(pid)):
+            command = _read(f"/proc/{child}/cmdline")
+            if any(name in command for name in names):
+                os.kill(child, signal.SIGKILL)
+                return
+        raise AssertionError(f"none of {names} runs")
+
+    return blow
+
+
+def slices(out: Path) -> int:
+    return len(list(out.glob("store/slices/*/*.parquet")))
+
+
+def plan_of(words: list[str]) -> Plan:
+    return make_plan(read_config(compose_tree(*words)))
+
+
+def records(words: list[str], out: Path, limit: int) -> pd.DataFrame:
+    """What is stored, without what differs from run to run."""
+    return Store(str(out / "store")).load(plan_of(words).settings, limit).records.drop(columns=SECONDS)
+
+
+def uninterrupted(words: list[str], out: Path, limit: int) -> pd.DataFrame:
+    """The same settings in this process, each in one go, without Ray."""
+    store, evaluator = Store(str(out / "store")), Evaluator(32)
+    for setting in plan_of(words).settings.values():
+        store.write_slice(setting.id, 0, limit, evaluator.slice(setting, 0, limit))
+    return records(words, out, limit)
+
+
+def descendants(pid: int) -> set[Process]:
+    parents = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        if fields := _fields(int(name)):
+            parents[int(name)] = (int(fields[1]), fields[19])
+    found: set[int] = {pid}
+    while more := {child for child, (parent, _) in parents.items() if parent in found} - found:
+        found |= more
+    return {(child, parents[child][1]) for child in found - {pid}}
+
+
+def still_running(processes: set[Process], seconds: float = 10) -> list[str]:
+    """Commands of those that haven't ended within some seconds."""
+    until = time.monotonic() + seconds
+    while left := [p for p in processes if (f := _fields(p[0])) and f[19] == p[1] and f[0] != "Z"]:
+        if time.monotonic() > until:
+            return [_read(f"/proc/{number}/cmdline") for number, _ in left]
+        time.sleep(0.1)
+    return []
+
+
+def _fields(pid: int) -> list[str]:
+    """State, parent, ..., start time: what follows the name in /proc/PID/stat."""
+    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().replace("\0", " ")
+    except OSError:
+        return ""

@@ -1,0 +1,113 @@
+"""SIGTERM, as a scheduler sends it: finished slices are kept, a line says how to go on, the exit code tells it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import launch
+from pipeline.evaluate import Evaluator
+from pipeline.stop import Request, Terminated, exit_code, sigterm_raised
+
+
+@contextmanager
+def sent_after(slices: int, number: int) -> Iterator[None]:
+    """The signal while the next slice is being decoded."""
+    real, left = Evaluator.slice, [slices]
+
+    def slice_or_stop(self: Evaluator, *arguments: object) -> object:
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), number)
+        return real(self, *arguments)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Evaluator, "slice", slice_or_stop)
+        yield
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_one_setting_in_this_process_keeps_its_finished_slices(
+    number: int,
+    code: int,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["limit=12", "slice_size=4", "wandb=off", f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
+    monkeypatch.setattr(sys, "argv", ["launch.py", *words])
+    before = signal.getsignal(signal.SIGTERM)
+    with sent_after(2, number):
+        assert launch.main() == code
+    shown = capsys.readouterr()
+    assert "Stopped. 8 of 12 examples are kept. To go on: python launch.py limit=12" in shown.out
+    assert "Traceback" not in shown.out + shown.err
+    assert len(list(tmp_path.rglob("*.parquet"))) == 2
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_sigterm_before_anything_runs_ends_with_its_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launch, "compose", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert launch.main() == 143
+    assert capsys.readouterr().err == "Stopped.\n"
+
+
+def test_exit_codes_are_a_shells() -> None:
+    assert (exit_code(KeyboardInterrupt()), exit_code(Terminated())) == (130, 143)
+
+
+def test_a_request_waits_until_it_is_asked_for_and_the_first_counts() -> None:
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    request = Request()
+    with sigterm_raised(), request.awaited():
+        request.check()
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Terminated):
+            request.check()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+
+
+@pytest.mark.slow
+def test_trials_that_never_return_do_not_hold_up_the_news_that_ray_is_gone() -> None:
+    from pipeline.stop import Lost
+    from pipeline.sweep import _attended
+
+    class Gone:
+        def check(self) -> None:
+            raise Lost("Ray has died")
+
+    began = time.monotonic()
+    with pytest.raises(Lost):
+        _attended(lambda: time.sleep(20), Gone(), Request())  # type: ignore[arg-type]
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.slow
+def test_a_fault_inside_tune_is_told_in_a_line_and_a_wish_to_stop_stays_one() -> None:
+    from pipeline.stop import Lost
+    from pipeline.sweep import _attended
+
+    def raising(error: BaseException) -> Callable[[], None]:
+        def trials() -> None:
+            raise error
+
+        return trials
+
+    ground: Any = SimpleNamespace(check=lambda: None)
+    with pytest.raises(Lost, match=r"^Ray Tune has failed \(KeyError: 'actor'\)$"):
+        _attended(raising(KeyError("actor")), ground, Request())
+    with pytest.raises(Terminated):
+        _attended(raising(Terminated()), ground, Request())
