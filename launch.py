@@ -71,7 +71,7 @@ def run(trees: list[dict[str, Any]]) -> int:
     from pipeline.check_task import check_task
     from pipeline.complaint import ConfigError
     from pipeline.config import read_config
-    from pipeline.job import run_job
+    from pipeline.run_job import run_job
     from pipeline.time_settings import time_settings
 
     code, console = 0, Console()

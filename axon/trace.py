@@ -101,7 +101,8 @@ def kendall_tau(revealed_at_NG: Tensor) -> Tensor:
     right, each position is compared with how many before it were revealed in each pass.
     """
     decoded_NG, place_NG = revealed_at_NG != NOT_DECODED, revealed_at_NG - NOT_DECODED
-    seen_NS = revealed_at_NG.new_zeros((len(revealed_at_NG), int(place_NG.max()) + 1))
+    last = int(place_NG.max()) if place_NG.numel() else 0
+    seen_NS = revealed_at_NG.new_zeros((len(revealed_at_NG), last + 1))
     agreement_N, apart_N, pairs_N = revealed_at_NG.new_zeros((3, len(revealed_at_NG)))
     for place_N1, decoded_N1 in zip(place_NG.split(1, 1), decoded_NG.split(1, 1), strict=True):
         up_to_NS = seen_NS.cumsum(1)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline import job
+from pipeline import run_job
 from pipeline.capacity import Machine, Need, check_room
 from pipeline.complaint import ConfigError
 from pipeline.config import ClusterSettings, Config
@@ -76,4 +76,4 @@ def test_cores_and_gpus_must_be_on_one_machine() -> None:
 def test_a_job_is_refused_before_anything_is_decoded(make_config: Callable[..., Config], word: str) -> None:
     config = make_config(word)
     with pytest.raises(ConfigError, match=f"{word}: no machine has that many"):
-        job.run_job(config, [], Console(file=io.StringIO()))
+        run_job.run_job(config, [], Console(file=io.StringIO()))

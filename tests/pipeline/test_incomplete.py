@@ -19,7 +19,7 @@ import pytest
 from conftest import Judge
 from rich.console import Console
 
-from pipeline import job, places, report
+from pipeline import places, report, run_job
 from pipeline.complaint import ConfigError
 from pipeline.config import SETTING_KEYS, Config, WandbSettings
 from pipeline.evaluate import Evaluator
@@ -32,7 +32,7 @@ Make = Callable[..., Config]
 
 def run(config: Config) -> tuple[int, str]:
     shown = io.StringIO()
-    code = job.run_job(config, ["limit=10"], Console(file=shown, width=100))
+    code = run_job.run_job(config, ["limit=10"], Console(file=shown, width=100))
     return code, shown.getvalue()
 
 
@@ -102,12 +102,14 @@ def test_a_store_that_is_full_before_the_run_is_wrong_input(
 def test_a_store_that_fills_up_ends_the_run_with_a_line_and_keeps_what_is_there(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipe_file = job.Store(config.store)._fs.pipe_file
+    pipe_file = run_job.Store(config.store)._fs.pipe_file
 
     def filling(path: str, data: bytes) -> None:
         no_room() if "/4-8.parquet" in path else pipe_file(path, data)
 
-    monkeypatch.setattr(type(job.Store(config.store)._fs), "pipe_file", lambda self, *args: filling(*args))
+    monkeypatch.setattr(
+        type(run_job.Store(config.store)._fs), "pipe_file", lambda self, *args: filling(*args)
+    )
     code, shown = run(config)
     assert code == 1
     line = shown.strip().splitlines()[-1]

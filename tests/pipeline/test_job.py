@@ -12,7 +12,7 @@ import pytest
 from conftest import Judge
 from rich.console import Console
 
-from pipeline import job
+from pipeline import job, run_job
 from pipeline.config import Config
 from pipeline.evaluate import Evaluator
 from pipeline.plan import make_plan
@@ -24,7 +24,7 @@ SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
 
 def run(config: Config) -> tuple[int, str]:
     shown = io.StringIO()
-    code = job.run_job(config, ["limit=10", "a b"], Console(file=shown, width=100))
+    code = run_job.run_job(config, ["limit=10", "a b"], Console(file=shown, width=100))
     return code, shown.getvalue()
 
 

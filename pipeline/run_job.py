@@ -1,0 +1,195 @@
+"""From a validated config to an exit code: plan, run what the store lacks, report."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from pipeline.capacity import check_room, this_machine
+from pipeline.checks import check_address, check_login, check_settings
+from pipeline.complaint import ConfigError, reason
+from pipeline.config import Config, to_tree
+from pipeline.job import Job, folder_name, incomplete, pending_slices, reachable, say
+from pipeline.places import check_places
+from pipeline.plan import Plan, make_plan
+from pipeline.progress import Progress, stored_tallies, tally
+from pipeline.report_job import report_job
+from pipeline.stop import DONE, FAILED, Lost, exit_code
+from pipeline.store import Contents, Range, Store, StoreFull
+from pipeline.tasks import CodeTask, open_task
+
+
+def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
+    """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
+    check_places(config)
+    if config.job == "run" and config.cluster.address is None:
+        check_room(config.cluster, [this_machine()])
+    if config.wandb.mode == "online":
+        check_login()
+    with console.status("reading the task and the model's description"):  # from the hub it may take a while
+        plan = make_plan(config)
+        config = replace(config, limit=reachable(config, plan))
+        if config.job != "report":
+            here = config.cluster.address is None or len(plan.settings) == 1
+            check_settings(plan.settings, config.limit, here)
+    folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
+    job = Job(config, plan, Store(config.store), folder, shlex.join(["python", "launch.py", *arguments]))
+    contents = job.store.load(plan.settings, config.limit)
+    pending = pending_slices(job, contents)
+    _announce(job, contents, pending, console)
+    failures: dict[str, str] = {}
+    if pending and config.job == "run":
+        try:
+            failures = _run(job, contents, pending, console)
+        except KeyboardInterrupt as stop:
+            _stopped(job, "Stopped", console)
+            return exit_code(stop)
+        except (Lost, StoreFull) as end:
+            _stopped(job, str(end), console)
+            return FAILED
+        contents = job.store.load(plan.settings, config.limit)
+        failures = incomplete(job, contents, failures)
+    if contents.records.empty:
+        _complain(job, failures, console)
+        raise_nothing = "nothing is stored for these settings; run them first, without job=report"
+        if config.job == "report":
+            raise ConfigError([f"job=report: {raise_nothing}"])
+        return FAILED
+    failures |= _nothing_scored(job, contents, failures)
+    try:
+        report_job(job, contents, failures, console)
+    except OSError as error:
+        _complain(job, failures, console)
+        return _unreported(job, error, console)
+    _complain(job, failures, console)
+    say(console, str(folder))
+    return FAILED if failures else DONE
+
+
+def _announce(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> None:
+    config, settings = job.config, len(job.plan.settings)
+    total = settings * config.limit
+    todo = sum(stop - start for slices in pending.values() for start, stop in slices)
+    equal = job.plan.asked - settings
+    asked = f" ({job.plan.asked} asked for, {equal} of them equal to another, run once)" if equal else ""
+    stored = f", {total - todo:,} of {total:,} stored already" if todo < total else ""
+    say(
+        console,
+        f"{job.title}: {settings} setting{'s' * (settings > 1)}{asked} x {config.limit} examples{stored}",
+    )
+    if pending and (level := _isolation(config)):
+        say(console, f"answers are programs; they run in a sandbox of level {level!r}")
+    for line in contents.damaged:
+        say(console, line)
+    _prepare(job)
+
+
+def _prepare(job: Job) -> None:
+    """What is written before anything is decoded. Raises ConfigError where there is no room for it."""
+    described = {"command": job.command, "config": to_tree(job.config), "settings": _setting_list(job.plan)}
+    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        (job.folder / "config.yaml").write_text(text)
+    except OSError as error:
+        line = f"out={job.config.out}: can't be written ({reason(error)}); make room, or choose another with out=..."
+        raise ConfigError([line]) from None
+    if job.config.job != "run":
+        return
+    try:
+        job.store.remove_leftovers(job.plan.settings)
+        job.store.write_settings({sid: setting.identity for sid, setting in job.plan.settings.items()})
+    except StoreFull as error:
+        raise ConfigError([f"{error}, or choose another with store=..."]) from None
+    except OSError as error:
+        line = f"store={job.config.store}: can't be written ({reason(error)}); choose another with store=..."
+        raise ConfigError([line]) from None
+
+
+def _isolation(config: Config) -> str | None:
+    """The level at which programs run on this machine, None for a task without; ConfigError where it is too low."""
+    task = open_task(config.task, config.sandbox.require)
+    return task.sandbox.level if isinstance(task, CodeTask) else None
+
+
+def _setting_list(plan: Plan) -> dict[str, Any]:
+    return {sid: {"arm": label.arm, **label.knobs} for sid, label in plan.labels.items()}
+
+
+def _run(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> dict[str, str]:
+    stored = stored_tallies(contents.records)
+    if job.config.cluster.address is not None and len(job.plan.settings) > 1:
+        check_address(job.config.cluster.address)
+    with Progress(console, job.title, job.plan.labels, job.config.limit, stored) as progress:
+        if len(job.plan.settings) == 1:
+            return _run_here(job, pending, progress)
+        from pipeline.sweep import Work, run_sweep  # Ray takes seconds to import: only when it is needed
+
+        threads = max(1, int(job.config.cluster.cpus_per_worker))
+        work = Work(
+            job.plan.settings,
+            pending,
+            job.store.root,
+            job.config.batch_size,
+            threads,
+            job.config.sandbox.require,
+        )
+        return run_sweep(work, job.config.cluster, progress)
+
+
+def _run_here(job: Job, pending: dict[str, list[Range]], progress: Progress) -> dict[str, str]:
+    """One setting needs no workers: it runs in this process."""
+    from pipeline.evaluate import Evaluator
+
+    progress.started()
+    evaluator = Evaluator(job.config.batch_size, job.config.sandbox.require, progress.example)
+    failures = {}
+    for sid, slices in pending.items():
+        try:
+            for start, stop in slices:
+                records = evaluator.slice(job.plan.settings[sid], start, stop)
+                job.store.write_slice(sid, start, stop, records)
+                progress.slice(sid, tally(records))
+        except StoreFull:
+            raise
+        except Exception as error:
+            failures[sid] = f"{type(error).__name__}: {error}".splitlines()[0]
+            progress.failed(sid)
+    return failures
+
+
+def _nothing_scored(job: Job, contents: Contents, failures: dict[str, str]) -> dict[str, str]:
+    """Settings of whose examples none has a score, with the first error: they have no point to show."""
+    found = {}
+    for sid, rows in contents.records.groupby("setting_id", sort=False):
+        if rows["score"].isna().all() and sid not in failures:
+            found[str(sid)] = f"no example was scored; the first error: {rows['error'].iloc[0]}"
+    return found
+
+
+def _complain(job: Job, failures: dict[str, str], console: Console) -> None:
+    if failures:
+        say(console, f"{len(failures)} of {len(job.plan.settings)} settings failed; the rest is kept:")
+        for sid, error in failures.items():
+            say(console, f"  {job.plan.labels[sid]} ({sid}): {error}")
+
+
+def _stopped(job: Job, why: str, console: Console) -> None:
+    contents = job.store.load(job.plan.settings, job.config.limit)
+    total = len(job.plan.settings) * job.config.limit
+    say(console, f"{why}. {len(contents.records):,} of {total:,} examples are kept. To go on: {job.command}")
+
+
+def _unreported(job: Job, error: OSError, console: Console) -> int:
+    say(
+        console,
+        f"out={job.config.out}: the report is not whole ({reason(error)}); the results are kept in {job.store.root}. "
+        f"Make room, or choose another with out=..., then: {job.command}",
+    )
+    return FAILED
