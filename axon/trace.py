@@ -104,7 +104,8 @@ def kendall_tau(revealed_at_NG: Tensor) -> Tensor:
     last = int(place_NG.max()) if place_NG.numel() else 0
     seen_NS = revealed_at_NG.new_zeros((len(revealed_at_NG), last + 1))
     agreement_N, apart_N, pairs_N = revealed_at_NG.new_zeros((3, len(revealed_at_NG)))
-    for place_N1, decoded_N1 in zip(place_NG.split(1, 1), decoded_NG.split(1, 1), strict=True):
+    for position in range(revealed_at_NG.shape[1]):
+        place_N1, decoded_N1 = place_NG[:, position, None], decoded_NG[:, position, None]
         up_to_NS = seen_NS.cumsum(1)
         not_later = up_to_NS.gather(1, place_N1)
         earlier = not_later - seen_NS.gather(1, place_N1)
