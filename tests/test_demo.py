@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import pytest
 from tests.pipeline.wandb_file import read_run
 
 ROOT = Path(__file__).resolve().parents[1]
+LIMIT = 12
 pytestmark = pytest.mark.slow
 
 
@@ -22,11 +25,19 @@ def launch(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=500, cwd=ROOT)
 
 
+def demo_words() -> list[str]:
+    """What `make demo` gives to launch.py, but for the number of examples."""
+    recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    words = shlex.split(recipe[1].replace("\\\n", " "))
+    return [word for word in words[words.index("launch.py") + 1 :] if not word.startswith("limit=")]
+
+
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path, str]:
     """The demo's sweep on few examples: its command, its run folder, what it printed."""
     out = tmp_path_factory.mktemp("demo")
-    words = ["sweep=anchor_budget", "task=arith", "limit=8", f"out={out}"]
+    words = [*demo_words(), f"limit={LIMIT}", f"out={out}"]
     done = launch(*words)
     assert done.returncode == 0, done.stderr
     return words, Path(done.stdout.strip().splitlines()[-1]), done.stdout
@@ -44,8 +55,22 @@ def test_at_least_forty_settings_are_compared_on_the_same_examples(
 ) -> None:
     points = pd.read_csv(swept[1] / "points.csv")
     assert len(points) >= 40
-    assert set(points["n"]) == {8}
+    assert set(points["n"]) == {LIMIT}
     assert set(points["arm"]) == {"base", "AXON"}
+
+
+def test_it_ends_in_a_verdict_with_its_interval_and_no_warning(swept: tuple[list[str], Path, str]) -> None:
+    said = " ".join(swept[2].split())
+    assert re.search(r"AXON moves the front of dawn: .+ [+-]\d\.\d{3} \[[+-]\d\.\d{3}, [+-]\d\.\d{3}\]", said)
+    assert "Passes at equal quality:" in said
+    assert "Warning:" not in said
+
+
+def test_axon_and_dawn_had_something_to_choose_by(swept: tuple[list[str], Path, str]) -> None:
+    points = pd.read_csv(swept[1] / "points.csv")
+    assert (points.loc[points["arm"] == "AXON", "axon_empty"] < 0.1).all()
+    assert (points["graph_empty"] < 0.1).all()
+    assert points["decode"].nunique() > 0.8 * len(points)
 
 
 def test_ray_and_wandb_chatter_is_off(swept: tuple[list[str], Path, str]) -> None:
@@ -70,7 +95,8 @@ def test_a_finished_sweep_runs_again_in_seconds_and_decodes_nothing(
     files = {path: path.stat().st_mtime_ns for path in folder.parents[1].rglob("*.parquet")}
     start = time.monotonic()
     again = launch(*words)
-    assert again.returncode == 0 and "520 of 520 stored already" in again.stdout
+    total = f"{LIMIT * len(pd.read_csv(folder / 'points.csv')):,}"
+    assert again.returncode == 0 and f"{total} of {total} stored already" in again.stdout
     assert time.monotonic() - start < 60
     assert files == {path: path.stat().st_mtime_ns for path in folder.parents[1].rglob("*.parquet")}
 
