@@ -59,6 +59,8 @@ def compose() -> list[dict[str, Any]]:
         refuse_no_names(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=CONF, config_name="config")(keep)()
         return [OmegaConf.to_container(config, resolve=True) for config in configs]  # type: ignore[misc]
+    except BrokenPipeError:  # no fault of the input: `--help | head`
+        raise
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
         print(explain(error), file=sys.stderr)
         raise SystemExit(WRONG_INPUT) from None
