@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-import launch  # noqa: F401 - the resolvers that conf/ uses
+import launch
 from pipeline.config import Config, read_config
 from pipeline.tasks import TASKS, Example, Score, TaskSettings, read_task
 
@@ -136,6 +137,27 @@ def told(
         assert not list(tmp_path.rglob("*.parquet"))
         assert "pipeline.sweep" not in sys.modules and ("ray" in sys.modules) == had_ray
         return shown.err.strip()
+
+    return line
+
+
+@pytest.fixture(scope="session")
+def tree(checkpoint: Path) -> dict[str, Any]:
+    """A composed tree that is right, and small; not to be changed."""
+    return compose_tree(f"model.path={checkpoint}", "gen_length=8", "block_length=4", "limit=10", "wandb=off")
+
+
+@pytest.fixture
+def refuse(
+    tree: dict[str, Any], tmp_path: Path, told: Callable[[Callable[[], int]], str]
+) -> Callable[..., str]:
+    """The line that a job says of overrides that are wrong (`a.b=value`, as `set_key` reads them)."""
+
+    def line(*overrides: str) -> str:
+        wrong = copy.deepcopy(tree)
+        for override in (f"out={tmp_path / 'out'}", f"store={tmp_path / 'out/store'}", *overrides):
+            set_key(wrong, override)
+        return told(lambda: launch.run([wrong]))
 
     return line
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import socket
 import sys
@@ -12,17 +11,13 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-from conftest import compose_tree, set_key
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
-import launch
 from pipeline.checks import check_address
 from pipeline.complaint import ConfigError
 from pipeline.config import read_config
 from pipeline.places import check_places
-
-Told = Callable[[Callable[[], int]], str]
 
 PLACES = {
     "out=/proc/none": "out=/proc/none: can't be written",
@@ -45,22 +40,6 @@ ADDRESSES = {
     "http://127.0.0.1:8265": "must be auto, HOST:PORT or ray://HOST:PORT",
     "127.0.0.1": "must be auto, HOST:PORT or ray://HOST:PORT",
 }
-
-
-@pytest.fixture(scope="module")
-def tree(checkpoint: Path) -> dict[str, Any]:
-    return compose_tree(f"model.path={checkpoint}", "gen_length=8", "block_length=4", "limit=10", "wandb=off")
-
-
-@pytest.fixture
-def refuse(tree: dict[str, Any], tmp_path: Path, told: Told) -> Callable[..., str]:
-    def line(*overrides: str) -> str:
-        wrong = copy.deepcopy(tree)
-        for override in (f"out={tmp_path / 'out'}", f"store={tmp_path / 'out/store'}", *overrides):
-            set_key(wrong, override)
-        return told(lambda: launch.run([wrong]))
-
-    return line
 
 
 @pytest.mark.parametrize("override", PLACES)

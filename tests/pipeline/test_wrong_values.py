@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 import re
@@ -15,10 +14,9 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Judge, compose_tree, set_key, write_checkpoint
+from conftest import Judge, write_checkpoint
 from safetensors.torch import load_file, save_file
 
-import launch
 import pipeline.tasks.task
 from pipeline.checkpoint import open_checkpoint
 from pipeline.checks import check_settings
@@ -27,8 +25,6 @@ from pipeline.config import read_config
 from pipeline.evaluate import Loaded
 from pipeline.plan import make_plan
 from pipeline.tasks import TASKS, GeneratedTask
-
-Told = Callable[[Callable[[], int]], str]
 
 VALUES = {  # one override or several, ` & ` between them: a part of the line
     "axon.gate=coverage": "axon.gate='coverage': unknown; one of always, ",
@@ -121,22 +117,6 @@ CHECKPOINTS = {
     "mask": "config.json says mask_token_id=3, the tokenizer's mask token is 97; repair one of them",
     "foreign": "the tokenizer has 99 tokens, the model 98; give the two that belong together",
 }
-
-
-@pytest.fixture(scope="module")
-def tree(checkpoint: Path) -> dict[str, Any]:
-    return compose_tree(f"model.path={checkpoint}", "gen_length=8", "block_length=4", "limit=10", "wandb=off")
-
-
-@pytest.fixture
-def refuse(tree: dict[str, Any], tmp_path: Path, told: Told) -> Callable[..., str]:
-    def line(*overrides: str) -> str:
-        wrong = copy.deepcopy(tree)
-        for override in (f"out={tmp_path / 'out'}", f"store={tmp_path / 'out/store'}", *overrides):
-            set_key(wrong, override)
-        return told(lambda: launch.run([wrong]))
-
-    return line
 
 
 @pytest.mark.parametrize("overrides", VALUES)
