@@ -76,6 +76,6 @@ def _candidates(axon: AxonSettings, block_length: int) -> dict[str, Any]:
 
 
 def plain_threshold(value: SinkThreshold) -> SinkThreshold:
-    """ "4.0X" as "4x"."""
+    """ "4.0X" as "4x", to the last digit."""
     relative = multiples(value)
-    return value if relative is None else f"{relative:g}x"
+    return value if relative is None else f"{relative!r}".removesuffix(".0") + "x"

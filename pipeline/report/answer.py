@@ -7,11 +7,18 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.report.comparison import CANT_TELL, MIN_EXAMPLES, NO, NO_FRONT, POINT, POWER, YES, Comparison
-from pipeline.report.effects import MARGIN, Effect, Saving
+from pipeline.report.comparison import CANT_TELL, NO, NO_FRONT, POINT, POWER, YES, Comparison
+from pipeline.report.effects import MARGIN, MIN_EXAMPLES, Effect, Saving
 from pipeline.report.pairs import Pair
 from pipeline.report.phrases import counted, fewer, listed, signed, variant_text
 from pipeline.report.picks import pick_sentence
+
+AT_ONCE = {  # base, AXON
+    (False, False): "",
+    (True, False): "the base does",
+    (False, True): "AXON does",
+    (True, True): "both do",
+}
 
 
 class Row(NamedTuple):
@@ -59,7 +66,7 @@ def answer(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
     if found.cohort.empty and not found.cohort.variants:
         asked = f"of {counted(found.cohort.asked, 'variant')} {found.cohort.empty} had no support"
         return Answer(f"{short}, AXON was empty: {asked} to choose anchors by in most of AXON's passes.")
-    if not found.cohort.variants:
+    if not found.cohort.variants and found.enough:
         asked = f"every one of {counted(found.cohort.asked, 'variant')} decodes"
         return Answer(f"{short}, it changes no decode: {asked} each example as {name} alone.")
     if not found.enough:
@@ -84,28 +91,38 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int, sho
         pick=pick_sentence(points, cohort.base, leading.variant),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
         rows=tuple(_rows(leading)),
-        caption=f"All {found.n} examples. {_multiplicity(found, comparisons)}",
+        caption=f"{_on(found)}. {_multiplicity(found, comparisons)}",
     )
 
 
 def _saved(saving: Saving, variant: str) -> str:
+    if not saving.quality > 0:
+        return (
+            f"Passes at equal quality: cannot be said, since no quality above {MARGIN:g} is reached by both."
+        )
     level = f"quality {saving.quality:.3f}, {MARGIN:g} below the highest that both reach"
     below = "" if saving.holds else ", which is not the base's best"
     return (
         f"Passes at equal quality: {fewer(saving.share)} with {variant}, {saving.axon_nfe:.1f} in place of "
-        f"{saving.base_nfe:.1f} ({signed(saving.passes, 1)}), where each first reaches {level}{below}."
+        f"{saving.base_nfe:.1f} ({signed(saving.passes, 1)}), where each first reaches {level}{below}"
+        f"{_at_once(saving)}."
     )
+
+
+def _at_once(saving: Saving) -> str:
+    who = AT_ONCE[saving.at_once]
+    return f"; {who} with the fastest setting swept, and faster ones may tell otherwise" if who else ""
 
 
 def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
     cohort, leading = found.cohort, found.leading
-    (lo, hi), n = leading.budgets, f"{found.n:,} examples"
+    (lo, hi), n = leading.budgets, f"{leading.n:,} examples"
     with_it, without = (
         counted(len(side.rows), "distinct setting") for side in (leading.variant, cohort.base)
     )
     yield (
         f"Over {lo:.1f} to {hi:.1f} passes mean quality is {leading.axon_quality:.3f} with it ({with_it}) and "
-        f"{leading.base_quality:.3f} without ({without}), on {n}."
+        f"{leading.base_quality:.3f} without ({without}), on {n}{_left_out(found)}."
     )
     lowering = [own for own in found.lowering if own is not leading]
     if lowering:
@@ -144,12 +161,34 @@ def _multiplicity(found: Comparison, comparisons: int) -> str:
             (cohort.idle, "that decode as the base alone"),
             (cohort.empty, "without support in most of AXON's passes"),
             (alike, "that decode as another variant"),
-            (lineless, "with one setting only, hence no line"),
+            (
+                lineless,
+                "with one setting only, no range of passes or too few examples in common, hence no line",
+            ),
         )
         if count
     ]
     without = f"; of {counted(cohort.asked, 'variant')} not counted: {listed(left)}" if left else ""
     return f"{text}{without}."
+
+
+def _on(found: Comparison) -> str:
+    return (
+        f"All {found.n} examples"
+        if found.leading.n == found.n
+        else f"{found.leading.n} examples{_left_out(found)}"
+    )
+
+
+def _left_out(found: Comparison) -> str:
+    rest = found.n - found.leading.n
+    if not rest:
+        return ""
+    # Whether an example has a score may depend on how it was answered: no bootstrap knows of those that have none.
+    return (
+        f", those that all these settings have ({rest:,} left out, which could move the difference by "
+        f"{rest / found.n:.3f})"
+    )
 
 
 def _rows(leading: Effect) -> Iterator[Row]:
@@ -160,6 +199,8 @@ def _rows(leading: Effect) -> Iterator[Row]:
         f"{leading.axon_quality:.3f}",
         signed(leading.difference, 3),
     )
+    if not own.quality > 0:
+        return
     yield Row(
         f"passes at equal quality, {own.quality:.3f}",
         f"{own.base_nfe:.1f}",
@@ -170,9 +211,12 @@ def _rows(leading: Effect) -> Iterator[Row]:
 
 def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
     name = found.cohort.name
-    start = f"AXON with {name}: {NO_FRONT}, since a side has one distinct setting or both take equally many passes"
+    start = (
+        f"AXON with {name}: {NO_FRONT}, since a side has one distinct setting, or both take equally many passes or "
+        "share too few examples"
+    )
     if not found.pairs:
-        return Answer(f"{start}, and none is matched in speed.")
+        return Answer(f"{start}, and no two are matched in speed on {MIN_EXAMPLES} examples.")
     pairs = sorted(found.pairs, key=lambda pair: pair.p)
     first = pairs[0]
     which = f" with {points['label'].iloc[first.axon]}" if len(pairs) > 1 else ""

@@ -46,6 +46,7 @@ class Cohort:
     asked: int
     idle: int  # of those, how many decoded every example as the base alone did,
     empty: int  # and how many others had no support to choose anchors by
+    rows: frozenset[int]  # of the points that it holds
 
     @property
     def name(self) -> str:
@@ -75,12 +76,17 @@ def cohorts(settings: Mapping[str, Setting], points: pd.DataFrame, speed_knob: s
         base, *variants = (_side(ways[way], decodes, speeds) for way in sorted(ways, key=bool))
         decoder = decoder_name(whole[own[0]])
         rivals = [frames[other[0]] for other in both if decoder_name(whole[other[0]]) == decoder]
-        found.append(_cohort(decoder, _apart(frames[own[0]], rivals), base, variants, empty_S))
+        found.append(_cohort(decoder, _apart(frames[own[0]], rivals), base, variants, empty_S, own))
     return found
 
 
 def _cohort(
-    decoder: str, apart: str, base: Side, variants: Sequence[Side], empty_S: NDArray[np.bool_]
+    decoder: str,
+    apart: str,
+    base: Side,
+    variants: Sequence[Side],
+    empty_S: NDArray[np.bool_],
+    own: Sequence[int],
 ) -> Cohort:
     moving = [side for side in variants if not set(side.rows) <= set(base.rows)]
     active = [side for side in moving if empty_S[side.members[0]].mean() <= MOST]
@@ -90,7 +96,8 @@ def _cohort(
         joint = replace(alike, members=alike.members + side.members) if alike else side
         distinct[frozenset(side.rows)] = joint
     idle, empty = len(variants) - len(moving), len(moving) - len(active)
-    return Cohort(decoder, apart, base, tuple(distinct.values()), len(variants), idle, empty)
+    sides = tuple(distinct.values())
+    return Cohort(decoder, apart, base, sides, len(variants), idle, empty, frozenset(own))
 
 
 def _side(rows: Sequence[int], decodes: Sequence[str], speeds: Sequence[str]) -> Side:

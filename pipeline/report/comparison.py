@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from pipeline.report.cohorts import Cohort, cohorts
-from pipeline.report.effects import Effect, Measured, measure
+from pipeline.report.effects import MIN_EXAMPLES, Effect, Measured, measure
 from pipeline.report.labels import Setting
 from pipeline.report.multiplicity import holm_alphas
 from pipeline.report.pairs import Matched, Pair, match
@@ -25,7 +25,6 @@ from pipeline.report.points import Outcomes
 from pipeline.report.stats import LEVEL
 
 ALPHA = 1 - LEVEL  # for all errors together
-MIN_EXAMPLES = 10  # with fewer no answer is ventured
 POWER = 0.8
 POINT = 0.01  # a point of quality
 
@@ -52,7 +51,7 @@ class Comparison:
     def outcome(self) -> str:
         """yes: some variant raises the front; no: all lower it, or none changes a decode."""
         if not self.cohort.variants:
-            return CANT_TELL if self.cohort.empty else NO
+            return NO if self.enough and not self.cohort.empty else CANT_TELL
         if not self.enough:
             return CANT_TELL
         if not self.effects:
@@ -72,13 +71,13 @@ class Comparison:
 
     @property
     def detectable(self) -> float:
-        """The smallest true difference that n examples would have told with probability POWER (leading variant)."""
+        """The smallest true difference that its examples would have told with probability POWER (leading variant)."""
         return (self.critical + float(norm.ppf(POWER))) * self.leading.spread
 
     @property
     def needed(self) -> int:
         """The examples it would take to tell a difference of a POINT."""
-        return int(np.ceil(self.n * (self.detectable / POINT) ** 2))
+        return int(np.ceil(self.leading.n * (self.detectable / POINT) ** 2))
 
 
 def compare(

@@ -22,6 +22,7 @@ from pipeline.report.replicates import Replicates, replicate
 from pipeline.report.stats import Floats, Interval
 
 MARGIN = 0.01  # quality that much lower still counts as equal
+MIN_EXAMPLES = 10  # with fewer no answer is ventured
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Line:
     """A variant's line and the base's, per replicate."""
 
     variant: Side
+    n: int  # examples that all settings of both have
     budgets: tuple[float, float]
     base_height_B: Floats
     axon_height_B: Floats
@@ -36,6 +38,7 @@ class Line:
     base_nfe_B: Floats
     axon_nfe_B: Floats
     holds: bool  # whether the variant's best quality is the base's, or at most MARGIN below
+    at_once: tuple[bool, bool]  # whether the base, and the variant, reach that with their fastest setting
     discordance: float
 
 
@@ -49,6 +52,7 @@ class Saving:
     share: Interval  # 1 - axon_nfe / base_nfe
     passes: Interval  # axon_nfe - base_nfe
     holds: bool
+    at_once: tuple[bool, bool]  # base, AXON: with the fastest setting, so that what was swept decides
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Effect:
     """One variant against the base. Intervals of a kind hold for all variants of the cohort at once."""
 
     variant: Side
+    n: int
     budgets: tuple[float, float]
     base_quality: float  # mean heights over the budgets
     axon_quality: float
@@ -69,7 +74,6 @@ class Effect:
 class Measured:
     """A cohort's effects before they are judged, which takes a level."""
 
-    n: int
     lines: tuple[Line, ...]
     gains: MaxT
 
@@ -83,6 +87,7 @@ class Measured:
         return [
             Effect(
                 line.variant,
+                line.n,
                 line.budgets,
                 float(line.base_height_B[0]),
                 float(line.axon_height_B[0]),
@@ -108,24 +113,30 @@ class Measured:
                 shares[v],
                 passes[v],
                 line.holds,
+                line.at_once,
             )
             for v, line in enumerate(self.lines)
         ]
 
 
 def measure(cohort: Cohort, found: Outcomes) -> Measured | None:
-    """None where no variant, or not the base, is a line: two distinct settings, and budgets between them."""
+    """None where no variant, or not the base, is a line: two distinct settings, budgets between them, and examples
+    that all their settings have.
+    """
     drawn = replicate(cohort, found)
-    lines = [_line(variant, cohort.base, drawn) for variant in cohort.variants]
+    lines = [_line(variant, cohort.base, drawn.common(cohort.base, variant)) for variant in cohort.variants]
     kept = tuple(line for line in lines if line)
     if not kept:
         return None
     gain_BV = np.array([line.axon_height_B - line.base_height_B for line in kept]).T
     # Where hardly an example differs the bootstrap is too sure of itself: one more, at least, might have.
-    return Measured(drawn.n, kept, max_t(gain_BV[0], gain_BV[1:], least_spread=1 / drawn.n))
+    least_spread = 1 / min(line.n for line in kept)
+    return Measured(kept, max_t(gain_BV[0], gain_BV[1:], least_spread))
 
 
 def _line(variant: Side, base: Side, drawn: Replicates) -> Line | None:
+    if drawn.n < MIN_EXAMPLES:
+        return None
     base_q, base_nfe = drawn.of(base)
     axon_q, axon_nfe = drawn.of(variant)
     lo = float(max(base_nfe[0].min(), axon_nfe[0].min()))
@@ -134,15 +145,20 @@ def _line(variant: Side, base: Side, drawn: Replicates) -> Line | None:
         return None
     best_base, best_axon = np.nanmax(base_q, axis=1), np.nanmax(axon_q, axis=1)
     common_B = np.minimum(best_base, best_axon) - MARGIN
+    base_first_B, axon_first_B = (
+        first_reach(own_q, own_nfe, common_B) for own_q, own_nfe in ((base_q, base_nfe), (axon_q, axon_nfe))
+    )
     return Line(
         variant,
+        drawn.n,
         (lo, hi),
         mean_height(base_q, base_nfe, lo, hi),
         mean_height(axon_q, axon_nfe, lo, hi),
         common_B,
-        first_reach(base_q, base_nfe, common_B),
-        first_reach(axon_q, axon_nfe, common_B),
+        base_first_B,
+        axon_first_B,
         bool(best_axon[0] >= best_base[0] - MARGIN),
+        (bool(base_first_B[0] <= base_nfe[0].min()), bool(axon_first_B[0] <= axon_nfe[0].min())),
         _discordance(variant, base, drawn),
     )
 

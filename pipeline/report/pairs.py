@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.report import stats
 from pipeline.report.cohorts import Cohort, Indices
+from pipeline.report.effects import MIN_EXAMPLES
 from pipeline.report.multiplicity import max_t
 from pipeline.report.points import Outcomes
 from pipeline.report.replicates import average_seeds
@@ -55,14 +56,17 @@ class Matched:
 
 
 def match(cohort: Cohort, found: Outcomes) -> list[Matched]:
-    """Every distinct pair of a variant's setting and the base's at the same speed, unless they decode alike."""
+    """Every distinct pair of a variant's setting and the base's at the same speed, but those that decode alike or have
+    few examples in common.
+    """
     seen: dict[tuple[object, object], tuple[Indices, Indices]] = {}
     for variant in cohort.variants:
         for speed, decode in variant.speeds.items():
             other = cohort.base.speeds.get(speed)
             if other is not None and other != decode:
                 seen.setdefault((other, decode), (cohort.base.rows[other], variant.rows[decode]))
-    return [_matched(base, axon, found) for base, axon in seen.values()]
+    matched = [_matched(base, axon, found) for base, axon in seen.values()]
+    return [own for own in matched if own.quality_2N.shape[1] >= MIN_EXAMPLES]
 
 
 def _matched(base: Indices, axon: Indices, found: Outcomes) -> Matched:

@@ -19,8 +19,10 @@ class Replicates:
 
     place: dict[Decode, int]
     quality_KN: Floats
+    nfe_KN: Floats
     quality_BK: Floats
     nfe_BK: Floats
+    counts_BN: Floats
 
     @property
     def n(self) -> int:
@@ -30,6 +32,27 @@ class Replicates:
         """Quality and NFE of a side's settings, (B, F) each."""
         own = [self.place[decode] for decode in side.rows]
         return self.quality_BK[:, own], self.nfe_BK[:, own]
+
+    def common(self, base: Side, variant: Side) -> "Replicates":
+        """Of the examples that every setting of the two sides has.
+
+        A setting's mean leaves out what it has no score for. On all examples, a side whose hard ones failed to be
+        scored would look better than the side that answered them wrongly.
+        """
+        own = [self.place[decode] for side in (base, variant) for decode in side.rows]
+        known_N = ~np.isnan(self.quality_KN[own]).any(axis=0)
+        if known_N.all():
+            return self
+        quality_KN, nfe_KN = self.quality_KN[:, known_N], self.nfe_KN[:, known_N]
+        counts_BN = self.counts_BN[:, known_N]
+        return Replicates(
+            self.place,
+            quality_KN,
+            nfe_KN,
+            stats.means(quality_KN, counts_BN),
+            stats.means(nfe_KN, counts_BN),
+            counts_BN,
+        )
 
 
 def replicate(cohort: Cohort, found: Outcomes) -> Replicates:
@@ -41,7 +64,8 @@ def replicate(cohort: Cohort, found: Outcomes) -> Replicates:
     n = quality_KN.shape[1]
     counts_BN = _counts(n)
     place = {decode: k for k, decode in enumerate(rows)}
-    return Replicates(place, quality_KN, stats.means(quality_KN, counts_BN), stats.means(nfe_KN, counts_BN))
+    quality_BK, nfe_BK = stats.means(quality_KN, counts_BN), stats.means(nfe_KN, counts_BN)
+    return Replicates(place, quality_KN, nfe_KN, quality_BK, nfe_BK, counts_BN)
 
 
 def average_seeds(values_SN: Floats, settings: Iterable[Indices]) -> Floats:

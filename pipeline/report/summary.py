@@ -45,7 +45,7 @@ def summarise(
         front=front_sentence(points),
         inert=inert_warnings(points),
         answers=[answer(points, one, len(comparisons)) for one in comparisons] or [no_answer(points)],
-        warnings=warnings(points),
+        warnings=[*warnings(points), *uncompared(points, comparisons)],
     )
 
 
@@ -118,6 +118,19 @@ def front_sentence(points: pd.DataFrame) -> str:
         ends = f"{ends} ({fast['label']}) to {good['quality']:.3f} in {good['nfe']:.1f} ({good['label']})"
     what = "distinct decode" if (front["shares"] > 1).any() else "setting"
     return f"The front holds {counted(len(front), what)} ({arms}), from {ends}."
+
+
+def uncompared(points: pd.DataFrame, comparisons: list[Comparison]) -> list[str]:
+    """AXON settings that no answer speaks of, where others are compared."""
+    compared = {row for one in comparisons for row in one.cohort.rows}
+    alone = points[points["axon"] & points["complete"] & ~points.index.isin(compared)]
+    if not comparisons or alone.empty:
+        return []
+    are, first = ("is" if len(alone) == 1 else "are"), alone.iloc[0]
+    return [
+        f"{counted(len(alone), 'AXON setting')} {are} in no comparison (such as {first['label']}): no base setting "
+        "equals it in all but AXON and speed."
+    ]
 
 
 def warnings(points: pd.DataFrame) -> list[str]:

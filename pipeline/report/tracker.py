@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -191,7 +191,9 @@ def _read_ledger(path: Path) -> dict[str, str]:
 
 def _table(frame: pd.DataFrame) -> wandb.Table:
     rows = _rows(frame)
-    return wandb.Table(columns=[str(c) for c in frame.columns], data=[list(row.values()) for row in rows])
+    # A knob may have been given in two ways: tau_sink as 0.01 and as "4x".
+    data: list[Iterable[Any]] = [list(row.values()) for row in rows]
+    return wandb.Table(columns=[str(c) for c in frame.columns], data=data, allow_mixed_types=True)
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -81,3 +81,12 @@ def test_every_part_of_the_rule_is_met() -> None:
     for part in range(3):
         assert sum(bool(sets[part]) for sets in found) >= 10
     assert sum(bool(high & induced) for high, induced, _ in found) >= 10
+
+
+def test_a_graph_is_empty_when_nothing_that_is_masked_depends_on_anything() -> None:
+    state = _state(0)
+    assert state.context is not None
+    state.context.rows_BKW[:, DECODED:] = 0.0
+    state.context.rows_BKW[:, :DECODED, PROMPT + DECODED :] = 0.5
+    Dawn(tau_sink=1.0, tau_edge=0.1).propose(state, BLOCK)
+    assert state.counts["empty_graph_passes"].tolist() == [1]

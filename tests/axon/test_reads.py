@@ -157,6 +157,27 @@ def test_the_candidate_ratio_counts_between_unequal_bounds_only(networks: list[M
     assert _decoded(networks, narrow) == _decoded(networks, narrower)
 
 
+def test_bounds_beyond_a_block_are_one_bound() -> None:
+    within = replace(BASE, min_candidates=BLOCK, max_candidates=BLOCK)
+    for least, most in ((BLOCK, 32), (16, 32), (32, 32)):
+        assert _identity(replace(BASE, min_candidates=least, max_candidates=most)) == _identity(within)
+
+
+def test_a_relative_threshold_counts_to_the_last_digit() -> None:
+    """Two between which a column becomes a sink decode otherwise."""
+    network = toy_model()
+    axons = [
+        AxonSettings("always", "cover", tau_sink=tau, attention_layers="last 1", max_anchor_steps=4)
+        for tau in ("1.000363x", "1.000364x")
+    ]
+    fine, finer = (DecodeSettings(GEN, BLOCK, decoder=Confidence(threshold=0.5), axon=axon) for axon in axons)
+    assert _reveals([decode(network, PROMPTS, fine)]) != _reveals([decode(network, PROMPTS, finer)])
+    assert decode_identity(fine, LAYERS) != decode_identity(finer, LAYERS)
+    assert decode_identity(replace(fine, axon=replace(axons[0], tau_sink="4.0X")), LAYERS) == decode_identity(
+        replace(fine, axon=replace(axons[0], tau_sink="4x")), LAYERS
+    )
+
+
 def test_the_objective_says_nothing_of_a_single_anchor(networks: list[MaskedDiffusionModel]) -> None:
     one = replace(BASE, gate="always", anchors=1)
     cut = replace(one, objective="graph_cut")

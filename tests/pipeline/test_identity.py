@@ -113,6 +113,15 @@ def test_equal_settings_of_a_sweep_collapse(make_config: Make) -> None:
     assert label.knobs == {"axon.gate": "never"}, "what turned nothing is no part of the name"
 
 
+def test_a_knob_that_only_one_of_two_equal_settings_turned_names_neither(make_config: Make) -> None:
+    arms = (
+        'sweep.arms=[{"label": "one", "set": {"axon.gate": "never", "axon.anchors": 2}}, '
+        '{"label": "other", "set": {"axon.gate": "never"}}]'
+    )
+    [label] = make_plan(make_config(arms)).labels.values()
+    assert (label.arm, label.knobs) == ("one", {"axon.gate": "never"})
+
+
 def test_ids_are_stable_across_versions(make_config: Make) -> None:
     """Stored results are found by id: a change here orphans them, so make it knowingly."""
     setting = make_setting(make_config())

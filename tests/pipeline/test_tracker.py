@@ -122,3 +122,13 @@ def test_nothing_of_the_machine_is_logged(logged: tuple[Path, Report]) -> None:
 
 def test_keys_are_flattened_as_the_user_types_them() -> None:
     assert flat({"a": {"b": {"c": 1}, "d": [2]}, "e": None}) == {"a.b.c": 1, "a.d": [2], "e": None}
+
+
+def test_a_knob_given_in_two_ways_is_logged(tmp_path: Path) -> None:
+    taus: tuple[float | str, ...] = (0.01, "4x")
+    labels = {
+        sid: Label(own.arm, own.knobs | {"axon.tau_sink": taus[n % 2]})
+        for n, (sid, own) in enumerate(LABELS.items())
+    }
+    report = write_report(tmp_path, SETTINGS, sample(0), labels, "a sweep", [], speed_knob=None)
+    assert track(logbook(tmp_path), report) == len(SETTINGS) + 1

@@ -322,4 +322,148 @@ def test_a_variant_with_one_setting_has_no_line_and_is_said_not_to_count():
         sid: own for sid, own in sweep.settings.items() if not sid.endswith("-2") or sid == "0.5-2"
     }
     (found,) = answers(sweep)
-    assert len(found.effects) == 1 and "1 with one setting only, hence no line" in text(sweep)
+    assert len(found.effects) == 1 and "1 with one setting only, no range" in text(sweep)
+
+
+def test_budgets_run_from_where_both_have_begun_to_where_the_slower_ends():
+    for faster in (0.7, 1.3):
+        sweep = make_sweep(faster=faster, examples=40, anchors=(None, 1))
+        nfe = found_in(sweep).points.set_index("setting_id")["nfe"]
+        ends = [max(nfe[f"{speed}-None"], nfe[f"{speed}-1"]) for speed in (0.3, 0.9)]
+        assert answers(sweep)[0].effects[0].budgets == pytest.approx(tuple(ends))
+
+
+def test_hard_examples_that_only_one_side_fails_to_score_are_no_gain():
+    """AXON decodes no better than the base alone, but some of what it gets wrong has no score."""
+    sweep = make_sweep(examples=400, anchors=(None, 1))
+    left = {f"{speed}-1": 16 for speed in (0.3, 0.5, 0.7, 0.9)}
+    for row in sweep.rows:
+        if row["score"] == 0 and left.get(row["setting_id"]):
+            row["score"], left[row["setting_id"]] = None, left[row["setting_id"]] - 1
+    (found,) = answers(sweep)
+    (effect,) = found.effects
+    assert found.outcome == CANT_TELL and abs(effect.difference.estimate) < 0.01
+    assert 336 <= effect.n < found.n == 400
+    told = text(sweep)
+    assert (
+        f"on {effect.n} examples, those that all these settings have ({400 - effect.n} left out, which"
+        in told
+    )
+    assert f"could move the difference by {(400 - effect.n) / 400:.3f})" in told
+
+
+def test_settings_without_examples_in_common_are_not_compared():
+    for thresholds in ((0.5,), (0.3, 0.7)):
+        sweep = make_sweep(gain=1.0, anchors=(None, 1), thresholds=thresholds)
+        sweep.rows = [
+            row for row in sweep.rows if (row["position"] < 30) == row["setting_id"].endswith("None")
+        ]
+        (found,) = answers(sweep)
+        assert found.outcome == NO_FRONT and not found.pairs
+        told = text(sweep)
+        assert "share too few examples" in told and "nan" not in told
+
+
+def test_two_examples_that_decode_alike_are_no_answer():
+    sweep = make_sweep(examples=2, anchors=(None, 1))
+    for threshold in (0.3, 0.5, 0.7, 0.9):
+        decode_alike(sweep, f"{threshold}-None", f"{threshold}-1")
+    assert answers(sweep)[0].outcome == CANT_TELL
+    assert "can't tell, too few examples: 2 were scored" in text(sweep)
+
+
+def test_no_passes_are_saved_at_a_quality_of_nothing():
+    sweep = make_sweep(faster=0.8, anchors=(None, 1))
+    for row in sweep.rows:
+        row["score"] = 0.0
+    told = text(sweep)
+    assert "Passes at equal quality: cannot be said, since no quality above 0.01 is reached by both." in told
+    assert "-0.010" not in told
+    assert [row.what.split(",")[0] for row in found_in(sweep).summary.answers[0].rows] == [
+        "mean quality over 10.9 to 32.3 passes"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plateau", "who"), [(("None", "1"), "both do"), (("None",), "the base does"), (("1",), "AXON does")]
+)
+def test_passes_saved_that_the_swept_speeds_decide_are_told_as_such(plateau, who):
+    """Where a side is as good with its fastest setting as ever, it might be with a faster one."""
+    sweep = make_sweep(faster=0.7, examples=100, anchors=(None, 1))
+    for row in sweep.rows:
+        speed, side = row["setting_id"].split("-")
+        fifths = 4 if side in plateau else {"0.3": 1, "0.5": 2, "0.7": 3, "0.9": 4}[speed]
+        row["score"] = float(row["position"] % 5 < fifths)
+    assert f"; {who} with the fastest setting swept, and faster ones may tell otherwise." in text(sweep)
+    assert "fastest setting swept" not in text(make_sweep(faster=0.7, anchors=(None, 1)))
+
+
+def test_axon_settings_without_a_base_are_said_to_be_in_no_comparison():
+    sweep = make_sweep(gain=1.0, anchors=(None, 1))
+    assert not any("in no comparison (" in one for one in found_in(sweep).summary.warnings)
+    for setting_id in [own for own in sweep.settings if own.endswith("-1")]:
+        other = f"long-{setting_id}"
+        sweep.settings[other] = sweep.settings[setting_id] | {"gen_length": 128}
+        sweep.labels[other] = sweep.labels[setting_id]
+        sweep.rows += [row | {"setting_id": other} for row in sweep.rows if row["setting_id"] == setting_id]
+    warned = found_in(sweep).summary.warnings
+    assert any(
+        one.startswith("4 AXON settings are in no comparison (such as threshold=0.3)") for one in warned
+    )
+
+
+def test_a_pair_is_of_the_examples_both_have():
+    sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1))
+    left = 3
+    for row in sweep.rows:
+        if row["setting_id"] == "0.5-1" and row["score"] == 1 and left:
+            row["score"], left = None, left - 1
+    (pair,) = answers(sweep)[0].pairs
+    assert pair.quality.n == 57
+    assert pair.quality_axon - pair.quality_base == pytest.approx(pair.quality.difference.estimate)
+
+
+def test_settings_that_decode_alike_are_no_pair():
+    sweep = make_sweep(gain=1.0, thresholds=(0.3, 0.5), anchors=(None, 1))
+    for row in sweep.rows:
+        row["nfe"] = 20
+    decode_alike(sweep, "0.3-None", "0.3-1")
+    (found,) = answers(sweep)
+    assert found.outcome == NO_FRONT and len(found.pairs) == 1
+
+
+def test_the_settings_to_run_hold_the_quality_of_the_base():
+    sweep = make_sweep(gain=3.0, examples=60, anchors=(None, 1), thresholds=(0.3, 0.5, 0.7))
+    points = found_in(sweep).points.set_index("setting_id")["quality"]
+    assert points["0.3-1"] > points["0.7-None"] + 0.05
+    pick = found_in(sweep).summary.answers[0].pick
+    assert f"run: threshold=0.7 alone ({points['0.7-None']:.3f}" in pick and "with AXON threshold=0.3" in pick
+    lower = make_sweep(gain=-1.0, examples=60, anchors=(None, 1))
+    assert "no setting of this variant will do" in found_in(lower).summary.answers[0].pick
+
+
+def test_one_variant_that_lowers_the_front_is_not_every_variant():
+    sweep, worse = (make_sweep(gain=gain, examples=80) for gain in (0.0, -1.5))
+    sweep.rows = [row for row in sweep.rows if not row["setting_id"].endswith("-2")]
+    sweep.rows += [row for row in worse.rows if row["setting_id"].endswith("-2")]
+    (found,) = answers(sweep)
+    assert found.outcome == CANT_TELL and len(found.lowering) == 1
+    assert "It lowers it with anchors=2 (-0." in text(sweep)
+
+
+def test_passes_saved_hold_for_all_comparisons_at_once():
+    sweep = make_sweep(gain=0.3, faster=0.8, examples=60, anchors=(None, 1))
+    alone = answers(sweep)[0].leading.saving.share
+    add_copy(sweep, "dawn", lambda setting: setting | {"decoder": setting["decoder"] | {"name": "dawn"}})
+    share = answers(sweep)[0].leading.saving.share
+    assert share.hi - share.lo > alone.hi - alone.lo
+
+
+@pytest.mark.parametrize(("thresholds", "empty"), [((0.3,), 0), ((0.3, 0.5), 0), ((0.3, 0.5, 0.7), 1)])
+def test_a_variant_is_empty_when_most_of_its_settings_are(thresholds, empty):
+    sweep = make_sweep(gain=1.0, examples=20, anchors=(None, 1))
+    for row in sweep.rows:
+        alone = row["setting_id"] in {f"{threshold}-1" for threshold in thresholds}
+        row["unsupported_passes"] = row["axon_passes"] if alone else []
+    (found,) = found_in(sweep).comparisons
+    assert (found.cohort.empty, len(found.effects)) == (empty, 1 - empty)
