@@ -74,7 +74,7 @@ def intervene(
         return Reveal(
             positions_BK=proposal_BK.index_copy(0, firing, anchors_FK),
             by_axon_B=nobody_B.index_fill(0, firing, True),
-            unsupported_B=nobody_B.index_copy(0, firing, ~support.any_F),
+            unsupported_B=nobody_B.index_copy(0, firing, support.empty_F),
         )
 
 

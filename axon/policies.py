@@ -28,9 +28,9 @@ class Support:
     conflict_FCC: Tensor  # of two candidates, symmetric
 
     @property
-    def any_F(self) -> Tensor:
-        """Rows in which some candidate supports some position."""
-        return (self.weights_FKC > 0).any(2).any(1)
+    def empty_F(self) -> Tensor:
+        """Rows in which no candidate supports any position, though several are masked: a last one has nobody."""
+        return ~(self.weights_FKC > 0).any(2).any(1) & (self.masked_F > 1)
 
 
 @dataclass

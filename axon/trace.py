@@ -40,7 +40,7 @@ class Trace:
     axon_passes: tuple[int, ...]  # passes in which AXON's anchors were revealed, ascending
     unsupported_passes: tuple[
         int, ...
-    ]  # those of them in which no candidate supported anything: the fall-back chose
+    ]  # those in which no candidate supported another mask: the fall-back chose
     nfe: int  # passes the row was in
     gate_checks: int = 0  # passes in which a gate was evaluated
     anchors: int = 0  # anchors chosen in all AXON passes together

@@ -39,6 +39,15 @@ def test_above_it_they_are_not(model: MaskedDiffusionModel) -> None:
     assert all(trace.axon_sinks < trace.axon_columns for trace in traces)
 
 
+def test_a_last_mask_has_nobody_to_support_and_is_no_sign_of_empty_anchors(
+    model: MaskedDiffusionModel,
+) -> None:
+    axon = AxonSettings(gate="always", tau_sink="4x", attention_layers="all", max_anchor_steps=BLOCK)
+    for trace in decode(model, PROMPTS, DecodeSettings(GEN, BLOCK, decoder=Confidence(1.0), axon=axon)):
+        assert trace.nfe == len(trace.axon_passes) == GEN
+        assert trace.unsupported_passes == ()
+
+
 def test_the_base_decoder_alone_counts_nothing_of_axon(model: MaskedDiffusionModel) -> None:
     for trace in decode(model, PROMPTS, _settings(Confidence(0.4), tau_sink="4x", gate="never")):
         assert trace.unsupported_passes == ()

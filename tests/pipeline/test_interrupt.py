@@ -42,7 +42,7 @@ def words(checkpoint: Path, out: Path) -> list[str]:
 
 
 def scratch() -> set[Path]:
-    """Folders of Ray's files that no running command holds: another's sweep beside the tests is none of our leftovers."""
+    """Folders of Ray's files that no running command holds: a sweep beside the tests is none of their leftovers."""
     return {folder for folder in Path("/tmp").glob(f"{PREFIX}*") if not held(folder)}
 
 
