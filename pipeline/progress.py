@@ -136,6 +136,7 @@ class Progress:
 
     def failed(self, setting_id: str) -> None:
         self._failed.add(setting_id)
+        self._running = 0
         self._tick()
 
     def __rich__(self) -> RenderableType:

@@ -83,7 +83,7 @@ def _announce(job: Job, contents: Contents, pending: dict[str, list[Range]], con
         console,
         f"{job.title}: {settings} setting{'s' * (settings > 1)}{asked} x {config.limit} examples{stored}",
     )
-    if pending and (level := _isolation(config)):
+    if pending and config.job == "run" and (level := _isolation(config)):
         say(console, f"answers are programs; they run in a sandbox of level {level!r}")
     for line in contents.damaged:
         say(console, line)

@@ -88,6 +88,27 @@ def test_less_isolation_than_is_required_is_refused(
     assert run(monkeypatch, "task=arith", *here, "limit=1", "wandb=off") == 0  # its answers are no programs
 
 
+def test_a_report_of_an_incomplete_store_runs_no_programs_and_needs_no_isolation(
+    rows: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["task=humaneval", f"task.path={rows}", f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
+    words += ["gen_length=8", "block_length=4", "wandb=off"]
+    assert run(monkeypatch, *words, "limit=2") == 0
+    capsys.readouterr()
+
+    def worker(level: str) -> Worker:
+        raise WorkerError(f"{level}: not here")
+
+    monkeypatch.setattr(sandbox_module, "Worker", worker)
+    sandbox_module._started.cache_clear()
+    assert run(monkeypatch, *words, "limit=3", "job=report") == 0
+    assert "they run in a sandbox" not in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_workers_of_ray_have_their_own_sandboxes_and_leave_none(tmp_path: Path) -> None:
     command = [

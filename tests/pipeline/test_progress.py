@@ -54,6 +54,15 @@ def test_on_a_terminal_the_best_front_is_shown() -> None:
     assert "AXON" not in shown, "an unfinished setting is no evidence yet"
 
 
+def test_what_a_failed_slice_had_decoded_does_not_count() -> None:
+    shown = io.StringIO()
+    with Progress(Console(file=shown, width=200), "title", {"a": LABELS["a"]}, 2, {}) as display:
+        display.example()
+        display.example()
+        display.failed("a")
+    assert shown.getvalue().splitlines() == ["0/1 settings · 0/2 examples · 1 failed"]
+
+
 def test_a_long_front_is_thinned_with_its_ends_kept() -> None:
     assert thinned([1, 2, 3], 6) == [1, 2, 3]
     assert thinned(list(range(20)), 6)[0] == 0 and thinned(list(range(20)), 6)[-1] == 19
