@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pipeline.job import Job, model_name, pending_slices, say
 from pipeline.plan import Setting
+from pipeline.report.phrases import counted
 from pipeline.store import NO_ROOM, Contents
 from pipeline.tasks import get_task
 
@@ -31,6 +32,8 @@ def report_job(job: Job, contents: Contents, failures: Mapping[str, str], consol
         speed_knob=job.config.speed.knob,
     )
     console.print(report.terminal())
+    if job.config.job == "report" and (unfinished := _unfinished(job, contents)):
+        say(console, f"{unfinished}: this is a report of a part; the same command without job=report goes on")
     if job.config.wandb.mode != "off":
         _track(job, settings, report, console)
     say(console, f"picture {report.picture}")
@@ -58,10 +61,15 @@ def _notes(job: Job, contents: Contents, failures: Mapping[str, str]) -> list[st
         notes.append(f"{len(errors)} examples unscored; the first: {errors.iloc[0]}")
     for sid, error in failures.items():
         notes.append(f"Failed: {job.plan.labels[sid]}: {error}")
-    unfinished = pending_slices(job, contents)
-    if unfinished:
-        notes.append(f"{len(unfinished)} settings lack some of their {job.config.limit} examples")
+    if unfinished := _unfinished(job, contents):
+        notes.append(unfinished)
     return [*notes, *contents.damaged]
+
+
+def _unfinished(job: Job, contents: Contents) -> str:
+    """How many settings are not whole; nothing where all are."""
+    lacking, limit = len(pending_slices(job, contents)), job.config.limit
+    return f"{counted(lacking, 'setting')} lacking some of {limit} examples" if lacking else ""
 
 
 def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) -> None:

@@ -27,6 +27,39 @@ from pipeline.tasks import CodeTask, open_task
 
 def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
+    job = _opened(config, arguments, console)
+    contents = job.store.load(job.plan.settings, job.config.limit)
+    pending = pending_slices(job, contents)
+    _check(job, contents, pending)
+    _announce(job, contents, pending, console)
+    failures: dict[str, str] = {}
+    if pending and job.config.job == "run":
+        try:
+            failures = _run(job, contents, pending, console)
+        except KeyboardInterrupt as stop:
+            _stopped(job, "Stopped", console)
+            return exit_code(stop)
+        except (Lost, StoreFull) as end:
+            _stopped(job, str(end), console)
+            return FAILED
+        contents = job.store.load(job.plan.settings, job.config.limit)
+        failures = incomplete(job, contents, failures)
+    if contents.records.empty:
+        _complain(job, failures, console)
+        return FAILED
+    failures |= _nothing_scored(job, contents, failures)
+    try:
+        report_job(job, contents, failures, console)
+    except OSError as error:
+        _complain(job, failures, console)
+        return _unreported(job, error, console)
+    _complain(job, failures, console)
+    say(console, str(job.folder))
+    return FAILED if failures else DONE
+
+
+def _opened(config: Config, arguments: Sequence[str], console: Console) -> Job:
+    """The job with its plan, once its config fits this machine, the model and the task. Raises ConfigError."""
     check_places(config)
     if config.job == "run" and config.cluster.address is None:
         check_room(config.cluster, [this_machine()])
@@ -39,37 +72,17 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
             here = config.cluster.address is None or len(plan.settings) == 1
             check_settings(plan.settings, config.limit, here)
     folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
-    job = Job(config, plan, Store(config.store), folder, shlex.join(["python", "launch.py", *arguments]))
-    contents = job.store.load(plan.settings, config.limit)
-    pending = pending_slices(job, contents)
-    _announce(job, contents, pending, console)
-    failures: dict[str, str] = {}
-    if pending and config.job == "run":
-        try:
-            failures = _run(job, contents, pending, console)
-        except KeyboardInterrupt as stop:
-            _stopped(job, "Stopped", console)
-            return exit_code(stop)
-        except (Lost, StoreFull) as end:
-            _stopped(job, str(end), console)
-            return FAILED
-        contents = job.store.load(plan.settings, config.limit)
-        failures = incomplete(job, contents, failures)
-    if contents.records.empty:
-        _complain(job, failures, console)
-        raise_nothing = "nothing is stored for these settings; run them first, without job=report"
-        if config.job == "report":
-            raise ConfigError([f"job=report: {raise_nothing}"])
-        return FAILED
-    failures |= _nothing_scored(job, contents, failures)
-    try:
-        report_job(job, contents, failures, console)
-    except OSError as error:
-        _complain(job, failures, console)
-        return _unreported(job, error, console)
-    _complain(job, failures, console)
-    say(console, str(folder))
-    return FAILED if failures else DONE
+    return Job(config, plan, Store(config.store), folder, shlex.join(["python", "launch.py", *arguments]))
+
+
+def _check(job: Job, contents: Contents, pending: dict[str, list[Range]]) -> None:
+    """Raises ConfigError for a report of nothing, and for a cluster that is needed and does not answer."""
+    if job.config.job == "report" and contents.records.empty:
+        line = "job=report: nothing is stored for these settings; run them first, without job=report"
+        raise ConfigError([line])
+    address = job.config.cluster.address
+    if pending and job.config.job == "run" and address is not None and len(job.plan.settings) > 1:
+        check_address(address)
 
 
 def _announce(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> None:
@@ -124,10 +137,10 @@ def _setting_list(plan: Plan) -> dict[str, Any]:
 
 def _run(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> dict[str, str]:
     stored = stored_tallies(contents.records)
-    if job.config.cluster.address is not None and len(job.plan.settings) > 1:
-        check_address(job.config.cluster.address)
     with Progress(console, job.title, job.plan.labels, job.config.limit, stored) as progress:
         if len(job.plan.settings) == 1:
+            if job.config.cluster.address is not None:
+                progress.status("one setting alone needs no cluster: it runs on this machine")
             return _run_here(job, pending, progress)
         from pipeline.sweep import Work, run_sweep  # Ray takes seconds to import: only when it is needed
 

@@ -13,6 +13,7 @@ from conftest import Judge
 from rich.console import Console
 
 from pipeline import job, run_job
+from pipeline.complaint import ConfigError
 from pipeline.config import Config
 from pipeline.evaluate import Evaluator
 from pipeline.plan import make_plan
@@ -68,6 +69,27 @@ def test_a_larger_limit_decodes_only_what_is_new(make_config: Make, config: Conf
     code, shown = run(larger)
     assert code == 0 and "10 of 17 stored already" in shown
     pd.testing.assert_frame_equal(stored(larger).head(10), before)
+
+
+def test_a_report_of_a_part_says_so(make_config: Make, config: Config) -> None:
+    run(config)
+    code, shown = run(make_config("task.name=judge", "limit=17", "job=report"))
+    assert code == 0
+    assert (
+        "1 setting lacking some of 17 examples: this is a report of a part; the same command without" in shown
+    )
+
+
+def test_a_report_of_nothing_leaves_nothing_behind(make_config: Make, judge: Judge) -> None:
+    config = make_config("task.name=judge", "job=report")
+    with pytest.raises(ConfigError, match="job=report: nothing is stored for these settings"):
+        run(config)
+    assert not list(Path(config.out).rglob("config.yaml"))
+
+
+def test_one_setting_needs_no_cluster_and_says_so(make_config: Make, judge: Judge) -> None:
+    code, shown = run(make_config("task.name=judge", "cluster.address=127.0.0.1:1"))
+    assert code == 0 and "one setting alone needs no cluster: it runs on this machine" in shown
 
 
 @contextmanager
