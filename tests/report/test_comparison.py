@@ -1,61 +1,12 @@
-"""Whether AXON moves the front: told when it does and not when it doesn't, like with like, each variant once."""
+"""Whether AXON moves the front: told when it does and not when it doesn't, and how many passes it saves."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from pipeline.report import find
-from pipeline.report.comparison import CANT_TELL, NO, NO_FRONT, YES, compare
-from pipeline.report.decodes import decode_hashes
+from pipeline.report.comparison import CANT_TELL, NO, YES
 from pipeline.report.picks import fastest_at
-from pipeline.report.points import clean, outcomes
-from tests.report.counts import decode_alike
-from tests.report.sweep import SPEED_KNOB, Label, make_setting, make_sweep
-
-
-def found_in(sweep, speed_knob=SPEED_KNOB):
-    return find(sweep.settings, sweep.records, sweep.labels, speed_knob)
-
-
-def answers(sweep, speed_knob=SPEED_KNOB):
-    """Without the points' own figures, of which a comparison needs none."""
-    rows = clean(sweep.settings, sweep.records)
-    found = outcomes(sweep.settings, rows)
-    decodes = decode_hashes(rows, sweep.settings)
-    points = pd.DataFrame(
-        {
-            "decode": list(decodes.values()),
-            "complete": ~np.isnan(found.quality_SN).all(axis=1),
-            "axon_empty": np.nan,
-        }
-    )
-    return compare(sweep.settings, points, found, speed_knob)
-
-
-def text(sweep, speed_knob=SPEED_KNOB):
-    return found_in(sweep, speed_knob).summary.verdict
-
-
-def add_copy(sweep, name, change, score=None):
-    """Every setting once more under another name, its description changed, its records kept (their scores perhaps)."""
-    for setting_id in list(sweep.settings):
-        other = f"{name}-{setting_id}"
-        sweep.settings[other] = change(sweep.settings[setting_id])
-        sweep.labels[other] = sweep.labels[setting_id]
-        own = [row for row in sweep.rows if row["setting_id"] == setting_id]
-        sweep.rows += [
-            row | {"setting_id": other, "score": score(row) if score else row["score"]} for row in own
-        ]
-    return sweep
-
-
-def flip(sweep, chance, seed=0, only=lambda row: True):
-    """Luck of its own in some rows: a score turned round."""
-    rng = np.random.default_rng(seed)
-    for row in sweep.rows:
-        if rng.random() < chance and only(row):
-            row["score"] = 1 - row["score"]
-    return sweep
+from tests.report.sweep import Label, make_setting, make_sweep
+from tests.report.verdict import add_copy, answers, flip, found_in, text
 
 
 @pytest.mark.parametrize(("gain", "faster", "outcome"), [(1.0, 0.8, YES), (-1.0, 1.1, NO)])
@@ -137,93 +88,6 @@ def test_a_variant_that_finishes_early_is_not_punished():
     assert effect.saving.share.estimate > 0.3 and effect.saving.holds
 
 
-def test_equal_decodes_count_once():
-    once = make_sweep(gain=1.0, faster=0.8, examples=60, anchors=(None, 1, 2, 4))
-    for threshold in (0.3, 0.5, 0.7, 0.9):
-        decode_alike(once, f"{threshold}-1", f"{threshold}-2", f"{threshold}-4")
-    (found,) = answers(once)
-    assert len(found.effects) == 1 and (found.cohort.asked, found.cohort.idle) == (3, 0)
-    assert "anchors=1|2|4" in text(once) and "of 3 variants not counted: 2 that decode as another" in text(
-        once
-    )
-    alone = make_sweep(gain=1.0, faster=0.8, examples=60, anchors=(None, 1))
-    assert answers(alone)[0].effects[0].difference == found.effects[0].difference
-
-
-def test_settings_of_a_side_that_decode_alike_are_one_point_of_its_line():
-    sweep = make_sweep(gain=1.0, examples=60, anchors=(None, 1), thresholds=(0.3, 0.7, 0.9))
-    decode_alike(decode_alike(sweep, "0.7-None", "0.9-None"), "0.7-1", "0.9-1")
-    (found,) = answers(sweep)
-    assert len(found.cohort.base.rows) == len(found.effects[0].variant.rows) == 2
-
-
-def test_lengths_are_never_pooled():
-    sweep = make_sweep(gain=1.0, examples=60, anchors=(None, 1))
-    add_copy(sweep, "long", lambda setting: setting | {"gen_length": 128})
-    found = answers(sweep)
-    ids = list(sweep.settings)
-    assert [one.cohort.name for one in found] == ["confidence (gen_length=64)", "confidence (gen_length=128)"]
-    for one, name in zip(found, (False, True), strict=True):
-        rows = np.concatenate([one.cohort.base.members[0], one.cohort.variants[0].members[0]])
-        assert len(rows) == 8 and {ids[row].startswith("long") for row in rows} == {name}
-    assert "front of confidence (gen_length=128): yes" in text(sweep)
-
-
-@pytest.mark.parametrize("change", [{"temperature": 0.5}, {"model": {"content": "ab"}}, {"block_length": 8}])
-def test_settings_that_differ_in_more_than_axon_and_speed_are_not_compared(change):
-    sweep = make_sweep(gain=1.0, examples=20, anchors=(None, 1))
-    for setting_id in sweep.settings:
-        if setting_id.endswith("-1"):
-            sweep.settings[setting_id] |= change
-    assert answers(sweep) == [] and "cannot be said: no base setting equals" in text(sweep)
-
-
-def test_without_a_speed_knob_every_threshold_is_its_own_comparison():
-    found = answers(make_sweep(gain=1.0, examples=30, anchors=(None, 1), thresholds=(0.3, 0.7)), None)
-    assert [one.cohort.name for one in found] == ["confidence (threshold=0.3)", "confidence (threshold=0.7)"]
-    assert all(one.outcome == NO_FRONT and len(one.pairs) == 1 for one in found)
-
-
-def test_the_version_of_axon_keeps_no_base_from_its_variants():
-    sweep = make_sweep(gain=1.0, examples=30, anchors=(None, 1))
-    for setting_id, setting in sweep.settings.items():
-        setting["versions"] = {"loop": 1, "axon": None if setting_id.endswith("None") else 1}
-    assert len(answers(sweep)) == 1
-
-
-def test_seeds_are_averaged_within_an_example():
-    """Three seeds of one setting are no three settings, and no three times as many examples."""
-    sweep = make_sweep(gain=0.6, examples=60, anchors=(None, 1))
-    one = answers(sweep)[0]
-    for setting in sweep.settings.values():
-        setting["seed"] = 0
-    for seed in (1, 2):
-        add_copy(sweep, f"seed{seed}", lambda setting, seed=seed: setting | {"seed": seed})
-    sweep.settings = {
-        sid: s for sid, s in sweep.settings.items() if "seed2-seed1" not in sid
-    }  # copies of copies
-    sweep.rows = [row for row in sweep.rows if row["setting_id"] in sweep.settings]
-    (three,) = answers(sweep)
-    assert three.n == 60 and len(three.effects) == 1 and len(three.cohort.base.rows) == 4
-    assert {len(rows) for rows in three.cohort.base.rows.values()} == {3}
-    assert three.effects[0].difference == one.effects[0].difference  # equal seeds add no certainty
-    for row in sweep.rows:  # and an unscored one is left out of its average
-        if row["setting_id"].startswith("seed2"):
-            row["score"] = None if row["position"] % 20 == 0 else row["score"]
-    assert answers(sweep)[0].effects[0].difference == one.effects[0].difference
-
-
-def test_base_that_reads_layers_is_matched_with_the_same_layers():
-    sweep = make_sweep(gain=1.0, anchors=(None, 1), thresholds=(0.3, 0.7))
-    for setting in sweep.settings.values():
-        setting["decoder"] |= {"name": "dawn", "attention_layers": [0]}
-    add_copy(
-        sweep, "other", lambda setting: setting | {"decoder": setting["decoder"] | {"attention_layers": [7]}}
-    )
-    found = answers(sweep)
-    assert [one.cohort.name for one in found] == ["dawn (attention_layers=0)", "dawn (attention_layers=7)"]
-
-
 def test_each_decoder_is_compared_with_its_own_axon_and_holm_watches_over_both():
     sweep = make_sweep(gain=1.0, faster=0.8, examples=60, anchors=(None, 1))
     one = answers(sweep)[0]
@@ -249,45 +113,12 @@ def test_too_few_examples_give_no_answer():
     assert answers(make_sweep(gain=3.0, examples=10))[0].effects
 
 
-def test_one_setting_a_side_is_told_as_a_pair():
-    sweep = make_sweep(gain=1.0, faster=0.8, thresholds=(0.5,), anchors=(None, 1))
-    (found,) = answers(sweep)
-    assert found.outcome == NO_FRONT and not found.effects
-    (pair,) = found.pairs
-    assert (pair.quality.first_only, pair.quality.second_only) == (14, 0) and pair.p < 0.001
-    short = found_in(sweep).summary.answers[0].short
-    assert short.startswith("AXON with confidence: +0.233 [+0.") and short.endswith(
-        "not testable as a front."
-    )
-    assert "14 right only with it, 0 only without (exact McNemar p = 0.00012" in text(sweep)
-
-
-def test_pairs_of_other_scores_are_bootstrapped():
-    sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1))
-    for row in sweep.rows:
-        row["score"] *= 0.75
-    (pair,) = answers(sweep)[0].pairs
-    assert pair.quality.p is None and pair.p < 0.001 and pair.quality.difference.lo > 0
-    assert "bootstrap p" in text(sweep)
-
-
-def test_pairs_share_one_level():
-    sweep = make_sweep(gain=1.0, thresholds=(0.3,), anchors=(None, 1, 2), examples=40)
-    alone = answers(make_sweep(gain=1.0, thresholds=(0.3,), anchors=(None, 1), examples=40))[0].pairs[0]
-    pairs = answers(sweep)[0].pairs
-    assert len(pairs) == 2 and {pair.p for pair in pairs} == {2 * alone.p, alone.p}
-
-
 def test_passes_saved_where_a_side_is_only_faster():
     sweep = make_sweep(gain=0.0, faster=0.75, examples=200, anchors=(None, 1))
     (found,) = answers(sweep)
     share = found.leading.saving.share
     assert share.estimate == pytest.approx(0.25, abs=0.02) and 0.23 < share.lo < share.hi < 0.27
     assert "Passes at equal quality: -25 % [" in text(sweep)
-
-
-def test_no_axon_no_comparison():
-    assert answers(make_sweep(anchors=(None,))) == []
 
 
 def test_fastest_setting_that_reaches_the_bar():
@@ -352,26 +183,6 @@ def test_hard_examples_that_only_one_side_fails_to_score_are_no_gain():
     assert f"could move the difference by {(400 - effect.n) / 400:.3f})" in told
 
 
-def test_settings_without_examples_in_common_are_not_compared():
-    for thresholds in ((0.5,), (0.3, 0.7)):
-        sweep = make_sweep(gain=1.0, anchors=(None, 1), thresholds=thresholds)
-        sweep.rows = [
-            row for row in sweep.rows if (row["position"] < 30) == row["setting_id"].endswith("None")
-        ]
-        (found,) = answers(sweep)
-        assert found.outcome == NO_FRONT and not found.pairs
-        told = text(sweep)
-        assert "share too few examples" in told and "nan" not in told
-
-
-def test_two_examples_that_decode_alike_are_no_answer():
-    sweep = make_sweep(examples=2, anchors=(None, 1))
-    for threshold in (0.3, 0.5, 0.7, 0.9):
-        decode_alike(sweep, f"{threshold}-None", f"{threshold}-1")
-    assert answers(sweep)[0].outcome == CANT_TELL
-    assert "can't tell, too few examples: 2 were scored" in text(sweep)
-
-
 def test_no_passes_are_saved_at_a_quality_of_nothing():
     sweep = make_sweep(faster=0.8, anchors=(None, 1))
     for row in sweep.rows:
@@ -396,40 +207,6 @@ def test_passes_saved_that_the_swept_speeds_decide_are_told_as_such(plateau, who
         row["score"] = float(row["position"] % 5 < fifths)
     assert f"; {who} with the fastest setting swept, and faster ones may tell otherwise." in text(sweep)
     assert "fastest setting swept" not in text(make_sweep(faster=0.7, anchors=(None, 1)))
-
-
-def test_axon_settings_without_a_base_are_said_to_be_in_no_comparison():
-    sweep = make_sweep(gain=1.0, anchors=(None, 1))
-    assert not any("in no comparison (" in one for one in found_in(sweep).summary.warnings)
-    for setting_id in [own for own in sweep.settings if own.endswith("-1")]:
-        other = f"long-{setting_id}"
-        sweep.settings[other] = sweep.settings[setting_id] | {"gen_length": 128}
-        sweep.labels[other] = sweep.labels[setting_id]
-        sweep.rows += [row | {"setting_id": other} for row in sweep.rows if row["setting_id"] == setting_id]
-    warned = found_in(sweep).summary.warnings
-    assert any(
-        one.startswith("4 AXON settings are in no comparison (such as threshold=0.3)") for one in warned
-    )
-
-
-def test_a_pair_is_of_the_examples_both_have():
-    sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1))
-    left = 3
-    for row in sweep.rows:
-        if row["setting_id"] == "0.5-1" and row["score"] == 1 and left:
-            row["score"], left = None, left - 1
-    (pair,) = answers(sweep)[0].pairs
-    assert pair.quality.n == 57
-    assert pair.quality_axon - pair.quality_base == pytest.approx(pair.quality.difference.estimate)
-
-
-def test_settings_that_decode_alike_are_no_pair():
-    sweep = make_sweep(gain=1.0, thresholds=(0.3, 0.5), anchors=(None, 1))
-    for row in sweep.rows:
-        row["nfe"] = 20
-    decode_alike(sweep, "0.3-None", "0.3-1")
-    (found,) = answers(sweep)
-    assert found.outcome == NO_FRONT and len(found.pairs) == 1
 
 
 def test_the_settings_to_run_hold_the_quality_of_the_base():
@@ -457,13 +234,3 @@ def test_passes_saved_hold_for_all_comparisons_at_once():
     add_copy(sweep, "dawn", lambda setting: setting | {"decoder": setting["decoder"] | {"name": "dawn"}})
     share = answers(sweep)[0].leading.saving.share
     assert share.hi - share.lo > alone.hi - alone.lo
-
-
-@pytest.mark.parametrize(("thresholds", "empty"), [((0.3,), 0), ((0.3, 0.5), 0), ((0.3, 0.5, 0.7), 1)])
-def test_a_variant_is_empty_when_most_of_its_settings_are(thresholds, empty):
-    sweep = make_sweep(gain=1.0, examples=20, anchors=(None, 1))
-    for row in sweep.rows:
-        alone = row["setting_id"] in {f"{threshold}-1" for threshold in thresholds}
-        row["unsupported_passes"] = row["axon_passes"] if alone else []
-    (found,) = found_in(sweep).comparisons
-    assert (found.cohort.empty, len(found.effects)) == (empty, 1 - empty)
