@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -118,19 +119,23 @@ class MaskedDiffusionModel(nn.Module):
         logits: Tensor = self.network.get_submodule("lm_head")(hidden_BWD[rows, columns])
         return logits
 
+    @cached_property
+    def _linear_weights(self) -> int:
+        """Weights of the linear layers below lm_head."""
+        layers = self.network.get_submodule("model").modules()
+        return sum(part.weight.numel() for part in layers if isinstance(part, nn.Linear))
+
     def flops(self, trace: Trace) -> float:
         """Floating-point operations of the network in that decode, two a multiply-add.
 
         Linear layers by the positions computed, attention by pairs of positions, lm_head by the positions whose
         logits were computed. Norms, softmax and what a decoder or AXON computes beside the network are left out.
         """
-        layers = self.network.get_submodule("model").modules()
-        linear = sum(part.weight.numel() for part in layers if isinstance(part, nn.Linear))
         config = self.network.config
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         pairs = trace.computed_positions * (len(trace.prompt) + len(trace.tokens))
         return (
-            2.0 * linear * trace.computed_positions
+            2.0 * self._linear_weights * trace.computed_positions
             + 4.0 * self.num_layers * int(config.num_attention_heads) * int(size) * pairs
             + 2.0 * int(config.hidden_size) * self.vocab_size * trace.logit_positions
         )

@@ -38,19 +38,35 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return launch.main()
 
 
+@pytest.fixture
+def here(checkpoint: Path, tmp_path: Path) -> list[str]:
+    """The random checkpoint, lengths that it takes, and a place for results."""
+    return [f"model.path={checkpoint}", f"out={tmp_path / 'out'}", "gen_length=8", "block_length=4"]
+
+
+def lose_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on no level of the sandbox works on this machine."""
+
+    def worker(level: str) -> Worker:
+        raise WorkerError(f"{level}: not here")
+
+    monkeypatch.setattr(sandbox_module, "Worker", worker)
+    sandbox_module._started.cache_clear()
+
+
 def stored(out: Path) -> pd.DataFrame:
     return pd.concat(pd.read_parquet(file) for file in (out / "store").rglob("*.parquet"))
 
 
 def test_the_level_is_told_and_recorded(
     rows: Path,
-    checkpoint: Path,
+    here: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = ["task=humaneval", f"task.path={rows}", f"model.path={checkpoint}", "limit=9", "wandb=off"]
-    assert run(monkeypatch, *words, "gen_length=8", "block_length=4", f"out={tmp_path / 'out'}") == 0
+    words = ["task=humaneval", f"task.path={rows}", *here]
+    assert run(monkeypatch, *words, "limit=9", "wandb=off") == 0
     level = shared_sandbox("isolated").level
     assert level in LEVELS
     shown = " ".join(capsys.readouterr().out.split())
@@ -68,17 +84,12 @@ def test_the_level_is_told_and_recorded(
 
 def test_less_isolation_than_is_required_is_refused(
     rows: Path,
-    checkpoint: Path,
+    here: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def worker(level: str) -> Worker:
-        raise WorkerError(f"{level}: not here")
-
-    monkeypatch.setattr(sandbox_module, "Worker", worker)
-    sandbox_module._started.cache_clear()
-    here = [f"model.path={checkpoint}", f"out={tmp_path / 'out'}", "gen_length=8", "block_length=4"]
+    lose_isolation(monkeypatch)
     for words in (["wandb=off"], ["job=check_task"]):
         assert run(monkeypatch, "task=humaneval", f"task.path={rows}", *here, *words) == 2
         error = capsys.readouterr().err
@@ -89,22 +100,13 @@ def test_less_isolation_than_is_required_is_refused(
 
 
 def test_a_report_of_an_incomplete_store_runs_no_programs_and_needs_no_isolation(
-    rows: Path,
-    checkpoint: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    rows: Path, here: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["task=humaneval", f"task.path={rows}", f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
-    words += ["gen_length=8", "block_length=4", "wandb=off"]
+    words = ["task=humaneval", f"task.path={rows}", *here, "wandb=off"]
     assert run(monkeypatch, *words, "limit=2") == 0
     capsys.readouterr()
 
-    def worker(level: str) -> Worker:
-        raise WorkerError(f"{level}: not here")
-
-    monkeypatch.setattr(sandbox_module, "Worker", worker)
-    sandbox_module._started.cache_clear()
+    lose_isolation(monkeypatch)
     assert run(monkeypatch, *words, "limit=3", "job=report") == 0
     assert "they run in a sandbox" not in capsys.readouterr().out
 
