@@ -18,9 +18,9 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 # The programs to be scored are our own small model's: where a machine isolates nothing, plain processes will do.
-demo: $(READY) ## sweep AXON's anchor budget on the embedded model and draw the quality-NFE fronts
+demo: $(READY) ## sweep AXON's anchor budget on the bundled model and draw the quality-NFE fronts
 	@$(BIN)/python launch.py sweep=anchor_budget task=pycode decoder=dawn limit=150 \
-	  'speed.values=[0.25,0.4,0.5,0.56,0.58,0.6,0.65,0.7,0.8]' sandbox.require=process
+	  'trade_off.values=[0.25,0.4,0.5,0.56,0.58,0.6,0.65,0.7,0.8]' sandbox.require=process
 
 check: $(READY) ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .
@@ -34,10 +34,10 @@ test: $(READY) ## format, lint, types, all tests (Ray, end to end)
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-train-tiny: $(READY) ## train the embedded model from scratch (an hour and a half on two cores)
+train-tiny: $(READY) ## train the bundled model from scratch (an hour and a half on two cores)
 	$(BIN)/python assets/tiny/train.py
 
-card: $(READY) ## measure the embedded model and rewrite its card's figures
+card: $(READY) ## measure the bundled model and rewrite its card's figures
 	$(BIN)/python assets/tiny/card.py
 
 clean: ## remove the environment and the caches; outputs/ stays

@@ -71,8 +71,8 @@ def run(trees: list[dict[str, Any]]) -> int:
     from rich.console import Console
 
     from pipeline.check_task import check_task
-    from pipeline.complaint import ConfigError
     from pipeline.config import read_config
+    from pipeline.errors import ConfigError
     from pipeline.run_job import run_job
     from pipeline.time_settings import time_settings
 
@@ -151,7 +151,7 @@ def explain(error: Exception) -> str:
 
 def explain_composition(error: Exception, text: str) -> str | None:
     """The line for a key or a choice that Hydra doesn't find; None for what else it says."""
-    from pipeline.complaint import one_of, unknown_key
+    from pipeline.errors import one_of, unknown_key
 
     if isinstance(error, MissingConfigException) and (
         found := re.search(r"Could not find '(.+?)/(.*?)' ", text)

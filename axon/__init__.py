@@ -9,10 +9,8 @@ Example::
 
 from axon.dawn import Dawn
 from axon.decode import decode, row_seed
-from axon.klass import Klass
-from axon.models import CheckpointError, MaskedDiffusionModel, load_model, load_tokenizer
-from axon.proposers import (
-    PROPOSERS,
+from axon.decoders import (
+    DECODERS,
     Confidence,
     DecoderSettings,
     EntropyBounded,
@@ -21,11 +19,13 @@ from axon.proposers import (
     LeftToRight,
     LocalLeap,
 )
+from axon.klass import Klass
+from axon.models import CheckpointError, MaskedDiffusionModel, load_model, load_tokenizer
 from axon.settings import AxonSettings, DecodeSettings
 from axon.trace import Trace
 
 __all__ = [
-    "PROPOSERS",
+    "DECODERS",
     "AxonSettings",
     "CheckpointError",
     "Confidence",

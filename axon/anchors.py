@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from axon.policies import OBJECTIVES, POLICIES, Progress, Support
+from axon.policies import OBJECTIVES, POLICIES, Selection, Support
 from axon.settings import AxonSettings
 
 TIE_BREAK = 1e-6  # weight of a candidate's confidence between equal scores
@@ -18,7 +18,7 @@ def support_of(
     masked_FK: Tensor,
     proposal_FK: Tensor,
     confidence_FK: Tensor,
-    peak_FK: Tensor,
+    p_max_FK: Tensor,
     attention_FKK: Tensor,
     sink_FK: Tensor,
     settings: AxonSettings,
@@ -36,18 +36,18 @@ def support_of(
     valid_FC = torch.arange(order_FC.shape[1], device=masked_FK.device) < count_F[:, None]
 
     confidence_FC = confidence_FK.gather(1, order_FC)
-    doubt_FK = (1 - confidence_FK).clamp(min=0)
-    needy_FK = masked_FK & (doubt_FK >= settings.uncertainty_threshold)
+    uncertainty_FK = (1 - confidence_FK).clamp(min=0)
+    needy_FK = masked_FK & (uncertainty_FK >= settings.uncertainty_threshold)
     diagonal = torch.eye(length, dtype=torch.bool, device=masked_FK.device)
     clean_FKK = torch.where(sink_FK[:, None, :] | diagonal, 0.0, attention_FKK).double()
     clean_FKC = clean_FKK.gather(2, order_FC[:, None, :].expand(-1, length, -1))
-    wanted_FK = torch.where(needy_FK, doubt_FK, 0.0)
+    wanted_FK = torch.where(needy_FK, uncertainty_FK, 0.0)
     weights_FKC = clean_FKC * wanted_FK[..., None] * torch.where(valid_FC, confidence_FC, 0.0)[:, None, :]
 
     among_FCC = clean_FKC.gather(1, order_FC[..., None].expand(-1, -1, order_FC.shape[1]))
     risk_FC = 1 - confidence_FC
     conflict_FCC = 0.5 * (among_FCC + among_FCC.transpose(1, 2)) * risk_FC[..., None] * risk_FC[:, None, :]
-    target_F = target_coverage(masked_FK, proposal_FK, peak_FK, attention_FKK)
+    target_F = target_coverage(masked_FK, proposal_FK, p_max_FK, attention_FKK)
     support = Support(
         weights_FKC=weights_FKC,
         confidence_FC=confidence_FC,
@@ -60,14 +60,16 @@ def support_of(
     return support, order_FC
 
 
-def target_coverage(masked_FK: Tensor, proposal_FK: Tensor, peak_FK: Tensor, attention_FKK: Tensor) -> Tensor:
+def target_coverage(
+    masked_FK: Tensor, proposal_FK: Tensor, p_max_FK: Tensor, attention_FKK: Tensor
+) -> Tensor:
     """F, what the base decoder's proposal covers of the residual: sum_i max_j A_ij (1 - p*_i) p*_j, (F,).
 
     The products are those of the weights, in their order: where the anchors are the proposal itself, f(S) equals F,
     and a rounding error must not decide what `cover` makes of that.
     """
-    needed_FK = torch.where(masked_FK & ~proposal_FK, 1 - peak_FK, 0.0)
-    offered_FK = torch.where(proposal_FK, peak_FK, 0.0)
+    needed_FK = torch.where(masked_FK & ~proposal_FK, 1 - p_max_FK, 0.0)
+    offered_FK = torch.where(proposal_FK, p_max_FK, 0.0)
     weights_FKK = attention_FKK.double() * needed_FK[..., None] * offered_FK[:, None, :]
     return weights_FKK.amax(2).sum(1)
 
@@ -76,7 +78,7 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
     """The greedy anchor set, (F, C) bool; never empty. At most `cap` rounds, whatever the batch."""
     policy, gain_of = POLICIES[settings.policy], OBJECTIVES[settings.objective]
     valid_FC = support.valid_FC
-    progress = Progress(
+    selection = Selection(
         chosen_FC=torch.zeros_like(valid_FC),
         covered_FK=torch.zeros_like(support.weights_FKC[..., 0]),
         value_F=torch.zeros_like(support.target_F),
@@ -84,17 +86,17 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
     cap_F = torch.minimum(policy.cap(support, settings).clamp(min=settings.min_anchors), valid_FC.sum(1))
     open_F = torch.ones_like(valid_FC[:, 0])
     for count in range(int(cap_F.max())):
-        gain_FC = gain_of(support, progress)
-        score_FC = policy.score(support, progress, gain_FC, settings)
+        gain_FC = gain_of(support, selection)
+        score_FC = policy.score(support, selection, gain_FC, settings)
         ranked_FC = torch.where(
-            valid_FC & ~progress.chosen_FC, score_FC + TIE_BREAK * support.confidence_FC, -torch.inf
+            valid_FC & ~selection.chosen_FC, score_FC + TIE_BREAK * support.confidence_FC, -torch.inf
         )
         best_F1 = ranked_FC.argmax(1, keepdim=True)  # the first, so the best rank, on a tie
         gain_F, score_F = gain_FC.gather(1, best_F1)[:, 0], score_FC.gather(1, best_F1)[:, 0]
         open_F = open_F & (cap_F > count) & (ranked_FC.gather(1, best_F1)[:, 0] > -torch.inf)
         if count >= settings.min_anchors:
-            open_F = open_F & ~policy.stop(support, progress, gain_F, score_F)
+            open_F = open_F & ~policy.stop(support, selection, gain_F, score_F)
         if not bool(open_F.any()):
             break
-        progress.add(support, best_F1, open_F)
-    return progress.chosen_FC
+        selection.add(support, best_F1, open_F)
+    return selection.chosen_FC

@@ -26,14 +26,14 @@ class Batch:
     mask_id: int  # also the padding, which nobody sees
     prompt_BP: Tensor  # padded on the left
     tokens_BG: Tensor
-    revealed_at_BG: Tensor  # the pass that revealed each token, NOT_DECODED (-1) while masked
-    fired_BG: Tensor  # bool by pass: AXON's set was revealed (a row has at most G passes)
+    revealed_at_BG: Tensor  # the step that revealed each token, NOT_DECODED (-1) while masked
+    fired_BG: Tensor  # bool by pass: AXON's set was revealed (a row has at most G steps)
     unsupported_BG: Tensor  # bool by pass: and no candidate supported anything
-    passes_B: Tensor
+    steps_B: Tensor
     block_B: Tensor  # current block
-    block_pass_B: Tensor  # passes the current block has had
+    block_step_B: Tensor  # steps the current block has had
     anchor_steps_B: Tensor  # AXON interventions in the current block
-    last_share_B: Tensor  # float64, share of the block's masks proposed in its previous pass, -1 for none
+    last_progress_B: Tensor  # float64, share of the block's masks proposed in its previous step, -1 for none
     memory: dict[str, Tensor]  # of the decoder and the gate, all zeros for a new row
     counts: dict[str, Tensor]  # (B,) each, by the names in COUNTS
 
@@ -61,11 +61,11 @@ class Batch:
             revealed_at_BG=torch.full((count, gen_length), NOT_DECODED, device=device),
             fired_BG=torch.zeros((count, gen_length), dtype=torch.bool, device=device),
             unsupported_BG=torch.zeros((count, gen_length), dtype=torch.bool, device=device),
-            passes_B=zeros,
+            steps_B=zeros,
             block_B=zeros,
-            block_pass_B=zeros,
+            block_step_B=zeros,
             anchor_steps_B=zeros,
-            last_share_B=torch.full((count,), -1.0, dtype=torch.float64, device=device),
+            last_progress_B=torch.full((count,), -1.0, dtype=torch.float64, device=device),
             memory={},
             counts=dict.fromkeys(COUNTS, zeros),
         )
@@ -111,23 +111,23 @@ class Batch:
         kept.prompt_BP = kept.prompt_BP[:, kept.prompt_BP.shape[1] - longest :]
         return kept
 
-    def reveal(self, places_BK: Tensor, token_BK: Tensor, reveal: Reveal, share_B: Tensor) -> None:
-        """End a pass: write the revealed tokens of the block at `places_BK`, and move on rows whose block is full."""
+    def reveal(self, places_BK: Tensor, token_BK: Tensor, reveal: Reveal, progress_B: Tensor) -> None:
+        """End a step: write the revealed tokens of the block at `places_BK`, and move on rows whose block is full."""
         reveal_BK, fired_B = reveal.positions_BK, reveal.by_axon_B
         assert reveal_BK.shape == places_BK.shape
-        step_BK = torch.where(reveal_BK, self.passes_B[:, None], self.revealed_at_BG.gather(1, places_BK))
+        step_BK = torch.where(reveal_BK, self.steps_B[:, None], self.revealed_at_BG.gather(1, places_BK))
         shown_BK = torch.where(reveal_BK, token_BK, self.tokens_BG.gather(1, places_BK))
         self.tokens_BG = self.tokens_BG.scatter(1, places_BK, shown_BK)
         self.revealed_at_BG = self.revealed_at_BG.scatter(1, places_BK, step_BK)
-        self.fired_BG = self.fired_BG.scatter(1, self.passes_B[:, None], fired_B[:, None])
+        self.fired_BG = self.fired_BG.scatter(1, self.steps_B[:, None], fired_B[:, None])
         unsupported_B1 = reveal.unsupported_B[:, None]
-        self.unsupported_BG = self.unsupported_BG.scatter(1, self.passes_B[:, None], unsupported_B1)
+        self.unsupported_BG = self.unsupported_BG.scatter(1, self.steps_B[:, None], unsupported_B1)
         full_B = (step_BK >= 0).all(1)
-        self.passes_B = self.passes_B + 1
+        self.steps_B = self.steps_B + 1
         self.block_B = self.block_B + full_B.long()
-        self.block_pass_B = torch.where(full_B, 0, self.block_pass_B + 1)
+        self.block_step_B = torch.where(full_B, 0, self.block_step_B + 1)
         self.anchor_steps_B = torch.where(full_B, 0, self.anchor_steps_B + fired_B.long())
-        self.last_share_B = torch.where(full_B, -1.0, share_B)
+        self.last_progress_B = torch.where(full_B, -1.0, progress_B)
 
     def text_over(self, end_ids: Sequence[int]) -> Tensor:
         """Rows (B,) bool whose tokens are final up to and with an end-of-text."""
@@ -143,9 +143,9 @@ class Batch:
             prompt=self.prompts[place],
             tokens=tuple(tokens_G.tolist()),
             revealed_at=tuple(revealed_at_G.tolist()),
-            axon_passes=tuple(self.fired_BG[place].nonzero()[:, 0].tolist()),
-            unsupported_passes=tuple(self.unsupported_BG[place].nonzero()[:, 0].tolist()),
-            nfe=int(self.passes_B[place]),
+            axon_steps=tuple(self.fired_BG[place].nonzero()[:, 0].tolist()),
+            unsupported_steps=tuple(self.unsupported_BG[place].nonzero()[:, 0].tolist()),
+            nfe=int(self.steps_B[place]),
             **{name: int(count_B[place]) for name, count_B in self.counts.items()},
         )
 

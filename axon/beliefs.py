@@ -14,7 +14,7 @@ from torch import Tensor
 CHUNK_ELEMENTS = 1 << 24
 
 
-def peak(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
+def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
     """Likeliest token other than the mask token, its probability (float64), and log of the partition sum.
 
     The mask token keeps its share of the probability: it is only never chosen. `logits` (..., V) is not changed.

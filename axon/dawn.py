@@ -13,7 +13,7 @@ from torch import Tensor
 
 from axon.checks import check_range
 from axon.sinks import SinkThreshold, check_sink_threshold, sinks
-from axon.state import Context, PassState, descending_rank
+from axon.state import Context, StepState, descending_rank
 
 SURE = 0.9  # DAWN's confidence of what is revealed at once, and of decoded positions that may induce others
 
@@ -43,16 +43,16 @@ class Dawn:
     def check(self, gen_length: int, block_length: int) -> None:
         """Fits every length."""
 
-    def propose(self, state: PassState, gen_length: int) -> Tensor:
+    def propose(self, state: StepState, gen_length: int) -> Tensor:
         """(B, K) bool: H, I and N of METHOD.md."""
         masked_BK, confidence_BK = state.masked_BK, state.confidence_BK
         context = state.context
-        assert context is not None, "the loop heeds needs_attention"
+        assert context is not None, "the sampler heeds needs_attention"
         edges_BKW = self._edges(state, context)
         high_BK = masked_BK & (confidence_BK >= SURE)
         # p* is needed only where some masked position depends on a decoded one: a handful of columns.
         pulled_BW = context.decoded_BW & (edges_BKW & masked_BK[..., None]).any(1)
-        inducing_BW = pulled_BW & (context.peak_at(pulled_BW) >= SURE)
+        inducing_BW = pulled_BW & (context.p_max_at(pulled_BW) >= SURE)
         induced_BK = (
             masked_BK & (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
         )
@@ -63,14 +63,14 @@ class Dawn:
         rank_BK = descending_rank(confidence_BK, candidates_BK)
         return high_BK | induced_BK | independent_set(candidates_BK, conflict_BKK, rank_BK)
 
-    def _edges(self, state: PassState, context: Context) -> Tensor:
+    def _edges(self, state: StepState, context: Context) -> Tensor:
         """(B, K, W) bool: "position i of the block depends on column j"; sinks and i itself apart."""
         threshold = context.tau_sink if self.tau_sink is None else self.tau_sink
         sink_BW = sinks(context.means_BW, context.width_B, threshold)
         edges_BKW = (context.rows_BKW >= self.tau_edge) & ~sink_BW[:, None, :]
         edges_BKW = edges_BKW.scatter_(2, state.columns_BK[..., None], False)
-        state.count("graph_passes", torch.ones_like(context.width_B))
-        state.count("empty_graph_passes", ~(edges_BKW & state.masked_BK[..., None]).any((1, 2)))
+        state.count("graph_steps", torch.ones_like(context.width_B))
+        state.count("empty_graph_steps", ~(edges_BKW & state.masked_BK[..., None]).any((1, 2)))
         state.count("graph_columns", context.width_B)
         state.count("graph_sinks", sink_BW.sum(1))
         return edges_BKW

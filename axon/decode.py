@@ -16,10 +16,10 @@ import torch
 from axon.attention import resolve_layers
 from axon.batch import Batch
 from axon.checks import check_whole
-from axon.loop import Loop
 from axon.models.model import MaskedDiffusionModel
+from axon.sampler import Sampler
 from axon.settings import DecodeSettings
-from axon.state import Timer
+from axon.state import PartTimer
 from axon.trace import Trace
 
 
@@ -30,19 +30,19 @@ def decode(
     seeds: Sequence[int] | None = None,
     batch_size: int = 32,
     on_finish: Callable[[int, Trace], None] | None = None,
-    timer: Timer | None = None,
+    timer: PartTimer | None = None,
 ) -> list[Trace]:
     """Decode every prompt (token ids) and return the traces in the prompts' order.
 
     seeds: one for each prompt, needed where temperature > 0 or the decoder draws random numbers; what a row
     draws depends on its seed alone.
     on_finish(index, trace) is called as each row finishes; the longest prompts start first.
-    timer(part) is entered around the parts "model", "capture" (attention) and "select" of every pass.
+    timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
     Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
     """
     looks = settings.decoder.needs_attention or settings.axon.gate != "never"
     layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if looks else ()
-    loop = Loop(model, settings, layers, timer or nullcontext)
+    sampler = Sampler(model, settings, layers, timer or nullcontext)
     _check(model, prompts, settings, seeds, batch_size)
     waiting = deque(sorted(range(len(prompts)), key=lambda row: -len(prompts[row])))
     traces: dict[int, Trace] = {}
@@ -55,7 +55,7 @@ def decode(
                 fresh = _fresh(model, prompts, settings, seeds, entering)
                 batch = batch.join(fresh) if batch else fresh
             assert batch is not None
-            finished = loop.until_finish(batch)
+            finished = sampler.until_finish(batch)
             for place in finished:
                 row, trace = batch.rows[place], batch.trace(place, model.end_token_ids)
                 traces[row] = trace

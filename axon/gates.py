@@ -20,10 +20,10 @@ class GateState:
 
     masked_RK: Tensor  # bool, M
     proposal_RK: Tensor  # bool, P
-    peak_RK: Tensor  # p*, float64
+    p_max_RK: Tensor  # p*, float64
     attention_RKK: Tensor | None  # A as it is, block positions only; for gates that look at it
-    block_pass_R: Tensor  # s, passes the block has had
-    last_share_R: Tensor  # the previous pass's rho in this block; -1 where there was none
+    block_step_R: Tensor  # s, steps the block has had
+    last_progress_R: Tensor  # the previous step's rho in this block; -1 where there was none
     checks_R: Tensor  # gate checks of the sample before this one
     gaps_R: Tensor  # and in how many of them coverage_gap fired; `adaptive_coverage` keeps count
 
@@ -33,15 +33,15 @@ class GateState:
         return self.masked_RK & ~self.proposal_RK
 
     @property
-    def share_R(self) -> Tensor:
+    def progress_R(self) -> Tensor:
         """rho, the share of the masked positions that P reveals."""
-        return share(self.masked_RK, self.proposal_RK)
+        return progress(self.masked_RK, self.proposal_RK)
 
     @property
-    def doubt_R(self) -> Tensor:
+    def uncertainty_R(self) -> Tensor:
         """1 - c_R, the mean uncertainty of what stays masked; 0 where nothing does."""
         count_R = self.residual_RK.sum(1)
-        mean_R = torch.where(self.residual_RK, self.peak_RK, 0.0).sum(1) / count_R.clamp(min=1)
+        mean_R = torch.where(self.residual_RK, self.p_max_RK, 0.0).sum(1) / count_R.clamp(min=1)
         return torch.where(count_R > 0, 1 - mean_R, 0.0)
 
     @property
@@ -55,13 +55,13 @@ class GateState:
         return torch.where(count_R > 0, mean_R, 1.0)
 
     def slow_R(self, target_nfe: int) -> Tensor:
-        """rho < e, progress below what finishing the block in `target_nfe` passes asks for."""
+        """rho < e, progress below what finishing the block in `target_nfe` steps asks for."""
         masked_R = self.masked_RK.sum(1)
-        left_R = (target_nfe - self.block_pass_R).clamp(min=1)
-        return self.share_R < torch.ceil(masked_R.double() / left_R) / masked_R.clamp(min=1)
+        left_R = (target_nfe - self.block_step_R).clamp(min=1)
+        return self.progress_R < torch.ceil(masked_R.double() / left_R) / masked_R.clamp(min=1)
 
 
-def share(masked_RK: Tensor, proposal_RK: Tensor) -> Tensor:
+def progress(masked_RK: Tensor, proposal_RK: Tensor) -> Tensor:
     """|P| / max(1, |M|) of each row, float64."""
     return proposal_RK.sum(1).double() / masked_RK.sum(1).clamp(min=1)
 
@@ -69,14 +69,14 @@ def share(masked_RK: Tensor, proposal_RK: Tensor) -> Tensor:
 def coverage_gap(state: GateState, settings: AxonSettings) -> Tensor:
     """P is attended to less than its size, or less than what is left is uncertain, would ask for."""
     coverage_R, residual_R = state.coverage_R, state.residual_RK.any(1)
-    too_small_R = coverage_R < settings.beta_r * state.share_R
-    too_doubtful_R = residual_R & (coverage_R < settings.beta_u * state.doubt_R)
-    return too_small_R | too_doubtful_R
+    too_small_R = coverage_R < settings.beta_r * state.progress_R
+    too_uncertain_R = residual_R & (coverage_R < settings.beta_u * state.uncertainty_R)
+    return too_small_R | too_uncertain_R
 
 
 def progress_stall(state: GateState, settings: AxonSettings) -> Tensor:
-    """The block advances no faster than a pass ago, and too slowly for its target."""
-    return (state.share_R <= state.last_share_R) & state.slow_R(settings.target_nfe)
+    """The block advances no faster than a step ago, and too slowly for its target."""
+    return (state.progress_R <= state.last_progress_R) & state.slow_R(settings.target_nfe)
 
 
 def adaptive_coverage(state: GateState, settings: AxonSettings) -> Tensor:
@@ -94,13 +94,13 @@ def unified(state: GateState, settings: AxonSettings) -> Tensor:
 
 
 def cp_alpha(state: GateState, settings: AxonSettings) -> Tensor:
-    """Coverage below the alpha mixture of progress and doubt."""
-    bound_R = settings.alpha * state.share_R + (1 - settings.alpha) * state.doubt_R
+    """Coverage below the alpha mixture of progress and uncertainty."""
+    bound_R = settings.alpha * state.progress_R + (1 - settings.alpha) * state.uncertainty_R
     return state.residual_RK.any(1) & (state.coverage_R < bound_R)
 
 
 def always(state: GateState, settings: AxonSettings) -> Tensor:
-    """Control: in every pass, as long as the budget lasts."""
+    """Control: in every step, as long as the budget lasts."""
     return torch.ones_like(state.masked_RK[:, 0])
 
 
@@ -116,7 +116,7 @@ class Gate:
 GAP = ("beta_r", "beta_u")
 
 
-# `never` has no rule: the loop does not ask a gate at all.
+# `never` has no rule: the sampler does not ask a gate at all.
 GATES: dict[str, Gate | None] = {
     "always": Gate(always, looks=False),
     "never": None,

@@ -17,7 +17,7 @@ from axon.sinks import SinkThreshold, multiples
 
 # Raise a part's number when a change to it can change a token: what is stored of that part is another's then.
 # Decoders, model families and tasks have a number of their own, `version`.
-LOOP_VERSION = 1
+SAMPLER_VERSION = 1
 AXON_VERSION = 1
 
 # Read whatever the gate and the policy. Candidates and layers are put in their own way.
@@ -47,7 +47,7 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
         "temperature": settings.temperature,
         "end_of_text": settings.end_of_text,
         "versions": {
-            "loop": LOOP_VERSION,
+            "loop": SAMPLER_VERSION,  # named so in every stored id
             "decoder": decoder.version,
             "axon": AXON_VERSION if fires else None,
         },

@@ -1,4 +1,4 @@
-"""AXON in one pass: ask the gate, and where it fires choose anchors in place of the base decoder's proposal.
+"""AXON in one step: ask the gate, and where it fires choose anchors in place of the base decoder's proposal.
 
 Shapes: B rows, R rows with anchor budget left, F rows in which the gate fired, K block length.
 """
@@ -13,18 +13,18 @@ from axon.attention import Capture
 from axon.gates import Gate, GateState
 from axon.settings import AxonSettings
 from axon.sinks import sinks
-from axon.state import PassState, Reveal, Timer
+from axon.state import PartTimer, Reveal, StepState
 
 
 def intervene(
-    state: PassState,
+    state: StepState,
     proposal_BK: Tensor,
-    last_share_B: Tensor,
+    last_progress_B: Tensor,
     looking: Tensor,
     gate: Gate,
     capture: Capture,
     settings: AxonSettings,
-    timer: Timer,
+    timer: PartTimer,
 ) -> Reveal:
     """The proposal, or anchors in its place in those of the rows `looking` (R, their places) whose gate fires."""
     checks_B = state.counts["gate_checks"]
@@ -33,10 +33,10 @@ def intervene(
     gate_state = GateState(
         masked_RK=state.masked_BK[looking],
         proposal_RK=proposal_BK[looking],
-        peak_RK=state.peak_BK[looking],
+        p_max_RK=state.p_max_BK[looking],
         attention_RKK=_block_attention(state, capture, looking, timer) if gate.looks else None,
-        block_pass_R=state.block_pass_B[looking],
-        last_share_R=last_share_B[looking],
+        block_step_R=state.block_step_B[looking],
+        last_progress_R=last_progress_B[looking],
         checks_R=checks_B[looking],
         gaps_R=gaps_B[looking],
     )
@@ -59,7 +59,7 @@ def intervene(
             state.masked_BK[firing],
             proposal_BK[firing],
             state.confidence_BK[firing],
-            state.peak_BK[firing],
+            state.p_max_BK[firing],
             attention_FKK,
             sink_FK,
             settings,
@@ -78,7 +78,7 @@ def intervene(
         )
 
 
-def _block_attention(state: PassState, capture: Capture, rows_R: Tensor, timer: Timer) -> Tensor:
+def _block_attention(state: StepState, capture: Capture, rows_R: Tensor, timer: PartTimer) -> Tensor:
     """A among the positions of the current block, (R, K, K): a decoder's own rows where it has them."""
     columns_RK = state.columns_BK[rows_R]
     if state.context is not None:
@@ -89,7 +89,7 @@ def _block_attention(state: PassState, capture: Capture, rows_R: Tensor, timer: 
     return attention_RKW.gather(2, columns_RK[:, None, :].expand(-1, columns_RK.shape[1], -1))
 
 
-def _block_means(state: PassState, capture: Capture, rows_F: Tensor, timer: Timer) -> Tensor:
+def _block_means(state: StepState, capture: Capture, rows_F: Tensor, timer: PartTimer) -> Tensor:
     """Mean attention that each position of the block receives, (F, K)."""
     if state.context is not None:
         means_FW = state.context.means_BW[rows_F]

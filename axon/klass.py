@@ -1,4 +1,4 @@
-"""KLASS: reveal what is confident and has stopped moving, by the KL divergence between passes.
+"""KLASS: reveal what is confident and has stopped moving, by the KL divergence between steps.
 
 Shapes: B rows, K block length, G generated length, V vocabulary.
 """
@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from axon.checks import check_range, check_whole
-from axon.state import PassState
+from axon.state import StepState
 
 
 @dataclass(frozen=True)
 class Klass:
-    """c > threshold, and KL(p_t || p_{t-1}) < kl_threshold in each of the last `history` passes.
+    """c > threshold, and KL(p_t || p_{t-1}) < kl_threshold in each of the last `history` steps.
 
     Positions of later blocks are followed too, so that a block does not start without a history. The state of a
-    row: the distributions of its last pass (B, G, V), and for how many passes each position has been still.
+    row: the distributions of its last step (B, G, V), and for how many steps each position has been still.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -42,19 +42,19 @@ class Klass:
     def check(self, gen_length: int, block_length: int) -> None:
         """Fits every length."""
 
-    def propose(self, state: PassState, gen_length: int) -> Tensor:
+    def propose(self, state: StepState, gen_length: int) -> Tensor:
         """(B, K) bool."""
         now_BGV = state.generated_log_probs().float()
         memory = state.memory
         if "klass_log_probs" not in memory:
             memory["klass_log_probs"] = torch.zeros_like(now_BGV)
             memory["klass_still"] = torch.zeros(now_BGV.shape[:2], dtype=torch.long, device=now_BGV.device)
-            memory["klass_passes"] = torch.zeros_like(state.block_pass_B)
+            memory["klass_steps"] = torch.zeros_like(state.block_step_B)
         divergence_BG = (now_BGV.exp() * (now_BGV - memory["klass_log_probs"])).sum(2)
-        known_B = memory["klass_passes"] > 0  # a row's first pass has nothing to compare with
+        known_B = memory["klass_steps"] > 0  # a row's first step has nothing to compare with
         still_BG = (divergence_BG < self.kl_threshold) & known_B[:, None]
         memory["klass_still"] = torch.where(still_BG, memory["klass_still"] + 1, 0)
         memory["klass_log_probs"] = now_BGV
-        memory["klass_passes"] = memory["klass_passes"] + 1
+        memory["klass_steps"] = memory["klass_steps"] + 1
         settled_BK = memory["klass_still"].gather(1, state.places_BK) >= self.history
         return state.masked_BK & (state.confidence_BK > self.threshold) & settled_BK

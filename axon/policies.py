@@ -34,7 +34,7 @@ class Support:
 
 
 @dataclass
-class Progress:
+class Selection:
     """The anchors chosen so far."""
 
     chosen_FC: Tensor  # bool
@@ -63,11 +63,13 @@ class Fixed:
         """Most anchors of each row."""
         return torch.full_like(support.masked_F, settings.anchors)
 
-    def score(self, support: Support, progress: Progress, gain_FC: Tensor, settings: AxonSettings) -> Tensor:
+    def score(
+        self, support: Support, selection: Selection, gain_FC: Tensor, settings: AxonSettings
+    ) -> Tensor:
         """What the greedy step maximises, -inf for barred candidates."""
         return gain_FC
 
-    def stop(self, support: Support, progress: Progress, gain_F: Tensor, score_F: Tensor) -> Tensor:
+    def stop(self, support: Support, selection: Selection, gain_F: Tensor, score_F: Tensor) -> Tensor:
         """Rows that are done, given the gain and score of the best next anchor."""
         return gain_F <= 0
 
@@ -81,14 +83,14 @@ class Cover(Fixed):
     def cap(self, support: Support, settings: AxonSettings) -> Tensor:
         return log_cap(support.masked_F)
 
-    def stop(self, support: Support, progress: Progress, gain_F: Tensor, score_F: Tensor) -> Tensor:
-        return (gain_F <= 0) | (progress.value_F >= support.target_F)
+    def stop(self, support: Support, selection: Selection, gain_F: Tensor, score_F: Tensor) -> Tensor:
+        return (gain_F <= 0) | (selection.value_F >= support.target_F)
 
 
 class Density(Cover):
     """Until the best next anchor adds less than a proposed position does on average."""
 
-    def stop(self, support: Support, progress: Progress, gain_F: Tensor, score_F: Tensor) -> Tensor:
+    def stop(self, support: Support, selection: Selection, gain_F: Tensor, score_F: Tensor) -> Tensor:
         return (gain_F <= 0) | (gain_F < support.density_F)
 
 
@@ -101,15 +103,17 @@ class ConflictAverse(Cover):
     def reads(self, settings: AxonSettings) -> tuple[str, ...]:
         return ("min_anchors", "objective", "conflict_threshold")
 
-    def score(self, support: Support, progress: Progress, gain_FC: Tensor, settings: AxonSettings) -> Tensor:
-        chosen_FCC = support.conflict_FCC * progress.chosen_FC[:, None, :]
+    def score(
+        self, support: Support, selection: Selection, gain_FC: Tensor, settings: AxonSettings
+    ) -> Tensor:
+        chosen_FCC = support.conflict_FCC * selection.chosen_FC[:, None, :]
         charge_FC = chosen_FCC.sum(2)
         cost_F = median_gain(gain_FC) / log_cap(support.masked_F)
-        price_F = cost_F * (progress.chosen_FC.sum(1) + 1)
+        price_F = cost_F * (selection.chosen_FC.sum(1) + 1)
         score_FC = gain_FC + CONFIDENCE_BONUS * support.confidence_FC - charge_FC - price_F[:, None]
         return score_FC.masked_fill(chosen_FCC.amax(2) > settings.conflict_threshold, -torch.inf)
 
-    def stop(self, support: Support, progress: Progress, gain_F: Tensor, score_F: Tensor) -> Tensor:
+    def stop(self, support: Support, selection: Selection, gain_F: Tensor, score_F: Tensor) -> Tensor:
         return (gain_F <= 0) | (score_F <= 0)
 
 
@@ -121,12 +125,12 @@ POLICIES: dict[str, Fixed] = {
 }
 
 
-def facility_gain(support: Support, progress: Progress) -> Tensor:
+def facility_gain(support: Support, selection: Selection) -> Tensor:
     """Facility location: what each candidate adds to sum_i max_j w_ij, (F, C)."""
-    return (support.weights_FKC - progress.covered_FK[..., None]).clamp(min=0).sum(1)
+    return (support.weights_FKC - selection.covered_FK[..., None]).clamp(min=0).sum(1)
 
 
-def cut_gain(support: Support, progress: Progress) -> Tensor:
+def cut_gain(support: Support, selection: Selection) -> Tensor:
     """Graph cut: what each candidate adds to sum_i sum_j w_ij, (F, C)."""
     return support.weights_FKC.sum(1)
 

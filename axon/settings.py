@@ -1,4 +1,4 @@
-"""Settings of the decode loop and of AXON: frozen, checked when made, every one named in METHOD.md.
+"""Settings of the sampler and of AXON: frozen, checked when made, every one named in METHOD.md.
 
 A wrong value raises ValueError with one line: the key and value, the rule, the remedy.
 """
@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from axon.attention import check_layer_spec
 from axon.checks import check_choice, check_range, check_whole
-from axon.proposers import Confidence, DecoderSettings
+from axon.decoders import Confidence, DecoderSettings
 from axon.sinks import SinkThreshold, check_sink_threshold
 
 GateName = Literal[
@@ -49,7 +49,7 @@ class AxonSettings:
     tau_sink: SinkThreshold = (
         0.01  # columns that receive more than this on average are sinks; or "4x", see sinks.py
     )
-    target_nfe: int = 16  # T, passes a block that `progress_stall` and `unified` expect
+    target_nfe: int = 16  # T, steps a block that `progress_stall` and `unified` expect
     beta_r: float = 1.0
     beta_u: float = 1.0
     min_candidates: int = 32
@@ -89,7 +89,7 @@ class DecodeSettings:
     """Everything that moves a token, the model and the prompts apart.
 
     end_of_text: `full` decodes the whole canvas, as the papers do. Under `stop_at_eos` a row leaves as soon as
-    everything up to its first end-of-text is final: same text, fewer passes. Under `suppress` (LLaDA's own
+    everything up to its first end-of-text is final: same text, fewer steps. Under `suppress` (LLaDA's own
     evaluation of instruct models) a position where end-of-text is likeliest counts as not confident at all while
     another position of the block would become something else, so that a text does not end before it is written.
     """

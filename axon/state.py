@@ -1,4 +1,4 @@
-"""What a decoder, a gate and a selector see of one pass, all of it on the current block of each row.
+"""What a decoder, a gate and a selector see of one step, all of it on the current block of each row.
 
 Shapes: B rows, K block length, W canvas width, V vocabulary, D hidden size. Row-independent: no value of one
 row depends on another row.
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from axon.sinks import SinkThreshold
 
-# Called with "model", "capture" or "select" around that part of a pass; this library has no clock of its own.
-Timer = Callable[[str], AbstractContextManager[object]]
+# Called with "model", "capture" or "select" around that part of a step; this library has no clock of its own.
+PartTimer = Callable[[str], AbstractContextManager[object]]
 
 
 @dataclass
@@ -28,11 +28,11 @@ class Context:
     width_B: Tensor  # real columns of each row: uniform attention is 1/width
     tau_sink: SinkThreshold  # for decoders that name none of their own
     decoded_BW: Tensor  # bool, decoded columns up to the end of the current block
-    peak_at: Callable[[Tensor], Tensor]  # (B, W) bool -> p* there (B, W), 0 elsewhere
+    p_max_at: Callable[[Tensor], Tensor]  # (B, W) bool -> p* there (B, W), 0 elsewhere
 
 
 @dataclass
-class PassState:
+class StepState:
     """One pass: the beliefs of the model on each row's current block, before anything is revealed.
 
     Values at positions that are not masked are meaningless; mask before use.
@@ -41,8 +41,8 @@ class PassState:
     masked_BK: Tensor  # bool, eligible: masked and in the current block
     token_BK: Tensor  # x0, never the mask token
     confidence_BK: Tensor  # c, float64, probability of x0
-    peak_BK: Tensor  # p*, float64, probability of the likeliest token
-    block_pass_B: Tensor  # passes this block has had before this one
+    p_max_BK: Tensor  # p*, float64, probability of the likeliest token
+    block_step_B: Tensor  # steps this block has had before this one
     places_BK: Tensor  # generated positions of the block, 0 to G - 1
     columns_BK: Tensor  # the same as columns of the canvas
     log_probs: Callable[[], Tensor]  # -> (B, K, V) float64
@@ -61,19 +61,19 @@ class PassState:
 
     def count_some(self, name: str, rows_R: Tensor, amount_R: Tensor) -> None:
         """Add to a count of the rows at places `rows_R`."""
-        self.count(name, torch.zeros_like(self.block_pass_B).index_copy(0, rows_R, amount_R.long()))
+        self.count(name, torch.zeros_like(self.block_step_B).index_copy(0, rows_R, amount_R.long()))
 
 
 @dataclass(frozen=True)
 class Reveal:
-    """What a pass reveals, and who chose it."""
+    """What a step reveals, and who chose it."""
 
     positions_BK: Tensor  # bool, of the block
     by_axon_B: Tensor  # bool: AXON's anchors, not the base decoder's proposal
     unsupported_B: Tensor  # bool: and no candidate supported anything, so that the most confident was taken
 
 
-def top_one(state: PassState) -> Tensor:
+def top_one(state: StepState) -> Tensor:
     """The most confident masked position of each row, (B, K) bool; the leftmost on a tie."""
     best_B = torch.where(state.masked_BK, state.confidence_BK, -1.0).argmax(1, keepdim=True)
     return torch.zeros_like(state.masked_BK).scatter_(1, best_B, True) & state.masked_BK

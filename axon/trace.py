@@ -17,8 +17,8 @@ COUNTS = (
     "anchors",
     "axon_columns",
     "axon_sinks",
-    "graph_passes",
-    "empty_graph_passes",
+    "graph_steps",
+    "empty_graph_steps",
     "graph_columns",
     "graph_sinks",
     "computed_positions",
@@ -37,38 +37,38 @@ class Trace:
     prompt: tuple[int, ...]
     tokens: tuple[int, ...]  # (G,) never the mask token
     revealed_at: tuple[int, ...]  # (G,)
-    axon_passes: tuple[int, ...]  # passes in which AXON's anchors were revealed, ascending
-    unsupported_passes: tuple[
+    axon_steps: tuple[int, ...]  # steps in which AXON's anchors were revealed, ascending
+    unsupported_steps: tuple[
         int, ...
     ]  # those in which no candidate supported another mask: the fall-back chose
-    nfe: int  # passes the row was in
-    gate_checks: int = 0  # passes in which a gate was evaluated
-    anchors: int = 0  # anchors chosen in all AXON passes together
-    axon_columns: int = 0  # columns of the block that AXON looked at for sinks, summed over its passes
+    nfe: int  # steps the row was in
+    gate_checks: int = 0  # steps in which a gate was evaluated
+    anchors: int = 0  # anchors chosen in all AXON steps together
+    axon_columns: int = 0  # columns of the block that AXON looked at for sinks, summed over its steps
     axon_sinks: int = 0  # and how many of them were sinks
-    graph_passes: int = 0  # passes in which the decoder drew a dependency graph (DAWN)
-    empty_graph_passes: int = 0  # and in which that graph had no edge
-    graph_columns: int = 0  # columns of the canvas looked at for sinks, summed over those passes
+    graph_steps: int = 0  # steps in which the decoder drew a dependency graph (DAWN)
+    empty_graph_steps: int = 0  # and in which that graph had no edge
+    graph_columns: int = 0  # columns of the canvas looked at for sinks, summed over those steps
     graph_sinks: int = 0  # and how many of them were sinks
     computed_positions: int = (
-        0  # positions that went through the network, summed over passes; padding not counted
+        0  # positions that went through the network, summed over steps; padding not counted
     )
-    logit_positions: int = 0  # positions whose logits were computed, summed over passes
+    logit_positions: int = 0  # positions whose logits were computed, summed over steps
 
     @property
     def tokens_decoded(self) -> int:
-        """Generated positions that a pass revealed."""
+        """Generated positions that a step revealed."""
         return sum(step != NOT_DECODED for step in self.revealed_at)
 
     @property
-    def tokens_per_pass(self) -> float:
+    def tokens_per_step(self) -> float:
         """Tokens decoded a function evaluation."""
         return self.tokens_decoded / self.nfe
 
     @property
     def gate_firing_rate(self) -> float | None:
         """Share of the gate's evaluations in which AXON intervened; None where no gate was asked."""
-        return len(self.axon_passes) / self.gate_checks if self.gate_checks else None
+        return len(self.axon_steps) / self.gate_checks if self.gate_checks else None
 
     @property
     def kendall_tau(self) -> float | None:
@@ -77,7 +77,7 @@ class Trace:
         return None if math.isnan(tau) else tau
 
     def reveals(self) -> list[list[int]]:
-        """Positions revealed in each pass, ascending; a position counts from the start of the prompt."""
+        """Positions revealed in each step, ascending; a position counts from the start of the prompt."""
         positions: list[list[int]] = [[] for _ in range(self.nfe)]
         for offset, step in enumerate(self.revealed_at):
             if step != NOT_DECODED:
@@ -90,7 +90,7 @@ class Trace:
         return next(ends, len(self.tokens))
 
     def nfe_to_eos(self, end_ids: Collection[int]) -> int:
-        """Passes until everything up to and with the first end-of-text was final; all where there is none."""
+        """Steps until everything up to and with the first end-of-text was final; all where there is none."""
         return 1 + max(self.revealed_at[: self.tokens_to_eos(end_ids) + 1])
 
 
@@ -98,7 +98,7 @@ def kendall_tau(revealed_at_NG: Tensor) -> Tensor:
     """Kendall's tau-b between position and pass, (N,) float64: 1 left to right, -1 right to left, about 0 unrelated.
 
     Positions revealed together are ties; what was not decoded is left out; NaN where nothing is apart. From left to
-    right, each position is compared with how many before it were revealed in each pass.
+    right, each position is compared with how many before it were revealed in each step.
     """
     decoded_NG, place_NG = revealed_at_NG != NOT_DECODED, revealed_at_NG - NOT_DECODED
     last = int(place_NG.max()) if place_NG.numel() else 0

@@ -3,7 +3,7 @@
     python -m axon.verify CASES.json --checkpoint FOLDER [--forward FILE.safetensors]
 
 CASES.json: mask_id, gen_length, block_length, attention_layers and `cases`; each case has a prompt, a proposer with
-its params, optionally AXON's settings, and what came out: tokens, nfe, reveals (positions of each pass), axon_fired.
+its params, optionally AXON's settings, and what came out: tokens, nfe, reveals (positions of each step), axon_fired.
 FILE.safetensors: input_i, logits_i and attention_i. Exit code: 0 all agree, 1 something disagrees, 2 wrong input.
 """
 
@@ -26,12 +26,12 @@ from safetensors.torch import load_file
 
 from axon.attention import KERNELS, Capture, resolve_layers
 from axon.decode import decode
+from axon.decoders import DECODERS
 from axon.gates import GATES
 from axon.mechanism import Mechanism
 from axon.models import MaskedDiffusionModel, load_model
 from axon.models.checkpoint import DTYPES
 from axon.policies import OBJECTIVES, POLICIES
-from axon.proposers import PROPOSERS
 from axon.settings import AxonSettings, DecodeSettings
 from axon.trace import Trace
 
@@ -60,7 +60,7 @@ def missing_part(case: Mapping[str, Any]) -> str | None:
     """The first part that a case asks for and this version does not have, None where it has all."""
     axon = case.get("axon") or {}
     known: dict[str, tuple[str, Mapping[str, object]]] = {
-        "decoder": (case["proposer"], PROPOSERS),
+        "decoder": (case["proposer"], DECODERS),
         "gate": (axon.get("gate", "never"), GATES),
         "policy": (axon.get("policy", "fixed"), POLICIES),
         "objective": (axon.get("objective", "facility_location"), OBJECTIVES),
@@ -81,7 +81,7 @@ def case_settings(case: Mapping[str, Any], cases: Mapping[str, Any]) -> DecodeSe
             axon[key] = case[key]
     axon["attention_layers"] = re.sub(r"\s+of\s+\d+$", "", cases["attention_layers"])
     try:
-        decoder = PROPOSERS[case["proposer"]](**case["params"])
+        decoder = DECODERS[case["proposer"]](**case["params"])
     except TypeError as error:
         raise ValueError(f"decoder {case['proposer']}: {error}") from error
     return DecodeSettings(
@@ -99,7 +99,7 @@ def disagreement(trace: Trace, case: Mapping[str, Any]) -> str | None:
         count = sum(ours != theirs for ours, theirs in zip(trace.tokens, case["tokens"], strict=True))
         wrong.append(f"{count} of {len(trace.tokens)} tokens differ")
     if trace.nfe != case["nfe"]:
-        wrong.append(f"{trace.nfe} passes instead of {case['nfe']}")
+        wrong.append(f"{trace.nfe} steps instead of {case['nfe']}")
     ours, theirs = (
         trace.reveals(),
         [sorted(positions) for positions in case.get("reveals") or trace.reveals()],
@@ -110,8 +110,8 @@ def disagreement(trace: Trace, case: Mapping[str, Any]) -> str | None:
         shown = [plan[step] if step < len(plan) else None for plan in (ours, theirs)]
         wrong.append(f"pass {step} is the first to differ: reveals {shown[0]} instead of {shown[1]}")
     fired = [step for step, flag in enumerate(case.get("axon_fired") or ()) if flag]
-    if "axon_fired" in case and fired != list(trace.axon_passes):
-        wrong.append(f"AXON took passes {list(trace.axon_passes)} instead of {fired}")
+    if "axon_fired" in case and fired != list(trace.axon_steps):
+        wrong.append(f"AXON took steps {list(trace.axon_steps)} instead of {fired}")
     return "; ".join(wrong) or None
 
 
@@ -216,7 +216,7 @@ def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any]) -> bool
             last = time.monotonic()
             print(f"{number + 1} of {len(cases['cases'])} cases", file=sys.stderr)
     print(
-        f"{checked - failed} of {checked} cases agree in tokens, passes, positions revealed and AXON's passes"
+        f"{checked - failed} of {checked} cases agree in tokens, steps, positions revealed and AXON's steps"
     )
     for line in mechanism.lines():
         print(line)

@@ -1,6 +1,6 @@
-"""What AXON costs a pass: `python benchmarks/axon_cost.py [--device cuda --checkpoint FOLDER]`.
+"""What AXON costs a step: `python benchmarks/axon_cost.py [--device cuda --checkpoint FOLDER]`.
 
-Each decoder alone and with AXON (gate always, two anchor steps a block) on the same prompts. Milliseconds per pass of
+Each decoder alone and with AXON (gate always, two anchor steps a block) on the same prompts. Milliseconds per step of
 a batch, by part, and the ratio of all of it to the decoder alone.
 """
 
@@ -13,9 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, decode
-from axon.proposers import DecoderSettings
+from axon.decoders import DecoderSettings
 from benchmarks.bench import Bench, medians, open_bench
-from pipeline.timer import Timer
+from pipeline.stopwatch import Stopwatch
 
 GEN_LENGTH = BLOCK_LENGTH = 32
 PARTS = ("model", "capture", "select")
@@ -26,7 +26,7 @@ AXON = {
     "+ AXON cover": AxonSettings(gate="always", policy="cover", max_anchor_steps=2, tau_sink="4x"),
     "+ AXON, gate asked": AxonSettings(
         gate="coverage_gap", beta_r=0.0, beta_u=0.0, tau_sink="4x"
-    ),  # asked in each pass, never fires
+    ),  # asked in each step, never fires
 }
 
 
@@ -44,14 +44,14 @@ def main() -> None:
 
 
 def _pass(bench: Bench, decoder: DecoderSettings, axon: AxonSettings) -> dict[str, float]:
-    """Seconds per pass of the whole batch, by part."""
-    timer = Timer(bench.model.device)
+    """Seconds per step of the whole batch, by part."""
+    timer = Stopwatch(bench.model.device)
     settings = DecodeSettings(gen_length=GEN_LENGTH, block_length=BLOCK_LENGTH, decoder=decoder, axon=axon)
     traces = decode(bench.model, bench.prompts, settings, batch_size=len(bench.prompts), timer=timer)
-    passes = max(
+    steps = max(
         trace.nfe for trace in traces
     )  # all rows start together: the batch has as many as its longest
-    return {part: timer.seconds[part] / passes for part in PARTS}
+    return {part: timer.seconds[part] / steps for part in PARTS}
 
 
 if __name__ == "__main__":

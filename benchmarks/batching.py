@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from axon import DecodeSettings, decode
 from axon.trace import Trace
 from benchmarks.bench import Bench, medians, open_bench
-from pipeline.timer import synchronize
+from pipeline.stopwatch import synchronize
 
 SIZES = (1, 4, 16, 64)
 SETTINGS = DecodeSettings(gen_length=32, block_length=32)

@@ -3,13 +3,13 @@
 Sweeps are made up whose truth is known, and handed to the report's own comparison: DECODERS decoders, each alone and
 with VARIANTS variants of AXON, at SPEEDS speeds. An example is right where its ease, shared by all settings, plus
 luck of the side and of the setting exceeds a bar; so scores are paired as real ones are, and of the examples a few
-per cent score differently between two settings of equal accuracy. Passes fall with ease.
+per cent score differently between two settings of equal accuracy. Steps fall with ease.
 
 Truths: `nothing` (AXON draws luck of its own, no more), `+2` and `+5 points` (one variant of each decoder is so much
-better at every speed), `-20 % passes` (one variant takes a fifth less), `-3 points` (every variant is so much worse).
+better at every speed), `-20 % steps` (one variant takes a fifth less), `-3 points` (every variant is so much worse).
 Columns: of the sweeps, in how many some decoder got a false answer, false yes and false no (`wrong` also counts a
 variant named as lowering the front that does not); of the decoders, how many got yes, no and can't tell, and for how
-many fewer passes at equal quality were told; and in how many sweeps every interval of the passes saved held the truth,
+many fewer steps at equal quality were told; and in how many sweeps every interval of the steps saved held the truth,
 where that is known. `differ`: of the examples, how many score differently with AXON and without at an equal speed.
 """
 
@@ -45,7 +45,7 @@ class Truth:
 
     name: str
     gain: float = 0.0
-    passes: float = 1.0
+    steps: float = 1.0
     all_variants: bool = False
 
     def touches(self, variant: int) -> bool:
@@ -53,14 +53,14 @@ class Truth:
 
     @property
     def nothing(self) -> bool:
-        return self.gain == 0 and self.passes == 1
+        return self.gain == 0 and self.steps == 1
 
 
 TRUTHS = (
     Truth("nothing"),
     Truth("+2 points", gain=0.02),
     Truth("+5 points", gain=0.05),
-    Truth("-20 % passes", passes=0.8),
+    Truth("-20 % steps", steps=0.8),
     Truth("-3 points", gain=-0.03, all_variants=True),
 )
 
@@ -133,14 +133,14 @@ def draw(rng: np.random.Generator, n: int, accuracy: float, truth: Truth, ids: t
             luck = (rng.normal(size=n) + rng.normal(size=(SPEEDS, n))) / np.sqrt(2)
             bar = norm.isf(chance) * np.sqrt(1 + LUCK**2)
             quality.append((ease_N + LUCK * luck > bar).astype(np.float64))
-            passes = (4 + 20 * along) * (1 - 0.1 * ease_N) + rng.normal(size=(SPEEDS, n))
-            nfe.append(np.maximum(np.round(passes * (truth.passes if touched else 1.0)), 1.0))
+            steps = (4 + 20 * along) * (1 - 0.1 * ease_N) + rng.normal(size=(SPEEDS, n))
+            nfe.append(np.maximum(np.round(steps * (truth.steps if touched else 1.0)), 1.0))
     return Outcomes(ids, np.arange(n, dtype=np.float64), np.concatenate(quality), np.concatenate(nfe))
 
 
 def false_answers(found: list[Comparison], truth: Truth) -> tuple[bool, bool, bool]:
     """Whether anything false was said; a false yes; a false no."""
-    good, bad = truth.gain > 0 or truth.passes < 1, truth.gain < 0
+    good, bad = truth.gain > 0 or truth.steps < 1, truth.gain < 0
     yes = any(one.outcome == YES and (not good or index(one) != 0) for one in found)
     no = any(one.outcome == NO and not bad for one in found)
     lowering = any(not bad for one in found for _ in one.lowering)
@@ -152,10 +152,10 @@ def index(found: Comparison) -> int:
 
 
 def saving_held(found: list[Comparison], truth: Truth) -> float:
-    """Known where nothing but passes is changed: the same share is saved at every quality, then."""
+    """Known where nothing but steps is changed: the same share is saved at every quality, then."""
     if truth.gain:
         return float("nan")
-    shares = [(1 - truth.passes if truth.touches(v) else 0.0, effect.saving.share)
+    shares = [(1 - truth.steps if truth.touches(v) else 0.0, effect.saving.share)
               for one in found for v, effect in enumerate(one.effects)]  # fmt: skip
     return float(all(share.lo - 0.005 <= true <= share.hi + 0.005 for true, share in shares))
 

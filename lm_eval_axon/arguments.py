@@ -18,7 +18,7 @@ from typing import Any, TypeVar, get_args
 from lm_eval.models.utils import normalize_gen_kwargs
 from lm_eval.utils import warning_once
 
-from axon import PROPOSERS, AxonSettings, DecodeSettings
+from axon import DECODERS, AxonSettings, DecodeSettings
 from axon.checks import check_whole
 from axon.settings import GateName
 
@@ -44,7 +44,7 @@ class Request:
 
 def read_settings(decoder: str, axon: str, knobs: Mapping[str, Any]) -> DecodeSettings:
     """The settings of `--model_args`. Raises ValueError, one line, for a key or value that can't be."""
-    kind = _choose("decoder", decoder, PROPOSERS)
+    kind = _choose("decoder", decoder, DECODERS)
     gate = _choose("axon", axon, GATES)
     known = [f"decoder.{field.name}" for field in fields(kind) if field.name != "name"]
     known += [f"axon.{field.name}" for field in fields(AxonSettings) if field.name != "gate"]

@@ -15,7 +15,7 @@ class Tally:
     """Sums over the answers that were decoded; answers from lm-eval's cache cost nothing and are not in it."""
 
     answers: int = 0
-    nfe: int = 0  # passes, each counted once for every answer in it
+    nfe: int = 0  # steps, each counted once for every answer in it
     nfe_to_eos: int = 0  # until everything up to the first end-of-text was final
     tokens: int = 0  # positions decoded
     tokens_to_eos: int = 0
@@ -35,15 +35,15 @@ class Tally:
             "task": task,
             **asdict(self),
             "nfe_per_answer": self.nfe / self.answers,
-            "tokens_per_pass": self.tokens / self.nfe,
+            "tokens_per_step": self.tokens / self.nfe,
             "settings": asdict(settings),
         }
 
     def lines(self, task: str, settings: DecodeSettings) -> list[str]:
-        """Lines for the terminal. Whether passes stop at the end of the text moves the figures, so it is said."""
+        """Lines for the terminal. Whether steps stop at the end of the text moves the figures, so it is said."""
         figures = (
-            f"{task}: {self.answers} answers decoded, {self.nfe / self.answers:.2f} passes (NFE) each, "
-            f"{self.tokens / self.nfe:.2f} tokens a pass "
+            f"{task}: {self.answers} answers decoded, {self.nfe / self.answers:.2f} steps (NFE) each, "
+            f"{self.tokens / self.nfe:.2f} tokens a step "
             f"(gen_length={settings.gen_length}, end_of_text={settings.end_of_text})"
         )
         return [figures, *self.mechanism.lines()]

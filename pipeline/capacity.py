@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from pipeline.complaint import ConfigError
 from pipeline.config import ClusterSettings
+from pipeline.errors import ConfigError
 
 SLACK = 1e-9  # 0.1 ten times is a whole GPU
 

@@ -8,8 +8,8 @@ from functools import partial
 from rich.console import Console
 from rich.progress import track
 
-from pipeline.complaint import ConfigError
 from pipeline.config import Config
+from pipeline.errors import ConfigError
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks import CodeTask, Example, Task, open_task
 from pipeline.tasks.benchmark import Benchmark

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from pipeline.checkpoint import open_checkpoint
-from pipeline.complaint import ConfigError, reason
+from pipeline.errors import ConfigError, reason
 from pipeline.evaluate import Loaded
 from pipeline.names import ADDRESS
 from pipeline.plan import Setting

@@ -36,13 +36,13 @@ from ray.exceptions import AuthenticationError  # noqa: E402
 
 from pipeline.capacity import Machine, check_room  # noqa: E402
 from pipeline.checkpoint import REPOSITORY  # noqa: E402
-from pipeline.complaint import ConfigError  # noqa: E402
 from pipeline.config import ClusterSettings  # noqa: E402
-from pipeline.progress import Progress  # noqa: E402
+from pipeline.display import Display  # noqa: E402
+from pipeline.errors import ConfigError  # noqa: E402
 from pipeline.scratch import scratch_folder  # noqa: E402
 from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
 
-OBJECT_STORE_BYTES = 100 * 2**20  # settings and tallies are all that passes through it
+OBJECT_STORE_BYTES = 100 * 2**20  # settings and totals are all that steps through it
 START_ATTEMPTS = 3
 UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
 LOOK_SECONDS = 2.0  # between two looks at a joined cluster
@@ -117,7 +117,7 @@ class Ground:
 
 
 @contextmanager
-def ray_for(cluster: ClusterSettings, progress: Progress) -> Iterator[Ground]:
+def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
     """Ray, started or joined. Raises ConfigError where that fails or no machine has room for a worker."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"ray\.")
@@ -128,10 +128,10 @@ def ray_for(cluster: ClusterSettings, progress: Progress) -> Iterator[Ground]:
         code = FAILED
         try:
             if cluster.address is None:
-                progress.status("starting Ray")
+                display.status("starting Ray")
                 _start(cluster, scratch)
             else:
-                progress.status(f"joining Ray at {cluster.address}")
+                display.status(f"joining Ray at {cluster.address}")
                 _join(cluster.address)
             ground = Ground(cluster, scratch)
             yield ground

@@ -14,9 +14,9 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from axon import AxonSettings, DecodeSettings
-from axon.proposers import DecoderSettings
+from axon.decoders import DecoderSettings
 from axon.settings import EndOfText
-from pipeline.complaint import ConfigError, fault_lines
+from pipeline.errors import ConfigError, fault_lines
 from pipeline.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.sandbox import Require
 from pipeline.tasks import TaskSettings, get_task
@@ -43,19 +43,21 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class SpeedSettings:
-    """The decoder's own knob between slow and fast, if it has one: a sweep draws every arm's curve along it."""
+class TradeOffSettings:
+    """The decoder's parameter that trades quality for speed, if it has one: a sweep draws each group along it."""
 
-    knob: Text | None
+    parameter: Text | None
     values: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        if self.knob and not self.values:
-            raise ValueError("speed.values=[]: must have at least 1 entry; add one, or set speed.knob=null")
+        if self.parameter and not self.values:
+            raise ValueError(
+                "trade_off.values=[]: must have at least 1 entry; add one, or set trade_off.parameter=null"
+            )
 
 
 @dataclass(frozen=True, config=STRICT)
-class Arm:
+class Group:
     """A family of settings with one name: `set` holds for all of them, `grid` is multiplied out."""
 
     label: str
@@ -66,8 +68,8 @@ class Arm:
 @dataclass(frozen=True, config=STRICT)
 class SweepSettings:
     name: Annotated[str, AfterValidator(folder_name)]
-    along_speed: bool  # evaluate every arm at every value of `speed`
-    arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
+    along_trade_off: bool  # evaluate every group at every value of `trade_off`
+    groups: Annotated[tuple[Group, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -119,7 +121,7 @@ class Config:
     limit: Count
     batch_size: Count
     slice_size: Count
-    speed: SpeedSettings
+    trade_off: TradeOffSettings
     sweep: SweepSettings
     cluster: ClusterSettings
     sandbox: SandboxSettings
@@ -130,9 +132,10 @@ class Config:
 
     def __post_init__(self) -> None:
         get_task(self.task.name)
-        if self.speed.knob and self.speed.knob.split(".")[0] not in SETTING_KEYS:
+        if self.trade_off.parameter and self.trade_off.parameter.split(".")[0] not in SETTING_KEYS:
             raise ValueError(
-                f"speed.knob={self.speed.knob!r}: can't be swept; a sweep turns keys of {', '.join(SETTING_KEYS)}"
+                f"trade_off.parameter={self.trade_off.parameter!r}: can't be swept; a sweep turns keys of "
+                f"{', '.join(SETTING_KEYS)}"
             )
         self.decode_settings()
 

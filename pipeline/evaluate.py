@@ -22,9 +22,9 @@ from pipeline.config import ModelSettings
 from pipeline.plan import Setting
 from pipeline.record import Record
 from pipeline.sandbox import Require, shared_sandbox
+from pipeline.stopwatch import Stopwatch
 from pipeline.tasks import CodeTask, Example, open_task
 from pipeline.tasks.task import ShotStyle
-from pipeline.timer import Timer
 
 Prompt = Sequence[int]
 
@@ -38,7 +38,7 @@ class Loaded:
     prompt: str
 
     def encode(self, example: Example, shot_style: ShotStyle = "text") -> list[int]:
-        """The prompt's tokens, worked examples first: in the question's text, or as earlier turns of the chat."""
+        """The prompt's tokens, few-shot examples first: in the question's text, or as earlier turns of the chat."""
         text = example.text
         if self.prompt == "chat":
             turns = example.turns(shot_style)
@@ -117,7 +117,7 @@ class Evaluator:
                 Exception
             ) as error:  # a tokenizer or template may raise anything; it is this example's fault
                 records[row] = replace(records[row], error=_line(error))
-        timer = Timer(loaded.model.device)
+        timer = Stopwatch(loaded.model.device)
         outcomes = self._decode(loaded, setting, prompts, [ex.id for ex in examples], timer)
         decoded = sum(isinstance(outcome, Trace) for outcome in outcomes.values())
         if decoded:
@@ -130,7 +130,12 @@ class Evaluator:
         return records
 
     def _decode(
-        self, loaded: Loaded, setting: Setting, prompts: dict[int, Prompt], ids: Sequence[str], timer: Timer
+        self,
+        loaded: Loaded,
+        setting: Setting,
+        prompts: dict[int, Prompt],
+        ids: Sequence[str],
+        timer: Stopwatch,
     ) -> dict[int, Trace | Exception]:
         """Decodes all prompts together; where that fails, one by one, to find whose fault it is."""
         if not prompts:
@@ -181,14 +186,14 @@ def fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
     return prompt
 
 
-def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Timer, share: float) -> Record:
+def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Stopwatch, share: float) -> Record:
     ends = loaded.model.end_token_ids
     return replace(
         record,
         tokens=tuple(trace.tokens),
         revealed_at=tuple(trace.revealed_at),
-        axon_passes=tuple(trace.axon_passes),
-        unsupported_passes=trace.unsupported_passes,
+        axon_steps=tuple(trace.axon_steps),
+        unsupported_steps=trace.unsupported_steps,
         **{name: getattr(trace, name) for name in COUNTS},
         flops=loaded.model.flops(trace),
         nfe=trace.nfe,
@@ -215,7 +220,7 @@ def _scored(task: Any, example: Example, record: Record) -> Record:
         record,
         score=float(score.value),
         extracted=score.extracted,
-        others=dict(score.others),
+        metrics=dict(score.metrics),
         sandbox=score.sandbox,
     )
 

@@ -12,8 +12,8 @@ from typing import Any
 import fsspec
 from fsspec.registry import known_implementations
 
-from pipeline.complaint import ConfigError, reason
 from pipeline.config import Config
+from pipeline.errors import ConfigError, reason
 
 
 def check_places(config: Config) -> None:

@@ -18,8 +18,8 @@ from axon import DecodeSettings
 from axon.decode import check_ends
 from axon.identity import decode_identity
 from pipeline.checkpoint import Checkpoint, open_checkpoint
-from pipeline.complaint import ConfigError
-from pipeline.config import SETTING_KEYS, Arm, Config, ModelSettings, read_config, to_tree
+from pipeline.config import SETTING_KEYS, Config, Group, ModelSettings, read_config, to_tree
+from pipeline.errors import ConfigError
 from pipeline.tasks import TaskSettings, open_task
 
 EXAMPLE_KEYS = ("name", "split", "seed", "path", "revision")  # of task: what says which examples there are
@@ -27,14 +27,14 @@ EXAMPLE_KEYS = ("name", "split", "seed", "path", "revision")  # of task: what sa
 
 @dataclass(frozen=True)
 class Label:
-    """What a setting is called in a sweep: its arm, and the knobs that were turned (dotted key -> value)."""
+    """What a setting is called in a sweep: its group, and the knobs that were turned (dotted key -> value)."""
 
-    arm: str
+    group: str
     knobs: dict[str, Any]
 
     def __str__(self) -> str:
         turned = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in self.knobs.items())
-        return f"{self.arm} {turned}".strip()
+        return f"{self.group} {turned}".strip()
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def make_plan(config: Config) -> Plan:
     """All settings of the config's sweep. Raises ConfigError, a line per fault, before anything is decoded."""
     settings: dict[str, Setting] = {}
     labels: dict[str, Label] = {}
-    faults: dict[str, str] = {}  # line -> the arm where it came up first
+    faults: dict[str, str] = {}  # line -> the group where it came up first
     asked = 0
     for place, label in _variants(config):
         asked += 1
@@ -94,7 +94,7 @@ def _shared(first: Label, equal: Label) -> Label:
     knobs = {
         key: value for key, value in first.knobs.items() if key in equal.knobs and equal.knobs[key] == value
     }
-    return Label(first.arm, knobs)
+    return Label(first.group, knobs)
 
 
 def make_setting(config: Config) -> Setting:
@@ -143,17 +143,17 @@ def _task_identity(settings: TaskSettings) -> dict[str, Any]:
 
 
 def _variants(config: Config) -> Iterator[tuple[str, Label]]:
-    """Per setting of the sweep the arm's place (for messages) and its label, whose knobs are all that differs."""
-    for number, arm in enumerate(config.sweep.arms):
-        place = f"sweep.arms[{number}]"
-        for knobs in _grid(config, arm):
-            yield place, Label(arm.label, {**arm.set, **knobs})
+    """Per setting of the sweep the group's place (for messages) and its label, whose knobs are all that differs."""
+    for number, group in enumerate(config.sweep.groups):
+        place = f"sweep.groups[{number}]"
+        for knobs in _grid(config, group):
+            yield place, Label(group.label, {**group.set, **knobs})
 
 
-def _grid(config: Config, arm: Arm) -> Iterator[dict[str, Any]]:
-    grid = dict(arm.grid)
-    if config.sweep.along_speed and config.speed.knob:
-        grid.setdefault(config.speed.knob, config.speed.values)
+def _grid(config: Config, group: Group) -> Iterator[dict[str, Any]]:
+    grid = dict(group.grid)
+    if config.sweep.along_trade_off and config.trade_off.parameter:
+        grid.setdefault(config.trade_off.parameter, config.trade_off.values)
     for values in itertools.product(*grid.values()):
         yield dict(zip(grid, values, strict=True))
 

@@ -1,6 +1,6 @@
 """A record: one example under one setting, the row of every Parquet file of the store.
 
-Raw counts and sums only; every ratio (tokens a pass, accuracy, speed) is made later, in the report.
+Raw counts and sums only; every ratio (tokens a step, accuracy, speed) is made later, in the report.
 
 A column that comes later is nullable: a file that lacks it is read with nulls there, so that no result is lost to a
 new column. Files of a newer version are read without the columns that this one doesn't know.
@@ -16,8 +16,16 @@ import pyarrow as pa
 
 # Of the files' metadata. Raise it when a required column comes, goes, or changes its type or meaning; a file of
 # another format is read all the same if the required columns are there.
-FORMAT = 2
+FORMAT = 3
 FORMAT_KEY = b"axon_record_format"  # files older than the key are of format 1
+
+RENAMED = {  # column -> its name in format 2
+    "axon_steps": "axon_passes",
+    "unsupported_steps": "unsupported_passes",
+    "graph_steps": "graph_passes",
+    "empty_graph_steps": "empty_graph_passes",
+    "metrics": "others",
+}
 
 SCHEMA = pa.schema(
     [
@@ -28,14 +36,14 @@ SCHEMA = pa.schema(
         pa.field("prompt_tokens", pa.int64(), nullable=False),
         pa.field("tokens", pa.list_(pa.int64()), nullable=False),
         pa.field("revealed_at", pa.list_(pa.int64()), nullable=False),
-        pa.field("axon_passes", pa.list_(pa.int64()), nullable=False),
-        pa.field("unsupported_passes", pa.list_(pa.int64())),
+        pa.field("axon_steps", pa.list_(pa.int64()), nullable=False),
+        pa.field("unsupported_steps", pa.list_(pa.int64())),
         pa.field("gate_checks", pa.int64(), nullable=False),
         pa.field("anchors", pa.int64()),
         pa.field("axon_columns", pa.int64()),
         pa.field("axon_sinks", pa.int64()),
-        pa.field("graph_passes", pa.int64()),
-        pa.field("empty_graph_passes", pa.int64()),
+        pa.field("graph_steps", pa.int64()),
+        pa.field("empty_graph_steps", pa.int64()),
         pa.field("graph_columns", pa.int64()),
         pa.field("graph_sinks", pa.int64()),
         pa.field("computed_positions", pa.int64()),
@@ -51,7 +59,7 @@ SCHEMA = pa.schema(
         pa.field("answer", pa.string()),
         pa.field("extracted", pa.string()),
         pa.field("score", pa.float64()),
-        pa.field("others", pa.map_(pa.string(), pa.float64()), nullable=False),
+        pa.field("metrics", pa.map_(pa.string(), pa.float64()), nullable=False),
         pa.field("sandbox", pa.string()),
         pa.field("error", pa.string()),
     ],
@@ -69,22 +77,22 @@ class Record:
     position: int  # place in the task's fixed order of examples
     prompt_tokens: int = 0
     tokens: tuple[int, ...] = ()  # the generated tokens, (gen_length,)
-    revealed_at: tuple[int, ...] = ()  # the pass that revealed each of them, 0-based
-    axon_passes: tuple[int, ...] = ()  # passes in which AXON's anchors were revealed
-    unsupported_passes: tuple[int, ...] | None = None  # those of them in which no candidate had any support
-    gate_checks: int = 0  # passes in which a gate was evaluated
+    revealed_at: tuple[int, ...] = ()  # the step that revealed each of them, 0-based
+    axon_steps: tuple[int, ...] = ()  # steps in which AXON's anchors were revealed
+    unsupported_steps: tuple[int, ...] | None = None  # those of them in which no candidate had any support
+    gate_checks: int = 0  # steps in which a gate was evaluated
     anchors: int | None = (
         None  # this and the next: see `axon.Trace`; None: not decoded, or an older version's
     )
     axon_columns: int | None = None
     axon_sinks: int | None = None
-    graph_passes: int | None = None
-    empty_graph_passes: int | None = None
+    graph_steps: int | None = None
+    empty_graph_steps: int | None = None
     graph_columns: int | None = None
     graph_sinks: int | None = None
     computed_positions: int | None = None
     logit_positions: int | None = None
-    flops: float | None = None  # of the network, in all its passes
+    flops: float | None = None  # of the network, in all its steps
     nfe: int | None = None
     nfe_to_eos: int | None = None
     tokens_generated: int | None = None
@@ -97,7 +105,7 @@ class Record:
     answer: str | None = None
     extracted: str | None = None
     score: float | None = None
-    others: Mapping[str, float] = field(default_factory=dict)  # further metrics of the task, by name
+    metrics: Mapping[str, float] = field(default_factory=dict)  # further metrics of the task, by name
     sandbox: str | None = None  # the isolation under which the answer was run, where it is a program
     error: str | None = None
 
@@ -121,6 +129,8 @@ def conformed(table: pa.Table) -> pa.Table:
 
 def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
     place = table.schema.get_field_index(field.name)
+    if place < 0:
+        place = table.schema.get_field_index(RENAMED.get(field.name, field.name))
     same = place >= 0 and table.schema.field(place).type.equals(field.type)
     if field.nullable and not same:
         return pa.chunked_array([pa.nulls(len(table), field.type)])

@@ -29,7 +29,7 @@ def report_job(job: Job, contents: Contents, failures: Mapping[str, str], consol
         labels,
         job.title,
         _notes(job, contents, failures),
-        speed_knob=job.config.speed.knob,
+        trade_off=job.config.trade_off.parameter,
     )
     console.print(report.terminal())
     if job.config.job == "report" and (unfinished := _unfinished(job, contents)):
@@ -47,7 +47,7 @@ def _described(job: Job, setting: Setting) -> dict[str, Any]:
     return {
         **identity,
         "model": model,
-        "task": {**identity["task"], "measure": get_task(setting.task.name).measure},
+        "task": {**identity["task"], "metric": get_task(setting.task.name).metric},
     }
 
 
@@ -73,11 +73,11 @@ def _unfinished(job: Job, contents: Contents) -> str:
 
 
 def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) -> None:
-    from pipeline.report.tracker import Logbook, track
+    from pipeline.report.tracker import RunLog, track
 
     wandb = job.config.wandb
     group = f"{job.config.sweep.name}/{job.folder.name}"
-    book = Logbook(wandb.mode, wandb.project, group, job.folder, settings)
+    book = RunLog(wandb.mode, wandb.project, group, job.folder, settings)
     try:
         with console.status("logging to W&B"):
             runs = track(book, report)

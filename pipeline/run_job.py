@@ -13,16 +13,17 @@ from rich.console import Console
 
 from pipeline.capacity import check_room, this_machine
 from pipeline.checks import check_address, check_login, check_settings
-from pipeline.complaint import ConfigError, reason
 from pipeline.config import Config, to_tree
+from pipeline.display import Display
+from pipeline.errors import ConfigError, reason
 from pipeline.job import Job, folder_name, incomplete, pending_slices, reachable, say
 from pipeline.places import check_places
 from pipeline.plan import Plan, make_plan
-from pipeline.progress import Progress, stored_tallies, tally
 from pipeline.report_job import report_job
 from pipeline.stop import DONE, FAILED, Lost, exit_code
 from pipeline.store import Contents, Range, Store, StoreFull
 from pipeline.tasks import CodeTask, open_task
+from pipeline.totals import stored_totals, totals_of
 
 
 def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
@@ -45,15 +46,15 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
         contents = job.store.load(job.plan.settings, job.config.limit)
         failures = incomplete(job, contents, failures)
     if contents.records.empty:
-        _complain(job, failures, console)
+        _report_failures(job, failures, console)
         return FAILED
     failures |= _nothing_scored(job, contents, failures)
     try:
         report_job(job, contents, failures, console)
     except OSError as error:
-        _complain(job, failures, console)
+        _report_failures(job, failures, console)
         return _unreported(job, error, console)
-    _complain(job, failures, console)
+    _report_failures(job, failures, console)
     say(console, str(job.folder))
     return FAILED if failures else DONE
 
@@ -132,16 +133,16 @@ def _isolation(config: Config) -> str | None:
 
 
 def _setting_list(plan: Plan) -> dict[str, Any]:
-    return {sid: {"arm": label.arm, **label.knobs} for sid, label in plan.labels.items()}
+    return {sid: {"group": label.group, **label.knobs} for sid, label in plan.labels.items()}
 
 
 def _run(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> dict[str, str]:
-    stored = stored_tallies(contents.records)
-    with Progress(console, job.title, job.plan.labels, job.config.limit, stored) as progress:
+    stored = stored_totals(contents.records)
+    with Display(console, job.title, job.plan.labels, job.config.limit, stored) as display:
         if len(job.plan.settings) == 1:
             if job.config.cluster.address is not None:
-                progress.status("one setting alone needs no cluster: it runs on this machine")
-            return _run_here(job, pending, progress)
+                display.status("one setting alone needs no cluster: it runs on this machine")
+            return _run_here(job, pending, display)
         from pipeline.sweep import Work, run_sweep  # Ray takes seconds to import: only when it is needed
 
         threads = max(1, int(job.config.cluster.cpus_per_worker))
@@ -153,27 +154,27 @@ def _run(job: Job, contents: Contents, pending: dict[str, list[Range]], console:
             threads,
             job.config.sandbox.require,
         )
-        return run_sweep(work, job.config.cluster, progress)
+        return run_sweep(work, job.config.cluster, display)
 
 
-def _run_here(job: Job, pending: dict[str, list[Range]], progress: Progress) -> dict[str, str]:
+def _run_here(job: Job, pending: dict[str, list[Range]], display: Display) -> dict[str, str]:
     """One setting needs no workers: it runs in this process."""
     from pipeline.evaluate import Evaluator
 
-    progress.started()
-    evaluator = Evaluator(job.config.batch_size, job.config.sandbox.require, progress.example)
+    display.started()
+    evaluator = Evaluator(job.config.batch_size, job.config.sandbox.require, display.example)
     failures = {}
     for sid, slices in pending.items():
         try:
             for start, stop in slices:
                 records = evaluator.slice(job.plan.settings[sid], start, stop)
                 job.store.write_slice(sid, start, stop, records)
-                progress.slice(sid, tally(records))
+                display.slice(sid, totals_of(records))
         except StoreFull:
             raise
         except Exception as error:
             failures[sid] = f"{type(error).__name__}: {error}".splitlines()[0]
-            progress.failed(sid)
+            display.failed(sid)
     return failures
 
 
@@ -186,7 +187,7 @@ def _nothing_scored(job: Job, contents: Contents, failures: dict[str, str]) -> d
     return found
 
 
-def _complain(job: Job, failures: dict[str, str], console: Console) -> None:
+def _report_failures(job: Job, failures: dict[str, str], console: Console) -> None:
     if failures:
         say(console, f"{len(failures)} of {len(job.plan.settings)} settings failed; the rest is kept:")
         for sid, error in failures.items():

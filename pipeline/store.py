@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline.complaint import reason
+from pipeline.errors import reason
 from pipeline.record import SCHEMA, Record, conformed, to_table
 
 Range = tuple[int, int]  # examples start <= position < stop

@@ -21,13 +21,14 @@ import torch
 from pipeline.capacity import need_of
 from pipeline.cluster import Ground, ray_for
 from pipeline.config import ClusterSettings
+from pipeline.display import Display
 from pipeline.evaluate import Evaluator
 from pipeline.plan import Setting
-from pipeline.progress import Progress, Tally, stored_tallies, tally
 from pipeline.retry import Losses
 from pipeline.sandbox import Require
 from pipeline.stop import Lost, Request
 from pipeline.store import Range, Store, StoreFull
+from pipeline.totals import Totals, stored_totals, totals_of
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
 
@@ -72,17 +73,17 @@ class SliceTrial(tune.Trainable):
             return {"full": str(error), "done": True}
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}", "done": True}
-        return {"tally": tally(records), "done": not self._slices}
+        return {"totals": totals_of(records), "done": not self._slices}
 
 
 class Watch(tune.Callback):
-    """Passes results on to the display, notes failures and lost workers, and stops Tune when the user asks."""
+    """Steps results on to the display, notes failures and lost workers, and stops Tune when the user asks."""
 
-    def __init__(self, progress: Progress, request: Request) -> None:
+    def __init__(self, display: Display, request: Request) -> None:
         self.failures: dict[str, str] = {}
         self.lost: dict[str, str] = {}  # settings whose worker was lost: what is known of it
         self._full: str | None = None
-        self._progress, self._request = progress, request
+        self._display, self._request = display, request
 
     def check(self) -> None:
         """Raises what ends the sweep: the user's wish, or a store in which nothing more can be kept."""
@@ -94,7 +95,7 @@ class Watch(tune.Callback):
         self.check()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._progress.started()
+        self._display.started()
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -103,33 +104,33 @@ class Watch(tune.Callback):
         self._full = self._full or result.get("full")
         if result.get("error"):
             self.failures[setting_id] = last_line(result["error"])
-            self._progress.failed(setting_id)
-        elif isinstance(result.get("tally"), Tally):
-            self._progress.slice(setting_id, result["tally"])
+            self._display.failed(setting_id)
+        elif isinstance(result.get("totals"), Totals):
+            self._display.slice(setting_id, result["totals"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         error = Path(trial.error_file).read_text() if trial.error_file else ""
         self.lost[trial.config["setting"]] = why_lost(error)
 
 
-def run_sweep(work: Work, cluster: ClusterSettings, progress: Progress) -> dict[str, str]:
+def run_sweep(work: Work, cluster: ClusterSettings, display: Display) -> dict[str, str]:
     """Evaluates what is pending; returns the settings that failed, each with its error in a line.
 
     Raises ConfigError where Ray can't be had or no machine has room for a worker, KeyboardInterrupt (Terminated after
     SIGTERM) and StoreFull once Ray has been shut down, and Lost where Ray itself has died.
     """
     request = Request()
-    with request.awaited(), ray_for(cluster, progress) as ground:
+    with request.awaited(), ray_for(cluster, display) as ground:
         request.listen()  # Ray has just taken SIGTERM
         request.check()
         failures: dict[str, str] = {}
         losses = Losses()
         while work.pending:
-            watch = Watch(progress, request)
+            watch = Watch(display, request)
             _attended(partial(_round, work, cluster, ground, watch), ground, request)
             watch.check()
             failures |= watch.failures
-            work = replace(work, pending=_again(work, watch.lost, losses, progress))
+            work = replace(work, pending=_again(work, watch.lost, losses, display))
         return failures | losses.given_up
 
 
@@ -177,19 +178,19 @@ def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> N
         raise error
 
 
-def _again(work: Work, lost: Mapping[str, str], losses: Losses, progress: Progress) -> dict[str, list[Range]]:
+def _again(work: Work, lost: Mapping[str, str], losses: Losses, display: Display) -> dict[str, list[Range]]:
     """What a further round tries, after the store has been asked what the lost workers left in it."""
     if not lost:
         return {}
     limit = max(stop for slices in work.pending.values() for _, stop in slices)
     contents = Store(work.store).load(lost, limit)
-    for sid, done in stored_tallies(contents.records).items():  # a last slice may be stored and not reported
-        progress.stored(sid, done)
+    for sid, done in stored_totals(contents.records).items():  # a last slice may be stored and not reported
+        display.stored(sid, done)
     pending = losses.again(work.pending, lost, contents.covered)
     for sid in losses.given_up:
-        progress.failed(sid)
+        display.failed(sid)
     if pending:
-        progress.status(f"workers were lost (settings: {len(pending)}); trying again what is missing")
+        display.status(f"workers were lost (settings: {len(pending)}); trying again what is missing")
     return pending
 
 

@@ -18,13 +18,13 @@ from rich.text import Text
 
 from axon import row_seed
 from pipeline.checks import check_settings
-from pipeline.complaint import ConfigError, reason
 from pipeline.config import Config, ModelSettings
+from pipeline.display import clock
+from pipeline.errors import ConfigError, reason
 from pipeline.evaluate import Loaded, fitting, load
 from pipeline.job import folder_name, reachable, say
 from pipeline.places import check_places
 from pipeline.plan import Plan, make_plan, setting_id
-from pipeline.progress import clock
 from pipeline.report.labels import knob_texts, uses_axon
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks import open_task
@@ -74,7 +74,7 @@ def time_settings(config: Config, console: Console) -> int:
 def _check_count(plan: Plan) -> None:
     if (count := len(plan.settings)) > MOST:
         line = f"job=time: {count} settings are too many to time side by side, at most {MOST}; choose fewer, "
-        raise ConfigError([f"{line}such as one speed with speed.values=[...], or sweep=none"])
+        raise ConfigError([f"{line}such as one speed with trade_off.values=[...], or sweep=none"])
 
 
 def _announce(contenders: Mapping[Key, Contender], rounds: int, console: Console) -> None:
@@ -140,16 +140,16 @@ def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any
         model = contender.setting.model
         row: dict[str, Any] = {
             "setting_id": sid,
-            "arm": label.arm,
+            "group": label.group,
             "label": texts[sid],
             "batch": contender.batch,
         }
         row |= {f"knob.{key}": value for key, value in label.knobs.items()}
         row |= {"examples": len(contender.prompts), "rounds": len(contender.seconds)}
-        row |= {"tokens": contender.tokens, "passes": contender.passes}
+        row |= {"tokens": contender.tokens, "steps": contender.steps}
         row |= _columns("seconds_per_example", contender.per_example)
         row |= _columns("tokens_per_second", contender.tokens_a_second)
-        row |= _columns("seconds_per_pass", contender.per_pass)
+        row |= _columns("seconds_per_step", contender.per_step)
         if base.error is None:
             row |= _columns("ratio", contender.ratio(base))
         row |= {"ratio_to": str(plan.labels[bases[sid]]), "device": _hardware(contender.model.device)}
@@ -183,17 +183,17 @@ def _without_axon(identity: Mapping[str, Any]) -> str:
 def _table(batch: int, rows: list[dict[str, Any]]) -> Table:
     title = f"batch {batch}, {rows[0]['examples']} examples: median of the rounds [least, most]"
     table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
-    for heading in ("arm", "setting"):
+    for heading in ("group", "setting"):
         table.add_column(heading, overflow="fold")
-    for heading in ("ms an example", "tokens/s", "ms a pass", "ratio"):
+    for heading in ("ms an example", "tokens/s", "ms a step", "ratio"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            Text(row["arm"]),
-            Text("" if row["label"] == row["arm"] else row["label"]),
+            Text(row["group"]),
+            Text("" if row["label"] == row["group"] else row["label"]),
             _spread(row, "seconds_per_example", 1000),
             f"{row['tokens_per_second']:.3g}",
-            f"{1000 * row['seconds_per_pass']:.3g}",
+            f"{1000 * row['seconds_per_step']:.3g}",
             _spread(row, "ratio", 1),
         )
     return table

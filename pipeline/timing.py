@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from axon import Trace, decode
 from axon.models.model import MaskedDiffusionModel
 from pipeline.plan import Setting
-from pipeline.timer import Timer, synchronize
+from pipeline.stopwatch import Stopwatch, synchronize
 
 Name = TypeVar("Name")
 Measured = TypeVar("Measured")
@@ -55,15 +55,15 @@ class Contender:
     batch: int
     seconds: list[float] = field(default_factory=list)  # of all prompts, one entry a measured round
     tokens: int = 0  # decoded, all prompts together
-    passes: int = 0  # of the batch: calls of the network, whatever rows were in them
+    steps: int = 0  # of the batch: calls of the network, whatever rows were in them
     error: str | None = None  # what ended it; it takes no more turns
 
     def warm_up(self) -> float:
-        """Decodes once; how long it took, to go by. Counts tokens and passes, the same in every round."""
-        timer = Timer(self.model.device)
+        """Decodes once; how long it took, to go by. Counts tokens and steps, the same in every round."""
+        timer = Stopwatch(self.model.device)
         seconds, traces = self._timed(timer)
         self.tokens = sum(trace.tokens_decoded for trace in traces)
-        self.passes = timer.entered["model"]
+        self.steps = timer.entered["model"]
         return seconds
 
     def turn(self) -> float:
@@ -77,12 +77,12 @@ class Contender:
         if self.error is not None:
             return 0.0
         try:
-            return self.turn() if self.passes else self.warm_up()
+            return self.turn() if self.steps else self.warm_up()
         except Exception as error:  # no memory for the batch, no such kernel: others may have what they need
             self.error = f"{type(error).__name__}: {error}".splitlines()[0]
             return 0.0
 
-    def _timed(self, timer: Timer | None) -> tuple[float, list[Trace]]:
+    def _timed(self, timer: Stopwatch | None) -> tuple[float, list[Trace]]:
         synchronize(self.model.device)
         start = perf_counter()
         decoded = decode(self.model, self.prompts, self.setting.decode, self.seeds, self.batch, timer=timer)
@@ -95,9 +95,9 @@ class Contender:
         return Spread.of([seconds / len(self.prompts) for seconds in self.seconds])
 
     @property
-    def per_pass(self) -> Spread:
-        """Seconds of a pass of the batch."""
-        return Spread.of([seconds / self.passes for seconds in self.seconds])
+    def per_step(self) -> Spread:
+        """Seconds of a step of the batch."""
+        return Spread.of([seconds / self.steps for seconds in self.seconds])
 
     @property
     def tokens_a_second(self) -> Spread:

@@ -1,4 +1,4 @@
-"""The main job as a newcomer runs it: the demo's command on the embedded model, from the shell, start to end."""
+"""The main job as a newcomer runs it: the demo's command on the bundled model, from the shell, start to end."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ def test_at_least_forty_settings_are_compared_on_the_same_examples(
     points = pd.read_csv(swept[1] / "points.csv")
     assert len(points) >= 40
     assert set(points["n"]) == {LIMIT}
-    assert set(points["arm"]) == {"base", "AXON"}
+    assert set(points["group"]) == {"base", "AXON"}
 
 
 def test_it_ends_in_a_verdict_with_its_interval_and_no_warning(swept: tuple[list[str], Path, str]) -> None:
     said = " ".join(swept[2].split())
     assert re.search(r"AXON moves the front of dawn: .+ [+-]\d\.\d{3} \[[+-]\d\.\d{3}, [+-]\d\.\d{3}\]", said)
-    assert "Passes at equal quality:" in said
+    assert "Steps at equal quality:" in said
     assert "Warning:" not in said
 
 
 def test_axon_and_dawn_had_something_to_choose_by(swept: tuple[list[str], Path, str]) -> None:
     points = pd.read_csv(swept[1] / "points.csv")
-    assert (points.loc[points["arm"] == "AXON", "axon_empty"] < 0.1).all()
+    assert (points.loc[points["group"] == "AXON", "axon_empty"] < 0.1).all()
     assert (points["graph_empty"] < 0.1).all()
     assert points["decode"].nunique() > 0.8 * len(points)
 

@@ -1,4 +1,4 @@
-"""Training batches for the embedded model: fresh examples of the training split, tokenised, and their masks."""
+"""Training batches for the bundled model: fresh examples of the training split, tokenised, and their masks."""
 
 from __future__ import annotations
 

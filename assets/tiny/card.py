@@ -1,4 +1,4 @@
-"""Measure the embedded model and write its card: `python assets/tiny/card.py` (about ten minutes on two cores).
+"""Measure the bundled model and write its card: `python assets/tiny/card.py` (about ten minutes on two cores).
 
 On 500 unseen examples of each task: accuracy at one token a pass, and along confidence thresholds the passes and
 the accuracy. The figures go into README.md beside this file, with a picture of the loss while it was trained.

@@ -1,4 +1,4 @@
-"""The embedded model while it trains: transformers' Llama with every position seeing every other, and its export."""
+"""The bundled model while it trains: transformers' Llama with every position seeing every other, and its export."""
 
 from __future__ import annotations
 

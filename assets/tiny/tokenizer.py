@@ -1,4 +1,4 @@
-"""The embedded model's tokenizer: a small fixed vocabulary, longest match first, spaces and line ends included."""
+"""The bundled model's tokenizer: a small fixed vocabulary, longest match first, spaces and line ends included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train the embedded model from scratch: `python assets/tiny/train.py` (see --help). Ctrl-C keeps what is learned;
+"""Train the bundled model from scratch: `python assets/tiny/train.py` (see --help). Ctrl-C keeps what is learned;
 the same command goes on from there. The weights written are a running average of the last steps."""
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "clip_qkv": (None,),
 }
 
-# Its tensor names, and those of transformers' Llama; the trainer of the embedded model writes by them, too.
+# Its tensor names, and those of transformers' Llama; the trainer of the bundled model writes by them, too.
 OUTSIDE_LAYERS = {
     "model.transformer.wte.weight": "model.embed_tokens.weight",
     "model.transformer.ln_f.weight": "model.norm.weight",

@@ -94,7 +94,7 @@ class MaskedDiffusionModel(nn.Module):
         return (columns_W - starts_B[:, None]).clamp(min=0)
 
     def forward(self, tokens_BW: Tensor, layout: Layout, capture: Capture | None = None) -> Tensor:
-        """Final hidden states (B, W, D) of one pass: one function evaluation for each row."""
+        """Final hidden states (B, W, D) of one step: one function evaluation for each row."""
         extra: dict[str, Any] = {} if capture is None else {"axon_capture": capture}
         body = self.network.get_submodule("model")
         output = body(

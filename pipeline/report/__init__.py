@@ -29,7 +29,7 @@ class Findings:
     points: pd.DataFrame
     front: pd.DataFrame
     views: list[View]  # quality against NFE, and against each further cost that the records know
-    hypervolumes: dict[str, Interval]  # per arm; reference point quality 0, NFE = reference_nfe; in [0, 1]
+    hypervolumes: dict[str, Interval]  # per group; reference point quality 0, NFE = reference_nfe; in [0, 1]
     reference_nfe: float
     comparisons: list[Comparison]  # one per cohort: settings equal in all but AXON, speed and seed
     summary: Summary
@@ -69,11 +69,11 @@ def find(
     settings: Mapping[str, Setting],
     records: pd.DataFrame,
     labels: Mapping[str, Label],
-    speed_knob: str | None,
+    trade_off: str | None,
 ) -> Findings:
     """Records -> findings, without a file; also for a live display.
 
-    `speed_knob`: dotted key of the sweep's knob between slow and fast (`decoder.threshold`), the only one beside
+    `trade_off`: dotted key of the sweep's knob between slow and fast (`decoder.threshold`), the only one beside
     AXON's and the seed in which compared settings may differ; None where there is none.
     Raises ValueError for records of several tasks and for a setting without gen_length.
     """
@@ -82,7 +82,7 @@ def find(
     outcome = outcomes(settings, rows)
     draws = draw(outcome)
     points = make_points(settings, rows, labels, outcome, draws)
-    comparisons = compare(settings, points, outcome, speed_knob)
+    comparisons = compare(settings, points, outcome, trade_off)
     return Findings(
         points=points,
         front=sort_along_front(points[points["front"]]),
@@ -101,10 +101,10 @@ def write_report(
     labels: Mapping[str, Label],
     title: str,
     notes: Sequence[str],
-    speed_knob: str | None,
+    trade_off: str | None,
 ) -> Report:
     """Write points.csv, front.png and report.html into `folder` (made if missing); raises as `find` does."""
-    findings = find(settings, records, labels, speed_knob)
+    findings = find(settings, records, labels, trade_off)
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "points.csv"
     findings.points.to_csv(table, index=False)
@@ -131,4 +131,4 @@ def _subtitle(settings: Mapping[str, Setting], points: pd.DataFrame) -> str:
     task, split = one_value(settings, "task"), one_value(settings, "split")
     of = " ".join(part for part in (task, "examples a setting") if part)
     where = f" ({split} split)" if split else ""
-    return f"n = {n} {of}{where} · bars, bands: 95 % intervals · faint: seldom on its arm's front"
+    return f"n = {n} {of}{where} · bars, bands: 95 % intervals · faint: seldom on its group's front"

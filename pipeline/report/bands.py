@@ -1,4 +1,4 @@
-"""What an arm reaches: within each budget, and over all of them (its hypervolume), and how sure that is.
+"""What a group reaches: within each budget, and over all of them (its hypervolume), and how sure that is.
 
 Replicates come from the bootstrap over examples. The best of many settings looks better than it is, on the examples
 it is the best on; and so do a replicate's, once more, beside the sample it was drawn from. How much, the replicates
@@ -18,12 +18,12 @@ from pipeline.report.pareto import area, best_so_far, front_order, hypervolume, 
 from pipeline.report.points import Draws
 from pipeline.report.stats import Floats, Interval
 
-BUDGETS = 120  # at which an arm's band is taken, and at its front's own points
+BUDGETS = 120  # at which a group's band is taken, and at its front's own points
 
 
 @dataclass(frozen=True)
 class Band:
-    """Between what, within each of G budgets, the best quality an arm reaches lies (95 %)."""
+    """Between what, within each of G budgets, the best quality a group reaches lies (95 %)."""
 
     budget_G: Floats
     lo_G: Floats
@@ -31,12 +31,12 @@ class Band:
 
 
 def make_bands(points: pd.DataFrame, cost: str, draws: Draws, widest: float) -> dict[str, Band]:
-    """Per arm, of its complete settings, for budgets of `cost` from 0 to `widest`.
+    """Per group, of its complete settings, for budgets of `cost` from 0 to `widest`.
 
-    A band starts at 0 where some replicates reach nothing within a budget, and holds the arm's front.
+    A band starts at 0 where some replicates reach nothing within a budget, and holds the group's front.
     """
     bands = {}
-    for arm, own in points[points["complete"]].groupby("arm", sort=False):
+    for group, own in points[points["complete"]].groupby("group", sort=False):
         quality, spent = (own[name].to_numpy(dtype=np.float64) for name in ("quality", cost))
         corners = spent[front_order(quality, spent)]
         budget_G = np.union1d(np.linspace(0.0, widest, BUDGETS), corners)
@@ -44,20 +44,20 @@ def make_bands(points: pd.DataFrame, cost: str, draws: Draws, widest: float) -> 
         front_G = within(budget_G, spent_s[None], best_s[None])[0]
         cost_BK, best_BK, seen_BK = _chosen(own, cost, draws)
         best_BG, seen_BG = within(budget_G, cost_BK, best_BK), within(budget_G, cost_BK, seen_BK)
-        bands[str(arm)] = Band(budget_G, *_ends(front_G, best_BG, seen_BG))
+        bands[str(group)] = Band(budget_G, *_ends(front_G, best_BG, seen_BG))
     return bands
 
 
 def hypervolumes(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> dict[str, Interval]:
-    """Per arm, of its complete settings; 0 for an arm without any."""
+    """Per group, of its complete settings; 0 for a group without any."""
     areas = {}
-    for arm in points["arm"].unique():
-        own = points[(points["arm"] == arm) & points["complete"]]
+    for group in points["group"].unique():
+        own = points[(points["group"] == group) & points["complete"]]
         quality, nfe = (own[name].to_numpy(dtype=np.float64) for name in ("quality", "nfe"))
         estimate = hypervolume(quality, nfe, reference_nfe)
         nfe_BK, best_BK, seen_BK = _chosen(own, "nfe", draws)
         ends = _ends(estimate, area(nfe_BK, best_BK, reference_nfe), area(nfe_BK, seen_BK, reference_nfe))
-        areas[str(arm)] = Interval(float(estimate), *map(float, ends))
+        areas[str(group)] = Interval(float(estimate), *map(float, ends))
     return areas
 
 

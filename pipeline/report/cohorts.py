@@ -1,12 +1,12 @@
-"""Which settings may be compared: those equal in everything but AXON, the sweep's speed knob and the seed.
+"""Which settings may be compared: those equal in everything but AXON, the sweep's trade-off parameter and the seed.
 
 A *cohort* holds such settings. Its *sides* are the base decoder alone and every way of setting AXON, its variants;
-along the speed knob each side is a line. Seeds are replicates of one setting. What differs in more (the length, the
-model, the temperature, ...) is another cohort: no line runs through both.
+along the trade-off parameter each side is a line. Seeds are replicates of one setting. What differs in more (the
+length, the model, the temperature, ...) is another cohort: no line runs through both.
 
 Settings that decode alike are one, and so are variants: what sets AXON otherwise on paper but decodes every example
 as another variant does counts once, and one that decodes as the base alone does not count at all. Nor does one that
-was empty, in most of whose settings no candidate had support in most of AXON's passes: it says nothing about AXON.
+was empty, in most of whose settings no candidate had support in most of AXON's steps: it says nothing about AXON.
 """
 
 import json
@@ -31,7 +31,7 @@ class Side:
     """A way of setting AXON, or none: per distinct setting the rows of the points that are its seeds."""
 
     rows: Mapping[Decode, Indices]
-    speeds: Mapping[str, Decode]  # value of the speed knob, as JSON -> setting
+    speeds: Mapping[str, Decode]  # value of the trade-off parameter, as JSON -> setting
     members: tuple[Indices, ...]  # all its rows, then those of each variant that decodes alike
 
 
@@ -53,20 +53,20 @@ class Cohort:
         return f"{self.decoder} ({self.apart})" if self.apart else self.decoder
 
 
-def cohorts(settings: Mapping[str, Setting], points: pd.DataFrame, speed_knob: str | None) -> list[Cohort]:
+def cohorts(settings: Mapping[str, Setting], points: pd.DataFrame, trade_off: str | None) -> list[Cohort]:
     """The cohorts with a scored base setting and a scored AXON one, in the order of the settings.
 
-    Of `points` the columns `complete`, `decode` and `axon_empty`; `speed_knob` is a dotted key, or None where nothing
+    Of `points` the columns `complete`, `decode` and `axon_empty`; `trade_off` is a dotted key, or None where nothing
     was swept along a speed.
     """
     whole = list(settings.values())
-    frames = [_frame(setting, speed_knob) for setting in whole]
+    frames = [_frame(setting, trade_off) for setting in whole]
     groups: dict[str, list[int]] = {}
     for row in np.flatnonzero(points["complete"]).tolist():
         groups.setdefault(_key(frames[row]), []).append(row)
     both = [own for own in groups.values() if len({uses_axon(whole[row]) for row in own}) == 2]
     decodes = [str(decode) for decode in points["decode"]]
-    speeds = [_key(_at(setting, speed_knob)) for setting in whole]
+    speeds = [_key(_at(setting, trade_off)) for setting in whole]
     empty_S = points["axon_empty"].to_numpy(dtype=np.float64) > MOST  # unknown is not empty
     found = []
     for own in both:
@@ -113,9 +113,9 @@ def _side(rows: Sequence[int], decodes: Sequence[str], speeds: Sequence[str]) ->
     return Side(distinct, at, (np.array(rows, dtype=np.intp),))
 
 
-def _frame(setting: Setting, speed_knob: str | None) -> dict[str, Any]:
+def _frame(setting: Setting, trade_off: str | None) -> dict[str, Any]:
     """What two settings must share to be compared. AXON goes at every depth, since its version is noted too."""
-    path = tuple(speed_knob.split(".")) if speed_knob else None
+    path = tuple(trade_off.split(".")) if trade_off else None
 
     def kept(part: Setting, above: tuple[str, ...]) -> dict[str, Any]:
         return {

@@ -81,10 +81,10 @@ class Comparison:
 
 
 def compare(
-    settings: Mapping[str, Setting], points: pd.DataFrame, found: Outcomes, speed_knob: str | None
+    settings: Mapping[str, Setting], points: pd.DataFrame, found: Outcomes, trade_off: str | None
 ) -> list[Comparison]:
-    """One comparison per cohort; `speed_knob` is the only knob beside AXON's that may differ inside one."""
-    own = cohorts(settings, points, speed_knob)
+    """One comparison per cohort; `trade_off` is the only knob beside AXON's that may differ inside one."""
+    own = cohorts(settings, points, trade_off)
     sizes = [_examples(cohort, found) for cohort in own]
     tests = [_tests(cohort, found) if n >= MIN_EXAMPLES else [] for cohort, n in zip(own, sizes, strict=True)]
     alphas = iter(holm_alphas([test.p for some in tests for test in some], ALPHA))

@@ -1,7 +1,7 @@
 """Which settings decoded alike: a short hash of everything a setting decoded.
 
 Settings that differ on paper can be one and the same in effect (a gate that never fires, a budget never spent).
-Two with equal hashes revealed the same tokens in the same passes on every example: one distinct decode.
+Two with equal hashes revealed the same tokens in the same steps on every example: one distinct decode.
 """
 
 from collections.abc import Iterable

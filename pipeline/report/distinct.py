@@ -6,11 +6,11 @@ import pandas as pd
 
 from pipeline.report.labels import NO_VALUE, joined, knob_columns, value_text
 
-ALIKE = ["arm", "decode", "n", "quality"]  # the same decodes, scored on the same examples
+ALIKE = ["group", "decode", "n", "quality"]  # the same decodes, scored on the same examples
 
 
 def share_rows(points: pd.DataFrame) -> pd.DataFrame:
-    """One row for the settings of an arm that decode alike, at the place of the first, whose numbers it gives.
+    """One row for the settings of a group that decode alike, at the place of the first, whose numbers it gives.
 
     A knob in which they differ gets all its values (`1|2|4`), the label too. Adds `setting_ids`, a tuple, and
     `shares`, how many those are.
@@ -33,7 +33,7 @@ def _label(own: pd.DataFrame, turned: list[str]) -> str:
         return str(first["label"])
     values = {knob.removeprefix("knob."): joined(own[knob]) for knob in turned}
     named = " ".join(f"{name}={text}" for name, text in values.items() if text != NO_VALUE)
-    return f"{named or first['arm']} x{len(own)}"
+    return f"{named or first['group']} x{len(own)}"
 
 
 def _values(values: "pd.Series[Any]") -> Any:

@@ -1,4 +1,4 @@
-"""What each variant of AXON does to its cohort's front: how much higher it runs, and which passes it saves.
+"""What each variant of AXON does to its cohort's front: how much higher it runs, and which steps it saves.
 
 - Gain: mean height of the variant's line minus that of the base's (see `fronts`), over the budgets from where both
   have begun to where the slower of them ends. The budgets are fixed from all examples.
@@ -34,7 +34,7 @@ class Line:
     budgets: tuple[float, float]
     base_height_B: Floats
     axon_height_B: Floats
-    quality_B: Floats  # the common one, and the passes at which each reaches it
+    quality_B: Floats  # the common one, and the steps at which each reaches it
     base_nfe_B: Floats
     axon_nfe_B: Floats
     holds: bool  # whether the variant's best quality is the base's, or at most MARGIN below
@@ -44,13 +44,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Saving:
-    """Passes saved where both lines first reach `quality`."""
+    """Steps saved where both lines first reach `quality`."""
 
     quality: float
     base_nfe: float
     axon_nfe: float
     share: Interval  # 1 - axon_nfe / base_nfe
-    passes: Interval  # axon_nfe - base_nfe
+    steps: Interval  # axon_nfe - base_nfe
     holds: bool
     at_once: tuple[bool, bool]  # base, AXON: with the fastest setting, so that what was swept decides
 
@@ -101,9 +101,9 @@ class Measured:
 
     def _savings(self, alpha: float) -> list[Saving]:
         share_BV = np.array([1 - line.axon_nfe_B / line.base_nfe_B for line in self.lines]).T
-        passes_BV = np.array([line.axon_nfe_B - line.base_nfe_B for line in self.lines]).T
-        shares, passes = (
-            simultaneous_percentiles(own_BV[0], own_BV[1:], alpha) for own_BV in (share_BV, passes_BV)
+        nfe_BV = np.array([line.axon_nfe_B - line.base_nfe_B for line in self.lines]).T
+        shares, steps = (
+            simultaneous_percentiles(own_BV[0], own_BV[1:], alpha) for own_BV in (share_BV, nfe_BV)
         )
         return [
             Saving(
@@ -111,7 +111,7 @@ class Measured:
                 float(line.base_nfe_B[0]),
                 float(line.axon_nfe_B[0]),
                 shares[v],
-                passes[v],
+                steps[v],
                 line.holds,
                 line.at_once,
             )

@@ -29,10 +29,10 @@ def figure_json(views: Sequence[View]) -> str:
 def _traces(view: View) -> list[dict[str, Any]]:
     scored = share_rows(view.points[view.points["n"] > 0])
     traces: list[dict[str, Any]] = []
-    for arm, look in looks(scored).items():
-        if arm in view.bands:
-            traces += _band(arm, view.bands[arm], look)
-        traces += _arm(arm, scored[scored["arm"] == arm], look, view)
+    for group, look in looks(scored).items():
+        if group in view.bands:
+            traces += _band(group, view.bands[group], look)
+        traces += _group(group, scored[scored["group"] == group], look, view)
     return traces
 
 
@@ -55,10 +55,16 @@ def _layout(view: View) -> dict[str, Any]:
     }
 
 
-def _band(arm: str, band: Band, look: Look) -> list[dict[str, Any]]:
+def _band(group: str, band: Band, look: Look) -> list[dict[str, Any]]:
     """Its lower and its upper edge, filled between."""
     edge = {
-        **{"type": "scatter", "mode": "lines", "name": escape(arm), "legendgroup": arm, "showlegend": False},
+        **{
+            "type": "scatter",
+            "mode": "lines",
+            "name": escape(group),
+            "legendgroup": group,
+            "showlegend": False,
+        },
         **{"hoverinfo": "skip", "line": {"shape": "hv", "width": 0, "color": look.colour}},
     }
     budgets = band.budget_G.tolist()
@@ -68,13 +74,13 @@ def _band(arm: str, band: Band, look: Look) -> list[dict[str, Any]]:
     return [lower, {**edge, **filled, "x": budgets, "y": band.hi_G.tolist()}]
 
 
-def _arm(arm: str, members: pd.DataFrame, look: Look, view: View) -> list[dict[str, Any]]:
-    """Points behind the arm's front, the front's steps, and the front's points with their bars."""
+def _group(group: str, members: pd.DataFrame, look: Look, view: View) -> list[dict[str, Any]]:
+    """Points behind the group's front, the front's steps, and the front's points with their bars."""
     cost = view.cost.column
-    behind = members[~members["arm_front"]]
-    front = sort_along_front(members[members["arm_front"]], cost)
+    behind = members[~members["group_front"]]
+    front = sort_along_front(members[members["group_front"]], cost)
     spent, quality = _numbers(front[cost]), _numbers(front["quality"])
-    shared = {"type": "scatter", "name": escape(arm), "legendgroup": arm}
+    shared = {"type": "scatter", "name": escape(group), "legendgroup": group}
     faint = {**shared, **_dots(behind, cost, look, size=7), "showlegend": False}
     steps = {
         **shared,
@@ -132,11 +138,11 @@ def _bars(rows: pd.DataFrame, name: str, look: Look) -> dict[str, Any]:
 def _hover(row: Mapping[Any, Any]) -> str:
     """Escaped, since plotly reads hover text as markup."""
     lines = [
-        f"<b>{escape(str(row['arm']))}</b>",
+        f"<b>{escape(str(row['group']))}</b>",
         escape(str(row["label"])),
         f"quality {row['quality']:.3f} [{row['quality_lo']:.3f}, {row['quality_hi']:.3f}]",
         f"NFE {row['nfe']:.2f} [{row['nfe_lo']:.2f}, {row['nfe_hi']:.2f}]",
-        f"tokens a pass {row['tokens_per_pass']:.2f}",
+        f"tokens a step {row['tokens_per_step']:.2f}",
     ]
     lines += [
         f"{name} {row[column]:.4g}"
@@ -145,9 +151,9 @@ def _hover(row: Mapping[Any, Any]) -> str:
     ]
     if row["axon"]:
         empty = f", {row['axon_empty']:.0%} of them without support" if row["axon_empty"] > 0 else ""
-        lines.append(f"AXON took {row['axon_share']:.0%} of passes{empty}")
+        lines.append(f"AXON took {row['axon_share']:.0%} of steps{empty}")
     if row["on_front"] == row["on_front"]:
-        lines.append(f"on its arm's front with probability {row['on_front']:.2f}")
+        lines.append(f"on its group's front with probability {row['on_front']:.2f}")
     unscored = f", {row['unscored']} unscored" if row["unscored"] else ""
     partial = "" if row["complete"] else " (partial)"
     lines += [f"n = {row['n']}{unscored}{partial}", *(escape(own) for own in row["setting_ids"])]

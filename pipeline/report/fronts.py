@@ -3,7 +3,7 @@
 Shapes: B bootstrap replicates (or 1), F settings of one side. A point on the line between two settings is reached,
 in expectation, by running one on a share of the examples and the other on the rest. Before its fastest setting the
 line is as high as that setting, beyond its slowest as high as that one: a side that finished early is not punished
-for it, since nobody must spend passes that buy nothing.
+for it, since nobody must spend steps that buy nothing.
 
 Nothing is chosen on the way: every setting is a knot, and one that lies badly pulls the line down. An upper
 envelope (the running maximum) would keep the lucky settings and forget the unlucky ones, and the more the more
@@ -17,7 +17,7 @@ from pipeline.report.stats import Floats
 
 
 def mean_height(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Floats:
-    """Mean height of each replicate's line over budgets from lo to hi passes, lo < hi: the exact integral; (B,).
+    """Mean height of each replicate's line over budgets from lo to hi steps, lo < hi: the exact integral; (B,).
 
     NaN where a replicate has no knot.
     """
@@ -34,7 +34,7 @@ def mean_height(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Flo
 
 
 def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
-    """The fewest passes at which each replicate's line is at `level` or above, (B,); inf where it never is."""
+    """The fewest steps at which each replicate's line is at `level` or above, (B,); inf where it never is."""
     quality, nfe = by_rising_nfe(quality_BF, nfe_BF)
     enough = quality >= level_B[:, None]
     at = np.argmax(enough, axis=1)

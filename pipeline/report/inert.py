@@ -22,7 +22,7 @@ REMEDIES = {
 def inert_warnings(points: pd.DataFrame) -> list[str]:
     """One warning per kind: with how many settings, which share, what it means and what to do. Unknown is no warning.
 
-    Of `points`: axon, label, arm, decode, n, axon_share, axon_empty, axon_sink_share, graph_empty, graph_sink_share.
+    Of `points`: axon, label, group, decode, n, axon_share, axon_empty, axon_sink_share, graph_empty, graph_sink_share.
     """
     scored = points[points["n"] > 0]
     found = [_axon_empty(scored), _graph_empty(scored), _sinks(scored), _never(scored), _as_base(scored)]
@@ -35,7 +35,7 @@ def _axon_empty(scored: pd.DataFrame) -> str:
     if empty.empty:
         return ""
     return (
-        f"AXON was empty in {_of(empty, known)} in which it fired: in {_share(empty['axon_empty'])} of AXON's passes "
+        f"AXON was empty in {_of(empty, known)} in which it fired: in {_share(empty['axon_empty'])} of AXON's steps "
         "no candidate had any support, so AXON fell back to the single most confident token. "
         f"{_these(empty)} nothing about AXON. "
         + _remedy(empty["axon_sink_share"], "axon.tau_sink", "a lower axon.uncertainty_threshold")
@@ -48,7 +48,7 @@ def _graph_empty(scored: pd.DataFrame) -> str:
     if empty.empty:
         return ""
     return (
-        f"DAWN's graph was empty in {_of(empty, known)} with DAWN: in {_share(empty['graph_empty'])} of its passes "
+        f"DAWN's graph was empty in {_of(empty, known)} with DAWN: in {_share(empty['graph_empty'])} of its steps "
         "no position depended on another, so DAWN revealed by confidence alone. "
         f"{_these(empty)} nothing about DAWN. "
         + _remedy(empty["graph_sink_share"], "decoder.tau_sink", "a lower decoder.tau_edge")
@@ -82,7 +82,7 @@ def _never(scored: pd.DataFrame) -> str:
         return ""
     asked = _share(never["gate_share"].fillna(0.0))
     return (
-        f"AXON never fired in {_of(never, known)} that use it; its gate was asked in {asked} of their passes. "
+        f"AXON never fired in {_of(never, known)} that use it; its gate was asked in {asked} of their steps. "
         f"{_these(never)} nothing about AXON but that its gate kept still; axon.gate=always fires whenever asked."
     )
 
@@ -127,4 +127,4 @@ def _share(values: "pd.Series[float]") -> str:
 
 
 def _name(point: "pd.Series[Any]") -> str:
-    return str(point["arm"]) if point["arm"] == point["label"] else f"{point['arm']} {point['label']}"
+    return str(point["group"]) if point["group"] == point["label"] else f"{point['group']} {point['label']}"

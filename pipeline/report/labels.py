@@ -1,4 +1,4 @@
-"""What a setting is called: its arm, the knobs that were turned, and facts found in its full description."""
+"""What a setting is called: its group, the knobs that were turned, and facts found in its full description."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
@@ -11,10 +11,10 @@ NO_VALUE = "-"
 
 
 class Label(Protocol):
-    """The shape of `pipeline.plan.Label`: which arm a setting belongs to, and the knobs the sweep turned."""
+    """The shape of `pipeline.plan.Label`: which group a setting belongs to, and the knobs the sweep turned."""
 
     @property
-    def arm(self) -> str: ...
+    def group(self) -> str: ...
 
     @property
     def knobs(self) -> Mapping[str, Any]: ...
@@ -45,7 +45,7 @@ def decoder_name(setting: Setting) -> str:
 
 
 def reference_nfe(settings: Mapping[str, Setting]) -> float:
-    """The longest generation length: a pass reveals at least one token, so nothing can need more passes."""
+    """The longest generation length: a step reveals at least one token, so nothing can need more steps."""
     lengths = []
     for setting_id, setting in settings.items():
         length = fact(setting, "gen_length")
@@ -96,24 +96,24 @@ def joined(values: Iterable[Any]) -> str:
 
 
 def turned(labels: Mapping[str, Label]) -> dict[str, list[str]]:
-    """Per arm the dotted keys of the knobs that vary inside it; what holds for a whole arm, its name says."""
+    """Per group the dotted keys of the knobs that vary inside it; what holds for a whole group, its name says."""
     keys: dict[str, list[str]] = {}
-    for arm in dict.fromkeys(label.arm for label in labels.values()):
-        own = [label.knobs for label in labels.values() if label.arm == arm]
+    for group in dict.fromkeys(label.group for label in labels.values()):
+        own = [label.knobs for label in labels.values() if label.group == group]
         found = dict.fromkeys(key for knobs in own for key in knobs)
-        keys[arm] = [key for key in found if len({str(knobs.get(key)) for knobs in own}) > 1]
+        keys[group] = [key for key in found if len({str(knobs.get(key)) for knobs in own}) > 1]
     return keys
 
 
 def knob_texts(labels: Mapping[str, Label]) -> dict[str, str]:
-    """Each setting's turned knobs in a line, `threshold=0.7 anchors=2`; its arm where none was turned."""
+    """Each setting's turned knobs in a line, `threshold=0.7 anchors=2`; its group where none was turned."""
     names = short_names(key for label in labels.values() for key in label.knobs)
     keys = turned(labels)
     texts = {}
     for setting_id, label in labels.items():
-        own = [key for key in keys[label.arm] if key in label.knobs]
+        own = [key for key in keys[label.group] if key in label.knobs]
         texts[setting_id] = (
-            " ".join(f"{names[key]}={value_text(label.knobs[key])}" for key in own) or label.arm
+            " ".join(f"{names[key]}={value_text(label.knobs[key])}" for key in own) or label.group
         )
     return texts
 
@@ -134,10 +134,10 @@ def _rank(value: Any) -> tuple[bool, float, str]:
 
 
 def knob_columns(points: pd.DataFrame) -> list[str]:
-    """The `knob.<name>` columns that vary inside an arm."""
+    """The `knob.<name>` columns that vary inside a group."""
     columns = [str(column) for column in points.columns if str(column).startswith("knob.")]
     return [
         column
         for column in columns
-        if (points[column].astype(str).groupby(points["arm"]).nunique() > 1).any()
+        if (points[column].astype(str).groupby(points["group"]).nunique() > 1).any()
     ]

@@ -80,7 +80,7 @@ def holm_alphas(p_K: list[float], alpha: float) -> list[float]:
 def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: float) -> list[Interval]:
     """Percentile intervals of one depth for all variants, so that all hold at once with probability 1 - alpha.
 
-    For what has no symmetric spread to divide by, such as a ratio of passes. Widened to hold the estimate.
+    For what has no symmetric spread to divide by, such as a ratio of steps. Widened to hold the estimate.
     """
     replicates_BV = _whole(replicates_BV)
     size = len(replicates_BV)

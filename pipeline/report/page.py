@@ -14,7 +14,6 @@ from string import Template
 import pandas as pd
 
 from pipeline.report import stats
-from pipeline.report.answer import Answer
 from pipeline.report.figure import figure_json
 from pipeline.report.labels import Setting
 from pipeline.report.palette import looks
@@ -22,6 +21,7 @@ from pipeline.report.points import MIN_COVERAGE
 from pipeline.report.rows import between, dot, settings_table
 from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary
+from pipeline.report.verdict import Answer
 from pipeline.report.views import View
 
 
@@ -49,7 +49,7 @@ def write(
         warnings="\n".join(f'<p class="warn">{escape(warning)}</p>' for warning in summary.warnings),
         picture=f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode('ascii')}",
         axes=_axes(views),
-        arms=_arms(points, hypervolumes),
+        groups=_groups(points, hypervolumes),
         table=settings_table(points, settings),
         notes=_list(notes),
         replicates=f"{stats.REPLICATES:,}",
@@ -102,24 +102,24 @@ def _axes(views: Sequence[View]) -> str:
     return f'<div class="tools axes" role="group" aria-label="Measure of cost">against {buttons}</div>'
 
 
-def _arms(points: pd.DataFrame, hypervolumes: Mapping[str, Interval]) -> str:
-    """A line per arm: how much it was given, and what it reached."""
+def _groups(points: pd.DataFrame, hypervolumes: Mapping[str, Interval]) -> str:
+    """A line per group: how much it was given, and what it reached."""
     lines = []
-    for arm, look in looks(points).items():
-        own = points[points["arm"] == arm]
-        front = own[own["arm_front"]].sort_values(["quality", "nfe"], ascending=[False, True])
+    for group, look in looks(points).items():
+        own = points[points["group"] == group]
+        front = own[own["group_front"]].sort_values(["quality", "nfe"], ascending=[False, True])
         best = front.iloc[0] if len(front) else None
         cells = [
-            f'<td class="text">{dot(look.colour)}{escape(arm)}</td>',
+            f'<td class="text">{dot(look.colour)}{escape(group)}</td>',
             f"<td>{len(own)}</td><td>{own['decode'].nunique()}</td>",
             f"<td>{front['decode'].nunique()}</td><td>{own.loc[own['front'], 'decode'].nunique()}</td>",
-            f"<td>{hypervolumes[arm].estimate:.3f} {between(*hypervolumes[arm][1:], 3)}</td>",
+            f"<td>{hypervolumes[group].estimate:.3f} {between(*hypervolumes[group][1:], 3)}</td>",
             f"<td>{best['quality']:.3f} in {best['nfe']:.1f}</td>" if best is not None else "<td>-</td>",
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return (
-        '<table id="arms"><thead><tr><th class="text">arm</th><th>settings</th><th>distinct decodes</th>'
+        '<table id="groups"><thead><tr><th class="text">group</th><th>settings</th><th>distinct decodes</th>'
         "<th>on its front</th><th>on the common front</th><th>hypervolume</th>"
-        "<th>best quality, in passes</th></tr></thead>"
+        "<th>best quality, in steps</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
     )

@@ -1,7 +1,7 @@
-"""One look per arm, the same in the picture and on the page: told apart by colour, marker and dash.
+"""One look per group, the same in the picture and on the page: told apart by colour, marker and dash.
 
 Colours: Okabe and Ito's palette, safe for the common colour-vision deficiencies; dark enough for white paper and
-light enough for a dark screen. How sure a point's place on its arm's front is, its opacity says.
+light enough for a dark screen. How sure a point's place on its group's front is, its opacity says.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Look(NamedTuple):
 
 
 FAINTEST = 0.3  # of a point that is on no front: faint, but there
-BAND = 0.13  # of the band behind an arm's steps
+BAND = 0.13  # of the band behind a group's steps
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 BASE_LOOKS = (
     Look("#0072B2", "o", "circle", "solid"),
@@ -34,12 +34,12 @@ AXON_LOOKS = (
 
 
 def looks(points: pd.DataFrame) -> dict[str, Look]:
-    """Base arms first, cold colours; AXON arms after them, warm ones. Further arms start over."""
+    """Base groups first, cold colours; AXON groups after them, warm ones. Further groups start over."""
     chosen: dict[str, Look] = {}
     for axon, choices in ((False, BASE_LOOKS), (True, AXON_LOOKS)):
-        arms = points.loc[points["axon"] == axon, "arm"].unique()
-        for index, arm in enumerate(arms):
-            chosen.setdefault(str(arm), choices[index % len(choices)])
+        groups = points.loc[points["axon"] == axon, "group"].unique()
+        for index, group in enumerate(groups):
+            chosen.setdefault(str(group), choices[index % len(choices)])
     return chosen
 
 

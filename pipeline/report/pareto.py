@@ -1,12 +1,12 @@
 """The quality-NFE front: which settings nobody beats, and how much area they hold.
 
-Quality is to be high, NFE (mean model passes a sample) low. A setting dominates another when it is at least as
+Quality is to be high, NFE (mean model steps a sample) low. A setting dominates another when it is at least as
 good in both and better in one. Settings with equal quality and equal NFE do not dominate each other: all of them
 are on the front.
 
 Hypervolume: the area dominated by a set, with the fixed reference point (NFE = generation length, quality = 0), on
 linear axes, divided by the generation length. So it lies in [0, 1] for qualities in [0, 1] and reads as "the best
-quality within a budget of passes, averaged over all budgets from 0 to the generation length".
+quality within a budget of steps, averaged over all budgets from 0 to the generation length".
 """
 
 import numpy as np

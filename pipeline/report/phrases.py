@@ -36,7 +36,7 @@ def listed(texts: Sequence[str]) -> str:
 
 
 def variant_text(points: pd.DataFrame, variant: Side, base: Side) -> str:
-    """The knobs that set this variant, with every value that decodes alike (`anchors=1|2|4`), and its arm if others
+    """The knobs that set this variant, with every value that decodes alike (`anchors=1|2|4`), and its group if others
     use AXON too. A knob that moves along the variant's line (the speed, the seed) is none of them.
     """
     own = points.iloc[variant.members[0]]
@@ -48,6 +48,6 @@ def variant_text(points: pd.DataFrame, variant: Side, base: Side) -> str:
         if len(values) > 1 or values <= {NO_VALUE} or values == {value_text(v) for v in without[column]}:
             continue
         names.append(f"{column.removeprefix('knob.')}={joined(alike[column])}")
-    arms = points.loc[points["axon"], "arm"].nunique()
-    arm = str(own["arm"].iloc[0])
-    return " ".join([arm, *names] if arms > 1 or not names else names)
+    groups = points.loc[points["axon"], "group"].nunique()
+    group = str(own["group"].iloc[0])
+    return " ".join([group, *names] if groups > 1 or not names else names)

@@ -18,13 +18,13 @@ def pick_sentence(points: pd.DataFrame, base: Side, variant: Side) -> str:
     aim = f"To hold the base's best quality (within {MARGIN:g})"
     start = f"{aim}, run" if holds else f"{aim} no setting of this variant will do; the nearest"
     return (
-        f"{start}: {points['label'].iloc[b]} alone ({quality[b]:.3f} in {nfe[b]:.1f} passes), "
+        f"{start}: {points['label'].iloc[b]} alone ({quality[b]:.3f} in {nfe[b]:.1f} steps), "
         f"with AXON {points['label'].iloc[a]} ({quality[a]:.3f} in {nfe[a]:.1f}); read off the same examples."
     )
 
 
 def fastest_at(bar: float, rows: Indices, quality_S: Floats, nfe_S: Floats) -> int:
-    """The row with the fewest passes among those with quality >= bar; the best one when none reaches it."""
+    """The row with the fewest steps among those with quality >= bar; the best one when none reaches it."""
     reaching = rows[quality_S[rows] >= bar]
     if len(reaching):
         return int(reaching[np.lexsort((-quality_S[reaching], nfe_S[reaching]))[0]])

@@ -1,4 +1,4 @@
-"""front.png: quality against NFE, every arm's front as steps, a few settings named on it (1200 x 750 pixels)."""
+"""front.png: quality against NFE, every group's front as steps, a few settings named on it (1200 x 750 pixels)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,11 +37,11 @@ def draw(path: Path, title: str, subtitle: str, view: View, hypervolumes: Mappin
         nothing = axes.text(0.5, 0.5, "no scored example", color=FAINT, fontsize=14, ha="center")
         nothing.set_transform(axes.transAxes)
     names: list[tuple[float, float, str, str]] = []
-    for arm, look in looks(scored).items():
-        members = scored[scored["arm"] == arm]
-        if arm in view.bands:
-            _draw_band(axes, view.bands[arm], look)
-        names += _draw_arm(axes, arm, members, look, hypervolumes[arm])
+    for group, look in looks(scored).items():
+        members = scored[scored["group"] == group]
+        if group in view.bands:
+            _draw_band(axes, view.bands[group], look)
+        names += _draw_group(axes, group, members, look, hypervolumes[group])
     if len(scored):
         legend = axes.legend(loc="lower right", fontsize=9, frameon=True, edgecolor="#dddddd", labelcolor=INK)
         place_labels(axes, names, scored, legend)
@@ -77,14 +77,14 @@ def _draw_band(axes: Axes, band: Band, look: Look) -> None:
     )
 
 
-def _draw_arm(
-    axes: Axes, arm: str, members: pd.DataFrame, look: Look, hypervolume: Interval
+def _draw_group(
+    axes: Axes, group: str, members: pd.DataFrame, look: Look, hypervolume: Interval
 ) -> list[tuple[float, float, str, str]]:
-    """Draw one arm; return its (NFE, quality, text, colour) to be named."""
-    behind = members[~members["arm_front"]]
+    """Draw one group; return its (NFE, quality, text, colour) to be named."""
+    behind = members[~members["group_front"]]
     _scatter(axes, behind, look, size=22, edge=0.0)
     front = (
-        members[members["arm_front"]].sort_values(["nfe", "setting_id"]).drop_duplicates(["nfe", "quality"])
+        members[members["group_front"]].sort_values(["nfe", "setting_id"]).drop_duplicates(["nfe", "quality"])
     )
     if front.empty:
         return []
@@ -115,7 +115,7 @@ def _draw_arm(
         marker=look.marker,
         color=look.colour,
         markersize=7,
-        label=f"{arm}: {area}{naming}",
+        label=f"{group}: {area}{naming}",
     )
     if not knobs:
         return []

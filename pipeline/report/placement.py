@@ -64,9 +64,9 @@ def _obstacles(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[Bbox, float]]
         return Bbox.from_extents(left - pad, low - pad, right + pad, high + pad)
 
     edge = axes.get_xlim()[1]
-    for row in points[~points["arm_front"]].to_dict("records"):
+    for row in points[~points["group_front"]].to_dict("records"):
         yield box(row["nfe"], row["quality"], row["nfe"], row["quality"], 4.0), FADED
-    for _, front in points[points["arm_front"]].sort_values("nfe").groupby("arm"):
+    for _, front in points[points["group_front"]].sort_values("nfe").groupby("group"):
         rows = front.to_dict("records")
         for row, following in zip(rows, [*rows[1:], None], strict=True):
             nfe, quality = row["nfe"], row["quality"]

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.report import stats
 from pipeline.report.decodes import decode_hashes
 from pipeline.report.labels import Label, Setting, knob_texts, short_names, uses_axon
-from pipeline.report.measures import COUNTS, SECONDS, how_many, measured
+from pipeline.report.metrics import COUNTS, SECONDS, how_many, measured
 from pipeline.report.pareto import non_dominated
 from pipeline.report.stats import Floats
 
@@ -19,8 +19,8 @@ MIN_COVERAGE = 0.95
 PLUS_FOUR = (1.0, 1.0, 0.0, 0.0)
 COSTS = ("computed_positions", "flops")  # beside NFE
 RECORDED = (
-    *("setting_id", "task", "example_id", "position", "score", "others", "error"),
-    *("tokens", "revealed_at", "axon_passes", "unsupported_passes"),
+    *("setting_id", "task", "example_id", "position", "score", "metrics", "error"),
+    *("tokens", "revealed_at", "axon_steps", "unsupported_steps"),
 )
 
 
@@ -51,7 +51,7 @@ class Draws:
 def clean(settings: Mapping[str, Setting], records: pd.DataFrame) -> pd.DataFrame:
     """The settings' records, one per (setting, example), in a canonical order, counts as floats (NaN: none).
 
-    Adds `scored`: has a score and a pass count; `axon_taken` and `axon_unsupported`: how many passes AXON took,
+    Adds `scored`: has a score and a step count; `axon_taken` and `axon_unsupported`: how many steps AXON took,
     and in how many of those no candidate had any support.
     Raises ValueError when the records are of several tasks, since their qualities have no common scale.
     """
@@ -66,8 +66,8 @@ def clean(settings: Mapping[str, Setting], records: pd.DataFrame) -> pd.DataFram
         )
     for name in (*COUNTS, *SECONDS, "position", "score"):
         rows[name] = pd.to_numeric(rows[name]).astype("float64")
-    rows["axon_taken"] = how_many(rows["axon_passes"])
-    rows["axon_unsupported"] = how_many(rows["unsupported_passes"])
+    rows["axon_taken"] = how_many(rows["axon_steps"])
+    rows["axon_unsupported"] = how_many(rows["unsupported_steps"])
     rows["scored"] = rows["score"].notna() & rows["nfe"].notna()
     return rows
 
@@ -125,22 +125,22 @@ def make_points(
 
     Over the scored examples only, so that quality and cost speak of the same ones. Columns:
 
-    - setting_id, arm, axon, label, knob.<name>...; decode: equal where two settings decode alike;
+    - setting_id, group, axon, label, knob.<name>...; decode: equal where two settings decode alike;
     - n, unscored, complete; quality(_lo, _hi), nfe(_lo, _hi);
     - computed_positions, flops (an example; _lo, _hi): what went through the network, and what that took;
-    - nfe_to_eos, tokens_per_pass, tokens_per_pass_to_eos; kendall_tau (mean, of the decoding order against left to
-      right); also.<metric>... (means of the task's further metrics);
-    - axon_share and gate_share (of passes), firing_rate (of gate checks), axon_empty (share of AXON's passes in
-      which no candidate had any support), anchors_per_pass (AXON's), axon_sink_share (of the columns it looked at);
-    - graph_empty (share of DAWN's passes in which its graph had no edge), graph_sink_share;
+    - nfe_to_eos, tokens_per_step, tokens_per_step_to_eos; kendall_tau (mean, of the decoding order against left to
+      right); metric.<name>... (means of the task's further metrics);
+    - axon_share and gate_share (of steps), firing_rate (of gate checks), axon_empty (share of AXON's steps in
+      which no candidate had any support), anchors_per_step (AXON's), axon_sink_share (of the columns it looked at);
+    - graph_empty (share of DAWN's steps in which its graph had no edge), graph_sink_share;
     - batch_seconds (machine seconds an example, an equal share of its slice's: no latency), capture_share of them;
-    - front (nobody beats it), arm_front (nobody in its arm does), on_front (how sure the latter is: in what share
+    - front (nobody beats it), group_front (nobody in its group does), on_front (how sure the latter is: in what share
       of the bootstrap's replicates).
     """
     ids = list(settings)
     texts = knob_texts({setting_id: labels[setting_id] for setting_id in ids})
     points = pd.DataFrame({"setting_id": pd.Series(ids, dtype="object")})
-    points["arm"] = pd.Series([labels[setting_id].arm for setting_id in ids], dtype="object")
+    points["group"] = pd.Series([labels[setting_id].group for setting_id in ids], dtype="object")
     points["axon"] = np.array([uses_axon(setting) for setting in settings.values()], dtype=np.bool_)
     points["label"] = pd.Series([texts[setting_id] for setting_id in ids], dtype="object")
     names = short_names(key for setting_id in ids for key in labels[setting_id].knobs)
@@ -164,24 +164,24 @@ def make_points(
 
 
 def mark_fronts(points: pd.DataFrame, cost: str, draws: Draws) -> pd.DataFrame:
-    """With `front`, `arm_front` and `on_front` for quality against the column `cost`, over complete settings only.
+    """With `front`, `group_front` and `on_front` for quality against the column `cost`, over complete settings only.
 
-    on_front is the share of the bootstrap's replicates in which a setting is on its arm's front; NaN for a
+    on_front is the share of the bootstrap's replicates in which a setting is on its group's front; NaN for a
     setting that is partial or unscored.
     """
     complete = points["complete"].to_numpy(dtype=np.bool_)
     quality = points["quality"].where(points["complete"]).to_numpy(dtype=np.float64)
     spent = points[cost].to_numpy(dtype=np.float64)
-    arm_front = np.zeros(len(points), dtype=np.bool_)
+    group_front = np.zeros(len(points), dtype=np.bool_)
     on_front = np.full(len(points), np.nan)
-    for arm in points["arm"].unique():
-        members = np.flatnonzero((points["arm"] == arm).to_numpy() & complete)
-        arm_front[members] = non_dominated(quality[members], spent[members])
+    for group in points["group"].unique():
+        members = np.flatnonzero((points["group"] == group).to_numpy() & complete)
+        group_front[members] = non_dominated(quality[members], spent[members])
         quality_BK, cost_BK = draws.quality_BS[:, members], draws.cost_BS[cost][:, members]
         known_BK = ~np.isnan(quality_BK)  # a replicate may have drawn nothing that was scored
         times_K = non_dominated(quality_BK, cost_BK).sum(axis=0)
         on_front[members] = times_K / np.maximum(known_BK.sum(axis=0), 1)
-    return points.assign(front=non_dominated(quality, spent), arm_front=arm_front, on_front=on_front)
+    return points.assign(front=non_dominated(quality, spent), group_front=group_front, on_front=on_front)
 
 
 def sort_along_front(points: pd.DataFrame, cost: str = "nfe") -> pd.DataFrame:

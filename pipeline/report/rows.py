@@ -25,8 +25,8 @@ COLUMNS = (
     Column("quality", "quality", 3, interval=True),
     Column("NFE", "nfe", 1, interval=True),
     Column("P(on the front)", "on_front", 2),
-    Column("tokens a pass", "tokens_per_pass", 2),
-    Column("AXON % passes", "axon_share", 0, 100),
+    Column("tokens a step", "tokens_per_step", 2),
+    Column("AXON % steps", "axon_share", 0, 100),
     Column("% of them empty", "axon_empty", 0, 100),
     Column("machine seconds an example", "batch_seconds", 3),
     Column("n", "n", 0),
@@ -34,14 +34,14 @@ COLUMNS = (
 )
 FURTHER = (
     Column("NFE to end of text", "nfe_to_eos", 2),
-    Column("tokens a pass to end of text", "tokens_per_pass_to_eos", 2),
+    Column("tokens a step to end of text", "tokens_per_step_to_eos", 2),
     Column("computed positions an example", "computed_positions", 0),
     Column("model GFLOPs an example", "flops", 3, 1e-9),
-    Column("% of passes in which a gate was asked", "gate_share", 1, 100),
+    Column("% of steps in which a gate was asked", "gate_share", 1, 100),
     Column("% of gate checks in which AXON fired", "firing_rate", 1, 100),
-    Column("anchors an AXON pass", "anchors_per_pass", 2),
+    Column("anchors an AXON step", "anchors_per_step", 2),
     Column("% of columns that AXON took for sinks", "axon_sink_share", 1, 100),
-    Column("% of passes in which DAWN's graph was empty", "graph_empty", 1, 100),
+    Column("% of steps in which DAWN's graph was empty", "graph_empty", 1, 100),
     Column("% of columns that DAWN took for sinks", "graph_sink_share", 1, 100),
     Column("decoding order (Kendall's tau, 1: left to right)", "kendall_tau", 2),
     Column("% of seconds spent on attention capture", "capture_share", 1, 100),
@@ -50,12 +50,12 @@ FURTHER = (
 
 def settings_table(points: pd.DataFrame, settings: Mapping[str, Setting]) -> str:
     knobs, columns = knob_columns(points), _known(COLUMNS, points)
-    headings = ["<th></th><th></th>", _heading("arm", "text")]
+    headings = ["<th></th><th></th>", _heading("group", "text")]
     headings += [_heading(escape(knob.removeprefix("knob.").replace("_", " "))) for knob in knobs]
     headings += [
         _heading(column.heading, sort="ascending" if column.name == "nfe" else "") for column in columns
     ]
-    colours = {arm: look.colour for arm, look in looks(points).items()}
+    colours = {group: look.colour for group, look in looks(points).items()}
     further = _known(FURTHER, points)
     bodies = []
     for row in sort_along_front(share_rows(points)).to_dict("records"):
@@ -63,7 +63,7 @@ def settings_table(points: pd.DataFrame, settings: Mapping[str, Setting]) -> str
             points.loc[points["setting_id"].isin(row["setting_ids"]), ["setting_id", "label"]].to_numpy()
         )
         whole = _whole(row, further, names, [settings[own] for own in row["setting_ids"]])
-        bodies.append(_body(row, knobs, columns, colours[row["arm"]], names, whole))
+        bodies.append(_body(row, knobs, columns, colours[row["group"]], names, whole))
     return f'<table id="points"><thead><tr>{"".join(headings)}</tr></thead>{"".join(bodies)}</table>'
 
 
@@ -86,22 +86,22 @@ def _body(
     whole: str,
 ) -> str:
     """A row of settings that decode alike (mostly one), and below it, folded, the settings themselves."""
-    mark = "●" if row["front"] else "○" if row["arm_front"] else "" if row["complete"] else "partial"
+    mark = "●" if row["front"] else "○" if row["group_front"] else "" if row["complete"] else "partial"
     times = f' <span class="interval">x{row["shares"]}</span>' if row["shares"] > 1 else ""
     cells = [
         '<td><button type="button" aria-expanded="false" aria-label="whole setting">+</button></td>',
         f"<td>{mark}</td>",
-        f'<td class="text" data-value="{escape(str(row["arm"]))}">'
-        f"{dot(colour)}{escape(str(row['arm']))}{times}</td>",
+        f'<td class="text" data-value="{escape(str(row["group"]))}">'
+        f"{dot(colour)}{escape(str(row['group']))}{times}</td>",
     ]
     for knob in knobs:
         text = escape(value_text(row[knob]))
         cells.append(f'<td data-value="{"" if text == "-" else text}">{text}</td>')
     cells += [_cell(row, column) for column in columns]
-    searched = escape(" ".join([row["arm"], row["label"], *names.values(), *names]).lower())
-    kind = "front" if row["arm_front"] else "behind"
+    searched = escape(" ".join([row["group"], row["label"], *names.values(), *names]).lower())
+    kind = "front" if row["group_front"] else "behind"
     return (
-        f'<tbody class="{kind}" data-ids="{escape(" ".join(names))}" data-front="{int(row["arm_front"])}" '
+        f'<tbody class="{kind}" data-ids="{escape(" ".join(names))}" data-front="{int(row["group_front"])}" '
         f'data-text="{searched}"><tr class="point">{"".join(cells)}</tr>'
         f'<tr class="detail"><td colspan="{len(cells)}">{whole}</td></tr></tbody>\n'
     )
@@ -127,8 +127,8 @@ def _whole(
 ) -> str:
     """What the row has no room for: further measures, then its settings as they were run (what differs: `1|2`)."""
     pairs = [(column.heading, number(row[column.name] * column.factor, column.digits)) for column in further]
-    also = [str(name) for name in row if str(name).startswith("also.")]
-    pairs += [(f"also scored: {name.removeprefix('also.')}", number(row[name], 3)) for name in also]
+    also = [str(name) for name in row if str(name).startswith("metric.")]
+    pairs += [(f"metric {name.removeprefix('metric.')}", number(row[name], 3)) for name in also]
     alike = len(names) > 1
     pairs += [("setting_id", f"{own} ({name})" if alike else own) for own, name in names.items()]
     flat = [dict(flatten(setting)) for setting in settings]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.report.answer import Answer, answer, no_answer
 from pipeline.report.comparison import Comparison
 from pipeline.report.distinct import share_rows
 from pipeline.report.inert import inert_warnings
 from pipeline.report.labels import Label, Setting, one_value, turned_values
 from pipeline.report.phrases import counted
 from pipeline.report.points import MIN_COVERAGE
+from pipeline.report.verdict import Answer, answer, no_answer
 
 MANY_VALUES = 8
 END_OF_TEXT = {
@@ -70,7 +70,7 @@ def _counted_decodes(points: pd.DataFrame) -> str:
 def _asked(settings: Mapping[str, Setting]) -> str:
     """How the questions were put, where all settings agree on it."""
     prompt, shots, style = (one_value(settings, name) for name in ("prompt", "shots", "shot_style"))
-    worked = f", {counted(int(shots), 'worked example')}" if shots else ""
+    worked = f", {counted(int(shots), 'few-shot example')}" if shots else ""
     return (
         worked + (f" as {style}" if shots and int(shots) else "") + (f", {prompt} prompts" if prompt else "")
     )
@@ -78,18 +78,18 @@ def _asked(settings: Mapping[str, Setting]) -> str:
 
 def _scored(settings: Mapping[str, Setting], points: pd.DataFrame) -> str:
     """What quality means, and the task's further metrics where there is but one setting to give them of."""
-    task, version, measure = (one_value(settings, name) for name in ("task", "version", "measure"))
-    if not measure:
+    task, version, metric = (one_value(settings, name) for name in ("task", "version", "metric"))
+    if not metric:
         return ""
     others = ""
     if len(points) == 1:
-        found = {name: points[name].iloc[0] for name in points.columns if str(name).startswith("also.")}
-        others = "".join(f"; {name.removeprefix('also.')} {value:.3g}" for name, value in found.items())
-    return f" Quality 1: {measure} ({task}, version {version}{others})."
+        found = {name: points[name].iloc[0] for name in points.columns if str(name).startswith("metric.")}
+        others = "".join(f"; {name.removeprefix('metric.')} {value:.3g}" for name, value in found.items())
+    return f" Quality 1: {metric} ({task}, version {version}{others})."
 
 
 def _canvas(settings: Mapping[str, Setting]) -> str:
-    """What a count of passes covers, where all settings agree on it."""
+    """What a count of steps covers, where all settings agree on it."""
     length, block = one_value(settings, "gen_length"), one_value(settings, "block_length")
     ends = one_value(settings, "end_of_text")
     parts = [
@@ -111,13 +111,13 @@ def front_sentence(points: pd.DataFrame) -> str:
     front = distinct[distinct["front"]].sort_values(["nfe", "quality"])
     if front.empty:
         return "No setting has a score, so there is no front."
-    arms = ", ".join(f"{size} {arm}" for arm, size in front["arm"].value_counts(sort=False).items())
+    groups = ", ".join(f"{size} {group}" for group, size in front["group"].value_counts(sort=False).items())
     fast, good = front.iloc[0], front.iloc[-1]
-    ends = f"quality {fast['quality']:.3f} in {fast['nfe']:.1f} passes"
+    ends = f"quality {fast['quality']:.3f} in {fast['nfe']:.1f} steps"
     if len(front) > 1:
         ends = f"{ends} ({fast['label']}) to {good['quality']:.3f} in {good['nfe']:.1f} ({good['label']})"
     what = "distinct decode" if (front["shares"] > 1).any() else "setting"
-    return f"The front holds {counted(len(front), what)} ({arms}), from {ends}."
+    return f"The front holds {counted(len(front), what)} ({groups}), from {ends}."
 
 
 def uncompared(points: pd.DataFrame, comparisons: list[Comparison]) -> list[str]:

@@ -18,11 +18,11 @@ MANY_KNOBS = 4
 
 def render(title: str, points: pd.DataFrame, summary: Summary) -> RenderableType:
     ordered = sort_along_front(share_rows(points))
-    behind = ordered[~ordered["arm_front"]]
-    listed = ordered if len(behind) <= FEW else ordered[ordered["arm_front"]]
+    behind = ordered[~ordered["group_front"]]
+    listed = ordered if len(behind) <= FEW else ordered[ordered["group_front"]]
     table = _table(title, listed, knob_columns(points))
     hidden = int(ordered["shares"].sum() - listed["shares"].sum())
-    legend = "● nobody beats it   ○ nobody in its arm does   AXON %: share of passes AXON took"
+    legend = "● nobody beats it   ○ nobody in its group does   AXON %: share of steps AXON took"
     if (listed["shares"] > 1).any():
         legend += "   x3: three settings that decode alike"
     if hidden:
@@ -45,7 +45,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     if len(knobs) > MANY_KNOBS:  # they do not fit side by side
         knobs = []
     table.add_column("", width=1)
-    table.add_column("arm", min_width=min(18, max((len(arm) for arm in points["arm"]), default=0)))
+    table.add_column("group", min_width=min(18, max((len(group) for group in points["group"]), default=0)))
     for knob in knobs:
         table.add_column(knob.removeprefix("knob.").replace("_", "\n"), justify="right", overflow="fold")
     if not knobs:
@@ -56,20 +56,20 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     for heading in ("NFE", "tok/\npass", "AXON\n%", "n", "un-\nscored"):
         table.add_column(heading, justify="right")
     for row in points.to_dict("records"):
-        mark = "●" if row["front"] else "○" if row["arm_front"] else ""
+        mark = "●" if row["front"] else "○" if row["group_front"] else ""
         names = [value_text(row[knob]) for knob in knobs] if knobs else [str(row["label"])]
         table.add_row(
             mark,
-            Text(str(row["arm"])),
+            Text(str(row["group"])),
             *(Text(name) for name in names),
             *([f"x{row['shares']}" if row["shares"] > 1 else ""] if alike else []),
             quality_text(row["quality"], row["quality_lo"], row["quality_hi"]),
             number(row["nfe"], 1),
-            number(row["tokens_per_pass"], 2),
+            number(row["tokens_per_step"], 2),
             number(row["axon_share"] * 100, 0) if row["axon"] else "",
             str(row["n"]) if row["complete"] or not row["n"] else f"{row['n']} part",
             str(row["unscored"] or ""),
-            style="" if row["arm_front"] else "dim",
+            style="" if row["group_front"] else "dim",
         )
     return table
 

@@ -1,6 +1,6 @@
 """Weights & Biases, and the one file that imports it: a run per setting, and one for the front as a whole.
 
-Run ids are made from the setting, so logging again continues the same run. A ledger in the run folder remembers what
+Run ids are made from the setting, so logging again continues the same run. A logged in the run folder remembers what
 was logged; only what is new or has changed is logged again.
 """
 
@@ -23,11 +23,11 @@ import wandb
 
 from pipeline.report import Report
 
-LEDGER = "logged.json"
+RUN_LOG = "logged.json"
 
 
 @dataclass(frozen=True)
-class Logbook:
+class RunLog:
     """Where runs are logged: `mode` online or offline, `folder` the run folder they are kept in."""
 
     mode: str
@@ -37,7 +37,7 @@ class Logbook:
     settings: Mapping[str, Mapping[str, Any]] = field(repr=False)  # setting id -> what it is made of
 
 
-def track(book: Logbook, report: Report, on_run: Callable[[], None] = lambda: None) -> int:
+def track(book: RunLog, report: Report, on_run: Callable[[], None] = lambda: None) -> int:
     """Logs every setting's point and the summary; returns how many runs were written. `on_run` follows each.
 
     Raises OSError or wandb.Error where W&B can't be had; results are in the store all the same.
@@ -50,17 +50,17 @@ def track(book: Logbook, report: Report, on_run: Callable[[], None] = lambda: No
         "WANDB_CACHE_DIR",
     ):  # only so can W&B be kept from writing to the home folder
         os.environ.setdefault(name, str(home.absolute() / "staging"))
-    ledger = _read_ledger(home / LEDGER)
+    logged = _read_logged(home / RUN_LOG)
     written = 0
     try:
         for point in report.points.to_dict("records"):
             content = _finite({str(key): value for key, value in point.items()})
-            written += _log_setting(book, ledger, content)
+            written += _log_setting(book, logged, content)
             on_run()
-        written += _log_summary(book, ledger, report)
+        written += _log_summary(book, logged, report)
         on_run()
     finally:
-        (home / LEDGER).write_text(json.dumps(ledger, indent=1))
+        (home / RUN_LOG).write_text(json.dumps(logged, indent=1))
         wandb.teardown()
     return written
 
@@ -71,18 +71,18 @@ def check_login() -> None:
         raise ValueError("wandb.mode=online: not logged in; run `wandb login`, or choose wandb=offline")
 
 
-def _log_setting(book: Logbook, ledger: dict[str, str], point: dict[str, Any]) -> bool:
+def _log_setting(book: RunLog, logged: dict[str, str], point: dict[str, Any]) -> bool:
     setting_id = str(point["setting_id"])
     config = flat(book.settings[setting_id])
-    name = f"{point['arm']} {point['label']}" if point["arm"] != point["label"] else str(point["arm"])
+    name = f"{point['group']} {point['label']}" if point["group"] != point["label"] else str(point["group"])
 
     def fill(run: Any) -> None:
         run.summary.update(point)
 
-    return _log(book, ledger, setting_id, name, "setting", config, fill, [config, point])
+    return _log(book, logged, setting_id, name, "setting", config, fill, [config, point])
 
 
-def _log_summary(book: Logbook, ledger: dict[str, str], report: Report) -> bool:
+def _log_summary(book: RunLog, logged: dict[str, str], report: Report) -> bool:
     content = {
         "points": _rows(report.points),
         "front": _rows(report.front),
@@ -95,24 +95,24 @@ def _log_summary(book: Logbook, ledger: dict[str, str], report: Report) -> bool:
         run.summary.update(_summed(report))
 
     config = {"settings": len(report.points), "title": report.title}
-    return _log(book, ledger, "summary", "summary", "summary", config, fill, content)
+    return _log(book, logged, "summary", "summary", "summary", config, fill, content)
 
 
 def _summed(report: Report) -> dict[str, Any]:
     """The verdict, what keeps it from being about AXON, and the hypervolumes with their intervals."""
     content: dict[str, Any] = {"verdict": report.verdict, "warnings": report.findings.summary.inert}
-    for arm, area in report.hypervolumes.items():
+    for group, area in report.hypervolumes.items():
         content |= {
-            f"hypervolume/{arm}": area.estimate,
-            f"hypervolume_lo/{arm}": area.lo,
-            f"hypervolume_hi/{arm}": area.hi,
+            f"hypervolume/{group}": area.estimate,
+            f"hypervolume_lo/{group}": area.lo,
+            f"hypervolume_hi/{group}": area.hi,
         }
     return _finite(content)
 
 
 def _log(
-    book: Logbook,
-    ledger: dict[str, str],
+    book: RunLog,
+    logged: dict[str, str],
     key: str,
     name: str,
     kind: str,
@@ -120,10 +120,10 @@ def _log(
     fill: Callable[[Any], None],
     content: Any,
 ) -> bool:
-    """Logs one run unless the ledger has it with this very content; returns whether it did."""
+    """Logs one run unless the logged has it with this very content; returns whether it did."""
     run_id = _digest([book.project, book.group, key])[:16]
     digest = f"{book.mode} {_digest(content)}"
-    if ledger.get(run_id) == digest:
+    if logged.get(run_id) == digest:
         return False
     _forget_offline(book.folder / "wandb", run_id)
     run = wandb.init(
@@ -143,7 +143,7 @@ def _log(
         fill(run)
     finally:
         run.finish()
-    ledger[run_id] = digest
+    logged[run_id] = digest
     return True
 
 
@@ -181,7 +181,7 @@ def _forget_offline(home: Path, run_id: str) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read_ledger(path: Path) -> dict[str, str]:
+def _read_logged(path: Path) -> dict[str, str]:
     with suppress(OSError, ValueError):
         loaded = json.loads(path.read_text())
         if isinstance(loaded, dict):

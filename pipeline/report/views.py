@@ -1,6 +1,6 @@
-"""Quality against one measure of cost: the fronts on that axis, how sure they are, and what an arm's front reaches.
+"""Quality against one measure of cost: the fronts on that axis, how sure they are, and what a group's front reaches.
 
-Passes are the paper's cost. A pass over a long canvas costs more than one over a short, so where the records know
+Steps are the paper's cost. A pass over a long canvas costs more than one over a short, so where the records know
 what went through the network, its positions and its FLOPs are axes too.
 """
 
@@ -22,7 +22,7 @@ class Cost(NamedTuple):
 
 
 COSTS = (
-    Cost("nfe", "NFE", "NFE: model passes a sample"),
+    Cost("nfe", "NFE", "NFE: model steps a sample"),
     Cost("computed_positions", "Computed positions", "Positions through the network, an example"),
     Cost("flops", "Model FLOPs", "Model FLOPs, an example"),
 )
@@ -30,7 +30,7 @@ COSTS = (
 
 @dataclass(frozen=True)
 class View:
-    """`points` as make_points has them, their fronts along `cost`; `bands` per arm with a front."""
+    """`points` as make_points has them, their fronts along `cost`; `bands` per group with a front."""
 
     cost: Cost
     points: pd.DataFrame
@@ -55,7 +55,7 @@ def _view(points: pd.DataFrame, cost: Cost, draws: Draws) -> View:
 
 
 def _heights(points: pd.DataFrame) -> tuple[float, float]:
-    shown = points[points["arm_front"]] if points["arm_front"].any() else points[points["n"] > 0]
+    shown = points[points["group_front"]] if points["group_front"].any() else points[points["n"] > 0]
     if shown.empty:
         return 0.0, 1.0
     return min(float(points["quality"].min()), float(shown["quality_lo"].min())), float(

@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, Literal
 
-from pipeline.complaint import ConfigError, one_of
+from pipeline.errors import ConfigError, one_of
 from pipeline.sandbox.jail.job import Job, Limits, Outcome
 from pipeline.sandbox.worker import Worker, WorkerError
 

@@ -25,7 +25,7 @@ FINAL = re.compile(r"####\s*(-?\d+)")
 class Arith(GeneratedTask):
     name = "arith"
     version = 2
-    measure = "the number after the last #### is right"
+    metric = "the number after the last #### is right"
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:
         start = total = rng.randint(0, LARGEST)

@@ -1,4 +1,4 @@
-"""A benchmark: rows from a file or the hub in one fixed shuffled order, with worked examples before each question."""
+"""A benchmark: rows from a file or the hub in one fixed shuffled order, with few-shot examples before each question."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Benchmark:
 
     name = ""
     version = 0
-    measure = ""
+    metric = ""
     hub: ClassVar[Hub]
     columns: ClassVar[tuple[str, ...]]
     lists: ClassVar[tuple[str, ...]] = ()  # those of the columns that hold lists of texts
     aliases: ClassVar[Mapping[str, str]] = {}  # other names that files have for columns
-    between: ClassVar[str] = "\n\n"  # what follows a worked example
+    between: ClassVar[str] = "\n\n"  # what follows a few-shot example
     shot_split: ClassVar[str] = "train"
 
     @property
@@ -102,14 +102,14 @@ class Benchmark:
         return random.Random(SHOT_SEED).sample(pool, settings.shots)
 
     def _fixed(self, settings: TaskSettings, pool: Sequence[Row]) -> Sequence[Row]:
-        """The first of the worked examples that the benchmark itself fixes. Raises ValueError, one line."""
+        """The first of the few-shot examples that the benchmark itself fixes. Raises ValueError, one line."""
         if settings.shots_path is not None:
             raise ValueError(
-                f"task.shots_path={settings.shots_path!r}: the worked examples of {self.name} are fixed; leave it out"
+                f"task.shots_path={settings.shots_path!r}: the few-shot examples of {self.name} are fixed; leave it out"
             )
         if settings.shots > len(pool):
             raise ValueError(
-                f"task.shots={settings.shots}: {self.name} has {len(pool)} worked examples of its own; lower it"
+                f"task.shots={settings.shots}: {self.name} has {len(pool)} few-shot examples of its own; lower it"
             )
         return pool[: settings.shots]
 

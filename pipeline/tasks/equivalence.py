@@ -17,7 +17,7 @@ START_SECONDS = 60.0  # for importing sympy on a busy machine
 Verdict = tuple[bool, str | None]  # equal, and what was read in the answer (None: nothing)
 
 
-class Referee:
+class Verifier:
     """Compares answers, one at a time; threads that share it wait for each other."""
 
     def __init__(self) -> None:

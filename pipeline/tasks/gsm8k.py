@@ -27,7 +27,7 @@ WORKING = re.compile(r"(?s).*#### ")
 class Gsm8k(Benchmark):
     name = "gsm8k"
     version = 1
-    measure = "the last number of the answer is right"
+    metric = "the last number of the answer is right"
     hub = Hub("openai/gsm8k", "main")
     columns = ("question", "answer")
 

@@ -25,7 +25,7 @@ HARNESS_STOPS = (*STOPS, "```")
 class HumanEval(CodeTask, Benchmark):
     name = "humaneval"
     version = 2
-    measure = "the program found in the answer passes the tests"
+    metric = "the program found in the answer passes the tests"
     hub = Hub("openai/openai_humaneval")
     columns = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
 
@@ -60,7 +60,7 @@ class HumanEval(CodeTask, Benchmark):
         return self.judged(program, as_written, example.check["tests"])
 
     def _worked(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
-        return self._fixed(settings, ())  # it is asked without worked examples
+        return self._fixed(settings, ())  # it is asked without few-shot examples
 
 
 def _defines_check(test: str) -> bool:

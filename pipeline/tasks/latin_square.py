@@ -1,6 +1,6 @@
 """ParallelBench's Latin square: any 4 x 4 square that has each of four given symbols once in every row and column.
 
-Question, worked example and score are those of furiosa-ai/ParallelBench (latin_square_n4 in puzzles.yaml; the paper's
+Question, few-shot example and score are those of furiosa-ai/ParallelBench (latin_square_n4 in puzzles.yaml; the paper's
 question ends at "CSV"). Lines that are not made of just the four symbols are skipped, and the first four others are
 the answer; strict and loose are one score there. By the same rule a cell behind the fourth that repeats a symbol of
 its row is not seen. What differs: the symbols are drawn by our seeds, without end where it has 100 questions.

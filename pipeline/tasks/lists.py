@@ -60,7 +60,7 @@ KINDS: tuple[Kind, ...] = (_copy, _reverse, _sort, _insert_after, _insert, _remo
 class Lists(GeneratedTask):
     name = "lists"
     version = 2
-    measure = "the list is one that the edits lead to"
+    metric = "the list is one that the edits lead to"
 
     def __init__(self, kinds: tuple[Kind, ...] = KINDS) -> None:
         self.kinds = kinds

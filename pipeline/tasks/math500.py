@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.tasks.benchmark import Benchmark
-from pipeline.tasks.equivalence import Referee
+from pipeline.tasks.equivalence import Verifier
 from pipeline.tasks.rows import Hub, Row, written
 from pipeline.tasks.task import Example, Score
 
@@ -21,12 +21,12 @@ REQUEST = "Reason step by step and put the final answer in \\boxed{}."
 class Math500(Benchmark):
     name = "math500"
     version = 1
-    measure = "math-verify finds the answer equal"
+    metric = "math-verify finds the answer equal"
     hub = Hub("HuggingFaceH4/MATH-500")
     columns = ("problem", "answer")
     aliases = {"question": "problem", "ground_truth_answer": "answer"}  # noqa: RUF012
 
-    referee: Referee = field(default_factory=Referee, compare=False, repr=False)
+    verifier: Verifier = field(default_factory=Verifier, compare=False, repr=False)
 
     def question(self, row: Row) -> str:
         return f"{row['problem']}\n{REQUEST}\n"
@@ -40,7 +40,7 @@ class Math500(Benchmark):
     def score(self, answer: str, example: Example) -> Score:
         inside = boxed(answer)
         letter = inside is not None and _bare(inside) == _bare(example.check)
-        same, read = self.referee.compare(f"\\boxed{{{example.check}}}", answer)
+        same, read = self.verifier.compare(f"\\boxed{{{example.check}}}", answer)
         return Score(float(same), inside if inside is not None else read, {"boxed": float(letter)})
 
 

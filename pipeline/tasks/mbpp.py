@@ -1,7 +1,7 @@
 """MBPP (Austin et al. 2021, arXiv 2108.07732): short Python functions from a sentence and three tests, pass@1.
 
 Asked as lm-eval's `mbpp` (version 1) of a model that continues text, as its `mbpp_instruct` (version 1) of a chat; the
-worked examples are the data set's own rows 2, 3 and 4. The score runs the program that `candidate.whole` finds in the
+few-shot examples are the data set's own rows 2, 3 and 4. The score runs the program that `candidate.whole` finds in the
 answer, then the row's set-up code (which lm-eval leaves out) and all its tests; `harness` is recorded beside it, the
 answer cut where lm-eval cuts it.
 """
@@ -38,7 +38,7 @@ FENCE = "```python\n"
 class Mbpp(CodeTask, Benchmark):
     name = "mbpp"
     version = 2
-    measure = "the program found in the answer passes the tests"
+    metric = "the program found in the answer passes the tests"
     hub = Hub("google-research-datasets/mbpp", "full")
     columns = ("task_id", "text", "code", "test_list")
     lists = ("test_list",)

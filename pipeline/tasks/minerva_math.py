@@ -1,6 +1,6 @@
 r"""MATH with Minerva's prompt, asked and scored as lm-eval's group `minerva_math` does (version 3.1).
 
-The worked examples are the four of Lewkowycz et al. (2022); `task.shots` says how many of them, from the first. The
+The few-shot examples are the four of Lewkowycz et al. (2022); `task.shots` says how many of them, from the first. The
 answer ends where the model goes on to another problem. The score is lm-eval's `math_verify`: whether the answer that
 math-verify reads in the text, in the final sentence first and else in a box, equals the one that it reads in the gold
 solution. Recorded beside it, by equality of plain forms: `strict`, the final sentence is the gold answer (lm-eval's
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.tasks.benchmark import Benchmark
-from pipeline.tasks.equivalence import Referee
+from pipeline.tasks.equivalence import Verifier
 from pipeline.tasks.minerva_answer import last_box, plain, sentence
 from pipeline.tasks.rows import Hub, Row, is_empty, read_hub, written
 from pipeline.tasks.task import Example, Score, TaskSettings
@@ -69,12 +69,12 @@ SHOTS = (
 class MinervaMath(Benchmark):
     name = "minerva_math"
     version = 1
-    measure = "math-verify finds the answer equal"
+    metric = "math-verify finds the answer equal"
     hub = Hub(HUB)
     columns = ("problem",)  # and what `gold` reads
     aliases = {"question": "problem", "ground_truth_answer": "answer"}  # noqa: RUF012
 
-    referee: Referee = field(default_factory=Referee, compare=False, repr=False)
+    verifier: Verifier = field(default_factory=Verifier, compare=False, repr=False)
 
     def question(self, row: Row) -> str:
         return f"Problem:\n{row['problem']}\n\nSolution:"
@@ -97,7 +97,7 @@ class MinervaMath(Benchmark):
         said, expected = sentence(text), plain(example.check["answer"])
         found = said if said is not None else last_box(text)
         exact = {name: float(_same(it, expected)) for name, it in (("strict", said), ("exact", found))}
-        same, read = self.referee.compare(example.check["solution"], text)
+        same, read = self.verifier.compare(example.check["solution"], text)
         return Score(float(same), found if found is not None else read, exact)
 
     def _worked(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:

@@ -1,4 +1,4 @@
-"""What the tasks of ParallelBench have in common: one worked example, and two readings of every answer.
+"""What the tasks of ParallelBench have in common: one few-shot example, and two readings of every answer.
 
 Source: Kang et al., "ParallelBench: Understanding the Trade-offs of Parallel Decoding in Diffusion LLMs"
 (arXiv 2510.04767) and the repository furiosa-ai/ParallelBench, by whose metrics.py answers are judged here too.
@@ -14,21 +14,21 @@ from pipeline.tasks.task import Chat, Example, GeneratedTask, Score, Split
 
 
 class OneShot(GeneratedTask):
-    """Every question comes after the same worked example, as earlier turns of the chat; there is no system prompt.
+    """Every question comes after the same few-shot example, as earlier turns of the chat; there is no system prompt.
 
-    The worked examples are those of the repository's test configuration (the paper drew another for each question).
+    The few-shot examples are those of the repository's test configuration (the paper drew another for each question).
     A model without a chat sees them in one text: the question, a new line, the answer, an empty line.
     """
 
     version = 1
-    measure = "the answer is right by ParallelBench's loose reading"
+    metric = "the answer is right by ParallelBench's loose reading"
 
     def worked(self) -> tuple[str, str]:
-        """The worked example: question and answer."""
+        """The few-shot example: question and answer."""
         raise NotImplementedError
 
     def ask(self, rng: random.Random) -> tuple[str, str, Any]:
-        """What ``draw`` returns, except that it may be the worked example."""
+        """What ``draw`` returns, except that it may be the few-shot example."""
         raise NotImplementedError
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:

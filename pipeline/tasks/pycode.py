@@ -28,7 +28,7 @@ Draft = tuple[str, str, str, list[list[Any]]]  # comment, parameters, body, inpu
 class PyCode(CodeTask, GeneratedTask):
     name = "pycode"
     version = 3
-    measure = "the function gives the right outputs"
+    metric = "the function gives the right outputs"
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:
         comment, parameters, body, inputs = rng.choice(FAMILIES)(rng)

@@ -1,6 +1,6 @@
 """ParallelBench's 4 x 4 sudoku with eight of the sixteen cells open.
 
-Question, worked example and both scores are those of furiosa-ai/ParallelBench (sudoku_n4 in puzzles.yaml). An answer
+Question, few-shot example and both scores are those of furiosa-ai/ParallelBench (sudoku_n4 in puzzles.yaml). An answer
 is right if it is the grid that the puzzle was made from. Loose takes the lines with just four digits in them, and
 there must be four of those; strict wants four lines of four digits and nothing else but white space.
 

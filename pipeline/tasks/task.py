@@ -27,7 +27,7 @@ class TaskSettings:
     seed: int  # of the fixed order of examples
     path: str | None = None  # a local file of rows; None: the hub
     revision: str | None = None  # hub only
-    shots: Annotated[int, Field(ge=0)] = 0  # worked examples before each question
+    shots: Annotated[int, Field(ge=0)] = 0  # few-shot examples before each question
     shots_path: str | None = None  # a local file of rows for them; None: the hub
     shot_style: ShotStyle = "text"  # in the question's text, or as turns of the chat
 
@@ -35,7 +35,7 @@ class TaskSettings:
 ROWS_ONLY = ("path", "revision", "shots", "shots_path", "shot_style")
 
 
-Shots = tuple[tuple[str, str], ...]  # worked examples: question, answer
+Shots = tuple[tuple[str, str], ...]  # few-shot examples: question, answer
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Chat:
     request: str
     shots: Shots = ()
     opening: str = ""  # the beginning of the answer, given to the model
-    in_turns: bool = False  # the worked examples are turns of their own, whatever the settings say
+    in_turns: bool = False  # the few-shot examples are turns of their own, whatever the settings say
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Example:
         return self._preceded(self.shots, self.prompt)
 
     def turns(self, style: ShotStyle) -> list[dict[str, str]]:
-        """Everything as turns of a chat, worked examples as turns of their own or in the one question's text."""
+        """Everything as turns of a chat, few-shot examples as turns of their own or in the one question's text."""
         chat = self.chat or Chat(self.prompt, self.shots)
         if style == "text" and not chat.in_turns:
             return [_turn("user", self._preceded(chat.shots, chat.request))]
@@ -91,7 +91,7 @@ class Score:
 
     value: float
     extracted: str | None
-    others: Mapping[str, float] = field(default_factory=dict)  # further metrics, by name
+    metrics: Mapping[str, float] = field(default_factory=dict)  # further metrics, by name
     sandbox: str | None = None  # the isolation under which the answer was run; None: it is no program
 
 
@@ -100,7 +100,7 @@ class Task(Protocol):
 
     name: str
     version: int
-    measure: str  # what a score of 1 means, in a few words for the report
+    metric: str  # what a score of 1 means, in a few words for the report
 
     @property
     def content(self) -> str | None:
@@ -134,7 +134,7 @@ class GeneratedTask:
 
     name: str
     version: int
-    measure: str
+    metric: str
     content: str | None = None
     size: int | None = None
 

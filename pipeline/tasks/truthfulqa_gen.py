@@ -40,7 +40,7 @@ ROUGES = {"rouge1": "rouge1", "rouge2": "rouge2", "rougeL": "rougeLsum"}  # our 
 class TruthfulQaGen(Benchmark):
     name = "truthfulqa_gen"
     version = 1
-    measure = "by BLEU the answer is nearer to a right reference than to any wrong one"
+    metric = "by BLEU the answer is nearer to a right reference than to any wrong one"
     hub = Hub("truthfulqa/truthful_qa", "generation")
     columns = ("question", "best_answer", "correct_answers", "incorrect_answers")
     lists = ("correct_answers", "incorrect_answers")

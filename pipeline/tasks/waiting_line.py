@@ -1,6 +1,6 @@
 """ParallelBench's ten "waiting line" tasks: copy, sort or edit a list of three to six people.
 
-Questions, worked examples, lengths and both scores are those of furiosa-ai/ParallelBench (waiting_line.yaml and
+Questions, few-shot examples, lengths and both scores are those of furiosa-ai/ParallelBench (waiting_line.yaml and
 metrics.py there). Loose takes what stands between the last ``[`` and the ``]`` after it, or all where there are none,
 cut at commas, without the spaces and quotes around each item; strict wants ``["A", "B"]`` to the letter, inside
 whatever text. Where the place is free, every list that one step can lead to is right. A list is sorted by whole
@@ -8,8 +8,8 @@ names, first name first, though the question says by last name: so the benchmark
 
 What differs: the people (its list of names came without a licence, so this one is our own, of the same kind: first
 times last names); the examples, drawn by our seeds without end where it has 100, and lengths by chance where it has 25
-of each. Positions count from 0, as in the paper and the worked examples; the repository's generator has since moved to
-counting from 1 for remove and replace, and contradicts them. Its harness also ends answers at the first empty line.
+of each. Positions count from 0, as in the paper and the few-shot examples; the repository's generator has since moved
+to counting from 1 for remove and replace, and contradicts them. Its harness also ends answers at the first empty line.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Operation:
 
     question: str  # the benchmark's wording, with {context}, {word} and {index}
     right: Callable[[Line, str, int], Iterable[Line]]  # every right answer
-    worked: Line  # the worked example's answer
-    index: int = 1  # the worked example's position
+    worked: Line  # the few-shot example's answer
+    index: int = 1  # the few-shot example's position
     beyond: int = 0  # 1 where the position behind the last person is one, too
 
 

@@ -1,4 +1,4 @@
-"""The embedded model: its tokenizer, its training batches, and what the committed weights can do."""
+"""The bundled model: its tokenizer, its training batches, and what the committed weights can do."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_one_token_a_pass_reaches_the_bar(canvas: Canvas) -> None:
 
 @pytest.mark.slow
 def test_speed_costs_quality_along_the_threshold() -> None:
-    """At the fast end at least two tasks lose ten points or more, and at least two take a quarter of the passes."""
+    """At the fast end at least two tasks lose ten points or more, and at least two take a quarter of the steps."""
     model, tokenizer = load_model(FOLDER), load_tokenizer(FOLDER)
     falls, ratios = [], []
     for canvas in CANVASES:

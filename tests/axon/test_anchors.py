@@ -112,13 +112,13 @@ def test_positions_below_the_uncertainty_threshold_ask_for_nothing() -> None:
 def test_gates_agree_with_their_formulas_row_by_row() -> None:
     settings = AxonSettings(target_nfe=4, beta_r=0.9, beta_u=1.1, alpha=0.3)
     for seed in range(5):
-        masked, proposal, peak, attention = _problem(seed)
+        masked, proposal, p_max, attention = _problem(seed)
         count = len(masked)
         spent, last = torch.arange(count) % 5, torch.linspace(-1, 1, count).double()
         zeros = torch.zeros(count, dtype=torch.long)
         fired = {
             name: gate.fires(
-                GateState(masked, proposal, peak, attention, spent, last, zeros, zeros), settings
+                GateState(masked, proposal, p_max, attention, spent, last, zeros, zeros), settings
             )
             for name, gate in GATES.items()
             if gate is not None
@@ -130,18 +130,18 @@ def test_gates_agree_with_their_formulas_row_by_row() -> None:
             share = len(shown) / len(inside)
             shares = [float(attention[row, i, shown].sum() / (attention[row, i].sum() + 1e-8)) for i in rest]
             kappa = sum(shares) / len(rest) if rest else 1.0
-            doubt = 1 - sum(float(peak[row, i]) for i in rest) / len(rest) if rest else 0.0
+            uncertainty = 1 - sum(float(p_max[row, i]) for i in rest) / len(rest) if rest else 0.0
             pace = ceil(len(inside) / max(1, 4 - int(spent[row]))) / len(inside)
-            gap = kappa < 0.9 * share or (bool(rest) and kappa < 1.1 * doubt)
+            gap = kappa < 0.9 * share or (bool(rest) and kappa < 1.1 * uncertainty)
             assert bool(fired["coverage_gap"][row]) == bool(fired["adaptive_coverage"][row]) == gap
             assert bool(fired["unified"][row]) == (gap and share < pace)
-            assert bool(fired["cp_alpha"][row]) == (bool(rest) and kappa < 0.3 * share + 0.7 * doubt)
+            assert bool(fired["cp_alpha"][row]) == (bool(rest) and kappa < 0.3 * share + 0.7 * uncertainty)
             assert bool(fired["progress_stall"][row]) == (share <= float(last[row]) and share < pace)
             assert bool(fired["always"][row])
 
 
 def test_adaptive_coverage_locks_by_the_samples_own_count() -> None:
-    masked, proposal, peak, attention = _problem(0)
+    masked, proposal, p_max, attention = _problem(0)
     count = len(masked)
     settings = AxonSettings(gate="adaptive_coverage", warmup=4, target_nfe=1)
     gate = GATES["adaptive_coverage"]
@@ -149,7 +149,7 @@ def test_adaptive_coverage_locks_by_the_samples_own_count() -> None:
 
     def fires(checks: int, gaps: int) -> tuple[Tensor, GateState]:
         state = GateState(
-            masked, proposal, peak, attention, torch.zeros(count), torch.ones(count),
+            masked, proposal, p_max, attention, torch.zeros(count), torch.ones(count),
             torch.full((count,), checks), torch.full((count,), gaps),
         )  # fmt: skip
         return gate.fires(state, settings), state
@@ -161,7 +161,7 @@ def test_adaptive_coverage_locks_by_the_samples_own_count() -> None:
     share = proposal.sum(1) / masked.sum(1)
     assert torch.equal(
         stalled, share < 1
-    )  # progress_stall: last share 1, all of the block expected in one pass
+    )  # progress_stall: last share 1, all of the block expected in one step
     assert torch.equal(fires(4, 1)[0], gap)
 
 

@@ -85,24 +85,24 @@ def _looks(model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch, **setti
         monkeypatch.setattr(Capture, name, spy)
     trace = decode(model, [[1, 2, 3]], DecodeSettings(gen_length=8, block_length=4, **settings))[0]
     monkeypatch.undo()
-    calls.append(f"{trace.gate_checks} checks, {len(trace.axon_passes)} fired, {trace.nfe} passes")
+    calls.append(f"{trace.gate_checks} checks, {len(trace.axon_steps)} fired, {trace.nfe} steps")
     return calls
 
 
 def test_nobody_looks_at_attention_in_vain(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Confidence(threshold=1.0)  # one token a pass, eight passes
+    slow = Confidence(threshold=1.0)  # one token a step, eight steps
     assert _looks(model, monkeypatch, decoder=slow, axon=AxonSettings(gate="never")) == [
-        "0 checks, 0 fired, 8 passes"
+        "0 checks, 0 fired, 8 steps"
     ]
-    # `always` spends its budget in the first pass of a block: one look each, none in the other six passes.
+    # `always` spends its budget in the first step of a block: one look each, none in the other six steps.
     one = AxonSettings(gate="always", attention_layers="last 1")
     assert _looks(model, monkeypatch, decoder=slow, axon=one) == ["keep", "rows", "column_means"] * 2 + [
-        "2 checks, 2 fired, 8 passes"
+        "2 checks, 2 fired, 8 steps"
     ]
-    # DAWN looks in every pass, and AXON uses what DAWN has seen.
+    # DAWN looks in every step, and AXON uses what DAWN has seen.
     dawn = Dawn(tau_low=1.0, tau_induce=1.0)
     calls = _looks(model, monkeypatch, decoder=dawn, axon=one)
-    passes = int(calls[-1].split()[-2])
-    assert calls[:-1] == ["keep", "rows", "column_means"] * passes
+    steps = int(calls[-1].split()[-2])
+    assert calls[:-1] == ["keep", "rows", "column_means"] * steps

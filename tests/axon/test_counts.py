@@ -25,17 +25,17 @@ def test_below_uniform_attention_axon_and_dawn_are_empty_and_the_trace_says_so(
     model: MaskedDiffusionModel,
 ) -> None:
     for trace in decode(model, PROMPTS, _settings(Dawn(tau_low=0.3), tau_sink=0.0)):
-        assert trace.axon_passes and trace.unsupported_passes == trace.axon_passes
-        assert trace.anchors == len(trace.axon_passes), "the fall-back is the one most confident token"
+        assert trace.axon_steps and trace.unsupported_steps == trace.axon_steps
+        assert trace.anchors == len(trace.axon_steps), "the fall-back is the one most confident token"
         assert trace.axon_sinks == trace.axon_columns
-        assert trace.empty_graph_passes == trace.graph_passes
+        assert trace.empty_graph_steps == trace.graph_steps
         assert trace.graph_sinks == trace.graph_columns
 
 
 def test_above_it_they_are_not(model: MaskedDiffusionModel) -> None:
     traces = decode(model, PROMPTS, _settings(Dawn(tau_low=0.3, tau_edge=0.1), tau_sink="4x"))
-    assert all(trace.axon_passes and not trace.unsupported_passes for trace in traces)
-    assert any(trace.empty_graph_passes < trace.graph_passes for trace in traces)
+    assert all(trace.axon_steps and not trace.unsupported_steps for trace in traces)
+    assert any(trace.empty_graph_steps < trace.graph_steps for trace in traces)
     assert all(trace.axon_sinks < trace.axon_columns for trace in traces)
 
 
@@ -44,15 +44,15 @@ def test_a_last_mask_has_nobody_to_support_and_is_no_sign_of_empty_anchors(
 ) -> None:
     axon = AxonSettings(gate="always", tau_sink="4x", attention_layers="all", max_anchor_steps=BLOCK)
     for trace in decode(model, PROMPTS, DecodeSettings(GEN, BLOCK, decoder=Confidence(1.0), axon=axon)):
-        assert trace.nfe == len(trace.axon_passes) == GEN
-        assert trace.unsupported_passes == ()
+        assert trace.nfe == len(trace.axon_steps) == GEN
+        assert trace.unsupported_steps == ()
 
 
 def test_the_base_decoder_alone_counts_nothing_of_axon(model: MaskedDiffusionModel) -> None:
     for trace in decode(model, PROMPTS, _settings(Confidence(0.4), tau_sink="4x", gate="never")):
-        assert trace.unsupported_passes == ()
+        assert trace.unsupported_steps == ()
         assert trace.anchors == trace.axon_columns == trace.axon_sinks == 0
-        assert trace.graph_passes == trace.graph_columns == 0
+        assert trace.graph_steps == trace.graph_columns == 0
 
 
 @pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
@@ -70,8 +70,8 @@ def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:
     mechanism = Mechanism()
     assert mechanism.lines() == []
     mechanism.add(Trace((1,), (2, 3), (0, 1), (0,), (0,), 2, anchors=1, axon_columns=4, axon_sinks=3))
-    mechanism.add(Trace((1,), (2,), (0,), (), (), 1, graph_passes=1, graph_columns=5, graph_sinks=5))
+    mechanism.add(Trace((1,), (2,), (0,), (), (), 1, graph_steps=1, graph_columns=5, graph_sinks=5))
     assert mechanism.lines() == [
-        "AXON: 1 of 1 passes without any support, 1.00 anchors a pass, 75% of the block's columns taken for sinks",
+        "AXON: 1 of 1 steps without any support, 1.00 anchors a step, 75% of the block's columns taken for sinks",
         "DAWN: 0 of 1 graphs without an edge, 100% of the columns taken for sinks",
     ]

@@ -7,27 +7,27 @@ import torch
 from torch import Tensor
 
 from axon import Dawn
-from axon.state import Context, PassState
+from axon.state import Context, StepState
 
 PROMPT, BLOCK, DECODED = 3, 8, 2  # the block's first positions are decoded already
 WIDTH = PROMPT + BLOCK
 RULE = Dawn(tau_sink=0.12, tau_edge=0.1, tau_induce=0.6, tau_low=0.4)
 
 
-def _state(seed: int) -> PassState:
+def _state(seed: int) -> StepState:
     """One row with confidences on both sides of every threshold, and uneven attention."""
     generator = torch.Generator().manual_seed(seed)
     confidence = 0.3 + 0.7 * torch.rand(1, BLOCK, generator=generator, dtype=torch.float64)
     rows = torch.softmax(2.5 * torch.randn(1, BLOCK, WIDTH, generator=generator), 2)
-    peaks = 0.8 + 0.2 * torch.rand(1, WIDTH, generator=generator, dtype=torch.float64)
+    p_max = 0.8 + 0.2 * torch.rand(1, WIDTH, generator=generator, dtype=torch.float64)
     places = torch.arange(BLOCK)[None]
     decoded = torch.arange(WIDTH)[None] < PROMPT + DECODED
-    return PassState(
+    return StepState(
         masked_BK=places >= DECODED,
         token_BK=torch.zeros(1, BLOCK, dtype=torch.long),
         confidence_BK=confidence,
-        peak_BK=confidence,
-        block_pass_B=torch.zeros(1, dtype=torch.long),
+        p_max_BK=confidence,
+        block_step_B=torch.zeros(1, dtype=torch.long),
         places_BK=places,
         columns_BK=places + PROMPT,
         log_probs=lambda: torch.zeros(0),
@@ -39,17 +39,17 @@ def _state(seed: int) -> PassState:
             width_B=torch.tensor([WIDTH]),
             tau_sink=0.01,
             decoded_BW=decoded,
-            peak_at=lambda where: torch.where(where, peaks, 0.0),
+            p_max_at=lambda where: torch.where(where, p_max, 0.0),
         ),
     )
 
 
-def _in_words(state: PassState) -> tuple[set[int], set[int], set[int]]:
+def _in_words(state: StepState) -> tuple[set[int], set[int], set[int]]:
     """H, I and N."""
     context = state.context
     assert context is not None
     c: list[float] = state.confidence_BK[0].tolist()
-    peaks: Tensor = context.peak_at(context.decoded_BW)[0]
+    p_max: Tensor = context.p_max_at(context.decoded_BW)[0]
     sinks = {j for j in range(WIDTH) if context.means_BW[0, j] > RULE.tau_sink}
     masked = [i for i in range(BLOCK) if state.masked_BK[0, i]]
 
@@ -58,7 +58,7 @@ def _in_words(state: PassState) -> tuple[set[int], set[int], set[int]]:
         return apart and float(context.rows_BKW[0, i, column]) >= RULE.tau_edge
 
     high = {i for i in masked if c[i] >= 0.9}
-    sure = [j for j in range(WIDTH) if context.decoded_BW[0, j] and peaks[j] >= 0.9]
+    sure = [j for j in range(WIDTH) if context.decoded_BW[0, j] and p_max[j] >= 0.9]
     induced = {i for i in masked if c[i] >= RULE.tau_induce and any(depends(i, j) for j in sure)}
     settled = {i for i in masked if any(depends(i, PROMPT + j) for j in high & induced)}
     chosen: set[int] = set()
@@ -89,4 +89,4 @@ def test_a_graph_is_empty_when_nothing_that_is_masked_depends_on_anything() -> N
     state.context.rows_BKW[:, DECODED:] = 0.0
     state.context.rows_BKW[:, :DECODED, PROMPT + DECODED :] = 0.5
     Dawn(tau_sink=1.0, tau_edge=0.1).propose(state, BLOCK)
-    assert state.counts["empty_graph_passes"].tolist() == [1]
+    assert state.counts["empty_graph_steps"].tolist() == [1]

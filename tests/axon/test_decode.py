@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon import (
-    PROPOSERS,
+    DECODERS,
     AxonSettings,
     Confidence,
     DecodeSettings,
@@ -104,7 +104,7 @@ def test_every_named_part_exists() -> None:
         AxonSettings(policy=policy)  # type: ignore[arg-type]
     for objective in OBJECTIVES:
         AxonSettings(objective=objective)  # type: ignore[arg-type]
-    assert all(PROPOSERS[name]().name == name for name in PROPOSERS)
+    assert all(DECODERS[name]().name == name for name in DECODERS)
 
 
 def test_what_a_trace_tells() -> None:
@@ -112,13 +112,13 @@ def test_what_a_trace_tells() -> None:
         prompt=(1, 2),
         tokens=(5, 6, 22, 7),
         revealed_at=(1, 0, 1, 2),
-        axon_passes=(0,),
-        unsupported_passes=(),
+        axon_steps=(0,),
+        unsupported_steps=(),
         gate_checks=2,
         nfe=3,
     )
     assert trace.reveals() == [[3], [2, 4], [5]]
-    assert (trace.tokens_decoded, trace.tokens_per_pass, trace.gate_firing_rate) == (4, 4 / 3, 0.5)
+    assert (trace.tokens_decoded, trace.tokens_per_step, trace.gate_firing_rate) == (4, 4 / 3, 0.5)
     assert (trace.tokens_to_eos([22]), trace.nfe_to_eos([22])) == (2, 2)
     assert (trace.tokens_to_eos([9]), trace.nfe_to_eos([9])) == (4, 3)
     assert (trace.tokens_to_eos([]), trace.nfe_to_eos([])) == (4, 3)

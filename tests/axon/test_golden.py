@@ -1,4 +1,4 @@
-"""Recorded decodes and forward passes of the references are reproduced: tokens, passes and positions exactly."""
+"""Recorded decodes and forward passes of the references are reproduced: tokens, steps and positions exactly."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import axon.loop
+import axon.sampler
 from axon import (
-    PROPOSERS,
+    DECODERS,
     AxonSettings,
     Confidence,
     DecodeSettings,
@@ -32,7 +32,7 @@ from tests.axon.toy_model import MASK, VOCAB, toy_model
 GEN, BLOCK = 8, 4
 
 # Thresholds low enough that the toy model's beliefs reach them now and then.
-DECODERS: dict[str, Any] = {
+KNOBS: dict[str, Any] = {
     "fixed_steps": {"steps": 6},
     "confidence": {"threshold": 0.6},
     "factor": {"factor": 1.5},
@@ -51,13 +51,13 @@ def _combinations() -> dict[str, DecodeSettings]:
         found[name] = DecodeSettings(
             gen_length=GEN,
             block_length=BLOCK,
-            decoder=PROPOSERS[decoder](**DECODERS[decoder]),
+            decoder=DECODERS[decoder](**KNOBS[decoder]),
             axon=AxonSettings(
                 tau_sink="2x", target_nfe=2, attention_layers="last 1", max_anchor_steps=2, **axon
             ),
         )
 
-    for decoder in PROPOSERS:
+    for decoder in DECODERS:
         add(f"{decoder}, never", decoder, gate="never")
         add(f"{decoder}, coverage_gap", decoder)
     for gate in GATES:
@@ -106,7 +106,7 @@ def _decode(
 
 
 def _check_rows(model: MaskedDiffusionModel, prompts: list[list[int]], name: str, batch_size: int) -> None:
-    """Prompt unchanged, no mask token, one position at least a pass, each revealed once, nfe == calls seen."""
+    """Prompt unchanged, no mask token, one position at least a step, each revealed once, nfe == calls seen."""
     calls: Counter[tuple[int, ...]] = Counter()
 
     def count(module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -128,24 +128,24 @@ def _check_rows(model: MaskedDiffusionModel, prompts: list[list[int]], name: str
         assert sorted(chain.from_iterable(reveals)) == list(range(len(prompt), len(prompt) + GEN))
         assert max(trace.revealed_at[:BLOCK]) < min(trace.revealed_at[BLOCK:])
         assert calls[tuple(prompt)] == trace.nfe
-        assert len(trace.axon_passes) <= trace.gate_checks <= trace.nfe
-        assert len(trace.axon_passes) <= 2 * (GEN // BLOCK)
+        assert len(trace.axon_steps) <= trace.gate_checks <= trace.nfe
+        assert len(trace.axon_steps) <= 2 * (GEN // BLOCK)
         _check_counts(trace, COMBINATIONS[name])
 
 
 def _check_counts(trace: Trace, setting: DecodeSettings) -> None:
-    """What is counted of AXON's anchors and of DAWN's graph belongs to the passes in which there were any."""
-    taken = len(trace.axon_passes)
-    assert set(trace.unsupported_passes) <= set(trace.axon_passes)
+    """What is counted of AXON's anchors and of DAWN's graph belongs to the steps in which there were any."""
+    taken = len(trace.axon_steps)
+    assert set(trace.unsupported_steps) <= set(trace.axon_steps)
     assert trace.axon_columns == taken * BLOCK
     assert 0 <= trace.axon_sinks <= trace.axon_columns
-    revealed = sum(len(trace.reveals()[step]) for step in trace.axon_passes)
+    revealed = sum(len(trace.reveals()[step]) for step in trace.axon_steps)
     assert taken <= trace.anchors <= revealed
     assert trace.anchors == revealed or setting.axon.combine == "union"
-    assert trace.graph_passes == (trace.nfe if setting.decoder.name == "dawn" else 0)
-    assert 0 <= trace.empty_graph_passes <= trace.graph_passes
+    assert trace.graph_steps == (trace.nfe if setting.decoder.name == "dawn" else 0)
+    assert 0 <= trace.empty_graph_steps <= trace.graph_steps
     width = len(trace.prompt) + GEN
-    assert trace.graph_columns == trace.graph_passes * width
+    assert trace.graph_columns == trace.graph_steps * width
     assert 0 <= trace.graph_sinks <= trace.graph_columns
     assert trace.computed_positions == trace.nfe * width
     assert trace.logit_positions >= trace.nfe * BLOCK
@@ -224,16 +224,16 @@ def test_other_families_decode_a_batch_as_its_rows(name: str, family: str) -> No
     assert _decode(network, prompts, name, 3) == [_decode(network, [prompt], name)[0] for prompt in prompts]
 
 
-@pytest.mark.parametrize("decoder", PROPOSERS)
+@pytest.mark.parametrize("decoder", DECODERS)
 def test_a_gate_that_does_not_fire_leaves_the_base_decoder(
     decoder: str, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Gate `never` == no intervention: the same records as a gate that is asked every time and says no."""
     prompts = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
     base = _decode(model, prompts, f"{decoder}, never")
-    assert all(trace.gate_checks == 0 and trace.axon_passes == () for trace in base)
+    assert all(trace.gate_checks == 0 and trace.axon_steps == () for trace in base)
     deaf = Gate(lambda state, _: torch.zeros_like(state.masked_RK[:, 0]), looks=True)
-    monkeypatch.setitem(axon.loop.GATES, "coverage_gap", deaf)
+    monkeypatch.setitem(axon.sampler.GATES, "coverage_gap", deaf)
     asked = _decode(model, prompts, f"{decoder}, coverage_gap")
     assert all(trace.gate_checks == trace.nfe for trace in asked)
     assert [replace(trace, gate_checks=0) for trace in asked] == base
@@ -248,16 +248,16 @@ def test_no_combination_is_inert(name: str) -> None:
     for seed in range(8):
         for trace in _decode(toy_model(seed=seed), MIXED, name):
             mechanism.add(trace)
-        if mechanism.unsupported_passes < mechanism.axon_passes:
+        if mechanism.unsupported_steps < mechanism.axon_steps:
             return
-    raise AssertionError(f"{name}: {mechanism.axon_passes} AXON passes, none with support")
+    raise AssertionError(f"{name}: {mechanism.axon_steps} AXON steps, none with support")
 
 
 def test_axon_changes_something(model: MaskedDiffusionModel) -> None:
     assert _decode(model, MIXED, "confidence, always") != _decode(model, MIXED, "confidence, never")
 
 
-@pytest.mark.parametrize("decoder", PROPOSERS)
+@pytest.mark.parametrize("decoder", DECODERS)
 def test_temperature_zero_ignores_the_seed(decoder: str, model: MaskedDiffusionModel) -> None:
     setting = COMBINATIONS[f"{decoder}, coverage_gap"]
     prompts = [[1, 2, 3], [4]]

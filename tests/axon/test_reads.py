@@ -79,10 +79,10 @@ def _states() -> GateState:
     return GateState(
         masked_RK=masked,
         proposal_RK=masked & (torch.rand(STATES, BLOCK, generator=generator) < 0.3),
-        peak_RK=torch.rand(STATES, BLOCK, generator=generator, dtype=torch.float64),
+        p_max_RK=torch.rand(STATES, BLOCK, generator=generator, dtype=torch.float64),
         attention_RKK=torch.softmax(2 * torch.randn(STATES, BLOCK, BLOCK, generator=generator), 2),
-        block_pass_R=torch.randint(0, 9, (STATES,), generator=generator),
-        last_share_R=torch.rand(STATES, generator=generator, dtype=torch.float64),
+        block_step_R=torch.randint(0, 9, (STATES,), generator=generator),
+        last_progress_R=torch.rand(STATES, generator=generator, dtype=torch.float64),
         checks_R=torch.randint(0, 9, (STATES,), generator=generator),
         gaps_R=torch.randint(0, 5, (STATES,), generator=generator),
     )

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     for case in cases["cases"]:
         trace = decode(model, [case["prompt"]], case_settings(case, cases))[0]
         case |= {"tokens": list(trace.tokens), "nfe": trace.nfe, "reveals": trace.reveals()}
-        case["axon_fired"] = [step in trace.axon_passes for step in range(trace.nfe)]
+        case["axon_fired"] = [step in trace.axon_steps for step in range(trace.nfe)]
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     return tmp_path
 

@@ -80,10 +80,10 @@ def test_a_task_of_local_rows_is_decoded_scored_and_its_model_calls_counted(task
     assert results["results"]["arith_rows"]["exact_match,final"] == sum(right[WRONG:]) / len(right)
     [counts] = results["config"]["axon"]
     assert (counts["task"], counts["answers"], counts["nfe"]) == ("arith_rows", 8, sum(t.nfe for t in traces))
-    assert counts["tokens_per_pass"] == 160 / counts["nfe"]
-    assert counts["mechanism"]["axon_passes"] == sum(len(trace.axon_passes) for trace in traces) > 0
+    assert counts["tokens_per_step"] == 160 / counts["nfe"]
+    assert counts["mechanism"]["axon_steps"] == sum(len(trace.axon_steps) for trace in traces) > 0
     assert counts["settings"]["decoder"]["tau_low"] == 0.6
-    assert f"8 answers decoded, {counts['nfe'] / 8:.2f} passes (NFE) each" in done.stderr
+    assert f"8 answers decoded, {counts['nfe'] / 8:.2f} steps (NFE) each" in done.stderr
 
 
 @pytest.mark.slow

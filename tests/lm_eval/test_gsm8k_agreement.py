@@ -28,7 +28,7 @@ def test_lm_eval_reads_and_scores_every_answer_as_we_do(tmp_path: Path) -> None:
     rows = [row | {"said": mutate(row["answer"], rng)} for row in rng.choices(gold, k=HOW_MANY)]
     (tmp_path / "rows.json").write_text("\n".join(map(json.dumps, rows)))
     done = python(
-        tmp_path / "cache", Path(__file__).with_name("referee.py"), tmp_path / "rows.json", tmp_path / "read"
+        tmp_path / "cache", Path(__file__).with_name("verifier.py"), tmp_path / "rows.json", tmp_path / "read"
     )
     assert done.returncode == 0, done.stderr
     theirs = json.loads((tmp_path / "read").read_text())
@@ -36,7 +36,7 @@ def test_lm_eval_reads_and_scores_every_answer_as_we_do(tmp_path: Path) -> None:
     seen: Counter[tuple[str, bool | float]] = Counter()
     for row, read in zip(rows, theirs, strict=True):
         text = cut(row["said"])
-        scores = get_task("gsm8k").score(row["said"], Example("", "", "", row["answer"])).others
+        scores = get_task("gsm8k").score(row["said"], Example("", "", "", row["answer"])).metrics
         ours = {
             "strict-match": [strict_number(text), scores["strict"]],
             "flexible-extract": [flexible_number(text), scores["flexible"]],

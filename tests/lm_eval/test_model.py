@@ -109,7 +109,7 @@ def test_axon_is_off_unless_asked_for(gate: dict[str, str], intervenes: bool) ->
     model = lm(**gate)
     answers(model)
     [counts] = model.get_model_info()["axon"]
-    assert (counts["mechanism"]["axon_passes"] > 0) == intervenes
+    assert (counts["mechanism"]["axon_steps"] > 0) == intervenes
 
 
 def test_answers_from_lm_evals_cache_are_the_same_and_cost_nothing(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Judge:
     """A task with 40 examples whose score is a pure function of the answer; some of it can be told to fail."""
 
-    name, version, measure, content, size = "judge", 1, "the judge says so", None, None
+    name, version, metric, content, size = "judge", 1, "the judge says so", None, None
 
     def __init__(self) -> None:
         self.bad_scores: set[str] = set()

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from pipeline import run_job
 from pipeline.capacity import Machine, Need, check_room
-from pipeline.complaint import ConfigError
 from pipeline.config import ClusterSettings, Config
+from pipeline.errors import ConfigError
 
 
 def cluster(cpus: float, gpus: float | None, address: str | None = None) -> ClusterSettings:

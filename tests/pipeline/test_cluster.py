@@ -83,7 +83,7 @@ def node(words: list[str], env: dict[str, str]) -> subprocess.Popen[str]:
 
 
 def words(checkpoint: Path, out: Path) -> list[str]:
-    small = ["speed.values=[0.5]", f"limit={LIMIT}", "slice_size=4", "wandb=off"]
+    small = ["trade_off.values=[0.5]", f"limit={LIMIT}", "slice_size=4", "wandb=off"]
     return ["sweep=uncertainty_threshold", *small, f"model.path={checkpoint}", f"out={out}"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, compose_tree
 
 from axon import AxonSettings
-from axon.proposers import PROPOSERS
+from axon.decoders import DECODERS
 from pipeline.config import read_config, to_tree
 from pipeline.plan import make_plan
 from pipeline.tasks import TASKS
@@ -59,17 +59,17 @@ def test_the_anchor_budget_is_swept_as_promised(checkpoint: Path) -> None:
         if (knobs := label.knobs).get("axon.gate") != "never"
     }
     assert budgets == {(anchors, steps) for anchors in (1, 2, 3, 4, "cover") for steps in (1, 2)}
-    assert {label.arm for label in plan.labels.values()} == {"base", "AXON"}
+    assert {label.group for label in plan.labels.values()} == {"base", "AXON"}
 
 
 def test_the_decoders_sweep_has_each_with_its_defaults_alone_and_with_axon(checkpoint: Path) -> None:
     plan = make_plan(read_config(compose_tree("sweep=decoders", f"model.path={checkpoint}")))
-    found = sorted((label.knobs["decoder"], label.arm) for label in plan.labels.values())
-    assert found == sorted((name, arm) for name in PROPOSERS for arm in ("AXON", "base"))
+    found = sorted((label.knobs["decoder"], label.group) for label in plan.labels.values())
+    assert found == sorted((name, group) for name in DECODERS for group in ("AXON", "base"))
     for setting_id, label in plan.labels.items():
         setting = plan.settings[setting_id].decode
-        assert setting.decoder == PROPOSERS[label.knobs["decoder"]]()
-        assert (setting.axon.gate == "never") == (label.arm == "base")
+        assert setting.decoder == DECODERS[label.knobs["decoder"]]()
+        assert (setting.axon.gate == "never") == (label.group == "base")
 
 
 def test_axons_committed_defaults_are_the_codes() -> None:
@@ -90,7 +90,7 @@ def test_a_family_brings_its_own_values_of_axon_and_nothing_else(model: str) -> 
 
 @pytest.mark.parametrize("decoder", choices("decoder"))
 def test_a_decoders_committed_defaults_are_the_codes(decoder: str) -> None:
-    assert compose_tree(f"decoder={decoder}")["decoder"] == asdict(PROPOSERS[decoder]())
+    assert compose_tree(f"decoder={decoder}")["decoder"] == asdict(DECODERS[decoder]())
 
 
 def test_every_task_has_a_choice() -> None:
@@ -98,4 +98,4 @@ def test_every_task_has_a_choice() -> None:
 
 
 def test_every_decoder_has_a_choice() -> None:
-    assert choices("decoder") == sorted(PROPOSERS)
+    assert choices("decoder") == sorted(DECODERS)

@@ -19,9 +19,9 @@ from pipeline.config import Config
 from pipeline.evaluate import Evaluator, Loaded
 from pipeline.plan import Setting, make_setting
 from pipeline.record import Record
+from pipeline.stopwatch import Stopwatch
 from pipeline.tasks import Example
 from pipeline.tasks.task import Chat
-from pipeline.timer import Timer
 
 Make = Callable[..., Config]
 
@@ -44,9 +44,9 @@ def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> No
     for n, (record, trace, example) in enumerate(zip(records, traces, examples, strict=True)):
         assert (record.position, record.example_id, record.task) == (n, example.id, "judge")
         assert (record.tokens, record.revealed_at) == (trace.tokens, trace.revealed_at)
-        assert (record.nfe, record.axon_passes, record.gate_checks) == (
+        assert (record.nfe, record.axon_steps, record.gate_checks) == (
             trace.nfe,
-            trace.axon_passes,
+            trace.axon_steps,
             trace.gate_checks,
         )
         assert record.nfe_to_eos is not None and record.nfe is not None and record.nfe_to_eos <= record.nfe
@@ -170,8 +170,8 @@ def test_seconds_are_equal_shares_that_add_up_to_what_the_slice_took(
     make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setting = make_setting(make_config("task.name=judge", "decoder.threshold=0.2"))
-    timers: list[Timer] = []
-    monkeypatch.setattr(evaluate, "Timer", lambda device: timers.append(Timer(device)) or timers[-1])
+    timers: list[Stopwatch] = []
+    monkeypatch.setattr(evaluate, "Stopwatch", lambda device: timers.append(Stopwatch(device)) or timers[-1])
     judge.long_prompts = {"test-0-2"}
     records = Evaluator(2).slice(setting, 0, 5)
     [timer] = timers
@@ -180,14 +180,14 @@ def test_seconds_are_equal_shares_that_add_up_to_what_the_slice_took(
         assert spent[2] == 0.0, "it was not decoded"
         assert len({seconds for place, seconds in enumerate(spent) if place != 2}) == 1
         assert sum(spent) == pytest.approx(timer.seconds[part], rel=1e-12) and sum(spent) > 0
-    assert len({record.nfe for record in records}) > 2, "shares by passes would differ"
+    assert len({record.nfe for record in records}) > 2, "shares by steps would differ"
 
 
 def test_a_gpu_is_waited_for_at_both_ends_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device: seen.append(f"wait {device}"))
     for device in ("cuda:1", "cpu"):
-        timer = Timer(torch.device(device))
+        timer = Stopwatch(torch.device(device))
         with pytest.raises(RuntimeError, match="out of memory"), timer("model"):
             seen.append("work")
             raise RuntimeError("out of memory")

@@ -109,5 +109,5 @@ def test_every_task_runs_with_every_decoder(
         store.write_slice(sid, 0, LIMIT, records)
     contents = store.load(plan.settings, LIMIT)
     identities = {sid: setting.identity for sid, setting in plan.settings.items()}
-    points = find(identities, contents.records, plan.labels, config.speed.knob).points
+    points = find(identities, contents.records, plan.labels, config.trade_off.parameter).points
     assert points["n"].tolist() == [LIMIT] * 16 and points["quality"].between(0, 1).all()

@@ -104,22 +104,22 @@ def test_a_model_is_its_content_not_its_path(make_config: Make, checkpoint: Path
 
 
 def test_equal_settings_of_a_sweep_collapse(make_config: Make) -> None:
-    arms = (
-        'sweep.arms=[{"label": "base", "set": {"axon.gate": "never"}, "grid": {"axon.anchors": [1, 2, 4]}}]'
+    groups = (
+        'sweep.groups=[{"label": "base", "set": {"axon.gate": "never"}, "grid": {"axon.anchors": [1, 2, 4]}}]'
     )
-    plan = make_plan(make_config(arms))
+    plan = make_plan(make_config(groups))
     assert plan.asked == 3 and len(plan.settings) == 1
     [label] = plan.labels.values()
     assert label.knobs == {"axon.gate": "never"}, "what turned nothing is no part of the name"
 
 
 def test_a_knob_that_only_one_of_two_equal_settings_turned_names_neither(make_config: Make) -> None:
-    arms = (
-        'sweep.arms=[{"label": "one", "set": {"axon.gate": "never", "axon.anchors": 2}}, '
+    groups = (
+        'sweep.groups=[{"label": "one", "set": {"axon.gate": "never", "axon.anchors": 2}}, '
         '{"label": "other", "set": {"axon.gate": "never"}}]'
     )
-    [label] = make_plan(make_config(arms)).labels.values()
-    assert (label.arm, label.knobs) == ("one", {"axon.gate": "never"})
+    [label] = make_plan(make_config(groups)).labels.values()
+    assert (label.group, label.knobs) == ("one", {"axon.gate": "never"})
 
 
 def test_ids_are_stable_across_versions(make_config: Make) -> None:

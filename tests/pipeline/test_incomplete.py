@@ -20,8 +20,8 @@ from conftest import Judge
 from rich.console import Console
 
 from pipeline import places, report, run_job
-from pipeline.complaint import ConfigError
 from pipeline.config import SETTING_KEYS, Config, WandbSettings
+from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
 from pipeline.plan import make_plan
 from pipeline.report import tracker
@@ -213,7 +213,7 @@ def test_whatever_can_be_swept_gives_a_report(
         "seed": [1, 2],
     }
     assert {key.split(".")[0] for key in grids} == set(SETTING_KEYS)
-    arms = json.dumps([{"label": key, "grid": {key: values}} for key, values in grids.items()])
-    code, shown = run(make_config("task.name=judge", "limit=4", f"sweep.arms={arms}"))
+    groups = json.dumps([{"label": key, "grid": {key: values}} for key, values in grids.items()])
+    code, shown = run(make_config("task.name=judge", "limit=4", f"sweep.groups={groups}"))
     assert code == 0, shown
     assert len(pd.read_csv(Path(shown.strip().splitlines()[-1], "points.csv"))) >= 15

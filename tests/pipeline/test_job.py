@@ -13,8 +13,8 @@ from conftest import Judge
 from rich.console import Console
 
 from pipeline import job, run_job
-from pipeline.complaint import ConfigError
 from pipeline.config import Config
+from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
 from pipeline.plan import make_plan
 from pipeline.store import Store

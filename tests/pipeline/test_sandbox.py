@@ -20,7 +20,7 @@ from forgeries import FORGERIES
 from honest import HONEST
 from hostile import ENDLESS, ESCAPES, EXHAUSTION, REACHES, RETURNS, SIGNALS, UNBOUNDED
 
-from pipeline.complaint import ConfigError
+from pipeline.errors import ConfigError
 from pipeline.sandbox import Limits, Outcome, Sandbox
 from pipeline.sandbox import worker as worker_module
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hostile import SIGNALS
 
-from pipeline.complaint import ConfigError
+from pipeline.errors import ConfigError
 from pipeline.sandbox import LEVELS, Limits, Outcome, Sandbox
 from pipeline.sandbox import sandbox as sandbox_module
 from pipeline.sandbox.jail.job import Job

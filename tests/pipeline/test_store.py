@@ -33,7 +33,7 @@ def records(start: int, stop: int, setting_id: str = "a") -> list[Record]:
             n,
             tokens=(1, 2),
             revealed_at=(0, 1),
-            unsupported_passes=(),
+            unsupported_steps=(),
             **dict.fromkeys(COUNTS, 2),
             nfe=2,
             nfe_to_eos=2,

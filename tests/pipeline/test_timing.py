@@ -19,13 +19,13 @@ import launch
 from axon import decode
 from pipeline import time_settings as job
 from pipeline import timing
-from pipeline.complaint import ConfigError
 from pipeline.config import Config, to_tree
+from pipeline.errors import ConfigError
 from pipeline.evaluate import load
 from pipeline.plan import make_plan
 
 Make = Callable[..., Config]
-ARMS = 'sweep.arms=[{"label": "axon"}, {"label": "alone", "set": {"axon.gate": "never"}}]'
+ARMS = 'sweep.groups=[{"label": "axon"}, {"label": "alone", "set": {"axon.gate": "never"}}]'
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def test_what_is_measured_is_said_of_every_setting_at_both_batches(config: Confi
     folder = Path(shown[-1])
     assert [path.name for path in folder.iterdir()] == ["timing.csv"]
     assert not Path(config.store).exists(), "nothing goes to the store"
-    rows = pd.read_csv(folder / "timing.csv").set_index(["arm", "batch"])
+    rows = pd.read_csv(folder / "timing.csv").set_index(["group", "batch"])
     assert list(rows.index) == [("axon", 1), ("alone", 1), ("axon", 3), ("alone", 3)]
     assert rows["examples"].tolist() == [4, 4, 6, 6], "whole batches"
     assert (rows["rounds"] == 2).all() and (rows["tokens"] == 8 * rows["examples"]).all()
     seconds = rows["seconds_per_example"] * rows["examples"]
-    assert seconds.to_numpy() == pytest.approx((rows["seconds_per_pass"] * rows["passes"]).to_numpy())
-    for name in ("seconds_per_example", "tokens_per_second", "seconds_per_pass", "ratio"):
+    assert seconds.to_numpy() == pytest.approx((rows["seconds_per_step"] * rows["steps"]).to_numpy())
+    for name in ("seconds_per_example", "tokens_per_second", "seconds_per_step", "ratio"):
         assert (rows[f"{name}_min"] > 0).all()
         assert (rows[f"{name}_min"] <= rows[name]).all() and (rows[name] <= rows[f"{name}_max"]).all()
     assert set(rows["ratio_to"]) == {"alone gate=never"} and (rows["ratio"].loc["alone"] == 1).all()
@@ -77,14 +77,14 @@ def test_what_is_measured_is_said_of_every_setting_at_both_batches(config: Confi
 
 
 def test_passes_are_those_of_the_batch(config: Config, judge: Judge) -> None:
-    rows = pd.read_csv(Path(run(config)[1][-1], "timing.csv")).set_index(["arm", "batch"])
+    rows = pd.read_csv(Path(run(config)[1][-1], "timing.csv")).set_index(["group", "batch"])
     for setting in make_plan(config).settings.values():
         loaded = load(setting.model)
         prompts = [loaded.encode(example) for example in judge.examples("test", 0, 4)]
-        arm = "alone" if setting.decode.axon.gate == "never" else "axon"
+        group = "alone" if setting.decode.axon.gate == "never" else "axon"
         each = [trace.nfe for trace in decode(loaded.model, prompts, setting.decode)]
-        assert rows["passes"].loc[arm, 1] == sum(each)
-        assert max(each) <= rows["passes"].loc[arm, 3] < sum(each)
+        assert rows["steps"].loc[group, 1] == sum(each)
+        assert max(each) <= rows["steps"].loc[group, 3] < sum(each)
 
 
 def test_the_device_is_waited_for_at_both_ends_of_a_turn(
@@ -120,7 +120,7 @@ def test_a_setting_that_fails_leaves_the_others(config: Config, monkeypatch: pyt
     assert code == 1
     assert "failed: alone gate=never at batch 3: RuntimeError: out of memory" in shown
     rows = pd.read_csv(Path(shown[-1], "timing.csv"))
-    assert list(zip(rows["arm"], rows["batch"], strict=True)) == [("axon", 1), ("alone", 1), ("axon", 3)]
+    assert list(zip(rows["group"], rows["batch"], strict=True)) == [("axon", 1), ("alone", 1), ("axon", 3)]
     assert rows["ratio"].isna().tolist() == [False, False, True]
 
 
@@ -144,7 +144,7 @@ def test_too_many_settings_are_refused_before_a_model_is_loaded(
 ) -> None:
     monkeypatch.setattr(job, "load", None)
     grid = '{"decoder.threshold": [' + ",".join(f"0.{n}" for n in range(10, 35)) + "]}"
-    config = make_config("task.name=judge", "job=time", f'sweep.arms=[{{"label": "x", "grid": {grid}}}]')
+    config = make_config("task.name=judge", "job=time", f'sweep.groups=[{{"label": "x", "grid": {grid}}}]')
     with pytest.raises(ConfigError, match=r"^job=time: 25 settings are too many .* at most 24; choose fewer"):
         run(config)
 
@@ -158,8 +158,8 @@ def test_a_prompt_that_does_not_fit_is_refused(config: Config, judge: Judge) -> 
 def test_the_command_times_the_embedded_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arms = "sweep.arms=[{label: alone, set: {axon.gate: never}}, {label: axon}]"
-    words = ["job=time", arms, "timing.rounds=1", "timing.examples=1", "batch_size=2", f"out={tmp_path}"]
+    groups = "sweep.groups=[{label: alone, set: {axon.gate: never}}, {label: axon}]"
+    words = ["job=time", groups, "timing.rounds=1", "timing.examples=1", "batch_size=2", f"out={tmp_path}"]
     monkeypatch.setattr(sys, "argv", ["launch.py", *words])
     assert launch.main() == 0
     [folder] = tmp_path.glob("single/*")

@@ -14,7 +14,7 @@ from wandb_file import read_run
 from pipeline.plan import Label
 from pipeline.record import Record, to_table
 from pipeline.report import Report, write_report
-from pipeline.report.tracker import Logbook, flat, track
+from pipeline.report.tracker import RunLog, flat, track
 
 SETTINGS = {
     f"s{n}": {
@@ -51,11 +51,11 @@ def sample(seed: int) -> pd.DataFrame:
 
 
 def report_of(folder: Path, records: pd.DataFrame) -> Report:
-    return write_report(folder, SETTINGS, records, LABELS, "a sweep", [], speed_knob=None)
+    return write_report(folder, SETTINGS, records, LABELS, "a sweep", [], trade_off=None)
 
 
-def logbook(folder: Path) -> Logbook:
-    return Logbook("offline", "axon", "sweep/one", folder, SETTINGS)
+def run_log(folder: Path) -> RunLog:
+    return RunLog("offline", "axon", "sweep/one", folder, SETTINGS)
 
 
 def runs_in(folder: Path) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ def runs_in(folder: Path) -> list[dict[str, Any]]:
 def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     folder = tmp_path_factory.mktemp("logged")
     report = report_of(folder, sample(0))
-    assert track(logbook(folder), report) == len(SETTINGS) + 1
+    assert track(run_log(folder), report) == len(SETTINGS) + 1
     return folder, report
 
 
@@ -95,19 +95,19 @@ def test_the_summary_run_holds_the_front(logged: tuple[Path, Report]) -> None:
     assert len(points["data"]) == len(SETTINGS)
     picture = path.parent / "files" / run["history"]["front_picture.path"]
     assert picture.read_bytes() == report.picture.read_bytes()
-    for arm, area in report.hypervolumes.items():
-        logged_area = [run["summary"][f"hypervolume{end}/{arm}"] for end in ("", "_lo", "_hi")]
+    for group, area in report.hypervolumes.items():
+        logged_area = [run["summary"][f"hypervolume{end}/{group}"] for end in ("", "_lo", "_hi")]
         assert logged_area == pytest.approx(list(area))
     assert run["summary"]["warnings"] == report.findings.summary.inert != []
 
 
 def test_logging_again_logs_only_what_is_new(tmp_path: Path) -> None:
     report = report_of(tmp_path, sample(0))
-    track(logbook(tmp_path), report)
-    assert track(logbook(tmp_path), report_of(tmp_path, sample(0))) == 0
+    track(run_log(tmp_path), report)
+    assert track(run_log(tmp_path), report_of(tmp_path, sample(0))) == 0
     changed = sample(0)
     changed.loc[changed["setting_id"] == "s0", "score"] = 1.0
-    written = track(logbook(tmp_path), report_of(tmp_path, changed))
+    written = track(run_log(tmp_path), report_of(tmp_path, changed))
     assert 2 <= written <= len(SETTINGS) + 1
     runs = runs_in(tmp_path)
     assert len(runs) == len({run["id"] for run in runs}) == len(SETTINGS) + 1, "no run twice"
@@ -127,8 +127,8 @@ def test_keys_are_flattened_as_the_user_types_them() -> None:
 def test_a_knob_given_in_two_ways_is_logged(tmp_path: Path) -> None:
     taus: tuple[float | str, ...] = (0.01, "4x")
     labels = {
-        sid: Label(own.arm, own.knobs | {"axon.tau_sink": taus[n % 2]})
+        sid: Label(own.group, own.knobs | {"axon.tau_sink": taus[n % 2]})
         for n, (sid, own) in enumerate(LABELS.items())
     }
-    report = write_report(tmp_path, SETTINGS, sample(0), labels, "a sweep", [], speed_knob=None)
-    assert track(logbook(tmp_path), report) == len(SETTINGS) + 1
+    report = write_report(tmp_path, SETTINGS, sample(0), labels, "a sweep", [], trade_off=None)
+    assert track(run_log(tmp_path), report) == len(SETTINGS) + 1

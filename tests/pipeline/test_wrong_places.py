@@ -15,8 +15,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
 from pipeline.checks import check_address
-from pipeline.complaint import ConfigError
 from pipeline.config import read_config
+from pipeline.errors import ConfigError
 from pipeline.places import check_places
 
 PLACES = {
@@ -141,7 +141,7 @@ def test_an_address_of_no_known_form_is_told(address: str, refuse: Callable[...,
     assert f"cluster.address={address!r}: {ADDRESSES[address]}" in refuse(f"cluster.address={address}")
 
 
-SWEEP = 'sweep.arms=[{"label": "x", "grid": {"axon.anchors": [1, 2]}}]'
+SWEEP = 'sweep.groups=[{"label": "x", "grid": {"axon.anchors": [1, 2]}}]'
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 import pipeline.tasks.task
 from pipeline.checkpoint import open_checkpoint
 from pipeline.checks import check_settings
-from pipeline.complaint import ConfigError
 from pipeline.config import read_config
+from pipeline.errors import ConfigError
 from pipeline.evaluate import Loaded
 from pipeline.plan import make_plan
 from pipeline.tasks import TASKS, GeneratedTask
@@ -79,29 +79,29 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "sweep.name=..": "sweep.name='..': must be the name of one folder",
     "sweep.name=": "sweep.name='': must be the name of one folder",
     "sweep.name=5": "sweep.name=5: must be text; put it in quotes: sweep.name='\"5\"'",
-    "sweep.along_speed=true & speed.values=[]": "speed.values=[]: must have at least 1 entry; add one",
-    "speed.knob=limit": "speed.knob='limit': can't be swept; a sweep turns keys of model, ",
-    "speed.values=0.5": "speed.values=0.5: must be a list; write [a, b]",
-    "sweep.along_speed=true & speed.values=[0.5, 1.5]": "sweep.arms[0]: decoder.threshold=1.5: must lie in [0, 1]",
-    "sweep.arms=[]": "sweep.arms=[]: must have at least 1 entry; add one",
-    "sweep.arms=[1]": "sweep.arms[0]=1: must be a group of key: value",
-    'sweep.arms=[{"label": "x", "grid": {"axon.anchors": []}}]': "sweep.arms[0].grid.axon.anchors=[]: must have at",
-    'sweep.arms=[{"label": "x", "grid": {"axon.anchors": 2}}]': "sweep.arms[0].grid.axon.anchors=2: must be a list",
-    'sweep.arms=[{"label": "x", "sets": {"seed": 1}}]': "sweep.arms[0].sets: unknown key; did you mean sweep.arms[0].",
-    'sweep.arms=[{"label": "x", "set": {"axon.anchor": 1}}]': "sweep.arms[0]: axon.anchor: unknown key; did you",
-    'sweep.arms=[{"label": "x", "grid": {"limit": [1, 2]}}]': "sweep.arms[0]: limit: can't be swept; a sweep turns",
-    'sweep.arms=[{"label": "x"}, {"label": "y", "set": {"task.name": "lists"}}]': (
-        "sweep.arms[1]: task.name: can't be swept, since settings are compared on the same examples; run a"
+    "sweep.along_trade_off=true & trade_off.values=[]": "trade_off.values=[]: must have at least 1 entry; add one",
+    "trade_off.parameter=limit": "trade_off.parameter='limit': can't be swept; a sweep turns keys of model, ",
+    "trade_off.values=0.5": "trade_off.values=0.5: must be a list; write [a, b]",
+    "sweep.along_trade_off=true & trade_off.values=[0.5, 1.5]": "sweep.groups[0]: decoder.threshold=1.5: must lie in",
+    "sweep.groups=[]": "sweep.groups=[]: must have at least 1 entry; add one",
+    "sweep.groups=[1]": "sweep.groups[0]=1: must be a group of key: value",
+    'sweep.groups=[{"label": "x", "grid": {"axon.anchors": []}}]': "sweep.groups[0].grid.axon.anchors=[]: must have at",
+    'sweep.groups=[{"label": "x", "grid": {"axon.anchors": 2}}]': "sweep.groups[0].grid.axon.anchors=2: must be a list",
+    'sweep.groups=[{"label": "x", "sets": {"seed": 1}}]': "sweep.groups[0].sets: unknown key; did you mean",
+    'sweep.groups=[{"label": "x", "set": {"axon.anchor": 1}}]': "sweep.groups[0]: axon.anchor: unknown key; did you",
+    'sweep.groups=[{"label": "x", "grid": {"limit": [1, 2]}}]': "sweep.groups[0]: limit: can't be swept; a sweep turns",
+    'sweep.groups=[{"label": "x"}, {"label": "y", "set": {"task.name": "lists"}}]': (
+        "sweep.groups[1]: task.name: can't be swept, since settings are compared on the same examples; run a"
     ),
-    'sweep.arms=[{"label": "x", "grid": {"task.name": ["lists", "arith"]}}]': "sweep.arms[0]: task.name: can't be",
-    'sweep.arms=[{"label": "x"}, {"label": "y", "set": {"task": {"name": "arith", "split": "train", "seed": 0}}}]': (
-        "sweep.arms[1]: task.split: can't be swept"
+    'sweep.groups=[{"label": "x", "grid": {"task.name": ["lists", "arith"]}}]': "sweep.groups[0]: task.name: can't be",
+    'sweep.groups=[{"label": "x"}, {"label": "y", "set": {"task": {"name": "arith", "split": "train", "seed": 0}}}]': (
+        "sweep.groups[1]: task.split: can't be swept"
     ),
-    'sweep.arms=[{"label": "x"}, {"label": "y", "set": {"task.path": "mine.jsonl"}}]': (
-        "sweep.arms[1]: task.path: can't be swept"
+    'sweep.groups=[{"label": "x"}, {"label": "y", "set": {"task.path": "mine.jsonl"}}]': (
+        "sweep.groups[1]: task.path: can't be swept"
     ),
-    'sweep.arms=[{"label": "x", "grid": {"task.seed": [0, 1]}}]': "sweep.arms[0]: task.seed: can't be swept",
-    'sweep.arms=[{"label": "x", "set": {"gen_length": 256}}]': "gen_length=256: the model takes 256 tokens",
+    'sweep.groups=[{"label": "x", "grid": {"task.seed": [0, 1]}}]': "sweep.groups[0]: task.seed: can't be swept",
+    'sweep.groups=[{"label": "x", "set": {"gen_length": 256}}]': "gen_length=256: the model takes 256 tokens",
     "cluster.cpus_per_worker=Infinity": "cluster.cpus_per_worker=inf: must be a finite number",
     "cluster.gpus_per_worker=-1": "cluster.gpus_per_worker=-1: must be at least 0; raise it",
     "job=report": "job=report: nothing is stored",
@@ -191,7 +191,7 @@ def test_online_without_a_login_is_told(
 
 
 class Few(GeneratedTask):
-    name, version, measure = "few", 1, "nothing"
+    name, version, metric = "few", 1, "nothing"
 
     def draw(self, rng: random.Random) -> tuple[str, str, None]:
         return f"{rng.randrange(99)}?", "", None

@@ -1,4 +1,4 @@
-"""What a decode counts beside its passes, added to a made-up sweep as the records' nullable columns."""
+"""What a decode counts beside its steps, added to a made-up sweep as the records' nullable columns."""
 
 from typing import Any
 
@@ -18,24 +18,24 @@ def count(sweep: Sweep, sinks: float = 0.1, supported: bool = True, edges: bool 
     return sweep
 
 
-_NO_AXON = {"axon_passes": [], "unsupported_passes": [], "anchors": 0, "axon_sinks": 0, "axon_columns": 0}
-_NO_GRAPH = {"graph_passes": 0, "empty_graph_passes": 0, "graph_sinks": 0, "graph_columns": 0}
+_NO_AXON = {"axon_steps": [], "unsupported_steps": [], "anchors": 0, "axon_sinks": 0, "axon_columns": 0}
+_NO_GRAPH = {"graph_steps": 0, "empty_graph_steps": 0, "graph_sinks": 0, "graph_columns": 0}
 
 
 def _axon(row: dict[str, Any], sinks: float, supported: bool) -> dict[str, Any]:
-    passes = row["axon_passes"]
+    steps = row["axon_steps"]
     return {
-        "unsupported_passes": [] if supported else passes,
-        "anchors": len(passes) * (3 if supported else 1),
-        "axon_sinks": round(sinks * 100) * len(passes),
-        "axon_columns": 100 * len(passes),
+        "unsupported_steps": [] if supported else steps,
+        "anchors": len(steps) * (3 if supported else 1),
+        "axon_sinks": round(sinks * 100) * len(steps),
+        "axon_columns": 100 * len(steps),
     }
 
 
 def _graph(row: dict[str, Any], sinks: float, edges: bool) -> dict[str, Any]:
     return {
-        "graph_passes": row["nfe"],
-        "empty_graph_passes": 0 if edges else row["nfe"],
+        "graph_steps": row["nfe"],
+        "empty_graph_steps": 0 if edges else row["nfe"],
         "graph_sinks": round(sinks * 100) * row["nfe"],
         "graph_columns": 100 * row["nfe"],
     }

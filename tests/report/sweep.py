@@ -1,4 +1,4 @@
-"""A made-up sweep: every arm along a threshold, example-level luck shared by all settings (so pairs are pairs)."""
+"""A made-up sweep: every group along a threshold, example-level luck shared by all settings (so pairs are pairs)."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,14 +9,14 @@ import pandas as pd
 
 GEN_LENGTH = 64
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
-SPEED_KNOB = "decoder.threshold"
+TRADE_OFF = "decoder.threshold"
 
 
 @dataclass(frozen=True)
 class Label:
     """As pipeline.plan.Label."""
 
-    arm: str
+    group: str
     knobs: dict[str, Any]
 
 
@@ -47,7 +47,7 @@ def make_record(setting_id: str, position: int, score: float | None, nfe: int | 
         "task": "arith",
         "example_id": f"arith-{position}",
         "position": position,
-        "axon_passes": [0, 2],
+        "axon_steps": [0, 2],
         "tokens": [crc32(setting_id.encode())] * GEN_LENGTH,  # every setting decodes otherwise
         "revealed_at": list(range(GEN_LENGTH)),
         "gate_checks": 3,
@@ -61,7 +61,7 @@ def make_record(setting_id: str, position: int, score: float | None, nfe: int | 
         "answer": "7",
         "extracted": "7",
         "score": score,
-        "others": [("strict", score / 2)] if score is not None else [],  # as Parquet gives a map
+        "metrics": [("strict", score / 2)] if score is not None else [],  # as Parquet gives a map
         "error": None if score is not None else "failed",
     }
 
@@ -74,7 +74,7 @@ def make_sweep(
     thresholds: tuple[float, ...] = THRESHOLDS,
     seed: int = 0,
 ) -> Sweep:
-    """AXON's log-odds of a right answer are `gain` above the base's, its passes `faster` times as many."""
+    """AXON's log-odds of a right answer are `gain` above the base's, its steps `faster` times as many."""
     luck = np.random.default_rng(seed).normal(0, 1.5, examples)
     sweep = Sweep()
     for own in anchors:
@@ -86,7 +86,7 @@ def make_sweep(
             odds = 3.5 * threshold - 0.8 + (0.0 if own is None else gain)
             nfe = 8 + 30 * threshold**2
             for position in range(examples):
-                passes = round((nfe + luck[position]) * (1 if own is None else faster))
+                steps = round((nfe + luck[position]) * (1 if own is None else faster))
                 score = float(odds + luck[position] > 0)
-                sweep.rows.append(make_record(setting_id, position, score, passes))
+                sweep.rows.append(make_record(setting_id, position, score, steps))
     return sweep

@@ -15,7 +15,7 @@ def test_a_row_of_the_table_is_made():
 
 
 def test_the_truths_are_what_is_drawn():
-    """Of very many examples the accuracies and passes are the truth's."""
+    """Of very many examples the accuracies and steps are the truth's."""
     ids = tuple(calibration.describe())
     for truth in calibration.TRUTHS:
         drawn = calibration.draw(np.random.default_rng(0), 20_000, 0.9, truth, ids)
@@ -24,5 +24,5 @@ def test_the_truths_are_what_is_drawn():
         )
         assert abs(quality["0/-1/4"] - 0.9) < 0.01
         assert abs(quality["0/0/4"] - quality["0/-1/4"] - truth.gain) < 0.008
-        assert abs(nfe["1/0/4"] / nfe["1/-1/4"] - truth.passes) < 0.01
+        assert abs(nfe["1/0/4"] / nfe["1/-1/4"] - truth.steps) < 0.01
         assert abs(quality["0/1/4"] - quality["0/-1/4"] - (truth.gain if truth.all_variants else 0)) < 0.008

@@ -127,6 +127,6 @@ def test_a_variant_is_empty_when_most_of_its_settings_are(thresholds, empty):
     sweep = make_sweep(gain=1.0, examples=20, anchors=(None, 1))
     for row in sweep.rows:
         alone = row["setting_id"] in {f"{threshold}-1" for threshold in thresholds}
-        row["unsupported_passes"] = row["axon_passes"] if alone else []
+        row["unsupported_steps"] = row["axon_steps"] if alone else []
     (found,) = found_in(sweep).comparisons
     assert (found.cohort.empty, len(found.effects)) == (empty, 1 - empty)

@@ -1,4 +1,4 @@
-"""Whether AXON moves the front: told when it does and not when it doesn't, and how many passes it saves."""
+"""Whether AXON moves the front: told when it does and not when it doesn't, and how many steps it saves."""
 
 import numpy as np
 import pytest
@@ -118,7 +118,7 @@ def test_passes_saved_where_a_side_is_only_faster():
     (found,) = answers(sweep)
     share = found.leading.saving.share
     assert share.estimate == pytest.approx(0.25, abs=0.02) and 0.23 < share.lo < share.hi < 0.27
-    assert "Passes at equal quality: -25 % [" in text(sweep)
+    assert "Steps at equal quality: -25 % [" in text(sweep)
 
 
 def test_fastest_setting_that_reaches_the_bar():
@@ -188,10 +188,10 @@ def test_no_passes_are_saved_at_a_quality_of_nothing():
     for row in sweep.rows:
         row["score"] = 0.0
     told = text(sweep)
-    assert "Passes at equal quality: cannot be said, since no quality above 0.01 is reached by both." in told
+    assert "Steps at equal quality: cannot be said, since no quality above 0.01 is reached by both." in told
     assert "-0.010" not in told
     assert [row.what.split(",")[0] for row in found_in(sweep).summary.answers[0].rows] == [
-        "mean quality over 10.9 to 32.3 passes"
+        "mean quality over 10.9 to 32.3 steps"
     ]
 
 

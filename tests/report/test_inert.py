@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.report import find
 from tests.report.counts import count, decode_alike
-from tests.report.sweep import SPEED_KNOB, make_sweep
+from tests.report.sweep import TRADE_OFF, make_sweep
 from tests.report.test_report import Page, printed, write
 
 
@@ -16,16 +16,16 @@ def dawn_sweep(**kinds):
 
 
 def warned(sweep):
-    return find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).summary.inert
+    return find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF).summary.inert
 
 
 def test_empty_anchors_give_no_verdict_about_axon():
     """The gain that stands in the records is no finding about AXON: it chose its anchors by nothing."""
     empty = count(make_sweep(gain=1.0, examples=200), supported=False)
-    summary = find(empty.settings, empty.records, empty.labels, SPEED_KNOB).summary
+    summary = find(empty.settings, empty.records, empty.labels, TRADE_OFF).summary
     assert "AXON moves the front of confidence: can't tell, AXON was empty: of " in summary.verdict
     working = count(make_sweep(gain=1.0, examples=200))
-    summary = find(working.settings, working.records, working.labels, SPEED_KNOB).summary
+    summary = find(working.settings, working.records, working.labels, TRADE_OFF).summary
     assert "AXON moves the front of confidence: yes" in summary.verdict
 
 
@@ -33,12 +33,12 @@ def test_empty_anchors_are_read_above_the_verdict(tmp_path):
     report = write(tmp_path, dawn_sweep(sinks=0.97, supported=False, edges=False))
     axon, dawn = report.findings.summary.inert
     assert axon.startswith(
-        "AXON was empty in 4 of 4 settings in which it fired: in 100 % of AXON's passes no "
+        "AXON was empty in 4 of 4 settings in which it fired: in 100 % of AXON's steps no "
     )
     assert (
         "fell back to the single most confident token. These settings say nothing about AXON. 97 % of" in axon
     )
-    assert dawn.startswith("DAWN's graph was empty in 6 of 6 settings with DAWN: in 100 % of its passes no ")
+    assert dawn.startswith("DAWN's graph was empty in 6 of 6 settings with DAWN: in 100 % of its steps no ")
     assert axon.endswith("Remedy: axon.tau_sink=4x (four times uniform attention, 1 / length).")
     assert "Remedy: decoder.tau_sink=4x (four times uniform attention, 1 / length; null takes axon" in dawn
     for shown in (printed(report), " ".join(Page(report.page.read_text(encoding="utf-8")).shown)):
@@ -50,17 +50,17 @@ def test_working_anchors_are_not_warned_of(tmp_path):
     report = write(tmp_path, dawn_sweep())
     assert report.findings.summary.inert == [] and "Warning:" not in printed(report)
     points = report.points.set_index("setting_id").loc["0.3-1"]
-    assert (points["axon_empty"], points["anchors_per_pass"], points["axon_sink_share"]) == (0, 3, 0.1)
+    assert (points["axon_empty"], points["anchors_per_step"], points["axon_sink_share"]) == (0, 3, 0.1)
     assert (points["graph_empty"], points["graph_sink_share"]) == (0, 0.1)
 
 
 def test_records_of_an_older_version_are_not_warned_of():
     sweep = make_sweep(gain=-0.5, examples=40, thresholds=(0.3, 0.7))
-    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
+    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
     assert found.summary.inert == []
     unknown = [
         "axon_empty",
-        "anchors_per_pass",
+        "anchors_per_step",
         "axon_sink_share",
         "graph_empty",
         "computed_positions",
@@ -73,7 +73,7 @@ def test_half_old_half_new_is_told_of_what_is_known():
     sweep = dawn_sweep(sinks=0.97, supported=False)
     for row in sweep.rows:
         if row["position"] % 2 or row["setting_id"].endswith("-2"):
-            row["unsupported_passes"] = None
+            row["unsupported_steps"] = None
     (axon, sinks) = warned(sweep)
     assert "empty in 2 of 2 settings" in axon and "(decoder.tau_sink)" in sinks
 
@@ -95,8 +95,8 @@ def test_remedy_is_that_of_the_cause():
 def test_most_is_more_than_half(empty, warns):
     sweep = dawn_sweep()
     for row in sweep.rows:
-        if row["axon_passes"] and row["position"] < empty:  # 40 examples with two AXON passes each
-            row["unsupported_passes"] = row["axon_passes"]
+        if row["axon_steps"] and row["position"] < empty:  # 40 examples with two AXON steps each
+            row["unsupported_steps"] = row["axon_steps"]
     assert bool(warned(sweep)) == warns
 
 
@@ -104,7 +104,7 @@ def test_gate_that_never_fired():
     sweep = dawn_sweep()
     for row in sweep.rows:
         if row["setting_id"].endswith("-2"):
-            row |= {"axon_passes": [], "unsupported_passes": [], "anchors": 0}
+            row |= {"axon_steps": [], "unsupported_steps": [], "anchors": 0}
     (warning,) = warned(sweep)
     assert warning.startswith("AXON never fired in 2 of 4 settings that use it; its gate was asked in ")
 

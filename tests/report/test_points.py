@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from pipeline.report import find
-from tests.report.sweep import SPEED_KNOB, Label, make_record, make_setting, make_sweep
+from tests.report.sweep import TRADE_OFF, Label, make_record, make_setting, make_sweep
 
 SETTING = {"a": make_setting(0.5, 1)}
 LABEL = {"a": Label("AXON", {"axon.anchors": 1})}
 
 
 def point(rows):
-    return find(SETTING, pd.DataFrame(rows), LABEL, SPEED_KNOB).points.iloc[0]
+    return find(SETTING, pd.DataFrame(rows), LABEL, TRADE_OFF).points.iloc[0]
 
 
 def test_ratios_are_sums_over_sums():
@@ -20,7 +20,7 @@ def test_ratios_are_sums_over_sums():
     rows[1]["tokens_generated"] = 32
     found = point(rows)
     assert found["nfe"] == 20
-    assert found["tokens_per_pass"] == (64 + 32) / 40  # the mean of the ratios would be 3.73
+    assert found["tokens_per_step"] == (64 + 32) / 40  # the mean of the ratios would be 3.73
     assert found["axon_share"] == 4 / 40
     assert found["firing_rate"] == 4 / 6
     assert found["batch_seconds"] == pytest.approx(0.12)
@@ -44,9 +44,9 @@ def test_unscored_is_left_out_of_everything_and_counted():
 
 def test_repeated_records_count_once_and_order_does_not_matter():
     sweep = make_sweep()
-    once = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
+    once = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
     mixed = pd.concat([sweep.records, sweep.records.head(50)]).sample(frac=1, random_state=0)
-    again = find(sweep.settings, mixed, sweep.labels, SPEED_KNOB)
+    again = find(sweep.settings, mixed, sweep.labels, TRADE_OFF)
     pd.testing.assert_frame_equal(once.points, again.points)
     assert once.hypervolumes == again.hypervolumes and once.summary == again.summary
 
@@ -62,16 +62,16 @@ def test_half_covered_setting_is_partial_and_on_no_front():
     lucky = "0.3-1"  # scored on its first ten examples only, all of them right
     kept = records[(records["setting_id"] != lucky) | (records["position"] < 10)].copy()
     kept.loc[kept["setting_id"] == lucky, "score"] = 1.0
-    found = find(sweep.settings, kept, sweep.labels, SPEED_KNOB)
+    found = find(sweep.settings, kept, sweep.labels, TRADE_OFF)
     row = found.points.set_index("setting_id").loc[lucky]
-    assert not row["complete"] and not row["front"] and not row["arm_front"] and row["quality"] == 1.0
+    assert not row["complete"] and not row["front"] and not row["group_front"] and row["quality"] == 1.0
     assert any("1 setting scored on fewer than 95%" in warning for warning in found.summary.warnings)
 
 
 def test_arms_have_their_own_fronts():
     found = find(*_args(make_sweep(gain=1.0))).points
-    assert set(found.loc[found["arm_front"], "arm"]) == {"base", "AXON"}
-    assert found.loc[found["front"], "arm_front"].all()
+    assert set(found.loc[found["group_front"], "group"]) == {"base", "AXON"}
+    assert found.loc[found["front"], "group_front"].all()
 
 
 def test_equal_settings_share_the_front():
@@ -98,4 +98,4 @@ def test_nothing_scored_is_no_number():
 
 
 def _args(sweep):
-    return sweep.settings, sweep.records, sweep.labels, SPEED_KNOB
+    return sweep.settings, sweep.records, sweep.labels, TRADE_OFF

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipeline.report import find, write_report
 from tests.report.counts import count
-from tests.report.sweep import SPEED_KNOB, Label, make_sweep
+from tests.report.sweep import TRADE_OFF, Label, make_sweep
 
 EVIL = '<script>alert("x")</script>&'
 
@@ -47,7 +47,7 @@ class Page(HTMLParser):
 
 def write(folder, sweep, records=None, title="title", notes=()):
     records = sweep.records if records is None else records
-    return write_report(folder, sweep.settings, records, sweep.labels, title, list(notes), SPEED_KNOB)
+    return write_report(folder, sweep.settings, records, sweep.labels, title, list(notes), TRADE_OFF)
 
 
 def printed(report):
@@ -91,7 +91,7 @@ def test_figure_has_each_scored_setting_and_its_hover(report, page):
     (view,) = figure["views"]
     drawn = [setting_id for trace in view["data"] for setting_id in trace.get("customdata", [])]
     assert sorted(drawn) == sorted(report.points["setting_id"])
-    assert all("tokens a pass" in text for trace in view["data"] for text in trace.get("hovertext", []))
+    assert all("tokens a step" in text for trace in view["data"] for text in trace.get("hovertext", []))
     opacities = [own for trace in view["data"] if "customdata" in trace for own in trace["marker"]["opacity"]]
     assert len(opacities) == len(drawn) and min(opacities) > 0.2 and max(opacities) <= 1
 
@@ -109,7 +109,7 @@ def test_nothing_from_outside_becomes_markup(tmp_path):
     sweep = make_sweep(gain=1.0)
     sweep.labels = {
         setting_id: Label(
-            label.arm + EVIL, {key + EVIL: f"{value}{EVIL}" for key, value in label.knobs.items()}
+            label.group + EVIL, {key + EVIL: f"{value}{EVIL}" for key, value in label.knobs.items()}
         )
         for setting_id, label in sweep.labels.items()
     }
@@ -132,7 +132,7 @@ def test_picture_is_drawn_at_its_size(report):
     image = imread(report.picture)
     assert image.shape[:2] == (750, 1200)
     colours = {tuple(colour) for colour in (image[::2, ::2, :3].reshape(-1, 3) * 255).round().astype(int)}
-    assert {(0, 114, 178), (213, 94, 0)} <= colours  # both arms are there
+    assert {(0, 114, 178), (213, 94, 0)} <= colours  # both groups are there
 
 
 def test_same_records_same_files(tmp_path, report):
@@ -150,7 +150,7 @@ def test_table_of_points_can_be_read_back(report):
 def test_terminal_fits_and_ends_with_the_result(report):
     text = printed(report)
     assert max(len(line) for line in text.splitlines()) <= 100
-    assert "AXON moves the front of confidence: yes, by +0." in text and "Passes at equal quality: -" in text
+    assert "AXON moves the front of confidence: yes, by +0." in text and "Steps at equal quality: -" in text
     assert "●" in text and text.index("●") < text.index("AXON moves")
 
 
@@ -160,7 +160,7 @@ def test_terminal_only_counts_a_long_tail(tmp_path):
         row["nfe"] += 0 if row["setting_id"].endswith("None") else int(row["setting_id"][-1])
     report = write(tmp_path, sweep)
     text = printed(report)
-    hidden = int((~report.points["arm_front"]).sum())
+    hidden = int((~report.points["group_front"]).sum())
     assert hidden > 12 and f"{hidden} settings behind the fronts are not listed" in text
 
 
@@ -200,7 +200,7 @@ def test_parquet_shaped_records_are_understood(tmp_path):
     """Lists come back as arrays, and integers with holes as nullable ones."""
     sweep = make_sweep(gain=1.0)
     records = sweep.records
-    stored = records.assign(axon_passes=[np.array(own) for own in records["axon_passes"]])
+    stored = records.assign(axon_steps=[np.array(own) for own in records["axon_steps"]])
     stored = stored.astype({"nfe": "Int64", "score": "Float64"})
     plain = write(tmp_path / "plain", sweep)
     pd.testing.assert_frame_equal(write(tmp_path / "stored", sweep, stored).points, plain.points)
@@ -210,7 +210,7 @@ def test_the_summary_says_what_a_pass_count_covers():
     sweep = make_sweep(examples=20)
     for setting in sweep.settings.values():
         setting |= {"block_length": 32, "end_of_text": "stop_at_eos"}
-    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).summary
+    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF).summary
     assert "(test split), 64 tokens in blocks of 32, decoded up to end-of-text: threshold" in found.swept
 
 
@@ -218,10 +218,10 @@ def test_the_summary_says_how_was_asked_and_what_quality_means():
     sweep = make_sweep(anchors=(None,), thresholds=(0.5,))
     for setting in sweep.settings.values():
         setting["model"] = {"prompt": "chat"}
-        setting["task"] |= {"shots": 5, "shot_style": "turns", "measure": "the number is right"}
-    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
+        setting["task"] |= {"shots": 5, "shot_style": "turns", "metric": "the number is right"}
+    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
     quality = found.points["quality"].iloc[0]
-    assert ", 5 worked examples as turns, chat prompts. " in found.summary.swept
-    assert found.points["also.strict"].iloc[0] == pytest.approx(quality / 2)
+    assert ", 5 few-shot examples as turns, chat prompts. " in found.summary.swept
+    assert found.points["metric.strict"].iloc[0] == pytest.approx(quality / 2)
     expected = f"Quality 1: the number is right (arith, version 1; strict {quality / 2:.3g})."
     assert found.summary.swept.endswith(expected)

@@ -1,4 +1,4 @@
-"""How sure a place on the front is, what an arm reaches, and the axes beside NFE."""
+"""How sure a place on the front is, what a group reaches, and the axes beside NFE."""
 
 import numpy as np
 import pandas as pd
@@ -12,19 +12,19 @@ from pipeline.report.bands import hypervolumes
 from pipeline.report.points import Draws, Outcomes, draw, mark_fronts
 from pipeline.report.views import make_views
 from tests.report.counts import count
-from tests.report.sweep import SPEED_KNOB, make_sweep
+from tests.report.sweep import TRADE_OFF, make_sweep
 
 EXAMPLES = 25
 outcomes = st.lists(
     st.tuples(st.floats(0.0, 1.0), st.integers(1, 30), st.integers(0, 10)), min_size=1, max_size=6
-)  # chance of a right answer, passes at least, spread of the passes
+)  # chance of a right answer, steps at least, spread of the steps
 fast = settings(max_examples=20, deadline=None)
 
 
-def marked(arms, seed=0):
-    """Points and draws of made-up settings, one list of (chance, passes, spread) an arm."""
+def marked(groups, seed=0):
+    """Points and draws of made-up settings, one list of (chance, steps, spread) a group."""
     rng = np.random.default_rng(seed)
-    rows = [(f"arm {place}", *setting) for place, arm in enumerate(arms) for setting in arm]
+    rows = [(f"group {place}", *setting) for place, group in enumerate(groups) for setting in group]
     quality_SN = np.array([rng.random(EXAMPLES) < chance for _, chance, *_ in rows], dtype=float)
     nfe_SN = np.array(
         [least + rng.integers(0, spread + 1, EXAMPLES) for *_, least, spread in rows], dtype=float
@@ -33,7 +33,7 @@ def marked(arms, seed=0):
     draws = Draws(
         stats.means(quality_SN), stats.means(quality_SN, counts_BN), {"nfe": stats.means(nfe_SN, counts_BN)}
     )
-    points = pd.DataFrame({"arm": [row[0] for row in rows], "n": EXAMPLES, "complete": True})
+    points = pd.DataFrame({"group": [row[0] for row in rows], "n": EXAMPLES, "complete": True})
     for name, values_SN in (("quality", quality_SN), ("nfe", nfe_SN)):
         points[name] = stats.means(values_SN)
         points[f"{name}_lo"], points[f"{name}_hi"] = points[name] - 0.1, points[name] + 0.1
@@ -44,18 +44,18 @@ def marked(arms, seed=0):
 
 @fast
 @given(st.lists(outcomes, min_size=1, max_size=3), st.integers(0, 99))
-def test_probability_of_the_front(arms, seed):
-    points, draws = marked(arms, seed)
+def test_probability_of_the_front(groups, seed):
+    points, draws = marked(groups, seed)
     assert points["on_front"].between(0, 1).all()
-    for arm, own in points.groupby("arm"):
+    for group, own in points.groupby("group"):
         assert own["on_front"].sum() >= 1 - 1e-9  # in every replicate somebody is on the front
         if len(own) == 1:
-            assert own["on_front"].iloc[0] == 1, arm
+            assert own["on_front"].iloc[0] == 1, group
     # One by one, as the definition says it.
     quality_BS, nfe_BS = draws.quality_BS, draws.cost_BS["nfe"]
-    arm = points["arm"].to_numpy()
+    group = points["group"].to_numpy()
     for row in range(len(points)):
-        rivals = np.flatnonzero(arm == arm[row])
+        rivals = np.flatnonzero(group == group[row])
         no_worse = (quality_BS[:, rivals] >= quality_BS[:, [row]]) & (nfe_BS[:, rivals] <= nfe_BS[:, [row]])
         better = (quality_BS[:, rivals] > quality_BS[:, [row]]) | (nfe_BS[:, rivals] < nfe_BS[:, [row]])
         assert points["on_front"].iloc[row] == pytest.approx(1 - (no_worse & better).any(axis=1).mean())
@@ -70,29 +70,27 @@ def test_partial_settings_have_no_probability_and_disturb_no_other():
     sweep = make_sweep(examples=40, anchors=(1, 2), thresholds=(0.3, 0.7))
     records = sweep.records
     records = records[(records["setting_id"] != "0.3-1") | (records["position"] < 10)]
-    points = find(sweep.settings, records, sweep.labels, SPEED_KNOB).points.set_index("setting_id")
+    points = find(sweep.settings, records, sweep.labels, TRADE_OFF).points.set_index("setting_id")
     assert np.isnan(points["on_front"]["0.3-1"]) and points["on_front"].drop("0.3-1").notna().all()
     without = make_sweep(examples=40, anchors=(1, 2), thresholds=(0.3, 0.7))
     for book in (without.settings, without.labels):
         del book["0.3-1"]
-    others = find(without.settings, without.records, without.labels, SPEED_KNOB).points.set_index(
-        "setting_id"
-    )
+    others = find(without.settings, without.records, without.labels, TRADE_OFF).points.set_index("setting_id")
     assert (points["on_front"].drop("0.3-1") == others["on_front"]).all()
 
 
 @fast
 @given(st.lists(outcomes, min_size=1, max_size=2), st.integers(0, 99))
-def test_band_holds_the_front(arms, seed):
-    points, draws = marked(arms, seed)
+def test_band_holds_the_front(groups, seed):
+    points, draws = marked(groups, seed)
     (view,) = make_views(points, draws)
-    assert set(view.bands) == set(points["arm"])
-    for arm, band in view.bands.items():
-        own = points[points["arm"] == arm]
+    assert set(view.bands) == set(points["group"])
+    for group, band in view.bands.items():
+        own = points[points["group"] == group]
         front_G = [own.loc[own["nfe"] <= budget, "quality"].max() for budget in band.budget_G]
         front_G = np.nan_to_num(front_G)  # 0 where nothing is within the budget
         assert (band.lo_G <= front_G).all() and (front_G <= band.hi_G).all()
-        assert set(own.loc[own["arm_front"], "nfe"]) <= set(band.budget_G)
+        assert set(own.loc[own["group_front"], "nfe"]) <= set(band.budget_G)
         assert (np.diff(band.hi_G) >= -1e-9).all() and band.lo_G.min() >= 0 and band.hi_G.max() <= 1
 
 
@@ -107,33 +105,33 @@ def test_band_of_one_setting_is_the_bootstraps_interval():
 
 def test_hypervolume_stands_in_its_interval():
     sweep = make_sweep(gain=1.0, examples=40)
-    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
+    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
     for area in found.hypervolumes.values():
         assert 0 < area.lo < area.estimate < area.hi < 1
 
 
 def test_interval_covers_the_truth_where_nearly_all_are_right():
-    """Exactly, over all that 40 examples can show: an arm for each number of right answers, five passes each."""
-    n, passes, reference = 40, 5.0, 10.0
+    """Exactly, over all that 40 examples can show: a group for each number of right answers, five steps each."""
+    n, steps, reference = 40, 5.0, 10.0
     right = np.arange(n + 1)
     quality_SN = (np.arange(n) < right[:, None]).astype(float)
     ids = tuple(str(k) for k in right)
-    draws = draw(Outcomes(ids, np.arange(n, dtype=float), quality_SN, np.full((n + 1, n), passes)))
-    points = pd.DataFrame({"arm": ids, "quality": right / n, "nfe": passes, "complete": True})
+    draws = draw(Outcomes(ids, np.arange(n, dtype=float), quality_SN, np.full((n + 1, n), steps)))
+    points = pd.DataFrame({"group": ids, "quality": right / n, "nfe": steps, "complete": True})
     areas = list(hypervolumes(points, draws, reference).values())
     for truth in (0.3, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99):
-        holds = [area.lo <= truth * (1 - passes / reference) <= area.hi for area in areas]
+        holds = [area.lo <= truth * (1 - steps / reference) <= area.hi for area in areas]
         assert 0.93 <= binom.pmf(right, n, truth)[holds].sum() <= 1
 
 
 def test_best_of_many_is_not_taken_at_its_word():
-    """Forty arms of twelve settings that are all right four times of five: each arm's best looks better."""
-    arms, variants, n, truth = 40, 12, 100, 0.8
-    quality_SN = (np.random.default_rng(0).random((arms * variants, n)) < truth).astype(float)
-    ids = tuple(map(str, range(arms * variants)))
+    """Forty groups of twelve settings that are all right four times of five: each group's best looks better."""
+    groups, variants, n, truth = 40, 12, 100, 0.8
+    quality_SN = (np.random.default_rng(0).random((groups * variants, n)) < truth).astype(float)
+    ids = tuple(map(str, range(groups * variants)))
     draws = draw(Outcomes(ids, np.arange(n, dtype=float), quality_SN, np.full(quality_SN.shape, 5.0)))
     points = pd.DataFrame({"quality": quality_SN.mean(1), "nfe": 5.0, "complete": True})
-    points["arm"] = np.repeat([f"arm {place}" for place in range(arms)], variants)
+    points["group"] = np.repeat([f"group {place}" for place in range(groups)], variants)
     areas = hypervolumes(points, draws, 10.0).values()
     assert np.mean([area.estimate for area in areas]) > truth / 2 + 0.02
     assert np.mean([area.lo <= truth / 2 <= area.hi for area in areas]) >= 0.9
@@ -142,23 +140,23 @@ def test_best_of_many_is_not_taken_at_its_word():
 def test_axes_of_cost_are_offered_where_they_are_known():
     sweep = make_sweep(examples=10, thresholds=(0.3,))
     assert [
-        view.cost.column for view in find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).views
+        view.cost.column for view in find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF).views
     ] == ["nfe"]
     count(sweep)
-    found = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
+    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
     assert [view.cost.column for view in found.views] == ["nfe", "computed_positions", "flops"]
     sweep.rows = [row | ({"flops": None} if row["setting_id"] == "0.3-1" else {}) for row in sweep.rows]
-    some = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB)
+    some = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
     assert [view.cost.column for view in some.views] == ["nfe", "computed_positions"]
 
 
 def test_a_front_is_that_of_its_axis():
-    """A long canvas takes few passes, each of them dear: on the front by passes, off it by positions."""
+    """A long canvas takes few steps, each of them dear: on the front by steps, off it by positions."""
     sweep = count(make_sweep(anchors=(None,), thresholds=(0.3, 0.5), examples=30))
     for row in sweep.rows:
         if row["setting_id"] == "0.3-None":
             row["computed_positions"], row["score"] = row["computed_positions"] * 10, 0.0
-    nfe, positions, _ = find(sweep.settings, sweep.records, sweep.labels, SPEED_KNOB).views
-    assert list(nfe.points["arm_front"]) == [True, True]
-    assert list(positions.points["arm_front"]) == [False, True]
+    nfe, positions, _ = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF).views
+    assert list(nfe.points["group_front"]) == [True, True]
+    assert list(positions.points["group_front"]) == [False, True]
     assert positions.points["on_front"].iloc[0] == 0

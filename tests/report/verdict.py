@@ -7,14 +7,14 @@ from pipeline.report import find
 from pipeline.report.comparison import compare
 from pipeline.report.decodes import decode_hashes
 from pipeline.report.points import clean, outcomes
-from tests.report.sweep import SPEED_KNOB
+from tests.report.sweep import TRADE_OFF
 
 
-def found_in(sweep, speed_knob=SPEED_KNOB):
-    return find(sweep.settings, sweep.records, sweep.labels, speed_knob)
+def found_in(sweep, trade_off=TRADE_OFF):
+    return find(sweep.settings, sweep.records, sweep.labels, trade_off)
 
 
-def answers(sweep, speed_knob=SPEED_KNOB):
+def answers(sweep, trade_off=TRADE_OFF):
     """Without the points' own figures, of which a comparison needs none."""
     rows = clean(sweep.settings, sweep.records)
     found = outcomes(sweep.settings, rows)
@@ -26,11 +26,11 @@ def answers(sweep, speed_knob=SPEED_KNOB):
             "axon_empty": np.nan,
         }
     )
-    return compare(sweep.settings, points, found, speed_knob)
+    return compare(sweep.settings, points, found, trade_off)
 
 
-def text(sweep, speed_knob=SPEED_KNOB):
-    return found_in(sweep, speed_knob).summary.verdict
+def text(sweep, trade_off=TRADE_OFF):
+    return found_in(sweep, trade_off).summary.verdict
 
 
 def add_copy(sweep, name, change, score=None):

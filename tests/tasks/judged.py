@@ -9,5 +9,5 @@ from pipeline.tasks import TASKS, Example, Score
 
 def judged(name: str, answer: str, check: Any) -> Score:
     score = TASKS[name].score(answer, Example("x", "?", "", check))
-    assert score.value == score.others["loose"]
+    assert score.value == score.metrics["loose"]
     return score

@@ -36,7 +36,7 @@ LATIN = {
 @pytest.mark.parametrize(("answer", "expected"), LATIN.items())
 def test_how_a_latin_square_may_be_written(answer: str, expected: int) -> None:
     score = judged("latin_square_n4", answer, "AB12")
-    assert score.others == {"loose": expected, "strict": expected}
+    assert score.metrics == {"loose": expected, "strict": expected}
 
 
 @pytest.mark.parametrize("first", ["AB12", "2A1B"])
@@ -85,7 +85,7 @@ SUDOKU = {
 
 @pytest.mark.parametrize(("answer", "expected"), SUDOKU.items())
 def test_how_a_sudoku_may_be_written(answer: str, expected: tuple[int, int]) -> None:
-    others = judged("sudoku_n4", answer, SOLUTION).others
+    others = judged("sudoku_n4", answer, SOLUTION).metrics
     assert (others["loose"], others["strict"]) == expected
 
 
@@ -109,7 +109,7 @@ def test_of_all_ways_to_fill_a_puzzle_the_valid_one_scores_and_no_other() -> Non
             grid = "\n".join("".join(cells[k : k + 4]) for k in (0, 4, 8, 12))
             fits = valid(tuple(cells))
             right += fits
-            assert judged("sudoku_n4", grid, example.check).others == {"loose": fits, "strict": fits}
+            assert judged("sudoku_n4", grid, example.check).metrics == {"loose": fits, "strict": fits}
         assert right == 1
 
 
@@ -122,4 +122,4 @@ def test_of_all_grids_one_agrees_with_a_puzzle_and_scores() -> None:
         for grid in grids:
             agrees = all(clue in ("_", digit) for clue, digit in zip(puzzle, grid, strict=True))
             text = "\n".join("".join(grid[k : k + 4]) for k in (0, 4, 8, 12))
-            assert judged("sudoku_n4", text, example.check).others["strict"] == agrees
+            assert judged("sudoku_n4", text, example.check).metrics["strict"] == agrees

@@ -104,7 +104,7 @@ def test_what_follows_the_answer_does_not_count() -> None:
     assert cut("#### 7\n\nQuestion: 9 and 8?") == "#### 7\n\n"
     assert task.score("#### 7\n\nQuestion: 9 and 8?", example).value == 1.0
     score = task.score("#### 7, that is 8", example)
-    assert (score.value, score.others, score.extracted) == (0.0, {"strict": 1.0, "flexible": 0.0}, "8")
+    assert (score.value, score.metrics, score.extracted) == (0.0, {"strict": 1.0, "flexible": 0.0}, "8")
 
 
 def _open_rows() -> Task:
@@ -118,13 +118,13 @@ def test_gold_answers_score_and_wrong_ones_do_not() -> None:
     task = _open(DATA / "gsm8k_test.jsonl")
     examples = task.examples("test", 0, 10_000)
     assert len(examples) == 1319
-    assert all(task.score(e.reference, e).others == {"strict": 1.0, "flexible": 1.0} for e in examples)
+    assert all(task.score(e.reference, e).metrics == {"strict": 1.0, "flexible": 1.0} for e in examples)
     for example, other in itertools.pairwise(examples):
         off = example.reference + "1"
-        assert task.score(off, example).others == {"strict": 0.0, "flexible": 0.0}
+        assert task.score(off, example).metrics == {"strict": 0.0, "flexible": 0.0}
         same = plain(example.check) == plain(other.check)
         assert task.score(other.reference, example).value == float(same)
-        assert task.score(example.reference.rsplit("\n", 1)[0], example).others["strict"] == 0.0
+        assert task.score(example.reference.rsplit("\n", 1)[0], example).metrics["strict"] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_check_task_counts_reference_answers_and_names_the_wrong(
 def test_a_benchmark_runs_from_prompt_to_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the embedded model, which knows nothing of it: every example is decoded and scored, none right."""
+    """On the bundled model, which knows nothing of it: every example is decoded and scored, none right."""
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     words = ["task=gsm8k", f"task.path={path}", "task.shots=2", f"task.shots_path={path}"]

@@ -68,10 +68,10 @@ def test_a_model_continues_the_prompt_and_a_chat_is_asked_for_it(file: Path) -> 
 def test_what_passes(answer: str, value: float, harness: float, file: Path) -> None:
     task = _open(file)
     score = task.score(answer, _only(task))
-    assert (score.value, score.others) == (value, {"harness": harness})
+    assert (score.value, score.metrics) == (value, {"harness": harness})
     assert score.sandbox in LEVELS
 
 
 def test_it_has_no_worked_examples(file: Path) -> None:
-    with pytest.raises(ValueError, match=r"task\.shots=2: humaneval has 0 worked examples of its own"):
+    with pytest.raises(ValueError, match=r"task\.shots=2: humaneval has 0 few-shot examples of its own"):
         _open(file, shots=2)

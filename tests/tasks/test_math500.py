@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.tasks import Example, TaskSettings, equivalence, get_task, open_task, read_task
-from pipeline.tasks.equivalence import Referee
+from pipeline.tasks.equivalence import Verifier
 from pipeline.tasks.math500 import boxed
 from tests.shared import DATA, needs_rows
 
@@ -49,20 +49,22 @@ def test_the_last_whole_box_counts(answer: str, inside: str | None) -> None:
 )
 def test_equal_answers_score_and_others_do_not(gold: str, answer: str, value: float, letter: float) -> None:
     score = get_task("math500").score(answer, Example("x", "", "", gold))
-    assert (score.value, score.others) == (value, {"boxed": letter})
+    assert (score.value, score.metrics) == (value, {"boxed": letter})
 
 
 def test_a_comparison_that_hangs_is_ended_and_the_next_one_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    referee = Referee()
-    assert referee.compare("$1$", "$1$")[0]
+    verifier = Verifier()
+    assert verifier.compare("$1$", "$1$")[0]
     monkeypatch.setattr(equivalence, "SECONDS", 0.5)
     with pytest.raises(TimeoutError, match=r"took more than 0\.5 s"):
-        referee.compare("$1$", "$10^{10^{10^{10}}} + 1$")
+        verifier.compare("$1$", "$10^{10^{10^{10}}} + 1$")
     monkeypatch.setattr(equivalence, "SECONDS", 10.0)
-    assert referee.compare("$2$", "$2$")[0]
-    referee.close()
+    assert verifier.compare("$2$", "$2$")[0]
+    verifier.close()
     assert not [
-        child for child in multiprocessing.active_children() if child.is_alive() and child is referee._process
+        child
+        for child in multiprocessing.active_children()
+        if child.is_alive() and child is verifier._process
     ]
 
 
@@ -95,7 +97,7 @@ def test_answers_are_compared_in_a_ray_worker_and_the_process_ends_with_it() -> 
         def score(self) -> tuple[float, int]:
             task = get_task("math500")
             value = task.score("It is \\boxed{0.5}.", Example("x", "", "", "\\frac{1}{2}")).value
-            return value, task.referee._process.pid  # type: ignore[attr-defined]
+            return value, task.verifier._process.pid  # type: ignore[attr-defined]
 
     with tempfile.TemporaryDirectory(prefix="axon-ray-", dir="/tmp") as scratch:
         try:
@@ -120,12 +122,12 @@ def test_answers_are_compared_in_a_ray_worker_and_the_process_ends_with_it() -> 
 def test_a_comparison_that_hangs_does_not_outlive_a_program_that_is_killed(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
-        "from pipeline.tasks.equivalence import Referee\n"
+        "from pipeline.tasks.equivalence import Verifier\n"
         "if __name__ == '__main__':\n"
-        "    referee = Referee()\n"
-        "    referee.compare('$1$', '$1$')\n"
-        "    print(referee._process.pid, flush=True)\n"
-        "    referee.compare('$1$', '$10^{10^{10^{10}}} + 1$')\n"
+        "    verifier = Verifier()\n"
+        "    verifier.compare('$1$', '$1$')\n"
+        "    print(verifier._process.pid, flush=True)\n"
+        "    verifier.compare('$1$', '$10^{10^{10^{10}}} + 1$')\n"
     )
     with subprocess.Popen(
         [sys.executable, program],

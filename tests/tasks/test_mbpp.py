@@ -1,4 +1,4 @@
-"""MBPP: what is asked, of which rows, with which worked examples, and what passes."""
+"""MBPP: what is asked, of which rows, with which few-shot examples, and what passes."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ CODE = "def plus_11(n):\n    return 11 + n\n"
 def test_what_passes(answer: str, value: float, harness: float, file: Path) -> None:
     task = _open(file)
     score = task.score(answer, _eleven(task))
-    assert (score.value, score.others) == (value, {"harness": harness})
+    assert (score.value, score.metrics) == (value, {"harness": harness})
 
 
 def test_set_up_code_runs_between_the_program_and_its_tests(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""MATH with Minerva's prompt: fixed worked examples, the final sentence or the box, plain forms, math-verify."""
+"""MATH with Minerva's prompt: fixed few-shot examples, the final sentence or the box, plain forms, math-verify."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from pipeline.evaluate import _scored
 from pipeline.record import Record
 from pipeline.tasks import Example, Task, TaskSettings, get_task, open_task, read_task, rows
-from pipeline.tasks.equivalence import Referee, Verdict
+from pipeline.tasks.equivalence import Verdict, Verifier
 from pipeline.tasks.minerva_answer import last_box, plain, sentence
 from pipeline.tasks.minerva_math import SUBJECTS, MinervaMath
 from tests.shared import DATA, needs_rows
@@ -24,7 +24,7 @@ SOLVED = [
     for n in range(4, 8)
 ]
 ANSWERED = [{"question": f"What is ${n}+{n}$?", "ground_truth_answer": str(2 * n)} for n in range(4, 8)]
-LM_EVALS_SHOTS = "57164f1d8a2f4b6c"  # of the four worked examples as lm-eval 0.4.13 joins them
+LM_EVALS_SHOTS = "57164f1d8a2f4b6c"  # of the four few-shot examples as lm-eval 0.4.13 joins them
 
 
 def _open(folder: Path, content: list[dict[str, str]], **more: Any) -> Task:
@@ -51,7 +51,7 @@ def test_rows_bring_a_solution_or_an_answer(content: list[dict[str, str]], tmp_p
     assert first.check["answer"] == "8" and first.reference.endswith(_said("$8$"))
     for example in examples.values():
         score = task.score(example.reference, example)
-        assert (score.value, score.others) == (1.0, {"strict": 1.0, "exact": 1.0})
+        assert (score.value, score.metrics) == (1.0, {"strict": 1.0, "exact": 1.0})
 
 
 def test_a_solution_goes_before_an_answer(tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_fewer_worked_examples_are_the_first_ones(count: int, tmp_path: Path) ->
 
 def test_there_are_four_worked_examples_and_no_others(tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"task\.shots=5: minerva_math has 4 worked examples of its own; low"
+        ValueError, match=r"task\.shots=5: minerva_math has 4 few-shot examples of its own; low"
     ):
         _open(tmp_path, SOLVED, shots=5)
     with pytest.raises(
-        ValueError, match=r"task\.shots_path='x': the worked examples of minerva_math are fix"
+        ValueError, match=r"task\.shots_path='x': the few-shot examples of minerva_math are fix"
     ):
         _open(tmp_path, SOLVED, shots=2, shots_path="x")
 
@@ -183,17 +183,17 @@ def test_an_answer_is_compared_by_value_and_to_the_letter(
     gold: str, answer: str, value: float, strict: float, exact: float, extracted: str | None
 ) -> None:
     score = get_task("minerva_math").score(answer, _example(gold, f"Thus $x=\\boxed{{{gold}}}$."))
-    assert (score.value, score.others) == (value, {"strict": strict, "exact": exact})
+    assert (score.value, score.metrics) == (value, {"strict": strict, "exact": exact})
     assert score.extracted == extracted
 
 
-class Late(Referee):
+class Late(Verifier):
     def compare(self, gold: str, answer: str) -> Verdict:
         raise TimeoutError("the comparison took more than 10 s")
 
 
 def test_a_comparison_that_fails_leaves_the_example_unscored() -> None:
-    task = replace(MinervaMath(), referee=Late())
+    task = replace(MinervaMath(), verifier=Late())
     scored = _scored(task, _example("7"), Record("s", "minerva_math", "x", 0, answer=_said("$7$")))
     assert scored.score is None
     assert scored.error == "scoring: TimeoutError: the comparison took more than 10 s"
@@ -208,7 +208,7 @@ def test_gold_answers_score_and_those_of_others_do_not() -> None:
     assert len(examples) == 500
     for example in examples:
         score = task.score(example.reference, example)
-        assert (score.value, score.others) == (1.0, {"strict": 1.0, "exact": 1.0}), example.reference
+        assert (score.value, score.metrics) == (1.0, {"strict": 1.0, "exact": 1.0}), example.reference
     for example, other in itertools.pairwise(examples[:50]):
         if plain(example.check["answer"]) != plain(other.check["answer"]):
-            assert task.score(other.reference, example).others == {"strict": 0.0, "exact": 0.0}
+            assert task.score(other.reference, example).metrics == {"strict": 0.0, "exact": 0.0}

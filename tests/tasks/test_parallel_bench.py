@@ -49,7 +49,7 @@ def written(items: list[str]) -> str:
 
 
 def scores(operation: str, answer: str) -> tuple[float, float]:
-    others = judged(f"waiting_line_{operation}", answer, CHECK).others
+    others = judged(f"waiting_line_{operation}", answer, CHECK).metrics
     return others["loose"], others["strict"]
 
 
@@ -148,10 +148,10 @@ def test_an_item_dropped_swapped_or_doubled_breaks_an_answer(operation: str, dat
         "shuffle": sorted(swapped) == sorted(line) and swapped != line,
         "insert_random": [person for person in swapped if person != word] == line,
     }
-    assert judged(name, written(dropped), example.check).others == {"loose": 0, "strict": 0}
-    assert judged(name, written(doubled), example.check).others == {"loose": 0, "strict": 0}
+    assert judged(name, written(dropped), example.check).metrics == {"loose": 0, "strict": 0}
+    assert judged(name, written(doubled), example.check).metrics == {"loose": 0, "strict": 0}
     expected = float(equivalent.get(operation, False))
-    assert judged(name, written(swapped), example.check).others == {"loose": expected, "strict": expected}
+    assert judged(name, written(swapped), example.check).metrics == {"loose": expected, "strict": expected}
 
 
 @every_operation
@@ -189,16 +189,16 @@ def test_what_is_right_strictly_is_right_loosely(name: str, data: st.DataObject)
         at = data.draw(st.integers(0, len(answer)))
         new = data.draw(st.sampled_from(['"', "[", "]", ",", " ", "\n", ", ", "A", "1", ""]))
         answer = answer[:at] + new + answer[at + data.draw(st.integers(0, 1)) :]
-    others = TASKS[name].score(answer, example).others
+    others = TASKS[name].score(answer, example).metrics
     assert others["strict"] <= others["loose"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_beginning_of_an_answer_is_strictly_right(name: str) -> None:
     for example in TASKS[name].examples("test", 0, 20):
-        assert TASKS[name].score(example.reference, example).others == {"loose": 1, "strict": 1}
+        assert TASKS[name].score(example.reference, example).metrics == {"loose": 1, "strict": 1}
         for end in range(len(example.reference)):
-            assert TASKS[name].score(example.reference[:end], example).others["strict"] == 0
+            assert TASKS[name].score(example.reference[:end], example).metrics["strict"] == 0
 
 
 def test_the_worked_examples_are_right() -> None:
@@ -211,14 +211,14 @@ def test_the_worked_examples_are_right() -> None:
         shots = {example.shots for example in TASKS[name].examples("test", 0, 5)}
         assert len(shots) == 1
         ((_, answer),) = shots.pop()
-        assert judged(name, answer.strip(), check).others == {"loose": 1, "strict": 1}
+        assert judged(name, answer.strip(), check).metrics == {"loose": 1, "strict": 1}
     for name in LINES:
         question = TASKS[name].examples("test", 0, 1)[0].shots[0][0]
         assert (f"position {checks[name]['at']}" in question) == name.endswith("index")
 
 
 class Repeating(OneShot):
-    """Asks its worked example every other time."""
+    """Asks its few-shot example every other time."""
 
     name = "repeating"
 

@@ -74,12 +74,12 @@ def test_a_changed_solution_passes_where_plain_python_passes_it(
     changed = [(change(e.reference, random.Random(n)), e) for n, e in enumerate(examples)]
     found = scores(task, changed)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as runners:
-        equivalent = list(runners.map(lambda pair: _passes_outside(*pair, tmp_path), changed))
+        equivalent = list(runners.map(lambda pair: _steps_outside(*pair, tmp_path), changed))
     assert found == equivalent
     assert sum(found) < 0.1 * len(found)  # what the benchmark's own tests don't tell from the solution
 
 
-def _passes_outside(answer: str, example: Example, folder: Path) -> float:
+def _steps_outside(answer: str, example: Example, folder: Path) -> float:
     """The solution, only slightly changed, as a plain script: no sandbox, no extraction."""
     script = folder / f"{example.id.replace('/', '-')}.py"
     script.write_text(f"{example.prompt}{answer}\n{example.check['tests']}\n")

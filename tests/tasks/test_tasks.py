@@ -1,4 +1,4 @@
-"""Laws that every embedded task must pass, and the cases that matter to each."""
+"""Laws that every bundled task must pass, and the cases that matter to each."""
 
 from __future__ import annotations
 

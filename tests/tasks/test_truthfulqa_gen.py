@@ -75,9 +75,11 @@ def test_the_prompt_is_lm_evals_to_the_letter(tmp_path: Path) -> None:
 
 def test_there_are_no_worked_examples_but_the_primer(tmp_path: Path) -> None:
     path = _file(tmp_path, ROWS)
-    with pytest.raises(ValueError, match=r"task\.shots=1: truthfulqa_gen has 0 worked examples of its own"):
+    with pytest.raises(ValueError, match=r"task\.shots=1: truthfulqa_gen has 0 few-shot examples of its own"):
         _open(path, shots=1)
-    with pytest.raises(ValueError, match=r"task\.shots_path='x': the worked examples .* are fixed; leave it"):
+    with pytest.raises(
+        ValueError, match=r"task\.shots_path='x': the few-shot examples .* are fixed; leave it"
+    ):
         _open(path, shots_path="x")
 
 
@@ -124,9 +126,9 @@ CHECK = {
 )
 def test_an_answer_nearer_to_a_correct_reference_scores(answer: str, value: float) -> None:
     score = get_task("truthfulqa_gen").score(answer, Example("x", "", "", CHECK))
-    assert score.value == score.others["bleu_acc"] == value
+    assert score.value == score.metrics["bleu_acc"] == value
     assert score.extracted == (answer.split("\n\n")[0].strip() or None)
-    assert all(score.others[f"rouge{n}_acc"] == value for n in (1, 2, "L"))
+    assert all(score.metrics[f"rouge{n}_acc"] == value for n in (1, 2, "L"))
 
 
 def test_the_figures_are_the_best_on_either_side() -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from types import TracebackType
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
@@ -18,59 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.plan import Label
-from pipeline.record import Record
 from pipeline.report.pareto import front_order
+from pipeline.totals import Totals
 
 PLAIN_SECONDS = 10.0  # between two plain lines
 FRONT_LINES = 6
 LOADING = "loading the model"
 
 
-@dataclass(frozen=True)
-class Tally:
-    """Sums over some examples of one setting."""
-
-    examples: int = 0
-    scored: int = 0
-    score: float = 0.0
-    nfe: float = 0.0
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.examples + other.examples,
-            self.scored + other.scored,
-            self.score + other.score,
-            self.nfe + other.nfe,
-        )
-
-
-def tally(records: Iterable[Record]) -> Tally:
-    total = Tally()
-    for record in records:
-        scored = record.score is not None and record.nfe is not None
-        total += Tally(
-            1, int(scored), (record.score or 0.0) if scored else 0.0, (record.nfe or 0) if scored else 0.0
-        )
-    return total
-
-
-def stored_tallies(records: pd.DataFrame) -> dict[str, Tally]:
-    """What the store already holds, by setting."""
-    scored = records["score"].notna() & records["nfe"].notna()
-    sums = records.assign(
-        scored=scored, score=records["score"].where(scored), nfe=records["nfe"].where(scored)
-    )
-    sums = sums.groupby("setting_id").agg(
-        examples=("position", "size"), scored=("scored", "sum"), score=("score", "sum"), nfe=("nfe", "sum")
-    )
-    rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in sums.to_dict("records")]
-    return {
-        str(sid): Tally(int(row["examples"]), int(row["scored"]), float(row["score"]), float(row["nfe"]))
-        for sid, row in zip(sums.index, rows, strict=True)
-    }
-
-
-class Progress:
+class Display:
     """Follows a job from what is stored already to all settings done. Use as a context."""
 
     def __init__(
@@ -79,10 +32,10 @@ class Progress:
         title: str,
         labels: Mapping[str, Label],
         limit: int,
-        stored: Mapping[str, Tally],
+        stored: Mapping[str, Totals],
     ) -> None:
         self._console, self._title, self._labels, self._limit = console, title, labels, limit
-        self._tallies = {sid: stored.get(sid, Tally()) for sid in labels}
+        self._totals = {sid: stored.get(sid, Totals()) for sid in labels}
         self._running = 0  # examples decoded in slices that aren't finished
         self._failed: set[str] = set()
         self._status = self._last = ""
@@ -93,7 +46,7 @@ class Progress:
         display = Live(self, console=console, refresh_per_second=4, transient=True)
         self._live = display if console.is_terminal else None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Display:
         self._start = monotonic()
         if self._live:
             self._live.start()
@@ -123,15 +76,15 @@ class Progress:
         self._status = ""
         self._tick()
 
-    def slice(self, setting_id: str, done: Tally) -> None:
-        self._tallies[setting_id] += done
+    def slice(self, setting_id: str, done: Totals) -> None:
+        self._totals[setting_id] += done
         self._running = 0
         self._status = ""
         self._tick()
 
-    def stored(self, setting_id: str, done: Tally) -> None:
+    def stored(self, setting_id: str, done: Totals) -> None:
         """What the store has of a setting after all, whatever was reported."""
-        self._tallies[setting_id] = done
+        self._totals[setting_id] = done
         self._tick()
 
     def failed(self, setting_id: str) -> None:
@@ -149,9 +102,9 @@ class Progress:
 
     def _front(self) -> RenderableType:
         """The front of the settings done so far, thinned to a few lines."""
-        done = [sid for sid, t in self._tallies.items() if t.examples >= self._limit and t.scored]
-        score = np.array([self._tallies[sid].score / self._tallies[sid].scored for sid in done])
-        nfe = np.array([self._tallies[sid].nfe / self._tallies[sid].scored for sid in done])
+        done = [sid for sid, t in self._totals.items() if t.examples >= self._limit and t.scored]
+        score = np.array([self._totals[sid].score / self._totals[sid].scored for sid in done])
+        nfe = np.array([self._totals[sid].nfe / self._totals[sid].scored for sid in done])
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("best so far")
         table.add_column("NFE", justify="right")
@@ -162,7 +115,7 @@ class Progress:
 
     def _line(self) -> str:
         examples, total = self._examples() + self._running, self._limit * len(self._labels)
-        finished = sum(t.examples >= self._limit for t in self._tallies.values())
+        finished = sum(t.examples >= self._limit for t in self._totals.values())
         parts = [f"{finished}/{len(self._labels)} settings", f"{min(examples, total):,}/{total:,} examples"]
         if self._failed:
             parts.append(f"{len(self._failed)} failed")
@@ -181,7 +134,7 @@ class Progress:
         return (examples - self._first[1]) / max(monotonic() - self._first[0], 1e-6)
 
     def _examples(self) -> int:
-        return sum(min(t.examples, self._limit) for t in self._tallies.values())
+        return sum(min(t.examples, self._limit) for t in self._totals.values())
 
     def _tick(self) -> None:
         self._first = self._first or (monotonic(), self._examples() + self._running)

@@ -65,7 +65,7 @@ def answer(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
     short = f"AXON moves the front of {name}: {found.outcome}"
     if found.cohort.empty and not found.cohort.variants:
         asked = f"of {counted(found.cohort.asked, 'variant')} {found.cohort.empty} had no support"
-        return Answer(f"{short}, AXON was empty: {asked} to choose anchors by in most of AXON's passes.")
+        return Answer(f"{short}, AXON was empty: {asked} to choose anchors by in most of AXON's steps.")
     if not found.cohort.variants and found.enough:
         asked = f"every one of {counted(found.cohort.asked, 'variant')} decodes"
         return Answer(f"{short}, it changes no decode: {asked} each example as {name} alone.")
@@ -98,13 +98,13 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int, sho
 def _saved(saving: Saving, variant: str) -> str:
     if not saving.quality > 0:
         return (
-            f"Passes at equal quality: cannot be said, since no quality above {MARGIN:g} is reached by both."
+            f"Steps at equal quality: cannot be said, since no quality above {MARGIN:g} is reached by both."
         )
     level = f"quality {saving.quality:.3f}, {MARGIN:g} below the highest that both reach"
     below = "" if saving.holds else ", which is not the base's best"
     return (
-        f"Passes at equal quality: {fewer(saving.share)} with {variant}, {saving.axon_nfe:.1f} in place of "
-        f"{saving.base_nfe:.1f} ({signed(saving.passes, 1)}), where each first reaches {level}{below}"
+        f"Steps at equal quality: {fewer(saving.share)} with {variant}, {saving.axon_nfe:.1f} in place of "
+        f"{saving.base_nfe:.1f} ({signed(saving.steps, 1)}), where each first reaches {level}{below}"
         f"{_at_once(saving)}."
     )
 
@@ -121,7 +121,7 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
         counted(len(side.rows), "distinct setting") for side in (leading.variant, cohort.base)
     )
     yield (
-        f"Over {lo:.1f} to {hi:.1f} passes mean quality is {leading.axon_quality:.3f} with it ({with_it}) and "
+        f"Over {lo:.1f} to {hi:.1f} steps mean quality is {leading.axon_quality:.3f} with it ({with_it}) and "
         f"{leading.base_quality:.3f} without ({without}), on {n}{_left_out(found)}."
     )
     lowering = [own for own in found.lowering if own is not leading]
@@ -159,11 +159,11 @@ def _multiplicity(found: Comparison, comparisons: int) -> str:
         f"{count} {why}"
         for count, why in (
             (cohort.idle, "that decode as the base alone"),
-            (cohort.empty, "without support in most of AXON's passes"),
+            (cohort.empty, "without support in most of AXON's steps"),
             (alike, "that decode as another variant"),
             (
                 lineless,
-                "with one setting only, no range of passes or too few examples in common, hence no line",
+                "with one setting only, no range of steps or too few examples in common, hence no line",
             ),
         )
         if count
@@ -194,7 +194,7 @@ def _left_out(found: Comparison) -> str:
 def _rows(leading: Effect) -> Iterator[Row]:
     (lo, hi), own = leading.budgets, leading.saving
     yield Row(
-        f"mean quality over {lo:.1f} to {hi:.1f} passes",
+        f"mean quality over {lo:.1f} to {hi:.1f} steps",
         f"{leading.base_quality:.3f}",
         f"{leading.axon_quality:.3f}",
         signed(leading.difference, 3),
@@ -202,17 +202,17 @@ def _rows(leading: Effect) -> Iterator[Row]:
     if not own.quality > 0:
         return
     yield Row(
-        f"passes at equal quality, {own.quality:.3f}",
+        f"steps at equal quality, {own.quality:.3f}",
         f"{own.base_nfe:.1f}",
         f"{own.axon_nfe:.1f} ({fewer(own.share)})",
-        signed(own.passes, 1),
+        signed(own.steps, 1),
     )
 
 
 def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
     name = found.cohort.name
     start = (
-        f"AXON with {name}: {NO_FRONT}, since a side has one distinct setting, or both take equally many passes or "
+        f"AXON with {name}: {NO_FRONT}, since a side has one distinct setting, or both take equally many steps or "
         "share too few examples"
     )
     if not found.pairs:
@@ -222,7 +222,7 @@ def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer
     which = f" with {points['label'].iloc[first.axon]}" if len(pairs) > 1 else ""
     many = " and all pairs" if comparisons > 1 or len(pairs) > 1 else ""
     return Answer(
-        short=f"AXON with {name}: {signed(first.quality.difference, 3)} quality, {signed(first.nfe, 1)} passes"
+        short=f"AXON with {name}: {signed(first.quality.difference, 3)} quality, {signed(first.nfe, 1)} steps"
         f"{which}; {NO_FRONT}.",
         evidence=" ".join(_pair_text(points, pair) for pair in pairs),
         sides=(f"{name} alone", "with AXON"),
@@ -239,7 +239,7 @@ def _pair_text(points: pd.DataFrame, pair: Pair) -> str:
         counts = f": {quality.first_only} right only with it, {quality.second_only} only without"
     test = "exact McNemar" if quality.p is not None else "bootstrap"
     return (
-        f"{points['label'].iloc[pair.axon]}: quality {pair.quality_axon:.3f} with AXON in {pair.nfe_axon:.1f} passes, "
+        f"{points['label'].iloc[pair.axon]}: quality {pair.quality_axon:.3f} with AXON in {pair.nfe_axon:.1f} steps, "
         f"{pair.quality_base:.3f} without in {pair.nfe_base:.1f}, on {counted(quality.n, 'example')}{counts} "
         f"({test} p = {pair.p:.2g}, adjusted for all comparisons)."
     )
@@ -253,4 +253,4 @@ def _pair_rows(points: pd.DataFrame, pair: Pair, many: bool) -> Iterator[Row]:
         f"{pair.quality_axon:.3f}",
         signed(pair.quality.difference, 3),
     )
-    yield Row(f"passes{where}", f"{pair.nfe_base:.1f}", f"{pair.nfe_axon:.1f}", signed(pair.nfe, 1))
+    yield Row(f"steps{where}", f"{pair.nfe_base:.1f}", f"{pair.nfe_axon:.1f}", signed(pair.nfe, 1))

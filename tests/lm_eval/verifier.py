@@ -1,4 +1,4 @@
-"""lm-eval's own task `gsm8k` on given rows and answers: `python referee.py ROWS.json READINGS.json`.
+"""lm-eval's own task `gsm8k` on given rows and answers: `python verifier.py ROWS.json READINGS.json`.
 
 A row has question, answer and `said`, which a model that only repeats it gives back, cut at the task's stops by
 the function of lm-eval's that `lm_eval_axon` calls too. Written are, per row, what each filter read and its score.

@@ -10,8 +10,8 @@ from time import perf_counter
 import torch
 
 
-class Timer:
-    """Given to the decoder, which enters it around each part of a pass.
+class Stopwatch:
+    """Given to the decoder, which enters it around each part of a step.
 
     A GPU works on after the call that asked it to has returned. So it is waited for at both ends of a part, or its work
     would be counted under the next part, or under none.
@@ -19,7 +19,7 @@ class Timer:
 
     def __init__(self, device: torch.device) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        self.entered: Counter[str] = Counter()  # how often each part was: "model" once a pass of the batch
+        self.entered: Counter[str] = Counter()  # how often each part was: "model" once a step of the batch
         self._device = device
 
     @contextmanager

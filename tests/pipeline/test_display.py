@@ -7,33 +7,34 @@ import io
 import pytest
 from rich.console import Console
 
-from pipeline import progress
+from pipeline import display as display_module
+from pipeline.display import Display, clock, thinned
 from pipeline.plan import Label
-from pipeline.progress import Progress, Tally, clock, stored_tallies, tally, thinned
 from pipeline.record import Record, to_table
+from pipeline.totals import Totals, stored_totals, totals_of
 
 LABELS = {"a": Label("base", {"decoder.threshold": 0.3}), "b": Label("AXON", {"axon.anchors": 2})}
 
 
 def test_unscored_examples_count_as_examples_only() -> None:
     records = [Record("a", "t", "e", 0, nfe=4, score=0.5), Record("a", "t", "f", 1, error="no")]
-    assert tally(records) == Tally(2, 1, 0.5, 4.0)
-    assert stored_tallies(to_table(records).to_pandas()) == {"a": Tally(2, 1, 0.5, 4.0)}
-    assert stored_tallies(to_table([]).to_pandas()) == {}
+    assert totals_of(records) == Totals(2, 1, 0.5, 4.0)
+    assert stored_totals(to_table(records).to_pandas()) == {"a": Totals(2, 1, 0.5, 4.0)}
+    assert stored_totals(to_table([]).to_pandas()) == {}
 
 
 def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    monkeypatch.setattr(display_module, "monotonic", lambda: now[0])
     shown = io.StringIO()
-    with Progress(
-        Console(file=shown, width=200), "title", LABELS, 20, {"a": Tally(10, 10, 5.0, 40.0)}
+    with Display(
+        Console(file=shown, width=200), "title", LABELS, 20, {"a": Totals(10, 10, 5.0, 40.0)}
     ) as display:
         for _ in range(4):
             now[0] += 4
-            display.slice("b", Tally(5, 5, 2.0, 10.0))
+            display.slice("b", Totals(5, 5, 2.0, 10.0))
         now[0] += 9
-        display.slice("a", Tally(10, 10, 5.0, 40.0))
+        display.slice("a", Totals(10, 10, 5.0, 40.0))
     assert shown.getvalue().splitlines() == [
         "0/2 settings · 25/40 examples · 1.2 examples/s · 0:12 left",
         "2/2 settings · 40/40 examples · 0:25",
@@ -42,9 +43,9 @@ def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch: pytest.Monkey
 
 def test_on_a_terminal_the_best_front_is_shown() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    display = Progress(console, "title", LABELS, 10, {})
-    display.slice("a", Tally(10, 10, 5.0, 40.0))
-    display.slice("b", Tally(5, 5, 5.0, 10.0))
+    display = Display(console, "title", LABELS, 10, {})
+    display.slice("a", Totals(10, 10, 5.0, 40.0))
+    display.slice("b", Totals(5, 5, 5.0, 10.0))
     display.failed("b")
     plain = Console(file=io.StringIO(), width=100)
     plain.print(display)
@@ -56,7 +57,7 @@ def test_on_a_terminal_the_best_front_is_shown() -> None:
 
 def test_what_a_failed_slice_had_decoded_does_not_count() -> None:
     shown = io.StringIO()
-    with Progress(Console(file=shown, width=200), "title", {"a": LABELS["a"]}, 2, {}) as display:
+    with Display(Console(file=shown, width=200), "title", {"a": LABELS["a"]}, 2, {}) as display:
         display.example()
         display.example()
         display.failed("a")

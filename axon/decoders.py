@@ -1,7 +1,7 @@
-"""Base decoders: which positions to reveal in a pass, before AXON looks. METHOD.md, section 2.
+"""Base decoders: which positions to reveal in a step, before AXON looks. METHOD.md, section 2.
 
 A decoder is a frozen dataclass: its settings are its fields, `propose` is its rule. `propose` may reveal nothing;
-the loop then reveals the most confident masked position. Its `version` is raised when a change to it can change a
+the sampler then reveals the most confident masked position. Its `version` is raised when a change to it can change a
 token: results stored of it are then another's. Shapes: B rows, K block length.
 """
 
@@ -16,14 +16,14 @@ from torch import Tensor
 from axon.checks import check_choice, check_range, check_whole
 from axon.dawn import Dawn
 from axon.klass import Klass
-from axon.state import PassState, descending_rank, top_one
+from axon.state import StepState, descending_rank, top_one
 
 Remasking = Literal["low_confidence", "random"]
 
 
 @dataclass(frozen=True)
 class FixedSteps:
-    """LLaDA's original: n positions a pass, the block's masks spread evenly over its passes.
+    """LLaDA's original: n positions a step, the block's masks spread evenly over its steps.
 
     Which n: the most confident (`low_confidence` stays masked), or any (`random`, which needs seeds).
     """
@@ -33,7 +33,7 @@ class FixedSteps:
     needs_attention: ClassVar[bool] = False
 
     name: Literal["fixed_steps"] = "fixed_steps"
-    steps: int | None = None  # of the whole generation; None: one token a pass
+    steps: int | None = None  # of the whole generation; None: one token a step
     remasking: Remasking = "low_confidence"
 
     @property
@@ -60,14 +60,14 @@ class FixedSteps:
                 f"gen_length={gen_length}; choose such a value"
             )
 
-    def propose(self, state: PassState, gen_length: int) -> Tensor:
-        """(B, K) bool. Early passes take the remainder; past the schedule (AXON may delay) one a pass."""
+    def propose(self, state: StepState, gen_length: int) -> Tensor:
+        """(B, K) bool. Early steps take the remainder; past the schedule (AXON may delay) one a step."""
         length = state.masked_BK.shape[1]
-        passes = (self.steps or gen_length) * length // gen_length
-        quota_B = length // passes + (state.block_pass_B < length % passes).long()
+        steps = (self.steps or gen_length) * length // gen_length
+        quota_B = length // steps + (state.block_step_B < length % steps).long()
         score_BK = state.noise() if self.needs_seeds else state.confidence_BK
         rank_BK = descending_rank(score_BK, state.masked_BK)
-        in_time_B = state.block_pass_B < passes
+        in_time_B = state.block_step_B < steps
         return state.masked_BK & (rank_BK < quota_B[:, None]) & in_time_B[:, None]
 
 
@@ -90,7 +90,7 @@ class Confidence:
     def check(self, gen_length: int, block_length: int) -> None:
         """Fits every length."""
 
-    def propose(self, state: PassState, gen_length: int) -> Tensor:
+    def propose(self, state: StepState, gen_length: int) -> Tensor:
         """(B, K) bool."""
         return state.masked_BK & (state.confidence_BK >= self.threshold)
 
@@ -114,7 +114,7 @@ class Factor:
     def check(self, gen_length: int, block_length: int) -> None:
         """Fits every length."""
 
-    def propose(self, state: PassState, gen_length: int) -> Tensor:
+    def propose(self, state: StepState, gen_length: int) -> Tensor:
         """(B, K) bool. A failure ends the prefix, even where a later n would fit."""
         rank_BK = descending_rank(state.confidence_BK, state.masked_BK)
         fits_BK = state.masked_BK & ((rank_BK + 2) * (1 - state.confidence_BK) <= self.factor)
@@ -145,7 +145,7 @@ class LocalLeap:
     def check(self, gen_length: int, block_length: int) -> None:
         """Fits every length."""
 
-    def propose(self, state: PassState, gen_length: int) -> Tensor:
+    def propose(self, state: StepState, gen_length: int) -> Tensor:
         """(B, K) bool."""
         sure_BK = state.masked_BK & (state.confidence_BK >= self.threshold)
         window = 2 * self.radius + 1
@@ -173,7 +173,7 @@ class EntropyBounded:
     def check(self, gen_length: int, block_length: int) -> None:
         """Fits every length."""
 
-    def propose(self, state: PassState, gen_length: int) -> Tensor:
+    def propose(self, state: StepState, gen_length: int) -> Tensor:
         """(B, K) bool: the longest prefix by entropy with (sum - largest) <= gamma; the first always fits."""
         log_probs_BKV = state.log_probs()
         entropy_BK = -(log_probs_BKV.exp() * log_probs_BKV).sum(2)
@@ -198,14 +198,14 @@ class LeftToRight:
     def check(self, gen_length: int, block_length: int) -> None:
         """Fits every length."""
 
-    def propose(self, state: PassState, gen_length: int) -> Tensor:
+    def propose(self, state: StepState, gen_length: int) -> Tensor:
         """(B, K) bool."""
         return state.masked_BK & (state.masked_BK.long().cumsum(1) == 1)
 
 
 DecoderSettings = FixedSteps | Confidence | Factor | LocalLeap | Klass | Dawn | EntropyBounded | LeftToRight
 
-PROPOSERS: dict[str, type[DecoderSettings]] = {
+DECODERS: dict[str, type[DecoderSettings]] = {
     "fixed_steps": FixedSteps,
     "confidence": Confidence,
     "factor": Factor,

@@ -14,7 +14,7 @@ COUNTS = (
     *("nfe", "nfe_to_eos", "tokens_generated", "tokens_to_eos", "gate_checks"),
     # Files of an older version lack these; what is made of them is then unknown, never a zero.
     *("anchors", "axon_sinks", "axon_columns"),
-    *("graph_passes", "empty_graph_passes", "graph_sinks", "graph_columns"),
+    *("graph_steps", "empty_graph_steps", "graph_sinks", "graph_columns"),
     *("computed_positions", "flops"),
 )
 
@@ -27,15 +27,15 @@ class Ratio(NamedTuple):
 
 RATIOS = (
     Ratio("nfe_to_eos", "nfe_to_eos", "examples"),
-    Ratio("tokens_per_pass", "tokens_generated", "nfe"),
-    Ratio("tokens_per_pass_to_eos", "tokens_to_eos", "nfe_to_eos"),
+    Ratio("tokens_per_step", "tokens_generated", "nfe"),
+    Ratio("tokens_per_step_to_eos", "tokens_to_eos", "nfe_to_eos"),
     Ratio("axon_share", "axon_taken", "nfe"),
     Ratio("gate_share", "gate_checks", "nfe"),
     Ratio("firing_rate", "axon_taken", "gate_checks"),
     Ratio("axon_empty", "axon_unsupported", "axon_taken"),
-    Ratio("anchors_per_pass", "anchors", "axon_taken"),
+    Ratio("anchors_per_step", "anchors", "axon_taken"),
     Ratio("axon_sink_share", "axon_sinks", "axon_columns"),
-    Ratio("graph_empty", "empty_graph_passes", "graph_passes"),
+    Ratio("graph_empty", "empty_graph_steps", "graph_steps"),
     Ratio("graph_sink_share", "graph_sinks", "graph_columns"),
     Ratio("batch_seconds", "seconds", "examples"),
     Ratio("capture_share", "seconds_capture", "seconds"),
@@ -43,14 +43,14 @@ RATIOS = (
 
 
 def measured(scored: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
-    """One row per setting: RATIOS, kendall_tau and also.<metric>; NaN where there is nothing to divide."""
+    """One row per setting: RATIOS, kendall_tau and metric.<name>; NaN where there is nothing to divide."""
     timed = scored.assign(examples=1.0, seconds=scored[list(SECONDS)].sum(axis=1))
     found = {ratio.name: sum_over_sum(timed, ratio, ids) for ratio in RATIOS}
     orders = scored.groupby("setting_id")["revealed_at"].apply(_mean_tau)
     found["kendall_tau"] = orders.reindex(ids).to_numpy(dtype=np.float64)
-    metrics = pd.DataFrame([dict(others) for others in scored["others"]], index=scored["setting_id"])
+    metrics = pd.DataFrame([dict(others) for others in scored["metrics"]], index=scored["setting_id"])
     for metric, means in metrics.groupby(level=0).mean().items():
-        found[f"also.{metric}"] = means.reindex(ids).to_numpy(dtype=np.float64)
+        found[f"metric.{metric}"] = means.reindex(ids).to_numpy(dtype=np.float64)
     return pd.DataFrame(found)
 
 
