@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from pipeline.config import Config
-from pipeline.plan import Plan, setting_id
-from pipeline.store import Contents, Range, Store, missing
+from pipeline.config import DECODE_KEYS, Config, to_tree
+from pipeline.plan import Plan
+from pipeline.search import Range, Space
+from pipeline.setting import setting_id
+from pipeline.store import Contents, Span, Store, missing
 from pipeline.tasks import open_task
 
 
@@ -28,7 +31,7 @@ class Job:
     @property
     def title(self) -> str:
         c = self.config
-        return f"{c.sweep.name} · {c.task.name} · {c.decoder.name} · {model_name(c)}"
+        return f"{c.sweep.name} · {c.task.name} · {c.decode.decoder.name} · {model_name(c)}"
 
 
 def reachable(config: Config, plan: Plan) -> int:
@@ -37,7 +40,7 @@ def reachable(config: Config, plan: Plan) -> int:
     return min([config.limit, *(size for size in sizes if size is not None)])
 
 
-def pending_slices(job: Job, contents: Contents) -> dict[str, list[Range]]:
+def pending_slices(job: Job, contents: Contents) -> dict[str, list[Span]]:
     """The plan minus the store: the slices each unfinished setting lacks."""
     lacking = {
         sid: missing(contents.covered[sid], job.config.limit, job.config.slice_size)
@@ -61,11 +64,26 @@ def model_name(config: Config) -> str:
     return config.model.path.rstrip("/").rsplit("/", 1)[-1]
 
 
-def folder_name(config: Config, plan: Plan) -> str:
+def folder_name(config: Config, space: Space) -> str:
     """Readable, and the same whenever the same thing is asked for: so running again finds its folder again."""
-    words = [config.task.name, config.decoder.name, model_name(config), str(config.limit)]
+    words = [config.task.name, config.decode.decoder.name, model_name(config), str(config.limit)]
     plain = [re.sub(r"[^A-Za-z0-9._]+", "_", word) for word in words]
-    return "-".join([*plain, setting_id({"settings": sorted(plan.settings), "limit": config.limit})[:6]])
+    tree = to_tree(config)
+    asked = {key: tree[key] for key in ("model", "task", *DECODE_KEYS, "seed", "limit")}
+    asked["model"] = {key: value for key, value in asked["model"].items() if key != "device"}
+    regions = [
+        [region.group, _plain(region.fixed), _plain(region.grid), _plain(region.when)] for region in space
+    ]
+    return "-".join([*plain, setting_id({**asked, "search": config.sweep.search, "space": regions})[:6]])
+
+
+def _plain(part: Any) -> Any:
+    """As JSON can hold it."""
+    if isinstance(part, Mapping):
+        return {key: _plain(value) for key, value in part.items()}
+    if isinstance(part, (list, tuple)):
+        return [_plain(value) for value in part]
+    return vars(part) if isinstance(part, Range) else part
 
 
 def say(console: Console, text: str) -> None:
