@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from pipeline.config import DECODE_KEYS, Config, to_tree
+from pipeline.pending import pending_slices, reachable
 from pipeline.plan import Plan
 from pipeline.search import Range, Space
 from pipeline.setting import setting_id
-from pipeline.store import Contents, Span, Store, missing
-from pipeline.tasks import open_task
+from pipeline.store import Contents, Span, Store
 
 
 @dataclass(frozen=True)
@@ -34,30 +34,15 @@ class Job:
         return f"{c.sweep.name} · {c.task.name} · {c.decode.decoder.name} · {model_name(c)}"
 
 
-def reachable(config: Config, plan: Plan) -> int:
-    """`limit`, or all the examples there are, should they be fewer."""
-    sizes = (open_task(setting.task).size for setting in plan.settings.values())
-    return min([config.limit, *(size for size in sizes if size is not None)])
+def limit_of(config: Config, plan: Plan) -> int:
+    """`limit`, or the examples of the smallest task, should they be fewer."""
+    return min([config.limit, *(reachable(setting, config.limit) for setting in plan.settings.values())])
 
 
-def pending_slices(job: Job, contents: Contents) -> dict[str, list[Span]]:
-    """The plan minus the store: the slices each unfinished setting lacks."""
-    lacking = {
-        sid: missing(contents.covered[sid], job.config.limit, job.config.slice_size)
-        for sid in job.plan.settings
-    }
-    return {sid: slices for sid, slices in lacking.items() if slices}
-
-
-def incomplete(job: Job, contents: Contents, failures: Mapping[str, str]) -> dict[str, str]:
-    """After a run: the settings that lack examples all the same, each with how many and why, in a line."""
-    found = {}
-    for sid, slices in pending_slices(job, contents).items():
-        lacking = sum(stop - start for start, stop in slices)
-        unread = next((line for line in contents.damaged if f"/{sid}/" in line), None)
-        why = failures.get(sid) or unread or f"not in {job.store.root}, though it was written there"
-        found[sid] = f"lacks {lacking} of {job.config.limit} examples: {why}"
-    return found
+def lacking(job: Job, contents: Contents) -> dict[str, list[Span]]:
+    """The plan minus the store."""
+    settings = job.plan.settings.values()
+    return pending_slices(settings, contents, job.config.limit, job.config.slice_size)
 
 
 def model_name(config: Config) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.job import Job, model_name, pending_slices, say
+from pipeline.job import Job, lacking, model_name, say
 from pipeline.report.phrases import counted
 from pipeline.setting import Setting
 from pipeline.store import NO_ROOM, Contents
@@ -68,8 +68,8 @@ def _notes(job: Job, contents: Contents, failures: Mapping[str, str]) -> list[st
 
 def _unfinished(job: Job, contents: Contents) -> str:
     """How many settings are not whole; nothing where all are."""
-    lacking, limit = len(pending_slices(job, contents)), job.config.limit
-    return f"{counted(lacking, 'setting')} lacking some of {limit} examples" if lacking else ""
+    count, limit = len(lacking(job, contents)), job.config.limit
+    return f"{counted(count, 'setting')} lacking some of {limit} examples" if count else ""
 
 
 def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) -> None:

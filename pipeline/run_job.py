@@ -16,21 +16,23 @@ from pipeline.checks import check_address, check_login, check_settings
 from pipeline.config import Compose, Config, to_tree
 from pipeline.display import Display
 from pipeline.errors import ConfigError, reason
-from pipeline.job import Job, folder_name, incomplete, pending_slices, reachable, say
+from pipeline.execute import execute, replay
+from pipeline.job import Job, folder_name, lacking, limit_of, say
+from pipeline.pending import incomplete
 from pipeline.places import check_places
 from pipeline.plan import Plan
 from pipeline.report_job import report_job
 from pipeline.stop import DONE, FAILED, Lost, exit_code
 from pipeline.store import Contents, Span, Store, StoreFull
 from pipeline.tasks import CodeTask, open_task
-from pipeline.totals import stored_totals, totals_of
+from pipeline.totals import stored_totals
 
 
 def run_job(config: Config, compose: Compose, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
     job = _opened(config, compose, arguments, console)
-    contents = job.store.load(job.plan.settings, job.config.limit)
-    pending = pending_slices(job, contents)
+    contents = replay(job.config, job.plan, job.store)
+    pending = lacking(job, contents)
     _check(job, contents, pending)
     _announce(job, contents, pending, console)
     failures: dict[str, str] = {}
@@ -44,7 +46,9 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
             _stopped(job, str(end), console)
             return FAILED
         contents = job.store.load(job.plan.settings, job.config.limit)
-        failures = incomplete(job, contents, failures)
+        failures = incomplete(
+            job.plan, contents, job.store, job.config.limit, job.config.slice_size, failures
+        )
     if contents.records.empty:
         _report_failures(job, failures, console)
         return FAILED
@@ -69,7 +73,7 @@ def _opened(config: Config, compose: Compose, arguments: Sequence[str], console:
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
         plan = Plan(config, compose)
         plan.extend(())
-        config = replace(config, limit=reachable(config, plan))
+        config = replace(config, limit=limit_of(config, plan))
         if config.job != "report":
             here = config.cluster.address is None or len(plan.settings) == 1
             check_settings(plan.settings, config.limit, here)
@@ -140,43 +144,7 @@ def _setting_list(plan: Plan) -> dict[str, Any]:
 def _run(job: Job, contents: Contents, pending: dict[str, list[Span]], console: Console) -> dict[str, str]:
     stored = stored_totals(contents.records)
     with Display(console, job.title, job.plan.settings, job.config.limit, stored) as display:
-        if len(job.plan.settings) == 1:
-            if job.config.cluster.address is not None:
-                display.status("one setting alone needs no cluster: it runs on this machine")
-            return _run_here(job, pending, display)
-        from pipeline.sweep import Work, run_sweep  # Ray takes seconds to import: only when it is needed
-
-        threads = max(1, int(job.config.cluster.cpus_per_worker))
-        work = Work(
-            job.plan.settings,
-            pending,
-            job.store.root,
-            job.config.batch_size,
-            threads,
-            job.config.sandbox.require,
-        )
-        return run_sweep(work, job.config.cluster, display)
-
-
-def _run_here(job: Job, pending: dict[str, list[Span]], display: Display) -> dict[str, str]:
-    """One setting needs no workers: it runs in this process."""
-    from pipeline.evaluate import Evaluator
-
-    display.started()
-    evaluator = Evaluator(job.config.batch_size, job.config.sandbox.require, display.example)
-    failures = {}
-    for sid, slices in pending.items():
-        try:
-            for start, stop in slices:
-                records = evaluator.slice(job.plan.settings[sid], start, stop)
-                job.store.write_slice(sid, start, stop, records)
-                display.slice(sid, totals_of(records))
-        except StoreFull:
-            raise
-        except Exception as error:
-            failures[sid] = f"{type(error).__name__}: {error}".splitlines()[0]
-            display.failed(sid)
-    return failures
+        return execute(job.config, job.plan, job.store, pending, display)
 
 
 def _nothing_scored(job: Job, contents: Contents, failures: dict[str, str]) -> dict[str, str]:

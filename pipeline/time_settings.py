@@ -22,7 +22,7 @@ from pipeline.config import Compose, Config, ModelSettings
 from pipeline.display import clock
 from pipeline.errors import ConfigError, reason
 from pipeline.evaluate import Loaded, fitting, load
-from pipeline.job import folder_name, reachable, say
+from pipeline.job import folder_name, limit_of, say
 from pipeline.places import check_places
 from pipeline.plan import Plan
 from pipeline.report.labels import knob_texts, uses_axon
@@ -42,7 +42,7 @@ def time_settings(config: Config, compose: Compose, console: Console) -> int:
     with console.status("reading the task and the model"):
         plan = Plan(config, compose)
         plan.extend(())
-        config = replace(config, limit=reachable(config, plan))  # so that the folder is the run's
+        config = replace(config, limit=limit_of(config, plan))  # so that the folder is the run's
         _check_count(plan)
         check_settings(plan.settings, config.timing.examples, here=True)
         contenders = _contenders(config, plan)

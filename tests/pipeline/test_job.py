@@ -88,7 +88,7 @@ def test_a_report_of_nothing_leaves_nothing_behind(make_config: Make, judge: Jud
 
 def test_one_setting_needs_no_cluster_and_says_so(make_config: Make, judge: Judge) -> None:
     code, shown = run(make_config("task.name=judge", "cluster.address=127.0.0.1:1"))
-    assert code == 0 and "one setting alone needs no cluster: it runs on this machine" in shown
+    assert code == 0 and "a single setting needs no cluster: it runs on this machine" in shown
 
 
 @contextmanager
