@@ -3,6 +3,7 @@
 from pipeline.search.grid import ask_grid
 from pipeline.search.space import Ask, Candidate, GroupSettings, Outcome, Range, Region, Space
 
-__all__ = ["SEARCHES", "Ask", "Candidate", "GroupSettings", "Outcome", "Range", "Region", "Space"]
+__all__ = ["ASK_ONCE", "SEARCHES", "Ask", "Candidate", "GroupSettings", "Outcome", "Range", "Region", "Space"]
 
 SEARCHES: dict[str, Ask] = {"grid": ask_grid}
+ASK_ONCE = frozenset({"grid"})  # searches that never ask again: all of their settings are known at the start
