@@ -185,6 +185,12 @@ def test_a_faulty_source_of_several_tensors_is_named_once(fused: Tensor, told: s
     assert told in fault(write(tmp_path, draw_tensors(TIGHT) | {FUSED: fused}), parted, PARTED)
 
 
+def test_a_tensor_that_only_its_conversion_makes_infinite_is_named_itself(tmp_path: Path) -> None:
+    scaled = {NORM: Conversion(("scale",), lambda sources: sources[0] * 1e39)}
+    place = write(tmp_path, {"scale": torch.ones(WIDTH)})
+    assert f"({NORM} in float32)" in fault(place, lambda expected: scaled, {NORM: torch.Size([WIDTH])})
+
+
 def test_a_misfit_is_told_before_any_number_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder.StoredTensors, "read", lambda self, name: pytest.fail(f"{name} was read"))
     assert "1 missing tensors" in fault(write(tmp_path, without(Q)), joined, JOINED)
