@@ -32,7 +32,9 @@ def read_file(key: str, path: str, columns: Sequence[str], aliases: Mapping[str,
     file = Path(path).expanduser()
     builder = BUILDERS.get(Path(file.stem if file.suffix == ".gz" else file.name).suffix)
     if builder is None:
-        raise ValueError(f"{key}={path!r}: unknown kind of file; one of {', '.join(BUILDERS)}, optionally with .gz")
+        raise ValueError(
+            f"{key}={path!r}: unknown kind of file; one of {', '.join(BUILDERS)}, optionally with .gz"
+        )
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "no such file"
         raise ValueError(
