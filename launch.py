@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,30 @@ def run(trees: list[dict[str, Any]]) -> int:
             if config.job == "check_task":
                 code = max(code, check_task(config, console))
             elif config.job == "time":
-                code = max(code, time_settings(config, console))
+                code = max(code, time_settings(config, compose_again, console))
             else:
-                code = max(code, run_job(config, sys.argv[1:], console))
+                code = max(code, run_job(config, compose_again, sys.argv[1:], console))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_INPUT
     return code
+
+
+def compose_again(names: Mapping[str, str]) -> dict[str, Any]:
+    """The command line's config with other choices, as a sweep asks for them. Raises ConfigError."""
+    from pipeline.errors import ConfigError
+
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    kept = [word for word in words if word.partition("=")[0] not in names]
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(CONF, version_base="1.3"):
+            config = hydra.compose("config", [*kept, *(f"{key}={value}" for key, value in names.items())])
+        tree: Any = OmegaConf.to_container(config, resolve=True)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
+        raise ConfigError([explain(error)]) from None
+    tree.pop("hydra", None)
+    return dict(tree)
 
 
 def flags_last(words: list[str]) -> list[str]:

@@ -7,18 +7,19 @@ The decoder's and AXON's settings classes live in `axon`, beside the code they s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from axon import AxonSettings, DecodeSettings
-from axon.decoders import DecoderSettings
-from axon.settings import EndOfText
+from axon.decoders import Confidence, DecoderSettings
+from axon.settings import DecodeSettings
 from pipeline.errors import ConfigError, fault_lines
 from pipeline.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.sandbox import Require
+from pipeline.search import SEARCHES, GroupSettings
 from pipeline.tasks import TaskSettings, get_task
 from pipeline.tasks.task import STRICT
 
@@ -57,19 +58,17 @@ class TradeOffSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Group:
-    """A family of settings with one name: `set` holds for all of them, `grid` is multiplied out."""
-
-    label: str
-    set: Mapping[str, Any] = Field(default_factory=dict)
-    grid: Mapping[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, config=STRICT)
 class SweepSettings:
+    """What is compared, and how its settings are found."""
+
     name: Annotated[str, AfterValidator(folder_name)]
-    along_trade_off: bool  # evaluate every group at every value of `trade_off`
-    groups: Annotated[tuple[Group, ...], Field(min_length=1)]
+    search: str  # a name in pipeline.search.SEARCHES
+    along_trade_off: bool  # evaluate every group along its decoder's trade-off parameter
+    groups: Annotated[Mapping[Text, GroupSettings], Field(min_length=1)]
+
+    def __post_init__(self) -> None:
+        if self.search not in SEARCHES:
+            raise ValueError(f"sweep.search={self.search!r}: unknown; one of {', '.join(SEARCHES)}")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -104,17 +103,19 @@ class WandbSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Decode(DecodeSettings):
+    """The library's settings of a decode, read from plain data. Their keys are top-level keys of a user's config."""
+
+    decoder: DecoderSettings = Field(default_factory=Confidence, discriminator="name")
+
+
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """One job. The keys down to `seed` are what a setting is made of; the rest can't move a token or a score."""
 
     model: ModelSettings
     task: TaskSettings
-    decoder: Annotated[DecoderSettings, Field(discriminator="name")]
-    axon: AxonSettings
-    gen_length: int
-    block_length: int
-    temperature: float
-    end_of_text: EndOfText
+    decode: Decode
     seed: int
 
     job: Literal["run", "report", "check_task", "time"]
@@ -137,31 +138,13 @@ class Config:
                 f"trade_off.parameter={self.trade_off.parameter!r}: can't be swept; a sweep turns keys of "
                 f"{', '.join(SETTING_KEYS)}"
             )
-        self.decode_settings()
-
-    def decode_settings(self) -> DecodeSettings:
-        """Raises ValueError where the parts don't fit each other, such as a block length that doesn't divide."""
-        return DecodeSettings(
-            gen_length=self.gen_length,
-            block_length=self.block_length,
-            temperature=self.temperature,
-            end_of_text=self.end_of_text,
-            decoder=self.decoder,
-            axon=self.axon,
-        )
 
 
-SETTING_KEYS = (
-    "model",
-    "task",
-    "decoder",
-    "axon",
-    "gen_length",
-    "block_length",
-    "temperature",
-    "end_of_text",
-    "seed",
-)
+DECODE_KEYS = tuple(item.name for item in fields(DecodeSettings))
+SETTING_KEYS = ("model", "task", *DECODE_KEYS, "seed")
+
+# Composes the same command with other choices by name: {"decoder": "dawn"} -> plain data.
+Compose = Callable[[Mapping[str, str]], Mapping[str, Any]]
 
 _ADAPTER = TypeAdapter(Config)
 
@@ -169,11 +152,15 @@ _ADAPTER = TypeAdapter(Config)
 def read_config(tree: Mapping[str, Any]) -> Config:
     """The validated config of a composed tree. Raises ConfigError with one line per fault.
 
-    Strictly, so that `true` is no 1; by way of JSON, where a strict reader still takes a list for a tuple and a
-    group of keys for a dataclass.
+    The keys of the decode are top-level keys of the tree. Validation is strict, so that `true` is not 1, and goes by
+    way of JSON, where a strict reader still takes a list for a tuple and a mapping for a dataclass.
     """
+    if missing := [key for key in DECODE_KEYS if key not in tree]:
+        raise ConfigError(f"{key}: missing; give it a value" for key in missing)
+    nested = {key: value for key, value in tree.items() if key not in DECODE_KEYS}
+    nested["decode"] = {key: tree[key] for key in DECODE_KEYS}
     try:
-        return _ADAPTER.validate_json(json.dumps(tree), strict=True)
+        return _ADAPTER.validate_json(json.dumps(nested), strict=True)
     except TypeError as error:  # YAML has kinds of values that JSON has not
         raise ConfigError(
             [f"a value of the config: {error}; write text, numbers, lists and groups"]
@@ -185,4 +172,4 @@ def read_config(tree: Mapping[str, Any]) -> Config:
 def to_tree(config: Config) -> dict[str, Any]:
     """Plain data from which read_config makes an equal config."""
     tree: dict[str, Any] = _ADAPTER.dump_python(config, mode="json")
-    return tree
+    return {**tree.pop("decode"), **tree}

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -39,6 +39,7 @@ RULES = {
     "string_too_short": "must not be empty; give it a value",
 }
 KINDS = {"int": "a whole number", "float": "a number", "str": "text"}  # pydantic's names in a union
+NESTED = "decode"  # a field of Config whose keys are top-level keys of the user's
 SHOWN = 120  # characters of a wrong value
 
 
@@ -128,9 +129,18 @@ def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], 
     keys: list[str] = []
     owner: Any = schema
     candidates: list[Any] = [schema]
-    for step in location:
+    by_name = False
+    for number, step in enumerate(location):
+        if not number and step == NESTED:
+            candidates = _dataclasses_in(_field_type(schema, NESTED))
+            owner = candidates[0]
+            continue
         if isinstance(step, int):
             keys[-1] += f"[{step}]"
+            continue
+        if by_name:  # a name that the user gave to one of several, no field
+            keys.append(step)
+            by_name = False
             continue
         tagged = [c for c in candidates if len(candidates) > 1 and _tag(c) == step]
         if tagged:
@@ -138,7 +148,9 @@ def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], 
             continue
         owner = next((c for c in candidates if dataclasses.is_dataclass(c)), None)
         keys.append(step)
-        candidates = _dataclasses_in(_field_type(owner, step)) if owner else []
+        kind = _field_type(owner, step) if owner else None
+        candidates = _dataclasses_in(kind)
+        by_name = _is_mapping(kind) and bool(candidates)
     return keys, owner
 
 
@@ -147,7 +159,13 @@ def _tag(candidate: Any) -> object:
 
 
 def _field_type(owner: Any, name: str) -> Any:
-    return typing.get_type_hints(owner).get(name)
+    return typing.get_type_hints(owner, include_extras=True).get(name)
+
+
+def _is_mapping(kind: Any) -> bool:
+    """Whether an annotation is a mapping, or one with conditions (Annotated)."""
+    inner = typing.get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    return typing.get_origin(inner) is Mapping
 
 
 def _dataclasses_in(kind: Any) -> list[Any]:

@@ -1,124 +1,113 @@
-"""The plan: which settings a job evaluates, under which ids, and on which examples.
+"""The plan: which settings a job evaluates, in which order. It grows as the sweep's search asks for more.
 
-A setting is everything that can move a token or a score. Its id is a hash of its identity, so equal settings are
-equal files whatever sweep asked for them. What is still to do is the plan minus the store.
+What is still to do is the plan minus the store.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import itertools
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from axon import DecodeSettings
 from axon.decode import check_ends
 from axon.identity import decode_identity
 from pipeline.checkpoint import Checkpoint, open_checkpoint
-from pipeline.config import SETTING_KEYS, Config, Group, ModelSettings, read_config, to_tree
+from pipeline.config import SETTING_KEYS, Compose, Config, read_config, to_tree
+from pipeline.dotted import assign
 from pipeline.errors import ConfigError
+from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space
+from pipeline.setting import Setting, setting_id
 from pipeline.tasks import TaskSettings, open_task
 
-EXAMPLE_KEYS = ("name", "split", "seed", "path", "revision")  # of task: what says which examples there are
+CHOICES = ("model", "task", "decoder", "axon")  # keys whose value may be the name of a config
 
 
-@dataclass(frozen=True)
-class Label:
-    """What a setting is called in a sweep: its group, and the knobs that were turned (dotted key -> value)."""
-
-    group: str
-    knobs: dict[str, Any]
-
-    def __str__(self) -> str:
-        turned = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in self.knobs.items())
-        return f"{self.group} {turned}".strip()
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a worker needs to evaluate examples, and what the results are filed under."""
-
-    id: str
-    identity: dict[str, Any]
-    model: ModelSettings
-    task: TaskSettings
-    decode: DecodeSettings
-    seed: int
-
-
-@dataclass(frozen=True)
 class Plan:
-    """Distinct settings in the order they run, and what each is called."""
+    """The distinct settings asked for so far, in the order they run: those of one model follow each other."""
 
-    settings: dict[str, Setting]
-    labels: dict[str, Label]
-    asked: int  # before equal settings collapsed
+    def __init__(self, config: Config, compose: Compose) -> None:
+        """Raises ConfigError, one line per fault, for a space that can't be searched."""
+        self._base = cache(lambda names: _composed(config, compose, names))
+        self._search = SEARCHES[config.sweep.search]
+        self.space = _space(config, self._base)
+        self.settings: dict[str, Setting] = {}
+        self.asked: list[
+            tuple[Candidate, str]
+        ] = []  # every candidate with its setting's id, equal ones included
 
+    def extend(self, outcomes: Sequence[Outcome]) -> list[Setting]:
+        """The distinct new settings that the search asks for next; none where it is done.
 
-def make_plan(config: Config) -> Plan:
-    """All settings of the config's sweep. Raises ConfigError, a line per fault, before anything is decoded."""
-    settings: dict[str, Setting] = {}
-    labels: dict[str, Label] = {}
-    faults: dict[str, str] = {}  # line -> the group where it came up first
-    asked = 0
-    for place, label in _variants(config):
-        asked += 1
+        Raises ConfigError, one line per fault, before anything is decoded.
+        """
         try:
-            changed = _changed(config, label.knobs)
-            _check_examples(config, changed)
-            setting = make_setting(changed)
-        except ConfigError as error:
-            for line in error.lines:
-                faults.setdefault(line, f"{place}: {line}" if label.knobs else line)
-            continue
-        settings.setdefault(setting.id, setting)
-        labels[setting.id] = _shared(labels[setting.id], label) if setting.id in labels else label
-    if faults:
-        raise ConfigError(faults.values())
-    return Plan(settings, labels, asked)
+            candidates = self._search(self.space, outcomes)
+        except ValueError as error:
+            raise ConfigError([f"sweep: {error}"]) from None
+        new: dict[str, Setting] = {}
+        faults: dict[str, str] = {}  # line -> with the group where it came up first
+        for candidate in candidates:
+            try:
+                setting = self._setting(candidate)
+            except ConfigError as error:
+                for line in error.lines:
+                    place = f"sweep.groups.{candidate.group}: " if candidate.knobs else ""
+                    faults.setdefault(line, f"{place}{line}")
+                continue
+            self.asked.append((candidate, setting.id))
+            if earlier := self.settings.get(setting.id):
+                self.settings[setting.id] = _shared(earlier, setting)
+            else:
+                new[setting.id] = _shared(new[setting.id], setting) if setting.id in new else setting
+        if faults:
+            raise ConfigError(faults.values())
+        models = list(dict.fromkeys(setting.model for setting in new.values()))
+        ordered = sorted(new.values(), key=lambda setting: models.index(setting.model))
+        self.settings |= {setting.id: setting for setting in ordered}
+        return ordered
+
+    def _setting(self, candidate: Candidate) -> Setting:
+        names = {key: value for key, value in candidate.knobs.items() if _names(key, value)}
+        base = self._base(tuple(names.items()))
+        rest = {key: value for key, value in candidate.knobs.items() if key not in names}
+        return make_setting(_changed(base, rest), candidate)
 
 
-def _check_examples(config: Config, changed: Config) -> None:
-    """Raises ConfigError where a setting of the sweep has other examples: a report compares on the same ones."""
-    for key in EXAMPLE_KEYS:
-        if getattr(changed.task, key) != getattr(config.task, key):
-            line = f"task.{key}: can't be swept, since settings are compared on the same examples; "
-            raise ConfigError([f"{line}run a sweep for each, with task.{key}=... on the command line"])
-
-
-def _shared(first: Label, equal: Label) -> Label:
-    """The name of two equal settings: a knob on which they differ turned nothing, and names nothing."""
-    knobs = {
-        key: value for key, value in first.knobs.items() if key in equal.knobs and equal.knobs[key] == value
-    }
-    return Label(first.group, knobs)
-
-
-def make_setting(config: Config) -> Setting:
+def make_setting(config: Config, candidate: Candidate | None = None) -> Setting:
     """The setting of a config's own values. Raises ConfigError where the model doesn't fit them."""
+    candidate = candidate or Candidate("setting", {})
     try:
         checkpoint = open_checkpoint(config.model.path, config.model.revision)
-        check_ends(config.decode_settings(), checkpoint.described.end_token_ids)
+        check_ends(config.decode, checkpoint.described.end_token_ids)
         identity = _identity(config, checkpoint)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
     return Setting(
-        setting_id(identity), identity, config.model, config.task, config.decode_settings(), config.seed
+        setting_id(identity),
+        identity,
+        candidate.group,
+        dict(candidate.knobs),
+        config.model,
+        config.task,
+        config.decode,
+        config.seed,
+        config.trade_off.parameter,
     )
 
 
-def setting_id(identity: Mapping[str, Any]) -> str:
-    """16 hex digits: a hash of the identity's canonical JSON."""
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _shared(first: Setting, equal: Setting) -> Setting:
+    """Of two equal settings the first; a knob on which they differ turned nothing, and names nothing."""
+    kept = {key: value for key, value in first.knobs.items() if equal.knobs.get(key, first) == value}
+    return replace(first, knobs=kept)
 
 
 def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that can move a token or a score, each thing said in one way only."""
-    decode = decode_identity(config.decode_settings(), checkpoint.described.num_layers)
+    decode = decode_identity(config.decode, checkpoint.described.num_layers)
+    draws = config.decode.temperature > 0 or config.decode.decoder.needs_seeds
     return {
         "model": {
             "content": checkpoint.content,
@@ -129,7 +118,7 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
         "task": _task_identity(config.task),
         **decode,
         "versions": {**decode["versions"], "model": checkpoint.described.family.version},
-        "seed": config.seed if config.temperature > 0 or config.decoder.needs_seeds else None,
+        "seed": config.seed if draws else None,
     }
 
 
@@ -142,35 +131,48 @@ def _task_identity(settings: TaskSettings) -> dict[str, Any]:
     return {**identity, "content": task.content, "shots": settings.shots, "shot_style": settings.shot_style}
 
 
-def _variants(config: Config) -> Iterator[tuple[str, Label]]:
-    """Per setting of the sweep the group's place (for messages) and its label, whose knobs are all that differs."""
-    for number, group in enumerate(config.sweep.groups):
-        place = f"sweep.groups[{number}]"
-        for knobs in _grid(config, group):
-            yield place, Label(group.label, {**group.set, **knobs})
+def _names(key: str, value: Any) -> bool:
+    return key in CHOICES and isinstance(value, str)
 
 
-def _grid(config: Config, group: Group) -> Iterator[dict[str, Any]]:
-    grid = dict(group.grid)
-    if config.sweep.along_trade_off and config.trade_off.parameter:
-        grid.setdefault(config.trade_off.parameter, config.trade_off.values)
-    for values in itertools.product(*grid.values()):
-        yield dict(zip(grid, values, strict=True))
+def _space(config: Config, base: Any) -> Space:
+    """The regions of the sweep's groups, one for each combination of named choices, which bring their own values."""
+    return tuple(
+        region
+        for name, group in config.sweep.groups.items()
+        for region in _regions(config, name, group, base)
+    )
+
+
+def _regions(config: Config, name: str, group: GroupSettings, base: Any) -> Iterator[Region]:
+    named = {
+        key: dimension
+        for key, dimension in group.grid.items()
+        if isinstance(dimension, tuple) and all(_names(key, value) for value in dimension)
+    }
+    for values in itertools.product(*named.values()):
+        fixed = {**group.set, **dict(zip(named, values, strict=True))}
+        grid = {key: dimension for key, dimension in group.grid.items() if key not in named}
+        chosen = base(tuple((key, value) for key, value in fixed.items() if _names(key, value)))
+        if config.sweep.along_trade_off and chosen.trade_off.parameter:
+            grid.setdefault(chosen.trade_off.parameter, chosen.trade_off.values)
+        yield Region(name, fixed, grid, group.when)
+
+
+def _composed(config: Config, compose: Compose, names: Sequence[tuple[str, str]]) -> Config:
+    return read_config(compose(dict(names))) if names else config
 
 
 def _changed(config: Config, knobs: Mapping[str, Any]) -> Config:
     """The config with dotted keys set. Only what a setting is made of can be turned."""
+    if not knobs:
+        return config
     tree = to_tree(config)
     for key, value in knobs.items():
-        *parents, leaf = key.split(".")
-        owner: Any = tree
         if key.split(".")[0] not in SETTING_KEYS:
             raise ConfigError([f"{key}: can't be swept; a sweep turns keys of {', '.join(SETTING_KEYS)}"])
-        for parent in parents:
-            owner = owner.get(parent) if isinstance(owner, dict) else None
-        if not isinstance(owner, dict):
-            raise ConfigError([f"{key}: unknown key"])
-        # A decoder's name alone stands for the decoder with its defaults, as `decoder=` does on the command line.
-        by_name = key == "decoder" and isinstance(value, str)
-        owner[leaf] = {"name": value} if by_name else copy.deepcopy(value)
+        try:
+            assign(tree, key, copy.deepcopy(value))
+        except KeyError:
+            raise ConfigError([f"{key}: unknown key"]) from None
     return read_config(tree)

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.job import Job, model_name, pending_slices, say
-from pipeline.plan import Setting
+from pipeline.job import Job, lacking, model_name, say
 from pipeline.report.phrases import counted
+from pipeline.setting import Setting
 from pipeline.store import NO_ROOM, Contents
 from pipeline.tasks import get_task
 
@@ -21,7 +21,7 @@ def report_job(job: Job, contents: Contents, failures: Mapping[str, str], consol
     )
 
     settings = {sid: _described(job, setting) for sid, setting in job.plan.settings.items()}
-    labels = job.plan.labels
+    labels = job.plan.settings
     report = write_report(
         job.folder,
         settings,
@@ -60,7 +60,7 @@ def _notes(job: Job, contents: Contents, failures: Mapping[str, str]) -> list[st
     if len(errors):
         notes.append(f"{len(errors)} examples unscored; the first: {errors.iloc[0]}")
     for sid, error in failures.items():
-        notes.append(f"Failed: {job.plan.labels[sid]}: {error}")
+        notes.append(f"Failed: {job.plan.settings[sid]}: {error}")
     if unfinished := _unfinished(job, contents):
         notes.append(unfinished)
     return [*notes, *contents.damaged]
@@ -68,8 +68,8 @@ def _notes(job: Job, contents: Contents, failures: Mapping[str, str]) -> list[st
 
 def _unfinished(job: Job, contents: Contents) -> str:
     """How many settings are not whole; nothing where all are."""
-    lacking, limit = len(pending_slices(job, contents)), job.config.limit
-    return f"{counted(lacking, 'setting')} lacking some of {limit} examples" if lacking else ""
+    count, limit = len(lacking(job, contents)), job.config.limit
+    return f"{counted(count, 'setting')} lacking some of {limit} examples" if count else ""
 
 
 def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) -> None:

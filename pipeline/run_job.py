@@ -13,24 +13,26 @@ from rich.console import Console
 
 from pipeline.capacity import check_room, this_machine
 from pipeline.checks import check_address, check_login, check_settings
-from pipeline.config import Config, to_tree
+from pipeline.config import Compose, Config, to_tree
 from pipeline.display import Display
 from pipeline.errors import ConfigError, reason
-from pipeline.job import Job, folder_name, incomplete, pending_slices, reachable, say
+from pipeline.execute import execute, replay
+from pipeline.job import Job, folder_name, lacking, limit_of, say
+from pipeline.pending import incomplete
 from pipeline.places import check_places
-from pipeline.plan import Plan, make_plan
+from pipeline.plan import Plan
 from pipeline.report_job import report_job
 from pipeline.stop import DONE, FAILED, Lost, exit_code
-from pipeline.store import Contents, Range, Store, StoreFull
+from pipeline.store import Contents, Span, Store, StoreFull
 from pipeline.tasks import CodeTask, open_task
-from pipeline.totals import stored_totals, totals_of
+from pipeline.totals import stored_totals
 
 
-def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
+def run_job(config: Config, compose: Compose, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
-    job = _opened(config, arguments, console)
-    contents = job.store.load(job.plan.settings, job.config.limit)
-    pending = pending_slices(job, contents)
+    job = _opened(config, compose, arguments, console)
+    contents = replay(job.config, job.plan, job.store)
+    pending = lacking(job, contents)
     _check(job, contents, pending)
     _announce(job, contents, pending, console)
     failures: dict[str, str] = {}
@@ -44,7 +46,9 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
             _stopped(job, str(end), console)
             return FAILED
         contents = job.store.load(job.plan.settings, job.config.limit)
-        failures = incomplete(job, contents, failures)
+        failures = incomplete(
+            job.plan, contents, job.store, job.config.limit, job.config.slice_size, failures
+        )
     if contents.records.empty:
         _report_failures(job, failures, console)
         return FAILED
@@ -59,7 +63,7 @@ def run_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     return FAILED if failures else DONE
 
 
-def _opened(config: Config, arguments: Sequence[str], console: Console) -> Job:
+def _opened(config: Config, compose: Compose, arguments: Sequence[str], console: Console) -> Job:
     """The job with its plan, once its config fits this machine, the model and the task. Raises ConfigError."""
     check_places(config)
     if config.job == "run" and config.cluster.address is None:
@@ -67,16 +71,17 @@ def _opened(config: Config, arguments: Sequence[str], console: Console) -> Job:
     if config.wandb.mode == "online":
         check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
-        plan = make_plan(config)
-        config = replace(config, limit=reachable(config, plan))
+        plan = Plan(config, compose)
+        plan.extend(())
+        config = replace(config, limit=limit_of(config, plan))
         if config.job != "report":
             here = config.cluster.address is None or len(plan.settings) == 1
             check_settings(plan.settings, config.limit, here)
-    folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
+    folder = Path(config.out) / config.sweep.name / folder_name(config, plan.space)
     return Job(config, plan, Store(config.store), folder, shlex.join(["python", "launch.py", *arguments]))
 
 
-def _check(job: Job, contents: Contents, pending: dict[str, list[Range]]) -> None:
+def _check(job: Job, contents: Contents, pending: dict[str, list[Span]]) -> None:
     """Raises ConfigError for a report of nothing, and for a cluster that is needed and does not answer."""
     if job.config.job == "report" and contents.records.empty:
         line = "job=report: nothing is stored for these settings; run them first, without job=report"
@@ -86,12 +91,12 @@ def _check(job: Job, contents: Contents, pending: dict[str, list[Range]]) -> Non
         check_address(address)
 
 
-def _announce(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> None:
+def _announce(job: Job, contents: Contents, pending: dict[str, list[Span]], console: Console) -> None:
     config, settings = job.config, len(job.plan.settings)
     total = settings * config.limit
     todo = sum(stop - start for slices in pending.values() for start, stop in slices)
-    equal = job.plan.asked - settings
-    asked = f" ({job.plan.asked} asked for, {equal} of them equal to another, run once)" if equal else ""
+    equal = len(job.plan.asked) - settings
+    asked = f" ({len(job.plan.asked)} asked for, {equal} of them equal to another, run once)" if equal else ""
     stored = f", {total - todo:,} of {total:,} stored already" if todo < total else ""
     say(
         console,
@@ -118,7 +123,7 @@ def _prepare(job: Job) -> None:
         return
     try:
         job.store.remove_leftovers(job.plan.settings)
-        job.store.write_settings({sid: setting.identity for sid, setting in job.plan.settings.items()})
+        job.store.write_settings({sid: dict(setting.identity) for sid, setting in job.plan.settings.items()})
     except StoreFull as error:
         raise ConfigError([f"{error}, or choose another with store=..."]) from None
     except OSError as error:
@@ -133,49 +138,13 @@ def _isolation(config: Config) -> str | None:
 
 
 def _setting_list(plan: Plan) -> dict[str, Any]:
-    return {sid: {"group": label.group, **label.knobs} for sid, label in plan.labels.items()}
+    return {sid: {"group": setting.group, **setting.knobs} for sid, setting in plan.settings.items()}
 
 
-def _run(job: Job, contents: Contents, pending: dict[str, list[Range]], console: Console) -> dict[str, str]:
+def _run(job: Job, contents: Contents, pending: dict[str, list[Span]], console: Console) -> dict[str, str]:
     stored = stored_totals(contents.records)
-    with Display(console, job.title, job.plan.labels, job.config.limit, stored) as display:
-        if len(job.plan.settings) == 1:
-            if job.config.cluster.address is not None:
-                display.status("one setting alone needs no cluster: it runs on this machine")
-            return _run_here(job, pending, display)
-        from pipeline.sweep import Work, run_sweep  # Ray takes seconds to import: only when it is needed
-
-        threads = max(1, int(job.config.cluster.cpus_per_worker))
-        work = Work(
-            job.plan.settings,
-            pending,
-            job.store.root,
-            job.config.batch_size,
-            threads,
-            job.config.sandbox.require,
-        )
-        return run_sweep(work, job.config.cluster, display)
-
-
-def _run_here(job: Job, pending: dict[str, list[Range]], display: Display) -> dict[str, str]:
-    """One setting needs no workers: it runs in this process."""
-    from pipeline.evaluate import Evaluator
-
-    display.started()
-    evaluator = Evaluator(job.config.batch_size, job.config.sandbox.require, display.example)
-    failures = {}
-    for sid, slices in pending.items():
-        try:
-            for start, stop in slices:
-                records = evaluator.slice(job.plan.settings[sid], start, stop)
-                job.store.write_slice(sid, start, stop, records)
-                display.slice(sid, totals_of(records))
-        except StoreFull:
-            raise
-        except Exception as error:
-            failures[sid] = f"{type(error).__name__}: {error}".splitlines()[0]
-            display.failed(sid)
-    return failures
+    with Display(console, job.title, job.plan.settings, job.config.limit, stored) as display:
+        return execute(job.config, job.plan, job.store, pending, display)
 
 
 def _nothing_scored(job: Job, contents: Contents, failures: dict[str, str]) -> dict[str, str]:
@@ -191,7 +160,7 @@ def _report_failures(job: Job, failures: dict[str, str], console: Console) -> No
     if failures:
         say(console, f"{len(failures)} of {len(job.plan.settings)} settings failed; the rest is kept:")
         for sid, error in failures.items():
-            say(console, f"  {job.plan.labels[sid]} ({sid}): {error}")
+            say(console, f"  {job.plan.settings[sid]} ({sid}): {error}")
 
 
 def _stopped(job: Job, why: str, console: Console) -> None:

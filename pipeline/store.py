@@ -31,7 +31,7 @@ from fsspec.implementations.local import LocalFileSystem
 from pipeline.errors import reason
 from pipeline.record import SCHEMA, Record, conformed, to_table
 
-Range = tuple[int, int]  # examples start <= position < stop
+Span = tuple[int, int]  # examples start <= position < stop
 
 SLICE_NAME = re.compile(r"^(\d+)-(\d+)\.parquet$")
 READERS = 16  # files read at once: reading is waiting, above all on an object store
@@ -51,7 +51,7 @@ class Contents:
     """What the store holds of some settings: the records, what they cover, and the files that couldn't be read."""
 
     records: pd.DataFrame
-    covered: dict[str, list[Range]] = field(default_factory=dict)
+    covered: dict[str, list[Span]] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)  # one line a file
 
 
@@ -98,7 +98,7 @@ class Store:
         slices = [(sid, span) for sid in ids for span in self._listed(sid) if span[0] < limit]
         with ThreadPoolExecutor(READERS) as pool:
             tables = list(pool.map(lambda key: self._read(*key), slices))
-        covered: dict[str, list[Range]] = {sid: [] for sid in ids}
+        covered: dict[str, list[Span]] = {sid: [] for sid in ids}
         whole, damaged = [], []
         for (sid, span), table in zip(slices, tables, strict=True):
             if isinstance(table, str):
@@ -125,7 +125,7 @@ class Store:
                     if datetime.now(UTC) - self._fs.modified(path).astimezone(UTC) > LEFT_OVER:
                         self._fs.rm_file(path)
 
-    def _listed(self, setting_id: str) -> Iterator[Range]:
+    def _listed(self, setting_id: str) -> Iterator[Span]:
         names = (path.rsplit("/", 1)[-1] for path in self._names(self._folder(setting_id)))
         found = [match for name in names if (match := SLICE_NAME.match(name))]
         yield from sorted((int(match[1]), int(match[2])) for match in found)
@@ -137,7 +137,7 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def _read(self, setting_id: str, span: Range) -> pa.Table | str:
+    def _read(self, setting_id: str, span: Span) -> pa.Table | str:
         """The slice's table, or a line that says why it counts as missing."""
         path = self._slice_path(setting_id, span)
         try:
@@ -156,7 +156,7 @@ class Store:
     def _folder(self, setting_id: str) -> str:
         return f"{self._base}/slices/{setting_id}"
 
-    def _slice_path(self, setting_id: str, span: Range) -> str:
+    def _slice_path(self, setting_id: str, span: Span) -> str:
         return f"{self._folder(setting_id)}/{span[0]}-{span[1]}.parquet"
 
     def _write(self, path: str, data: bytes) -> None:
@@ -182,13 +182,13 @@ class Store:
             self._fs.mv(temporary, path)
 
 
-def missing(covered: Iterable[Range], limit: int, size: int) -> list[Range]:
+def missing(covered: Iterable[Span], limit: int, size: int) -> list[Span]:
     """The slices of at most `size` examples that are needed so that 0..limit-1 is covered.
 
     Slices keep to multiples of `size`, so that a sweep that was cut short asks for the very files it lacked.
     """
     have = {position for start, stop in covered for position in range(start, stop)}
-    slices: list[Range] = []
+    slices: list[Span] = []
     for position in range(limit):
         if position in have:
             continue

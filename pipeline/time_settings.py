@@ -18,14 +18,15 @@ from rich.text import Text
 
 from axon import row_seed
 from pipeline.checks import check_settings
-from pipeline.config import Config, ModelSettings
+from pipeline.config import Compose, Config, ModelSettings
 from pipeline.display import clock
 from pipeline.errors import ConfigError, reason
 from pipeline.evaluate import Loaded, fitting, load
-from pipeline.job import folder_name, reachable, say
+from pipeline.job import folder_name, limit_of, say
 from pipeline.places import check_places
-from pipeline.plan import Plan, make_plan, setting_id
+from pipeline.plan import Plan
 from pipeline.report.labels import knob_texts, uses_axon
+from pipeline.setting import setting_id
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks import open_task
 from pipeline.timing import Contender, Spread, take_turns
@@ -34,13 +35,14 @@ MOST = 24  # settings: more of them, side by side, are as many minutes and no ta
 Key = tuple[str, int]  # setting id, batch
 
 
-def time_settings(config: Config, console: Console) -> int:
+def time_settings(config: Config, compose: Compose, console: Console) -> int:
     """Measures, prints the tables, writes timing.csv; the exit code. Raises ConfigError for what can't be timed."""
     check_places(config)
     torch.set_num_threads(max(1, int(config.cluster.cpus_per_worker)))  # as a worker of the sweep has
     with console.status("reading the task and the model"):
-        plan = make_plan(config)
-        config = replace(config, limit=reachable(config, plan))  # so that the folder is the run's
+        plan = Plan(config, compose)
+        plan.extend(())
+        config = replace(config, limit=limit_of(config, plan))  # so that the folder is the run's
         _check_count(plan)
         check_settings(plan.settings, config.timing.examples, here=True)
         contenders = _contenders(config, plan)
@@ -59,8 +61,8 @@ def time_settings(config: Config, console: Console) -> int:
     )
     failed = {key: contender.error for key, contender in contenders.items() if contender.error is not None}
     for (sid, batch), error in failed.items():
-        say(console, f"failed: {plan.labels[sid]} at batch {batch}: {error}")
-    folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
+        say(console, f"failed: {plan.settings[sid]} at batch {batch}: {error}")
+    folder = Path(config.out) / config.sweep.name / folder_name(config, plan.space)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(folder / "timing.csv", index=False)
@@ -131,12 +133,12 @@ def _measure(contenders: Mapping[Key, Contender], rounds: int, console: Console)
 
 def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any]]:
     """A row for each setting and batch that was measured."""
-    bases, texts = _bases(plan), knob_texts(plan.labels)
+    bases, texts = _bases(plan), knob_texts(plan.settings)
     rows = []
     for (sid, batch), contender in contenders.items():
         if contender.error is not None:
             continue
-        label, base = plan.labels[sid], contenders[bases[sid], batch]
+        label, base = plan.settings[sid], contenders[bases[sid], batch]
         model = contender.setting.model
         row: dict[str, Any] = {
             "setting_id": sid,
@@ -152,7 +154,7 @@ def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any
         row |= _columns("seconds_per_step", contender.per_step)
         if base.error is None:
             row |= _columns("ratio", contender.ratio(base))
-        row |= {"ratio_to": str(plan.labels[bases[sid]]), "device": _hardware(contender.model.device)}
+        row |= {"ratio_to": str(plan.settings[bases[sid]]), "device": _hardware(contender.model.device)}
         row |= {"dtype": model.dtype, "attention_kernel": model.attention_kernel}
         row |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
         rows.append(row)

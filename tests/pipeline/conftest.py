@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 import launch
-from pipeline.config import Config, read_config
+from pipeline.config import Compose, Config, read_config, to_tree
+from pipeline.plan import Plan
 from pipeline.tasks import TASKS, Example, Score, TaskSettings, read_task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +101,28 @@ def compose_tree(*overrides: str) -> dict[str, Any]:
         tree = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(tree, dict)
     return {str(key): value for key, value in tree.items()}
+
+
+def composing(config: Config) -> Compose:
+    """What the command line composes for a sweep's named choices, on top of a test's own config."""
+
+    def compose_names(names: Mapping[str, str]) -> dict[str, Any]:
+        tree = to_tree(config)
+        for key, name in names.items():
+            chosen = compose_tree(f"{key}={name}")
+            tree[key] = chosen[key]
+            if key == "decoder":
+                tree["trade_off"] = chosen["trade_off"]
+        return tree
+
+    return compose_names
+
+
+def planned(config: Config) -> Plan:
+    """The plan after its search was asked once: for a grid all there is."""
+    plan = Plan(config, composing(config))
+    plan.extend(())
+    return plan
 
 
 @pytest.fixture

@@ -6,12 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, compose_tree
+from conftest import ROOT, compose_tree, planned
 
 from axon import AxonSettings
 from axon.decoders import DECODERS
 from pipeline.config import read_config, to_tree
-from pipeline.plan import make_plan
 from pipeline.tasks import TASKS
 
 CONF = ROOT / "conf"
@@ -40,33 +39,33 @@ def test_every_choice_is_short_and_explained(file: Path) -> None:
 @pytest.mark.parametrize("task", ["arith", "sudoku_n4"])  # what is swept is not the task: two stand for all
 def test_every_sweep_can_be_planned(sweep: str, decoder: str, task: str, checkpoint: Path) -> None:
     tree = compose_tree(f"sweep={sweep}", f"decoder={decoder}", f"task={task}", f"model.path={checkpoint}")
-    plan = make_plan(read_config(tree))
-    assert plan.asked == 1 if sweep == "none" else plan.asked >= 2
-    assert set(plan.labels) == set(plan.settings)
+    plan = planned(read_config(tree))
+    asked = len(plan.asked)
+    assert asked == 1 if sweep == "none" else asked >= 2
 
 
 def test_the_anchor_budget_is_swept_as_promised(checkpoint: Path) -> None:
-    plan = make_plan(read_config(compose_tree("sweep=anchor_budget", f"model.path={checkpoint}")))
+    plan = planned(read_config(compose_tree("sweep=anchor_budget", f"model.path={checkpoint}")))
     assert len(plan.settings) >= 40
-    thresholds = {label.knobs["decoder.threshold"] for label in plan.labels.values()}
+    thresholds = {label.knobs["decoder.threshold"] for label in plan.settings.values()}
     assert len(thresholds) >= 5 and min(thresholds) == 0.3 and max(thresholds) == 0.99
     budgets = {
         (
             knobs["axon.anchors"] if knobs["axon.policy"] == "fixed" else "cover",
             knobs["axon.max_anchor_steps"],
         )
-        for label in plan.labels.values()
+        for label in plan.settings.values()
         if (knobs := label.knobs).get("axon.gate") != "never"
     }
     assert budgets == {(anchors, steps) for anchors in (1, 2, 3, 4, "cover") for steps in (1, 2)}
-    assert {label.group for label in plan.labels.values()} == {"base", "AXON"}
+    assert {label.group for label in plan.settings.values()} == {"base", "axon"}
 
 
 def test_the_decoders_sweep_has_each_with_its_defaults_alone_and_with_axon(checkpoint: Path) -> None:
-    plan = make_plan(read_config(compose_tree("sweep=decoders", f"model.path={checkpoint}")))
-    found = sorted((label.knobs["decoder"], label.group) for label in plan.labels.values())
-    assert found == sorted((name, group) for name in DECODERS for group in ("AXON", "base"))
-    for setting_id, label in plan.labels.items():
+    plan = planned(read_config(compose_tree("sweep=decoders", f"model.path={checkpoint}")))
+    found = sorted((label.knobs["decoder"], label.group) for label in plan.settings.values())
+    assert found == sorted((name, group) for name in DECODERS for group in ("axon", "base"))
+    for setting_id, label in plan.settings.items():
         setting = plan.settings[setting_id].decode
         assert setting.decoder == DECODERS[label.knobs["decoder"]]()
         assert (setting.axon.gate == "never") == (label.group == "base")

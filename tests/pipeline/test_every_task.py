@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import compose_tree
+from conftest import compose_tree, planned
 from formats import FORMATS, random_checkpoint
 
 from pipeline.config import read_config
 from pipeline.evaluate import Evaluator
-from pipeline.plan import make_plan
 from pipeline.report import find
 from pipeline.store import Store
 from pipeline.tasks import TASKS, GeneratedTask, get_task
@@ -101,7 +100,7 @@ def test_every_task_runs_with_every_decoder(
         *write_rows(tmp_path, task),
     )
     config = read_config(tree)
-    plan, store, evaluator = make_plan(config), Store(str(tmp_path / "store")), Evaluator(2)
+    plan, store, evaluator = planned(config), Store(str(tmp_path / "store")), Evaluator(2)
     assert len(plan.settings) == 16
     for sid, setting in plan.settings.items():
         records = evaluator.slice(setting, 0, LIMIT)
@@ -110,5 +109,5 @@ def test_every_task_runs_with_every_decoder(
         store.write_slice(sid, 0, LIMIT, records)
     contents = store.load(plan.settings, LIMIT)
     identities = {sid: setting.identity for sid, setting in plan.settings.items()}
-    points = find(identities, contents.records, plan.labels, config.trade_off.parameter).points
+    points = find(identities, contents.records, plan.settings, config.trade_off.parameter).points
     assert points["n"].tolist() == [LIMIT] * 16 and points["quality"].between(0, 1).all()

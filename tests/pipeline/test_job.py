@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Judge
+from conftest import Judge, composing, planned
 from rich.console import Console
 
 from pipeline import job, run_job
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
-from pipeline.plan import make_plan
 from pipeline.store import Store
 
 Make = Callable[..., Config]
@@ -25,12 +24,12 @@ SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
 
 def run(config: Config) -> tuple[int, str]:
     shown = io.StringIO()
-    code = run_job.run_job(config, ["limit=10", "a b"], Console(file=shown, width=100))
+    code = run_job.run_job(config, composing(config), ["limit=10", "a b"], Console(file=shown, width=100))
     return code, shown.getvalue()
 
 
 def stored(config: Config) -> pd.DataFrame:
-    plan = make_plan(config)
+    plan = planned(config)
     return Store(config.store).load(plan.settings, config.limit).records
 
 
@@ -89,7 +88,7 @@ def test_a_report_of_nothing_leaves_nothing_behind(make_config: Make, judge: Jud
 
 def test_one_setting_needs_no_cluster_and_says_so(make_config: Make, judge: Judge) -> None:
     code, shown = run(make_config("task.name=judge", "cluster.address=127.0.0.1:1"))
-    assert code == 0 and "one setting alone needs no cluster: it runs on this machine" in shown
+    assert code == 0 and "a single setting needs no cluster: it runs on this machine" in shown
 
 
 @contextmanager
@@ -175,7 +174,7 @@ def test_a_setting_that_fails_is_told_and_nothing_is_stored(
 
 def test_the_folder_is_the_same_for_the_same_question(make_config: Make, config: Config) -> None:
     def folder(config: Config) -> str:
-        return job.folder_name(config, make_plan(config))
+        return job.folder_name(config, planned(config).space)
 
     assert folder(config) == folder(make_config("task.name=judge", "batch_size=1"))
     assert folder(config) != folder(make_config("task.name=judge", "axon.anchors=2"))

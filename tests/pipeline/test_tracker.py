@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from wandb_file import read_run
 
-from pipeline.plan import Label
 from pipeline.record import Record, to_table
 from pipeline.report import Report, write_report
 from pipeline.report.tracker import RunLog, flat, track
+from tests.report.sweep import Label
 
 SETTINGS = {
     f"s{n}": {

@@ -78,9 +78,9 @@ CASES = {
 
 FILES = {  # sweep/mine.yaml
     b"name: x\ngroups: [1\nb: 2": "mine.yaml: line 3 is no valid YAML (expected ',' or ']', but got ':'); mend it",
-    b"name: x\ngroups:\n\t- label: a": "mine.yaml: line 3 is no valid YAML (found character '\\t' that cannot",
+    b"name: x\ngroups:\n\ta: {}": "mine.yaml: line 3 is no valid YAML (found character '\\t' that cannot",
     b"name: caf\xe9\n": "mine.yaml: is not UTF-8 (invalid continuation byte); save it as UTF-8",
-    b"name: x\nalong_trade_off: ${nope}\ngroups: [{label: a}]": "sweep.along_trade_off: Interpolation key 'nope' not",
+    b"name: x\nalong_trade_off: ${nope}\ngroups: {a: {}}": "sweep.along_trade_off: Interpolation key 'nope' not",
     b"defaults: [other]\n": "In 'sweep/mine': Could not load 'sweep/other'.",
     b"- name: x\n": "must be a group of key: value; write {key: value}",
     b"name: !!binary aGk=\nalong_trade_off: true\ngroups: []": "a value of the config: Object of type bytes is not",

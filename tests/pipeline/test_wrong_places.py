@@ -141,7 +141,7 @@ def test_an_address_of_no_known_form_is_told(address: str, refuse: Callable[...,
     assert f"cluster.address={address!r}: {ADDRESSES[address]}" in refuse(f"cluster.address={address}")
 
 
-SWEEP = 'sweep.groups=[{"label": "x", "grid": {"axon.anchors": [1, 2]}}]'
+SWEEP = 'sweep.groups={"x": {"grid": {"axon.anchors": [1, 2]}}}'
 
 
 @pytest.fixture
