@@ -30,7 +30,7 @@ def test_every_choice_and_count_is_described(name: str) -> None:
         ("max_anchor_steps", "`max_anchor_steps` ({})"),
         ("min_anchors", "`min_anchors`\n({})"),
         ("conflict_threshold", "`conflict_threshold` ({})"),
-        ("alpha", "α = {}"),
+        ("alpha", "α = {}"),  # noqa: RUF001 - as in the text
     ],
 )
 def test_a_default_is_the_codes(name: str, shown: str) -> None:
