@@ -178,6 +178,3 @@ def _strict(answer: str) -> Line | None:
     items = [QUOTED.fullmatch(item) for item in inside.split(", ")]
     found = [item[1] for item in items if item]
     return found if opening and closing and len(found) == len(items) else None
-
-
-WAITING_LINES = tuple(WaitingLine(operation) for operation in OPERATIONS)

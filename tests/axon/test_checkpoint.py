@@ -98,7 +98,7 @@ def test_broken_and_absent_files_are_refused_in_one_line(tmp_path: Path) -> None
             load_model(folder)
         assert name in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(CheckpointError, match="is no folder"):
+    with pytest.raises(CheckpointError, match="is not a folder"):
         load_model(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="has no tokenizer"):
         load_tokenizer(write_checkpoint(tmp_path / "fresh", llada_tensors()))

@@ -104,4 +104,4 @@ def test_a_file_cut_short_is_named(size: int, tmp_path: Path) -> None:
 def test_an_index_that_names_no_files_of_the_folder_is_refused(index: object, tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path, TENSORS)
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert "model.safetensors.index.json maps no tensors to files; copy it again" in fault(folder)
+    assert "model.safetensors.index.json does not map tensors to files; copy it again" in fault(folder)

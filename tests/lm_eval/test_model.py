@@ -189,8 +189,8 @@ def test_chats_go_through_the_tokenizers_template() -> None:
         ({"dtype": "int8"}, "dtype='int8': unknown; one of float32"),
         ({"attention_kernel": "flash"}, "attention_kernel='flash': unknown; one of"),
         ({"device": "quantum"}, "device='quantum': cannot be used here"),
-        ({"pretrained": "/nowhere"}, "pretrained='/nowhere': is no folder; give a checkpoint folder"),
-        ({"pretrained": "someone/absent"}, "pretrained='someone/absent': not on this disk and not to be had"),
+        ({"pretrained": "/nowhere"}, "pretrained='/nowhere': is not a folder; give a checkpoint folder"),
+        ({"pretrained": "someone/absent"}, "pretrained='someone/absent': not on this disk and cannot be downloaded"),
     ],
 )  # fmt: skip
 def test_an_impossible_argument_is_one_line(

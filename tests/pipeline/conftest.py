@@ -91,7 +91,7 @@ class Judge:
 @pytest.fixture
 def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
     task = Judge()
-    monkeypatch.setitem(TASKS, "judge", task)  # type: ignore[arg-type]
+    monkeypatch.setitem(TASKS, "judge", lambda: task)
     read_task.cache_clear()
     return task
 

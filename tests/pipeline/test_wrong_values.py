@@ -194,7 +194,7 @@ class Few(GeneratedTask):
 def test_more_examples_than_a_task_has_are_told(
     monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
 ) -> None:
-    monkeypatch.setitem(TASKS, "few", Few())
+    monkeypatch.setitem(TASKS, "few", Few)
     monkeypatch.setattr(pipeline.tasks.task, "MISSES", 1000)
     line = refuse("task.name=few", "limit=50")
     assert re.fullmatch(r"limit=50: few has \d+ examples in test; lower limit", line)

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 import launch
-from pipeline.tasks import TASKS, Example, Task, TaskSettings, open_task
+from pipeline.tasks import TASKS, Example, Task, TaskSettings, get_task, open_task
 from pipeline.tasks.benchmark import Benchmark
 
 Rows = list[dict[str, Any]]
-BENCHMARKS = sorted(name for name, task in TASKS.items() if isinstance(task, Benchmark))
+BENCHMARKS = sorted(name for name in TASKS if isinstance(get_task(name), Benchmark))
 
 
 def sound(name: str) -> Rows:
@@ -76,7 +76,7 @@ CELLS = [
 
 @pytest.mark.parametrize(("name", "column"), CELLS)
 def test_a_row_with_nothing_in_a_column_has_a_fault(name: str, column: str) -> None:
-    task = TASKS[name]
+    task = get_task(name)
     assert isinstance(task, Benchmark)
     row = {task.aliases.get(key, key): value for key, value in _row(name, 11).items()}
     column = task.aliases.get(column, column)
@@ -151,7 +151,7 @@ def test_an_answer_that_no_solution_boxes_is_the_one_compared_with(tmp_path: Pat
 def test_a_gold_answer_that_cannot_be_read_leaves_the_example_unscored() -> None:
     example = Example("x", "", "", "")
     with pytest.raises(RuntimeError, match="the row's own answer can't be read"):
-        TASKS["math500"].score("\\boxed{1}", example)
+        get_task("math500").score("\\boxed{1}", example)
 
 
 def test_the_command_refuses_before_anything_is_decoded(

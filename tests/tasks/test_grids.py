@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from pipeline.tasks import TASKS
+from pipeline.tasks import get_task
 from tests.tasks.judged import judged
 
 # Answer -> score, for the symbols A, B, 1, 2 in a Latin square; strict and loose are one.
@@ -97,7 +97,7 @@ def valid(cells: tuple[str, ...]) -> bool:
 
 
 def test_of_all_ways_to_fill_a_puzzle_the_valid_one_scores_and_no_other() -> None:
-    for example in TASKS["sudoku_n4"].examples("test", 5, 2):
+    for example in get_task("sudoku_n4").examples("test", 5, 2):
         puzzle = example.prompt.rpartition("\n\n")[2].replace("\n", "")
         holes = [cell for cell, digit in enumerate(puzzle) if digit == "_"]
         assert len(holes) == 8 and len(puzzle) == 16
@@ -117,7 +117,7 @@ def test_of_all_grids_one_agrees_with_a_puzzle_and_scores() -> None:
     rows = list(itertools.permutations("1234"))
     grids = [sum(four, ()) for four in itertools.product(rows, repeat=4) if valid(sum(four, ()))]
     assert len(grids) == 288
-    for example in TASKS["sudoku_n4"].examples("train", 0, 50):
+    for example in get_task("sudoku_n4").examples("train", 0, 50):
         puzzle = example.prompt.rpartition("\n\n")[2].replace("\n", "")
         for grid in grids:
             agrees = all(clue in ("_", digit) for clue, digit in zip(puzzle, grid, strict=True))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluate import Loaded
-from pipeline.tasks import TASKS, GeneratedTask, task
+from pipeline.tasks import GeneratedTask, get_task, task
 from pipeline.tasks.one_shot import OneShot
 from pipeline.tasks.waiting_line import OPERATIONS, PEOPLE, VIRGINIA, WORKED
 from tests.tasks.judged import judged
@@ -136,7 +136,7 @@ def test_every_list_that_follows_the_rule_scores(operation: str) -> None:
 @settings(max_examples=40, deadline=None)
 def test_an_item_dropped_swapped_or_doubled_breaks_an_answer(operation: str, data: st.DataObject) -> None:
     name = f"waiting_line_{operation}"
-    example = TASKS[name].examples("train", data.draw(st.integers(0, 50)), 1)[0]
+    example = get_task(name).examples("train", data.draw(st.integers(0, 50)), 1)[0]
     line, word = example.check["line"], example.check["word"]
     items = re.findall(r'"([^"]*)"', example.reference)
     i, j = data.draw(st.lists(st.integers(0, len(items) - 1), min_size=2, max_size=2, unique=True))
@@ -157,7 +157,7 @@ def test_an_item_dropped_swapped_or_doubled_breaks_an_answer(operation: str, dat
 @every_operation
 def test_a_question_tells_the_line_and_what_to_do_with_it(operation: str) -> None:
     lengths, places = Counter[int](), set()
-    for example in TASKS[f"waiting_line_{operation}"].examples("train", 0, 300):
+    for example in get_task(f"waiting_line_{operation}").examples("train", 0, 300):
         line, word, at = (example.check[key] for key in ("line", "word", "at"))
         assert written(line) in example.prompt
         assert len({*line, word}) == len(line) + 1 and {*line, word} <= set(PEOPLE)
@@ -183,22 +183,22 @@ def test_the_extracted_part_is_what_was_judged() -> None:
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_what_is_right_strictly_is_right_loosely(name: str, data: st.DataObject) -> None:
-    example = TASKS[name].examples("train", data.draw(st.integers(0, 20)), 1)[0]
+    example = get_task(name).examples("train", data.draw(st.integers(0, 20)), 1)[0]
     answer = example.reference
     for _ in range(data.draw(st.integers(0, 3))):  # some edits of single characters
         at = data.draw(st.integers(0, len(answer)))
         new = data.draw(st.sampled_from(['"', "[", "]", ",", " ", "\n", ", ", "A", "1", ""]))
         answer = answer[:at] + new + answer[at + data.draw(st.integers(0, 1)) :]
-    others = TASKS[name].score(answer, example).metrics
+    others = get_task(name).score(answer, example).metrics
     assert others["strict"] <= others["loose"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_beginning_of_an_answer_is_strictly_right(name: str) -> None:
-    for example in TASKS[name].examples("test", 0, 20):
-        assert TASKS[name].score(example.reference, example).metrics == {"loose": 1, "strict": 1}
+    for example in get_task(name).examples("test", 0, 20):
+        assert get_task(name).score(example.reference, example).metrics == {"loose": 1, "strict": 1}
         for end in range(len(example.reference)):
-            assert TASKS[name].score(example.reference[:end], example).metrics["strict"] == 0
+            assert get_task(name).score(example.reference[:end], example).metrics["strict"] == 0
 
 
 def test_the_worked_examples_are_right() -> None:
@@ -208,12 +208,12 @@ def test_the_worked_examples_are_right() -> None:
     }
     checks |= {"latin_square_n4": "HT6P", "sudoku_n4": "3412\n1243\n2134\n4321"}
     for name, check in checks.items():
-        shots = {example.shots for example in TASKS[name].examples("test", 0, 5)}
+        shots = {example.shots for example in get_task(name).examples("test", 0, 5)}
         assert len(shots) == 1
         ((_, answer),) = shots.pop()
         assert judged(name, answer.strip(), check).metrics == {"loose": 1, "strict": 1}
     for name in LINES:
-        question = TASKS[name].examples("test", 0, 1)[0].shots[0][0]
+        question = get_task(name).examples("test", 0, 1)[0].shots[0][0]
         assert (f"position {checks[name]['at']}" in question) == name.endswith("index")
 
 
@@ -301,7 +301,7 @@ CONVERSATIONS = {
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_the_worked_example_is_two_turns_of_a_chat_or_text_before_the_question(name: str) -> None:
-    example = TASKS[name].examples("test", 0, 1)[0]
+    example = get_task(name).examples("test", 0, 1)[0]
     question, answer = CONVERSATIONS[name]
     tape = Tape()
     Loaded(None, tape, "chat").encode(example)
