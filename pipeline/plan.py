@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from axon import DecodeSettings
-from axon.decode import check_ends
 from axon.identity import decode_identity
+from axon.settings import check_ends
 from pipeline.checkpoint import Checkpoint, open_checkpoint
 from pipeline.config import SETTING_KEYS, Config, Group, ModelSettings, read_config, to_tree
 from pipeline.errors import ConfigError

@@ -29,6 +29,11 @@ class Layout:
     positions_BW: Tensor  # position ids, 0 at the first real column
     mask: Tensor | None  # additive, (B, 1, 1 or W, W); None: everybody sees everybody
 
+    @cached_property
+    def width_B(self) -> Tensor:
+        """Real columns of each row."""
+        return self.real_BW.sum(1)
+
 
 class MaskedDiffusionModel(nn.Module):
     """One network of one family. What differs between families (shift, mask) is settled here, not in the decoder."""
@@ -47,11 +52,6 @@ class MaskedDiffusionModel(nn.Module):
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; none where the checkpoint names none
         self.max_length = max_length
-
-    @property
-    def family(self) -> str:
-        """One of llada, dream, sdar."""
-        return self._family.name
 
     @property
     def num_layers(self) -> int:
@@ -81,7 +81,7 @@ class MaskedDiffusionModel(nn.Module):
         seen = real_BW[:, None, None, :]
         if self._family.block_causal:
             seen = seen & (blocks_W[None, :] <= blocks_W[:, None])
-            # A padding position sees nobody real; it is let see everything so that no softmax is empty.
+            # A padding position sees nobody real; it may see everything, so that no softmax is empty.
             seen = seen | ~real_BW[:, None, :, None]
         elif min(prompt_lengths) == longest:
             return Layout(starts_B, real_BW, self._positions(columns_W, starts_B), None)
@@ -126,7 +126,7 @@ class MaskedDiffusionModel(nn.Module):
         return sum(part.weight.numel() for part in layers if isinstance(part, nn.Linear))
 
     def flops(self, trace: Trace) -> float:
-        """Floating-point operations of the network in that decode, two a multiply-add.
+        """Floating-point operations of the network in that decode, two per multiply-add.
 
         Linear layers by the positions computed, attention by pairs of positions, lm_head by the positions whose
         logits were computed. Norms, softmax and what a decoder or AXON computes beside the network are left out.
