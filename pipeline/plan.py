@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from axon.decode import check_ends
 from axon.identity import decode_identity
+from axon.settings import check_ends
 from pipeline.checkpoint import Checkpoint, open_checkpoint
 from pipeline.config import SETTING_KEYS, Compose, Config, read_config, to_tree
 from pipeline.dotted import assign
