@@ -1,4 +1,4 @@
-"""The bundled model while it trains: transformers' Llama with every position seeing every other, and its export."""
+"""The bundled model during training, a Llama of transformers with bidirectional attention, and its export."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIDTH, LAYERS, HEADS, HIDDEN, ROPE_THETA, MAX_LENGTH = 128, 8, 4, 384, 10000.0, 
 def _all_to_all(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: None, scaling: float, **_: Any
 ) -> tuple[Tensor, None]:
-    """Plain attention without a mask: on CPUs its backward is nine times faster than the fused kernel's (LOG.md)."""
+    """Attention without a mask, whose backward pass is nine times faster on CPUs than the fused kernel (LOG.md)."""
     weights = torch.softmax(query @ key.transpose(-1, -2) * scaling, -1)
     return (weights @ value).transpose(1, 2).contiguous(), None
 
@@ -56,7 +56,7 @@ def build_network(vocabulary: int) -> LlamaForCausalLM:
 
 
 def export(weights: dict[str, Tensor], tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write the checkpoint as LLaDA's are: config.json, model.safetensors with its names, tokenizer."""
+    """Writes the checkpoint in LLaDA's format: config.json, model.safetensors with its names, tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {llada_name(name): tensor.float().contiguous() for name, tensor in weights.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})

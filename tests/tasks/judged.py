@@ -1,4 +1,4 @@
-"""An answer's score, whose value is always the loose one."""
+"""Scores an answer to a task of ParallelBench, where the value is always the loose score."""
 
 from __future__ import annotations
 

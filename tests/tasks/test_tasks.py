@@ -20,7 +20,7 @@ GENERATED = [name for name in TASKS if isinstance(get_task(name), GeneratedTask)
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 every_task = pytest.mark.parametrize("name", GENERATED)
-# Characters whose loss breaks an answer. A list without its last bracket and quote is right by the loose reading.
+# Characters whose loss breaks an answer. A list without its last bracket and quote is still loosely correct.
 CUT = {name: 3 for name in GENERATED if name.startswith("waiting_line_")}
 
 
@@ -48,7 +48,7 @@ def test_examples_have_distinct_ids_and_prompts(name: str) -> None:
 
 
 @every_task
-def test_reference_answers_score_one_and_broken_ones_zero(name: str) -> None:
+def test_references_score_one_and_broken_ones_zero(name: str) -> None:
     task = get_task(name)
     for example in task.examples("test", 1, 25):
         assert task.score(example.reference, example).value == 1.0
@@ -57,7 +57,7 @@ def test_reference_answers_score_one_and_broken_ones_zero(name: str) -> None:
 
 
 @every_task
-def test_the_answer_of_a_neighbour_rarely_scores(name: str) -> None:
+def test_the_reference_of_a_neighbour_rarely_scores(name: str) -> None:
     task = get_task(name)
     examples = task.examples("test", 2, 25)
     crossed = [task.score(a.reference, b).value for a, b in itertools.pairwise(examples)]
@@ -66,17 +66,17 @@ def test_the_answer_of_a_neighbour_rarely_scores(name: str) -> None:
 
 @every_task
 @pytest.mark.parametrize("key", ["path", "shots"])
-def test_a_generated_task_takes_nothing_that_rows_need(name: str, key: str) -> None:
+def test_a_generated_task_refuses_settings_for_rows(name: str, key: str) -> None:
     given = {"path": "rows.jsonl", "shots": 3}[key]
     with pytest.raises(
-        ValueError, match=f"task.{key}={given!r}: {name} makes its examples itself; leave it out"
+        ValueError, match=f"task.{key}={given!r}: {name} generates its examples; leave it out"
     ):
         open_task(TaskSettings(name, "test", 0, **{key: given}))
     assert open_task(TaskSettings(name, "test", 0)) == get_task(name)
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_name_stands_for_the_one_task_of_that_name(name: str) -> None:
+def test_a_name_always_gives_the_same_task_of_that_name(name: str) -> None:
     assert get_task(name).name == name
     assert get_task(name) is get_task(name)
 
@@ -128,14 +128,14 @@ def test_unknown_task_is_refused_with_the_choices() -> None:
         ("####23####22", 1.0, "22"),
     ],
 )
-def test_arith_judges_the_last_number_after_the_mark(
+def test_arith_scores_the_last_number_after_the_mark(
     answer: str, value: float, extracted: str | None
 ) -> None:
     score = get_task("arith").score(answer, Example("x", "17+5=?", "", 22))
     assert (score.value, score.extracted) == (value, extracted)
 
 
-def test_arith_working_is_true_step_by_step_and_uses_every_step_once() -> None:
+def test_every_equation_of_arith_holds_and_each_operation_is_used_once() -> None:
     signs = {"add": "+", "minus": "-", "times": "*"}
     for example in get_task("arith").examples("train", 0, 200):
         working, final = example.reference.split("####")
@@ -150,12 +150,12 @@ def test_arith_working_is_true_step_by_step_and_uses_every_step_once() -> None:
         done = [sign + number for sign, number, _ in steps]
         for place, pair in enumerate(
             asked
-        ):  # a pair may change places, and only where that changes no result
+        ):  # the operations of a pair may be swapped, but only if that changes no result
             found = done[2 * place : 2 * place + 2]
             assert found == pair or (found == pair[::-1] and "*" not in "".join(pair))
 
 
-def test_pairs_of_arith_change_places_one_way_as_often_as_the_other() -> None:
+def test_pairs_of_arith_are_swapped_half_of_the_time() -> None:
     kept = turned = 0
     for example in get_task("arith").examples("train", 1, 400):
         for pair, found in zip(
@@ -170,7 +170,7 @@ def test_pairs_of_arith_change_places_one_way_as_often_as_the_other() -> None:
     assert kept + turned > 500 and abs(kept - turned) < 0.15 * (kept + turned)
 
 
-def test_every_list_that_an_edit_can_lead_to_is_right_and_no_other() -> None:
+def test_every_possible_result_of_an_edit_is_correct_and_no_other() -> None:
     task = get_task("lists")
     for example in task.examples("train", 0, 200):
         edits = example.prompt.rsplit(" ", 1)[0]

@@ -71,13 +71,13 @@ def confine(level: str, folder: str, channel: int, printed: int, limits: Limits)
 
 
 def _limit(limits: Limits, level: str) -> None:
-    processes = limits.processes + (
-        _tasks() if level != "namespaces" else 0
-    )  # the others are not counted in a namespace of its own
+    others = (
+        0 if level == "namespaces" else _tasks()
+    )  # outside a namespace, the limit counts all tasks of this user
     for what, most in (
         (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_NPROC, processes),
+        (resource.RLIMIT_NPROC, limits.processes + others),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_CORE, 0),
