@@ -186,7 +186,7 @@ def _changed(config: Config, knobs: Mapping[str, Any]) -> Config:
     tree = to_tree(config)
     for key, value in knobs.items():
         if key.split(".")[0] not in SETTING_KEYS:
-            raise ConfigError([f"{key}: can't be swept; a sweep turns keys of {', '.join(SETTING_KEYS)}"])
+            raise ConfigError([f"{key}: can't be swept; a sweep varies keys of {', '.join(SETTING_KEYS)}"])
         try:
             assign(tree, key, copy.deepcopy(value))
         except KeyError:
