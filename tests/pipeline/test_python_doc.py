@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def without_fractions(text: str) -> str:
-    """Another CPU may round otherwise and flip a token: what is measured counts by its form, what is counted to the digit."""
+    """Another CPU may flip a token: what is measured counts by its form only, what is counted to the digit."""
     return re.sub(r" +", " ", re.sub(r"\d+\.\d+", "#", text)).strip()
 
 
