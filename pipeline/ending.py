@@ -30,15 +30,15 @@ def finish(
     run, part = folder.run, part_of(folder.run, contents.records)
     if contents.records.empty:
         folder.end("failed", failures, "nothing was decoded")
-        _say_failures(run, failures, console)
+        say_failures(run, failures, console)
         return FAILED
     try:
         notes = notes_of(run, contents, failures)
         group = f"{run.name}/{folder.path.name}"
-        make_report(folder.path, [run], contents.records, notes, config.wandb, group, console)
+        make_report(folder.path, [run], contents.records, notes, (), config.wandb, group, console)
         folder.end("incomplete" if failures or part else "done", failures)
     except OSError as error:
-        _say_failures(run, failures, console)
+        say_failures(run, failures, console)
         say(
             console,
             f"out={config.out}: the report is not whole ({reason(error)}); the results are kept in {store.root}. "
@@ -47,7 +47,7 @@ def finish(
         return FAILED
     if part and config.job == "report":
         say(console, f"{part}: this is a report of a part; the same command without job=report goes on")
-    _say_failures(run, failures, console)
+    say_failures(run, failures, console)
     say(console, str(folder.path))
     return FAILED if failures else DONE
 
@@ -59,7 +59,7 @@ def say_stopped(why: str, run: Run, store: Store, command: str, console: Console
     say(console, f"{why}. {kept:,} of {total:,} examples are kept. To go on: {command}")
 
 
-def _say_failures(run: Run, failures: Mapping[str, str], console: Console) -> None:
+def say_failures(run: Run, failures: Mapping[str, str], console: Console) -> None:
     if failures:
         say(console, f"{len(failures)} of {len(run.settings)} settings failed; the rest is kept:")
         for sid, error in failures.items():

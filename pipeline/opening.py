@@ -43,22 +43,21 @@ def open_plan(config: Config, compose: Compose, console: Console) -> Plan:
     return plan
 
 
-def check_start(
-    config: Config, plan: Plan, contents: Contents, pending: Mapping[str, list[Span]]
-) -> str | None:
-    """The level of the sandbox in which programs will run, None if none will.
-
-    Raises ConfigError for a report of nothing, for a cluster that is needed and does not answer, and for a task whose
-    programs this machine can't isolate.
-    """
+def check_start(config: Config, plan: Plan, contents: Contents, pending: Mapping[str, list[Span]]) -> None:
+    """Raises ConfigError for a report of nothing, and for a cluster that is needed and does not answer."""
     if config.job == "report" and contents.records.empty:
         line = "job=report: nothing is stored for these settings; run them first, without job=report"
         raise ConfigError([line])
-    if not pending or config.job != "run":
-        return None
-    if config.cluster.address is not None and len(plan.settings) > 1:
+    if pending and config.job == "run" and config.cluster.address is not None and len(plan.settings) > 1:
         check_address(config.cluster.address)
-    for settings in {plan.settings[sid].task: None for sid in pending}:
+
+
+def sandbox_level(config: Config, plan: Plan, pending: Iterable[str]) -> str | None:
+    """The level at which these settings' programs will run on this machine, None if they have none.
+
+    Raises ConfigError if the machine offers less than is required.
+    """
+    for settings in dict.fromkeys(plan.settings[sid].task for sid in pending):
         task = open_task(settings, config.sandbox.require)
         if isinstance(task, CodeTask):
             return task.sandbox.level
@@ -71,10 +70,9 @@ def announce(
     plan: Plan,
     contents: Contents,
     pending: Mapping[str, list[Span]],
-    level: str | None,
     console: Console,
 ) -> None:
-    """Says what will be done."""
+    """Says what will be done. Raises ConfigError as `sandbox_level` does."""
     sizes = [reachable(setting, config.limit) for setting in plan.settings.values()]
     total = sum(sizes)
     todo = sum(stop - start for slices in pending.values() for start, stop in slices)
@@ -83,7 +81,7 @@ def announce(
     stored = f", {total - todo:,} of {total:,} stored already" if todo < total else ""
     most = f"{max(sizes)} examples" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)} examples"
     say(console, f"{title}: {counted(len(plan.settings), 'setting')}{asked} x {most}{stored}")
-    if level:
+    if config.job == "run" and (level := sandbox_level(config, plan, pending)):
         say(console, f"answers are programs; they run in a sandbox of level {level!r}")
     for line in contents.damaged:
         say(console, line)

@@ -25,11 +25,16 @@ def make_report(
     runs: Sequence[Run],
     records: pd.DataFrame,
     notes: Sequence[str],
+    folders: Sequence[str],
     wandb: WandbSettings,
     group: str,
     console: Console,
 ) -> None:
-    """Writes, prints and logs it, under `group` in W&B. Raises OSError if its files can't be written."""
+    """Writes, prints and logs it, under `group` in W&B. Raises OSError if its files can't be written.
+
+    `records`: with several runs, their column `run` is the index of the run they belong to. `folders`: the names of
+    the runs' folders, which tell runs of one name apart.
+    """
     # scipy, plotly and matplotlib take seconds to import: only when there are results
     from pipeline.report import write_report
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
 from pipeline.config import Compose, Config
+from pipeline.console import command_line
 from pipeline.display import Display
 from pipeline.ending import finish, say_stopped
 from pipeline.execute import execute, replay
@@ -27,9 +27,9 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
     store = Store(config.store)
     contents = replay(config, plan, store)
     pending = pending_slices(plan.settings.values(), contents, config.limit, config.slice_size)
-    level = check_start(config, plan, contents, pending)
+    check_start(config, plan, contents, pending)
     title = title_of(config, plan)
-    announce(title, config, plan, contents, pending, level, console)
+    announce(title, config, plan, contents, pending, console)
     decodes = bool(pending) and config.job == "run"
     folder = begin_run(config, plan, store, title, command, decodes)
     try:
@@ -48,11 +48,6 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
     except (Lost, StoreFull) as end:
         say_stopped(str(end), folder.run, store, command, console)
         return FAILED
-
-
-def command_line(arguments: Sequence[str]) -> str:
-    """What the user typed, to be typed again."""
-    return shlex.join(["python", "launch.py", *arguments])
 
 
 def _decode(
