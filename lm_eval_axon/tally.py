@@ -29,7 +29,7 @@ class Tally:
         self.nfe_to_eos += trace.nfe_to_eos(end_ids)
         self.tokens += trace.tokens_decoded
         self.tokens_to_eos += trace.tokens_to_eos(end_ids)
-        self.mechanism.add(trace)
+        self.mechanism = self.mechanism.plus(trace)
 
     def entry(self, task: str, settings: DecodeSettings) -> dict[str, Any]:
         """Plain data for lm-eval's results."""

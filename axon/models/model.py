@@ -29,6 +29,11 @@ class Layout:
     positions_BW: Tensor  # position ids, 0 at the first real column
     mask: Tensor | None  # additive, (B, 1, 1 or W, W); None: every position sees every other
 
+    @cached_property
+    def width_B(self) -> Tensor:
+        """Real columns of each row."""
+        return self.real_BW.sum(1)
+
 
 class MaskedDiffusionModel(nn.Module):
     """A network of one family. What differs between families (shift, mask) is handled here, not by decoders."""

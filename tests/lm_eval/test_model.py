@@ -8,8 +8,9 @@ from typing import Any
 import huggingface_hub.constants
 import pytest
 
-from axon import AxonSettings, Confidence, DecodeSettings, Trace, decode
+from axon import AxonSettings, Confidence, DecodeSettings, decode
 from pipeline.tasks import get_task
+from tests.axon.traces import trace_of
 from tests.lm_eval.harness import MISSING, TINY
 
 pytest.importorskip("lm_eval", reason=MISSING)
@@ -67,7 +68,7 @@ def test_a_stop_that_is_a_token_ends_the_text_though_decoding_drops_it() -> None
     model = lm()
     model.tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
     place = model.tokenizer.convert_tokens_to_ids("<|im_end|>")
-    trace = Trace((1,), (5, place, 6), (0, 1, 2), (), (), 3)
+    trace = trace_of((5, place, 6), (0, 1, 2))
     read = {stops: model._answer(trace, Request(settings(20), stops, 20)) for stops in [(), ("<|im_end|>",)]}
     assert read == {(): model.tokenizer.decode([5, 6]), ("<|im_end|>",): model.tokenizer.decode([5])}
 
