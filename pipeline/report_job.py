@@ -7,11 +7,10 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.job import Job, lacking, model_name, say
+from pipeline.job import Job, lacking, say
 from pipeline.report.phrases import counted
-from pipeline.setting import Setting
+from pipeline.run import FORMAT, Run
 from pipeline.store import NO_ROOM, Contents
-from pipeline.tasks import get_task
 
 
 def report_job(job: Job, contents: Contents, failures: Mapping[str, str], console: Console) -> None:
@@ -20,35 +19,29 @@ def report_job(job: Job, contents: Contents, failures: Mapping[str, str], consol
         write_report,  # scipy, plotly and matplotlib take seconds: only when there are results
     )
 
-    settings = {sid: _described(job, setting) for sid, setting in job.plan.settings.items()}
-    labels = job.plan.settings
-    report = write_report(
-        job.folder,
-        settings,
-        contents.records,
-        labels,
-        job.title,
-        _notes(job, contents, failures),
-        trade_off=job.config.trade_off.parameter,
-    )
+    report = write_report(job.folder, [_run(job)], contents.records, _notes(job, contents, failures))
     console.print(report.terminal())
     if job.config.job == "report" and (unfinished := _unfinished(job, contents)):
         say(console, f"{unfinished}: this is a report of a part; the same command without job=report goes on")
     if job.config.wandb.mode != "off":
-        _track(job, settings, report, console)
+        _track(job, report, console)
     say(console, f"picture {report.picture}")
     say(console, f"page    {report.page}")
 
 
-def _described(job: Job, setting: Setting) -> dict[str, Any]:
-    """A setting's identity, and what a reader wants beside it."""
-    identity = setting.identity
-    model = {**identity["model"], "name": model_name(job.config)}
-    return {
-        **identity,
-        "model": model,
-        "task": {**identity["task"], "metric": get_task(setting.task.name).metric},
-    }
+def _run(job: Job) -> Run:
+    return Run(
+        format=FORMAT,
+        name=job.config.sweep.name,
+        title=job.title,
+        command=job.command,
+        config={},
+        space=(),
+        settings=tuple(job.plan.settings.values()),
+        asked=len(job.plan.asked),
+        limit=job.config.limit,
+        store=job.config.store,
+    )
 
 
 def _notes(job: Job, contents: Contents, failures: Mapping[str, str]) -> list[str]:
@@ -72,15 +65,15 @@ def _unfinished(job: Job, contents: Contents) -> str:
     return f"{counted(count, 'setting')} lacking some of {limit} examples" if count else ""
 
 
-def _track(job: Job, settings: dict[str, Any], report: Any, console: Console) -> None:
-    from pipeline.report.tracker import RunLog, track
+def _track(job: Job, report: Any, console: Console) -> None:
+    from pipeline.report.tracker import Destination, track
 
     wandb = job.config.wandb
     group = f"{job.config.sweep.name}/{job.folder.name}"
-    book = RunLog(wandb.mode, wandb.project, group, job.folder, settings)
+    destination = Destination(wandb.mode, wandb.project, group, job.folder)
     try:
         with console.status("logging to W&B"):
-            runs = track(book, report)
+            runs = track(destination, report)
         say(console, f"W&B     {job.folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
     except Exception as error:  # W&B has many ways to be out of reach; the results don't depend on it
         if isinstance(error, OSError) and error.errno in NO_ROOM:
