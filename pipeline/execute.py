@@ -24,6 +24,11 @@ def replay(config: Config, plan: Plan, store: Store) -> Contents:
     return contents
 
 
+def runs_here(config: Config, plan: Plan) -> bool:
+    """Whether it takes no Ray: one setting, and no search that may ask for others."""
+    return config.sweep.search in ASK_ONCE and len(plan.settings) == 1
+
+
 def execute(
     config: Config,
     plan: Plan,
@@ -57,9 +62,8 @@ def execute(
         display.asked(plan.settings, stored_totals(contents.records), more=not backlog.over)
 
     backlog = Backlog(plan, store, config.limit, config.slice_size, pending, follow)
-    once = config.sweep.search in ASK_ONCE
-    display.asked(plan.settings, {}, more=not once)
-    if once and len(plan.settings) == 1:
+    display.asked(plan.settings, {}, more=config.sweep.search not in ASK_ONCE)
+    if runs_here(config, plan):
         if config.cluster.address is not None:
             display.status("a single setting needs no cluster: it runs on this machine")
         evaluator = Evaluator(config.batch_size, config.sandbox.require, display.example)

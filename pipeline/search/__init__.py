@@ -1,9 +1,33 @@
 """Which settings a sweep evaluates: a space, and searches that ask for settings in it."""
 
 from pipeline.search.grid import ask_grid
-from pipeline.search.space import Ask, Candidate, GroupSettings, Outcome, Range, Region, Space
+from pipeline.search.space import (
+    CHOICES,
+    Ask,
+    Candidate,
+    GroupSettings,
+    Outcome,
+    Range,
+    Region,
+    Space,
+    existing,
+    is_name,
+)
 
-__all__ = ["ASK_ONCE", "SEARCHES", "Ask", "Candidate", "GroupSettings", "Outcome", "Range", "Region", "Space"]
+__all__ = [
+    "ASK_ONCE",
+    "CHOICES",
+    "SEARCHES",
+    "Ask",
+    "Candidate",
+    "GroupSettings",
+    "Outcome",
+    "Range",
+    "Region",
+    "Space",
+    "existing",
+    "is_name",
+]
 
 SEARCHES: dict[str, Ask] = {"grid": ask_grid}
 ASK_ONCE = frozenset({"grid"})  # searches that never ask again: all of their settings are known at the start
