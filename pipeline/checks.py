@@ -16,7 +16,7 @@ from pipeline.checkpoint import open_checkpoint
 from pipeline.errors import ConfigError, reason
 from pipeline.evaluate import Loaded
 from pipeline.names import ADDRESS
-from pipeline.plan import Setting
+from pipeline.setting import Setting
 from pipeline.tasks import Example, TaskSettings, open_task
 
 PATIENCE = 5  # seconds for a connection to a cluster

@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.plan import Label
 from pipeline.report.pareto import front_order
+from pipeline.setting import Setting
 from pipeline.totals import Totals
 
 PLAIN_SECONDS = 10.0  # between two plain lines
@@ -30,12 +30,12 @@ class Display:
         self,
         console: Console,
         title: str,
-        labels: Mapping[str, Label],
+        settings: Mapping[str, Setting],
         limit: int,
         stored: Mapping[str, Totals],
     ) -> None:
-        self._console, self._title, self._labels, self._limit = console, title, labels, limit
-        self._totals = {sid: stored.get(sid, Totals()) for sid in labels}
+        self._console, self._title, self._settings, self._limit = console, title, settings, limit
+        self._totals = {sid: stored.get(sid, Totals()) for sid in settings}
         self._running = 0  # examples decoded in slices that aren't finished
         self._failed: set[str] = set()
         self._status = self._last = ""
@@ -93,10 +93,10 @@ class Display:
         self._tick()
 
     def __rich__(self) -> RenderableType:
-        total = max(1, self._limit * len(self._labels))
+        total = max(1, self._limit * len(self._settings))
         bar = ProgressBar(total=total, completed=min(total, self._examples() + self._running), width=None)
         parts: list[RenderableType] = [Text(self._title, style="bold"), Padding(bar, 0), Text(self._line())]
-        if len(self._labels) > 1:
+        if len(self._settings) > 1:
             parts.append(self._front())
         return Group(*parts)
 
@@ -110,13 +110,13 @@ class Display:
         table.add_column("NFE", justify="right")
         table.add_column("score", justify="right")
         for index in thinned(list(front_order(score, nfe)), FRONT_LINES):
-            table.add_row(str(self._labels[done[index]]), f"{nfe[index]:.1f}", f"{score[index]:.1%}")
+            table.add_row(str(self._settings[done[index]]), f"{nfe[index]:.1f}", f"{score[index]:.1%}")
         return table if done else Text("best so far: no setting is done yet", style="dim")
 
     def _line(self) -> str:
-        examples, total = self._examples() + self._running, self._limit * len(self._labels)
+        examples, total = self._examples() + self._running, self._limit * len(self._settings)
         finished = sum(t.examples >= self._limit for t in self._totals.values())
-        parts = [f"{finished}/{len(self._labels)} settings", f"{min(examples, total):,}/{total:,} examples"]
+        parts = [f"{finished}/{len(self._settings)} settings", f"{min(examples, total):,}/{total:,} examples"]
         if self._failed:
             parts.append(f"{len(self._failed)} failed")
         if self._status:

@@ -19,9 +19,9 @@ from axon import Trace, decode, load_model, load_tokenizer, row_seed
 from axon.trace import COUNTS
 from pipeline.checkpoint import device_of, locate
 from pipeline.config import ModelSettings
-from pipeline.plan import Setting
 from pipeline.record import Record
 from pipeline.sandbox import Require, shared_sandbox
+from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
 from pipeline.tasks import CodeTask, Example, open_task
 from pipeline.tasks.task import ShotStyle

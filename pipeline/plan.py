@@ -1,124 +1,112 @@
-"""The plan: which settings a job evaluates, under which ids, and on which examples.
+"""The plan: which settings a job evaluates, in which order. It grows as the sweep's search asks for more.
 
-A setting is everything that can move a token or a score. Its id is a hash of its identity, so equal settings are
-equal files whatever sweep asked for them. What is still to do is the plan minus the store.
+What is still to do is the plan minus the store.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import itertools
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from axon import DecodeSettings
 from axon.identity import decode_identity
 from axon.settings import check_ends
 from pipeline.checkpoint import Checkpoint, open_checkpoint
-from pipeline.config import SETTING_KEYS, Config, Group, ModelSettings, read_config, to_tree
+from pipeline.config import SETTING_KEYS, Compose, Config, read_config, to_tree
+from pipeline.dotted import assign
 from pipeline.errors import ConfigError
+from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space, existing, is_name
+from pipeline.setting import Setting, setting_id
 from pipeline.tasks import TaskSettings, open_task
 
-EXAMPLE_KEYS = ("name", "split", "seed", "path", "revision")  # of task: what says which examples there are
+Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
+Base = Callable[[Names], Config]
 
 
-@dataclass(frozen=True)
-class Label:
-    """What a setting is called in a sweep: its group, and the knobs that were turned (dotted key -> value)."""
-
-    group: str
-    knobs: dict[str, Any]
-
-    def __str__(self) -> str:
-        turned = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in self.knobs.items())
-        return f"{self.group} {turned}".strip()
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a worker needs to evaluate examples, and what the results are filed under."""
-
-    id: str
-    identity: dict[str, Any]
-    model: ModelSettings
-    task: TaskSettings
-    decode: DecodeSettings
-    seed: int
-
-
-@dataclass(frozen=True)
 class Plan:
-    """Distinct settings in the order they run, and what each is called."""
+    """The distinct settings asked for so far, in the order they run: those of one model follow each other."""
 
-    settings: dict[str, Setting]
-    labels: dict[str, Label]
-    asked: int  # before equal settings collapsed
+    def __init__(self, config: Config, compose: Compose) -> None:
+        """Raises ConfigError, one line per fault, for a space that can't be searched."""
+        self._base: Base = cache(lambda names: _composed(config, compose, names))
+        self._search = SEARCHES[config.sweep.search]
+        self.space = _space(config, self._base)
+        self.settings: dict[str, Setting] = {}
+        self.asked: list[
+            tuple[Candidate, str]
+        ] = []  # all candidates, equal ones too, with their settings' ids
 
+    def extend(self, outcomes: Sequence[Outcome]) -> list[Setting]:
+        """The distinct new settings that the search asks for next; none when it is done.
 
-def make_plan(config: Config) -> Plan:
-    """All settings of the config's sweep. Raises ConfigError, a line per fault, before anything is decoded."""
-    settings: dict[str, Setting] = {}
-    labels: dict[str, Label] = {}
-    faults: dict[str, str] = {}  # line -> the group where it came up first
-    asked = 0
-    for place, label in _variants(config):
-        asked += 1
+        Raises ConfigError, one line per fault, before anything is decoded.
+        """
         try:
-            changed = _changed(config, label.knobs)
-            _check_examples(config, changed)
-            setting = make_setting(changed)
-        except ConfigError as error:
-            for line in error.lines:
-                faults.setdefault(line, f"{place}: {line}" if label.knobs else line)
-            continue
-        settings.setdefault(setting.id, setting)
-        labels[setting.id] = _shared(labels[setting.id], label) if setting.id in labels else label
-    if faults:
-        raise ConfigError(faults.values())
-    return Plan(settings, labels, asked)
+            candidates = self._search(self.space, outcomes)
+        except ValueError as error:
+            raise ConfigError([f"sweep: {error}"]) from None
+        new: dict[str, Setting] = {}
+        faults: dict[str, str] = {}  # line -> with the group where it came up first
+        for candidate in candidates:
+            try:
+                setting = self._setting(candidate)
+            except ConfigError as error:
+                for line in error.lines:
+                    faults.setdefault(line, _placed(candidate.group, line) if candidate.knobs else line)
+                continue
+            self.asked.append((candidate, setting.id))
+            if earlier := self.settings.get(setting.id):
+                self.settings[setting.id] = _shared(earlier, setting)
+            else:
+                new[setting.id] = _shared(new[setting.id], setting) if setting.id in new else setting
+        if faults:
+            raise ConfigError(faults.values())
+        # The model that was asked for last comes first: a worker has it loaded.
+        models = list(dict.fromkeys(s.model for s in [*list(self.settings.values())[-1:], *new.values()]))
+        ordered = sorted(new.values(), key=lambda setting: models.index(setting.model))
+        self.settings |= {setting.id: setting for setting in ordered}
+        return ordered
+
+    def _setting(self, candidate: Candidate) -> Setting:
+        rest = {key: value for key, value in candidate.knobs.items() if not is_name(key, value)}
+        return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate)
 
 
-def _check_examples(config: Config, changed: Config) -> None:
-    """Raises ConfigError where a setting of the sweep has other examples: a report compares on the same ones."""
-    for key in EXAMPLE_KEYS:
-        if getattr(changed.task, key) != getattr(config.task, key):
-            line = f"task.{key}: can't be swept, since settings are compared on the same examples; "
-            raise ConfigError([f"{line}run a sweep for each, with task.{key}=... on the command line"])
-
-
-def _shared(first: Label, equal: Label) -> Label:
-    """The name of two equal settings: a knob on which they differ turned nothing, and names nothing."""
-    knobs = {
-        key: value for key, value in first.knobs.items() if key in equal.knobs and equal.knobs[key] == value
-    }
-    return Label(first.group, knobs)
-
-
-def make_setting(config: Config) -> Setting:
-    """The setting of a config's own values. Raises ConfigError where the model doesn't fit them."""
+def make_setting(config: Config, candidate: Candidate | None = None) -> Setting:
+    """The setting of a config's own values. Raises ConfigError if they don't fit the model."""
+    candidate = candidate or Candidate("setting", {})
     try:
         checkpoint = open_checkpoint(config.model.path, config.model.revision)
-        check_ends(config.decode_settings(), checkpoint.described.end_token_ids)
+        check_ends(config.decode, checkpoint.described.end_token_ids)
         identity = _identity(config, checkpoint)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
     return Setting(
-        setting_id(identity), identity, config.model, config.task, config.decode_settings(), config.seed
+        setting_id(identity),
+        identity,
+        candidate.group,
+        dict(candidate.knobs),
+        config.model,
+        config.task,
+        config.decode,
+        config.seed,
+        config.trade_off.parameter,
     )
 
 
-def setting_id(identity: Mapping[str, Any]) -> str:
-    """16 hex digits: a hash of the identity's canonical JSON."""
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _shared(first: Setting, equal: Setting) -> Setting:
+    """The first of two equal settings, without the knobs on which they differ: those have no effect here."""
+    kept = {key: value for key, value in first.knobs.items() if equal.knobs.get(key, first) == value}
+    return replace(first, knobs=kept)
 
 
 def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Everything that can move a token or a score, each thing said in one way only."""
-    decode = decode_identity(config.decode_settings(), checkpoint.described.num_layers)
+    """Everything that can change a token or a score, with one spelling for each value."""
+    decode = decode_identity(config.decode, checkpoint.described.num_layers)
+    draws = config.decode.temperature > 0 or config.decode.decoder.needs_seeds
     return {
         "model": {
             "content": checkpoint.content,
@@ -129,12 +117,12 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
         "task": _task_identity(config.task),
         **decode,
         "versions": {**decode["versions"], "model": checkpoint.described.family.version},
-        "seed": config.seed if config.temperature > 0 or config.decoder.needs_seeds else None,
+        "seed": config.seed if draws else None,
     }
 
 
 def _task_identity(settings: TaskSettings) -> dict[str, Any]:
-    """Of a benchmark its rows count, not where they were found."""
+    """A benchmark is identified by its rows, wherever they were found."""
     task = open_task(settings)
     identity = {"name": task.name, "version": task.version, "split": settings.split, "seed": settings.seed}
     if task.content is None:
@@ -142,35 +130,65 @@ def _task_identity(settings: TaskSettings) -> dict[str, Any]:
     return {**identity, "content": task.content, "shots": settings.shots, "shot_style": settings.shot_style}
 
 
-def _variants(config: Config) -> Iterator[tuple[str, Label]]:
-    """Per setting of the sweep the group's place (for messages) and its label, whose knobs are all that differs."""
-    for number, group in enumerate(config.sweep.groups):
-        place = f"sweep.groups[{number}]"
-        for knobs in _grid(config, group):
-            yield place, Label(group.label, {**group.set, **knobs})
+def _names(knobs: Mapping[str, Any]) -> Names:
+    return frozenset((key, value) for key, value in knobs.items() if is_name(key, value))
 
 
-def _grid(config: Config, group: Group) -> Iterator[dict[str, Any]]:
-    grid = dict(group.grid)
-    if config.sweep.along_trade_off and config.trade_off.parameter:
-        grid.setdefault(config.trade_off.parameter, config.trade_off.values)
-    for values in itertools.product(*grid.values()):
-        yield dict(zip(grid, values, strict=True))
+def _placed(group: str, line: str) -> str:
+    return f"sweep.groups.{group}: {line}"
+
+
+def _space(config: Config, base: Base) -> Space:
+    """The regions of the sweep's groups. Raises ConfigError for names of configs that don't compose."""
+    return tuple(
+        region
+        for name, group in config.sweep.groups.items()
+        for region in _regions(config, name, group, base)
+    )
+
+
+def _regions(config: Config, name: str, group: GroupSettings, base: Base) -> Iterator[Region]:
+    """One region for each combination of named configs: each brings its own values, and its trade-off parameter."""
+    grid = {key: dimension for key, dimension in group.grid.items() if key not in group.named}
+    found: set[Names] = set()
+    for values in itertools.product(*group.named.values()):
+        given = {**group.set, **dict(zip(group.named, values, strict=True))}
+        fixed = existing(given, {key: group.when[key] for key in group.named if key in group.when})
+        if (names := _names(fixed)) in found:
+            continue
+        found.add(names)
+        try:
+            trade_off = base(names).trade_off
+        except ConfigError as error:
+            raise ConfigError([_placed(name, line) for line in error.lines]) from None
+        spanned = dict(grid)
+        if config.sweep.along_trade_off and trade_off.parameter and trade_off.parameter not in fixed:
+            spanned.setdefault(trade_off.parameter, trade_off.values)
+        yield Region(name, fixed, spanned, group.when)
+
+
+def _composed(config: Config, compose: Compose, names: Names) -> Config:
+    if not names:
+        return config
+    chosen = dict(sorted(names))
+    tree = compose(chosen)
+    try:
+        return read_config(tree)
+    except ConfigError as error:
+        words = " ".join(f"{key}={name}" for key, name in chosen.items())
+        raise ConfigError([f"{words}: {line}" for line in error.lines]) from None
 
 
 def _changed(config: Config, knobs: Mapping[str, Any]) -> Config:
-    """The config with dotted keys set. Only what a setting is made of can be turned."""
+    """The config with dotted keys set: those that a setting is made of."""
+    if not knobs:
+        return config
     tree = to_tree(config)
     for key, value in knobs.items():
-        *parents, leaf = key.split(".")
-        owner: Any = tree
         if key.split(".")[0] not in SETTING_KEYS:
-            raise ConfigError([f"{key}: can't be swept; a sweep turns keys of {', '.join(SETTING_KEYS)}"])
-        for parent in parents:
-            owner = owner.get(parent) if isinstance(owner, dict) else None
-        if not isinstance(owner, dict):
-            raise ConfigError([f"{key}: unknown key"])
-        # A decoder's name alone stands for the decoder with its defaults, as `decoder=` does on the command line.
-        by_name = key == "decoder" and isinstance(value, str)
-        owner[leaf] = {"name": value} if by_name else copy.deepcopy(value)
+            raise ConfigError([f"{key}: can't be swept; a sweep varies keys of {', '.join(SETTING_KEYS)}"])
+        try:
+            assign(tree, key, copy.deepcopy(value))
+        except KeyError:
+            raise ConfigError([f"{key}: unknown key"]) from None
     return read_config(tree)

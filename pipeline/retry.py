@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-Range = tuple[int, int]
+from pipeline.store import Span
 
 TRIES = 2  # of a slice at which workers are lost
 FRUITLESS = 3  # rounds in which a setting finishes nothing
@@ -21,12 +21,12 @@ class Losses:
 
     def __init__(self) -> None:
         self.given_up: dict[str, str] = {}  # setting -> what happened, in a line
-        self._lost: Counter[tuple[str, Range]] = Counter()
+        self._lost: Counter[tuple[str, Span]] = Counter()
         self._fruitless: Counter[str] = Counter()
 
     def again(
-        self, asked: Mapping[str, list[Range]], lost: Mapping[str, str], stored: Mapping[str, Iterable[Range]]
-    ) -> dict[str, list[Range]]:
+        self, asked: Mapping[str, list[Span]], lost: Mapping[str, str], stored: Mapping[str, Iterable[Span]]
+    ) -> dict[str, list[Span]]:
         """The next round: for each setting that lost its worker, slices in the order to try them.
 
         `asked`: the slices of this round in the order in which they were tried; `lost`: settings whose worker was
@@ -35,7 +35,7 @@ class Losses:
         rounds = {sid: self._rest(sid, asked[sid], reason, stored[sid]) for sid, reason in lost.items()}
         return {sid: slices for sid, slices in rounds.items() if slices}
 
-    def _rest(self, sid: str, asked: list[Range], reason: str, stored: Iterable[Range]) -> list[Range]:
+    def _rest(self, sid: str, asked: list[Span], reason: str, stored: Iterable[Span]) -> list[Span]:
         have = set(stored)
         lacking = [span for span in asked if span not in have]
         if not lacking:  # it was lost after its last slice

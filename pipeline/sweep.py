@@ -23,11 +23,11 @@ from pipeline.cluster import Ground, ray_for
 from pipeline.config import ClusterSettings
 from pipeline.display import Display
 from pipeline.evaluate import Evaluator
-from pipeline.plan import Setting
 from pipeline.retry import Losses
 from pipeline.sandbox import Require
+from pipeline.setting import Setting
 from pipeline.stop import Lost, Request
-from pipeline.store import Range, Store, StoreFull
+from pipeline.store import Span, Store, StoreFull
 from pipeline.totals import Totals, stored_totals, totals_of
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
@@ -41,7 +41,7 @@ class Work:
     """What every worker is told once."""
 
     settings: Mapping[str, Setting]
-    pending: Mapping[str, list[Range]]
+    pending: Mapping[str, list[Span]]
     store: str
     batch_size: int
     threads: int
@@ -178,7 +178,7 @@ def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> N
         raise error
 
 
-def _again(work: Work, lost: Mapping[str, str], losses: Losses, display: Display) -> dict[str, list[Range]]:
+def _again(work: Work, lost: Mapping[str, str], losses: Losses, display: Display) -> dict[str, list[Span]]:
     """What a further round tries, after the store has been asked what the lost workers left in it."""
     if not lost:
         return {}

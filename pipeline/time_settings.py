@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,14 +16,16 @@ from rich.text import Text
 
 from axon import row_seed
 from pipeline.checks import check_settings
-from pipeline.config import Config, ModelSettings
+from pipeline.config import Compose, Config, ModelSettings
+from pipeline.console import say
 from pipeline.display import clock
 from pipeline.errors import ConfigError, reason
 from pipeline.evaluate import Loaded, fitting, load
-from pipeline.job import folder_name, reachable, say
 from pipeline.places import check_places
-from pipeline.plan import Plan, make_plan, setting_id
-from pipeline.report.labels import knob_texts, uses_axon
+from pipeline.plan import Plan
+from pipeline.report.labels import knob_names, knob_texts
+from pipeline.run_folder import folder_of
+from pipeline.setting import setting_id
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks import open_task
 from pipeline.timing import Contender, Spread, take_turns
@@ -34,13 +34,13 @@ MOST = 24  # settings: more of them, side by side, are as many minutes and no ta
 Key = tuple[str, int]  # setting id, batch
 
 
-def time_settings(config: Config, console: Console) -> int:
+def time_settings(config: Config, compose: Compose, console: Console) -> int:
     """Measures, prints the tables, writes timing.csv; the exit code. Raises ConfigError for what can't be timed."""
     check_places(config)
     torch.set_num_threads(max(1, int(config.cluster.cpus_per_worker)))  # as a worker of the sweep has
     with console.status("reading the task and the model"):
-        plan = make_plan(config)
-        config = replace(config, limit=reachable(config, plan))  # so that the folder is the run's
+        plan = Plan(config, compose)
+        plan.extend(())
         _check_count(plan)
         check_settings(plan.settings, config.timing.examples, here=True)
         contenders = _contenders(config, plan)
@@ -59,8 +59,8 @@ def time_settings(config: Config, console: Console) -> int:
     )
     failed = {key: contender.error for key, contender in contenders.items() if contender.error is not None}
     for (sid, batch), error in failed.items():
-        say(console, f"failed: {plan.labels[sid]} at batch {batch}: {error}")
-    folder = Path(config.out) / config.sweep.name / folder_name(config, plan)
+        say(console, f"failed: {plan.settings[sid]} at batch {batch}: {error}")
+    folder = folder_of(config, plan)  # of the run of the same command
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(folder / "timing.csv", index=False)
@@ -131,12 +131,14 @@ def _measure(contenders: Mapping[Key, Contender], rounds: int, console: Console)
 
 def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any]]:
     """A row for each setting and batch that was measured."""
-    bases, texts = _bases(plan), knob_texts(plan.labels)
+    settings = list(plan.settings.values())
+    bases = _bases(plan)
+    texts = dict(zip(plan.settings, knob_texts(settings, knob_names(settings)), strict=True))
     rows = []
     for (sid, batch), contender in contenders.items():
         if contender.error is not None:
             continue
-        label, base = plan.labels[sid], contenders[bases[sid], batch]
+        label, base = plan.settings[sid], contenders[bases[sid], batch]
         model = contender.setting.model
         row: dict[str, Any] = {
             "setting_id": sid,
@@ -152,7 +154,7 @@ def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any
         row |= _columns("seconds_per_step", contender.per_step)
         if base.error is None:
             row |= _columns("ratio", contender.ratio(base))
-        row |= {"ratio_to": str(plan.labels[bases[sid]]), "device": _hardware(contender.model.device)}
+        row |= {"ratio_to": str(plan.settings[bases[sid]]), "device": _hardware(contender.model.device)}
         row |= {"dtype": model.dtype, "attention_kernel": model.attention_kernel}
         row |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
         rows.append(row)
@@ -167,12 +169,12 @@ def _bases(plan: Plan) -> dict[str, str]:
     """What each setting's seconds are held against: with AXON its own decoder alone, where that is timed; else the
     first setting without AXON, or the first.
     """
-    identities = {sid: setting.identity for sid, setting in plan.settings.items()}
-    alone = {_without_axon(identity): sid for sid, identity in identities.items() if not uses_axon(identity)}
-    first = next(iter([*alone.values(), *identities]))
+    settings = plan.settings
+    alone = {_without_axon(own.identity): sid for sid, own in settings.items() if not own.uses_axon}
+    first = next(iter([*alone.values(), *settings]))
     return {
-        sid: alone.get(_without_axon(identity), first) if uses_axon(identity) else first
-        for sid, identity in identities.items()
+        sid: alone.get(_without_axon(own.identity), first) if own.uses_axon else first
+        for sid, own in settings.items()
     }
 
 

@@ -45,7 +45,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path, st
 
 def test_the_last_line_names_the_folder_that_holds_everything(swept: tuple[list[str], Path, str]) -> None:
     _, folder, _ = swept
-    assert {"report.html", "front.png", "points.csv", "config.yaml", "wandb"} <= {
+    assert {"report.html", "front.png", "points.csv", "run.json", "wandb"} <= {
         p.name for p in folder.iterdir()
     }
 
@@ -61,8 +61,10 @@ def test_at_least_forty_settings_are_compared_on_the_same_examples(
 
 def test_it_ends_in_a_verdict_with_its_interval_and_no_warning(swept: tuple[list[str], Path, str]) -> None:
     said = " ".join(swept[2].split())
-    assert re.search(r"AXON moves the front of dawn: .+ [+-]\d\.\d{3} \[[+-]\d\.\d{3}, [+-]\d\.\d{3}\]", said)
-    assert "Steps at equal quality:" in said
+    assert re.search(
+        r"AXON .*the Pareto front of dawn.+ [+-]\d\.\d{3} \[[+-]\d\.\d{3}, [+-]\d\.\d{3}\]", said
+    )
+    assert "NFE at equal quality:" in said
     assert "Warning:" not in said
 
 

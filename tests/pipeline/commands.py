@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from conftest import ROOT, compose_tree
+from conftest import ROOT, compose_tree, planned
 
 from pipeline.config import read_config
 from pipeline.evaluate import Evaluator
-from pipeline.plan import Plan, make_plan
+from pipeline.plan import Plan
 from pipeline.store import Store
 
 SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
@@ -89,7 +89,7 @@ def slices(out: Path) -> int:
 
 
 def plan_of(words: list[str]) -> Plan:
-    return make_plan(read_config(compose_tree(*words)))
+    return planned(read_config(compose_tree(*words)))
 
 
 def records(words: list[str], out: Path, limit: int) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 import launch
-from pipeline.config import Config, read_config
+from pipeline.config import Compose, Config, read_config, to_tree
+from pipeline.plan import Plan
 from pipeline.tasks import TASKS, Example, Score, TaskSettings, read_task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +91,7 @@ class Judge:
 @pytest.fixture
 def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
     task = Judge()
-    monkeypatch.setitem(TASKS, "judge", task)  # type: ignore[arg-type]
+    monkeypatch.setitem(TASKS, "judge", lambda: task)
     read_task.cache_clear()
     return task
 
@@ -100,6 +101,30 @@ def compose_tree(*overrides: str) -> dict[str, Any]:
         tree = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(tree, dict)
     return {str(key): value for key, value in tree.items()}
+
+
+BROUGHT = {
+    "decoder": ("trade_off",),
+    "task": ("gen_length", "block_length"),
+}  # keys that a choice sets beside its own
+
+
+def composing(config: Config) -> Compose:
+    """What the command line composes for a sweep's named choices, on top of a test's own config."""
+
+    def compose_names(names: Mapping[str, str]) -> dict[str, Any]:
+        chosen = compose_tree(*(f"{key}={name}" for key, name in names.items()))
+        keys = [key for name in names for key in (name, *BROUGHT.get(name, ()))]
+        return {**to_tree(config), **{key: chosen[key] for key in keys}}
+
+    return compose_names
+
+
+def planned(config: Config) -> Plan:
+    """The plan after its search was asked once: for a grid all there is."""
+    plan = Plan(config, composing(config))
+    plan.extend(())
+    return plan
 
 
 @pytest.fixture
@@ -121,7 +146,7 @@ def make_config(checkpoint: Path, tmp_path: Path) -> Callable[..., Config]:
 def told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[Callable[[], int]], str]:
-    """The line that a command says of wrong input; with it goes exit code 2, no traceback, no decoding, and no Ray."""
+    """The one line that a command prints about wrong input, with exit code 2, nothing decoded and Ray not imported."""
 
     def line(command: Callable[[], int]) -> str:
         monkeypatch.delitem(sys.modules, "pipeline.sweep", raising=False)
@@ -149,15 +174,20 @@ def tree(checkpoint: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def refuse(
-    tree: dict[str, Any], tmp_path: Path, told: Callable[[Callable[[], int]], str]
+    tree: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    told: Callable[[Callable[[], int]], str],
 ) -> Callable[..., str]:
     """The line that a job says of overrides that are wrong (`a.b=value`, as `set_key` reads them)."""
+    monkeypatch.setattr(sys, "argv", ["launch.py"])
 
     def line(*overrides: str) -> str:
         wrong = copy.deepcopy(tree)
         for override in (f"out={tmp_path / 'out'}", f"store={tmp_path / 'out/store'}", *overrides):
             set_key(wrong, override)
-        return told(lambda: launch.run([wrong]))
+        monkeypatch.setattr(launch, "compose", lambda: wrong)
+        return told(launch.main)
 
     return line
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 
 import pytest
+from conftest import composing
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -76,4 +77,4 @@ def test_cores_and_gpus_must_be_on_one_machine() -> None:
 def test_a_job_is_refused_before_anything_is_decoded(make_config: Callable[..., Config], word: str) -> None:
     config = make_config(word)
     with pytest.raises(ConfigError, match=f"{word}: no machine has that many"):
-        run_job.run_job(config, [], Console(file=io.StringIO()))
+        run_job.run_job(config, composing(config), [], Console(file=io.StringIO()))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from pipeline import display as display_module
 from pipeline.display import Display, clock, thinned
-from pipeline.plan import Label
 from pipeline.record import Record, to_table
 from pipeline.totals import Totals, stored_totals, totals_of
 
-LABELS = {"a": Label("base", {"decoder.threshold": 0.3}), "b": Label("AXON", {"axon.anchors": 2})}
+LABELS: Any = {"a": "base threshold=0.3", "b": "AXON anchors=2"}
 
 
 def test_unscored_examples_count_as_examples_only() -> None:

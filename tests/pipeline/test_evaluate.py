@@ -17,8 +17,9 @@ import pipeline.evaluate as evaluate
 from axon import decode, load_tokenizer
 from pipeline.config import Config
 from pipeline.evaluate import Evaluator, Loaded
-from pipeline.plan import Setting, make_setting
+from pipeline.plan import make_setting
 from pipeline.record import Record
+from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
 from pipeline.tasks import Example
 from pipeline.tasks.task import Chat

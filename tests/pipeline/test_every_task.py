@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import compose_tree
+from conftest import compose_tree, planned
 from formats import FORMATS, random_checkpoint
 
 from pipeline.config import read_config
 from pipeline.evaluate import Evaluator
-from pipeline.plan import make_plan
 from pipeline.report import find
 from pipeline.store import Store
-from pipeline.tasks import GENERATED, TASKS
+from pipeline.tasks import TASKS, GeneratedTask, get_task
+from tests.report.sweep import make_run
 
 pytestmark = pytest.mark.slow
+GENERATED = [name for name in TASKS if isinstance(get_task(name), GeneratedTask)]
 LIMIT, GEN_LENGTH = 2, 4
 SUM = {"question": "Ann has {n} pens and buys 3. How many now?", "answer": "She has #### {n}"}
 POWER = {
@@ -100,7 +101,7 @@ def test_every_task_runs_with_every_decoder(
         *write_rows(tmp_path, task),
     )
     config = read_config(tree)
-    plan, store, evaluator = make_plan(config), Store(str(tmp_path / "store")), Evaluator(2)
+    plan, store, evaluator = planned(config), Store(str(tmp_path / "store")), Evaluator(2)
     assert len(plan.settings) == 16
     for sid, setting in plan.settings.items():
         records = evaluator.slice(setting, 0, LIMIT)
@@ -108,6 +109,5 @@ def test_every_task_runs_with_every_decoder(
         assert all(len(record.tokens) == GEN_LENGTH and record.score is not None for record in records)
         store.write_slice(sid, 0, LIMIT, records)
     contents = store.load(plan.settings, LIMIT)
-    identities = {sid: setting.identity for sid, setting in plan.settings.items()}
-    points = find(identities, contents.records, plan.labels, config.trade_off.parameter).points
+    points = find([make_run(list(plan.settings.values()))], contents.records).points
     assert points["n"].tolist() == [LIMIT] * 16 and points["quality"].between(0, 1).all()

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import planned
 
 from pipeline.config import Config
-from pipeline.plan import make_plan, make_setting
+from pipeline.plan import make_setting
 
 Make = Callable[..., Config]
 
@@ -104,21 +105,19 @@ def test_a_model_is_its_content_not_its_path(make_config: Make, checkpoint: Path
 
 
 def test_equal_settings_of_a_sweep_collapse(make_config: Make) -> None:
-    groups = (
-        'sweep.groups=[{"label": "base", "set": {"axon.gate": "never"}, "grid": {"axon.anchors": [1, 2, 4]}}]'
-    )
-    plan = make_plan(make_config(groups))
-    assert plan.asked == 3 and len(plan.settings) == 1
-    [label] = plan.labels.values()
+    groups = 'sweep.groups={"base": {"set": {"axon.gate": "never"}, "grid": {"axon.anchors": [1, 2, 4]}}}'
+    plan = planned(make_config(groups))
+    assert len(plan.asked) == 3 and len(plan.settings) == 1
+    [label] = plan.settings.values()
     assert label.knobs == {"axon.gate": "never"}, "what turned nothing is no part of the name"
 
 
 def test_a_knob_that_only_one_of_two_equal_settings_turned_names_neither(make_config: Make) -> None:
     groups = (
-        'sweep.groups=[{"label": "one", "set": {"axon.gate": "never", "axon.anchors": 2}}, '
-        '{"label": "other", "set": {"axon.gate": "never"}}]'
+        'sweep.groups={"one": {"set": {"axon.gate": "never", "axon.anchors": 2}}, '
+        '"other": {"set": {"axon.gate": "never"}}}'
     )
-    [label] = make_plan(make_config(groups)).labels.values()
+    [label] = planned(make_config(groups)).settings.values()
     assert (label.group, label.knobs) == ("one", {"axon.gate": "never"})
 
 

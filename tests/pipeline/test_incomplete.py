@@ -16,14 +16,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import Judge
+from conftest import Judge, composing, planned
 from rich.console import Console
 
 from pipeline import places, report, run_job
 from pipeline.config import SETTING_KEYS, Config, WandbSettings
 from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
-from pipeline.plan import make_plan
 from pipeline.report import tracker
 from pipeline.store import Store
 
@@ -32,7 +31,7 @@ Make = Callable[..., Config]
 
 def run(config: Config) -> tuple[int, str]:
     shown = io.StringIO()
-    code = run_job.run_job(config, ["limit=10"], Console(file=shown, width=100))
+    code = run_job.run_job(config, composing(config), ["limit=10"], Console(file=shown, width=100))
     return code, shown.getvalue()
 
 
@@ -42,7 +41,7 @@ def config(make_config: Make, judge: Judge) -> Config:
 
 
 def only_setting(config: Config) -> str:
-    [setting_id] = make_plan(config).settings
+    [setting_id] = planned(config).settings
     return setting_id
 
 
@@ -146,7 +145,7 @@ def test_a_full_disk_under_the_report_costs_no_results(
 def test_a_full_disk_under_the_run_folder_is_wrong_input(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "write_text", no_room)
+    monkeypatch.setattr(Path, "write_bytes", no_room)
     with pytest.raises(
         ConfigError, match=r"^out=.*: can't be written \(No space left on device\); make room"
     ):
@@ -213,7 +212,7 @@ def test_whatever_can_be_swept_gives_a_report(
         "seed": [1, 2],
     }
     assert {key.split(".")[0] for key in grids} == set(SETTING_KEYS)
-    groups = json.dumps([{"label": key, "grid": {key: values}} for key, values in grids.items()])
+    groups = json.dumps({key: {"grid": {key: values}} for key, values in grids.items()})
     code, shown = run(make_config("task.name=judge", "limit=4", f"sweep.groups={groups}"))
     assert code == 0, shown
     assert len(pd.read_csv(Path(shown.strip().splitlines()[-1], "points.csv"))) >= 15

@@ -7,17 +7,18 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.retry import FRUITLESS, TRIES, Losses, Range
+from pipeline.retry import FRUITLESS, TRIES, Losses
+from pipeline.store import Span
 
-Spans = list[Range]
+Spans = list[Span]
 SLICES = [(n, n + 1) for n in range(6)]
 
 
 def played(
-    pending: dict[str, Spans], deaths: list[tuple[str, Range]]
-) -> tuple[Losses, set[tuple[str, Range]], Counter[tuple[str, Range]]]:
+    pending: dict[str, Spans], deaths: list[tuple[str, Span]]
+) -> tuple[Losses, set[tuple[str, Span]], Counter[tuple[str, Span]]]:
     """Rounds until nothing is left, in a world where a worker dies at a slice as often as it stands in `deaths`."""
-    losses, stored, tried = Losses(), set[tuple[str, Range]](), Counter[tuple[str, Range]]()
+    losses, stored, tried = Losses(), set[tuple[str, Span]](), Counter[tuple[str, Span]]()
     left = Counter(deaths)
     while pending:
         lost = {}
@@ -36,7 +37,7 @@ def played(
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(SLICES)), max_size=30))
 def test_no_slice_is_tried_more_often_than_is_allowed_and_whatever_is_missing_is_told(
-    deaths: list[tuple[str, Range]],
+    deaths: list[tuple[str, Span]],
 ) -> None:
     losses, stored, tried = played({"a": list(SLICES), "b": list(SLICES)}, deaths)
     assert max(tried.values()) <= TRIES

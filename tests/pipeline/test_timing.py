@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import Judge
+from conftest import Judge, composing, planned
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -22,21 +22,20 @@ from pipeline import timing
 from pipeline.config import Config, to_tree
 from pipeline.errors import ConfigError
 from pipeline.evaluate import load
-from pipeline.plan import make_plan
 
 Make = Callable[..., Config]
-ARMS = 'sweep.groups=[{"label": "axon"}, {"label": "alone", "set": {"axon.gate": "never"}}]'
+GROUPS = 'sweep.groups={"axon": {}, "alone": {"set": {"axon.gate": "never"}}}'
 
 
 @pytest.fixture
 def config(make_config: Make, judge: Judge) -> Config:
     small = ["timing.rounds=2", "timing.examples=4", "decoder.threshold=0.2"]
-    return make_config("task.name=judge", "job=time", ARMS, *small)
+    return make_config("task.name=judge", "job=time", GROUPS, *small)
 
 
 def run(config: Config) -> tuple[int, list[str]]:
     shown = io.StringIO()
-    code = job.time_settings(config, Console(file=shown, width=100))
+    code = job.time_settings(config, composing(config), Console(file=shown, width=100))
     return code, shown.getvalue().strip().splitlines()
 
 
@@ -78,7 +77,7 @@ def test_what_is_measured_is_said_of_every_setting_at_both_batches(config: Confi
 
 def test_passes_are_those_of_the_batch(config: Config, judge: Judge) -> None:
     rows = pd.read_csv(Path(run(config)[1][-1], "timing.csv")).set_index(["group", "batch"])
-    for setting in make_plan(config).settings.values():
+    for setting in planned(config).settings.values():
         loaded = load(setting.model)
         prompts = [loaded.encode(example) for example in judge.examples("test", 0, 4)]
         group = "alone" if setting.decode.axon.gate == "never" else "axon"
@@ -131,7 +130,8 @@ def test_stopping_is_said_plainly_and_keeps_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(timing.Contender, "turn", stop)
-    monkeypatch.setattr(launch, "compose", lambda: [to_tree(config)])
+    monkeypatch.setattr(sys, "argv", ["launch.py"])
+    monkeypatch.setattr(launch, "compose", lambda: to_tree(config))
     assert launch.main() == 130
     shown = capsys.readouterr()
     assert shown.out.strip().splitlines()[-1] == "A timing that is cut short keeps nothing."
@@ -144,7 +144,7 @@ def test_too_many_settings_are_refused_before_a_model_is_loaded(
 ) -> None:
     monkeypatch.setattr(job, "load", None)
     grid = '{"decoder.threshold": [' + ",".join(f"0.{n}" for n in range(10, 35)) + "]}"
-    config = make_config("task.name=judge", "job=time", f'sweep.groups=[{{"label": "x", "grid": {grid}}}]')
+    config = make_config("task.name=judge", "job=time", f'sweep.groups={{"x": {{"grid": {grid}}}}}')
     with pytest.raises(ConfigError, match=r"^job=time: 25 settings are too many .* at most 24; choose fewer"):
         run(config)
 
@@ -158,8 +158,12 @@ def test_a_prompt_that_does_not_fit_is_refused(config: Config, judge: Judge) -> 
 def test_the_command_times_the_embedded_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    groups = "sweep.groups=[{label: alone, set: {axon.gate: never}}, {label: axon}]"
-    words = ["job=time", groups, "timing.rounds=1", "timing.examples=1", "batch_size=2", f"out={tmp_path}"]
+    groups = [
+        "~sweep.groups.setting",
+        "+sweep.groups.alone={set: {axon.gate: never}}",
+        "+sweep.groups.axon={}",
+    ]
+    words = ["job=time", *groups, "timing.rounds=1", "timing.examples=1", "batch_size=2", f"out={tmp_path}"]
     monkeypatch.setattr(sys, "argv", ["launch.py", *words])
     assert launch.main() == 0
     [folder] = tmp_path.glob("single/*")

@@ -23,12 +23,12 @@ PLACES = {
     "out=/proc/none": "out=/proc/none: can't be written",
     "out={tmp}/file": "out={tmp}/file: can't be written (File exists); choose another folder with out=...",
     "out=": "out='': must name a folder; give one, such as outputs",
-    "out=s3://bucket": "out='s3://bucket': must be a folder of this machine; what may lie elsewhere",
+    "out=s3://bucket": "out='s3://bucket': must be a folder of this machine; only the results can be",
     "out=~nobody-of-that-name/x": "out='~nobody-of-that-name/x': there is no such user here",
     "store=/proc/none": "store=/proc/none: can't be written",
     "store=": "store='': must name a folder; give one, such as outputs",
-    "store=s3:/bucket/axon": "store='s3:/bucket/axon': looks like an address with a slash too few; write s3://...",
-    "store=://bucket": "store='://bucket': must be a folder or PROTOCOL://PLACE; write it such as s3://BUCKET/PATH",
+    "store=s3:/bucket/axon": "store='s3:/bucket/axon': looks like an address that lacks a slash; write s3://...",
+    "store=://bucket": "store='://bucket': must be a folder or PROTOCOL://PLACE; write it as in s3://BUCKET/PATH",
     "store=memory://x": "store='memory://x': is the memory of one process and ends with it; choose a folder",
     "store=foo://bucket": "store=foo://bucket: unknown protocol 'foo'; one of s3, gs, abfs, file or another",
     "store=file:///proc/none": "store=file:///proc/none: can't be written (",
@@ -141,7 +141,7 @@ def test_an_address_of_no_known_form_is_told(address: str, refuse: Callable[...,
     assert f"cluster.address={address!r}: {ADDRESSES[address]}" in refuse(f"cluster.address={address}")
 
 
-SWEEP = 'sweep.groups=[{"label": "x", "grid": {"axon.anchors": [1, 2]}}]'
+SWEEP = 'sweep.groups={"x": {"grid": {"axon.anchors": [1, 2]}}}'
 
 
 @pytest.fixture

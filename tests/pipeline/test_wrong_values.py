@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Judge, write_checkpoint
+from conftest import Judge, planned, write_checkpoint
 from safetensors.torch import load_file, save_file
 
 import pipeline.tasks.task
@@ -23,7 +23,6 @@ from pipeline.checks import check_settings
 from pipeline.config import read_config
 from pipeline.errors import ConfigError
 from pipeline.evaluate import Loaded
-from pipeline.plan import make_plan
 from pipeline.tasks import TASKS, GeneratedTask
 
 VALUES = {  # one override or several, ` & ` between them: a part of the line
@@ -47,7 +46,7 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "axon.anchors=true": "axon.anchors=True: must be a whole number",
     "axon.anchors=[1, 2]": "axon.anchors=[1, 2]: must be a whole number",
     f"axon.anchors={10**23}": f"axon.anchors={10**23}: must be at most 1000000000; lower it",
-    "axon.tau_sink=[1]": "axon.tau_sink=[1]: must be a number or text; write it so",
+    "axon.tau_sink=[1]": "axon.tau_sink=[1]: must be a number or text; write one of them",
     "axon.tau_sink=x4": "axon.tau_sink='x4': unknown; write a share of attention such as 0.01, or multiples",
     "axon=5": "axon=5: must be a group of key: value; write {key: value}",
     "end_of_text=stop": "end_of_text='stop': unknown; one of full, stop_at_eos, suppress",
@@ -80,28 +79,26 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "sweep.name=": "sweep.name='': must be the name of one folder",
     "sweep.name=5": "sweep.name=5: must be text; put it in quotes: sweep.name='\"5\"'",
     "sweep.along_trade_off=true & trade_off.values=[]": "trade_off.values=[]: must have at least 1 entry; add one",
-    "trade_off.parameter=limit": "trade_off.parameter='limit': can't be swept; a sweep turns keys of model, ",
+    "trade_off.parameter=limit": "trade_off.parameter='limit': can't be swept; a sweep varies keys of model, ",
     "trade_off.values=0.5": "trade_off.values=0.5: must be a list; write [a, b]",
-    "sweep.along_trade_off=true & trade_off.values=[0.5, 1.5]": "sweep.groups[0]: decoder.threshold=1.5: must lie in",
-    "sweep.groups=[]": "sweep.groups=[]: must have at least 1 entry; add one",
-    "sweep.groups=[1]": "sweep.groups[0]=1: must be a group of key: value",
-    'sweep.groups=[{"label": "x", "grid": {"axon.anchors": []}}]': "sweep.groups[0].grid.axon.anchors=[]: must have at",
-    'sweep.groups=[{"label": "x", "grid": {"axon.anchors": 2}}]': "sweep.groups[0].grid.axon.anchors=2: must be a list",
-    'sweep.groups=[{"label": "x", "sets": {"seed": 1}}]': "sweep.groups[0].sets: unknown key; did you mean",
-    'sweep.groups=[{"label": "x", "set": {"axon.anchor": 1}}]': "sweep.groups[0]: axon.anchor: unknown key; did you",
-    'sweep.groups=[{"label": "x", "grid": {"limit": [1, 2]}}]': "sweep.groups[0]: limit: can't be swept; a sweep turns",
-    'sweep.groups=[{"label": "x"}, {"label": "y", "set": {"task.name": "lists"}}]': (
-        "sweep.groups[1]: task.name: can't be swept, since settings are compared on the same examples; run a"
-    ),
-    'sweep.groups=[{"label": "x", "grid": {"task.name": ["lists", "arith"]}}]': "sweep.groups[0]: task.name: can't be",
-    'sweep.groups=[{"label": "x"}, {"label": "y", "set": {"task": {"name": "arith", "split": "train", "seed": 0}}}]': (
-        "sweep.groups[1]: task.split: can't be swept"
-    ),
-    'sweep.groups=[{"label": "x"}, {"label": "y", "set": {"task.path": "mine.jsonl"}}]': (
-        "sweep.groups[1]: task.path: can't be swept"
-    ),
-    'sweep.groups=[{"label": "x", "grid": {"task.seed": [0, 1]}}]': "sweep.groups[0]: task.seed: can't be swept",
-    'sweep.groups=[{"label": "x", "set": {"gen_length": 256}}]': "gen_length=256: the model takes 256 tokens",
+    "sweep.along_trade_off=true & trade_off.values=[0.5, 1.5]": "sweep.groups.setting: decoder.threshold=1.5: must",
+    "sweep.groups={}": "sweep.groups={}: must have at least 1 entry; add one",
+    'sweep.groups={"x": 1}': "sweep.groups.x=1: must be a group of key: value",
+    'sweep.groups={"x": {"grid": {"axon.anchors": []}}}': "sweep.groups.x.grid.axon.anchors=[]: must have at",
+    'sweep.groups={"x": {"grid": {"axon.anchors": 2}}}': "sweep.groups.x.grid.axon.anchors=2: must be a list or",
+    'sweep.groups={"x": {"grid": {"axon": {"anchors": 2}}}}': "sweep.groups.x.grid.axon.anchors=2: must be a list",
+    'sweep.groups={"x": {"grid": {"seed": {"low": 2, "high": 1}}}}': "sweep.groups.x.grid.seed={'low': 2, 'high': 1}: ",
+    'sweep.groups={"x": {"grid": {"seed": {"low": 1, "high": 2}}}}': "sweep: seed: is a range without num",
+    'sweep.groups={"x": {"sets": {"seed": 1}}}': "sweep.groups.x.sets: unknown key; did you mean",
+    'sweep.groups={"x": {"grid": {"seed": [1]}, "when": {"axon.anchors": {"seed": 1}}}}': "when.axon.anchors: is no",
+    'sweep.groups={"x": {"grid": {"seed": [1]}, "when": {"seed": {"limit": 1}}}}': "when.seed.limit: is not",
+    'sweep.groups={"x": {"grid": {"axon": [false, "always"]}}}': "axon: False is not a name; put off and on in quotes",
+    'sweep.groups={"x": {"set": {"decoder": 5}}}': "decoder: 5 is not a name; write names of configs",
+    'sweep.groups={"x": {"grid": {"decoder": ["dwan"]}}}': "sweep.groups.x: decoder=dwan: unknown; one of confidence, ",
+    "sweep.search=random": "sweep.search='random': unknown; one of grid",
+    'sweep.groups={"x": {"set": {"axon.anchor": 1}}}': "sweep.groups.x: axon.anchor: unknown key; did you",
+    'sweep.groups={"x": {"grid": {"limit": [1, 2]}}}': "sweep.groups.x: limit: can't be swept; a sweep varies",
+    'sweep.groups={"x": {"set": {"gen_length": 256}}}': "gen_length=256: the model takes 256 tokens",
     "cluster.cpus_per_worker=Infinity": "cluster.cpus_per_worker=inf: must be a finite number",
     "cluster.gpus_per_worker=-1": "cluster.gpus_per_worker=-1: must be at least 0; raise it",
     "job=report": "job=report: nothing is stored",
@@ -200,7 +197,7 @@ class Few(GeneratedTask):
 def test_more_examples_than_a_task_has_are_told(
     monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
 ) -> None:
-    monkeypatch.setitem(TASKS, "few", Few())
+    monkeypatch.setitem(TASKS, "few", Few)
     monkeypatch.setattr(pipeline.tasks.task, "MISSES", 1000)
     line = refuse("task.name=few", "limit=50")
     assert re.fullmatch(r"limit=50: few has \d+ examples in test; lower limit", line)
@@ -219,7 +216,7 @@ def test_a_row_that_is_no_question_is_told(
 def test_what_fits_is_not_refused(tree: dict[str, Any], judge: Judge) -> None:
     """One prompt of ten that leaves room is enough: the others are errors of their own, seen in the report."""
     judge.long_prompts = {f"test-0-{n}" for n in range(40)} - {"test-0-7"}
-    [setting] = make_plan(read_config({**tree, "task": {**tree["task"], "name": "judge"}})).settings.values()
+    [setting] = planned(read_config({**tree, "task": {**tree["task"], "name": "judge"}})).settings.values()
     sizes = [
         len(Loaded(None, open_checkpoint(setting.model.path, None).tokenizer, "raw").encode(example))
         for example in judge.examples("test", 0, 10)

@@ -1,0 +1,34 @@
+"""The full grid: every combination, asked for at once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipeline.search.space import Candidate, Outcome, Range, Region, Space, existing
+
+
+def ask_grid(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
+    """Every combination of every region the first time, nothing afterwards. Raises ValueError for an open range."""
+    if outcomes:
+        return []
+    candidates = [candidate for region in space for candidate in _product(region)]
+    # A key that doesn't exist under some value of another leaves equal combinations, which are asked for once.
+    return list({repr(candidate): candidate for candidate in candidates}.values())
+
+
+def _product(region: Region) -> Iterator[Candidate]:
+    columns = [_values(key, dimension) for key, dimension in region.grid.items()]
+    for values in itertools.product(*columns):
+        knobs = {**region.fixed, **dict(zip(region.grid, values, strict=True))}
+        yield Candidate(region.group, existing(knobs, region.when))
+
+
+def _values(key: str, dimension: tuple[Any, ...] | Range) -> Sequence[Any]:
+    if not isinstance(dimension, Range):
+        return dimension
+    try:
+        return dimension.values()
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None

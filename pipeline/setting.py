@@ -1,0 +1,53 @@
+"""A setting: everything that can move a token or a score, under an id, with what the sweep calls it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.config import Decode, ModelSettings
+from pipeline.tasks.task import STRICT, TaskSettings
+
+
+@dataclass(frozen=True, config=STRICT)
+class Setting:
+    """One setting of a run, the same object from the plan to the page.
+
+    `id` is a hash of `identity`, so that equal settings are equal files whatever sweep asked for them. `group` and
+    `knobs` (dotted key -> value) say where in the sweep it lies. `trade_off` is the dotted key of its decoder's
+    parameter that trades quality for speed, None where it has none.
+    """
+
+    id: str
+    identity: Mapping[str, Any]
+    group: str
+    knobs: Mapping[str, Any]
+    model: ModelSettings
+    task: TaskSettings
+    decode: Decode
+    seed: int
+    trade_off: str | None = None
+
+    def __str__(self) -> str:
+        turned = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in self.knobs.items())
+        return f"{self.group} {turned}".strip()
+
+    @property
+    def uses_axon(self) -> bool:
+        """Gate `never` means the base decoder alone."""
+        return self.decode.axon.gate != "never"
+
+    @property
+    def model_name(self) -> str:
+        """The last part of the model's path or hub id."""
+        return self.model.path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def setting_id(identity: Mapping[str, Any]) -> str:
+    """16 hex digits: a hash of the identity's canonical JSON."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
