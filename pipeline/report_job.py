@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.console import Console
@@ -15,9 +15,10 @@ from rich.console import Console
 from pipeline.config import WandbSettings
 from pipeline.console import say
 from pipeline.run import Run
-from pipeline.setting import Setting
 from pipeline.store import NO_ROOM, Contents
-from pipeline.tasks import get_task
+
+if TYPE_CHECKING:
+    from pipeline.report import Report
 
 
 def make_report(
@@ -38,14 +39,10 @@ def make_report(
     # scipy, plotly and matplotlib take seconds to import: only when there are results
     from pipeline.report import write_report
 
-    [run] = runs
-    settings = {setting.id: _described(setting) for setting in run.settings}
-    report = write_report(
-        folder, settings, records, run.by_id, run.title, notes, trade_off=run.settings[0].trade_off
-    )
+    report = write_report(folder, runs, records, notes, folders)
     console.print(report.terminal())
     if wandb.mode != "off":
-        _track(wandb, group, folder, settings, report, console)
+        _track(wandb, group, folder, report, console)
     say(console, f"picture {report.picture}")
     say(console, f"page    {report.page}")
 
@@ -54,9 +51,7 @@ def find_points(runs: Sequence[Run], records: pd.DataFrame) -> pd.DataFrame:
     """The report's points, one row per setting, without its files."""
     from pipeline.report import find
 
-    [run] = runs
-    settings = {setting.id: _described(setting) for setting in run.settings}
-    return find(settings, records, run.by_id, run.settings[0].trade_off).points
+    return find(runs, records).points
 
 
 def notes_of(run: Run, contents: Contents, failures: Mapping[str, str]) -> list[str]:
@@ -90,25 +85,13 @@ def unscored(records: pd.DataFrame, failures: Mapping[str, str]) -> dict[str, st
     return found
 
 
-def _described(setting: Setting) -> dict[str, Any]:
-    """A setting's identity, and what a reader wants beside it."""
-    identity = setting.identity
-    return {
-        **identity,
-        "model": {**identity["model"], "name": setting.model_name},
-        "task": {**identity["task"], "metric": get_task(setting.task.name).metric},
-    }
+def _track(wandb: WandbSettings, group: str, folder: Path, report: Report, console: Console) -> None:
+    from pipeline.report.tracker import Destination, track
 
-
-def _track(
-    wandb: WandbSettings, group: str, folder: Path, settings: dict[str, Any], report: Any, console: Console
-) -> None:
-    from pipeline.report.tracker import RunLog, track
-
-    book = RunLog(wandb.mode, wandb.project, group, folder, settings)
+    destination = Destination(wandb.mode, wandb.project, group, folder)
     try:
         with console.status("logging to W&B"):
-            runs = track(book, report)
+            runs = track(destination, report)
         say(console, f"W&B     {folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
     except Exception as error:  # W&B can be out of reach in many ways; the results don't depend on it
         if isinstance(error, OSError) and error.errno in NO_ROOM:

@@ -23,7 +23,7 @@ from pipeline.errors import ConfigError, reason
 from pipeline.evaluate import Loaded, fitting, load
 from pipeline.places import check_places
 from pipeline.plan import Plan
-from pipeline.report.labels import knob_texts, uses_axon
+from pipeline.report.labels import knob_names, knob_texts
 from pipeline.run_folder import folder_of
 from pipeline.setting import setting_id
 from pipeline.stop import DONE, FAILED
@@ -131,7 +131,9 @@ def _measure(contenders: Mapping[Key, Contender], rounds: int, console: Console)
 
 def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any]]:
     """A row for each setting and batch that was measured."""
-    bases, texts = _bases(plan), knob_texts(plan.settings)
+    settings = list(plan.settings.values())
+    bases = _bases(plan)
+    texts = dict(zip(plan.settings, knob_texts(settings, knob_names(settings)), strict=True))
     rows = []
     for (sid, batch), contender in contenders.items():
         if contender.error is not None:
@@ -167,12 +169,12 @@ def _bases(plan: Plan) -> dict[str, str]:
     """What each setting's seconds are held against: with AXON its own decoder alone, where that is timed; else the
     first setting without AXON, or the first.
     """
-    identities = {sid: setting.identity for sid, setting in plan.settings.items()}
-    alone = {_without_axon(identity): sid for sid, identity in identities.items() if not uses_axon(identity)}
-    first = next(iter([*alone.values(), *identities]))
+    settings = plan.settings
+    alone = {_without_axon(own.identity): sid for sid, own in settings.items() if not own.uses_axon}
+    first = next(iter([*alone.values(), *settings]))
     return {
-        sid: alone.get(_without_axon(identity), first) if uses_axon(identity) else first
-        for sid, identity in identities.items()
+        sid: alone.get(_without_axon(own.identity), first) if own.uses_axon else first
+        for sid, own in settings.items()
     }
 
 

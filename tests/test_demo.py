@@ -61,8 +61,10 @@ def test_at_least_forty_settings_are_compared_on_the_same_examples(
 
 def test_it_ends_in_a_verdict_with_its_interval_and_no_warning(swept: tuple[list[str], Path, str]) -> None:
     said = " ".join(swept[2].split())
-    assert re.search(r"AXON moves the front of dawn: .+ [+-]\d\.\d{3} \[[+-]\d\.\d{3}, [+-]\d\.\d{3}\]", said)
-    assert "Steps at equal quality:" in said
+    assert re.search(
+        r"AXON .*the Pareto front of dawn.+ [+-]\d\.\d{3} \[[+-]\d\.\d{3}, [+-]\d\.\d{3}\]", said
+    )
+    assert "NFE at equal quality:" in said
     assert "Warning:" not in said
 
 

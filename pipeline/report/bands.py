@@ -1,9 +1,9 @@
-"""What a group reaches: within each budget, and over all of them (its hypervolume), and how sure that is.
+"""What a group achieves within each budget, and over all of them (its hypervolume), with confidence intervals.
 
-Replicates come from the bootstrap over examples. The best of many settings looks better than it is, on the examples
-it is the best on; and so do a replicate's, once more, beside the sample it was drawn from. How much, the replicates
-tell: what the settings that are best in one score there, less what they score in the sample. The lower end of each
-interval lies by twice that lower: for the sample's own choice, and for the replicate's.
+Replicates come from the bootstrap over examples. The best of many settings looks better than it is on the examples
+that it was selected on; so does a replicate's best, once more, relative to the sample that is resampled. The
+replicates estimate this optimism: what their best settings score in them, minus what these score in the sample. The
+lower end of each interval is lowered by twice that: for the sample's own selection and for the replicate's.
 
 Source: Efron, JASA 78 (1983) 316, the bootstrap's estimate of optimism.
 """
@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import stats
+from pipeline.report.outcomes import Draws
 from pipeline.report.pareto import area, best_so_far, front_order, hypervolume, within
-from pipeline.report.points import Draws
 from pipeline.report.stats import Floats, Interval
 
-BUDGETS = 120  # at which a group's band is taken, and at its front's own points
+BUDGETS = 120  # at which a band is evaluated, besides its front's own points
 
 
 @dataclass(frozen=True)
 class Band:
-    """Between what, within each of G budgets, the best quality a group reaches lies (95 %)."""
+    """The 95 % interval of the best quality that a group achieves within each of G budgets."""
 
     budget_G: Floats
     lo_G: Floats
@@ -31,9 +31,9 @@ class Band:
 
 
 def make_bands(points: pd.DataFrame, cost: str, draws: Draws, widest: float) -> dict[str, Band]:
-    """Per group, of its complete settings, for budgets of `cost` from 0 to `widest`.
+    """Per group, over its complete settings, for budgets of `cost` from 0 to `widest`.
 
-    A band starts at 0 where some replicates reach nothing within a budget, and holds the group's front.
+    A band starts at 0 where some replicates have no setting within the budget, and contains the group's front.
     """
     bands = {}
     for group, own in points[points["complete"]].groupby("group", sort=False):
@@ -49,7 +49,7 @@ def make_bands(points: pd.DataFrame, cost: str, draws: Draws, widest: float) -> 
 
 
 def hypervolumes(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> dict[str, Interval]:
-    """Per group, of its complete settings; 0 for a group without any."""
+    """Per group, over its complete settings; 0 for a group without any."""
     areas = {}
     for group in points["group"].unique():
         own = points[(points["group"] == group) & points["complete"]]
@@ -62,7 +62,7 @@ def hypervolumes(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> di
 
 
 def _chosen(own: pd.DataFrame, cost: str, draws: Draws) -> tuple[Floats, Floats, Floats]:
-    """Per replicate by rising cost: the cost, the best quality so far, and what its setting scores in the sample."""
+    """Per replicate by increasing cost: the cost, the best quality so far, and its setting's score in the sample."""
     rows = own.index.to_numpy()
     cost_BK, best_BK, index_BK = best_so_far(draws.quality_BS[:, rows], draws.cost_BS[cost][:, rows])
     seen_BK = np.where(best_BK > 0, draws.quality_S[rows][index_BK], 0.0)
@@ -70,7 +70,7 @@ def _chosen(own: pd.DataFrame, cost: str, draws: Draws) -> tuple[Floats, Floats,
 
 
 def _ends(estimate: Floats, best_B: Floats, seen_B: Floats) -> tuple[Floats, Floats]:
-    """The interval's ends, (...), from replicates (B, ...); widened where needed to hold the estimate."""
+    """The interval's ends, (...), from replicates (B, ...); widened where necessary to contain the estimate."""
     tail = (1 - stats.LEVEL) / 2
     lo, hi = np.quantile(best_B, [tail, 1 - tail], axis=0)
     optimism = np.maximum((best_B - seen_B).mean(axis=0), 0.0)

@@ -1,12 +1,14 @@
-"""Which settings may be compared: those equal in everything but AXON, the sweep's trade-off parameter and the seed.
+"""Which settings may be compared: those equal in everything but AXON, their trade-off parameter and the seed.
 
-A *cohort* holds such settings. Its *sides* are the base decoder alone and every way of setting AXON, its variants;
-along the trade-off parameter each side is a line. Seeds are replicates of one setting. What differs in more (the
-length, the model, the temperature, ...) is another cohort: no line runs through both.
+A *cohort* holds such settings. Its *sides* are the base decoder alone and every configuration of AXON, its variants;
+along the trade-off parameter each side is a line. Seeds are replicates of one setting, and so are several runs of it.
+Settings that differ in anything else (the generation length, the temperature, ...) belong to other cohorts, and no
+line passes through both.
 
-Settings that decode alike are one, and so are variants: what sets AXON otherwise on paper but decodes every example
-as another variant does counts once, and one that decodes as the base alone does not count at all. Nor does one that
-was empty, in most of whose settings no candidate had support in most of AXON's steps: it says nothing about AXON.
+Settings that decode identically count as one, and so do variants: a configuration of AXON that differs on paper but
+decodes every example as another variant does counts once, and one that decodes as the base alone does not count at
+all. Neither does an empty one, in most of whose settings no candidate had support in most of AXON's steps: it is no
+evidence about AXON.
 """
 
 import json
@@ -18,21 +20,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.report.labels import Setting, decoder_name, fact, short_names, uses_axon, value_text
+from pipeline.dotted import flatten
+from pipeline.report.labels import short_names, value_text
+from pipeline.setting import Setting
 
 Indices = NDArray[np.intp]
 Decode = tuple[str, ...]  # the decode hashes of a setting's seeds
 
-MOST = 0.5  # a share above it is "most"
+MOST = 0.5  # a fraction above it is "most"
 
 
 @dataclass(frozen=True)
 class Side:
-    """A way of setting AXON, or none: per distinct setting the rows of the points that are its seeds."""
+    """One configuration of AXON, or none: per distinct setting the rows of the points that are its seeds."""
 
     rows: Mapping[Decode, Indices]
-    speeds: Mapping[str, Decode]  # value of the trade-off parameter, as JSON -> setting
-    members: tuple[Indices, ...]  # all its rows, then those of each variant that decodes alike
+    by_trade_off: Mapping[str, Decode]  # value of the trade-off parameter, as JSON -> setting
+    members: tuple[Indices, ...]  # all its rows, then those of each variant that decodes identically
 
 
 @dataclass(frozen=True)
@@ -40,42 +44,41 @@ class Cohort:
     """Settings that may be compared. `variants` are distinct; the counts are of variants as the sweep named them."""
 
     decoder: str
-    apart: str  # what tells it from the decoder's other cohorts, `gen_length=64`; often nothing
+    apart: str  # what distinguishes it from other cohorts of the decoder, `gen_length=64`; often empty
     base: Side
     variants: tuple[Side, ...]
     asked: int
     idle: int  # of those, how many decoded every example as the base alone did,
-    empty: int  # and how many others had no support to choose anchors by
-    rows: frozenset[int]  # of the points that it holds
+    empty: int  # and how many others had no support to select anchors by
+    rows: frozenset[int]  # of the points that belong to it
 
     @property
     def name(self) -> str:
         return f"{self.decoder} ({self.apart})" if self.apart else self.decoder
 
 
-def cohorts(settings: Mapping[str, Setting], points: pd.DataFrame, trade_off: str | None) -> list[Cohort]:
+def cohorts(settings: Sequence[Setting], points: pd.DataFrame) -> list[Cohort]:
     """The cohorts with a scored base setting and a scored AXON one, in the order of the settings.
 
-    Of `points` the columns `complete`, `decode` and `axon_empty`; `trade_off` is a dotted key, or None where nothing
-    was swept along a speed.
+    `points`: a row per setting, of which the columns `complete`, `decode` and `axon_empty` are used.
     """
-    whole = list(settings.values())
-    frames = [_frame(setting, trade_off) for setting in whole]
+    frames = [_frame(setting) for setting in settings]
     groups: dict[str, list[int]] = {}
     for row in np.flatnonzero(points["complete"]).tolist():
         groups.setdefault(_key(frames[row]), []).append(row)
-    both = [own for own in groups.values() if len({uses_axon(whole[row]) for row in own}) == 2]
-    decodes = [str(decode) for decode in points["decode"]]
-    speeds = [_key(_at(setting, trade_off)) for setting in whole]
+    both = [own for own in groups.values() if len({settings[row].uses_axon for row in own}) == 2]
+    decodes = [(setting.id, str(decode)) for setting, decode in zip(settings, points["decode"], strict=True)]
+    values = [_key(_trade_off(setting)) for setting in settings]
     empty_S = points["axon_empty"].to_numpy(dtype=np.float64) > MOST  # unknown is not empty
     found = []
     for own in both:
         ways: dict[str, list[int]] = {}
         for row in own:
-            ways.setdefault(_key(fact(whole[row], "axon")) if uses_axon(whole[row]) else "", []).append(row)
-        base, *variants = (_side(ways[way], decodes, speeds) for way in sorted(ways, key=bool))
-        decoder = decoder_name(whole[own[0]])
-        rivals = [frames[other[0]] for other in both if decoder_name(whole[other[0]]) == decoder]
+            way = _key(settings[row].identity["axon"]) if settings[row].uses_axon else ""
+            ways.setdefault(way, []).append(row)
+        base, *variants = (_side(ways[way], decodes, values) for way in sorted(ways, key=bool))
+        decoder = _decoder(settings[own[0]])
+        rivals = [frames[other[0]] for other in both if _decoder(settings[other[0]]) == decoder]
         found.append(_cohort(decoder, _apart(frames[own[0]], rivals), base, variants, empty_S, own))
     return found
 
@@ -100,64 +103,45 @@ def _cohort(
     return Cohort(decoder, apart, base, sides, len(variants), idle, empty, frozenset(own))
 
 
-def _side(rows: Sequence[int], decodes: Sequence[str], speeds: Sequence[str]) -> Side:
-    seeds: dict[str, list[int]] = {}
+def _side(rows: Sequence[int], decodes: Sequence[tuple[str, str]], values: Sequence[str]) -> Side:
+    """`decodes`: of every row the setting's id and its decode hash; a run that repeats both is not counted again."""
+    seeds: dict[str, dict[tuple[str, str], int]] = {}
     for row in rows:
-        seeds.setdefault(speeds[row], []).append(row)
+        seeds.setdefault(values[row], {}).setdefault(decodes[row], row)
     distinct: dict[Decode, Indices] = {}
-    at: dict[str, Decode] = {}
-    for speed, own in seeds.items():
-        decode = tuple(sorted(decodes[row] for row in own))
-        distinct.setdefault(decode, np.array(own, dtype=np.intp))
-        at[speed] = decode
-    return Side(distinct, at, (np.array(rows, dtype=np.intp),))
+    by_trade_off: dict[str, Decode] = {}
+    for value, own in seeds.items():
+        decode = tuple(sorted(hashed for _, hashed in own))
+        distinct.setdefault(decode, np.array(list(own.values()), dtype=np.intp))
+        by_trade_off[value] = decode
+    return Side(distinct, by_trade_off, (np.array(rows, dtype=np.intp),))
 
 
-def _frame(setting: Setting, trade_off: str | None) -> dict[str, Any]:
-    """What two settings must share to be compared. AXON goes at every depth, since its version is noted too."""
-    path = tuple(trade_off.split(".")) if trade_off else None
+def _decoder(setting: Setting) -> str:
+    return setting.decode.decoder.name
 
-    def kept(part: Setting, above: tuple[str, ...]) -> dict[str, Any]:
-        return {
-            key: kept(value, (*above, key)) if isinstance(value, Mapping) else value
-            for key, value in part.items()
-            if key != "axon" and (*above, key) != path and (*above, key) != ("seed",)
-        }
 
-    return kept(setting, ())
+def _frame(setting: Setting) -> dict[str, Any]:
+    """What two settings must share to be compared. AXON is left out at every depth: its version is recorded too."""
+    return {
+        key: value
+        for key, value in flatten(setting.identity).items()
+        if "axon" not in key.split(".") and key not in ("seed", setting.trade_off)
+    }
+
+
+def _trade_off(setting: Setting) -> Any:
+    """The value of the setting's trade-off parameter; None where it has none."""
+    return flatten(setting.identity).get(setting.trade_off) if setting.trade_off else None
 
 
 def _key(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def _at(setting: Setting, path: str | None) -> Any:
-    value: Any = setting
-    for key in path.split(".") if path else ():
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if path else None
-
-
 def _apart(own: Mapping[str, Any], rivals: Iterable[Mapping[str, Any]]) -> str:
     """The values in which a cohort differs from the decoder's others, by their short names."""
-    flat, others = _flat(own), [_flat(rival) for rival in rivals]
-    keys = [key for key in flat if any(other.get(key) != flat[key] for other in others)]
-    # A hash of contents says nothing to a reader where a name tells the same.
-    told = [key for key in keys if not key.endswith(".content")] or keys
-    names = short_names(told)
-    return " ".join(f"{names[key]}={_text(flat[key])}" for key in told)
-
-
-def _flat(part: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in part.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return found
-
-
-def _text(value: Any) -> str:
-    return (
-        ",".join(value_text(part) for part in value)
-        if isinstance(value, (list, tuple))
-        else value_text(value)
-    )
+    others = list(rivals)
+    keys = [key for key in own if any(other.get(key) != own[key] for other in others)]
+    names = short_names(keys)
+    return " ".join(f"{names[key]}={value_text(own[key])}" for key in keys)

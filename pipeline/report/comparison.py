@@ -1,15 +1,15 @@
-"""Does AXON move its base decoder's front? One comparison per cohort, all of them together right 95 times in 100.
+"""Does AXON move its base decoder's Pareto front? One comparison per cohort, with a family-wise error rate of 5 %.
 
-All examples are used, and nothing is chosen before it is measured: max-T makes the intervals hold for all distinct
-variants of a cohort at once, Holm for all cohorts (`multiplicity`). So whichever variant is spoken of, its interval
-is as good as if it had been the only one. Each cohort's interval is shown at the level at which Holm decided it:
-it leaves zero out exactly where the answer is yes or no.
+All examples are used, and nothing is selected before it is measured: max-T makes the intervals hold simultaneously
+for all distinct variants of a cohort, Holm for all cohorts of the report (`multiplicity`). So the interval of
+whichever variant is reported is as valid as if it had been the only one. Each cohort's interval is shown at the level
+at which Holm decided it: it excludes zero exactly where the outcome is yes or no.
 
-How often this is wrong: `python benchmarks/verdict_calibration.py`; table in LOG.md.
+Error rates: `python benchmarks/verdict_calibration.py`; the table is in LOG.md.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,22 +18,33 @@ from scipy.stats import norm
 
 from pipeline.report.cohorts import Cohort, cohorts
 from pipeline.report.effects import MIN_EXAMPLES, Effect, Measured, measure
-from pipeline.report.labels import Setting
 from pipeline.report.multiplicity import holm_alphas
+from pipeline.report.outcomes import Outcomes
 from pipeline.report.pairs import Matched, Pair, match
-from pipeline.report.points import Outcomes
 from pipeline.report.stats import LEVEL
+from pipeline.setting import Setting
 
 ALPHA = 1 - LEVEL  # for all errors together
 POWER = 0.8
-POINT = 0.01  # a point of quality
+POINT = 0.01  # one percentage point of quality
 
-YES, NO, CANT_TELL, NO_FRONT = "yes", "no", "can't tell", "not testable as a front"
+YES, NO, INCONCLUSIVE, NO_FRONT = "yes", "no", "inconclusive", "not testable as a front"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the settings of one facet came to: their points, a row each, and their outcomes."""
+
+    settings: Sequence[Setting]
+    points: pd.DataFrame
+    outcomes: Outcomes
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One cohort's answer. `effects` where there are fronts to compare, else `pairs`; neither with too few examples."""
+    """The result of one cohort: `effects` where there are fronts to compare, otherwise `pairs`; neither where there
+    are too few examples.
+    """
 
     cohort: Cohort
     n: int
@@ -49,20 +60,20 @@ class Comparison:
 
     @property
     def outcome(self) -> str:
-        """yes: some variant raises the front; no: all lower it, or none changes a decode."""
+        """yes: some variant improves the front; no: all lower it, or none changes a decode."""
         if not self.cohort.variants:
-            return NO if self.enough and not self.cohort.empty else CANT_TELL
+            return NO if self.enough and not self.cohort.empty else INCONCLUSIVE
         if not self.enough:
-            return CANT_TELL
+            return INCONCLUSIVE
         if not self.effects:
             return NO_FRONT
         if self.leading.difference.lo > 0:
             return YES
-        return NO if len(self.lowering) == len(self.effects) else CANT_TELL
+        return NO if len(self.lowering) == len(self.effects) else INCONCLUSIVE
 
     @property
     def leading(self) -> Effect:
-        """The variant that gains most, for its spread; if it lowers the front, every other does too, or more."""
+        """The variant with the largest gain relative to its spread; if it lowers the front, all others do too."""
         return max(self.effects, key=lambda effect: effect.difference.estimate / effect.spread)
 
     @property
@@ -71,28 +82,34 @@ class Comparison:
 
     @property
     def detectable(self) -> float:
-        """The smallest true difference that its examples would have told with probability POWER (leading variant)."""
+        """The smallest true difference that these examples detect with probability POWER (leading variant)."""
         return (self.critical + float(norm.ppf(POWER))) * self.leading.spread
 
     @property
     def needed(self) -> int:
-        """The examples it would take to tell a difference of a POINT."""
+        """The number of examples needed to detect a difference of one POINT."""
         return int(np.ceil(self.leading.n * (self.detectable / POINT) ** 2))
 
 
-def compare(
-    settings: Mapping[str, Setting], points: pd.DataFrame, found: Outcomes, trade_off: str | None
-) -> list[Comparison]:
-    """One comparison per cohort; `trade_off` is the only knob beside AXON's that may differ inside one."""
-    own = cohorts(settings, points, trade_off)
-    sizes = [_examples(cohort, found) for cohort in own]
-    tests = [_tests(cohort, found) if n >= MIN_EXAMPLES else [] for cohort, n in zip(own, sizes, strict=True)]
+def compare(facets: Sequence[Evidence]) -> list[list[Comparison]]:
+    """Per facet one comparison per cohort; the error rate is controlled over all of them."""
+    own = [
+        (number, cohort, facet.outcomes)
+        for number, facet in enumerate(facets)
+        for cohort in cohorts(facet.settings, facet.points)
+    ]
+    sizes = [_examples(cohort, found) for _, cohort, found in own]
+    tests = [
+        _tests(cohort, found) if n >= MIN_EXAMPLES else []
+        for (_, cohort, found), n in zip(own, sizes, strict=True)
+    ]
     alphas = iter(holm_alphas([test.p for some in tests for test in some], ALPHA))
     with_front = sum(isinstance(test, Measured) for some in tests for test in some)
-    return [
-        _judged(cohort, n, some, [next(alphas) for _ in some], ALPHA / max(with_front, 1))
-        for cohort, n, some in zip(own, sizes, tests, strict=True)
-    ]
+    found: list[list[Comparison]] = [[] for _ in facets]
+    for (number, cohort, _), n, some in zip(own, sizes, tests, strict=True):
+        levels = [next(alphas) for _ in some]
+        found[number].append(_judged(cohort, n, some, levels, ALPHA / max(with_front, 1)))
+    return found
 
 
 def _examples(cohort: Cohort, found: Outcomes) -> int:

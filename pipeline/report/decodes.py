@@ -1,10 +1,10 @@
-"""Which settings decoded alike: a short hash of everything a setting decoded.
+"""Which settings decode identically: a short hash of everything that a setting decoded.
 
-Settings that differ on paper can be one and the same in effect (a gate that never fires, a budget never spent).
-Two with equal hashes revealed the same tokens in the same steps on every example: one distinct decode.
+Settings that differ on paper can be the same in effect (a gate that never fires, a budget that is never used up).
+Two settings with equal hashes revealed the same tokens in the same steps on every example: one distinct decode.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -13,16 +13,16 @@ import pandas as pd
 DIGITS = 12
 
 
-def decode_hashes(rows: pd.DataFrame, setting_ids: Iterable[str]) -> dict[str, str]:
-    """Per setting a hash over (example, tokens, revealed_at) of its decoded records.
+def decode_hashes(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Per point a hash over (example, tokens, revealed_at) of its decoded records.
 
-    `rows`: one per (setting, example), as `points.clean` gives them, with the columns setting_id, position,
-    example_id, tokens, revealed_at and nfe (NaN: was not decoded). Their order does not matter. A setting of which
-    nothing was decoded, or whose records hold no trace, is equal to none but itself.
+    `rows`: one per point and example, as `points.clean` returns them, with the columns point, position, example_id,
+    tokens, revealed_at and nfe (NaN: not decoded), in any order. A point without decoded records, or whose records
+    hold no trace, equals only itself; its hash is made from its name.
     """
-    decoded = rows[rows["nfe"].notna()].sort_values(["setting_id", "position", "example_id"])
-    found = {str(setting_id): _hash(own) for setting_id, own in decoded.groupby("setting_id", sort=False)}
-    return {setting_id: found.get(setting_id) or _own(setting_id) for setting_id in setting_ids}
+    decoded = rows[rows["nfe"].notna()].sort_values(["point", "position", "example_id"])
+    found = {point: _hash(own) for point, own in decoded.groupby("point", sort=False)}
+    return [found.get(point) or _own(name) for point, name in enumerate(names)]
 
 
 def _hash(rows: pd.DataFrame) -> str | None:
@@ -36,5 +36,5 @@ def _hash(rows: pd.DataFrame) -> str | None:
     return digest.hexdigest()[:DIGITS]
 
 
-def _own(setting_id: str) -> str:
-    return blake2b(b"no trace of " + setting_id.encode()).hexdigest()[:DIGITS]
+def _own(name: str) -> str:
+    return blake2b(b"no trace of " + name.encode()).hexdigest()[:DIGITS]

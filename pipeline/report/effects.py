@@ -1,11 +1,11 @@
-"""What each variant of AXON does to its cohort's front: how much higher it runs, and which steps it saves.
+"""What each variant of AXON does to its cohort's front: how much higher it lies, and how many steps it saves.
 
 - Gain: mean height of the variant's line minus that of the base's (see `fronts`), over the budgets from where both
   have begun to where the slower of them ends. The budgets are fixed from all examples.
-- Saving at equal quality: where each line first reaches a common quality, MARGIN below the highest that both reach.
-  That quality is taken anew in each replicate, for what moves a replicate most is how hard its examples are, which
-  both sides share. (Fixed beforehand, it is out of reach in so many replicates that three intervals in four and more
-  are open: LOG.md, 2026-11-25.)
+- Saving at equal quality: the difference in NFE where each line first reaches a common quality, MARGIN below the
+  highest that both reach. That quality is recomputed in each replicate, since replicates differ mostly in how hard
+  their examples are, which affects both sides alike. (If it is fixed beforehand, so many replicates never reach it
+  that more than three in four intervals are unbounded: LOG.md, 2026-11-25.)
 
 Shapes: B replicates, of which row 0 is the estimate; V variants.
 """
@@ -17,12 +17,12 @@ import numpy as np
 from pipeline.report.cohorts import Cohort, Side
 from pipeline.report.fronts import first_reach, mean_height
 from pipeline.report.multiplicity import MaxT, max_t, simultaneous_percentiles
-from pipeline.report.points import Outcomes
+from pipeline.report.outcomes import Outcomes
 from pipeline.report.replicates import Replicates, replicate
 from pipeline.report.stats import Floats, Interval
 
-MARGIN = 0.01  # quality that much lower still counts as equal
-MIN_EXAMPLES = 10  # with fewer no answer is ventured
+MARGIN = 0.01  # a quality lower by no more than this counts as equal
+MIN_EXAMPLES = 10  # with fewer, nothing is concluded
 
 
 @dataclass(frozen=True)
@@ -30,34 +30,34 @@ class Line:
     """A variant's line and the base's, per replicate."""
 
     variant: Side
-    n: int  # examples that all settings of both have
+    n: int  # examples scored under all settings of both
     budgets: tuple[float, float]
     base_height_B: Floats
     axon_height_B: Floats
-    quality_B: Floats  # the common one, and the steps at which each reaches it
+    quality_B: Floats  # the common one, and the NFE at which each reaches it
     base_nfe_B: Floats
     axon_nfe_B: Floats
-    holds: bool  # whether the variant's best quality is the base's, or at most MARGIN below
-    at_once: tuple[bool, bool]  # whether the base, and the variant, reach that with their fastest setting
+    holds: bool  # whether the variant's best quality is at most MARGIN below the base's
+    at_once: tuple[bool, bool]  # whether the base, and the variant, reach it with their fastest setting
     discordance: float
 
 
 @dataclass(frozen=True)
 class Saving:
-    """Steps saved where both lines first reach `quality`."""
+    """NFE saved where both lines first reach `quality`."""
 
     quality: float
     base_nfe: float
     axon_nfe: float
-    share: Interval  # 1 - axon_nfe / base_nfe
-    steps: Interval  # axon_nfe - base_nfe
+    fraction: Interval  # 1 - axon_nfe / base_nfe
+    nfe: Interval  # axon_nfe - base_nfe
     holds: bool
-    at_once: tuple[bool, bool]  # base, AXON: with the fastest setting, so that what was swept decides
+    at_once: tuple[bool, bool]  # base, AXON: with the fastest setting, so that it depends on what was swept
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One variant against the base. Intervals of a kind hold for all variants of the cohort at once."""
+    """One variant against the base. Intervals of a kind hold simultaneously for all variants of the cohort."""
 
     variant: Side
     n: int
@@ -65,14 +65,16 @@ class Effect:
     base_quality: float  # mean heights over the budgets
     axon_quality: float
     difference: Interval  # axon - base
-    spread: float  # its bootstrap deviation
+    spread: float  # its bootstrap standard deviation
     saving: Saving
-    discordance: float  # share of examples that score differently at an equal speed; NaN: no speed in common
+    discordance: (
+        float  # fraction of examples that score differently at an equal trade-off value; NaN: none is shared
+    )
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A cohort's effects before they are judged, which takes a level."""
+    """A cohort's effects before they are judged, which requires a level."""
 
     lines: tuple[Line, ...]
     gains: MaxT
@@ -100,18 +102,18 @@ class Measured:
         ]
 
     def _savings(self, alpha: float) -> list[Saving]:
-        share_BV = np.array([1 - line.axon_nfe_B / line.base_nfe_B for line in self.lines]).T
+        fraction_BV = np.array([1 - line.axon_nfe_B / line.base_nfe_B for line in self.lines]).T
         nfe_BV = np.array([line.axon_nfe_B - line.base_nfe_B for line in self.lines]).T
-        shares, steps = (
-            simultaneous_percentiles(own_BV[0], own_BV[1:], alpha) for own_BV in (share_BV, nfe_BV)
+        fractions, nfe = (
+            simultaneous_percentiles(own_BV[0], own_BV[1:], alpha) for own_BV in (fraction_BV, nfe_BV)
         )
         return [
             Saving(
                 float(line.quality_B[0]),
                 float(line.base_nfe_B[0]),
                 float(line.axon_nfe_B[0]),
-                shares[v],
-                steps[v],
+                fractions[v],
+                nfe[v],
                 line.holds,
                 line.at_once,
             )
@@ -120,7 +122,7 @@ class Measured:
 
 
 def measure(cohort: Cohort, found: Outcomes) -> Measured | None:
-    """None where no variant, or not the base, is a line: two distinct settings, budgets between them, and examples
+    """None where the base or every variant is not a line: two distinct settings, budgets between them, and examples
     that all their settings have.
     """
     drawn = replicate(cohort, found)
@@ -129,7 +131,7 @@ def measure(cohort: Cohort, found: Outcomes) -> Measured | None:
     if not kept:
         return None
     gain_BV = np.array([line.axon_height_B - line.base_height_B for line in kept]).T
-    # Where hardly an example differs the bootstrap is too sure of itself: one more, at least, might have.
+    # Where hardly any example differs, the bootstrap is overconfident: at least one more might have.
     least_spread = 1 / min(line.n for line in kept)
     return Measured(kept, max_t(gain_BV[0], gain_BV[1:], least_spread))
 
@@ -164,12 +166,12 @@ def _line(variant: Side, base: Side, drawn: Replicates) -> Line | None:
 
 
 def _discordance(variant: Side, base: Side, drawn: Replicates) -> float:
-    """Share of examples, of those that both have, whose score differs; mean over the speeds that both have."""
+    """The fraction of common examples whose score differs; mean over the trade-off values that both sides have."""
     matched = [
-        (drawn.place[base.speeds[s]], drawn.place[own])
-        for s, own in variant.speeds.items()
-        if s in base.speeds
+        (drawn.place[base.by_trade_off[value]], drawn.place[own])
+        for value, own in variant.by_trade_off.items()
+        if value in base.by_trade_off
     ]
     differs = [drawn.quality_KN[a] - drawn.quality_KN[b] for b, a in matched]
-    shares = [np.mean(own[~np.isnan(own)] != 0) for own in differs if not np.isnan(own).all()]
-    return float(np.mean(shares)) if shares else float("nan")
+    fractions = [np.mean(own[~np.isnan(own)] != 0) for own in differs if not np.isnan(own).all()]
+    return float(np.mean(fractions)) if fractions else float("nan")

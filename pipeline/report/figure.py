@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.report.bands import Band
 from pipeline.report.distinct import share_rows
-from pipeline.report.palette import BAND, Look, looks, opacities
+from pipeline.report.palette import BAND, Style, opacities, styles
 from pipeline.report.points import sort_along_front
 from pipeline.report.views import View
 
@@ -20,7 +20,10 @@ CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [BUTTONS]}
 
 
 def figure_json(views: Sequence[View]) -> str:
-    """Each view's traces and layout, and the config; safe inside a script element, whatever the labels hold."""
+    """Each view's traces and layout, and the config; safe inside a script element, whatever the labels contain.
+
+    A point's customdata is its row in the points.
+    """
     drawn = [{"name": view.cost.name, "data": _traces(view), "layout": _layout(view)} for view in views]
     text = json.dumps({"views": drawn, "config": CONFIG}, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -29,10 +32,10 @@ def figure_json(views: Sequence[View]) -> str:
 def _traces(view: View) -> list[dict[str, Any]]:
     scored = share_rows(view.points[view.points["n"] > 0])
     traces: list[dict[str, Any]] = []
-    for group, look in looks(scored).items():
+    for group, style in styles(scored).items():
         if group in view.bands:
-            traces += _band(group, view.bands[group], look)
-        traces += _group(group, scored[scored["group"] == group], look, view)
+            traces += _band(group, view.bands[group], style)
+        traces += _group(group, scored[scored["group"] == group], style, view)
     return traces
 
 
@@ -55,8 +58,8 @@ def _layout(view: View) -> dict[str, Any]:
     }
 
 
-def _band(group: str, band: Band, look: Look) -> list[dict[str, Any]]:
-    """Its lower and its upper edge, filled between."""
+def _band(group: str, band: Band, style: Style) -> list[dict[str, Any]]:
+    """Its lower and upper edge, filled in between."""
     edge = {
         **{
             "type": "scatter",
@@ -65,84 +68,84 @@ def _band(group: str, band: Band, look: Look) -> list[dict[str, Any]]:
             "legendgroup": group,
             "showlegend": False,
         },
-        **{"hoverinfo": "skip", "line": {"shape": "hv", "width": 0, "color": look.colour}},
+        **{"hoverinfo": "skip", "line": {"shape": "hv", "width": 0, "color": style.colour}},
     }
     budgets = band.budget_G.tolist()
     lower = {**edge, "x": budgets, "y": band.lo_G.tolist()}
-    red, green, blue = (int(look.colour[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(style.colour[place : place + 2], 16) for place in (1, 3, 5))
     filled = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},{BAND})"}
     return [lower, {**edge, **filled, "x": budgets, "y": band.hi_G.tolist()}]
 
 
-def _group(group: str, members: pd.DataFrame, look: Look, view: View) -> list[dict[str, Any]]:
-    """Points behind the group's front, the front's steps, and the front's points with their bars."""
+def _group(group: str, members: pd.DataFrame, style: Style, view: View) -> list[dict[str, Any]]:
+    """Points behind the group's front, the front as a step line, and the front's points with error bars."""
     cost = view.cost.column
     behind = members[~members["group_front"]]
     front = sort_along_front(members[members["group_front"]], cost)
     spent, quality = _numbers(front[cost]), _numbers(front["quality"])
     shared = {"type": "scatter", "name": escape(group), "legendgroup": group}
-    faint = {**shared, **_dots(behind, cost, look, size=7), "showlegend": False}
+    faint = {**shared, **_dots(behind, cost, style, size=7), "showlegend": False}
     steps = {
         **shared,
         "mode": "lines",
         "x": [*spent, view.widest] if spent else [],
         "y": [*quality, quality[-1]] if spent else [],
-        "line": {"shape": "hv", "color": look.colour, "dash": look.dash, "width": 2},
+        "line": {"shape": "hv", "color": style.colour, "dash": style.dash, "width": 2},
         "hoverinfo": "skip",
         "showlegend": False,
     }
-    key = {  # of the legend: as no single point is as faint or as strong
+    key = {  # of the legend, independent of any point's opacity
         **{**shared, "mode": "lines+markers", "x": [None], "y": [None]},
         "line": steps["line"],
-        "marker": {"color": look.colour, "symbol": look.symbol, "size": 9},
+        "marker": {"color": style.colour, "symbol": style.symbol, "size": 9},
     }
     shown = {
         **shared,
-        **_dots(front, cost, look, size=10),
-        "error_x": _bars(front, cost, look),
-        "error_y": _bars(front, "quality", look),
+        **_dots(front, cost, style, size=10),
+        "error_x": _bars(front, cost, style),
+        "error_y": _bars(front, "quality", style),
         "showlegend": False,
     }
     return [faint, steps, shown, key]
 
 
-def _dots(rows: pd.DataFrame, cost: str, look: Look, size: int) -> dict[str, Any]:
+def _dots(rows: pd.DataFrame, cost: str, style: Style, size: int) -> dict[str, Any]:
     return {
         "mode": "markers",
         "x": _numbers(rows[cost]),
         "y": _numbers(rows["quality"]),
-        "customdata": [str(setting_id) for setting_id in rows["setting_id"]],
+        "customdata": [members[0] for members in rows["members"]],
         "hovertext": [_hover(row) for row in rows.to_dict("records")],
         "hovertemplate": HOVER,
         "marker": {
-            "color": look.colour,
-            "symbol": look.symbol,
+            "color": style.colour,
+            "symbol": style.symbol,
             "size": size,
             "opacity": opacities(rows["on_front"]),
         },
     }
 
 
-def _bars(rows: pd.DataFrame, name: str, look: Look) -> dict[str, Any]:
+def _bars(rows: pd.DataFrame, name: str, style: Style) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,
         "array": _numbers(rows[f"{name}_hi"] - rows[name]),
         "arrayminus": _numbers(rows[name] - rows[f"{name}_lo"]),
-        "color": look.colour,
+        "color": style.colour,
         "thickness": 1,
         "width": 0,
     }
 
 
 def _hover(row: Mapping[Any, Any]) -> str:
-    """Escaped, since plotly reads hover text as markup."""
+    """Escaped, because plotly reads hover text as markup."""
     lines = [
         f"<b>{escape(str(row['group']))}</b>",
         escape(str(row["label"])),
         f"quality {row['quality']:.3f} [{row['quality_lo']:.3f}, {row['quality_hi']:.3f}]",
         f"NFE {row['nfe']:.2f} [{row['nfe_lo']:.2f}, {row['nfe_hi']:.2f}]",
-        f"tokens a step {row['tokens_per_step']:.2f}",
+        f"tokens per step {row['tokens_per_step']:.2f}",
     ]
     lines += [
         f"{name} {row[column]:.4g}"
@@ -150,8 +153,8 @@ def _hover(row: Mapping[Any, Any]) -> str:
         if row[column] == row[column]  # known
     ]
     if row["axon"]:
-        empty = f", {row['axon_empty']:.0%} of them without support" if row["axon_empty"] > 0 else ""
-        lines.append(f"AXON took {row['axon_share']:.0%} of steps{empty}")
+        empty = f", without support in {row['axon_empty']:.0%} of these" if row["axon_empty"] > 0 else ""
+        lines.append(f"AXON fired in {row['axon_share']:.0%} of steps{empty}")
     if row["on_front"] == row["on_front"]:
         lines.append(f"on its group's front with probability {row['on_front']:.2f}")
     unscored = f", {row['unscored']} unscored" if row["unscored"] else ""

@@ -1,14 +1,14 @@
-"""The line through a side's settings by rising NFE: its mean height over budgets, and where it reaches a quality.
+"""The line through a side's settings by increasing NFE: its mean height over budgets, and where it reaches a quality.
 
-Shapes: B bootstrap replicates (or 1), F settings of one side. A point on the line between two settings is reached,
-in expectation, by running one on a share of the examples and the other on the rest. Before its fastest setting the
-line is as high as that setting, beyond its slowest as high as that one: a side that finished early is not punished
-for it, since nobody must spend steps that buy nothing.
+Shapes: B bootstrap replicates (or 1), F settings of one side. A point on the line between two settings is achieved,
+in expectation, by running one of them on some of the examples and the other on the rest. Below the NFE of its fastest
+setting the line is as high as that setting, beyond its slowest as high as that one: a side that finishes early is not
+penalised, since nobody has to spend steps that gain nothing.
 
-Nothing is chosen on the way: every setting is a knot, and one that lies badly pulls the line down. An upper
-envelope (the running maximum) would keep the lucky settings and forget the unlucky ones, and the more the more
-settings a side has: of two equal sides with 13 and 4 settings it put the finer one 0.011 higher at 100 examples and
-said "lowers" in up to 8 % of sweeps, the line in up to 3 % (LOG.md, 2026-11-25). A NaN knot is left out.
+Nothing is selected along the way: every setting is a knot, and a poor one pulls the line down. An upper envelope (the
+running maximum) would keep the lucky settings and drop the unlucky ones, the more so the more settings a side has: of
+two equal sides with 13 and 4 settings it placed the finer one 0.011 higher at 100 examples and reported "lowers" in
+up to 8 % of sweeps, the line in up to 3 % (LOG.md, 2026-11-25). A NaN knot is left out.
 """
 
 import numpy as np
@@ -17,9 +17,9 @@ from pipeline.report.stats import Floats
 
 
 def mean_height(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Floats:
-    """Mean height of each replicate's line over budgets from lo to hi steps, lo < hi: the exact integral; (B,).
+    """Mean height of each replicate's line over NFE budgets from lo to hi, lo < hi: the exact integral; (B,).
 
-    NaN where a replicate has no knot.
+    NaN for a replicate without knots.
     """
     quality, nfe = by_rising_nfe(quality_BF, nfe_BF)
     inside = np.clip(nfe, lo, hi)
@@ -34,7 +34,7 @@ def mean_height(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Flo
 
 
 def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
-    """The fewest steps at which each replicate's line is at `level` or above, (B,); inf where it never is."""
+    """The lowest NFE at which each replicate's line is at `level` or above, (B,); inf where it never is."""
     quality, nfe = by_rising_nfe(quality_BF, nfe_BF)
     enough = quality >= level_B[:, None]
     at = np.argmax(enough, axis=1)
@@ -48,7 +48,7 @@ def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
 
 
 def by_rising_nfe(quality_BF: Floats, nfe_BF: Floats) -> tuple[Floats, Floats]:
-    """The knots in order, the lower first at equal NFE; NaN ones replaced by the last, which moves no line."""
+    """The knots in order, the lower first at equal NFE; NaN ones replaced by the last, which changes no line."""
     unknown = np.isnan(quality_BF) | np.isnan(nfe_BF)
     order = np.lexsort((quality_BF, np.where(unknown, np.inf, nfe_BF)), axis=1)
     known = (~unknown).sum(axis=1, keepdims=True)

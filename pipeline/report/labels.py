@@ -1,75 +1,46 @@
-"""What a setting is called: its group, the knobs that were turned, and facts found in its full description."""
+"""What a setting is called in the report, and how its values are written."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-Setting = Mapping[str, Any]
+from pipeline.dotted import flatten
+from pipeline.setting import Setting
+from pipeline.tasks import get_task
 
 NO_VALUE = "-"
 
-
-class Label(Protocol):
-    """The shape of `pipeline.plan.Label`: which group a setting belongs to, and the knobs the sweep turned."""
-
-    @property
-    def group(self) -> str: ...
-
-    @property
-    def knobs(self) -> Mapping[str, Any]: ...
+Names = Mapping[str, str]  # dotted key -> short name
 
 
-def fact(setting: Setting, name: str) -> Any:
-    """The value of key `name` at whatever depth it first occurs (outer levels first), or None.
-
-    The report needs a few facts (task, gen_length, axon, ...) and is not to depend on how a setting is nested.
-    """
-    level: list[Setting] = [setting]
-    while level:
-        for part in level:
-            if name in part:
-                return part[name]
-        level = [value for part in level for value in part.values() if isinstance(value, Mapping)]
-    return None
+def described(setting: Setting) -> dict[str, Any]:
+    """All that identifies a setting, by dotted keys, with the model's name and what the task's score means."""
+    return flatten(
+        {
+            **setting.identity,
+            "model": {**setting.identity["model"], "name": setting.model_name},
+            "task": {**setting.identity["task"], "metric": metric(setting)},
+        }
+    )
 
 
-def uses_axon(setting: Setting) -> bool:
-    """Gate `never` means the base decoder alone."""
-    axon = fact(setting, "axon")
-    return isinstance(axon, Mapping) and axon.get("gate") != "never"
+def metric(setting: Setting) -> str:
+    """What a score of 1 means; empty for a task that this version doesn't have."""
+    try:
+        return get_task(setting.task.name).metric
+    except ValueError:
+        return ""
 
 
-def decoder_name(setting: Setting) -> str:
-    return _text(fact(setting, "decoder"))
-
-
-def reference_nfe(settings: Mapping[str, Setting]) -> float:
-    """The longest generation length: a step reveals at least one token, so nothing can need more steps."""
-    lengths = []
-    for setting_id, setting in settings.items():
-        length = fact(setting, "gen_length")
-        if not isinstance(length, int):
-            raise ValueError(f"gen_length={length}: setting {setting_id} has none; the hypervolume needs it")
-        lengths.append(length)
-    return float(max(lengths, default=0))
-
-
-def one_value(settings: Mapping[str, Setting], name: str) -> str | None:
-    """A fact all settings share, as text; None when they have none or differ."""
-    values = {_text(fact(setting, name)) for setting in settings.values()}
-    only = values.pop() if len(values) == 1 else ""
-    return only or None
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):  # such as task: {name: arith, version: 1}
-        value = value.get("name")
-    return "" if value is None else str(value)
+def one_value(values: Iterable[Any]) -> Any:
+    """The value that all share; None where they differ."""
+    distinct = list(dict.fromkeys(values))
+    return distinct[0] if len(distinct) == 1 else None
 
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:
-    """Dotted keys by their last component, or by as many as tell them apart."""
+    """Dotted keys by their last component, or by as many components as make them unique."""
     unique = list(dict.fromkeys(keys))
     names = {}
     for key in unique:
@@ -82,48 +53,55 @@ def short_names(keys: Iterable[str]) -> dict[str, str]:
     return names
 
 
+def knob_names(settings: Iterable[Setting]) -> dict[str, str]:
+    """Short names of the knobs that the settings have; made once for everything that is shown together."""
+    return short_names(key for setting in settings for key in setting.knobs)
+
+
 def value_text(value: Any) -> str:
-    """As one would type it; a knob that a setting does not have is a dash."""
+    """As one would type it; a dash for a knob that a setting doesn't have."""
     if value is None or value != value:  # None or NaN
         return NO_VALUE
+    if isinstance(value, (list, tuple)):
+        return ",".join(value_text(part) for part in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def joined(values: Iterable[Any]) -> str:
-    """Each distinct value once, in rising order, `1|2|4`."""
+    """Each distinct value once, in ascending order: `1|2|4`."""
     distinct = {value_text(value): value for value in values}
     return "|".join(sorted(distinct, key=lambda text: (text == NO_VALUE, _rank(distinct[text]))))
 
 
-def turned(labels: Mapping[str, Label]) -> dict[str, list[str]]:
-    """Per group the dotted keys of the knobs that vary inside it; what holds for a whole group, its name says."""
+def varying(settings: Sequence[Setting]) -> dict[str, list[str]]:
+    """Per group the dotted keys of the knobs that vary within it; the others are implied by the group's name."""
     keys: dict[str, list[str]] = {}
-    for group in dict.fromkeys(label.group for label in labels.values()):
-        own = [label.knobs for label in labels.values() if label.group == group]
+    for group in dict.fromkeys(setting.group for setting in settings):
+        own = [setting.knobs for setting in settings if setting.group == group]
         found = dict.fromkeys(key for knobs in own for key in knobs)
         keys[group] = [key for key in found if len({str(knobs.get(key)) for knobs in own}) > 1]
     return keys
 
 
-def knob_texts(labels: Mapping[str, Label]) -> dict[str, str]:
-    """Each setting's turned knobs in a line, `threshold=0.7 anchors=2`; its group where none was turned."""
-    names = short_names(key for label in labels.values() for key in label.knobs)
-    keys = turned(labels)
-    texts = {}
-    for setting_id, label in labels.items():
-        own = [key for key in keys[label.group] if key in label.knobs]
-        texts[setting_id] = (
-            " ".join(f"{names[key]}={value_text(label.knobs[key])}" for key in own) or label.group
+def knob_texts(settings: Sequence[Setting], names: Names) -> list[str]:
+    """Each setting's varying knobs, `threshold=0.7 anchors=2`; its group where none varies."""
+    keys = varying(settings)
+    return [
+        " ".join(
+            f"{names[key]}={value_text(setting.knobs[key])}"
+            for key in keys[setting.group]
+            if key in setting.knobs
         )
-    return texts
+        or setting.group
+        for setting in settings
+    ]
 
 
-def turned_values(labels: Mapping[str, Label]) -> dict[str, list[str]]:
-    """Per turned knob (short name) its values in rising order."""
-    names = short_names(key for label in labels.values() for key in label.knobs)
+def varying_values(settings: Sequence[Setting], names: Names) -> dict[str, list[str]]:
+    """Per varying knob (short name) its values in ascending order."""
     values: dict[str, set[Any]] = {}
-    for key in dict.fromkeys(key for keys in turned(labels).values() for key in keys):
-        found = [label.knobs[key] for label in labels.values() if key in label.knobs]
+    for key in dict.fromkeys(key for keys in varying(settings).values() for key in keys):
+        found = [setting.knobs[key] for setting in settings if key in setting.knobs]
         values[names[key]] = {value if isinstance(value, (int, float)) else str(value) for value in found}
     return {name: [value_text(value) for value in sorted(own, key=_rank)] for name, own in values.items()}
 
@@ -134,7 +112,7 @@ def _rank(value: Any) -> tuple[bool, float, str]:
 
 
 def knob_columns(points: pd.DataFrame) -> list[str]:
-    """The `knob.<name>` columns that vary inside a group."""
+    """The `knob.<name>` columns that vary within a group."""
     columns = [str(column) for column in points.columns if str(column).startswith("knob.")]
     return [
         column

@@ -1,4 +1,4 @@
-"""What explains a point beside its quality and NFE: sums over sums of what its records counted."""
+"""What explains a point beside its quality and NFE: ratios of sums over its records."""
 
 from typing import Any, NamedTuple
 
@@ -7,16 +7,8 @@ import pandas as pd
 import torch
 
 from axon.trace import kendall_tau
+from pipeline.report.records import SECONDS
 from pipeline.report.stats import Floats
-
-SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
-COUNTS = (
-    *("nfe", "nfe_to_eos", "tokens_generated", "tokens_to_eos", "gate_checks"),
-    # Files of an older version lack these; what is made of them is then unknown, never a zero.
-    *("anchors", "axon_sinks", "axon_columns"),
-    *("graph_steps", "empty_graph_steps", "graph_sinks", "graph_columns"),
-    *("computed_positions", "flops"),
-)
 
 
 class Ratio(NamedTuple):
@@ -42,38 +34,31 @@ RATIOS = (
 )
 
 
-def measured(scored: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
-    """One row per setting: RATIOS, kendall_tau and metric.<name>; NaN where there is nothing to divide."""
+def measured(scored: pd.DataFrame, points: int) -> pd.DataFrame:
+    """One row per point: RATIOS, kendall_tau and metric.<name>; NaN where the denominator is 0 or unknown."""
+    places = range(points)
     timed = scored.assign(examples=1.0, seconds=scored[list(SECONDS)].sum(axis=1))
-    found = {ratio.name: sum_over_sum(timed, ratio, ids) for ratio in RATIOS}
-    orders = scored.groupby("setting_id")["revealed_at"].apply(_mean_tau)
-    found["kendall_tau"] = orders.reindex(ids).to_numpy(dtype=np.float64)
-    metrics = pd.DataFrame([dict(others) for others in scored["metrics"]], index=scored["setting_id"])
+    found = {ratio.name: _sum_over_sum(timed, ratio, places) for ratio in RATIOS}
+    orders = scored.groupby("point")["revealed_at"].apply(_mean_tau)
+    found["kendall_tau"] = orders.reindex(places).to_numpy(dtype=np.float64)
+    metrics = pd.DataFrame([dict(own) for own in scored["metrics"]], index=scored["point"])
     for metric, means in metrics.groupby(level=0).mean().items():
-        found[f"metric.{metric}"] = means.reindex(ids).to_numpy(dtype=np.float64)
+        found[f"metric.{metric}"] = means.reindex(places).to_numpy(dtype=np.float64)
     return pd.DataFrame(found)
 
 
-def sum_over_sum(rows: pd.DataFrame, ratio: Ratio, ids: list[str]) -> Floats:
-    """Per setting, sum / sum over the rows that have both; NaN for none, or for nothing to divide by."""
+def _sum_over_sum(rows: pd.DataFrame, ratio: Ratio, places: range) -> Floats:
+    """Per point, over the rows that have both columns."""
     columns = [ratio.above, ratio.below]
     both = rows[rows[columns].notna().all(axis=1)]
-    sums = both.groupby("setting_id")[columns].sum().reindex(ids)
+    sums = both.groupby("point")[columns].sum().reindex(places)
     below = sums[ratio.below].to_numpy(dtype=np.float64)
     above = sums[ratio.above].to_numpy(dtype=np.float64)
-    ratios: Floats = np.divide(above, below, out=np.full(len(ids), np.nan), where=below > 0)
+    ratios: Floats = np.divide(above, below, out=np.full(len(places), np.nan), where=below > 0)
     return ratios
 
 
-def how_many(lists: "pd.Series[Any]") -> Floats:
-    """The length of each list; NaN where there is none."""
-    return np.array(
-        [len(own) if isinstance(own, (list, tuple, np.ndarray)) else np.nan for own in lists],
-        dtype=np.float64,
-    )
-
-
 def _mean_tau(revealed_at: "pd.Series[Any]") -> float:
-    """The mean over the examples that have an order; NaN for none. All have one generation length."""
+    """The mean over the examples whose decoding order is known; NaN for none. All have one generation length."""
     tau_N = kendall_tau(torch.from_numpy(np.stack(list(revealed_at))))
     return float(tau_N.nanmean())

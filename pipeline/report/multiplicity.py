@@ -1,11 +1,11 @@
-"""Many comparisons at once: max-T over the variants of a decoder, Holm over decoders.
+"""Multiple comparisons: max-T over the variants of a cohort, Holm over cohorts.
 
-Shapes: B bootstrap replicates, V variants, K families (one per decoder).
+Shapes: B bootstrap replicates, V variants, K families (one per cohort).
 
-Max-T: every variant's difference is divided by its bootstrap spread; the largest such value of a replicate, around
-the estimates, says how large the largest is by luck alone. What exceeds it is told, and the intervals
-`estimate ± critical * spread` hold all at once. It keeps the correlation between variants, so twenty that hardly
-differ cost little more than one.
+Max-T: every variant's difference is divided by its bootstrap spread. The largest such value of a replicate, around
+the estimates, shows how large the maximum is by chance alone. A difference is significant if it exceeds that, and the
+intervals `estimate ± critical * spread` hold simultaneously. The correlation between variants is preserved, so twenty
+that hardly differ cost little more than one.
 
 Sources: Westfall and Young, Resampling-Based Multiple Testing (1993), single-step max-T; Holm, Scandinavian Journal
 of Statistics 6 (1979) 65; Beran, JASA 83 (1988) 679, balanced simultaneous intervals.
@@ -22,7 +22,7 @@ from pipeline.report.stats import UNKNOWN, Floats, Interval
 
 @dataclass(frozen=True)
 class MaxT:
-    """Estimates with their spread, and the bootstrap's largest studentised deviations, falling."""
+    """Estimates with their spread, and the bootstrap's largest studentised deviations in descending order."""
 
     estimate_V: Floats
     spread_V: Floats
@@ -30,15 +30,15 @@ class MaxT:
 
     @property
     def p(self) -> float:
-        """How often luck alone gives so large a largest difference; the family's p."""
+        """The family's p-value: how often chance alone gives a largest difference this large."""
         statistic = float(np.abs(self.estimate_V / self.spread_V).max())
         drawn = (1 + (self.largest_B >= statistic).sum()) / (1 + len(self.largest_B))
         return max(float(drawn), 2 * float(norm.sf(statistic)))
 
     def critical(self, alpha: float) -> float:
-        """The value that |estimate| / spread must exceed at `alpha`; it does exactly where p <= alpha.
+        """The value that |estimate| / spread must exceed at `alpha`; it does so exactly where p <= alpha.
 
-        No less than the normal distribution's, for one variant: where nothing varies the bootstrap would ask for 0.
+        Not less than the normal distribution's for one variant: where nothing varies, the bootstrap would give 0.
         """
         allowed = math.floor(alpha * (1 + len(self.largest_B)) + 1e-9)
         drawn = float(self.largest_B[allowed - 1]) if allowed >= 1 else math.inf
@@ -51,8 +51,8 @@ class MaxT:
 
 
 def max_t(estimate_V: Floats, replicates_BV: Floats, least_spread: float) -> MaxT:
-    """`least_spread` > 0 is added to every spread (in squares): where hardly an example differs, the bootstrap knows
-    nothing of those that might have, and its spread is too small or 0.
+    """`least_spread` > 0 is added to every spread in quadrature: where hardly any example differs, the bootstrap
+    doesn't see those that might have, and its spread is too small or 0.
     """
     replicates_BV = _whole(replicates_BV)
     spread_V = np.sqrt(replicates_BV.var(axis=0) + least_spread**2)
@@ -62,10 +62,10 @@ def max_t(estimate_V: Floats, replicates_BV: Floats, least_spread: float) -> Max
 
 
 def holm_alphas(p_K: list[float], alpha: float) -> list[float]:
-    """The level at which each family is decided, so that all errors together stay below `alpha`.
+    """The level at which each family is tested, so that the family-wise error rate is at most `alpha`.
 
-    The smallest p is decided at alpha / K, the next at alpha / (K - 1), and so on up to the first that fails; it and
-    the rest are decided at its level. So p <= its level exactly where Holm rejects.
+    The smallest p is tested at alpha / K, the next at alpha / (K - 1), and so on up to the first that fails; it and
+    the rest are tested at its level. So p <= its level exactly where Holm rejects.
     """
     levels = [0.0] * len(p_K)
     level, stopped = 0.0, False
@@ -78,9 +78,9 @@ def holm_alphas(p_K: list[float], alpha: float) -> list[float]:
 
 
 def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: float) -> list[Interval]:
-    """Percentile intervals of one depth for all variants, so that all hold at once with probability 1 - alpha.
+    """Percentile intervals of one depth for all variants, which hold simultaneously with probability 1 - alpha.
 
-    For what has no symmetric spread to divide by, such as a ratio of steps. Widened to hold the estimate.
+    For quantities without a symmetric spread to divide by, such as a ratio of NFE. Widened to contain the estimate.
     """
     replicates_BV = _whole(replicates_BV)
     size = len(replicates_BV)
@@ -95,6 +95,6 @@ def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: f
 
 
 def _whole(replicates_BV: Floats) -> Floats:
-    """Without the replicates that drew no scored example of some variant."""
+    """Without the replicates in which some variant has no scored example."""
     whole: Floats = replicates_BV[~np.isnan(replicates_BV).any(axis=1)]
     return whole

@@ -1,97 +1,109 @@
-"""report.html: one file that opens from disk, with no network: the findings, the fronts, every setting.
+"""report.html: one file that opens from disk, without a network: the findings, the fronts, every setting.
 
-The frame is page.html beside this file; here its parts are made, every text from outside escaped. The page's
-own Content-Security-Policy forbids it to load anything.
+The frame is page.html, a facet's part facet.html, both beside this file; here they are filled, with every text from
+outside escaped. The page's own Content-Security-Policy forbids it to load anything.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 
-import pandas as pd
-
 from pipeline.report import stats
+from pipeline.report.facet import Facet
 from pipeline.report.figure import figure_json
-from pipeline.report.labels import Setting
-from pipeline.report.palette import looks
+from pipeline.report.findings import Findings
+from pipeline.report.labels import NO_VALUE
+from pipeline.report.palette import styles
+from pipeline.report.phrases import number
 from pipeline.report.points import MIN_COVERAGE
-from pipeline.report.rows import between, dot, settings_table
-from pipeline.report.stats import Interval
-from pipeline.report.summary import Summary
-from pipeline.report.verdict import Answer
+from pipeline.report.rows import dot, interval, settings_table
+from pipeline.report.verdict import Verdict
 from pipeline.report.views import View
 
 
-def write(
-    path: Path,
-    title: str,
-    points: pd.DataFrame,
-    views: Sequence[View],
-    hypervolumes: Mapping[str, Interval],
-    reference_nfe: float,
-    summary: Summary,
-    settings: Mapping[str, Setting],
-    notes: Sequence[str],
-    picture: Path,
-) -> Path:
-    """Fill the frame and write it."""
-    frame = Template((files("pipeline.report") / "page.html").read_text(encoding="utf-8"))
-    plotly = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-    html = frame.substitute(
-        title=escape(title),
-        inert="\n".join(f'<p class="inert">{escape(warning)}</p>' for warning in summary.inert),
-        answers="\n".join(_answer(answer) for answer in summary.answers),
-        front=escape(summary.front),
-        swept=escape(summary.swept),
-        warnings="\n".join(f'<p class="warn">{escape(warning)}</p>' for warning in summary.warnings),
-        picture=f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode('ascii')}",
-        axes=_axes(views),
-        groups=_groups(points, hypervolumes),
-        table=settings_table(points, settings),
+def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str]) -> str:
+    """`pictures`: a PNG per facet, shown where no script runs."""
+    facets = [
+        _facet(number, facet, picture, several=len(findings.facets) > 1)
+        for number, (facet, picture) in enumerate(zip(findings.facets, pictures, strict=True))
+    ]
+    return _template("page.html").substitute(
+        title=escape(findings.title),
+        contents=_contents(findings) if len(facets) > 1 else "",
+        facets="\n".join(facets),
         notes=_list(notes),
         replicates=f"{stats.REPLICATES:,}",
         seed=stats.SEED,
-        reference=f"{reference_nfe:g}",
         coverage=f"{MIN_COVERAGE:.0%}",
-        plotly=plotly,
-        figure=figure_json(views),
+        plotly=(files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
     )
-    path.write_text(html, encoding="utf-8")
-    return path
 
 
-def _answer(answer: Answer) -> str:
-    """The answer, its numbers as a table, and the same in full sentences (folded where there is a table)."""
-    parts = [f'<p class="answer">{escape(part)}</p>' for part in (answer.short, answer.saved) if part]
-    if answer.rows:
-        head = "".join(f"<th>{escape(text)}</th>" for text in (*answer.sides, "difference [95 %]"))
+def _template(name: str) -> Template:
+    return Template((files("pipeline.report") / name).read_text(encoding="utf-8"))
+
+
+def _contents(findings: Findings) -> str:
+    """The facets with their headlines."""
+    items = "".join(
+        f'<li><a href="#facet-{number}">{escape(facet.name)}</a>'
+        + "".join(f"<p>{escape(verdict.short)}</p>" for verdict in facet.summary.verdicts)
+        + "</li>"
+        for number, facet in enumerate(findings.facets)
+    )
+    return f'<nav aria-label="Contents"><ol>{items}</ol></nav>'
+
+
+def _facet(place: int, facet: Facet, picture: bytes, several: bool) -> str:
+    summary = facet.summary
+    return _template("facet.html").substitute(
+        place=place,
+        heading=f"<h2>{escape(facet.name)}</h2>" if several else "",
+        swept=escape(summary.swept),
+        inert="\n".join(f'<p class="inert">{escape(warning)}</p>' for warning in summary.inert),
+        verdicts="\n".join(_verdict(verdict) for verdict in summary.verdicts),
+        front=escape(summary.front),
+        warnings="\n".join(f'<p class="warn">{escape(warning)}</p>' for warning in summary.warnings),
+        picture=f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}",
+        axes=_axes(facet.views),
+        groups=_groups(facet),
+        reference=f"{facet.reference_nfe:g}",
+        table=settings_table(facet.points, facet.settings),
+        figure=figure_json(facet.views),
+    )
+
+
+def _verdict(verdict: Verdict) -> str:
+    """The headlines, the numbers as a table, and the evidence in sentences (folded where there is a table)."""
+    parts = [f'<p class="verdict">{escape(part)}</p>' for part in (verdict.short, verdict.saved) if part]
+    if verdict.rows:
+        head = "".join(f"<th>{escape(text)}</th>" for text in (*verdict.sides, "difference [95 %]"))
         body = "".join(
             f'<tr><td class="text">{escape(row.what)}</td>'
             + "".join(f"<td>{escape(text)}</td>" for text in row[1:])
             + "</tr>"
-            for row in answer.rows
+            for row in verdict.rows
         )
         parts.append(
             f'<div class="scroll"><table class="evidence"><thead><tr><th></th>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>"
         )
-    sentences = "".join(f"<p>{escape(part)}</p>" for part in (answer.evidence, answer.pick) if part)
-    if answer.rows:
-        parts.append(f'<p class="soft">{escape(answer.caption)}</p>')
-        sentences = f"<details><summary>The same in sentences</summary>{sentences}</details>"
+    sentences = "".join(f"<p>{escape(part)}</p>" for part in (verdict.evidence, verdict.pick) if part)
+    if verdict.rows:
+        parts.append(f'<p class="soft">{escape(verdict.caption)}</p>')
+        sentences = f"<details><summary>In sentences</summary>{sentences}</details>"
     return "".join([*parts, sentences])
 
 
 def _list(notes: Sequence[str]) -> str:
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return f"<ul>{items}</ul>" if items else "<p>None were given.</p>"
+    return f"<ul>{items}</ul>" if items else "<p>None.</p>"
 
 
 def _axes(views: Sequence[View]) -> str:
-    """A button for each axis of cost; nothing where there is but one."""
+    """A button for each measure of cost; nothing where there is only one."""
     if len(views) == 1:
         return ""
     buttons = "".join(
@@ -102,24 +114,27 @@ def _axes(views: Sequence[View]) -> str:
     return f'<div class="tools axes" role="group" aria-label="Measure of cost">against {buttons}</div>'
 
 
-def _groups(points: pd.DataFrame, hypervolumes: Mapping[str, Interval]) -> str:
-    """A line per group: how much it was given, and what it reached."""
+def _groups(facet: Facet) -> str:
+    """A line per group: its settings, and what it achieves."""
     lines = []
-    for group, look in looks(points).items():
-        own = points[points["group"] == group]
+    for group, style in styles(facet.points).items():
+        own = facet.points[facet.points["group"] == group]
         front = own[own["group_front"]].sort_values(["quality", "nfe"], ascending=[False, True])
         best = front.iloc[0] if len(front) else None
+        area = facet.hypervolumes[group]
         cells = [
-            f'<td class="text">{dot(look.colour)}{escape(group)}</td>',
+            f'<td class="text">{dot(style.colour)}{escape(group)}</td>',
             f"<td>{len(own)}</td><td>{own['decode'].nunique()}</td>",
             f"<td>{front['decode'].nunique()}</td><td>{own.loc[own['front'], 'decode'].nunique()}</td>",
-            f"<td>{hypervolumes[group].estimate:.3f} {between(*hypervolumes[group][1:], 3)}</td>",
-            f"<td>{best['quality']:.3f} in {best['nfe']:.1f}</td>" if best is not None else "<td>-</td>",
+            f"<td>{number(area.estimate, 3)} {interval(area.lo, area.hi, 3)}</td>",
+            f"<td>{best['quality']:.3f} at {best['nfe']:.1f}</td>"
+            if best is not None
+            else f"<td>{NO_VALUE}</td>",
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return (
-        '<table id="groups"><thead><tr><th class="text">group</th><th>settings</th><th>distinct decodes</th>'
-        "<th>on its front</th><th>on the common front</th><th>hypervolume</th>"
-        "<th>best quality, in steps</th></tr></thead>"
+        '<table class="groups"><thead><tr><th class="text">group</th><th>settings</th><th>distinct decodes</th>'
+        "<th>on its own front</th><th>on the common front</th><th>hypervolume</th>"
+        "<th>best quality, at NFE</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
     )

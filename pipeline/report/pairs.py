@@ -1,4 +1,4 @@
-"""Where a front cannot be drawn, a setting with AXON against the one without, at the same speed."""
+"""Where no front can be drawn: a setting with AXON against one without, at the same trade-off value."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from pipeline.report import stats
 from pipeline.report.cohorts import Cohort, Indices
 from pipeline.report.effects import MIN_EXAMPLES
 from pipeline.report.multiplicity import max_t
-from pipeline.report.points import Outcomes
+from pipeline.report.outcomes import Outcomes
 from pipeline.report.replicates import average_seeds
 from pipeline.report.stats import Floats, Interval, PairedDifference
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Differences are AXON - base, on the examples both have."""
+    """Differences are AXON - base, on the common examples."""
 
     base: int  # rows of the points
     axon: int
@@ -25,12 +25,12 @@ class Pair:
     nfe_axon: float
     quality: PairedDifference
     nfe: Interval
-    p: float  # of no difference in quality, adjusted for all that is compared
+    p: float  # of no difference in quality, adjusted for all comparisons
 
 
 @dataclass(frozen=True)
 class Matched:
-    """Two settings' outcomes, seeds averaged, before a level is known."""
+    """The outcomes of two settings, averaged over seeds, before a level is known."""
 
     base: int
     axon: int
@@ -39,7 +39,7 @@ class Matched:
     p: float
 
     def pair(self, alpha: float, overall: float) -> Pair:
-        """Intervals at 1 - alpha, the level at which Holm decided this pair so that all keep `overall`."""
+        """Intervals at 1 - alpha, the level at which Holm decided this pair so that all together keep `overall`."""
         quality_base, quality_axon = stats.means(self.quality_2N).tolist()
         nfe_base, nfe_axon = stats.means(self.nfe_2N).tolist()
         return Pair(
@@ -56,13 +56,14 @@ class Matched:
 
 
 def match(cohort: Cohort, found: Outcomes) -> list[Matched]:
-    """Every distinct pair of a variant's setting and the base's at the same speed, but those that decode alike or have
-    few examples in common.
+    """Every distinct pair of a variant's setting and the base's at the same trade-off value.
+
+    Without those that decode identically or have few examples in common.
     """
     seen: dict[tuple[object, object], tuple[Indices, Indices]] = {}
     for variant in cohort.variants:
-        for speed, decode in variant.speeds.items():
-            other = cohort.base.speeds.get(speed)
+        for value, decode in variant.by_trade_off.items():
+            other = cohort.base.by_trade_off.get(value)
             if other is not None and other != decode:
                 seen.setdefault((other, decode), (cohort.base.rows[other], variant.rows[decode]))
     matched = [_matched(base, axon, found) for base, axon in seen.values()]
@@ -77,7 +78,7 @@ def _matched(base: Indices, axon: Indices, found: Outcomes) -> Matched:
 
 
 def _p(base_n: Floats, axon_n: Floats) -> float:
-    """McNemar's exact test for zeros and ones, else the bootstrap's."""
+    """McNemar's exact test for 0/1 scores, otherwise the bootstrap's."""
     n = len(base_n)
     if not n:
         return 1.0

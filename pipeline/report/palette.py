@@ -1,7 +1,7 @@
-"""One look per group, the same in the picture and on the page: told apart by colour, marker and dash.
+"""One style per group, the same in the picture and on the page: distinguished by colour, marker and dash.
 
 Colours: Okabe and Ito's palette, safe for the common colour-vision deficiencies; dark enough for white paper and
-light enough for a dark screen. How sure a point's place on its group's front is, its opacity says.
+light enough for a dark screen. A point's opacity shows how likely it is on its group's front.
 """
 
 from typing import NamedTuple
@@ -9,34 +9,34 @@ from typing import NamedTuple
 import pandas as pd
 
 
-class Look(NamedTuple):
+class Style(NamedTuple):
     colour: str
     marker: str  # matplotlib
     symbol: str  # plotly
-    dash: str  # plotly; matplotlib draws "dot" as ":" and so on
+    dash: str  # plotly; DASHES has matplotlib's
 
 
-FAINTEST = 0.3  # of a point that is on no front: faint, but there
-BAND = 0.13  # of the band behind a group's steps
+FAINTEST = 0.3  # opacity of a point that is on no front
+BAND = 0.13  # opacity of the band behind a group's front
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
-BASE_LOOKS = (
-    Look("#0072B2", "o", "circle", "solid"),
-    Look("#009E73", "^", "triangle-up", "dash"),
-    Look("#56B4E9", "v", "triangle-down", "dot"),
-    Look("#7A7A7A", "P", "cross", "dashdot"),
+BASE_STYLES = (
+    Style("#0072B2", "o", "circle", "solid"),
+    Style("#009E73", "^", "triangle-up", "dash"),
+    Style("#56B4E9", "v", "triangle-down", "dot"),
+    Style("#7A7A7A", "P", "cross", "dashdot"),
 )
-AXON_LOOKS = (
-    Look("#D55E00", "D", "diamond", "solid"),
-    Look("#CC79A7", "s", "square", "dash"),
-    Look("#E69F00", "p", "pentagon", "dot"),
-    Look("#A0522D", "X", "x", "dashdot"),
+AXON_STYLES = (
+    Style("#D55E00", "D", "diamond", "solid"),
+    Style("#CC79A7", "s", "square", "dash"),
+    Style("#E69F00", "p", "pentagon", "dot"),
+    Style("#A0522D", "X", "x", "dashdot"),
 )
 
 
-def looks(points: pd.DataFrame) -> dict[str, Look]:
-    """Base groups first, cold colours; AXON groups after them, warm ones. Further groups start over."""
-    chosen: dict[str, Look] = {}
-    for axon, choices in ((False, BASE_LOOKS), (True, AXON_LOOKS)):
+def styles(points: pd.DataFrame) -> dict[str, Style]:
+    """Base groups in cold colours, then AXON groups in warm ones; the styles repeat after four."""
+    chosen: dict[str, Style] = {}
+    for axon, choices in ((False, BASE_STYLES), (True, AXON_STYLES)):
         groups = points.loc[points["axon"] == axon, "group"].unique()
         for index, group in enumerate(groups):
             chosen.setdefault(str(group), choices[index % len(choices)])

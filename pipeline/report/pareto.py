@@ -1,12 +1,12 @@
-"""The quality-NFE front: which settings nobody beats, and how much area they hold.
+"""The quality-NFE Pareto front: which settings are not dominated, and their hypervolume.
 
-Quality is to be high, NFE (mean model steps a sample) low. A setting dominates another when it is at least as
-good in both and better in one. Settings with equal quality and equal NFE do not dominate each other: all of them
-are on the front.
+Quality is maximised, NFE (mean number of function evaluations per example) minimised. A setting dominates another if
+it is at least as good in both and better in one. Settings with equal quality and equal NFE don't dominate each other:
+all of them are on the front.
 
 Hypervolume: the area dominated by a set, with the fixed reference point (NFE = generation length, quality = 0), on
-linear axes, divided by the generation length. So it lies in [0, 1] for qualities in [0, 1] and reads as "the best
-quality within a budget of steps, averaged over all budgets from 0 to the generation length".
+linear axes, divided by the generation length. It lies in [0, 1] for qualities in [0, 1] and is the best quality within
+an NFE budget, averaged over all budgets from 0 to the generation length.
 """
 
 import numpy as np
@@ -16,14 +16,14 @@ Floats = NDArray[np.float64]
 
 
 def non_dominated(quality: Floats, nfe: Floats) -> NDArray[np.bool_]:
-    """Mask of the points no other point dominates, (..., K); a point with a NaN is never on the front.
+    """Mask of the points that no other point dominates, (..., K); a point with a NaN is never on the front.
 
-    Leading dimensions are sets of points of their own, such as the replicates of a bootstrap.
+    Leading dimensions are separate sets of points, such as bootstrap replicates.
     """
     order, quality_s, nfe_s = _by_nfe(quality, nfe)
     best = np.maximum.accumulate(quality_s, axis=-1)
     better = quality_s > np.concatenate([np.full_like(best[..., :1], -np.inf), best[..., :-1]], axis=-1)
-    # Equal points stand side by side, and what holds for the first of them holds for all.
+    # Equal points are adjacent, and what holds for the first of them holds for all.
     same = (quality_s[..., 1:] == quality_s[..., :-1]) & (nfe_s[..., 1:] == nfe_s[..., :-1])
     places = np.arange(quality_s.shape[-1])
     places = np.where(np.concatenate([np.zeros_like(better[..., :1]), same], axis=-1), 0, places)
@@ -34,7 +34,7 @@ def non_dominated(quality: Floats, nfe: Floats) -> NDArray[np.bool_]:
 
 
 def _by_nfe(quality: Floats, nfe: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """The order by rising NFE, the better first among equals, and both in it; points with a NaN last, at -inf."""
+    """The order by increasing NFE, the better first among equals, and both in it; points with a NaN last, at -inf."""
     known = ~(np.isnan(quality) | np.isnan(nfe))
     quality, nfe = np.where(known, quality, -np.inf), np.where(known, nfe, np.inf)
     order = np.lexsort((-quality, nfe), axis=-1)
@@ -42,14 +42,14 @@ def _by_nfe(quality: Floats, nfe: Floats) -> tuple[NDArray[np.intp], Floats, Flo
 
 
 def front_order(quality: Floats, nfe: Floats) -> NDArray[np.intp]:
-    """Indices of the front's distinct points by rising NFE (and so by rising quality)."""
+    """Indices of the front's distinct points by increasing NFE (and so by increasing quality)."""
     members = np.flatnonzero(non_dominated(quality, nfe))
     _, first = np.unique(nfe[members], return_index=True)
     return members[first]
 
 
 def best_so_far(quality: Floats, nfe: Floats) -> tuple[Floats, Floats, NDArray[np.intp]]:
-    """The points by rising NFE: the NFE, the best quality up to it (0 for none), and which point has that; (..., K)."""
+    """By increasing NFE: the NFE, the best quality so far (0 for none), and the index of its point; (..., K)."""
     order, quality_s, nfe_s = _by_nfe(quality, nfe)
     best = np.maximum.accumulate(quality_s, axis=-1)
     better = quality_s > np.concatenate([np.full_like(best[..., :1], -np.inf), best[..., :-1]], axis=-1)
@@ -58,19 +58,21 @@ def best_so_far(quality: Floats, nfe: Floats) -> tuple[Floats, Floats, NDArray[n
 
 
 def within(budget_G: Floats, nfe_BK: Floats, height_BK: Floats) -> Floats:
-    """The height of the last point within each budget, (B, G); 0 where there is none. NFE must rise."""
+    """The height of the last point within each budget, (B, G); 0 where there is none. NFE must increase."""
     height_BK = np.concatenate([np.zeros((len(height_BK), 1)), height_BK], axis=-1)
     last_BG = [np.searchsorted(nfe_K, budget_G, side="right") for nfe_K in nfe_BK]
     return np.take_along_axis(height_BK, np.array(last_BG), axis=-1)
 
 
 def area(nfe: Floats, height: Floats, reference_nfe: float) -> Floats:
-    """Area under steps of rising NFE, (...), as a share of the reference's width; beyond it nothing counts."""
+    """Area under a step function of NFE, (...), as a fraction of the reference NFE; nothing beyond it counts."""
     if reference_nfe <= 0:
         return np.zeros(nfe.shape[:-1])
     edges = np.minimum(np.concatenate([nfe, np.full_like(nfe[..., :1], np.inf)], axis=-1), reference_nfe)
     areas = (np.diff(edges, axis=-1) * height).sum(axis=-1) / reference_nfe
-    rounded: Floats = np.round(areas, 12)  # the same area in the same steps, however many points lie on them
+    rounded: Floats = np.round(
+        areas, 12
+    )  # equal step functions have equal areas, however many points lie on them
     return rounded
 
 

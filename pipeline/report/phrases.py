@@ -1,5 +1,6 @@
-"""Small parts of the report's sentences: numbers with their intervals, counted things, names of variants."""
+"""Parts of the report's sentences: numbers with their intervals, counted things, the names of variants."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,15 +11,20 @@ from pipeline.report.labels import NO_VALUE, joined, knob_columns, value_text
 from pipeline.report.stats import Interval
 
 
+def number(value: float, digits: int) -> str:
+    """With so many decimals; a dash where it is unknown."""
+    return NO_VALUE if math.isnan(value) else f"{value:.{digits}f}"
+
+
 def signed(interval: Interval, digits: int) -> str:
     """`+0.041 [+0.018, +0.066]`"""
     estimate, lo, hi = (_sign(value, digits) for value in interval)
     return f"{estimate} [{lo}, {hi}]"
 
 
-def fewer(share: Interval) -> str:
-    """A share saved as the change it makes: `-25 % [-29 %, -20 %]`."""
-    estimate, lo, hi = (_sign(-value * 100, 0) for value in (share.estimate, share.hi, share.lo))
+def reduction(saved: Interval) -> str:
+    """A saved fraction as a change in percent: `-25 % [-29 %, -20 %]`."""
+    estimate, lo, hi = (_sign(-value * 100, 0) for value in (saved.estimate, saved.hi, saved.lo))
     return f"{estimate} % [{lo} %, {hi} %]"
 
 
@@ -26,8 +32,8 @@ def _sign(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:+.{digits}f}"  # no -0.000
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def listed(texts: Sequence[str]) -> str:
@@ -36,8 +42,10 @@ def listed(texts: Sequence[str]) -> str:
 
 
 def variant_text(points: pd.DataFrame, variant: Side, base: Side) -> str:
-    """The knobs that set this variant, with every value that decodes alike (`anchors=1|2|4`), and its group if others
-    use AXON too. A knob that moves along the variant's line (the speed, the seed) is none of them.
+    """The knobs that define a variant, with all values that decode alike (`anchors=1|2|4`).
+
+    Preceded by its group where several groups use AXON. Knobs that vary within the variant (the trade-off parameter,
+    the seed) are left out.
     """
     own = points.iloc[variant.members[0]]
     alike = points.iloc[np.concatenate(variant.members)]
@@ -49,5 +57,5 @@ def variant_text(points: pd.DataFrame, variant: Side, base: Side) -> str:
             continue
         names.append(f"{column.removeprefix('knob.')}={joined(alike[column])}")
     groups = points.loc[points["axon"], "group"].nunique()
-    group = str(own["group"].iloc[0])
+    group = joined(own["group"])
     return " ".join([group, *names] if groups > 1 or not names else names)

@@ -1,4 +1,4 @@
-"""Where to write a point's name so that it covers no other name, no marker and as little else as possible."""
+"""Where to write a point's name so that it covers no other name or marker and as little else as possible."""
 
 from collections.abc import Iterator
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 Name = tuple[float, float, str, str]  # NFE, quality, text, colour
 
-MARKER_PIXELS = 9.0  # half the side of the square a front's marker is given
-NEAR, LEADER = 16.0, 26.0  # pixels from the point; from LEADER on a thin line leads back to it
+MARKER_PIXELS = 9.0  # half the side of the square reserved for a front's marker
+NEAR, LEADER = 16.0, 26.0  # pixels from the point; from LEADER on a thin line connects them
 DISTANCES = (NEAR, LEADER, 40.0, 58.0, 78.0)
 ANGLES = np.deg2rad([135, 90, 180, 45, 315, 270, 225, 0])
 HARD, BAR, FADED = 1000.0, 3.0, 1.0
 
 
 def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, legend: Legend) -> None:
-    """Write each name at the cheapest free place around its point; leave it out when every place collides."""
+    """Writes each name at the cheapest free place around its point, or leaves it out if every place collides."""
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     canvas.draw()  # type: ignore[no-untyped-call]
@@ -50,14 +50,14 @@ def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, legend: Le
 def _places(at: NDArray[np.float64], width: float, height: float) -> Iterator[tuple[Bbox, float]]:
     for distance in DISTANCES:
         for angle in ANGLES:
-            # Pushed outwards by half the text, so that `distance` is from the point to the text's edge.
+            # Shifted outwards by half the text, so that `distance` is from the point to the text's edge.
             x = at[0] + np.cos(angle) * (distance + width / 2)
             y = at[1] + np.sin(angle) * (distance + height / 2)
             yield Bbox.from_bounds(x - width / 2, y - height / 2, width, height), distance
 
 
 def _obstacles(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[Bbox, float]]:
-    """What a name should not cover, with what covering it costs: markers, faded points, bars, steps."""
+    """What a name should not cover, with the cost of covering it: markers, faded points, error bars, step lines."""
 
     def box(x0: float, y0: float, x1: float, y1: float, pad: float) -> Bbox:
         (left, low), (right, high) = axes.transData.transform([(x0, y0), (x1, y1)])

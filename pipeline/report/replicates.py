@@ -1,21 +1,20 @@
-"""A cohort's settings under the bootstrap: means over examples, all settings resampled with the same draws."""
+"""A cohort's settings under the bootstrap: means over examples, all settings on the same resampled examples."""
 
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from pipeline.report import stats
 from pipeline.report.cohorts import Cohort, Decode, Indices, Side
-from pipeline.report.points import Outcomes
+from pipeline.report.outcomes import Outcomes
 from pipeline.report.stats import Floats
 
 
 @dataclass(frozen=True)
 class Replicates:
-    """Of K distinct settings and N examples; row 0 of the means is of every example once, below it the draws."""
+    """Of K distinct settings and N examples; row 0 of the means is over every example once, the others are draws."""
 
     place: dict[Decode, int]
     quality_KN: Floats
@@ -34,10 +33,10 @@ class Replicates:
         return self.quality_BK[:, own], self.nfe_BK[:, own]
 
     def common(self, base: Side, variant: Side) -> "Replicates":
-        """Of the examples that every setting of the two sides has.
+        """Restricted to the examples that are scored under every setting of the two sides.
 
-        A setting's mean leaves out what it has no score for. On all examples, a side whose hard ones failed to be
-        scored would look better than the side that answered them wrongly.
+        A setting's mean leaves out unscored examples. Over all examples, a side whose hard ones failed to be scored
+        would look better than a side that got them wrong.
         """
         own = [self.place[decode] for side in (base, variant) for decode in side.rows]
         known_N = ~np.isnan(self.quality_KN[own]).any(axis=0)
@@ -56,29 +55,20 @@ class Replicates:
 
 
 def replicate(cohort: Cohort, found: Outcomes) -> Replicates:
-    """Seeds are averaged within an example first; examples that no setting of the cohort has are left out."""
+    """Seeds are averaged within an example first; examples scored under no setting of the cohort are left out."""
     rows = {decode: own for side in (cohort.base, *cohort.variants) for decode, own in side.rows.items()}
     quality_KN, nfe_KN = (average_seeds(values, rows.values()) for values in (found.quality_SN, found.nfe_SN))
     known_N = ~np.isnan(quality_KN).all(axis=0)
     quality_KN, nfe_KN = quality_KN[:, known_N], nfe_KN[:, known_N]
     n = quality_KN.shape[1]
-    counts_BN = _counts(n)
+    counts_BN = np.concatenate([np.ones((1, n)), stats.draw_counts(n)])
     place = {decode: k for k, decode in enumerate(rows)}
     quality_BK, nfe_BK = stats.means(quality_KN, counts_BN), stats.means(nfe_KN, counts_BN)
     return Replicates(place, quality_KN, nfe_KN, quality_BK, nfe_BK, counts_BN)
 
 
 def average_seeds(values_SN: Floats, settings: Iterable[Indices]) -> Floats:
-    """(K, N): per setting, given as the rows of its seeds, the mean over those that have the example; else NaN."""
+    """(K, N): per setting, given as the rows of its seeds, the mean over the seeds that have the example; else NaN."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # an example that no seed has
+        warnings.simplefilter("ignore", RuntimeWarning)  # an example without a score under any seed
         return np.array([np.nanmean(values_SN[rows], axis=0) for rows in settings])
-
-
-@lru_cache(
-    maxsize=1
-)  # cohorts of one sweep have the same examples, and drawing takes longer than all the rest
-def _counts(examples: int) -> Floats:
-    counts_BN = np.concatenate([np.ones((1, examples)), stats.draw_counts(examples)])
-    counts_BN.flags.writeable = False
-    return counts_BN

@@ -1,4 +1,4 @@
-"""The page's table: a row for the settings that decode alike (mostly one), and what it unfolds."""
+"""The page's table: a row for the settings that decode identically (mostly one), and the details it unfolds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pipeline.report.distinct import share_rows
-from pipeline.report.labels import Setting, joined, knob_columns, value_text
-from pipeline.report.palette import looks
+from pipeline.report.labels import NO_VALUE, described, joined, knob_columns, value_text
+from pipeline.report.palette import styles
+from pipeline.report.phrases import number
 from pipeline.report.points import sort_along_front
+from pipeline.setting import Setting
 
 
 class Column(NamedTuple):
@@ -18,57 +20,56 @@ class Column(NamedTuple):
     name: str  # of the points' column
     digits: int
     factor: float = 1
-    interval: bool = False  # whether to show it beside the value
+    interval: bool = False  # whether to show its interval
 
 
 COLUMNS = (
     Column("quality", "quality", 3, interval=True),
     Column("NFE", "nfe", 1, interval=True),
     Column("P(on the front)", "on_front", 2),
-    Column("tokens a step", "tokens_per_step", 2),
-    Column("AXON % steps", "axon_share", 0, 100),
-    Column("% of them empty", "axon_empty", 0, 100),
-    Column("machine seconds an example", "batch_seconds", 3),
+    Column("tokens per step", "tokens_per_step", 2),
+    Column("AXON: % of steps", "axon_share", 0, 100),
+    Column("% of these empty", "axon_empty", 0, 100),
+    Column("machine seconds per example", "batch_seconds", 3),
     Column("n", "n", 0),
     Column("unscored", "unscored", 0),
 )
 FURTHER = (
     Column("NFE to end of text", "nfe_to_eos", 2),
-    Column("tokens a step to end of text", "tokens_per_step_to_eos", 2),
-    Column("computed positions an example", "computed_positions", 0),
-    Column("model GFLOPs an example", "flops", 3, 1e-9),
-    Column("% of steps in which a gate was asked", "gate_share", 1, 100),
-    Column("% of gate checks in which AXON fired", "firing_rate", 1, 100),
-    Column("anchors an AXON step", "anchors_per_step", 2),
-    Column("% of columns that AXON took for sinks", "axon_sink_share", 1, 100),
+    Column("tokens per step to end of text", "tokens_per_step_to_eos", 2),
+    Column("computed positions per example", "computed_positions", 0),
+    Column("model GFLOPs per example", "flops", 3, 1e-9),
+    Column("% of steps in which the gate was evaluated", "gate_share", 1, 100),
+    Column("% of gate evaluations in which AXON fired", "firing_rate", 1, 100),
+    Column("anchors per AXON step", "anchors_per_step", 2),
+    Column("% of columns that AXON counted as sinks", "axon_sink_share", 1, 100),
     Column("% of steps in which DAWN's graph was empty", "graph_empty", 1, 100),
-    Column("% of columns that DAWN took for sinks", "graph_sink_share", 1, 100),
+    Column("% of columns that DAWN counted as sinks", "graph_sink_share", 1, 100),
     Column("decoding order (Kendall's tau, 1: left to right)", "kendall_tau", 2),
     Column("% of seconds spent on attention capture", "capture_share", 1, 100),
 )
 
 
-def settings_table(points: pd.DataFrame, settings: Mapping[str, Setting]) -> str:
+def settings_table(points: pd.DataFrame, settings: Sequence[Setting]) -> str:
+    """`settings`: one per point."""
     knobs, columns = knob_columns(points), _known(COLUMNS, points)
     headings = ["<th></th><th></th>", _heading("group", "text")]
     headings += [_heading(escape(knob.removeprefix("knob.").replace("_", " "))) for knob in knobs]
     headings += [
         _heading(column.heading, sort="ascending" if column.name == "nfe" else "") for column in columns
     ]
-    colours = {group: look.colour for group, look in looks(points).items()}
+    colours = {group: style.colour for group, style in styles(points).items()}
     further = _known(FURTHER, points)
     bodies = []
     for row in sort_along_front(share_rows(points)).to_dict("records"):
-        names = dict(
-            points.loc[points["setting_id"].isin(row["setting_ids"]), ["setting_id", "label"]].to_numpy()
-        )
-        whole = _whole(row, further, names, [settings[own] for own in row["setting_ids"]])
-        bodies.append(_body(row, knobs, columns, colours[row["group"]], names, whole))
-    return f'<table id="points"><thead><tr>{"".join(headings)}</tr></thead>{"".join(bodies)}</table>'
+        members = points.loc[list(row["members"])]
+        details = _details(row, further, members, [settings[own] for own in row["members"]])
+        bodies.append(_body(row, knobs, columns, colours[row["group"]], members, details))
+    return f'<table class="settings"><thead><tr>{"".join(headings)}</tr></thead>{"".join(bodies)}</table>'
 
 
 def _known(columns: Sequence[Column], points: pd.DataFrame) -> list[Column]:
-    """Those of which anything is known: records of an older version lack some, and not every decoder has all."""
+    """Those of which anything is known: records of older versions lack some, and not every decoder has all."""
     return [column for column in columns if points[column.name].notna().any()]
 
 
@@ -82,77 +83,65 @@ def _body(
     knobs: Sequence[str],
     columns: Sequence[Column],
     colour: str,
-    names: Mapping[str, str],
-    whole: str,
+    members: pd.DataFrame,
+    details: str,
 ) -> str:
-    """A row of settings that decode alike (mostly one), and below it, folded, the settings themselves."""
+    """A row of settings that decode identically (mostly one), and below it, folded, the settings themselves."""
     mark = "●" if row["front"] else "○" if row["group_front"] else "" if row["complete"] else "partial"
     times = f' <span class="interval">x{row["shares"]}</span>' if row["shares"] > 1 else ""
     cells = [
-        '<td><button type="button" aria-expanded="false" aria-label="whole setting">+</button></td>',
+        '<td><button type="button" aria-expanded="false" aria-label="details">+</button></td>',
         f"<td>{mark}</td>",
         f'<td class="text" data-value="{escape(str(row["group"]))}">'
         f"{dot(colour)}{escape(str(row['group']))}{times}</td>",
     ]
     for knob in knobs:
         text = escape(value_text(row[knob]))
-        cells.append(f'<td data-value="{"" if text == "-" else text}">{text}</td>')
+        cells.append(f'<td data-value="{"" if text == NO_VALUE else text}">{text}</td>')
     cells += [_cell(row, column) for column in columns]
-    searched = escape(" ".join([row["group"], row["label"], *names.values(), *names]).lower())
+    searched = escape(
+        " ".join([row["group"], row["label"], *members["label"], *members["setting_id"]]).lower()
+    )
+    places = " ".join(str(place) for place in members.index)
     kind = "front" if row["group_front"] else "behind"
     return (
-        f'<tbody class="{kind}" data-ids="{escape(" ".join(names))}" data-front="{int(row["group_front"])}" '
+        f'<tbody class="{kind}" data-points="{places}" data-front="{int(row["group_front"])}" '
         f'data-text="{searched}"><tr class="point">{"".join(cells)}</tr>'
-        f'<tr class="detail"><td colspan="{len(cells)}">{whole}</td></tr></tbody>\n'
+        f'<tr class="detail"><td colspan="{len(cells)}">{details}</td></tr></tbody>\n'
     )
 
 
 def _cell(row: Mapping[Any, Any], column: Column) -> str:
     value = row[column.name]
     if math.isnan(value):
-        return '<td data-value="">-</td>'
+        return f'<td data-value="">{NO_VALUE}</td>'
     beside = ""
     if column.interval:
         lo, hi = row[f"{column.name}_lo"], row[f"{column.name}_hi"]
-        beside = f" {between(lo, hi, column.digits)}"
+        beside = f" {interval(lo, hi, column.digits)}"
     return f'<td data-value="{value:.12g}">{number(value * column.factor, column.digits)}{beside}</td>'
 
 
-def between(lo: float, hi: float, digits: int) -> str:
+def interval(lo: float, hi: float, digits: int) -> str:
     return f'<span class="interval">{lo:.{digits}f}&ndash;{hi:.{digits}f}</span>'
 
 
-def _whole(
-    row: Mapping[Any, Any], further: Sequence[Column], names: Mapping[str, str], settings: Sequence[Setting]
+def _details(
+    row: Mapping[Any, Any], further: Sequence[Column], members: pd.DataFrame, settings: Sequence[Setting]
 ) -> str:
-    """What the row has no room for: further measures, then its settings as they were run (what differs: `1|2`)."""
+    """What the row has no room for: further metrics, then the settings as they were run (where they differ: `1|2`)."""
     pairs = [(column.heading, number(row[column.name] * column.factor, column.digits)) for column in further]
-    also = [str(name) for name in row if str(name).startswith("metric.")]
-    pairs += [(f"metric {name.removeprefix('metric.')}", number(row[name], 3)) for name in also]
-    alike = len(names) > 1
-    pairs += [("setting_id", f"{own} ({name})" if alike else own) for own, name in names.items()]
-    flat = [dict(flatten(setting)) for setting in settings]
+    metrics = [str(name) for name in row if str(name).startswith("metric.")]
+    pairs += [(f"metric {name.removeprefix('metric.')}", number(row[name], 3)) for name in metrics]
+    named = members[["setting_id", "label"]].to_numpy()
+    pairs += [("setting_id", f"{own} ({label})" if len(named) > 1 else str(own)) for own, label in named]
+    flat = [described(setting) for setting in settings]
     pairs += [
         (key, joined(own.get(key) for own in flat))
         for key in dict.fromkeys(key for own in flat for key in own)
     ]
     items = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in pairs)
     return f"<dl>{items}</dl>"
-
-
-def flatten(setting: Setting, prefix: str = "") -> list[tuple[str, str]]:
-    """`{"axon": {"anchors": 2}}` -> `[("axon.anchors", "2")]`"""
-    pairs = []
-    for key, value in setting.items():
-        if isinstance(value, Mapping):
-            pairs += flatten(value, f"{prefix}{key}.")
-        else:
-            pairs.append((f"{prefix}{key}", value_text(value)))
-    return pairs
-
-
-def number(value: float, digits: int) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def dot(colour: str) -> str:

@@ -1,10 +1,10 @@
-"""How sure a mean, or a paired difference of means, is.
+"""Confidence intervals of means and of paired differences of means.
 
-Shapes: S settings, N examples, B bootstrap replicates. A missing (unscored) outcome is NaN: it is left out of
-its setting's mean, never counted as a zero. Outcomes that are all 0 or 1 get score intervals (Wilson's for a mean,
-Tango's for a paired difference), which keep their coverage near 0 and 1, where a bootstrap's collapses: 100 right
-of 100 is [0.963, 1], not [1, 1]. Everything else gets a percentile bootstrap over examples; every setting is
-resampled with the same drawn examples, so a difference of two settings' replicates is a paired one.
+Shapes: S settings, N examples, B bootstrap replicates. A missing (unscored) outcome is NaN: it is left out of its
+setting's mean, never counted as a zero. Outcomes that are all 0 or 1 get score intervals (Wilson's for a mean,
+Tango's for a paired difference), whose coverage holds near 0 and 1, where the bootstrap's collapses: 100 correct
+out of 100 is [0.963, 1], not [1, 1]. Everything else gets a percentile bootstrap over examples. All settings share
+the resampled examples, so the difference of two settings' replicates is a paired one.
 
 Sources: Wilson, JASA 22 (1927) 209; Tango, Statistics in Medicine 17 (1998) 891; McNemar's exact test, Fagerland,
 Lydersen and Laake, BMC Medical Research Methodology 13 (2013) 91; Efron and Tibshirani, An Introduction to the
@@ -12,6 +12,7 @@ Bootstrap (1993), the percentile interval.
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ LEVEL = 0.95
 
 
 class Interval(NamedTuple):
-    """An estimate with its interval (95 % unless said otherwise); all NaN when there was nothing to estimate from."""
+    """An estimate with its interval (95 % unless stated otherwise); all NaN when there is nothing to estimate from."""
 
     estimate: float
     lo: float
@@ -42,29 +43,32 @@ UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
 class PairedDifference(NamedTuple):
-    """Mean over the n common examples of (first - second); the rest for 0/1 outcomes only, else None."""
+    """Mean of (first - second) over the n common examples; the other fields are for 0/1 outcomes, else None."""
 
     difference: Interval
     n: int
-    first_only: int | None = None  # discordant examples: first right and second wrong,
-    second_only: int | None = None  # and the reverse
-    p: float | None = None  # McNemar's exact test that both are as likely
+    first_only: int | None = None  # discordant examples: only the first is correct,
+    second_only: int | None = None  # only the second is correct
+    p: float | None = None  # McNemar's exact test that both kinds are equally likely
 
 
+@lru_cache(maxsize=2)  # drawing takes longer than using them; a report draws for N examples and for N + 4
 def draw_counts(examples: int, replicates: int = REPLICATES, seed: int = SEED) -> Floats:
-    """How often each replicate drew each example, (B, N); every row sums to N."""
+    """How often each replicate drew each example, (B, N), read-only; every row sums to N."""
     if examples == 0:
         return np.zeros((replicates, 0))
     draws = np.random.default_rng(seed).multinomial(
         examples, np.full(examples, 1 / examples), size=replicates
     )
-    return draws.astype(np.float64)
+    counts_BN = draws.astype(np.float64)
+    counts_BN.flags.writeable = False
+    return counts_BN
 
 
 def means(values_SN: Floats, counts_BN: Floats | None = None) -> Floats:
     """Mean of each setting over its scored examples: (S,), or (B, S) under the bootstrap's counts.
 
-    A sum over a sum, so settings with holes stay comparable. NaN where a setting (or its replicate) has nothing.
+    NaN where a setting, or its replicate, has no scored example.
     """
     scored_SN = ~np.isnan(values_SN)
     filled_SN = np.where(scored_SN, values_SN, 0.0)
@@ -73,13 +77,13 @@ def means(values_SN: Floats, counts_BN: Floats | None = None) -> Floats:
     else:
         totals, sizes = counts_BN @ filled_SN.T, counts_BN @ scored_SN.T.astype(np.float64)
     ratio = np.divide(totals, sizes, out=np.full(totals.shape, np.nan), where=sizes > 0)
-    # Equal outcomes must give equal means whatever the order of summation: ties on a front are real ties.
+    # Equal outcomes must give equal means whatever the order of summation, so that ties on a front are real ties.
     rounded: Floats = np.round(ratio, 12)
     return rounded
 
 
 def percentile_interval(estimate: float, replicates_B: Floats, level: float = LEVEL) -> Interval:
-    """The central `level` of the replicates, widened where needed to hold the estimate itself."""
+    """The central `level` of the replicates, widened where necessary to contain the estimate."""
     known_B = replicates_B[~np.isnan(replicates_B)]
     if np.isnan(estimate) or known_B.size == 0:
         return UNKNOWN
@@ -89,7 +93,7 @@ def percentile_interval(estimate: float, replicates_B: Floats, level: float = LE
 
 
 def mean_intervals(values_SN: Floats, counts_BN: Floats, level: float = LEVEL) -> list[Interval]:
-    """One interval per setting: Wilson's where its outcomes are all 0 or 1, else the bootstrap's."""
+    """One interval per setting: Wilson's where all its outcomes are 0 or 1, otherwise the bootstrap's."""
     estimates_S, replicates_BS = means(values_SN), means(values_SN, counts_BN)
     return [
         _wilson(values_N, level)
@@ -100,14 +104,14 @@ def mean_intervals(values_SN: Floats, counts_BN: Floats, level: float = LEVEL) -
 
 
 def mean_interval(values_N: Floats, level: float = LEVEL) -> Interval:
-    """As `mean_intervals`, of one setting."""
+    """As `mean_intervals`, for one setting."""
     return mean_intervals(values_N[None], draw_counts(len(values_N)), level)[0]
 
 
 def paired_difference(first_N: Floats, second_N: Floats, level: float = LEVEL) -> PairedDifference:
-    """Compare two settings on the examples both have an outcome for.
+    """Compares two settings on the examples for which both have an outcome.
 
-    Tango's score interval, discordant counts and McNemar's exact p where all outcomes are 0 or 1, else a paired
+    Tango's score interval, discordant counts and McNemar's exact p where all outcomes are 0 or 1, otherwise a paired
     bootstrap.
     """
     both_N = ~np.isnan(first_N) & ~np.isnan(second_N)
@@ -124,7 +128,7 @@ def paired_difference(first_N: Floats, second_N: Floats, level: float = LEVEL) -
 
 
 def is_binary(values: Floats) -> bool:
-    """Whether there are outcomes and all are 0 or 1, NaN aside."""
+    """Whether there are outcomes and all of them, NaN aside, are 0 or 1."""
     known = values[~np.isnan(values)]
     return bool(known.size) and bool(((known == 0) | (known == 1)).all())
 
@@ -134,29 +138,31 @@ def _wilson(values_N: Floats, level: float) -> Interval:
     return wilson_interval(int(known.sum()), known.size, level)
 
 
-def wilson_interval(right: int, n: int, level: float = LEVEL) -> Interval:
-    """Wilson's score interval of a share of n >= 1."""
-    found = binomtest(right, n).proportion_ci(confidence_level=level, method="wilson")
-    return Interval(right / n, float(found.low), float(found.high))
+def wilson_interval(correct: int, n: int, level: float = LEVEL) -> Interval:
+    """Wilson's score interval of the proportion of correct examples out of n >= 1."""
+    found = binomtest(correct, n).proportion_ci(confidence_level=level, method="wilson")
+    return Interval(correct / n, float(found.low), float(found.high))
 
 
 def mcnemar_p(first_only: int, second_only: int) -> float:
-    """McNemar's exact two-sided p; 1 where no example is discordant."""
+    """McNemar's exact two-sided p-value; 1 where no example is discordant."""
     discordant = first_only + second_only
     return float(binomtest(first_only, discordant).pvalue) if discordant else 1.0
 
 
 def tango_interval(first_only: int, second_only: int, n: int, level: float = LEVEL) -> Interval:
-    """Tango's score interval of a difference of paired shares of n >= 1: the differences the score test keeps."""
+    """Tango's score interval of a difference of paired proportions, n >= 1: what the score test does not reject."""
     estimate = (first_only - second_only) / n
     z = float(norm.isf((1 - level) / 2))
 
     def score(difference: float) -> float:
-        """Falls from a large number at -1 through zero at the estimate."""
+        """Decreases from a large number at -1 and is zero at the estimate."""
         b = (2 * n - first_only + second_only) * difference - first_only - second_only
         c = -second_only * difference * (1 - difference)
-        share = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)  # of second_only, at this difference
-        spread = n * (2 * share + difference * (1 - difference))
+        proportion = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (
+            4 * n
+        )  # of second_only, at this difference
+        spread = n * (2 * proportion + difference * (1 - difference))
         away = n * (estimate - difference)
         return away / math.sqrt(max(spread, 1e-12)) if away else 0.0
 

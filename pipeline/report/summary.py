@@ -1,17 +1,19 @@
-"""The report's findings in words: what was swept, who is on the front, whether AXON moves it, what to be wary of."""
+"""A facet's findings in words: what was swept, the Pareto front, whether AXON moves it, and what to be wary of."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from pipeline.report.comparison import Comparison
 from pipeline.report.distinct import share_rows
+from pipeline.report.entries import Part
 from pipeline.report.inert import inert_warnings
-from pipeline.report.labels import Label, Setting, one_value, turned_values
+from pipeline.report.labels import Names, metric, one_value, varying_values
 from pipeline.report.phrases import counted
 from pipeline.report.points import MIN_COVERAGE
-from pipeline.report.verdict import Answer, answer, no_answer
+from pipeline.report.verdict import Verdict, no_verdict, verdict
+from pipeline.setting import Setting
 
 MANY_VALUES = 8
 END_OF_TEXT = {
@@ -25,40 +27,34 @@ END_OF_TEXT = {
 class Summary:
     swept: str
     front: str
-    inert: list[str]  # what keeps the answers from being about AXON or DAWN: to be read before them
-    answers: list[Answer]
+    inert: list[str]  # what keeps the verdicts from being about AXON or DAWN: to be read before them
+    verdicts: list[Verdict]
     warnings: list[str]
-
-    @property
-    def verdict(self) -> str:
-        return " ".join(str(answer) for answer in self.answers)
 
 
 def summarise(
-    settings: Mapping[str, Setting],
-    labels: Mapping[str, Label],
-    points: pd.DataFrame,
-    comparisons: list[Comparison],
+    part: Part, knobs: Names, points: pd.DataFrame, own: list[Comparison], comparisons: int
 ) -> Summary:
+    """`comparisons`: how many there are in the whole report."""
     return Summary(
-        swept=swept(settings, labels, points),
-        front=front_sentence(points),
+        swept=_swept(part, knobs, points),
+        front=_front(points),
         inert=inert_warnings(points),
-        answers=[answer(points, one, len(comparisons)) for one in comparisons] or [no_answer(points)],
-        warnings=[*warnings(points), *uncompared(points, comparisons)],
+        verdicts=[verdict(points, one, comparisons) for one in own] or [no_verdict(points)],
+        warnings=[*_coverage(points), *_uncompared(points, own)],
     )
 
 
-def swept(settings: Mapping[str, Setting], labels: Mapping[str, Label], points: pd.DataFrame) -> str:
+def _swept(part: Part, knobs: Names, points: pd.DataFrame) -> str:
     """`65 settings on 100 arith examples (test split), 20 tokens in blocks of 20, ...: threshold 0.3, 0.5.`"""
-    most = int(points["n"].max()) if len(points) else 0
-    own = {setting_id: labels[setting_id] for setting_id in settings}
-    task, split = one_value(settings, "task"), one_value(settings, "split")
-    knobs = "; ".join(f"{name} {_values(found)}" for name, found in turned_values(own).items())
-    where = f" ({split} split)" if split else ""
-    examples = counted(most, f"{task} example" if task else "example")
-    start = f"{_counted_decodes(points)} on {examples}{where}{_asked(settings)}{_canvas(settings)}"
-    return (f"{start}: {knobs}." if knobs else f"{start}.") + _scored(settings, points)
+    settings = part.settings
+    values = "; ".join(f"{name} {_values(found)}" for name, found in varying_values(settings, knobs).items())
+    examples = counted(int(points["n"].max()), f"{settings[0].task.name} example")
+    start = (
+        f"{_counted_decodes(points)} on {examples} ({settings[0].task.split} split){_prompts(settings)}"
+        f"{_canvas(settings)}"
+    )
+    return (f"{start}: {values}." if values else f"{start}.") + _scored(settings, points)
 
 
 def _counted_decodes(points: pd.DataFrame) -> str:
@@ -67,36 +63,38 @@ def _counted_decodes(points: pd.DataFrame) -> str:
     return found if distinct == len(points) else f"{found}, {counted(distinct, 'distinct decode')},"
 
 
-def _asked(settings: Mapping[str, Setting]) -> str:
-    """How the questions were put, where all settings agree on it."""
-    prompt, shots, style = (one_value(settings, name) for name in ("prompt", "shots", "shot_style"))
-    worked = f", {counted(int(shots), 'few-shot example')}" if shots else ""
-    return (
-        worked + (f" as {style}" if shots and int(shots) else "") + (f", {prompt} prompts" if prompt else "")
-    )
+def _prompts(settings: Sequence[Setting]) -> str:
+    """How the questions are asked, as far as all settings agree."""
+    tasks = [setting.identity["task"] for setting in settings]
+    shots = one_value(task.get("shots") for task in tasks)
+    style = one_value(task.get("shot_style") for task in tasks)
+    prompt = one_value(setting.model.prompt for setting in settings)
+    few_shot = f", {counted(shots, 'few-shot example')}" if shots is not None else ""
+    return few_shot + (f" as {style}" if shots and style else "") + (f", {prompt} prompts" if prompt else "")
 
 
-def _scored(settings: Mapping[str, Setting], points: pd.DataFrame) -> str:
-    """What quality means, and the task's further metrics where there is but one setting to give them of."""
-    task, version, metric = (one_value(settings, name) for name in ("task", "version", "metric"))
-    if not metric:
-        return ""
-    others = ""
-    if len(points) == 1:
-        found = {name: points[name].iloc[0] for name in points.columns if str(name).startswith("metric.")}
-        others = "".join(f"; {name.removeprefix('metric.')} {value:.3g}" for name, value in found.items())
-    return f" Quality 1: {metric} ({task}, version {version}{others})."
-
-
-def _canvas(settings: Mapping[str, Setting]) -> str:
-    """What a count of steps covers, where all settings agree on it."""
-    length, block = one_value(settings, "gen_length"), one_value(settings, "block_length")
-    ends = one_value(settings, "end_of_text")
+def _canvas(settings: Sequence[Setting]) -> str:
+    """What is decoded, as far as all settings agree."""
+    length = one_value(setting.decode.gen_length for setting in settings)
+    block = one_value(setting.decode.block_length for setting in settings)
+    ends = one_value(setting.decode.end_of_text for setting in settings)
     parts = [
         f"{length} tokens in blocks of {block}" if length and block else None,
         END_OF_TEXT[ends] if ends else None,
     ]
     return "".join(f", {part}" for part in parts if part)
+
+
+def _scored(settings: Sequence[Setting], points: pd.DataFrame) -> str:
+    """What quality means, and the task's further metrics where there is a single setting to give them for."""
+    meaning, task = metric(settings[0]), settings[0].identity["task"]
+    if not meaning:
+        return ""
+    further = ""
+    if len(points) == 1:
+        found = {name: points[name].iloc[0] for name in points.columns if str(name).startswith("metric.")}
+        further = "".join(f"; {name.removeprefix('metric.')} {value:.3g}" for name, value in found.items())
+    return f" Quality 1: {meaning} ({task['name']}, version {task['version']}{further})."
 
 
 def _values(found: list[str]) -> str:
@@ -105,36 +103,36 @@ def _values(found: list[str]) -> str:
     return ", ".join(found)
 
 
-def front_sentence(points: pd.DataFrame) -> str:
-    """Who is on the front and between which ends it runs."""
+def _front(points: pd.DataFrame) -> str:
+    """Which settings are on the front, and its two ends."""
     distinct = share_rows(points)
     front = distinct[distinct["front"]].sort_values(["nfe", "quality"])
     if front.empty:
-        return "No setting has a score, so there is no front."
+        return "No setting has a score, so there is no Pareto front."
     groups = ", ".join(f"{size} {group}" for group, size in front["group"].value_counts(sort=False).items())
     fast, good = front.iloc[0], front.iloc[-1]
-    ends = f"quality {fast['quality']:.3f} in {fast['nfe']:.1f} steps"
+    ends = f"quality {fast['quality']:.3f} at {fast['nfe']:.1f} NFE"
     if len(front) > 1:
-        ends = f"{ends} ({fast['label']}) to {good['quality']:.3f} in {good['nfe']:.1f} ({good['label']})"
+        ends = f"{ends} ({fast['label']}) to {good['quality']:.3f} at {good['nfe']:.1f} ({good['label']})"
     what = "distinct decode" if (front["shares"] > 1).any() else "setting"
-    return f"The front holds {counted(len(front), what)} ({groups}), from {ends}."
+    return f"The Pareto front holds {counted(len(front), what)} ({groups}), from {ends}."
 
 
-def uncompared(points: pd.DataFrame, comparisons: list[Comparison]) -> list[str]:
-    """AXON settings that no answer speaks of, where others are compared."""
-    compared = {row for one in comparisons for row in one.cohort.rows}
+def _uncompared(points: pd.DataFrame, own: list[Comparison]) -> list[str]:
+    """AXON settings that no verdict covers, where others are compared."""
+    compared = {row for one in own for row in one.cohort.rows}
     alone = points[points["axon"] & points["complete"] & ~points.index.isin(compared)]
-    if not comparisons or alone.empty:
+    if not own or alone.empty:
         return []
     are, first = ("is" if len(alone) == 1 else "are"), alone.iloc[0]
     return [
-        f"{counted(len(alone), 'AXON setting')} {are} in no comparison (such as {first['label']}): no base setting "
-        "equals it in all but AXON and speed."
+        f"{counted(len(alone), 'AXON setting')} {are} in no comparison (for example {first['label']}): no base setting "
+        "equals it in everything but AXON and the trade-off parameter."
     ]
 
 
-def warnings(points: pd.DataFrame) -> list[str]:
-    """What the data itself warns of; empty when all settings are scored on equally many examples."""
+def _coverage(points: pd.DataFrame) -> list[str]:
+    """What is missing; nothing if all settings are scored on equally many examples."""
     found = []
     partial = points[~points["complete"]]
     if len(partial):
@@ -146,11 +144,11 @@ def warnings(points: pd.DataFrame) -> list[str]:
     if unscored:
         some = points[points["unscored"] > 0]
         found.append(
-            f"{counted(unscored, 'record')} of {counted(len(some), 'setting')} unscored: left out, not zeros."
+            f"{counted(unscored, 'record')} of {counted(len(some), 'setting')} unscored: left out, not counted as 0."
         )
     sizes = points.loc[points["complete"], "n"]
     if sizes.nunique() > 1:
         found.append(
-            f"Compared settings cover {sizes.min()} to {sizes.max()} examples, not all the same ones."
+            f"The settings compared are scored on {sizes.min()} to {sizes.max()} examples, not all the same."
         )
     return found

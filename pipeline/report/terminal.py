@@ -1,6 +1,7 @@
-"""The report for a terminal of 100 columns: the fronts as a table by rising NFE, then the result in words."""
+"""The report for a terminal of 100 columns: per facet the fronts as a table by increasing NFE, then the findings."""
 
 import math
+from collections.abc import Iterator
 
 import pandas as pd
 from rich.console import Group, RenderableType
@@ -8,41 +9,51 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report.distinct import share_rows
+from pipeline.report.facet import Facet
+from pipeline.report.findings import Findings
 from pipeline.report.labels import knob_columns, value_text
+from pipeline.report.phrases import number
 from pipeline.report.points import sort_along_front
-from pipeline.report.summary import Summary
 
-FEW = 12  # this many settings behind the fronts are listed too; more are only counted
+FEW = 12  # up to this many settings behind the fronts are listed too; more are only counted
 MANY_KNOBS = 4
 
 
-def render(title: str, points: pd.DataFrame, summary: Summary) -> RenderableType:
+def render(findings: Findings) -> RenderableType:
+    if len(findings.facets) == 1:
+        return Group(*_facet(findings.title, findings.facets[0]))
+    parts: list[RenderableType] = [Text(findings.title, style="bold")]
+    for facet in findings.facets:
+        parts += [Text(), *_facet(facet.name, facet)]
+    return Group(*parts)
+
+
+def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
+    summary, points = facet.summary, facet.points
     ordered = sort_along_front(share_rows(points))
     behind = ordered[~ordered["group_front"]]
     listed = ordered if len(behind) <= FEW else ordered[ordered["group_front"]]
-    table = _table(title, listed, knob_columns(points))
-    hidden = int(ordered["shares"].sum() - listed["shares"].sum())
-    legend = "● nobody beats it   ○ nobody in its group does   AXON %: share of steps AXON took"
+    yield _table(title, listed, knob_columns(points))
+    legend = "● on the Pareto front   ○ on its group's front   AXON %: steps in which AXON fired"
     if (listed["shares"] > 1).any():
-        legend += "   x3: three settings that decode alike"
+        legend += "   x3: three settings with identical decodes"
+    hidden = int(ordered["shares"].sum() - listed["shares"].sum())
     if hidden:
-        legend += (
-            f"\n{hidden} settings behind the fronts are not listed; points.csv and report.html have them."
-        )
-    parts: list[RenderableType] = [table, Text(legend, style="dim"), Text()]
-    parts += [Text(summary.swept), Text(summary.front)]
-    parts += [Text(f"Warning: {warning}", style="bold yellow") for warning in summary.inert]
-    for answer in summary.answers:
-        parts += [Text(part, style="bold") for part in (answer.short, answer.saved) if part]
-        parts += [Text(part) for part in (answer.evidence, answer.pick) if part]
-    parts += [Text(f"Note: {warning}", style="yellow") for warning in summary.warnings]
-    return Group(*parts)
+        legend += f"\n{hidden} settings behind the fronts are not listed; see points.csv and report.html."
+    yield from (Text(legend, style="dim"), Text(), Text(summary.swept), Text(summary.front))
+    for warning in summary.inert:
+        yield Text(f"Warning: {warning}", style="bold yellow")
+    for verdict in summary.verdicts:
+        yield from (Text(part, style="bold") for part in (verdict.short, verdict.saved) if part)
+        yield from (Text(part) for part in (verdict.evidence, verdict.pick) if part)
+    for warning in summary.warnings:
+        yield Text(f"Note: {warning}", style="yellow")
 
 
 def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
     alike = bool((points["shares"] > 1).any())
-    if len(knobs) > MANY_KNOBS:  # they do not fit side by side
+    if len(knobs) > MANY_KNOBS:  # they don't fit side by side
         knobs = []
     table.add_column("", width=1)
     table.add_column("group", min_width=min(18, max((len(group) for group in points["group"]), default=0)))
@@ -53,7 +64,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     if alike:
         table.add_column("", justify="right")
     table.add_column("quality [95 %]", justify="right", no_wrap=True)
-    for heading in ("NFE", "tok/\npass", "AXON\n%", "n", "un-\nscored"):
+    for heading in ("NFE", "tok/\nstep", "AXON\n%", "n", "un-\nscored"):
         table.add_column(heading, justify="right")
     for row in points.to_dict("records"):
         mark = "●" if row["front"] else "○" if row["group_front"] else ""
@@ -63,7 +74,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             Text(str(row["group"])),
             *(Text(name) for name in names),
             *([f"x{row['shares']}" if row["shares"] > 1 else ""] if alike else []),
-            quality_text(row["quality"], row["quality_lo"], row["quality_hi"]),
+            _quality(row["quality"], row["quality_lo"], row["quality_hi"]),
             number(row["nfe"], 1),
             number(row["tokens_per_step"], 2),
             number(row["axon_share"] * 100, 0) if row["axon"] else "",
@@ -74,9 +85,5 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     return table
 
 
-def quality_text(quality: float, lo: float, hi: float) -> str:
+def _quality(quality: float, lo: float, hi: float) -> str:
     return "unscored" if math.isnan(quality) else f"{quality:.3f} [{lo:.2f}, {hi:.2f}]"
-
-
-def number(value: float, digits: int) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"

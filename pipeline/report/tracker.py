@@ -1,7 +1,7 @@
-"""Weights & Biases, and the one file that imports it: a run per setting, and one for the front as a whole.
+"""Weights & Biases, and the one file that imports it: one W&B run per setting, and one for the report as a whole.
 
-Run ids are made from the setting, so logging again continues the same run. A logged in the run folder remembers what
-was logged; only what is new or has changed is logged again.
+W&B run ids are derived from the setting, so that logging again continues the same run. A run log in the folder
+remembers what was logged; only what is new or has changed is logged again.
 """
 
 from __future__ import annotations
@@ -14,53 +14,79 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import wandb
 
-from pipeline.report import Report
+from pipeline.report import Facet, Findings, Report
+from pipeline.report.labels import described
 
 RUN_LOG = "logged.json"
 
 
 @dataclass(frozen=True)
-class RunLog:
-    """Where runs are logged: `mode` online or offline, `folder` the run folder they are kept in."""
+class Destination:
+    """Where a report is logged: `mode` online or offline, `folder` where W&B keeps its files."""
 
     mode: str
     project: str
     group: str
     folder: Path
-    settings: Mapping[str, Mapping[str, Any]] = field(repr=False)  # setting id -> what it is made of
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "wandb"
 
 
-def track(book: RunLog, report: Report, on_run: Callable[[], None] = lambda: None) -> int:
-    """Logs every setting's point and the summary; returns how many runs were written. `on_run` follows each.
+class RunLog:
+    """The file that remembers what was logged: W&B run id -> digest of its content."""
 
-    Raises OSError or wandb.Error where W&B can't be had; results are in the store all the same.
+    def __init__(self, path: Path) -> None:
+        """Empty where the file is missing or can't be read."""
+        self.path = path
+        self.digests: dict[str, str] = {}
+        with suppress(OSError, ValueError):
+            loaded = json.loads(path.read_text())
+            if isinstance(loaded, dict):
+                self.digests = loaded
+
+    def write(self) -> None:
+        self.path.write_text(json.dumps(self.digests, indent=1))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one W&B run holds. `state`: everything that must not change if it is not to be logged again."""
+
+    key: str
+    name: str
+    kind: str
+    config: Mapping[str, Any]
+    fill: Callable[[Any], None]
+    state: Any
+
+
+def track(destination: Destination, report: Report) -> int:
+    """Logs every setting's point and the summary; returns how many W&B runs were written.
+
+    Raises OSError or wandb.Error where W&B is unavailable; the results are in the store all the same.
     """
     logging.getLogger("wandb").setLevel(logging.CRITICAL)
-    home = book.folder / "wandb"
-    home.mkdir(parents=True, exist_ok=True)
-    for name in (
-        "WANDB_DATA_DIR",
-        "WANDB_CACHE_DIR",
-    ):  # only so can W&B be kept from writing to the home folder
-        os.environ.setdefault(name, str(home.absolute() / "staging"))
-    logged = _read_logged(home / RUN_LOG)
+    destination.home.mkdir(parents=True, exist_ok=True)
+    for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR"):  # otherwise W&B writes to the home folder
+        os.environ.setdefault(name, str(destination.home.absolute() / "staging"))
+    run_log = RunLog(destination.home / RUN_LOG)
     written = 0
     try:
-        for point in report.points.to_dict("records"):
-            content = _finite({str(key): value for key, value in point.items()})
-            written += _log_setting(book, logged, content)
-            on_run()
-        written += _log_summary(book, logged, report)
-        on_run()
+        for facet in report.findings.facets:
+            for content in _settings(report.findings, facet):
+                written += _log(destination, run_log, content)
+        written += _log(destination, run_log, _summary(report))
     finally:
-        (home / RUN_LOG).write_text(json.dumps(logged, indent=1))
+        run_log.write()
         wandb.teardown()
     return written
 
@@ -71,84 +97,91 @@ def check_login() -> None:
         raise ValueError("wandb.mode=online: not logged in; run `wandb login`, or choose wandb=offline")
 
 
-def _log_setting(book: RunLog, logged: dict[str, str], point: dict[str, Any]) -> bool:
-    setting_id = str(point["setting_id"])
-    config = flat(book.settings[setting_id])
-    name = f"{point['group']} {point['label']}" if point["group"] != point["label"] else str(point["group"])
+def _settings(findings: Findings, facet: Facet) -> Iterable[Content]:
+    several = findings.points["run"].nunique() > 1
+    for setting, point in zip(facet.settings, _rows(facet.points), strict=True):
+        label = point["label"]
+        yield Content(
+            key=f"{point['run']}/{setting.id}" if several else setting.id,
+            name=setting.group if setting.group == label else f"{setting.group} {label}",
+            kind="setting",
+            config=described(setting),
+            fill=_summary_filler(point),
+            state=[described(setting), point],
+        )
+
+
+def _summary_filler(values: dict[str, Any]) -> Callable[[Any], None]:
+    def fill(run: Any) -> None:
+        run.summary.update(values)
+
+    return fill
+
+
+def _summary(report: Report) -> Content:
+    findings = report.findings
+    frames = {"points": findings.points, "front": findings.front}
+    values = _values(findings)
 
     def fill(run: Any) -> None:
-        run.summary.update(point)
-
-    return _log(book, logged, setting_id, name, "setting", config, fill, [config, point])
-
-
-def _log_summary(book: RunLog, logged: dict[str, str], report: Report) -> bool:
-    content = {
-        "points": _rows(report.points),
-        "front": _rows(report.front),
-        **_summed(report),
-    }
-
-    def fill(run: Any) -> None:
-        tables = {name: _table(frame) for name, frame in (("points", report.points), ("front", report.front))}
+        tables = {name: _table(frame) for name, frame in frames.items()}
         run.log({**tables, "front_picture": wandb.Image(str(report.picture))})
-        run.summary.update(_summed(report))
+        run.summary.update(values)
 
-    config = {"settings": len(report.points), "title": report.title}
-    return _log(book, logged, "summary", "summary", "summary", config, fill, content)
+    return Content(
+        key="summary",
+        name="summary",
+        kind="summary",
+        config={"settings": len(findings.points), "title": findings.title},
+        fill=fill,
+        state={**{name: _rows(frame) for name, frame in frames.items()}, **values},
+    )
 
 
-def _summed(report: Report) -> dict[str, Any]:
+def _values(findings: Findings) -> dict[str, Any]:
     """The verdict, what keeps it from being about AXON, and the hypervolumes with their intervals."""
-    content: dict[str, Any] = {"verdict": report.verdict, "warnings": report.findings.summary.inert}
-    for group, area in report.hypervolumes.items():
-        content |= {
-            f"hypervolume/{group}": area.estimate,
-            f"hypervolume_lo/{group}": area.lo,
-            f"hypervolume_hi/{group}": area.hi,
-        }
-    return _finite(content)
+    values: dict[str, Any] = {"verdict": findings.verdict, "warnings": findings.warnings}
+    for facet in findings.facets:
+        for group, area in facet.hypervolumes.items():
+            where = f"{facet.name}/{group}" if len(findings.facets) > 1 else group
+            values |= {
+                f"hypervolume/{where}": area.estimate,
+                f"hypervolume_lo/{where}": area.lo,
+                f"hypervolume_hi/{where}": area.hi,
+            }
+    return _finite(values)
 
 
-def _log(
-    book: RunLog,
-    logged: dict[str, str],
-    key: str,
-    name: str,
-    kind: str,
-    config: dict[str, Any],
-    fill: Callable[[Any], None],
-    content: Any,
-) -> bool:
-    """Logs one run unless the logged has it with this very content; returns whether it did."""
-    run_id = _digest([book.project, book.group, key])[:16]
-    digest = f"{book.mode} {_digest(content)}"
-    if logged.get(run_id) == digest:
+def _log(destination: Destination, run_log: RunLog, content: Content) -> bool:
+    """Logs one W&B run unless the run log has it with this very content; returns whether it did."""
+    run_id = _digest([destination.project, destination.group, content.key])[:16]
+    digest = f"{destination.mode} {_digest(content.state)}"
+    if run_log.digests.get(run_id) == digest:
         return False
-    _forget_offline(book.folder / "wandb", run_id)
+    _remove_unsynced(destination.home, run_id)
     run = wandb.init(
-        project=book.project,
-        group=book.group,
-        job_type=kind,
-        name=name,
+        project=destination.project,
+        group=destination.group,
+        job_type=content.kind,
+        name=content.name,
         id=run_id,
-        resume="allow" if book.mode == "online" else None,
-        mode="online" if book.mode == "online" else "offline",
-        dir=str(book.folder),
-        config=config,
+        resume="allow" if destination.mode == "online" else None,
+        mode="online" if destination.mode == "online" else "offline",
+        dir=str(destination.folder),
+        config=dict(content.config),
         reinit="create_new",
         settings=_quiet(),
     )
     try:
-        fill(run)
+        content.fill(run)
     finally:
         run.finish()
-    logged[run_id] = digest
+    run_log.digests[run_id] = digest
     return True
 
 
 def _quiet() -> wandb.Settings:
-    """Points only: no console capture, no machine statistics, no code, no account of the machine."""
+    """Points only: no console capture, no machine statistics, no code, no description of the machine."""
     return wandb.Settings(
         silent=True,
         quiet=True,
@@ -163,35 +196,16 @@ def _quiet() -> wandb.Settings:
     )
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested keys as dotted ones, as the user types them."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            leaves.update(flat(value, f"{prefix}{key}."))
-        else:
-            leaves[prefix + key] = value
-    return leaves
-
-
-def _forget_offline(home: Path, run_id: str) -> None:
+def _remove_unsynced(home: Path, run_id: str) -> None:
     """Removes an earlier offline copy of the run that was never synced: the new one replaces it."""
     for folder in home.glob(f"offline-run-*-{run_id}"):
         if not any(folder.glob("*.synced")):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read_logged(path: Path) -> dict[str, str]:
-    with suppress(OSError, ValueError):
-        loaded = json.loads(path.read_text())
-        if isinstance(loaded, dict):
-            return loaded
-    return {}
-
-
 def _table(frame: pd.DataFrame) -> wandb.Table:
     rows = _rows(frame)
-    # A knob may have been given in two ways: tau_sink as 0.01 and as "4x".
+    # A knob may have values of several types: tau_sink as 0.01 and as "4x".
     data: list[Iterable[Any]] = [list(row.values()) for row in rows]
     return wandb.Table(columns=[str(c) for c in frame.columns], data=data, allow_mixed_types=True)
 

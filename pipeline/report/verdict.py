@@ -1,4 +1,4 @@
-"""Whether AXON moves a base decoder's front, in words: short, with its numbers, and as a table."""
+"""Whether AXON moves a base decoder's Pareto front, in words: the headlines, the evidence, and both as a table."""
 
 import math
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.report.comparison import CANT_TELL, NO, NO_FRONT, POINT, POWER, YES, Comparison
+from pipeline.report.comparison import INCONCLUSIVE, NO, NO_FRONT, POINT, POWER, YES, Comparison
 from pipeline.report.effects import MARGIN, MIN_EXAMPLES, Effect, Saving
 from pipeline.report.pairs import Pair
-from pipeline.report.phrases import counted, fewer, listed, signed, variant_text
+from pipeline.report.phrases import counted, listed, reduction, signed, variant_text
 from pipeline.report.picks import pick_sentence
 
 AT_ONCE = {  # base, AXON
     (False, False): "",
-    (True, False): "the base does",
-    (False, True): "AXON does",
-    (True, True): "both do",
+    (True, False): "the base decoder reaches",
+    (False, True): "AXON reaches",
+    (True, True): "both reach",
 }
 
 
@@ -31,8 +31,8 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One comparison in words. `short` and `saved` are its headlines, each with its interval.
+class Verdict:
+    """The outcome of one comparison. `short` and `saved` are its headlines, each with its interval.
 
     `rows` holds the same numbers for a table headed by `sides`, the names of the base and the AXON side, and
     explained by `caption`.
@@ -50,42 +50,52 @@ class Answer:
         return " ".join(part for part in (self.short, self.saved, self.evidence, self.pick) if part)
 
 
-def no_answer(points: pd.DataFrame) -> Answer:
-    unknown = "Whether AXON moves the front cannot be said"
+def no_verdict(points: pd.DataFrame) -> Verdict:
+    unknown = "No comparison with and without AXON"
     if not points["axon"].any():
-        return Answer(f"{unknown}: no setting uses AXON.")
+        return Verdict(f"{unknown}: no setting uses AXON.")
     if not points.loc[points["complete"], "axon"].any():
-        return Answer(f"{unknown}: no AXON setting was scored.")
-    return Answer(f"{unknown}: no base setting equals an AXON one in all but AXON and speed.")
+        return Verdict(f"{unknown}: no AXON setting was scored.")
+    return Verdict(
+        f"{unknown}: no base setting equals an AXON setting in everything but AXON and the trade-off parameter."
+    )
 
 
-def answer(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
-    """`comparisons`: how many there are in all, for which the intervals hold together."""
-    name = found.cohort.name
-    short = f"AXON moves the front of {name}: {found.outcome}"
+def verdict(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdict:
+    """`comparisons`: how many there are in the whole report, over which the intervals hold simultaneously."""
+    name, asked = found.cohort.name, found.cohort.asked
+    inconclusive = f"Effect of AXON on the Pareto front of {name}: {INCONCLUSIVE}"
     if found.cohort.empty and not found.cohort.variants:
-        asked = f"of {counted(found.cohort.asked, 'variant')} {found.cohort.empty} had no support"
-        return Answer(f"{short}, AXON was empty: {asked} to choose anchors by in most of AXON's steps.")
+        return Verdict(
+            f"{inconclusive}, because AXON was empty: {found.cohort.empty} of {counted(asked, 'variant')} had no "
+            "support to select anchors by in most of AXON's steps."
+        )
     if not found.cohort.variants and found.enough:
-        asked = f"every one of {counted(found.cohort.asked, 'variant')} decodes"
-        return Answer(f"{short}, it changes no decode: {asked} each example as {name} alone.")
+        variants = "the only variant decodes" if asked == 1 else f"all {asked} variants decode"
+        return Verdict(
+            f"AXON has no effect on the Pareto front of {name}: {variants} every example exactly as {name} alone."
+        )
     if not found.enough:
-        return Answer(
-            f"{short}, too few examples: {found.n} were scored, at least {MIN_EXAMPLES} are needed."
+        return Verdict(
+            f"{inconclusive}, because of too few examples: {found.n} scored, at least {MIN_EXAMPLES} needed."
         )
     if found.outcome == NO_FRONT:
         return _paired(points, found, comparisons)
-    return _along_fronts(points, found, comparisons, short)
+    return _along_fronts(points, found, comparisons)
 
 
-def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int, short: str) -> Answer:
+def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdict:
     cohort, leading = found.cohort, found.leading
     variant = variant_text(points, leading.variant, cohort.base)
-    gain = f"{signed(leading.difference, 3)} mean quality with {variant}"
-    told = {YES: f"by {gain}", NO: f"it lowers it: {gain}", CANT_TELL: gain}[found.outcome]
+    claim = {
+        YES: f"AXON improves the Pareto front of {cohort.name}",
+        NO: f"AXON lowers the Pareto front of {cohort.name}",
+        INCONCLUSIVE: f"Effect of AXON on the Pareto front of {cohort.name}: {INCONCLUSIVE}",
+    }[found.outcome]
+    colon = "," if found.outcome == INCONCLUSIVE else ":"
     best = f", the best of {len(found.effects)} variants" if len(found.effects) > 1 else ""
-    return Answer(
-        short=f"{short}, {told}{best}.",
+    return Verdict(
+        short=f"{claim}{colon} {signed(leading.difference, 3)} mean quality with {variant}{best}.",
         saved=_saved(leading.saving, variant),
         evidence=" ".join([*_measured(points, found), _multiplicity(found, comparisons)]),
         pick=pick_sentence(points, cohort.base, leading.variant),
@@ -98,20 +108,20 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int, sho
 def _saved(saving: Saving, variant: str) -> str:
     if not saving.quality > 0:
         return (
-            f"Steps at equal quality: cannot be said, since no quality above {MARGIN:g} is reached by both."
+            f"NFE at equal quality: unknown, because the two sides reach no common quality above {MARGIN:g}."
         )
-    level = f"quality {saving.quality:.3f}, {MARGIN:g} below the highest that both reach"
-    below = "" if saving.holds else ", which is not the base's best"
+    level = f"quality {saving.quality:.3f}, {MARGIN:g} below the highest quality that both reach"
+    below = "" if saving.holds else " and below the base decoder's best"
     return (
-        f"Steps at equal quality: {fewer(saving.share)} with {variant}, {saving.axon_nfe:.1f} in place of "
-        f"{saving.base_nfe:.1f} ({signed(saving.steps, 1)}), where each first reaches {level}{below}"
+        f"NFE at equal quality: {reduction(saving.fraction)} with {variant}, {saving.axon_nfe:.1f} instead of "
+        f"{saving.base_nfe:.1f} ({signed(saving.nfe, 1)}), where each side first reaches {level}{below}"
         f"{_at_once(saving)}."
     )
 
 
 def _at_once(saving: Saving) -> str:
     who = AT_ONCE[saving.at_once]
-    return f"; {who} with the fastest setting swept, and faster ones may tell otherwise" if who else ""
+    return f"; {who} it with the fastest setting swept, so faster settings may change this" if who else ""
 
 
 def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
@@ -121,7 +131,7 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
         counted(len(side.rows), "distinct setting") for side in (leading.variant, cohort.base)
     )
     yield (
-        f"Over {lo:.1f} to {hi:.1f} steps mean quality is {leading.axon_quality:.3f} with it ({with_it}) and "
+        f"From {lo:.1f} to {hi:.1f} NFE the mean quality is {leading.axon_quality:.3f} with AXON ({with_it}) and "
         f"{leading.base_quality:.3f} without ({without}), on {n}{_left_out(found)}."
     )
     lowering = [own for own in found.lowering if own is not leading]
@@ -131,44 +141,44 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
             for own in lowering
         ]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        yield f"It lowers it with {listed(names[:3]) if not more else ', '.join(names[:3])}{more}."
-    if found.outcome == CANT_TELL:
+        yield f"AXON lowers the front with {listed(names[:3]) if not more else ', '.join(names[:3])}{more}."
+    if found.outcome == INCONCLUSIVE:
         if not math.isnan(leading.discordance):
             yield (
-                f"Of the examples {leading.discordance * 100:.1f} % score differently with it and without, at an "
-                "equal speed."
+                f"{leading.discordance * 100:.1f} % of the examples score differently with and without AXON at the "
+                "same value of the trade-off parameter."
             )
         yield (
-            f"{n} would have told a difference of {found.detectable:.3f} (with {POWER:.0%} power); to tell one of "
-            f"{POINT:g} takes about {found.needed:,}."
+            f"{n} detect a difference of {found.detectable:.3f} (with {POWER:.0%} power); detecting {POINT:g} takes "
+            f"about {found.needed:,}."
         )
 
 
 def _multiplicity(found: Comparison, comparisons: int) -> str:
-    """For what the intervals hold together, and why fewer variants count than were asked for."""
+    """What the 95 % of the intervals cover, and why fewer variants count than were asked for."""
     cohort, counts = found.cohort, len(found.effects)
     kinds = []
     if counts > 1:
         kinds.append(f"{counts} distinct variants")
     if comparisons > 1:
         kinds.append(f"{comparisons} comparisons")
-    text = f"The intervals hold with 95 % for {listed(kinds)} at once" if kinds else "Intervals: 95 %"
+    text = f"95 % intervals, simultaneous over {listed(kinds)}" if kinds else "95 % intervals"
     alike = cohort.asked - cohort.idle - cohort.empty - len(cohort.variants)
     lineless = len(cohort.variants) - counts
     left = [
         f"{count} {why}"
         for count, why in (
-            (cohort.idle, "that decode as the base alone"),
+            (cohort.idle, "identical to the base alone"),
             (cohort.empty, "without support in most of AXON's steps"),
-            (alike, "that decode as another variant"),
-            (
-                lineless,
-                "with one setting only, no range of steps or too few examples in common, hence no line",
-            ),
+            (alike, "identical to another variant"),
+            (lineless, "without a line (a single setting, no range of NFE, or too few common examples)"),
         )
         if count
     ]
-    without = f"; of {counted(cohort.asked, 'variant')} not counted: {listed(left)}" if left else ""
+    uncounted = cohort.asked - counts
+    without = (
+        f"; {uncounted} of {counted(cohort.asked, 'variant')} not counted: {listed(left)}" if left else ""
+    )
     return f"{text}{without}."
 
 
@@ -184,9 +194,9 @@ def _left_out(found: Comparison) -> str:
     rest = found.n - found.leading.n
     if not rest:
         return ""
-    # Whether an example has a score may depend on how it was answered: no bootstrap knows of those that have none.
+    # Whether an example is scored may depend on how it was answered: no bootstrap accounts for unscored ones.
     return (
-        f", those that all these settings have ({rest:,} left out, which could move the difference by "
+        f" that are scored under all of these settings (the {rest:,} left out could change the difference by "
         f"{rest / found.n:.3f})"
     )
 
@@ -194,7 +204,7 @@ def _left_out(found: Comparison) -> str:
 def _rows(leading: Effect) -> Iterator[Row]:
     (lo, hi), own = leading.budgets, leading.saving
     yield Row(
-        f"mean quality over {lo:.1f} to {hi:.1f} steps",
+        f"mean quality from {lo:.1f} to {hi:.1f} NFE",
         f"{leading.base_quality:.3f}",
         f"{leading.axon_quality:.3f}",
         signed(leading.difference, 3),
@@ -202,33 +212,34 @@ def _rows(leading: Effect) -> Iterator[Row]:
     if not own.quality > 0:
         return
     yield Row(
-        f"steps at equal quality, {own.quality:.3f}",
+        f"NFE at equal quality, {own.quality:.3f}",
         f"{own.base_nfe:.1f}",
-        f"{own.axon_nfe:.1f} ({fewer(own.share)})",
-        signed(own.steps, 1),
+        f"{own.axon_nfe:.1f} ({reduction(own.fraction)})",
+        signed(own.nfe, 1),
     )
 
 
-def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Answer:
+def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdict:
     name = found.cohort.name
-    start = (
-        f"AXON with {name}: {NO_FRONT}, since a side has one distinct setting, or both take equally many steps or "
-        "share too few examples"
-    )
     if not found.pairs:
-        return Answer(f"{start}, and no two are matched in speed on {MIN_EXAMPLES} examples.")
+        return Verdict(
+            f"AXON with {name}: {NO_FRONT}, because one side has a single distinct setting, or the two sides have the "
+            "same NFE or too few common examples; and no two settings have the same trade-off value and "
+            f"{MIN_EXAMPLES} common examples."
+        )
     pairs = sorted(found.pairs, key=lambda pair: pair.p)
     first = pairs[0]
     which = f" with {points['label'].iloc[first.axon]}" if len(pairs) > 1 else ""
-    many = " and all pairs" if comparisons > 1 or len(pairs) > 1 else ""
-    return Answer(
-        short=f"AXON with {name}: {signed(first.quality.difference, 3)} quality, {signed(first.nfe, 1)} steps"
+    many = comparisons > 1 or len(pairs) > 1
+    jointly = "The intervals and p-values of quality are adjusted for all pairs (Holm)." if many else ""
+    return Verdict(
+        short=f"AXON with {name}: {signed(first.quality.difference, 3)} quality, {signed(first.nfe, 1)} NFE"
         f"{which}; {NO_FRONT}.",
         evidence=" ".join(_pair_text(points, pair) for pair in pairs),
         sides=(f"{name} alone", "with AXON"),
         rows=tuple(row for pair in pairs for row in _pair_rows(points, pair, len(pairs) > 1)),
-        caption=f"Pairs of settings equal in all but AXON, on the examples both have. Intervals and p hold with 95 % "
-        f"for quality{many} (Holm).",
+        caption="Pairs of settings that are equal in everything but AXON, on their common examples, with 95 % "
+        f"intervals. {jointly}".rstrip(),
     )
 
 
@@ -236,11 +247,11 @@ def _pair_text(points: pd.DataFrame, pair: Pair) -> str:
     quality = pair.quality
     counts = ""
     if quality.first_only is not None and quality.second_only is not None:
-        counts = f": {quality.first_only} right only with it, {quality.second_only} only without"
+        counts = f": {quality.first_only} correct only with it, {quality.second_only} only without"
     test = "exact McNemar" if quality.p is not None else "bootstrap"
     return (
-        f"{points['label'].iloc[pair.axon]}: quality {pair.quality_axon:.3f} with AXON in {pair.nfe_axon:.1f} steps, "
-        f"{pair.quality_base:.3f} without in {pair.nfe_base:.1f}, on {counted(quality.n, 'example')}{counts} "
+        f"{points['label'].iloc[pair.axon]}: quality {pair.quality_axon:.3f} at {pair.nfe_axon:.1f} NFE with AXON, "
+        f"{pair.quality_base:.3f} at {pair.nfe_base:.1f} without, on {counted(quality.n, 'example')}{counts} "
         f"({test} p = {pair.p:.2g}, adjusted for all comparisons)."
     )
 
@@ -253,4 +264,4 @@ def _pair_rows(points: pd.DataFrame, pair: Pair, many: bool) -> Iterator[Row]:
         f"{pair.quality_axon:.3f}",
         signed(pair.quality.difference, 3),
     )
-    yield Row(f"steps{where}", f"{pair.nfe_base:.1f}", f"{pair.nfe_axon:.1f}", signed(pair.nfe, 1))
+    yield Row(f"NFE{where}", f"{pair.nfe_base:.1f}", f"{pair.nfe_axon:.1f}", signed(pair.nfe, 1))

@@ -1,7 +1,7 @@
-"""Quality against one measure of cost: the fronts on that axis, how sure they are, and what a group's front reaches.
+"""Quality against one measure of cost: the fronts on that axis, their uncertainty, and what each group achieves.
 
-Steps are the paper's cost. A pass over a long canvas costs more than one over a short, so where the records know
-what went through the network, its positions and its FLOPs are axes too.
+NFE is the cost that the papers report. A step over a long canvas costs more than one over a short canvas, so where the
+records say what went through the network, computed positions and FLOPs are axes too.
 """
 
 from dataclasses import dataclass
@@ -10,37 +10,38 @@ from typing import NamedTuple
 import pandas as pd
 
 from pipeline.report.bands import Band, make_bands
-from pipeline.report.points import Draws, mark_fronts
+from pipeline.report.outcomes import Draws
+from pipeline.report.points import mark_fronts
 
-MARGIN = 1.06  # how far an axis goes on beyond the last bar
+MARGIN = 1.06  # how far an axis extends beyond the last error bar
 
 
 class Cost(NamedTuple):
     column: str  # of the points
     name: str
-    axis: str  # what it is called beside the axis
+    axis: str  # the axis title
 
 
 COSTS = (
-    Cost("nfe", "NFE", "NFE: model steps a sample"),
-    Cost("computed_positions", "Computed positions", "Positions through the network, an example"),
-    Cost("flops", "Model FLOPs", "Model FLOPs, an example"),
+    Cost("nfe", "NFE", "NFE per example"),
+    Cost("computed_positions", "Computed positions", "Computed positions per example"),
+    Cost("flops", "Model FLOPs", "Model FLOPs per example"),
 )
 
 
 @dataclass(frozen=True)
 class View:
-    """`points` as make_points has them, their fronts along `cost`; `bands` per group with a front."""
+    """`points` as make_points returns them, with their fronts along `cost`; `bands` per group with a front."""
 
     cost: Cost
     points: pd.DataFrame
     bands: dict[str, Band]
     widest: float  # where the axis of the cost ends
-    heights: tuple[float, float]  # of quality: what holds the points, and the bars of the fronts
+    heights: tuple[float, float]  # of quality: the range of the points and of the fronts' error bars
 
 
 def make_views(points: pd.DataFrame, draws: Draws) -> list[View]:
-    """NFE first; then each further cost that is known of every scored setting."""
+    """NFE first; then each further cost that is known for every scored setting."""
     scored = points[points["n"] > 0]
     known = [cost for cost in COSTS if len(scored) and scored[cost.column].notna().all()]
     return [_view(points, cost, draws) for cost in known or COSTS[:1]]

@@ -16,6 +16,7 @@ from pipeline.evaluate import Evaluator
 from pipeline.report import find
 from pipeline.store import Store
 from pipeline.tasks import TASKS, GeneratedTask, get_task
+from tests.report.sweep import make_run
 
 pytestmark = pytest.mark.slow
 GENERATED = [name for name in TASKS if isinstance(get_task(name), GeneratedTask)]
@@ -108,6 +109,5 @@ def test_every_task_runs_with_every_decoder(
         assert all(len(record.tokens) == GEN_LENGTH and record.score is not None for record in records)
         store.write_slice(sid, 0, LIMIT, records)
     contents = store.load(plan.settings, LIMIT)
-    identities = {sid: setting.identity for sid, setting in plan.settings.items()}
-    points = find(identities, contents.records, plan.settings, config.trade_off.parameter).points
+    points = find([make_run(list(plan.settings.values()))], contents.records).points
     assert points["n"].tolist() == [LIMIT] * 16 and points["quality"].between(0, 1).all()

@@ -1,4 +1,4 @@
-"""What a decode counts beside its steps, added to a made-up sweep as the records' nullable columns."""
+"""What a decode counts besides its steps, added to a simulated sweep as the records' nullable columns."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ WIDTH = PROMPT + GEN_LENGTH
 
 
 def count(sweep: Sweep, sinks: float = 0.1, supported: bool = True, edges: bool = True) -> Sweep:
-    """`sinks`: share of the columns that AXON and DAWN take for sinks; whether AXON finds support, DAWN an edge."""
+    """`sinks`: fraction of columns that AXON and DAWN count as sinks; whether AXON finds support, DAWN an edge."""
     for row in sweep.rows:
         setting = sweep.settings[row["setting_id"]]
         row |= {"computed_positions": row["nfe"] * WIDTH, "flops": 2e6 * row["nfe"] * WIDTH}
-        row |= _axon(row, sinks, supported) if setting["axon"]["gate"] != "never" else _NO_AXON
-        row |= _graph(row, sinks, edges) if setting["decoder"]["name"] == "dawn" else _NO_GRAPH
+        row |= _axon(row, sinks, supported) if setting.uses_axon else _NO_AXON
+        row |= _graph(row, sinks, edges) if setting.decode.decoder.name == "dawn" else _NO_GRAPH
     return sweep
 
 
@@ -42,7 +42,7 @@ def _graph(row: dict[str, Any], sinks: float, edges: bool) -> dict[str, Any]:
 
 
 def decode_alike(sweep: Sweep, first: str, *others: str) -> Sweep:
-    """Gives the other settings the first one's records, but for whose they are."""
+    """Gives the other settings the first one's records."""
     own = [row for row in sweep.rows if row["setting_id"] == first]
     sweep.rows = [row for row in sweep.rows if row["setting_id"] not in others]
     sweep.rows += [row | {"setting_id": other} for other in others for row in own]

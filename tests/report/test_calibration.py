@@ -1,4 +1,4 @@
-"""The calibration's made-up sweeps go through the report's own comparison, and their truth is what they say."""
+"""The calibration's simulated sweeps go through the report's own comparison, and have the truth they claim."""
 
 import numpy as np
 
@@ -9,20 +9,28 @@ def test_a_row_of_the_table_is_made():
     names = [truth.name for truth in calibration.TRUTHS]
     nothing = calibration.tally(100, 0.9, calibration.TRUTHS[names.index("nothing")], sweeps=2)
     better = calibration.tally(400, 0.8, calibration.TRUTHS[names.index("+5 points")], sweeps=2)
-    differ, wrong, _, _, yes, no, cannot, _, held = nothing
-    assert 0.03 < differ < 0.15 and wrong in (0, 0.5, 1) and np.isclose(yes + no + cannot, 1) and held <= 1
+    differ, wrong, _, _, yes, no, inconclusive, _, covered = nothing
+    assert 0.03 < differ < 0.15 and wrong in (0, 0.5, 1) and np.isclose(yes + no + inconclusive, 1)
+    assert covered <= 1
     assert better[4] >= 0.75  # of its decoders
 
 
 def test_the_truths_are_what_is_drawn():
-    """Of very many examples the accuracies and steps are the truth's."""
-    ids = tuple(calibration.describe())
+    """Over very many examples the accuracies and the NFE are the truth's."""
+    ids = [setting.id for setting in calibration.describe()]
     for truth in calibration.TRUTHS:
-        drawn = calibration.draw(np.random.default_rng(0), 20_000, 0.9, truth, ids)
+        drawn = calibration.draw(np.random.default_rng(0), 20_000, 0.9, truth)
         quality, nfe = (
             dict(zip(ids, values.mean(axis=1), strict=True)) for values in (drawn.quality_SN, drawn.nfe_SN)
         )
-        assert abs(quality["0/-1/4"] - 0.9) < 0.01
-        assert abs(quality["0/0/4"] - quality["0/-1/4"] - truth.gain) < 0.008
-        assert abs(nfe["1/0/4"] / nfe["1/-1/4"] - truth.steps) < 0.01
-        assert abs(quality["0/1/4"] - quality["0/-1/4"] - (truth.gain if truth.all_variants else 0)) < 0.008
+        assert abs(quality["confidence/-1/4"] - 0.9) < 0.01
+        assert abs(quality["confidence/0/4"] - quality["confidence/-1/4"] - truth.gain) < 0.008
+        assert abs(nfe["left_to_right/0/4"] / nfe["left_to_right/-1/4"] - truth.nfe) < 0.01
+        assert (
+            abs(
+                quality["confidence/1/4"]
+                - quality["confidence/-1/4"]
+                - (truth.gain if truth.all_variants else 0)
+            )
+            < 0.008
+        )

@@ -1,41 +1,45 @@
-"""Whether AXON moves the front: told when it does and not when it doesn't, and how many steps it saves."""
+"""Whether AXON moves the front: reported when it does and not when it doesn't, and how many steps it saves."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pipeline.report.comparison import CANT_TELL, NO, YES
+from axon import AxonSettings
+from pipeline.report.comparison import INCONCLUSIVE, NO, YES
 from pipeline.report.picks import fastest_at
-from tests.report.sweep import Label, make_setting, make_sweep
-from tests.report.verdict import add_copy, answers, flip, found_in, text
+from tests.report.sweep import changed, make_setting, make_sweep
+from tests.report.verdict import add_copy, compared, facet_of, flip, text
 
 
 @pytest.mark.parametrize(("gain", "faster", "outcome"), [(1.0, 0.8, YES), (-1.0, 1.1, NO)])
-def test_clear_effects_are_told_with_their_variant_and_interval(gain, faster, outcome):
+def test_clear_effects_are_reported_with_their_variant_and_interval(gain, faster, outcome):
     sweep = make_sweep(gain=gain, faster=faster, examples=120)
-    (found,) = answers(sweep)
+    (found,) = compared(sweep)
     assert found.outcome == outcome and found.n == 120
     assert len(found.effects) == 2 and (found.leading.difference.lo > 0) == (outcome == YES)
-    short = found_in(sweep).summary.answers[0].short
-    verb = "yes, by +0" if outcome == YES else "no, it lowers it: -0"
-    assert f"AXON moves the front of confidence: {verb}" in short
+    short = facet_of(sweep).summary.verdicts[0].short
+    verb, sign = ("improves", "+") if outcome == YES else ("lowers", "-")
+    assert f"AXON {verb} the Pareto front of confidence: {sign}0" in short
     assert "] mean quality with anchors=1" in short
 
 
-def test_axon_that_changes_nothing_in_expectation_cannot_be_told():
+def test_axon_that_changes_nothing_in_expectation_is_inconclusive():
     sweep = flip(make_sweep(examples=100), 0.05)
-    (found,) = answers(sweep)
-    assert found.outcome == CANT_TELL
+    (found,) = compared(sweep)
+    assert found.outcome == INCONCLUSIVE
     told = text(sweep)
-    assert "% score differently with it and without" in told
-    assert f"would have told a difference of {found.detectable:.3f}" in told
-    assert f"to tell one of 0.01 takes about {found.needed:,}" in told
+    assert "Pareto front of confidence: inconclusive, " in told
+    assert "% of the examples score differently with and without AXON" in told
+    assert f"100 examples detect a difference of {found.detectable:.3f}" in told
+    assert f"detecting 0.01 takes about {found.needed:,}" in told
     assert 0.05 < found.leading.discordance < 0.15
     assert found.needed == pytest.approx(100 * (found.detectable / 0.01) ** 2, abs=1)
 
 
 def test_no_difference_in_any_example_is_no_certainty():
-    (found,) = answers(make_sweep(gain=0.0, examples=50))
-    assert found.outcome == CANT_TELL and found.leading.difference.estimate == 0
+    (found,) = compared(make_sweep(gain=0.0, examples=50))
+    assert found.outcome == INCONCLUSIVE and found.leading.difference.estimate == 0
     assert (
         found.leading.difference.lo < -0.02 and found.leading.difference.hi > 0.02
     )  # what luck may have hidden
@@ -44,9 +48,9 @@ def test_no_difference_in_any_example_is_no_certainty():
 def test_the_best_of_many_lucky_variants_is_no_yes():
     """What would pass for an effect in a variant of its own is none in the best of twelve; it is reckoned with."""
     sweep = flip(make_sweep(examples=60, anchors=(None, *range(1, 13)), thresholds=(0.3, 0.7)), 0.2, seed=23)
-    (found,) = answers(sweep)
+    (found,) = compared(sweep)
     best = found.leading.difference.estimate / found.leading.spread
-    assert len(found.effects) == 12 and found.outcome == CANT_TELL
+    assert len(found.effects) == 12 and found.outcome == INCONCLUSIVE
     assert 1.96 < best < found.critical
 
 
@@ -56,19 +60,19 @@ def test_faster_along_the_same_line_is_no_variant_of_its_own():
     shifted = {0.4: 0.3, 0.5: 0.4, 0.6: 0.5, 0.7: 0.6}
     for asked, run in shifted.items():
         setting_id = f"{asked}-1"
-        sweep.settings[setting_id] = make_setting(asked, 1)
-        sweep.labels[setting_id] = Label("AXON", {"decoder.threshold": asked, "axon.anchors": 1})
+        sweep.settings[setting_id] = make_setting(setting_id, asked, 1)
         copied = [row for row in sweep.rows if row["setting_id"] == f"{run}-None"]
         sweep.rows += [row | {"setting_id": setting_id} for row in copied]
-    (found,) = answers(sweep)
+    (found,) = compared(sweep)
     assert found.outcome == NO and not found.effects
-    assert "it changes no decode: every one of 1 variant decodes each example as confidence alone" in text(
-        sweep
+    told = text(sweep)
+    assert (
+        "no effect on the Pareto front of confidence: the only variant decodes every example exactly" in told
     )
     for row in sweep.rows:  # the same line, though decoded otherwise
         row["tokens"] = [*row["tokens"], len(row["setting_id"])]
-    (found,) = answers(sweep)
-    assert found.outcome == CANT_TELL and abs(found.leading.difference.estimate) < 0.01
+    (found,) = compared(sweep)
+    assert found.outcome == INCONCLUSIVE and abs(found.leading.difference.estimate) < 0.01
 
 
 def test_a_variant_that_finishes_early_is_not_punished():
@@ -79,19 +83,18 @@ def test_a_variant_that_finishes_early_is_not_punished():
             twin = f"0.9-None-{row['position']}"
             best = {f"{r['setting_id']}-{r['position']}": r["score"] for r in sweep.rows}[twin]
             row["score"] = best
-    late = [setting_id for setting_id in ("0.7-1", "0.9-1") if sweep.settings.pop(setting_id)]
-    sweep.rows = [row for row in sweep.rows if row["setting_id"] not in late]
-    (found,) = answers(sweep)
+    sweep.drop("0.7-1", "0.9-1")
+    (found,) = compared(sweep)
     (effect,) = found.effects
-    base_nfe = found_in(sweep).points.set_index("setting_id").loc["0.9-None", "nfe"]
+    base_nfe = facet_of(sweep).points.set_index("setting_id").loc["0.9-None", "nfe"]
     assert effect.budgets[1] == pytest.approx(base_nfe) and found.outcome == YES
-    assert effect.saving.share.estimate > 0.3 and effect.saving.holds
+    assert effect.saving.fraction.estimate > 0.3 and effect.saving.holds
 
 
 def test_each_decoder_is_compared_with_its_own_axon_and_holm_watches_over_both():
     sweep = make_sweep(gain=1.0, faster=0.8, examples=60, anchors=(None, 1))
-    one = answers(sweep)[0]
-    add_copy(sweep, "dawn", lambda setting: setting | {"decoder": setting["decoder"] | {"name": "dawn"}})
+    one = compared(sweep)[0]
+    add_copy(sweep, "dawn", lambda setting: changed(setting, decoder="dawn"))
     for row in sweep.rows:  # AXON changes nothing here
         if row["setting_id"].startswith("dawn") and row["setting_id"].endswith("-1"):
             base = row["setting_id"].removesuffix("1") + "None"
@@ -99,26 +102,26 @@ def test_each_decoder_is_compared_with_its_own_axon_and_holm_watches_over_both()
                 r["score"] for r in sweep.rows if (r["setting_id"], r["position"]) == (base, row["position"])
             )
             row["nfe"] = round(row["nfe"] / 0.8)
-    first, second = answers(sweep)
+    first, second = compared(sweep)
     assert [one.cohort.name for one in (first, second)] == ["confidence", "dawn"]
-    assert (first.outcome, second.outcome) == (YES, CANT_TELL)
+    assert (first.outcome, second.outcome) == (YES, INCONCLUSIVE)
     assert first.critical > one.critical and first.leading.difference.lo < one.leading.difference.lo
-    assert "hold with 95 % for 2 comparisons at once" in text(sweep)
+    assert "95 % intervals, simultaneous over 2 comparisons" in text(sweep)
 
 
-def test_too_few_examples_give_no_answer():
-    (found,) = answers(make_sweep(gain=3.0, examples=9))
-    assert found.outcome == CANT_TELL and not found.effects and not found.pairs
-    assert "too few examples: 9 were scored, at least 10 are needed" in text(make_sweep(gain=3.0, examples=9))
-    assert answers(make_sweep(gain=3.0, examples=10))[0].effects
+def test_too_few_examples_give_no_verdict():
+    (found,) = compared(make_sweep(gain=3.0, examples=9))
+    assert found.outcome == INCONCLUSIVE and not found.effects and not found.pairs
+    assert "of too few examples: 9 scored, at least 10 needed" in text(make_sweep(gain=3.0, examples=9))
+    assert compared(make_sweep(gain=3.0, examples=10))[0].effects
 
 
-def test_passes_saved_where_a_side_is_only_faster():
+def test_steps_are_saved_where_a_side_is_only_faster():
     sweep = make_sweep(gain=0.0, faster=0.75, examples=200, anchors=(None, 1))
-    (found,) = answers(sweep)
-    share = found.leading.saving.share
-    assert share.estimate == pytest.approx(0.25, abs=0.02) and 0.23 < share.lo < share.hi < 0.27
-    assert "Steps at equal quality: -25 % [" in text(sweep)
+    (found,) = compared(sweep)
+    saved = found.leading.saving.fraction
+    assert saved.estimate == pytest.approx(0.25, abs=0.02) and 0.23 < saved.lo < saved.hi < 0.27
+    assert "NFE at equal quality: -25 % [" in text(sweep)
 
 
 def test_fastest_setting_that_reaches_the_bar():
@@ -130,107 +133,109 @@ def test_fastest_setting_that_reaches_the_bar():
 
 def test_swapping_the_sides_turns_the_difference_round():
     sweep = make_sweep(gain=0.5, faster=0.9, examples=60, anchors=(None, 1))
-    (found,) = answers(sweep)
-    for setting in sweep.settings.values():
-        setting["axon"] = {"gate": "always" if setting["axon"]["gate"] == "never" else "never"}
-    (swapped,) = answers(sweep)
+    (found,) = compared(sweep)
+    for setting_id, setting in sweep.settings.items():
+        gate = "always" if setting.decode.axon.gate == "never" else "never"
+        sweep.settings[setting_id] = changed(setting, axon=AxonSettings(gate=gate))
+    (swapped,) = compared(sweep)
     difference, turned = found.effects[0].difference, swapped.effects[0].difference
     assert np.allclose(turned, (-difference.estimate, -difference.hi, -difference.lo))
     assert (found.outcome, swapped.outcome) == (YES, NO)
 
 
-def test_a_variant_is_named_by_its_arm_where_several_use_axon():
+def test_a_variant_is_named_by_its_group_where_several_use_axon():
     sweep = make_sweep(gain=1.0, faster=0.8, examples=30)
-    for setting_id, label in sweep.labels.items():
+    for setting_id, setting in sweep.settings.items():
         if setting_id.endswith("-2"):
-            sweep.labels[setting_id] = Label("AXON twice", label.knobs)
+            sweep.settings[setting_id] = replace(setting, group="AXON twice")
     assert "mean quality with AXON" in text(sweep)
 
 
-def test_a_variant_with_one_setting_has_no_line_and_is_said_not_to_count():
+def test_a_variant_with_one_setting_has_no_line_and_does_not_count():
     sweep = make_sweep(gain=1.0, faster=0.8, examples=30)
-    sweep.settings = {
-        sid: own for sid, own in sweep.settings.items() if not sid.endswith("-2") or sid == "0.5-2"
-    }
-    (found,) = answers(sweep)
-    assert len(found.effects) == 1 and "1 with one setting only, no range" in text(sweep)
+    sweep.drop("0.3-2", "0.7-2", "0.9-2")
+    (found,) = compared(sweep)
+    assert len(found.effects) == 1
+    assert "1 of 2 variants not counted: 1 without a line (a single setting, " in text(sweep)
 
 
 def test_budgets_run_from_where_both_have_begun_to_where_the_slower_ends():
     for faster in (0.7, 1.3):
         sweep = make_sweep(faster=faster, examples=40, anchors=(None, 1))
-        nfe = found_in(sweep).points.set_index("setting_id")["nfe"]
-        ends = [max(nfe[f"{speed}-None"], nfe[f"{speed}-1"]) for speed in (0.3, 0.9)]
-        assert answers(sweep)[0].effects[0].budgets == pytest.approx(tuple(ends))
+        nfe = facet_of(sweep).points.set_index("setting_id")["nfe"]
+        ends = [max(nfe[f"{threshold}-None"], nfe[f"{threshold}-1"]) for threshold in (0.3, 0.9)]
+        assert compared(sweep)[0].effects[0].budgets == pytest.approx(tuple(ends))
 
 
 def test_hard_examples_that_only_one_side_fails_to_score_are_no_gain():
     """AXON decodes no better than the base alone, but some of what it gets wrong has no score."""
     sweep = make_sweep(examples=400, anchors=(None, 1))
-    left = {f"{speed}-1": 16 for speed in (0.3, 0.5, 0.7, 0.9)}
+    left = {f"{threshold}-1": 16 for threshold in (0.3, 0.5, 0.7, 0.9)}
     for row in sweep.rows:
         if row["score"] == 0 and left.get(row["setting_id"]):
             row["score"], left[row["setting_id"]] = None, left[row["setting_id"]] - 1
-    (found,) = answers(sweep)
+    (found,) = compared(sweep)
     (effect,) = found.effects
-    assert found.outcome == CANT_TELL and abs(effect.difference.estimate) < 0.01
+    assert found.outcome == INCONCLUSIVE and abs(effect.difference.estimate) < 0.01
     assert 336 <= effect.n < found.n == 400
     told = text(sweep)
-    assert (
-        f"on {effect.n} examples, those that all these settings have ({400 - effect.n} left out, which"
-        in told
-    )
-    assert f"could move the difference by {(400 - effect.n) / 400:.3f})" in told
+    rest = 400 - effect.n
+    assert f"on {effect.n} examples that are scored under all of these settings (the {rest} left out" in told
+    assert f"could change the difference by {rest / 400:.3f})" in told
 
 
-def test_no_passes_are_saved_at_a_quality_of_nothing():
+def test_no_steps_are_saved_at_a_quality_of_nothing():
     sweep = make_sweep(faster=0.8, anchors=(None, 1))
     for row in sweep.rows:
         row["score"] = 0.0
     told = text(sweep)
-    assert "Steps at equal quality: cannot be said, since no quality above 0.01 is reached by both." in told
+    assert "NFE at equal quality: unknown, because the two sides reach no common quality above 0.01." in told
     assert "-0.010" not in told
-    assert [row.what.split(",")[0] for row in found_in(sweep).summary.answers[0].rows] == [
-        "mean quality over 10.9 to 32.3 steps"
+    assert [row.what for row in facet_of(sweep).summary.verdicts[0].rows] == [
+        "mean quality from 10.9 to 32.3 NFE"
     ]
 
 
 @pytest.mark.parametrize(
-    ("plateau", "who"), [(("None", "1"), "both do"), (("None",), "the base does"), (("1",), "AXON does")]
+    ("plateau", "who"),
+    [(("None", "1"), "both reach"), (("None",), "the base decoder reaches"), (("1",), "AXON reaches")],
 )
-def test_passes_saved_that_the_swept_speeds_decide_are_told_as_such(plateau, who):
+def test_savings_that_depend_on_the_swept_values_are_reported_as_such(plateau, who):
     """Where a side is as good with its fastest setting as ever, it might be with a faster one."""
     sweep = make_sweep(faster=0.7, examples=100, anchors=(None, 1))
     for row in sweep.rows:
-        speed, side = row["setting_id"].split("-")
-        fifths = 4 if side in plateau else {"0.3": 1, "0.5": 2, "0.7": 3, "0.9": 4}[speed]
+        threshold, side = row["setting_id"].split("-")
+        fifths = 4 if side in plateau else {"0.3": 1, "0.5": 2, "0.7": 3, "0.9": 4}[threshold]
         row["score"] = float(row["position"] % 5 < fifths)
-    assert f"; {who} with the fastest setting swept, and faster ones may tell otherwise." in text(sweep)
+    assert f"; {who} it with the fastest setting swept, so faster settings may change this." in text(sweep)
     assert "fastest setting swept" not in text(make_sweep(faster=0.7, anchors=(None, 1)))
 
 
-def test_the_settings_to_run_hold_the_quality_of_the_base():
+def test_the_settings_to_run_reach_the_quality_of_the_base():
     sweep = make_sweep(gain=3.0, examples=60, anchors=(None, 1), thresholds=(0.3, 0.5, 0.7))
-    points = found_in(sweep).points.set_index("setting_id")["quality"]
+    points = facet_of(sweep).points.set_index("setting_id")["quality"]
     assert points["0.3-1"] > points["0.7-None"] + 0.05
-    pick = found_in(sweep).summary.answers[0].pick
-    assert f"run: threshold=0.7 alone ({points['0.7-None']:.3f}" in pick and "with AXON threshold=0.3" in pick
+    pick = facet_of(sweep).summary.verdicts[0].pick
+    assert (
+        f"threshold=0.7 without AXON ({points['0.7-None']:.3f}" in pick
+        and ", threshold=0.3 with AXON" in pick
+    )
     lower = make_sweep(gain=-1.0, examples=60, anchors=(None, 1))
-    assert "no setting of this variant will do" in found_in(lower).summary.answers[0].pick
+    assert "No setting of this variant reaches" in facet_of(lower).summary.verdicts[0].pick
 
 
 def test_one_variant_that_lowers_the_front_is_not_every_variant():
     sweep, worse = (make_sweep(gain=gain, examples=80) for gain in (0.0, -1.5))
     sweep.rows = [row for row in sweep.rows if not row["setting_id"].endswith("-2")]
     sweep.rows += [row for row in worse.rows if row["setting_id"].endswith("-2")]
-    (found,) = answers(sweep)
-    assert found.outcome == CANT_TELL and len(found.lowering) == 1
-    assert "It lowers it with anchors=2 (-0." in text(sweep)
+    (found,) = compared(sweep)
+    assert found.outcome == INCONCLUSIVE and len(found.lowering) == 1
+    assert "AXON lowers the front with anchors=2 (-0." in text(sweep)
 
 
-def test_passes_saved_hold_for_all_comparisons_at_once():
+def test_savings_hold_for_all_comparisons_at_once():
     sweep = make_sweep(gain=0.3, faster=0.8, examples=60, anchors=(None, 1))
-    alone = answers(sweep)[0].leading.saving.share
-    add_copy(sweep, "dawn", lambda setting: setting | {"decoder": setting["decoder"] | {"name": "dawn"}})
-    share = answers(sweep)[0].leading.saving.share
-    assert share.hi - share.lo > alone.hi - alone.lo
+    alone = compared(sweep)[0].leading.saving.fraction
+    add_copy(sweep, "dawn", lambda setting: changed(setting, decoder="dawn"))
+    saved = compared(sweep)[0].leading.saving.fraction
+    assert saved.hi - saved.lo > alone.hi - alone.lo

@@ -1,4 +1,4 @@
-"""Equal decodes are found, and nothing else is taken for equal."""
+"""Identical decodes are found, and nothing else is considered identical."""
 
 import pandas as pd
 import pytest
@@ -9,8 +9,8 @@ ROW = {"example_id": "a", "position": 0, "tokens": [1, 2], "revealed_at": [0, 1]
 
 
 def hashes(*settings):
-    rows = [{"setting_id": str(s), **ROW, **own} for s, owns in enumerate(settings) for own in owns]
-    return list(decode_hashes(pd.DataFrame(rows), [str(s) for s in range(len(settings))]).values())
+    rows = [{"point": point, **ROW, **own} for point, owns in enumerate(settings) for own in owns]
+    return decode_hashes(pd.DataFrame(rows), [f"setting {point}" for point in range(len(settings))])
 
 
 def test_same_traces_same_hash_whatever_the_order():
@@ -28,7 +28,7 @@ def test_same_traces_same_hash_whatever_the_order():
         {"tokens": [1], "revealed_at": [2, 0, 1]},
     ],
 )
-def test_another_token_pass_or_example_is_another_decode(change):
+def test_another_token_step_or_example_is_another_decode(change):
     first, other = hashes([{}], [change])
     assert first != other
 

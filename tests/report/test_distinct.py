@@ -1,4 +1,4 @@
-"""Settings that decode alike are one row and one point, whose name has every value."""
+"""Settings with identical decodes are one row and one point, whose name has every value."""
 
 import json
 
@@ -7,7 +7,7 @@ import pandas as pd
 from pipeline.report.distinct import share_rows
 from tests.report.counts import count, decode_alike
 from tests.report.sweep import make_sweep
-from tests.report.test_report import Page, printed, write
+from tests.report.test_report import Page, points_of, printed, summary_of, write
 
 
 def six_settings_three_decodes():
@@ -17,7 +17,7 @@ def six_settings_three_decodes():
 
 def test_shared_rows_in_terminal_page_and_picture_but_not_in_the_table(tmp_path):
     report = write(tmp_path, six_settings_three_decodes())
-    assert "6 settings, 3 distinct decodes, on 30 arith examples" in report.findings.summary.swept
+    assert "6 settings, 3 distinct decodes, on 30 arith examples" in summary_of(report).swept
     text = printed(report)
     rows = [line.split() for line in text.splitlines() if " AXON " in line and "[" in line and "." in line][
         :3
@@ -32,14 +32,14 @@ def test_shared_rows_in_terminal_page_and_picture_but_not_in_the_table(tmp_path)
     html = report.page.read_text(encoding="utf-8")
     page = Page(html)
     assert html.count('<tr class="point">') == 3
-    assert sorted(page.ids) == sorted(report.points["setting_id"])  # each setting is still to be found
+    assert sorted(page.points) == list(range(6))  # each setting can still be found
     (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"views"')]
-    drawn = [sid for trace in figure["views"][0]["data"] for sid in trace.get("customdata", [])]
-    assert sorted(drawn) == ["0.3-1", "0.7-1", "0.7-2"]
+    drawn = [point for trace in figure["views"][0]["data"] for point in trace.get("customdata", [])]
+    assert list(points_of(report)["setting_id"].loc[sorted(drawn)]) == ["0.3-1", "0.7-1", "0.7-2"]
 
 
 def test_a_row_names_every_value_and_counts_its_settings(tmp_path):
-    points = write(tmp_path, six_settings_three_decodes()).points
+    points = points_of(write(tmp_path, six_settings_three_decodes()))
     shared = share_rows(points)
     assert list(shared["label"]) == [
         "threshold=0.3 anchors=1|2|4 x3",
@@ -48,17 +48,20 @@ def test_a_row_names_every_value_and_counts_its_settings(tmp_path):
     ]
     assert [len(own) for own in shared["setting_ids"]] == list(shared["shares"]) == [3, 1, 2]
     assert sorted(sid for own in shared["setting_ids"] for sid in own) == sorted(points["setting_id"])
+    assert [points["setting_id"].loc[list(own)].tolist() for own in shared["members"]] == [
+        list(own) for own in shared["setting_ids"]
+    ]
 
 
-def test_nothing_is_shared_across_arms_or_where_a_score_is_missing(tmp_path):
+def test_nothing_is_shared_across_groups_or_where_a_score_is_missing(tmp_path):
     sweep = decode_alike(
         count(make_sweep(examples=30, anchors=(None, 1, 2), thresholds=(0.3,))), "0.3-None", "0.3-1"
     )
     decode_alike(sweep, "0.3-1", "0.3-2")
     sweep.rows[-1]["score"] = None  # of 0.3-2
-    assert len(share_rows(write(tmp_path, sweep).points)) == 3
+    assert len(share_rows(points_of(write(tmp_path, sweep)))) == 3
 
 
 def test_distinct_settings_stay_as_they_are(tmp_path):
-    points = write(tmp_path, make_sweep(examples=30)).points
+    points = points_of(write(tmp_path, make_sweep(examples=30)))
     pd.testing.assert_frame_equal(share_rows(points)[list(points.columns)], points)

@@ -1,62 +1,63 @@
-"""A sweep in which AXON or DAWN did nothing says so before it concludes anything."""
+"""A sweep in which AXON or DAWN had no effect says so before it concludes anything."""
 
 import pytest
 
-from pipeline.report import find
 from tests.report.counts import count, decode_alike
-from tests.report.sweep import TRADE_OFF, make_sweep
-from tests.report.test_report import Page, printed, write
+from tests.report.sweep import make_sweep
+from tests.report.test_report import Page, points_of, printed, summary_of, write
+from tests.report.verdict import facet_of, found_in
 
 
 def dawn_sweep(**kinds):
     sweep = make_sweep(gain=-0.5, examples=40, thresholds=(0.3, 0.7))
-    for setting in sweep.settings.values():
-        setting["decoder"]["name"] = "dawn"
+    sweep.change(decoder="dawn")
     return count(sweep, **kinds)
 
 
 def warned(sweep):
-    return find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF).summary.inert
+    return facet_of(sweep).summary.inert
 
 
 def test_empty_anchors_give_no_verdict_about_axon():
-    """The gain that stands in the records is no finding about AXON: it chose its anchors by nothing."""
+    """The gain in the records is no evidence about AXON, which had nothing to select its anchors by."""
     empty = count(make_sweep(gain=1.0, examples=200), supported=False)
-    summary = find(empty.settings, empty.records, empty.labels, TRADE_OFF).summary
-    assert "AXON moves the front of confidence: can't tell, AXON was empty: of " in summary.verdict
+    told = found_in(empty).verdict
+    assert "Pareto front of confidence: inconclusive, because AXON was empty: 2 of 2 variants had" in told
     working = count(make_sweep(gain=1.0, examples=200))
-    summary = find(working.settings, working.records, working.labels, TRADE_OFF).summary
-    assert "AXON moves the front of confidence: yes" in summary.verdict
+    assert "AXON improves the Pareto front of confidence" in found_in(working).verdict
 
 
 def test_empty_anchors_are_read_above_the_verdict(tmp_path):
     report = write(tmp_path, dawn_sweep(sinks=0.97, supported=False, edges=False))
-    axon, dawn = report.findings.summary.inert
+    axon, dawn = summary_of(report).inert
     assert axon.startswith(
         "AXON was empty in 4 of 4 settings in which it fired: in 100 % of AXON's steps no "
     )
     assert (
-        "fell back to the single most confident token. These settings say nothing about AXON. 97 % of" in axon
+        "fell back to the single most confident token. These settings are no evidence about AXON. 97 % of"
+        in axon
     )
-    assert dawn.startswith("DAWN's graph was empty in 6 of 6 settings with DAWN: in 100 % of its steps no ")
+    assert dawn.startswith(
+        "DAWN's graph was empty in 6 of 6 settings with DAWN: in 100 % of DAWN's steps no "
+    )
     assert axon.endswith("Remedy: axon.tau_sink=4x (four times uniform attention, 1 / length).")
-    assert "Remedy: decoder.tau_sink=4x (four times uniform attention, 1 / length; null takes axon" in dawn
+    assert "Remedy: decoder.tau_sink=4x (four times uniform attention, 1 / length; null uses axon" in dawn
     for shown in (printed(report), " ".join(Page(report.page.read_text(encoding="utf-8")).shown)):
         flat = " ".join(shown.split())
-        assert 0 <= flat.index(axon) < flat.index(dawn) < flat.index("AXON moves the front")
+        assert 0 <= flat.index(axon) < flat.index(dawn) < flat.index("front of dawn: inconclusive")
 
 
 def test_working_anchors_are_not_warned_of(tmp_path):
     report = write(tmp_path, dawn_sweep())
-    assert report.findings.summary.inert == [] and "Warning:" not in printed(report)
-    points = report.points.set_index("setting_id").loc["0.3-1"]
+    assert summary_of(report).inert == [] and "Warning:" not in printed(report)
+    points = points_of(report).set_index("setting_id").loc["0.3-1"]
     assert (points["axon_empty"], points["anchors_per_step"], points["axon_sink_share"]) == (0, 3, 0.1)
     assert (points["graph_empty"], points["graph_sink_share"]) == (0, 0.1)
 
 
 def test_records_of_an_older_version_are_not_warned_of():
     sweep = make_sweep(gain=-0.5, examples=40, thresholds=(0.3, 0.7))
-    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
+    found = facet_of(sweep)
     assert found.summary.inert == []
     unknown = [
         "axon_empty",
@@ -69,7 +70,7 @@ def test_records_of_an_older_version_are_not_warned_of():
     assert found.points[unknown].isna().all(axis=None)
 
 
-def test_half_old_half_new_is_told_of_what_is_known():
+def test_half_old_half_new_is_warned_of_what_is_known():
     sweep = dawn_sweep(sinks=0.97, supported=False)
     for row in sweep.rows:
         if row["position"] % 2 or row["setting_id"].endswith("-2"):
@@ -106,7 +107,7 @@ def test_gate_that_never_fired():
         if row["setting_id"].endswith("-2"):
             row |= {"axon_steps": [], "unsupported_steps": [], "anchors": 0}
     (warning,) = warned(sweep)
-    assert warning.startswith("AXON never fired in 2 of 4 settings that use it; its gate was asked in ")
+    assert warning.startswith("AXON never fired in 2 of 4 settings that use it; its gate was evaluated in ")
 
 
 def test_axon_that_decodes_as_its_base():
@@ -119,4 +120,4 @@ def test_axon_that_decodes_as_its_base():
             row["tokens"] = traces[row["position"]]
     (warning,) = warned(sweep)
     assert warning.startswith("AXON changed no token in 1 of 4 settings in which it fired")
-    assert "(such as AXON threshold=0.3 anchors=1 as base threshold=0.3)" in warning
+    assert "(for example AXON threshold=0.3 anchors=1, the same as base threshold=0.3)" in warning

@@ -1,39 +1,39 @@
-"""One setting a side: a pair, on the examples that both have."""
+"""One setting per side: a pair, on the examples that both have."""
 
 import pytest
 
 from pipeline.report.comparison import NO_FRONT
 from tests.report.counts import decode_alike
 from tests.report.sweep import make_sweep
-from tests.report.verdict import answers, found_in, text
+from tests.report.verdict import compared, facet_of, text
 
 
-def test_one_setting_a_side_is_told_as_a_pair():
+def test_one_setting_per_side_is_reported_as_a_pair():
     sweep = make_sweep(gain=1.0, faster=0.8, thresholds=(0.5,), anchors=(None, 1))
-    (found,) = answers(sweep)
+    (found,) = compared(sweep)
     assert found.outcome == NO_FRONT and not found.effects
     (pair,) = found.pairs
     assert (pair.quality.first_only, pair.quality.second_only) == (14, 0) and pair.p < 0.001
-    short = found_in(sweep).summary.answers[0].short
+    short = facet_of(sweep).summary.verdicts[0].short
     assert short.startswith("AXON with confidence: +0.233 [+0.") and short.endswith(
         "not testable as a front."
     )
-    assert "14 right only with it, 0 only without (exact McNemar p = 0.00012" in text(sweep)
+    assert "14 correct only with it, 0 only without (exact McNemar p = 0.00012" in text(sweep)
 
 
 def test_pairs_of_other_scores_are_bootstrapped():
     sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1))
     for row in sweep.rows:
         row["score"] *= 0.75
-    (pair,) = answers(sweep)[0].pairs
+    (pair,) = compared(sweep)[0].pairs
     assert pair.quality.p is None and pair.p < 0.001 and pair.quality.difference.lo > 0
     assert "bootstrap p" in text(sweep)
 
 
 def test_pairs_share_one_level():
     sweep = make_sweep(gain=1.0, thresholds=(0.3,), anchors=(None, 1, 2), examples=40)
-    alone = answers(make_sweep(gain=1.0, thresholds=(0.3,), anchors=(None, 1), examples=40))[0].pairs[0]
-    pairs = answers(sweep)[0].pairs
+    alone = compared(make_sweep(gain=1.0, thresholds=(0.3,), anchors=(None, 1), examples=40))[0].pairs[0]
+    pairs = compared(sweep)[0].pairs
     assert len(pairs) == 2 and {pair.p for pair in pairs} == {2 * alone.p, alone.p}
 
 
@@ -43,10 +43,10 @@ def test_settings_without_examples_in_common_are_not_compared():
         sweep.rows = [
             row for row in sweep.rows if (row["position"] < 30) == row["setting_id"].endswith("None")
         ]
-        (found,) = answers(sweep)
+        (found,) = compared(sweep)
         assert found.outcome == NO_FRONT and not found.pairs
         told = text(sweep)
-        assert "share too few examples" in told and "nan" not in told
+        assert "too few common examples" in told and "nan" not in told
 
 
 def test_a_pair_is_of_the_examples_both_have():
@@ -55,7 +55,7 @@ def test_a_pair_is_of_the_examples_both_have():
     for row in sweep.rows:
         if row["setting_id"] == "0.5-1" and row["score"] == 1 and left:
             row["score"], left = None, left - 1
-    (pair,) = answers(sweep)[0].pairs
+    (pair,) = compared(sweep)[0].pairs
     assert pair.quality.n == 57
     assert pair.quality_axon - pair.quality_base == pytest.approx(pair.quality.difference.estimate)
 
@@ -65,5 +65,5 @@ def test_settings_that_decode_alike_are_no_pair():
     for row in sweep.rows:
         row["nfe"] = 20
     decode_alike(sweep, "0.3-None", "0.3-1")
-    (found,) = answers(sweep)
+    (found,) = compared(sweep)
     assert found.outcome == NO_FRONT and len(found.pairs) == 1

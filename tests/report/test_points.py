@@ -1,18 +1,18 @@
-"""From records to points: sums over sums, unscored is no zero, partial settings are marked."""
+"""From records to points: sums over sums, unscored is not 0, partial settings are marked."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.report import find
-from tests.report.sweep import TRADE_OFF, Label, make_record, make_setting, make_sweep
+from tests.report.sweep import make_record, make_run, make_setting, make_sweep
+from tests.report.verdict import facet_of, found_in
 
-SETTING = {"a": make_setting(0.5, 1)}
-LABEL = {"a": Label("AXON", {"axon.anchors": 1})}
+RUN = make_run([make_setting("a", 0.5, 1)])
 
 
 def point(rows):
-    return find(SETTING, pd.DataFrame(rows), LABEL, TRADE_OFF).points.iloc[0]
+    return find([RUN], pd.DataFrame(rows)).points.iloc[0]
 
 
 def test_ratios_are_sums_over_sums():
@@ -44,9 +44,9 @@ def test_unscored_is_left_out_of_everything_and_counted():
 
 def test_repeated_records_count_once_and_order_does_not_matter():
     sweep = make_sweep()
-    once = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
+    once = facet_of(sweep)
     mixed = pd.concat([sweep.records, sweep.records.head(50)]).sample(frac=1, random_state=0)
-    again = find(sweep.settings, mixed, sweep.labels, TRADE_OFF)
+    (again,) = find([sweep.run], mixed).facets
     pd.testing.assert_frame_equal(once.points, again.points)
     assert once.hypervolumes == again.hypervolumes and once.summary == again.summary
 
@@ -62,40 +62,38 @@ def test_half_covered_setting_is_partial_and_on_no_front():
     lucky = "0.3-1"  # scored on its first ten examples only, all of them right
     kept = records[(records["setting_id"] != lucky) | (records["position"] < 10)].copy()
     kept.loc[kept["setting_id"] == lucky, "score"] = 1.0
-    found = find(sweep.settings, kept, sweep.labels, TRADE_OFF)
+    (found,) = find([sweep.run], kept).facets
     row = found.points.set_index("setting_id").loc[lucky]
     assert not row["complete"] and not row["front"] and not row["group_front"] and row["quality"] == 1.0
     assert any("1 setting scored on fewer than 95%" in warning for warning in found.summary.warnings)
 
 
-def test_arms_have_their_own_fronts():
-    found = find(*_args(make_sweep(gain=1.0))).points
+def test_groups_have_their_own_fronts():
+    found = found_in(make_sweep(gain=1.0)).points
     assert set(found.loc[found["group_front"], "group"]) == {"base", "AXON"}
     assert found.loc[found["front"], "group_front"].all()
 
 
 def test_equal_settings_share_the_front():
     sweep = make_sweep(gain=0.0, anchors=(None, 1))  # AXON that changes nothing
-    found = find(*_args(sweep)).points
+    found = found_in(sweep).points
     twins = found.groupby("knob.threshold")["front"].nunique()
     assert (twins == 1).all()
 
 
-def test_two_tasks_are_refused():
-    rows = [make_record("a", 0, 1.0, 10), make_record("a", 1, 1.0, 10) | {"task": "lists"}]
-    with pytest.raises(ValueError, match=r"task=arith, lists: .*one report a task"):
-        point(rows)
+def test_examples_beyond_the_runs_limit_are_not_its():
+    """The store may hold more, from a run with a higher limit."""
+    rows = [make_record("a", 0, 1.0, 10), make_record("a", 1, 0.0, 10)]
+    short = make_run(list(RUN.settings), limit=1)
+    assert find([short], pd.DataFrame(rows)).points["quality"].tolist() == [1.0]
 
 
-def test_missing_generation_length_is_refused():
-    with pytest.raises(ValueError, match="gen_length=None"):
-        find({"a": {"task": "arith"}}, pd.DataFrame(), LABEL, None)
+@pytest.mark.parametrize("runs", [[], [make_run([])]])
+def test_a_report_on_nothing_is_refused(runs):
+    with pytest.raises(ValueError, match="at least one setting"):
+        find(runs, pd.DataFrame())
 
 
 def test_nothing_scored_is_no_number():
     found = point([make_record("a", 0, None, None)])
     assert found["n"] == 0 and np.isnan(found["quality"]) and not found["complete"]
-
-
-def _args(sweep):
-    return sweep.settings, sweep.records, sweep.labels, TRADE_OFF

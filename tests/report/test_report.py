@@ -1,6 +1,7 @@
 """The files a reader opens: complete, self-contained, safe, and there even when there is little to show."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
-from pipeline.report import find, write_report
+from pipeline.report import write_report
+from pipeline.tasks import TASKS
 from tests.report.counts import count
-from tests.report.sweep import TRADE_OFF, Label, make_sweep
+from tests.report.sweep import identified, make_run, make_sweep
+from tests.report.verdict import facet_of
 
 EVIL = '<script>alert("x")</script>&'
 
@@ -21,7 +24,7 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.fetched, self.ids, self.scripts, self.shown, self.inside = [], [], [], [], ""
+        self.fetched, self.points, self.scripts, self.shown, self.inside = [], [], [], [], ""
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
@@ -29,8 +32,8 @@ class Page(HTMLParser):
         self.fetched += [
             value for name, value in attrs if name in {"src", "href", "srcset", "data", "action"}
         ]
-        self.ids += [
-            setting_id for name, value in attrs if name == "data-ids" for setting_id in value.split()
+        self.points += [
+            int(point) for name, value in attrs if name == "data-points" for point in value.split()
         ]
         if tag == "script":
             self.scripts.append("")
@@ -47,7 +50,17 @@ class Page(HTMLParser):
 
 def write(folder, sweep, records=None, title="title", notes=()):
     records = sweep.records if records is None else records
-    return write_report(folder, sweep.settings, records, sweep.labels, title, list(notes), TRADE_OFF)
+    run = make_run(list(sweep.settings.values()), title=title)
+    return write_report(folder, [run], records, list(notes))
+
+
+def summary_of(report):
+    (facet,) = report.findings.facets
+    return facet.summary
+
+
+def points_of(report):
+    return report.findings.points
 
 
 def printed(report):
@@ -70,7 +83,9 @@ def page(report):
 
 
 def test_page_holds_every_setting_once(report, page):
-    assert sorted(page.ids) == sorted(report.points["setting_id"])
+    assert sorted(page.points) == list(range(len(points_of(report))))
+    shown = " ".join(page.shown)
+    assert all(setting_id in shown for setting_id in points_of(report)["setting_id"])
 
 
 def test_page_fetches_nothing(report, page):
@@ -82,16 +97,16 @@ def test_page_fetches_nothing(report, page):
 
 def test_page_tells_the_verdict_and_the_notes(report, page):
     text = " ".join(page.shown)
-    assert report.findings.summary.answers[0].short in text
+    assert summary_of(report).verdicts[0].short in text
     assert "made on a toaster" in text
 
 
 def test_figure_has_each_scored_setting_and_its_hover(report, page):
     (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"views"')]
     (view,) = figure["views"]
-    drawn = [setting_id for trace in view["data"] for setting_id in trace.get("customdata", [])]
-    assert sorted(drawn) == sorted(report.points["setting_id"])
-    assert all("tokens a step" in text for trace in view["data"] for text in trace.get("hovertext", []))
+    drawn = [point for trace in view["data"] for point in trace.get("customdata", [])]
+    assert sorted(drawn) == list(range(len(points_of(report))))
+    assert all("tokens per step" in text for trace in view["data"] for text in trace.get("hovertext", []))
     opacities = [own for trace in view["data"] if "customdata" in trace for own in trace["marker"]["opacity"]]
     assert len(opacities) == len(drawn) and min(opacities) > 0.2 and max(opacities) <= 1
 
@@ -107,14 +122,12 @@ def test_axes_of_cost_are_buttons(tmp_path, report):
 
 def test_nothing_from_outside_becomes_markup(tmp_path):
     sweep = make_sweep(gain=1.0)
-    sweep.labels = {
-        setting_id: Label(
-            label.group + EVIL, {key + EVIL: f"{value}{EVIL}" for key, value in label.knobs.items()}
+    for setting_id, setting in sweep.settings.items():
+        knobs = {key + EVIL: f"{value}{EVIL}" for key, value in setting.knobs.items()}
+        named = replace(setting.model, path=f"models/{EVIL}")
+        sweep.settings[setting_id] = identified(
+            replace(setting, group=setting.group + EVIL, knobs=knobs, model=named), content=EVIL
         )
-        for setting_id, label in sweep.labels.items()
-    }
-    first = next(iter(sweep.settings))
-    sweep.settings[first] = sweep.settings[first] | {"path": EVIL}
     harmless = write(tmp_path / "harmless", make_sweep(gain=1.0))
     report = write(tmp_path / "evil", sweep, title=EVIL, notes=[EVIL])
     html = report.page.read_text(encoding="utf-8")
@@ -143,15 +156,15 @@ def test_same_records_same_files(tmp_path, report):
 
 def test_table_of_points_can_be_read_back(report):
     table = pd.read_csv(report.table)
-    assert list(table["setting_id"]) == list(report.points["setting_id"])
-    assert np.allclose(table["quality"], report.points["quality"])
+    assert list(table["setting_id"]) == list(points_of(report)["setting_id"])
+    assert np.allclose(table["quality"], points_of(report)["quality"])
 
 
 def test_terminal_fits_and_ends_with_the_result(report):
     text = printed(report)
     assert max(len(line) for line in text.splitlines()) <= 100
-    assert "AXON moves the front of confidence: yes, by +0." in text and "Steps at equal quality: -" in text
-    assert "●" in text and text.index("●") < text.index("AXON moves")
+    assert "AXON improves the Pareto front of confidence: +0." in text and "NFE at equal quality: -" in text
+    assert "●" in text and text.index("●") < text.index("AXON improves")
 
 
 def test_terminal_only_counts_a_long_tail(tmp_path):
@@ -160,7 +173,7 @@ def test_terminal_only_counts_a_long_tail(tmp_path):
         row["nfe"] += 0 if row["setting_id"].endswith("None") else int(row["setting_id"][-1])
     report = write(tmp_path, sweep)
     text = printed(report)
-    hidden = int((~report.points["group_front"]).sum())
+    hidden = int((~points_of(report)["group_front"]).sum())
     assert hidden > 12 and f"{hidden} settings behind the fronts are not listed" in text
 
 
@@ -175,7 +188,7 @@ LITTLE = {
 @pytest.mark.parametrize("sweep", LITTLE.values(), ids=LITTLE)
 def test_little_is_reported_without_fuss(tmp_path, sweep):
     report = write(tmp_path, make_sweep(**sweep))
-    assert len(report.front) and report.picture.stat().st_size > 5000 and printed(report)
+    assert len(report.findings.front) and report.picture.stat().st_size > 5000 and printed(report)
 
 
 def test_no_scored_example_is_reported_without_fuss(tmp_path):
@@ -183,8 +196,13 @@ def test_no_scored_example_is_reported_without_fuss(tmp_path):
     unscored = sweep.records.assign(score=None)
     for name, records in {"unscored": unscored, "empty": unscored.head(0), "bare": pd.DataFrame()}.items():
         report = write(tmp_path / name, sweep, records)
-        assert report.front.empty and set(report.hypervolumes.values()) == {(0.0, 0.0, 0.0)}
-        assert "cannot be said" in report.verdict and printed(report) and report.page.exists()
+        (facet,) = report.findings.facets
+        assert facet.front.empty and set(facet.hypervolumes.values()) == {(0.0, 0.0, 0.0)}
+        assert (
+            "no AXON setting was scored" in report.findings.verdict
+            and printed(report)
+            and report.page.exists()
+        )
 
 
 def test_one_setting_without_scores_does_not_disturb_the_others(tmp_path):
@@ -192,7 +210,7 @@ def test_one_setting_without_scores_does_not_disturb_the_others(tmp_path):
     records = sweep.records
     records.loc[records["setting_id"] == "0.5-1", "score"] = None
     report = write(tmp_path, sweep, records)
-    assert report.points["n"].tolist().count(0) == 1 and "unscored" in printed(report)
+    assert points_of(report)["n"].tolist().count(0) == 1 and "unscored" in printed(report)
     assert report.findings.comparisons[0].outcome == "yes"
 
 
@@ -203,25 +221,26 @@ def test_parquet_shaped_records_are_understood(tmp_path):
     stored = records.assign(axon_steps=[np.array(own) for own in records["axon_steps"]])
     stored = stored.astype({"nfe": "Int64", "score": "Float64"})
     plain = write(tmp_path / "plain", sweep)
-    pd.testing.assert_frame_equal(write(tmp_path / "stored", sweep, stored).points, plain.points)
+    pd.testing.assert_frame_equal(points_of(write(tmp_path / "stored", sweep, stored)), points_of(plain))
 
 
-def test_the_summary_says_what_a_pass_count_covers():
+def test_the_summary_says_what_is_decoded():
     sweep = make_sweep(examples=20)
-    for setting in sweep.settings.values():
-        setting |= {"block_length": 32, "end_of_text": "stop_at_eos"}
-    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF).summary
-    assert "(test split), 64 tokens in blocks of 32, decoded up to end-of-text: threshold" in found.swept
+    sweep.change(block_length=32, end_of_text="stop_at_eos")
+    found = facet_of(sweep).summary
+    assert (
+        "(test split), raw prompts, 64 tokens in blocks of 32, decoded up to end-of-text: threshold"
+        in found.swept
+    )
 
 
-def test_the_summary_says_how_was_asked_and_what_quality_means():
+def test_the_summary_says_how_the_questions_are_asked_and_what_quality_means():
     sweep = make_sweep(anchors=(None,), thresholds=(0.5,))
-    for setting in sweep.settings.values():
-        setting["model"] = {"prompt": "chat"}
-        setting["task"] |= {"shots": 5, "shot_style": "turns", "metric": "the number is right"}
-    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
+    sweep.change(model={"prompt": "chat"}, task={"name": "gsm8k", "shots": 5, "shot_style": "turns"})
+    found = facet_of(sweep)
     quality = found.points["quality"].iloc[0]
-    assert ", 5 few-shot examples as turns, chat prompts. " in found.summary.swept
+    assert ", 5 few-shot examples as turns, chat prompts, 64 tokens" in found.summary.swept
     assert found.points["metric.strict"].iloc[0] == pytest.approx(quality / 2)
-    expected = f"Quality 1: the number is right (arith, version 1; strict {quality / 2:.3g})."
+    meaning = TASKS["gsm8k"].metric
+    expected = f"Quality 1: {meaning} (gsm8k, version 1; strict {quality / 2:.3g})."
     assert found.summary.swept.endswith(expected)

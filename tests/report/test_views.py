@@ -1,4 +1,4 @@
-"""How sure a place on the front is, what a group reaches, and the axes beside NFE."""
+"""The probability of being on the front, what a group achieves, and the axes besides NFE."""
 
 import numpy as np
 import pandas as pd
@@ -9,10 +9,12 @@ from scipy.stats import binom
 
 from pipeline.report import find, stats
 from pipeline.report.bands import hypervolumes
-from pipeline.report.points import Draws, Outcomes, draw, mark_fronts
+from pipeline.report.outcomes import Draws, Outcomes, draw
+from pipeline.report.points import mark_fronts
 from pipeline.report.views import make_views
 from tests.report.counts import count
-from tests.report.sweep import TRADE_OFF, make_sweep
+from tests.report.sweep import make_sweep
+from tests.report.verdict import facet_of, found_in
 
 EXAMPLES = 25
 outcomes = st.lists(
@@ -70,12 +72,11 @@ def test_partial_settings_have_no_probability_and_disturb_no_other():
     sweep = make_sweep(examples=40, anchors=(1, 2), thresholds=(0.3, 0.7))
     records = sweep.records
     records = records[(records["setting_id"] != "0.3-1") | (records["position"] < 10)]
-    points = find(sweep.settings, records, sweep.labels, TRADE_OFF).points.set_index("setting_id")
+    points = find([sweep.run], records).points.set_index("setting_id")
     assert np.isnan(points["on_front"]["0.3-1"]) and points["on_front"].drop("0.3-1").notna().all()
     without = make_sweep(examples=40, anchors=(1, 2), thresholds=(0.3, 0.7))
-    for book in (without.settings, without.labels):
-        del book["0.3-1"]
-    others = find(without.settings, without.records, without.labels, TRADE_OFF).points.set_index("setting_id")
+    without.drop("0.3-1")
+    others = found_in(without).points.set_index("setting_id")
     assert (points["on_front"].drop("0.3-1") == others["on_front"]).all()
 
 
@@ -105,7 +106,7 @@ def test_band_of_one_setting_is_the_bootstraps_interval():
 
 def test_hypervolume_stands_in_its_interval():
     sweep = make_sweep(gain=1.0, examples=40)
-    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
+    found = facet_of(sweep)
     for area in found.hypervolumes.values():
         assert 0 < area.lo < area.estimate < area.hi < 1
 
@@ -116,7 +117,7 @@ def test_interval_covers_the_truth_where_nearly_all_are_right():
     right = np.arange(n + 1)
     quality_SN = (np.arange(n) < right[:, None]).astype(float)
     ids = tuple(str(k) for k in right)
-    draws = draw(Outcomes(ids, np.arange(n, dtype=float), quality_SN, np.full((n + 1, n), steps)))
+    draws = draw(Outcomes(quality_SN, np.full((n + 1, n), steps)))
     points = pd.DataFrame({"group": ids, "quality": right / n, "nfe": steps, "complete": True})
     areas = list(hypervolumes(points, draws, reference).values())
     for truth in (0.3, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99):
@@ -128,8 +129,7 @@ def test_best_of_many_is_not_taken_at_its_word():
     """Forty groups of twelve settings that are all right four times of five: each group's best looks better."""
     groups, variants, n, truth = 40, 12, 100, 0.8
     quality_SN = (np.random.default_rng(0).random((groups * variants, n)) < truth).astype(float)
-    ids = tuple(map(str, range(groups * variants)))
-    draws = draw(Outcomes(ids, np.arange(n, dtype=float), quality_SN, np.full(quality_SN.shape, 5.0)))
+    draws = draw(Outcomes(quality_SN, np.full(quality_SN.shape, 5.0)))
     points = pd.DataFrame({"quality": quality_SN.mean(1), "nfe": 5.0, "complete": True})
     points["group"] = np.repeat([f"group {place}" for place in range(groups)], variants)
     areas = hypervolumes(points, draws, 10.0).values()
@@ -139,14 +139,12 @@ def test_best_of_many_is_not_taken_at_its_word():
 
 def test_axes_of_cost_are_offered_where_they_are_known():
     sweep = make_sweep(examples=10, thresholds=(0.3,))
-    assert [
-        view.cost.column for view in find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF).views
-    ] == ["nfe"]
+    assert [view.cost.column for view in facet_of(sweep).views] == ["nfe"]
     count(sweep)
-    found = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
+    found = facet_of(sweep)
     assert [view.cost.column for view in found.views] == ["nfe", "computed_positions", "flops"]
     sweep.rows = [row | ({"flops": None} if row["setting_id"] == "0.3-1" else {}) for row in sweep.rows]
-    some = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF)
+    some = facet_of(sweep)
     assert [view.cost.column for view in some.views] == ["nfe", "computed_positions"]
 
 
@@ -156,7 +154,7 @@ def test_a_front_is_that_of_its_axis():
     for row in sweep.rows:
         if row["setting_id"] == "0.3-None":
             row["computed_positions"], row["score"] = row["computed_positions"] * 10, 0.0
-    nfe, positions, _ = find(sweep.settings, sweep.records, sweep.labels, TRADE_OFF).views
+    nfe, positions, _ = facet_of(sweep).views
     assert list(nfe.points["group_front"]) == [True, True]
     assert list(positions.points["group_front"]) == [False, True]
     assert positions.points["on_front"].iloc[0] == 0

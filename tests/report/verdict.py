@@ -1,55 +1,61 @@
-"""What a made-up sweep is answered, and ways to change one before it is asked."""
+"""What a simulated sweep is told, and ways to change one beforehand."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from pipeline.report import find
-from pipeline.report.comparison import compare
+from pipeline.report.comparison import Evidence, compare
 from pipeline.report.decodes import decode_hashes
-from pipeline.report.points import clean, outcomes
-from tests.report.sweep import TRADE_OFF
+from pipeline.report.entries import split
+from pipeline.report.outcomes import outcomes
+from pipeline.report.records import clean
 
 
-def found_in(sweep, trade_off=TRADE_OFF):
-    return find(sweep.settings, sweep.records, sweep.labels, trade_off)
+def found_in(sweep):
+    """The findings of a sweep with a single facet."""
+    return find([sweep.run], sweep.records)
 
 
-def answers(sweep, trade_off=TRADE_OFF):
-    """Without the points' own figures, of which a comparison needs none."""
-    rows = clean(sweep.settings, sweep.records)
-    found = outcomes(sweep.settings, rows)
-    decodes = decode_hashes(rows, sweep.settings)
+def facet_of(sweep):
+    (facet,) = found_in(sweep).facets
+    return facet
+
+
+def compared(sweep):
+    """The comparisons without the points' own figures, which they don't need."""
+    (part,) = split([sweep.run], ["sweep"], clean(sweep.records))
+    found = outcomes(part.rows, len(part.entries))
     points = pd.DataFrame(
         {
-            "decode": list(decodes.values()),
+            "decode": decode_hashes(part.rows, list(sweep.settings)),
             "complete": ~np.isnan(found.quality_SN).all(axis=1),
             "axon_empty": np.nan,
         }
     )
-    return compare(sweep.settings, points, found, trade_off)
+    (own,) = compare([Evidence(part.settings, points, found)])
+    return own
 
 
-def text(sweep, trade_off=TRADE_OFF):
-    return found_in(sweep, trade_off).summary.verdict
+def text(sweep):
+    return found_in(sweep).verdict
 
 
-def add_copy(sweep, name, change, score=None):
-    """Every setting once more under another name, its description changed, its records kept (their scores perhaps)."""
-    for setting_id in list(sweep.settings):
+def add_copy(sweep, name, change):
+    """Every setting once more under another name, changed, with the same records."""
+    for setting_id, setting in list(sweep.settings.items()):
         other = f"{name}-{setting_id}"
-        sweep.settings[other] = change(sweep.settings[setting_id])
-        sweep.labels[other] = sweep.labels[setting_id]
+        sweep.settings[other] = replace(change(setting), id=other)
         own = [row for row in sweep.rows if row["setting_id"] == setting_id]
-        sweep.rows += [
-            row | {"setting_id": other, "score": score(row) if score else row["score"]} for row in own
-        ]
+        sweep.rows += [row | {"setting_id": other} for row in own]
     return sweep
 
 
-def flip(sweep, chance, seed=0, only=lambda row: True):
-    """Luck of its own in some rows: a score turned round."""
+def flip(sweep, chance, seed=0):
+    """Flips the score of random rows."""
     rng = np.random.default_rng(seed)
     for row in sweep.rows:
-        if rng.random() < chance and only(row):
+        if rng.random() < chance:
             row["score"] = 1 - row["score"]
     return sweep

@@ -1,0 +1,115 @@
+"""What a report is about: the settings of its runs, one entry each, divided into facets of one task and one model.
+
+Qualities on different tasks, or of different models, have no common scale: nothing is compared across facets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from pipeline.run import Run
+from pipeline.setting import Setting
+
+DIGITS = 8  # of a content hash, enough to tell two apart
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A setting as one run evaluated it: one point of the report.
+
+    In a report on several runs the setting's group also names the run, so that each group is of one run.
+    """
+
+    run: str
+    setting: Setting
+
+    def __str__(self) -> str:
+        return f"{self.run} {self.setting.id}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The entries of one facet and their cleaned records, whose column `point` is the index of the entry."""
+
+    task: str
+    model: str
+    entries: tuple[Entry, ...]
+    rows: pd.DataFrame
+
+    @property
+    def settings(self) -> list[Setting]:
+        return [entry.setting for entry in self.entries]
+
+
+def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame) -> list[Part]:
+    """The facets in the order of the settings; `names`: of the runs; `rows`: the cleaned records.
+
+    A record that doesn't say which run it is from belongs to every run that has its setting.
+    """
+    owners: dict[tuple[str, ...], list[tuple[int, Entry]]] = {}
+    for number, (run, name) in enumerate(zip(runs, names, strict=True)):
+        for setting in run.settings:
+            named = replace(setting, group=f"{name}: {setting.group}") if len(runs) > 1 else setting
+            owners.setdefault(_facet(setting), []).append((number, Entry(name, named)))
+    tasks = told_apart([_task(own[0][1].setting) for own in owners.values()])
+    models = told_apart([_model(own[0][1].setting) for own in owners.values()])
+    return [
+        Part(task, model, tuple(entry for _, entry in own), _rows(runs, own, rows))
+        for task, model, own in zip(tasks, models, owners.values(), strict=True)
+    ]
+
+
+def run_names(runs: Sequence[Run], folders: Sequence[str]) -> list[str]:
+    """Each run by its name; by its folder, if given, where several share a name; numbered where that doesn't help."""
+    names = [run.name for run in runs]
+    if folders:
+        shared = Counter(names)
+        names = [folder if shared[name] > 1 else name for name, folder in zip(names, folders, strict=True)]
+    shared = Counter(names)
+    return [
+        f"{name} #{1 + names[:number].count(name)}" if shared[name] > 1 else name
+        for number, name in enumerate(names)
+    ]
+
+
+def told_apart(things: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The `name` of each; where different things share one, with what differs: `arith (split=train)`."""
+    names = []
+    for own in things:
+        namesakes = [other for other in things if other["name"] == own["name"]]
+        differing = [key for key in own if len({str(other.get(key)) for other in namesakes}) > 1]
+        details = ", ".join(f"{key}={own[key]}" for key in differing)
+        names.append(f"{own['name']} ({details})" if details else str(own["name"]))
+    return names
+
+
+def _facet(setting: Setting) -> tuple[str, ...]:
+    return tuple(str(value) for value in (*_task(setting).values(), setting.identity["model"]["content"]))
+
+
+def _task(setting: Setting) -> dict[str, Any]:
+    task = setting.identity["task"]
+    content = str(task.get("content", ""))[:DIGITS]
+    return {**{key: task[key] for key in ("name", "version", "split", "seed")}, "content": content}
+
+
+def _model(setting: Setting) -> dict[str, Any]:
+    return {"name": setting.model_name, "content": setting.identity["model"]["content"][:DIGITS]}
+
+
+def _rows(runs: Sequence[Run], entries: Iterable[tuple[int, Entry]], rows: pd.DataFrame) -> pd.DataFrame:
+    """The entries' rows up to the limit of their run, with column `point`."""
+    points: dict[int, dict[str, int]] = {}
+    for point, (number, entry) in enumerate(entries):
+        points.setdefault(number, {})[entry.setting.id] = point
+    found = []
+    for number, of_setting in points.items():
+        own = rows[rows["run"].isna() | (rows["run"] == number)]
+        own = own[own["setting_id"].isin(list(of_setting)) & (own["position"] < runs[number].limit)]
+        found.append(own.assign(point=own["setting_id"].map(of_setting)))
+    return pd.concat(found, ignore_index=True)

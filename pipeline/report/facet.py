@@ -1,0 +1,71 @@
+"""A facet: what the records say of one task with one model."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.report.bands import hypervolumes
+from pipeline.report.comparison import Comparison, Evidence
+from pipeline.report.entries import Part
+from pipeline.report.labels import Names
+from pipeline.report.outcomes import Draws, draw, outcomes
+from pipeline.report.points import make_points, sort_along_front
+from pipeline.report.stats import Interval
+from pipeline.report.summary import Summary, summarise
+from pipeline.report.views import View, make_views
+from pipeline.setting import Setting
+
+
+@dataclass(frozen=True)
+class Facet:
+    """`points`: one row per setting of a run; `front`: the Pareto front by increasing NFE."""
+
+    task: str
+    model: str
+    settings: tuple[Setting, ...]  # of the points; in a report on several runs their groups name the run
+    points: pd.DataFrame
+    front: pd.DataFrame
+    views: list[View]  # quality against NFE, and against each further cost that the records contain
+    hypervolumes: dict[str, Interval]  # per group; reference point quality 0, NFE = reference_nfe; in [0, 1]
+    reference_nfe: float
+    comparisons: list[Comparison]  # one per cohort: settings equal in all but AXON, trade-off value and seed
+    summary: Summary
+
+    @property
+    def name(self) -> str:
+        return f"{self.task} · {self.model}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A facet before its comparisons, which are judged over all facets at once."""
+
+    part: Part
+    knobs: Names
+    draws: Draws
+    evidence: Evidence
+
+    def compared(self, own: list[Comparison], comparisons: int) -> Facet:
+        """`own`: of this facet; `comparisons`: how many there are in the whole report."""
+        points, settings = self.evidence.points, self.evidence.settings
+        # A step reveals at least one token, so no setting can need more steps than the longest generation length.
+        reference_nfe = float(max(setting.decode.gen_length for setting in settings))
+        return Facet(
+            task=self.part.task,
+            model=self.part.model,
+            settings=tuple(settings),
+            points=points,
+            front=sort_along_front(points[points["front"]]),
+            views=make_views(points, self.draws),
+            hypervolumes=hypervolumes(points, self.draws, reference_nfe),
+            reference_nfe=reference_nfe,
+            comparisons=own,
+            summary=summarise(self.part, self.knobs, points, own, comparisons),
+        )
+
+
+def measure_facet(part: Part, knobs: Names) -> Measured:
+    found = outcomes(part.rows, len(part.entries))
+    draws = draw(found)
+    points = make_points(part, knobs, found, draws)
+    return Measured(part, knobs, draws, Evidence(part.settings, points, found))

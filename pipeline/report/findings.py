@@ -1,0 +1,71 @@
+"""What the records of one or several runs say, per facet: pure, without a file, a clock or a network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.report.comparison import Comparison, compare
+from pipeline.report.entries import run_names, split
+from pipeline.report.facet import Facet, measure_facet
+from pipeline.report.labels import knob_names
+from pipeline.report.phrases import listed
+from pipeline.report.records import clean
+from pipeline.run import Run
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The facets in the order of the settings; there is at least one."""
+
+    title: str
+    facets: tuple[Facet, ...]
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """Of all facets, told apart by the columns task and model."""
+        return pd.concat([facet.points for facet in self.facets], ignore_index=True)
+
+    @property
+    def front(self) -> pd.DataFrame:
+        """The Pareto fronts of all facets, one after the other."""
+        return pd.concat([facet.front for facet in self.facets], ignore_index=True)
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        return [comparison for facet in self.facets for comparison in facet.comparisons]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of all facets, what keeps their verdicts from being about AXON or DAWN."""
+        return [self.named(facet, warning) for facet in self.facets for warning in facet.summary.inert]
+
+    @property
+    def verdict(self) -> str:
+        """All verdicts in one text."""
+        return " ".join(
+            self.named(facet, str(verdict)) for facet in self.facets for verdict in facet.summary.verdicts
+        )
+
+    def named(self, facet: Facet, text: str) -> str:
+        """The text with the facet it is about, where there are several."""
+        return f"{facet.name}: {text}" if len(self.facets) > 1 else text
+
+
+def find(runs: Sequence[Run], records: pd.DataFrame, folders: Sequence[str] = ()) -> Findings:
+    """Records -> findings; also for a live display.
+
+    A column `run` of the records, if there is one, is the index of the run whose store a record is from; otherwise a
+    record belongs to every run that has its setting. `folders`: the names of the runs' folders, to tell runs of equal
+    names apart. Raises ValueError where no run has a setting.
+    """
+    if not any(run.settings for run in runs):
+        raise ValueError("a report needs a run with at least one setting")
+    names = run_names(runs, folders)
+    parts = split(runs, names, clean(records))
+    knobs = knob_names(setting for part in parts for setting in part.settings)
+    measured = [measure_facet(part, knobs) for part in parts]
+    compared = compare([facet.evidence for facet in measured])
+    total = sum(len(own) for own in compared)
+    facets = tuple(facet.compared(own, total) for facet, own in zip(measured, compared, strict=True))
+    return Findings(runs[0].title if len(runs) == 1 else listed(names), facets)

@@ -1,0 +1,123 @@
+"""Several runs in one report: a setting of two runs is a point of each, and evidence only once."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from pipeline.report import find, write_report
+from pipeline.report.entries import run_names
+from tests.report.sweep import make_run, make_sweep
+from tests.report.test_report import Page, printed
+from tests.report.verdict import facet_of
+
+
+def part_of(sweep, name, *anchors, **kinds):
+    """A run that has the base settings and AXON's with these anchors."""
+    ends = ("None", *map(str, anchors))
+    settings = [own for sid, own in sweep.settings.items() if sid.rpartition("-")[2] in ends]
+    return make_run(settings, name=name, **kinds)
+
+
+def two_runs(**kinds):
+    sweep = make_sweep(gain=1.0, faster=0.8, **kinds)
+    return sweep, [part_of(sweep, "first", 1), part_of(sweep, "second", 2)]
+
+
+def test_shared_settings_are_a_point_of_each_run():
+    sweep, runs = two_runs()
+    (facet,) = find(runs, sweep.records).facets
+    points = facet.points
+    assert points["group"].drop_duplicates().tolist() == [
+        "first: base",
+        "first: AXON",
+        "second: base",
+        "second: AXON",
+    ]
+    assert points["run"].tolist() == 8 * ["first"] + 8 * ["second"]
+    assert not points.duplicated(["run", "setting_id"]).any() and points["setting_id"].duplicated().sum() == 4
+    alone = facet_of(sweep).points.set_index("setting_id")
+    for column in ("quality", "nfe", "quality_lo", "nfe_hi", "decode", "n"):
+        assert (points.set_index("setting_id")[column] == alone[column].loc[points["setting_id"]]).all()
+
+
+def test_shared_settings_are_evidence_once():
+    """Two runs with a base in common are compared as one run with all settings would be."""
+    sweep, runs = two_runs()
+    (pooled,), (whole,) = find(runs, sweep.records).comparisons, facet_of(sweep).comparisons
+    assert (pooled.n, pooled.outcome, pooled.critical) == (whole.n, whole.outcome, whole.critical)
+    assert [own.difference for own in pooled.effects] == [own.difference for own in whole.effects]
+    assert [own.saving for own in pooled.effects] == [own.saving for own in whole.effects]
+
+
+def test_the_same_run_twice_changes_no_verdict():
+    sweep = make_sweep(gain=1.0, faster=0.8, examples=40)
+    (twice,) = find([sweep.run, sweep.run], sweep.records).comparisons
+    (once,) = facet_of(sweep).comparisons
+    assert [own.difference for own in twice.effects] == [own.difference for own in once.effects]
+    assert twice.cohort.asked == once.cohort.asked
+
+
+def test_base_and_axon_may_be_of_different_runs():
+    sweep = make_sweep(gain=1.0, faster=0.8)
+    base = make_run([own for own in sweep.settings.values() if not own.uses_axon], name="alone")
+    axon = make_run([own for own in sweep.settings.values() if own.uses_axon], name="with AXON")
+    found = find([base, axon], sweep.records)
+    assert found.title == "alone and with AXON" and found.comparisons[0].outcome == "yes"
+
+
+def test_records_of_a_run_stay_its_own():
+    """Two stores that hold the same setting, decoded differently: column `run` says whose a record is."""
+    sweep = make_sweep(anchors=(None,), examples=20)
+    worse = sweep.records.assign(score=0.0, tokens=[[1]] * len(sweep.records), run=1)
+    records = pd.concat([sweep.records.assign(run=0), worse], ignore_index=True)
+    (facet,) = find([sweep.run, replace(sweep.run, name="worse")], records).facets
+    points = facet.points
+    alone = facet_of(sweep).points
+    assert points["quality"].tolist() == [*alone["quality"], *([0.0] * 4)]
+    assert points["decode"].nunique() == 5
+    assert (points["n"] == 20).all()
+
+
+def test_a_run_without_records_is_shown_unscored(tmp_path):
+    sweep = make_sweep(gain=1.0, faster=0.8)
+    records = sweep.records[~sweep.records["setting_id"].str.endswith("-2")]
+    empty = make_run([own for sid, own in sweep.settings.items() if sid.endswith("-2")], name="empty")
+    report = write_report(tmp_path, [part_of(sweep, "first", 1), empty], records, [])
+    points = report.findings.points
+    assert (points.loc[points["run"] == "empty", "n"] == 0).all() and "empty: AXON" in printed(report)
+    assert report.findings.comparisons[0].outcome == "yes"
+
+
+def test_a_run_of_a_search_with_one_trade_off_value_is_compared_in_pairs(tmp_path):
+    """A searcher may have asked for one value only, or for other ones with AXON than without."""
+    sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1))
+    report = write_report(tmp_path / "one", [sweep.run], sweep.records, [])
+    assert len(report.findings.comparisons[0].pairs) == 1 and printed(report)
+    apart = make_sweep(gain=1.0, thresholds=(0.3, 0.5), anchors=(None, 1))
+    apart.drop("0.3-None", "0.5-1")
+    report = write_report(tmp_path / "apart", [apart.run], apart.records, [])
+    assert "no two settings have the same trade-off value" in report.findings.verdict
+
+
+def test_rows_of_page_and_figure_are_those_of_the_run(tmp_path):
+    sweep, runs = two_runs(examples=20)
+    report = write_report(tmp_path, runs, sweep.records, [])
+    html = report.page.read_text(encoding="utf-8")
+    assert sorted(Page(html).points) == list(range(16))
+    assert "first: base" in html and "second: base" in html
+    text = printed(report)
+    assert "first and second" in text and max(len(line) for line in text.splitlines()) <= 100
+
+
+@pytest.mark.parametrize(
+    ("names", "folders", "expected"),
+    [
+        (["a", "b"], ["x", "y"], ["a", "b"]),
+        (["a", "a", "b"], ["x", "y", "z"], ["x", "y", "b"]),
+        (["a", "a"], [], ["a #1", "a #2"]),
+        (["a", "a"], ["x", "x"], ["x #1", "x #2"]),
+    ],
+)
+def test_runs_of_one_name_are_told_apart(names, folders, expected):
+    assert run_names([make_run([], name=name) for name in names], folders) == expected
