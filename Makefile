@@ -1,6 +1,7 @@
 # The two commands of a newcomer are `make demo` and `make test`; both make the virtual environment first.
 VENV ?= .venv
-PYTHON ?= python3.11
+# Candidates in order of preference: the version that the tests run on, then what the machine calls Python 3.
+PYTHON ?= python3.11 python3 python3.12 python3.13 python3.14 python3.15 python
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
@@ -9,11 +10,17 @@ READY := $(VENV)/.installed
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-# torch first and alone: asked for by another package, pip would take a build of several gigabytes.
+# Candidates are run, not only looked up: pyenv leaves names on PATH that start nothing, and Debian's Python may lack
+# what venv needs. Recursive (=, not :=), so that only setting up needs a Python at all.
+FOUND = $(or $(shell for python in $(PYTHON); do \
+    if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+    then echo "$$python"; break; fi; done),$(error No usable Python among: $(PYTHON). Python 3.11 or newer with its venv \
+    module is needed. Install it (Debian or Ubuntu: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python))
+
+# The constraints name torch without a local version, so that pip takes the build at hand: the CPU's where an index
+# has one, and no second build beside it.
 $(READY): pyproject.toml constraints.txt
-	@echo "Setting up $(VENV) (a few minutes the first time) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	@python=$(FOUND) && echo "Setting up $(VENV) with $$python (a few minutes the first time) ..." && "$$python" -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 

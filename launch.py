@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import sys
-from collections.abc import Mapping
-from contextlib import redirect_stderr, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import hydra
 import yaml
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
     ConfigCompositionException,
@@ -21,24 +19,35 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-CONF = str(Path(__file__).resolve().parent / "conf")
-WRONG_INPUT, INTERRUPTED = 2, 130
+from pipeline.choices import check_folders, check_names, chosen, undecodable
+from pipeline.command_line import CommandLine, explain_word, key_of, read_command_line
+from pipeline.errors import ConfigError, one_of, reason, unknown_key
+from pipeline.run_words import run_words
+from pipeline.stop import exit_code, sigterm_raised
+
+# Only what reads and checks a config is imported above: torch takes seconds, and a slip of the hand is told at once.
+
+CONF = Path(__file__).resolve().parent / "conf"
+DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError)
+GROUPS = "sweep.groups"
 
 OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // parts, replace=True)
 
 
 def main() -> int:
     """The exit code: 0 done, 1 a setting failed or Ray died, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM."""
-    from pipeline.stop import exit_code, sigterm_raised
-
     try:
         with sigterm_raised():
-            code = run(compose())
+            code = start(read_command_line(sys.argv[1:]))
         sys.stdout.flush()
         return code
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return WRONG_INPUT
     except KeyboardInterrupt as stop:
         print("Stopped.", file=sys.stderr)
         return exit_code(stop)
@@ -47,130 +56,111 @@ def main() -> int:
         return INTERRUPTED
 
 
-def compose() -> list[dict[str, Any]]:
-    """The composed configs as plain data: one, none (--help, --cfg), or several (--multirun)."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # hand errors on, to be put in a line here
-    sys.argv[1:] = flags_last(sys.argv[1:])
-    configs: list[DictConfig] = []
+def start(line: CommandLine) -> int:
+    """What the command line asks for: something shown, a finished run looked at, or a job. Raises ConfigError."""
+    if not line.flags and (words := run_words(line)):
+        from rich.console import Console
 
-    def keep(config: DictConfig) -> None:
-        configs.append(config)
+        from pipeline.runs_command import main as run_about_runs
 
-    try:
-        refuse_no_names(sys.argv[1:])
-        hydra.main(version_base="1.3", config_path=CONF, config_name="config")(keep)()
-        return [OmegaConf.to_container(config, resolve=True) for config in configs]  # type: ignore[misc]
-    except BrokenPipeError:  # no fault of the input: `--help | head`
-        raise
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
-        print(explain(error), file=sys.stderr)
-        raise SystemExit(WRONG_INPUT) from None
+        return run_about_runs(words, Console())
+    check_folders(folders(line))
+    check_names(folders(line), line.words)
+    return show(line) if line.flags else run(compose())
 
 
-def run(trees: list[dict[str, Any]]) -> int:
-    """Runs the jobs one after the other, once all of them have been found valid."""
+def run(tree: Mapping[str, Any]) -> int:
+    """Runs the job of a composed config. Raises ConfigError before anything is decoded."""
+    from pipeline.config import read_config
+
+    config = read_config(tree)
     from rich.console import Console
 
-    from pipeline.check_task import check_task
-    from pipeline.config import read_config
-    from pipeline.errors import ConfigError
+    console = Console()
+    if config.job == "check_task":
+        from pipeline.check_task import check_task
+
+        return check_task(config, console)
+    if config.job == "time":
+        from pipeline.time_settings import time_settings
+
+        return time_settings(config, compose, console)
     from pipeline.run_job import run_job
-    from pipeline.time_settings import time_settings
 
-    code, console = 0, Console()
+    return run_job(config, compose, sys.argv[1:], console)
+
+
+def show(line: CommandLine) -> int:
+    """What Hydra itself prints: the help, the config."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # hand errors on, to be put in a line here
+    folder = [f"--config-dir={line.config_dir}"] if line.config_dir else []
+    sys.argv[1:] = [*line.words, *line.flags, *folder]
     try:
-        for config in [read_config(tree) for tree in trees]:
-            if config.job == "check_task":
-                code = max(code, check_task(config, console))
-            elif config.job == "time":
-                code = max(code, time_settings(config, compose_again, console))
-            else:
-                code = max(code, run_job(config, compose_again, sys.argv[1:], console))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_INPUT
-    return code
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(lambda _: None)()
+    except BrokenPipeError:  # no fault of the input: `--help | head`
+        raise
+    except UNREADABLE as error:
+        raise ConfigError([explain(error, line)]) from None
+    return DONE
 
 
-def compose_again(names: Mapping[str, str]) -> dict[str, Any]:
-    """The command line's config with other choices, as a sweep asks for them. Raises ConfigError."""
-    from pipeline.errors import ConfigError
+def compose(names: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """The command line's config as plain data; `names` are choices in place of its own, as a sweep asks for them.
 
-    words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    kept = [word for word in words if word.partition("=")[0] not in names]
+    Raises ConfigError, one line.
+    """
+    line = read_command_line(sys.argv[1:])
+    kept = [word for word in line.words if key_of(word) not in names]
+    try:
+        return composed([*kept, *(f"{key}={name}" for key, name in names.items())], line)
+    except UNREADABLE as error:
+        raise ConfigError([explain(error, line, names)]) from None
+
+
+def composed(words: Sequence[str], line: CommandLine) -> dict[str, Any]:
+    """Raises what Hydra and the readers below it raise."""
+    path = str(line.config_dir).replace("\\", "\\\\").replace('"', '\\"')
+    search = [f'hydra.searchpath=["file://{path}"]'] if line.config_dir else []
     GlobalHydra.instance().clear()
-    try:
-        with hydra.initialize_config_dir(CONF, version_base="1.3"):
-            config = hydra.compose("config", [*kept, *(f"{key}={value}" for key, value in names.items())])
-        tree: Any = OmegaConf.to_container(config, resolve=True)
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
-        raise ConfigError([explain(error)]) from None
-    tree.pop("hydra", None)
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        config = hydra.compose("config", [*words, *search])
+    tree: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return dict(tree)
 
 
-def flags_last(words: list[str]) -> list[str]:
-    """The command line with its key=value words together, as Hydra's parser wants them. Exits at an unknown flag."""
-    said = io.StringIO()
-    try:
-        with redirect_stderr(said):
-            values = get_args_parser().parse_intermixed_args(words).overrides
-    except SystemExit as leaving:
-        if leaving.code:
-            print(explain_flag(said.getvalue()), file=sys.stderr)
-        raise
-    flags = list(words)
-    for value in values:
-        flags.remove(value)
-    return [*values, *flags]
+def folders(line: CommandLine) -> list[Path]:
+    return [CONF, *([line.config_dir] if line.config_dir else [])]
 
 
-def explain_flag(text: str) -> str:
-    """One line for argparse's usage and error."""
-    error = " ".join(text.rpartition("error: ")[2].split())
-    if flags := re.fullmatch("unrecognized arguments: (.+)", error):
-        value = re.search(r"-*([a-z_.]+=\S*)", flags[1])
-        remedy = f"write {value[1]}, without dashes" if value else "--help shows what can be given"
-        return f"{flags[1]}: unknown flag; {remedy}"
-    return f"{error}; --help shows what can be given"
-
-
-def refuse_no_names(words: list[str]) -> None:
-    """A group takes the name of a choice. Hydra lays a list of them one over the other, and doesn't name a number."""
-    for word in words:
-        group, _, value = word.partition("=")
-        if not group:
-            raise ValueError(f"{word}: has no key; write key=value")
-        if not group.isidentifier() or not (Path(CONF) / group).is_dir():
-            continue
-        if re.fullmatch(r"|null|true|false|[-+.\d]+|[\[{].*", value):
-            names = sorted(file.stem for file in (Path(CONF) / group).glob("*.yaml"))
-            raise ValueError(f"{word}: must be the name of one choice; one of {', '.join(names)}")
-
-
-def explain(error: Exception) -> str:
+def explain(error: Exception, line: CommandLine, names: Mapping[str, str] = MappingProxyType({})) -> str:
     """One line for what Hydra and the readers below it say in several: the key or value, the rule, the remedy."""
     text = " ".join(str(error).split())
-    if isinstance(error, ConfigCompositionException) and (line := explain_composition(error, text)):
-        return line
+    if isinstance(error, ConfigCompositionException) and (
+        explained := explain_composition(error, text, line, names)
+    ):
+        return explained
     if isinstance(error, OverrideParseException):
         return explain_word(str(error.override))
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key}: missing; give it a value"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {text.split(' full_key:')[0]}; give it a value"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
-        return f"{_chosen(mark.name)}{mark.name}: line {mark.line + 1} is no valid YAML ({error.problem}); mend it"
+        place = f"{chosen(mark.name, line.words)}{mark.name}: line {mark.line + 1}"
+        return f"{place} is not valid YAML ({error.problem}); correct it"
     if isinstance(error, UnicodeDecodeError):
-        return f"{_chosen(file := _undecodable())}{file}: is not UTF-8 ({error.reason}); save it as UTF-8"
+        file = undecodable(folders(line))
+        return f"{chosen(file, line.words)}{file}: is not UTF-8 ({error.reason}); save it as UTF-8"
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: can't be read or written ({error.strerror}); choose another place"
+        return f"{error.filename}: can't be read ({error.strerror}); check its permissions"
     return text.split(" Config search path:")[0]
 
 
-def explain_composition(error: Exception, text: str) -> str | None:
+def explain_composition(
+    error: Exception, text: str, line: CommandLine, names: Mapping[str, str]
+) -> str | None:
     """The line for a key or a choice that Hydra doesn't find; None for what else it says."""
-    from pipeline.errors import one_of, unknown_key
-
     if isinstance(error, MissingConfigException) and (
         found := re.search(r"Could not find '(.+?)/(.*?)' ", text)
     ):
@@ -178,63 +168,73 @@ def explain_composition(error: Exception, text: str) -> str | None:
         is_path = found[1] == "model" and "/" in found[2]
         remedy = f"; a folder or hub id is given as model.path={found[2]}" if is_path else ""
         return f"{found[1]}={found[2]}: unknown; {one_of(choices)}{remedy}"
+    if found := re.search(r"To append to your default list use (\S+)", text):
+        return f"{found[1].lstrip('+')}: is not in the defaults list of conf/config.yaml; write {found[1]}"
     if found := re.search(r"Could not override '(.+?)'", text):
-        return unknown_key(found[1], siblings(found[1]))
+        return explain_key(found[1], line, names)
+    if found := re.search(r"Could not delete (?:from config\. )?'(.+?)'", text):
+        return "~" + unknown_key(found[1], siblings(found[1], line))
+    if found := re.search(r"Error merging override (.+)", text):
+        key = key_of(found[1])
+        why = reason(error.__cause__ or error)
+        return (
+            explain_groups(found[1])
+            if key == GROUPS
+            else f"{found[1]}: {why}; set its keys, as {key}.KEY=VALUE"
+        )
     if found := re.search(r"An item is already at '.+?'.* prefix: '(.+?)'", text):
         return f"+{found[1]}: this key exists already; write {found[1]}"
-    if found := re.search(r"Ambiguous value for argument '(.+)' 1\.", text):
-        key = found[1].partition("=")[0]
-        listed = "" if (Path(CONF) / key).is_dir() else f"or {key}=[a,b] for a list, "
-        return f"{found[1]}: is several values; give one, {listed}or add --multirun to run each"
+    if found := re.search(r"Multiple values for (\S+)\.", text):
+        word = line.word_of(found[1])
+        return f"{word}: the config has this choice already; write {word.lstrip('+')}"
+    if found := re.search(r"Ambiguous value for argument '(.+)' 1\.|Sweep parameters '(.+)' requires", text):
+        word = found[1] or found[2]
+        key = word.partition("=")[0]
+        from pipeline.config import SETTING_KEYS
+
+        listed = "" if (CONF / key).is_dir() else f", or {key}=[a,b] for a list"
+        swept = (
+            f", or sweep them: +{GROUPS}.NAME.grid.{key}=[a,b]" if key.split(".")[0] in SETTING_KEYS else ""
+        )
+        return f"{word}: is several values; give one{listed}{swept}"
     return None
 
 
-def explain_word(word: str) -> str:
-    """The line for a word of the command line that can't be read."""
-    key, equals, value = word.partition("=")
-    if not equals or " " in key:
-        remedy = "write key=value without spaces, and quotes around a value that has them: 'key=a b'"
-    elif re.search(r"\s[a-z][\w.]*=", value):
-        remedy = "these are several; give each its own word, without quotes around them all"
-    elif set(value) & set("'\"[]{}"):
-        remedy = "close every quote and bracket, and put single quotes around the whole for the shell"
-    else:
-        remedy = f"quote what has special characters: '{key}=\"{value}\"'"
-    return f"{word}: can't be read as key=value; {remedy}"
+def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:
+    """The line for a key that the config doesn't have."""
+    word, group = line.word_of(key), key.split(".")[0]
+    if group in names:
+        choice = f"{group}={names[group]}, which the sweep asks for"
+        return f"{word}: {choice}, has no such key; leave the word out, or sweep only choices that have it"
+    if key == GROUPS:
+        return explain_groups(word)
+    if key.startswith(f"{GROUPS}."):
+        there = ", ".join(keys_of(GROUPS, key, line))
+        return f"{word}: this sweep's groups ({there}) have no such key yet; to add it, write +{word}"
+    return unknown_key(key, siblings(key, line))
 
 
-def _chosen(file: str) -> str:
-    """`sweep=mine: ` for the file .../sweep/mine.yaml that the command line chose."""
-    word = f"{Path(file).parent.name}={Path(file).stem}"
-    return f"{word}: " if word in sys.argv[1:] else ""
+def explain_groups(word: str) -> str:
+    """The line for a word that sets all groups of a sweep at once."""
+    remedy = f"add one with +{GROUPS}.NAME.set.KEY=VALUE, remove one with ~{GROUPS}.NAME"
+    return f"{word}: groups are set one by one; {remedy}"
 
 
-def _undecodable() -> str:
-    """The first config file that is not UTF-8: the decoder's error doesn't name it."""
-    folders = [CONF, get_args_parser().parse_args(sys.argv[1:]).config_dir]
-    for file in (file for folder in folders if folder for file in sorted(Path(folder).rglob("*.yaml"))):
-        with suppress(OSError):
-            try:
-                file.read_text(encoding="utf-8")
-            except UnicodeDecodeError:
-                return str(file)
-    return "a config file"
+def siblings(key: str, line: CommandLine) -> list[str]:
+    """The keys that exist beside `key` under what else the user chose."""
+    return keys_of(key.rpartition(".")[0], key, line)
 
 
-def siblings(key: str) -> list[str]:
-    """The keys that exist beside `key` under the choices the user made."""
-    GlobalHydra.instance().clear()
-    choices = [
-        word for word in sys.argv[1:] if re.fullmatch(r"[a-z]+=\w+", word) and word.split("=")[0] != key
-    ]
-    with hydra.initialize_config_dir(CONF, version_base="1.3"):
-        try:
-            config: Any = hydra.compose("config", overrides=choices)
-        except HydraException:  # one of the choices is wrong, too
-            config = hydra.compose("config")
-    for parent in key.split(".")[:-1]:
-        config = config.get(parent) if isinstance(config, DictConfig) else None
-    return [str(name) for name in config] if isinstance(config, DictConfig) else []
+def keys_of(owner: str, wrong: str, line: CommandLine) -> list[str]:
+    """The keys that a dotted key ("": the config) holds under what the user chose, but for the wrong word."""
+    others = [word for word in line.words if key_of(word) != wrong]
+    try:
+        tree: Any = composed(others, line)
+    except UNREADABLE:  # another word is wrong, too
+        tree = composed([], line)
+    for parent in filter(None, owner.split(".")):
+        tree = tree.get(parent) if isinstance(tree, Mapping) else None
+    return [str(name) for name in tree] if isinstance(tree, Mapping) else []
 
 
 if __name__ == "__main__":

@@ -5,24 +5,30 @@ Example::
     from axon import DecodeSettings, decode, load_model
 
     traces = decode(load_model("checkpoint"), [[1, 2, 3]], DecodeSettings(gen_length=64))
+
+Names are imported when they are first used, so that settings can be made and checked without loading torch.
 """
 
-from axon.dawn import Dawn
-from axon.decode import decode, row_seed
-from axon.decoders import (
-    DECODERS,
-    Confidence,
-    DecoderSettings,
-    EntropyBounded,
-    Factor,
-    FixedSteps,
-    LeftToRight,
-    LocalLeap,
-)
-from axon.klass import Klass
-from axon.models import CheckpointError, MaskedDiffusionModel, load_model, load_tokenizer
-from axon.settings import AxonSettings, DecodeSettings
-from axon.trace import Trace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from axon.decoders import (
+        DECODERS,
+        Confidence,
+        Dawn,
+        DecoderSettings,
+        EntropyBounded,
+        Factor,
+        FixedSteps,
+        Klass,
+        LeftToRight,
+        LocalLeap,
+    )
+    from axon.decoding import decode, row_seed
+    from axon.models import CheckpointError, MaskedDiffusionModel, load_model, load_tokenizer
+    from axon.settings import AxonSettings, DecodeSettings
+    from axon.trace import Trace
 
 __all__ = [
     "DECODERS",
@@ -45,3 +51,19 @@ __all__ = [
     "load_tokenizer",
     "row_seed",
 ]
+
+_HOMES = {
+    "axon.decoding": ("decode", "row_seed"),
+    "axon.models": ("CheckpointError", "MaskedDiffusionModel", "load_model", "load_tokenizer"),
+    "axon.settings": ("AxonSettings", "DecodeSettings"),
+    "axon.trace": ("Trace",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME.get(name, "axon.decoders")), name)
+    globals()[name] = value  # asked for once
+    return value

@@ -1,4 +1,4 @@
-"""Which positions to reveal instead: the anchor problem of a block, solved greedily. METHOD.md, section 3.
+"""Which positions to reveal instead: the anchor problem of a block, solved greedily. docs/method.md, section 3.
 
 Shapes: F rows in which the gate fired, K block length, C candidates in rank order (most confident first).
 """

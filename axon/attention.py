@@ -1,17 +1,16 @@
 """Attention of chosen layers, computed for chosen rows only, beside the kernel that computes the output.
 
 Shapes: B batch, W canvas width (padding + prompt + generated), K block length, H heads, D head size,
-R the rows of the batch whose attention somebody looks at.
+R the rows of the batch whose attention is asked for.
 
 During a forward pass a registered attention function keeps a reference to the queries and keys of the chosen
-layers and hands the call on, untouched, to the kernel: capturing therefore changes no logit, bit for bit, and
-costs nothing until a map is asked for. Afterwards `Capture.rows` computes the few rows a decoder or a gate looks
-at, and `Capture.column_means` the means that sink detection needs, in chunks of rows.
+layers and passes the call on, untouched, to the kernel: capturing changes no logit, bit for bit, and costs nothing
+until a map is asked for. Afterwards `Capture.rows` computes the few rows that a decoder or a gate needs, and
+`Capture.column_means` the means that sink detection needs, in chunks of rows.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -29,49 +28,6 @@ KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
 # Elements of one (heads, rows, W) chunk of scores: small enough to stay near the processor's cache.
 CHUNK_ELEMENTS = 1 << 21
 
-_SPEC_RULE = "'all', 'first N', 'middle N', 'last N', a list '3,5,7' or a range '4-7'"
-
-
-def resolve_layers(spec: str, num_layers: int) -> tuple[int, ...]:
-    """The layer numbers that `spec` names, ascending, for a model of `num_layers` layers.
-
-    `middle N` is the N layers around the centre (the lower one where it cannot be centred).
-    Raises ValueError with the value, the rule and the model's layer count.
-    """
-    layers = _read_spec(spec, num_layers)
-    if layers is None:
-        raise ValueError(f"axon.attention_layers={spec!r}: unknown; write {_SPEC_RULE}")
-    if not layers or min(layers) < 0 or max(layers) >= num_layers:
-        raise ValueError(
-            f"axon.attention_layers={spec!r}: names no layer or one the model lacks; "
-            f"it has {num_layers} layers, 0 to {num_layers - 1}"
-        )
-    return tuple(sorted(layers))
-
-
-def check_layer_spec(spec: str) -> None:
-    """Raise ValueError where `spec` is not of a known form, whatever the model."""
-    if _read_spec(spec, 1) is None:
-        raise ValueError(f"axon.attention_layers={spec!r}: unknown; write {_SPEC_RULE}")
-
-
-def _read_spec(spec: str, num_layers: int) -> set[int] | None:
-    """The layers, unchecked against the model; None where the form is unknown. An impossible count gives -1."""
-    text = spec.strip().lower()
-    if text == "all":
-        return set(range(num_layers))
-    if counted := re.fullmatch(r"(first|middle|last)\s+(\d+)", text):
-        count = int(counted[2])
-        if not 1 <= count <= num_layers:
-            return {-1}
-        start = {"first": 0, "middle": (num_layers - count) // 2, "last": num_layers - count}[counted[1]]
-        return set(range(start, start + count))
-    if span := re.fullmatch(r"(\d+)\s*-\s*(\d+)", text):
-        return set(range(int(span[1]), min(int(span[2]), num_layers) + 1))
-    if re.fullmatch(r"\d+(\s*,\s*\d+)*", text):
-        return {int(part) for part in text.split(",")}
-    return None
-
 
 class Capture:
     """Queries and keys of the chosen layers in one forward pass, and the attention computed from them.
@@ -85,11 +41,6 @@ class Capture:
         self._kept: list[tuple[Tensor, Tensor, float]] = []
         self._mask: Tensor | None = None
 
-    @property
-    def width_B(self) -> Tensor:
-        """Columns of each row that are no padding."""
-        return self.real_BW.sum(1)
-
     def keep(self, query_BHWD: Tensor, key_BHWD: Tensor, mask: Tensor | None, scaling: float) -> None:
         """Called by the attention function of a chosen layer; keeps references, computes nothing."""
         self._kept.append((query_BHWD, key_BHWD, scaling))
@@ -98,9 +49,9 @@ class Capture:
     def rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Tensor:
         """Attention of the positions in columns `columns_RQ` of batch rows `rows_R`: (R, Q, W) float32.
 
-        Each row i of the result says whom position i attends to and sums to 1.
+        Row i of the result says whom position i attends to, and sums to 1.
         """
-        assert len(self._kept) == len(self.layers), "a chosen layer did not run"
+        assert self._kept and len(self._kept) == len(self.layers), "a chosen layer did not run"
         mean: Tensor | None = None
         for query_BHWD, key_BHWD, scaling in self._kept:
             query_RHQD = query_BHWD.transpose(1, 2)[rows_R[:, None], columns_RQ].transpose(1, 2)
@@ -138,7 +89,7 @@ class Capture:
 
     @staticmethod
     def _weights(query_RHQD: Tensor, key_RGWD: Tensor, scaling: float, mask: Tensor | None) -> Tensor:
-        """Softmax attention (R, H, Q, W) in float32; with fewer key heads G than heads each serves H/G of them."""
+        """Softmax attention (R, H, Q, W) in float32; with fewer key heads G than heads, each serves H/G of them."""
         count, heads, length, size = query_RHQD.shape
         grouped = query_RHQD.reshape(count, key_RGWD.shape[1], -1, size)
         scores = (grouped @ key_RGWD.transpose(2, 3)).view(count, heads, length, -1) * scaling

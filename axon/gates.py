@@ -1,4 +1,4 @@
-"""When AXON intervenes: gates, one function each, chosen by name. METHOD.md, section 3.
+"""When AXON intervenes: gates, one function each, chosen by name. docs/method.md, section 3.
 
 Shapes: R rows whose anchor budget is not spent, K block length. Row-independent, like everything here.
 """
@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from axon.reads import Reads
 
-from axon.settings import AxonSettings
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from axon.settings import AxonSettings
+
+
+@dataclass
+class GateMemory:
+    """What gates keep of a row from step to step; zeros for a new row."""
+
+    gaps_B: Tensor  # gate checks in which coverage_gap fired, counted while `adaptive_coverage` warms up
 
 
 @dataclass
@@ -21,11 +31,12 @@ class GateState:
     masked_RK: Tensor  # bool, M
     proposal_RK: Tensor  # bool, P
     p_max_RK: Tensor  # p*, float64
-    attention_RKK: Tensor | None  # A as it is, block positions only; for gates that look at it
     block_step_R: Tensor  # s, steps the block has had
-    last_progress_R: Tensor  # the previous step's rho in this block; -1 where there was none
+    last_progress_R: Tensor  # rho of the previous step in this block; -1 where there was none
     checks_R: Tensor  # gate checks of the sample before this one
-    gaps_R: Tensor  # and in how many of them coverage_gap fired; `adaptive_coverage` keeps count
+    memory: GateMemory  # of the rows R; a gate may change it
+    attention: Callable[[], Tensor]  # needs_attention: A as it is, block positions only, (R, K, K)
+    sinks: Callable[[], Tensor]  # reads = "sequence": which positions of the block are sinks, (R, K) bool
 
     @property
     def residual_RK(self) -> Tensor:
@@ -34,31 +45,31 @@ class GateState:
 
     @property
     def progress_R(self) -> Tensor:
-        """rho, the share of the masked positions that P reveals."""
+        """rho, the progress that P makes."""
         return progress(self.masked_RK, self.proposal_RK)
 
     @property
     def uncertainty_R(self) -> Tensor:
         """1 - c_R, the mean uncertainty of what stays masked; 0 where nothing does."""
         count_R = self.residual_RK.sum(1)
-        mean_R = torch.where(self.residual_RK, self.p_max_RK, 0.0).sum(1) / count_R.clamp(min=1)
-        return torch.where(count_R > 0, 1 - mean_R, 0.0)
+        mean_R = self.p_max_RK.where(self.residual_RK, 0.0).sum(1) / count_R.clamp(min=1)
+        return (1 - mean_R).where(count_R > 0, 0.0)
 
     @property
     def coverage_R(self) -> Tensor:
         """kappa, the mean share of in-block attention that residual positions pay to P; 1 without residual."""
-        assert self.attention_RKK is not None, "the gate looks at attention: declare it"
-        to_proposal_RK = torch.where(self.proposal_RK[:, None, :], self.attention_RKK, 0.0).sum(2)
-        covered_RK = (to_proposal_RK / (self.attention_RKK.sum(2) + 1e-8)).clamp(0, 1).double()
+        attention_RKK = self.attention()
+        to_proposal_RK = attention_RKK.where(self.proposal_RK[:, None, :], 0.0).sum(2)
+        covered_RK = (to_proposal_RK / (attention_RKK.sum(2) + 1e-8)).clamp(0, 1).double()
         count_R = self.residual_RK.sum(1)
-        mean_R = torch.where(self.residual_RK, covered_RK, 0.0).sum(1) / count_R.clamp(min=1)
-        return torch.where(count_R > 0, mean_R, 1.0)
+        mean_R = covered_RK.where(self.residual_RK, 0.0).sum(1) / count_R.clamp(min=1)
+        return mean_R.where(count_R > 0, 1.0)
 
     def slow_R(self, target_nfe: int) -> Tensor:
-        """rho < e, progress below what finishing the block in `target_nfe` steps asks for."""
+        """rho < e, less progress than finishing the block in `target_nfe` steps asks for."""
         masked_R = self.masked_RK.sum(1)
         left_R = (target_nfe - self.block_step_R).clamp(min=1)
-        return self.progress_R < torch.ceil(masked_R.double() / left_R) / masked_R.clamp(min=1)
+        return self.progress_R < (masked_R.double() / left_R).ceil() / masked_R.clamp(min=1)
 
 
 def progress(masked_RK: Tensor, proposal_RK: Tensor) -> Tensor:
@@ -67,7 +78,7 @@ def progress(masked_RK: Tensor, proposal_RK: Tensor) -> Tensor:
 
 
 def coverage_gap(state: GateState, settings: AxonSettings) -> Tensor:
-    """P is attended to less than its size, or less than what is left is uncertain, would ask for."""
+    """P is attended to less than its size, or less than the uncertainty of what is left, would ask for."""
     coverage_R, residual_R = state.coverage_R, state.residual_RK.any(1)
     too_small_R = coverage_R < settings.beta_r * state.progress_R
     too_uncertain_R = residual_R & (coverage_R < settings.beta_u * state.uncertainty_R)
@@ -75,17 +86,17 @@ def coverage_gap(state: GateState, settings: AxonSettings) -> Tensor:
 
 
 def progress_stall(state: GateState, settings: AxonSettings) -> Tensor:
-    """The block advances no faster than a step ago, and too slowly for its target."""
+    """The block advances no faster than in the step before, and too slowly for its target."""
     return (state.progress_R <= state.last_progress_R) & state.slow_R(settings.target_nfe)
 
 
 def adaptive_coverage(state: GateState, settings: AxonSettings) -> Tensor:
-    """coverage_gap through a sample's first `warmup` checks; then what suits how often it fired in them."""
+    """coverage_gap through a sample's first `warmup` checks; then the gate that its firing rate in them calls for."""
     warm_R = state.checks_R >= settings.warmup
     gap_R = coverage_gap(state, settings)
-    state.gaps_R = state.gaps_R + (gap_R & ~warm_R).long()
-    eager_R = 2 * state.gaps_R >= settings.warmup
-    return torch.where(warm_R & eager_R, progress_stall(state, settings), gap_R)
+    state.memory.gaps_B = state.memory.gaps_B + (gap_R & ~warm_R).long()
+    eager_R = 2 * state.memory.gaps_B >= settings.warmup
+    return progress_stall(state, settings).where(warm_R & eager_R, gap_R)
 
 
 def unified(state: GateState, settings: AxonSettings) -> Tensor:
@@ -101,28 +112,31 @@ def cp_alpha(state: GateState, settings: AxonSettings) -> Tensor:
 
 def always(state: GateState, settings: AxonSettings) -> Tensor:
     """Control: in every step, as long as the budget lasts."""
-    return torch.ones_like(state.masked_RK[:, 0])
+    return state.masked_RK.new_ones(len(state.masked_RK))
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A rule, whether it looks at attention (else none is computed before it fires), and the settings it reads."""
+    """A rule and what it declares; what it does not declare is not computed before it fires."""
 
     fires: Callable[[GateState, AxonSettings], Tensor]
-    looks: bool
-    reads: tuple[str, ...] = ()
+    needs_attention: bool
+    settings_read: tuple[str, ...] = ()  # the settings that decide when it fires
+    reads: Reads = "block"
 
 
 GAP = ("beta_r", "beta_u")
 
 
-# `never` has no rule: the sampler does not ask a gate at all.
+# `never` has no rule: the sampler evaluates no gate at all.
 GATES: dict[str, Gate | None] = {
-    "always": Gate(always, looks=False),
+    "always": Gate(always, needs_attention=False),
     "never": None,
-    "coverage_gap": Gate(coverage_gap, looks=True, reads=GAP),
-    "progress_stall": Gate(progress_stall, looks=False, reads=("target_nfe",)),
-    "adaptive_coverage": Gate(adaptive_coverage, looks=True, reads=(*GAP, "target_nfe", "warmup")),
-    "unified": Gate(unified, looks=True, reads=(*GAP, "target_nfe")),
-    "cp_alpha": Gate(cp_alpha, looks=True, reads=("alpha",)),
+    "coverage_gap": Gate(coverage_gap, needs_attention=True, settings_read=GAP),
+    "progress_stall": Gate(progress_stall, needs_attention=False, settings_read=("target_nfe",)),
+    "adaptive_coverage": Gate(
+        adaptive_coverage, needs_attention=True, settings_read=(*GAP, "target_nfe", "warmup")
+    ),
+    "unified": Gate(unified, needs_attention=True, settings_read=(*GAP, "target_nfe")),
+    "cp_alpha": Gate(cp_alpha, needs_attention=True, settings_read=("alpha",)),
 }

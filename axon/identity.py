@@ -1,7 +1,7 @@
-"""What of the settings decides a decode: settings of equal identity decode alike, so that one of them is enough.
+"""What in the settings decides a decode: settings of equal identity decode alike, so that one of them is enough.
 
-A knob that the choices made do not read (`anchors` under policy `cover`, `alpha` under any gate but `cp_alpha`) is
-no part of it, and what can be written in two ways is written in one.
+A setting that the chosen gate and policy do not read (`anchors` under policy `cover`, `alpha` under any gate but
+`cp_alpha`) is not part of it, and a value that can be written in two ways is written in one.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from axon.attention import resolve_layers
 from axon.gates import GATES
+from axon.layers import resolve_layers
 from axon.policies import POLICIES
 from axon.settings import AxonSettings, DecodeSettings
 from axon.sinks import SinkThreshold, multiples
 
-# Raise a part's number when a change to it can change a token: what is stored of that part is another's then.
+# Raise a part's number when a change to it can change a token: results stored under the old number then stay apart.
 # Decoders, model families and tasks have a number of their own, `version`.
 SAMPLER_VERSION = 1
 AXON_VERSION = 1
 
-# Read whatever the gate and the policy. Candidates and layers are put in their own way.
+# Read whatever the gate and the policy. Candidates and layers are normalised below.
 ALWAYS_READ = ("gate", "policy", "max_anchor_steps", "uncertainty_threshold", "combine")
 
 
@@ -31,16 +31,18 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
     """
     decoder, axon = settings.decoder, settings.axon
     layers = list(resolve_layers(axon.attention_layers, num_layers))
-    drawn = asdict(decoder)
-    if decoder.needs_attention:  # it reads AXON's layers, and its sinks where it names none, AXON or no AXON
-        own = drawn.get("tau_sink")
-        drawn |= {
+    chosen = asdict(decoder)
+    if (
+        decoder.needs_attention
+    ):  # AXON's layers, and its sinks where the decoder names none, with gate never too
+        own = chosen.get("tau_sink")
+        chosen |= {
             "tau_sink": plain_threshold(axon.tau_sink if own is None else own),
             "attention_layers": layers,
         }
     fires = axon.gate != "never"
     return {
-        "decoder": drawn,
+        "decoder": chosen,
         "axon": axon_identity(axon, layers, settings.block_length) if fires else {"gate": "never"},
         "gen_length": settings.gen_length,
         "block_length": settings.block_length,
@@ -55,10 +57,10 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
 
 
 def axon_identity(axon: AxonSettings, layers: list[int], block_length: int) -> dict[str, Any]:
-    """What of AXON's settings is read under their gate and policy."""
+    """AXON's settings that are read under their gate and policy."""
     gate = GATES[axon.gate]
-    assert gate is not None, "gate never reads nothing"
-    read = (*ALWAYS_READ, *gate.reads, *POLICIES[axon.policy].reads(axon))
+    assert gate is not None, "nothing of AXON is read with gate never"
+    read = (*ALWAYS_READ, *gate.settings_read, *POLICIES[axon.policy].settings_read(axon))
     return {
         **{name: getattr(axon, name) for name in read},
         **_candidates(axon, block_length),

@@ -1,4 +1,4 @@
-"""AXON in one step: ask the gate, and where it fires choose anchors in place of the base decoder's proposal.
+"""AXON in one step: evaluate the gate, and where it fires choose anchors in place of the base decoder's reveal.
 
 Shapes: B rows, R rows with anchor budget left, F rows in which the gate fired, K block length.
 """
@@ -9,91 +9,90 @@ import torch
 from torch import Tensor
 
 from axon.anchors import choose, support_of
-from axon.attention import Capture
+from axon.batch import Batch
+from axon.block_attention import BlockAttention
 from axon.gates import Gate, GateState
+from axon.policies import POLICIES
+from axon.proposal import Reveal
+from axon.reads import undeclared
+from axon.rows import keep_rows, put_rows
 from axon.settings import AxonSettings
-from axon.sinks import sinks
-from axon.state import PartTimer, Reveal, StepState
+from axon.state import PartTimer, StepState
+from axon.trace import CHOOSERS
+
+AXON, FALLBACK = CHOOSERS.index("axon"), CHOOSERS.index("axon_fallback")
 
 
 def intervene(
     state: StepState,
-    proposal_BK: Tensor,
-    last_progress_B: Tensor,
-    looking: Tensor,
+    batch: Batch,
+    reveal_BK: Tensor,
+    asked_R: Tensor,
     gate: Gate,
-    capture: Capture,
+    attention: BlockAttention,
     settings: AxonSettings,
     timer: PartTimer,
 ) -> Reveal:
-    """The proposal, or anchors in its place in those of the rows `looking` (R, their places) whose gate fires."""
-    checks_B = state.counts["gate_checks"]
-    gaps_B = state.memory.get("gate_gaps", torch.zeros_like(checks_B))
-    nobody_B = torch.zeros_like(state.masked_BK[:, 0])
-    gate_state = GateState(
-        masked_RK=state.masked_BK[looking],
-        proposal_RK=proposal_BK[looking],
-        p_max_RK=state.p_max_BK[looking],
-        attention_RKK=_block_attention(state, capture, looking, timer) if gate.looks else None,
-        block_step_R=state.block_step_B[looking],
-        last_progress_R=last_progress_B[looking],
-        checks_R=checks_B[looking],
-        gaps_R=gaps_B[looking],
-    )
+    """`reveal_BK`, or anchors in its place in those of the rows at places `asked_R` whose gate fires."""
+    attention_RKK = attention.among(asked_R) if gate.needs_attention else None
+    sink_RK = attention.sinks(asked_R, settings.tau_sink) if gate.reads == "sequence" else None
     with timer("select"):
-        fires_R = gate.fires(gate_state, settings)
-        state.memory["gate_gaps"] = gaps_B.index_copy(0, looking, gate_state.gaps_R)
-        state.count_some("gate_checks", looking, torch.ones_like(looking))
+        fires_R = _fires(state, batch, reveal_BK, asked_R, gate, attention_RKK, sink_RK, settings)
         places_F = fires_R.nonzero()[:, 0]
+    by_B = torch.zeros_like(batch.steps_B)
     if not len(places_F):
-        return Reveal(proposal_BK, nobody_B, nobody_B)
-    firing = looking[places_F]
-    attention_RKK = gate_state.attention_RKK
-    attention_FKK = (
-        _block_attention(state, capture, firing, timer) if attention_RKK is None else attention_RKK[places_F]
-    )
-    means_FK = _block_means(state, capture, firing, timer)
+        return Reveal(reveal_BK, by_B)
+    rows_F = asked_R[places_F]
+    attention_FKK = attention.among(rows_F) if attention_RKK is None else attention_RKK[places_F]
+    masked_FK = state.masked_BK[rows_F]
+    sink_FK = torch.zeros_like(masked_FK)
+    if POLICIES[settings.policy].reads == "sequence":
+        sink_FK = attention.sinks(rows_F, settings.tau_sink) if sink_RK is None else sink_RK[places_F]
+        state.counts.add("axon_columns", sink_FK.shape[1], rows_F)
+        state.counts.add("axon_sinks", sink_FK.sum(1), rows_F)
     with timer("select"):
-        sink_FK = sinks(means_FK, capture.width_B[firing], settings.tau_sink)
         support, order_FC = support_of(
-            state.masked_BK[firing],
-            proposal_BK[firing],
-            state.confidence_BK[firing],
-            state.p_max_BK[firing],
+            masked_FK,
+            reveal_BK[rows_F],
+            state.confidence_BK[rows_F],
+            state.p_max_BK[rows_F],
             attention_FKK,
             sink_FK,
             settings,
         )
         chosen_FC = choose(support, settings)
-        state.count_some("anchors", firing, chosen_FC.sum(1))
-        state.count_some("axon_columns", firing, torch.full_like(firing, sink_FK.shape[1]))
-        state.count_some("axon_sinks", firing, sink_FK.sum(1))
-        anchors_FK = torch.zeros_like(state.masked_BK[firing]).scatter_(1, order_FC, chosen_FC)
+        state.counts.add("anchors", chosen_FC.sum(1), rows_F)
+        anchors_FK = torch.zeros_like(masked_FK).scatter_(1, order_FC, chosen_FC)
         if settings.combine == "union":
-            anchors_FK = anchors_FK | proposal_BK[firing]
-        return Reveal(
-            positions_BK=proposal_BK.index_copy(0, firing, anchors_FK),
-            by_axon_B=nobody_B.index_fill(0, firing, True),
-            unsupported_B=nobody_B.index_copy(0, firing, support.empty_F),
-        )
+            anchors_FK = anchors_FK | reveal_BK[rows_F]
+        by_F = torch.where(support.empty_F, FALLBACK, AXON)
+        return Reveal(reveal_BK.index_copy(0, rows_F, anchors_FK), by_B.index_copy(0, rows_F, by_F))
 
 
-def _block_attention(state: StepState, capture: Capture, rows_R: Tensor, timer: PartTimer) -> Tensor:
-    """A among the positions of the current block, (R, K, K): a decoder's own rows where it has them."""
-    columns_RK = state.columns_BK[rows_R]
-    if state.context is not None:
-        attention_RKW = state.context.rows_BKW[rows_R]
-    else:
-        with timer("capture"):
-            attention_RKW = capture.rows(rows_R, columns_RK)
-    return attention_RKW.gather(2, columns_RK[:, None, :].expand(-1, columns_RK.shape[1], -1))
-
-
-def _block_means(state: StepState, capture: Capture, rows_F: Tensor, timer: PartTimer) -> Tensor:
-    """Mean attention that each position of the block receives, (F, K)."""
-    if state.context is not None:
-        means_FW = state.context.means_BW[rows_F]
-    else:
-        with timer("capture"):
-            means_FW = capture.column_means(rows_F)
-    return means_FW.gather(1, state.columns_BK[rows_F])
+def _fires(
+    state: StepState,
+    batch: Batch,
+    reveal_BK: Tensor,
+    asked_R: Tensor,
+    gate: Gate,
+    attention_RKK: Tensor | None,
+    sink_RK: Tensor | None,
+    settings: AxonSettings,
+) -> Tensor:
+    """In which of the rows `asked_R` the gate fires, (R,) bool. What it does not declare it does not get."""
+    name = f"gate {settings.gate}"
+    gate_state = GateState(
+        masked_RK=state.masked_BK[asked_R],
+        proposal_RK=reveal_BK[asked_R],
+        p_max_RK=state.p_max_BK[asked_R],
+        block_step_R=state.block_step_B[asked_R],
+        last_progress_R=batch.last_progress_B[asked_R],
+        checks_R=state.counts.of("gate_checks")[asked_R],
+        memory=keep_rows(batch.gate_memory, asked_R),
+        attention=undeclared(name, "needs_attention") if attention_RKK is None else lambda: attention_RKK,
+        sinks=undeclared(name, "reads = 'sequence'") if sink_RK is None else lambda: sink_RK,
+    )
+    fires_R = gate.fires(gate_state, settings)
+    batch.gate_memory = put_rows(batch.gate_memory, asked_R, gate_state.memory)
+    state.counts.add("gate_checks", 1, asked_R)
+    return fires_R

@@ -1,4 +1,4 @@
-"""How many anchors: budget policies and objectives of the greedy selection. METHOD.md, section 3.
+"""How many anchors: budget policies and objectives of the greedy selection. docs/method.md, section 3.
 
 Shapes: F rows in which the gate fired, K block length, C candidates in rank order (most confident first).
 """
@@ -6,11 +6,15 @@ Shapes: F rows in which the gate fired, K block length, C candidates in rank ord
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor
+from axon.reads import Reads
 
-from axon.settings import AxonSettings
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from axon.settings import AxonSettings
 
 CONFIDENCE_BONUS = 1e-3  # conflict_averse's weight of confidence
 
@@ -29,7 +33,7 @@ class Support:
 
     @property
     def empty_F(self) -> Tensor:
-        """Rows in which no candidate supports any position, though several are masked: a last one has nobody."""
+        """Rows in which no candidate supports any position. A single masked position has none to support."""
         return ~(self.weights_FKC > 0).any(2).any(1) & (self.masked_F > 1)
 
 
@@ -38,35 +42,40 @@ class Selection:
     """The anchors chosen so far."""
 
     chosen_FC: Tensor  # bool
-    covered_FK: Tensor  # max over chosen of w_ij, what position i has
+    covered_FK: Tensor  # max over chosen of w_ij, the support of position i
     value_F: Tensor  # facility-location f(S), what `cover` compares with F, whatever the objective
 
     def add(self, support: Support, best_F1: Tensor, open_F: Tensor) -> None:
         """Choose candidate `best_F1` in the open rows."""
-        self.chosen_FC |= torch.zeros_like(self.chosen_FC).scatter_(1, best_F1, True) & open_F[:, None]
+        self.chosen_FC.scatter_(1, best_F1, self.chosen_FC.gather(1, best_F1) | open_F[:, None])
         index = best_F1[:, None, :].expand(-1, self.covered_FK.shape[1], -1)
         weight_FK = support.weights_FKC.gather(2, index)[..., 0]
-        added_FK = torch.maximum(self.covered_FK, weight_FK)
-        self.covered_FK = torch.where(open_F[:, None], added_FK, self.covered_FK)
+        self.covered_FK = self.covered_FK.maximum(weight_FK).where(open_F[:, None], self.covered_FK)
         self.value_F = self.covered_FK.sum(1)
 
 
 class Fixed:
-    """k anchors."""
+    """k anchors.
 
-    def reads(self, settings: AxonSettings) -> tuple[str, ...]:
+    A policy declares what its weights are made of: "block", attention among the block's positions as it is, or
+    "sequence", with the sinks left out, whose column means are taken over the whole canvas.
+    """
+
+    reads: ClassVar[Reads] = "sequence"
+
+    def settings_read(self, settings: AxonSettings) -> tuple[str, ...]:
         """Names of the settings that decide which anchors are chosen. Objectives agree on the first anchor."""
         several = max(settings.anchors, settings.min_anchors) > 1
         return ("anchors", "min_anchors", "objective") if several else ("anchors", "min_anchors")
 
     def cap(self, support: Support, settings: AxonSettings) -> Tensor:
         """Most anchors of each row."""
-        return torch.full_like(support.masked_F, settings.anchors)
+        return support.masked_F.new_full(support.masked_F.shape, settings.anchors)
 
     def score(
         self, support: Support, selection: Selection, gain_FC: Tensor, settings: AxonSettings
     ) -> Tensor:
-        """What the greedy step maximises, -inf for barred candidates."""
+        """What the greedy round maximises, -inf for barred candidates."""
         return gain_FC
 
     def stop(self, support: Support, selection: Selection, gain_F: Tensor, score_F: Tensor) -> Tensor:
@@ -77,7 +86,7 @@ class Fixed:
 class Cover(Fixed):
     """Until the anchors support as much as the base decoder's proposal, at most ceil(log2(m + 1))."""
 
-    def reads(self, settings: AxonSettings) -> tuple[str, ...]:
+    def settings_read(self, settings: AxonSettings) -> tuple[str, ...]:
         return ("min_anchors", "objective")
 
     def cap(self, support: Support, settings: AxonSettings) -> Tensor:
@@ -95,12 +104,12 @@ class Density(Cover):
 
 
 class ConflictAverse(Cover):
-    """Non-monotone: anchors that conflict with chosen ones are barred or charged for, and each one costs.
+    """Non-monotone: candidates that conflict with chosen anchors are barred or penalised, and each anchor costs.
 
-    The cost is the median of the gains that are left at this step, over the cap.
+    The cost is the median of the gains that are left in this round, over the cap.
     """
 
-    def reads(self, settings: AxonSettings) -> tuple[str, ...]:
+    def settings_read(self, settings: AxonSettings) -> tuple[str, ...]:
         return ("min_anchors", "objective", "conflict_threshold")
 
     def score(
@@ -111,7 +120,7 @@ class ConflictAverse(Cover):
         cost_F = median_gain(gain_FC) / log_cap(support.masked_F)
         price_F = cost_F * (selection.chosen_FC.sum(1) + 1)
         score_FC = gain_FC + CONFIDENCE_BONUS * support.confidence_FC - charge_FC - price_F[:, None]
-        return score_FC.masked_fill(chosen_FCC.amax(2) > settings.conflict_threshold, -torch.inf)
+        return score_FC.masked_fill(chosen_FCC.amax(2) > settings.conflict_threshold, -inf)
 
     def stop(self, support: Support, selection: Selection, gain_F: Tensor, score_F: Tensor) -> Tensor:
         return (gain_F <= 0) | (score_F <= 0)
@@ -140,13 +149,13 @@ OBJECTIVES = {"facility_location": facility_gain, "graph_cut": cut_gain}
 
 def log_cap(masked_F: Tensor) -> Tensor:
     """ceil(log2(m + 1)), in whole numbers: log2 of a power of two may come out a hair above."""
-    powers = 2 ** torch.arange(32, device=masked_F.device)
+    powers = 2 ** (masked_F.new_ones(32).cumsum(0) - 1)
     return (powers <= masked_F[:, None]).sum(1)
 
 
 def median_gain(gain_FC: Tensor) -> Tensor:
     """The median of the positive gains of each row (the lower of two), 0 where none is positive."""
-    ordered_FC = torch.where(gain_FC > 0, gain_FC, torch.inf).sort(1).values
+    ordered_FC = gain_FC.where(gain_FC > 0, inf).sort(1).values
     count_F = (gain_FC > 0).sum(1)
     middle_F = ordered_FC.gather(1, ((count_F - 1).clamp(min=0) // 2)[:, None])[:, 0]
-    return torch.where(count_F > 0, middle_F, 0.0)
+    return middle_F.where(count_F > 0, 0.0)

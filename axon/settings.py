@@ -1,16 +1,18 @@
-"""Settings of the sampler and of AXON: frozen, checked when made, every one named in METHOD.md.
+"""Settings of the sampler and of AXON: frozen, checked when made, every one named in docs/method.md.
 
-A wrong value raises ValueError with one line: the key and value, the rule, the remedy.
+A wrong value raises ValueError with one line: the key and value, the rule, the remedy. Nothing here imports torch, so
+that a wrong value is found at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from axon.attention import check_layer_spec
 from axon.checks import check_choice, check_range, check_whole
 from axon.decoders import Confidence, DecoderSettings
+from axon.layers import check_layer_spec
 from axon.sinks import SinkThreshold, check_sink_threshold
 
 GateName = Literal[
@@ -35,7 +37,7 @@ class AxonSettings:
     """When AXON intervenes, and with which anchors. `gate="never"` is the base decoder alone.
 
     The defaults are those published for LLaDA and Dream; for SDAR they are attention_layers="all",
-    min_candidates=16, max_candidates=64, candidate_ratio=0.25 (METHOD.md, section 3).
+    min_candidates=16, max_candidates=64, candidate_ratio=0.25 (docs/method.md, section 3).
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -43,13 +45,11 @@ class AxonSettings:
     gate: GateName = "coverage_gap"
     policy: PolicyName = "fixed"
     anchors: int = 1  # k of policy `fixed`
-    max_anchor_steps: int = 1  # interventions a block
+    max_anchor_steps: int = 1  # interventions per block
     uncertainty_threshold: float = 0.0  # less uncertain positions need no support; 0 is the paper's rule
-    attention_layers: str = "last 4"  # layers the attention is averaged over, for decoder `dawn` too
-    tau_sink: SinkThreshold = (
-        0.01  # columns that receive more than this on average are sinks; or "4x", see sinks.py
-    )
-    target_nfe: int = 16  # T, steps a block that `progress_stall` and `unified` expect
+    attention_layers: str = "last 4"  # layers that attention is averaged over, for decoder `dawn` too
+    tau_sink: SinkThreshold = 0.01  # a column with a higher mean is a sink; or "4x", see sinks.py
+    target_nfe: int = 16  # T, the steps per block that `progress_stall` and `unified` expect
     beta_r: float = 1.0
     beta_u: float = 1.0
     min_candidates: int = 32
@@ -58,9 +58,7 @@ class AxonSettings:
     min_anchors: int = 1
     objective: Literal["facility_location", "graph_cut"] = "facility_location"
     combine: Literal["replace", "union"] = "replace"
-    conflict_threshold: float = (
-        0.08  # of policy `conflict_averse`: it bars candidates whose conflict is above
-    )
+    conflict_threshold: float = 0.08  # of policy `conflict_averse`: candidates with more conflict are barred
     alpha: float = 0.5  # of gate `cp_alpha`
     warmup: int = 256  # gate checks of a sample before `adaptive_coverage` locks
 
@@ -88,10 +86,10 @@ class AxonSettings:
 class DecodeSettings:
     """Everything that moves a token, the model and the prompts apart.
 
-    end_of_text: `full` decodes the whole canvas, as the papers do. Under `stop_at_eos` a row leaves as soon as
+    end_of_text: `full` decodes the whole canvas, as the papers do. Under `stop_at_eos` a row ends as soon as
     everything up to its first end-of-text is final: same text, fewer steps. Under `suppress` (LLaDA's own
-    evaluation of instruct models) a position where end-of-text is likeliest counts as not confident at all while
-    another position of the block would become something else, so that a text does not end before it is written.
+    evaluation of instruct models) a position where end-of-text is likeliest has confidence 0 while another masked
+    position of the block would become something else, so that a text does not end before it is written.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -100,7 +98,8 @@ class DecodeSettings:
     block_length: int = 32
     temperature: float = 0.0
     end_of_text: EndOfText = "full"
-    decoder: DecoderSettings = field(default_factory=Confidence)
+    # The metadata is for pydantic, where it reads these settings: `name` decides which decoder is meant.
+    decoder: DecoderSettings = field(default_factory=Confidence, metadata={"discriminator": "name"})
     axon: AxonSettings = field(default_factory=AxonSettings)
 
     def __post_init__(self) -> None:
@@ -108,7 +107,7 @@ class DecodeSettings:
         if self.end_of_text == "suppress" and not self.decoder.reads_confidence:
             raise ValueError(
                 f"end_of_text='suppress': holds confidence back, and decoder {self.decoder.name} as set does not "
-                "look at it; choose full, stop_at_eos or another decoder"
+                "read it; choose full, stop_at_eos or another decoder"
             )
         check_whole("gen_length", self.gen_length, 1)
         check_whole("block_length", self.block_length, 1)
@@ -118,3 +117,11 @@ class DecodeSettings:
             )
         check_range("temperature", self.temperature, 0.0, float("inf"))
         self.decoder.check(self.gen_length, self.block_length)
+
+
+def check_ends(settings: DecodeSettings, end_ids: Sequence[int]) -> None:
+    """Raise ValueError where the settings ask for an end-of-text and the checkpoint names none."""
+    if settings.end_of_text != "full" and not end_ids:
+        raise ValueError(
+            f"end_of_text={settings.end_of_text!r}: the checkpoint's config names no eos_token_id; use full"
+        )

@@ -1,23 +1,25 @@
-"""Attention sinks: columns that nearly everybody attends to, whatever they hold. METHOD.md, sections 2 and 3.
+"""Attention sinks: columns that nearly every position attends to, whatever they hold. docs/method.md, sections 2 and 3.
 
-A threshold is an absolute share of attention (0.01, made for sequences of several hundred tokens), or text such as
-"4x": so many times uniform attention, 1/W with W the row's real width, which means the same at any length.
-An absolute threshold below 1/W calls nearly every column a sink.
+A threshold is an absolute share of attention (0.01, meant for sequences of several hundred tokens), or a multiple of
+uniform attention such as "4x": 4/W, with W the row's real width, which means the same at any length. With an absolute
+threshold below 1/W nearly every column is a sink.
 """
 
 from __future__ import annotations
 
 import re
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from axon.checks import check_range
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SinkThreshold = float | str
 
 
 def check_sink_threshold(key: str, value: SinkThreshold) -> None:
-    """Raise ValueError where `value` is neither a share in [0, 1] nor multiples of uniform attention."""
+    """Raise ValueError where `value` is neither a share in [0, 1] nor a multiple of uniform attention."""
     if not isinstance(value, str):
         check_range(key, value, 0.0, 1.0)
     elif multiples(value) is None:
@@ -38,8 +40,8 @@ def multiples(value: SinkThreshold) -> float | None:
 def sinks(means_BW: Tensor, width_B: Tensor, threshold: SinkThreshold) -> Tensor:
     """Sink columns, bool: those whose mean attention is above the threshold.
 
-    means_BW holds the mean attention each column receives (any columns of the canvas), width_B how many columns of
-    each row are no padding.
+    means_BW holds the mean attention that each column receives (any columns of the canvas), width_B the real width of
+    each row.
     """
     relative = multiples(threshold)
     if relative is None:

@@ -24,10 +24,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from axon.attention import KERNELS, Capture, resolve_layers
-from axon.decode import decode
+from axon.attention import KERNELS, Capture
 from axon.decoders import DECODERS
+from axon.decoding import decode
 from axon.gates import GATES
+from axon.layers import resolve_layers
 from axon.mechanism import Mechanism
 from axon.models import MaskedDiffusionModel, load_model
 from axon.models.checkpoint import DTYPES
@@ -208,7 +209,7 @@ def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any]) -> bool
             continue
         trace = decode(model, [case["prompt"]], case_settings(case, cases))[0]
         checked += 1
-        mechanism.add(trace)
+        mechanism = mechanism.plus(trace)
         if wrong := disagreement(trace, case):
             failed += 1
             print(f"case {number} ({case['proposer']}, axon {case.get('axon')}): {wrong}")

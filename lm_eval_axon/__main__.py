@@ -1,4 +1,4 @@
-"""lm-eval's command line with the model `axon` registered: takes the arguments of `lm_eval`."""
+"""lm-eval's command line with the model `axon` registered; takes the arguments of `lm_eval`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lm_eval.api.registry import model_registry
 
 
 def main() -> None:
-    """Hands over to lm-eval, which imports the model only where it is asked for."""
+    """Hands over to lm-eval, which imports the model only if it is requested."""
     model_registry.register("axon", target="lm_eval_axon.model:AxonLM")
     cli_evaluate()
 

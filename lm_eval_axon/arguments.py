@@ -1,10 +1,10 @@
-"""What a user writes for lm-eval -> settings of `axon`.
+"""lm-eval's arguments -> settings of `axon`.
 
-`--model_args` names the decoder, AXON's gate and their knobs as launch.py does:
-``decoder=dawn,decoder.tau_low=0.7,axon=coverage_gap,axon.anchors=2,gen_length=256``. What isn't named has `axon`'s
-default, which is that of LLaDA and Dream (conf/model/sdar_8b_chat.yaml has those of SDAR).
+`--model_args` names the decoder, AXON's gate and their parameters as launch.py does:
+``decoder=dawn,decoder.tau_low=0.7,axon=coverage_gap,axon.anchors=2,gen_length=256``. Everything else keeps `axon`'s
+defaults, which are those for LLaDA and Dream (conf/model/sdar_8b_chat.yaml has those for SDAR).
 
-A task's generation_kwargs (or `--gen_kwargs`) come with each request and go before the model's arguments.
+A task's generation_kwargs (or `--gen_kwargs`) come with each request and take precedence over the model's arguments.
 """
 
 from __future__ import annotations
@@ -25,70 +25,70 @@ from axon.settings import GateName
 LOG = logging.getLogger("lm_eval.axon")  # a child of lm-eval's logger: its handler, its level
 
 GATES = {"off": "never"} | {gate: gate for gate in get_args(GateName)}
-# lm-eval's names for one thing
+# lm-eval's names for the same thing
 LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 KWARGS = ("until", "do_sample", "temperature", *LENGTHS)
-WITHOUT_EFFECT = {"num_beams": 1, "top_p": 1}  # what tasks set besides, at the value that asks for nothing
+WITHOUT_EFFECT = {"num_beams": 1, "top_p": 1}  # tasks set these, too, at values without effect
 
 Chosen = TypeVar("Chosen")
 
 
 @dataclass(frozen=True)
 class Request:
-    """How one prompt is decoded, and what of the answer is kept."""
+    """How one prompt is decoded, and how much of the answer is kept."""
 
     settings: DecodeSettings
-    stops: tuple[str, ...]  # the answer ends before the first of them
-    most: int  # tokens of the answer
+    stops: tuple[str, ...]  # the answer ends before the first of these
+    max_tokens: int  # of the answer
 
 
-def read_settings(decoder: str, axon: str, knobs: Mapping[str, Any]) -> DecodeSettings:
-    """The settings of `--model_args`. Raises ValueError, one line, for a key or value that can't be."""
+def read_settings(decoder: str, axon: str, parameters: Mapping[str, Any]) -> DecodeSettings:
+    """The settings in `--model_args`. Raises ValueError, one line, for an invalid key or value."""
     kind = _choose("decoder", decoder, DECODERS)
     gate = _choose("axon", axon, GATES)
     known = [f"decoder.{field.name}" for field in fields(kind) if field.name != "name"]
     known += [f"axon.{field.name}" for field in fields(AxonSettings) if field.name != "gate"]
     known += [field.name for field in fields(DecodeSettings) if field.name not in ("decoder", "axon")]
     parts: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for key, value in knobs.items():
+    for key, value in parameters.items():
         part, _, name = key.rpartition(".")
         if key not in known:
-            beside = [other for other in known if other.rpartition(".")[0] == part]
+            siblings = [other for other in known if other.rpartition(".")[0] == part]
             raise ValueError(
-                f"{key}={value!r}: unknown with decoder={decoder}; one of {', '.join(beside or known)}"
+                f"{key}={value!r}: unknown with decoder={decoder}; one of {', '.join(siblings or known)}"
             )
-        # lm-eval reads 3 as a number, which here is a list of layers like any other
+        # lm-eval reads 3 as a number, which here is a list with a single layer
         parts[part][name] = str(value) if name == "attention_layers" else value
     of_axon = AxonSettings(gate=gate, **parts["axon"])
     return DecodeSettings(decoder=kind(**parts["decoder"]), axon=of_axon, **parts[""])
 
 
 def read_request(kwargs: Mapping[str, Any], settings: DecodeSettings) -> Request:
-    """A request's generation_kwargs over the model's `settings`, or ValueError: nothing asked for is passed over.
+    """A request's generation_kwargs applied to the model's `settings`. Raises ValueError rather than ignore any.
 
-    max_gen_toks (or an alias) sets the canvas: rounded up to a multiple of block_length, the answer then cut at
-    max_gen_toks tokens. `do_sample` false is temperature 0, whatever temperature is given beside it (lm-eval's rule).
+    max_gen_toks (or an alias) sets the canvas, rounded up to a multiple of block_length; the answer is then cut at
+    max_gen_toks tokens. `do_sample` false means temperature 0, even if a temperature is given (lm-eval's rule).
     """
     for key, value in kwargs.items():
         if key not in KWARGS and WITHOUT_EFFECT.get(key) != value:
             remedy = f"give --gen_kwargs {key}=1" if key in WITHOUT_EFFECT else f"one of {', '.join(KWARGS)}"
             raise ValueError(
-                f"generation_kwargs {key}={value!r}: unknown to masked diffusion decoding; {remedy}"
+                f"generation_kwargs {key}={value!r}: not supported by masked diffusion decoding; {remedy}"
             )
     asked = normalize_gen_kwargs({"temperature": settings.temperature, **kwargs}, settings.gen_length)
     if asked["do_sample"] and not asked["temperature"]:
         raise ValueError(
             "generation_kwargs do_sample=True: needs a temperature above 0; give --gen_kwargs temperature=..."
         )
-    most, block = asked["max_gen_toks"], settings.block_length
-    check_whole("generation_kwargs max_gen_toks", most, 1)
-    canvas = -(-most // block) * block
+    max_tokens, block = asked["max_gen_toks"], settings.block_length
+    check_whole("generation_kwargs max_gen_toks", max_tokens, 1)
+    canvas = -(-max_tokens // block) * block
     if canvas != settings.gen_length:
         warning_once(
-            LOG, f"max_gen_toks={most} of the task goes before gen_length: {canvas} positions are decoded"
+            LOG, f"max_gen_toks={max_tokens} of the task overrides gen_length: {canvas} positions are decoded"
         )
     decoding = replace(settings, gen_length=canvas, temperature=float(asked["temperature"]))
-    return Request(decoding, tuple(asked["until"]), most)
+    return Request(decoding, tuple(asked["until"]), max_tokens)
 
 
 def _choose(key: str, name: str, choices: Mapping[str, Chosen]) -> Chosen:

@@ -1,4 +1,4 @@
-"""The model class that lm-eval makes of `--model axon --model_args ...`. What it must offer: lm_eval.api.model.LM."""
+"""The model class that lm-eval creates for `--model axon --model_args ...`; its interface is lm_eval.api.model.LM."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ NUMERICS = ("dtype", "attention_kernel")
 
 
 class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
-    """A masked diffusion model under lm-eval's generate_until tasks.
+    """A masked diffusion model for lm-eval's generate_until tasks.
 
-    pretrained: folder of a checkpoint, or hub id (then `revision` counts). dtype, attention_kernel, device: as
-    axon.load_model; without a device the GPU where there is one. decoder, axon and `others`: arguments.read_settings.
-    seed: of the draws at a temperature; each answer draws its own way, whatever its batch.
-    lm-eval's `--use_cache` goes by the request alone: give each setting a cache of its own.
+    pretrained: a checkpoint folder, or a hub id (with `revision`). dtype, attention_kernel, device: as in
+    axon.load_model; the default device is a GPU if there is one. decoder, axon and `others`: see
+    arguments.read_settings. seed: for sampling; each answer has its own random numbers, whatever its batch.
+    lm-eval's `--use_cache` looks only at the request: give each setting its own cache.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         seed: int = 0,
         **others: Any,
     ) -> None:
-        """Raises ValueError, one line, for an argument that can't be; settings are looked at before the checkpoint."""
+        """Raises ValueError, one line, for an invalid argument; settings are checked before the checkpoint is read."""
         super().__init__()
         numerics = {key: others.pop(key) for key in NUMERICS if key in others}
         self._settings = read_settings(decoder, axon, others)
@@ -63,7 +63,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.model, self.tokenizer = _load(str(pretrained), revision, device=device, **numerics)
         self._device = self.model.device
-        self._template: str | None = None  # of chats; None: the tokenizer's own
+        self._template: str | None = None  # for chats; None: the tokenizer's own
         self._tallies: defaultdict[tuple[str, DecodeSettings], Tally] = defaultdict(Tally)
 
     @property
@@ -72,20 +72,20 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     @property
     def tokenizer_name(self) -> str:
-        """Part of the key under which lm-eval keeps built prompts."""
+        """Part of the key under which lm-eval caches prompts."""
         return str(self.tokenizer.name_or_path).replace("/", "__")
 
     def chat_template(self, chat_template: bool | str = False) -> str | None:
-        """The template that `--apply_chat_template [NAME]` asks for, from now on used. ValueError: there is none."""
+        """The template for `--apply_chat_template [NAME]`, used from now on. Raises ValueError if it is missing."""
         if chat_template is False:
             return None
-        have = self.tokenizer.chat_template
-        named = have if isinstance(have, dict) else {"default": have} if have else {}
+        own = self.tokenizer.chat_template
+        named = own if isinstance(own, dict) else {"default": own} if own else {}
         name = chat_template if isinstance(chat_template, str) else "default"
         if name not in named:
-            choices = f"one of {', '.join(named)}" if named else "leave it out, it has no template"
+            choices = f"one of {', '.join(named)}" if named else "leave it out, as it has none"
             raise ValueError(
-                f"apply_chat_template={name!r}: the checkpoint's tokenizer has no such; {choices}"
+                f"apply_chat_template={name!r}: the checkpoint's tokenizer has no such template; {choices}"
             )
         self._template = named[name]
         return self._template
@@ -93,7 +93,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
     def apply_chat_template(
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
     ) -> str:
-        """A chat as one prompt; its last turn is left open where the answer is to continue it."""
+        """A chat as one prompt; the last turn is left open if the answer is to continue it."""
         return str(
             self.tokenizer.apply_chat_template(
                 chat_history,
@@ -105,25 +105,25 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         )
 
     def generate_until(self, requests: Sequence[Instance]) -> list[str]:
-        """The answers, in the requests' order. Raises ValueError for what cannot be decoded as asked."""
-        wanted = [read_request(request.args[1], self._settings) for request in requests]
+        """The answers, in the order of the requests. Raises ValueError for a request that cannot be met."""
+        parsed = [read_request(request.args[1], self._settings) for request in requests]
         prompts = [self.tokenizer.encode(request.args[0], add_special_tokens=False) for request in requests]
         seeds = self._seeds(requests)
-        alike: defaultdict[DecodeSettings, list[int]] = defaultdict(list)
-        for row, request in enumerate(wanted):
-            alike[request.settings].append(row)
+        by_settings: defaultdict[DecodeSettings, list[int]] = defaultdict(list)
+        for row, request in enumerate(parsed):
+            by_settings[request.settings].append(row)
         answers: dict[int, str] = {}
         with tqdm(total=len(requests), desc="Running generate_until requests") as bar:
 
             def finish(rows: list[int], place: int, trace: Trace) -> None:
                 row = rows[place]
-                answers[row] = self._answer(trace, wanted[row])
+                answers[row] = self._answer(trace, parsed[row])
                 task = str(requests[row].task_name)
-                self._tallies[task, wanted[row].settings].add(trace, self.model.end_token_ids)
+                self._tallies[task, parsed[row].settings].add(trace, self.model.end_token_ids)
                 self.cache_hook.add_partial("generate_until", requests[row].args, answers[row])
                 bar.update()
 
-            for settings, rows in alike.items():
+            for settings, rows in by_settings.items():
                 decode(
                     self.model,
                     [prompts[row] for row in rows],
@@ -138,7 +138,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         return [answers[row] for row in range(len(requests))]
 
     def get_model_info(self) -> dict[str, Any]:
-        """What lm-eval adds to the `config` of its results: settings and model calls."""
+        """What lm-eval adds to the `config` of its results: settings and NFE."""
         return {"axon": [tally.entry(*key) for key, tally in self._tallies.items()]}
 
     def loglikelihood(self, requests: Sequence[Instance]) -> NoReturn:
@@ -150,7 +150,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
     loglikelihood_rolling = loglikelihood
 
     def _seeds(self, requests: Sequence[Instance]) -> list[int]:
-        """A seed for each request, of its example and, where a task repeats an example, of the repetition."""
+        """A seed for each request, from its example and, if a task repeats examples, from the repetition."""
         seen: Counter[str] = Counter()
         seeds = []
         for request in requests:
@@ -160,13 +160,13 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         return seeds
 
     def _answer(self, trace: Trace, request: Request) -> str:
-        """The text before the first end-of-text, stop or token too many.
+        """The text before the first end-of-text or stop sequence, of at most `max_tokens` tokens.
 
-        A stop that is a token of its own (<|im_end|>) is looked for among the tokens: no text shows it.
+        A stop that is a special token (<|im_end|>) is searched for among the tokens, as the text does not contain it.
         """
-        own = self.tokenizer.get_added_vocab()
-        ends = {*self.model.end_token_ids, *(own[stop] for stop in request.stops if stop in own)}
-        tokens = trace.tokens[: min(request.most, trace.tokens_to_eos(ends))]
+        special = self.tokenizer.get_added_vocab()
+        ends = {*self.model.end_token_ids, *(special[stop] for stop in request.stops if stop in special)}
+        tokens = trace.tokens[: min(request.max_tokens, trace.tokens_to_eos(ends))]
         text = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
         return str(postprocess_generated_text(text, list(request.stops), None))
 
@@ -174,7 +174,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 def _load(
     pretrained: str, revision: str | None, **numerics: str
 ) -> tuple[MaskedDiffusionModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer. What is wrong is told under the names that lm-eval's arguments have."""
+    """Model and tokenizer. Errors use the names of lm-eval's arguments."""
     try:
         folder = Path(pretrained).expanduser()
         if not folder.is_dir() and is_hub_id(pretrained):
@@ -186,7 +186,7 @@ def _load(
 
 
 def _whole(key: str, value: int | str, low: int) -> int:
-    """lm-eval hands numbers of its command line over as text."""
+    """lm-eval passes numbers on its command line as text."""
     number = int(value) if isinstance(value, str) and value.isdecimal() else value
     check_whole(key, number, low)  # type: ignore[arg-type]
     return int(number)

@@ -1,4 +1,4 @@
-"""Model calls, which lm-eval's own results have no place for: summed per task and settings."""
+"""Model calls, which are not part of lm-eval's own results: summed per task and settings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from axon.mechanism import Mechanism
 
 @dataclass
 class Tally:
-    """Sums over the answers that were decoded; answers from lm-eval's cache cost nothing and are not in it."""
+    """Sums over all decoded answers; answers from lm-eval's cache cost nothing and are not included."""
 
     answers: int = 0
-    nfe: int = 0  # steps, each counted once for every answer in it
-    nfe_to_eos: int = 0  # until everything up to the first end-of-text was final
+    nfe: int = 0  # steps, counted once for every answer that takes part
+    nfe_to_eos: int = 0  # steps until everything up to the first end-of-text was final
     tokens: int = 0  # positions decoded
     tokens_to_eos: int = 0
-    mechanism: Mechanism = field(default_factory=Mechanism)  # whether AXON and DAWN had anything to choose by
+    mechanism: Mechanism = field(
+        default_factory=Mechanism
+    )  # whether AXON and DAWN had anything to base their choices on
 
     def add(self, trace: Trace, end_ids: Collection[int]) -> None:
         self.answers += 1
@@ -27,7 +29,7 @@ class Tally:
         self.nfe_to_eos += trace.nfe_to_eos(end_ids)
         self.tokens += trace.tokens_decoded
         self.tokens_to_eos += trace.tokens_to_eos(end_ids)
-        self.mechanism.add(trace)
+        self.mechanism = self.mechanism.plus(trace)
 
     def entry(self, task: str, settings: DecodeSettings) -> dict[str, Any]:
         """Plain data for lm-eval's results."""
@@ -40,10 +42,10 @@ class Tally:
         }
 
     def lines(self, task: str, settings: DecodeSettings) -> list[str]:
-        """Lines for the terminal. Whether steps stop at the end of the text moves the figures, so it is said."""
+        """Lines for the terminal. They name the end-of-text rule, since it changes the numbers."""
         figures = (
             f"{task}: {self.answers} answers decoded, {self.nfe / self.answers:.2f} steps (NFE) each, "
-            f"{self.tokens / self.nfe:.2f} tokens a step "
+            f"{self.tokens / self.nfe:.2f} tokens per step "
             f"(gen_length={settings.gen_length}, end_of_text={settings.end_of_text})"
         )
         return [figures, *self.mechanism.lines()]

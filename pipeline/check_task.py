@@ -1,4 +1,4 @@
-"""Score every row's own reference answer: a first check of a task, or of a user's file of rows."""
+"""Score every row's own reference: a first check of a task, or of a user's file of rows."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from pipeline.tasks.benchmark import Benchmark
 
 
 def check_task(config: Config, console: Console) -> int:
-    """Prints how many reference answers score 1 and which don't; the exit code is 1 where one doesn't.
+    """Prints how many references score 1 and which do not; the exit code is 1 if there are any of these.
 
-    All rows of a benchmark, the first ``limit`` examples of a generated task. Raises ConfigError where there are none.
+    Checks all rows of a benchmark, or the first ``limit`` examples of a generated task. Raises ConfigError if there are
+    none.
     """
     try:
-        with console.status("reading the rows"):  # from the hub it may take a while
+        with console.status("reading the rows"):  # a download from the hub may take a while
             task = open_task(config.task, config.sandbox.require)
         if isinstance(task, CodeTask):
             console.print(f"programs run in a sandbox of level {task.sandbox.level!r}", highlight=False)
@@ -32,8 +33,8 @@ def check_task(config: Config, console: Console) -> int:
     except ValueError as error:
         raise ConfigError([str(error)]) from None
     failing = {}
-    with ThreadPoolExecutor() as judges:
-        reasons = judges.map(partial(_fault, task), examples)
+    with ThreadPoolExecutor() as scorers:
+        reasons = scorers.map(partial(_fault, task), examples)
         shown = track(reasons, f"checking {task.name}", total=len(examples), console=console, transient=True)
         for example, reason in zip(examples, shown, strict=True):
             if reason:
@@ -45,9 +46,9 @@ def check_task(config: Config, console: Console) -> int:
 
 
 def _fault(task: Task, example: Example) -> str | None:
-    """Why the reference answer does not score 1, None where it does."""
+    """Why the reference does not score 1; None if it does."""
     try:
         score = task.score(example.reference, example)
-    except Exception as error:  # a scorer may raise anything; the row is named with it
+    except Exception as error:  # a scorer may raise anything; it is shown beside the row
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None if score.value == 1.0 else f"scores {score.value:g} (read: {score.extracted!r})"

@@ -1,7 +1,8 @@
-"""Everything a user can set, validated once; below this nobody sees the config framework or a raw dictionary.
+"""Everything a user can set, validated once. Other modules see neither the config framework nor raw dictionaries.
 
 `read_config` turns the composed tree (plain data) into a frozen `Config` or raises ConfigError, one line per fault.
-The decoder's and AXON's settings classes live in `axon`, beside the code they steer.
+The settings classes of the decoders and of AXON are in `axon`, next to the code that reads them. Nothing imported
+here may import torch, so that a mistake is reported at once.
 """
 
 from __future__ import annotations
@@ -23,29 +24,25 @@ from pipeline.search import SEARCHES, GroupSettings
 from pipeline.tasks import TaskSettings, get_task
 from pipeline.tasks.task import STRICT
 
-Count = Annotated[int, Field(ge=1, le=1_000_000)]  # more is a slip of the hand, and would fill the memory
+Count = Annotated[int, Field(ge=1, le=1_000_000)]  # more is a slip, and would exhaust the memory
 Text = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, config=STRICT)
 class ModelSettings:
-    """Which model, and in what numerics it runs."""
+    """Which model, and its numerics."""
 
-    path: (
-        Text  # folder of a checkpoint (relative: to the working directory, else to this repository) or hub id
-    )
+    path: Text  # folder (relative to the working directory, else to this repository) or hub id
     revision: Text | None  # hub only: branch, tag or commit
     dtype: Literal["float32", "bfloat16", "float16"]
     attention_kernel: Literal["sdpa", "eager"]
     device: Literal["auto", "cpu", "cuda"]
-    prompt: Literal[
-        "raw", "chat"
-    ]  # the example's text as it is, or as a turn of the tokenizer's chat template
+    prompt: Literal["raw", "chat"]  # the example's text as it is, or a turn of the tokenizer's chat template
 
 
 @dataclass(frozen=True, config=STRICT)
 class TradeOffSettings:
-    """The decoder's parameter that trades quality for speed, if it has one: a sweep draws each group along it."""
+    """The decoder's parameter that trades quality for speed, if it has one. A sweep evaluates groups along it."""
 
     parameter: Text | None
     values: tuple[Any, ...]
@@ -73,9 +70,9 @@ class SweepSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class ClusterSettings:
-    """Where Ray runs the settings. null leaves the number to the machine."""
+    """Where Ray runs the settings. None: as many workers, or GPUs, as the machine allows."""
 
-    address: Annotated[str, AfterValidator(address)] | None  # null: a private Ray on this machine
+    address: Annotated[str, AfterValidator(address)] | None  # None: a private Ray on this machine
     workers: Count | None
     cpus_per_worker: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     gpus_per_worker: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
@@ -83,7 +80,7 @@ class ClusterSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class SandboxSettings:
-    """What a machine must offer before programs that a model wrote run on it."""
+    """The isolation required to run programs that a model wrote."""
 
     require: Require
 
@@ -92,8 +89,8 @@ class SandboxSettings:
 class TimingSettings:
     """How thoroughly job=time measures."""
 
-    rounds: Count  # in which every setting has its turn
-    examples: Count  # decoded in a turn; as many more as fill the last batch
+    rounds: Count  # every setting takes one turn per round
+    examples: Count  # decoded per turn, rounded up to full batches
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -104,14 +101,14 @@ class WandbSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class Decode(DecodeSettings):
-    """The library's settings of a decode, read from plain data. Their keys are top-level keys of a user's config."""
+    """The library's decode settings, read from plain data. Their keys are top-level keys for users."""
 
     decoder: DecoderSettings = Field(default_factory=Confidence, discriminator="name")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """One job. The keys down to `seed` are what a setting is made of; the rest can't move a token or a score."""
+    """One job. The keys down to `seed` make up a setting; the rest can't change a token or a score."""
 
     model: ModelSettings
     task: TaskSettings
@@ -135,7 +132,7 @@ class Config:
         get_task(self.task.name)
         if self.trade_off.parameter and self.trade_off.parameter.split(".")[0] not in SETTING_KEYS:
             raise ValueError(
-                f"trade_off.parameter={self.trade_off.parameter!r}: can't be swept; a sweep turns keys of "
+                f"trade_off.parameter={self.trade_off.parameter!r}: can't be swept; a sweep varies keys of "
                 f"{', '.join(SETTING_KEYS)}"
             )
 
@@ -143,7 +140,7 @@ class Config:
 DECODE_KEYS = tuple(item.name for item in fields(DecodeSettings))
 SETTING_KEYS = ("model", "task", *DECODE_KEYS, "seed")
 
-# Composes the same command with other choices by name: {"decoder": "dawn"} -> plain data.
+# Composes the same command line with other choices by name: {"decoder": "dawn"} -> plain data.
 Compose = Callable[[Mapping[str, str]], Mapping[str, Any]]
 
 _ADAPTER = TypeAdapter(Config)
@@ -152,8 +149,8 @@ _ADAPTER = TypeAdapter(Config)
 def read_config(tree: Mapping[str, Any]) -> Config:
     """The validated config of a composed tree. Raises ConfigError with one line per fault.
 
-    The keys of the decode are top-level keys of the tree. Validation is strict, so that `true` is not 1, and goes by
-    way of JSON, where a strict reader still takes a list for a tuple and a mapping for a dataclass.
+    The keys of `decode` are top-level keys of the tree. Validation is strict, so that `true` is not 1, and reads JSON,
+    from which strict mode still accepts a list for a tuple and a mapping for a dataclass.
     """
     if missing := [key for key in DECODE_KEYS if key not in tree]:
         raise ConfigError(f"{key}: missing; give it a value" for key in missing)
@@ -161,9 +158,9 @@ def read_config(tree: Mapping[str, Any]) -> Config:
     nested["decode"] = {key: tree[key] for key in DECODE_KEYS}
     try:
         return _ADAPTER.validate_json(json.dumps(nested), strict=True)
-    except TypeError as error:  # YAML has kinds of values that JSON has not
+    except TypeError as error:  # YAML has types that JSON lacks
         raise ConfigError(
-            [f"a value of the config: {error}; write text, numbers, lists and groups"]
+            [f"a value of the config: {error}; write text, numbers, lists or groups of keys"]
         ) from None
     except ValidationError as error:
         raise ConfigError(fault_lines(error, Config)) from None

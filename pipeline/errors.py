@@ -1,4 +1,4 @@
-"""What is wrong with a user's input, one clear line per fault: `key=value: rule; remedy`."""
+"""Errors in a user's input, one clear line each: `key=value: rule; remedy`."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ RULES = {
     "greater_than": "must be more than {gt:g}; raise it",
     "less_than_equal": "must be at most {le}; lower it",
     "too_short": "must have at least {min_length} entry; add one",
-    "kinds": "must be {kinds}; write it so",
+    "kinds": "must be {kinds}; write one of them",
     "string_too_short": "must not be empty; give it a value",
 }
 KINDS = {"int": "a whole number", "float": "a number", "str": "text"}  # pydantic's names in a union
-NESTED = "decode"  # a field of Config whose keys are top-level keys of the user's
+NESTED = "decode"  # the field of Config whose keys are top-level keys for users
 SHOWN = 120  # characters of a wrong value
 
 
@@ -52,9 +52,9 @@ class ConfigError(ValueError):
 
 
 def fault_lines(error: ValidationError, schema: type) -> list[str]:
-    """One line per fault that pydantic found while validating `schema`, which supplies the keys there are."""
+    """One line per fault that pydantic found while validating `schema`, whose fields are the known keys."""
     faults = _once(error)
-    # A list one of whose entries is wrong counts as too short, too: only the innermost fault is one.
+    # pydantic also calls a list too short if one of its entries is wrong: keep only the innermost fault.
     inner = [
         fault
         for location, fault in faults.items()
@@ -64,7 +64,7 @@ def fault_lines(error: ValidationError, schema: type) -> list[str]:
 
 
 def _once(error: ValidationError) -> dict[tuple[int | str, ...], dict[str, Any]]:
-    """The faults by where they are. A value that may be of several kinds and is of none has one, not one a kind."""
+    """The faults by location. A value that fits no member of a union is one fault, not one per member."""
     faults: dict[tuple[int | str, ...], dict[str, Any]] = {}
     for fault in error.errors():
         *place, last = fault["loc"] or ("",)
@@ -83,14 +83,14 @@ def one_of(choices: Iterable[object]) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """What an error of another library says, in a few words for a line of ours."""
+    """The first line of another library's error, short enough to be quoted in one of ours."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     lines = text.strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__
 
 
 def unknown_key(key: str, siblings: Iterable[str]) -> str:
-    """The line for a key that doesn't exist, with the nearest that does."""
+    """The line for a key that doesn't exist, with the closest one that does."""
     parent, _, leaf = key.rpartition(".")
     known = sorted(siblings)
     near = difflib.get_close_matches(leaf, known, n=1)
@@ -103,7 +103,7 @@ def _line(fault: dict[str, Any], schema: type) -> str:
     keys, owner = _resolve(fault["loc"], schema)
     key = ".".join(keys)
     if kind == "unexpected_keyword_argument":
-        return unknown_key(key, [f.name for f in dataclasses.fields(owner)] if owner else [])
+        return unknown_key(key, _keys(owner) if owner else [])
     if kind == "missing":
         return f"{key}: missing; give it a value"
     if kind == "value_error":
@@ -124,7 +124,7 @@ def _line(fault: dict[str, Any], schema: type) -> str:
 def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], type | None]:
     """The location as the user writes it, and the dataclass that owns its last key.
 
-    Inside a tagged union pydantic names the tag as one more step, which is no key of the user's.
+    Inside a tagged union pydantic adds the tag to the location, although it is not a key.
     """
     keys: list[str] = []
     owner: Any = schema
@@ -138,7 +138,7 @@ def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], 
         if isinstance(step, int):
             keys[-1] += f"[{step}]"
             continue
-        if by_name:  # a name that the user gave to one of several, no field
+        if by_name:  # a name that the user chose, not a field
             keys.append(step)
             by_name = False
             continue
@@ -154,6 +154,15 @@ def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], 
     return keys, owner
 
 
+def _keys(owner: Any) -> list[str]:
+    """The fields of a settings class as the user knows them."""
+    names = [item.name for item in dataclasses.fields(owner)]
+    if NESTED not in names:
+        return names
+    names.remove(NESTED)
+    return [*names, *_keys(_dataclasses_in(_field_type(owner, NESTED))[0])]
+
+
 def _tag(candidate: Any) -> object:
     return next((f.default for f in dataclasses.fields(candidate) if f.name == "name"), None)
 
@@ -163,13 +172,13 @@ def _field_type(owner: Any, name: str) -> Any:
 
 
 def _is_mapping(kind: Any) -> bool:
-    """Whether an annotation is a mapping, or one with conditions (Annotated)."""
+    """Whether an annotation is a mapping, plain or inside Annotated."""
     inner = typing.get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
     return typing.get_origin(inner) is Mapping
 
 
 def _dataclasses_in(kind: Any) -> list[Any]:
-    """The dataclasses an annotation is made of: itself, or the members of a union or a tuple."""
+    """The dataclasses in an annotation: itself, or the members of a union or a tuple."""
     if dataclasses.is_dataclass(kind):
         return [kind]
     return [found for part in typing.get_args(kind) for found in _dataclasses_in(part)]

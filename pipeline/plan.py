@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from axon.decode import check_ends
 from axon.identity import decode_identity
+from axon.settings import check_ends
 from pipeline.checkpoint import Checkpoint, open_checkpoint
 from pipeline.config import SETTING_KEYS, Compose, Config, read_config, to_tree
 from pipeline.dotted import assign
 from pipeline.errors import ConfigError
-from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space
+from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space, existing, is_name
 from pipeline.setting import Setting, setting_id
 from pipeline.tasks import TaskSettings, open_task
 
-CHOICES = ("model", "task", "decoder", "axon")  # keys whose value may be the name of a config
+Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
+Base = Callable[[Names], Config]
 
 
 class Plan:
@@ -30,16 +31,16 @@ class Plan:
 
     def __init__(self, config: Config, compose: Compose) -> None:
         """Raises ConfigError, one line per fault, for a space that can't be searched."""
-        self._base = cache(lambda names: _composed(config, compose, names))
+        self._base: Base = cache(lambda names: _composed(config, compose, names))
         self._search = SEARCHES[config.sweep.search]
         self.space = _space(config, self._base)
         self.settings: dict[str, Setting] = {}
         self.asked: list[
             tuple[Candidate, str]
-        ] = []  # every candidate with its setting's id, equal ones included
+        ] = []  # all candidates, equal ones too, with their settings' ids
 
     def extend(self, outcomes: Sequence[Outcome]) -> list[Setting]:
-        """The distinct new settings that the search asks for next; none where it is done.
+        """The distinct new settings that the search asks for next; none when it is done.
 
         Raises ConfigError, one line per fault, before anything is decoded.
         """
@@ -54,8 +55,7 @@ class Plan:
                 setting = self._setting(candidate)
             except ConfigError as error:
                 for line in error.lines:
-                    place = f"sweep.groups.{candidate.group}: " if candidate.knobs else ""
-                    faults.setdefault(line, f"{place}{line}")
+                    faults.setdefault(line, _placed(candidate.group, line) if candidate.knobs else line)
                 continue
             self.asked.append((candidate, setting.id))
             if earlier := self.settings.get(setting.id):
@@ -64,20 +64,19 @@ class Plan:
                 new[setting.id] = _shared(new[setting.id], setting) if setting.id in new else setting
         if faults:
             raise ConfigError(faults.values())
-        models = list(dict.fromkeys(setting.model for setting in new.values()))
+        # The model that was asked for last comes first: a worker has it loaded.
+        models = list(dict.fromkeys(s.model for s in [*list(self.settings.values())[-1:], *new.values()]))
         ordered = sorted(new.values(), key=lambda setting: models.index(setting.model))
         self.settings |= {setting.id: setting for setting in ordered}
         return ordered
 
     def _setting(self, candidate: Candidate) -> Setting:
-        names = {key: value for key, value in candidate.knobs.items() if _names(key, value)}
-        base = self._base(tuple(names.items()))
-        rest = {key: value for key, value in candidate.knobs.items() if key not in names}
-        return make_setting(_changed(base, rest), candidate)
+        rest = {key: value for key, value in candidate.knobs.items() if not is_name(key, value)}
+        return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate)
 
 
 def make_setting(config: Config, candidate: Candidate | None = None) -> Setting:
-    """The setting of a config's own values. Raises ConfigError where the model doesn't fit them."""
+    """The setting of a config's own values. Raises ConfigError if they don't fit the model."""
     candidate = candidate or Candidate("setting", {})
     try:
         checkpoint = open_checkpoint(config.model.path, config.model.revision)
@@ -99,13 +98,13 @@ def make_setting(config: Config, candidate: Candidate | None = None) -> Setting:
 
 
 def _shared(first: Setting, equal: Setting) -> Setting:
-    """Of two equal settings the first; a knob on which they differ turned nothing, and names nothing."""
+    """The first of two equal settings, without the knobs on which they differ: those have no effect here."""
     kept = {key: value for key, value in first.knobs.items() if equal.knobs.get(key, first) == value}
     return replace(first, knobs=kept)
 
 
 def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Everything that can move a token or a score, each thing said in one way only."""
+    """Everything that can change a token or a score, with one spelling for each value."""
     decode = decode_identity(config.decode, checkpoint.described.num_layers)
     draws = config.decode.temperature > 0 or config.decode.decoder.needs_seeds
     return {
@@ -123,7 +122,7 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _task_identity(settings: TaskSettings) -> dict[str, Any]:
-    """Of a benchmark its rows count, not where they were found."""
+    """A benchmark is identified by its rows, wherever they were found."""
     task = open_task(settings)
     identity = {"name": task.name, "version": task.version, "split": settings.split, "seed": settings.seed}
     if task.content is None:
@@ -131,12 +130,16 @@ def _task_identity(settings: TaskSettings) -> dict[str, Any]:
     return {**identity, "content": task.content, "shots": settings.shots, "shot_style": settings.shot_style}
 
 
-def _names(key: str, value: Any) -> bool:
-    return key in CHOICES and isinstance(value, str)
+def _names(knobs: Mapping[str, Any]) -> Names:
+    return frozenset((key, value) for key, value in knobs.items() if is_name(key, value))
 
 
-def _space(config: Config, base: Any) -> Space:
-    """The regions of the sweep's groups, one for each combination of named choices, which bring their own values."""
+def _placed(group: str, line: str) -> str:
+    return f"sweep.groups.{group}: {line}"
+
+
+def _space(config: Config, base: Base) -> Space:
+    """The regions of the sweep's groups. Raises ConfigError for names of configs that don't compose."""
     return tuple(
         region
         for name, group in config.sweep.groups.items()
@@ -144,33 +147,46 @@ def _space(config: Config, base: Any) -> Space:
     )
 
 
-def _regions(config: Config, name: str, group: GroupSettings, base: Any) -> Iterator[Region]:
-    named = {
-        key: dimension
-        for key, dimension in group.grid.items()
-        if isinstance(dimension, tuple) and all(_names(key, value) for value in dimension)
-    }
-    for values in itertools.product(*named.values()):
-        fixed = {**group.set, **dict(zip(named, values, strict=True))}
-        grid = {key: dimension for key, dimension in group.grid.items() if key not in named}
-        chosen = base(tuple((key, value) for key, value in fixed.items() if _names(key, value)))
-        if config.sweep.along_trade_off and chosen.trade_off.parameter:
-            grid.setdefault(chosen.trade_off.parameter, chosen.trade_off.values)
-        yield Region(name, fixed, grid, group.when)
+def _regions(config: Config, name: str, group: GroupSettings, base: Base) -> Iterator[Region]:
+    """One region for each combination of named configs: each brings its own values, and its trade-off parameter."""
+    grid = {key: dimension for key, dimension in group.grid.items() if key not in group.named}
+    found: set[Names] = set()
+    for values in itertools.product(*group.named.values()):
+        given = {**group.set, **dict(zip(group.named, values, strict=True))}
+        fixed = existing(given, {key: group.when[key] for key in group.named if key in group.when})
+        if (names := _names(fixed)) in found:
+            continue
+        found.add(names)
+        try:
+            trade_off = base(names).trade_off
+        except ConfigError as error:
+            raise ConfigError([_placed(name, line) for line in error.lines]) from None
+        spanned = dict(grid)
+        if config.sweep.along_trade_off and trade_off.parameter and trade_off.parameter not in fixed:
+            spanned.setdefault(trade_off.parameter, trade_off.values)
+        yield Region(name, fixed, spanned, group.when)
 
 
-def _composed(config: Config, compose: Compose, names: Sequence[tuple[str, str]]) -> Config:
-    return read_config(compose(dict(names))) if names else config
+def _composed(config: Config, compose: Compose, names: Names) -> Config:
+    if not names:
+        return config
+    chosen = dict(sorted(names))
+    tree = compose(chosen)
+    try:
+        return read_config(tree)
+    except ConfigError as error:
+        words = " ".join(f"{key}={name}" for key, name in chosen.items())
+        raise ConfigError([f"{words}: {line}" for line in error.lines]) from None
 
 
 def _changed(config: Config, knobs: Mapping[str, Any]) -> Config:
-    """The config with dotted keys set. Only what a setting is made of can be turned."""
+    """The config with dotted keys set: those that a setting is made of."""
     if not knobs:
         return config
     tree = to_tree(config)
     for key, value in knobs.items():
         if key.split(".")[0] not in SETTING_KEYS:
-            raise ConfigError([f"{key}: can't be swept; a sweep turns keys of {', '.join(SETTING_KEYS)}"])
+            raise ConfigError([f"{key}: can't be swept; a sweep varies keys of {', '.join(SETTING_KEYS)}"])
         try:
             assign(tree, key, copy.deepcopy(value))
         except KeyError:

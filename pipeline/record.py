@@ -1,9 +1,10 @@
 """A record: one example under one setting, the row of every Parquet file of the store.
 
-Raw counts and sums only; every ratio (tokens a step, accuracy, speed) is made later, in the report.
+Raw counts and sums only; every ratio (tokens per step, accuracy, examples per second) is computed in the report.
 
-A column that comes later is nullable: a file that lacks it is read with nulls there, so that no result is lost to a
-new column. Files of a newer version are read without the columns that this one doesn't know.
+A file says its format. This version reads its own format and older ones: columns are looked up under their old names,
+columns added later are nullable and read as nulls, and columns that this version does not know are ignored. A file of a
+newer format may mean something else by the same column, so it is never read.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import Any
 
 import pyarrow as pa
 
-# Of the files' metadata. Raise it when a required column comes, goes, or changes its type or meaning; a file of
-# another format is read all the same if the required columns are there.
+# Kept in a file's metadata. Raise it when a required column is added or dropped, or a column changes its name, type or
+# meaning. A new nullable column does not need it.
 FORMAT = 3
-FORMAT_KEY = b"axon_record_format"  # files older than the key are of format 1
+FORMAT_KEY = b"axon_record_format"  # files without the key are of format 1
 
-RENAMED = {  # column -> its name in format 2
+RENAMED = {  # column -> its name up to format 2
     "axon_steps": "axon_passes",
     "unsupported_steps": "unsupported_passes",
     "graph_steps": "graph_passes",
@@ -81,9 +82,8 @@ class Record:
     axon_steps: tuple[int, ...] = ()  # steps in which AXON's anchors were revealed
     unsupported_steps: tuple[int, ...] | None = None  # those of them in which no candidate had any support
     gate_checks: int = 0  # steps in which a gate was evaluated
-    anchors: int | None = (
-        None  # this and the next: see `axon.Trace`; None: not decoded, or an older version's
-    )
+    # From here to logit_positions: see `axon.Trace`. None: not decoded, or recorded before the column existed.
+    anchors: int | None = None
     axon_columns: int | None = None
     axon_sinks: int | None = None
     graph_steps: int | None = None
@@ -92,12 +92,12 @@ class Record:
     graph_sinks: int | None = None
     computed_positions: int | None = None
     logit_positions: int | None = None
-    flops: float | None = None  # of the network, in all its steps
+    flops: float | None = None  # of the network, over all steps
     nfe: int | None = None
     nfe_to_eos: int | None = None
     tokens_generated: int | None = None
     tokens_to_eos: int | None = None
-    # Machine time an example at the batch size of the run, no latency: what its slice took, in equal shares over the
+    # Machine time per example at the run's batch size, not latency: the time of its slice, divided equally among the
     # slice's decoded examples.
     seconds_model: float = 0.0
     seconds_capture: float = 0.0
@@ -106,7 +106,7 @@ class Record:
     extracted: str | None = None
     score: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)  # further metrics of the task, by name
-    sandbox: str | None = None  # the isolation under which the answer was run, where it is a program
+    sandbox: str | None = None  # isolation level under which the answer ran, where it is a program
     error: str | None = None
 
 
@@ -116,34 +116,44 @@ def to_table(records: list[Record]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def conformed(table: pa.Table) -> pa.Table:
-    """The table of a file, of whatever version, with exactly SCHEMA.
+class NewerFormat(ValueError):
+    """A file that only a newer version of the project can read."""
 
-    A nullable column that is absent or of another type is filled with nulls; columns that SCHEMA doesn't know are
-    dropped. Raises ValueError that names a required column which is absent, of another type,
-    or has nulls.
+
+def conformed(table: pa.Table) -> pa.Table:
+    """The table of a file, of this format or an older one, with exactly SCHEMA.
+
+    Raises NewerFormat for a newer one, and ValueError that names a column which is required and absent, is of another
+    type, or lacks values.
     """
-    columns = [_column(table, field) for field in SCHEMA]
+    found = _format_of(table)
+    if found > FORMAT:
+        raise NewerFormat(f"written in format {found}, while this version reads up to {FORMAT}")
+    try:
+        columns = [_column(table, field, found) for field in SCHEMA]
+    except ValueError as error:
+        older = f"; written in format {found}, read as format {FORMAT}" if found < FORMAT else ""
+        raise ValueError(f"{error}{older}") from None
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
-def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
-    place = table.schema.get_field_index(field.name)
+def _format_of(table: pa.Table) -> int:
+    text = (table.schema.metadata or {}).get(FORMAT_KEY, b"1")
+    if not text.isdigit():
+        raise ValueError(f"the format {text.decode(errors='replace')!r} is not a number")
+    return int(text)
+
+
+def _column(table: pa.Table, field: pa.Field, found: int) -> pa.ChunkedArray:
+    name = RENAMED.get(field.name, field.name) if found < 3 else field.name
+    place = table.schema.get_field_index(name)
     if place < 0:
-        place = table.schema.get_field_index(RENAMED.get(field.name, field.name))
-    same = place >= 0 and table.schema.field(place).type.equals(field.type)
-    if field.nullable and not same:
+        if not field.nullable:
+            raise ValueError(f"lacks the column {name}")
         return pa.chunked_array([pa.nulls(len(table), field.type)])
-    if place < 0:
-        raise ValueError(f"lacks the column {field.name}{_other_format(table)}")
     column = table.column(place)
-    if not same:
-        raise ValueError(f"the column {field.name} is {column.type}, not {field.type}{_other_format(table)}")
+    if not column.type.equals(field.type):
+        raise ValueError(f"the column {name} is {column.type}, not {field.type}")
     if column.null_count and not field.nullable:
-        raise ValueError(f"the column {field.name} has no value in {column.null_count} rows")
+        raise ValueError(f"the column {name} has no value in {column.null_count} rows")
     return column
-
-
-def _other_format(table: pa.Table) -> str:
-    found = (table.schema.metadata or {}).get(FORMAT_KEY, b"1").decode(errors="replace")
-    return "" if found == str(FORMAT) else f"; written in format {found}, read in format {FORMAT}"

@@ -1,81 +1,99 @@
-"""A job's report: the page, the picture and the table in its folder, what the terminal shows, and W&B."""
+"""A report for the user: page, picture and table in a folder, a table and a verdict on the terminal, and W&B.
+
+Made of runs and records alone, whether they were just decoded or are read again later.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pandas as pd
 from rich.console import Console
 
-from pipeline.job import Job, lacking, say
-from pipeline.report.phrases import counted
-from pipeline.run import FORMAT, Run
+from pipeline.config import WandbSettings
+from pipeline.console import say
+from pipeline.run import Run
 from pipeline.store import NO_ROOM, Contents
 
+if TYPE_CHECKING:
+    from pipeline.report import Report
 
-def report_job(job: Job, contents: Contents, failures: Mapping[str, str], console: Console) -> None:
-    """Writes, prints and logs it. Raises OSError where its files can't be written."""
-    from pipeline.report import (
-        write_report,  # scipy, plotly and matplotlib take seconds: only when there are results
-    )
 
-    report = write_report(job.folder, [_run(job)], contents.records, _notes(job, contents, failures))
+def make_report(
+    folder: Path,
+    runs: Sequence[Run],
+    records: pd.DataFrame,
+    notes: Sequence[str],
+    folders: Sequence[str],
+    wandb: WandbSettings,
+    group: str,
+    console: Console,
+) -> None:
+    """Writes, prints and logs it, under `group` in W&B. Raises OSError if its files can't be written.
+
+    `records`: with several runs, their column `run` is the index of the run they belong to. `folders`: the names of
+    the runs' folders, which tell runs of one name apart.
+    """
+    # scipy, plotly and matplotlib take seconds to import: only when there are results
+    from pipeline.report import write_report
+
+    report = write_report(folder, runs, records, notes, folders)
     console.print(report.terminal())
-    if job.config.job == "report" and (unfinished := _unfinished(job, contents)):
-        say(console, f"{unfinished}: this is a report of a part; the same command without job=report goes on")
-    if job.config.wandb.mode != "off":
-        _track(job, report, console)
+    if wandb.mode != "off":
+        _track(wandb, group, folder, report, console)
     say(console, f"picture {report.picture}")
     say(console, f"page    {report.page}")
 
 
-def _run(job: Job) -> Run:
-    return Run(
-        format=FORMAT,
-        name=job.config.sweep.name,
-        title=job.title,
-        command=job.command,
-        config={},
-        space=(),
-        settings=tuple(job.plan.settings.values()),
-        asked=len(job.plan.asked),
-        limit=job.config.limit,
-        store=job.config.store,
-    )
+def find_points(runs: Sequence[Run], records: pd.DataFrame) -> pd.DataFrame:
+    """The report's points, one row per setting, without its files."""
+    from pipeline.report import find
+
+    return find(runs, records).points
 
 
-def _notes(job: Job, contents: Contents, failures: Mapping[str, str]) -> list[str]:
+def notes_of(run: Run, contents: Contents, failures: Mapping[str, str]) -> list[str]:
     """What a reader of the report must know beside the figures."""
-    notes = [f"Made by: {job.command}"]
+    notes = [f"Made by: {run.command}"]
     if levels := sorted(set(contents.records["sandbox"].dropna())):
         notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
     errors = contents.records["error"].dropna()
     if len(errors):
         notes.append(f"{len(errors)} examples unscored; the first: {errors.iloc[0]}")
-    for sid, error in failures.items():
-        notes.append(f"Failed: {job.plan.settings[sid]}: {error}")
-    if unfinished := _unfinished(job, contents):
-        notes.append(unfinished)
+    notes += [f"Failed: {run.by_id[sid]}: {error}" for sid, error in failures.items()]
+    if part := part_of(run, contents.records):
+        notes.append(part)
     return [*notes, *contents.damaged]
 
 
-def _unfinished(job: Job, contents: Contents) -> str:
-    """How many settings are not whole; nothing where all are."""
-    count, limit = len(lacking(job, contents)), job.config.limit
-    return f"{counted(count, 'setting')} lacking some of {limit} examples" if count else ""
+def part_of(run: Run, records: pd.DataFrame) -> str:
+    """How many settings lack examples, in words; empty if none does."""
+    sizes = records["setting_id"].value_counts()
+    count = sum(sizes.get(sid, 0) < examples for sid, examples in run.examples.items())
+    settings = "1 setting" if count == 1 else f"{count:,} settings"
+    return f"{settings} lacking some of {max(run.examples.values())} examples" if count else ""
 
 
-def _track(job: Job, report: Any, console: Console) -> None:
+def unscored(records: pd.DataFrame, failures: Mapping[str, str]) -> dict[str, str]:
+    """Settings none of whose examples has a score, each with its first error: they have no point to show."""
+    found = {}
+    for sid, rows in records.groupby("setting_id", sort=False):
+        if rows["score"].isna().all() and sid not in failures:
+            found[str(sid)] = f"no example was scored; the first error: {rows['error'].iloc[0]}"
+    return found
+
+
+def _track(wandb: WandbSettings, group: str, folder: Path, report: Report, console: Console) -> None:
     from pipeline.report.tracker import Destination, track
 
-    wandb = job.config.wandb
-    group = f"{job.config.sweep.name}/{job.folder.name}"
-    destination = Destination(wandb.mode, wandb.project, group, job.folder)
+    destination = Destination(wandb.mode, wandb.project, group, folder)
     try:
         with console.status("logging to W&B"):
             runs = track(destination, report)
-        say(console, f"W&B     {job.folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
-    except Exception as error:  # W&B has many ways to be out of reach; the results don't depend on it
+        say(console, f"W&B     {folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
+    except Exception as error:  # W&B can be out of reach in many ways; the results don't depend on it
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise
         say(

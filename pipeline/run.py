@@ -1,40 +1,61 @@
-"""A run: what one command asked for and what came of it, kept as run.json in its folder.
+"""A run: what one command asked for, where, and what came of it, kept as run.json in the run's folder.
 
-Another program, or a later command, needs nothing else to find the results again: the settings stand there in full,
-and their records are in the store that it names.
+It is enough to find and read the results again, or to decode them again: it holds every setting in full, and names the
+store with their records. Only the report has to know nothing else.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from pipeline.environment import Environment
 from pipeline.errors import ConfigError, reason
-from pipeline.setting import Setting
+from pipeline.setting import Setting, setting_id
 from pipeline.tasks.task import STRICT
 
-FORMAT = 1  # raised when run.json changes its form
+FORMAT = 1  # raised when the form of run.json changes
 RUN_FILE = "run.json"
+PASSWORD = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
+
+# running: not ended, or killed; incomplete: some settings lack results; stopped: by Ctrl-C or SIGTERM; failed: the
+# command ended early through an error.
+Status = Literal["running", "done", "incomplete", "stopped", "failed"]
 
 
 @dataclass(frozen=True, config=STRICT)
 class Run:
-    """`settings`: those asked for so far, in the order they run. `asked` counts equal ones too."""
+    """`settings` are those asked for so far, in the order in which they run; `asked` counts equal ones too.
+
+    command, environment and times are of the latest command that decoded anything.
+    """
 
     format: int
     name: str  # of the sweep
     title: str
-    command: str  # as typed, to be typed again
+    command: str
+    status: Status
+    error: str | None  # why the command ended early
+    failures: Mapping[str, str]  # setting id -> why it lacks results
     config: Mapping[str, Any]  # as composed
-    space: tuple[Any, ...]  # the regions that were searched, as plain data
+    space: tuple[Any, ...]  # the regions searched, as plain data
     settings: tuple[Setting, ...]
     asked: int
-    limit: int  # examples per setting, fewer where a task has fewer
-    store: str
+    limit: int  # examples per setting; `examples` has fewer where a task has fewer
+    examples: Mapping[str, int]  # setting id -> how many it is to have
+    store: str  # a local path that is relative starts at the run's folder
+    environment: Environment
+    started: datetime
+    finished: datetime | None
+    seconds: float | None
 
     @property
     def by_id(self) -> dict[str, Setting]:
@@ -45,18 +66,55 @@ _ADAPTER = TypeAdapter(Run)
 
 
 def write_run(folder: Path, run: Run) -> None:
-    """Raises OSError where the file can't be written."""
+    """Raises OSError if the file can't be written."""
     temporary = folder / f".{RUN_FILE}"
-    temporary.write_bytes(_ADAPTER.dump_json(run, indent=1))
+    temporary.write_bytes(_private(_ADAPTER.dump_json(run, indent=1).decode()).encode())
     temporary.replace(folder / RUN_FILE)
 
 
 def read_run(folder: Path) -> Run:
-    """Raises ConfigError, one line, where there is none or it can't be read."""
+    """Raises ConfigError, one line, if there is none or it can't be read."""
     try:
-        return _ADAPTER.validate_json((folder / RUN_FILE).read_bytes(), strict=True)
+        text = (folder / RUN_FILE).read_bytes()
+        loaded = json.loads(text)
+        found = loaded.get("format") if isinstance(loaded, dict) else None
+        if found != FORMAT:
+            rule = f"{RUN_FILE} has the format {found!r}, this version reads {FORMAT}"
+            raise ConfigError([f"run={folder}: {rule}; run its command again, which decodes nothing twice"])
+        run = _ADAPTER.validate_json(text, strict=True)
+        if wrong := [own.id for own in run.settings if own.id != setting_id(own.identity)]:
+            raise ValueError(f"setting {wrong[0]}: the id doesn't belong to the identity")
+        return run
     except OSError as error:
-        line = f"run={folder}: has no {RUN_FILE} ({reason(error)}); give the folder that a job's last line prints"
+        rule = f"has no {RUN_FILE} ({reason(error)}); give the folder that a job's last line prints"
     except ValidationError as error:
-        line = f"run={folder}: {RUN_FILE} can't be read ({error.errors()[0]['msg']}); run its command again"
-    raise ConfigError([line])
+        first = error.errors()[0]
+        rule = f"{RUN_FILE} is damaged ({'.'.join(map(str, first['loc']))}: {first['msg']}); run its command again"
+    except ConfigError:
+        raise
+    except ValueError as error:
+        rule = f"{RUN_FILE} is damaged ({reason(error)}); run its command again"
+    raise ConfigError([f"run={folder}: {rule}"])
+
+
+def store_of(run: Run, folder: Path) -> str:
+    """The address of the run's store, seen from here."""
+    if "://" in run.store:
+        return run.store
+    return os.path.normpath(folder.absolute() / Path(run.store).expanduser())
+
+
+def store_from(folder: Path, root: str, out: str) -> str:
+    """How run.json names a store: from the folder if it lies below `out`, so that `out` can be moved or copied."""
+    if "://" in root or not Path(root).absolute().is_relative_to(Path(out).absolute()):
+        return root
+    return os.path.relpath(Path(root).absolute(), folder.absolute())
+
+
+def _private(text: str) -> str:
+    """Without passwords in addresses, and with `~` for the home folder, which has the user's name."""
+    text = PASSWORD.sub("***", text)
+    home = str(Path.home())
+    if home == "/":
+        return text
+    return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text)

@@ -1,11 +1,12 @@
-"""The store: what has been decoded and scored, in files, and the only state a sweep has.
+"""The store: files of what has been decoded and scored. They are the only state of a sweep.
 
-    <root>/settings/<id>.json                      the setting, canonical JSON
-    <root>/slices/<id>/<start>-<stop>.parquet      the records of examples start..stop-1 under it
+    <root>/settings/<id>.json                      the setting's identity, canonical JSON
+    <root>/slices/<id>/<start>-<stop>.parquet      the records of its examples start..stop-1
 
-`root` is any fsspec address (a folder, s3://bucket/path). A file is written under a temporary name and renamed,
-so that a file with its final name is whole; one that isn't (a damaged disk, a copy cut short) counts as missing.
-Nothing is written by reading: a report can be made of a store that can't be written.
+`root` is any fsspec address (a folder, s3://bucket/path). A file is written under a temporary name and then renamed,
+so a file with its final name is complete. One that can't be read all the same (a damaged disk, an interrupted copy,
+a format too old) counts as missing, and running the sweep again decodes it again. Reading writes nothing, so a report
+can be made from a read-only store.
 """
 
 from __future__ import annotations
@@ -28,42 +29,40 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline.errors import reason
-from pipeline.record import SCHEMA, Record, conformed, to_table
+from pipeline.errors import ConfigError, reason
+from pipeline.record import SCHEMA, NewerFormat, Record, conformed, to_table
 
 Span = tuple[int, int]  # examples start <= position < stop
 
 SLICE_NAME = re.compile(r"^(\d+)-(\d+)\.parquet$")
-READERS = 16  # files read at once: reading is waiting, above all on an object store
+READERS = 16  # files read at once: reading is mostly waiting, above all for an object store
 TEMPORARY = ".tmp"
-LEFT_OVER = timedelta(
-    hours=1
-)  # a temporary file lives for as long as its writing takes; older ones are nobody's
+LEFT_OVER = timedelta(hours=1)  # a temporary file exists only while it is written; an older one was abandoned
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class StoreFull(OSError):
-    """Nothing more can be written into the store, whichever setting it is of. The message is one line."""
+    """Nothing more can be written to the store, for any setting. The message is one line."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the store holds of some settings: the records, what they cover, and the files that couldn't be read."""
+    """What the store holds of some settings: records, the examples they cover, and files that can't be read."""
 
     records: pd.DataFrame
     covered: dict[str, list[Span]] = field(default_factory=dict)
-    damaged: list[str] = field(default_factory=list)  # one line a file
+    damaged: list[str] = field(default_factory=list)  # one line per file
 
 
 class Store:
-    """Reads and writes slices under `root`. Several processes and machines may use one root at once."""
+    """Reads and writes slices under `root`, which several processes and machines may share."""
 
     def __init__(self, root: str) -> None:
         self.root = root if "://" in root else str(Path(root).absolute())
         self._fs, self._base = fsspec.core.url_to_fs(self.root)
 
     def write_settings(self, identities: Mapping[str, dict[str, Any]]) -> None:
-        """Files each setting's identity under its id; one that is damaged is written anew."""
+        """Writes each setting's identity under its id, unless it is there already and whole."""
         with ThreadPoolExecutor(READERS) as pool:
             list(pool.map(self._write_setting, identities, identities.values()))
 
@@ -76,15 +75,10 @@ class Store:
         if not whole:
             self._write(path, text)
 
-    def read_setting(self, setting_id: str) -> dict[str, Any]:
-        """Raises FileNotFoundError if the store never saw the setting, ValueError where its file is damaged."""
-        loaded: dict[str, Any] = json.loads(self._fs.cat_file(self._setting_path(setting_id)))
-        return loaded
-
     def write_slice(self, setting_id: str, start: int, stop: int, records: Sequence[Record]) -> None:
-        """Stores the records of examples start..stop-1. Writing the same slice again replaces it.
+        """Stores the records of examples start..stop-1, replacing an earlier file of the same slice.
 
-        Raises StoreFull where there is no room for anything, OSError where this file can't be written.
+        Raises StoreFull if nothing can be written any more, OSError if this file can't be written.
         """
         assert [record.position for record in records] == list(range(start, stop))
         assert all(record.setting_id == setting_id for record in records)
@@ -93,7 +87,10 @@ class Store:
         self._write(self._slice_path(setting_id, (start, stop)), buffer.getvalue().to_pybytes())
 
     def load(self, setting_ids: Iterable[str], limit: int) -> Contents:
-        """The records of these settings on examples 0..limit-1, each example once, ordered by setting and position."""
+        """The records of these settings on examples 0..limit-1, each example once, ordered by setting and position.
+
+        Raises ConfigError if a newer version wrote any of them: decoding them again would overwrite its results.
+        """
         ids = list(setting_ids)
         slices = [(sid, span) for sid in ids for span in self._listed(sid) if span[0] < limit]
         with ThreadPoolExecutor(READERS) as pool:
@@ -112,8 +109,12 @@ class Store:
         frame = frame.assign(order=order).sort_values(["order", "position"], ignore_index=True)
         return Contents(frame.drop(columns="order"), covered, damaged)
 
+    def exists(self) -> bool:
+        """Whether any result was ever written here. Raises whatever the service's client raises."""
+        return bool(self._fs.exists(f"{self._base}/slices"))
+
     def remove_leftovers(self, setting_ids: Iterable[str]) -> None:
-        """Removes the temporary files of writers that died long ago, among the files of these settings."""
+        """Removes temporary files of these settings whose writers died long ago."""
         folders = [f"{self._base}/settings", *(self._folder(setting_id) for setting_id in setting_ids)]
         with ThreadPoolExecutor(READERS) as pool:
             list(pool.map(self._clean, folders))
@@ -121,7 +122,7 @@ class Store:
     def _clean(self, folder: str) -> None:
         for path in self._names(folder):
             if path.endswith(TEMPORARY):
-                with suppress(OSError):  # its writer, or another cleaner, may be quicker
+                with suppress(OSError):  # its writer or another job may be faster
                     if datetime.now(UTC) - self._fs.modified(path).astimezone(UTC) > LEFT_OVER:
                         self._fs.rm_file(path)
 
@@ -138,16 +139,21 @@ class Store:
             return []
 
     def _read(self, setting_id: str, span: Span) -> pa.Table | str:
-        """The slice's table, or a line that says why it counts as missing."""
+        """The slice's table, or a line that says why it counts as missing. Raises ConfigError for a newer format."""
         path = self._slice_path(setting_id, span)
         try:
             data = self._fs.cat_file(path)
             table = conformed(pq.read_table(pa.BufferReader(data), page_checksum_verification=True))
             positions = table.column("position").to_pylist()
             if positions != list(range(*span)) or set(table.column("setting_id").to_pylist()) - {setting_id}:
-                raise ValueError("other examples than its name says")
+                raise ValueError("holds other examples than its name says")
+        except NewerFormat as error:
+            line = (
+                f"store={self.root}: {path} was {error}; update this repository, or choose another store=..."
+            )
+            raise ConfigError([line]) from None
         except (OSError, ValueError, pa.ArrowException) as error:
-            return f"{path}: unreadable ({reason(error)}); counted as missing"
+            return f"{path}: unreadable ({reason(error)}); counted as missing, job=run decodes it again"
         return table
 
     def _setting_path(self, setting_id: str) -> str:
@@ -175,7 +181,7 @@ class Store:
             raise
 
     def _rename(self, temporary: str, path: str) -> None:
-        """fsspec's own would move a local file into a folder that has its name, and say nothing."""
+        """fsspec's own `mv` silently moves a local file into a folder that already has the target's name."""
         if isinstance(self._fs, LocalFileSystem):
             Path(temporary).replace(path)
         else:
@@ -183,9 +189,9 @@ class Store:
 
 
 def missing(covered: Iterable[Span], limit: int, size: int) -> list[Span]:
-    """The slices of at most `size` examples that are needed so that 0..limit-1 is covered.
+    """The slices of at most `size` examples still needed to cover 0..limit-1.
 
-    Slices keep to multiples of `size`, so that a sweep that was cut short asks for the very files it lacked.
+    Slices start at multiples of `size` where possible: an interrupted sweep asks for exactly the files it lacked.
     """
     have = {position for start, stop in covered for position in range(start, stop)}
     slices: list[Span] = []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,13 +17,14 @@ from rich.text import Text
 from axon import row_seed
 from pipeline.checks import check_settings
 from pipeline.config import Compose, Config, ModelSettings
+from pipeline.console import say
 from pipeline.display import clock
 from pipeline.errors import ConfigError, reason
 from pipeline.evaluate import Loaded, fitting, load
-from pipeline.job import folder_name, limit_of, say
 from pipeline.places import check_places
 from pipeline.plan import Plan
 from pipeline.report.labels import knob_names, knob_texts
+from pipeline.run_folder import folder_of
 from pipeline.setting import setting_id
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks import open_task
@@ -42,7 +41,6 @@ def time_settings(config: Config, compose: Compose, console: Console) -> int:
     with console.status("reading the task and the model"):
         plan = Plan(config, compose)
         plan.extend(())
-        config = replace(config, limit=limit_of(config, plan))  # so that the folder is the run's
         _check_count(plan)
         check_settings(plan.settings, config.timing.examples, here=True)
         contenders = _contenders(config, plan)
@@ -62,7 +60,7 @@ def time_settings(config: Config, compose: Compose, console: Console) -> int:
     failed = {key: contender.error for key, contender in contenders.items() if contender.error is not None}
     for (sid, batch), error in failed.items():
         say(console, f"failed: {plan.settings[sid]} at batch {batch}: {error}")
-    folder = Path(config.out) / config.sweep.name / folder_name(config, plan.space)
+    folder = folder_of(config, plan)  # of the run of the same command
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(folder / "timing.csv", index=False)

@@ -45,7 +45,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path, st
 
 def test_the_last_line_names_the_folder_that_holds_everything(swept: tuple[list[str], Path, str]) -> None:
     _, folder, _ = swept
-    assert {"report.html", "front.png", "points.csv", "config.yaml", "wandb"} <= {
+    assert {"report.html", "front.png", "points.csv", "run.json", "wandb"} <= {
         p.name for p in folder.iterdir()
     }
 

@@ -1,7 +1,7 @@
 """Measure the bundled model and write its card: `python assets/tiny/card.py` (about ten minutes on two cores).
 
-On 500 unseen examples of each task: accuracy at one token a pass, and along confidence thresholds the passes and
-the accuracy. The figures go into README.md beside this file, with a picture of the loss while it was trained.
+On 500 unseen examples of each task: accuracy and number of steps at one token per step and for several confidence
+thresholds. The numbers go into README.md beside this file, with a plot of the training loss.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MEASURED = ("<!-- measured: rewritten by card.py -->", "<!-- end of measured -->
 
 @dataclass(frozen=True)
 class Figure:
-    """What one decoder did on one task: accuracy in [0, 1], mean passes a sample."""
+    """One decoder on one task: accuracy in [0, 1] and mean number of steps."""
 
     accuracy: float
     nfe: float
@@ -48,8 +48,10 @@ class Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--count", type=int, default=500, help="examples of each task (default 500)")
-    parser.add_argument("--checkpoint", type=Path, default=HERE, help="folder to measure (default: this one)")
-    parser.add_argument("--print-only", action="store_true", help="print the figures, write nothing")
+    parser.add_argument(
+        "--checkpoint", type=Path, default=HERE, help="checkpoint folder to measure (default: this one)"
+    )
+    parser.add_argument("--print-only", action="store_true", help="print the numbers without writing them")
     chosen = parser.parse_args()
     model, tokenizer = load_model(chosen.checkpoint), load_tokenizer(chosen.checkpoint)
     decoders: list[DecoderSettings] = [FixedSteps(), *(Confidence(threshold=t) for t in THRESHOLDS)]
@@ -75,7 +77,7 @@ def measure(
     decoder: DecoderSettings,
     count: int,
 ) -> Figure:
-    """Decode the first ``count`` test examples with the base decoder alone and score them."""
+    """Decodes and scores the first ``count`` test examples with the base decoder alone."""
     examples = canvas.task.examples("test", 0, count)
     prompts = [tokenizer(e.prompt, add_special_tokens=False)["input_ids"] for e in examples]
     settings = DecodeSettings(
@@ -95,13 +97,13 @@ def measure(
 def _table(figures: dict[tuple[str, DecoderSettings], Figure], count: int) -> str:
     tasks = [canvas.task.name for canvas in CANVASES]
     lines = [
-        f"Accuracy and mean passes a sample (NFE) on {count} unseen examples of each task, base decoder alone:",
+        f"Accuracy and mean number of steps (NFE) on {count} unseen examples of each task, base decoder alone:",
         "",
         "| decoder | " + " | ".join(f"{task} accuracy | NFE" for task in tasks) + " |",
         "| --- |" + " ---: | ---: |" * len(tasks),
     ]
     for decoder in dict.fromkeys(decoder for _, decoder in figures):
-        name = f"threshold {decoder.threshold}" if isinstance(decoder, Confidence) else "one token a pass"
+        name = f"threshold {decoder.threshold}" if isinstance(decoder, Confidence) else "one token per step"
         row = [figures[task, decoder] for task in tasks]
         cells = " | ".join(f"{100 * figure.accuracy:.1f} % | {figure.nfe:.2f}" for figure in row)
         lines.append(f"| {name} | {cells} |")
@@ -109,7 +111,7 @@ def _table(figures: dict[tuple[str, DecoderSettings], Figure], count: int) -> st
 
 
 def _draw_loss(history: Path, picture: Path) -> None:
-    """The training loss of each task, smoothed over the last tenth of what was seen so far."""
+    """The training loss of each task."""
     matplotlib.use("Agg")
     with history.open() as stream:
         rows = list(csv.DictReader(stream))
@@ -118,7 +120,7 @@ def _draw_loss(history: Path, picture: Path) -> None:
     for name in (canvas.task.name for canvas in CANVASES):
         axes.plot(steps, [float(row[name]) for row in rows], label=name, linewidth=1)
     axes.set(
-        xlabel="training step", ylabel="loss (nats a canvas token)", yscale="log", title="Embedded model"
+        xlabel="training step", ylabel="loss (nats per canvas token)", yscale="log", title="Bundled model"
     )
     axes.legend()
     axes.grid(alpha=0.3)

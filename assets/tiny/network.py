@@ -1,4 +1,4 @@
-"""The bundled model while it trains: transformers' Llama with every position seeing every other, and its export."""
+"""The bundled model during training, a Llama of transformers with bidirectional attention, and its export."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from axon.models.llada import INSIDE_LAYERS, OUTSIDE_LAYERS
+from axon.models.llada import llada_name
 
 WIDTH, LAYERS, HEADS, HIDDEN, ROPE_THETA, MAX_LENGTH = 128, 8, 4, 384, 10000.0, 512
 
@@ -25,7 +25,7 @@ WIDTH, LAYERS, HEADS, HIDDEN, ROPE_THETA, MAX_LENGTH = 128, 8, 4, 384, 10000.0, 
 def _all_to_all(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: None, scaling: float, **_: Any
 ) -> tuple[Tensor, None]:
-    """Plain attention without a mask: on CPUs its backward is nine times faster than the fused kernel's (LOG.md)."""
+    """Attention without a mask, whose backward pass is nine times faster on CPUs than the fused kernel (LOG.md)."""
     weights = torch.softmax(query @ key.transpose(-1, -2) * scaling, -1)
     return (weights @ value).transpose(1, 2).contiguous(), None
 
@@ -56,9 +56,9 @@ def build_network(vocabulary: int) -> LlamaForCausalLM:
 
 
 def export(weights: dict[str, Tensor], tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write the checkpoint as LLaDA's are: config.json, model.safetensors with its names, tokenizer."""
+    """Writes the checkpoint in LLaDA's format: config.json, model.safetensors with its names, tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {_llada_name(name): tensor.float().contiguous() for name, tensor in weights.items()}
+    tensors = {llada_name(name): tensor.float().contiguous() for name, tensor in weights.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     config = {
         "architectures": ["LLaDAModelLM"],
@@ -86,13 +86,3 @@ def export(weights: dict[str, Tensor], tokenizer: PreTrainedTokenizerFast, folde
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     tokenizer.save_pretrained(folder)
-
-
-def _llada_name(name: str) -> str:
-    """LLaDA's name of a tensor of transformers' Llama: what the loader does, backwards."""
-    outside = {theirs: ours for ours, theirs in OUTSIDE_LAYERS.items()}
-    if name in outside:
-        return outside[name]
-    inside = {theirs: ours for ours, theirs in INSIDE_LAYERS.items()}
-    _, _, layer, rest = name.split(".", 3)
-    return f"model.transformer.blocks.{layer}.{inside[rest.removesuffix('.weight')]}.weight"

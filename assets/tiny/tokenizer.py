@@ -8,12 +8,12 @@ from tokenizers import Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast
 
 END, MASK = "<|end|>", "<|mask|>"
-STEPS = (("add", "+", range(1, 10)), ("minus", "-", range(1, 10)), ("times", "*", range(2, 10)))
+OPERATIONS = (("add", "+", range(1, 10)), ("minus", "-", range(1, 10)), ("times", "*", range(2, 10)))
 WORDS = (
-    # numbers, and steps with a small one: in words and in signs
+    # numbers, and operations with a small number, in words and in signs
     *(str(number) for number in range(30)),
-    *(f"{word} {number}" for word, _, numbers in STEPS for number in numbers),
-    *(f"{sign}{number}" for _, sign, numbers in STEPS for number in numbers),
+    *(f"{word} {number}" for word, _, numbers in OPERATIONS for number in numbers),
+    *(f"{sign}{number}" for _, sign, numbers in OPERATIONS for number in numbers),
     # the totals of arith
     *(f"={number}" for number in range(30)),
     *("=", "=?", "; ", "####"),
@@ -46,7 +46,7 @@ WORDS = (
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """Greedy longest match over WORDS (WordPiece without a continuation mark); decoding joins the pieces."""
     vocabulary = {word: number for number, word in enumerate((*WORDS, END, MASK))}
-    assert len(vocabulary) == len(WORDS) + 2, "a word stands twice"
+    assert len(vocabulary) == len(WORDS) + 2, "a word occurs twice"
     model = models.WordPiece(
         vocabulary, unk_token=END, continuing_subword_prefix="", max_input_chars_per_word=100_000
     )

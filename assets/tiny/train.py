@@ -1,5 +1,5 @@
-"""Train the bundled model from scratch: `python assets/tiny/train.py` (see --help). Ctrl-C keeps what is learned;
-the same command goes on from there. The weights written are a running average of the last steps."""
+"""Train the bundled model from scratch: `python assets/tiny/train.py` (see --help). After Ctrl-C, the same command
+continues where it stopped. The weights written are a running average over the last steps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from assets.tiny.batches import CANVASES, Canvas, draw_batch, mask_answers  # no
 from assets.tiny.network import build_network, export  # noqa: E402
 from assets.tiny.tokenizer import build_tokenizer  # noqa: E402
 
-# (step, share of the peak learning rate), linear between: warm up, stay, fall.
+# (step, fraction of the peak learning rate), linear in between: warm-up, constant, decay.
 SCHEDULE = ((0, 0.0), (200, 1.0), (1500, 1.0), (9000, 0.0))
 STEPS = SCHEDULE[-1][0]
 AVERAGE, SAVE_EVERY, SHOW_EVERY = 0.998, 250, 25
@@ -45,7 +45,7 @@ def options() -> argparse.Namespace:
         "--compile", action=argparse.BooleanOptionalAction, default=True, help="torch.compile (1.4x)"
     )
     parser.add_argument(
-        "--work", type=Path, default=Path("outputs/train-tiny"), help="folder of the state to go on from"
+        "--work", type=Path, default=Path("outputs/train-tiny"), help="folder of the state to continue from"
     )
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the finished checkpoint")
     return parser.parse_args()
@@ -67,7 +67,7 @@ def main() -> None:
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         average, start, seconds = state["average"], state["step"], state["seconds"]
-        print(f"going on from step {start}", flush=True)
+        print(f"continuing from step {start}", flush=True)
     forward = torch.compile(network, dynamic=False) if chosen.compile else network
 
     def save(step: int) -> None:
@@ -90,7 +90,7 @@ def main() -> None:
     step = start
     try:
         for step in range(start, STEPS):
-            factor = _rate_share(step)
+            factor = _rate_fraction(step)
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = chosen.rate * factor
@@ -122,17 +122,17 @@ def main() -> None:
                 save(step + 1)
     except KeyboardInterrupt:
         save(step)
-        print(f"\nstopped at step {step}; the same command goes on from there")
+        print(f"\nstopped at step {step}; the same command continues from there")
         raise SystemExit(130) from None
     save(STEPS)
     export({name: value.cpu() for name, value in average.items()}, tokenizer, chosen.out)
-    shutil.copy(chosen.work / "loss.csv", chosen.out)  # the card draws it
+    shutil.copy(chosen.work / "loss.csv", chosen.out)  # which the card plots
     print(f"checkpoint in {chosen.out}")
 
 
-def _rate_share(step: int) -> float:
-    knots, shares = [knot for knot, _ in SCHEDULE], [share for _, share in SCHEDULE]
-    return float(np.interp(step + 1, knots, shares))
+def _rate_fraction(step: int) -> float:
+    knots, fractions = zip(*SCHEDULE, strict=True)
+    return float(np.interp(step + 1, knots, fractions))
 
 
 def _task_loss(
@@ -143,7 +143,7 @@ def _task_loss(
     generator: torch.Generator,
     device: str,
 ) -> Tensor:
-    """One task's share of a step: cross-entropy on masked tokens weighted 1/t, a canvas token; adds its gradient."""
+    """One task's loss per canvas token: cross-entropy on masked tokens, weighted by 1/t; adds its gradient."""
     tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, rng)
     noised_BL, masked_BL, t_B1 = mask_answers(tokens_BL, prompt_B1, tokenizer.mask_token_id, generator)
     tokens_BL, noised_BL, masked_BL, t_B1 = (

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PretrainedConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from axon.attention import KERNELS, kernel_name
 from axon.models.dream import DREAM
 from axon.models.family import CheckpointError, Family, require
+from axon.models.folder import read_json
 from axon.models.llada import LLADA
 from axon.models.model import MaskedDiffusionModel
 from axon.models.sdar import SDAR
-from axon.models.weights import read_json, read_tensors
+from axon.models.weights import read_weights
 
 FAMILIES: dict[str, Family] = {"llada": LLADA, "dream": DREAM, "sdar": SDAR}  # by model_type, lower case
 
@@ -25,12 +26,12 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @dataclass(frozen=True)
 class Description:
-    """A checkpoint but for its tensors."""
+    """Everything about a checkpoint except its tensors."""
 
     family: Family
     network: PretrainedConfig
     mask_token_id: int
-    end_token_ids: tuple[int, ...]  # empty where the checkpoint names none
+    end_token_ids: tuple[int, ...]  # empty if the checkpoint names none
 
     @property
     def num_layers(self) -> int:
@@ -47,8 +48,8 @@ def load_model(
 ) -> MaskedDiffusionModel:
     """Load a checkpoint in the format of LLaDA, Dream or SDAR into transformers' own modules, in evaluation mode.
 
-    Raises CheckpointError where the folder, its config or a tensor is not as it must be, and for an unknown
-    dtype, device or attention kernel.
+    Raises CheckpointError if the folder, its config or a tensor is faulty, and for an unknown dtype, device or
+    attention kernel.
     """
     if dtype not in DTYPES:
         raise CheckpointError(f"model.dtype={dtype!r}: unknown; one of {', '.join(DTYPES)}")
@@ -56,32 +57,38 @@ def load_model(
         raise CheckpointError(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
-    folder = Path(path)
-    described = describe(folder)
-    family, network_config = described.family, described.network
-    network_config._attn_implementation = kernel_name(attention_kernel)
-    target = _device(device)
-    with torch.device("meta"):
-        network = family.network(network_config)
-    tied = bool(network_config.tie_word_embeddings)
-    expected = {
-        name: t.shape for name, t in network.state_dict().items() if not (tied and name == "lm_head.weight")
-    }
-    tensors = read_tensors(folder, family, expected, DTYPES[dtype], target)
-    network.load_state_dict(tensors, strict=False, assign=True)
-    if tied:
-        network.get_submodule("lm_head").weight = network.get_submodule("model.embed_tokens").weight
-    # The rotary frequencies are computed, not stored: made again here because on "meta" they have no values.
-    body = network.get_submodule("model")
-    body.rotary_emb = type(body.get_submodule("rotary_emb"))(network_config).to(target)
-    network.requires_grad_(False)
+    described = describe(path)
+    described.network._attn_implementation = kernel_name(attention_kernel)
     return MaskedDiffusionModel(
-        network,
-        family,
+        _load_network(Path(path), described, DTYPES[dtype], _device(device)),
+        described.family,
         described.mask_token_id,
         described.end_token_ids,
         described.max_length,
     ).eval()
+
+
+def _load_network(
+    folder: Path, described: Description, dtype: torch.dtype, device: torch.device
+) -> PreTrainedModel:
+    """The network with the checkpoint's weights, which are read straight into place."""
+    config = described.network
+    with torch.device("meta"):
+        network = described.family.network(config)
+    tied = bool(config.tie_word_embeddings)
+    expected = {
+        name: tensor.shape
+        for name, tensor in network.state_dict().items()
+        if not (tied and name == "lm_head.weight")
+    }
+    weights = read_weights(folder, described.family, expected, dtype, device)
+    network.load_state_dict(weights, strict=False, assign=True)
+    if tied:
+        network.get_submodule("lm_head").weight = network.get_submodule("model.embed_tokens").weight
+    # The rotary frequencies are computed, not stored, so on "meta" they have no values: they are made again here.
+    body = network.get_submodule("model")
+    body.rotary_emb = type(body.get_submodule("rotary_emb"))(config).to(device)
+    return network.requires_grad_(False)
 
 
 def describe(path: str | Path) -> Description:
@@ -103,9 +110,9 @@ def describe(path: str | Path) -> Description:
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer: tokenizer.json, or for Dream and SDAR vocab.json with merges.txt; no remote code runs.
+    """The tokenizer, from tokenizer.json or, for Dream and SDAR, vocab.json and merges.txt; no remote code is run.
 
-    Raises CheckpointError where there is none or it is broken.
+    Raises CheckpointError if there is none or it is broken.
     """
     folder = Path(path)
     kind: type[PreTrainedTokenizerBase] = PreTrainedTokenizerFast
@@ -127,7 +134,7 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
 
 
 def _end_token_ids(folder: Path, config: Mapping[str, Any], vocabulary: int) -> tuple[int, ...]:
-    """Every end-of-text that config.json and, where there is one, generation_config.json name."""
+    """Every end-of-text token named by config.json and, if there is one, generation_config.json."""
     named = [("config.json", config.get("eos_token_id"))]
     if (folder / "generation_config.json").is_file():
         generation = read_json(folder, "generation_config.json")

@@ -1,4 +1,4 @@
-"""Dream: a Qwen2 without causality that predicts a position from the one before it (logits shifted by one)."""
+"""Dream: a bidirectional Qwen2 that predicts each position from the one before it (logits shifted by one)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
+from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import common_fields, same_name
+from axon.models.qwen import common_fields
 
 
 def _read_config(config: Mapping[str, Any]) -> Qwen2Config:
@@ -19,7 +20,7 @@ DREAM = Family(
     name="dream",
     network=Qwen2ForCausalLM,
     read_config=_read_config,
-    rename=same_name,
+    convert=same_names,
     shift=1,
     tokenizer=Qwen2Tokenizer,
 )

@@ -1,4 +1,4 @@
-"""What a model family is: how its config reads, how its tensors are named, and how it predicts."""
+"""What defines a model family: how its config is read, how its tensors are converted, and how it predicts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from axon.models.conversion import Convert
+
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used: one line with the value, the rule and the remedy."""
@@ -15,24 +17,21 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Family:
-    """A checkpoint format and the transformers modules it loads into."""
+    """A checkpoint format and the transformers modules that it loads into."""
 
     name: str
     network: type[PreTrainedModel]
     read_config: Callable[[Mapping[str, Any]], PretrainedConfig]  # raises CheckpointError
-    rename: Callable[[str], str]  # the checkpoint's tensor name -> transformers' name
-    version: int = (
-        1  # raised when a change here can change a token: stored results of the family are then another's
-    )
+    convert: Convert
+    # Raise it with any change to the family that can change a token: stored results then no longer count as its own.
+    version: int = 1
     shift: int = 0  # position i is predicted from the hidden state at i - shift
-    block_causal: bool = False  # a block sees the prompt and the blocks up to itself
-    tokenizer: type[PreTrainedTokenizerBase] | None = (
-        None  # for releases with vocab.json and merges.txt alone
-    )
+    block_causal: bool = False  # a block sees the prompt and all blocks up to and including itself
+    tokenizer: type[PreTrainedTokenizerBase] | None = None  # for releases with only vocab.json and merges.txt
 
 
 def require(config: Mapping[str, Any], key: str, kind: type) -> Any:
-    """`config[key]`, of type `kind`."""
+    """`config[key]`, which must be of type `kind`."""
     value = config.get(key)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise CheckpointError(
@@ -42,7 +41,7 @@ def require(config: Mapping[str, Any], key: str, kind: type) -> Any:
 
 
 def number(config: Mapping[str, Any], key: str, default: float | None = None) -> float:
-    """`config[key]` as a positive float; `default` where it is absent."""
+    """`config[key]` as a positive float; `default` if it is absent."""
     value = config.get(key, default)
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
         raise CheckpointError(
@@ -52,7 +51,7 @@ def number(config: Mapping[str, Any], key: str, default: float | None = None) ->
 
 
 def refuse_other(config: Mapping[str, Any], allowed: Mapping[str, tuple[Any, ...]]) -> None:
-    """Refuse a config that asks for a variant the modules do not compute."""
+    """Refuse a config that asks for a variant that the modules do not compute."""
     for key, values in allowed.items():
         if key in config and config[key] not in values:
             choices = ", ".join(repr(value) for value in values)

@@ -1,4 +1,4 @@
-"""A checkpoint of the Hugging Face hub -> its folder on this disk."""
+"""A checkpoint on the Hugging Face hub -> its folder on this disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from axon.models.family import CheckpointError
 
-# The files that can move a token; a readme beside them can't.
+# The files that can change a token; a README beside them cannot.
 PATTERNS = (
     "config.json",
     "generation_config.json",
@@ -23,14 +23,14 @@ PATTERNS = (
 
 
 def is_hub_id(path: str) -> bool:
-    """Whether `path`, which is no folder, may be meant as OWNER/NAME on the hub."""
+    """Whether `path`, known not to be a folder, may be meant as OWNER/NAME on the hub."""
     return path.count("/") == 1 and not path.startswith((".", "~", "/")) and not Path(path).parent.is_dir()
 
 
 def download(hub_id: str, revision: str | None) -> Path:
-    """The folder of a hub id, fetched where the hub's cache on this disk lacks it.
+    """The folder of a hub id, downloaded unless the hub's cache on this disk has it.
 
-    Raises CheckpointError, one line, where it is not to be had.
+    Raises CheckpointError, one line, if it can be neither found nor downloaded.
     """
     from huggingface_hub import snapshot_download
 
@@ -39,6 +39,6 @@ def download(hub_id: str, revision: str | None) -> Path:
     except Exception as error:  # the hub client raises many kinds: no network, no such model, no access
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(
-            f"model.path={hub_id!r}: not on this disk and not to be had from the hub ({reason}); "
-            "download it and give model.path=FOLDER"
+            f"model.path={hub_id!r}: not on this disk and cannot be downloaded from the hub ({reason}); "
+            "download it elsewhere and give model.path=FOLDER"
         ) from error

@@ -1,19 +1,20 @@
-"""LLaDA: a Llama without causality, predicting in place, with OLMo's tensor names.
+"""LLaDA: a bidirectional Llama that predicts in place, with OLMo's tensor names.
 
-Source of names and fields: the published LLaDA-8B checkpoints' config.json and tensor index.
+The names and fields are those of the published LLaDA-8B checkpoints' config.json and tensor index.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family, number, refuse_other, require
 
-# Fields that would change the computation, with the values the Llama modules compute.
+# Fields that would change the computation, with the values that the Llama modules compute.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "block_type": ("llama",),
     "block_group_size": (1, None),
@@ -32,22 +33,22 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "clip_qkv": (None,),
 }
 
-# Its tensor names, and those of transformers' Llama; the trainer of the bundled model writes by them, too.
-OUTSIDE_LAYERS = {
-    "model.transformer.wte.weight": "model.embed_tokens.weight",
-    "model.transformer.ln_f.weight": "model.norm.weight",
-    "model.transformer.ff_out.weight": "lm_head.weight",
+# Transformers' names of the Llama tensors, and LLaDA's names.
+_OUTSIDE_LAYERS = {
+    "model.embed_tokens.weight": "model.transformer.wte.weight",
+    "model.norm.weight": "model.transformer.ln_f.weight",
+    "lm_head.weight": "model.transformer.ff_out.weight",
 }
-INSIDE_LAYERS = {
-    "attn_norm": "input_layernorm",
-    "q_proj": "self_attn.q_proj",
-    "k_proj": "self_attn.k_proj",
-    "v_proj": "self_attn.v_proj",
-    "attn_out": "self_attn.o_proj",
-    "ff_norm": "post_attention_layernorm",
-    "ff_proj": "mlp.gate_proj",
-    "up_proj": "mlp.up_proj",
-    "ff_out": "mlp.down_proj",
+_INSIDE_LAYERS = {
+    "input_layernorm": "attn_norm",
+    "self_attn.q_proj": "q_proj",
+    "self_attn.k_proj": "k_proj",
+    "self_attn.v_proj": "v_proj",
+    "self_attn.o_proj": "attn_out",
+    "post_attention_layernorm": "ff_norm",
+    "mlp.gate_proj": "ff_proj",
+    "mlp.up_proj": "up_proj",
+    "mlp.down_proj": "ff_out",
 }
 
 
@@ -80,13 +81,16 @@ def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
     )
 
 
-def _rename(name: str) -> str:
-    if name in OUTSIDE_LAYERS:
-        return OUTSIDE_LAYERS[name]
-    block = re.fullmatch(r"model\.transformer\.blocks\.(\d+)\.(\w+)\.weight", name)
-    if block is None or block[2] not in INSIDE_LAYERS:
-        return name  # no known name: reported as surplus, as it stands in the file
-    return f"model.layers.{block[1]}.{INSIDE_LAYERS[block[2]]}.weight"
+def llada_name(name: str) -> str:
+    """LLaDA's name of a tensor of transformers' Llama; the bundled model is written with it, too."""
+    if name in _OUTSIDE_LAYERS:
+        return _OUTSIDE_LAYERS[name]
+    _, _, layer, inside = name.removesuffix(".weight").split(".", 3)
+    return f"model.transformer.blocks.{layer}.{_INSIDE_LAYERS[inside]}.weight"
 
 
-LLADA = Family(name="llada", network=LlamaForCausalLM, read_config=_read_config, rename=_rename)
+def _convert(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
+    return {name: Conversion((llada_name(name),)) for name in expected}
+
+
+LLADA = Family(name="llada", network=LlamaForCausalLM, read_config=_read_config, convert=_convert)

@@ -1,7 +1,7 @@
 """A masked diffusion language model: tokens in, logits at chosen positions out.
 
-Shapes: B batch, W canvas width, D hidden size, V vocabulary, N chosen positions.
-The canvas is padded on the left, so generated positions share their columns over the whole batch.
+Shapes: B batch, W canvas width, D hidden size, V vocabulary.
+The canvas is padded on the left, so that generated positions have the same columns in every row of the batch.
 """
 
 from __future__ import annotations
@@ -22,16 +22,21 @@ from axon.trace import Trace
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the rows of a batch lie on the canvas: constant until a row enters or leaves."""
+    """Where the rows of a batch lie on the canvas; constant until a row enters or leaves."""
 
     starts_B: Tensor  # first real column of each row
-    real_BW: Tensor  # bool, no padding
+    real_BW: Tensor  # bool, not padding
     positions_BW: Tensor  # position ids, 0 at the first real column
-    mask: Tensor | None  # additive, (B, 1, 1 or W, W); None: everybody sees everybody
+    mask: Tensor | None  # additive, (B, 1, 1 or W, W); None: every position sees every other
+
+    @cached_property
+    def width_B(self) -> Tensor:
+        """Real columns of each row."""
+        return self.real_BW.sum(1)
 
 
 class MaskedDiffusionModel(nn.Module):
-    """One network of one family. What differs between families (shift, mask) is settled here, not in the decoder."""
+    """A network of one family. What differs between families (shift, mask) is handled here, not by decoders."""
 
     def __init__(
         self,
@@ -45,13 +50,8 @@ class MaskedDiffusionModel(nn.Module):
         self.network = network
         self._family = family
         self.mask_token_id = mask_token_id
-        self.end_token_ids = end_token_ids  # each of them ends the text; none where the checkpoint names none
+        self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
         self.max_length = max_length
-
-    @property
-    def family(self) -> str:
-        """One of llada, dream, sdar."""
-        return self._family.name
 
     @property
     def num_layers(self) -> int:
@@ -76,12 +76,12 @@ class MaskedDiffusionModel(nn.Module):
         columns_W = torch.arange(longest + gen_length, device=self.device)
         starts_B = torch.tensor([longest - length for length in prompt_lengths], device=self.device)
         real_BW = columns_W >= starts_B[:, None]
-        # Block number of each column: 0 the prompt, then 1, 2, ... (integer division floors below zero too).
+        # Block number of each column: 0 for the prompt, then 1, 2, ... (integer division rounds down below zero, too).
         blocks_W = ((columns_W - longest) // block_length).clamp(min=-1) + 1
         seen = real_BW[:, None, None, :]
         if self._family.block_causal:
             seen = seen & (blocks_W[None, :] <= blocks_W[:, None])
-            # A padding position sees nobody real; it is let see everything so that no softmax is empty.
+            # Padding would see no real position; it may see everything, so that no softmax is empty.
             seen = seen | ~real_BW[:, None, :, None]
         elif min(prompt_lengths) == longest:
             return Layout(starts_B, real_BW, self._positions(columns_W, starts_B), None)
@@ -94,7 +94,7 @@ class MaskedDiffusionModel(nn.Module):
         return (columns_W - starts_B[:, None]).clamp(min=0)
 
     def forward(self, tokens_BW: Tensor, layout: Layout, capture: Capture | None = None) -> Tensor:
-        """Final hidden states (B, W, D) of one step: one function evaluation for each row."""
+        """Final hidden states (B, W, D) of one step, which is one function evaluation of each row."""
         extra: dict[str, Any] = {} if capture is None else {"axon_capture": capture}
         body = self.network.get_submodule("model")
         output = body(
@@ -109,10 +109,10 @@ class MaskedDiffusionModel(nn.Module):
         return hidden
 
     def logits(self, hidden_BWD: Tensor, rows: Tensor, columns: Tensor, layout: Layout) -> Tensor:
-        """Logits (..., V) that predict the positions (rows, columns), two index tensors of one shape.
+        """Logits (..., V) that predict the positions (rows, columns), two index tensors of the same shape.
 
-        A family that predicts position i from i-1 is shifted here; a row's first position has no i-1
-        and is predicted from itself, as the reference does.
+        The shift of a family that predicts position i from i-1 is applied here. A row's first position has no i-1
+        and is predicted from itself, as in the reference implementation.
         """
         if self._family.shift:
             columns = torch.maximum(columns - self._family.shift, layout.starts_B[rows])
@@ -121,15 +121,15 @@ class MaskedDiffusionModel(nn.Module):
 
     @cached_property
     def _linear_weights(self) -> int:
-        """Weights of the linear layers below lm_head."""
+        """Number of weights in the linear layers below lm_head."""
         layers = self.network.get_submodule("model").modules()
         return sum(part.weight.numel() for part in layers if isinstance(part, nn.Linear))
 
     def flops(self, trace: Trace) -> float:
-        """Floating-point operations of the network in that decode, two a multiply-add.
+        """Floating-point operations of the network in that decode, two per multiply-add.
 
-        Linear layers by the positions computed, attention by pairs of positions, lm_head by the positions whose
-        logits were computed. Norms, softmax and what a decoder or AXON computes beside the network are left out.
+        Linear layers count by positions computed, attention by pairs of positions, lm_head by positions whose logits
+        were computed. Norms, softmax and what a decoder or AXON computes beside the network are not included.
         """
         config = self.network.config
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

@@ -1,4 +1,4 @@
-"""What Dream and SDAR share: Qwen's tensor names and config fields, as transformers has them."""
+"""What Dream and SDAR share: the config fields of Qwen, by transformers' names."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from typing import Any
 
 from axon.models.family import number, refuse_other, require
 
-# Fields that would change the computation, with the values the Qwen modules compute here.
+# Fields that would change the computation, with the values that the Qwen modules compute here.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "hidden_act": ("silu",),
     "use_sliding_window": (False, None),
     "rope_scaling": (None,),
 }
-
-
-def same_name(name: str) -> str:
-    """The checkpoint's names are transformers' own."""
-    return name
 
 
 def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:

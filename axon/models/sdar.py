@@ -1,4 +1,4 @@
-"""SDAR: a Qwen3 that predicts in place and sees the prompt and the blocks up to its own (block-causal)."""
+"""SDAR: a Qwen3 that predicts in place and sees the prompt and all blocks up to its own (block-causal)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
 
+from axon.models.conversion import same_names
 from axon.models.family import Family, refuse_other, require
-from axon.models.qwen import common_fields, same_name
+from axon.models.qwen import common_fields
 
 
 def _read_config(config: Mapping[str, Any]) -> Qwen3Config:
@@ -22,7 +23,7 @@ SDAR = Family(
     name="sdar",
     network=Qwen3ForCausalLM,
     read_config=_read_config,
-    rename=same_name,
+    convert=same_names,
     block_causal=True,
     tokenizer=Qwen2Tokenizer,
 )

@@ -1,121 +1,127 @@
-"""The tensors of a checkpoint folder: safetensors, one file or sharded with an index, read and checked."""
+"""The weights of a network: checked against what it expects, then converted from a checkpoint's tensors."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family
+from axon.models.folder import StoredTensors, listed
 
-STORED = ("F64", "F32", "F16", "BF16")  # what weights may be stored in; others need scales to mean anything
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-LFS = b"version https://git-lfs"
+STORED = ("F64", "F32", "F16", "BF16")  # anything else is quantized and means nothing without its scales
+Problems = dict[str, dict[str, None]]  # by kind, each named once: a source may go into several tensors
 
 
-def read_tensors(
+def read_weights(
     folder: Path, family: Family, expected: Mapping[str, torch.Size], dtype: torch.dtype, device: torch.device
 ) -> dict[str, Tensor]:
-    """Tensors under transformers' names, exactly those expected, every number of them finite in `dtype`.
+    """The expected tensors by transformers' names, every number finite in `dtype`. Raises CheckpointError.
 
-    A tensor's shape and type are looked at before its numbers are read.
+    Nothing is read until every name, shape and type is right. Tensors are then converted one at a time, wherever
+    the shards have their sources, so that memory holds the sources of a single one beside those already converted.
     """
-    tensors: dict[str, Tensor] = {}
-    problems: dict[str, list[str]] = {
-        kind: [] for kind in ("missing", "surplus", "wrongly shaped", "quantized", "NaN or infinite")
-    }
-    seen: set[str] = set()
-    for file in _files(folder):
-        try:
-            with safe_open(str(file), framework="pt", device=str(device)) as content:
-                for name in content.keys():  # noqa: SIM118 - no mapping, only keys()
-                    new, kept = family.rename(name), content.get_slice(name)
-                    seen.add(new)
-                    if new not in expected:
-                        problems["surplus"].append(name)
-                    elif tuple(kept.get_shape()) != tuple(expected[new]):
-                        shapes = f"{list(kept.get_shape())} instead of {list(expected[new])}"
-                        problems["wrongly shaped"].append(f"{name} {shapes}")
-                    elif kept.get_dtype() not in STORED:
-                        problems["quantized"].append(f"{name} {kept.get_dtype()}")
-                    else:
-                        tensors[new] = content.get_tensor(name).to(dtype)
-                        if not _is_finite(tensors[new]):
-                            problems["NaN or infinite"].append(
-                                f"{name} in {str(dtype).removeprefix('torch.')}"
-                            )
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"model.path={str(folder)!r}: {_unread(file, error)}") from error
-    problems["missing"] = sorted(set(expected) - seen)
-    found = [f"{len(names)} {kind} tensors ({_listed(names)})" for kind, names in problems.items() if names]
-    if found:
-        remedy = "the checkpoint must fit its config.json exactly"
-        if problems["NaN or infinite"] and len(found) == 1:
-            remedy = "copy the checkpoint again, or choose another model.dtype"
-        raise CheckpointError(f"model.path={str(folder)!r}: {'; '.join(found)}; {remedy}")
-    return tensors
-
-
-def _files(folder: Path) -> list[Path]:
-    """The safetensors files: one, or the shards that the index names."""
-    names = ["model.safetensors"]
-    if (folder / "model.safetensors.index.json").is_file():
-        index = read_json(folder, "model.safetensors.index.json").get("weight_map")
-        if not isinstance(index, dict) or not all(_is_name(name) for name in index.values()):
-            raise CheckpointError(
-                f"model.path={str(folder)!r}: model.safetensors.index.json maps no tensors to files; copy it again"
+    conversions = family.convert(expected)
+    weights: dict[str, Tensor] = {}
+    broken: dict[str, None] = {}
+    with StoredTensors(folder, device) as stored:
+        problems = _misfits(expected, conversions, stored, dtype)
+        if any(problems.values()):
+            raise _refusal(folder, problems, "the checkpoint must match its config.json exactly")
+        for name in expected:
+            weights[name], culprits = _converted(name, conversions[name], stored, dtype)
+            broken |= dict.fromkeys(
+                f"{culprit} in {str(dtype).removeprefix('torch.')}" for culprit in culprits
             )
-        names = sorted(set(index.values()))
-    missing = [name for name in names if not (folder / name).is_file()]
-    pickled = sorted(file.name for pattern in PICKLED for file in folder.glob(pattern))
-    if missing and pickled:
-        raise CheckpointError(
-            f"model.path={str(folder)!r}: holds pickled weights ({_listed(pickled)}), which may run code and are not "
-            "read; convert them to safetensors"
-        )
-    if missing:
-        raise CheckpointError(
-            f"model.path={str(folder)!r}: lacks {_listed(missing)}; copy the checkpoint again"
-        )
-    return [folder / name for name in names]
+    if broken:
+        remedy = "copy the checkpoint again, or choose another model.dtype"
+        raise _refusal(folder, {"NaN or infinite": broken}, remedy)
+    return weights
 
 
-def _is_name(name: object) -> bool:
-    """Whether it is a file's name that can't lead out of its folder."""
-    return isinstance(name, str) and Path(name).name == name
+def _converted(
+    name: str, conversion: Conversion, stored: StoredTensors, dtype: torch.dtype
+) -> tuple[Tensor, list[str]]:
+    """The tensor, and the names of what in it is NaN or infinite: the sources if they are, else the tensor itself."""
+    sources = {source: stored.read(source).to(dtype) for source in conversion.sources}
+    made = _separate(conversion.make(list(sources.values())), sources)
+    if _is_finite(made):
+        return made, []
+    return made, [source for source, tensor in sources.items() if not _is_finite(tensor)] or [name]
+
+
+def _misfits(
+    expected: Mapping[str, torch.Size],
+    conversions: Mapping[str, Conversion],
+    stored: StoredTensors,
+    dtype: torch.dtype,
+) -> Problems:
+    """What in the checkpoint does not fit the network, found without reading a number."""
+    used = {source for conversion in conversions.values() for source in conversion.sources}
+    problems: Problems = {kind: {} for kind in ("missing", "surplus", "wrongly shaped", "quantized")}
+    problems["surplus"] = dict.fromkeys(name for name in stored.names if name not in used)
+    for name in sorted(expected):
+        sources = conversions[name].sources
+        missing = [source for source in sources if source not in stored.names]
+        if missing:
+            problems["missing"][name if missing == [name] else f"{name} made from {listed(missing)}"] = None
+            continue
+        fault = _shape_fault(name, expected[name], conversions[name], stored, dtype)
+        if fault:
+            problems["wrongly shaped"][fault] = None
+        dtypes = {source: stored.stored_dtype(source) for source in sources}
+        problems["quantized"] |= {
+            f"{source} {kind}": None for source, kind in dtypes.items() if kind not in STORED
+        }
+    return problems
+
+
+def _shape_fault(
+    name: str, shape: torch.Size, conversion: Conversion, stored: StoredTensors, dtype: torch.dtype
+) -> str | None:
+    """How the shape of what the sources make differs from the expected one; None if it does not."""
+    shapes = {source: stored.shape(source) for source in conversion.sources}
+    try:
+        made = conversion.make([torch.empty(s, dtype=dtype, device="meta") for s in shapes.values()]).shape
+    except (RuntimeError, IndexError) as error:  # PyTorch's, for shapes that an operation cannot take
+        return f"{name} made from {_by_shape(shapes)}: {str(error).splitlines()[0]}"
+    if made == shape:
+        return None
+    [*_, last] = shapes
+    if shapes == {last: made}:
+        return f"{last} {list(made)} instead of {list(shape)}"
+    return f"{name} {list(made)} instead of {list(shape)}, made from {_by_shape(shapes)}"
+
+
+def _by_shape(shapes: Mapping[str, torch.Size]) -> str:
+    """The names grouped by shape, the rarest first: among many alike it is the odd one that is wrong."""
+    groups: dict[torch.Size, list[str]] = {}
+    for name, shape in shapes.items():
+        groups.setdefault(shape, []).append(name)
+    ordered = sorted(groups.items(), key=lambda group: len(group[1]))
+    return " and ".join(f"{listed(names, 2)} {list(shape)}" for shape, names in ordered)
+
+
+def _separate(made: Tensor, sources: Mapping[str, Tensor]) -> Tensor:
+    """Contiguous, and not a view of part of a source, which would keep the whole source in memory."""
+    place = made.untyped_storage().data_ptr()
+    is_part = any(
+        made.numel() < source.numel() and source.untyped_storage().data_ptr() == place
+        for source in sources.values()
+    )
+    return made.clone(memory_format=torch.contiguous_format) if is_part else made.contiguous()
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    """Whether no number is NaN or infinite, in one reading and without a copy: both show in the least and the most."""
+    """Whether no number is NaN or infinite, in one reading and without a copy: the extremes show both."""
     return not tensor.numel() or bool(torch.stack(torch.aminmax(tensor)).isfinite().all())
 
 
-def _unread(file: Path, error: Exception) -> str:
-    with file.open("rb") as stream:
-        if stream.read(len(LFS)) == LFS:
-            return f"{file.name} is a Git LFS pointer in place of the weights; run `git lfs pull` there"
-    return f"{file.name} cannot be read ({error}); copy the checkpoint again"
-
-
-def _listed(names: list[str], limit: int = 5) -> str:
-    return ", ".join(names[:limit]) + (f", and {len(names) - limit} more" if len(names) > limit else "")
-
-
-def read_json(folder: Path, name: str) -> dict[str, Any]:
-    if not (folder / name).is_file():
-        reason = f"has no {name}" if folder.is_dir() else "is no folder"
-        raise CheckpointError(f"model.path={str(folder)!r}: {reason}; give a checkpoint folder")
-    try:
-        content = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"model.path={str(folder)!r}: {name} cannot be read ({error}); copy it again"
-        ) from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"model.path={str(folder)!r}: {name} holds no object; copy it again")
-    return content
+def _refusal(folder: Path, problems: Problems, remedy: str) -> CheckpointError:
+    found = [
+        f"{len(named)} {kind} tensors ({listed(list(named))})" for kind, named in problems.items() if named
+    ]
+    return CheckpointError(f"model.path={str(folder)!r}: {'; '.join(found)}; {remedy}")

@@ -1,4 +1,4 @@
-"""The sandbox: the best isolation this machine has, and a few warm workers that share the programs."""
+"""The sandbox: the strongest isolation available on this machine, and a few warm workers that run the programs."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from types import TracebackType
 from typing import Any, Literal
 
 from pipeline.errors import ConfigError, one_of
-from pipeline.sandbox.jail.job import Job, Limits, Outcome
+from pipeline.sandbox.jail.execution import Execution, Limits, Outcome
 from pipeline.sandbox.worker import Worker, WorkerError
 
-# Best first; the first that works is taken. Of bubblewrap a program has a /proc in sight, and no bound on its files.
+# Strongest first. With bubblewrap a program sees a /proc, and the total size of its files is not bounded.
 LEVELS = ("namespaces", "bubblewrap", "process")
 ISOLATED = LEVELS[:2]
 ALLOW = "allow user namespaces (in a container: docker run --privileged)"
-REMEDIES = {  # by the last level that was tried
+REMEDIES = {  # by the last level tried
     "namespaces": ALLOW,
     "bubblewrap": f"{ALLOW}, or install bubblewrap (not for root), "
     "or accept plain processes, which can read files: sandbox.require=process",
     "process": f"{ALLOW}, or be a user other than root",
 }
-PROBE = Job("import math\nassert math.sqrt(4) == 2")
-Require = Literal["isolated", "process"]  # the least that a machine must offer
-
+PROBE = Execution("import math\nassert math.sqrt(4) == 2")
+Require = Literal["isolated", "process"]  # the weakest isolation that is accepted
 
 _starting = threading.Lock()
 
 
 def shared_sandbox(require: Require) -> Sandbox:
-    """The one sandbox of this process, started when it is first asked for, ended with the process.
+    """The one sandbox of this process, started on first use and closed when the process ends.
 
-    Raises ConfigError, one line, where the machine does not offer what is required.
+    Raises ConfigError, one line, if the machine does not offer what is required.
     """
     with _starting:
         return _started(require)
@@ -49,10 +48,10 @@ def _started(require: Require) -> Sandbox:
 
 
 class Sandbox:
-    """Runs programs from any thread, `workers` at a time. Has no state outside itself; close it, or use `with`.
+    """Runs programs from any thread, `workers` at a time. Keeps no state outside itself; close it, or use `with`.
 
-    The best level that works is taken, a plain process only where the user said that it is enough
-    (`require="process"`). `level` asks for one level instead. Raises ConfigError, one line, where none works.
+    Uses the strongest level that works, a plain process only if the user accepts one (`require="process"`); `level`
+    asks for a particular level instead. Raises ConfigError, one line, if none works.
     """
 
     def __init__(
@@ -71,10 +70,10 @@ class Sandbox:
         if level is not None and level not in LEVELS:
             raise ConfigError([f"sandbox.level={level!r}: unknown; {one_of(LEVELS)}"])
         if level:
-            self.level, self.witnessed = self._best(f"sandbox.level={level!r}", (level,))
+            self.level, self.witnessed = self._strongest(f"sandbox.level={level!r}", (level,))
         else:
             levels = LEVELS if require == "process" else ISOLATED
-            self.level, self.witnessed = self._best(f"sandbox.require={require!r}", levels)
+            self.level, self.witnessed = self._strongest(f"sandbox.require={require!r}", levels)
 
     def __enter__(self) -> Sandbox:
         return self
@@ -92,29 +91,25 @@ class Sandbox:
             worker.close()
 
     def run(self, program: str, tests: str = "") -> Outcome:
-        """Runs a script, then its tests among the script's names: passed if their end is reached.
+        """Runs a script and then its tests, which see the script's names: passed if the end of the tests is reached.
 
-        Raises WorkerError, as `call` and `outcomes` do, if the sandbox itself fails twice: nothing is known then.
+        Raises WorkerError, as does `outcomes`, if the sandbox itself fails twice: the outcome is unknown.
         """
-        return self._ask(Job(program, tests, limits=self.limits))
-
-    def call(self, program: str, inputs: list[list[Any]], name: str = "f") -> Outcome:
-        """Calls the program's function on each input; `values` of the outcome is what came back, as JSON."""
-        return self._ask(Job(program, inputs=inputs, name=name, limits=self.limits))
+        return self._ask(Execution(program, tests, limits=self.limits))
 
     def outcomes(self, program: str, inputs: list[list[Any]], name: str = "f") -> list[Any] | None:
-        """What the program's function returns for each input; None where it fails in any way or runs too long."""
-        outcome = self.call(program, inputs, name)
+        """What the program's function returns for each input; None if it fails in any way or runs too long."""
+        outcome = self._ask(Execution(program, inputs=inputs, name=name, limits=self.limits))
         if outcome.values is None:
             return None
         try:
             values = json.loads(outcome.values)
         except (ValueError, RecursionError):
-            return None  # it wrote something of its own instead
+            return None  # the program wrote something itself
         return values if isinstance(values, list) and len(values) == len(inputs) else None
 
-    def _best(self, asked: str, levels: Sequence[str]) -> tuple[str, bool]:
-        """The first level that runs a program; its worker is kept."""
+    def _strongest(self, asked: str, levels: Sequence[str]) -> tuple[str, bool]:
+        """The first level that runs a program, and whether the kernel confirms its end; its worker is kept."""
         tried = []
         for level in levels:
             try:
@@ -133,22 +128,24 @@ class Sandbox:
                 return level, outcome.witnessed
             worker.close()
             tried.append(outcome.reason)
-        rule = "answers are programs, and this machine can't run them so"
+        rule = "answers are programs, and this machine can't run them at that level"
         raise ConfigError([f"{asked}: {rule} ({'; '.join(tried)}); {REMEDIES[levels[-1]]}"])
 
-    def _ask(self, job: Job) -> Outcome:
-        """A worker that is dead or fails is given up, and the job asked once more, of a new one."""
+    def _ask(self, execution: Execution) -> Outcome:
+        """If a worker is dead or fails, it is discarded and a new one gets the same request once more."""
         with self._free:
             for fresh in (False, True):
                 worker = self._take(fresh)
                 try:
-                    outcome = worker.ask(job)
+                    outcome = worker.ask(execution)
                 except WorkerError:
                     worker.close()
                     if fresh:
                         raise
                     continue
-                except BaseException:  # interrupted: its answer is still to come, and not for the next job
+                except (
+                    BaseException
+                ):  # interrupted: its reply is still to come and must not reach the next request
                     worker.close()
                     raise
                 self._give_back(worker)

@@ -1,4 +1,4 @@
-"""A warm interpreter behind a pipe: started at a level of isolation, asked for one job at a time, killed at the end."""
+"""A warm interpreter behind a pipe: started at one level, given one execution at a time, killed at the end."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.sandbox.jail import root
-from pipeline.sandbox.jail.job import Job, Outcome, receive, send
+from pipeline.sandbox.jail.execution import Execution, Outcome
+from pipeline.sandbox.jail.pipe import receive, send
 
 START_SECONDS = 30.0
-GRACE_SECONDS = 30.0  # beyond a job's own wall time: setting up, and clearing up, on a busy machine
+GRACE_SECONDS = 30.0  # beyond the program's own wall time, for setting up and cleaning up on a busy machine
 CODE = Path(__file__).parent  # holds the package `jail`
-# One order of sets for every run of a program; threads that share one heap, which the limit on memory wants.
+# The same order of sets in every run of a program; one heap for all threads, as the memory limit assumes.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
 
 
 class WorkerError(RuntimeError):
-    """The worker could not be started, or is gone."""
+    """The worker could not be started, or has died."""
 
 
 class Worker:
-    """`single`: it has to be replaced after one job (what a program leaves in it could reach the next)."""
+    """`single`: it must be replaced after one execution, as what a program leaves in it could reach the next."""
 
     def __init__(self, level: str) -> None:
         self.level = level
         self.single = level == "bubblewrap"
         if level == "bubblewrap" and os.geteuid() == 0:
-            raise WorkerError("bubblewrap: not as root, whose files would be in the program's reach")
+            raise WorkerError("bubblewrap: not as root, whose files would be within the program's reach")
         self._folder = tempfile.mkdtemp(prefix="sandbox-")
         self._ready = False
         try:
@@ -52,27 +53,27 @@ class Worker:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise WorkerError(f"{level}: {error}") from error
         assert self._process.stdin and self._process.stdout
-        self._jobs, self._answers = self._process.stdin.fileno(), self._process.stdout.fileno()
+        self._requests, self._replies = self._process.stdin.fileno(), self._process.stdout.fileno()
 
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, job: Job) -> Outcome:
+    def ask(self, execution: Execution) -> Outcome:
         """Raises WorkerError if the worker is dead or dies."""
         try:
             self._await_ready()
-            send(self._jobs, asdict(job))
-            answer = receive(self._answers, job.limits.wall_seconds + GRACE_SECONDS)
+            send(self._requests, asdict(execution))
+            reply = receive(self._replies, execution.limits.wall_seconds + GRACE_SECONDS)
         except (OSError, ValueError) as error:
             raise WorkerError(f"{self.level}: {error}") from error
-        if answer is None:
+        if reply is None:
             raise WorkerError(f"{self.level}: the worker died or hung")
-        if "error" in answer:
-            raise WorkerError(f"{self.level}: {answer['error']}")
-        return Outcome(**answer)
+        if "error" in reply:
+            raise WorkerError(f"{self.level}: {reply['error']}")
+        return Outcome(**reply)
 
     def close(self) -> None:
-        """Kills what is left of it, and removes its folder."""
+        """Kills what is left of it and removes its folder."""
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 pipe and pipe.close()
@@ -84,12 +85,12 @@ class Worker:
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not self._ready:
-            message = receive(self._answers, deadline - time.monotonic())
+            message = receive(self._replies, deadline - time.monotonic())
             if message is None or "error" in message:
                 raise WorkerError(f"{self.level}: {(message or {}).get('error', 'it does not start')}")
             if "map" in message:
                 _map_users(message["map"])
-                send(self._jobs, {"mapped": True})
+                send(self._requests, {"mapped": True})
             self._ready = "ready" in message
 
 
@@ -109,7 +110,7 @@ def _bubblewrap() -> list[str]:
         "--unshare-all",
         "--die-with-parent",
         "--new-session",
-        "--as-pid-1",  # else process 1 is bubblewrap, in reach of the program
+        "--as-pid-1",  # otherwise process 1 is bubblewrap, within the program's reach
         "--hostname",
         "sandbox",
     ]
@@ -125,7 +126,7 @@ def _bubblewrap() -> list[str]:
 
 
 def _map_users(pid: int) -> None:
-    """Gives a new user namespace its users. Only root can give it a second one, which the kernel counts apart."""
+    """Gives a new user namespace its users. Only root can add a second user, for whom the kernel counts separately."""
     both, one = f"0 0 1\n{root.NOBODY} {root.NOBODY} 1\n", f"{root.NOBODY} {{}} 1\n"
     if os.geteuid() == 0:
         with suppress(OSError):

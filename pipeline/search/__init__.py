@@ -1,8 +1,31 @@
 """Which settings a sweep evaluates: a space, and searches that ask for settings in it."""
 
 from pipeline.search.grid import ask_grid
-from pipeline.search.space import Ask, Candidate, GroupSettings, Outcome, Range, Region, Space
+from pipeline.search.space import (
+    CHOICES,
+    Ask,
+    Candidate,
+    GroupSettings,
+    Outcome,
+    Range,
+    Region,
+    Space,
+    existing,
+    is_name,
+)
 
-__all__ = ["SEARCHES", "Ask", "Candidate", "GroupSettings", "Outcome", "Range", "Region", "Space"]
+__all__ = [
+    "CHOICES",
+    "SEARCHES",
+    "Ask",
+    "Candidate",
+    "GroupSettings",
+    "Outcome",
+    "Range",
+    "Region",
+    "Space",
+    "existing",
+    "is_name",
+]
 
 SEARCHES: dict[str, Ask] = {"grid": ask_grid}

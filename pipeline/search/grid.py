@@ -6,23 +6,23 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipeline.search.space import Candidate, Outcome, Range, Region, Space
+from pipeline.search.space import Candidate, Outcome, Range, Region, Space, existing
 
 
 def ask_grid(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
     """Every combination of every region the first time, nothing afterwards. Raises ValueError for an open range."""
-    return [] if outcomes else [candidate for region in space for candidate in _product(region)]
+    if outcomes:
+        return []
+    candidates = [candidate for region in space for candidate in _product(region)]
+    # A key that doesn't exist under some value of another leaves equal combinations, which are asked for once.
+    return list({repr(candidate): candidate for candidate in candidates}.values())
 
 
 def _product(region: Region) -> Iterator[Candidate]:
-    seen: set[str] = set()
     columns = [_values(key, dimension) for key, dimension in region.grid.items()]
     for values in itertools.product(*columns):
         knobs = {**region.fixed, **dict(zip(region.grid, values, strict=True))}
-        kept = {key: value for key, value in knobs.items() if _holds(region, key, knobs)}
-        if (written := repr(kept)) not in seen:
-            seen.add(written)
-            yield Candidate(region.group, kept)
+        yield Candidate(region.group, existing(knobs, region.when))
 
 
 def _values(key: str, dimension: tuple[Any, ...] | Range) -> Sequence[Any]:
@@ -32,11 +32,3 @@ def _values(key: str, dimension: tuple[Any, ...] | Range) -> Sequence[Any]:
         return dimension.values()
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from None
-
-
-def _holds(region: Region, key: str, knobs: dict[str, Any]) -> bool:
-    """Whether the key's conditions hold; a condition names one value or a list of them."""
-    for other, wanted in region.when.get(key, {}).items():
-        if knobs[other] not in (wanted if isinstance(wanted, (list, tuple)) else [wanted]):
-            return False
-    return True

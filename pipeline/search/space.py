@@ -1,7 +1,7 @@
 """The space of a sweep: groups of settings, each spanned by choices and ranges, some of them under conditions.
 
-A *group* is drawn as one front. Its `set` holds for all of its settings, its `grid` is multiplied out or searched,
-and under `when` a key of the grid exists only where other keys have certain values.
+A *group* is drawn as one front. Its `set` holds for all of its settings, and its `grid` is multiplied out or searched.
+A key of the grid that stands under `when` exists only where the keys named there exist and have certain values.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.dotted import flatten
 from pipeline.tasks.task import STRICT
+
+CHOICES = ("model", "task", "decoder", "axon")  # keys whose value may be the name of a config in conf/
+Conditions = Mapping[str, Mapping[str, Any]]  # key -> other key -> the value or values it must have
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -38,9 +41,9 @@ class Range:
             raise ValueError(f"num {self.num} must be at least 2; raise it, or give a list with one entry")
 
     def values(self) -> tuple[float | int, ...]:
-        """`num` values, each once. Raises ValueError where there is no `num`."""
+        """`num` values, duplicates removed. Raises ValueError if there is no `num`."""
         if self.num is None:
-            raise ValueError("is a range without num; give num, the number of values on the grid")
+            raise ValueError("is a range without num; add num, the number of values on the grid")
         shares = [n / (self.num - 1) for n in range(self.num)]
         if self.log:
             found = [math.exp(math.log(self.low) * (1 - s) + math.log(self.high) * s) for s in shares]
@@ -86,7 +89,7 @@ Flat = BeforeValidator(_flat)
 
 @dataclass(frozen=True, config=STRICT)
 class GroupSettings:
-    """One group. Keys are dotted (`axon.anchors`); yaml may nest them, so that the command line can reach them."""
+    """One group. Its keys are dotted (`axon.anchors`). Nested keys are flattened: the command line makes such ones."""
 
     set: Annotated[Mapping[str, Any], Flat] = field(default_factory=dict)
     grid: Annotated[Mapping[str, Annotated[Any, PlainValidator(_dimension)]], Flat] = field(
@@ -95,22 +98,82 @@ class GroupSettings:
     when: Mapping[str, Annotated[Mapping[str, Any], Flat]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for key in CHOICES:
+            given = self.grid.get(key, ())
+            for value in [self.set.get(key, ""), *(given if isinstance(given, tuple) else [given])]:
+                _check_choice(key, value)
         for key, conditions in self.when.items():
             if key not in self.grid:
-                raise ValueError(f"when.{key}: is no key of the grid; name one of {', '.join(self.grid)}")
+                keys = ", ".join(self.grid) or "none"
+                raise ValueError(
+                    f"when.{key}: is not a key of the grid, which has {keys}; name one of the grid"
+                )
             for other in conditions:
                 if other not in self.grid and other not in self.set:
-                    raise ValueError(f"when.{key}.{other}: is not set in this group; set it, or leave it out")
+                    raise ValueError(
+                        f"when.{key}.{other}: is not set in this group; set it, or remove the condition"
+                    )
+                if key in self.named and other in self.grid and other not in self.named:
+                    raise ValueError(
+                        f"when.{key}.{other}: a named config can depend only on `set` and other named configs; "
+                        "write two groups"
+                    )
+            if key in _ancestors(key, self.when):
+                raise ValueError(f"when.{key}: depends on itself; remove one of the conditions")
+
+    @property
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The part of the grid that runs over names of configs."""
+        return {
+            key: dimension
+            for key, dimension in self.grid.items()
+            if isinstance(dimension, tuple) and all(is_name(key, value) for value in dimension)
+        }
+
+
+def is_name(key: str, value: Any) -> bool:
+    """Whether this value of this key is the name of a config, which brings other keys with it."""
+    return key in CHOICES and isinstance(value, str)
+
+
+def _check_choice(key: str, value: Any) -> None:
+    if isinstance(value, bool):
+        raise ValueError(f'{key}: {value} is not a name; put off and on in quotes in yaml, as in "off"')
+    if not isinstance(value, (str, Mapping)):
+        raise ValueError(f"{key}: {value!r} is not a name; write names of configs, as in [a, b]")
+
+
+def _ancestors(key: str, when: Conditions) -> set[str]:
+    """The keys that the conditions of `key` look at, and those that theirs do."""
+    found: set[str] = set()
+    waiting = list(when.get(key, ()))
+    while waiting:
+        if (other := waiting.pop()) not in found:
+            found.add(other)
+            waiting += when.get(other, ())
+    return found
+
+
+def existing(knobs: Mapping[str, Any], when: Conditions) -> dict[str, Any]:
+    """The knobs whose conditions hold: the keys they look at exist in turn, with a value that is wanted."""
+
+    def exists(key: str) -> bool:
+        return key in knobs and all(
+            exists(other) and knobs[other] in (wanted if isinstance(wanted, (list, tuple)) else [wanted])
+            for other, wanted in when.get(key, {}).items()
+        )
+
+    return {key: value for key, value in knobs.items() if exists(key)}
 
 
 @plain_dataclass(frozen=True)
 class Region:
-    """A part of the space under one set of named choices: `fixed` holds for all of it, `grid` spans it."""
+    """A part of the space under one combination of named configs: `fixed` holds for all of it, `grid` spans it."""
 
     group: str
     fixed: Mapping[str, Any]
     grid: Mapping[str, Dimension]
-    when: Mapping[str, Mapping[str, Any]]
+    when: Conditions
 
 
 Space = tuple[Region, ...]
@@ -126,7 +189,7 @@ class Candidate:
 
 @plain_dataclass(frozen=True)
 class Outcome:
-    """What a candidate came to: means over its scored examples, None where none was scored."""
+    """The results of a candidate: means over its scored examples, None if none was scored."""
 
     candidate: Candidate
     setting_id: str
@@ -137,9 +200,9 @@ class Outcome:
 
 
 class Ask(Protocol):
-    """A search: the candidates to evaluate next, given all outcomes so far in the order asked; none: it is done.
+    """A search: the candidates to evaluate next, given all outcomes so far in the order asked. No candidates: done.
 
-    Pure, so that a search that was interrupted goes on from the store as if it had not been.
+    A pure function, so that an interrupted search resumes from the store as if it had not been interrupted.
     """
 
     def __call__(self, space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]: ...

@@ -1,54 +1,67 @@
-"""The tasks by name. One file per task: examples with prompts, and a score for an answer."""
+"""The tasks by name. A task gives examples with prompts, and a score for each answer.
 
+A new one is a file here, a line in `TASKS` and a file in conf/task/. Its module is imported when the task is first
+used, so that names and settings can be checked in an instant.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 
 from pipeline.sandbox import Require
-from pipeline.tasks.arith import Arith
 from pipeline.tasks.code_task import CodeTask
-from pipeline.tasks.gsm8k import Gsm8k
-from pipeline.tasks.humaneval import HumanEval
-from pipeline.tasks.latin_square import LatinSquare
-from pipeline.tasks.lists import Lists
-from pipeline.tasks.math500 import Math500
-from pipeline.tasks.mbpp import Mbpp, MbppSanitized
-from pipeline.tasks.minerva_math import MinervaMath
-from pipeline.tasks.pycode import PyCode
-from pipeline.tasks.sudoku import Sudoku
-from pipeline.tasks.task import SPLITS, Example, GeneratedTask, Score, Split, Task, TaskSettings, split_of
-from pipeline.tasks.truthfulqa_gen import TruthfulQaGen
-from pipeline.tasks.waiting_line import WAITING_LINES
+from pipeline.tasks.task import Example, GeneratedTask, Score, Split, Task, TaskSettings, split_of
 
-_ALL: tuple[Task, ...] = (
-    Arith(),
-    PyCode(),
-    Lists(),
-    Gsm8k(),
-    Math500(),
-    MinervaMath(),
-    HumanEval(),
-    Mbpp(),
-    MbppSanitized(),
-    TruthfulQaGen(),
-    *WAITING_LINES,
-    LatinSquare(),
-    Sudoku(),
-)
-TASKS: dict[str, Task] = {task.name: task for task in _ALL}
-GENERATED = tuple(name for name, task in TASKS.items() if isinstance(task, GeneratedTask))
+
+def _lazy(module: str, kind: str, *arguments: str) -> Callable[[], Task]:
+    """Imports the module and makes the task on the first call; returns the same task on later ones."""
+
+    @cache
+    def make() -> Task:
+        task: Task = getattr(import_module(f"pipeline.tasks.{module}"), kind)(*arguments)
+        return task
+
+    return make
+
+
+TASKS: dict[str, Callable[[], Task]] = {
+    "arith": _lazy("arith", "Arith"),
+    "pycode": _lazy("pycode", "PyCode"),
+    "lists": _lazy("lists", "Lists"),
+    "gsm8k": _lazy("gsm8k", "Gsm8k"),
+    "math500": _lazy("math500", "Math500"),
+    "minerva_math": _lazy("minerva_math", "MinervaMath"),
+    "humaneval": _lazy("humaneval", "HumanEval"),
+    "mbpp": _lazy("mbpp", "Mbpp"),
+    "mbpp_sanitized": _lazy("mbpp", "MbppSanitized"),
+    "truthfulqa_gen": _lazy("truthfulqa_gen", "TruthfulQaGen"),
+    "waiting_line_copy": _lazy("waiting_line", "WaitingLine", "copy"),
+    "waiting_line_sort": _lazy("waiting_line", "WaitingLine", "sort"),
+    "waiting_line_reverse": _lazy("waiting_line", "WaitingLine", "reverse"),
+    "waiting_line_shuffle": _lazy("waiting_line", "WaitingLine", "shuffle"),
+    "waiting_line_replace_index": _lazy("waiting_line", "WaitingLine", "replace_index"),
+    "waiting_line_replace_random": _lazy("waiting_line", "WaitingLine", "replace_random"),
+    "waiting_line_insert_index": _lazy("waiting_line", "WaitingLine", "insert_index"),
+    "waiting_line_insert_random": _lazy("waiting_line", "WaitingLine", "insert_random"),
+    "waiting_line_remove_index": _lazy("waiting_line", "WaitingLine", "remove_index"),
+    "waiting_line_remove_random": _lazy("waiting_line", "WaitingLine", "remove_random"),
+    "latin_square_n4": _lazy("latin_square", "LatinSquare"),
+    "sudoku_n4": _lazy("sudoku", "Sudoku"),
+}
 
 
 def get_task(name: str) -> Task:
-    """The task of that name, without its rows; ValueError names the choices."""
+    """The task of that name, without its rows. Raises ValueError, which lists the choices, if there is none."""
     if name not in TASKS:
         raise ValueError(f"task.name={name!r}: unknown; one of {', '.join(TASKS)}")
-    return TASKS[name]
+    return TASKS[name]()
 
 
 def open_task(settings: TaskSettings, require: Require = "isolated") -> Task:
-    """The task with its rows at hand. Raises ValueError, one line, where they are not to be had.
+    """The task with its rows. Raises ValueError, one line, if they cannot be read.
 
-    `require`: of the sandbox, where answers are programs.
+    `require` is what the sandbox must offer if answers are programs.
     """
     task = read_task(settings)
     return replace(task, require=require) if isinstance(task, CodeTask) else task
@@ -56,13 +69,11 @@ def open_task(settings: TaskSettings, require: Require = "isolated") -> Task:
 
 @lru_cache(maxsize=8)
 def read_task(settings: TaskSettings) -> Task:
-    """The task with its rows, which are read once, whatever is required of the sandbox."""
+    """The task with its rows, which are read only once, whatever is required of the sandbox."""
     return get_task(settings.name).opened(settings)
 
 
 __all__ = [
-    "GENERATED",
-    "SPLITS",
     "TASKS",
     "CodeTask",
     "Example",

@@ -1,9 +1,9 @@
-"""Chains of additions, subtractions and products on 0..29, worked in steps, scored like GSM8K on the last number.
+"""Chains of additions, subtractions and products within 0..29, solved in steps; scored on the last number, as GSM8K is.
 
-``11; add 5, minus 3; times 2, minus 4=?`` would be answered by ``11+5=16-3=13*2=26-4=22####22``; there are four pairs.
-Two additions or subtractions of one pair may change places (``11-3=8+5=13``), as people do, one way as often as the
-other. What stands in one place then depends on what stands in the other, and every total on the one before: answers
-revealed in parallel use a step twice or guess a total.
+A correct answer to ``11; add 5, minus 3; times 2, minus 4=?`` would be ``11+5=16-3=13*2=26-4=22####22``; real questions
+have four pairs. Two additions or subtractions of a pair may be done in either order (``11-3=8+5=13``), as people do,
+and both orders are equally frequent. What stands in one place thus depends on what stands in the other, and each total
+on the one before: answers decoded in parallel use an operation twice or guess a total.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 from pipeline.tasks.task import Example, GeneratedTask, Score
 
-PAIRS = 4  # of steps
-LARGEST = 29  # totals stay within 0 and this
-Step = tuple[str, int]
+PAIRS = 4  # of operations
+LARGEST = 29  # totals stay between 0 and this
+Operation = tuple[str, int]  # sign and number
 NUMBERS = {"+": range(1, 6), "-": range(1, 6), "*": range(2, 4)}
 WORDS = {"+": "add", "-": "minus", "*": "times"}
 FINAL = re.compile(r"####\s*(-?\d+)")
@@ -33,7 +33,7 @@ class Arith(GeneratedTask):
         for _ in range(PAIRS):
             pair = _draw_pair(total, rng)
             question += "; " + ", ".join(f"{WORDS[sign]} {number}" for sign, number in pair)
-            if _may_change_places(pair) and rng.random() < 0.5:
+            if _is_commutative(pair) and rng.random() < 0.5:
                 pair.reverse()
             for sign, number in pair:
                 total = _apply(total, (sign, number))
@@ -47,27 +47,27 @@ class Arith(GeneratedTask):
         return Score(float(int(found[-1]) == example.check), found[-1])
 
 
-def _draw_pair(total: int, rng: random.Random) -> list[Step]:
-    """Two steps that keep the total in range, in either order where either order is right."""
+def _draw_pair(total: int, rng: random.Random) -> list[Operation]:
+    """Two operations that keep the total in range, in both orders if both are correct."""
     while True:
         pair = [(sign, rng.choice(NUMBERS[sign])) for sign in rng.choices("+-*", k=2)]
-        orders = [pair, pair[::-1]] if _may_change_places(pair) else [pair]
+        orders = [pair, pair[::-1]] if _is_commutative(pair) else [pair]
         if all(_in_range(total, order) for order in orders):
             return pair
 
 
-def _may_change_places(pair: list[Step]) -> bool:
+def _is_commutative(pair: list[Operation]) -> bool:
     return all(sign != "*" for sign, _ in pair)
 
 
-def _in_range(total: int, steps: list[Step]) -> bool:
-    for step in steps:
-        total = _apply(total, step)
+def _in_range(total: int, operations: list[Operation]) -> bool:
+    for operation in operations:
+        total = _apply(total, operation)
         if not 0 <= total <= LARGEST:
             return False
     return True
 
 
-def _apply(total: int, step: Step) -> int:
-    sign, number = step
+def _apply(total: int, operation: Operation) -> int:
+    sign, number = operation
     return total * number if sign == "*" else total + number if sign == "+" else total - number

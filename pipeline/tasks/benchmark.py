@@ -1,4 +1,4 @@
-"""A benchmark: rows from a file or the hub in one fixed shuffled order, with few-shot examples before each question."""
+"""A benchmark: rows from a file or the hub in a fixed shuffled order, with few-shot examples before each question."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, ClassVar
 from pipeline.tasks.rows import Hub, Row, check_rows, digest, is_empty, read_file, read_hub
 from pipeline.tasks.task import Chat, Example, Score, Split, TaskSettings
 
-SHOT_SEED = 1234  # lm-eval's, for choosing shots; every question has the same ones
+SHOT_SEED = 1234  # lm-eval's, for choosing few-shot examples; they are the same for every question
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A task over rows. A subclass says how a row is asked, what answers it, and how an answer is scored."""
+    """A task made of rows. A subclass says how a row is asked, what its solution is, and how an answer is scored."""
 
     rows: Sequence[Row] = ()
-    worked: Sequence[Row] = ()  # shown worked before each question
-    aside: Sequence[Row] = ()  # rows of the same file that are of other splits
+    shots: Sequence[Row] = ()  # few-shot examples before each question
+    other_rows: Sequence[Row] = ()  # rows of the same file that belong to other splits
     content: str | None = None
 
     name = ""
@@ -27,14 +27,14 @@ class Benchmark:
     metric = ""
     hub: ClassVar[Hub]
     columns: ClassVar[tuple[str, ...]]
-    lists: ClassVar[tuple[str, ...]] = ()  # those of the columns that hold lists of texts
-    aliases: ClassVar[Mapping[str, str]] = {}  # other names that files have for columns
+    lists: ClassVar[tuple[str, ...]] = ()  # the columns that hold lists of texts
+    aliases: ClassVar[Mapping[str, str]] = {}  # other names that files use for columns
     between: ClassVar[str] = "\n\n"  # what follows a few-shot example
     shot_split: ClassVar[str] = "train"
 
     @property
     def size(self) -> int:
-        """How many rows the split has."""
+        """The number of rows in the split."""
         return len(self.rows)
 
     def question(self, row: Row) -> str:
@@ -42,30 +42,30 @@ class Benchmark:
         raise NotImplementedError
 
     def solution(self, row: Row) -> str:
-        """The row's own answer as the model would have to write it after the question."""
+        """The row's own solution, as the model would have to write it after the question."""
         raise NotImplementedError
 
     def chat(self, row: Row) -> Chat | None:
-        """How a chat is asked, where that is not the question."""
+        """How the question is asked in a chat, if not simply as it is."""
         return None
 
     def check(self, row: Row) -> Any:
-        """What the scorer needs."""
+        """What the scorer needs to know."""
         raise NotImplementedError
 
     def label(self, row: Row, place: int) -> str:
-        """The id of the row's example; `place`: where in the file it stands."""
+        """The id of the row's example; `place` is the row's index in the file."""
         return f"{self.name}-{place}"
 
     def belongs(self, row: Row, split: str) -> bool:
-        """Whether the row is of that split; a file has one, unless its rows tell."""
+        """Whether the row belongs to that split; all rows of a file do, unless the rows themselves say otherwise."""
         return True
 
     def score(self, answer: str, example: Example) -> Score:
         raise NotImplementedError
 
     def fault(self, row: Row) -> str | None:
-        """Why the row can't be asked or scored, in a few words; None where it can."""
+        """Why the row cannot be asked or scored, in a few words; None if it can."""
         for column in self.columns:
             value = row[column]
             if is_empty(value):
@@ -78,31 +78,29 @@ class Benchmark:
         return None
 
     def opened(self, settings: TaskSettings) -> Benchmark:
-        """With its rows read. Raises ValueError, one line, where they are not to be had, or one of them has a fault."""
+        """The task with its rows. Raises ValueError, one line, if they cannot be read or one of them is faulty."""
         rows = self._read("task.path", settings.path, settings, settings.split)
-        worked = self._worked(settings, rows)
+        shots = self._choose_shots(settings, rows)
         here = [row for row in rows if self.belongs(row, settings.split)]
-        aside = [row for row in rows if not self.belongs(row, settings.split)]
+        others = [row for row in rows if not self.belongs(row, settings.split)]
         if not here:
             raise ValueError(
                 f"task.split={settings.split!r}: none of the {len(rows)} rows of task.path={settings.path!r} "
-                "is of this split; choose another"
+                "belongs to this split; choose another"
             )
-        return replace(self, rows=here, worked=worked, aside=aside, content=digest([*here, *worked]))
+        return replace(self, rows=here, shots=shots, other_rows=others, content=digest([*here, *shots]))
 
-    def _worked(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows shown worked before each question: drawn from the training split, unless a subclass fixes them."""
+    def _choose_shots(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
+        """The few-shot examples: drawn from the training split, unless a subclass has fixed ones."""
         if not settings.shots:
             return []
         pool = self._read("task.shots_path", settings.shots_path, settings, self.shot_split)
         if settings.shots > len(pool):
-            raise ValueError(
-                f"task.shots={settings.shots}: there are {len(pool)} rows to take them from; lower it"
-            )
+            raise ValueError(f"task.shots={settings.shots}: only {len(pool)} rows are available; lower it")
         return random.Random(SHOT_SEED).sample(pool, settings.shots)
 
-    def _fixed(self, settings: TaskSettings, pool: Sequence[Row]) -> Sequence[Row]:
-        """The first of the few-shot examples that the benchmark itself fixes. Raises ValueError, one line."""
+    def _first_shots(self, settings: TaskSettings, pool: Sequence[Row]) -> Sequence[Row]:
+        """The first of the benchmark's own few-shot examples. Raises ValueError, one line."""
         if settings.shots_path is not None:
             raise ValueError(
                 f"task.shots_path={settings.shots_path!r}: the few-shot examples of {self.name} are fixed; leave it out"
@@ -125,14 +123,14 @@ class Benchmark:
         return read_hub(key, self.hub, revision, split, self.columns)
 
     def examples(self, split: Split, seed: int, count: int) -> list[Example]:
-        """The first ``count`` rows, or all there are, in the order that ``seed`` gives."""
+        """The first ``count`` rows, or all if there are fewer, in the order given by ``seed``."""
         order = list(range(len(self.rows)))
         random.Random(f"{self.name} {seed}").shuffle(order)
         return [self._example(self.rows[place], place) for place in order[:count]]
 
     def every(self) -> list[Example]:
-        """All rows of the file, of whatever split, in its order."""
-        return [self._example(row, place) for place, row in enumerate([*self.rows, *self.aside])]
+        """All rows of the file, of every split: those of the chosen split first."""
+        return [self._example(row, place) for place, row in enumerate([*self.rows, *self.other_rows])]
 
     def _example(self, row: Row, place: int) -> Example:
         return Example(
@@ -140,7 +138,7 @@ class Benchmark:
             prompt=self.question(row),
             reference=self.solution(row),
             check=self.check(row),
-            shots=tuple((self.question(shot), self.solution(shot)) for shot in self.worked),
+            shots=tuple((self.question(shot), self.solution(shot)) for shot in self.shots),
             between=self.between,
             chat=self.chat(row),
         )

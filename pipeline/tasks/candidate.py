@@ -1,8 +1,8 @@
-"""From a model's answer to the program that is run: small steps, none of which sees the reference answer.
+"""From a model's answer to the program that is run: small functions, none of which sees the reference solution.
 
-Published numbers hang on these steps, so each is a pure function: fenced code is found, a continuation is cut at the
-stop sequences, and the longest run of lines that is Python and defines the function is kept (as EvalPlus keeps it;
-Liu et al. 2023, arXiv 2305.01210).
+Published numbers depend on these, so each is pure: fenced code is found, a continuation is cut at the stop sequences,
+and the longest run of lines that is valid Python and defines the function is kept (as in EvalPlus; Liu et al. 2023,
+arXiv 2305.01210).
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import re
 import warnings
 from collections.abc import Sequence
 
-# HumanEval's own (Chen et al. 2021): a new top-level statement ends a completion. Here a closing fence does, too.
+# HumanEval's own (Chen et al. 2021): a new top-level statement ends a completion. Here, so does a closing fence.
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint", "\n```")
 TOP_LEVEL = re.compile(r"(from|import|def|async def|class)\b|@")
 FENCE = re.compile(r"```[ \t]*(?:(?:python|Python|py)[ \t]*)?\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
-PARSED = 1_000_000  # characters; the parser takes a second or two for them at worst
+PARSED = 1_000_000  # characters, which take the parser a second or two at worst
 
-# What a model writes may hold odd escapes; newer Pythons warn of them on stderr.
+# What a model writes may contain invalid escapes, of which newer Pythons warn on stderr.
 warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
 
 
 def completed(prompt: str, answer: str, entry_point: str) -> str | None:
-    """The program for a prompt that ends inside the function; None where the answer gives none.
+    """The program for a prompt that ends inside the function; None if the answer yields none.
 
-    An answer that begins indented continues the prompt, whatever it goes on to. Of others, one that defines the
-    function itself stands below what the prompt has above it (imports, helpers).
+    An answer that begins indented continues the prompt, whatever follows. Any other answer that defines the function
+    itself is placed below what the prompt has above the function (imports, helpers).
     """
     if not begins_indented(answer) and (defining := whole(answer, entry_point, before(prompt, entry_point))):
         return defining
@@ -36,13 +36,13 @@ def completed(prompt: str, answer: str, entry_point: str) -> str | None:
 
 
 def begins_indented(answer: str) -> bool:
-    """Whether the first line with anything in it is one of a body."""
+    """Whether the first non-blank line is indented, as in a function's body."""
     first = next((line for line in answer.splitlines() if line.strip()), "")
     return first.startswith((" ", "\t"))
 
 
 def whole(answer: str, entry_point: str, above: str = "") -> str | None:
-    """The program of an answer that defines the function: in its first fenced block that does, else in its text."""
+    """The program of an answer that defines the function: from its first fenced block that does, else from its text."""
     for text in (*blocks(answer), answer):
         if defines(text, entry_point):
             return longest_program(above, text, entry_point)
@@ -50,7 +50,7 @@ def whole(answer: str, entry_point: str, above: str = "") -> str | None:
 
 
 def blocks(answer: str) -> list[str]:
-    """What stands inside fences, in order; the last one may be left open."""
+    """The contents of fences, in order; the last one may be unclosed."""
     return FENCE.findall(answer)
 
 
@@ -61,21 +61,21 @@ def stopped(text: str, stops: Sequence[str]) -> str:
 
 
 def defines(text: str, entry_point: str) -> bool:
-    """Whether a top-level line of the text begins the function."""
+    """Whether a top-level line of the text begins the definition of the function."""
     return _definition(entry_point).search(text) is not None
 
 
 def before(prompt: str, entry_point: str) -> str:
-    """What a prompt has above its function."""
+    """The part of the prompt above its function."""
     found = _definition(entry_point).search(prompt)
     return prompt[: found.start()] if found else ""
 
 
 def longest_program(above: str, text: str, entry_point: str) -> str | None:
-    """`above` and the longest run of the text's lines that make it Python and define the function; None for none.
+    """`above` and the longest run of the text's lines that is valid Python and defines the function; None if none is.
 
-    A run starts with the text or, so that prose above the code does no harm, with a top-level statement. Of an answer
-    on which the parser has spent its `PARSED` characters, it is the longest found until then.
+    A run starts at the beginning of the text or, so that prose above the code does no harm, at a top-level statement.
+    Once the parser has spent its `PARSED` characters on an answer, the longest run found until then counts.
     """
     lines, given, parser = _lines(text), _whole_lines(above), Parser()
     starts = [place for place, line in enumerate(lines) if not place or TOP_LEVEL.match(line)]
@@ -91,34 +91,34 @@ def longest_program(above: str, text: str, entry_point: str) -> str | None:
             continue
         if _has(tree, entry_point) and (best is None or len(program) > len(best)):
             best = program
-        # Runs that start with a later statement of this one end where it ends.
+        # Runs that start at a later statement of this one end where it ends.
         shorter.update(start + statement.lineno - 1 - given for statement in tree.body)
     return best
 
 
 def longest_start(above: str, text: str, entry_point: str) -> str | None:
-    """`above` and as many of the text's first lines as make it Python that defines the function; None for none.
+    """`above` and as many of the text's first lines as are valid Python and define the function; None if none are.
 
-    None, too, where the parser has spent its `PARSED` characters before.
+    Also None if the parser has spent its `PARSED` characters before.
     """
     program, tree = _longest(above, _lines(text), Parser())
     return program if tree is not None and _has(tree, entry_point) else None
 
 
 class Parser:
-    """Parses Python until it has been given `PARSED` characters in all: one for each search."""
+    """Parses Python until it has been given `PARSED` characters in all; each search has its own."""
 
     def __init__(self) -> None:
         self._left = PARSED
 
     def parse(self, program: str) -> ast.Module | None:
-        """None where that would be too many. Raises as `ast.parse` does."""
+        """None if that would be too many. Raises what `ast.parse` raises."""
         self._left -= len(program)
         return ast.parse(program) if self._left >= 0 else None
 
 
 def _longest(above: str, lines: Sequence[str], parser: Parser) -> tuple[str, ast.Module | None]:
-    """`above` with as many of the first lines as make it Python, and its tree: None if there is none."""
+    """`above` with as many of the first lines as are valid Python, and its syntax tree: None if there is none."""
     given = _whole_lines(above)
     kept = len(lines)
     while kept >= 0:
@@ -126,7 +126,7 @@ def _longest(above: str, lines: Sequence[str], parser: Parser) -> tuple[str, ast
         try:
             return program, parser.parse(program)
         except SyntaxError as error:
-            # A line at fault stays so, however much is cut below it. (Inside f-strings lines count from 1.)
+            # A faulty line stays faulty, however much is cut below it. (Inside f-strings lines count from 1.)
             at_fault = error.lineno if error.lineno and error.filename != "<fstring>" else given + kept
             kept = min(kept - 1, max(at_fault - given - 1, 0)) if kept else -1
         except (ValueError, RecursionError, MemoryError):
@@ -135,7 +135,7 @@ def _longest(above: str, lines: Sequence[str], parser: Parser) -> tuple[str, ast
 
 
 def _lines(text: str) -> list[str]:
-    """The lines as Python's parser counts them (str.splitlines knows more ends of a line), with their ends."""
+    """The lines as Python's parser counts them, with their line ends (str.splitlines splits at more characters)."""
     return list(io.StringIO(text, newline=""))
 
 

@@ -1,6 +1,6 @@
-"""Whether two mathematical answers are the same, by math-verify, in a process of its own: sympy can hang.
+"""Whether two mathematical expressions are equal, by math-verify, in a separate process because sympy can hang.
 
-The process is kept from one comparison to the next, ended when one takes too long, and made again when needed.
+The process is kept for later comparisons, killed if one takes too long, and started again when needed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import threading
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-SECONDS = 10.0  # for one comparison, both answers read included
-ORPHAN_SECONDS = 12.0  # after which the process ends itself, should the one that asked have been killed
+SECONDS = 10.0  # for one comparison, including the parsing of both sides
+ORPHAN_SECONDS = 12.0  # after which the process ends itself, in case the one that asked was killed
 START_SECONDS = 60.0  # for importing sympy on a busy machine
-Verdict = tuple[bool, str | None]  # equal, and what was read in the answer (None: nothing)
+Match = tuple[bool, str | None]  # whether they are equal, and what was read in the answer (None: nothing)
 
 
 class Verifier:
-    """Compares answers, one at a time; threads that share it wait for each other."""
+    """Compares answers with gold solutions, one at a time; threads that share it wait for each other."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,18 +26,18 @@ class Verifier:
         self._pipe: Connection | None = None
         atexit.register(self.close)
 
-    def compare(self, gold: str, answer: str) -> Verdict:
-        """Raises TimeoutError where the comparison does not end in time, RuntimeError where it fails."""
+    def compare(self, gold: str, answer: str) -> Match:
+        """Raises TimeoutError if the comparison takes too long, RuntimeError if it fails."""
         with self._lock:
             return self._compared(gold, answer)
 
-    def _compared(self, gold: str, answer: str) -> Verdict:
+    def _compared(self, gold: str, answer: str) -> Match:
         pipe = self._ready()
         pipe.send((gold, answer))
         try:
             if not pipe.poll(SECONDS):
                 raise TimeoutError(f"the comparison took more than {SECONDS:g} s")
-            found: Verdict | str = pipe.recv()
+            found: Match | str = pipe.recv()
         except (TimeoutError, EOFError, OSError) as error:
             self.close()
             raise error if isinstance(error, TimeoutError) else RuntimeError("the comparison died") from error
@@ -46,7 +46,7 @@ class Verifier:
         return found
 
     def close(self) -> None:
-        """End the process; the next comparison starts another."""
+        """Ends the process; the next comparison starts another."""
         if self._process is not None and self._pipe is not None:
             self._process.kill()
             self._process.join()
@@ -56,7 +56,9 @@ class Verifier:
     def _ready(self) -> Connection:
         if self._pipe is None or self._process is None or not self._process.is_alive():
             self.close()
-            context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half-way
+            context = multiprocessing.get_context(
+                "spawn"
+            )  # a fork would copy torch's locks without its threads
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
             self._process.start()
@@ -69,14 +71,14 @@ class Verifier:
 
 
 def _serve(pipe: Connection) -> None:
-    """The process: says when it is ready, then answers each pair."""
+    """The process: says when it is ready, then compares each pair it receives."""
     import logging
     import signal
 
     from math_verify import parse, verify
 
     logging.disable(logging.CRITICAL)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process even inside of one long operation of C
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process even within a long operation in C
     pipe.send("ready")
     while True:
         try:
@@ -85,12 +87,12 @@ def _serve(pipe: Connection) -> None:
             return
         signal.setitimer(signal.ITIMER_REAL, ORPHAN_SECONDS)
         try:
-            # No timeouts of its own: those are signals, and the whole process is under a limit.
+            # Its own timeouts are signals and not needed, as the whole process has a limit.
             expected, read = parse(gold, parsing_timeout=None), parse(answer, parsing_timeout=None)
-            if not expected:  # nothing would equal it, and every answer be wrong
-                raise ValueError(f"the row's own answer can't be read: {gold[-80:]!r}")
+            if not expected:  # nothing would equal it, so every answer would be wrong
+                raise ValueError(f"the row's own solution can't be parsed: {gold[-80:]!r}")
             same = verify(expected, read, timeout_seconds=None)
             pipe.send((bool(same), str(read[-1]) if read else None))
-        except Exception as error:  # whatever sympy raises on odd input
+        except Exception as error:  # sympy may raise anything on odd input
             pipe.send(f"{type(error).__name__}: {error}".splitlines()[0])
         signal.setitimer(signal.ITIMER_REAL, 0)

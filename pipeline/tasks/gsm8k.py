@@ -1,7 +1,7 @@
-"""GSM8K: grade-school word problems, asked and scored as lm-eval's task `gsm8k` does (version 3).
+"""GSM8K: grade-school word problems, asked and scored as in lm-eval's task `gsm8k` (version 3).
 
-Two readings of an answer are recorded: `strict`, the first number after `####`, and `flexible`, the last number
-anywhere. The score is the flexible one.
+Two readings of an answer are scored: `strict`, the first number after `####`, and `flexible`, the last number
+anywhere. The score is that of the flexible one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,7 @@ from pipeline.tasks.task import Example, Score
 
 STRICT = re.compile(r"#### (-?[0-9.,]+)")
 FLEXIBLE = re.compile(r"(-?[$0-9.,]{2,})|(-?[0-9]+)")
-STOPS = (
-    "Question:",
-    "</s>",
-    "<|im_end|>",
-)  # a model that goes on to ask itself the next question has answered
+STOPS = ("Question:", "</s>", "<|im_end|>")  # a model that asks itself another question has answered this one
 WORKING = re.compile(r"(?s).*#### ")
 
 
@@ -44,7 +40,7 @@ class Gsm8k(Benchmark):
         if (found := super().fault(row)) is not None:
             return found
         if not FLEXIBLE.fullmatch(plain(written(row["answer"]))):
-            return f"answer={row['answer']!r:.80}: does not end in a number"
+            return f"answer={row['answer']!r:.80}: does not end with a number"
         return None
 
     def score(self, answer: str, example: Example) -> Score:
@@ -73,6 +69,6 @@ def flexible_number(answer: str) -> str | None:
 
 
 def plain(number: str) -> str:
-    """A number as it is compared: without working before `####`, thousands commas, dollar signs, a final full stop."""
+    """A number as it is compared: without steps before `####`, thousands commas, dollar signs and a final full stop."""
     text = WORKING.sub("", number.replace(",", "").replace("$", ""))
     return text.removesuffix(".").lower()

@@ -1,8 +1,8 @@
 r"""HumanEval (Chen et al. 2021, arXiv 2107.03374): functions to complete from a signature and a docstring, pass@1.
 
-Asked as lm-eval's `humaneval` (version 1) of a model that continues text, as its `humaneval_instruct` (version 4) of a
-chat. The score runs the program that `candidate.completed` finds in the answer; `harness` is recorded beside it, the
-answer cut where lm-eval cuts it.
+A model that continues text is asked as in lm-eval's `humaneval` (version 1), a chat model as in its
+`humaneval_instruct` (version 4). The score is that of the program that `candidate.completed` finds in the answer;
+`harness`, recorded beside it, is that of the answer cut where lm-eval cuts it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class HumanEval(CodeTask, Benchmark):
         return {"entry_point": row["entry_point"], "tests": f"{row['test']}\ncheck({row['entry_point']})"}
 
     def fault(self, row: Row) -> str | None:
-        """No answer passes tests that can't be run."""
+        """Also refuses tests that cannot be run, which no answer would pass."""
         if (found := super().fault(row)) is not None:
             return found
         if not str(row["entry_point"]).isidentifier():
@@ -59,8 +59,8 @@ class HumanEval(CodeTask, Benchmark):
         as_written = example.prompt + stopped(answer, HARNESS_STOPS)
         return self.judged(program, as_written, example.check["tests"])
 
-    def _worked(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
-        return self._fixed(settings, ())  # it is asked without few-shot examples
+    def _choose_shots(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
+        return self._first_shots(settings, ())  # it has none
 
 
 def _defines_check(test: str) -> bool:

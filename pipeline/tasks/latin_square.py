@@ -1,9 +1,9 @@
-"""ParallelBench's Latin square: any 4 x 4 square that has each of four given symbols once in every row and column.
+"""ParallelBench's Latin square: any 4 x 4 square with each of four given symbols once in every row and column.
 
-Question, few-shot example and score are those of furiosa-ai/ParallelBench (latin_square_n4 in puzzles.yaml; the paper's
-question ends at "CSV"). Lines that are not made of just the four symbols are skipped, and the first four others are
-the answer; strict and loose are one score there. By the same rule a cell behind the fourth that repeats a symbol of
-its row is not seen. What differs: the symbols are drawn by our seeds, without end where it has 100 questions.
+The question, few-shot example and score are those of furiosa-ai/ParallelBench (latin_square_n4 in puzzles.yaml; the
+paper's question ends at "CSV"). Lines that do not consist of just the four symbols are skipped, and the first four
+others are read; the strict and loose scores are the same. It follows that a fifth cell that repeats a symbol of its
+row goes unnoticed. What differs: the symbols are drawn from our seeds, without limit, where it has 100 questions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUESTION = (
     "Generate a Latin square of size {size} with the symbols [{symbols}]. "
     "Only output the final result as CSV without header."
 )
-WORKED = "HT6P", "6,P,H,T\nP,H,T,6\nH,T,6,P\nT,6,P,H"
+SHOT = "HT6P", "6,P,H,T\nP,H,T,6\nH,T,6,P\nT,6,P,H"
 
 
 class LatinSquare(OneShot):
@@ -29,8 +29,8 @@ class LatinSquare(OneShot):
 
     name = "latin_square_n4"
 
-    def worked(self) -> tuple[str, str]:
-        return _question(WORKED[0]), WORKED[1]
+    def shot(self) -> tuple[str, str]:
+        return _question(SHOT[0]), SHOT[1]
 
     def ask(self, rng: random.Random) -> tuple[str, str, Any]:
         symbols = "".join(rng.sample(SYMBOLS, SIZE))
@@ -42,7 +42,7 @@ class LatinSquare(OneShot):
         symbols = set(example.check)
         lines = [[cell.strip() for cell in line.split(",")] for line in answer.split("\n")]
         rows = [line for line in lines if set(line) == symbols][:SIZE]
-        # Not strict: a column ends where the shortest row does, as in the benchmark.
+        # Not strict: columns end with the shortest row, as in the benchmark.
         right = len(rows) == SIZE and all(set(column) == symbols for column in zip(*rows, strict=False))
         return both(right, right, _written(rows) or None)
 

@@ -1,8 +1,8 @@
 """Short list edits, scored by exact match: copy, reverse, sort, insert, remove, replace, one or two in a row.
 
-``sort reverse KDWAZ:`` is answered by ``ZWKDA``. ``insert Q `` leaves a choice: anywhere is right, so every list that
-it can lead to is. What stands at one place depends on what stands at the others, and outputs revealed together come
-out with doubled and missing items (ParallelBench's "waiting line").
+The answer to ``sort reverse KDWAZ:`` is ``ZWKDA``. ``insert Q `` leaves a choice: any place is correct, and so is every
+list that results. What stands in one place depends on what stands in the others, so that items revealed together come
+out doubled or missing (as in ParallelBench's "waiting line").
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.tasks.task import Example, GeneratedTask, Score
 
 LENGTHS = (7, 13)
 EDITS = (1, 2)
-Edit = Callable[[str], list[str]]  # every result that is right
+Edit = Callable[[str], list[str]]  # every correct result
 Kind = Callable[
     [str, random.Random], tuple[str, Edit]
 ]  # items -> the words that ask for the edit, and the edit
@@ -60,22 +60,22 @@ KINDS: tuple[Kind, ...] = (_copy, _reverse, _sort, _insert_after, _insert, _remo
 class Lists(GeneratedTask):
     name = "lists"
     version = 2
-    metric = "the list is one that the edits lead to"
+    metric = "the list is a possible result of the edits"
 
     def __init__(self, kinds: tuple[Kind, ...] = KINDS) -> None:
         self.kinds = kinds
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:
-        """``check`` holds every right answer, sorted."""
+        """``check`` holds every correct result, sorted."""
         items = "".join(rng.sample(string.ascii_uppercase, rng.randint(*LENGTHS)))
-        question, answer, right = "", items, {items}
+        question, result, correct = "", items, {items}
         for kind in rng.sample(self.kinds, rng.randint(*EDITS)):
-            # Named items are in the answer so far; which of the choices it took is not visible in the question.
-            words, edit = kind(answer, rng)
+            # Items are named from the result so far; which of the choices led to it is not visible in the question.
+            words, edit = kind(result, rng)
             question += words
-            answer = rng.choice(edit(answer))
-            right = {result for text in right for result in edit(text)}
-        return f"{question}{items}:", answer, sorted(right)
+            result = rng.choice(edit(result))
+            correct = {edited for text in correct for edited in edit(text)}
+        return f"{question}{items}:", result, sorted(correct)
 
     def score(self, answer: str, example: Example) -> Score:
         return Score(float(answer in example.check), answer)

@@ -1,7 +1,7 @@
-r"""MATH-500: competition problems, asked for an answer in \boxed{}, compared by math-verify.
+r"""MATH-500: competition problems, to be answered in \boxed{}, compared by math-verify.
 
-The score is whether the answer that math-verify reads in the text (a boxed one first) equals the gold answer. Recorded
-beside it: `boxed`, whether the content of the last \boxed{} is the gold answer to the letter, blanks apart.
+The score is whether the expression that math-verify reads in the answer (a boxed one first) equals the gold one.
+Recorded beside it: `boxed`, whether the content of the last \boxed{} is identical to the gold one, spaces aside.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REQUEST = "Reason step by step and put the final answer in \\boxed{}."
 class Math500(Benchmark):
     name = "math500"
     version = 1
-    metric = "math-verify finds the answer equal"
+    metric = "math-verify finds the answer equal to the gold answer"
     hub = Hub("HuggingFaceH4/MATH-500")
     columns = ("problem", "answer")
     aliases = {"question": "problem", "ground_truth_answer": "answer"}  # noqa: RUF012
@@ -39,13 +39,13 @@ class Math500(Benchmark):
 
     def score(self, answer: str, example: Example) -> Score:
         inside = boxed(answer)
-        letter = inside is not None and _bare(inside) == _bare(example.check)
+        same_text = inside is not None and _bare(inside) == _bare(example.check)
         same, read = self.verifier.compare(f"\\boxed{{{example.check}}}", answer)
-        return Score(float(same), inside if inside is not None else read, {"boxed": float(letter)})
+        return Score(float(same), inside if inside is not None else read, {"boxed": float(same_text)})
 
 
 def boxed(answer: str) -> str | None:
-    r"""What stands in the last \boxed{...} whose braces match; None where there is none."""
+    r"""The content of the last \boxed{...} whose braces match; None if there is none."""
     start = answer.rfind("\\boxed{")
     while start >= 0:
         depth = 0

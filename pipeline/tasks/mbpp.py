@@ -1,9 +1,9 @@
 """MBPP (Austin et al. 2021, arXiv 2108.07732): short Python functions from a sentence and three tests, pass@1.
 
-Asked as lm-eval's `mbpp` (version 1) of a model that continues text, as its `mbpp_instruct` (version 1) of a chat; the
-few-shot examples are the data set's own rows 2, 3 and 4. The score runs the program that `candidate.whole` finds in the
-answer, then the row's set-up code (which lm-eval leaves out) and all its tests; `harness` is recorded beside it, the
-answer cut where lm-eval cuts it.
+A model that continues text is asked as in lm-eval's `mbpp` (version 1), a chat model as in its `mbpp_instruct`
+(version 1); the few-shot examples are the data set's own rows 2, 3 and 4. The score is that of the program that
+`candidate.whole` finds in the answer, run with the row's set-up code (which lm-eval omits) and all its tests;
+`harness`, recorded beside it, is that of the answer cut where lm-eval cuts it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.tasks.code_task import CodeTask
 from pipeline.tasks.rows import Hub, Row
 from pipeline.tasks.task import Chat, Example, Score, TaskSettings
 
-# By task_id, as the paper's section 2.1 and the hub's splits have it.
+# By task_id, as in section 2.1 of the paper and in the splits on the hub.
 SPLIT_IDS = {
     "prompt": range(1, 11),
     "test": range(11, 511),
@@ -57,7 +57,7 @@ class Mbpp(CodeTask, Benchmark):
         return f"{row['code']}\n{DONE}"
 
     def chat(self, row: Row) -> Chat:
-        shots = tuple((_request(shot), f"{FENCE}{shot['code']}\n```") for shot in self.worked)
+        shots = tuple((_request(shot), f"{FENCE}{shot['code']}\n```") for shot in self.shots)
         return Chat(_request(row), shots, opening=FENCE)
 
     def check(self, row: Row) -> Any:
@@ -68,7 +68,7 @@ class Mbpp(CodeTask, Benchmark):
         if (found := super().fault(row)) is not None:
             return found
         if not isinstance(row["task_id"], int):
-            return f"task_id={row['task_id']!r}: must be a whole number, which tells the split"
+            return f"task_id={row['task_id']!r}: must be a whole number, as it decides the split"
         try:
             function_of(row["test_list"])
         except (SyntaxError, ValueError, RecursionError):
@@ -80,7 +80,7 @@ class Mbpp(CodeTask, Benchmark):
         program = whole(text, example.check["entry_point"])
         return self.judged(program, stopped(text, ("\n```",)), example.check["tests"])
 
-    def _worked(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
+    def _choose_shots(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
         if settings.shots == 0:
             return ()
         if settings.path is None or settings.shots_path is not None:
@@ -96,7 +96,7 @@ class Mbpp(CodeTask, Benchmark):
 
 @dataclass(frozen=True)
 class MbppSanitized(Mbpp):
-    """The 427 rows that the authors checked by hand, with their words for the task."""
+    """The 427 rows that the authors checked by hand, with the descriptions as they edited them."""
 
     name = "mbpp_sanitized"
     hub = Hub("google-research-datasets/mbpp", "sanitized")
@@ -104,9 +104,9 @@ class MbppSanitized(Mbpp):
 
 
 def function_of(tests: Sequence[str]) -> str:
-    """The function that the tests call (they are in the prompt, too): the outermost, one that is no builtin if any.
+    """The function that the tests call (the prompt shows them): the outermost, preferably one that is not a builtin.
 
-    Raises ValueError where they call none.
+    Raises ValueError if they call none.
     """
     calls = [node.func for test in tests for node in ast.walk(ast.parse(test)) if isinstance(node, ast.Call)]
     names = [function.id for function in calls if isinstance(function, ast.Name)]

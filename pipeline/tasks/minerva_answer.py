@@ -1,8 +1,8 @@
-r"""The final answer in a solution of MATH, and its plain form, after Lewkowycz et al. (2022), appendix D.
+r"""The final answer in a solution of MATH, and its plain form, following appendix D of Lewkowycz et al. (2022).
 
-The plain form is that of lm-eval's `minerva_math` 3.1, which differs from the paper's in four places: units are removed
-as whole words first, commands such as \left keep their letters, roots with an index stay whole, and only the commas of
-thousands are dropped.
+The plain form is that of lm-eval's `minerva_math` 3.1, which differs from the paper's in four ways: units are removed
+as whole words first, commands such as \left keep their letters, roots with an index stay intact, and only commas
+between thousands are dropped.
 """
 
 from __future__ import annotations
@@ -28,13 +28,18 @@ MARKS = (
     "\\text{s}", "\\text{.}", "\\text{\ns}", "\\text{}^2", "\\text{}^3", "\\text{\n}", "\\text{}", "\\mathrm{th}",
     "^\\circ", "^{\\circ}", "\\;", ",\\!", "{,}", '"', "\\dots",
 )  # fmt: skip
-REMOVED = (*UNITS_BEFORE_DOTS, "\\ldots", *UNITS_AFTER_DOTS, *MARKS)  # in this order: one can uncover another
+REMOVED = (
+    *UNITS_BEFORE_DOTS,
+    "\\ldots",
+    *UNITS_AFTER_DOTS,
+    *MARKS,
+)  # in this order, as removing one can uncover another
 WHOLE_UNIT = re.compile(rf"(?<!\\)\b(?:{'|'.join(word for word in REMOVED if word.isalpha())})\b")
 
 REWRITTEN = tuple(
     (re.compile(pattern), form)
     for pattern, form in (
-        (r".*?\$(.*?)\$.*", r"$\1$"),  # of a line, its first formula
+        (r".*?\$(.*?)\$.*", r"$\1$"),  # the first formula of a line
         (r"\\text\{(.*?)\}", r"\1"),
         (r"\\textbf\{(.*?)\}", r"\1"),
         (r"\\overline\{(.*?)\}", r"\1"),
@@ -48,25 +53,25 @@ THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+")
 
 
 def sentence(text: str) -> str | None:
-    """What the sentence that ends a Minerva solution says; its own end may have been cut off. None without one."""
+    """The answer in the final sentence of a Minerva solution, which may be cut off at its end; None without one."""
     found = SENTENCE.search(text + ENDING)
     return found[1].strip() if found else None
 
 
 def last_box(text: str) -> str | None:
-    r"""What the last \boxed{...} holds; \boxed with a blank after it holds what is left of the formula."""
+    r"""The content of the last \boxed{...}; if \boxed is followed by a space, the rest of the formula."""
     if BARE_BOX in text:
         return text.rpartition(BARE_BOX)[2].partition("$")[0]
     return boxed(text)
 
 
 def plain(answer: str) -> str:
-    """The answer without units, decoration and blanks, shorthand written out."""
+    """The answer without units, decoration and spaces, and with shorthand written out."""
     text = WHOLE_UNIT.sub("", answer.rpartition("=")[2])
     for old, new in REPLACED:
         text = text.replace(old, new)
     for word in REMOVED:
-        # A unit is removed inside of words, too, but not inside of a command: the pattern passes over commands.
+        # A unit is removed even inside words, but not inside commands, over which the pattern passes.
         text = re.sub(rf"(\\[a-zA-Z]+)|{word}", r"\1", text) if word.isalpha() else text.replace(word, "")
     for pattern, form in REWRITTEN:
         text = pattern.sub(form, text)

@@ -1,13 +1,13 @@
-r"""MATH with Minerva's prompt, asked and scored as lm-eval's group `minerva_math` does (version 3.1).
+r"""MATH with Minerva's prompt, asked and scored as in lm-eval's group `minerva_math` (version 3.1).
 
-The few-shot examples are the four of Lewkowycz et al. (2022); `task.shots` says how many of them, from the first. The
-answer ends where the model goes on to another problem. The score is lm-eval's `math_verify`: whether the answer that
-math-verify reads in the text, in the final sentence first and else in a box, equals the one that it reads in the gold
-solution. Recorded beside it, by equality of plain forms: `strict`, the final sentence is the gold answer (lm-eval's
-`exact_match` without its sympy comparison, which needs an antlr that Hydra excludes); `exact`, the same of the final
-sentence or, without one, the last box.
+The few-shot examples are the four of Lewkowycz et al. (2022); `task.shots` says how many of them to use, from the
+first. The answer ends where the model goes on to another problem. The score is lm-eval's `math_verify`: whether the
+expression that math-verify reads in the answer, in the final sentence or else in a box, equals the one that it reads
+in the gold solution. Recorded beside it, by equality of plain forms: `strict`, the final sentence gives the gold answer
+(lm-eval's `exact_match` without its sympy comparison, which needs a version of antlr that conflicts with Hydra's);
+`exact`, the same for the final sentence or, if there is none, the last box.
 
-A local file has the problem and either a solution that boxes its answer or, as files of MATH-500 may, just the answer.
+A local file has the problem and either a solution with a boxed answer or, like some files of MATH-500, only the answer.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ SHOTS = (
 class MinervaMath(Benchmark):
     name = "minerva_math"
     version = 1
-    metric = "math-verify finds the answer equal"
+    metric = "math-verify finds the answer equal to the gold answer"
     hub = Hub(HUB)
-    columns = ("problem",)  # and what `gold` reads
+    columns = ("problem",)  # and those that `gold` reads
     aliases = {"question": "problem", "ground_truth_answer": "answer"}  # noqa: RUF012
 
     verifier: Verifier = field(default_factory=Verifier, compare=False, repr=False)
@@ -100,8 +100,8 @@ class MinervaMath(Benchmark):
         same, read = self.verifier.compare(example.check["solution"], text)
         return Score(float(same), found if found is not None else read, exact)
 
-    def _worked(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
-        return self._fixed(settings, SHOTS)
+    def _choose_shots(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
+        return self._first_shots(settings, SHOTS)
 
     def _from_hub(self, key: str, revision: str | None, split: str) -> list[Row]:
         subjects = [Hub(self.hub.id, subject) for subject in SUBJECTS]
@@ -109,11 +109,11 @@ class MinervaMath(Benchmark):
 
 
 def gold(row: Row) -> str | None:
-    """The answer that the row's solution boxes, or else its own `answer`; None where it has neither."""
-    found, answer = last_box(row.get("solution") or ""), row.get("answer")
-    if not is_empty(found):
-        return found
-    return None if answer is None or is_empty(answer) else written(answer)
+    """The boxed answer of the row's solution, or else its `answer`; None if it has neither."""
+    boxed, given = last_box(row.get("solution") or ""), row.get("answer")
+    if not is_empty(boxed):
+        return boxed
+    return None if given is None or is_empty(given) else written(given)
 
 
 def _same(found: str | None, expected: str) -> bool:

@@ -1,8 +1,8 @@
 """Small Python functions from a comment and a signature, scored by hidden unit tests.
 
-``# take x, add 3, times 2\ndef f(x):`` is answered by a body. The same function can be written in several ways
-(names of helpers, one expression or step by step, a condition either way round), and the parts of one way depend on
-each other: mixing two ways is a broken program. That is the dependence which parallel decoding has to respect.
+The answer to ``# take x, add 3, times 2\ndef f(x):`` is a body. The same function can be written in several ways (names
+of helpers, one expression or several statements, a condition either way round), and the parts of one way depend on each
+other: a mixture of two ways is a broken program. This is the dependence that parallel decoding has to respect.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ Draft = tuple[str, str, str, list[list[Any]]]  # comment, parameters, body, inpu
 class PyCode(CodeTask, GeneratedTask):
     name = "pycode"
     version = 3
-    metric = "the function gives the right outputs"
+    metric = "the function returns the correct outputs"
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:
         comment, parameters, body, inputs = rng.choice(FAMILIES)(rng)
         prompt = f"# {comment}\ndef f({parameters}):"
         function: dict[str, Any] = {}
-        exec(prompt + body, function)  # our own generated program, not an answer
+        exec(prompt + body, function)  # a program generated here, not an answer
         return prompt, body, {"inputs": inputs, "outputs": [function["f"](*values) for values in inputs]}
 
     def score(self, answer: str, example: Example) -> Score:
         program = example.prompt + answer
         try:
-            ast.parse(program)  # saves running what is no Python at all
+            ast.parse(program)  # what is not valid Python need not be run
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return Score(0.0, None)
         found = self.outputs(program, example.check["inputs"])
@@ -48,10 +48,10 @@ class PyCode(CodeTask, GeneratedTask):
 
 
 def _arithmetic(rng: random.Random) -> Draft:
-    """Two to four operations on a number: in place, through a helper variable, or in one expression."""
+    """Two to four operations on a number: in place, with a helper variable, or in one expression."""
     name = rng.choice(NUMBERS)
-    steps = [_step(rng) for _ in range(rng.randint(2, 4))]
-    codes = [code for _, code in steps]
+    operations = [_operation(rng) for _ in range(rng.randint(2, 4))]
+    codes = [code for _, code in operations]
     style = rng.randrange(3)
     if style == 0 and _needs_no_brackets(codes):
         body = f"{TAB}return {name}{''.join(codes)}"
@@ -62,11 +62,11 @@ def _arithmetic(rng: random.Random) -> Draft:
             body += f"{TAB}{kept}={value}{code}"
             value = kept
         body += f"{TAB}return {value}{codes[-1]}"
-    comment = f"take {name}" + "".join(words for words, _ in steps)
+    comment = f"take {name}" + "".join(words for words, _ in operations)
     return comment, name, body, _numbers(rng, 1)
 
 
-def _step(rng: random.Random) -> tuple[str, str]:
+def _operation(rng: random.Random) -> tuple[str, str]:
     """An operation with a small number, in words and in Python."""
     word = rng.choice(tuple(SIGNS))
     number = rng.randint(2 if word == "times" else 1, 9)
@@ -82,7 +82,7 @@ def _conditional(rng: random.Random) -> Draft:
     first, second = rng.sample(NUMBERS, 2)
     sign, opposite = rng.choice(((">", "<="), ("<", ">=")))
     bound = rng.choice((second, str(rng.randint(1, 9))))
-    yes, no = (rng.choice((first, second)) + _step(rng)[1] for _ in range(2))
+    yes, no = (rng.choice((first, second)) + _operation(rng)[1] for _ in range(2))
     comment = f"if {first}{sign}{bound} then {yes} else {no}"
     style = rng.randrange(3)
     if style == 0:
@@ -105,10 +105,10 @@ def _comprehension(rng: random.Random) -> Draft:
         ("odd", f"{item}%2==1"),
     )
     keep, test = rng.choice(filters)
-    steps = [_step(rng) for _ in range(rng.randint(1, 2))]
-    codes = [code for _, code in steps]
+    operations = [_operation(rng) for _ in range(rng.randint(1, 2))]
+    codes = [code for _, code in operations]
     if not _needs_no_brackets(codes):
-        steps, codes = steps[:1], codes[:1]
+        operations, codes = operations[:1], codes[:1]
     value = item + "".join(codes)
     if rng.random() < 0.5:
         condition = f" if {test}" if test else ""
@@ -117,11 +117,11 @@ def _comprehension(rng: random.Random) -> Draft:
         condition = f"{TAB}    if {test}:{TAB}        " if test else f"{TAB}    "
         body = f"{TAB}{kept}=[]{TAB}for {item} in xs:{condition}{kept}.append({value}){TAB}return {kept}"
     inputs = [[[rng.randint(0, 12) for _ in range(6)]] for _ in range(CASES)]
-    return f"keep {keep}" + "".join(words for words, _ in steps), "xs", body, inputs
+    return f"keep {keep}" + "".join(words for words, _ in operations), "xs", body, inputs
 
 
 def _strings(rng: random.Random) -> Draft:
-    """One to three edits of a string, in one expression or step by step."""
+    """One to three edits of a string, in one expression or in several statements."""
     first, last, copies = rng.randint(1, 4), rng.randint(1, 4), rng.randint(2, 5)
     edits = (
         ("reverse", "[::-1]"),
@@ -134,16 +134,16 @@ def _strings(rng: random.Random) -> Draft:
     )
     chosen = rng.sample(edits, rng.randint(1, 3))
     comment = "take s" + "".join(f", {word}" for word, _ in chosen)
-    steps = [code for _, code in chosen]
-    in_one = not any("*" in code for code in steps[:-1])
+    codes = [code for _, code in chosen]
+    in_one = not any("*" in code for code in codes[:-1])
     if in_one and rng.random() < 0.5:
-        body = f"{TAB}return s{''.join(steps)}"
+        body = f"{TAB}return s{''.join(codes)}"
     else:
         kept, body, value = rng.choice(("s", rng.choice(HELPERS))), "", "s"
-        for code in steps[:-1]:
+        for code in codes[:-1]:
             body += f"{TAB}{kept}={value}{code}"
             value = kept
-        body += f"{TAB}return {value}{steps[-1]}"
+        body += f"{TAB}return {value}{codes[-1]}"
     inputs = [["".join(rng.choices(" abXyZ", k=rng.randint(5, 9)))] for _ in range(CASES)]
     return comment, "s", body, inputs
 

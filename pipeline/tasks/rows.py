@@ -1,4 +1,4 @@
-"""Rows of a benchmark: from a local file or from the hub, checked for the columns that the task reads."""
+"""Rows of a benchmark, from a local file or from the hub, with the columns that the task reads."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ BUILDERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
 @dataclass(frozen=True)
 class Hub:
-    """Where a benchmark lies on the hub."""
+    """Where a benchmark is found on the hub."""
 
     id: str
     config: str | None = None
 
 
 def read_file(key: str, path: str, columns: Sequence[str], aliases: Mapping[str, str]) -> list[Row]:
-    """The rows of a jsonl, json or parquet file, gzipped or not; columns named as in `aliases` are renamed.
+    """The rows of a jsonl, json or parquet file, possibly gzipped; columns with a name in `aliases` are renamed.
 
     Raises ValueError, one line that names `key`.
     """
@@ -33,41 +33,41 @@ def read_file(key: str, path: str, columns: Sequence[str], aliases: Mapping[str,
     builder = BUILDERS.get(Path(file.stem if file.suffix == ".gz" else file.name).suffix)
     if builder is None:
         raise ValueError(
-            f"{key}={path!r}: unknown kind of file; one of {', '.join(BUILDERS)}, or one of them with .gz"
+            f"{key}={path!r}: unknown kind of file; one of {', '.join(BUILDERS)}, optionally with .gz"
         )
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "no such file"
         raise ValueError(
-            f"{key}={path!r}: {what}; give the benchmark's rows, or null to take them from the hub"
+            f"{key}={path!r}: {what}; give a file of the benchmark's rows, or null to download them from the hub"
         )
     try:
         rows = _load(builder, data_files=str(file.resolve()), split="train")
-    except Exception as error:  # the readers below raise many kinds
+    except Exception as error:  # the readers raise many kinds
         raise ValueError(f"{key}={path!r}: cannot be read ({_reason(error)}); copy it again") from None
     renamed = [{aliases.get(name, name): value for name, value in row.items()} for row in rows]
     return _checked(key, path, renamed, columns)
 
 
 def read_hub(key: str, hub: Hub, revision: str | None, split: str, columns: Sequence[str]) -> list[Row]:
-    """The rows of a split of the hub's data set. Raises ValueError, one line that names `key`."""
+    """The rows of one split of a data set on the hub. Raises ValueError, one line that names `key`."""
     try:
         rows = _load(hub.id, hub.config, split=split, revision=revision)
-    except Exception as error:  # no network, no such revision, no such split: as many kinds
+    except Exception as error:  # no network, no such revision, no such split: many kinds
         raise ValueError(
-            f"{key}=null: {hub.id} ({split}) is not to be had from the hub ({_reason(error)}); "
-            f"download the rows and give {key}=FILE"
+            f"{key}=null: {hub.id} ({split}) cannot be downloaded from the hub ({_reason(error)}); "
+            f"download the rows elsewhere and give {key}=FILE"
         ) from None
     return _checked(key, hub.id, rows, columns)
 
 
 def _load(*arguments: Any, **named: Any) -> list[Row]:
-    import datasets  # takes seconds to import: only when rows are read
+    import datasets  # takes seconds to import
 
     datasets.disable_progress_bars()
     loggers = [logging.getLogger(name) for name in ("huggingface_hub", "datasets")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL)  # they tell of every retry, and of what we tell in a line ourselves
+        logger.setLevel(logging.CRITICAL)  # they log every retry, and what we report in one line
     try:
         return list(datasets.load_dataset(*arguments, **named))
     except StopIteration:  # an empty file
@@ -84,10 +84,10 @@ def check_rows(
     label: Callable[[Row, int], str],
     fault: Callable[[Row], str | None],
 ) -> None:
-    """Raises ValueError, one line, for the first row with a fault or the id of an earlier one; rows count from 1.
+    """Raises ValueError, one line, for the first row with a fault or with the id of an earlier row; counted from 1.
 
-    An example is known by its id, so of two with one id a report would drop one; and what can't be scored would count
-    as wrong.
+    Reports identify examples by their ids, so that of two with the same id one would be lost, and a row that cannot be
+    scored would count as wrong.
     """
     faults: list[str] = []
     first: dict[str, int] = {}
@@ -101,30 +101,30 @@ def check_rows(
             faults.append(f"row {number} ({' '.join(name.split())}): {reason}")
     if faults:
         more = f" (and {len(faults) - 1} more rows have faults)" if len(faults) > 1 else ""
-        raise ValueError(f"{key}={place!r}: {faults[0]}{more}; mend such rows or leave them out")
+        raise ValueError(f"{key}={place!r}: {faults[0]}{more}; correct or remove such rows")
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a cell holds nothing: null, NaN, blank text, or a list of nothing else."""
+    """Whether a cell is empty: null, NaN, blank text, or a list of only such values."""
     if isinstance(value, list):
         return all(is_empty(each) for each in value)
     return value is None or (isinstance(value, float) and math.isnan(value)) or not str(value).strip()
 
 
 def written(value: str | float) -> str:
-    """A cell as text; a whole number without a decimal point, whatever type its column got from the others."""
+    """A cell as text; whole numbers have no decimal point, whatever type other rows gave their column."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def digest(rows: Sequence[Row]) -> str:
-    """A hash of the rows' content, wherever they came from."""
+    """A hash of the rows' content, which does not depend on where they came from."""
     text = json.dumps(list(rows), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _checked(key: str, place: str, rows: list[Row], columns: Sequence[str]) -> list[Row]:
     if not rows:
-        raise ValueError(f"{key}={place!r}: holds no rows; give another")
+        raise ValueError(f"{key}={place!r}: has no rows; give another")
     lacking = [column for column in columns if column not in rows[0]]
     if lacking:
         raise ValueError(
@@ -135,6 +135,6 @@ def _checked(key: str, place: str, rows: list[Row], columns: Sequence[str]) -> l
 
 
 def _reason(error: BaseException) -> str:
-    while error.__cause__ is not None:  # the first that went wrong knows what
+    while error.__cause__ is not None:  # the first one says what went wrong
         error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

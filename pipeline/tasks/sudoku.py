@@ -1,14 +1,15 @@
 """ParallelBench's 4 x 4 sudoku with eight of the sixteen cells open.
 
-Question, few-shot example and both scores are those of furiosa-ai/ParallelBench (sudoku_n4 in puzzles.yaml). An answer
-is right if it is the grid that the puzzle was made from. Loose takes the lines with just four digits in them, and
-there must be four of those; strict wants four lines of four digits and nothing else but white space.
+The question, few-shot example and both scores are those of furiosa-ai/ParallelBench (sudoku_n4 in puzzles.yaml). An
+answer is correct if it is the grid from which the puzzle was made. The loose score reads the lines that contain exactly
+four digits, and requires four such lines; the strict one requires four lines of four digits and nothing else but
+whitespace.
 
-What differs: only puzzles with a single solution are drawn. The benchmark opens any eight cells, and of all ways to do
-so (288 grids x 12,870, counted) 20 % leave several solutions, of which it accepts one, so that nobody who reads the
-puzzle alone can expect more than 90 % there. Grids are drawn evenly, by our seeds, from 2,961,024 puzzles in place of
-its 100. The paper's tables are of another task, sudoku_n4_12: 108 puzzles from other work with four open cells,
-written as 0, and another question.
+What differs: only puzzles with a unique solution are drawn. The benchmark opens any eight cells, and 20 % of all ways
+to do so (288 grids x 12,870, counted) leave several solutions, of which it accepts one, so that from the puzzle alone
+nobody can expect more than 90 %. Grids are drawn uniformly, from our seeds, among 2,961,024 puzzles instead of its 100.
+The paper's tables are about a different task, sudoku_n4_12: 108 puzzles from other work with four open cells, written
+as 0, and a different question.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ QUESTION = (
     "Solve the following {size}x{size} Sudoku puzzle. Replace each _ with a digit from 1 to {size}. "
     "Only output the final result.\n\n{puzzle}"
 )
-WORKED = "_41_\n_2_3\n__3_\n4_21", "3412\n1243\n2134\n4321"
+SHOT = "_41_\n_2_3\n__3_\n4_21", "3412\n1243\n2134\n4321"
 DIGIT = re.compile(r"\d")
 ROW = re.compile(r"\d{4}")
 
 
 def _groups(cell: int) -> set[tuple[str, int, int]]:
-    """The row, the column and the box that the cell is in."""
+    """The row, column and box of the cell."""
     row, column = divmod(cell, SIZE)
     return {("row", row, 0), ("column", column, 0), ("box", row // BOX, column // BOX)}
 
@@ -43,7 +44,7 @@ PEERS = [[other for other in range(cell) if _groups(other) & _groups(cell)] for 
 
 
 def _complete() -> list[str]:
-    """Every grid, row by row in one string of sixteen digits."""
+    """Every valid grid, row by row as a string of sixteen digits."""
     grids = [""]
     for cell in CELLS:
         grids = [
@@ -56,7 +57,7 @@ def _complete() -> list[str]:
 
 
 GRIDS = _complete()
-# By cell and digit, the set of grids that have the digit there, as the bits of a number.
+# By cell and digit: the set of grids with the digit there, as the bits of an integer.
 HAVING = [
     {digit: sum(1 << n for n, grid in enumerate(GRIDS) if grid[cell] == digit) for digit in DIGITS}
     for cell in CELLS
@@ -64,12 +65,12 @@ HAVING = [
 
 
 class Sudoku(OneShot):
-    """``check`` is the solution, as it is written."""
+    """``check`` is the solution as text."""
 
     name = "sudoku_n4"
 
-    def worked(self) -> tuple[str, str]:
-        return _question(WORKED[0]), WORKED[1]
+    def shot(self) -> tuple[str, str]:
+        return _question(SHOT[0]), SHOT[1]
 
     def ask(self, rng: random.Random) -> tuple[str, str, Any]:
         while True:
@@ -87,7 +88,7 @@ class Sudoku(OneShot):
 
 
 def solutions(puzzle: list[str]) -> int:
-    """How many grids agree with the puzzle: sixteen cells row by row, each a digit or ``_``."""
+    """The number of grids that agree with the puzzle: sixteen cells row by row, each a digit or ``_``."""
     grids = (1 << len(GRIDS)) - 1
     for cell in CELLS:
         grids &= HAVING[cell].get(puzzle[cell], grids)

@@ -1,15 +1,16 @@
 """ParallelBench's ten "waiting line" tasks: copy, sort or edit a list of three to six people.
 
 Questions, few-shot examples, lengths and both scores are those of furiosa-ai/ParallelBench (waiting_line.yaml and
-metrics.py there). Loose takes what stands between the last ``[`` and the ``]`` after it, or all where there are none,
-cut at commas, without the spaces and quotes around each item; strict wants ``["A", "B"]`` to the letter, inside
-whatever text. Where the place is free, every list that one step can lead to is right. A list is sorted by whole
-names, first name first, though the question says by last name: so the benchmark's own answers are.
+metrics.py there). The loose score reads what is between the last ``[`` and the next ``]``, or everything if there are
+none, splits it at commas, and drops spaces and quotes around each item; the strict one requires exactly
+``["A", "B"]``, within any text. If the position is free, every possible result of the edit is correct. A list is sorted
+by whole names, first name first, although the question says by last name: so are the benchmark's own solutions.
 
 What differs: the people (its list of names came without a licence, so this one is our own, of the same kind: first
-times last names); the examples, drawn by our seeds without end where it has 100, and lengths by chance where it has 25
-of each. Positions count from 0, as in the paper and the few-shot examples; the repository's generator has since moved
-to counting from 1 for remove and replace, and contradicts them. Its harness also ends answers at the first empty line.
+names combined with last names); the examples, drawn from our seeds without limit where it has 100; and their lengths,
+which are random where it has 25 of each. Positions count from 0, as in the paper and the few-shot examples; the
+repository's generator has since changed to counting from 1 for remove and replace, which contradicts them. Its harness
+also ends answers at the first empty line.
 """
 
 from __future__ import annotations
@@ -39,17 +40,17 @@ Line = list[str]
 
 @dataclass(frozen=True)
 class Operation:
-    """What is asked, and what is right. ``right`` takes the line, another person and a position from 0."""
+    """What is asked, and what is correct. ``correct`` takes the line, another person and a position from 0."""
 
     question: str  # the benchmark's wording, with {context}, {word} and {index}
-    right: Callable[[Line, str, int], Iterable[Line]]  # every right answer
-    worked: Line  # the few-shot example's answer
+    correct: Callable[[Line, str, int], Iterable[Line]]  # every correct result
+    shot: Line  # the few-shot example's solution
     index: int = 1  # the few-shot example's position
-    beyond: int = 0  # 1 where the position behind the last person is one, too
+    beyond: int = 0  # 1 if there is also a position behind the last person
 
 
 PATRICK, ROY, ERIC, VIRGINIA = "Patrick Hicks", "Roy Ortiz", "Eric Reynolds", "Virginia Hayes"
-WORKED = [PATRICK, ROY, ERIC]
+SHOT = [PATRICK, ROY, ERIC]
 
 
 def _insert(line: Line, word: str, at: int) -> Line:
@@ -73,7 +74,7 @@ OPERATIONS = {
         "You need to record the following people in the order they arrived:\n\n{context}\n\n"
         "Please copy the list exactly and provide only the final list.",
         lambda line, word, at: [line],
-        WORKED,
+        SHOT,
     ),
     "sort": Operation(
         "The following people should be organized alphabetically by last name for efficient processing:\n\n"
@@ -111,7 +112,7 @@ OPERATIONS = {
         'A new person "{word}" is inserted into the line at position {index}:\n\n{context}\n\n'
         "Please put the new person at the specified position and provide only the final list.",
         lambda line, word, at: [_insert(line, word, at)],
-        [*WORKED, VIRGINIA],
+        [*SHOT, VIRGINIA],
         index=3,
         beyond=1,
     ),
@@ -119,7 +120,7 @@ OPERATIONS = {
         'A new person "{word}" is inserted into the line at a random position:\n\n{context}\n\n'
         "Please put the new person in the random position and provide only the final list.",
         lambda line, word, at: (_insert(line, word, k) for k in range(len(line) + 1)),
-        [*WORKED, VIRGINIA],
+        [*SHOT, VIRGINIA],
     ),
     "remove_index": Operation(
         "The person at position {index} has left the waiting line:\n\n{context}\n\n"
@@ -137,27 +138,27 @@ OPERATIONS = {
 
 
 class WaitingLine(OneShot):
-    """One of the ten. ``check`` is the line, the person named and the position; not every question tells them."""
+    """One of the ten. ``check`` holds the line, the person named and the position; not every question states all."""
 
     def __init__(self, operation: str) -> None:
         self.name = f"waiting_line_{operation}"
         self.operation = OPERATIONS[operation]
 
-    def worked(self) -> tuple[str, str]:
-        return self._question(WORKED, VIRGINIA, self.operation.index), _written(self.operation.worked)
+    def shot(self) -> tuple[str, str]:
+        return self._question(SHOT, VIRGINIA, self.operation.index), _written(self.operation.shot)
 
     def ask(self, rng: random.Random) -> tuple[str, str, Any]:
         word, *line = rng.sample(PEOPLE, 1 + rng.randint(*LENGTHS))
         at = rng.randrange(len(line) + self.operation.beyond)
-        answer = rng.choice(list(self.operation.right(line, word, at)))
+        solution = rng.choice(list(self.operation.correct(line, word, at)))
         check = {"line": line, "word": word, "at": at}
-        return self._question(line, word, at), _written(answer), check
+        return self._question(line, word, at), _written(solution), check
 
     def score(self, answer: str, example: Example) -> Score:
         check = example.check
-        right = list(self.operation.right(check["line"], check["word"], check["at"]))
+        correct = list(self.operation.correct(check["line"], check["word"], check["at"]))
         inside = answer.rpartition("[")[2].partition("]")[0]
-        return both(_loose(inside) in right, _strict(answer) in right, inside.strip() or None)
+        return both(_loose(inside) in correct, _strict(answer) in correct, inside.strip() or None)
 
     def _question(self, line: Line, word: str, at: int) -> str:
         return OPENING + self.operation.question.format(context=_written(line), word=word, index=at)
@@ -172,12 +173,9 @@ def _loose(inside: str) -> Line:
 
 
 def _strict(answer: str) -> Line | None:
-    """None where anything but quoted items, each a comma and a space after the last, is in the brackets."""
+    """The items in the brackets; None if these hold anything but quoted items separated by a comma and a space."""
     _, opening, rest = answer.rpartition("[")
     inside, closing, _ = rest.partition("]")
     items = [QUOTED.fullmatch(item) for item in inside.split(", ")]
     found = [item[1] for item in items if item]
     return found if opening and closing and len(found) == len(items) else None
-
-
-WAITING_LINES = tuple(WaitingLine(operation) for operation in OPERATIONS)

@@ -1,4 +1,4 @@
-"""The bundled model: its tokenizer, its training batches, and what the committed weights can do."""
+"""The bundled model: its tokenizer, its training batches, and the accuracy of the committed weights."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ every_canvas = pytest.mark.parametrize("canvas", CANVASES, ids=lambda canvas: ca
 
 
 @every_canvas
-def test_the_tokenizer_loses_nothing_and_every_example_fits_its_canvas(canvas: Canvas) -> None:
+def test_the_tokenizer_is_lossless_and_every_example_fits_its_canvas(canvas: Canvas) -> None:
     tokenizer = load_tokenizer(FOLDER)
     assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
     for example in canvas.task.examples("train", 5, 300):
         prompt = tokenizer(example.prompt, add_special_tokens=False)["input_ids"]
-        answer = tokenizer(example.reference, add_special_tokens=False)["input_ids"]
-        assert tokenizer.decode(prompt) == example.prompt and tokenizer.decode(answer) == example.reference
-        assert len(prompt) <= canvas.prompt and len(answer) < canvas.answer
-        assert not {tokenizer.eos_token_id, tokenizer.mask_token_id} & {*prompt, *answer}
+        reference = tokenizer(example.reference, add_special_tokens=False)["input_ids"]
+        assert tokenizer.decode(prompt) == example.prompt and tokenizer.decode(reference) == example.reference
+        assert len(prompt) <= canvas.prompt and len(reference) < canvas.answer
+        assert not {tokenizer.eos_token_id, tokenizer.mask_token_id} & {*prompt, *reference}
 
 
 @every_canvas
-def test_training_batches_hold_training_examples_alone(canvas: Canvas) -> None:
+def test_training_batches_hold_only_training_examples(canvas: Canvas) -> None:
     tokenizer = build_tokenizer()
     tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, random.Random(1))
     for row, length in zip(tokens_BL.tolist(), prompt_B1[:, 0].tolist(), strict=True):
@@ -66,15 +66,15 @@ def test_the_checkpoint_is_small_and_in_lladas_format() -> None:
 
 @pytest.mark.slow
 @every_canvas
-def test_one_token_a_pass_reaches_the_bar(canvas: Canvas) -> None:
+def test_one_token_per_step_reaches_the_required_accuracy(canvas: Canvas) -> None:
     figure = measure(load_model(FOLDER), load_tokenizer(FOLDER), canvas, FixedSteps(), 200)
     assert figure.nfe == canvas.answer
     assert figure.accuracy >= BAR[canvas.task.name]
 
 
 @pytest.mark.slow
-def test_speed_costs_quality_along_the_threshold() -> None:
-    """At the fast end at least two tasks lose ten points or more, and at least two take a quarter of the steps."""
+def test_lower_thresholds_trade_quality_for_speed() -> None:
+    """At the fast end, at least two tasks lose ten points, and at least two take at most a quarter of the steps."""
     model, tokenizer = load_model(FOLDER), load_tokenizer(FOLDER)
     falls, ratios = [], []
     for canvas in CANVASES:

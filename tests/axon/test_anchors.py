@@ -11,10 +11,11 @@ from torch import Tensor
 
 from axon import AxonSettings
 from axon.anchors import choose, support_of, target_coverage
-from axon.dawn import independent_set
-from axon.gates import GATES, GateState
+from axon.decoders.dawn import independent_set
+from axon.gates import GATES, GateMemory, GateState
 from axon.policies import log_cap
-from axon.state import descending_rank
+from axon.reads import undeclared
+from axon.state import StepState
 
 
 def _problem(seed: int, rows: int = 6, length: int = 9) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -109,6 +110,29 @@ def test_positions_below_the_uncertainty_threshold_ask_for_nothing() -> None:
     assert anchors.nonzero().tolist() == [[row, int(place)] for row, place in enumerate(best)]
 
 
+def _gate_state(
+    masked: Tensor,
+    proposal: Tensor,
+    p_max: Tensor,
+    attention: Tensor,
+    spent: Tensor,
+    last: Tensor,
+    checks: Tensor,
+    gaps: Tensor,
+) -> GateState:
+    return GateState(
+        masked_RK=masked,
+        proposal_RK=proposal,
+        p_max_RK=p_max,
+        block_step_R=spent,
+        last_progress_R=last,
+        checks_R=checks,
+        memory=GateMemory(gaps),
+        attention=lambda: attention,
+        sinks=undeclared("a gate", "reads"),
+    )
+
+
 def test_gates_agree_with_their_formulas_row_by_row() -> None:
     settings = AxonSettings(target_nfe=4, beta_r=0.9, beta_u=1.1, alpha=0.3)
     for seed in range(5):
@@ -118,7 +142,7 @@ def test_gates_agree_with_their_formulas_row_by_row() -> None:
         zeros = torch.zeros(count, dtype=torch.long)
         fired = {
             name: gate.fires(
-                GateState(masked, proposal, p_max, attention, spent, last, zeros, zeros), settings
+                _gate_state(masked, proposal, p_max, attention, spent, last, zeros, zeros), settings
             )
             for name, gate in GATES.items()
             if gate is not None
@@ -148,16 +172,16 @@ def test_adaptive_coverage_locks_by_the_samples_own_count() -> None:
     assert gate is not None
 
     def fires(checks: int, gaps: int) -> tuple[Tensor, GateState]:
-        state = GateState(
+        state = _gate_state(
             masked, proposal, p_max, attention, torch.zeros(count), torch.ones(count),
             torch.full((count,), checks), torch.full((count,), gaps),
         )  # fmt: skip
         return gate.fires(state, settings), state
 
     gap, warm = fires(1, 0)
-    assert torch.equal(warm.gaps_R, gap.long())
+    assert torch.equal(warm.memory.gaps_B, gap.long())
     stalled, locked = fires(4, 2)
-    assert torch.equal(locked.gaps_R, torch.full((count,), 2))
+    assert torch.equal(locked.memory.gaps_B, torch.full((count,), 2))
     share = proposal.sum(1) / masked.sum(1)
     assert torch.equal(
         stalled, share < 1
@@ -172,7 +196,7 @@ def test_independent_set_is_the_sequential_greedy_one(seed: int) -> None:
     edges = torch.rand(8, 12, 12, generator=generator) < 0.15
     conflict = (edges | edges.transpose(1, 2)) & ~torch.eye(12, dtype=torch.bool)
     confidence = torch.rand(8, 12, generator=generator)
-    chosen = independent_set(candidates, conflict, descending_rank(confidence, candidates))
+    chosen = independent_set(candidates, conflict, StepState.rank(confidence, candidates))
     for row in range(8):
         expected: list[int] = []
         for place in confidence[row].argsort(descending=True).tolist():

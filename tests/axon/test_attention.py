@@ -9,7 +9,8 @@ import torch
 
 import axon.attention
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, MaskedDiffusionModel, decode
-from axon.attention import Capture, resolve_layers
+from axon.attention import Capture
+from axon.layers import resolve_layers
 from tests.axon.toy_model import MASK, toy_model
 
 

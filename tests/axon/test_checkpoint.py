@@ -1,4 +1,4 @@
-"""Checkpoints: what fits is loaded, what does not is refused by name."""
+"""Checkpoints: what fits is loaded, and what does not is refused by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DREAM_CONFIG = {
 SHORT = DecodeSettings(gen_length=4, block_length=4, axon=AxonSettings(attention_layers="all"))
 
 
-def test_a_sharded_checkpoint_is_the_same_model(tmp_path: Path) -> None:
+def test_a_sharded_checkpoint_gives_the_same_model(tmp_path: Path) -> None:
     tensors = llada_tensors()
     whole = load_model(write_checkpoint(tmp_path / "whole", tensors))
     folder = write_checkpoint(tmp_path / "sharded", tensors)
@@ -98,7 +98,7 @@ def test_broken_and_absent_files_are_refused_in_one_line(tmp_path: Path) -> None
             load_model(folder)
         assert name in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(CheckpointError, match="is no folder"):
+    with pytest.raises(CheckpointError, match="is not a folder"):
         load_model(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="has no tokenizer"):
         load_tokenizer(write_checkpoint(tmp_path / "fresh", llada_tensors()))
@@ -129,7 +129,7 @@ def test_an_impossible_end_of_text_is_refused(tmp_path: Path, wrong: object) -> 
 
 
 def test_dreams_tokenizer_is_made_from_its_vocabulary_and_merges(tmp_path: Path) -> None:
-    """Its releases have no tokenizer.json, and a tokenizer_config.json that names a class of their own code."""
+    """Its releases have no tokenizer.json, and their tokenizer_config.json names a class of remote code."""
     vocabulary = [*bytes_to_unicode().values(), "he", "ll"]
     specials = ["<|endoftext|>", "<|im_end|>", "<|mask|>"]
     added = {

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, Trace, decode
+from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
 from axon.attention import kernel_name
 from axon.mechanism import Mechanism
 from tests.axon.toy_model import toy_model
+from tests.axon.traces import trace_of
 
 GEN, BLOCK = 8, 4
 PROMPTS = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
@@ -43,20 +44,26 @@ def test_a_last_mask_has_nobody_to_support_and_is_no_sign_of_empty_anchors(
     model: MaskedDiffusionModel,
 ) -> None:
     axon = AxonSettings(gate="always", tau_sink="4x", attention_layers="all", max_anchor_steps=BLOCK)
-    for trace in decode(model, PROMPTS, DecodeSettings(GEN, BLOCK, decoder=Confidence(1.0), axon=axon)):
+    for trace in decode(
+        model, PROMPTS, DecodeSettings(GEN, BLOCK, decoder=Confidence(threshold=1.0), axon=axon)
+    ):
         assert trace.nfe == len(trace.axon_steps) == GEN
         assert trace.unsupported_steps == ()
 
 
 def test_the_base_decoder_alone_counts_nothing_of_axon(model: MaskedDiffusionModel) -> None:
-    for trace in decode(model, PROMPTS, _settings(Confidence(0.4), tau_sink="4x", gate="never")):
+    for trace in decode(model, PROMPTS, _settings(Confidence(threshold=0.4), tau_sink="4x", gate="never")):
         assert trace.unsupported_steps == ()
         assert trace.anchors == trace.axon_columns == trace.axon_sinks == 0
         assert trace.graph_steps == trace.graph_columns == 0
 
 
 @pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
-@pytest.mark.parametrize("decoder", [Confidence(0.4), Klass(0.2, 0.5, 1)], ids=["confidence", "klass"])
+@pytest.mark.parametrize(
+    "decoder",
+    [Confidence(threshold=0.4), Klass(threshold=0.2, kl_threshold=0.5, history=1)],
+    ids=["confidence", "klass"],
+)
 def test_flops_are_those_that_torch_counts(family: str, decoder: Any) -> None:
     """One row, so no padding; eager attention, whose products torch's counter sees."""
     network = toy_model(family)
@@ -69,9 +76,10 @@ def test_flops_are_those_that_torch_counts(family: str, decoder: Any) -> None:
 def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:
     mechanism = Mechanism()
     assert mechanism.lines() == []
-    mechanism.add(Trace((1,), (2, 3), (0, 1), (0,), (0,), 2, anchors=1, axon_columns=4, axon_sinks=3))
-    mechanism.add(Trace((1,), (2,), (0,), (), (), 1, graph_steps=1, graph_columns=5, graph_sinks=5))
+    axon = trace_of((2, 3), (0, 1), (0,), (0,), anchors=1, axon_columns=4, axon_sinks=3)
+    dawn = trace_of((2,), (0,), graph_steps=1, graph_columns=5, graph_sinks=5)
+    mechanism = mechanism.plus(axon).plus(dawn)
     assert mechanism.lines() == [
-        "AXON: 1 of 1 steps without any support, 1.00 anchors a step, 75% of the block's columns taken for sinks",
-        "DAWN: 0 of 1 graphs without an edge, 100% of the columns taken for sinks",
+        "AXON: 1 of 1 steps without any support, 1.00 anchors per step, 75% of the block's columns are sinks",
+        "DAWN: 0 of 1 graphs without an edge, 100% of the columns are sinks",
     ]

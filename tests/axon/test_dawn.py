@@ -1,4 +1,4 @@
-"""DAWN's rule against the rule in words, one position at a time (METHOD.md, section 2)."""
+"""DAWN's rule against the rule in words, one position at a time (docs/method.md, section 2)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 
 from axon import Dawn
+from axon.counts import COUNTS, RowCounts
+from axon.decoders.base import Stateless
+from axon.reads import undeclared
 from axon.state import Context, StepState
 
 PROMPT, BLOCK, DECODED = 3, 8, 2  # the block's first positions are decoded already
@@ -24,38 +27,43 @@ def _state(seed: int) -> StepState:
     decoded = torch.arange(WIDTH)[None] < PROMPT + DECODED
     return StepState(
         masked_BK=places >= DECODED,
+        written_BK=torch.zeros(1, BLOCK, dtype=torch.long),
         token_BK=torch.zeros(1, BLOCK, dtype=torch.long),
         confidence_BK=confidence,
         p_max_BK=confidence,
         block_step_B=torch.zeros(1, dtype=torch.long),
         places_BK=places,
         columns_BK=places + PROMPT,
-        log_probs=lambda: torch.zeros(0),
-        generated_log_probs=lambda: torch.zeros(0),
-        noise=lambda: torch.zeros(0),
-        context=Context(
-            rows_BKW=rows,
-            means_BW=rows.mean(1),
+        gen_length=BLOCK,
+        counts=RowCounts(torch.zeros(1, len(COUNTS), dtype=torch.long)),
+        decoder_state=Stateless(),
+        log_probs=undeclared("DAWN", "log_probs"),
+        noise=undeclared("DAWN", "needs_seeds"),
+        attention=undeclared("DAWN", "attention"),
+        context=lambda: Context(
+            decoded_BW=decoded,
             width_B=torch.tensor([WIDTH]),
             tau_sink=0.01,
-            decoded_BW=decoded,
+            log_probs=undeclared("DAWN", "log_probs"),
             p_max_at=lambda where: torch.where(where, p_max, 0.0),
+            rows=lambda: rows,
+            column_means=lambda: rows.mean(1),
         ),
     )
 
 
 def _in_words(state: StepState) -> tuple[set[int], set[int], set[int]]:
     """H, I and N."""
-    context = state.context
-    assert context is not None
+    context = state.context()
+    rows, means = context.rows(), context.column_means()
     c: list[float] = state.confidence_BK[0].tolist()
     p_max: Tensor = context.p_max_at(context.decoded_BW)[0]
-    sinks = {j for j in range(WIDTH) if context.means_BW[0, j] > RULE.tau_sink}
+    sinks = {j for j in range(WIDTH) if means[0, j] > RULE.tau_sink}
     masked = [i for i in range(BLOCK) if state.masked_BK[0, i]]
 
     def depends(i: int, column: int) -> bool:
         apart = column not in sinks and column != PROMPT + i
-        return apart and float(context.rows_BKW[0, i, column]) >= RULE.tau_edge
+        return apart and float(rows[0, i, column]) >= RULE.tau_edge
 
     high = {i for i in masked if c[i] >= 0.9}
     sure = [j for j in range(WIDTH) if context.decoded_BW[0, j] and p_max[j] >= 0.9]
@@ -73,7 +81,7 @@ def _in_words(state: StepState) -> tuple[set[int], set[int], set[int]]:
 def test_what_is_revealed_is_what_the_rule_says(seed: int) -> None:
     state = _state(seed)
     expected = set().union(*_in_words(state))
-    assert set(RULE.propose(state, BLOCK)[0].nonzero()[:, 0].tolist()) == expected
+    assert set(RULE.propose(state).reveal_BK[0].nonzero()[:, 0].tolist()) == expected
 
 
 def test_every_part_of_the_rule_is_met() -> None:
@@ -85,8 +93,8 @@ def test_every_part_of_the_rule_is_met() -> None:
 
 def test_a_graph_is_empty_when_nothing_that_is_masked_depends_on_anything() -> None:
     state = _state(0)
-    assert state.context is not None
-    state.context.rows_BKW[:, DECODED:] = 0.0
-    state.context.rows_BKW[:, :DECODED, PROMPT + DECODED :] = 0.5
-    Dawn(tau_sink=1.0, tau_edge=0.1).propose(state, BLOCK)
-    assert state.counts["empty_graph_steps"].tolist() == [1]
+    rows = state.context().rows()
+    rows[:, DECODED:] = 0.0
+    rows[:, :DECODED, PROMPT + DECODED :] = 0.5
+    Dawn(tau_sink=1.0, tau_edge=0.1).propose(state)
+    assert state.counts.of("empty_graph_steps").tolist() == [1]

@@ -232,7 +232,7 @@ def test_a_gate_that_does_not_fire_leaves_the_base_decoder(
     prompts = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
     base = _decode(model, prompts, f"{decoder}, never")
     assert all(trace.gate_checks == 0 and trace.axon_steps == () for trace in base)
-    deaf = Gate(lambda state, _: torch.zeros_like(state.masked_RK[:, 0]), looks=True)
+    deaf = Gate(lambda state, _: torch.zeros_like(state.masked_RK[:, 0]), needs_attention=True)
     monkeypatch.setitem(axon.sampler.GATES, "coverage_gap", deaf)
     asked = _decode(model, prompts, f"{decoder}, coverage_gap")
     assert all(trace.gate_checks == trace.nfe for trace in asked)
@@ -247,7 +247,7 @@ def test_no_combination_is_inert(name: str) -> None:
     mechanism = Mechanism()
     for seed in range(8):
         for trace in _decode(toy_model(seed=seed), MIXED, name):
-            mechanism.add(trace)
+            mechanism = mechanism.plus(trace)
         if mechanism.unsupported_steps < mechanism.axon_steps:
             return
     raise AssertionError(f"{name}: {mechanism.axon_steps} AXON steps, none with support")

@@ -14,10 +14,11 @@ import torch
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, MaskedDiffusionModel, Trace, decode
 from axon.anchors import choose
-from axon.attention import resolve_layers
-from axon.gates import GATES, GateState
+from axon.gates import GATES, GateMemory, GateState
 from axon.identity import ALWAYS_READ, axon_identity, decode_identity
+from axon.layers import resolve_layers
 from axon.policies import POLICIES, Support
+from axon.reads import undeclared
 from tests.axon.toy_model import LAYERS, toy_model
 
 GEN, BLOCK, STATES, CANDIDATES = 16, 8, 400, 5
@@ -76,15 +77,19 @@ def _states() -> GateState:
     generator = torch.Generator().manual_seed(0)
     masked = torch.rand(STATES, BLOCK, generator=generator) < 0.8
     masked[:, 0] = True
+    proposal = masked & (torch.rand(STATES, BLOCK, generator=generator) < 0.3)
+    p_max = torch.rand(STATES, BLOCK, generator=generator, dtype=torch.float64)
+    attention = torch.softmax(2 * torch.randn(STATES, BLOCK, BLOCK, generator=generator), 2)
     return GateState(
         masked_RK=masked,
-        proposal_RK=masked & (torch.rand(STATES, BLOCK, generator=generator) < 0.3),
-        p_max_RK=torch.rand(STATES, BLOCK, generator=generator, dtype=torch.float64),
-        attention_RKK=torch.softmax(2 * torch.randn(STATES, BLOCK, BLOCK, generator=generator), 2),
+        proposal_RK=proposal,
+        p_max_RK=p_max,
         block_step_R=torch.randint(0, 9, (STATES,), generator=generator),
         last_progress_R=torch.rand(STATES, generator=generator, dtype=torch.float64),
         checks_R=torch.randint(0, 9, (STATES,), generator=generator),
-        gaps_R=torch.randint(0, 5, (STATES,), generator=generator),
+        memory=GateMemory(torch.randint(0, 5, (STATES,), generator=generator)),
+        attention=lambda: attention,
+        sinks=undeclared("a gate", "reads"),
     )
 
 
@@ -119,7 +124,7 @@ def test_what_is_not_read_moves_nothing(gate: Any, policy: Any, networks: list[M
 
 
 @pytest.mark.parametrize(
-    ("gate", "name"), [(g, name) for g, rule in GATES.items() if rule for name in rule.reads]
+    ("gate", "name"), [(g, name) for g, rule in GATES.items() if rule for name in rule.settings_read]
 )
 def test_what_a_gate_reads_moves_it(gate: str, name: str) -> None:
     rule = GATES[gate]
@@ -130,7 +135,7 @@ def test_what_a_gate_reads_moves_it(gate: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "name"), [(p, name) for p, rule in POLICIES.items() for name in rule.reads(BASE)]
+    ("policy", "name"), [(p, name) for p, rule in POLICIES.items() for name in rule.settings_read(BASE)]
 )
 def test_what_a_policy_reads_moves_it(policy: Any, name: str) -> None:
     axon = replace(BASE, policy=policy)

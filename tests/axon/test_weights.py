@@ -1,4 +1,4 @@
-"""Weights that are no weights: every number must be finite in the dtype asked for, every file what its name says."""
+"""Invalid weights: every number must be finite in the requested dtype, every file of the kind its name says."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fault(folder: Path, dtype: str = "float32") -> str:
     value=st.sampled_from([math.nan, math.inf, -math.inf, -math.nan]),
     dtype=st.sampled_from(["float32", "bfloat16", "float16"]),
 )
-def test_one_number_that_is_none_is_found_wherever_it_is(
+def test_a_single_nan_or_infinity_is_found_wherever_it_is(
     name: str, place: float, value: float, dtype: str, tmp_path: Path
 ) -> None:
     tensors = {**TENSORS, name: TENSORS[name].clone()}
@@ -43,7 +43,7 @@ def test_one_number_that_is_none_is_found_wherever_it_is(
     assert f"1 NaN or infinite tensors ({name} in {dtype}); copy the checkpoint again" in text
 
 
-def test_what_a_smaller_dtype_can_not_hold_is_found(tmp_path: Path) -> None:
+def test_a_number_too_large_for_the_dtype_is_found(tmp_path: Path) -> None:
     """1e6 is a number in float32 and bfloat16; float16 ends at 65,504."""
     tensors = {**TENSORS, HEAD: TENSORS[HEAD].clone()}
     tensors[HEAD][0, 0] = 1e6
@@ -58,7 +58,7 @@ def test_what_a_smaller_dtype_can_not_hold_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dtype", "kind"), [(torch.int8, "I8"), (torch.uint8, "U8"), (torch.float8_e4m3fn, "F8_E4M3")]
 )
-def test_quantized_weights_are_refused_for_their_scales_are_elsewhere(
+def test_quantized_weights_are_refused_as_their_scales_are_elsewhere(
     dtype: torch.dtype, kind: str, tmp_path: Path
 ) -> None:
     text = fault(write_checkpoint(tmp_path, {**TENSORS, HEAD: TENSORS[HEAD].to(dtype)}))
@@ -90,7 +90,7 @@ def test_a_pointer_left_by_git_lfs_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 7, 100, -1])
-def test_a_file_cut_short_is_named(size: int, tmp_path: Path) -> None:
+def test_a_truncated_file_is_named(size: int, tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path, TENSORS)
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[:size])
@@ -101,7 +101,7 @@ def test_a_file_cut_short_is_named(size: int, tmp_path: Path) -> None:
     "index",
     [{}, {"weight_map": []}, {"weight_map": {HEAD: 5}}, {"weight_map": {HEAD: "../model.safetensors"}}],
 )
-def test_an_index_that_names_no_files_of_the_folder_is_refused(index: object, tmp_path: Path) -> None:
+def test_an_index_that_does_not_name_files_of_the_folder_is_refused(index: object, tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path, TENSORS)
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert "model.safetensors.index.json maps no tensors to files; copy it again" in fault(folder)
+    assert "model.safetensors.index.json does not map tensors to files; copy it again" in fault(folder)

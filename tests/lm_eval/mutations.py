@@ -1,4 +1,4 @@
-"""Answers to GSM8K questions that are right, wrong or odd, made from gold answers by seeded edits."""
+"""Correct, wrong and odd answers to GSM8K questions, made from gold answers by seeded edits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ NUMBER = re.compile(r"-?\d[\d,]*")
 
 
 def mutate(answer: str, rng: random.Random) -> str:
-    """None to three edits, one after another."""
+    """Up to three edits, one after another."""
     for edit in rng.choices(EDITS, k=rng.randint(0, 3)):
         answer = edit(answer, rng)
     return answer
 
 
 def _final(answer: str, rng: random.Random, change: Callable[[str], str]) -> str:
-    """The number after the last #### changed; anywhere the last number where there is no ####."""
+    """Changes the number after the last ####, or appends one if there is none there."""
     head, mark, tail = answer.rpartition("####")
     found = NUMBER.search(tail)
     if not found:
@@ -92,7 +92,7 @@ def _mark(answer: str, rng: random.Random) -> str:
 
 
 def _stop(answer: str, rng: random.Random) -> str:
-    """One of lm-eval's stops, or nearly, and then another number."""
+    """Appends one of lm-eval's stop sequences, or nearly one, and another number."""
     number = rng.randint(0, 3000)
     return answer + rng.choice(
         [
@@ -150,7 +150,7 @@ def _nothing(answer: str, rng: random.Random) -> str:
 
 
 def _moved(answer: str, rng: random.Random) -> str:
-    """The final line first."""
+    """Moves the final line to the front."""
     lines = answer.split("\n")
     return "\n".join([lines[-1], *lines[:-1]])
 

@@ -1,4 +1,4 @@
-"""lm-eval's command with our model in it, on a task of local rows."""
+"""lm-eval's command with our model, on a task with local rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.lm_eval.harness import MISSING, TINY, python
 pytest.importorskip("lm_eval", reason=MISSING)
 
 EXAMPLES = get_task("arith").examples("test", 0, 8)
-WRONG = 2  # rows whose target is made wrong, so that a score of 1 would be a fault
+WRONG = 2  # rows whose target is wrong on purpose, so that a score of 1 would be an error
 
 TASK = r"""
 task: arith_rows
@@ -87,7 +87,7 @@ def test_a_task_of_local_rows_is_decoded_scored_and_its_model_calls_counted(task
 
 
 @pytest.mark.slow
-def test_wrong_arguments_end_the_command_with_a_line_that_says_what_to_write(tasks: Path) -> None:
+def test_wrong_arguments_end_the_command_with_a_line_that_names_the_choices(tasks: Path) -> None:
     done = python(
         tasks / "cache", "-m", "lm_eval_axon", "--model", "axon", "--model_args", f"pretrained={TINY},axon=gap",
         "--tasks", "arith_rows", "--include_path", tasks,

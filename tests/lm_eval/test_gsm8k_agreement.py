@@ -1,4 +1,4 @@
-"""Our reading of GSM8K answers against lm-eval's own, on 2,000 answers of every kind."""
+"""Our reading of GSM8K answers against lm-eval's, on 2,000 answers of every kind."""
 
 from __future__ import annotations
 

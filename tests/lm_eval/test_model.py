@@ -1,4 +1,4 @@
-"""The model class in this process: what is asked for is done or refused."""
+"""The model class in this process: every request is met or refused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import huggingface_hub.constants
 import pytest
 
-from axon import AxonSettings, Confidence, DecodeSettings, Trace, decode
+from axon import AxonSettings, Confidence, DecodeSettings, decode
 from pipeline.tasks import get_task
+from tests.axon.traces import trace_of
 from tests.lm_eval.harness import MISSING, TINY
 
 pytest.importorskip("lm_eval", reason=MISSING)
@@ -38,7 +39,7 @@ def answers(model: Any, prompts: list[str] = PROMPTS, **kwargs: Any) -> list[str
 
 
 def settings(length: int) -> DecodeSettings:
-    """What CANVAS says, but for the length."""
+    """The settings of CANVAS with another length."""
     return DecodeSettings(length, 20, decoder=Confidence(threshold=0.7), axon=AxonSettings(gate="never"))
 
 
@@ -51,7 +52,7 @@ def direct(model: AxonLM, length: int, kept: int) -> list[str]:
 
 
 @pytest.mark.parametrize("kwargs", [{}, DRAWN])
-def test_the_batch_moves_no_answer(kwargs: dict[str, Any]) -> None:
+def test_the_batch_size_changes_no_answer(kwargs: dict[str, Any]) -> None:
     assert answers(lm(batch_size=1), **kwargs) == answers(lm(batch_size="4"), **kwargs)
 
 
@@ -67,27 +68,31 @@ def test_a_stop_that_is_a_token_ends_the_text_though_decoding_drops_it() -> None
     model = lm()
     model.tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
     place = model.tokenizer.convert_tokens_to_ids("<|im_end|>")
-    trace = Trace((1,), (5, place, 6), (0, 1, 2), (), (), 3)
+    trace = trace_of((5, place, 6), (0, 1, 2))
     read = {stops: model._answer(trace, Request(settings(20), stops, 20)) for stops in [(), ("<|im_end|>",)]}
     assert read == {(): model.tokenizer.decode([5, 6]), ("<|im_end|>",): model.tokenizer.decode([5])}
 
 
-@pytest.mark.parametrize(("name", "most", "canvas"), [("max_gen_toks", 7, 20), ("max_new_tokens", 21, 40)])
-def test_max_gen_toks_is_rounded_up_to_blocks_and_cuts_the_answer(name: str, most: int, canvas: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "max_tokens", "canvas"), [("max_gen_toks", 7, 20), ("max_new_tokens", 21, 40)]
+)
+def test_max_gen_toks_is_rounded_up_to_blocks_and_cuts_the_answer(
+    name: str, max_tokens: int, canvas: int
+) -> None:
     model = lm()
-    assert answers(model, **{name: most}) == direct(model, canvas, most)
+    assert answers(model, **{name: max_tokens}) == direct(model, canvas, max_tokens)
     [counts] = model.get_model_info()["axon"]
     assert counts["settings"]["gen_length"] == canvas
 
 
-def test_a_request_goes_before_the_models_temperature() -> None:
+def test_a_request_overrides_the_models_temperature() -> None:
     greedy, drawing = lm(), lm(temperature=1.5)
     assert answers(drawing, do_sample=False) == answers(greedy) == answers(greedy, temperature=0.0)
     assert answers(drawing) == answers(greedy, temperature=1.5) == answers(greedy, **DRAWN) != answers(greedy)
     assert answers(drawing) != answers(lm(temperature=1.5, seed=1))
 
 
-def test_repetitions_of_an_example_draw_on_their_own() -> None:
+def test_repetitions_of_an_example_are_sampled_independently() -> None:
     request = Instance("generate_until", {}, (PROMPTS[0], {"temperature": 3.0}), 0, ("arith", 0, 4))
     assert len(set(lm().generate_until([request] * 4))) > 1
 
@@ -112,7 +117,7 @@ def test_axon_is_off_unless_asked_for(gate: dict[str, str], intervenes: bool) ->
     assert (counts["mechanism"]["axon_steps"] > 0) == intervenes
 
 
-def test_answers_from_lm_evals_cache_are_the_same_and_cost_nothing(tmp_path: Path) -> None:
+def test_answers_from_lm_evals_cache_are_equal_and_cost_nothing(tmp_path: Path) -> None:
     model = lm()
     first = answers(CachingLM(model, str(tmp_path / "cache.db")), until=["####"])
     counts = model.get_model_info()
@@ -133,7 +138,7 @@ def test_what_was_decoded_before_a_crash_is_in_lm_evals_cache(
     assert len(cached.dbdict) == 4
 
 
-def test_requests_that_ask_for_different_things_get_their_own_answers() -> None:
+def test_requests_with_different_settings_get_their_own_answers() -> None:
     model = lm()
     asked = [{}, {"max_gen_toks": 40}, {"until": ["="]}, {"max_gen_toks": 40}, {"temperature": 3.0}, {}]
     requests = [
@@ -152,9 +157,7 @@ def test_likelihoods_are_refused(kind: str) -> None:
 
 def test_chats_go_through_the_tokenizers_template() -> None:
     model = lm()
-    with pytest.raises(
-        ValueError, match=r"apply_chat_template='default': .* leave it out, it has no template"
-    ):
+    with pytest.raises(ValueError, match=r"apply_chat_template='default': .* leave it out, as it has none"):
         model.chat_template(True)
     turns = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
     model.tokenizer.chat_template = {
@@ -189,8 +192,8 @@ def test_chats_go_through_the_tokenizers_template() -> None:
         ({"dtype": "int8"}, "dtype='int8': unknown; one of float32"),
         ({"attention_kernel": "flash"}, "attention_kernel='flash': unknown; one of"),
         ({"device": "quantum"}, "device='quantum': cannot be used here"),
-        ({"pretrained": "/nowhere"}, "pretrained='/nowhere': is no folder; give a checkpoint folder"),
-        ({"pretrained": "someone/absent"}, "pretrained='someone/absent': not on this disk and not to be had"),
+        ({"pretrained": "/nowhere"}, "pretrained='/nowhere': is not a folder; give a checkpoint folder"),
+        ({"pretrained": "someone/absent"}, "pretrained='someone/absent': not on this disk and cannot be downloaded"),
     ],
 )  # fmt: skip
 def test_an_impossible_argument_is_one_line(
@@ -206,8 +209,8 @@ def test_an_impossible_argument_is_one_line(
 @pytest.mark.parametrize(
     ("kwargs", "told"),
     [
-        ({"top_p": 0.9}, "generation_kwargs top_p=0.9: unknown to masked diffusion decoding; give --gen_kwargs"),
-        ({"top_k": 5}, "generation_kwargs top_k=5: unknown to masked diffusion decoding; one of until, do_sample,"),
+        ({"top_p": 0.9}, "generation_kwargs top_p=0.9: not supported by masked diffusion decoding; give --gen_kwargs"),
+        ({"top_k": 5}, "generation_kwargs top_k=5: not supported by masked diffusion decoding; one of until,"),
         ({"do_sample": True}, "generation_kwargs do_sample=True: needs a temperature above 0"),
         ({"temperature": -1}, "temperature=-1.0: must be a number, 0 or more"),
         ({"max_gen_toks": 0}, "generation_kwargs max_gen_toks=0: must be a whole number, 1 or more"),
@@ -215,7 +218,7 @@ def test_an_impossible_argument_is_one_line(
         ({"max_gen_toks": 10_000}, "decoder.steps=8: must be a multiple of the 500 blocks"),
     ],
 )  # fmt: skip
-def test_what_a_request_asks_for_is_never_passed_over(kwargs: dict[str, Any], told: str) -> None:
+def test_nothing_in_a_request_is_ignored(kwargs: dict[str, Any], told: str) -> None:
     model = AxonLM(
         str(TINY), decoder="fixed_steps", device="cpu", **{"decoder.steps": 8}, gen_length=20, block_length=20
     )
@@ -225,12 +228,12 @@ def test_what_a_request_asks_for_is_never_passed_over(kwargs: dict[str, Any], to
     assert model.get_model_info() == {"axon": []}
 
 
-def test_settings_without_effect_are_let_by_and_layers_may_look_like_a_number() -> None:
+def test_settings_without_effect_are_accepted_and_layers_may_be_a_number() -> None:
     model = lm(axon="always", **{"axon.attention_layers": 3})
     assert answers(model, num_beams=1, top_p=1.0) == answers(model)
 
 
-def test_a_prompt_too_long_for_the_canvas_asked_for_is_told_before_anything_is_decoded() -> None:
+def test_a_prompt_too_long_for_the_canvas_is_refused_before_anything_is_decoded() -> None:
     model = lm()
     with pytest.raises(
         ValueError, match=r"^prompts\[0\]: \d+ tokens: at most 12 fit before gen_length=500 .*; shorten"

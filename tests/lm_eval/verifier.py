@@ -1,7 +1,8 @@
 """lm-eval's own task `gsm8k` on given rows and answers: `python verifier.py ROWS.json READINGS.json`.
 
-A row has question, answer and `said`, which a model that only repeats it gives back, cut at the task's stops by
-the function of lm-eval's that `lm_eval_axon` calls too. Written are, per row, what each filter read and its score.
+A row has a question, an answer and `said`, which is given as the model's answer after being cut at the task's stop
+sequences by the function of lm-eval that `lm_eval_axon` uses as well. For each row, what each filter read and its score
+are written.
 """
 
 from __future__ import annotations

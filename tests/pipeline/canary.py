@@ -1,4 +1,4 @@
-"""What is on this machine that a hostile program would reach."""
+"""Things on this machine that a hostile program would try to reach."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Canary:
-    """Things on this machine that a program must not reach, and whether one was."""
+    """Things on this machine that a program must not reach, and a check that none did."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

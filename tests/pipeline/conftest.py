@@ -91,7 +91,7 @@ class Judge:
 @pytest.fixture
 def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
     task = Judge()
-    monkeypatch.setitem(TASKS, "judge", task)  # type: ignore[arg-type]
+    monkeypatch.setitem(TASKS, "judge", lambda: task)
     read_task.cache_clear()
     return task
 
@@ -103,17 +103,19 @@ def compose_tree(*overrides: str) -> dict[str, Any]:
     return {str(key): value for key, value in tree.items()}
 
 
+BROUGHT = {
+    "decoder": ("trade_off",),
+    "task": ("gen_length", "block_length"),
+}  # keys that a choice sets beside its own
+
+
 def composing(config: Config) -> Compose:
     """What the command line composes for a sweep's named choices, on top of a test's own config."""
 
     def compose_names(names: Mapping[str, str]) -> dict[str, Any]:
-        tree = to_tree(config)
-        for key, name in names.items():
-            chosen = compose_tree(f"{key}={name}")
-            tree[key] = chosen[key]
-            if key == "decoder":
-                tree["trade_off"] = chosen["trade_off"]
-        return tree
+        chosen = compose_tree(*(f"{key}={name}" for key, name in names.items()))
+        keys = [key for name in names for key in (name, *BROUGHT.get(name, ()))]
+        return {**to_tree(config), **{key: chosen[key] for key in keys}}
 
     return compose_names
 
@@ -144,7 +146,7 @@ def make_config(checkpoint: Path, tmp_path: Path) -> Callable[..., Config]:
 def told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[Callable[[], int]], str]:
-    """The line that a command says of wrong input; with it goes exit code 2, no traceback, no decoding, and no Ray."""
+    """The one line that a command prints about wrong input, with exit code 2, nothing decoded and Ray not imported."""
 
     def line(command: Callable[[], int]) -> str:
         monkeypatch.delitem(sys.modules, "pipeline.sweep", raising=False)
@@ -172,15 +174,20 @@ def tree(checkpoint: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def refuse(
-    tree: dict[str, Any], tmp_path: Path, told: Callable[[Callable[[], int]], str]
+    tree: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    told: Callable[[Callable[[], int]], str],
 ) -> Callable[..., str]:
     """The line that a job says of overrides that are wrong (`a.b=value`, as `set_key` reads them)."""
+    monkeypatch.setattr(sys, "argv", ["launch.py"])
 
     def line(*overrides: str) -> str:
         wrong = copy.deepcopy(tree)
         for override in (f"out={tmp_path / 'out'}", f"store={tmp_path / 'out/store'}", *overrides):
             set_key(wrong, override)
-        return told(lambda: launch.run([wrong]))
+        monkeypatch.setattr(launch, "compose", lambda: wrong)
+        return told(launch.main)
 
     return line
 

@@ -1,8 +1,8 @@
-"""Programs that say they passed, in every way but reaching their end, by a readable name. See hostile.py."""
+"""Programs that claim to have passed in every way except by reaching their end, by readable names. See hostile.py."""
 
 from __future__ import annotations
 
-# With nothing in its way, traces the frames above and runs them again with nothing to run.
+# If nothing prevents it, traces the frames above and runs them again with nothing to run.
 TRACE = """
 import _imp, sys
 def forge():
@@ -11,9 +11,9 @@ def forge():
         if frame.f_code.co_name == '_program_and_tests' and event == 'line':
             first = frame.f_code.co_firstlineno
             if frame.f_lineno > first + 6:
-                job = frame.f_locals['job']
-                object.__setattr__(job, 'tests', '')
-                object.__setattr__(job, 'program', '')
+                execution = frame.f_locals['execution']
+                object.__setattr__(execution, 'tests', '')
+                object.__setattr__(execution, 'program', '')
                 frame.f_lineno = first + 4
         return trace
     frame = sys._getframe()
@@ -96,7 +96,7 @@ sys.audit('x')
 forge()
 assert False""",
     "starts another interpreter, which has no hooks": "import _xxsubinterpreters\n_xxsubinterpreters.create()",
-    "answers for its keeper": """
+    "answers for its supervisor": """
 import json, os, struct
 answer = json.dumps({{"kind": "passed", "detail": "", "seconds": 0.1, "values": None, "witnessed": True}}).encode()
 for pid in (1, os.getppid()):
@@ -107,9 +107,9 @@ for pid in (1, os.getppid()):
         except OSError:
             pass
 assert False""",
-    "tells of its end and waits at the gate": "import os\nos.write(3, b'E')\nos.read(3, 1)\nassert False",
+    "tells of its end and waits on the channel": "import os\nos.write(3, b'E')\nos.read(3, 1)\nassert False",
     "tells of its end and goes on": "import os, time\nos.write(3, b'E')\ntime.sleep(60)",
-    "waits at the gate at every depth": """
+    "waits on the channel at every depth": """
 import os
 def deeper(n):
     if n:
@@ -125,10 +125,10 @@ for n in range(300):
 os.set_blocking(3, True)
 os.read(3, 1)
 assert False""",
-    "waits at the gate in a thread": "import os, threading\nos.write(3, b'E')\n"
+    "waits on the channel in a thread": "import os, threading\nos.write(3, b'E')\n"
     "threading.Thread(target=os.read, args=(3, 1)).start()\nassert False",
-    "waits at the gate in a forked child": "import os\nif os.fork():\n    os.wait()\n    assert False",
-    "waits at the gate as the exception hook": """
+    "waits on the channel in a forked child": "import os\nif os.fork():\n    os.wait()\n    assert False",
+    "waits on the channel as the exception hook": """
 import os, sys
 def hook(*_):
     os.write(3, b'E')
@@ -155,7 +155,7 @@ def imitate(*_):
 frame = sys._getframe().f_back
 while frame:
     for name, value in list(frame.f_globals.items()):
-        if name not in ('FILE', 'ENDED', 'GATE') and not name.startswith('__'):
+        if name not in ('FILE', 'ENDED', 'CHANNEL') and not name.startswith('__'):
             frame.f_globals[name] = imitate
     frame = frame.f_back
 assert False""",

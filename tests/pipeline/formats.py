@@ -19,7 +19,7 @@ from transformers import (
 )
 
 FORMATS = ("llada", "dream", "sdar")
-LONGEST = 4096  # positions: a character is a token here
+LONGEST = 4096  # positions; every character is a token here
 TEMPLATE = (
     "{% for turn in messages %}<{{ turn.role }}>{{ turn.content }}\n{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"

@@ -1,4 +1,4 @@
-"""Programs as models and benchmarks write them, by a readable name: all of them pass."""
+"""Programs such as models and benchmarks write, by readable names: all of them pass."""
 
 from __future__ import annotations
 

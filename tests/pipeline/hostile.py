@@ -1,12 +1,12 @@
-"""Programs that attack the sandbox, by a readable name. Each reaches its end only if its attack succeeded.
+"""Programs that attack the sandbox, by readable names. Each reaches its end only if its attack succeeds.
 
-In the text, {folder}, {tcp}, {udp}, {unix}, {parent}, {repository} and {home} stand for what is on this machine, and
-{terces} for a secret that this machine holds, backwards (else the program would find it in its own text).
+In the text, {folder}, {tcp}, {udp}, {unix}, {parent}, {repository} and {home} stand for things on this machine, and
+{terces} for a secret of this machine, backwards (otherwise the program would find it in its own text).
 """
 
 from __future__ import annotations
 
-# Goes on for ever.
+# These never end.
 ENDLESS = {
     "endless loop": "while True:\n    pass",
     "endless loop in C": "10 ** 10 ** 8 % 7",
@@ -27,7 +27,7 @@ ENDLESS = {
     "stops itself": "import os, signal\nwhile True:\n    os.kill(os.getpid(), signal.SIGSTOP)",
 }
 
-# Uses up memory, processes, files or output.
+# These use up memory, processes, files or output.
 EXHAUSTION = {
     "waits for input": "while True:\n    input()",
     "threads that never end, and fails": "import threading, time\nfor _ in range(5):\n"
@@ -102,11 +102,11 @@ for name in dir(resource):
         except (OSError, ValueError):
             pass
 x = bytearray(10 ** 10)""",
-    "fills the gate": "import os\nwhile True:\n    os.write(3, b'F' * 4096)",
+    "fills the channel": "import os\nwhile True:\n    os.write(3, b'F' * 4096)",
     "crashes the interpreter": "import ctypes\nctypes.string_at(0)",
 }
 
-# Reaches what is not its own. These are stopped by isolation.
+# These reach for things outside, and are stopped by isolation.
 ESCAPES = {
     "reads the home folder": "import os\nassert any(os.path.exists('{home}/' + name) for name in {home_names})",
     "reads a file outside": "assert open('{folder}/secret').read()",
@@ -141,7 +141,7 @@ def send(pid, number):
     theirs.send(b'x')
 """
 
-# Stopped at every level.
+# These are stopped at every level.
 REACHES = {
     "TCP": "import socket\nsocket.create_connection(('127.0.0.1', {tcp}), 2).sendall(b'x')",
     "UDP": "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', {udp}))",
@@ -195,7 +195,7 @@ os._exit(0)""",
     "os.chmod('.', 0)\nassert False",
 }
 
-# Functions whose values come back: what they return must neither hang nor break the one who asked.
+# Functions that return values: what they return must neither hang nor break the caller.
 RETURNS = {
     "itself": "def f(x):\n    a = []\n    a.append(a)\n    return a",
     "something enormous": "def f(x):\n    return 'x' * 10 ** 8",

@@ -1,4 +1,4 @@
-"""Answers that are programs: the sandbox's level is told and recorded, too little isolation is refused, Ray runs it."""
+"""Answers that are programs: the level is shown and recorded, too little isolation is refused, Ray runs them."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 @pytest.fixture
 def here(checkpoint: Path, tmp_path: Path) -> list[str]:
-    """The random checkpoint, lengths that it takes, and a place for results."""
+    """The random checkpoint, lengths that fit it, and a place for results."""
     return [f"model.path={checkpoint}", f"out={tmp_path / 'out'}", "gen_length=8", "block_length=4"]
 
 
 def lose_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on no level of the sandbox works on this machine."""
+    """From here on, no level of the sandbox works on this machine."""
 
     def worker(level: str) -> Worker:
         raise WorkerError(f"{level}: not here")
@@ -58,7 +58,7 @@ def stored(out: Path) -> pd.DataFrame:
     return pd.concat(pd.read_parquet(file) for file in (out / "store").rglob("*.parquet"))
 
 
-def test_the_level_is_told_and_recorded(
+def test_the_level_is_shown_and_recorded(
     rows: Path,
     here: list[str],
     tmp_path: Path,
@@ -70,7 +70,7 @@ def test_the_level_is_told_and_recorded(
     level = shared_sandbox("isolated").level
     assert level in LEVELS
     shown = " ".join(capsys.readouterr().out.split())
-    assert "1 setting x 3 examples" in shown  # all there are
+    assert "1 setting x 3 examples" in shown  # all that there are
     assert f"answers are programs; they run in a sandbox of level '{level}'" in shown
     assert (
         "Quality 1: the program found in the answer passes the tests (humaneval, version 2; harness 0)"
@@ -96,7 +96,7 @@ def test_less_isolation_than_is_required_is_refused(
         assert error.startswith("sandbox.require='isolated': answers are programs") and error.count("\n") == 1
         assert error.endswith("or accept plain processes, which can read files: sandbox.require=process\n")
     assert not list(tmp_path.rglob("*.parquet"))
-    assert run(monkeypatch, "task=arith", *here, "limit=1", "wandb=off") == 0  # its answers are no programs
+    assert run(monkeypatch, "task=arith", *here, "limit=1", "wandb=off") == 0  # its answers are not programs
 
 
 def test_a_report_of_an_incomplete_store_runs_no_programs_and_needs_no_isolation(
@@ -129,13 +129,13 @@ def test_workers_of_ray_have_their_own_sandboxes_and_leave_none(tmp_path: Path) 
     records = stored(tmp_path / "out")
     assert len(records) == 16 * 8 and records["error"].isna().all()
     assert records["score"].max() == 1.0
-    judged = records[records["extracted"].notna()]  # the others are no Python and were not run
+    judged = records[records["extracted"].notna()]  # the others are not Python and were not run
     assert len(judged) and judged["sandbox"].isin(LEVELS).all()
     assert zygotes() - before == set()
 
 
 def zygotes() -> set[str]:
-    """Warm interpreters of sandboxes, whoever's."""
+    """Warm interpreters of all sandboxes."""
     found = set()
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:

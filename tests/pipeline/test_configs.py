@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT, compose_tree, planned
 
-from axon import AxonSettings
+from axon import AxonSettings, DecodeSettings
 from axon.decoders import DECODERS
-from pipeline.config import read_config, to_tree
+from pipeline.config import DECODE_KEYS, read_config, to_tree
 from pipeline.tasks import TASKS
 
 CONF = ROOT / "conf"
@@ -21,9 +22,15 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+def chosen(file: Path) -> dict[str, Any]:
+    """The composed config of a choice, with the least that has to be given beside it."""
+    word = f"{'+' * (file.parent.name == 'experiment')}{file.parent.name}={file.stem}"
+    return compose_tree(word, *(["model.path=assets/tiny"] if file.stem == "checkpoint" else []))
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_every_choice_composes_and_validates(file: Path) -> None:
-    config = read_config(compose_tree(f"{file.parent.name}={file.stem}"))
+    config = read_config(chosen(file))
     assert read_config(to_tree(config)) == config
 
 
@@ -71,20 +78,23 @@ def test_the_decoders_sweep_has_each_with_its_defaults_alone_and_with_axon(check
         assert (setting.axon.gate == "never") == (label.group == "base")
 
 
-def test_axons_committed_defaults_are_the_codes() -> None:
-    assert compose_tree("model=llada_8b_instruct")["axon"] == asdict(AxonSettings())
+def test_a_decodes_committed_defaults_are_the_codes() -> None:
+    """conf/ repeats the library's defaults, so that a user reads each of them where it is explained."""
+    tree = compose_tree("model=llada_8b_instruct", "task=gsm8k")
+    code = asdict(DecodeSettings())
+    assert {key: tree[key] for key in DECODE_KEYS} == code
 
 
 @pytest.mark.parametrize("model", choices("model"))
 def test_a_family_brings_its_own_values_of_axon_and_nothing_else(model: str) -> None:
+    path = ["model.path=assets/tiny"] if model == "checkpoint" else []
     sdar = {"attention_layers": "all", "min_candidates": 16, "max_candidates": 64, "candidate_ratio": 0.25}
     own = sdar if model.startswith("sdar") else {"tau_sink": "4x"} if model == "tiny" else {}
     for gate in ("coverage_gap", "always"):
         expected = {**asdict(AxonSettings()), "gate": gate, **own}
-        assert compose_tree(f"model={model}", f"axon={gate}")["axon"] == expected
-    assert (
-        compose_tree(f"model={model}", "axon.attention_layers=last 2")["axon"]["attention_layers"] == "last 2"
-    )
+        assert compose_tree(f"model={model}", f"axon={gate}", *path)["axon"] == expected
+    layers = compose_tree(f"model={model}", "axon.attention_layers=last 2", *path)["axon"]["attention_layers"]
+    assert layers == "last 2"
 
 
 @pytest.mark.parametrize("decoder", choices("decoder"))

@@ -23,6 +23,7 @@ from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
 from pipeline.tasks import Example
 from pipeline.tasks.task import Chat
+from tests.axon.traces import trace_of
 
 Make = Callable[..., Config]
 
@@ -62,7 +63,7 @@ def test_the_answer_ends_before_the_first_end_of_text(setting: Setting) -> None:
     evaluator = Evaluator(batch_size=3)
     loaded = evaluator._load(setting.model)
     [end] = loaded.model.end_token_ids
-    trace = evaluate.Trace((1,), (33, 34, end, 35), (0, 0, 0, 0), (), (), 1)
+    trace = trace_of((33, 34, end, 35), (0, 0, 0, 0))
     assert loaded.answer(trace) == "AB"
 
 

@@ -38,6 +38,8 @@ def test_a_hub_id_and_its_folder_are_one_model(checkpoint: Path) -> None:
 
 @pytest.mark.parametrize(("name", "revision"), [("someone/absent", None), ("someone/random", "v3")])
 def test_what_cannot_be_had_is_one_line(name: str, revision: str | None) -> None:
-    with pytest.raises(CheckpointError, match="not on this disk and not to be had from the hub") as caught:
+    with pytest.raises(
+        CheckpointError, match="not on this disk and cannot be downloaded from the hub"
+    ) as caught:
         locate(name, revision)
     assert "\n" not in str(caught.value) and "model.path=FOLDER" in str(caught.value)

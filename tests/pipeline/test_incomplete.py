@@ -145,7 +145,7 @@ def test_a_full_disk_under_the_report_costs_no_results(
 def test_a_full_disk_under_the_run_folder_is_wrong_input(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "write_text", no_room)
+    monkeypatch.setattr(Path, "write_bytes", no_room)
     with pytest.raises(
         ConfigError, match=r"^out=.*: can't be written \(No space left on device\); make room"
     ):

@@ -12,10 +12,11 @@ import pytest
 from conftest import Judge, composing, planned
 from rich.console import Console
 
-from pipeline import job, run_job
+from pipeline import run_job
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
+from pipeline.run_folder import folder_of
 from pipeline.store import Store
 
 Make = Callable[..., Config]
@@ -43,10 +44,10 @@ def test_one_evaluation_ends_with_its_folder(config: Config) -> None:
     assert code == 0
     folder = Path(shown.strip().splitlines()[-1])
     assert {path.name for path in folder.iterdir()} == {
-        "config.yaml",
         "front.png",
         "points.csv",
         "report.html",
+        "run.json",
     }
     assert pd.read_csv(folder / "points.csv")["n"].tolist() == [10]
     assert len(stored(config)) == 10
@@ -83,7 +84,7 @@ def test_a_report_of_nothing_leaves_nothing_behind(make_config: Make, judge: Jud
     config = make_config("task.name=judge", "job=report")
     with pytest.raises(ConfigError, match="job=report: nothing is stored for these settings"):
         run(config)
-    assert not list(Path(config.out).rglob("config.yaml"))
+    assert not list(Path(config.out).rglob("run.json"))
 
 
 def test_one_setting_needs_no_cluster_and_says_so(make_config: Make, judge: Judge) -> None:
@@ -174,7 +175,7 @@ def test_a_setting_that_fails_is_told_and_nothing_is_stored(
 
 def test_the_folder_is_the_same_for_the_same_question(make_config: Make, config: Config) -> None:
     def folder(config: Config) -> str:
-        return job.folder_name(config, planned(config).space)
+        return folder_of(config, planned(config)).name
 
     assert folder(config) == folder(make_config("task.name=judge", "batch_size=1"))
     assert folder(config) != folder(make_config("task.name=judge", "axon.anchors=2"))

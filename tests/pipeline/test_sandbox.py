@@ -35,10 +35,10 @@ TIGHT = Limits(
     value_bytes=2**20,
 )
 BRIEF = replace(TIGHT, wall_seconds=0.5)
-BOUND_SECONDS = 15.0  # for a program whose time is over after 2, on a machine with other work
+BOUND_SECONDS = 15.0  # for a program that gets 2, on a busy machine
 LEVELS = ("namespaces", "bubblewrap", "process")
 LIVE: list[Sandbox] = []
-MARK = secrets.token_hex()  # on the command lines of this run's workers, beside which others may be at work
+MARK = secrets.token_hex()  # on the command lines of this run's workers, as others may be working beside them
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +53,7 @@ def opened(level: str, limits: Limits | None = None, workers: int = 1) -> Sandbo
     try:
         sandbox = Sandbox(workers=workers, limits=limits, level=level)
     except ConfigError as error:
-        pytest.skip(f"level {level!r} is not to be had on this machine: {error}")
+        pytest.skip(f"level {level!r} is not available on this machine: {error}")
     LIVE.append(sandbox)
     return sandbox
 
@@ -92,7 +92,7 @@ def canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canary]:
 
 
 def strays() -> list[int]:
-    """What is still there a moment later (a keeper answers just before it goes)."""
+    """What is still there a moment later (a supervisor replies just before it exits)."""
     deadline = time.monotonic() + 3
     while (found := _strays()) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -100,7 +100,7 @@ def strays() -> list[int]:
 
 
 def _strays() -> list[int]:
-    """Processes that came from a worker (they keep its command line) and are no worker waiting for work."""
+    """Processes that come from a worker (they keep its command line) and are not a worker waiting for work."""
     waiting = {worker._process.pid for sandbox in LIVE for worker in sandbox._idle}
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
@@ -117,7 +117,7 @@ def _strays() -> list[int]:
 
 
 def fails(sandbox: Sandbox, program: str, canary: Canary) -> Outcome:
-    """Runs the program: it must not pass, in bounded time, and with nothing reached or left."""
+    """Runs the program, which must end in bounded time without passing, reaching anything or leaving anything."""
     began = time.monotonic()
     outcome = sandbox.run(canary.fill(program))
     assert time.monotonic() - began < BOUND_SECONDS
@@ -147,7 +147,7 @@ def test_no_program_uses_more_than_its_limits(name: str, tight: Sandbox, canary:
         pytest.skip("not bounded without isolation")
     outcome = fails(tight, EXHAUSTION[name], canary)
     assert outcome.kind in ("exception", "timeout", "memory", "output", "killed", "no verdict")
-    assert tight.run("pass").passed  # and the next isn't harmed
+    assert tight.run("pass").passed  # and the next one is unharmed
 
 
 @pytest.mark.parametrize("name", ESCAPES)
@@ -163,7 +163,7 @@ def test_no_program_reaches_others_at_any_level(name: str, tight: Sandbox, canar
 
 
 @pytest.mark.parametrize("name", RETURNS)
-def test_no_returned_value_harms_who_asked(name: str, tight: Sandbox, canary: Canary) -> None:
+def test_no_returned_value_harms_the_caller(name: str, tight: Sandbox, canary: Canary) -> None:
     began = time.monotonic()
     assert tight.outcomes(canary.fill(RETURNS[name]), [[1]]) is None
     assert time.monotonic() - began < BOUND_SECONDS
@@ -180,15 +180,15 @@ def test_no_returned_value_harms_who_asked(name: str, tight: Sandbox, canary: Ca
             "exception: ModuleNotFoundError: No module named 'nothing_like_it' (line 1)",
         ),
         ("while True: pass", "timeout: "),
-        ("import time; time.sleep(60)", "timeout: 2 seconds"),  # above on a busy machine, too
+        ("import time; time.sleep(60)", "timeout: 2 seconds"),  # the first, too, on a busy machine
         ("x = bytearray(2**40)", "memory: MemoryError (line 1)"),
         ("next(iter([]))", "exception: StopIteration (line 1)"),
         ("print('x' * 2**21)", "output: more than 1048576 bytes printed"),
         ("import os; os._exit(0)", "no verdict: exited with status 0 before its end"),
-        ("import os; os.abort()", "killed: SIGSEGV"),  # other signals it can neither send nor get
+        ("import os; os.abort()", "killed: SIGSEGV"),  # it can neither send nor receive other signals
     ],
 )
-def test_the_reason_is_said_in_a_line(program: str, reason: str, tight: Sandbox) -> None:
+def test_the_reason_is_given_in_one_line(program: str, reason: str, tight: Sandbox) -> None:
     assert tight.run(program).reason.startswith(reason)
 
 
@@ -199,7 +199,7 @@ def test_honest_programs_pass(name: str, sandbox: Sandbox) -> None:
     assert not sandbox.run(HONEST[name] + "\nassert False").passed
 
 
-def test_tests_stand_apart_from_the_program(sandbox: Sandbox) -> None:
+def test_tests_are_separate_from_the_program(sandbox: Sandbox) -> None:
     program, tests = "def f(x):\n    return x", "assert f(1) == 1\nassert f(2) == 3, 'no'"
     assert sandbox.run(program, "assert f(1) == 1").passed
     assert sandbox.run(program, tests).reason == "exception: AssertionError: no (tests, line 2)"
@@ -218,7 +218,7 @@ def test_values_come_back_as_plain_data(sandbox: Sandbox) -> None:
     assert sandbox.outcomes("def f(x):\n    return [x] * 100000", [[1]]) == [[1] * 100000]
 
 
-def test_programs_do_not_meet(sandbox: Sandbox) -> None:
+def test_programs_leave_nothing_for_each_other(sandbox: Sandbox) -> None:
     leave = (
         "import builtins, json\nopen('kept', 'w')\nopen('/tmp/kept', 'w').close()\n"
         "for place in ('/dev/kept', '/dev/shm/kept'):\n"
@@ -248,7 +248,7 @@ def test_a_program_sees_nothing_of_the_environment(sandbox: Sandbox, monkeypatch
         LIVE.remove(own)
 
 
-def test_sets_have_one_order(sandbox: Sandbox) -> None:
+def test_sets_have_the_same_order_in_every_run(sandbox: Sandbox) -> None:
     program = "def f():\n    return list({'a', 'b', 'c', 'd'})"
     first = sandbox.outcomes(program, [[]])
     with Sandbox(level=sandbox.level, workers=1) as other:
@@ -292,7 +292,7 @@ def test_closing_leaves_nothing(level: str, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_no_signal_leaves_an_answer_unscored(brief: Sandbox) -> None:
-    """Process 1 of a namespace gets none of its own signals, so there one program sends them all."""
+    """Process 1 of a namespace receives none of its own signals, so there a single program sends them all."""
     every = range(1, 65)
     for numbers in [every] if brief.level == "namespaces" else [[number] for number in every]:
         outcome = brief.run(SIGNALS.format(numbers=list(numbers)))

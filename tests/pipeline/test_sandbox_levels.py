@@ -1,4 +1,4 @@
-"""Which level of isolation is taken, and what a plain process is not: root, or unscored when a signal ends it."""
+"""Which level of isolation is used; a plain process is never root, and a signal that ends it leaves it scored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hostile import SIGNALS
 from pipeline.errors import ConfigError
 from pipeline.sandbox import LEVELS, Limits, Outcome, Sandbox
 from pipeline.sandbox import sandbox as sandbox_module
-from pipeline.sandbox.jail.job import Job
+from pipeline.sandbox.jail.execution import Execution
 from pipeline.sandbox.worker import WorkerError
 
 ROOT = Path(__file__).parents[2]
@@ -26,13 +26,13 @@ BRIEF = Limits(wall_seconds=1.0)
 
 
 def test_a_program_ended_by_any_signal_has_failed(tmp_path: Path) -> None:
-    """Out of a namespace, where nearly every signal ends a program; Python's enumeration lacks half of them."""
+    """Outside a namespace, where nearly every signal ends a program; Python's enumeration lacks half of them."""
     programs = [SIGNALS.format(numbers=[number]) for number in range(1, 65)]
     script = (
-        "import json, sys\nfrom pipeline.sandbox.jail.job import Job, Limits\n"
-        "from pipeline.sandbox.jail.keeper import keep\nprograms, limits, folder = json.load(sys.stdin)\n"
-        "jobs = [Job(program, limits=Limits(**limits)) for program in programs]\n"
-        "print(json.dumps([keep(job, 'process', folder).reason for job in jobs]))"
+        "import json, sys\nfrom pipeline.sandbox.jail.execution import Execution, Limits\n"
+        "from pipeline.sandbox.jail.supervisor import supervise\nprograms, limits, folder = json.load(sys.stdin)\n"
+        "executions = [Execution(program, limits=Limits(**limits)) for program in programs]\n"
+        "print(json.dumps([supervise(each, 'process', folder).reason for each in executions]))"
     )
     asked = json.dumps([programs, asdict(BRIEF), str(tmp_path)])
     done = subprocess.run(
@@ -45,7 +45,7 @@ def test_a_program_ended_by_any_signal_has_failed(tmp_path: Path) -> None:
 
 
 class Machine:
-    """In place of a worker, on a machine where some levels work."""
+    """Stands in for a worker, on a machine where some levels work."""
 
     single = False
 
@@ -53,7 +53,7 @@ class Machine:
         if level not in levels:
             raise WorkerError(f"{level}: not here")
 
-    def ask(self, job: Job) -> Outcome:
+    def ask(self, execution: Execution) -> Outcome:
         return Outcome("passed")
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class Machine:
         ((), None, None),
     ],
 )
-def test_a_plain_process_is_taken_only_where_the_user_said_so(
+def test_a_plain_process_is_used_only_if_the_user_accepts_it(
     levels: Sequence[str], isolated: str | None, process: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox_module, "Worker", partial(Machine, levels))

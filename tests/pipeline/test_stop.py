@@ -59,6 +59,7 @@ def test_one_setting_in_this_process_keeps_its_finished_slices(
 def test_sigterm_before_anything_runs_ends_with_its_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(sys, "argv", ["launch.py"])
     monkeypatch.setattr(launch, "compose", lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert launch.main() == 143
     assert capsys.readouterr().err == "Stopped.\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import time
 import uuid
@@ -19,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axon.trace import COUNTS
-from pipeline.record import FORMAT, FORMAT_KEY, SCHEMA, Record
+from pipeline.errors import ConfigError
+from pipeline.record import FORMAT, FORMAT_KEY, RENAMED, SCHEMA, Record
 from pipeline.store import Store, StoreFull, missing
 
 
@@ -86,7 +88,10 @@ def test_overlapping_slices_count_each_example_once(store: Store) -> None:
 def test_settings_are_written_once_and_read_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     identities = {"a": {"axon": {"gate": "never"}, "layers": (6, 7)}, "b": {"seed": None}}
     store.write_settings(identities)
-    assert store.read_setting("a") == {"axon": {"gate": "never"}, "layers": [6, 7]}
+    assert json.loads(store._fs.cat_file(f"{store._base}/settings/a.json")) == {
+        "axon": {"gate": "never"},
+        "layers": [6, 7],
+    }
     monkeypatch.setattr(store, "_write", lambda path, data: pytest.fail(f"{path} is written again"))
     store.write_settings(identities)
 
@@ -97,7 +102,7 @@ def test_a_damaged_setting_is_repaired(damaged: bytes, tmp_path: Path) -> None:
     store.write_settings({"a": {"gate": "never"}})
     (tmp_path / "settings/a.json").write_bytes(damaged)
     store.write_settings({"a": {"gate": "never"}})
-    assert store.read_setting("a") == {"gate": "never"}
+    assert json.loads((tmp_path / "settings/a.json").read_text()) == {"gate": "never"}
 
 
 def test_a_slice_whose_name_a_folder_has_taken_is_not_stored_in_it(tmp_path: Path) -> None:
@@ -154,7 +159,7 @@ def rewrite(file: Path, change: Callable[[pa.Table], pa.Table]) -> None:
 @given(dropped=st.sets(st.sampled_from(NULLABLE)), order=st.randoms())
 @settings(max_examples=30, deadline=None)
 def test_a_file_that_lacks_nullable_columns_is_read_with_nulls(dropped: set[str], order: Random) -> None:
-    """And so is a file with columns that this version doesn't know."""
+    """Columns that this version doesn't know are ignored."""
     with TemporaryDirectory() as folder:
         store = Store(folder)
         store.write_slice("a", 0, 4, records(0, 4))
@@ -177,39 +182,85 @@ def retyped(table: pa.Table, name: str) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, pa.array([b"x"] * len(table)))
 
 
-@pytest.mark.parametrize("name", REQUIRED)
-def test_a_file_without_a_required_column_is_damaged_and_the_column_named(name: str, tmp_path: Path) -> None:
-    store = Store(str(tmp_path))
-    for change in (lambda table: table.drop_columns([name]), lambda table: retyped(table, name)):
-        store.write_slice("a", 0, 4, records(0, 4))
-        rewrite(tmp_path / "slices/a/0-4.parquet", change)
-        found = store.load(["a"], 4)
-        assert found.covered == {"a": []} and found.records.empty
-        [line] = found.damaged
-        assert f"column {name}" in line
-
-
-@pytest.mark.parametrize("name", NULLABLE)
-def test_a_nullable_column_of_another_type_is_read_as_absent(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", SCHEMA.names)
+def test_a_column_of_another_type_makes_a_file_damaged_and_is_named(name: str, tmp_path: Path) -> None:
+    """Nullable or not: read as nulls, its values would be lost without a word."""
     store = Store(str(tmp_path))
     store.write_slice("a", 0, 4, records(0, 4))
     rewrite(tmp_path / "slices/a/0-4.parquet", lambda table: retyped(table, name))
     found = store.load(["a"], 4)
-    assert found.damaged == [] and found.records[name].isna().all()
+    assert found.covered == {"a": []} and found.records.empty
+    [line] = found.damaged
+    assert f"the column {name} is binary, not " in line and "job=run decodes it again" in line
 
 
-def test_files_tell_their_format_and_another_is_named_where_it_matters(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_file_without_a_required_column_is_damaged_and_the_column_named(name: str, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.write_slice("a", 0, 4, records(0, 4))
+    rewrite(tmp_path / "slices/a/0-4.parquet", lambda table: table.drop_columns([name]))
+    found = store.load(["a"], 4)
+    assert found.covered == {"a": []} and found.records.empty
+    [line] = found.damaged
+    assert f"lacks the column {name})" in line
+
+
+def as_format(number: int, table: pa.Table) -> pa.Table:
+    """The table as the version of that format wrote it, with every column that it had."""
+    if number < 3:
+        table = table.rename_columns([RENAMED.get(name, name) for name in table.column_names])
+    return table.replace_schema_metadata({FORMAT_KEY: str(number).encode()} if number > 1 else None)
+
+
+@given(
+    number=st.integers(1, FORMAT + 2),
+    dropped=st.sets(st.sampled_from(SCHEMA.names), max_size=3),
+    order=st.randoms(),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_file_of_any_format_is_read_whole_or_refused_in_a_line(
+    number: int, dropped: set[str], order: Random
+) -> None:
+    """An older one is read unless a required column is absent; a newer one is never touched."""
+    with TemporaryDirectory() as folder:
+        store, file = Store(folder), Path(folder) / "slices/a/0-4.parquet"
+        store.write_slice("a", 0, 4, records(0, 4))
+        before = store.load(["a"], 4).records
+
+        def written(table: pa.Table) -> pa.Table:
+            names = [name for name in table.column_names if name not in dropped]
+            order.shuffle(names)
+            return as_format(number, table.select(names))
+
+        rewrite(file, written)
+        if number > FORMAT:
+            expected = (
+                rf"^store=.*: .*/a/0-4.parquet was written in format {number}, while this version reads up to "
+                rf"{FORMAT}; update this repository, or choose another store=\.\.\.$"
+            )
+            with pytest.raises(ConfigError, match=expected):
+                store.load(["a"], 4)
+            return
+        found = store.load(["a"], 4)
+        if dropped & set(REQUIRED):
+            [line] = found.damaged
+            assert found.covered == {"a": []} and "lacks the column" in line and "\n" not in line
+            assert (f"; written in format {number}, read as format {FORMAT}" in line) == (number < FORMAT)
+        else:
+            assert found.damaged == [] and found.covered == {"a": [(0, 4)]}
+            pd.testing.assert_frame_equal(
+                found.records.drop(columns=sorted(dropped)), before.drop(columns=sorted(dropped))
+            )
+            assert found.records[sorted(dropped)].isna().all(axis=None)
+
+
+def test_a_file_tells_its_format(tmp_path: Path) -> None:
     store, file = Store(str(tmp_path)), tmp_path / "slices/a/0-4.parquet"
     store.write_slice("a", 0, 4, records(0, 4))
     assert pq.read_schema(file).metadata[FORMAT_KEY] == str(FORMAT).encode()
-    newer = {FORMAT_KEY: b"77"}
-    rewrite(file, lambda table: table.replace_schema_metadata(newer))
-    assert store.load(["a"], 4).covered == {"a": [(0, 4)]}
-    rewrite(file, lambda table: table.drop_columns(["tokens"]).replace_schema_metadata(newer))
-    assert (
-        f"lacks the column tokens; written in format 77, read in format {FORMAT}"
-        in store.load(["a"], 4).damaged[0]
-    )
+    rewrite(file, lambda table: table.replace_schema_metadata({FORMAT_KEY: b"three"}))
+    [line] = store.load(["a"], 4).damaged
+    assert "the format 'three' is not a number" in line
 
 
 def damage(path: Path, how: str) -> None:

@@ -130,7 +130,8 @@ def test_stopping_is_said_plainly_and_keeps_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(timing.Contender, "turn", stop)
-    monkeypatch.setattr(launch, "compose", lambda: [to_tree(config)])
+    monkeypatch.setattr(sys, "argv", ["launch.py"])
+    monkeypatch.setattr(launch, "compose", lambda: to_tree(config))
     assert launch.main() == 130
     shown = capsys.readouterr()
     assert shown.out.strip().splitlines()[-1] == "A timing that is cut short keeps nothing."

@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 import launch
+from pipeline.command_line import read_command_line
 
 Told = Callable[[Callable[[], int]], str]
 
@@ -29,11 +30,11 @@ CASES = {
     "two choices": ("decoder=[dawn,klass]", "decoder=[dawn,klass]: must be the name of one choice; one of"),
     "two choices without brackets": (
         "decoder=dawn,klass",
-        "decoder=dawn,klass: is several values; give one, or add --multirun to run each",
+        "decoder=dawn,klass: is several values; give one, or sweep them: +sweep.groups.NAME.grid.decoder=[a,b]",
     ),
     "folder for a choice": (
         "model=/models/llada",
-        "model=/models/llada: unknown; one of dream_v0_base_7b, ",
+        "model=/models/llada: unknown; one of checkpoint, dream_v0_base_7b, ",
     ),
     "folder for a choice, its remedy": (
         "model=/models/llada",
@@ -65,26 +66,80 @@ CASES = {
         "--axon.gate=always: unknown flag; write axon.gate=always, without",
     ),
     "flag without its value": ("--config-dir", "argument --config-dir/-cd: expected one argument; --help"),
-    "folder of configs that isn't there": ("--config-dir=/nowhere", "config directory '/nowhere' not found"),
-    "multirun into nowhere": (
-        "-m seed=1,2 out=/proc/none",
-        "/proc/none: can't be read or written (No such file or directory); choose another place",
+    "folder of configs that isn't there": (
+        "--config-dir=/nowhere",
+        "--config-dir=/nowhere: no such folder; give one",
     ),
-    "multirun of a value that can't be": (
-        "-m decoder.threshold=0.5,7",
-        "decoder.threshold=7.0: must lie in [0, 1]; choose a value there",
+    "part of a config that isn't shown": (
+        "--package sweep",
+        "--resolve and --package: belong to --cfg; write --cfg job",
+    ),
+    "multirun": (
+        "-m seed=1,2",
+        "--multirun: one command makes one report; sweep=NAME evaluates many settings",
+    ),
+    "multirun by its other name": ("seed=1,2 --multirun", "+sweep.groups.NAME.grid.KEY=[a,b] adds values"),
+    "Hydra's range": (
+        "'seed=range(1,3)'",
+        "seed=range(1,3): is several values; give one, or seed=[a,b] for a list, or",
+    ),
+    "key to remove": ("~axon.gaet", "~axon.gaet: unknown key; did you mean axon.gate? one of"),
+    "choice to remove": ("~decodr", "~decodr: unknown key; did you mean decoder? one of"),
+    "removed choice": ("~decoder", "decoder: missing; give it a value"),
+    "appended choice that exists": (
+        "+decoder=dawn",
+        "+decoder=dawn: the config has this choice already; write decoder=",
+    ),
+    "appended unknown key": (
+        "+axno=1",
+        "axno: unknown key; did you mean axon? one of axon, batch_size, block_length, ",
+    ),
+    "no model": ("model=checkpoint ~model.path", "model.path: missing; give it a value"),
+    "experiment without +": (
+        "experiment=demo",
+        "experiment=demo: is not in the defaults list of conf/config.yaml; write +",
+    ),
+    "unknown experiment": ("+experiment=dmeo", "experiment=dmeo: unknown; one of decoders_by_task, demo, "),
+    "all groups at once": (
+        "'sweep.groups={a: {}}'",
+        "groups are set one by one; add one with +sweep.groups.NAME.set.KEY=",
+    ),
+    "all groups at once, the remedy": ("sweep.groups=[]", "remove one with ~sweep.groups.NAME"),
+    "list for a group of keys": (
+        "timing=[1]",
+        "timing=[1]: Cannot merge DictConfig with ListConfig; set its keys, as",
+    ),
+    "new key of a group": (
+        "sweep=with_axon sweep.groups.axon.grid.axon.anchors=[1,3]",
+        "this sweep's groups (base, axon) have no such key yet; to add it, write +sweep.groups.axon.grid.axon.anchors=",
+    ),
+    "group to remove": (
+        "sweep=with_axon ~sweep.groups.bse",
+        "~sweep.groups.bse: unknown key; did you mean sweep.groups.base",
+    ),
+    "key that a swept choice lacks": (
+        "sweep=decoders decoder.threshold=0.5",
+        "sweep.groups.base: decoder.threshold=0.5: decoder=fixed_steps, which the sweep asks for, has no such key;",
+    ),
+    "key that a swept task lacks": (
+        "task=gsm8k task.shots=0 +sweep.groups.setting.grid.task=[gsm8k,arith]",
+        "task.shots=0: task=arith, which the sweep asks for, has no such key; leave the word out, or sweep only",
+    ),
+    "added key that a swept choice lacks": (
+        "sweep=decoders ++decoder.threshold=0.5",
+        "sweep.groups.base: decoder=fixed_steps: decoder.threshold: unknown key; one of name, remasking, steps",
     ),
 }
 
 FILES = {  # sweep/mine.yaml
-    b"name: x\ngroups: [1\nb: 2": "mine.yaml: line 3 is no valid YAML (expected ',' or ']', but got ':'); mend it",
-    b"name: x\ngroups:\n\ta: {}": "mine.yaml: line 3 is no valid YAML (found character '\\t' that cannot",
+    b"name: x\ngroups: [1\nb: 2": "mine.yaml: line 3 is not valid YAML (expected ',' or ']', but got ':'); correct it",
+    b"name: x\ngroups:\n\ta: {}": "mine.yaml: line 3 is not valid YAML (found character '\\t' that cannot",
     b"name: caf\xe9\n": "mine.yaml: is not UTF-8 (invalid continuation byte); save it as UTF-8",
     b"name: x\nalong_trade_off: ${nope}\ngroups: {a: {}}": "sweep.along_trade_off: Interpolation key 'nope' not",
     b"defaults: [other]\n": "In 'sweep/mine': Could not load 'sweep/other'.",
     b"- name: x\n": "must be a group of key: value; write {key: value}",
     b"name: !!binary aGk=\nalong_trade_off: true\ngroups: []": "a value of the config: Object of type bytes is not",
-    b"name: x\nname: y\n": "mine.yaml: line 2 is no valid YAML (found duplicate key name); mend it",
+    b"name: x\nname: y\n": "mine.yaml: line 2 is not valid YAML (found duplicate key name); correct it",
 }
 
 
@@ -122,10 +177,20 @@ def test_several_faults_are_told_at_once(
     assert len(capsys.readouterr().err.strip().splitlines()) == 3
 
 
-@pytest.mark.parametrize("words", [["limit=3", "-m", "seed=1,2"], ["-m", "limit=3", "seed=1,2"]])
+@pytest.mark.parametrize(
+    "words", [["seed=1", "--config-dir", "HERE", "limit=3"], ["-cd", "HERE", "limit=3", "seed=1"]]
+)
 def test_a_flag_may_stand_anywhere(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["launch.py", f"out={tmp_path}", *words])
-    assert [(tree["limit"], tree["seed"]) for tree in launch.compose()] == [(3, 1), (3, 2)]
+    here = [str(tmp_path) if word == "HERE" else word for word in words]
+    monkeypatch.setattr(sys, "argv", ["launch.py", *here])
+    tree = launch.compose()
+    assert (tree["limit"], tree["seed"]) == (3, 1)
+
+
+def test_a_config_file_that_may_not_be_read_is_named() -> None:
+    error = PermissionError(13, "Permission denied", "/mine/sweep/mine.yaml")
+    line = launch.explain(error, read_command_line(["sweep=mine"]))
+    assert line == "/mine/sweep/mine.yaml: can't be read (Permission denied); check its permissions"
 
 
 @pytest.mark.slow

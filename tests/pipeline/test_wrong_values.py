@@ -46,7 +46,7 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "axon.anchors=true": "axon.anchors=True: must be a whole number",
     "axon.anchors=[1, 2]": "axon.anchors=[1, 2]: must be a whole number",
     f"axon.anchors={10**23}": f"axon.anchors={10**23}: must be at most 1000000000; lower it",
-    "axon.tau_sink=[1]": "axon.tau_sink=[1]: must be a number or text; write it so",
+    "axon.tau_sink=[1]": "axon.tau_sink=[1]: must be a number or text; write one of them",
     "axon.tau_sink=x4": "axon.tau_sink='x4': unknown; write a share of attention such as 0.01, or multiples",
     "axon=5": "axon=5: must be a group of key: value; write {key: value}",
     "end_of_text=stop": "end_of_text='stop': unknown; one of full, stop_at_eos, suppress",
@@ -79,7 +79,7 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "sweep.name=": "sweep.name='': must be the name of one folder",
     "sweep.name=5": "sweep.name=5: must be text; put it in quotes: sweep.name='\"5\"'",
     "sweep.along_trade_off=true & trade_off.values=[]": "trade_off.values=[]: must have at least 1 entry; add one",
-    "trade_off.parameter=limit": "trade_off.parameter='limit': can't be swept; a sweep turns keys of model, ",
+    "trade_off.parameter=limit": "trade_off.parameter='limit': can't be swept; a sweep varies keys of model, ",
     "trade_off.values=0.5": "trade_off.values=0.5: must be a list; write [a, b]",
     "sweep.along_trade_off=true & trade_off.values=[0.5, 1.5]": "sweep.groups.setting: decoder.threshold=1.5: must",
     "sweep.groups={}": "sweep.groups={}: must have at least 1 entry; add one",
@@ -92,9 +92,12 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     'sweep.groups={"x": {"sets": {"seed": 1}}}': "sweep.groups.x.sets: unknown key; did you mean",
     'sweep.groups={"x": {"grid": {"seed": [1]}, "when": {"axon.anchors": {"seed": 1}}}}': "when.axon.anchors: is no",
     'sweep.groups={"x": {"grid": {"seed": [1]}, "when": {"seed": {"limit": 1}}}}': "when.seed.limit: is not",
+    'sweep.groups={"x": {"grid": {"axon": [false, "always"]}}}': "axon: False is not a name; put off and on in quotes",
+    'sweep.groups={"x": {"set": {"decoder": 5}}}': "decoder: 5 is not a name; write names of configs",
+    'sweep.groups={"x": {"grid": {"decoder": ["dwan"]}}}': "sweep.groups.x: decoder=dwan: unknown; one of confidence, ",
     "sweep.search=random": "sweep.search='random': unknown; one of grid",
     'sweep.groups={"x": {"set": {"axon.anchor": 1}}}': "sweep.groups.x: axon.anchor: unknown key; did you",
-    'sweep.groups={"x": {"grid": {"limit": [1, 2]}}}': "sweep.groups.x: limit: can't be swept; a sweep turns",
+    'sweep.groups={"x": {"grid": {"limit": [1, 2]}}}': "sweep.groups.x: limit: can't be swept; a sweep varies",
     'sweep.groups={"x": {"set": {"gen_length": 256}}}': "gen_length=256: the model takes 256 tokens",
     "cluster.cpus_per_worker=Infinity": "cluster.cpus_per_worker=inf: must be a finite number",
     "cluster.gpus_per_worker=-1": "cluster.gpus_per_worker=-1: must be at least 0; raise it",
@@ -194,7 +197,7 @@ class Few(GeneratedTask):
 def test_more_examples_than_a_task_has_are_told(
     monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
 ) -> None:
-    monkeypatch.setitem(TASKS, "few", Few())
+    monkeypatch.setitem(TASKS, "few", Few)
     monkeypatch.setattr(pipeline.tasks.task, "MISSES", 1000)
     line = refuse("task.name=few", "limit=50")
     assert re.fullmatch(r"limit=50: few has \d+ examples in test; lower limit", line)

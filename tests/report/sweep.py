@@ -1,6 +1,7 @@
 """A simulated sweep: every group along a threshold, with luck per example shared by all settings (pairs are pairs)."""
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from zlib import crc32
 
@@ -11,6 +12,7 @@ from axon import AxonSettings
 from axon.decoders import DECODERS
 from axon.identity import decode_identity
 from pipeline.config import Decode, ModelSettings
+from pipeline.environment import Environment, Hardware
 from pipeline.run import FORMAT, Run
 from pipeline.setting import Setting
 from pipeline.tasks import TaskSettings
@@ -19,6 +21,8 @@ GEN_LENGTH = 64
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 TRADE_OFF = "decoder.threshold"
 LAYERS = 8
+HARDWARE = Hardware("Linux", None, cores=2, memory=None, device="cpu", gpus=(), cuda_driver=None)
+ENVIRONMENT = Environment(None, None, None, "3.11", {}, HARDWARE)
 MODEL = ModelSettings("models/tiny", None, "float32", "sdpa", "cpu", "raw")
 TASK = TaskSettings("arith", "test", 0)
 
@@ -49,7 +53,24 @@ class Sweep:
 
 def make_run(settings: list[Setting], name: str = "sweep", title: str = "title", limit: int = 10_000) -> Run:
     return Run(
-        FORMAT, name, title, "python launch.py", {}, (), tuple(settings), len(settings), limit, "store"
+        format=FORMAT,
+        name=name,
+        title=title,
+        command="python launch.py",
+        status="done",
+        error=None,
+        failures={},
+        config={},
+        space=(),
+        settings=tuple(settings),
+        asked=len(settings),
+        limit=limit,
+        examples={setting.id: limit for setting in settings},
+        store="store",
+        environment=ENVIRONMENT,
+        started=datetime(2026, 1, 1, tzinfo=UTC),
+        finished=None,
+        seconds=None,
     )
 
 

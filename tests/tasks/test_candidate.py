@@ -1,4 +1,4 @@
-"""From answers to programs: fences, stop sequences, the longest program, each with its cases."""
+"""From answers to programs: fences, stop sequences and the longest program, each with its cases."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_whether_the_function_is_there(text: str, expected: bool) -> None:
         ("", False),
     ],
 )
-def test_whether_an_answer_begins_as_a_body(answer: str, expected: bool) -> None:
+def test_whether_an_answer_begins_like_a_body(answer: str, expected: bool) -> None:
     assert begins_indented(answer) == expected
 
 
@@ -145,7 +145,7 @@ def test_helpers_above_the_function_stay_for_an_answer_that_writes_it_anew() -> 
     assert completed(prompt, "```\n" + WHOLE + "```", "add") == prompt[: prompt.index("def add")] + BARE
 
 
-def test_a_prompt_that_is_no_python_with_any_part_of_the_answer_gives_none() -> None:
+def test_a_prompt_that_no_part_of_the_answer_makes_python_yields_none() -> None:
     assert completed("def add(a, b):\n", "(", "add") is None
     assert whole("def add(a, b:\n    return", "add") is None
     assert whole("no code here", "add") is None
@@ -164,7 +164,7 @@ def _plain_lines(text: str) -> list[str]:
 
 
 def _plain_longest_start(above: str, text: str) -> str | None:
-    """The same by trying every length."""
+    """The same, by trying every length."""
     lines = _plain_lines(text)
     for kept in range(len(lines), -1, -1):
         program = above + "".join(lines[:kept])
@@ -224,12 +224,14 @@ def test_the_parser_is_given_a_bounded_number_of_characters(
         assert 0 < sum(given) <= PARSED
 
 
-def test_an_answer_that_has_used_the_parser_up_gives_the_longest_program_until_then() -> None:
+def test_once_the_parser_is_used_up_the_longest_program_until_then_counts() -> None:
     prose = "from here on, it goes\n"
     assert longest_program("", WHOLE + prose * 2000, "add") == WHOLE
     assert longest_program("", prose * 100 + WHOLE, "add") == WHOLE
     assert longest_program("", prose * 2000 + WHOLE, "add") is None
 
 
-def test_a_fence_followed_by_many_spaces_is_soon_read() -> None:
-    assert blocks("```" + " " * 200_000 + "x\n") == []  # minutes, if each space could belong to two parts
+def test_a_fence_followed_by_many_spaces_is_read_quickly() -> None:
+    assert (
+        blocks("```" + " " * 200_000 + "x\n") == []
+    )  # would take minutes if each space could belong to two parts

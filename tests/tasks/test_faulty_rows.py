@@ -1,4 +1,4 @@
-"""A file with a row that would be dropped, or count as wrong whatever the answer, is refused, and the row named."""
+"""A file with a row that would be lost, or count as wrong whatever the answer, is refused and the row named."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 
 import launch
-from pipeline.tasks import TASKS, Example, Task, TaskSettings, open_task
+from pipeline.tasks import TASKS, Example, Task, TaskSettings, get_task, open_task
 from pipeline.tasks.benchmark import Benchmark
 
 Rows = list[dict[str, Any]]
-BENCHMARKS = sorted(name for name, task in TASKS.items() if isinstance(task, Benchmark))
+BENCHMARKS = sorted(name for name in TASKS if isinstance(get_task(name), Benchmark))
 
 
 def sound(name: str) -> Rows:
-    """Four good rows of the benchmark."""
+    """Four correct rows of the benchmark."""
     return [_row(name, number) for number in range(11, 15)]
 
 
@@ -56,12 +56,12 @@ def refused(name: str, folder: Path, rows: Rows) -> str:
         opened(name, path)
     line = str(caught.value)
     assert line.startswith(f"task.path='{path}': row ") and "\n" not in line
-    assert line.endswith("mend such rows or leave them out")
+    assert line.endswith("correct or remove such rows")
     return line
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_sound_rows_are_taken_whatever_their_texts_share(name: str, tmp_path: Path) -> None:
+def test_correct_rows_are_accepted_even_if_their_texts_are_equal(name: str, tmp_path: Path) -> None:
     rows = sound(name)
     assert len({e.id for e in opened(name, write(tmp_path, rows)).examples("test", 0, 9)}) == 4
 
@@ -75,8 +75,8 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("name", "column"), CELLS)
-def test_a_row_with_nothing_in_a_column_has_a_fault(name: str, column: str) -> None:
-    task = TASKS[name]
+def test_a_row_with_an_empty_column_is_faulty(name: str, column: str) -> None:
+    task = get_task(name)
     assert isinstance(task, Benchmark)
     row = {task.aliases.get(key, key): value for key, value in _row(name, 11).items()}
     column = task.aliases.get(column, column)
@@ -89,8 +89,8 @@ def test_a_row_with_nothing_in_a_column_has_a_fault(name: str, column: str) -> N
 FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "nothing": ("math500", {"answer": None}, "row 2 (math500-1): answer is empty"),
     "a blank id": ("humaneval", {"task_id": " \n"}, "row 2 (): task_id is empty"),
-    "no number": ("gsm8k", {"answer": "I don't know"}, "row 2 (gsm8k-1): answer=\"I don't know\": does not end in a"),
-    "a percentage": ("gsm8k", {"answer": "#### 20%"}, "does not end in a number"),
+    "no number": ("gsm8k", {"answer": "I don't know"}, "row 2 (gsm8k-1): answer=\"I don't know\": does not end with a"),
+    "a percentage": ("gsm8k", {"answer": "#### 20%"}, "does not end with a number"),
     "no gold": ("minerva_math", {"answer": None}, "row 2 (minerva_math-1): has neither a solution"),
     "a blank gold": ("minerva_math", {"answer": " ", "solution": "none"}, "has neither a solution"),
     "an empty box": ("minerva_math", {"answer": "", "solution": "\\boxed{}"}, "has neither a solution"),
@@ -115,7 +115,7 @@ def test_a_row_that_nothing_can_answer_is_refused(fault: str, tmp_path: Path) ->
     assert expected in refused(name, tmp_path, rows)
 
 
-def test_ids_as_text_are_refused_where_they_tell_the_split(tmp_path: Path) -> None:
+def test_ids_as_text_are_refused_if_they_decide_the_split(tmp_path: Path) -> None:
     rows = [{**row, "task_id": str(row["task_id"])} for row in sound("mbpp")]
     line = refused("mbpp", tmp_path, rows)
     assert (
@@ -124,8 +124,8 @@ def test_ids_as_text_are_refused_where_they_tell_the_split(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
-def test_numbers_for_answers_are_answers(kind: str, tmp_path: Path) -> None:
-    """In a column with 72 and 2.5, 72 comes as 72.0."""
+def test_numbers_are_valid_answers(kind: str, tmp_path: Path) -> None:
+    """In a column with 72 and 2.5, the 72 is read as 72.0."""
     for name, asked in (("gsm8k", "question"), ("math500", "problem"), ("minerva_math", "problem")):
         rows = [{asked: f"{n}?", "answer": value} for n, value in enumerate((72, 2.5))]
         path = write(tmp_path, rows)
@@ -141,17 +141,17 @@ def test_numbers_for_answers_are_answers(kind: str, tmp_path: Path) -> None:
             assert [task.score(f"It is {n}.", examples["gsm8k-0"]).value for n in (72, 73)] == [1.0, 0.0]
 
 
-def test_an_answer_that_no_solution_boxes_is_the_one_compared_with(tmp_path: Path) -> None:
+def test_without_a_boxed_solution_the_answer_column_is_the_gold_answer(tmp_path: Path) -> None:
     rows = [{"problem": "9+1?", "solution": "Count on.", "answer": "10"}]
     task = opened("minerva_math", write(tmp_path, rows))
     [example] = task.examples("test", 0, 1)
     assert task.score(example.reference, example).value == 1.0
 
 
-def test_a_gold_answer_that_cannot_be_read_leaves_the_example_unscored() -> None:
+def test_a_gold_answer_that_cannot_be_parsed_leaves_the_example_unscored() -> None:
     example = Example("x", "", "", "")
-    with pytest.raises(RuntimeError, match="the row's own answer can't be read"):
-        TASKS["math500"].score("\\boxed{1}", example)
+    with pytest.raises(RuntimeError, match="the row's own solution can't be parsed"):
+        get_task("math500").score("\\boxed{1}", example)
 
 
 def test_the_command_refuses_before_anything_is_decoded(

@@ -1,4 +1,4 @@
-"""ParallelBench's Latin square and sudoku: how they may be written, and which of all grids score."""
+"""ParallelBench's Latin square and sudoku: how answers may be written, and which of all grids score."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from pipeline.tasks import TASKS
+from pipeline.tasks import get_task
 from tests.tasks.judged import judged
 
-# Answer -> score, for the symbols A, B, 1, 2 in a Latin square; strict and loose are one.
+# Answer -> score, for the symbols A, B, 1, 2 in a Latin square; strict and loose are the same.
 SQUARE = "A,B,1,2\nB,A,2,1\n1,2,A,B\n2,1,B,A"
 LATIN = {
     SQUARE: 1,
@@ -22,9 +22,9 @@ LATIN = {
     SQUARE.replace(",", ";"): 0,
     SQUARE.replace("\n", " "): 0,
     f"```csv\n{SQUARE}\n```": 1,
-    f"A,B,1,2\n{SQUARE}": 0,  # the first four good lines count
-    f"A,B,1,1\n{SQUARE}": 1,  # a line of other symbols is not one of them
-    SQUARE.replace("A,B,1,2", "A,B,1,2,2"): 1,  # the benchmark doesn't see a fifth cell of the four symbols
+    f"A,B,1,2\n{SQUARE}": 0,  # the first four valid lines count
+    f"A,B,1,1\n{SQUARE}": 1,  # a line with other symbols is skipped
+    SQUARE.replace("A,B,1,2", "A,B,1,2,2"): 1,  # a fifth cell with one of the four symbols goes unnoticed
     SQUARE.replace("A,B,1,2", "A,A,B,1,2"): 0,
     SQUARE.replace("A,B,1,2", "A,B,1,2,3"): 0,
     SQUARE[:-1]: 0,
@@ -40,7 +40,7 @@ def test_how_a_latin_square_may_be_written(answer: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("first", ["AB12", "2A1B"])
-def test_all_latin_squares_score_and_no_other_square(first: str) -> None:
+def test_all_latin_squares_score_and_no_other_squares(first: str) -> None:
     rows = list(itertools.permutations("AB12"))
     right = 0
     for rest in itertools.product(rows, repeat=3):
@@ -51,7 +51,7 @@ def test_all_latin_squares_score_and_no_other_square(first: str) -> None:
     assert right == 24  # 576 in all
 
 
-def test_a_latin_square_with_one_other_row_is_none() -> None:
+def test_a_latin_square_with_one_changed_row_does_not_score() -> None:
     rows = SQUARE.split("\n")
     for place, row in itertools.product(range(4), itertools.product("AB12", repeat=4)):
         changed = "\n".join([*rows[:place], ",".join(row), *rows[place + 1 :]])
@@ -96,8 +96,8 @@ def valid(cells: tuple[str, ...]) -> bool:
     return all(len(set(group)) == 4 for group in [*rows, *zip(*rows, strict=True), *boxes])
 
 
-def test_of_all_ways_to_fill_a_puzzle_the_valid_one_scores_and_no_other() -> None:
-    for example in TASKS["sudoku_n4"].examples("test", 5, 2):
+def test_of_all_ways_to_fill_a_puzzle_only_the_valid_one_scores() -> None:
+    for example in get_task("sudoku_n4").examples("test", 5, 2):
         puzzle = example.prompt.rpartition("\n\n")[2].replace("\n", "")
         holes = [cell for cell, digit in enumerate(puzzle) if digit == "_"]
         assert len(holes) == 8 and len(puzzle) == 16
@@ -113,11 +113,11 @@ def test_of_all_ways_to_fill_a_puzzle_the_valid_one_scores_and_no_other() -> Non
         assert right == 1
 
 
-def test_of_all_grids_one_agrees_with_a_puzzle_and_scores() -> None:
+def test_exactly_one_grid_agrees_with_a_puzzle_and_only_it_scores() -> None:
     rows = list(itertools.permutations("1234"))
     grids = [sum(four, ()) for four in itertools.product(rows, repeat=4) if valid(sum(four, ()))]
     assert len(grids) == 288
-    for example in TASKS["sudoku_n4"].examples("train", 0, 50):
+    for example in get_task("sudoku_n4").examples("train", 0, 50):
         puzzle = example.prompt.rpartition("\n\n")[2].replace("\n", "")
         for grid in grids:
             agrees = all(clue in ("_", digit) for clue, digit in zip(puzzle, grid, strict=True))

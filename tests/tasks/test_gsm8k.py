@@ -1,4 +1,4 @@
-"""GSM8K: rows from files, prompts as lm-eval's, both readings of an answer, and gold answers that score."""
+"""GSM8K: rows from files, lm-eval's prompts, both readings of an answer, and gold answers that score."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_rows_come_from_any_kind_of_file_and_are_the_same_task(file: Path) -> No
     assert task.content == digest(ROWS)
 
 
-def test_worked_examples_come_first_and_are_the_same_for_all(tmp_path: Path) -> None:
+def test_few_shot_examples_come_first_and_are_the_same_for_all(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     task = _open(path, shots=2, shots_path=str(path))
@@ -68,7 +68,7 @@ def test_worked_examples_come_first_and_are_the_same_for_all(tmp_path: Path) -> 
     assert first.text == "".join(f"{q}{a}\n\n" for q, a in first.shots) + first.prompt
     assert question.startswith("Question: Ann") and answer.startswith(" 6") and "####" in answer
     assert task.content != _open(path).content
-    with pytest.raises(ValueError, match=r"task.shots=13: there are 12 rows to take them from; lower it"):
+    with pytest.raises(ValueError, match=r"task.shots=13: only 12 rows are available; lower it"):
         _open(path, shots=13, shots_path=str(path))
 
 
@@ -94,7 +94,7 @@ def test_an_answer_is_read_in_two_ways(answer: str, strict: str | None, flexible
     ("number", "expected"),
     [("$1,234.", "1234"), ("7", "7"), ("7.5", "7.5"), ("a\n#### 42", "42"), ("-3", "-3")],
 )
-def test_numbers_are_compared_plain(number: str, expected: str) -> None:
+def test_numbers_are_compared_in_plain_form(number: str, expected: str) -> None:
     assert plain(number) == expected
 
 
@@ -130,13 +130,17 @@ def test_gold_answers_score_and_wrong_ones_do_not() -> None:
 @pytest.mark.parametrize(
     ("content", "name", "told"),
     [
-        (None, "rows.jsonl", "no such file; give the benchmark's rows, or null to take them from the hub"),
+        (
+            None,
+            "rows.jsonl",
+            "no such file; give a file of the benchmark's rows, or null to download them from the hub",
+        ),
         ("{", "rows.jsonl", "cannot be read"),
         ("", "rows.csv", "unknown kind of file; one of .jsonl, .json, .parquet"),
         ('{"text": "a"}', "rows.jsonl", "lacks the columns question, answer; it has text"),
     ],
 )
-def test_rows_that_cannot_be_read_are_told_in_a_line(
+def test_rows_that_cannot_be_read_are_reported_in_one_line(
     content: str | None, name: str, told: str, tmp_path: Path
 ) -> None:
     if content is not None:
@@ -146,13 +150,13 @@ def test_rows_that_cannot_be_read_are_told_in_a_line(
     assert told in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_without_a_network_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets.config
 
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     read_task.cache_clear()
     with pytest.raises(
-        ValueError, match=r"task\.path=null: openai/gsm8k \(test\) is not to be had"
+        ValueError, match=r"task\.path=null: openai/gsm8k \(test\) cannot be downloaded"
     ) as caught:
         open_task(TaskSettings("gsm8k", "test", 0))
     assert "give task.path=FILE" in str(caught.value) and "\n" not in str(caught.value)
@@ -161,7 +165,7 @@ def test_without_a_network_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("answer", "code", "told"), [("#### 1202", 0, "12/12"), ("7 Question: #### 1202", 1, "11/12")]
 )
-def test_check_task_counts_reference_answers_and_names_the_wrong(
+def test_check_task_counts_references_and_names_wrong_ones(
     answer: str,
     code: int,
     told: str,
@@ -183,7 +187,7 @@ def test_check_task_counts_reference_answers_and_names_the_wrong(
 def test_a_benchmark_runs_from_prompt_to_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the bundled model, which knows nothing of it: every example is decoded and scored, none right."""
+    """With the bundled model, which cannot solve it: every example is decoded and scored, none correctly."""
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     words = ["task=gsm8k", f"task.path={path}", "task.shots=2", f"task.shots_path={path}"]

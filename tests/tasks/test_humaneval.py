@@ -72,6 +72,6 @@ def test_what_passes(answer: str, value: float, harness: float, file: Path) -> N
     assert score.sandbox in LEVELS
 
 
-def test_it_has_no_worked_examples(file: Path) -> None:
+def test_it_has_no_few_shot_examples(file: Path) -> None:
     with pytest.raises(ValueError, match=r"task\.shots=2: humaneval has 0 few-shot examples of its own"):
         _open(file, shots=2)

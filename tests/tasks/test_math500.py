@@ -1,4 +1,4 @@
-"""MATH-500: boxed answers are read and compared, in time, in a process of their own."""
+"""MATH-500: boxed answers are read and compared, within the time limit, in a separate process."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_equal_answers_score_and_others_do_not(gold: str, answer: str, value: fl
     assert (score.value, score.metrics) == (value, {"boxed": letter})
 
 
-def test_a_comparison_that_hangs_is_ended_and_the_next_one_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comparison_that_hangs_is_killed_and_the_next_one_works(monkeypatch: pytest.MonkeyPatch) -> None:
     verifier = Verifier()
     assert verifier.compare("$1$", "$1$")[0]
     monkeypatch.setattr(equivalence, "SECONDS", 0.5)
@@ -83,12 +83,12 @@ def _runs(pid: int) -> bool:
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return False
-    return status != "Z"  # a killed one may wait for its parent to look
+    return status != "Z"  # a killed one may wait for its parent
 
 
 @pytest.mark.slow
 def test_answers_are_compared_in_a_ray_worker_and_the_process_ends_with_it() -> None:
-    """The worker is one of Ray's own processes, in which a process of its own has to start."""
+    """The worker is one of Ray's processes, and must start a process of its own."""
     import pipeline.sweep  # noqa: F401 - Ray as a sweep has it: quiet
 
     import ray  # isort: skip

@@ -37,7 +37,7 @@ def _eleven(task: Task) -> Example:
     return next(example for example in task.examples("test", 0, 9) if example.id.endswith("-11"))
 
 
-def test_the_rows_of_a_split_are_told_by_their_ids(file: Path) -> None:
+def test_ids_decide_the_split_of_a_row(file: Path) -> None:
     found = {split: {e.id for e in _open(file, split).examples(split, 0, 99)} for split in ("test", "train")}
     assert found == {"test": {"mbpp-11", "mbpp-12"}, "train": {"mbpp-601"}}
     every = _open(file).every()  # type: ignore[attr-defined]
@@ -55,12 +55,12 @@ def test_a_split_without_rows_is_refused(file: Path) -> None:
 def test_what_a_model_is_asked(file: Path) -> None:
     example = _eleven(_open(file, shots=1))
     head = "You are an expert Python programmer, and here is your task:"
-    worked = (
+    shots = (
         f"{head} Add 2. Your code should pass these tests:\n\nassert plus_2(0) == 2\nassert plus_2(1) == 3\n"
         "assert plus_2(2) == 4\n[BEGIN]\ndef plus_2(n):\r\n  return n + 2\n[DONE]\n\n"
     )
     asked = f"{head} Add 11. Your code should pass these tests:\n\n{SHOWN}\n[BEGIN]\n"
-    assert example.text == worked + asked
+    assert example.text == shots + asked
     request, answer, last = example.turns("turns")
     assert request["content"].startswith(
         f"{head}\nAdd 2.\nYour code should pass these tests:\nassert plus_2(0)"
@@ -70,7 +70,7 @@ def test_what_a_model_is_asked(file: Path) -> None:
     assert example.chat and example.chat.opening == "```python\n"
 
 
-def test_the_worked_examples_are_rows_2_3_and_4(file: Path, tmp_path: Path) -> None:
+def test_the_few_shot_examples_are_rows_2_3_and_4(file: Path, tmp_path: Path) -> None:
     shots = _eleven(_open(file, shots=3)).shots
     assert [answer.split("(")[0] for _, answer in shots] == ["def plus_2", "def plus_3", "def plus_4"]
     assert _eleven(_open(file)).shots == ()
@@ -103,7 +103,7 @@ CODE = "def plus_11(n):\n    return 11 + n\n"
             "def plus_11(n):\n    return 11 if n == 0 else 12 if n == 1 else 13\n",
             0.0,
             0.0,
-        ),  # the 4th isn't shown
+        ),  # the 4th is not shown
         ("def plus_12(n):\n    return 11 + n\n", 0.0, 0.0),
         ("import sys\nsys.exit(0)\n" + CODE, 0.0, 0.0),
         ("", 0.0, 0.0),

@@ -14,7 +14,7 @@ import pytest
 from pipeline.evaluate import _scored
 from pipeline.record import Record
 from pipeline.tasks import Example, Task, TaskSettings, get_task, open_task, read_task, rows
-from pipeline.tasks.equivalence import Verdict, Verifier
+from pipeline.tasks.equivalence import Match, Verifier
 from pipeline.tasks.minerva_answer import last_box, plain, sentence
 from pipeline.tasks.minerva_math import SUBJECTS, MinervaMath
 from tests.shared import DATA, needs_rows
@@ -43,7 +43,7 @@ def _example(answer: str, solution: str | None = None) -> Example:
 
 
 @pytest.mark.parametrize("content", [SOLVED, ANSWERED], ids=["solutions", "answers"])
-def test_rows_bring_a_solution_or_an_answer(content: list[dict[str, str]], tmp_path: Path) -> None:
+def test_rows_have_a_solution_or_an_answer(content: list[dict[str, str]], tmp_path: Path) -> None:
     task = _open(tmp_path, content)
     examples = {example.id: example for example in task.examples("test", 0, 100)}
     first = examples["minerva_math-0"]
@@ -54,13 +54,13 @@ def test_rows_bring_a_solution_or_an_answer(content: list[dict[str, str]], tmp_p
         assert (score.value, score.metrics) == (1.0, {"strict": 1.0, "exact": 1.0})
 
 
-def test_a_solution_goes_before_an_answer(tmp_path: Path) -> None:
+def test_a_solution_takes_precedence_over_an_answer(tmp_path: Path) -> None:
     task = _open(tmp_path, [{**SOLVED[0], "answer": "9"}, {**SOLVED[1], "solution": "None.", "answer": "10"}])
     found = {example.id: example.check["answer"] for example in task.examples("test", 0, 2)}
     assert found == {"minerva_math-0": "8", "minerva_math-1": "10"}
 
 
-def test_a_row_without_an_answer_is_told(tmp_path: Path) -> None:
+def test_a_row_without_an_answer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"task\.path=.*row 2 \(minerva_math-1\): has neither a solution"
     ) as caught:
@@ -68,21 +68,21 @@ def test_a_row_without_an_answer_is_told(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_the_worked_examples_are_lm_evals_to_the_letter(tmp_path: Path) -> None:
+def test_the_few_shot_examples_are_lm_evals_verbatim(tmp_path: Path) -> None:
     example = _open(tmp_path, SOLVED, shots=4).examples("test", 0, 1)[0]
     shots = example.text.removesuffix(example.prompt)
     assert hashlib.sha256(shots.encode()).hexdigest().startswith(LM_EVALS_SHOTS)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
-def test_fewer_worked_examples_are_the_first_ones(count: int, tmp_path: Path) -> None:
+def test_fewer_few_shot_examples_are_the_first_ones(count: int, tmp_path: Path) -> None:
     four = _open(tmp_path, SOLVED, shots=4)
     task = _open(tmp_path, SOLVED, shots=count)
     assert task.examples("test", 0, 1)[0].shots == four.examples("test", 0, 1)[0].shots[:count]
     assert (task.content == four.content) == (count == 4)
 
 
-def test_there_are_four_worked_examples_and_no_others(tmp_path: Path) -> None:
+def test_there_are_four_few_shot_examples_and_no_others(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"task\.shots=5: minerva_math has 4 few-shot examples of its own; low"
     ):
@@ -179,7 +179,7 @@ def test_an_answer_has_a_plain_form(answer: str, expected: str) -> None:
         ("7", "", 0, 0, 0, None),
     ],
 )
-def test_an_answer_is_compared_by_value_and_to_the_letter(
+def test_an_answer_is_compared_by_value_and_verbatim(
     gold: str, answer: str, value: float, strict: float, exact: float, extracted: str | None
 ) -> None:
     score = get_task("minerva_math").score(answer, _example(gold, f"Thus $x=\\boxed{{{gold}}}$."))
@@ -188,7 +188,7 @@ def test_an_answer_is_compared_by_value_and_to_the_letter(
 
 
 class Late(Verifier):
-    def compare(self, gold: str, answer: str) -> Verdict:
+    def compare(self, gold: str, answer: str) -> Match:
         raise TimeoutError("the comparison took more than 10 s")
 
 

@@ -1,4 +1,4 @@
-"""ParallelBench's tasks: what is asked, and what its two scores make of right, wrong and badly written answers."""
+"""ParallelBench's tasks: what is asked, and both scores of correct, wrong and badly written answers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluate import Loaded
-from pipeline.tasks import TASKS, GeneratedTask, task
+from pipeline.tasks import GeneratedTask, get_task, task
 from pipeline.tasks.one_shot import OneShot
-from pipeline.tasks.waiting_line import OPERATIONS, PEOPLE, VIRGINIA, WORKED
+from pipeline.tasks.waiting_line import OPERATIONS, PEOPLE, SHOT, VIRGINIA
 from tests.tasks.judged import judged
 
 A, B, C, W, X = "Ann Lee", "Bob Ray", "Cy Fox", "Di Poe", "Ed Orr"
@@ -25,7 +25,7 @@ CHECK = {"line": LINE, "word": W, "at": AT}
 LINES = [f"waiting_line_{operation}" for operation in OPERATIONS]
 NAMES = [*LINES, "latin_square_n4", "sudoku_n4"]
 Oracle = Callable[[list[str]], bool]
-ORACLES: dict[str, Oracle] = {  # the rules in other words than the task's
+ORACLES: dict[str, Oracle] = {  # the rules, written differently from the task
     "copy": lambda found: found == [B, A, C],
     "sort": lambda found: found == [A, B, C],
     "reverse": lambda found: found == [C, A, B],
@@ -39,7 +39,7 @@ ORACLES: dict[str, Oracle] = {  # the rules in other words than the task's
     "remove_index": lambda found: found == [B, C],
     "remove_random": lambda found: found in ([A, C], [B, C], [B, A]),
 }
-GOOD = {operation: list(next(iter(OPERATIONS[operation].right(LINE, W, AT)))) for operation in OPERATIONS}
+GOOD = {operation: list(next(iter(OPERATIONS[operation].correct(LINE, W, AT)))) for operation in OPERATIONS}
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 
@@ -57,7 +57,7 @@ def test_the_oracle_knows_each_operation() -> None:
     assert set(ORACLES) == set(OPERATIONS) and all(ORACLES[name](GOOD[name]) for name in OPERATIONS)
 
 
-# How a right list is written -> loose, strict.
+# How a correct list is written -> loose, strict.
 SPELLINGS: list[tuple[str, Callable[[list[str]], str], tuple[int, int]]] = [
     ("as asked", written, (1, 1)),
     ("words around", lambda items: f"Sure! The list:\n{written(items)}\nDone.", (1, 1)),
@@ -89,10 +89,10 @@ SPELLINGS: list[tuple[str, Callable[[list[str]], str], tuple[int, int]]] = [
 
 @every_operation
 @pytest.mark.parametrize(("spell", "expected"), [c[1:] for c in SPELLINGS], ids=[c[0] for c in SPELLINGS])
-def test_how_a_right_list_may_be_written(
+def test_how_a_correct_list_may_be_written(
     operation: str, spell: Callable[[list[str]], str], expected: tuple[int, int]
 ) -> None:
-    right = next(items for items in OPERATIONS[operation].right(LINE, W, 1) if C in items)
+    right = next(items for items in OPERATIONS[operation].correct(LINE, W, 1) if C in items)
     assert scores(operation, spell(right)) == expected
 
 
@@ -136,7 +136,7 @@ def test_every_list_that_follows_the_rule_scores(operation: str) -> None:
 @settings(max_examples=40, deadline=None)
 def test_an_item_dropped_swapped_or_doubled_breaks_an_answer(operation: str, data: st.DataObject) -> None:
     name = f"waiting_line_{operation}"
-    example = TASKS[name].examples("train", data.draw(st.integers(0, 50)), 1)[0]
+    example = get_task(name).examples("train", data.draw(st.integers(0, 50)), 1)[0]
     line, word = example.check["line"], example.check["word"]
     items = re.findall(r'"([^"]*)"', example.reference)
     i, j = data.draw(st.lists(st.integers(0, len(items) - 1), min_size=2, max_size=2, unique=True))
@@ -144,7 +144,7 @@ def test_an_item_dropped_swapped_or_doubled_breaks_an_answer(operation: str, dat
     doubled = [*items[:i], items[i], *items[i:]]
     swapped = items.copy()
     swapped[i], swapped[j] = items[j], items[i]
-    equivalent = {  # what such a change may lead to, and still be right
+    equivalent = {  # what such a change may lead to and still be correct
         "shuffle": sorted(swapped) == sorted(line) and swapped != line,
         "insert_random": [person for person in swapped if person != word] == line,
     }
@@ -155,9 +155,9 @@ def test_an_item_dropped_swapped_or_doubled_breaks_an_answer(operation: str, dat
 
 
 @every_operation
-def test_a_question_tells_the_line_and_what_to_do_with_it(operation: str) -> None:
+def test_a_question_states_the_line_and_what_to_do_with_it(operation: str) -> None:
     lengths, places = Counter[int](), set()
-    for example in TASKS[f"waiting_line_{operation}"].examples("train", 0, 300):
+    for example in get_task(f"waiting_line_{operation}").examples("train", 0, 300):
         line, word, at = (example.check[key] for key in ("line", "word", "at"))
         assert written(line) in example.prompt
         assert len({*line, word}) == len(line) + 1 and {*line, word} <= set(PEOPLE)
@@ -169,7 +169,7 @@ def test_a_question_tells_the_line_and_what_to_do_with_it(operation: str) -> Non
     assert max(places) == (0 if operation == "insert_index" else -1) and min(places) == -6
 
 
-def test_the_extracted_part_is_what_was_judged() -> None:
+def test_the_extracted_part_is_what_was_scored() -> None:
     for answer, extracted in {
         f"Here: {written(LINE)}.": written(LINE)[1:-1],
         "no list": "no list",
@@ -182,38 +182,38 @@ def test_the_extracted_part_is_what_was_judged() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_what_is_right_strictly_is_right_loosely(name: str, data: st.DataObject) -> None:
-    example = TASKS[name].examples("train", data.draw(st.integers(0, 20)), 1)[0]
+def test_what_is_strictly_correct_is_loosely_correct(name: str, data: st.DataObject) -> None:
+    example = get_task(name).examples("train", data.draw(st.integers(0, 20)), 1)[0]
     answer = example.reference
     for _ in range(data.draw(st.integers(0, 3))):  # some edits of single characters
         at = data.draw(st.integers(0, len(answer)))
         new = data.draw(st.sampled_from(['"', "[", "]", ",", " ", "\n", ", ", "A", "1", ""]))
         answer = answer[:at] + new + answer[at + data.draw(st.integers(0, 1)) :]
-    others = TASKS[name].score(answer, example).metrics
+    others = get_task(name).score(answer, example).metrics
     assert others["strict"] <= others["loose"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_beginning_of_an_answer_is_strictly_right(name: str) -> None:
-    for example in TASKS[name].examples("test", 0, 20):
-        assert TASKS[name].score(example.reference, example).metrics == {"loose": 1, "strict": 1}
+def test_no_beginning_of_an_answer_is_strictly_correct(name: str) -> None:
+    for example in get_task(name).examples("test", 0, 20):
+        assert get_task(name).score(example.reference, example).metrics == {"loose": 1, "strict": 1}
         for end in range(len(example.reference)):
-            assert TASKS[name].score(example.reference[:end], example).metrics["strict"] == 0
+            assert get_task(name).score(example.reference[:end], example).metrics["strict"] == 0
 
 
-def test_the_worked_examples_are_right() -> None:
+def test_the_few_shot_examples_are_correct() -> None:
     checks: dict[str, Any] = {
-        f"waiting_line_{name}": {"line": WORKED, "word": VIRGINIA, "at": operation.index}
+        f"waiting_line_{name}": {"line": SHOT, "word": VIRGINIA, "at": operation.index}
         for name, operation in OPERATIONS.items()
     }
     checks |= {"latin_square_n4": "HT6P", "sudoku_n4": "3412\n1243\n2134\n4321"}
     for name, check in checks.items():
-        shots = {example.shots for example in TASKS[name].examples("test", 0, 5)}
+        shots = {example.shots for example in get_task(name).examples("test", 0, 5)}
         assert len(shots) == 1
         ((_, answer),) = shots.pop()
         assert judged(name, answer.strip(), check).metrics == {"loose": 1, "strict": 1}
     for name in LINES:
-        question = TASKS[name].examples("test", 0, 1)[0].shots[0][0]
+        question = get_task(name).examples("test", 0, 1)[0].shots[0][0]
         assert (f"position {checks[name]['at']}" in question) == name.endswith("index")
 
 
@@ -222,14 +222,14 @@ class Repeating(OneShot):
 
     name = "repeating"
 
-    def worked(self) -> tuple[str, str]:
-        return "worked", "yes"
+    def shot(self) -> tuple[str, str]:
+        return "shot", "yes"
 
     def ask(self, rng: random.Random) -> tuple[str, str, Any]:
-        return (str(rng.randrange(30)) if rng.random() < 0.5 else "worked"), "yes", None
+        return (str(rng.randrange(30)) if rng.random() < 0.5 else "shot"), "yes", None
 
 
-def test_the_worked_example_is_never_asked() -> None:
+def test_the_few_shot_example_is_never_asked() -> None:
     drawn = {Repeating().draw(random.Random(seed))[0] for seed in range(300)}
     assert drawn == {str(number) for number in range(30)}
 
@@ -247,14 +247,14 @@ class Many(Few):
         return str(rng.randrange(10**9)), "", None
 
 
-def test_a_generator_with_more_to_give_never_counts_as_dry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_generator_with_examples_left_never_counts_as_exhausted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         task, "MISSES", 300
-    )  # fewer than the draws for 200 examples, one in 16 of which is a test's
+    )  # fewer than the draws for 200 examples, as one in 16 is for testing
     assert len(Many().examples("test", 0, 200)) == 200
 
 
-def test_a_generator_that_runs_dry_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exhausted_generator_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task, "MISSES", 2000)
     have = sum(task.split_of(str(number)) == "test" for number in range(100))
     assert len(Few().examples("test", 0, have)) == have
@@ -263,7 +263,7 @@ def test_a_generator_that_runs_dry_says_so(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 class Tape:
-    """A tokenizer that keeps what it is given."""
+    """A tokenizer that records what it is given."""
 
     def apply_chat_template(self, turns: list[dict[str, str]], **_: Any) -> str:
         self.turns = turns
@@ -300,8 +300,8 @@ CONVERSATIONS = {
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
-def test_the_worked_example_is_two_turns_of_a_chat_or_text_before_the_question(name: str) -> None:
-    example = TASKS[name].examples("test", 0, 1)[0]
+def test_the_few_shot_example_is_two_turns_of_a_chat_or_precedes_the_question_as_text(name: str) -> None:
+    example = get_task(name).examples("test", 0, 1)[0]
     question, answer = CONVERSATIONS[name]
     tape = Tape()
     Loaded(None, tape, "chat").encode(example)

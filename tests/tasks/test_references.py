@@ -1,4 +1,4 @@
-"""The code benchmarks' own rows: their solutions pass, wrong answers don't; the sandbox agrees with plain Python."""
+"""The code benchmarks' own rows: their solutions pass, others do not; the sandbox agrees with plain Python."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ def test_a_changed_solution_passes_where_plain_python_passes_it(
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as runners:
         equivalent = list(runners.map(lambda pair: _steps_outside(*pair, tmp_path), changed))
     assert found == equivalent
-    assert sum(found) < 0.1 * len(found)  # what the benchmark's own tests don't tell from the solution
+    assert sum(found) < 0.1 * len(found)  # changes that the benchmark's own tests do not notice
 
 
 def _steps_outside(answer: str, example: Example, folder: Path) -> float:
-    """The solution, only slightly changed, as a plain script: no sandbox, no extraction."""
+    """The solution, slightly changed, as a plain script: no sandbox, no extraction."""
     script = folder / f"{example.id.replace('/', '-')}.py"
     script.write_text(f"{example.prompt}{answer}\n{example.check['tests']}\n")
     try:

@@ -1,4 +1,4 @@
-"""Rows from the hub: what is asked of it, and a hub out of reach told in one line."""
+"""Rows from files and the hub: what the hub is asked for, and faults in one line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_hub_is_asked_for_the_split_at_the_revision(monkeypatch: pytest.Monk
     assert asked == [(("owner/rows", "main"), {"split": "test", "revision": "v1"})]
 
 
-def test_a_hub_out_of_reach_is_told_in_one_line_without_the_clients_retries(
+def test_an_unreachable_hub_is_reported_in_one_line_without_the_clients_retries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = logging.getLogger("huggingface_hub.utils._http")
@@ -41,8 +41,8 @@ def test_a_hub_out_of_reach_is_told_in_one_line_without_the_clients_retries(
     with pytest.raises(ValueError) as caught:
         read_hub("task.path", HERE, None, "test", ["question"])
     assert str(caught.value) == (
-        "task.path=null: owner/rows (test) is not to be had from the hub (Couldn't reach the Hub); "
-        "download the rows and give task.path=FILE"
+        "task.path=null: owner/rows (test) cannot be downloaded from the hub (Couldn't reach the Hub); "
+        "download the rows elsewhere and give task.path=FILE"
     )
     assert warns == [False]
     assert logging.getLogger("huggingface_hub").level == level
@@ -54,13 +54,13 @@ BROKEN = {
         (b'{"question": "a"}\nnot json\n', "cannot be read (JSON parse error: Invalid value. in row 1)"),
         (b"1\n2\n", "cannot be read (JSON parse error: "),
         (b"[1, 2]\n", "lacks the columns question; it has "),
-        (b"", "holds no rows; give another"),
+        (b"", "has no rows; give another"),
         ('{"question": "café"}\n'.encode("latin-1"), "cannot be read ('utf-8' codec can't decode byte 0xe9"),
     ],
     "rows.jsonl.gz": [(b"no archive", "cannot be read (Not a gzipped file")],
     "rows.parquet": [(b"no parquet", "cannot be read (Parquet magic bytes not found in footer.")],
     "rows.csv": [
-        (b"question\na\n", "unknown kind of file; one of .jsonl, .json, .parquet, or one of them with")
+        (b"question\na\n", "unknown kind of file; one of .jsonl, .json, .parquet, optionally with .gz")
     ],
 }
 
@@ -68,7 +68,7 @@ BROKEN = {
 @pytest.mark.parametrize(
     ("name", "content", "expected"), [(name, *case) for name, cases in BROKEN.items() for case in cases]
 )
-def test_a_file_that_holds_no_rows_is_told_in_one_line_and_nothing_is_logged(
+def test_a_file_without_rows_is_reported_in_one_line_and_nothing_is_logged(
     name: str, content: bytes, expected: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -79,7 +79,9 @@ def test_a_file_that_holds_no_rows_is_told_in_one_line_and_nothing_is_logged(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_folder_of_rows_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_of_rows_is_not_a_file(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").mkdir()
-    with pytest.raises(ValueError, match=r"rows.jsonl': is a folder; give the benchmark's rows, or null"):
+    with pytest.raises(
+        ValueError, match=r"rows.jsonl': is a folder; give a file of the benchmark's rows, or null"
+    ):
         read_file("task.path", str(tmp_path / "rows.jsonl"), ["question"], {})

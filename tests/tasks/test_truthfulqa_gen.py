@@ -1,4 +1,4 @@
-"""TruthfulQA's free answers: lm-eval's prompt, references made alike, BLEU and ROUGE against both kinds."""
+"""TruthfulQA with free answers: lm-eval's prompt, uniform references, BLEU and ROUGE against both kinds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.evaluate import _scored
 from pipeline.record import Record
 from pipeline.tasks import Example, Task, TaskSettings, get_task, open_task, read_task
 from pipeline.tasks.rows import digest
-from pipeline.tasks.truthfulqa_gen import figures, likeness, sentences
+from pipeline.tasks.truthfulqa_gen import figures, sentences, similarity
 
 ROWS = [
     {
@@ -52,7 +52,7 @@ def _open(path: Path, **more: Any) -> Task:
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
-def test_lists_of_references_come_through_every_kind_of_file(kind: str, tmp_path: Path) -> None:
+def test_lists_of_references_survive_every_kind_of_file(kind: str, tmp_path: Path) -> None:
     task = _open(_file(tmp_path, ROWS, kind))
     examples = {example.id: example for example in task.examples("validation", 0, 100)}
     assert len(examples) == len(ROWS) and task.content == digest(ROWS)
@@ -66,14 +66,14 @@ def test_lists_of_references_come_through_every_kind_of_file(kind: str, tmp_path
     }
 
 
-def test_the_prompt_is_lm_evals_to_the_letter(tmp_path: Path) -> None:
+def test_the_prompt_is_lm_evals_verbatim(tmp_path: Path) -> None:
     prompt = _open(_file(tmp_path, ROWS)).examples("validation", 0, 1)[0].text
     primer, question, rest = re.split(r"(Does drinking \d+ cups of tea make you fly\?)", prompt)
     assert hashlib.sha256(primer.encode()).hexdigest().startswith(LM_EVALS_PRIMER)
     assert question and rest == ""
 
 
-def test_there_are_no_worked_examples_but_the_primer(tmp_path: Path) -> None:
+def test_there_are_no_few_shot_examples_but_the_primer(tmp_path: Path) -> None:
     path = _file(tmp_path, ROWS)
     with pytest.raises(ValueError, match=r"task\.shots=1: truthfulqa_gen has 0 few-shot examples of its own"):
         _open(path, shots=1)
@@ -87,9 +87,7 @@ def test_there_are_no_worked_examples_but_the_primer(tmp_path: Path) -> None:
     ("column", "value"),
     [("correct_answers", "One; two"), ("incorrect_answers", []), ("correct_answers", [" "])],
 )
-def test_references_that_are_no_list_are_refused_with_their_row(
-    column: str, value: Any, tmp_path: Path
-) -> None:
+def test_references_that_are_not_a_list_are_refused_by_row(column: str, value: Any, tmp_path: Path) -> None:
     rows = [{**ROWS[0], column: value}]
     with pytest.raises(ValueError, match=rf"task\.path=.*row 1 \(truthfulqa_gen-0\): {column}") as caught:
         _open(_file(tmp_path, rows))
@@ -124,7 +122,7 @@ CHECK = {
         ("", 0.0),
     ],
 )
-def test_an_answer_nearer_to_a_correct_reference_scores(answer: str, value: float) -> None:
+def test_an_answer_closer_to_a_correct_reference_scores(answer: str, value: float) -> None:
     score = get_task("truthfulqa_gen").score(answer, Example("x", "", "", CHECK))
     assert score.value == score.metrics["bleu_acc"] == value
     assert score.extracted == (answer.split("\n\n")[0].strip() or None)
@@ -135,8 +133,8 @@ def test_the_figures_are_the_best_on_either_side() -> None:
     answer = "The moon is made of green rock."
     found = figures(answer, CHECK["correct"], CHECK["incorrect"])
     for measure in ("bleu", "rouge1", "rouge2", "rougeL"):
-        right = max(likeness(answer, reference)[measure] for reference in CHECK["correct"])
-        wrong = max(likeness(answer, reference)[measure] for reference in CHECK["incorrect"])
+        right = max(similarity(answer, reference)[measure] for reference in CHECK["correct"])
+        wrong = max(similarity(answer, reference)[measure] for reference in CHECK["incorrect"])
         assert found[f"{measure}_max"] == right and found[f"{measure}_diff"] == right - wrong
         assert found[f"{measure}_acc"] == float(right > wrong)
     assert len(found) == 12
@@ -155,8 +153,8 @@ def test_the_figures_are_the_best_on_either_side() -> None:
         ("", "I have no comment."),
     ],
 )
-def test_likeness_is_what_the_definitions_say(answer: str, reference: str) -> None:
-    found = likeness(answer, reference)
+def test_similarity_is_what_the_definitions_say(answer: str, reference: str) -> None:
+    found = similarity(answer, reference)
     assert found["bleu"] == pytest.approx(_bleu(answer, reference))
     left, right = (re.findall("[a-z0-9]+", text.lower()) for text in (answer, reference))
     for order in (1, 2):

@@ -1,5 +1,5 @@
-"""What runs on the far side of the pipe: a warm interpreter, its keeper of one program, and the program's process.
+"""The far side of the pipe: a warm interpreter, a supervisor for each program, and the program's process.
 
-It is started as a script of its own, from this folder alone, so it imports the standard library and, relatively,
-its own files. Nothing here is secret: a program may read it all.
+It is started as a script, from this folder alone, so it imports only the standard library and, relatively, its own
+files. Nothing here is secret: a program may read all of it.
 """

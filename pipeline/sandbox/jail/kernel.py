@@ -17,7 +17,7 @@ MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV = 1, 2, 4
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
-MOUNT_SETATTR = 442  # the same number on every machine
+MOUNT_SETATTR = 442  # the same on every architecture
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP = 1, 4, 22
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
@@ -37,14 +37,14 @@ def mount(source: str, target: str, kind: str, flags: int, options: str = "") ->
 
 
 def restrict(path: str, attributes: int) -> None:
-    """Adds attributes (read-only, ...) to the mount at `path` and all below it; keeps those it has."""
+    """Adds attributes (read-only, ...) to the mount at `path` and all below it, which keep those they have."""
     request = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)  # set, clear, propagation, user namespace
     arguments = (AT_FDCWD, os.fsencode(path), AT_RECURSIVE, request, ctypes.c_size_t(32))
     _check(_libc.syscall(ctypes.c_long(MOUNT_SETATTR), *arguments), f"mount_setattr {path}")
 
 
 def become_root_folder(path: str) -> None:
-    """Makes `path`, a mount point, the root of all, and lets go of the root there was."""
+    """Makes `path`, a mount point, the root folder, and lets go of the previous one."""
     os.chdir(path)
     _check(_libc.syscall(ctypes.c_long(PIVOT_ROOT[os.uname().machine]), b".", b"."), "pivot_root")
     unmount(".")

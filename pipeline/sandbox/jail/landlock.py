@@ -1,6 +1,6 @@
-"""Landlock, for a program without isolation: it writes below its folder alone, and reaches into no other process.
+"""Landlock, for a program without isolation: it can write only below its folder and reach into no other process.
 
-Linux 5.13 or later, and no privilege; older kernels leave such a program what file permissions leave it.
+Needs Linux 5.13 or later and no privileges; on older kernels only file permissions restrict such a program.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 
 from . import kernel
 
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same numbers on every machine
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 VERSION, PATH_BENEATH = 1, 1
 WRITE_FILE = 1 << 1
 REMOVE_AND_MAKE = sum(1 << bit for bit in range(4, 13))  # of files, folders, sockets, pipes, devices, links
@@ -21,7 +21,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def confine_writes(folder: str) -> None:
-    """For this process and all it starts, for good. Raises OSError if the kernel has Landlock but refuses."""
+    """For this process and all that it starts, for good. Raises OSError if the kernel has Landlock but refuses."""
     version = _libc.syscall(ctypes.c_long(CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint(VERSION))
     if version < 1:
         return

@@ -1,4 +1,4 @@
-"""A file system of its own: the interpreter's library, read-only, a few devices, an empty /tmp; nothing else."""
+"""A separate file system: the interpreter's library, read-only, a few devices and an empty /tmp; nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOBODY = 65534
 
 
 def libraries() -> list[str]:
-    """The folders and links a program needs to import the standard library; none below another."""
+    """The folders and links that a program needs to import the standard library; none lies below another."""
     found: list[str] = []
     for path in (*LIBRARIES, f"{sys.base_prefix}/lib"):
         if os.path.exists(path) and not any(path == f or path.startswith(f + "/") for f in found):

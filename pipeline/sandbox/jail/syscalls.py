@@ -1,10 +1,10 @@
-"""Which system calls a program may not make: a seccomp filter, at every level of isolation.
+"""The system calls that a program may not make: a seccomp filter, at every level of isolation.
 
-Namespaces leave gaps that this closes: memory that no limit counts (shared mappings, memfd, System V shared memory),
-sockets that know no network namespace (vsock), new user namespaces, and what reaches into other processes. A program
-stays in the session of its keeper's making: the kernel shares processors out among sessions (autogroup), so that many
-of them would leave its neighbours little. No other program can be started: what runs is Python, in the stack that its
-keeper knows (see child.py).
+It closes gaps that namespaces leave: memory that no limit counts (shared mappings, memfd, System V shared memory),
+sockets outside any network namespace (vsock), new user namespaces, and calls that reach into other processes. A program
+stays in the session that was made for it: the kernel divides processor time among sessions (autogroup), so a program
+with many of them would starve its neighbours. No other program can be started: what runs is Python, in the stack that
+the supervisor knows (see child.py).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ REFUSED = {
     "open_by_handle_at": (304, 265),
     "syslog": (103, 116),
 }
-# Where a program shares its process numbers with its keeper and others, it may send no signals and set no priorities.
+# A program that shares its process numbers with its supervisor and others may send no signals and set no priorities.
 ON_OTHERS = {
     "kill": (62, 129),
     "tkill": (200, 130),
@@ -62,7 +62,7 @@ ON_OTHERS = {
     "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240),
     "pidfd_send_signal": (424, 424),
-    # What would slow down others of the same user, those to come among them.
+    # These would slow down other processes of the same user, including future ones.
     "setpriority": (141, 140),
     "ioprio_set": (251, 30),
     "sched_setparam": (142, 118),
@@ -81,11 +81,11 @@ SIGNALLING_FCNTLS = (
     8,
     10,
     15,
-)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal to whom one likes when a file is ready
+)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: send a signal to any process when a file is ready
 SIGNALLING_IOCTLS = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP: the same
-# SOCK_STREAM and SOCK_SEQPACKET, with SOCK_CLOEXEC and SOCK_NONBLOCK: a pair of datagram sockets can write to others.
+# SOCK_STREAM and SOCK_SEQPACKET, with SOCK_CLOEXEC and SOCK_NONBLOCK: datagram sockets could write to others.
 PAIRS = tuple(kind | flags for kind in (1, 5) for flags in (0, 0x80000, 0x800, 0x80800))
-MAP_SHARED = 1  # pages stay while they are mapped, though no process has them resident (MADV_DONTNEED)
+MAP_SHARED = 1  # pages stay as long as they are mapped, even if no process has them resident (MADV_DONTNEED)
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, audit number
 
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -101,7 +101,7 @@ SECCOMP_MODE_FILTER = 2
 
 
 def refuse(shared_processes: bool) -> None:
-    """Installs the filter for this process and all it starts, for good. A machine not known here has none."""
+    """Installs the filter for this process and all that it starts, for good. Other architectures get none."""
     machine = os.uname().machine
     if machine not in MACHINES:
         return
@@ -119,15 +119,15 @@ def _filter(column: int, audit: int, shared_processes: bool) -> bytes:
         (EQUAL, 1, 0, audit),
         (RETURN, 0, 0, KILL),
         (LOAD, 0, 0, NUMBER),
-        (AT_LEAST, 0, 1, 0x40000000),  # the x32 numbers, a second door to every call
+        (AT_LEAST, 0, 1, 0x40000000),  # the x32 numbers, a second way to every call
         (RETURN, 0, 0, EPERM),
-        (EQUAL, 0, 1, CLONE3[column]),  # its flags are out of a filter's sight: libc then uses clone
+        (EQUAL, 0, 1, CLONE3[column]),  # a filter cannot see its flags: libc then uses clone
         (RETURN, 0, 0, ENOSYS),
     ]
     for numbers in calls.values():
         steps += [(EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, EPERM)]
     steps += _examine(CLONE[column], FIRST_ARGUMENT, ANY_BIT, [kernel.CLONE_NEWUSER], EPERM, ALLOW)
-    # Its own limits a program may change, not another process's.
+    # A program may change its own limits, not those of another process.
     steps += _examine(PRLIMIT[column], FIRST_ARGUMENT, EQUAL, [0], ALLOW, EPERM)
     steps += _examine(FCNTL[column], SECOND_ARGUMENT, EQUAL, SIGNALLING_FCNTLS, EPERM, ALLOW)
     steps += _examine(IOCTL[column], SECOND_ARGUMENT, EQUAL, SIGNALLING_IOCTLS, EPERM, ALLOW)
@@ -141,7 +141,7 @@ def _filter(column: int, audit: int, shared_processes: bool) -> bytes:
 def _examine(
     number: int, argument: int, test: int, values: Sequence[int], found: int, otherwise: int
 ) -> list[Step]:
-    """For one call: what is returned if its argument passes the test with one of the values, and what if not."""
+    """For one call: what is returned if its argument passes the test with one of the values, and what otherwise."""
     steps: list[Step] = [(LOAD, 0, 0, argument)]
     for value in values:
         steps += [(test, 0, 1, value), (RETURN, 0, 0, found)]

@@ -1,7 +1,7 @@
 """`decode`: prompts in, traces out. Pure: no clock, no file, no global random state.
 
-Decoding is batched and row-independent: a batch decodes as its rows one by one. Finished rows leave the batch and
-waiting ones take their places.
+Decoding is batched and row-independent: a batch decodes exactly as its rows would one by one. Finished rows leave the
+batch and waiting ones take their places.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from contextlib import nullcontext
 
 import torch
 
-from axon.attention import resolve_layers
 from axon.batch import Batch
 from axon.checks import check_whole
+from axon.layers import resolve_layers
 from axon.models.model import MaskedDiffusionModel
 from axon.sampler import Sampler
-from axon.settings import DecodeSettings
+from axon.settings import DecodeSettings, check_ends
 from axon.state import PartTimer
 from axon.trace import Trace
 
@@ -40,8 +40,8 @@ def decode(
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
     Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
     """
-    looks = settings.decoder.needs_attention or settings.axon.gate != "never"
-    layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if looks else ()
+    needs_attention = settings.decoder.needs_attention or settings.axon.gate != "never"
+    layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if needs_attention else ()
     sampler = Sampler(model, settings, layers, timer or nullcontext)
     _check(model, prompts, settings, seeds, batch_size)
     waiting = deque(sorted(range(len(prompts)), key=lambda row: -len(prompts[row])))
@@ -67,16 +67,8 @@ def decode(
 
 
 def row_seed(seed: int, name: str) -> int:
-    """A row's own seed, of what it is called: the same whatever batch or run the row is in."""
+    """A row's own seed, derived from its name: the same whatever batch or run the row is in."""
     return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:7])
-
-
-def check_ends(settings: DecodeSettings, end_ids: Sequence[int]) -> None:
-    """Raise ValueError where the settings ask for an end-of-text and the checkpoint names none."""
-    if settings.end_of_text != "full" and not end_ids:
-        raise ValueError(
-            f"end_of_text={settings.end_of_text!r}: the checkpoint's config names no eos_token_id; use full"
-        )
 
 
 def _fresh(
@@ -92,7 +84,9 @@ def _fresh(
         assert seeds is not None
         generators = [torch.Generator(model.device).manual_seed(seeds[row]) for row in entering]
     texts = [tuple(prompts[row]) for row in entering]
-    return Batch.start(entering, texts, generators, settings.gen_length, model.mask_token_id, model.device)
+    length, device = settings.gen_length, model.device
+    decoder_state = settings.decoder.new_state(len(entering), length, model.vocab_size, device)
+    return Batch.start(entering, texts, generators, length, model.mask_token_id, decoder_state, device)
 
 
 def _draws(settings: DecodeSettings) -> bool:

@@ -1,4 +1,4 @@
-"""The keeper of one program: starts its process, watches what it uses, decides how it fared, leaves nothing behind."""
+"""The supervisor of one program: starts its process, watches what it uses, decides the outcome, leaves nothing."""
 
 from __future__ import annotations
 
@@ -12,62 +12,65 @@ from contextlib import suppress
 from dataclasses import replace
 
 from . import child, kernel
-from .job import Job, Limits, Outcome
+from .execution import Execution, Limits, Outcome
 
-START_SECONDS = 10.0  # to set up, before the program's time begins
+START_SECONDS = 10.0  # for setting up, before the program's time begins
 TICK_SECONDS = 0.05
-WITNESS_SECONDS = 5.0  # for the process to get from telling of its end to waiting, on a busy machine
-STILL_SECONDS = 0.5  # waiting elsewhere for so long, it is not on its way
+WITNESS_SECONDS = 5.0  # for the process to get from reporting its end to waiting, on a busy machine
+STILL_SECONDS = 0.5  # if it waits elsewhere for so long, it is not on its way
 SWEEP_SECONDS = 5.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")  # a second
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")  # per second
 REASON_BYTES = 600
-READ = {"x86_64": "0", "aarch64": "63"}  # the number of the call
+READ = {"x86_64": "0", "aarch64": "63"}  # the number of the system call
 DEPTH_SLACK = (
-    128  # libc reads 40 bytes deeper once there are threads; the nearest a program can get is over 400
+    128  # libc reads 40 bytes deeper once there are threads; the closest that a program can get is over 400
 )
-Place = tuple[str, str, int]  # the call, its first argument, the stack pointer
+Place = tuple[str, str, int]  # the system call, its first argument, the stack pointer
 
 
-def keep(job: Job, level: str, folder: str) -> Outcome:
-    """Runs the job in the folder to its outcome. Afterwards no process of the program is left."""
+def supervise(execution: Execution, level: str, folder: str) -> Outcome:
+    """Runs the program in the folder until its outcome is known. Afterwards none of its processes is left."""
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     if level == "namespaces":
         kernel.unshare(kernel.CLONE_NEWPID)
-    gate, far_gate = socket.socketpair()
+    channel, far_channel = socket.socketpair()
     printed, far_printed = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            child.confine(level, folder, far_gate.fileno(), far_printed, job.limits)
-            child.run(job)
+            child.confine(level, folder, far_channel.fileno(), far_printed, execution.limits)
+            child.run(execution)
         except Exception as error:  # from the first: the second never returns
-            os.write(child.GATE, f"{type(error).__name__}: {error}".encode())
+            os.write(child.CHANNEL, f"{type(error).__name__}: {error}".encode())
         finally:
             os._exit(1)
-    far_gate.close()
+    far_channel.close()
     os.close(far_printed)
     death = os.pidfd_open(pid)
     try:
-        return Watch(pid, death, gate, printed, job).outcome()
+        return Watch(pid, death, channel, printed, execution).outcome()
     finally:
         _sweep(death, alone=level == "bubblewrap")
 
 
 class Watch:
-    """One program's process, seen from outside."""
+    """One program's process, watched from outside."""
 
-    def __init__(self, pid: int, death: int, gate: socket.socket, printed: int, job: Job) -> None:
-        self._pid, self._death, self._gate, self._printed, self._job = pid, death, gate, printed, job
-        self._limits: Limits = job.limits
+    def __init__(
+        self, pid: int, death: int, channel: socket.socket, printed: int, execution: Execution
+    ) -> None:
+        self._pid, self._death, self._channel, self._printed = pid, death, channel, printed
+        self._calls = execution.inputs is not None
+        self._limits: Limits = execution.limits
         self._told = b""
-        self._closed = math.inf  # when it closed the gate
+        self._closed = math.inf  # when it closed the channel
         self._output = 0
         self._base = 0
         self._poll = select.poll()
-        for source in (gate.fileno(), printed, self._death):
+        for source in (channel.fileno(), printed, self._death):
             self._poll.register(source, select.POLLIN)
-        gate.setblocking(False)
+        channel.setblocking(False)
         os.set_blocking(printed, False)
 
     def outcome(self) -> Outcome:
@@ -75,7 +78,7 @@ class Watch:
         place = self._waiting_place()
         self._base, _ = _used(self._pid)
         began = time.monotonic()
-        self._gate.send(b".")
+        self._channel.send(b".")
         verdict = None
         while not verdict:
             alive = self._listen(TICK_SECONDS)
@@ -91,53 +94,53 @@ class Watch:
         self._told = b""
 
     def _waiting_place(self) -> Place | None:
-        """Where the process waits before the program begins; None where the kernel doesn't tell."""
+        """Where the process waits before the program begins; None if the kernel does not tell."""
         call, deadline = READ.get(os.uname().machine), time.monotonic() + START_SECONDS
         while call and time.monotonic() < deadline:
             try:
                 place = _place(self._pid)
             except OSError:
                 return None
-            if place and place[:2] == (call, hex(child.GATE)):
+            if place and place[:2] == (call, hex(child.CHANNEL)):
                 return place
             time.sleep(0.0002)
         if call:
-            raise OSError("its process does not wait at the gate")
+            raise OSError("its process does not wait on the channel")
         return None
 
     def _listen(self, seconds: float) -> bool:
-        """Takes in what is told and printed for a while; whether the process lives."""
+        """Takes in what is reported and printed for a while; returns whether the process is alive."""
         ready = {source for source, _ in self._poll.poll(seconds * 1000)}
         if self._printed in ready:
             part = _take(self._printed)
             self._output += len(part)
             if not part:
                 self._poll.unregister(self._printed)
-        if self._gate.fileno() in ready:
-            part = _take(self._gate.fileno())
+        if self._channel.fileno() in ready:
+            part = _take(self._channel.fileno())
             self._told += part
             if not part:
-                self._poll.unregister(self._gate.fileno())
+                self._poll.unregister(self._channel.fileno())
                 self._closed = time.monotonic()
         return self._death not in ready
 
     def _judge(self, alive: bool, began: float, place: Place | None) -> Outcome | None:
-        limits, calls = self._limits, self._job.inputs is not None
+        limits, calls = self._limits, self._calls
         if self._output > limits.output_bytes:
             return Outcome("output", f"more than {limits.output_bytes} bytes printed")
         if len(self._told) > (limits.value_bytes if calls else REASON_BYTES * 4):
-            return Outcome("output", "more than the gate takes" if not calls else "the values are too large")
+            return Outcome("output", "the values are too large" if calls else "more than the channel takes")
         if self._told.startswith(child.ENDED) and not calls:
             return self._witness(place)
         if self._told[:1] not in (b"", child.FAILED, child.RETURNED):
-            return Outcome("no verdict", "the program wrote at the gate")
+            return Outcome("no verdict", "the program wrote to the channel")
         if not alive:
             return self._after_death()
         if time.monotonic() - self._closed > STILL_SECONDS:
-            return Outcome("no verdict", "the program closed the gate")
+            return Outcome("no verdict", "the program closed the channel")
         if time.monotonic() - began > limits.wall_seconds:
             return Outcome("timeout", f"{limits.wall_seconds:g} seconds")
-        tree = _tree(os.getpid())[1:]  # those whose parents are gone, too: they came to be ours
+        tree = _tree(os.getpid())[1:]  # including those whose parents are gone, which are now ours
         if len(tree) > 2 * limits.processes:
             return Outcome("killed", "too many processes")
         used = [_used(pid) for pid in tree]
@@ -148,7 +151,7 @@ class Watch:
         return None
 
     def _witness(self, place: Place | None) -> Outcome:
-        """The process says that the program reached its end: passed if it waits where only then it can wait."""
+        """The process reports that the program reached its end: passed if it waits where it can wait only then."""
         if place is None:
             return Outcome("passed")
         told = since = time.monotonic()
@@ -165,17 +168,17 @@ class Watch:
                 break
             if select.select([self._death], [], [], 0.0002)[0]:
                 break
-        return Outcome("no verdict", "its end was told but not reached")
+        return Outcome("no verdict", "its end was reported but not reached")
 
     def _after_death(self) -> Outcome:
-        while part := _take(self._gate.fileno()):
+        while part := _take(self._channel.fileno()):
             self._told += part
             if len(self._told) > self._limits.value_bytes:
                 return Outcome("output", "the values are too large")
         _, status, used = os.wait4(self._pid, 0)
         code = os.waitstatus_to_exitcode(status)
         told, text = self._told[:1], self._told[1:]
-        if told == child.RETURNED and code == 0 and self._job.inputs is not None:
+        if told == child.RETURNED and code == 0 and self._calls:
             return Outcome("returned", values=text.decode(errors="replace"))
         if told == child.FAILED:
             line = "".join(
@@ -190,7 +193,7 @@ class Watch:
 
 
 def _name(number: int) -> str:
-    """Of a signal; real-time signals have none in Python."""
+    """The name of a signal; real-time signals have none in Python."""
     return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
@@ -202,15 +205,15 @@ def _take(source: int) -> bytes:
 
 
 def _place(pid: int) -> Place | None:
-    """Where a process waits; None if it runs."""
+    """Where a process waits; None if it is running."""
     with open(f"/proc/{pid}/syscall") as file:
         fields = file.read().split()
     return (fields[0], fields[1], int(fields[7], 16)) if len(fields) == 9 else None
 
 
 def _used(pid: int) -> tuple[int, float]:
-    """What a process uses: bytes of memory, and seconds of CPU, with those of its children that it waited for."""
-    with suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:  # its name is any bytes
+    """What a process uses: bytes of memory, and seconds of CPU, including those of children it has waited for."""
+    with suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:  # its name can be any bytes
         fields = file.read().rpartition(b")")[2].split()
         return int(fields[21]) * PAGE, sum(map(int, fields[11:15])) / CLOCK_TICKS
     return 0, 0.0
@@ -228,9 +231,9 @@ def _tree(pid: int) -> list[int]:
 
 
 def _sweep(death: int, alone: bool) -> None:
-    """Kills the process, and all that it left (which came to be ours), until there is nothing left to kill.
+    """Kills the process and all that it left behind (now our children) until there is nothing left to kill.
 
-    `alone`: whoever else there is but us and process 1 is the program's. Raises OSError if some survive.
+    `alone`: all other processes, except us and process 1, are the program's. Raises OSError if any survive.
     """
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(death, signal.SIGKILL)

@@ -1,0 +1,62 @@
+"""Attention of one step, for a decoder, a gate and AXON's anchors: computed when asked for, and only once.
+
+Shapes: B rows, R some of them, K block length, W canvas width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from axon.attention import Capture
+from axon.sinks import SinkThreshold, sinks
+from axon.state import PartTimer
+
+
+class BlockAttention:
+    """Whom the positions of each row's block attend to, and how much attention the columns receive."""
+
+    def __init__(self, capture: Capture, columns_BK: Tensor, width_B: Tensor, timer: PartTimer) -> None:
+        self._capture = capture
+        self._columns_BK = columns_BK
+        self._width_B = width_B
+        self._timer = timer
+        self._rows_BKW: Tensor | None = None  # of all rows, once they have been asked for
+        self._column_means_BW: Tensor | None = None
+
+    def rows(self) -> Tensor:
+        """Attention of every row's block positions, (B, K, W); each position's sums to 1."""
+        if self._rows_BKW is None:
+            self._rows_BKW = self._captured_rows(self._all())
+        return self._rows_BKW
+
+    def column_means(self) -> Tensor:
+        """The mean attention that each column receives from real positions, (B, W)."""
+        if self._column_means_BW is None:
+            self._column_means_BW = self._captured_means(self._all())
+        return self._column_means_BW
+
+    def among(self, rows_R: Tensor | None = None) -> Tensor:
+        """A of those rows (None: all) among the positions of their block, (R, K, K)."""
+        rows_R = self._all() if rows_R is None else rows_R
+        known_BKW = self._rows_BKW
+        attention_RKW = self._captured_rows(rows_R) if known_BKW is None else known_BKW[rows_R]
+        columns_RK = self._columns_BK[rows_R]
+        return attention_RKW.gather(2, columns_RK[:, None, :].expand(-1, columns_RK.shape[1], -1))
+
+    def sinks(self, rows_R: Tensor, threshold: SinkThreshold) -> Tensor:
+        """Which positions of those rows' blocks are sinks, (R, K) bool."""
+        known_BW = self._column_means_BW
+        means_RW = self._captured_means(rows_R) if known_BW is None else known_BW[rows_R]
+        return sinks(means_RW.gather(1, self._columns_BK[rows_R]), self._width_B[rows_R], threshold)
+
+    def _all(self) -> Tensor:
+        return torch.arange(len(self._columns_BK), device=self._columns_BK.device)
+
+    def _captured_rows(self, rows_R: Tensor) -> Tensor:
+        with self._timer("capture"):
+            return self._capture.rows(rows_R, self._columns_BK[rows_R])
+
+    def _captured_means(self, rows_R: Tensor) -> Tensor:
+        with self._timer("capture"):
+            return self._capture.column_means(rows_R)

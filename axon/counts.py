@@ -1,0 +1,53 @@
+"""What is counted while a row is decoded: each count is named here, once.
+
+Shapes: B rows, R some of them, N counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Sums over the steps of a row, or of several."""
+
+    gate_checks: int = 0  # steps in which a gate was evaluated
+    anchors: int = 0  # anchors chosen in all AXON steps together
+    axon_columns: int = 0  # columns of the block that AXON examined for sinks, summed over its steps
+    axon_sinks: int = 0  # and how many of them were sinks
+    graph_steps: int = 0  # steps in which the decoder drew a dependency graph (DAWN)
+    empty_graph_steps: int = 0  # and in which that graph had no edge
+    graph_columns: int = 0  # columns of the canvas examined for sinks, summed over those steps
+    graph_sinks: int = 0  # and how many of them were sinks
+    computed_positions: int = 0  # positions that went through the network, without padding, summed over steps
+    logit_positions: int = 0  # positions whose logits were computed, summed over steps
+
+
+COUNTS = tuple(field.name for field in fields(Counts))
+
+
+@dataclass
+class RowCounts:
+    """The counts of the rows being decoded."""
+
+    amount_BN: Tensor  # a column for each of COUNTS
+
+    def of(self, name: str) -> Tensor:
+        """One count of every row, (B,)."""
+        return self.amount_BN[:, COUNTS.index(name)]
+
+    def add(self, name: str, amount: Tensor | int, rows_R: Tensor | None = None) -> None:
+        """Add to a count of every row, or of the rows at places `rows_R`."""
+        column_B = self.of(name)
+        if rows_R is None:
+            column_B += amount
+        else:
+            added_R = (
+                amount.to(column_B.dtype) if not isinstance(amount, int) else column_B.new_tensor(amount)
+            )
+            column_B.index_add_(0, rows_R, added_R.expand(len(rows_R)))

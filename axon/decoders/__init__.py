@@ -1,0 +1,32 @@
+"""The base decoders by name. A decoder joins by its place in this union; see base.py."""
+
+from typing import get_args
+
+from axon.decoders.base import Decoder
+from axon.decoders.confidence import Confidence
+from axon.decoders.dawn import Dawn
+from axon.decoders.entropy_bounded import EntropyBounded
+from axon.decoders.factor import Factor
+from axon.decoders.fixed_steps import FixedSteps
+from axon.decoders.klass import Klass
+from axon.decoders.left_to_right import LeftToRight
+from axon.decoders.local_leap import LocalLeap
+
+__all__ = [
+    "DECODERS",
+    "Confidence",
+    "Dawn",
+    "Decoder",
+    "DecoderSettings",
+    "EntropyBounded",
+    "Factor",
+    "FixedSteps",
+    "Klass",
+    "LeftToRight",
+    "LocalLeap",
+]
+
+# One class each, told apart by `name`.
+DecoderSettings = FixedSteps | Confidence | Factor | LocalLeap | Klass | Dawn | EntropyBounded | LeftToRight
+
+DECODERS: dict[str, type[DecoderSettings]] = {kind.name: kind for kind in get_args(DecoderSettings)}

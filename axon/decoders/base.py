@@ -1,0 +1,64 @@
+"""What all base decoders have in common. docs/method.md, section 2.
+
+A decoder is a frozen dataclass: its settings are its fields, `propose` is its rule, and its class says what the rule
+uses. The sampler computes only what is declared; a rule that uses more raises Undeclared. To add one: a file with
+the class, its name in the registry (__init__.py), and conf/decoder/<name>.yaml.
+
+Shapes: B rows, K block length.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from axon.proposal import Proposal
+from axon.reads import Reads
+
+if TYPE_CHECKING:
+    import torch
+
+    from axon.state import StepState
+
+
+@dataclass
+class Stateless:
+    """The state of a decoder that remembers nothing from step to step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoder(ABC):
+    """A rule for the positions to change in a step, before AXON intervenes."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    # Raised when a change to the rule can change a token: results stored under the old number then stay apart.
+    version: ClassVar[int] = 1
+    reads: ClassVar[Reads] = "block"
+    needs_attention: ClassVar[bool] = False
+    revises: ClassVar[bool] = False  # it may remask or replace tokens that it has revealed
+
+    name: str
+
+    @property
+    def needs_seeds(self) -> bool:
+        """Whether it draws random numbers at temperature 0 too."""
+        return False
+
+    @property
+    def reads_confidence(self) -> bool:
+        """Whether confidence decides what is revealed."""
+        return True
+
+    def check(self, gen_length: int, block_length: int) -> None:
+        """Raise ValueError where the settings do not fit these lengths."""
+        return  # most fit all
+
+    def new_state(self, rows: int, gen_length: int, vocab_size: int, device: torch.device) -> object:
+        """What it remembers of fresh rows: a dataclass of tensors whose first axis is the rows (see axon/rows.py)."""
+        return Stateless()
+
+    @abstractmethod
+    def propose(self, state: StepState) -> Proposal:
+        """The rule. It must treat every row by itself, and may find nothing to reveal."""

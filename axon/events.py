@@ -1,0 +1,75 @@
+"""The events of the rows being decoded, appended step by step on the device.
+
+Shapes: B rows, K block length, E events that there is room for, F fields of an event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from axon.trace import CHOOSERS, KINDS, Event
+
+FIELDS = len(Event._fields)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a step does to the current block of each row."""
+
+    kind_BK: Tensor  # 0 nothing, else 1 + index into KINDS
+    token_BK: Tensor  # what the position holds afterwards, where anything happens
+    by_BK: Tensor  # index into CHOOSERS
+
+
+@dataclass
+class Events:
+    """A row's events come first; its last column takes what is no event, so that nothing depends on their number."""
+
+    log_BEF: Tensor
+    count_B: Tensor
+    bound: int = 0  # no row has more events: known without asking the device, as long as `reserve` is called
+
+    @classmethod
+    def none(cls, rows: int, room: int, device: torch.device) -> Events:
+        """No events, room for as many in each row."""
+        log_BEF = torch.zeros((rows, room + 1, FIELDS), dtype=torch.long, device=device)
+        return cls(log_BEF, torch.zeros(rows, dtype=torch.long, device=device))
+
+    @property
+    def room(self) -> int:
+        """Events of a row that fit."""
+        return self.log_BEF.shape[1] - 1
+
+    def append(self, change: Change, step_B: Tensor, places_BK: Tensor) -> None:
+        """Log a step. There must be room."""
+        happens_BK = change.kind_BK > 0
+        slot_BK = self.count_B[:, None] + happens_BK.cumsum(1) - 1
+        slot_BK = torch.where(happens_BK, slot_BK, self.room).clamp_(max=self.room)
+        step_BK = step_B[:, None].expand_as(places_BK)
+        event_BKF = torch.stack([step_BK, places_BK, change.token_BK, change.kind_BK, change.by_BK], 2)
+        self.log_BEF.scatter_(1, slot_BK[..., None].expand_as(event_BKF), event_BKF)
+        self.count_B = self.count_B + happens_BK.sum(1)
+
+    def reserve(self, more: int) -> None:
+        """Make room for `more` events a row. Asks the device for their number only when the log may be full."""
+        if self.bound + more > self.room:
+            self.bound = int(self.count_B.max())
+        if self.bound + more > self.room:
+            self.widen(2 * self.room + more)
+        self.bound += more
+
+    def widen(self, room: int) -> None:
+        """Room for at least `room` events a row."""
+        more = max(0, room - self.room)
+        self.log_BEF = torch.nn.functional.pad(self.log_BEF, (0, 0, 0, more))
+
+    def of_row(self, place: int) -> tuple[Event, ...]:
+        """The events of one row, in the order of steps and positions."""
+        fields = self.log_BEF[place, : int(self.count_B[place])].tolist()
+        return tuple(
+            Event(step, position, token, KINDS[kind - 1], CHOOSERS[by])
+            for step, position, token, kind, by in fields
+        )

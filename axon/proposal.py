@@ -1,0 +1,57 @@
+"""What a decoder answers with, and what AXON makes of it.
+
+Shapes: B rows, K block length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a decoder wants changed in the current block of each row. Nothing outside the block can change.
+
+    - reveal: masked positions that get x0. AXON may choose others in their place. Where a row has none, the most
+      confident masked position is revealed: a step always reveals something.
+    - remask: revealed positions to mask again. From step `REMASK_STEPS` x K of a block on (sampler.py) this is
+      ignored, so that every block ends.
+    - replace: revealed positions whose token becomes `token_BK`, which is never the mask token.
+
+    No position is both remasked and replaced. Only decoders that declare `revises` remask or replace.
+    """
+
+    reveal_BK: Tensor
+    remask_BK: Tensor | None = None
+    replace_BK: Tensor | None = None
+    token_BK: Tensor | None = None  # read at the positions of replace_BK alone
+
+    @property
+    def revises(self) -> bool:
+        """Whether it asks for more than reveals."""
+        return self.remask_BK is not None or self.replace_BK is not None
+
+    def broken_B(self, masked_BK: Tensor, mask_id: int) -> Tensor:
+        """Rows in which a rule above is broken, bool; left on the device, since reading it would wait for it."""
+        broken_BK = self.reveal_BK & ~masked_BK
+        if self.remask_BK is not None:
+            broken_BK = broken_BK | (self.remask_BK & masked_BK)
+        if self.replace_BK is not None:
+            if self.token_BK is None:
+                raise AssertionError("a proposal replaces tokens without saying by which; give it token_BK")
+            broken_BK = broken_BK | (self.replace_BK & (masked_BK | (self.token_BK == mask_id)))
+            if self.remask_BK is not None:
+                broken_BK = broken_BK | (self.replace_BK & self.remask_BK)
+        return broken_BK.any(1)
+
+
+@dataclass(frozen=True)
+class Reveal:
+    """The positions that a step reveals, and who chose them."""
+
+    positions_BK: Tensor  # bool, of the block
+    by_B: Tensor  # index into trace.CHOOSERS

@@ -1,0 +1,44 @@
+"""Rows of a batch enter and leave: one way for every dataclass whose tensors have the batch as first axis.
+
+A field is such a tensor, such a dataclass, or something else, which is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Rows = TypeVar("Rows", bound="DataclassInstance")
+
+
+def join_rows(first: Rows, second: Rows) -> Rows:
+    """The rows of `first`, then those of `second`."""
+    return _mapped(lambda one, other: torch.cat([one, other]), first, second)
+
+
+def keep_rows(rows: Rows, places: Tensor) -> Rows:
+    """The rows at those places, in that order."""
+    return _mapped(lambda one: one[places], rows)
+
+
+def put_rows(rows: Rows, places: Tensor, some: Rows) -> Rows:
+    """`rows` with those at `places` replaced by `some`."""
+    return _mapped(lambda one, other: one.index_copy(0, places, other), rows, some)
+
+
+def _mapped(change: Callable[..., Tensor], first: Rows, *others: Rows) -> Rows:
+    changed: dict[str, Any] = {}
+    for field in fields(first):
+        values = [getattr(one, field.name) for one in (first, *others)]
+        if isinstance(values[0], Tensor):
+            changed[field.name] = change(*values)
+        elif is_dataclass(values[0]):
+            changed[field.name] = _mapped(change, *values)
+    return replace(first, **changed)

@@ -1,0 +1,89 @@
+"""The view of a step that its decoder gets: the model's beliefs on the block, and beyond it what the decoder declares.
+
+Shapes: B rows, K block length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from axon.batch import one_of
+from axon.beliefs import most_likely, sample, uniform
+from axon.forward import Forward
+from axon.reads import undeclared
+from axon.settings import DecodeSettings
+from axon.state import Context, PartTimer, StepState
+
+Part = TypeVar("Part")
+
+
+def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepState:
+    """What `settings.decoder` may see of this forward pass."""
+    decoder, attention = settings.decoder, forward.attention
+    sequence = decoder.reads == "sequence"
+    if decoder.needs_attention:  # computed ahead, since the timer's parts do not nest
+        attention.rows()
+        if sequence:
+            attention.column_means()
+
+    def declared(declaration: str, holds: bool, value: Callable[[], Part]) -> Callable[[], Part]:
+        return value if holds else undeclared(f"decoder {decoder.name}", declaration)
+
+    def context() -> Context:
+        return Context(
+            decoded_BW=forward.decoded(),
+            width_B=forward.layout.width_B,
+            tau_sink=settings.axon.tau_sink,
+            log_probs=forward.log_probs,
+            p_max_at=forward.p_max_at,
+            rows=declared("needs_attention", decoder.needs_attention, attention.rows),
+            column_means=declared("needs_attention", decoder.needs_attention, attention.column_means),
+        )
+
+    with timer("select"):
+        logits_BKV, batch, places_BK = forward.logits_BKV, forward.batch, forward.places_BK
+        token_BK, p_max_BK, partition_BK = most_likely(logits_BKV, batch.mask_id)
+        confidence_BK = p_max_BK
+        if settings.temperature > 0:
+            token_BK = sample(logits_BKV, batch.mask_id, settings.temperature, batch.generators)
+            chosen_BK = logits_BKV.gather(2, token_BK[..., None])[..., 0].double()
+            confidence_BK = (chosen_BK - partition_BK).exp()
+        written_BK = batch.tokens_BG.gather(1, places_BK)
+        masked_BK = written_BK == batch.mask_id
+        if settings.end_of_text == "suppress":
+            end_ids = forward.model.end_token_ids
+            confidence_BK = _without_ends(token_BK, confidence_BK, masked_BK, end_ids)
+    return StepState(
+        masked_BK=masked_BK,
+        written_BK=written_BK,
+        token_BK=token_BK,
+        confidence_BK=confidence_BK,
+        p_max_BK=p_max_BK,
+        block_step_B=batch.block_step_B,
+        places_BK=places_BK,
+        columns_BK=forward.columns_BK,
+        gen_length=settings.gen_length,
+        counts=batch.counts,
+        decoder_state=batch.decoder_state,
+        log_probs=lambda: logits_BKV.double() - partition_BK[..., None],
+        noise=declared(
+            "needs_seeds",
+            decoder.needs_seeds,
+            lambda: uniform(places_BK.shape[1:], batch.generators, places_BK.device),
+        ),
+        attention=declared("needs_attention", decoder.needs_attention, attention.among),
+        context=declared("reads = 'sequence'", sequence, context),
+    )
+
+
+def _without_ends(
+    token_BK: Tensor, confidence_BK: Tensor, masked_BK: Tensor, end_ids: Sequence[int]
+) -> Tensor:
+    """Confidence, 0 where end-of-text is likeliest while another masked position of the block is not one."""
+    ends_BK = one_of(token_BK, end_ids)
+    others_B1 = (masked_BK & ~ends_BK).any(1, keepdim=True)
+    return torch.where(ends_BK & others_B1, 0.0, confidence_BK)

@@ -1,0 +1,65 @@
+"""The folders of configs: which groups of choices there are, and whether a command line names one of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.errors import ConfigError, one_of
+
+Folders = Sequence[Path]  # conf/ and, where it is given, --config-dir; the first that has a file wins
+
+
+def choices(folders: Folders, group: str) -> list[str]:
+    """The names that `group=NAME` can take; none where there is no such group."""
+    return sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
+
+
+def check_names(folders: Folders, words: Sequence[str]) -> None:
+    """A group takes the name of one choice. Raises ConfigError for a word that names none or several.
+
+    Hydra would merge a list of them into one config, and says nothing useful about a number.
+    """
+    for word in words:
+        group, _, value = word.lstrip("+").partition("=")
+        if not group:
+            raise ConfigError([f"{word}: has no key; write key=value"])
+        if not group.isidentifier() or not (names := choices(folders, group)):
+            continue
+        if re.fullmatch(r"|null|true|false|[-+.\d]+|[\[{].*", value):
+            raise ConfigError([f"{word}: must be the name of one choice; {one_of(names)}"])
+
+
+def check_folders(folders: Folders) -> None:
+    """Raises ConfigError for a file of a later folder that an earlier one hides."""
+    first, *later = folders
+    for folder in later:
+        for file in _files(folder):
+            hiding = first / file.relative_to(folder)
+            if hiding.exists() and not hiding.samefile(file):
+                line = f"{file}: would be ignored, since {hiding} has the same name; rename it"
+                raise ConfigError([line])
+
+
+def chosen(file: str, words: Sequence[str]) -> str:
+    """`sweep=mine: ` for the file .../sweep/mine.yaml if the command line chose it, else nothing."""
+    word = f"{Path(file).parent.name}={Path(file).stem}"
+    return f"{word}: " if word in {word.lstrip("+") for word in words} else ""
+
+
+def undecodable(folders: Folders) -> str:
+    """The first config file that is not UTF-8, which the decoder's error doesn't name."""
+    for file in (file for folder in folders for file in _files(folder)):
+        with suppress(OSError):
+            try:
+                file.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                return str(file)
+    return "a config file"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from sorted(folder.glob("*.yaml"))
+    yield from sorted(folder.glob("*/*.yaml"))

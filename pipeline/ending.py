@@ -1,0 +1,66 @@
+"""How a run ends: its report, its run.json completed, and what the user is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+
+from pipeline.config import Config
+from pipeline.console import say
+from pipeline.errors import reason
+from pipeline.report_job import make_report, notes_of, part_of, unscored
+from pipeline.run import Run
+from pipeline.run_folder import RunFolder
+from pipeline.stop import DONE, FAILED
+from pipeline.store import Contents, Store
+
+
+def finish(
+    config: Config,
+    folder: RunFolder,
+    store: Store,
+    contents: Contents,
+    failures: Mapping[str, str],
+    command: str,
+    console: Console,
+) -> int:
+    """Reports what there is, completes run.json and returns the exit code."""
+    failures = {**failures, **unscored(contents.records, failures)}
+    run, part = folder.run, part_of(folder.run, contents.records)
+    if contents.records.empty:
+        folder.end("failed", failures, "nothing was decoded")
+        say_failures(run, failures, console)
+        return FAILED
+    try:
+        notes = notes_of(run, contents, failures)
+        group = f"{run.name}/{folder.path.name}"
+        make_report(folder.path, [run], contents.records, notes, (), config.wandb, group, console)
+        folder.end("incomplete" if failures or part else "done", failures)
+    except OSError as error:
+        say_failures(run, failures, console)
+        say(
+            console,
+            f"out={config.out}: the report is not whole ({reason(error)}); the results are kept in {store.root}. "
+            f"Make room, or choose another with out=..., then: {command}",
+        )
+        return FAILED
+    if part and config.job == "report":
+        say(console, f"{part}: this is a report of a part; the same command without job=report goes on")
+    say_failures(run, failures, console)
+    say(console, str(folder.path))
+    return FAILED if failures else DONE
+
+
+def say_stopped(why: str, run: Run, store: Store, command: str, console: Console) -> None:
+    """How much is kept, and how to go on."""
+    kept = len(store.load(run.by_id, run.limit).records)
+    total = sum(run.examples.values())
+    say(console, f"{why}. {kept:,} of {total:,} examples are kept. To go on: {command}")
+
+
+def say_failures(run: Run, failures: Mapping[str, str], console: Console) -> None:
+    if failures:
+        say(console, f"{len(failures)} of {len(run.settings)} settings failed; the rest is kept:")
+        for sid, error in failures.items():
+            say(console, f"  {run.by_id[sid]} ({sid}): {error}")

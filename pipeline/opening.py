@@ -1,0 +1,167 @@
+"""From a validated config to a run that can start: the plan, the checks, what is written before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.capacity import check_room, this_machine
+from pipeline.checks import check_address, check_login, check_settings
+from pipeline.config import Compose, Config, to_tree
+from pipeline.console import say
+from pipeline.environment import this_environment
+from pipeline.errors import ConfigError, reason
+from pipeline.pending import reachable
+from pipeline.places import check_places
+from pipeline.plan import Plan
+from pipeline.report.phrases import counted
+from pipeline.run import FORMAT, Run, read_run, store_from
+from pipeline.run_folder import RunFolder, asked_for, folder_of, plain_space
+from pipeline.store import Contents, Span, Store, StoreFull
+from pipeline.tasks import CodeTask, open_task
+
+NAMED = 3  # tasks, decoders or models that a title names one by one
+
+
+def open_plan(config: Config, compose: Compose, console: Console) -> Plan:
+    """The plan, once its settings fit this machine, the model and the task. Raises ConfigError."""
+    check_places(config)
+    if config.job == "run" and config.cluster.address is None:
+        check_room(config.cluster, [this_machine()])
+    if config.wandb.mode == "online":
+        check_login()
+    with console.status("reading the task and the model's description"):  # from the hub it may take a while
+        plan = Plan(config, compose)
+        plan.extend(())
+        if config.job != "report":
+            here = config.cluster.address is None or len(plan.settings) == 1
+            check_settings(plan.settings, config.limit, here)
+    return plan
+
+
+def check_start(config: Config, plan: Plan, contents: Contents, pending: Mapping[str, list[Span]]) -> None:
+    """Raises ConfigError for a report of nothing, and for a cluster that is needed and does not answer."""
+    if config.job == "report" and contents.records.empty:
+        line = "job=report: nothing is stored for these settings; run them first, without job=report"
+        raise ConfigError([line])
+    if pending and config.job == "run" and config.cluster.address is not None and len(plan.settings) > 1:
+        check_address(config.cluster.address)
+
+
+def sandbox_level(config: Config, plan: Plan, pending: Iterable[str]) -> str | None:
+    """The level at which these settings' programs will run on this machine, None if they have none.
+
+    Raises ConfigError if the machine offers less than is required.
+    """
+    for settings in dict.fromkeys(plan.settings[sid].task for sid in pending):
+        task = open_task(settings, config.sandbox.require)
+        if isinstance(task, CodeTask):
+            return task.sandbox.level
+    return None
+
+
+def announce(
+    title: str,
+    config: Config,
+    plan: Plan,
+    contents: Contents,
+    pending: Mapping[str, list[Span]],
+    console: Console,
+) -> None:
+    """Says what will be done. Raises ConfigError as `sandbox_level` does."""
+    sizes = [reachable(setting, config.limit) for setting in plan.settings.values()]
+    total = sum(sizes)
+    todo = sum(stop - start for slices in pending.values() for start, stop in slices)
+    equal = len(plan.asked) - len(plan.settings)
+    asked = f" ({len(plan.asked)} asked for, {equal} of them equal to another, run once)" if equal else ""
+    stored = f", {total - todo:,} of {total:,} stored already" if todo < total else ""
+    most = f"{max(sizes)} examples" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)} examples"
+    say(console, f"{title}: {counted(len(plan.settings), 'setting')}{asked} x {most}{stored}")
+    if config.job == "run" and (level := sandbox_level(config, plan, pending)):
+        say(console, f"answers are programs; they run in a sandbox of level {level!r}")
+    for line in contents.damaged:
+        say(console, line)
+
+
+def begin_run(config: Config, plan: Plan, store: Store, title: str, command: str, decodes: bool) -> RunFolder:
+    """Writes run.json. `decodes`: this command will decode something; otherwise the run.json that is there keeps the
+    command, the environment and the times of the one that did. Raises ConfigError if it can't be written.
+    """
+    path = folder_of(config, plan)
+    run = Run(
+        format=FORMAT,
+        name=config.sweep.name,
+        title=title,
+        command=command,
+        status="running",
+        error=None,
+        failures={},
+        config=to_tree(config),
+        space=tuple(plain_space(plan.space)),
+        limit=config.limit,
+        store=store_from(path, store.root, config.out),
+        environment=this_environment(),
+        started=datetime.now(UTC),
+        finished=None,
+        seconds=None,
+        **asked_for(plan, config.limit),
+    )
+    try:
+        return RunFolder(path, run if decodes else _as_decoded(run, path))
+    except OSError as error:
+        line = (
+            f"out={config.out}: can't be written ({reason(error)}); make room, or choose another with out=..."
+        )
+        raise ConfigError([line]) from None
+
+
+def prepare_store(config: Config, plan: Plan, store: Store) -> None:
+    """Files the settings and removes what earlier writers left. Raises ConfigError if the store can't be written."""
+    try:
+        store.remove_leftovers(plan.settings)
+        store.write_settings({sid: dict(setting.identity) for sid, setting in plan.settings.items()})
+    except StoreFull as error:
+        raise ConfigError([f"{error}, or choose another with store=..."]) from None
+    except OSError as error:
+        line = f"store={config.store}: can't be written ({reason(error)}); choose another with store=..."
+        raise ConfigError([line]) from None
+
+
+def title_of(config: Config, plan: Plan) -> str:
+    """The sweep and what it is about: `decoders · lists · dawn, klass · tiny`."""
+    settings = plan.settings.values()
+    return " · ".join(
+        [
+            config.sweep.name,
+            _named("tasks", (setting.task.name for setting in settings)),
+            _named("decoders", (setting.decode.decoder.name for setting in settings)),
+            _named("models", (setting.model_name for setting in settings)),
+        ]
+    )
+
+
+def _named(kind: str, names: Iterable[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    return ", ".join(distinct) if len(distinct) <= NAMED else f"{len(distinct)} {kind}"
+
+
+def _as_decoded(run: Run, path: Path) -> Run:
+    """The run with what an earlier run.json says of the command that decoded it, should there be one."""
+    try:
+        earlier = read_run(path)
+    except ConfigError:
+        return run
+    if earlier.finished is None:  # it was killed, and nobody knows when
+        return run
+    return replace(
+        run,
+        command=earlier.command,
+        environment=earlier.environment,
+        started=earlier.started,
+        finished=earlier.finished,
+        seconds=earlier.seconds,
+    )

@@ -1,0 +1,195 @@
+"""The command line beyond a config: finished runs, experiments, folders of the user's own configs, what is imported."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, compose_tree
+
+import launch
+from pipeline.errors import ConfigError
+
+Told = Callable[[Callable[[], int]], str]
+
+# What takes seconds to import, and what no config needs in order to be read and checked.
+HEAVY = {
+    "torch",
+    "transformers",
+    "ray",
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "datasets",
+    "scipy",
+    "wandb",
+    "matplotlib",
+    "plotly",
+}
+
+RUN_CASES = {
+    "job=rerun": "job=rerun: needs run=FOLDER; add it",
+    "job=compare": "job=compare: needs runs=[FOLDER,FOLDER]; add it",
+    "job=compare run=A": "job=compare: needs runs=[FOLDER,FOLDER]; add it",
+    "job=report run=": "job=report: needs run=FOLDER; add it",
+    "run=A": "run=A: needs job=report or job=rerun beside it; add it",
+    "runs=[A,B]": "runs=[A,B]: needs job=compare beside it; add it",
+    "job=time run=A": "run=A: needs job=report or job=rerun beside it; add it",
+    "job=report run=A run=B": "run: is given twice; give it once",
+    "job=report run=A task=arith": "task=arith: can't be given with job=report of a finished run, which has its own",
+    "job=report run=A axon.gate=always": "which has its own config; one of job, run, out, wandb, batch_size, limit, wo",
+    "job=compare runs=[A,B] run=A": "run=A: can't be given with job=compare of a finished run",
+    "job=report run=A +limit=3": "+limit=3: can't be given with job=report",
+    "job=rerun run=A wandb=on": "wandb=on: unknown; one of off, offline, online",
+    "job=rerun run=A limit=0": "limit=0: must be a whole number, 1 or more; write digits alone",
+    "job=rerun run=A workers=two": "workers=two: must be a whole number, 1 or more; write digits alone",
+    "job=rerun run=A out=": "out=: must not be empty; give it a value",
+    "job=report run=A --config-dir /tmp": "--config-dir: job=report of a finished run reads no configs; leave it out",
+}
+
+
+@pytest.mark.parametrize("words", RUN_CASES)
+def test_wrong_words_about_finished_runs_are_told_in_a_line(
+    words: str, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["launch.py", *shlex.split(words)])
+    assert RUN_CASES[words] in told(launch.main)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"job": "report", "run": "outputs/a b/c"},
+        {"job": "rerun", "run": "A", "limit": "3", "workers": "2", "batch_size": "4"},
+        {"job": "compare", "runs": "[A,B]", "out": "C", "wandb": "off"},
+    ],
+)
+def test_words_about_finished_runs_are_handed_on_and_nothing_is_composed(
+    words: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[Mapping[str, str]] = []
+
+    def main(words: Mapping[str, str], console: object) -> int:
+        handed.append(words)
+        return 7
+
+    fake = types.ModuleType("pipeline.runs_command")
+    fake.main = main  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pipeline.runs_command", fake)
+    monkeypatch.setattr(launch, "composed", None)
+    monkeypatch.setattr(sys, "argv", ["launch.py", *(f"{key}={value}" for key, value in words.items())])
+    assert launch.main() == 7
+    assert handed == [words]
+
+
+def test_a_report_without_a_run_is_composed(
+    monkeypatch: pytest.MonkeyPatch, told: Told, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["launch.py", "job=report", "limit=0", f"out={tmp_path}"])
+    assert told(launch.main) == "limit=0: must be at least 1; raise it"
+
+
+def test_a_folder_of_the_users_own_configs_adds_choices_of_every_kind(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / 'my "own" configs'
+    override = "override /model: mine, override /decoder: eager"
+    for name, text in {
+        "model/mine": f"defaults: [checkpoint, _self_]\npath: {checkpoint}\ndtype: float32\n",
+        "decoder/eager": "# @package _global_\ndefaults: [confidence, _self_]\ndecoder: {threshold: 0.2}\n",
+        "experiment/mine": f"# @package _global_\ndefaults: [{override}]\nlimit: 7\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True)
+        (folder / f"{name}.yaml").write_text(text)
+    monkeypatch.setattr(sys, "argv", ["launch.py", "--config-dir", str(folder), "+experiment=mine"])
+    tree = launch.compose()
+    assert (tree["model"]["path"], tree["limit"]) == (str(checkpoint), 7)
+    assert tree["decoder"] == {"name": "confidence", "threshold": 0.2}
+    assert launch.compose({"decoder": "dawn"})["decoder"]["name"] == "dawn"
+    monkeypatch.setattr(sys, "argv", ["launch.py", "--config-dir", str(folder), "decoder=eagre"])
+    with pytest.raises(ConfigError, match="decoder=eagre: unknown; one of confidence, dawn, eager, "):
+        launch.compose()
+
+
+def test_a_file_that_conf_hides_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
+    (tmp_path / "sweep").mkdir()
+    hidden = tmp_path / "sweep/decoders.yaml"
+    hidden.write_text("name: mine\n")
+    monkeypatch.setattr(sys, "argv", ["launch.py", "--config-dir", str(tmp_path), "sweep=decoders"])
+    line = told(launch.main)
+    assert (
+        line
+        == f"{hidden}: would be ignored, since {ROOT}/conf/sweep/decoders.yaml has the same name; rename it"
+    )
+    hidden.rename(tmp_path / "sweep/my_decoders.yaml")
+    monkeypatch.setattr(sys, "argv", ["launch.py", "--config-dir", str(tmp_path), "limit=0"])
+    assert told(launch.main).startswith("limit=0: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("--help", ["job=rerun run=FOLDER", "+experiment=demo", "llada_maths", "my_sweep", "--config-dir"]),
+        ("limit=7 --cfg job", ["limit: 7", "store: ${out}/store"]),
+        ("--cfg=job --resolve", ["store: outputs/store"]),
+        ("-c job sweep=my_sweep -p sweep", ["name: mine"]),
+        ("--info searchpath", ["/mine"]),
+        ("-sc install=bash", ["complete"]),
+    ],
+)
+def test_hydras_own_flags_show_and_run_nothing(words: str, shown: list[str], tmp_path: Path) -> None:
+    """In a process of its own: Hydra leaves its handlers in `logging`."""
+    (tmp_path / "mine/sweep").mkdir(parents=True)
+    (tmp_path / "mine/sweep/my_sweep.yaml").write_text("name: mine\n")
+    command = [sys.executable, str(ROOT / "launch.py"), *shlex.split(words), "--config-dir", "mine"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and not done.stderr
+    for word in shown:
+        assert word in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_the_demo_is_an_experiment() -> None:
+    tree = compose_tree("+experiment=demo")
+    assert (tree["sweep"]["name"], tree["task"]["name"], tree["decoder"]["name"]) == (
+        "anchor_budget",
+        "pycode",
+        "dawn",
+    )
+    assert tree["limit"] == 150 and len(tree["trade_off"]["values"]) == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("axon.anchor=2", 2),
+        ("axon.gate=coverage", 2),
+        ("decoder.threshold=2", 2),
+        ("sweep=decoders model.dtype=half task.name=sums", 2),
+        ("--help", 0),
+        ("--cfg job", 0),
+        ("job=rerun", 2),
+    ],
+)
+def test_what_needs_no_model_is_told_before_anything_heavy_is_imported(
+    words: str, code: int, tmp_path: Path
+) -> None:
+    """In a process of its own, where what is loaded is what this command loaded."""
+    script = (
+        "import runpy, sys\n"
+        f"sys.argv = {['launch.py', *shlex.split(words)]!r}\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        f"try: runpy.run_path({str(ROOT / 'launch.py')!r}, run_name='__main__')\n"
+        f"finally: print('loaded:', *sorted({HEAVY!r} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded:"
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,235 @@
+"""run.json: what one command asked for and what came of it, whatever ended it."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import json
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import Judge, composing, planned
+from rich.console import Console
+
+from pipeline import open_run, run_job
+from pipeline.config import Config, read_config
+from pipeline.errors import ConfigError
+from pipeline.evaluate import Evaluator
+from pipeline.run import FORMAT, RUN_FILE, Run, read_run, store_from, store_of, write_run
+from pipeline.run_folder import RunFolder, folder_of
+from pipeline.search import SEARCHES, Candidate
+from pipeline.stop import Lost, Terminated
+from pipeline.store import Store, StoreFull
+
+Make = Callable[..., Config]
+
+
+def run(config: Config, *arguments: str) -> int:
+    words = arguments or ("limit=10",)
+    return run_job.run_job(config, composing(config), words, Console(file=io.StringIO(), width=100))
+
+
+def found(config: Config) -> Run:
+    return read_run(folder_of(config, planned(config)))
+
+
+@pytest.fixture
+def config(make_config: Make, judge: Judge) -> Config:
+    return make_config("task.name=judge")
+
+
+def test_a_run_holds_everything_that_was_asked_for(config: Config) -> None:
+    assert run(config, "limit=10", "a b") == 0
+    own, plan = found(config), planned(config)
+    assert own.by_id == plan.settings and own.asked == len(plan.asked)
+    assert read_config(own.config) == config
+    assert own.command == "python launch.py limit=10 'a b'"
+    assert (own.format, own.name, own.status, own.error, own.failures) == (FORMAT, "single", "done", None, {})
+    assert own.limit == 10 and own.examples == dict.fromkeys(plan.settings, 10)
+    assert own.finished and own.seconds == pytest.approx(
+        (own.finished - own.started).total_seconds(), abs=1e-3
+    )
+    assert own.environment.packages["torch"] and own.environment.hardware.cores >= 1
+    assert Store(store_of(own, folder_of(config, plan))).root == Store(config.store).root
+
+
+def test_it_is_written_before_anything_is_decoded(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Run] = []
+    real = Evaluator.slice
+
+    def looking(self: Evaluator, *arguments: Any) -> Any:
+        seen.append(found(config))
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Evaluator, "slice", looking)
+    run(config)
+    assert seen and all(own.status == "running" and own.finished is None for own in seen)
+    assert seen[0].by_id == planned(config).settings
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "code"),
+    [
+        (KeyboardInterrupt(), "stopped", 130),
+        (Terminated(), "stopped", 143),
+        (StoreFull("store=x: nothing can be written; make room"), "failed", 1),
+        (Lost("Ray has died"), "failed", 1),
+        (ConfigError(["cluster.address=null: Ray did not start here"]), "failed", ConfigError),
+        (AssertionError("a fault of ours"), "failed", AssertionError),
+    ],
+)
+def test_whatever_ends_it_early_is_noted(
+    end: BaseException, status: str, code: Any, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: Any) -> None:
+        raise end
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_job, "execute", ended)
+        if isinstance(code, int):
+            assert run(config) == code
+        else:
+            with pytest.raises(code):
+                run(config)
+    own = found(config)
+    assert (own.status, own.finished is not None) == (status, True)
+    assert own.error == (str(end) or type(end).__name__)
+    assert run(config) == 0
+    assert (found(config).status, found(config).error) == ("done", None), "going on starts anew"
+
+
+def test_what_lacks_results_is_named_with_its_reason(
+    make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config("task.name=judge")
+    judge.bad_scores = {f"test-0-{n}" for n in range(40)}
+    assert run(config) == 1
+    own = found(config)
+    assert own.status == "incomplete"
+    assert "no example was scored" in own.failures[own.settings[0].id]
+
+
+def test_a_command_that_decodes_nothing_keeps_what_is_said_of_the_one_that_did(
+    make_config: Make, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(config, "first")
+    first = found(config)
+    elsewhere = replace(first.environment, python="9.9")
+    monkeypatch.setattr("pipeline.opening.this_environment", lambda: elsewhere)
+    run(config, "second")
+    run(make_config("task.name=judge", "job=report"), "third")
+    assert found(config) == replace(first, config=found(config).config)
+    shutil.rmtree(config.store)
+    run(config, "fourth")
+    again = found(config)
+    assert again.environment == elsewhere and again.command == "python launch.py fourth"
+    assert again.started > first.started
+
+
+def test_it_grows_with_its_plan(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(config)
+    first = found(config)
+
+    def ask(space: Any, outcomes: Any) -> list[Candidate]:
+        return [Candidate("more", {"axon.anchors": len(outcomes) + 1})]
+
+    monkeypatch.setitem(SEARCHES, "grid", ask)
+    plan = planned(config)
+    folder = RunFolder(folder_of(config, plan), first)
+    plan.extend([None])  # type: ignore[list-item]
+    folder.grow(plan)
+    own = read_run(folder.path)
+    assert own.by_id == plan.settings and len(own.settings) == len(own.examples) == own.asked == 2
+
+
+def test_a_run_that_is_written_is_read_back_equal(config: Config, tmp_path: Path) -> None:
+    run(config)
+    own = found(config)
+    for changed in (own, replace(own, status="stopped", error="x", failures={"a": "b"}, finished=None)):
+        write_run(tmp_path, changed)
+        assert read_run(tmp_path) == changed
+
+
+BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "another format": (
+        lambda own: own | {"format": 99},
+        f"has the format 99, this version reads {FORMAT}; run its command again",
+    ),
+    "no format": (lambda own: {}, "has the format None"),
+    "a list": (lambda own: [own], "has the format None"),
+    "a key too many": (lambda own: own | {"more": 1}, "is damaged (more: "),
+    "a key too few": (lambda own: {key: own[key] for key in own if key != "store"}, "is damaged (store: "),
+    "another setting": (
+        lambda own: own | {"settings": [own["settings"][0] | {"id": "0" * 16}]},
+        "is damaged (setting 0000000000000000: the id doesn't belong to the identity)",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_file_that_is_not_as_this_version_writes_it_is_refused_in_a_line(how: str, config: Config) -> None:
+    run(config)
+    file = folder_of(config, planned(config)) / RUN_FILE
+    change, expected = BROKEN[how]
+    file.write_text(json.dumps(change(json.loads(file.read_text()))))
+    with pytest.raises(ConfigError) as refused:
+        read_run(file.parent)
+    [line] = refused.value.lines
+    assert line.startswith(f"run={file.parent}: {RUN_FILE} ") and expected in line and "\n" not in line
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff"])
+def test_a_folder_without_a_readable_file_is_no_run(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / RUN_FILE).write_bytes(content)
+    with pytest.raises(
+        ConfigError, match=rf"^run={tmp_path}: .*{RUN_FILE}.*; (give the folder|run its command)"
+    ):
+        read_run(tmp_path)
+
+
+def test_it_says_nothing_of_who_ran_it(
+    make_config: Make, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "people" / "somebody"
+    monkeypatch.setenv("HOME", str(home))
+    config = make_config("task.name=judge", f"out={home}/out", f"store={home}/elsewhere/store")
+    secret = "ftp://user:secret@host/data"
+    run(config, f"out={home}/out", f"note={secret}", f"beside={home}body/x")
+    text = (folder_of(config, planned(config)) / RUN_FILE).read_text()
+    assert str(home) + "/" not in text and f"{home}body/x" in text
+    assert "secret@" not in text and "ftp://***@host/data" in text
+    assert socket.gethostname() not in text
+    assert f'"{getpass.getuser()}"' not in text
+    assert len(open_run(home / "out/single" / folder_of(config, planned(config)).name).records) == 10
+
+
+def test_a_store_below_out_is_found_where_out_was_copied_to(config: Config, tmp_path: Path) -> None:
+    run(config)
+    folder = folder_of(config, planned(config))
+    before = open_run(folder).records
+    shutil.move(config.out, tmp_path / "moved")
+    moved = open_run(tmp_path / "moved" / folder.relative_to(config.out))
+    pd.testing.assert_frame_equal(moved.records, before)
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        ("/data/out/store", "../../store"),
+        ("/data/store", "/data/store"),
+        ("s3://bucket/store", "s3://bucket/store"),
+    ],
+)
+def test_a_store_is_named_so_that_it_is_found_again(root: str, expected: str, config: Config) -> None:
+    folder = Path("/data/out/sweep/folder")
+    named = store_from(folder, root, "/data/out")
+    assert named == expected
+    run(config)
+    assert store_of(replace(found(config), store=named), folder) == root
