@@ -23,12 +23,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline.choices import check_folders, check_names, chosen, undecodable
-from pipeline.command_line import CommandLine, explain_word, key_of, read_command_line
+from pipeline.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.errors import ConfigError, one_of, reason, unknown_key
-from pipeline.run_words import run_words
 from pipeline.stop import exit_code, sigterm_raised
 
-# Only what reads and checks a config is imported above: torch takes seconds, and a slip of the hand is told at once.
+# Only what reads and checks a config is imported here: importing torch takes seconds, and a typo is reported at once.
 
 CONF = Path(__file__).resolve().parent / "conf"
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
@@ -51,19 +50,19 @@ def main() -> int:
     except KeyboardInterrupt as stop:
         print("Stopped.", file=sys.stderr)
         return exit_code(stop)
-    except BrokenPipeError:  # who read our output has seen enough, as `head` does
+    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
 
 
 def start(line: CommandLine) -> int:
-    """What the command line asks for: something shown, a finished run looked at, or a job. Raises ConfigError."""
+    """Shows something, looks at finished runs, or runs a job. Raises ConfigError for wrong input."""
     if not line.flags and (words := run_words(line)):
         from rich.console import Console
 
-        from pipeline.runs_command import main as run_about_runs
+        from pipeline import runs_command
 
-        return run_about_runs(words, Console())
+        return runs_command.main(words, Console())
     check_folders(folders(line))
     check_names(folders(line), line.words)
     return show(line) if line.flags else run(compose())
@@ -92,7 +91,7 @@ def run(tree: Mapping[str, Any]) -> int:
 
 def show(line: CommandLine) -> int:
     """What Hydra itself prints: the help, the config."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # hand errors on, to be put in a line here
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors, so that they become one line here
     folder = [f"--config-dir={line.config_dir}"] if line.config_dir else []
     sys.argv[1:] = [*line.words, *line.flags, *folder]
     try:
@@ -105,7 +104,7 @@ def show(line: CommandLine) -> int:
 
 
 def compose(names: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
-    """The command line's config as plain data; `names` are choices in place of its own, as a sweep asks for them.
+    """The command line's config as plain data, with the choices in `names` in place of its own, as sweeps ask for.
 
     Raises ConfigError, one line.
     """

@@ -22,6 +22,7 @@ SHOWING = (
     "info",
     "shell_completion",
 )  # print something and run nothing
+RUN_JOBS = ("rerun", "compare")  # jobs that are always about runs that exist; report may be
 HOW_TO_SWEEP = (
     "one command makes one report; sweep=NAME evaluates many settings (--help lists the sweeps), and "
     "+sweep.groups.NAME.grid.KEY=[a,b] adds values, or names of configs, to one"
@@ -59,6 +60,20 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
         if shows and value
     )
     return CommandLine(tuple(words), flags, Path(folder).resolve() if folder else None)
+
+
+def run_words(line: CommandLine) -> dict[str, str] | None:
+    """The words by key if the command is about runs that exist, which have their own config; None if not."""
+    pairs = [word.partition("=")[::2] for word in line.words]
+    words = dict(pairs)
+    if not words.keys() & {"run", "runs"} and words.get("job") not in RUN_JOBS:
+        return None
+    keys = [key for key, _ in pairs]
+    if twice := [key for key in words if keys.count(key) > 1]:
+        raise ConfigError([f"{twice[0]}: is given twice; give it once"])
+    if line.config_dir:
+        raise ConfigError(["--config-dir: a finished run has its own config; leave it out"])
+    return words
 
 
 def key_of(word: str) -> str:

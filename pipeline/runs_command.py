@@ -69,7 +69,7 @@ def _report(words: Mapping[str, str], console: Console) -> int:
     notes = notes_of(run, contents, run.failures)
     group = f"{run.name}/{opened.path.name}"
     _written(lambda: make_report(out, [run], contents.records, notes, (), wandb, group, console), out)
-    _say_part(opened, console)
+    _say_part(opened, "", console)
     say(console, str(out))
     return DONE
 
@@ -108,7 +108,7 @@ def _compare(words: Mapping[str, str], console: Console) -> int:
     group = f"compare/{out.name}"
     _written(lambda: make_report(out, runs, records, notes, names, wandb, group, console), out)
     for one in opened:
-        _say_part(one, console)
+        _say_part(one, f"run={one.path}: ", console)
     say(console, str(out))
     return DONE
 
@@ -128,9 +128,9 @@ def _check_records(opened: OpenedRun) -> None:
         raise ConfigError([line])
 
 
-def _say_part(opened: OpenedRun, console: Console) -> None:
+def _say_part(opened: OpenedRun, which: str, console: Console) -> None:
     if part := part_of(opened.run, opened.contents.records):
-        say(console, f"{part}: this is a report of a part; to go on: {opened.run.command}")
+        say(console, f"{which}{part}: this is a report of a part; to go on: {opened.run.command}")
 
 
 def _written(write: Callable[[], None], out: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from conftest import ROOT, compose_tree
 
 import launch
+from pipeline import runs_command
 from pipeline.errors import ConfigError
 
 Told = Callable[[Callable[[], int]], str]
@@ -33,23 +33,16 @@ HEAVY = {
 }
 
 RUN_CASES = {
-    "job=rerun": "job=rerun: needs run=FOLDER; add it",
-    "job=compare": "job=compare: needs runs=[FOLDER,FOLDER]; add it",
-    "job=compare run=A": "job=compare: needs runs=[FOLDER,FOLDER]; add it",
-    "job=report run=": "job=report: needs run=FOLDER; add it",
-    "run=A": "run=A: needs job=report or job=rerun beside it; add it",
-    "runs=[A,B]": "runs=[A,B]: needs job=compare beside it; add it",
-    "job=time run=A": "run=A: needs job=report or job=rerun beside it; add it",
+    "job=rerun": "job=rerun: needs run=FOLDER",
+    "job=compare": "job=compare: needs runs=[FOLDER,FOLDER]",
+    "run=A": "job: missing; with run=FOLDER or runs=[A,B] one of report, rerun, compare",
+    "job=time run=A": "job=time: does not take run=FOLDER or runs=[A,B]; one of report, rerun, compare",
+    "job=report run=A task=arith": "task=arith: job=report takes run, out, wandb; leave it out",
+    "job=rerun run=A +limit=3": "+limit=3: job=rerun takes run, limit, batch_size, workers; leave it out",
     "job=report run=A run=B": "run: is given twice; give it once",
-    "job=report run=A task=arith": "task=arith: can't be given with job=report of a finished run, which has its own",
-    "job=report run=A axon.gate=always": "which has its own config; one of job, run, out, wandb, batch_size, limit, wo",
-    "job=compare runs=[A,B] run=A": "run=A: can't be given with job=compare of a finished run",
-    "job=report run=A +limit=3": "+limit=3: can't be given with job=report",
-    "job=rerun run=A wandb=on": "wandb=on: unknown; one of off, offline, online",
-    "job=rerun run=A limit=0": "limit=0: must be a whole number, 1 or more; write digits alone",
-    "job=rerun run=A workers=two": "workers=two: must be a whole number, 1 or more; write digits alone",
-    "job=rerun run=A out=": "out=: must not be empty; give it a value",
-    "job=report run=A --config-dir /tmp": "--config-dir: job=report of a finished run reads no configs; leave it out",
+    "job=report run=/nowhere": "run=/nowhere: ",
+    "job=report run=A --config-dir /tmp": "--config-dir: a finished run has its own config; leave it out",
+    "job=report --config-dir /tmp limit=0": "limit=0: must be at least 1",
 }
 
 
@@ -78,9 +71,7 @@ def test_words_about_finished_runs_are_handed_on_and_nothing_is_composed(
         handed.append(words)
         return 7
 
-    fake = types.ModuleType("pipeline.runs_command")
-    fake.main = main  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pipeline.runs_command", fake)
+    monkeypatch.setattr(runs_command, "main", main)
     monkeypatch.setattr(launch, "composed", None)
     monkeypatch.setattr(sys, "argv", ["launch.py", *(f"{key}={value}" for key, value in words.items())])
     assert launch.main() == 7
@@ -173,7 +164,6 @@ def test_the_demo_is_an_experiment() -> None:
         ("sweep=decoders model.dtype=half task.name=sums", 2),
         ("--help", 0),
         ("--cfg job", 0),
-        ("job=rerun", 2),
     ],
 )
 def test_what_needs_no_model_is_told_before_anything_heavy_is_imported(
