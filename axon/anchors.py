@@ -1,4 +1,4 @@
-"""Which positions to reveal instead: the anchor problem of a block, solved greedily. docs/method.md, section 3.
+"""Which positions AXON reveals: the anchor problem of a block, solved greedily. docs/method.md, section 3.
 
 Shapes: F rows in which the gate fired, K block length, C candidates in rank order (most confident first).
 """
@@ -25,7 +25,7 @@ def support_of(
 ) -> tuple[Support, Tensor]:
     """The anchor problem of each row, and the block position (F, C) of each candidate in rank order.
 
-    attention_FKK is A among the block's positions as it is, sink_FK marks the block's sink columns.
+    attention_FKK is A among the block's positions as it is; sink_FK marks the columns to leave out as sinks.
     """
     length = masked_FK.shape[1]
     masked_F = masked_FK.sum(1)
@@ -65,8 +65,8 @@ def target_coverage(
 ) -> Tensor:
     """F, what the base decoder's proposal covers of the residual: sum_i max_j A_ij (1 - p*_i) p*_j, (F,).
 
-    The products are those of the weights, in their order: where the anchors are the proposal itself, f(S) equals F,
-    and a rounding error must not decide what `cover` makes of that.
+    The products are those of the weights, in the same order: where the anchors are the proposal itself, f(S) equals F
+    exactly, so that no rounding error decides when `cover` stops.
     """
     needed_FK = torch.where(masked_FK & ~proposal_FK, 1 - p_max_FK, 0.0)
     offered_FK = torch.where(proposal_FK, p_max_FK, 0.0)

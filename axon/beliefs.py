@@ -1,4 +1,4 @@
-"""What the model believes at chosen positions: likeliest token, its probability, a sample.
+"""The model's beliefs at chosen positions: the likeliest token, its probability, a sample.
 
 Shapes: B rows, K positions, V vocabulary, N flat positions. Probabilities are float64, as in the reference.
 """
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-# Logits of at most this many numbers are turned into float64 at once where only p* is wanted.
+# At most this many logits are turned into float64 at once where only p* is wanted.
 CHUNK_ELEMENTS = 1 << 24
 
 
 def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Likeliest token other than the mask token, its probability (float64), and log of the partition sum.
+    """The likeliest token other than the mask token, its probability (float64), and the log of the partition sum.
 
-    The mask token keeps its share of the probability: it is only never chosen. `logits` (..., V) is not changed.
+    The mask token keeps its share of the probability; it is only never chosen. `logits` (..., V) is not changed.
     """
     partition = logits.double().logsumexp(-1)
     allowed = logits.clone()
@@ -29,7 +29,7 @@ def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
 def sample(
     logits_BKV: Tensor, mask_id: int, temperature: float, generators: Sequence[torch.Generator]
 ) -> Tensor:
-    """Gumbel-max tokens (B, K). Each row draws from its own generator, as much whatever its state or neighbours."""
+    """Gumbel-max tokens (B, K). A row draws from its own generator, the same amount whatever its state or the batch."""
     uniform_BKV = uniform(logits_BKV.shape[1:], generators, logits_BKV.device)
     gumbel_BKV = -torch.log(-torch.log(uniform_BKV.clamp(min=torch.finfo(torch.float64).tiny)))
     noisy_BKV = logits_BKV.double() / temperature + gumbel_BKV

@@ -1,4 +1,4 @@
-"""Checks of single setting values; each raises ValueError with one line: key=value: rule; remedy."""
+"""Checks of single values of settings; each raises ValueError with one line: key=value: rule; remedy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_range(key: str, value: float, low: float, high: float) -> None:
 
 
 def check_whole(key: str, value: int, low: int) -> None:
-    """`value` must be a whole number of at least `low`, and one that a tensor can hold."""
+    """`value` must be a whole number of at least `low` that a tensor can hold."""
     if not isinstance(value, int) or isinstance(value, bool) or value < low:
         raise ValueError(f"{key}={value!r}: must be a whole number, {low} or more; choose such a value")
     if value > LARGEST:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-Rows = TypeVar("Rows", bound="DataclassInstance")
+class Dataclass(Protocol):
+    """Any of them."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Rows = TypeVar("Rows", bound=Dataclass)
 
 
 def join_rows(first: Rows, second: Rows) -> Rows:

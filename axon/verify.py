@@ -2,9 +2,10 @@
 
     python -m axon.verify CASES.json --checkpoint FOLDER [--forward FILE.safetensors]
 
-CASES.json: mask_id, gen_length, block_length, attention_layers and `cases`; each case has a prompt, a proposer with
-its params, optionally AXON's settings, and what came out: tokens, nfe, reveals (positions of each step), axon_fired.
-FILE.safetensors: input_i, logits_i and attention_i. Exit code: 0 all agree, 1 something disagrees, 2 wrong input.
+CASES.json: mask_id, gen_length, block_length, attention_layers and `cases`; each case has a prompt, a proposer (the
+file's name for a decoder) with its params, optionally AXON's settings, and the outcome: tokens, nfe, reveals (positions
+of each step), axon_fired. FILE.safetensors: input_i, logits_i and attention_i.
+Exit code: 0 all agree, 1 something disagrees, 2 wrong input.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def missing_part(case: Mapping[str, Any]) -> str | None:
-    """The first part that a case asks for and this version does not have, None where it has all."""
+    """The first part that a case needs and this version lacks; None where it has all."""
     axon = case.get("axon") or {}
     known: dict[str, tuple[str, Mapping[str, object]]] = {
         "decoder": (case["proposer"], DECODERS),
@@ -75,7 +76,7 @@ def missing_part(case: Mapping[str, Any]) -> str | None:
 
 
 def case_settings(case: Mapping[str, Any], cases: Mapping[str, Any]) -> DecodeSettings:
-    """The settings of one case, all of whose parts exist. Raises ValueError for impossible values."""
+    """The settings of a case whose parts all exist. Raises ValueError for impossible values."""
     axon = {_RENAMED.get(key, key): value for key, value in (case.get("axon") or {"gate": "never"}).items()}
     for key in ("max_anchor_steps", "target_nfe"):
         if key in case:
@@ -94,7 +95,7 @@ def case_settings(case: Mapping[str, Any], cases: Mapping[str, Any]) -> DecodeSe
 
 
 def disagreement(trace: Trace, case: Mapping[str, Any]) -> str | None:
-    """What of a decode differs from its case, in words; None where all agree."""
+    """How a decode differs from its case, in words; None where all agree."""
     wrong = []
     if list(trace.tokens) != case["tokens"]:
         count = sum(ours != theirs for ours, theirs in zip(trace.tokens, case["tokens"], strict=True))
@@ -109,7 +110,7 @@ def disagreement(trace: Trace, case: Mapping[str, Any]) -> str | None:
         step = next((n for n, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), None)
         step = min(len(ours), len(theirs)) if step is None else step
         shown = [plan[step] if step < len(plan) else None for plan in (ours, theirs)]
-        wrong.append(f"pass {step} is the first to differ: reveals {shown[0]} instead of {shown[1]}")
+        wrong.append(f"step {step} is the first to differ: reveals {shown[0]} instead of {shown[1]}")
     fired = [step for step, flag in enumerate(case.get("axon_fired") or ()) if flag]
     if "axon_fired" in case and fired != list(trace.axon_steps):
         wrong.append(f"AXON took steps {list(trace.axon_steps)} instead of {fired}")

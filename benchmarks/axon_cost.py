@@ -1,7 +1,7 @@
 """What AXON costs a step: `python benchmarks/axon_cost.py [--device cuda --checkpoint FOLDER]`.
 
-Each decoder alone and with AXON (gate always, two anchor steps a block) on the same prompts. Milliseconds per step of
-a batch, by part, and the ratio of all of it to the decoder alone.
+Each decoder alone and with AXON (gate always, two anchor steps per block) on the same prompts. Milliseconds per step
+of the batch, by part, and the ratio of their sum to that of the decoder alone.
 """
 
 from __future__ import annotations
@@ -24,17 +24,20 @@ AXON = {
     "alone": AxonSettings(gate="never", tau_sink="4x"),
     "+ AXON fixed 1": AxonSettings(gate="always", max_anchor_steps=2, tau_sink="4x"),
     "+ AXON cover": AxonSettings(gate="always", policy="cover", max_anchor_steps=2, tau_sink="4x"),
-    "+ AXON, gate asked": AxonSettings(
-        gate="coverage_gap", beta_r=0.0, beta_u=0.0, tau_sink="4x"
-    ),  # asked in each step, never fires
+    # evaluated in every step, never fires
+    "+ AXON, gate alone": AxonSettings(gate="coverage_gap", beta_r=0.0, beta_u=0.0, tau_sink="4x"),
 }
 
 
 def main() -> None:
     bench = open_bench(__doc__)
-    print(f"\n{'':32}" + "".join(f"{part:>10}" for part in (*PARTS, "all", "ratio")) + "   (ms a batch pass)")
+    print(
+        f"\n{'':32}"
+        + "".join(f"{part:>10}" for part in (*PARTS, "all", "ratio"))
+        + "   (ms per step of the batch)"
+    )
     for decoder in DECODERS:
-        runs = {name: partial(_pass, bench, decoder, axon) for name, axon in AXON.items()}
+        runs = {name: partial(_step, bench, decoder, axon) for name, axon in AXON.items()}
         measured = medians(runs, bench.rounds)
         totals = {name: sum(parts.values()) for name, parts in measured.items()}
         for name, total in totals.items():
@@ -43,7 +46,7 @@ def main() -> None:
             print(f"{decoder.name:>12} {name:19}{figures}{total / totals['alone']:10.3f}")
 
 
-def _pass(bench: Bench, decoder: DecoderSettings, axon: AxonSettings) -> dict[str, float]:
+def _step(bench: Bench, decoder: DecoderSettings, axon: AxonSettings) -> dict[str, float]:
     """Seconds per step of the whole batch, by part."""
     timer = Stopwatch(bench.model.device)
     settings = DecodeSettings(gen_length=GEN_LENGTH, block_length=BLOCK_LENGTH, decoder=decoder, axon=axon)

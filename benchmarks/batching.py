@@ -1,7 +1,7 @@
 """What batching buys: `python benchmarks/batching.py [--device cuda --checkpoint FOLDER]`.
 
-The same prompts decoded in batches of several sizes: examples a second, and the ratio to one at a time. The traces
-must be equal, or the run fails.
+The same prompts decoded in batches of several sizes: examples per second, and the ratio to one at a time. The run fails
+unless the traces are equal.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the benchmarks share: a checkpoint with prompts, seconds by part, and rounds that take turns.
+"""What the benchmarks share: a checkpoint with prompts, seconds by part, and contenders that take turns.
 
-Contenders are timed in turns within one run, so that a busy machine slows all of them; ratios are of medians.
+Contenders are timed in turns within one run, so that a busy machine slows them all; ratios are of medians.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ def open_bench(description: str | None) -> Bench:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--checkpoint", default=str(ROOT / "assets/tiny"), help="folder of a checkpoint")
+    parser.add_argument("--checkpoint", default=str(ROOT / "assets/tiny"), help="folder of the checkpoint")
     parser.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16")
     parser.add_argument(
         "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to run"
     )
     parser.add_argument("--task", default="arith", help="whose prompts: arith, pycode or lists")
     parser.add_argument("--prompts", type=int, default=64, help="how many")
-    parser.add_argument("--rounds", type=int, default=5, help="times each contender is run")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each contender is timed")
     chosen = parser.parse_args()
     model, tokenizer = (
         load_model(chosen.checkpoint, chosen.dtype, chosen.device),
@@ -57,7 +57,7 @@ def open_bench(description: str | None) -> Bench:
 def medians(
     contenders: Mapping[str, Callable[[], Mapping[str, float]]], rounds: int
 ) -> dict[str, dict[str, float]]:
-    """The medians of what each contender measures, over rounds in which each has its turn; one round to warm up."""
+    """The median of what each contender measures, over rounds in which each has its turn, after one to warm up."""
     found: dict[str, list[Mapping[str, float]]] = {name: [] for name in contenders}
     for number, name, measured in take_turns(contenders, rounds):
         if number:

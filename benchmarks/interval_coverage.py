@@ -1,9 +1,9 @@
-"""How often the report's intervals hold the truth: `python benchmarks/interval_coverage.py`.
+"""Coverage of the report's intervals: `python benchmarks/interval_coverage.py`.
 
-Exact: every outcome that n examples can have is enumerated and weighed by its probability; nothing is drawn but the
-bootstrap's own replicates. First table: a share p, by Wilson's interval (what the report shows for zeros and ones) and
-by the percentile bootstrap, for contrast. Second: a difference of paired shares, of whose examples `discordant` score
-differently, `first` of those in favour of the first, by Tango's interval and by the bootstrap.
+Exact: every outcome of n examples is enumerated and weighted by its probability; nothing is random but the bootstrap's
+replicates. First table: a proportion p, by Wilson's interval (which the report uses for 0/1 scores) and, for contrast,
+by the percentile bootstrap. Second: a difference of paired proportions, where a fraction `discordant` of the examples
+scores differently, and `first` of these in favour of the first, by Tango's interval and by the bootstrap.
 Nominal: 95 %.
 """
 
@@ -38,11 +38,13 @@ NEGLIGIBLE = 1e-9  # outcomes less likely than this are left out
 def main() -> None:
     print(f"{'n':>5} {'p':>6} {'Wilson':>9} {'bootstrap':>10}")
     for n in SIZES:
-        wilson = [wilson_interval(right, n) for right in range(n + 1)]
+        wilson = [wilson_interval(correct, n) for correct in range(n + 1)]
         bootstrap = _bootstrapped(n)
         for p in SHARES:
             weights = binom.pmf(np.arange(n + 1), n, p)
-            print(f"{n:>5} {p:>6} {_held(wilson, weights, p):>9.1%} {_held(bootstrap, weights, p):>10.1%}")
+            print(
+                f"{n:>5} {p:>6} {_coverage(wilson, weights, p):>9.1%} {_coverage(bootstrap, weights, p):>10.1%}"
+            )
     print(f"\n{'n':>5} {'discordant':>10} {'first':>6} {'Tango':>9} {'bootstrap':>10}")
     for n in PAIRED_SIZES:
         counts_BN = draw_counts(n, REPLICATES)
@@ -53,9 +55,9 @@ def main() -> None:
 
 
 def _bootstrapped(n: int) -> list[Interval]:
-    """Of `right` right examples, which come first; how often the first were drawn is a running sum."""
+    """The correct examples come first, so how often they are drawn is a running sum."""
     drawn_BN = np.cumsum(draw_counts(n, REPLICATES), axis=1) / n
-    some = [percentile_interval(right / n, drawn_BN[:, right - 1]) for right in range(1, n + 1)]
+    some = [percentile_interval(correct / n, drawn_BN[:, correct - 1]) for correct in range(1, n + 1)]
     return [Interval(0.0, 0.0, 0.0), *some]
 
 
@@ -79,14 +81,14 @@ def _paired(
             )
     weights = multinomial.pmf([(b, c, n - b - c) for b, c in outcomes], n, cells)
     tango, bootstrap = (
-        _held([made[own][kind] for own in outcomes], weights, cells[0] - cells[1]) for kind in (0, 1)
+        _coverage([made[own][kind] for own in outcomes], weights, cells[0] - cells[1]) for kind in (0, 1)
     )
     print(f"{n:>5} {discordant:>10} {first:>6} {tango:>9.1%} {bootstrap:>10.1%}", flush=True)
 
 
-def _held(intervals: list[Interval], weights: Floats, truth: float) -> float:
-    held = [interval.lo - 1e-12 <= truth <= interval.hi + 1e-12 for interval in intervals]
-    return float(weights[held].sum())
+def _coverage(intervals: list[Interval], weights: Floats, truth: float) -> float:
+    covers = [interval.lo - 1e-12 <= truth <= interval.hi + 1e-12 for interval in intervals]
+    return float(weights[covers].sum())
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from axon import AxonSettings
 from axon.decoders import Confidence, DecoderSettings, LeftToRight
 from pipeline.config import Decode, ModelSettings
 from pipeline.report.comparison import INCONCLUSIVE, NO, YES, Comparison, Evidence, compare
-from pipeline.report.outcomes import Outcomes
+from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats
 from pipeline.setting import Setting
 from pipeline.tasks import TaskSettings
@@ -139,7 +139,7 @@ def _setting(decoder: DecoderSettings, variant: int, value: int) -> Setting:
     )
 
 
-def draw(rng: np.random.Generator, n: int, accuracy: float, truth: Truth) -> Outcomes:
+def draw(rng: np.random.Generator, n: int, accuracy: float, truth: Truth) -> Sample:
     along = np.linspace(0, 1, VALUES)[:, None]
     ease_N = rng.normal(size=n)
     quality: list[Floats] = []
@@ -153,7 +153,7 @@ def draw(rng: np.random.Generator, n: int, accuracy: float, truth: Truth) -> Out
             quality.append((ease_N + NOISE * noise > threshold).astype(np.float64))
             steps = (4 + 20 * along) * (1 - 0.1 * ease_N) + rng.normal(size=(VALUES, n))
             nfe.append(np.maximum(np.round(steps * (truth.nfe if touched else 1.0)), 1.0))
-    return Outcomes(np.concatenate(quality), np.concatenate(nfe))
+    return Sample(np.concatenate(quality), np.concatenate(nfe))
 
 
 def false_verdicts(found: list[Comparison], truth: Truth) -> tuple[bool, bool, bool]:

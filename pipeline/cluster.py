@@ -27,6 +27,7 @@ QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops at once: what is finished is in the store already
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_MAX_PENDING_TRIALS_PG": "100000",  # our search counts the workers; Tune would start one after the other
 }
 os.environ.update(QUIET)
 
@@ -57,7 +58,7 @@ class Ground:
 
     def __init__(self, cluster: ClusterSettings, scratch: str) -> None:
         self.scratch = scratch  # a folder for Ray's files
-        self.room = check_room(cluster, _machines())
+        self.room = check_room(cluster, _machines())  # for how many workers, at the moment
         self.lost = False
         self._cluster = cluster
         self._node: Any = ray_worker._global_node
@@ -95,7 +96,7 @@ class Ground:
         if self._me not in {node["NodeID"] for node in _nodes()}:
             raise Lost("The Ray node on this machine has died")
         try:
-            check_room(self._cluster, _machines())
+            self.room = check_room(self._cluster, _machines())
         except ConfigError as error:
             raise Lost(f"The Ray cluster has no room left for a worker ({error})") from None
 

@@ -14,17 +14,24 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.pending import reachable
 from pipeline.report.pareto import front_order
 from pipeline.setting import Setting
 from pipeline.totals import Totals
 
 PLAIN_SECONDS = 10.0  # between two plain lines
-FRONT_LINES = 6
+FRONT_LINES = 6  # of all fronts shown together
+FRONTS = 3  # shown at once
 LOADING = "loading the model"
+Facet = tuple[str, ...]
 
 
 class Display:
-    """Follows a job from what is stored already to all settings done. Use as a context."""
+    """Follows a job from what is stored already to all settings done. Use as a context.
+
+    Settings that come later, of a search that asks for more, are announced by `asked`, from another thread than the one
+    that draws.
+    """
 
     def __init__(
         self,
@@ -34,15 +41,16 @@ class Display:
         limit: int,
         stored: Mapping[str, Totals],
     ) -> None:
-        self._console, self._title, self._settings, self._limit = console, title, settings, limit
-        self._totals = {sid: stored.get(sid, Totals()) for sid in settings}
+        self._console, self._title, self._limit = console, title, limit
+        self._settings: dict[str, Setting] = {}
+        self._limits: dict[str, int] = {}  # examples of each setting
+        self._totals: dict[str, Totals] = {}
+        self.asked(settings, stored)
         self._running = 0  # examples decoded in slices that aren't finished
         self._failed: set[str] = set()
         self._status = self._last = ""
         self._start = self._printed = monotonic()
-        self._first: tuple[float, int] | None = (
-            None  # when the first result came, and how many examples it was
-        )
+        self._first: tuple[float, int] | None = None  # when the first result came, and how many examples then
         display = Live(self, console=console, refresh_per_second=4, transient=True)
         self._live = display if console.is_terminal else None
 
@@ -58,6 +66,16 @@ class Display:
         if self._live:
             self._live.stop()
         self._print(self._line())
+
+    def asked(
+        self, settings: Mapping[str, Setting], stored: Mapping[str, Totals], more: bool = False
+    ) -> None:
+        """The settings asked for so far, and what is stored of them; `more`: others may follow."""
+        # In this order: whoever reads the later ones meanwhile finds everything in the earlier ones.
+        self._totals = {sid: stored.get(sid) or self._totals.get(sid) or Totals() for sid in settings}
+        self._limits = {sid: reachable(setting, self._limit) for sid, setting in settings.items()}
+        self._settings = dict(settings)
+        self._more = more
 
     def status(self, text: str) -> None:
         """What is going on while no results come."""
@@ -76,15 +94,11 @@ class Display:
         self._status = ""
         self._tick()
 
-    def slice(self, setting_id: str, done: Totals) -> None:
-        self._totals[setting_id] += done
+    def evaluated(self, setting_id: str, totals: Totals) -> None:
+        """One more slice of a setting is stored; `totals` covers everything that is stored of it."""
+        self._totals[setting_id] = totals
         self._running = 0
         self._status = ""
-        self._tick()
-
-    def stored(self, setting_id: str, done: Totals) -> None:
-        """What the store has of a setting after all, whatever was reported."""
-        self._totals[setting_id] = done
         self._tick()
 
     def failed(self, setting_id: str) -> None:
@@ -93,48 +107,69 @@ class Display:
         self._tick()
 
     def __rich__(self) -> RenderableType:
-        total = max(1, self._limit * len(self._settings))
+        total = max(1, sum(self._limits.values()))
         bar = ProgressBar(total=total, completed=min(total, self._examples() + self._running), width=None)
         parts: list[RenderableType] = [Text(self._title, style="bold"), Padding(bar, 0), Text(self._line())]
         if len(self._settings) > 1:
-            parts.append(self._front())
+            parts += self._fronts()
         return Group(*parts)
 
-    def _front(self) -> RenderableType:
-        """The front of the settings done so far, thinned to a few lines."""
-        done = [sid for sid, t in self._totals.items() if t.examples >= self._limit and t.scored]
-        score = np.array([self._totals[sid].score / self._totals[sid].scored for sid in done])
-        nfe = np.array([self._totals[sid].nfe / self._totals[sid].scored for sid in done])
+    def _fronts(self) -> list[RenderableType]:
+        """The fronts of the finished settings, one for each task and model, thinned to a few lines."""
+        settings = self._settings
+        facets: dict[Facet, list[str]] = {}
+        for sid in settings:
+            if self._whole(sid) and self._totals[sid].scored:
+                facets.setdefault(_facet(settings[sid]), []).append(sid)
+        if not facets:
+            return [Text("best so far: no setting is done yet", style="dim")]
+        shown = list(facets)[-FRONTS:]
+        several = len({_facet(setting) for setting in settings.values()}) > 1
+        return [self._front(facets[facet], several, max(2, FRONT_LINES // len(shown))) for facet in shown]
+
+    def _front(self, done: Sequence[str], named: bool, lines: int) -> RenderableType:
+        first = self._settings[done[0]]
+        score = np.array([self._totals[sid].quality for sid in done])
+        nfe = np.array([self._totals[sid].mean_nfe for sid in done])
         table = Table(box=None, padding=(0, 2, 0, 0))
-        table.add_column("best so far")
+        table.add_column(f"best so far · {first.task.name} · {first.model_name}" if named else "best so far")
         table.add_column("NFE", justify="right")
         table.add_column("score", justify="right")
-        for index in thinned(list(front_order(score, nfe)), FRONT_LINES):
+        for index in thinned(list(front_order(score, nfe)), lines):
             table.add_row(str(self._settings[done[index]]), f"{nfe[index]:.1f}", f"{score[index]:.1%}")
-        return table if done else Text("best so far: no setting is done yet", style="dim")
+        return table
 
     def _line(self) -> str:
-        examples, total = self._examples() + self._running, self._limit * len(self._settings)
-        finished = sum(t.examples >= self._limit for t in self._totals.values())
-        parts = [f"{finished}/{len(self._settings)} settings", f"{min(examples, total):,}/{total:,} examples"]
+        examples, total = self._examples() + self._running, sum(self._limits.values())
+        finished = sum(self._whole(sid) for sid in self._settings)
+        so_far = " so far" if self._more else ""
+        parts = [
+            f"{finished}/{len(self._settings)} settings{so_far}",
+            f"{min(examples, total):,}/{total:,} examples",
+        ]
         if self._failed:
             parts.append(f"{len(self._failed)} failed")
         if self._status:
             return " · ".join([*parts, self._status])
-        if examples >= total:
+        if examples >= total and not self._more:
             parts.append(clock(monotonic() - self._start))
         elif rate := self._rate(examples):
-            parts += [f"{rate:.1f} examples/s", f"{clock((total - examples) / rate)} left"]
+            parts.append(f"{rate:.1f} examples/s")
+            if not self._more:
+                parts.append(f"{clock((total - examples) / rate)} left")
         return " · ".join(parts)
 
     def _rate(self, examples: int) -> float | None:
-        """Examples a second since the first result: starting workers and loading the model don't count."""
+        """Examples per second since the first result: starting workers and loading the model don't count."""
         if self._first is None or examples <= self._first[1]:
             return None
         return (examples - self._first[1]) / max(monotonic() - self._first[0], 1e-6)
 
+    def _whole(self, setting_id: str) -> bool:
+        return self._totals[setting_id].examples >= self._limits[setting_id]
+
     def _examples(self) -> int:
-        return sum(min(t.examples, self._limit) for t in self._totals.values())
+        return sum(min(self._totals[sid].examples, limit) for sid, limit in self._limits.items())
 
     def _tick(self) -> None:
         self._first = self._first or (monotonic(), self._examples() + self._running)
@@ -146,6 +181,12 @@ class Display:
         if line != self._last:
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
         self._last = line
+
+
+def _facet(setting: Setting) -> Facet:
+    """Only settings of one task and one model are compared."""
+    task, model = setting.task, setting.model
+    return task.name, task.split, str(task.seed), model.path, model.revision or ""
 
 
 def thinned(items: Sequence[int], count: int) -> list[int]:

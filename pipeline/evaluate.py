@@ -116,7 +116,7 @@ class Evaluator:
             except (
                 Exception
             ) as error:  # a tokenizer or template may raise anything; it is this example's fault
-                records[row] = replace(records[row], error=_line(error))
+                records[row] = replace(records[row], error=fault_line(error))
         timer = Stopwatch(loaded.model.device)
         outcomes = self._decode(loaded, setting, prompts, [ex.id for ex in examples], timer)
         decoded = sum(isinstance(outcome, Trace) for outcome in outcomes.values())
@@ -126,7 +126,7 @@ class Evaluator:
             if isinstance(outcome, Trace):
                 records[row] = _filled(records[row], loaded, outcome, timer, 1 / decoded)
             else:
-                records[row] = replace(records[row], error=_line(outcome))
+                records[row] = replace(records[row], error=fault_line(outcome))
         return records
 
     def _decode(
@@ -215,7 +215,7 @@ def _scored(task: Any, example: Example, record: Record) -> Record:
         if not 0.0 <= score.value <= 1.0:
             raise ValueError(f"score {score.value} outside 0 to 1")
     except Exception as error:  # a scorer that breaks leaves the example unscored, never a zero
-        return replace(record, error=f"scoring: {_line(error)}")
+        return replace(record, error=f"scoring: {fault_line(error)}")
     return replace(
         record,
         score=float(score.value),
@@ -225,6 +225,7 @@ def _scored(task: Any, example: Example, record: Record) -> Record:
     )
 
 
-def _line(error: Exception) -> str:
+def fault_line(error: Exception) -> str:
+    """The error's type and the first line of its message."""
     text = str(error).strip()
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"[:300]

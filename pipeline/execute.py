@@ -1,65 +1,94 @@
-"""From a plan and a store to the results the store lacks, here or on a cluster."""
+"""From a plan and a store to the results that the store lacks, here or on a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from pipeline.backlog import Backlog, advance
 from pipeline.config import Config
 from pipeline.display import Display
-from pipeline.evaluate import Evaluator
-from pipeline.pending import outcomes, pending_slices
+from pipeline.errors import reason
+from pipeline.evaluate import Evaluator, fault_line
 from pipeline.plan import Plan
+from pipeline.search import ASK_ONCE
 from pipeline.store import Contents, Span, Store, StoreFull
-from pipeline.totals import totals_of
+from pipeline.totals import stored_totals
 
 
 def replay(config: Config, plan: Plan, store: Store) -> Contents:
-    """Asks the plan's search for more, until something that it asks for is not whole in the store.
+    """Asks the plan's search for more, until something that it asks for is missing from the store.
 
     Returns what the store holds of the settings asked for. Raises ConfigError as `Plan.extend` does.
     """
-    while True:
-        contents = store.load(plan.settings, config.limit)
-        if pending_slices(plan.settings.values(), contents, config.limit, config.slice_size):
-            return contents
-        if not plan.extend(outcomes(plan, contents.records)):
-            return contents
+    contents, _ = advance(plan, store, config.limit, config.slice_size)
+    return contents
+
+
+def runs_here(config: Config, plan: Plan) -> bool:
+    """Whether it takes no Ray: one setting, and no search that may ask for others."""
+    return config.sweep.search in ASK_ONCE and len(plan.settings) == 1
 
 
 def execute(
-    config: Config, plan: Plan, store: Store, pending: Mapping[str, list[Span]], display: Display
+    config: Config,
+    plan: Plan,
+    store: Store,
+    pending: Mapping[str, list[Span]],
+    display: Display,
+    asked: Callable[[], None] = lambda: None,
 ) -> dict[str, str]:
-    """Evaluates what is pending; returns the settings that failed, each with its error in a line.
+    """Evaluates what is pending and what the search then asks for, until it asks for nothing.
 
-    Raises KeyboardInterrupt where the user stops it, Lost where what it ran on is gone, StoreFull where nothing more
-    can be kept, and ConfigError where Ray can't be had.
+    `asked` is called whenever the plan has grown, in whatever thread notices it. Returns the settings that failed,
+    each with its error in a line. Raises KeyboardInterrupt where the user stops it, Lost where what it ran on is
+    gone, StoreFull where nothing more can be kept, and ConfigError where Ray can't be had or the search asks for
+    what can't be evaluated.
     """
-    if len(plan.settings) == 1:
+    known = set(plan.settings)
+
+    def follow(contents: Contents) -> None:
+        if new := [setting for sid, setting in plan.settings.items() if sid not in known]:
+            known.update(setting.id for setting in new)
+            try:
+                store.write_settings({setting.id: dict(setting.identity) for setting in new})
+            except OSError as error:
+                if isinstance(error, StoreFull):
+                    raise
+                line = (
+                    f"store={store.root}: can't be written ({reason(error)}); choose another with store=..."
+                )
+                raise StoreFull(line) from None
+            asked()
+        display.asked(plan.settings, stored_totals(contents.records), more=not backlog.over)
+
+    backlog = Backlog(plan, store, config.limit, config.slice_size, pending, follow)
+    display.asked(plan.settings, {}, more=config.sweep.search not in ASK_ONCE)
+    if runs_here(config, plan):
         if config.cluster.address is not None:
             display.status("a single setting needs no cluster: it runs on this machine")
-        return _execute_here(config, plan, store, pending, display)
-    from pipeline.sweep import Work, run_sweep  # Ray takes seconds to import: only when it is needed
+        evaluator = Evaluator(config.batch_size, config.sandbox.require, display.example)
+        execute_here(backlog, evaluator, store, config.limit, display)
+        return backlog.failures
+    from pipeline.sweep import run_sweep  # Ray takes seconds to import: only when it is needed
 
-    threads = max(1, int(config.cluster.cpus_per_worker))
-    work = Work(plan.settings, pending, store.root, config.batch_size, threads, config.sandbox.require)
-    return run_sweep(work, config.cluster, display)
+    run_sweep(backlog, config, store.root, display)
+    return backlog.failures
 
 
-def _execute_here(
-    config: Config, plan: Plan, store: Store, pending: Mapping[str, list[Span]], display: Display
-) -> dict[str, str]:
+def execute_here(backlog: Backlog, evaluator: Evaluator, store: Store, limit: int, display: Display) -> None:
+    """Works the backlog off in this process. Raises as `execute` does."""
     display.started()
-    evaluator = Evaluator(config.batch_size, config.sandbox.require, display.example)
-    failures = {}
-    for sid, slices in pending.items():
+    model = None
+    while assignment := backlog.take(model):
+        setting = assignment.setting
+        model = setting.model
         try:
-            for start, stop in slices:
-                records = evaluator.slice(plan.settings[sid], start, stop)
-                store.write_slice(sid, start, stop, records)
-                display.slice(sid, totals_of(records))
+            for totals in assignment.evaluated(evaluator, store, limit):
+                display.evaluated(setting.id, totals)
         except StoreFull:
             raise
         except Exception as error:
-            failures[sid] = f"{type(error).__name__}: {error}".splitlines()[0]
-            display.failed(sid)
-    return failures
+            backlog.failed(setting.id, fault_line(error))
+            display.failed(setting.id)
+        else:
+            backlog.finished(setting.id)

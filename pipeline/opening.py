@@ -15,6 +15,7 @@ from pipeline.config import Compose, Config, to_tree
 from pipeline.console import say
 from pipeline.environment import this_environment
 from pipeline.errors import ConfigError, reason
+from pipeline.execute import runs_here
 from pipeline.pending import reachable
 from pipeline.places import check_places
 from pipeline.plan import Plan
@@ -39,7 +40,7 @@ def open_plan(config: Config, compose: Compose, console: Console) -> Plan:
         plan = Plan(config, compose)
         plan.extend(())
         if config.job != "report":
-            here = config.cluster.address is None or len(plan.settings) == 1
+            here = config.cluster.address is None or runs_here(config, plan)
             check_settings(plan.settings, config.limit, here)
     return plan
 
@@ -49,8 +50,9 @@ def check_start(config: Config, plan: Plan, contents: Contents, pending: Mapping
     if config.job == "report" and contents.records.empty:
         line = "job=report: nothing is stored for these settings; run them first, without job=report"
         raise ConfigError([line])
-    if pending and config.job == "run" and config.cluster.address is not None and len(plan.settings) > 1:
-        check_address(config.cluster.address)
+    address = config.cluster.address
+    if pending and config.job == "run" and address is not None and not runs_here(config, plan):
+        check_address(address)
 
 
 def sandbox_level(config: Config, plan: Plan, pending: Iterable[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from rich.console import Console
 
@@ -60,6 +61,10 @@ def _decode(
     pending: Mapping[str, list[Span]],
     console: Console,
 ) -> dict[str, str]:
+    def grown() -> None:
+        with suppress(OSError):  # the end of the run writes it again, and says so if that fails, too
+            folder.grow(plan)
+
     stored = stored_totals(contents.records)
     with Display(console, folder.run.title, plan.settings, config.limit, stored) as display:
-        return execute(config, plan, store, pending, display)
+        return execute(config, plan, store, pending, display, grown)

@@ -43,7 +43,11 @@ def test_the_library_needs_torch_and_transformers_alone() -> None:
 @pytest.mark.parametrize(
     ("package", "homes"),
     [
-        ("ray", ["pipeline/cluster.py", "pipeline/sweep.py"]),  # Ray itself, and Tune
+        # Ray itself; Tune, its trials, its search
+        (
+            "ray",
+            ["pipeline/cluster.py", "pipeline/sweep.py", "pipeline/trial.py", "pipeline/tune_search.py"],
+        ),
         ("wandb", ["pipeline/report/tracker.py"]),
         ("hydra", ["launch.py"]),
     ],

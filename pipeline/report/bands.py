@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import stats
-from pipeline.report.outcomes import Draws
 from pipeline.report.pareto import area, best_so_far, front_order, hypervolume, within
+from pipeline.report.sample import Draws
 from pipeline.report.stats import Floats, Interval
 
 BUDGETS = 120  # at which a band is evaluated, besides its front's own points

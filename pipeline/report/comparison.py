@@ -19,8 +19,8 @@ from scipy.stats import norm
 from pipeline.report.cohorts import Cohort, cohorts
 from pipeline.report.effects import MIN_EXAMPLES, Effect, Measured, measure
 from pipeline.report.multiplicity import holm_alphas
-from pipeline.report.outcomes import Outcomes
 from pipeline.report.pairs import Matched, Pair, match
+from pipeline.report.sample import Sample
 from pipeline.report.stats import LEVEL
 from pipeline.setting import Setting
 
@@ -33,11 +33,11 @@ YES, NO, INCONCLUSIVE, NO_FRONT = "yes", "no", "inconclusive", "not testable as 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the settings of one facet came to: their points, a row each, and their outcomes."""
+    """The settings of one facet, their points, a row each, and the outcomes of their examples."""
 
     settings: Sequence[Setting]
     points: pd.DataFrame
-    outcomes: Outcomes
+    sample: Sample
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,14 @@ class Comparison:
 def compare(facets: Sequence[Evidence]) -> list[list[Comparison]]:
     """Per facet one comparison per cohort; the error rate is controlled over all of them."""
     own = [
-        (number, cohort, facet.outcomes)
+        (number, cohort, facet.sample)
         for number, facet in enumerate(facets)
         for cohort in cohorts(facet.settings, facet.points)
     ]
-    sizes = [_examples(cohort, found) for _, cohort, found in own]
+    sizes = [_examples(cohort, sample) for _, cohort, sample in own]
     tests = [
-        _tests(cohort, found) if n >= MIN_EXAMPLES else []
-        for (_, cohort, found), n in zip(own, sizes, strict=True)
+        _tests(cohort, sample) if n >= MIN_EXAMPLES else []
+        for (_, cohort, sample), n in zip(own, sizes, strict=True)
     ]
     alphas = iter(holm_alphas([test.p for some in tests for test in some], ALPHA))
     with_front = sum(isinstance(test, Measured) for some in tests for test in some)
@@ -112,16 +112,16 @@ def compare(facets: Sequence[Evidence]) -> list[list[Comparison]]:
     return found
 
 
-def _examples(cohort: Cohort, found: Outcomes) -> int:
+def _examples(cohort: Cohort, sample: Sample) -> int:
     rows = [own for side in (cohort.base, *cohort.variants) for own in side.rows.values()]
-    return int((~np.isnan(found.quality_SN[np.concatenate(rows)])).any(axis=0).sum())
+    return int((~np.isnan(sample.quality_SN[np.concatenate(rows)])).any(axis=0).sum())
 
 
-def _tests(cohort: Cohort, found: Outcomes) -> Sequence[Measured | Matched]:
+def _tests(cohort: Cohort, sample: Sample) -> Sequence[Measured | Matched]:
     if not cohort.variants:
         return []
-    measured = measure(cohort, found)
-    return [measured] if measured else match(cohort, found)
+    measured = measure(cohort, sample)
+    return [measured] if measured else match(cohort, sample)
 
 
 def _judged(

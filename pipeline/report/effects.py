@@ -17,8 +17,8 @@ import numpy as np
 from pipeline.report.cohorts import Cohort, Side
 from pipeline.report.fronts import first_reach, mean_height
 from pipeline.report.multiplicity import MaxT, max_t, simultaneous_percentiles
-from pipeline.report.outcomes import Outcomes
 from pipeline.report.replicates import Replicates, replicate
+from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats, Interval
 
 MARGIN = 0.01  # a quality lower by no more than this counts as equal
@@ -121,11 +121,11 @@ class Measured:
         ]
 
 
-def measure(cohort: Cohort, found: Outcomes) -> Measured | None:
+def measure(cohort: Cohort, sample: Sample) -> Measured | None:
     """None where the base or every variant is not a line: two distinct settings, budgets between them, and examples
     that all their settings have.
     """
-    drawn = replicate(cohort, found)
+    drawn = replicate(cohort, sample)
     lines = [_line(variant, cohort.base, drawn.common(cohort.base, variant)) for variant in cohort.variants]
     kept = tuple(line for line in lines if line)
     if not kept:

@@ -56,8 +56,8 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame) -> list
         for setting in run.settings:
             named = replace(setting, group=f"{name}: {setting.group}") if len(runs) > 1 else setting
             owners.setdefault(_facet(setting), []).append((number, Entry(name, named)))
-    tasks = told_apart([_task(own[0][1].setting) for own in owners.values()])
-    models = told_apart([_model(own[0][1].setting) for own in owners.values()])
+    tasks = distinct_names([_task(own[0][1].setting) for own in owners.values()])
+    models = distinct_names([_model(own[0][1].setting) for own in owners.values()])
     return [
         Part(task, model, tuple(entry for _, entry in own), _rows(runs, own, rows))
         for task, model, own in zip(tasks, models, owners.values(), strict=True)
@@ -77,7 +77,7 @@ def run_names(runs: Sequence[Run], folders: Sequence[str]) -> list[str]:
     ]
 
 
-def told_apart(things: Sequence[Mapping[str, Any]]) -> list[str]:
+def distinct_names(things: Sequence[Mapping[str, Any]]) -> list[str]:
     """The `name` of each; where different things share one, with what differs: `arith (split=train)`."""
     names = []
     for own in things:

@@ -8,8 +8,8 @@ from pipeline.report.bands import hypervolumes
 from pipeline.report.comparison import Comparison, Evidence
 from pipeline.report.entries import Part
 from pipeline.report.labels import Names
-from pipeline.report.outcomes import Draws, draw, outcomes
 from pipeline.report.points import make_points, sort_along_front
+from pipeline.report.sample import Draws, draw, make_sample
 from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary, summarise
 from pipeline.report.views import View, make_views
@@ -37,7 +37,7 @@ class Facet:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Draft:
     """A facet before its comparisons, which are judged over all facets at once."""
 
     part: Part
@@ -64,8 +64,8 @@ class Measured:
         )
 
 
-def measure_facet(part: Part, knobs: Names) -> Measured:
-    found = outcomes(part.rows, len(part.entries))
-    draws = draw(found)
-    points = make_points(part, knobs, found, draws)
-    return Measured(part, knobs, draws, Evidence(part.settings, points, found))
+def draft(part: Part, knobs: Names) -> Draft:
+    sample = make_sample(part.rows, len(part.entries))
+    draws = draw(sample)
+    points = make_points(part, knobs, sample, draws)
+    return Draft(part, knobs, draws, Evidence(part.settings, points, sample))

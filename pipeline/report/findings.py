@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.report.comparison import Comparison, compare
 from pipeline.report.entries import run_names, split
-from pipeline.report.facet import Facet, measure_facet
+from pipeline.report.facet import Facet, draft
 from pipeline.report.labels import knob_names
 from pipeline.report.phrases import listed
 from pipeline.report.records import clean
@@ -23,7 +23,7 @@ class Findings:
 
     @property
     def points(self) -> pd.DataFrame:
-        """Of all facets, told apart by the columns task and model."""
+        """Of all facets, distinguished by the columns task and model."""
         return pd.concat([facet.points for facet in self.facets], ignore_index=True)
 
     @property
@@ -64,8 +64,8 @@ def find(runs: Sequence[Run], records: pd.DataFrame, folders: Sequence[str] = ()
     names = run_names(runs, folders)
     parts = split(runs, names, clean(records))
     knobs = knob_names(setting for part in parts for setting in part.settings)
-    measured = [measure_facet(part, knobs) for part in parts]
-    compared = compare([facet.evidence for facet in measured])
+    drafts = [draft(part, knobs) for part in parts]
+    compared = compare([facet.evidence for facet in drafts])
     total = sum(len(own) for own in compared)
-    facets = tuple(facet.compared(own, total) for facet, own in zip(measured, compared, strict=True))
+    facets = tuple(facet.compared(own, total) for facet, own in zip(drafts, compared, strict=True))
     return Findings(runs[0].title if len(runs) == 1 else listed(names), facets)

@@ -34,7 +34,7 @@ RATIOS = (
 )
 
 
-def measured(scored: pd.DataFrame, points: int) -> pd.DataFrame:
+def metric_columns(scored: pd.DataFrame, points: int) -> pd.DataFrame:
     """One row per point: RATIOS, kendall_tau and metric.<name>; NaN where the denominator is 0 or unknown."""
     places = range(points)
     timed = scored.assign(examples=1.0, seconds=scored[list(SECONDS)].sum(axis=1))

@@ -8,8 +8,8 @@ from pipeline.report import stats
 from pipeline.report.cohorts import Cohort, Indices
 from pipeline.report.effects import MIN_EXAMPLES
 from pipeline.report.multiplicity import max_t
-from pipeline.report.outcomes import Outcomes
 from pipeline.report.replicates import average_seeds
+from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats, Interval, PairedDifference
 
 
@@ -55,7 +55,7 @@ class Matched:
         )
 
 
-def match(cohort: Cohort, found: Outcomes) -> list[Matched]:
+def match(cohort: Cohort, sample: Sample) -> list[Matched]:
     """Every distinct pair of a variant's setting and the base's at the same trade-off value.
 
     Without those that decode identically or have few examples in common.
@@ -66,12 +66,14 @@ def match(cohort: Cohort, found: Outcomes) -> list[Matched]:
             other = cohort.base.by_trade_off.get(value)
             if other is not None and other != decode:
                 seen.setdefault((other, decode), (cohort.base.rows[other], variant.rows[decode]))
-    matched = [_matched(base, axon, found) for base, axon in seen.values()]
+    matched = [_matched(base, axon, sample) for base, axon in seen.values()]
     return [own for own in matched if own.quality_2N.shape[1] >= MIN_EXAMPLES]
 
 
-def _matched(base: Indices, axon: Indices, found: Outcomes) -> Matched:
-    quality_2N, nfe_2N = (average_seeds(values, (base, axon)) for values in (found.quality_SN, found.nfe_SN))
+def _matched(base: Indices, axon: Indices, sample: Sample) -> Matched:
+    quality_2N, nfe_2N = (
+        average_seeds(values, (base, axon)) for values in (sample.quality_SN, sample.nfe_SN)
+    )
     known_N = ~np.isnan(quality_2N).any(axis=0)
     quality_2n, nfe_2n = quality_2N[:, known_N], nfe_2N[:, known_N]
     return Matched(int(base[0]), int(axon[0]), quality_2n, nfe_2n, _p(*quality_2n))

@@ -7,15 +7,15 @@ from pipeline.report import stats
 from pipeline.report.decodes import decode_hashes
 from pipeline.report.entries import Part
 from pipeline.report.labels import Names, knob_texts
-from pipeline.report.metrics import measured
-from pipeline.report.outcomes import Draws, Outcomes
+from pipeline.report.metrics import metric_columns
 from pipeline.report.pareto import non_dominated
+from pipeline.report.sample import Draws, Sample
 
 # A setting scored on fewer examples than this fraction of the best-covered one is shown but not compared.
 MIN_COVERAGE = 0.95
 
 
-def make_points(part: Part, knobs: Names, found: Outcomes, draws: Draws) -> pd.DataFrame:
+def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.DataFrame:
     """One row per entry of the facet; ratios are NaN where nothing was scored, or where they are unknown.
 
     `knobs`: the short names of the dotted keys. All figures are over the scored examples only, so that quality and
@@ -38,17 +38,17 @@ def make_points(part: Part, knobs: Names, found: Outcomes, draws: Draws) -> pd.D
     points["decode"] = pd.Series(
         decode_hashes(part.rows, [str(entry) for entry in part.entries]), dtype="object"
     )
-    points["n"] = (~np.isnan(found.quality_SN)).sum(axis=1)
+    points["n"] = (~np.isnan(sample.quality_SN)).sum(axis=1)
     total = part.rows.groupby("point").size().reindex(range(len(points)), fill_value=0)
     points["unscored"] = total.to_numpy(dtype=np.int64) - points["n"]
     points["complete"] = (points["n"] > 0) & (points["n"] >= MIN_COVERAGE * points["n"].max())
 
-    counts_BN = stats.draw_counts(found.n)
-    for name, values_SN in {"quality": found.quality_SN, **found.every_cost}.items():
+    counts_BN = stats.draw_counts(sample.n)
+    for name, values_SN in {"quality": sample.quality_SN, **sample.every_cost}.items():
         intervals = stats.mean_intervals(values_SN, counts_BN)
         for column, place in ((name, 0), (f"{name}_lo", 1), (f"{name}_hi", 2)):
             points[column] = np.array([interval[place] for interval in intervals], dtype=np.float64)
-    points = pd.concat([points, measured(part.rows[part.rows["scored"]], len(points))], axis=1)
+    points = pd.concat([points, metric_columns(part.rows[part.rows["scored"]], len(points))], axis=1)
     return mark_fronts(points, "nfe", draws)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.report import stats
 from pipeline.report.cohorts import Cohort, Decode, Indices, Side
-from pipeline.report.outcomes import Outcomes
+from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats
 
 
@@ -54,10 +54,12 @@ class Replicates:
         )
 
 
-def replicate(cohort: Cohort, found: Outcomes) -> Replicates:
+def replicate(cohort: Cohort, sample: Sample) -> Replicates:
     """Seeds are averaged within an example first; examples scored under no setting of the cohort are left out."""
     rows = {decode: own for side in (cohort.base, *cohort.variants) for decode, own in side.rows.items()}
-    quality_KN, nfe_KN = (average_seeds(values, rows.values()) for values in (found.quality_SN, found.nfe_SN))
+    quality_KN, nfe_KN = (
+        average_seeds(values, rows.values()) for values in (sample.quality_SN, sample.nfe_SN)
+    )
     known_N = ~np.isnan(quality_KN).all(axis=0)
     quality_KN, nfe_KN = quality_KN[:, known_N], nfe_KN[:, known_N]
     n = quality_KN.shape[1]

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from pipeline.report.bands import Band, make_bands
-from pipeline.report.outcomes import Draws
 from pipeline.report.points import mark_fronts
+from pipeline.report.sample import Draws
 
 MARGIN = 1.06  # how far an axis extends beyond the last error bar
 

@@ -15,6 +15,7 @@ from pipeline.search.space import (
 )
 
 __all__ = [
+    "ASK_ONCE",
     "CHOICES",
     "SEARCHES",
     "Ask",
@@ -29,3 +30,4 @@ __all__ = [
 ]
 
 SEARCHES: dict[str, Ask] = {"grid": ask_grid}
+ASK_ONCE = frozenset({"grid"})  # searches that never ask again: all of their settings are known at the start

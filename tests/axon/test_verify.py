@@ -53,14 +53,14 @@ def test_agreement(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "2 of 2 cases agree" in capsys.readouterr().out
 
 
-def test_disagreement_is_named_with_its_first_pass(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_disagreement_is_named_with_its_first_step(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cases = json.loads((folder / "cases.json").read_text())
     reveals = cases["cases"][0]["reveals"]
     _change(folder, reveals=[reveals[0], *reveals[:0:-1]])
     assert _main(folder) == 1
     output = capsys.readouterr().out
     assert "case 0 (fixed_steps" in output
-    assert "pass 1 is the first to differ" in output
+    assert "step 1 is the first to differ" in output
     assert "1 of 2 cases agree" in output
 
 

@@ -28,3 +28,40 @@ def trace_of(
     return Trace(
         prompt=prompt, tokens=tuple(tokens), events=tuple(events), nfe=1 + max(revealed_at), **counts
     )
+
+
+def check_events(trace: Trace, block_length: int, mask: int) -> None:
+    """Replaying the events gives the trace, and every event keeps the rules of axon/proposal.py.
+
+    A step reveals something, changes its current block alone (the first with a mask), reveals what is masked, remasks
+    and replaces what is not, and never writes the mask token otherwise.
+    """
+    canvas = [mask] * len(trace.tokens)
+    revealed_at = [NOT_DECODED] * len(trace.tokens)
+    assert trace.events == tuple(sorted(trace.events, key=lambda event: event[:2]))
+    assert len({event[:2] for event in trace.events}) == len(trace.events), (
+        "two events of one position in a step"
+    )
+    for step in range(trace.nfe):
+        before, block = list(canvas), canvas.index(mask) // block_length
+        happened = [event for event in trace.events if event.step == step]
+        assert any(event.kind == "reveal" for event in happened)
+        for event in happened:
+            assert event.position // block_length == block
+            assert (before[event.position] == mask) == (event.kind == "reveal")
+            assert (event.token == mask) == (event.kind == "remask")
+            assert event.by == "decoder" or event.kind == "reveal"
+            canvas[event.position] = event.token
+            if event.kind != "replace":
+                revealed_at[event.position] = step if event.kind == "reveal" else NOT_DECODED
+        choosers = {event.by for event in happened if event.kind == "reveal"}
+        assert len(choosers) == 1
+        assert (step in trace.axon_steps, step in trace.unsupported_steps) == (
+            choosers != {"decoder"},
+            choosers == {"axon_fallback"},
+        )
+    assert tuple(revealed_at) == trace.revealed_at
+    assert all(
+        token == held or (held == mask and step == NOT_DECODED)
+        for token, held, step in zip(trace.tokens, canvas, revealed_at, strict=True)
+    )

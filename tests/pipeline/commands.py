@@ -20,22 +20,27 @@ from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan
 from pipeline.store import Store
 
+LAUNCH = ROOT / "launch.py"
 SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
 Process = tuple[int, str]  # a number, and when it was given: numbers are given again
 
 
-def start(arguments: list[str], **environment: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "launch.py"), *arguments]
-    pipe = subprocess.PIPE
+def start(arguments: list[str], script: Path = LAUNCH, **environment: str) -> subprocess.Popen[str]:
+    pipe, command = subprocess.PIPE, [sys.executable, str(script), *arguments]
+    env = {**os.environ, **environment}
     # Its own session: a signal from a terminal or a scheduler reaches the whole group, and so does the test's.
-    return subprocess.Popen(
-        command,
-        stdout=pipe,
-        stderr=pipe,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, **environment},
-    )
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=env)
+
+
+def completed(arguments: list[str], script: Path = LAUNCH, **environment: str) -> tuple[int, str, str]:
+    """Runs to the end: exit code, output, errors."""
+    process = start(arguments, script, **environment)
+    try:
+        shown, errors = process.communicate(timeout=400)
+    finally:  # also where the test itself is stopped: nothing may stay behind
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, shown, errors
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,16 @@ class Ending:
     below: set[Process]
 
 
-def ended(arguments: list[str], out: Path, count: int, blow: Callable[[int], None]) -> Ending:
-    """Runs until `count` more slices are stored, then deals the blow to process and waits for the end."""
-    goal, process = slices(out) + count, start(arguments)
+def ended(
+    arguments: list[str],
+    out: Path,
+    count: int,
+    blow: Callable[[int], None],
+    script: Path = LAUNCH,
+    **environment: str,
+) -> Ending:
+    """Runs until `count` more slices are stored, then deals the blow to the process and waits for the end."""
+    goal, process = slices(out) + count, start(arguments, script, **environment)
     below: set[Process] = set()
     try:
         while slices(out) < goal and process.poll() is None:

@@ -3,61 +3,137 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from pipeline import display as display_module
+from pipeline.config import ModelSettings
 from pipeline.display import Display, clock, thinned
-from pipeline.record import Record, to_table
-from pipeline.totals import Totals, stored_totals, totals_of
-
-LABELS: Any = {"a": "base threshold=0.3", "b": "AXON anchors=2"}
+from pipeline.tasks import TaskSettings
+from pipeline.totals import Totals
 
 
-def test_unscored_examples_count_as_examples_only() -> None:
-    records = [Record("a", "t", "e", 0, nfe=4, score=0.5), Record("a", "t", "f", 1, error="no")]
-    assert totals_of(records) == Totals(2, 1, 0.5, 4.0)
-    assert stored_totals(to_table(records).to_pandas()) == {"a": Totals(2, 1, 0.5, 4.0)}
-    assert stored_totals(to_table([]).to_pandas()) == {}
+def setting(name: str, task: str = "arith", model: str = "tiny") -> Any:
+    class Named(SimpleNamespace):
+        def __str__(self) -> str:
+            return name
+
+    settings = TaskSettings(task, "test", 0)
+    return Named(
+        task=settings,
+        model=ModelSettings(model, None, "float32", "sdpa", "cpu", "raw"),
+        model_name=model,
+    )
 
 
-def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(display_module, "monotonic", lambda: now[0])
+SETTINGS: Any = {"a": setting("base threshold=0.3"), "b": setting("AXON anchors=2")}
+
+
+def totals(examples: int, score: float, nfe: float) -> Totals:
+    return Totals(examples, examples, score, score, nfe, nfe**2 / max(1, examples))
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    time = [0.0]
+    monkeypatch.setattr(display_module, "monotonic", lambda: time[0])
+    return time
+
+
+def plain(display: Display) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    console.print(display)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def on_a_terminal() -> Callable[..., Display]:
+    def make(settings: Any = SETTINGS, limit: int = 10) -> Display:
+        console = Console(file=io.StringIO(), force_terminal=True, width=100)
+        return Display(console, "title", settings, limit, {})
+
+    return make
+
+
+def test_without_a_terminal_a_line_comes_now_and_then(now: list[float]) -> None:
     shown = io.StringIO()
-    with Display(
-        Console(file=shown, width=200), "title", LABELS, 20, {"a": Totals(10, 10, 5.0, 40.0)}
-    ) as display:
-        for _ in range(4):
+    stored = {"a": totals(10, 5.0, 40.0)}
+    with Display(Console(file=shown, width=200), "title", SETTINGS, 20, stored) as display:
+        for done in range(5, 25, 5):
             now[0] += 4
-            display.slice("b", Totals(5, 5, 2.0, 10.0))
+            display.evaluated("b", totals(done, 2.0, 10.0))
         now[0] += 9
-        display.slice("a", Totals(10, 10, 5.0, 40.0))
+        display.evaluated("a", totals(20, 10.0, 80.0))
     assert shown.getvalue().splitlines() == [
         "0/2 settings · 25/40 examples · 1.2 examples/s · 0:12 left",
         "2/2 settings · 40/40 examples · 0:25",
     ]
 
 
-def test_on_a_terminal_the_best_front_is_shown() -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    display = Display(console, "title", LABELS, 10, {})
-    display.slice("a", Totals(10, 10, 5.0, 40.0))
-    display.slice("b", Totals(5, 5, 5.0, 10.0))
+def test_while_a_search_may_ask_for_more_it_is_so_far_and_no_time_is_left_to_tell(now: list[float]) -> None:
+    shown = io.StringIO()
+    with Display(Console(file=shown, width=200), "title", {}, 20, {}) as display:
+        display.asked({"a": SETTINGS["a"]}, {}, more=True)
+        for done in (5, 10, 20):
+            now[0] += 10
+            display.evaluated("a", totals(done, 2.0, 10.0))
+        display.asked(SETTINGS, {"a": totals(20, 2.0, 10.0), "b": totals(15, 2.0, 10.0)}, more=True)
+        now[0] += 10
+        display.evaluated("b", totals(20, 2.0, 10.0))
+        display.asked(SETTINGS, {"a": totals(20, 2.0, 10.0), "b": totals(20, 2.0, 10.0)})
+    assert shown.getvalue().splitlines() == [
+        "0/1 settings so far · 5/20 examples",
+        "0/1 settings so far · 10/20 examples · 0.5 examples/s",
+        "1/1 settings so far · 20/20 examples · 0.8 examples/s",
+        "2/2 settings so far · 40/40 examples · 1.2 examples/s",
+        "2/2 settings · 40/40 examples · 0:40",
+    ]
+
+
+def test_a_setting_whose_task_is_smaller_than_the_limit_is_done_earlier(
+    on_a_terminal: Callable[..., Display], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"arith": 100, "small": 4}
+    monkeypatch.setattr(display_module, "reachable", lambda one, limit: min(limit, sizes[one.task.name]))
+    display = on_a_terminal({"a": setting("first"), "b": setting("second", task="small")})
+    display.evaluated("b", totals(4, 2.0, 8.0))
+    assert "1/2 settings · 4/14 examples" in plain(display)
+
+
+def test_on_a_terminal_the_best_front_is_shown(on_a_terminal: Callable[..., Display]) -> None:
+    display = on_a_terminal()
+    assert "best so far: no setting is done yet" in plain(display)
+    display.evaluated("a", totals(10, 5.0, 40.0))
+    display.evaluated("b", totals(5, 5.0, 10.0))
     display.failed("b")
-    plain = Console(file=io.StringIO(), width=100)
-    plain.print(display)
-    shown = plain.file.getvalue()  # type: ignore[attr-defined]
+    shown = plain(display)
     assert "1/2 settings · 15/20 examples · 1 failed" in shown
     assert "base threshold=0.3" in shown and "4.0" in shown and "50.0%" in shown
     assert "AXON" not in shown, "an unfinished setting is no evidence yet"
 
 
+@pytest.mark.parametrize("other", [{"task": "lists"}, {"model": "large"}])
+def test_settings_of_two_tasks_or_models_are_not_held_against_each_other(
+    on_a_terminal: Callable[..., Display], other: dict[str, str]
+) -> None:
+    display = on_a_terminal({"a": setting("slow"), "b": setting("better", **other), "c": setting("worse")})
+    display.evaluated("a", totals(10, 9.0, 90.0))
+    display.evaluated("c", totals(10, 5.0, 90.0))
+    assert "worse" not in plain(display), "dominated"
+    display.evaluated("b", totals(10, 10.0, 10.0))
+    shown = plain(display)
+    assert "best so far · arith · tiny" in shown
+    assert f"best so far · {other.get('task', 'arith')} · {other.get('model', 'tiny')}" in shown
+    assert "slow" in shown and "better" in shown and "worse" not in shown
+
+
 def test_what_a_failed_slice_had_decoded_does_not_count() -> None:
     shown = io.StringIO()
-    with Display(Console(file=shown, width=200), "title", {"a": LABELS["a"]}, 2, {}) as display:
+    with Display(Console(file=shown, width=200), "title", {"a": SETTINGS["a"]}, 2, {}) as display:
         display.example()
         display.example()
         display.failed("a")

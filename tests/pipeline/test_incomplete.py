@@ -23,6 +23,7 @@ from pipeline import places, report, run_job
 from pipeline.config import SETTING_KEYS, Config, WandbSettings
 from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
+from pipeline.execute import execute_here
 from pipeline.report import tracker
 from pipeline.store import Store
 
@@ -183,21 +184,10 @@ def test_whatever_can_be_swept_gives_a_report(
 ) -> None:
     """What can't is refused in the plan: no sweep decodes everything and then has nothing to show for it."""
 
-    def run_sweep(work: Any, cluster: Any, progress: Any) -> dict[str, str]:
-        evaluator, store = Evaluator(work.batch_size), Store(work.store)
-        for setting_id, slices in work.pending.items():
-            for start, stop in slices:
-                store.write_slice(
-                    setting_id, start, stop, evaluator.slice(work.settings[setting_id], start, stop)
-                )
-        return {}
+    def run_sweep(backlog: Any, config: Config, store: str, display: Any) -> None:
+        execute_here(backlog, Evaluator(config.batch_size), Store(store), config.limit, display)
 
-    names = ("settings", "pending", "store", "batch_size", "threads", "require")
-
-    def work(*values: Any) -> Any:
-        return SimpleNamespace(**dict(zip(names, values, strict=False)))
-
-    monkeypatch.setitem(sys.modules, "pipeline.sweep", SimpleNamespace(Work=work, run_sweep=run_sweep))
+    monkeypatch.setitem(sys.modules, "pipeline.sweep", SimpleNamespace(run_sweep=run_sweep))
     grids: dict[str, list[Any]] = {
         "model": [{**asdict(make_config().model), "dtype": "bfloat16"}],
         "model.attention_kernel": ["sdpa", "eager"],

@@ -5,26 +5,23 @@ from __future__ import annotations
 import fcntl
 import signal
 from pathlib import Path
-from types import SimpleNamespace
-from unittest.mock import MagicMock
 
 import pandas as pd
 import pytest
 from commands import (
     Ending,
+    completed,
     ended,
     killed,
     plan_of,
     records,
     signalled,
     slices,
-    start,
     still_running,
     uninterrupted,
 )
 
 from pipeline.scratch import OWNER, PREFIX
-from pipeline.store import StoreFull
 
 pytestmark = pytest.mark.slow
 LIMIT = 16
@@ -103,26 +100,42 @@ def left_nothing(ending: Ending, before: set[Path]) -> None:
 POISON = r"""
 import importlib.util, os, sys
 
+def slices(module):
+    real = module.Evaluator.slice
+
+    def slice(self, setting, start, stop):
+        with open(os.environ["TRIED"], "a") as log:
+            log.write(f"{setting.id} {start}\n")
+        if f"{setting.id} {start}" == os.environ["POISON"]:
+            os.kill(os.getpid(), 9)
+        return real(self, setting, start, stop)
+
+    module.Evaluator.slice = slice
+
+def handing_over(module):
+    real = module.SliceTrial.reset_config
+
+    def reset_config(self, config):
+        if config["setting"] == os.environ["HANDED"] and not os.path.exists(os.environ["HANDED_ONCE"]):
+            open(os.environ["HANDED_ONCE"], "w").close()
+            os.kill(os.getpid(), 9)
+        return real(self, config)
+
+    module.SliceTrial.reset_config = reset_config
+
 class Finder:
+    poisons = {"pipeline.evaluate": slices, "pipeline.trial": handing_over}
+
     def find_spec(self, name, path=None, target=None):
-        if name != "pipeline.evaluate":
+        if name not in self.poisons:
             return None
-        sys.meta_path.remove(self)
+        poison = self.poisons.pop(name)
         spec = importlib.util.find_spec(name)
         run = spec.loader.exec_module
 
         def poisoned(module):
             run(module)
-            real = module.Evaluator.slice
-
-            def slice(self, setting, start, stop):
-                with open(os.environ["TRIED"], "a") as log:
-                    log.write(f"{setting.id} {start}\n")
-                if f"{setting.id} {start}" == os.environ["POISON"]:
-                    os.kill(os.getpid(), 9)
-                return real(self, setting, start, stop)
-
-            module.Evaluator.slice = slice
+            poison(module)
 
         spec.loader.exec_module = poisoned
         return spec
@@ -135,14 +148,15 @@ def test_a_setting_that_fails_and_a_slice_that_kills_its_workers_leave_the_other
     checkpoint: Path, tmp_path: Path
 ) -> None:
     asked = words(checkpoint, tmp_path)
-    doomed, poisoned = list(plan_of(asked).settings)[:2]
+    doomed, poisoned, *_, last = plan_of(asked).settings
     (tmp_path / "store/slices").mkdir(parents=True)
     (tmp_path / "store/slices" / doomed).write_text("a file where the setting's folder should be")
     (tmp_path / "sitecustomize.py").write_text(POISON)
-    tried = tmp_path / "tried"
-    process = start(asked, PYTHONPATH=str(tmp_path), POISON=f"{poisoned} 4", TRIED=str(tried))
-    shown, errors = process.communicate(timeout=400)
-    assert process.returncode == 1, shown + errors
+    tried, handed = tmp_path / "tried", tmp_path / "handed"
+    poison = {"POISON": f"{poisoned} 4", "TRIED": str(tried), "HANDED": last, "HANDED_ONCE": str(handed)}
+    code, shown, errors = completed(asked, PYTHONPATH=str(tmp_path), **poison)
+    assert code == 1, shown + errors
+    assert handed.exists(), "a worker was lost while it was handed its next setting"
     assert "Traceback" not in shown + errors and errors == ""
     assert "2 of 12 settings failed; the rest is kept" in shown and doomed in shown
     [line] = [line for line in shown.splitlines() if f"({poisoned})" in line]
@@ -151,25 +165,3 @@ def test_a_setting_that_fails_and_a_slice_that_kills_its_workers_leave_the_other
     counts = pd.Series(tried.read_text().splitlines()).value_counts()
     assert counts[f"{poisoned} 4"] == 2 and set(counts.drop(f"{poisoned} 4")) == {1}
     assert Path(shown.strip().splitlines()[-1], "report.html").is_file()
-
-
-def test_a_full_store_ends_a_sweep_whose_results_could_not_be_kept() -> None:
-    from pipeline import sweep
-
-    def full(*_: object) -> None:
-        raise StoreFull("store=x: nothing can be written; make room")
-
-    trial = SimpleNamespace(
-        _slices=[(0, 1), (1, 2)],
-        _setting=SimpleNamespace(id="a"),
-        _evaluator=SimpleNamespace(slice=lambda *_: []),
-        _store=SimpleNamespace(write_slice=full),
-        config={"setting": "a"},
-    )
-    result = sweep.SliceTrial.step(trial)  # type: ignore[arg-type]
-    assert result["done"]
-    watch = sweep.Watch(MagicMock(), MagicMock())
-    watch.on_step_begin(0, [])
-    watch.on_trial_result(0, [], trial, result)
-    with pytest.raises(StoreFull, match=r"^store=x: nothing can be written; make room$"):
-        watch.on_step_begin(1, [])

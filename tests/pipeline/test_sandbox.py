@@ -300,7 +300,7 @@ def test_no_signal_leaves_an_answer_unscored(brief: Sandbox) -> None:
 
 
 def test_an_outcome_is_plain_data() -> None:
-    outcome = Outcome("timeout", "2 seconds", 2.0)
+    outcome = Outcome("timeout", "2 seconds")
     assert (
         Outcome(**json.loads(json.dumps(asdict(outcome)))) == outcome
         and outcome.reason == "timeout: 2 seconds"

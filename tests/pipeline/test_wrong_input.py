@@ -125,6 +125,10 @@ CASES = {
         "task=gsm8k task.shots=0 +sweep.groups.setting.grid.task=[gsm8k,arith]",
         "task.shots=0: task=arith, which the sweep asks for, has no such key; leave the word out, or sweep only",
     ),
+    "unknown choice in a sweep": (
+        "+sweep.groups.setting.grid.decoder=[dwan]",
+        "sweep.groups.setting: decoder=dwan: unknown; one of confidence, dawn, ",
+    ),
     "added key that a swept choice lacks": (
         "sweep=decoders ++decoder.threshold=0.5",
         "sweep.groups.base: decoder=fixed_steps: decoder.threshold: unknown key; one of name, remasking, steps",

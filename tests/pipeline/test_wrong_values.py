@@ -94,7 +94,6 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     'sweep.groups={"x": {"grid": {"seed": [1]}, "when": {"seed": {"limit": 1}}}}': "when.seed.limit: is not",
     'sweep.groups={"x": {"grid": {"axon": [false, "always"]}}}': "axon: False is not a name; put off and on in quotes",
     'sweep.groups={"x": {"set": {"decoder": 5}}}': "decoder: 5 is not a name; write names of configs",
-    'sweep.groups={"x": {"grid": {"decoder": ["dwan"]}}}': "sweep.groups.x: decoder=dwan: unknown; one of confidence, ",
     "sweep.search=random": "sweep.search='random': unknown; one of grid",
     'sweep.groups={"x": {"set": {"axon.anchor": 1}}}': "sweep.groups.x: axon.anchor: unknown key; did you",
     'sweep.groups={"x": {"grid": {"limit": [1, 2]}}}': "sweep.groups.x: limit: can't be swept; a sweep varies",

@@ -12,7 +12,7 @@ from axon import AxonSettings
 from axon.decoders import DECODERS
 from axon.identity import decode_identity
 from pipeline.config import Decode, ModelSettings
-from pipeline.environment import this_environment
+from pipeline.environment import Environment, Hardware
 from pipeline.run import FORMAT, Run
 from pipeline.setting import Setting
 from pipeline.tasks import TaskSettings
@@ -21,7 +21,8 @@ GEN_LENGTH = 64
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 TRADE_OFF = "decoder.threshold"
 LAYERS = 8
-WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+HARDWARE = Hardware("Linux", None, cores=2, memory=None, device="cpu", gpus=(), cuda_driver=None)
+ENVIRONMENT = Environment(None, None, None, "3.11", {}, HARDWARE)
 MODEL = ModelSettings("models/tiny", None, "float32", "sdpa", "cpu", "raw")
 TASK = TaskSettings("arith", "test", 0)
 
@@ -66,10 +67,10 @@ def make_run(settings: list[Setting], name: str = "sweep", title: str = "title",
         limit=limit,
         examples={setting.id: limit for setting in settings},
         store="store",
-        environment=this_environment(),
-        started=WHEN,
-        finished=WHEN,
-        seconds=0.0,
+        environment=ENVIRONMENT,
+        started=datetime(2026, 1, 1, tzinfo=UTC),
+        finished=None,
+        seconds=None,
     )
 
 

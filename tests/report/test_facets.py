@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 from pipeline.report import find, write_report
-from pipeline.report.entries import told_apart
+from pipeline.report.entries import distinct_names
 from tests.report.sweep import changed, make_run, make_sweep
 from tests.report.test_report import Page, printed
 from tests.report.verdict import facet_of
@@ -92,7 +92,7 @@ def test_settings_of_different_facets_are_never_compared():
         ),
     ],
 )
-def test_facets_of_one_name_are_told_apart(first, second, names):
+def test_facets_of_one_name_are_distinct_names(first, second, names):
     sweep = make_sweep(anchors=(None,), thresholds=(0.3, 0.5), examples=10)
     one, other = sweep.settings
     sweep.settings[one] = changed(sweep.settings[one], task=first)
@@ -106,7 +106,7 @@ def test_models_of_one_name_with_other_weights_are_two():
         {"name": "tiny", "content": "bb"},
         {"name": "big", "content": "c"},
     ]
-    assert told_apart(things) == ["tiny (content=aa)", "tiny (content=bb)", "big"]
+    assert distinct_names(things) == ["tiny (content=aa)", "tiny (content=bb)", "big"]
     sweep = make_sweep(anchors=(None,), thresholds=(0.3, 0.5), examples=10)
     first = next(iter(sweep.settings))
     sweep.settings[first] = changed(sweep.settings[first], content="1234567890")

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from pipeline.report import write_report
-from pipeline.tasks import TASKS
+from pipeline.tasks import get_task
 from tests.report.counts import count
 from tests.report.sweep import identified, make_run, make_sweep
 from tests.report.verdict import facet_of
@@ -241,6 +241,6 @@ def test_the_summary_says_how_the_questions_are_asked_and_what_quality_means():
     quality = found.points["quality"].iloc[0]
     assert ", 5 few-shot examples as turns, chat prompts, 64 tokens" in found.summary.swept
     assert found.points["metric.strict"].iloc[0] == pytest.approx(quality / 2)
-    meaning = TASKS["gsm8k"].metric
+    meaning = get_task("gsm8k").metric
     expected = f"Quality 1: {meaning} (gsm8k, version 1; strict {quality / 2:.3g})."
     assert found.summary.swept.endswith(expected)

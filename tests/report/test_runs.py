@@ -119,5 +119,5 @@ def test_rows_of_page_and_figure_are_those_of_the_run(tmp_path):
         (["a", "a"], ["x", "x"], ["x #1", "x #2"]),
     ],
 )
-def test_runs_of_one_name_are_told_apart(names, folders, expected):
+def test_runs_of_one_name_are_distinct_names(names, folders, expected):
     assert run_names([make_run([], name=name) for name in names], folders) == expected

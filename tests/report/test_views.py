@@ -9,8 +9,8 @@ from scipy.stats import binom
 
 from pipeline.report import find, stats
 from pipeline.report.bands import hypervolumes
-from pipeline.report.outcomes import Draws, Outcomes, draw
 from pipeline.report.points import mark_fronts
+from pipeline.report.sample import Draws, Sample, draw
 from pipeline.report.views import make_views
 from tests.report.counts import count
 from tests.report.sweep import make_sweep
@@ -117,7 +117,7 @@ def test_interval_covers_the_truth_where_nearly_all_are_right():
     right = np.arange(n + 1)
     quality_SN = (np.arange(n) < right[:, None]).astype(float)
     ids = tuple(str(k) for k in right)
-    draws = draw(Outcomes(quality_SN, np.full((n + 1, n), steps)))
+    draws = draw(Sample(quality_SN, np.full((n + 1, n), steps)))
     points = pd.DataFrame({"group": ids, "quality": right / n, "nfe": steps, "complete": True})
     areas = list(hypervolumes(points, draws, reference).values())
     for truth in (0.3, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99):
@@ -129,7 +129,7 @@ def test_best_of_many_is_not_taken_at_its_word():
     """Forty groups of twelve settings that are all right four times of five: each group's best looks better."""
     groups, variants, n, truth = 40, 12, 100, 0.8
     quality_SN = (np.random.default_rng(0).random((groups * variants, n)) < truth).astype(float)
-    draws = draw(Outcomes(quality_SN, np.full(quality_SN.shape, 5.0)))
+    draws = draw(Sample(quality_SN, np.full(quality_SN.shape, 5.0)))
     points = pd.DataFrame({"quality": quality_SN.mean(1), "nfe": 5.0, "complete": True})
     points["group"] = np.repeat([f"group {place}" for place in range(groups)], variants)
     areas = hypervolumes(points, draws, 10.0).values()

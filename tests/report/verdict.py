@@ -9,8 +9,8 @@ from pipeline.report import find
 from pipeline.report.comparison import Evidence, compare
 from pipeline.report.decodes import decode_hashes
 from pipeline.report.entries import split
-from pipeline.report.outcomes import outcomes
 from pipeline.report.records import clean
+from pipeline.report.sample import make_sample
 
 
 def found_in(sweep):
@@ -26,15 +26,15 @@ def facet_of(sweep):
 def compared(sweep):
     """The comparisons without the points' own figures, which they don't need."""
     (part,) = split([sweep.run], ["sweep"], clean(sweep.records))
-    found = outcomes(part.rows, len(part.entries))
+    sample = make_sample(part.rows, len(part.entries))
     points = pd.DataFrame(
         {
             "decode": decode_hashes(part.rows, list(sweep.settings)),
-            "complete": ~np.isnan(found.quality_SN).all(axis=1),
+            "complete": ~np.isnan(sample.quality_SN).all(axis=1),
             "axon_empty": np.nan,
         }
     )
-    (own,) = compare([Evidence(part.settings, points, found)])
+    (own,) = compare([Evidence(part.settings, points, sample)])
     return own
 
 

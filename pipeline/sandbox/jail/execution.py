@@ -41,7 +41,6 @@ class Outcome:
 
     kind: str
     detail: str = ""
-    seconds: float = 0.0
     values: str | None = None  # JSON written by the program's process: to be compared, never trusted
     witnessed: bool = False  # whether the kernel confirmed that the end was reached
 

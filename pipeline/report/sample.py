@@ -1,4 +1,4 @@
-"""What the examples came to, settings by examples, and the bootstrap over these examples."""
+"""The outcomes of the examples, settings by examples, and the bootstrap over them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ COSTS = ("computed_positions", "flops")  # besides NFE
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class Sample:
     """Scored outcomes, settings by examples; NaN where a setting has no score for an example."""
 
     quality_SN: Floats
@@ -39,7 +39,7 @@ class Draws:
     cost_BS: dict[str, Floats]  # NFE and COSTS
 
 
-def outcomes(rows: pd.DataFrame, points: int) -> Outcomes:
+def make_sample(rows: pd.DataFrame, points: int) -> Sample:
     """The scored rows as matrices, a row per point; examples in their fixed order."""
     scored = rows[rows["scored"]]
     examples = scored[["position", "example_id"]].drop_duplicates("example_id")
@@ -49,10 +49,10 @@ def outcomes(rows: pd.DataFrame, points: int) -> Outcomes:
         wide = scored.pivot(index="point", columns="example_id", values=column)
         return wide.reindex(index=range(points), columns=examples["example_id"]).to_numpy(dtype=np.float64)
 
-    return Outcomes(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in COSTS})
+    return Sample(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in COSTS})
 
 
-def draw(found: Outcomes) -> Draws:
+def draw(sample: Sample) -> Draws:
     """The bootstrap over examples behind every probability, band and hypervolume of a front.
 
     Where a setting's scores are all 0 or 1, two correct and two wrong examples of average cost are added to the
@@ -60,16 +60,16 @@ def draw(found: Outcomes) -> Draws:
     right; with these four its coverage is about nominal (Agresti and Coull, American Statistician 52 (1998) 119).
     All settings get the same four, so they change no difference.
     """
-    binary_S1 = np.array([[stats.is_binary(own_N)] for own_N in found.quality_SN]).reshape(-1, 1)
+    binary_S1 = np.array([[stats.is_binary(own_N)] for own_N in sample.quality_SN]).reshape(-1, 1)
     added_S4 = np.where(binary_S1, PLUS_FOUR, np.nan)
-    counts_BN = stats.draw_counts(found.n + len(PLUS_FOUR))
+    counts_BN = stats.draw_counts(sample.n + len(PLUS_FOUR))
 
     def drawn(values_SN: Floats, more_S4: Floats) -> Floats:
         return stats.means(np.concatenate([values_SN, more_S4], axis=1), counts_BN)
 
     costs = {
         name: drawn(own_SN, np.where(binary_S1, stats.means(own_SN)[:, None], added_S4))
-        for name, own_SN in found.every_cost.items()
+        for name, own_SN in sample.every_cost.items()
     }
-    quality_S = stats.means(np.concatenate([found.quality_SN, added_S4], axis=1))
-    return Draws(quality_S, drawn(found.quality_SN, added_S4), costs)
+    quality_S = stats.means(np.concatenate([sample.quality_SN, added_S4], axis=1))
+    return Draws(quality_S, drawn(sample.quality_SN, added_S4), costs)

@@ -1,0 +1,61 @@
+"""A trial of Ray Tune: one setting, each step one more slice of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pipeline.assignment import Assignment
+from pipeline.evaluate import Evaluator, fault_line
+from pipeline.sandbox import Require
+from pipeline.store import Store, StoreFull
+
+from ray import tune  # isort: skip  # sweep.py imports cluster.py first
+
+ASSIGNMENT, SETTING = "assignment", "setting"  # the keys of a trial's config
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What every worker is told once."""
+
+    store: str
+    limit: int
+    batch_size: int
+    threads: int
+    require: Require  # of the sandbox
+
+
+class SliceTrial(tune.Trainable):
+    """Its worker keeps the loaded model for the next trial.
+
+    Every result has the totals of all that is stored of the setting: `examples`, `scored`, `quality` and `nfe` with
+    their intervals, so that a scheduler of Tune's can compare trials, and as `totals` the sums. A setting that fails
+    ends its trial with `error` and spares the worker; a store in which nothing can be kept ends it with `full`.
+    """
+
+    def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
+        assert worker is not None, "tune.with_parameters hands it over"
+        torch.set_num_threads(worker.threads)
+        self._worker = worker
+        self._store = Store(worker.store)
+        self._evaluator = Evaluator(worker.batch_size, worker.require)
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        assignment: Assignment = new_config[ASSIGNMENT]
+        self._left = len(assignment.slices)
+        self._slices = assignment.evaluated(self._evaluator, self._store, self._worker.limit)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        try:
+            totals = next(self._slices)
+        except StoreFull as error:
+            return {"full": str(error), "done": True}
+        except Exception as error:
+            return {"error": fault_line(error), "done": True}
+        self._left -= 1
+        return {**totals.summary(), "totals": totals, "done": not self._left}

@@ -1,0 +1,184 @@
+"""Decoders, gates and policies declare what they read: nothing else is computed, and reaching further raises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+import axon.anchors
+import axon.intervene
+import axon.sampler
+from axon import (
+    AxonSettings,
+    Confidence,
+    Dawn,
+    DecodeSettings,
+    Klass,
+    MaskedDiffusionModel,
+    decode,
+)
+from axon.attention import Capture
+from axon.decoders import Decoder
+from axon.forward import Forward
+from axon.gates import GATES, Gate, GateState
+from axon.policies import POLICIES, Fixed
+from axon.proposal import Proposal
+from axon.reads import Undeclared
+from axon.state import StepState
+from tests.axon.test_laws import BLOCK, COMBINATIONS, GEN, MIXED, every_combination
+
+
+class Spied(Counter[str]):
+    """How often each way to read beyond the block was taken."""
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> Spied:
+    calls = Spied()
+    for owner, name in [
+        (Capture, "keep"),
+        (Capture, "rows"),
+        (Capture, "column_means"),
+        (Forward, "log_probs"),
+        (Forward, "p_max_at"),
+    ]:
+        plain = getattr(owner, name)
+
+        def spy(self: Any, *args: Any, _plain: Any = plain, _name: str = name) -> Any:
+            calls[_name] += 1
+            return _plain(self, *args)
+
+        monkeypatch.setattr(owner, name, spy)
+    return calls
+
+
+def _asked(decoder: Any, **axon: Any) -> DecodeSettings:
+    return DecodeSettings(GEN, BLOCK, decoder=decoder, axon=AxonSettings(attention_layers="last 1", **axon))
+
+
+@every_combination
+def test_what_nobody_declares_is_not_computed(
+    name: str, model: MaskedDiffusionModel, computed: Spied
+) -> None:
+    setting = COMBINATIONS[name]
+    decoder, gate = setting.decoder, GATES[setting.axon.gate]
+    traces = decode(model, MIXED, setting, seeds=range(len(MIXED)))
+    sequence = decoder.reads == "sequence"
+    if gate is None and not decoder.needs_attention:
+        assert computed["keep"] == computed["rows"] == computed["column_means"] == 0
+    if not sequence:
+        assert computed["log_probs"] == computed["p_max_at"] == 0
+        assert all(trace.logit_positions == trace.nfe * BLOCK for trace in traces)
+        fired = any(trace.axon_steps for trace in traces)
+        assert bool(computed["column_means"]) == fired, "the sinks of AXON's anchors alone need them"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InBlock(Decoder):
+    """Reveals the masked position that the block attends to most."""
+
+    needs_attention: ClassVar[bool] = True
+    name: str = "in_block"
+
+    def propose(self, state: StepState) -> Proposal:
+        attended_BK = state.attention().sum(1).masked_fill(~state.masked_BK, -1)
+        return Proposal(state.masked_BK & (attended_BK == attended_BK.amax(1, keepdim=True)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noisy(Decoder):
+    """Reveals at random."""
+
+    name: str = "noisy"
+    needs_seeds: ClassVar[bool] = True  # type: ignore[misc]
+
+    def propose(self, state: StepState) -> Proposal:
+        return Proposal(state.masked_BK & (state.noise() > 0.5))
+
+
+def test_attention_within_the_block_takes_no_column_means(
+    model: MaskedDiffusionModel, computed: Spied
+) -> None:
+    setting = _asked(InBlock(), gate="never")
+    together = decode(model, MIXED, setting)
+    assert computed["rows"] and not computed["column_means"]
+    assert together == [decode(model, [prompt], setting)[0] for prompt in MIXED]
+    assert len({trace.revealed_at for trace in together}) > 1
+
+
+def test_a_policy_that_reads_its_block_alone_takes_no_column_means(
+    model: MaskedDiffusionModel, computed: Spied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class InBlockPolicy(Fixed):
+        reads = "block"
+
+    for where in (axon.anchors, axon.intervene):
+        monkeypatch.setitem(where.POLICIES, "fixed", InBlockPolicy())
+    traces = decode(model, MIXED, _asked(Confidence(), gate="always"))
+    assert computed["rows"] and not computed["column_means"]
+    assert all(trace.anchors and not trace.axon_columns for trace in traces)
+
+
+def test_a_gate_that_reads_the_sequence_is_told_the_sinks(
+    model: MaskedDiffusionModel, computed: Spied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And they are computed once, for it and for the anchors."""
+    shapes = []
+
+    def fires(state: GateState, _: AxonSettings) -> torch.Tensor:
+        shapes.append((state.sinks().shape, state.sinks().dtype) == (state.masked_RK.shape, torch.bool))
+        return state.sinks().any(1)
+
+    monkeypatch.setitem(axon.sampler.GATES, "always", Gate(fires, needs_attention=False, reads="sequence"))
+    traces = decode(model, MIXED, _asked(Confidence(), gate="always", tau_sink="1x"))
+    assert all(shapes) and any(trace.axon_steps for trace in traces)
+    assert computed["column_means"] == len(shapes)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "attribute", "value", "declaration"),
+    [
+        (Klass(), "reads", "block", "reads = 'sequence'"),
+        (Dawn(), "reads", "block", "reads = 'sequence'"),
+        (Dawn(), "needs_attention", False, "needs_attention"),
+        (InBlock(), "needs_attention", False, "needs_attention"),
+        (Noisy(), "needs_seeds", False, "needs_seeds"),
+    ],
+)
+def test_a_decoder_that_reaches_further_is_named_with_what_to_declare(
+    decoder: Any,
+    attribute: str,
+    value: Any,
+    declaration: str,
+    model: MaskedDiffusionModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    setting = _asked(decoder, gate="never")
+    decode(model, MIXED, setting, seeds=range(len(MIXED)))
+    monkeypatch.setattr(type(decoder), attribute, value)
+    with pytest.raises(Undeclared) as caught:
+        decode(model, MIXED, setting, seeds=range(len(MIXED)))
+    assert f"decoder {decoder.name}" in str(caught.value) and declaration in str(caught.value)
+    assert "\n" not in str(caught.value) and isinstance(caught.value, AssertionError)
+
+
+@pytest.mark.parametrize("name", [name for name, gate in GATES.items() if gate and gate.needs_attention])
+def test_a_gate_that_reaches_further_is_named_with_what_to_declare(
+    name: Any, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = GATES[name]
+    assert gate is not None
+    monkeypatch.setitem(axon.sampler.GATES, name, replace(gate, needs_attention=False))
+    with pytest.raises(
+        Undeclared, match=f"gate {name} uses what it does not declare; declare needs_attention"
+    ):
+        decode(model, MIXED, _asked(Confidence(), gate=name))
+
+
+def test_every_part_declares_one_of_the_two(model: MaskedDiffusionModel) -> None:
+    parts: list[Any] = [*(s.decoder for s in COMBINATIONS.values()), *filter(None, GATES.values())]
+    assert {part.reads for part in (*parts, *POLICIES.values())} == {"block", "sequence"}

@@ -1,0 +1,78 @@
+"""Ray nodes of one core on loopback, started with the commands that docs/cluster.md gives."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from commands import descendants, still_running
+
+RAY = str(Path(sys.executable).with_name("ray"))
+# What a test needs and a user doesn't: small, on ports that nobody has, watched until it ends.
+SMALL = [
+    "--num-cpus=1",
+    "--min-worker-port=0",
+    "--max-worker-port=0",
+    "--object-store-memory=100000000",
+    "--block",
+]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    address: str
+    environment: dict[str, str]  # with which its token is found
+
+    @property
+    def words(self) -> list[str]:
+        """What a command is told to join it."""
+        return ["cluster=ray_address", f"cluster.address={self.address}", "cluster.gpus_per_worker=0"]
+
+    @contextmanager
+    def node(self) -> Iterator[None]:
+        """One more node, for a while."""
+        process = start_node([f"--address={self.address}"], self.environment)
+        try:
+            yield
+        finally:
+            end([process])
+
+
+def start_node(words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    env = {**os.environ, **environment, "RAY_USAGE_STATS_ENABLED": "0"}
+    env.pop("RAY_ADDRESS", None)
+    pipe, command = subprocess.PIPE, [RAY, "start", *words, *SMALL]
+    process = subprocess.Popen(
+        command, env=env, text=True, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    assert process.stdout
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "Ray runtime started" in line:
+            return process
+    raise AssertionError(f"{' '.join(command)}: {''.join(said)}")
+
+
+def end(nodes: list[subprocess.Popen[str]]) -> None:
+    below = set().union(*(descendants(process.pid) for process in nodes))
+    for process in reversed(nodes):
+        process.terminate()
+        process.communicate(timeout=60)
+    assert still_running(below, 30) == []
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", 0))
+        except OSError as error:
+            pytest.skip(f"no port on loopback ({error})")
+        return int(probe.getsockname()[1])

@@ -1,0 +1,120 @@
+"""A sweep on Ray: a search that is interrupted, workers that keep their model, a cluster that grows."""
+
+from __future__ import annotations
+
+import io
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import completed, ended, plan_of, signalled, start
+from conftest import compose_tree, composing
+from ray_nodes import Cluster
+from rich.console import Console
+from toy_search import bisecting, left_behind
+
+from pipeline.backlog import Backlog, advance
+from pipeline.config import read_config
+from pipeline.display import Display
+from pipeline.evaluate import Evaluator
+from pipeline.execute import execute_here
+from pipeline.plan import Plan
+from pipeline.search import SEARCHES
+from pipeline.store import Store
+
+pytest_plugins = ["shared_ray"]
+pytestmark = pytest.mark.slow
+TOY = Path(__file__).with_name("toy_command.py")
+LIMIT = 8
+
+
+def words(checkpoint: Path, out: Path, group: str) -> list[str]:
+    small = [f"limit={LIMIT}", "slice_size=4", "gen_length=8", "block_length=4", "wandb=off"]
+    return [
+        "~sweep.groups.setting",
+        f"+sweep.groups.g={group}",
+        *small,
+        f"model.path={checkpoint}",
+        f"out={out}",
+    ]
+
+
+def results(file: Path) -> list[tuple[int, str]]:
+    """The workers' processes and the settings, a pair for each slice."""
+    pairs = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    return [(int(pid), sid) for pid, sid in pairs]
+
+
+def in_this_process(asked: list[str], store: Store) -> dict[str, Any]:
+    config = read_config(compose_tree(*asked))
+    plan = Plan(config, composing(config))
+    _, pending = advance(plan, store, config.limit, config.slice_size)
+    backlog = Backlog(plan, store, config.limit, config.slice_size, pending)
+    display = Display(Console(file=io.StringIO()), "title", plan.settings, config.limit, {})
+    execute_here(backlog, Evaluator(config.batch_size), store, config.limit, display)
+    return left_behind(plan, store, config.limit)
+
+
+def test_a_search_interrupted_on_ray_equals_one_that_runs_through_in_this_process(
+    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SEARCHES, "bisect_nfe", bisecting(lambda outcome: (outcome.nfe or 0.0) > 4))
+    space = "{grid: {decoder: {threshold: {low: 0.0, high: 1.0}}}}"
+    asked = [*words(checkpoint, tmp_path, space), "sweep.search=bisect_nfe"]
+    whole = in_this_process(asked, Store(str(tmp_path / "whole")))
+    assert len(whole["settings"]) >= 5, "it asks several times"
+
+    told = {**ray_cluster.environment, "RESULTS": str(tmp_path / "results")}
+    joined = [*asked, *ray_cluster.words]
+    ending = ended(joined, tmp_path, 5, signalled(signal.SIGINT), TOY, **told)
+    assert ending.code == 130 and ending.errors == "" and "settings so far" in ending.shown, ending
+    code, shown, errors = completed(joined, TOY, **told)
+    assert code == 0 and errors == "", shown + errors
+    assert in_this_process(asked, Store(str(tmp_path / "store"))) == whole
+    assert len(results(tmp_path / "results")) <= 2 * len(whole["settings"]) + 2, (
+        "only what was interrupted is repeated"
+    )
+
+
+def test_a_worker_keeps_its_model(ray_cluster: Cluster, checkpoint: Path, tmp_path: Path) -> None:
+    grid = "{model: {dtype: [float32, bfloat16]}, decoder: {threshold: [0.2, 0.4, 0.6, 0.8]}}"
+    asked = words(checkpoint, tmp_path, f"{{grid: {grid}}}")
+    told = {**ray_cluster.environment, "RESULTS": str(tmp_path / "results")}
+    code, shown, errors = completed([*asked, *ray_cluster.words], TOY, **told)
+    assert code == 0 and errors == "", shown + errors
+    settings, found = plan_of(asked).settings, results(tmp_path / "results")
+    assert len(settings) == 8 and len(found) == 16
+    loaded: dict[int, list[str]] = {}
+    for pid, sid in found:
+        model, models = settings[sid].model.dtype, loaded.setdefault(pid, [])
+        if models[-1:] != [model]:
+            models.append(model)
+    assert len(loaded) <= 2 and sum(map(len, loaded.values())) <= 3, (
+        f"{loaded}: one may help the other in the end"
+    )
+
+
+def test_a_node_that_joins_while_a_sweep_runs_gets_work(
+    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
+) -> None:
+    asked = words(checkpoint, tmp_path, "{grid: {seed: [1, 2, 3, 4]}, set: {temperature: 0.7}}")
+    told = {**ray_cluster.environment, "RESULTS": str(tmp_path / "results")}
+    process = start([*asked, "limit=10000", *ray_cluster.words], TOY, **told)
+    try:
+        wait_for_workers(process, tmp_path / "results", 2)
+        with ray_cluster.node():
+            wait_for_workers(process, tmp_path / "results", 3)
+            signalled(signal.SIGINT)(process.pid)
+            shown, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130 and errors == "", shown + errors
+
+
+def wait_for_workers(process: Any, file: Path, count: int) -> None:
+    until = time.monotonic() + 240
+    while len({pid for pid, _ in results(file)}) < count:
+        assert process.poll() is None and time.monotonic() < until, f"no {count} workers"
+        time.sleep(0.2)

@@ -1,0 +1,176 @@
+"""Ray Tune's side of the open plan: as many trials as there is room for, no more, and results with intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from test_backlog import backlog_of
+
+from pipeline.backlog import Backlog
+from pipeline.store import Store, StoreFull
+from pipeline.totals import Totals
+
+pytestmark = pytest.mark.slow  # importing Ray takes seconds
+
+
+@pytest.fixture
+def room() -> list[int]:
+    return [2]
+
+
+@pytest.fixture
+def search(room: list[int]) -> Any:
+    return searching(backlog_of(list("AABBB")), room)
+
+
+def searching(backlog: Backlog, room: list[int]) -> Any:
+    import pipeline.sweep  # noqa: F401  # sets what Ray reads first
+    from pipeline.tune_search import BacklogSearch
+
+    return BacklogSearch(backlog, lambda: room[0])
+
+
+def suggested(search: Any, *trials: str) -> list[Any]:
+    found = [search.suggest(trial) for trial in trials]
+    return [config["setting"] if isinstance(config, dict) else config for config in found]
+
+
+def test_trials_follow_the_room_as_it_grows_and_shrinks(search: Any, room: list[int]) -> None:
+    assert suggested(search, "1", "2", "3") == ["s2", "s0", None], "the model with most settings first"
+    room[0] = 3
+    assert suggested(search, "3", "4") == ["s3", None]
+    room[0] = 1
+    search.on_trial_complete("1", {"done": True})
+    assert suggested(search, "4") == [None]
+    search.on_trial_complete("2", {"done": True})
+    search.on_trial_complete("3", {"done": True})
+    assert suggested(search, "4", "5") == ["s4", None]
+
+
+def test_a_free_worker_gets_a_setting_of_its_model(search: Any) -> None:
+    suggested(search, "1", "2")
+    search.on_trial_complete("2", {"done": True})
+    assert suggested(search, "3") == ["s1"]
+    search.on_trial_complete("3", {"done": True})
+    assert suggested(search, "4") == ["s3"], "none is left of its own"
+
+
+def test_it_waits_for_outcomes_and_finishes_when_the_search_does(room: list[int]) -> None:
+    search = searching(backlog_of(["A"]), room)
+    assert suggested(search, "1", "2") == ["s0", None]
+    search.on_trial_complete("1", {"error": "ValueError: no", "done": True})
+    assert suggested(search, "2") == [search.FINISHED]
+    assert search._backlog.failures == {"s0": "ValueError: no"}
+
+
+def test_a_lost_trial_is_suggested_again_as_a_new_one(room: list[int], tmp_path: Path) -> None:
+    from pipeline.sweep import Watch
+
+    backlog = backlog_of(["A"], Store(str(tmp_path)))
+    search, display, request = searching(backlog, room), MagicMock(), MagicMock()
+    watch = Watch(backlog, display, request)
+    trial = SimpleNamespace(config=search.suggest("1"), error_file=None)
+    search.on_trial_complete("1", error=True)
+    watch.on_trial_error(0, [], trial)
+    assert display.status.call_args.args == ("a worker was lost; trying again what is missing",)
+    for again in ("2", "3"):
+        assert suggested(search, again) == ["s0"]
+        search.on_trial_complete(again, error=True)
+        watch.on_trial_error(0, [], trial)
+    assert suggested(search, "4") == [search.FINISHED]
+    assert backlog.failures == {"s0": "its worker was lost 3 times with nothing finished: its worker died"}
+    display.failed.assert_called_once_with("s0")
+
+
+def test_when_tune_ends_early_what_it_left_is_tried_again(
+    room: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from contextlib import contextmanager
+
+    from pipeline import sweep
+
+    backlog, runs = backlog_of(["A", "A"], Store(str(tmp_path))), []
+
+    @contextmanager
+    def no_ray(*_: Any) -> Any:
+        yield SimpleNamespace(room=1, scratch="", check=lambda: None)
+
+    def run(*_: Any, search_alg: Any, **__: Any) -> None:
+        runs.append(suggested(search_alg, "1")[0])
+        if len(runs) > 1:  # the first run forgets its trial and ends
+            while runs[-1] != search_alg.FINISHED:
+                search_alg.on_trial_complete("1", {"done": True})
+                runs.append(suggested(search_alg, "1")[0])
+
+    monkeypatch.setattr(sweep, "ray_for", no_ray)
+    monkeypatch.setattr(sweep.tune, "run", run)
+    cluster = SimpleNamespace(cpus_per_worker=1, gpus_per_worker=0, workers=None)
+    config: Any = SimpleNamespace(
+        cluster=cluster, limit=8, batch_size=1, sandbox=SimpleNamespace(require="process")
+    )
+    sweep.run_sweep(backlog, config, str(tmp_path), MagicMock())
+    assert runs == ["s0", "s1", "s0", "FINISHED"]
+
+
+def trial_of(evaluate: Any, store: Any) -> Any:
+    import pipeline.sweep  # noqa: F401
+    from pipeline.assignment import Assignment
+    from pipeline.trial import SliceTrial
+
+    setting: Any = SimpleNamespace(id="s0", task=SimpleNamespace(name="t"))
+    trial: Any = SliceTrial.__new__(SliceTrial)
+    trial._evaluator, trial._store = SimpleNamespace(slice=evaluate), store
+    trial._worker = SimpleNamespace(limit=12)
+    trial.reset_config({"setting": "s0", "assignment": Assignment(setting, ((4, 8), (8, 12)))})
+    return trial
+
+
+def test_results_are_cumulative_over_stored_and_new_slices(tmp_path: Path) -> None:
+    from ray import cloudpickle
+
+    from pipeline.record import Record
+
+    def evaluate(setting: Any, start: int, stop: int) -> list[Record]:
+        return [
+            Record("s0", "t", f"e{n}", n, nfe=4 + n % 2, score=float(n % 4 == 0)) for n in range(start, stop)
+        ]
+
+    store = Store(str(tmp_path))
+    store.write_slice("s0", 0, 4, evaluate(None, 0, 4))
+    trial = trial_of(evaluate, store)
+    first, second = trial.step(), trial.step()
+    assert (first["examples"], first["done"], second["examples"], second["done"]) == (8, False, 12, True)
+    assert (second["quality"], second["nfe"]) == (0.25, 4.5)
+    assert second["quality_lo"] < 0.25 < second["quality_hi"] and second["nfe_lo"] < 4.5 < second["nfe_hi"]
+    assert second["quality_hi"] - second["quality_lo"] < first["quality_hi"] - first["quality_lo"]
+    assert second["totals"] == Totals(12, 12, 3.0, 3.0, 54.0, 246.0)
+    assert len(cloudpickle.dumps(second)) < 1000
+
+
+def test_a_setting_that_fails_is_a_result_and_not_a_lost_worker(tmp_path: Path) -> None:
+    def fails(*_: Any) -> Any:
+        raise ValueError("no memory\nand more")
+
+    assert trial_of(fails, Store(str(tmp_path))).step() == {"error": "ValueError: no memory", "done": True}
+
+
+def test_a_full_store_ends_a_sweep_whose_results_could_not_be_kept(tmp_path: Path) -> None:
+    from pipeline.sweep import Watch
+
+    def full(*_: object) -> None:
+        raise StoreFull("store=x: nothing can be written; make room")
+
+    store = Store(str(tmp_path))
+    store.write_slice = full  # type: ignore[method-assign, assignment]
+    trial = trial_of(lambda *_: [], store)
+    result = trial.step()
+    assert result["done"]
+    watch = Watch(MagicMock(), MagicMock(), MagicMock())
+    watch.on_step_begin(0, [])
+    watch.on_trial_result(0, [], SimpleNamespace(config={"setting": "s0"}), result)
+    with pytest.raises(StoreFull, match=r"^store=x: nothing can be written; make room$"):
+        watch.on_step_begin(1, [])

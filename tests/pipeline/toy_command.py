@@ -1,0 +1,32 @@
+"""launch.py with a toy search, as a process of its own. The file RESULTS gets a line per result: worker, setting."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+
+from toy_search import bisecting  # noqa: E402
+
+import launch  # noqa: E402
+from pipeline import sweep  # noqa: E402
+from pipeline.search import SEARCHES  # noqa: E402
+
+NFE = 4
+bisect_nfe = bisecting(lambda outcome: (outcome.nfe or 0.0) > NFE)
+
+
+class Noting(sweep.Watch):
+    def on_trial_result(self, *arguments: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
+        super().on_trial_result(*arguments, trial=trial, result=result, **info)
+        with open(os.environ["RESULTS"], "a") as results:
+            results.write(f"{result['pid']} {trial.config['setting']}\n")
+
+
+if __name__ == "__main__":
+    SEARCHES["bisect_nfe"] = bisect_nfe
+    sweep.Watch = Noting  # type: ignore[misc]
+    sys.exit(launch.main())
