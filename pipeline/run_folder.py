@@ -18,6 +18,7 @@ from pipeline.plan import Plan
 from pipeline.run import Run, Status, write_run
 from pipeline.search import Range, Space
 from pipeline.setting import model_name, setting_id
+from pipeline.stop import Terminated
 
 
 class RunFolder:
@@ -46,9 +47,11 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt)
             with suppress(OSError):  # a full disk is told by the error itself
-                self.end("stopped" if stopped else "failed", {}, reason(error))
+                if isinstance(error, KeyboardInterrupt):
+                    self.end("stopped", {}, "SIGTERM" if isinstance(error, Terminated) else "Ctrl-C")
+                else:
+                    self.end("failed", {}, reason(error))
             raise
 
     def _change(self, **changes: Any) -> None:

@@ -103,6 +103,26 @@ def test_a_finished_sweep_runs_again_in_seconds_and_decodes_nothing(
     assert files == {path: path.stat().st_mtime_ns for path in folder.parents[1].rglob("*.parquet")}
 
 
+def test_the_finished_sweep_is_decoded_again_and_every_record_is_equal(
+    swept: tuple[list[str], Path, str],
+) -> None:
+    folder = swept[1]
+    before = (folder / "run.json").read_bytes()
+    again = launch("job=rerun", f"run={folder}", "limit=2")
+    total = f"{2 * len(pd.read_csv(folder / 'points.csv')):,}"
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"{total} of {total} records are equal" in again.stdout
+    assert (folder / "run.json").read_bytes() == before and (folder / "rerun.json").exists()
+
+
+def test_the_finished_sweep_is_drawn_again(swept: tuple[list[str], Path, str]) -> None:
+    page = (swept[1] / "report.html").read_bytes()
+    (swept[1] / "report.html").unlink()
+    again = launch("job=report", f"run={swept[1]}")
+    assert again.returncode == 0 and again.stdout.splitlines()[-1] == str(swept[1])
+    assert (swept[1] / "report.html").read_bytes() == page
+
+
 def test_help_shows_groups_and_examples() -> None:
     done = launch("--help")
     assert done.returncode == 0
