@@ -1,6 +1,6 @@
-"""What a worker needs and what machines have: whether any machine has room for one, and for how many.
+"""How many workers fit on the machines, given what a worker needs.
 
-A worker's cores and GPUs must be on one machine; room that is spread over several is no room. Knows nothing of Ray.
+A worker's cores and GPUs must be on the same machine. Nothing here depends on Ray.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from pipeline.config import ClusterSettings
 from pipeline.errors import ConfigError
 
-SLACK = 1e-9  # 0.1 ten times is a whole GPU
+SLACK = 1e-9  # ten times 0.1 is a whole GPU
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Need:
         return str(Machine(self.cpus, self.gpus))
 
     def room(self, machine: Machine) -> int:
-        """How many such workers the machine holds. A share of a GPU is a share of one GPU."""
+        """How many such workers fit on the machine. A fraction of a GPU lies on one GPU."""
         by_cpus = int(machine.cpus / self.cpus + SLACK)
         if not self.gpus:
             return by_cpus
@@ -47,7 +47,7 @@ class Need:
 
 
 def need_of(cluster: ClusterSettings) -> Need:
-    """Raises ConfigError for a number of GPUs that can't be given to a process."""
+    """Raises ConfigError for a number of GPUs that a process can't be given."""
     gpus = cluster.gpus_per_worker
     if gpus is None:
         gpus = 1.0 if torch.cuda.is_available() else 0.0
@@ -62,7 +62,7 @@ def this_machine() -> Machine:
 
 
 def check_room(cluster: ClusterSettings, machines: Sequence[Machine]) -> int:
-    """How many workers the machines hold together. Raises ConfigError where they hold none, with what they have."""
+    """How many workers fit on all machines together. Raises ConfigError, with what they have, if none fits."""
     need = need_of(cluster)
     if room := sum(need.room(machine) for machine in machines):
         return room
@@ -72,7 +72,7 @@ def check_room(cluster: ClusterSettings, machines: Sequence[Machine]) -> int:
 
 
 def _excess(need: Need, machines: Sequence[Machine]) -> str:
-    """Key, value and rule of what is too much: the GPUs, the cores, or both on one machine."""
+    """Key, value and rule for what exceeds every machine: the GPUs, the cores, or both together."""
     if need.gpus > max((machine.gpus for machine in machines), default=0):
         return f"cluster.gpus_per_worker={need.gpus:g}: no machine has that many GPUs"
     if need.cpus > max((machine.cpus for machine in machines), default=0):
@@ -87,7 +87,7 @@ def _remedy(cluster: ClusterSettings, need: Need, machines: Sequence[Machine]) -
         lower = "lower it"
     if cluster.address is None:
         return lower
-    return f"{lower}, or add machines first (what a cluster might grow to isn't waited for)"
+    return f"{lower}, or add machines first (a sweep doesn't wait for a cluster to grow)"
 
 
 def _count(number: float, noun: str) -> str:

@@ -1,6 +1,6 @@
-"""Ray: started for this command or joined, watched while it is used, and gone or left alone afterwards.
+"""Ray: started for this command or joined, watched while it is used, and shut down or left alone afterwards.
 
-This file and sweep.py are the two that import Ray: this one holds what is true of Ray without Tune.
+What concerns Ray Tune is in sweep.py, trial.py and tune_search.py.
 """
 
 from __future__ import annotations
@@ -18,38 +18,36 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
-# Ray reads these when it is imported. It is to be seen only where it fails.
-QUIET = {
+# Ray reads these when it is imported.
+ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops at once: what is finished is in the store already
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops at once: finished slices are in the store already
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_MAX_PENDING_TRIALS_PG": "100000",  # our search counts the workers; Tune would start one after the other
 }
-os.environ.update(QUIET)
+os.environ.update(ENVIRONMENT)
 
 import ray  # noqa: E402
 import ray._private.worker as ray_worker  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
 
 from pipeline.capacity import Machine, check_room  # noqa: E402
-from pipeline.checkpoint import REPOSITORY  # noqa: E402
 from pipeline.config import ClusterSettings  # noqa: E402
 from pipeline.display import Display  # noqa: E402
+from pipeline.environment import REPOSITORY  # noqa: E402
 from pipeline.errors import ConfigError  # noqa: E402
 from pipeline.scratch import scratch_folder  # noqa: E402
 from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
 
-OBJECT_STORE_BYTES = 100 * 2**20  # settings and totals are all that steps through it
+OBJECT_STORE_BYTES = 100 * 2**20  # only settings and totals pass through it
 START_ATTEMPTS = 3
 UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
 LOOK_SECONDS = 2.0  # between two looks at a joined cluster
-SILENCE_SECONDS = (
-    30.0  # a joined cluster's head may be restarted; after 60 Ray itself ends the process, without a word
-)
+SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
 VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
 
 
@@ -101,9 +99,10 @@ class Ground:
             raise Lost(f"The Ray cluster has no room left for a worker ({error})") from None
 
     def leave(self, code: int) -> None:
-        """Ends a private Ray, leaves a joined one. `code`: how this process will exit.
+        """Shuts a private Ray down, leaves a joined one. `code`: the exit code of this process.
 
-        One that is lost would not answer: it is ended from outside, and so is this process, in which Ray waits for it.
+        A Ray that is lost doesn't answer: its processes are killed, and this process, in which Ray would wait for
+        them, exits at once.
         """
         with suppress(Lost):
             self.check()
@@ -119,10 +118,10 @@ class Ground:
 
 @contextmanager
 def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
-    """Ray, started or joined. Raises ConfigError where that fails or no machine has room for a worker."""
+    """Ray, started or joined. Raises ConfigError if that fails or no machine has room for a worker."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"ray\.")
-    # With no worker's output shown, only Ray's own news of lost workers would be: in twenty lines where we say one.
+    # The workers' output is off; all that would be printed are Ray's messages on lost workers, of twenty lines each.
     ray_worker.print_to_stdstream = lambda *ignored, **also: None
     with scratch_folder() as scratch:
         ground: Ground | None = None
@@ -146,11 +145,11 @@ def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
 
 
 def _start(cluster: ClusterSettings, scratch: str) -> None:
-    """A private Ray. It gives itself 30 seconds, which a busy machine may not have: so it is tried more than once.
+    """A private Ray. It allows itself 30 seconds, too few on a busy machine: so it is tried more than once.
 
-    Raises ConfigError where it can't be started. What a failed attempt leaves running ends with this process.
+    Raises ConfigError if it can't be started. Processes that a failed attempt leaves behind end with this one.
     """
-    # A token of its own: Ray would leave one in the user's home, and every later `ray start` would ask for it.
+    # A token of our own: Ray would write one to the user's home, and every later `ray start` would require it.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     cores = math.ceil(cluster.workers * cluster.cpus_per_worker) if cluster.workers else os.cpu_count()
     reason = ""
@@ -165,7 +164,7 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
                 _temp_dir=f"{scratch}/{attempt}",
             )
             return
-        except Exception as error:  # Ray raises a bare Exception when its node is late
+        except Exception as error:  # Ray raises a bare Exception if its node is slow to start
             ray.shutdown()
             reason = str(error).strip().splitlines()[0]
     raise ConfigError(
@@ -174,7 +173,7 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
 
 
 def _join(address: str) -> None:
-    """Raises ConfigError where there is no cluster to join."""
+    """Raises ConfigError if there is no cluster to join."""
     code = {"working_dir": str(REPOSITORY), "excludes": UNSHIPPED}
     try:
         with _hushed():
@@ -191,7 +190,7 @@ def _join(address: str) -> None:
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Without what Ray's C++ writes to file descriptor 2, such as a line a second while a token is missing."""
+    """Drops what Ray's C++ code writes to file descriptor 2, such as a line per second while a token is missing."""
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:
@@ -226,7 +225,7 @@ def _answers(address: str) -> bool:
 
 
 def _descendants() -> set[Any]:
-    """Processes below this one. Those of a dead raylet are below nobody: they must have been seen before."""
+    """Processes below this one. Once a raylet is dead, its own are below nobody: they must be collected before."""
     import psutil  # type: ignore[import-untyped]  # comes with Ray
 
     with suppress(psutil.Error):

@@ -1,7 +1,7 @@
 """One slice of one setting: encode the prompts, decode them in batches, score the answers, make the records.
 
-An example that fails (prompt too long, decoder or scorer error) becomes an unscored record with its error; the
-others survive. A fault that is not one example's (no model, no memory, nothing decodes) raises: the setting failed.
+An example that fails (prompt too long, decoder or scorer error) becomes an unscored record with its error, and the
+others are kept. A fault that concerns all examples (no model, no memory, nothing decodes) raises: the setting fails.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class Loaded:
 
 
 def load(model: ModelSettings) -> Loaded:
-    """Raises CheckpointError, one line, where it can't be had on this machine."""
+    """Raises CheckpointError, one line, if it can't be loaded on this machine."""
     folder = locate(model.path, model.revision)
     network = load_model(folder, model.dtype, device_of(model), model.attention_kernel)
     return Loaded(network, load_tokenizer(folder), model.prompt)
 
 
 class Evaluator:
-    """Evaluates slices and keeps between them what is dear: the model in use."""
+    """Evaluates slices, and keeps the loaded model from one to the next."""
 
     def __init__(
         self,
@@ -77,10 +77,10 @@ class Evaluator:
         self._proved: set[str] = set()  # settings under which something has been decoded
 
     def slice(self, setting: Setting, start: int, stop: int) -> list[Record]:
-        """The records of examples start..stop-1, in order. Raises what makes every example fail."""
+        """The records of examples start..stop-1, in order. Raises errors that concern all of them."""
         task = open_task(setting.task, self._require)
         if isinstance(task, CodeTask):
-            shared_sandbox(self._require)  # where programs can't be run, nothing is decoded
+            shared_sandbox(self._require)  # if programs can't be run here, nothing is decoded
         first = task.examples(setting.task.split, setting.task.seed, stop)
         check_ids(first)
         examples = first[start:stop]
@@ -97,14 +97,14 @@ class Evaluator:
 
     def _load(self, model: ModelSettings) -> Loaded:
         if self._loaded is None or self._key != model:
-            self._loaded = None  # the old model's memory is free before the new one is read
+            self._loaded = None  # frees the old model's memory before the new one is read
             self._loaded, self._key = load(model), model
         return self._loaded
 
     def _decoded(
         self, loaded: Loaded, setting: Setting, examples: Sequence[Example], blanks: Sequence[Record]
     ) -> list[Record]:
-        """The blanks filled with their traces, or with the error that kept them from one."""
+        """The blanks, filled from their traces, or with the error that prevented one."""
         records = list(blanks)
         prompts: dict[int, Prompt] = {}
         for row, example in enumerate(examples):
@@ -137,7 +137,7 @@ class Evaluator:
         ids: Sequence[str],
         timer: Stopwatch,
     ) -> dict[int, Trace | Exception]:
-        """Decodes all prompts together; where that fails, one by one, to find whose fault it is."""
+        """Decodes all prompts together, or, if that fails, one by one to find the one at fault."""
         if not prompts:
             return {}
         rows = list(prompts)
@@ -170,7 +170,7 @@ class Evaluator:
 
 
 def check_ids(examples: Sequence[Example]) -> None:
-    """Raises ValueError where two have one id: a report would take them for one example."""
+    """Raises ValueError if two share an id: a report would take them for one example."""
     [(name, count)] = Counter(example.id for example in examples).most_common(1) or [("", 0)]
     if count > 1:
         raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")

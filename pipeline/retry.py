@@ -1,8 +1,8 @@
-"""What is tried again after workers were lost, and what is given up. Pure: of the losses and of what the store lacks.
+"""What is retried after workers were lost, and what is given up: a pure function of the losses and the store.
 
-A worker is lost through its machine (taken away, out of memory) or through what it was doing; which, nobody knows.
-So the slice it was at comes last in its setting's next round. The second time it is given up. A setting that loses
-its worker round after round with nothing finished in between is given up as a whole.
+A worker is lost because of its machine (preempted, out of memory) or because of the slice it was evaluating; nobody
+knows which. So that slice comes last in its setting's next attempt, and is given up when a worker is lost at it
+again. A setting that loses its worker several times in a row with no slice finished in between is given up entirely.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.store import Span
 
-TRIES = 2  # of a slice at which workers are lost
-FRUITLESS = 3  # rounds in which a setting finishes nothing
+TRIES = 2  # of a slice during which workers are lost
+FRUITLESS = 3  # attempts in a row in which a setting finishes no slice
 
 
 class Losses:
-    """Keeps count over the rounds of a sweep."""
+    """Keeps count over a sweep."""
 
     def __init__(self) -> None:
         self.given_up: dict[str, str] = {}  # setting -> what happened, in a line
@@ -27,13 +27,13 @@ class Losses:
     def again(
         self, asked: Mapping[str, list[Span]], lost: Mapping[str, str], stored: Mapping[str, Iterable[Span]]
     ) -> dict[str, list[Span]]:
-        """The next round: for each setting that lost its worker, slices in the order to try them.
+        """The next attempt: for each setting that lost its worker, the slices in the order in which to evaluate them.
 
-        `asked`: the slices of this round in the order in which they were tried; `lost`: settings whose worker was
-        lost, each with what is known of it; `stored`: what the store has of those settings by now.
+        `asked`: the slices of this attempt in their order; `lost`: the settings whose worker was lost, each with what
+        is known about it; `stored`: what the store has of those settings by now.
         """
-        rounds = {sid: self._rest(sid, asked[sid], reason, stored[sid]) for sid, reason in lost.items()}
-        return {sid: slices for sid, slices in rounds.items() if slices}
+        attempts = {sid: self._rest(sid, asked[sid], reason, stored[sid]) for sid, reason in lost.items()}
+        return {sid: slices for sid, slices in attempts.items() if slices}
 
     def _rest(self, sid: str, asked: list[Span], reason: str, stored: Iterable[Span]) -> list[Span]:
         have = set(stored)

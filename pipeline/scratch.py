@@ -1,4 +1,4 @@
-"""A folder for the files of one run of Ray, gone with the run, and with the next one if the run was killed."""
+"""A folder for the files of one run of Ray, removed at its end, or by the next run if this one was killed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = "axon-ray-"
-OWNER = "owner"  # a file that the run holds a lock on; the kernel lets go of it however the run ends
-YOUNG = 60.0  # seconds: it may not be locked yet, or its Ray be about to end
+OWNER = "owner"  # a file that the run holds a lock on; the kernel releases it however the run ends
+YOUNG = 60.0  # seconds; a younger folder may not be locked yet, or its Ray may be about to end
 
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """Sockets lie in it and their paths must be short: not under the run folder."""
+    """It holds sockets, whose paths must be short: so it isn't in the run's folder."""
     parent = "/tmp" if Path("/tmp").is_dir() else tempfile.gettempdir()
     remove_leftovers(Path(parent))
     folder = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
@@ -32,7 +32,7 @@ def scratch_folder() -> Iterator[str]:
 
 
 def remove_leftovers(parent: Path) -> None:
-    """Removes the folders of this user's runs that were killed; nothing that is held, or that we can't tell."""
+    """Removes the folders of this user's killed runs, but none that is locked or that can't be read."""
     for folder in parent.glob(f"{PREFIX}*"):
         try:
             found = folder.lstat()

@@ -1,4 +1,4 @@
-"""What ends a job before it is done: someone's Ctrl-C, a scheduler's SIGTERM, or the loss of what it ran on."""
+"""What ends a job early: Ctrl-C, SIGTERM, or the loss of the Ray that it ran on."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ DONE, FAILED = 0, 1  # exit codes; FAILED: a setting failed, or the run is incom
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: how Slurm, Kubernetes and systemd say that the machine is about to be taken away."""
+    """SIGTERM, by which Slurm, Kubernetes and systemd announce that the machine will be taken away."""
 
 
 class Lost(RuntimeError):
-    """What ran the job is gone, through no fault of a setting. The message says what, in a line."""
+    """Ray is gone, through no fault of a setting. The message says what happened, in one line."""
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
-    """128 and the signal's number, as a shell counts: 130 after Ctrl-C, 143 after SIGTERM."""
+    """128 plus the signal's number, as in a shell: 130 after Ctrl-C, 143 after SIGTERM."""
     return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
 
 @contextmanager
 def sigterm_raised() -> Iterator[None]:
-    """SIGTERM as an exception in this, the main, thread, as Ctrl-C is one."""
+    """Within, SIGTERM raises an exception in the main thread, as Ctrl-C does."""
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
@@ -38,7 +38,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 class Request:
-    """Ctrl-C and SIGTERM as a flag, looked at where stopping is safe; the first of them counts."""
+    """Ctrl-C and SIGTERM as a flag that is checked where stopping is safe. The first of them counts."""
 
     def __init__(self) -> None:
         self.made: KeyboardInterrupt | None = None
@@ -54,12 +54,12 @@ class Request:
                 signal.signal(number, handler)
 
     def listen(self) -> None:
-        """Takes the two signals, also from a library that has just taken them for itself."""
+        """Handles the two signals, even if a library has just installed its own handlers."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note)
 
     def check(self) -> None:
-        """Raises what was asked for, if anything was."""
+        """Raises what was requested, if anything."""
         if self.made:
             raise self.made
 

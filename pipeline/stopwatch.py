@@ -1,4 +1,4 @@
-"""Seconds by name, of a decoder that has no clock of its own."""
+"""The seconds that each part of a decode takes; the library itself has no clock."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ import torch
 
 
 class Stopwatch:
-    """Given to the decoder, which enters it around each part of a step.
+    """Given to `axon.decode`, which enters it around each part of a step.
 
-    A GPU works on after the call that asked it to has returned. So it is waited for at both ends of a part, or its work
-    would be counted under the next part, or under none.
+    A GPU goes on working after a call has returned. It is synchronized at both ends of a part, so that its work is
+    counted under that part and not under the next, or under none.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        self.entered: Counter[str] = Counter()  # how often each part was: "model" once a step of the batch
+        self.entered: Counter[str] = (
+            Counter()
+        )  # how often each part was entered: "model" once per step of the batch
         self._device = device
 
     @contextmanager
@@ -35,6 +37,6 @@ class Stopwatch:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what it was asked to."""
+    """Waits until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

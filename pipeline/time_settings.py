@@ -1,4 +1,4 @@
-"""job=time: the sweep's settings side by side, in seconds. Nothing goes to the store."""
+"""job=time: how long the settings of a sweep take, side by side. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -30,14 +30,18 @@ from pipeline.stop import DONE, FAILED
 from pipeline.tasks import open_task
 from pipeline.timing import Contender, Spread, take_turns
 
-MOST = 24  # settings: more of them, side by side, are as many minutes and no table to read
+MOST = 24  # settings; more would take long and make no readable table
 Key = tuple[str, int]  # setting id, batch
 
 
 def time_settings(config: Config, compose: Compose, console: Console) -> int:
-    """Measures, prints the tables, writes timing.csv; the exit code. Raises ConfigError for what can't be timed."""
+    """Measures, prints the tables and writes timing.csv; returns the exit code.
+
+    Of a search that asks several times, the settings that it asks for first are timed. Raises ConfigError for what
+    can't be timed.
+    """
     check_places(config)
-    torch.set_num_threads(max(1, int(config.cluster.cpus_per_worker)))  # as a worker of the sweep has
+    torch.set_num_threads(max(1, int(config.cluster.cpus_per_worker)))  # as many as a sweep's worker has
     with console.status("reading the task and the model"):
         plan = Plan(config, compose)
         plan.extend(())
@@ -48,14 +52,14 @@ def time_settings(config: Config, compose: Compose, console: Console) -> int:
     try:
         _measure(contenders, config.timing.rounds, console)
     except KeyboardInterrupt:
-        say(console, "A timing that is cut short keeps nothing.")
+        say(console, "Interrupted timings are not kept.")
         raise
     rows = _rows(contenders, plan)
     for batch in dict.fromkeys(row["batch"] for row in rows):
         console.print(_table(batch, [row for row in rows if row["batch"] == batch]))
     say(
         console,
-        "ratio: of seconds; with AXON to its own decoder alone, where that is timed, else to the first alone",
+        "ratio: of seconds, to the same decoder without AXON if that is timed, else to the first without AXON",
     )
     failed = {key: contender.error for key, contender in contenders.items() if contender.error is not None}
     for (sid, batch), error in failed.items():
@@ -74,7 +78,7 @@ def time_settings(config: Config, compose: Compose, console: Console) -> int:
 def _check_count(plan: Plan) -> None:
     if (count := len(plan.settings)) > MOST:
         line = f"job=time: {count} settings are too many to time side by side, at most {MOST}; choose fewer, "
-        raise ConfigError([f"{line}such as one speed with trade_off.values=[...], or sweep=none"])
+        raise ConfigError([f"{line}such as one value with trade_off.values=[...], or sweep=none"])
 
 
 def _announce(contenders: Mapping[Key, Contender], rounds: int, console: Console) -> None:
@@ -89,11 +93,11 @@ def _announce(contenders: Mapping[Key, Contender], rounds: int, console: Console
 
 
 def _contenders(config: Config, plan: Plan) -> dict[Key, Contender]:
-    """Every setting at batch 1, then at the batch asked for; each model is loaded once. Raises ConfigError."""
+    """Every setting at batch size 1, then at the configured one; each model is loaded once. Raises ConfigError."""
     models: dict[ModelSettings, Loaded] = {}
     found = {}
     for batch in sorted({1, config.batch_size}):
-        # Whole batches: at the end of a decode the batch runs empty, and half a batch would be another measurement.
+        # Whole batches: a batch empties at the end of a decode, and half a batch would measure something else.
         count = math.ceil(config.timing.examples / batch) * batch
         for sid, setting in plan.settings.items():
             if setting.model not in models:
@@ -115,7 +119,7 @@ def _contenders(config: Config, plan: Plan) -> dict[Key, Contender]:
 
 
 def _measure(contenders: Mapping[Key, Contender], rounds: int, console: Console) -> None:
-    """All turns, with how long those that are left will take."""
+    """Runs all turns and shows how much time is left."""
     latest = dict.fromkeys(contenders, 0.0)
     turns = {key: contender.attempt for key, contender in contenders.items()}
     with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
@@ -150,7 +154,7 @@ def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any
         row |= {"examples": len(contender.prompts), "rounds": len(contender.seconds)}
         row |= {"tokens": contender.tokens, "steps": contender.steps}
         row |= _columns("seconds_per_example", contender.per_example)
-        row |= _columns("tokens_per_second", contender.tokens_a_second)
+        row |= _columns("tokens_per_second", contender.tokens_per_second)
         row |= _columns("seconds_per_step", contender.per_step)
         if base.error is None:
             row |= _columns("ratio", contender.ratio(base))
@@ -166,8 +170,8 @@ def _columns(name: str, spread: Spread) -> dict[str, float]:
 
 
 def _bases(plan: Plan) -> dict[str, str]:
-    """What each setting's seconds are held against: with AXON its own decoder alone, where that is timed; else the
-    first setting without AXON, or the first.
+    """The setting to which each one's seconds are compared: for a setting with AXON the same decoder without, if
+    that is timed; for others the first setting without AXON, or the first.
     """
     settings = plan.settings
     alone = {_without_axon(own.identity): sid for sid, own in settings.items() if not own.uses_axon}
@@ -183,11 +187,11 @@ def _without_axon(identity: Mapping[str, Any]) -> str:
 
 
 def _table(batch: int, rows: list[dict[str, Any]]) -> Table:
-    title = f"batch {batch}, {rows[0]['examples']} examples: median of the rounds [least, most]"
+    title = f"batch {batch}, {rows[0]['examples']} examples: median of the rounds [min, max]"
     table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
     for heading in ("group", "setting"):
         table.add_column(heading, overflow="fold")
-    for heading in ("ms an example", "tokens/s", "ms a step", "ratio"):
+    for heading in ("ms per example", "tokens/s", "ms per step", "ratio"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
@@ -202,7 +206,7 @@ def _table(batch: int, rows: list[dict[str, Any]]) -> Table:
 
 
 def _spread(row: Mapping[str, Any], name: str, scale: int) -> Text:
-    if name not in row:  # what it would be held against has failed
+    if name not in row:  # the setting it would be compared to has failed
         return Text("-")
     middle, least, most = (f"{scale * row[key]:.3g}" for key in (name, f"{name}_min", f"{name}_max"))
     return Text(f"{middle} [{least}, {most}]")

@@ -1,4 +1,4 @@
-"""How long settings take: each has its turn in every round, so that a machine that slows down slows all of them."""
+"""How long settings take. They take turns in every round, so that a machine that slows down slows all of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from axon import Trace, decode
 from axon.models.model import MaskedDiffusionModel
+from pipeline.evaluate import fault_line
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch, synchronize
 
@@ -20,9 +21,9 @@ Measured = TypeVar("Measured")
 def take_turns(
     contenders: Mapping[Name, Callable[[], Measured]], rounds: int
 ) -> Iterator[tuple[int, Name, Measured]]:
-    """Runs every contender once a round, another first each time: (round, name, what it measured).
+    """Runs every contender once per round, each round starting with another: (round, name, what it measured).
 
-    Round 0 warms up: memory is taken and kernels are chosen there. `rounds` more follow.
+    Round 0 is a warm-up, in which memory is allocated and kernels are chosen. `rounds` more follow.
     """
     names = list(contenders)
     for number in range(rounds + 1):
@@ -33,7 +34,7 @@ def take_turns(
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of some rounds, with the least and the most."""
+    """The median over the rounds, with the minimum and the maximum."""
 
     middle: float
     least: float
@@ -46,20 +47,20 @@ class Spread:
 
 @dataclass
 class Contender:
-    """A setting that decodes some prompts, so many at once, again and again."""
+    """A setting that is timed: it decodes the same prompts in every round, at one batch size."""
 
     setting: Setting
     model: MaskedDiffusionModel
     prompts: list[list[int]]
-    seeds: list[int]  # one a prompt
+    seeds: list[int]  # one per prompt
     batch: int
-    seconds: list[float] = field(default_factory=list)  # of all prompts, one entry a measured round
-    tokens: int = 0  # decoded, all prompts together
-    steps: int = 0  # of the batch: calls of the network, whatever rows were in them
-    error: str | None = None  # what ended it; it takes no more turns
+    seconds: list[float] = field(default_factory=list)  # for all prompts, one entry per measured round
+    tokens: int = 0  # decoded in a round, over all prompts
+    steps: int = 0  # of the batch in a round: model calls, whatever rows are in them
+    error: str | None = None  # why it failed; it takes no more turns
 
     def warm_up(self) -> float:
-        """Decodes once; how long it took, to go by. Counts tokens and steps, the same in every round."""
+        """Decodes once and returns the seconds. Counts tokens and steps, which are the same in every round."""
         timer = Stopwatch(self.model.device)
         seconds, traces = self._timed(timer)
         self.tokens = sum(trace.tokens_decoded for trace in traces)
@@ -67,19 +68,19 @@ class Contender:
         return seconds
 
     def turn(self) -> float:
-        """Decodes once; its seconds. Nothing is waited for within, as in a run that nobody measures."""
+        """Decodes once and returns the seconds. The device is not synchronized within, as in an ordinary run."""
         seconds, _ = self._timed(None)
         self.seconds.append(seconds)
         return seconds
 
     def attempt(self) -> float:
-        """A turn, the first a warming up, or nothing once one of them has failed; its seconds."""
+        """A turn, the first one a warm-up. Returns its seconds, 0 once a turn has failed."""
         if self.error is not None:
             return 0.0
         try:
             return self.turn() if self.steps else self.warm_up()
-        except Exception as error:  # no memory for the batch, no such kernel: others may have what they need
-            self.error = f"{type(error).__name__}: {error}".splitlines()[0]
+        except Exception as error:  # out of memory, no such kernel: other settings may still work
+            self.error = fault_line(error)
             return 0.0
 
     def _timed(self, timer: Stopwatch | None) -> tuple[float, list[Trace]]:
@@ -91,19 +92,19 @@ class Contender:
 
     @property
     def per_example(self) -> Spread:
-        """Machine seconds an example: a latency at batch 1 only."""
+        """Seconds per example: a latency at batch size 1 only."""
         return Spread.of([seconds / len(self.prompts) for seconds in self.seconds])
 
     @property
     def per_step(self) -> Spread:
-        """Seconds of a step of the batch."""
+        """Seconds per step of the batch."""
         return Spread.of([seconds / self.steps for seconds in self.seconds])
 
     @property
-    def tokens_a_second(self) -> Spread:
+    def tokens_per_second(self) -> Spread:
         return Spread.of([self.tokens / seconds for seconds in self.seconds])
 
     def ratio(self, base: Contender) -> Spread:
-        """Its seconds over the base's, round by round."""
+        """Its seconds divided by the base's, round by round."""
         rounds: Any = zip(self.seconds, base.seconds, strict=True)
         return Spread.of([own / other for own, other in rounds])

@@ -56,7 +56,7 @@ def test_at_least_forty_settings_are_compared_on_the_same_examples(
     points = pd.read_csv(swept[1] / "points.csv")
     assert len(points) >= 40
     assert set(points["n"]) == {LIMIT}
-    assert set(points["group"]) == {"base", "AXON"}
+    assert set(points["group"]) == {"base", "axon"}
 
 
 def test_it_ends_in_a_verdict_with_its_interval_and_no_warning(swept: tuple[list[str], Path, str]) -> None:
@@ -70,7 +70,7 @@ def test_it_ends_in_a_verdict_with_its_interval_and_no_warning(swept: tuple[list
 
 def test_axon_and_dawn_had_something_to_choose_by(swept: tuple[list[str], Path, str]) -> None:
     points = pd.read_csv(swept[1] / "points.csv")
-    assert (points.loc[points["group"] == "AXON", "axon_empty"] < 0.1).all()
+    assert (points.loc[points["group"] == "axon", "axon_empty"] < 0.1).all()
     assert (points["graph_empty"] < 0.1).all()
     assert points["decode"].nunique() > 0.8 * len(points)
 

@@ -1,4 +1,4 @@
-"""What fits on a machine, and what is said where nothing does."""
+"""What fits on a machine, and the message if nothing does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def cluster(cpus: float, gpus: float | None, address: str | None = None) -> Clus
     return ClusterSettings(address, None, cpus, gpus)
 
 
-def complaint(settings: ClusterSettings, *machines: Machine) -> str:
+def refusal(settings: ClusterSettings, *machines: Machine) -> str:
     with pytest.raises(ConfigError) as caught:
         check_room(settings, machines)
     return str(caught.value)
@@ -52,25 +52,25 @@ def test_room_is_counted_machine_by_machine() -> None:
 
 
 def test_a_request_that_nothing_meets_names_key_rule_what_there_is_and_remedy() -> None:
-    assert complaint(cluster(1, 1.0), Machine(2, 0)) == (
+    assert refusal(cluster(1, 1.0), Machine(2, 0)) == (
         "cluster.gpus_per_worker=1: no machine has that many GPUs; this machine has 2 cores and no GPUs; "
         "set cluster.gpus_per_worker=0 to run on cores"
     )
-    assert complaint(cluster(64, 0), Machine(1, 0)) == (
+    assert refusal(cluster(64, 0), Machine(1, 0)) == (
         "cluster.cpus_per_worker=64: no machine has that many cores; this machine has 1 core and no GPUs; lower it"
     )
-    assert complaint(cluster(1, 1.5), Machine(8, 8)).endswith(
+    assert refusal(cluster(1, 1.5), Machine(8, 8)).endswith(
         "more than one GPU must be a whole number; round it"
     )
 
 
 def test_cores_and_gpus_must_be_on_one_machine() -> None:
-    assert complaint(cluster(8, 1, "auto"), Machine(16, 0), Machine(4, 2), Machine(4, 2)) == (
+    assert refusal(cluster(8, 1, "auto"), Machine(16, 0), Machine(4, 2), Machine(4, 2)) == (
         "cluster.cpus_per_worker=8: no machine has 8 cores and 1 GPU together; the cluster's machines have "
         "16 cores and no GPUs, 4 cores and 2 GPUs; lower it, or add machines first "
-        "(what a cluster might grow to isn't waited for)"
+        "(a sweep doesn't wait for a cluster to grow)"
     )
-    assert "the cluster's machines have nothing" in complaint(cluster(1, 0, "auto"))
+    assert "the cluster's machines have nothing" in refusal(cluster(1, 0, "auto"))
 
 
 @pytest.mark.parametrize("word", ["cluster.cpus_per_worker=9999", "cluster.gpus_per_worker=999"])

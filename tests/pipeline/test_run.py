@@ -124,12 +124,28 @@ def test_a_command_that_decodes_nothing_keeps_what_is_said_of_the_one_that_did(
     monkeypatch.setattr("pipeline.opening.this_environment", lambda: elsewhere)
     run(config, "second")
     run(make_config("task.name=judge", "job=report"), "third")
-    assert found(config) == replace(first, config=found(config).config)
+    assert found(config) == first
     shutil.rmtree(config.store)
     run(config, "fourth")
     again = found(config)
     assert again.environment == elsewhere and again.command == "python launch.py fourth"
     assert again.started > first.started
+
+
+def test_a_report_leaves_the_run_of_a_command_that_still_runs_alone(
+    make_config: Make, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or of one that was killed; and it makes a run.json where there is none, so that its folder can be opened."""
+    run(config)
+    folder, first = folder_of(config, planned(config)), found(config)
+    running = replace(first, status="running", finished=None, seconds=None)
+    write_run(folder, running)
+    run(make_config("task.name=judge", "job=report"), "job=report")
+    assert found(config) == running
+    (folder / RUN_FILE).unlink()
+    run(make_config("task.name=judge", "job=report"), "job=report")
+    own = found(config)
+    assert (own.status, own.command, own.settings) == ("done", "python launch.py job=report", first.settings)
 
 
 def test_it_grows_with_its_plan(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

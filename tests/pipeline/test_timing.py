@@ -1,4 +1,4 @@
-"""job=time: settings take turns, what is measured is what is said, and nothing goes to the store."""
+"""job=time: settings take turns, the tables show what was measured, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_is_measured_is_said_of_every_setting_at_both_batches(config: Confi
     assert "batch 3, 6 examples" in text
 
 
-def test_passes_are_those_of_the_batch(config: Config, judge: Judge) -> None:
+def test_steps_are_those_of_the_batch(config: Config, judge: Judge) -> None:
     rows = pd.read_csv(Path(run(config)[1][-1], "timing.csv")).set_index(["group", "batch"])
     for setting in planned(config).settings.values():
         loaded = load(setting.model)
@@ -134,7 +134,7 @@ def test_stopping_is_said_plainly_and_keeps_nothing(
     monkeypatch.setattr(launch, "compose", lambda: to_tree(config))
     assert launch.main() == 130
     shown = capsys.readouterr()
-    assert shown.out.strip().splitlines()[-1] == "A timing that is cut short keeps nothing."
+    assert shown.out.strip().splitlines()[-1] == "Interrupted timings are not kept."
     assert shown.err == "Stopped.\n"
     assert not list(Path(config.out).rglob("*.csv"))
 
@@ -155,7 +155,7 @@ def test_a_prompt_that_does_not_fit_is_refused(config: Config, judge: Judge) -> 
         run(config)
 
 
-def test_the_command_times_the_embedded_model(
+def test_the_command_times_the_bundled_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     groups = [

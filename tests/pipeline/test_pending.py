@@ -1,0 +1,95 @@
+"""What a plan lacks in the store, and what its settings came to: pure functions of what was found."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import pending as module
+from pipeline.pending import incomplete, outcomes, pending_slices, reachable
+from pipeline.record import Record, to_table
+from pipeline.search import Candidate
+from pipeline.store import Contents, Span
+
+SIDS = "abc"
+SCORES = st.lists(st.one_of(st.none(), st.sampled_from([0.0, 0.25, 1.0])), max_size=6)
+
+
+def plan_of(asked: list[str]) -> Any:
+    settings = {sid: SimpleNamespace(id=sid, task=f"task of {sid}") for sid in dict.fromkeys(asked)}
+    return SimpleNamespace(
+        settings=settings, asked=[(Candidate(f"g{n}", {}), sid) for n, sid in enumerate(asked)]
+    )
+
+
+def frame(scores: dict[str, list[float | None]]) -> pd.DataFrame:
+    rows = [
+        Record(sid, "t", f"e{n}", n, nfe=None if score is None else n + 1, score=score)
+        for sid, own in scores.items()
+        for n, score in enumerate(own)
+    ]
+    return to_table(rows).to_pandas()
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
+    found: dict[str, int | None] = dict.fromkeys((f"task of {sid}" for sid in SIDS), None)
+    monkeypatch.setattr(module, "open_task", lambda task: SimpleNamespace(size=found[task]))
+    return found
+
+
+@given(
+    asked=st.lists(st.sampled_from(SIDS), max_size=6),
+    scores=st.dictionaries(st.sampled_from("abcd"), SCORES),
+)
+def test_every_candidate_has_an_outcome_in_the_order_asked(
+    asked: list[str], scores: dict[str, list[float | None]]
+) -> None:
+    plan = plan_of(asked)
+    found = outcomes(plan, frame(scores))
+    assert [(outcome.candidate, outcome.setting_id) for outcome in found] == plan.asked
+    for outcome in found:
+        own = scores.get(outcome.setting_id, [])
+        known = [(score, n + 1) for n, score in enumerate(own) if score is not None]
+        assert (outcome.examples, outcome.scored) == (len(own), len(known))
+        if not known:
+            assert outcome.quality is None and outcome.nfe is None
+        else:
+            assert outcome.quality == pytest.approx(sum(score for score, _ in known) / len(known))
+            assert outcome.nfe == pytest.approx(sum(nfe for _, nfe in known) / len(known))
+
+
+@given(scores=st.dictionaries(st.sampled_from(SIDS), SCORES), other=SCORES)
+def test_records_of_other_settings_change_no_outcome(
+    scores: dict[str, list[float | None]], other: list[float | None]
+) -> None:
+    plan = plan_of(list(SIDS))
+    assert outcomes(plan, frame(scores)) == outcomes(plan, frame({"d": other, **scores}))
+
+
+def test_a_setting_reaches_the_limit_or_the_end_of_its_task(sizes: dict[str, int | None]) -> None:
+    sizes |= {"task of a": 5, "task of b": 50}
+    plan = plan_of(list(SIDS))
+    assert [reachable(setting, 12) for setting in plan.settings.values()] == [5, 12, 12]
+    covered: dict[str, list[Span]] = {"a": [(0, 4)], "b": [(0, 8)], "c": [(0, 8), (8, 12)]}
+    found = pending_slices(plan.settings.values(), Contents(frame({}), covered), 12, 4)
+    assert found == {"a": [(4, 5)], "b": [(8, 12)]}, "what is whole is not among them"
+
+
+def test_what_is_missing_after_a_run_is_told_with_the_best_reason_there_is(
+    sizes: dict[str, int | None],
+) -> None:
+    damaged = ["/store/slices/b/0-4.parquet: unreadable (cut short); counted as missing"]
+    contents = Contents(frame({}), {"a": [(0, 4)], "b": [], "c": []}, damaged)
+    store: Any = SimpleNamespace(root="/store")
+    found = incomplete(plan_of(list(SIDS)), contents, store, 8, 4, {"a": "ValueError: no"})
+    assert found == {
+        "a": "lacks 4 of 8 examples: ValueError: no",
+        "b": f"lacks 8 of 8 examples: {damaged[0]}",
+        "c": "lacks 8 of 8 examples: not in /store, though it was written there",
+    }
