@@ -50,8 +50,8 @@ class Trace(Counts):
         """The step that last revealed each token, (G,)."""
         steps = [NOT_DECODED] * len(self.tokens)
         for event in self.events:
-            if event.kind != "replace":
-                steps[event.position] = event.step if event.kind == "reveal" else NOT_DECODED
+            if event.kind == "reveal":
+                steps[event.position] = event.step
         return tuple(steps)
 
     @cached_property

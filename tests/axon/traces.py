@@ -52,8 +52,8 @@ def check_events(trace: Trace, block_length: int, mask: int) -> None:
             assert (event.token == mask) == (event.kind == "remask")
             assert event.by == "decoder" or event.kind == "reveal"
             canvas[event.position] = event.token
-            if event.kind != "replace":
-                revealed_at[event.position] = step if event.kind == "reveal" else NOT_DECODED
+            if event.kind == "reveal":
+                revealed_at[event.position] = step
         choosers = {event.by for event in happened if event.kind == "reveal"}
         assert len(choosers) == 1
         assert (step in trace.axon_steps, step in trace.unsupported_steps) == (
