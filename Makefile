@@ -24,10 +24,8 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
-# The programs to be scored are our own small model's: where a machine isolates nothing, plain processes will do.
 demo: $(READY) ## sweep AXON's anchor budget on the bundled model and draw the quality-NFE fronts
-	@$(BIN)/python launch.py sweep=anchor_budget task=pycode decoder=dawn limit=150 \
-	  'trade_off.values=[0.25,0.4,0.5,0.56,0.58,0.6,0.65,0.7,0.8]' sandbox.require=process
+	@$(BIN)/python launch.py +experiment=demo
 
 check: $(READY) ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .

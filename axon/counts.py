@@ -47,7 +47,4 @@ class RowCounts:
         if rows_R is None:
             column_B += amount
         else:
-            added_R = (
-                amount.to(column_B.dtype) if not isinstance(amount, int) else column_B.new_tensor(amount)
-            )
-            column_B.index_add_(0, rows_R, added_R.expand(len(rows_R)))
+            column_B[rows_R] += amount

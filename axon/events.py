@@ -13,24 +13,25 @@ from torch import Tensor
 from axon.trace import CHOOSERS, KINDS, Event
 
 FIELDS = len(Event._fields)
+REVEAL, REMASK, REPLACE = (1 + KINDS.index(kind) for kind in ("reveal", "remask", "replace"))
 
 
 @dataclass(frozen=True)
 class Change:
     """What a step does to the current block of each row."""
 
-    kind_BK: Tensor  # 0 nothing, else 1 + index into KINDS
+    kind_BK: Tensor  # 0 for nothing, else REVEAL, REMASK or REPLACE
     token_BK: Tensor  # what the position holds afterwards, where anything happens
     by_BK: Tensor  # index into CHOOSERS
 
 
 @dataclass
 class Events:
-    """A row's events come first; its last column takes what is no event, so that nothing depends on their number."""
+    """A row's events come first. The last place of the log takes what is no event, so that a step has one shape."""
 
     log_BEF: Tensor
     count_B: Tensor
-    bound: int = 0  # no row has more events: known without asking the device, as long as `reserve` is called
+    bound: int = 0  # no row has more events, as far as `reserve` was called: known without asking the device
 
     @classmethod
     def none(cls, rows: int, room: int, device: torch.device) -> Events:

@@ -6,7 +6,7 @@ A setting that the chosen gate and policy do not read (`anchors` under policy `c
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from axon.gates import GATES
@@ -44,16 +44,19 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
     return {
         "decoder": chosen,
         "axon": axon_identity(axon, layers, settings.block_length) if fires else {"gate": "never"},
-        "gen_length": settings.gen_length,
-        "block_length": settings.block_length,
-        "temperature": settings.temperature,
-        "end_of_text": settings.end_of_text,
+        **_others(settings),
         "versions": {
             "loop": SAMPLER_VERSION,  # named so in every stored id
             "decoder": decoder.version,
             "axon": AXON_VERSION if fires else None,
         },
     }
+
+
+def _others(settings: DecodeSettings) -> dict[str, Any]:
+    """Every further setting. One that is None is left out, so that a new one leaves the stored ids as they are."""
+    names = [item.name for item in fields(settings) if item.name not in ("decoder", "axon")]
+    return {name: value for name in names if (value := getattr(settings, name)) is not None}
 
 
 def axon_identity(axon: AxonSettings, layers: list[int], block_length: int) -> dict[str, Any]:

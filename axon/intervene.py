@@ -10,7 +10,7 @@ from torch import Tensor
 
 from axon.anchors import choose, support_of
 from axon.batch import Batch
-from axon.block_attention import BlockAttention
+from axon.forward import Forward
 from axon.gates import Gate, GateState
 from axon.policies import POLICIES
 from axon.proposal import Reveal
@@ -25,20 +25,23 @@ AXON, FALLBACK = CHOOSERS.index("axon"), CHOOSERS.index("axon_fallback")
 
 def intervene(
     state: StepState,
-    batch: Batch,
+    forward: Forward,
     reveal_BK: Tensor,
     asked_R: Tensor,
     gate: Gate,
-    attention: BlockAttention,
     settings: AxonSettings,
     timer: PartTimer,
 ) -> Reveal:
     """`reveal_BK`, or anchors in its place in those of the rows at places `asked_R` whose gate fires."""
+    batch, attention = forward.batch, forward.attention
     attention_RKK = attention.among(asked_R) if gate.needs_attention else None
     sink_RK = attention.sinks(asked_R, settings.tau_sink) if gate.reads == "sequence" else None
     with timer("select"):
-        fires_R = _fires(state, batch, reveal_BK, asked_R, gate, attention_RKK, sink_RK, settings)
-        places_F = fires_R.nonzero()[:, 0]
+        part = f"gate {settings.gate}"
+        gate_state = _gate_state(state, batch, reveal_BK, asked_R, part, attention_RKK, sink_RK)
+        places_F = gate.fires(gate_state, settings).nonzero()[:, 0]
+        batch.gate_memory = put_rows(batch.gate_memory, asked_R, gate_state.memory)
+        state.counts.add("gate_checks", 1, asked_R)
     by_B = torch.zeros_like(batch.steps_B)
     if not len(places_F):
         return Reveal(reveal_BK, by_B)
@@ -69,19 +72,17 @@ def intervene(
         return Reveal(reveal_BK.index_copy(0, rows_F, anchors_FK), by_B.index_copy(0, rows_F, by_F))
 
 
-def _fires(
+def _gate_state(
     state: StepState,
     batch: Batch,
     reveal_BK: Tensor,
     asked_R: Tensor,
-    gate: Gate,
+    part: str,
     attention_RKK: Tensor | None,
     sink_RK: Tensor | None,
-    settings: AxonSettings,
-) -> Tensor:
-    """In which of the rows `asked_R` the gate fires, (R,) bool. What it does not declare it does not get."""
-    name = f"gate {settings.gate}"
-    gate_state = GateState(
+) -> GateState:
+    """What the gate sees of the rows `asked_R`; None for what it does not declare."""
+    return GateState(
         masked_RK=state.masked_BK[asked_R],
         proposal_RK=reveal_BK[asked_R],
         p_max_RK=state.p_max_BK[asked_R],
@@ -89,10 +90,6 @@ def _fires(
         last_progress_R=batch.last_progress_B[asked_R],
         checks_R=state.counts.of("gate_checks")[asked_R],
         memory=keep_rows(batch.gate_memory, asked_R),
-        attention=undeclared(name, "needs_attention") if attention_RKK is None else lambda: attention_RKK,
-        sinks=undeclared(name, "reads = 'sequence'") if sink_RK is None else lambda: sink_RK,
+        attention=undeclared(part, "needs_attention") if attention_RKK is None else lambda: attention_RKK,
+        sinks=undeclared(part, "reads = 'sequence'") if sink_RK is None else lambda: sink_RK,
     )
-    fires_R = gate.fires(gate_state, settings)
-    batch.gate_memory = put_rows(batch.gate_memory, asked_R, gate_state.memory)
-    state.counts.add("gate_checks", 1, asked_R)
-    return fires_R

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from axon.batch import Batch, one_of
-from axon.events import Change
+from axon.events import REMASK, REPLACE, REVEAL, Change
 from axon.forward import Forward
 from axon.gates import GATES, progress
 from axon.intervene import intervene
@@ -20,14 +20,11 @@ from axon.proposal import Proposal, Reveal
 from axon.reads import Undeclared
 from axon.settings import DecodeSettings
 from axon.state import PartTimer, StepState
-from axon.trace import KINDS
 from axon.view import view
 
 # From this many steps per position of a block on, remasking is ignored. Every step reveals at least one position, so a
 # block of K positions ends within (REMASK_STEPS + 1) x K steps, whatever its decoder proposes.
 REMASK_STEPS = 4
-
-REVEAL, REMASK, REPLACE = (1 + KINDS.index(kind) for kind in ("reveal", "remask", "replace"))
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,7 @@ class Sampler:
             over_B = batch.block_B == settings.gen_length // settings.block_length
             if settings.end_of_text == "stop_at_eos":
                 over_B = over_B | self._text_over(batch)
-            over, broken = torch.stack(
-                [over_B, broken_B]
-            ).tolist()  # together: one wait for the device per step
+            over, broken = torch.stack([over_B, broken_B]).tolist()  # together: a single wait for the device
             if any(broken):
                 raise AssertionError(
                     f"decoder {settings.decoder.name}: its proposal breaks a rule of axon/proposal.py; reveal only "
@@ -78,8 +73,7 @@ class Sampler:
             progress_B = progress(state.masked_BK, reveal_BK)
         reveal = Reveal(reveal_BK, torch.zeros_like(batch.steps_B))
         if gate is not None and len(asked_R):
-            axon, attention = self.settings.axon, forward.attention
-            reveal = intervene(state, batch, reveal_BK, asked_R, gate, attention, axon, self.timer)
+            reveal = intervene(state, forward, reveal_BK, asked_R, gate, self.settings.axon, self.timer)
         with self.timer("select"):
             change = self._change(state, proposal, reveal, batch.mask_id)
             if decoder.revises:

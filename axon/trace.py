@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from axon.counts import COUNTS, Counts
+from axon.counts import COUNTS as COUNTS
+from axon.counts import Counts
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-__all__ = ["COUNTS", "Event", "Trace", "kendall_tau"]
 
 NOT_DECODED = -1  # in `revealed_at`: the row had ended before this position was reached
 

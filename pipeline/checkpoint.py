@@ -1,5 +1,6 @@
-"""A checkpoint as the plan sees it: where its folder is, what is in it, what its configs say. Reads no weights into
-a model, except that a small one is loaded once to see that it can be.
+"""A checkpoint as the plan sees it: its folder, a hash of its content, and what its configs say.
+
+A small checkpoint is loaded once, to see that it can be; of a large one the weights are only hashed.
 """
 
 from __future__ import annotations
@@ -19,23 +20,22 @@ from axon import CheckpointError, load_model, load_tokenizer
 from axon.models.checkpoint import Description, describe
 from axon.models.hub import PATTERNS, download, is_hub_id
 from pipeline.config import ModelSettings
+from pipeline.environment import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-
-SMALL = 256 * 2**20  # bytes of weights that are loaded for a trial: a fraction of a second
+SMALL = 256 * 2**20  # bytes of weights that load in a fraction of a second
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     folder: Path
-    content: str  # hash of its files: the model's identity, wherever the folder lies
+    content: str  # hash of its files: the model's identity, wherever the folder is
     described: Description
     tokenizer: PreTrainedTokenizerBase
 
 
 @lru_cache(maxsize=8)
 def open_checkpoint(path: str, revision: str | None) -> Checkpoint:
-    """Raises CheckpointError, one line, where there is no checkpoint that can be loaded."""
+    """Raises CheckpointError, one line, if there is no checkpoint that can be loaded."""
     folder = locate(path, revision)
     files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
     described = describe(folder)
@@ -48,7 +48,7 @@ def open_checkpoint(path: str, revision: str | None) -> Checkpoint:
 
 
 def _check_tokens(path: str, tokenizer: PreTrainedTokenizerBase, described: Description) -> None:
-    """The tokenizer is this model's: its tokens have embeddings, its mask token is the one that config.json names."""
+    """The tokenizer belongs to the model: its tokens have embeddings, and config.json names its mask token."""
     mask, size = tokenizer.mask_token_id, described.network.vocab_size
     if len(tokenizer) > size:
         raise CheckpointError(
@@ -63,8 +63,8 @@ def _check_tokens(path: str, tokenizer: PreTrainedTokenizerBase, described: Desc
 
 
 def locate(path: str, revision: str | None) -> Path:
-    """The local folder that `path` means here: absolute; relative to the working directory or this repository;
-    or a hub id, downloaded if need be. Every machine of a cluster asks for itself.
+    """The local folder of `path`, which is absolute, relative to the working directory or to this repository, or a hub
+    id, downloaded if necessary. Every machine of a cluster resolves it for itself.
     """
     for folder in (Path(os.path.expanduser(path)), REPOSITORY / path):
         if folder.is_dir():
@@ -80,14 +80,14 @@ def locate(path: str, revision: str | None) -> Path:
 
 
 def device_of(model: ModelSettings) -> str:
-    """`auto` is the GPU where there is one that this process may use."""
+    """`auto` is the GPU if there is one that this process may use, otherwise the CPU."""
     if model.device != "auto":
         return model.device
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _content(files: list[Path]) -> str:
-    """SHA-256 over names and contents, files hashed side by side."""
+    """SHA-256 over names and contents; files are hashed in parallel."""
     with ThreadPoolExecutor() as pool:
         digests = list(pool.map(_digest, files))
     listing = json.dumps([[file.name, digest] for file, digest in zip(files, digests, strict=True)])

@@ -1,5 +1,6 @@
-"""Wrong input that takes more than the config to see: a GPU that isn't there, prompts that the model can't take, a
-cluster or W&B out of reach. Looked at before anything is decoded; each raises ConfigError with one line per fault.
+"""Checks that need more than the config: the GPU exists, the model can take the prompts, the cluster and W&B answer.
+
+They run before anything is decoded. Each raises ConfigError with one line per fault.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from pipeline.names import ADDRESS
 from pipeline.setting import Setting
 from pipeline.tasks import Example, TaskSettings, open_task
 
-PATIENCE = 5  # seconds for a connection to a cluster
+PATIENCE = 5  # seconds to wait for a cluster's answer
 
 
 def check_login() -> None:
-    """W&B knows the user."""
+    """The user is logged in to W&B."""
     from pipeline.report.tracker import check_login as ask  # W&B takes a second to import
 
     try:
         ask()
     except ValueError as error:
         raise ConfigError([str(error)]) from None
-    except Exception as error:  # W&B's errors: a key of the wrong form, no network
+    except Exception as error:  # such as a malformed key, or no network
         line = (
             f"wandb.mode=online: can't log in ({reason(error)}); run `wandb login`, or choose wandb=offline"
         )
@@ -38,7 +39,7 @@ def check_login() -> None:
 
 
 def check_settings(settings: Mapping[str, Setting], limit: int, here: bool) -> None:
-    """Every setting can decode at least one of its examples. `here`: on this machine, not on a cluster's."""
+    """Every setting can decode at least one of its examples. `here`: on this machine, not on a cluster."""
     faults: dict[str, None] = {}
     seen: set[object] = set()
     for setting in settings.values():
@@ -57,10 +58,10 @@ def check_settings(settings: Mapping[str, Setting], limit: int, here: bool) -> N
 
 
 def check_address(address: str) -> None:
-    """Something answers at a cluster's address: Ray itself would try for minutes."""
+    """Something answers at the cluster's address. Ray itself would keep trying for minutes."""
     asked, source = _automatic() if address == "auto" else (address, "")
     found = ADDRESS.fullmatch(asked)
-    if not found:  # auto: Ray looks for a cluster on this machine, and tells at once if there is none
+    if not found:  # auto: Ray looks for a cluster on this machine and says at once if there is none
         return
     named = f"cluster.address={address!r}{source}"
     try:
@@ -74,7 +75,7 @@ def check_address(address: str) -> None:
 
 
 def _automatic() -> tuple[str, str]:
-    """What `auto` stands for, and where that is said: the environment, or the file that `ray start` leaves."""
+    """The address that `auto` stands for, and its source: the environment, or the file that `ray start` leaves."""
     if given := os.environ.get("RAY_ADDRESS"):
         return given, f" (RAY_ADDRESS={given})"
     temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
@@ -91,7 +92,7 @@ def _check_device(device: str) -> None:
 
 
 def _check_prompts(setting: Setting, limit: int) -> None:
-    """At least one of the examples becomes a prompt that leaves room for an answer. Stops at the first that does."""
+    """At least one example's prompt leaves room for an answer. Stops at the first one found."""
     checkpoint = open_checkpoint(setting.model.path, setting.model.revision)
     model, length = setting.model, setting.decode.gen_length
     if model.prompt == "chat" and checkpoint.tokenizer.chat_template is None:
@@ -108,7 +109,7 @@ def _check_prompts(setting: Setting, limit: int) -> None:
     for example in _examples(setting.task, limit):
         try:
             sizes.append(len(encode(example, setting.task.shot_style)))
-        except Exception as error:  # a template or a tokenizer may raise anything
+        except Exception as error:  # templates and tokenizers may raise anything
             faults.append(reason(error))
         else:
             if sizes[-1] + length <= longest:
@@ -124,12 +125,12 @@ def _check_prompts(setting: Setting, limit: int) -> None:
 
 
 def _examples(task: TaskSettings, limit: int) -> list[Example]:
-    """Raises ValueError where there are fewer, or where a row is not as its task needs it."""
+    """Raises ValueError if there are too few, or if a row is not as the task needs it."""
     try:
         return open_task(task).examples(task.split, task.seed, limit)
     except ValueError:
         raise
-    except Exception as error:  # a row may be of any form
+    except Exception as error:  # a row may have any form
         raise ValueError(
             f"task.path={task.path!r}: a row can't be made a question of {task.name} "
             f"({type(error).__name__}: {reason(error)}); give the rows of this task"

@@ -36,9 +36,9 @@ import ray._private.worker as ray_worker  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
 
 from pipeline.capacity import Machine, check_room  # noqa: E402
-from pipeline.checkpoint import REPOSITORY  # noqa: E402
 from pipeline.config import ClusterSettings  # noqa: E402
 from pipeline.display import Display  # noqa: E402
+from pipeline.environment import REPOSITORY  # noqa: E402
 from pipeline.errors import ConfigError  # noqa: E402
 from pipeline.scratch import scratch_folder  # noqa: E402
 from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402

@@ -138,6 +138,7 @@ class Config:
 
 
 DECODE_KEYS = tuple(item.name for item in fields(DecodeSettings))
+OPTIONAL = {item.name for item in fields(DecodeSettings) if item.default is None}  # what conf/ need not name
 SETTING_KEYS = ("model", "task", *DECODE_KEYS, "seed")
 
 # Composes the same command line with other choices by name: {"decoder": "dawn"} -> plain data.
@@ -152,10 +153,10 @@ def read_config(tree: Mapping[str, Any]) -> Config:
     The keys of `decode` are top-level keys of the tree. Validation is strict, so that `true` is not 1, and reads JSON,
     from which strict mode still accepts a list for a tuple and a mapping for a dataclass.
     """
-    if missing := [key for key in DECODE_KEYS if key not in tree]:
+    if missing := [key for key in DECODE_KEYS if key not in tree and key not in OPTIONAL]:
         raise ConfigError(f"{key}: missing; give it a value" for key in missing)
     nested = {key: value for key, value in tree.items() if key not in DECODE_KEYS}
-    nested["decode"] = {key: tree[key] for key in DECODE_KEYS}
+    nested["decode"] = {key: tree[key] for key in DECODE_KEYS if key in tree}
     try:
         return _ADAPTER.validate_json(json.dumps(nested), strict=True)
     except TypeError as error:  # YAML has types that JSON lacks

@@ -21,10 +21,11 @@ from pipeline.places import check_places
 from pipeline.plan import Plan
 from pipeline.report.phrases import counted
 from pipeline.run import FORMAT, Run, read_run, store_from
-from pipeline.run_folder import RunFolder, asked_for, folder_of, plain_space
+from pipeline.run_folder import RunFolder, asked_for, plain_space
 from pipeline.store import Contents, Span, Store, StoreFull
 from pipeline.tasks import CodeTask, open_task
 
+OF_THE_DECODE = ("command", "environment", "started", "finished", "seconds")  # fields of a run
 NAMED = 3  # tasks, decoders or models that a title names one by one
 
 
@@ -89,11 +90,14 @@ def announce(
         say(console, line)
 
 
-def begin_run(config: Config, plan: Plan, store: Store, title: str, command: str, decodes: bool) -> RunFolder:
-    """Writes run.json. `decodes`: this command will decode something; otherwise the run.json that is there keeps the
-    command, the environment and the times of the one that did. Raises ConfigError if it can't be written.
+def begin_run(
+    path: Path, config: Config, plan: Plan, store: Store, title: str, command: str, decodes: bool
+) -> RunFolder:
+    """Writes run.json into the folder `path`. Raises ConfigError if that fails.
+
+    A command that decodes nothing (not `decodes`) leaves in it what is said of the one that did, and job=report leaves
+    it alone.
     """
-    path = folder_of(config, plan)
     run = Run(
         format=FORMAT,
         name=config.sweep.name,
@@ -112,8 +116,11 @@ def begin_run(config: Config, plan: Plan, store: Store, title: str, command: str
         seconds=None,
         **asked_for(plan, config.limit),
     )
+    earlier = None if decodes else _earlier(path)
+    if earlier is not None and earlier.finished is not None:
+        run = replace(run, **{name: getattr(earlier, name) for name in OF_THE_DECODE})
     try:
-        return RunFolder(path, run if decodes else _as_decoded(run, path))
+        return RunFolder(path, run, writes=config.job == "run" or earlier is None)
     except OSError as error:
         line = (
             f"out={config.out}: can't be written ({reason(error)}); make room, or choose another with out=..."
@@ -151,19 +158,8 @@ def _named(kind: str, names: Iterable[str]) -> str:
     return ", ".join(distinct) if len(distinct) <= NAMED else f"{len(distinct)} {kind}"
 
 
-def _as_decoded(run: Run, path: Path) -> Run:
-    """The run with what an earlier run.json says of the command that decoded it, should there be one."""
+def _earlier(path: Path) -> Run | None:
     try:
-        earlier = read_run(path)
+        return read_run(path)
     except ConfigError:
-        return run
-    if earlier.finished is None:  # it was killed, and nobody knows when
-        return run
-    return replace(
-        run,
-        command=earlier.command,
-        environment=earlier.environment,
-        started=earlier.started,
-        finished=earlier.finished,
-        seconds=earlier.seconds,
-    )
+        return None

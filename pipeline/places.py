@@ -1,5 +1,6 @@
-"""The places that a job writes to, looked at before anything is decoded: `out`, a folder, and `store`, any fsspec
-address. Each check raises ConfigError, one line.
+"""Checks, before anything is decoded, that a job can write to `out`, a folder, and `store`, any fsspec address.
+
+Each raises ConfigError, one line.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from pipeline.errors import ConfigError, reason
 
 
 def check_places(config: Config) -> None:
-    """`out` and `store` can be written, or `store` at least reached where results are only read."""
+    """`out` and `store` can be written; for a job that only reads results, `store` can be reached."""
     check_folder("out", config.out)
-    if config.job == "time":  # it has no results
+    if config.job == "time":  # it doesn't use the store
         return
     if "://" in config.store:
         _check_remote(config.store, write=config.job == "run")
@@ -38,7 +39,7 @@ def check_folder(key: str, folder: str) -> None:
 
 
 def _check_remote(root: str, write: bool) -> None:
-    """The package for this kind of place is there, its bucket too, and a file can be written."""
+    """The package for the protocol is installed, the bucket exists, and a file can be written."""
     _check_protocol(root)
     try:
         files, base = fsspec.core.url_to_fs(root)
@@ -46,11 +47,11 @@ def _check_remote(root: str, write: bool) -> None:
         if write:
             probe = f"{base}/{uuid.uuid4().hex}.tmp"
             files.makedirs(base, exist_ok=True)
-            files.pipe_file(probe, b"written")  # some services take an empty file for a folder
+            files.pipe_file(probe, b"written")  # some services treat an empty file as a folder
             files.rm_file(probe)
     except ConfigError:
         raise
-    except Exception as error:  # the client of every service has errors of its own
+    except Exception as error:  # each service's client has its own exceptions
         done = "written" if write else "read"
         line = f"store={root}: can't be {done} ({reason(error)}); check its name and your access to it"
         raise ConfigError([line]) from None
@@ -63,7 +64,7 @@ def _check_protocol(root: str) -> None:
     except ImportError as error:
         package = known_implementations[protocol]["class"].split(".")[0]
         rule = f"needs the package {package} on every machine; pip install {package}"
-        if package == "fsspec":  # fsspec's own code for it needs another, which the error names
+        if package == "fsspec":  # its own code for the protocol needs another package, which the error names
             rule = f"lacks a package ({reason(error)}); install it on every machine"
     except ValueError:
         rule = f"unknown protocol {protocol!r}; one of s3, gs, abfs, file or another that fsspec knows"
@@ -73,9 +74,9 @@ def _check_protocol(root: str) -> None:
 
 
 def _check_bucket(root: str, files: Any, base: str) -> None:
-    """Looked for before anything is written, for a client that may would make the bucket that a typing slip names."""
+    """Checked before anything is written: a client with the right to would create the bucket that a typo names."""
     bucket = base.split("/")[0]
-    if not bucket or ":" in bucket:  # a path on a disk, a page of the web
+    if not bucket or ":" in bucket:  # a path on a disk or a URL
         return
     try:
         files.ls(bucket, detail=False)
@@ -83,4 +84,4 @@ def _check_bucket(root: str, files: Any, base: str) -> None:
         line = f"store={root}: there is no bucket {bucket!r}; make it, or choose another"
         raise ConfigError([line]) from None
     except PermissionError:
-        pass  # who may not list may still be let write
+        pass  # without the right to list there may still be the right to write

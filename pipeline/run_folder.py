@@ -17,17 +17,22 @@ from pipeline.pending import reachable
 from pipeline.plan import Plan
 from pipeline.run import Run, Status, write_run
 from pipeline.search import Range, Space
-from pipeline.setting import setting_id
+from pipeline.setting import model_name, setting_id
+from pipeline.stop import Terminated
 
 
 class RunFolder:
-    """A run that is going on. Every change of it is written; raises OSError where that fails."""
+    """A run in progress. Every change is written to run.json; raises OSError if it can't be.
 
-    def __init__(self, path: Path, run: Run) -> None:
+    `writes`: False for a job that only reads results, and leaves the run.json of the run alone.
+    """
+
+    def __init__(self, path: Path, run: Run, writes: bool = True) -> None:
         self.path, self.run = path, run
+        self._writes = writes
         self._lock = Lock()  # a search may ask for more in Ray Tune's thread
         path.mkdir(parents=True, exist_ok=True)
-        write_run(path, run)
+        self._change()
 
     def grow(self, plan: Plan) -> None:
         """The plan's settings so far."""
@@ -42,15 +47,18 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt)
             with suppress(OSError):  # a full disk is told by the error itself
-                self.end("stopped" if stopped else "failed", {}, reason(error))
+                if isinstance(error, KeyboardInterrupt):
+                    self.end("stopped", {}, "SIGTERM" if isinstance(error, Terminated) else "Ctrl-C")
+                else:
+                    self.end("failed", {}, reason(error))
             raise
 
     def _change(self, **changes: Any) -> None:
         with self._lock:
             self.run = replace(self.run, **changes)
-            write_run(self.path, self.run)
+            if self._writes:
+                write_run(self.path, self.run)
 
 
 def asked_for(plan: Plan, limit: int) -> dict[str, Any]:
@@ -71,9 +79,11 @@ def _until_now(run: Run) -> dict[str, Any]:
 
 
 def folder_of(config: Config, plan: Plan) -> Path:
-    """Readable, and the same whenever the same is asked for, so that a command run again finds its folder again."""
+    """The folder of a run. Its name is readable, and the same whenever the same is asked for: a command run again
+    finds its folder again. `plan`: after its search was asked once, which does not depend on the store.
+    """
     limit = most_examples(config, plan)
-    words = [config.task.name, config.decode.decoder.name, model_name(config), str(limit)]
+    words = [config.task.name, config.decode.decoder.name, model_name(config.model), str(limit)]
     plain = [re.sub(r"[^A-Za-z0-9._]+", "_", word) for word in words]
     tree = to_tree(config)
     asked = {key: tree[key] for key in ("model", "task", *DECODE_KEYS, "seed")}
@@ -86,11 +96,6 @@ def folder_of(config: Config, plan: Plan) -> Path:
 def most_examples(config: Config, plan: Plan) -> int:
     """`limit`, or the examples of the largest task, should they be fewer."""
     return max(reachable(setting, config.limit) for setting in plan.settings.values())
-
-
-def model_name(config: Config) -> str:
-    """The last part of the model's path or hub id."""
-    return config.model.path.rstrip("/").rsplit("/", 1)[-1]
 
 
 def plain_space(space: Space) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from pipeline.execute import execute, replay
 from pipeline.opening import announce, begin_run, check_start, open_plan, prepare_store, title_of
 from pipeline.pending import incomplete, pending_slices
 from pipeline.plan import Plan
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RunFolder, folder_of
 from pipeline.stop import FAILED, Lost, exit_code
 from pipeline.store import Contents, Span, Store, StoreFull
 from pipeline.totals import stored_totals
@@ -25,6 +25,7 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
     command = command_line(arguments)
     plan = open_plan(config, compose, console)
+    path = folder_of(config, plan)  # before the search has asked for more
     store = Store(config.store)
     contents = replay(config, plan, store)
     pending = pending_slices(plan.settings.values(), contents, config.limit, config.slice_size)
@@ -32,7 +33,7 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
     title = title_of(config, plan)
     announce(title, config, plan, contents, pending, console)
     decodes = bool(pending) and config.job == "run"
-    folder = begin_run(config, plan, store, title, command, decodes)
+    folder = begin_run(path, config, plan, store, title, command, decodes)
     try:
         with folder.ended_early():
             if config.job == "run":

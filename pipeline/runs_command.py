@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from pipeline.opened import OpenedRun, open_run
 from pipeline.report_job import make_report, notes_of, part_of
 from pipeline.stop import DONE
 
-WRONG_INPUT = 2
 WORDS = {
     "report": ("run", "out", "wandb"),
     "rerun": ("run", "limit", "batch_size", "workers"),
@@ -32,14 +30,10 @@ LONGEST = 100  # characters of a folder's name
 def main(words: Mapping[str, str], console: Console) -> int:
     """Does what the words ask for, such as `job=report run=FOLDER`, and returns the exit code.
 
-    0: done (for rerun: every record is equal); 1: not equal, or failed; 2: wrong input; 130: stopped by Ctrl-C; 143: by
-    SIGTERM.
+    0: done (for rerun: every record is equal); 1: not equal, or failed; 130: stopped by Ctrl-C; 143: by SIGTERM. Raises
+    ConfigError, one line per fault, for words and runs that it can't work with.
     """
-    try:
-        return _job(words)(words, console)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_INPUT
+    return _job(words)(words, console)
 
 
 def _job(words: Mapping[str, str]) -> Callable[[Mapping[str, str], Console], int]:

@@ -1,4 +1,4 @@
-"""A setting: everything that can move a token or a score, under an id, with what the sweep calls it."""
+"""A setting: everything that can move a token or a score, with its id, and its group and knobs in the sweep."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pipeline.tasks.task import STRICT, TaskSettings
 class Setting:
     """One setting of a run, the same object from the plan to the page.
 
-    `id` is a hash of `identity`, so that equal settings are equal files whatever sweep asked for them. `group` and
-    `knobs` (dotted key -> value) say where in the sweep it lies. `trade_off` is the dotted key of its decoder's
-    parameter that trades quality for speed, None where it has none.
+    `id` is a hash of `identity`, so that equal settings share their files, whichever sweep asked for them. `group` and
+    `knobs` (dotted key -> value) are its place in the sweep. `trade_off` is the dotted key of the decoder's parameter
+    that trades quality for speed; None if there is none.
     """
 
     id: str
@@ -43,8 +43,12 @@ class Setting:
 
     @property
     def model_name(self) -> str:
-        """The last part of the model's path or hub id."""
-        return self.model.path.rstrip("/").rsplit("/", 1)[-1]
+        return model_name(self.model)
+
+
+def model_name(model: ModelSettings) -> str:
+    """The last part of the model's path or hub id."""
+    return model.path.rstrip("/").rsplit("/", 1)[-1]
 
 
 def setting_id(identity: Mapping[str, Any]) -> str:

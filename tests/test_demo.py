@@ -56,7 +56,7 @@ def test_at_least_forty_settings_are_compared_on_the_same_examples(
     points = pd.read_csv(swept[1] / "points.csv")
     assert len(points) >= 40
     assert set(points["n"]) == {LIMIT}
-    assert set(points["group"]) == {"base", "AXON"}
+    assert set(points["group"]) == {"base", "axon"}
 
 
 def test_it_ends_in_a_verdict_with_its_interval_and_no_warning(swept: tuple[list[str], Path, str]) -> None:
@@ -70,7 +70,7 @@ def test_it_ends_in_a_verdict_with_its_interval_and_no_warning(swept: tuple[list
 
 def test_axon_and_dawn_had_something_to_choose_by(swept: tuple[list[str], Path, str]) -> None:
     points = pd.read_csv(swept[1] / "points.csv")
-    assert (points.loc[points["group"] == "AXON", "axon_empty"] < 0.1).all()
+    assert (points.loc[points["group"] == "axon", "axon_empty"] < 0.1).all()
     assert (points["graph_empty"] < 0.1).all()
     assert points["decode"].nunique() > 0.8 * len(points)
 
@@ -101,6 +101,26 @@ def test_a_finished_sweep_runs_again_in_seconds_and_decodes_nothing(
     assert again.returncode == 0 and f"{total} of {total} stored already" in again.stdout
     assert time.monotonic() - start < 60
     assert files == {path: path.stat().st_mtime_ns for path in folder.parents[1].rglob("*.parquet")}
+
+
+def test_the_finished_sweep_is_decoded_again_and_every_record_is_equal(
+    swept: tuple[list[str], Path, str],
+) -> None:
+    folder = swept[1]
+    before = (folder / "run.json").read_bytes()
+    again = launch("job=rerun", f"run={folder}", "limit=2")
+    total = f"{2 * len(pd.read_csv(folder / 'points.csv')):,}"
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"{total} of {total} records are equal" in again.stdout
+    assert (folder / "run.json").read_bytes() == before and (folder / "rerun.json").exists()
+
+
+def test_the_finished_sweep_is_drawn_again(swept: tuple[list[str], Path, str]) -> None:
+    page = (swept[1] / "report.html").read_bytes()
+    (swept[1] / "report.html").unlink()
+    again = launch("job=report", f"run={swept[1]}")
+    assert again.returncode == 0 and again.stdout.splitlines()[-1] == str(swept[1])
+    assert (swept[1] / "report.html").read_bytes() == page
 
 
 def test_help_shows_groups_and_examples() -> None:

@@ -44,10 +44,12 @@ def listed(texts: Sequence[str]) -> str:
 def variant_text(points: pd.DataFrame, variant: Side, base: Side) -> str:
     """The knobs that define a variant, with all values that decode alike (`anchors=1|2|4`).
 
-    Preceded by its group where several groups use AXON. Knobs that vary within the variant (the trade-off parameter,
-    the seed) are left out.
+    Preceded by its group, the first of a variant that several runs have, where several groups use AXON. Knobs that
+    vary within the variant (the trade-off parameter, the seed) are left out.
     """
     own = points.iloc[variant.members[0]]
+    group = str(own["group"].iloc[0])
+    own = own[own["group"] == group]
     alike = points.iloc[np.concatenate(variant.members)]
     without = points.iloc[base.members[0]]
     names = []
@@ -55,7 +57,7 @@ def variant_text(points: pd.DataFrame, variant: Side, base: Side) -> str:
         values = {value_text(value) for value in own[column]}
         if len(values) > 1 or values <= {NO_VALUE} or values == {value_text(v) for v in without[column]}:
             continue
-        names.append(f"{column.removeprefix('knob.')}={joined(alike[column])}")
+        told = [value for value in alike[column] if value_text(value) != NO_VALUE]
+        names.append(f"{column.removeprefix('knob.')}={joined(told)}")
     groups = points.loc[points["axon"], "group"].nunique()
-    group = joined(own["group"])
     return " ".join([group, *names] if groups > 1 or not names else names)

@@ -34,10 +34,6 @@ class Interval(NamedTuple):
     lo: float
     hi: float
 
-    @property
-    def covers_zero(self) -> bool:
-        return not (self.lo > 0 or self.hi < 0)
-
 
 UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
@@ -101,11 +97,6 @@ def mean_intervals(values_SN: Floats, counts_BN: Floats, level: float = LEVEL) -
         else percentile_interval(estimates_S[s], replicates_BS[:, s], level)
         for s, values_N in enumerate(values_SN)
     ]
-
-
-def mean_interval(values_N: Floats, level: float = LEVEL) -> Interval:
-    """As `mean_intervals`, for one setting."""
-    return mean_intervals(values_N[None], draw_counts(len(values_N)), level)[0]
 
 
 def paired_difference(first_N: Floats, second_N: Floats, level: float = LEVEL) -> PairedDifference:

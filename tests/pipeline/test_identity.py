@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from conftest import planned
 
+from axon.identity import decode_identity
+from axon.settings import DecodeSettings
 from pipeline.config import Config
 from pipeline.plan import make_setting
 
@@ -137,3 +140,14 @@ def test_ids_are_stable_across_versions(make_config: Make) -> None:
         "seed",
     ]
     assert len(setting.id) == 16
+
+
+@dataclass(frozen=True)
+class Cached(DecodeSettings):
+    cache: str | None = None
+
+
+def test_a_key_that_comes_later_changes_no_id_until_it_is_set() -> None:
+    before = decode_identity(DecodeSettings(), 4)
+    assert decode_identity(Cached(), 4) == before
+    assert decode_identity(Cached(cache="block"), 4) == {**before, "cache": "block"}

@@ -74,18 +74,18 @@ def test_it_is_written_before_anything_is_decoded(config: Config, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("end", "status", "code"),
+    ("end", "error", "code"),
     [
-        (KeyboardInterrupt(), "stopped", 130),
-        (Terminated(), "stopped", 143),
-        (StoreFull("store=x: nothing can be written; make room"), "failed", 1),
-        (Lost("Ray has died"), "failed", 1),
-        (ConfigError(["cluster.address=null: Ray did not start here"]), "failed", ConfigError),
-        (AssertionError("a fault of ours"), "failed", AssertionError),
+        (KeyboardInterrupt(), "Ctrl-C", 130),
+        (Terminated(), "SIGTERM", 143),
+        (StoreFull("store=x: no room"), "store=x: no room", 1),
+        (Lost("Ray has died"), "Ray has died", 1),
+        (ConfigError(["cluster: did not start"]), "cluster: did not start", ConfigError),
+        (AssertionError("a fault of ours"), "a fault of ours", AssertionError),
     ],
 )
 def test_whatever_ends_it_early_is_noted(
-    end: BaseException, status: str, code: Any, config: Config, monkeypatch: pytest.MonkeyPatch
+    end: BaseException, error: str, code: Any, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ended(*_: Any) -> None:
         raise end
@@ -98,8 +98,9 @@ def test_whatever_ends_it_early_is_noted(
             with pytest.raises(code):
                 run(config)
     own = found(config)
-    assert (own.status, own.finished is not None) == (status, True)
-    assert own.error == (str(end) or type(end).__name__)
+    stopped = isinstance(end, KeyboardInterrupt)
+    assert (own.status, own.error) == ("stopped" if stopped else "failed", error)
+    assert own.finished is not None
     assert run(config) == 0
     assert (found(config).status, found(config).error) == ("done", None), "going on starts anew"
 
@@ -124,12 +125,28 @@ def test_a_command_that_decodes_nothing_keeps_what_is_said_of_the_one_that_did(
     monkeypatch.setattr("pipeline.opening.this_environment", lambda: elsewhere)
     run(config, "second")
     run(make_config("task.name=judge", "job=report"), "third")
-    assert found(config) == replace(first, config=found(config).config)
+    assert found(config) == first
     shutil.rmtree(config.store)
     run(config, "fourth")
     again = found(config)
     assert again.environment == elsewhere and again.command == "python launch.py fourth"
     assert again.started > first.started
+
+
+def test_a_report_leaves_the_run_of_a_command_that_still_runs_alone(
+    make_config: Make, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or of one that was killed; and it makes a run.json where there is none, so that its folder can be opened."""
+    run(config)
+    folder, first = folder_of(config, planned(config)), found(config)
+    running = replace(first, status="running", finished=None, seconds=None)
+    write_run(folder, running)
+    run(make_config("task.name=judge", "job=report"), "job=report")
+    assert found(config) == running
+    (folder / RUN_FILE).unlink()
+    run(make_config("task.name=judge", "job=report"), "job=report")
+    own = found(config)
+    assert (own.status, own.command, own.settings) == ("done", "python launch.py job=report", first.settings)
 
 
 def test_it_grows_with_its_plan(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

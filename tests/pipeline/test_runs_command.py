@@ -20,6 +20,7 @@ from rich.console import Console
 
 from pipeline import checkpoint, open_run, rerun, run_job, runs_command
 from pipeline.config import Config
+from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan
 from pipeline.run import FORMAT, RUN_FILE
@@ -49,11 +50,14 @@ def main(*words: str) -> tuple[int, str]:
 
 
 @pytest.fixture
-def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def refused() -> Callable[..., str]:
+    """The one line of the error that the words are refused with."""
+
     def line(*words: str) -> str:
-        code, shown = main(*words)
-        told = capsys.readouterr().err.strip()
-        assert (code, shown) == (2, "") and len(told.splitlines()) == 1, told
+        with pytest.raises(ConfigError) as error:
+            main(*words)
+        [told] = error.value.lines
+        assert "\n" not in told
         return told
 
     return line
@@ -212,7 +216,9 @@ def test_a_rerun_does_not_go_on_from_another_environment(
     assert any("9.9 now" in line for line in result(folder)["changed"])
 
 
-def test_another_model_in_the_same_place_is_told(make_config: Make, judge: Judge, tmp_path: Path) -> None:
+def test_another_model_in_the_same_place_is_told(
+    make_config: Make, judge: Judge, tmp_path: Path, refused: Callable[..., str]
+) -> None:
     place = write_checkpoint(tmp_path / "model")
     config = make_config("task.name=judge", f"model.path={place}")
     run_job.run_job(config, composing(config), [], Console(file=io.StringIO()))
@@ -226,7 +232,7 @@ def test_another_model_in_the_same_place_is_told(make_config: Make, judge: Judge
     shutil.rmtree(place)
     checkpoint.open_checkpoint.cache_clear()
     assert main("job=report", f"run={folder}")[0] == 0
-    assert main("job=rerun", f"run={folder}")[0] == 2
+    assert refused("job=rerun", f"run={folder}").startswith(f"model.path='{place}': no such folder")
 
 
 WRONG = {

@@ -58,6 +58,18 @@ def test_the_same_run_twice_changes_no_verdict():
     assert twice.cohort.asked == once.cohort.asked
 
 
+def test_a_variant_of_two_runs_is_named_by_the_first():
+    """The other run may have set it for all its settings, so that no knob of its own says so."""
+    sweep = make_sweep(gain=1.0, faster=0.8)
+    first = part_of(sweep, "first", 1, 2)
+    settings = [
+        replace(own, knobs={key: value for key, value in own.knobs.items() if key != "axon.anchors"})
+        for own in part_of(sweep, "second", 1).settings
+    ]
+    (facet,) = find([first, make_run(settings, name="second")], sweep.records).facets
+    assert "] mean quality with first: AXON anchors=1" in facet.summary.verdicts[0].short
+
+
 def test_base_and_axon_may_be_of_different_runs():
     sweep = make_sweep(gain=1.0, faster=0.8)
     base = make_run([own for own in sweep.settings.values() if not own.uses_axon], name="alone")
