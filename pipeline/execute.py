@@ -39,10 +39,10 @@ def execute(
 ) -> dict[str, str]:
     """Evaluates what is pending and what the search then asks for, until it asks for nothing.
 
-    `asked` is called whenever the plan has grown, in whatever thread notices it. Returns the settings that failed,
-    each with its error in a line. Raises KeyboardInterrupt where the user stops it, Lost where what it ran on is
-    gone, StoreFull where nothing more can be kept, and ConfigError where Ray can't be had or the search asks for
-    what can't be evaluated.
+    `asked` is called whenever the plan has grown, possibly in another thread. Returns the settings that failed, each
+    with its error in one line. Raises KeyboardInterrupt if the user stops it, Lost if Ray is gone, StoreFull if no
+    result can be stored, and ConfigError if Ray can't be started or joined, or if the search asks for a setting that
+    can't be evaluated.
     """
     known = set(plan.settings)
 

@@ -77,9 +77,9 @@ class Watch(tune.Callback):
 def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) -> None:
     """Works the backlog off.
 
-    Raises ConfigError where Ray can't be had, no machine has room for a worker, or the search asks for what can't be
-    evaluated; KeyboardInterrupt (Terminated after SIGTERM) and StoreFull once Ray has been shut down; Lost where Ray
-    itself has died.
+    Raises ConfigError if Ray can't be started or joined, if no machine has room for a worker, or if the search asks
+    for a setting that can't be evaluated; KeyboardInterrupt (Terminated after SIGTERM) and StoreFull once Ray has been
+    shut down; Lost if Ray itself has died.
     """
     threads = max(1, int(config.cluster.cpus_per_worker))
     worker = WorkerSettings(store, config.limit, config.batch_size, threads, config.sandbox.require)

@@ -24,9 +24,8 @@ class BacklogSearch(Searcher):
         super().__init__()
         self._backlog, self._room = backlog, room
         self._models: dict[str, tuple[str, ModelSettings]] = {}  # trial -> its setting and that one's model
-        self._free: ModelSettings | None = (
-            None  # loaded by a worker that has nothing to do; Tune keeps one such
-        )
+        # Loaded by the worker that has nothing to do. Tune keeps one such worker and ends any others.
+        self._free: ModelSettings | None = None
 
     def suggest(self, trial_id: str) -> Any:
         """The config of the next trial; None while there is no room or outcomes are awaited; FINISHED at the end."""
