@@ -19,7 +19,6 @@ from pipeline.execute import runs_here
 from pipeline.pending import reachable
 from pipeline.places import check_places
 from pipeline.plan import Plan
-from pipeline.report.phrases import counted
 from pipeline.run import FORMAT, Run, read_run, store_from
 from pipeline.run_folder import RunFolder, asked_for, plain_space
 from pipeline.store import Contents, Span, Store, StoreFull
@@ -83,7 +82,8 @@ def announce(
     asked = f" ({len(plan.asked)} asked for, {equal} of them equal to another, run once)" if equal else ""
     stored = f", {total - todo:,} of {total:,} stored already" if todo < total else ""
     most = f"{max(sizes)} examples" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)} examples"
-    say(console, f"{title}: {counted(len(plan.settings), 'setting')}{asked} x {most}{stored}")
+    count = "1 setting" if len(plan.settings) == 1 else f"{len(plan.settings):,} settings"
+    say(console, f"{title}: {count}{asked} x {most}{stored}")
     if config.job == "run" and (level := sandbox_level(config, plan, pending)):
         say(console, f"answers are programs; they run in a sandbox of level {level!r}")
     for line in contents.damaged:
