@@ -37,6 +37,10 @@ class Range:
             raise ValueError(f"low {self.low:g} must be less than high {self.high:g}; change one of them")
         if self.log and self.low <= 0:
             raise ValueError(f"low {self.low:g} must be more than 0 with log=true; raise it")
+        if self.whole and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError(
+                f"low {self.low:g} and high {self.high:g} must be whole with whole=true; round them"
+            )
         if self.num is not None and self.num < 2:
             raise ValueError(f"num {self.num} must be at least 2; raise it, or give a list with one entry")
 

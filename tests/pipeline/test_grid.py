@@ -112,10 +112,12 @@ def test_a_key_whose_parent_is_absent_is_absent_too() -> None:
 def test_a_range_is_spaced_evenly_between_its_ends(
     low: float, width: float, num: int, log: bool, whole: bool
 ) -> None:
-    values = Range(low, low + width, num, log, whole).values()
+    if whole:
+        low, width = math.ceil(low), math.ceil(width)
+    values = Range(float(low), float(low + width), num, log, whole).values()
     assert len(values) <= num and len(set(values)) == len(values)
     assert list(values) == sorted(values)
-    tolerance = 0.5 if whole else 1e-5 * (low + width)
+    tolerance = 1e-5 * (low + width)
     assert abs(values[0] - low) <= tolerance and abs(values[-1] - low - width) <= tolerance
     if whole:
         assert all(isinstance(value, int) for value in values)
@@ -164,3 +166,8 @@ def test_nested_keys_and_dotted_keys_are_the_same() -> None:
     assert ask((Region("x", nested.set, {"seed": (1,)}, {}),), []) == [
         Candidate("x", {"axon.gate": "never", "seed": 1})
     ]
+
+
+def test_a_range_of_whole_numbers_has_whole_ends() -> None:
+    with pytest.raises(ValueError, match="must be whole"):
+        Range(1.5, 4.0, 2, whole=True)
