@@ -103,7 +103,7 @@ class Store:
             else:
                 covered[sid].append(span)
                 whole.append(table)
-        frame = pa.concat_tables([SCHEMA.empty_table(), *whole]).to_pandas()
+        frame = pa.concat_tables([SCHEMA.empty_table(), *whole]).to_pandas(use_threads=False)
         frame = frame[frame["position"] < limit].drop_duplicates(["setting_id", "position"])
         order = frame["setting_id"].map({sid: n for n, sid in enumerate(ids)})
         frame = frame.assign(order=order).sort_values(["order", "position"], ignore_index=True)
@@ -143,7 +143,9 @@ class Store:
         path = self._slice_path(setting_id, span)
         try:
             data = self._fs.cat_file(path)
-            table = conformed(pq.read_table(pa.BufferReader(data), page_checksum_verification=True))
+            # Files are read side by side already; Arrow's own threads have aborted the process at its exit, now and then.
+            own = pq.read_table(pa.BufferReader(data), page_checksum_verification=True, use_threads=False)
+            table = conformed(own)
             positions = table.column("position").to_pylist()
             if positions != list(range(*span)) or set(table.column("setting_id").to_pylist()) - {setting_id}:
                 raise ValueError("holds other examples than its name says")
