@@ -143,7 +143,7 @@ class Store:
         path = self._slice_path(setting_id, span)
         try:
             data = self._fs.cat_file(path)
-            # Files are read side by side already; Arrow's own threads have aborted the process at its exit, now and then.
+            # Files are read side by side already, and Arrow's own threads were seen to abort a process at its exit.
             own = pq.read_table(pa.BufferReader(data), page_checksum_verification=True, use_threads=False)
             table = conformed(own)
             positions = table.column("position").to_pylist()
