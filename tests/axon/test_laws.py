@@ -45,7 +45,7 @@ KNOBS: dict[str, Any] = {
     "entropy_bounded": {"gamma": 1.0},
     "left_to_right": {},
 }
-TRIED = {name: kind(**KNOBS[name]) for name, kind in DECODERS.items()} | TOYS
+TRIED = {name: kind(**KNOBS.get(name, {})) for name, kind in DECODERS.items()} | TOYS
 
 
 def _combinations() -> dict[str, DecodeSettings]:
