@@ -1,6 +1,6 @@
-"""One Ray cluster for all end-to-end tests that don't test Ray's own start or death: two nodes of one core.
+"""One Ray cluster for the end-to-end tests of a module that don't test Ray's own start or death: two small nodes.
 
-A test module takes it with `pytest_plugins = ["shared_ray"]`: if it imported the fixture, it would get its own.
+Not one for the whole session: left idle through four minutes of other tests, it was once gone. A test module takes it with `pytest_plugins = ["shared_ray"]`: if it imported the fixture, it would get its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from ray_nodes import RAY, Cluster, end, free_port, start_node
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     home, port = tmp_path_factory.mktemp("home"), free_port()
     folder = tempfile.mkdtemp(prefix="axon-two-", dir="/tmp")  # sockets: a short path
