@@ -1,6 +1,7 @@
 """One Ray cluster for the end-to-end tests of a module that don't test Ray's own start or death: two small nodes.
 
-Not one for the whole session: left idle through four minutes of other tests, it was once gone. A test module takes it with `pytest_plugins = ["shared_ray"]`: if it imported the fixture, it would get its own.
+Not one for the whole session: left idle through four minutes of other tests, it was once gone.
+A test module takes it with `pytest_plugins = ["shared_ray"]`.
 """
 
 from __future__ import annotations
