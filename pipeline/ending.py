@@ -12,8 +12,8 @@ from pipeline.errors import reason
 from pipeline.report_job import make_report, notes_of, part_of, unscored
 from pipeline.run import Run
 from pipeline.run_folder import RunFolder
-from pipeline.stop import DONE, FAILED
-from pipeline.store import Contents, Store
+from pipeline.stop import DONE, FAILED, Lost, exit_code
+from pipeline.store import Contents, Store, StoreFull
 
 
 def finish(
@@ -52,11 +52,15 @@ def finish(
     return FAILED if failures else DONE
 
 
-def say_stopped(why: str, run: Run, store: Store, command: str, console: Console) -> None:
-    """How much is kept, and how to go on."""
+def stopped(
+    end: KeyboardInterrupt | Lost | StoreFull, run: Run, store: Store, command: str, console: Console
+) -> int:
+    """Says how much is kept and how to go on, and returns the exit code."""
+    why = "Stopped" if isinstance(end, KeyboardInterrupt) else str(end)
     kept = len(store.load(run.by_id, run.limit).records)
     total = sum(run.examples.values())
     say(console, f"{why}. {kept:,} of {total:,} examples are kept. To go on: {command}")
+    return exit_code(end) if isinstance(end, KeyboardInterrupt) else FAILED
 
 
 def say_failures(run: Run, failures: Mapping[str, str], console: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pipeline.backlog import Backlog, advance
+from pipeline.backlog import Backlog
 from pipeline.config import Config
 from pipeline.display import Display
 from pipeline.errors import reason
@@ -13,15 +13,6 @@ from pipeline.plan import Plan
 from pipeline.search import ASK_ONCE
 from pipeline.store import Contents, Span, Store, StoreFull
 from pipeline.totals import stored_totals
-
-
-def replay(config: Config, plan: Plan, store: Store) -> Contents:
-    """Asks the plan's search for more, until something that it asks for is missing from the store.
-
-    Returns what the store holds of the settings asked for. Raises ConfigError as `Plan.extend` does.
-    """
-    contents, _ = advance(plan, store, config.limit, config.slice_size)
-    return contents
 
 
 def runs_here(config: Config, plan: Plan) -> bool:

@@ -11,6 +11,7 @@ from pipeline.search import Outcome
 from pipeline.setting import Setting
 from pipeline.store import Contents, Span, Store, missing
 from pipeline.tasks import open_task
+from pipeline.totals import Totals, stored_totals
 
 
 def reachable(setting: Setting, limit: int) -> int:
@@ -36,20 +37,11 @@ def outcomes(plan: Plan, records: pd.DataFrame) -> list[Outcome]:
     A pure function of the records in their canonical order, so that a search resumed from the store sees the very
     numbers that it would have seen without the interruption.
     """
-    scored = records[records["score"].notna() & records["nfe"].notna()]
-    means = {str(sid): own[["score", "nfe"]].mean() for sid, own in scored.groupby("setting_id")}
-    sizes = {str(sid): int(size) for sid, size in records.groupby("setting_id").size().items()}
-    with_score = {str(sid): int(size) for sid, size in scored.groupby("setting_id").size().items()}
+    totals = stored_totals(records)
     return [
-        Outcome(
-            candidate,
-            sid,
-            sizes.get(sid, 0),
-            with_score.get(sid, 0),
-            float(means[sid]["score"]) if sid in means else None,
-            float(means[sid]["nfe"]) if sid in means else None,
-        )
+        Outcome(candidate, sid, own.examples, own.scored, own.quality, own.mean_nfe)
         for candidate, sid in plan.asked
+        for own in [totals.get(sid, Totals())]
     ]
 
 

@@ -21,7 +21,7 @@ from pipeline.config import Config, read_config
 from pipeline.console import say
 from pipeline.display import Display
 from pipeline.dotted import flatten
-from pipeline.ending import say_failures, say_stopped
+from pipeline.ending import say_failures, stopped
 from pipeline.environment import differences, this_environment
 from pipeline.errors import ConfigError, reason
 from pipeline.execute import execute
@@ -35,7 +35,7 @@ from pipeline.run import Run, read_run
 from pipeline.run_folder import RunFolder, asked_for
 from pipeline.search import Candidate, Outcome
 from pipeline.setting import Setting
-from pipeline.stop import DONE, FAILED, Lost, exit_code
+from pipeline.stop import DONE, FAILED, Lost
 from pipeline.store import Store, StoreFull
 from pipeline.totals import stored_totals
 
@@ -78,12 +78,8 @@ def rerun(
             failures = _decode(config, plan, store, folder.run, console)
             now = store.load(plan.settings, config.limit).records
             folder.end("incomplete" if failures else "done", failures)
-    except KeyboardInterrupt as stop:
-        say_stopped("Stopped", folder.run, store, command, console)
-        return exit_code(stop)
-    except (Lost, StoreFull) as end:
-        say_stopped(str(end), folder.run, store, command, console)
-        return FAILED
+    except (KeyboardInterrupt, Lost, StoreFull) as end:
+        return stopped(end, folder.run, store, command, console)
     found = compare_records(then, now)
     changed = [*changes, *differences(opened.run.environment, folder.run.environment)]
     result = RerunResult.of(folder.run, found, changed)

@@ -7,16 +7,17 @@ from contextlib import suppress
 
 from rich.console import Console
 
+from pipeline.backlog import advance
 from pipeline.config import Compose, Config
 from pipeline.console import command_line
 from pipeline.display import Display
-from pipeline.ending import finish, say_stopped
-from pipeline.execute import execute, replay
+from pipeline.ending import finish, stopped
+from pipeline.execute import execute
 from pipeline.opening import announce, begin_run, check_start, open_plan, prepare_store, title_of
-from pipeline.pending import incomplete, pending_slices
+from pipeline.pending import incomplete
 from pipeline.plan import Plan
 from pipeline.run_folder import RunFolder, folder_of
-from pipeline.stop import FAILED, Lost, exit_code
+from pipeline.stop import Lost
 from pipeline.store import Contents, Span, Store, StoreFull
 from pipeline.totals import stored_totals
 
@@ -27,8 +28,7 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
     plan = open_plan(config, compose, console)
     path = folder_of(config, plan)  # before the search has asked for more
     store = Store(config.store)
-    contents = replay(config, plan, store)
-    pending = pending_slices(plan.settings.values(), contents, config.limit, config.slice_size)
+    contents, pending = advance(plan, store, config.limit, config.slice_size)
     check_start(config, plan, contents, pending)
     title = title_of(config, plan)
     announce(title, config, plan, contents, pending, console)
@@ -44,12 +44,8 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
                 contents = store.load(plan.settings, config.limit)
                 failures = incomplete(plan, contents, store, config.limit, config.slice_size, failures)
             return finish(config, folder, store, contents, failures, command, console)
-    except KeyboardInterrupt as stop:
-        say_stopped("Stopped", folder.run, store, command, console)
-        return exit_code(stop)
-    except (Lost, StoreFull) as end:
-        say_stopped(str(end), folder.run, store, command, console)
-        return FAILED
+    except (KeyboardInterrupt, Lost, StoreFull) as end:
+        return stopped(end, folder.run, store, command, console)
 
 
 def _decode(

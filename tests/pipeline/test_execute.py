@@ -18,12 +18,11 @@ from toy_search import BISECT, World, bisect, left_behind
 
 from pipeline import execute as execute_module
 from pipeline.assignment import Assignment
-from pipeline.backlog import Backlog
+from pipeline.backlog import Backlog, advance
 from pipeline.config import Config
 from pipeline.display import Display
 from pipeline.errors import ConfigError
-from pipeline.execute import execute, execute_here, replay
-from pipeline.pending import pending_slices
+from pipeline.execute import execute, execute_here
 from pipeline.plan import Plan
 from pipeline.search import ASK_ONCE, SEARCHES, Candidate, Outcome, Space
 from pipeline.setting import Setting
@@ -47,8 +46,7 @@ def begun(
 ) -> tuple[Plan, Backlog]:
     """A command's plan and backlog: what is asked for, replayed from the store."""
     plan = planned(config)
-    contents = replay(config, plan, store)
-    pending = pending_slices(plan.settings.values(), contents, config.limit, config.slice_size)
+    _, pending = advance(plan, store, config.limit, config.slice_size)
     return plan, Backlog(plan, store, config.limit, config.slice_size, pending, asked)
 
 
@@ -211,7 +209,7 @@ def test_whoever_keeps_the_plan_is_told_whenever_it_has_grown(
 
     monkeypatch.setitem(SEARCHES, "bisect", from_one)  # type: ignore[arg-type]
     store, plan, sizes = Store(str(tmp_path)), planned(config), []
-    pending = pending_slices(plan.settings.values(), replay(config, plan, store), 10, 5)
+    _, pending = advance(plan, store, 10, 5)
     failures = execute(config, plan, store, pending, display(plan), lambda: sizes.append(len(plan.settings)))
     assert failures == {}
     assert sizes == list(range(2, len(plan.settings) + 1)) and len(sizes) >= 3
@@ -226,7 +224,7 @@ def test_a_store_that_takes_no_more_settings_ends_it_with_a_line(
     monkeypatch.setitem(SEARCHES, "bisect", lambda space, outcomes: bisect(space, outcomes)[:1])
     store, plan = Store(str(tmp_path)), planned(config)
     (tmp_path / "settings").write_text("a file where the folder should be")
-    pending = pending_slices(plan.settings.values(), replay(config, plan, store), 10, 5)
+    _, pending = advance(plan, store, 10, 5)
     with pytest.raises(
         StoreFull, match=r"^store=.*: can't be written \(.*\); choose another with store=\.\.\.$"
     ):
