@@ -19,6 +19,7 @@ from axon.decoders import Confidence, DecoderSettings
 from axon.settings import DecodeSettings
 from pipeline.errors import ConfigError, fault_lines
 from pipeline.names import address, folder_name, local_folder, project_name, store_root
+from pipeline.recipe import RecipeSettings
 from pipeline.sandbox import Require
 from pipeline.search import SEARCHES, GroupSettings
 from pipeline.tasks import TaskSettings, get_task
@@ -115,7 +116,7 @@ class Config:
     decode: Decode
     seed: int
 
-    job: Literal["run", "report", "check_task", "time"]
+    job: Literal["run", "report", "check_task", "time", "plan"]
     limit: Count
     batch_size: Count
     slice_size: Count
@@ -127,6 +128,7 @@ class Config:
     wandb: WandbSettings
     out: Annotated[str, AfterValidator(local_folder)]
     store: Annotated[str, AfterValidator(store_root)]
+    recipe: RecipeSettings | None = None  # the published result that this job repeats
 
     def __post_init__(self) -> None:
         get_task(self.task.name)
