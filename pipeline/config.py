@@ -38,6 +38,7 @@ class ModelSettings:
     attention_kernel: Literal["sdpa", "eager"]
     device: Literal["auto", "cpu", "cuda"]
     prompt: Literal["raw", "chat"]  # the example's text as it is, or a turn of the tokenizer's chat template
+    compile: bool = False  # torch.compile the network
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -130,6 +131,10 @@ class Config:
 
     def __post_init__(self) -> None:
         get_task(self.task.name)
+        if self.model.device == "cuda" and self.cluster.gpus_per_worker == 0:
+            raise ValueError(
+                "cluster.gpus_per_worker=0: workers without a GPU run on cores, but model.device=cuda; leave one out"
+            )
         if self.trade_off.parameter and self.trade_off.parameter.split(".")[0] not in SETTING_KEYS:
             raise ValueError(
                 f"trade_off.parameter={self.trade_off.parameter!r}: can't be swept; a sweep varies keys of "

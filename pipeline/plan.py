@@ -113,6 +113,8 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
             "dtype": config.model.dtype,
             "attention_kernel": config.model.attention_kernel,
             "prompt": config.model.prompt,
+            # Fused kernels round in another order than those they replace, so that a token can differ.
+            **({"compile": True} if config.model.compile else {}),
         },
         "task": _task_identity(config.task),
         **decode,
