@@ -56,6 +56,7 @@ class ModelSettings:
     device: Literal["auto", "cpu", "cuda"]
     prompt: PromptStyle  # the text as it is, a turn of the chat template, or the text after BOS
     template: Keywords = ()  # of the chat template, such as enable_thinking
+    compile: bool = False  # torch.compile the network
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -149,6 +150,10 @@ class Config:
 
     def __post_init__(self) -> None:
         check_form(self.task.name, self.task.form, self.model.prompt)
+        if self.model.device == "cuda" and self.cluster.gpus_per_worker == 0:
+            raise ValueError(
+                "cluster.gpus_per_worker=0: workers without a GPU run on cores, but model.device=cuda; leave one out"
+            )
         if self.trade_off.parameter and self.trade_off.parameter.split(".")[0] not in SETTING_KEYS:
             raise ValueError(
                 f"trade_off.parameter={self.trade_off.parameter!r}: can't be swept; a sweep varies keys of "

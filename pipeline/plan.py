@@ -117,6 +117,8 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
             "attention_kernel": config.model.attention_kernel,
             "prompt": config.model.prompt,
             **({"template": dict(config.model.template)} if reads_template(config.model) else {}),
+            # Fused kernels round in another order than those they replace, so that a token can differ.
+            **({"compile": True} if config.model.compile else {}),
         },
         "task": _task_identity(config.task, config.model.prompt),
         **decode,
