@@ -12,21 +12,25 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from axon.attention import KERNELS, kernel_name
 from axon.models import special_tokens
+from axon.models.a2d import A2D_QWEN2, A2D_QWEN3
 from axon.models.dispatch import Attention, family_of, with_attention
 from axon.models.dream import DREAM
 from axon.models.family import CheckpointError, Family, require
 from axon.models.folder import read_json
+from axon.models.illada import ILLADA
 from axon.models.keys import ReadKeys
 from axon.models.llada import LLADA
 from axon.models.model import MaskedDiffusionModel
+from axon.models.open_dcoder import OPEN_DCODER
 from axon.models.sdar import SDAR
 from axon.models.special_tokens import TokenTexts
 from axon.models.tokenizer import read_tokenizer
 from axon.models.weights import read_weights
 
-FAMILIES: tuple[Family, ...] = (LLADA, DREAM, SDAR)
+FAMILIES: tuple[Family, ...] = (LLADA, DREAM, SDAR, A2D_QWEN2, A2D_QWEN3, OPEN_DCODER, ILLADA)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,9 @@ def _load_network(
     config = described.network
     with torch.device("meta"):
         network = described.family.network(config)
-    tied = bool(config.tie_word_embeddings)
-    expected = {
-        name: tensor.shape
-        for name, tensor in network.state_dict().items()
-        if not (tied and name == "lm_head.weight")
-    }
-    weights = read_weights(folder, described.family, expected, dtype, device)
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    tied = (HEAD, EMBEDDING) if config.tie_word_embeddings else None
+    weights = read_weights(folder, described.family, expected, dtype, device, tied)
     network.load_state_dict(weights, strict=False, assign=True)
     if tied:
         network.get_submodule("lm_head").weight = network.get_submodule("model.embed_tokens").weight
