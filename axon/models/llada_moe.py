@@ -7,6 +7,7 @@ Read in the release's modeling and configuration files, as copied in ZHZisZZ/dll
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +33,8 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
 def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
     refuse_other(config, _SUPPORTED)
     require(config, "qk_layernorm", bool)  # absent means without
-    fields = common_fields({**config, "intermediate_size": config.get("dense_intermediate_size")})
+    # A view, which reads only the keys that are asked for.
+    fields = common_fields(ChainMap({"intermediate_size": config.get("dense_intermediate_size")}, config))
     if fields["hidden_size"] % fields["num_attention_heads"]:
         raise CheckpointError(
             f"config.json: hidden_size={fields['hidden_size']}: must be a multiple of "
