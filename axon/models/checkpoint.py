@@ -18,13 +18,16 @@ from axon.models.family import CheckpointError, Family, require
 from axon.models.folder import read_json
 from axon.models.keys import ReadKeys
 from axon.models.llada import LLADA
+from axon.models.llada2 import LLADA2
+from axon.models.llada_moe import LLADA_MOE
 from axon.models.model import MaskedDiffusionModel
 from axon.models.sdar import SDAR
+from axon.models.sdar_moe import SDAR_MOE
 from axon.models.special_tokens import TokenTexts
 from axon.models.tokenizer import read_tokenizer
 from axon.models.weights import read_weights
 
-FAMILIES: tuple[Family, ...] = (LLADA, DREAM, SDAR)
+FAMILIES: tuple[Family, ...] = (LLADA, DREAM, SDAR, LLADA_MOE, LLADA2, SDAR_MOE)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -127,7 +130,7 @@ def describe(
         texts, size = TokenTexts(folder), int(network.vocab_size)
         mask = special_tokens.mask_token_id(mask_token_id, config, texts, family, size)
         ends = special_tokens.end_tokens(end_tokens, folder, config, texts, family, size)
-        block_size = _block_size(config)
+        block_size = _block_size(config, family)
         config.refuse_unread(family.inert)
     except CheckpointError as error:
         raise CheckpointError(f"model.path={str(path)!r}: {error}") from None
@@ -145,8 +148,9 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     return read_tokenizer(path, family_of(read_json(folder, "config.json"), FAMILIES).tokenizer)
 
 
-def _block_size(config: Mapping[str, Any]) -> int | None:
-    return None if config.get("block_size") is None else int(require(config, "block_size", int))
+def _block_size(config: Mapping[str, Any], family: Family) -> int | None:
+    """As config.json says it, else the family."""
+    return family.block_size if config.get("block_size") is None else int(require(config, "block_size", int))
 
 
 def _device(name: str) -> torch.device:

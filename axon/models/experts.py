@@ -26,7 +26,9 @@ def stacked(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
     found = {}
     for name, shape in expected.items():
         if name.endswith(_GATE_UP):
-            found[name] = Conversion(_sources(name.removesuffix(_GATE_UP), shape[0], ("gate", "up")), _stack_pairs)
+            found[name] = Conversion(
+                _sources(name.removesuffix(_GATE_UP), shape[0], ("gate", "up")), _stack_pairs
+            )
         elif name.endswith(_DOWN):
             found[name] = Conversion(_sources(name.removesuffix(_DOWN), shape[0], ("down",)), torch.stack)
     return found

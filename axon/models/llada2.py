@@ -23,6 +23,7 @@ from axon.models.family import CheckpointError, Family, number, refuse_other, re
 # Fields that would change the computation, with the values that the modules compute.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "hidden_act": ("silu",),
+    "model_type": ("llada2_moe", None),  # llada2_moe_veomni: dFactory's own, with other tensors
     "moe_router_enable_expert_bias": (True, None),
     "norm_head": (False, None),
     "norm_softmax": (False, None),
@@ -38,6 +39,10 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "use_sliding_window": (False, None),
     "using_split_qkv_in_self_attention": (False, None),
 }
+
+_INERT: dict[str, str] = dict.fromkeys(
+    ("embedding_dropout", "output_dropout"), "read in training only"
+) | dict.fromkeys(("sliding_window", "max_window_layers"), "of use_sliding_window, which is refused")
 
 # Transformers' names of tensors, and LLaDA2's names; the rest have the same.
 _RENAMED = {
@@ -60,7 +65,12 @@ def _read_config(config: Mapping[str, Any]) -> Glm4MoeConfig:
         raise CheckpointError(
             f"config.json: rotary_dim={config['rotary_dim']!r}: must be head_dim x partial_rotary_factor; repair it"
         )
-    if experts % groups or experts // groups < 2 or not 2 <= chosen <= kept * (experts // groups) or kept > groups:
+    if (
+        experts % groups
+        or experts // groups < 2
+        or not 2 <= chosen <= kept * (experts // groups)
+        or kept > groups
+    ):
         raise CheckpointError(
             f"config.json: num_experts={experts}: {chosen} experts from {kept} of {groups} equal groups of two or "
             "more cannot be chosen; repair num_experts, num_experts_per_tok, n_group and topk_group"
@@ -134,5 +144,11 @@ LLADA2 = Family(
     network=Glm4MoeForCausalLM,
     read_config=_read_config,
     convert=_convert,
+    architectures=("LLaDA2MoeModelLM",),
+    model_types=("llada2_moe",),
+    mask_token_id=156895,  # <|mask|>; this and the block size: sgl-project/sglang, DLLM_PARAMS
+    eos_token_ids=(156892,),  # <|endoftext|>, which config.json has as pad_token_id only
+    block_size=32,
+    inert=_INERT,
     block_causal=True,
 )

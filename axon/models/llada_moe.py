@@ -29,6 +29,11 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "shared_expert_intermediate_size": (None,),
 }
 
+_INERT: dict[str, str] = dict.fromkeys(
+    ("norm_topk_prob", "moe_router_score_function", "routed_scaling_factor"),
+    "the release's router is a plain softmax, whatever these say",
+) | dict.fromkeys(("router_num_group", "router_topk_group"), "the release's code has no expert groups")
+
 
 def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
     refuse_other(config, _SUPPORTED)
@@ -47,7 +52,7 @@ def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
         num_experts=require(config, "num_experts", int),
         num_experts_per_tok=require(config, "num_experts_per_tok", int),
         moe_intermediate_size=require(config, "expert_intermediate_size", int),
-        norm_topk_prob=False,  # the release's router never normalises, whatever its config says
+        norm_topk_prob=False,
         mlp_only_layers=_dense_layers(config, fields["num_hidden_layers"]),
         experts_implementation=GROUPED,
     )
@@ -72,4 +77,8 @@ LLADA_MOE = Family(
     network=Qwen3MoeForCausalLM,
     read_config=_read_config,
     convert=_convert,
+    architectures=("LLaDAMoEModelLM", "LLaDAMoEModel"),
+    model_types=("lladamoe",),  # the release says llada; ZHZisZZ/dllm-trainer tells its users to write this
+    mask_token_id=156895,  # <|mask|>, in no file of the release but its README.md
+    inert=_INERT,
 )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from axon.attention import Capture
+from axon.models.experts import weights_per_position
 from axon.models.family import Family
 from axon.trace import Trace
 
@@ -127,9 +128,10 @@ class MaskedDiffusionModel(nn.Module):
 
     @cached_property
     def _linear_weights(self) -> int:
-        """Number of weights in the linear layers below lm_head."""
-        layers = self.network.get_submodule("model").modules()
-        return sum(part.weight.numel() for part in layers if isinstance(part, nn.Linear))
+        """Number of weights below lm_head that a position is multiplied with: of experts, the chosen ones."""
+        body = self.network.get_submodule("model")
+        linear = sum(part.weight.numel() for part in body.modules() if isinstance(part, nn.Linear))
+        return linear + weights_per_position(body)
 
     def flops(self, trace: Trace) -> float:
         """Floating-point operations of the network in that decode, two per multiply-add.

@@ -1,7 +1,8 @@
-"""A second implementation of LLaDA-MoE and LLaDA2, to compare with: plain functions over the published tensors.
+"""A second implementation of LLaDA-MoE, LLaDA2 and SDAR-MoE, to compare with: functions over the published tensors.
 
-Follows the releases' own code in the order and the type of every step: a loop over the experts, sums in the model's
-type for LLaDA-MoE and in float32 for LLaDA2. Shapes: W positions, D hidden size, H heads, S head size, E experts.
+Follows the releases' own code in the order and the type of every step: a loop over the experts, whose results are
+added in the model's type (LLaDA-MoE, SDAR-MoE) or in float32 (LLaDA2).
+Shapes: W positions, D hidden size, H heads, S head size, E experts.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ Tensors = Mapping[str, Tensor]
 Config = Mapping[str, Any]
 
 
-def llada_moe_logits(tensors: Tensors, config: Config, tokens_W: Tensor, seen_WW: Tensor) -> Tensor:
-    """(W, vocabulary); `seen_WW` says which positions (second axis) a position sees."""
-    heads = config["num_attention_heads"]
-    size = config["hidden_size"] // heads
+def softmax_logits(tensors: Tensors, config: Config, tokens_W: Tensor, seen_WW: Tensor) -> Tensor:
+    """LLaDA-MoE's and SDAR-MoE's (W, vocabulary); `seen_WW` says which positions (second axis) a position sees."""
+    size = config.get("head_dim", config["hidden_size"] // config["num_attention_heads"])
 
     def attend(layer: str, x_WD: Tensor) -> Tensor:
         place = f"{layer}.self_attn"
@@ -32,6 +32,8 @@ def llada_moe_logits(tensors: Tensors, config: Config, tokens_W: Tensor, seen_WW
     def mix(layer: str, x_WD: Tensor) -> Tensor:
         scores_WE = (x_WD @ tensors[f"{layer}.mlp.gate.weight"].T).softmax(1, dtype=torch.float32)
         weights, chosen = scores_WE.topk(config["num_experts_per_tok"], dim=1)
+        if config["norm_topk_prob"]:  # SDAR-MoE's
+            weights = weights / weights.sum(1, keepdim=True)
         weights, total_WD = weights.to(x_WD.dtype), torch.zeros_like(x_WD)
         for expert in range(config["num_experts"]):
             rows, ranks = (chosen == expert).nonzero(as_tuple=True)

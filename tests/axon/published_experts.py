@@ -221,7 +221,9 @@ def published_tensors(kind: str, seed: int = 0, dtype: torch.dtype = torch.float
     }
     for number in range(config["num_hidden_layers"]):
         layer = f"model.layers.{number}"
-        shapes |= {f"{layer}.{name}.weight": (width,) for name in ("input_layernorm", "post_attention_layernorm")}
+        shapes |= {
+            f"{layer}.{name}.weight": (width,) for name in ("input_layernorm", "post_attention_layernorm")
+        }
         if kind == "llada2":
             shapes |= {
                 f"{layer}.attention.query_key_value.weight": ((heads + 2 * key_heads) * size, width),
@@ -238,7 +240,11 @@ def published_tensors(kind: str, seed: int = 0, dtype: torch.dtype = torch.float
                 f"{layer}.self_attn.q_norm.weight": (size,),
                 f"{layer}.self_attn.k_norm.weight": (size,),
             }
-        shapes |= _mixed(config, layer) if number or kind != "llada2" else _gated(config, f"{layer}.mlp", "intermediate_size")
+        shapes |= (
+            _mixed(config, layer)
+            if number or kind != "llada2"
+            else _gated(config, f"{layer}.mlp", "intermediate_size")
+        )
     generator = torch.Generator().manual_seed(seed)
     return {
         name: (torch.randn(shape, generator=generator) * (0.3 if "norm" not in name else 1)).to(dtype)
@@ -256,7 +262,9 @@ def write_published(folder: Path, kind: str, seed: int = 0, **changes: object) -
 
 
 def _mixed(config: dict[str, Any], layer: str) -> dict[str, tuple[int, ...]]:
-    width_key = "expert_intermediate_size" if "expert_intermediate_size" in config else "moe_intermediate_size"
+    width_key = (
+        "expert_intermediate_size" if "expert_intermediate_size" in config else "moe_intermediate_size"
+    )
     shapes: dict[str, tuple[int, ...]] = {
         f"{layer}.mlp.gate.weight": (config["num_experts"], config["hidden_size"])
     }
