@@ -63,9 +63,12 @@ class Capture:
         assert mean is not None
         return mean.div_(len(self._kept))
 
-    def column_means(self, rows_R: Tensor) -> Tensor:
-        """How much attention each column receives, the mean over all real positions: (R, W) float32."""
-        real_RW = self.real_BW[rows_R]
+    def column_means(self, rows_R: Tensor, counted_RW: Tensor | None = None) -> Tensor:
+        """How much attention each column receives: (R, W) float32, the mean over the positions `counted_RW`.
+
+        None counts all real positions.
+        """
+        real_RW = self.real_BW[rows_R] if counted_RW is None else counted_RW
         count_R, width = real_RW.shape
         heads = self._kept[0][0].shape[1]
         step = max(1, CHUNK_ELEMENTS // max(1, count_R * heads * width))

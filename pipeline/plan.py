@@ -80,7 +80,9 @@ def make_setting(config: Config, candidate: Candidate | None = None) -> Setting:
     candidate = candidate or Candidate("setting", {})
     try:
         checkpoint = open_model(config.model)
-        check_ends(config.decode, checkpoint.described.end_token_ids)
+        decode = config.decode.for_model(checkpoint.described.block_size)
+        config = replace(config, decode=decode)
+        check_ends(decode, checkpoint.described.end_token_ids)
         identity = _identity(config, checkpoint)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
