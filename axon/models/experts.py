@@ -6,10 +6,12 @@ Checkpoints keep each expert's projections apart; transformers' modules hold `ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from transformers import PretrainedConfig
 
 from axon.models.conversion import Conversion
 
@@ -19,6 +21,14 @@ from axon.models.conversion import Conversion
 GROUPED = "grouped_mm"
 
 _GATE_UP, _DOWN = "experts.gate_up_proj", "experts.down_proj"
+
+
+Config = TypeVar("Config", bound=PretrainedConfig)
+
+
+def grouped(kind: Callable[..., Config], **fields: Any) -> Config:
+    """A config of that kind whose network multiplies its experts in grouped products."""
+    return kind(**fields, experts_implementation=GROUPED)
 
 
 def stacked(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
@@ -52,7 +62,8 @@ def _sources(prefix: str, experts: int, parts: tuple[str, ...]) -> tuple[str, ..
 
 def _stack_pairs(sources: list[Tensor]) -> Tensor:
     """Gate and up projections in turn -> (experts, gate rows then up rows, hidden), with a single copy."""
-    return torch.cat(sources).unflatten(0, (-1, 2 * len(sources[0])))
+    single, hidden = sources[0].shape
+    return torch.cat(sources).view(-1, 2 * single, hidden)
 
 
 def _weights_of_block(block: nn.Module) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import Glm4MoeConfig, Glm4MoeForCausalLM
 
 from axon.models.conversion import Conversion
-from axon.models.experts import GROUPED, stacked
+from axon.models.experts import grouped, stacked
 from axon.models.family import CheckpointError, Family, number, refuse_other, require
 
 # Fields that would change the computation, with the values that the modules compute.
@@ -75,7 +75,8 @@ def _read_config(config: Mapping[str, Any]) -> Glm4MoeConfig:
             f"config.json: num_experts={experts}: {chosen} experts from {kept} of {groups} equal groups of two or "
             "more cannot be chosen; repair num_experts, num_experts_per_tok, n_group and topk_group"
         )
-    return Glm4MoeConfig(
+    return grouped(
+        Glm4MoeConfig,
         vocab_size=require(config, "vocab_size", int),
         hidden_size=require(config, "hidden_size", int),
         intermediate_size=require(config, "intermediate_size", int),
@@ -106,7 +107,6 @@ def _read_config(config: Mapping[str, Any]) -> Glm4MoeConfig:
         pad_token_id=None,
         bos_token_id=None,
         eos_token_id=None,
-        experts_implementation=GROUPED,
     )
 
 
@@ -135,8 +135,8 @@ def _split(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
 
 
 def _part(heights: list[int], place: int, sources: list[Tensor]) -> Tensor:
-    [fused] = sources
-    return fused.split(heights)[place]
+    part: Tensor = sources[0].split(heights)[place]
+    return part
 
 
 LLADA2 = Family(

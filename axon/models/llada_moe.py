@@ -7,7 +7,6 @@ Read in the release's modeling and configuration files, as copied in ZHZisZZ/dll
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ import torch
 from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from axon.models.conversion import Conversion, same_names
-from axon.models.experts import GROUPED, stacked
+from axon.models.experts import grouped, stacked
 from axon.models.family import CheckpointError, Family, refuse_other, require
 from axon.models.qwen import common_fields
 
@@ -38,14 +37,14 @@ _INERT: dict[str, str] = dict.fromkeys(
 def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
     refuse_other(config, _SUPPORTED)
     require(config, "qk_layernorm", bool)  # absent means without
-    # A view, which reads only the keys that are asked for.
-    fields = common_fields(ChainMap({"intermediate_size": config.get("dense_intermediate_size")}, config))
+    fields = common_fields(config, dense="dense_intermediate_size")
     if fields["hidden_size"] % fields["num_attention_heads"]:
         raise CheckpointError(
             f"config.json: hidden_size={fields['hidden_size']}: must be a multiple of "
             f"num_attention_heads={fields['num_attention_heads']}; repair it"
         )
-    return Qwen3MoeConfig(
+    return grouped(
+        Qwen3MoeConfig,
         **fields,
         head_dim=fields["hidden_size"] // fields["num_attention_heads"],
         attention_bias=False,
@@ -54,7 +53,6 @@ def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
         moe_intermediate_size=require(config, "expert_intermediate_size", int),
         norm_topk_prob=False,
         mlp_only_layers=_dense_layers(config, fields["num_hidden_layers"]),
-        experts_implementation=GROUPED,
     )
 
 

@@ -13,7 +13,7 @@ import torch
 from transformers import Qwen2Tokenizer, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from axon.models.conversion import Conversion, same_names
-from axon.models.experts import GROUPED, stacked
+from axon.models.experts import grouped, stacked
 from axon.models.family import Family, refuse_other, require
 from axon.models.qwen import INERT, common_fields
 
@@ -31,7 +31,8 @@ _INERT: dict[str, str] = dict.fromkeys(
 
 def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
     refuse_other(config, _SUPPORTED)
-    return Qwen3MoeConfig(
+    return grouped(
+        Qwen3MoeConfig,
         **common_fields(config),
         head_dim=require(config, "head_dim", int),
         attention_bias=False,
@@ -39,7 +40,6 @@ def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
         num_experts_per_tok=require(config, "num_experts_per_tok", int),
         moe_intermediate_size=require(config, "moe_intermediate_size", int),
         norm_topk_prob=require(config, "norm_topk_prob", bool),
-        experts_implementation=GROUPED,
     )
 
 
