@@ -15,6 +15,7 @@ from axon.models import special_tokens
 from axon.models.dispatch import Attention, family_of, with_attention
 from axon.models.dream import DREAM
 from axon.models.family import CheckpointError, Family, require
+from axon.models.fast_dllm import FAST_DLLM
 from axon.models.folder import read_json
 from axon.models.keys import ReadKeys
 from axon.models.llada import LLADA
@@ -27,7 +28,7 @@ from axon.models.special_tokens import TokenTexts
 from axon.models.tokenizer import read_tokenizer
 from axon.models.weights import read_weights
 
-FAMILIES: tuple[Family, ...] = (LLADA, DREAM, SDAR, LLADA_MOE, LLADA2, SDAR_MOE)
+FAMILIES: tuple[Family, ...] = (LLADA, DREAM, SDAR, LLADA_MOE, LLADA2, SDAR_MOE, FAST_DLLM)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -149,8 +150,11 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
 
 
 def _block_size(config: Mapping[str, Any], family: Family) -> int | None:
-    """As config.json says it, else the family."""
-    return family.block_size if config.get("block_size") is None else int(require(config, "block_size", int))
+    """As config.json says it, under one of two names, else the family."""
+    for key in ("block_size", "bd_size"):
+        if config.get(key) is not None:
+            return int(require(config, key, int))
+    return family.block_size
 
 
 def _device(name: str) -> torch.device:

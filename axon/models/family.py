@@ -38,6 +38,8 @@ class Family:
     shift: int = 0  # position i is predicted from the hidden state at i - shift
     # A block sees the prompt and all blocks up to and including itself. None: the user says it, the config can't.
     block_causal: bool | None = False
+    # A block's first position is decoded alone, then the others in sub-blocks of this length, left to right.
+    sub_block: int | None = None
     tokenizer: type[PreTrainedTokenizerBase] | None = None  # for releases with only vocab.json and merges.txt
 
 

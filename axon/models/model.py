@@ -115,6 +115,16 @@ class MaskedDiffusionModel(nn.Module):
         mask.masked_fill_(~seen, torch.finfo(self.dtype).min)
         return Layout(prefix, starts_B, real_BW, self._positions(columns_W, starts_B), mask)
 
+    def open(self, masked_BK: Tensor) -> Tensor:
+        """Which masked positions of a block may be revealed now: all, unless the family goes by sub-blocks."""
+        length = self._family.sub_block
+        if length is None:
+            return masked_BK
+        first_B1 = masked_BK.long().argmax(1, keepdim=True)
+        places_K = torch.arange(masked_BK.shape[1], device=masked_BK.device)
+        alone = (first_B1 > 0) | (places_K == 0)
+        return masked_BK & (places_K // length == first_B1 // length) & alone
+
     @staticmethod
     def _positions(columns_W: Tensor, starts_B: Tensor) -> Tensor:
         return (columns_W - starts_B[:, None]).clamp(min=0)
