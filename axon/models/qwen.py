@@ -22,8 +22,8 @@ INERT: dict[str, str] = dict.fromkeys(
 )
 
 
-def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments that Qwen2Config and Qwen3Config share. Raises CheckpointError."""
+def common_fields(config: Mapping[str, Any], dense: str = "intermediate_size") -> dict[str, Any]:
+    """Arguments that Qwen's configs share; `dense` is the key of a dense layer's width. Raises CheckpointError."""
     refuse_other(config, _SUPPORTED)
     heads = require(config, "num_attention_heads", int)
     layers = require(config, "num_hidden_layers", int)
@@ -31,7 +31,7 @@ def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "vocab_size": require(config, "vocab_size", int),
         "hidden_size": require(config, "hidden_size", int),
-        "intermediate_size": require(config, "intermediate_size", int),
+        "intermediate_size": require(config, dense, int),
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": config.get("num_key_value_heads") or heads,

@@ -28,5 +28,6 @@ SDAR = Family(
     inert=INERT | dict.fromkeys(_TRAINING, "read in training only"),
     version=2,  # <|im_end|> ends the text
     block_causal=True,
+    block_size=4,  # JetAstra/SDAR: README.md; the -b8 to -b64 releases: conf/model
     tokenizer=Qwen2Tokenizer,
 )
