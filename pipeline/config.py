@@ -28,6 +28,9 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]  # more is a slip, and would e
 Text = Annotated[str, Field(min_length=1)]
 
 
+Attention = Literal["bidirectional", "block_causal"]
+
+
 @dataclass(frozen=True, config=STRICT)
 class ModelSettings:
     """Which model, and its numerics."""
@@ -38,6 +41,10 @@ class ModelSettings:
     attention_kernel: Literal["sdpa", "eager"]
     device: Literal["auto", "cpu", "cuda"]
     prompt: Literal["raw", "chat"]  # the example's text as it is, or a turn of the tokenizer's chat template
+    # In place of what the checkpoint's files say; None: as they say.
+    mask_token_id: Annotated[int, Field(ge=0)] | None = None
+    end_tokens: Annotated[tuple[int | Text, ...], Field(min_length=1)] | None = None  # numbers or texts
+    attention: Attention | None = None  # for a format in which both are trained and no key tells them apart
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -48,22 +48,24 @@ class MaskedDiffusionModel(nn.Module):
         mask_token_id: int,
         end_token_ids: tuple[int, ...],
         max_length: int,
-        block_size: int | None = None,
+        *,
         eos_token_ids: tuple[int, ...] | None = None,
+        block_size: int | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self._family = family
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
+        # End-of-text proper: without the tokens that end a turn of a chat.
         self.eos_token_ids = end_token_ids if eos_token_ids is None else eos_token_ids
         self.max_length = max_length
-        self.block_size = block_size  # that the model was trained with; None where its config names none
+        self.block_size = block_size  # the block length it was trained with, if its config says
 
     @property
     def block_causal(self) -> bool:
         """Whether a position sees nothing beyond the end of its block."""
-        return self._family.block_causal
+        return bool(self._family.block_causal)
 
     @property
     def num_layers(self) -> int:
@@ -102,7 +104,7 @@ class MaskedDiffusionModel(nn.Module):
         if alignment == "prompt":  # the prompt is one block
             blocks_W = blocks_W.clamp(min=-1)
         seen = real_BW[:, None, None, :]
-        if self._family.block_causal:
+        if self.block_causal:
             seen = seen & (blocks_W[None, :] <= blocks_W[:, None])
             # Padding would see no real position; it may see everything, so that no softmax is empty.
             seen = seen | ~real_BW[:, None, :, None]
