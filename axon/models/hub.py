@@ -37,8 +37,38 @@ def download(hub_id: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(PATTERNS)))
     except Exception as error:  # the hub client raises many kinds: no network, no such model, no access
-        reason = str(error).strip().splitlines()[0]
+        reason, remedy = refusal(error)
         raise CheckpointError(
             f"model.path={hub_id!r}: not on this disk and cannot be downloaded from the hub ({reason}); "
-            "download it elsewhere and give model.path=FOLDER"
+            f"{remedy}download it elsewhere and give model.path=FOLDER"
         ) from error
+
+
+def refusal(error: BaseException) -> tuple[str, str]:
+    """Why something can't be had from the hub, in a few words, and the beginning of a remedy: "do this, or "."""
+    from huggingface_hub import errors
+
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+    known = {
+        errors.GatedRepoError: ("it is gated", "accept its licence on its page and set HF_TOKEN, or "),
+        errors.RevisionNotFoundError: (
+            "it has no such revision",
+            "name a branch, tag or commit that it has, or ",
+        ),
+        errors.RepositoryNotFoundError: (
+            "there is none of that name, or it is private",
+            "correct the name, or set HF_TOKEN to a token with access to it, or ",
+        ),
+    }
+    for kind, said in known.items():
+        if any(isinstance(each, kind) for each in causes):
+            return said
+    while error.__cause__ is not None:  # the first one says what went wrong
+        error = error.__cause__
+    text = str(error).strip() or type(error).__name__
+    broken = any(
+        type(each).__name__ in ("RemoteProtocolError", "ReadError", "ReadTimeout") for each in causes
+    )
+    return text.splitlines()[0][:200], "try again, or " if broken else ""
