@@ -26,7 +26,8 @@ GATES = {401: "RepoNotFound", 403: "GatedRepo"}
 
 @dataclass
 class Repository:
-    """`revisions`: branch or tag -> folder. `gate`: the status with which everything is refused without the token.
+    """`revisions`: branch or tag -> folder. `gate`, for those without the token: 401 denies that there is such a
+    repository, 403 describes it but refuses its files, as the hub does with private and gated ones.
 
     `breaks`: the connection ends half-way through a file of that name so many times.
     """
@@ -106,24 +107,26 @@ def _handler(hub: StubHub) -> type[BaseHTTPRequestHandler]:
             hub.asked.append(f"{self.command} {path}")
             if found := API.fullmatch(path):
                 kind, name, what, revision, rest = found.groups()
-                repository = self._repository(kind, name, revision or "main")
+                repository = self._repository(kind, name, revision or "main", gates=(401,))
                 if repository is not None:
                     self._describe(repository, name, what, revision or "main", rest, body)
             elif found := FILE.fullmatch(path):
                 kind, name, revision, file = found.groups()
-                repository = self._repository(kind or "models", name, revision)
+                repository = self._repository(kind or "models", name, revision, gates=(401, 403))
                 if repository is not None:
                     self._file(repository, revision, file)
             else:
                 self._refuse(404, "")
 
-        def _repository(self, kind: str, name: str, revision: str) -> Repository | None:
+        def _repository(
+            self, kind: str, name: str, revision: str, gates: tuple[int, ...]
+        ) -> Repository | None:
             """None once the refusal is sent."""
             repository = hub.repositories.get((kind, name))
             allowed = self.headers.get("Authorization") == f"Bearer {hub.token}"
             if repository is None:
                 self._refuse(404, "RepoNotFound")
-            elif repository.gate is not None and not allowed:
+            elif repository.gate in gates and not allowed:
                 self._refuse(repository.gate, GATES[repository.gate])
             elif repository.commit(revision) is None:
                 self._refuse(404, "RevisionNotFound")

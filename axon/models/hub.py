@@ -49,26 +49,25 @@ def refusal(error: BaseException) -> tuple[str, str]:
     from huggingface_hub import errors
 
     causes = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+    while (cause := causes[-1].__cause__) is not None:  # the first one says what went wrong
         causes.append(cause)
-    known = {
-        errors.GatedRepoError: ("it is gated", "accept its licence on its page and set HF_TOKEN, or "),
-        errors.RevisionNotFoundError: (
-            "it has no such revision",
-            "name a branch, tag or commit that it has, or ",
-        ),
-        errors.RepositoryNotFoundError: (
-            "there is none of that name, or it is private",
-            "correct the name, or set HF_TOKEN to a token with access to it, or ",
-        ),
-    }
-    for kind, said in known.items():
-        if any(isinstance(each, kind) for each in causes):
-            return said
-    while error.__cause__ is not None:  # the first one says what went wrong
-        error = error.__cause__
-    text = str(error).strip() or type(error).__name__
-    broken = any(
-        type(each).__name__ in ("RemoteProtocolError", "ReadError", "ReadTimeout") for each in causes
-    )
-    return text.splitlines()[0][:200], "try again, or " if broken else ""
+    text = (str(causes[-1]).strip() or type(causes[-1]).__name__).splitlines()[0][:200]
+
+    def is_one(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if (
+        is_one(errors.GatedRepoError) or "is a gated dataset" in text
+    ):  # the datasets library says so in words alone
+        return "it is gated", "accept its licence on its page and set HF_TOKEN, or "
+    if is_one(errors.RevisionNotFoundError):
+        return "it has no such revision", "name a branch, tag or commit that it has, or "
+    if is_one(errors.RepositoryNotFoundError):
+        access = "correct the name, or set HF_TOKEN to a token with access to it, or "
+        return "there is none of that name, or it is private", access
+    broken = (
+        "RemoteProtocolError",
+        "ReadError",
+        "ReadTimeout",
+    )  # of the HTTP client that huggingface_hub brings
+    return text, "try again, or " if any(type(cause).__name__ in broken for cause in causes) else ""
