@@ -100,13 +100,8 @@ def load_model(
         described.mask_token_id,
         described.end_token_ids,
         described.max_length,
-<<<<<<< HEAD
-        described.block_size,
-        eos_token_ids=described.eos_token_ids,
-=======
         eos_token_ids=described.eos_token_ids,
         block_size=described.block_size,
->>>>>>> geometry
     ).eval()
 
 

@@ -49,15 +49,9 @@ class MaskedDiffusionModel(nn.Module):
         mask_token_id: int,
         end_token_ids: tuple[int, ...],
         max_length: int,
-<<<<<<< HEAD
         block_size: int | None = None,
         *,
         eos_token_ids: tuple[int, ...] | None = None,
-=======
-        *,
-        eos_token_ids: tuple[int, ...] | None = None,
-        block_size: int | None = None,
->>>>>>> geometry
     ) -> None:
         super().__init__()
         self.network = network
@@ -67,11 +61,7 @@ class MaskedDiffusionModel(nn.Module):
         # End-of-text proper: without the tokens that end a turn of a chat.
         self.eos_token_ids = end_token_ids if eos_token_ids is None else eos_token_ids
         self.max_length = max_length
-<<<<<<< HEAD
         self.block_size = block_size  # that the model was trained with; None where nothing names it
-=======
-        self.block_size = block_size  # the block length it was trained with, if its config says
->>>>>>> geometry
 
     @property
     def block_causal(self) -> bool:
