@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from axon import (
 )
 from axon.attention import Capture
 from axon.models.checkpoint import describe
-from axon.models.experts import GROUPED
+from axon.models.family import Family
 from axon.models.llada2 import LLADA2
 from axon.models.llada_moe import LLADA_MOE
+from axon.models.sdar_moe import SDAR_MOE
+from benchmarks.experts import counted
 from tests.axon import published_experts as published
 from tests.axon.plain_experts import llada2_logits, llada2_route, softmax_logits
 from tests.axon.published_experts import SMALL, published_tensors, write_published
@@ -151,9 +154,15 @@ def test_the_grouped_product_is_a_loop_over_experts(routes: list[list[int]], see
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
-@every_kind
-def test_no_pass_loops_over_experts(kind: str, models: dict[str, MaskedDiffusionModel]) -> None:
-    assert models[kind].network.config._experts_implementation == GROUPED
+@pytest.mark.parametrize("family", [LLADA_MOE, LLADA2, SDAR_MOE], ids=lambda family: family.name)
+def test_no_pass_loops_over_experts(family: Family) -> None:
+    """A pass makes as many calls of torch with 24 experts as with 12."""
+    calls = []
+    for experts in (12, 24):
+        network = family.network(family.read_config(SMALL[family.name] | {"num_experts": experts})).eval()
+        body = partial(network.get_submodule("model"), torch.arange(20)[None], use_cache=False)
+        calls.append(counted(body))
+    assert calls[0] == calls[1]
 
 
 @given(seed=st.integers(0, 10_000), spread=st.sampled_from([0.0, 0.1, 3.0]))
