@@ -1,4 +1,4 @@
-"""What grouped products buy: `python benchmarks/experts.py [--device cuda --dtype bfloat16 --hidden 2048 --width 1024]`.
+"""What grouped products buy: `python benchmarks/experts.py [--device cuda --dtype bfloat16 --hidden 2048]`.
 
 One layer of 64 experts, of which a position goes through 8 (LLaDA-MoE's), as this project computes it and as a loop
 over the experts, taking turns: milliseconds a pass, calls of torch, the ratio, and how far apart the two results are.
@@ -22,7 +22,7 @@ from transformers.models.qwen3_moe.modeling_qwen3_moe import Qwen3MoeSparseMoeBl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from axon.models.experts import grouped
+from axon.models.experts import IN_ORDER, grouped
 from benchmarks.bench import medians
 from pipeline.stopwatch import synchronize
 
@@ -80,6 +80,7 @@ def counted(run: Callable[[], object]) -> int:
 def _block(hidden: int, width: int) -> nn.Module:
     config = grouped(
         Qwen3MoeConfig,
+        IN_ORDER,
         hidden_size=hidden,
         moe_intermediate_size=width,
         num_experts=EXPERTS,

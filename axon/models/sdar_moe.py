@@ -13,7 +13,7 @@ import torch
 from transformers import Qwen2Tokenizer, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from axon.models.conversion import Conversion, same_names
-from axon.models.experts import grouped, stacked
+from axon.models.experts import IN_ORDER, grouped, stacked
 from axon.models.family import Family, refuse_other, require
 from axon.models.qwen import INERT, common_fields
 
@@ -33,6 +33,7 @@ def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
     refuse_other(config, _SUPPORTED)
     return grouped(
         Qwen3MoeConfig,
+        IN_ORDER,
         **common_fields(config),
         head_dim=require(config, "head_dim", int),
         attention_bias=False,
