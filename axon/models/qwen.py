@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from transformers import Qwen2Config, Qwen3Config
+
 from axon.models.family import CheckpointError, number, refuse_other, require
 
 # Fields that would change the computation, with the values that the Qwen modules compute here.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "hidden_act": ("silu",),
     "use_sliding_window": (False, None),
-    "rope_scaling": (None,),
+    "use_mrope": (False, None),
+    "rope_scaling": (None, {"type": "default"}, {"rope_type": "default"}),
 }
 
 INERT: dict[str, str] = dict.fromkeys(
@@ -42,6 +45,20 @@ def common_fields(config: Mapping[str, Any], dense: str = "intermediate_size") -
         "bos_token_id": None,
         "eos_token_id": None,
     }
+
+
+def qwen2_config(config: Mapping[str, Any]) -> Qwen2Config:
+    """A Qwen2: biases in the projections of queries, keys and values. Raises CheckpointError."""
+    refuse_other(config, {"attention_bias": (True, None)})
+    return Qwen2Config(**common_fields(config))
+
+
+def qwen3_config(config: Mapping[str, Any]) -> Qwen3Config:
+    """A Qwen3: no biases, queries and keys normalised per head. Raises CheckpointError."""
+    refuse_other(config, {"attention_bias": (False, None)})
+    return Qwen3Config(
+        **common_fields(config), head_dim=require(config, "head_dim", int), attention_bias=False
+    )
 
 
 def rope_theta(config: Mapping[str, Any]) -> float:
