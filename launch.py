@@ -22,6 +22,7 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from axon.settings import BLOCK_LENGTH
 from pipeline.choices import check_folders, check_names, chosen, undecodable
 from pipeline.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.errors import ConfigError, one_of, reason, unknown_key
@@ -34,7 +35,8 @@ DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError)
 GROUPS = "sweep.groups"
 
-OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // parts, replace=True)
+# A block length of null is the model's own, which is not known before its config is read: 32 stands for it.
+OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // (parts or BLOCK_LENGTH), replace=True)
 
 
 def main() -> int:

@@ -40,6 +40,7 @@ def decode(
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
     Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
     """
+    settings = settings.for_model(model.block_size)
     needs_attention = settings.decoder.needs_attention or settings.axon.gate != "never"
     layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if needs_attention else ()
     sampler = Sampler(model, settings, layers, timer or nullcontext)
@@ -102,6 +103,10 @@ def _check(
 ) -> None:
     check_whole("batch_size", batch_size, 1)
     check_ends(settings, model.end_token_ids)
+    if (settings.block_alignment, settings.sink_rows, settings.top_p) != ("prompt", "canvas", None):
+        raise NotImplementedError("block_alignment, sink_rows and top_p are not there yet")
+    if settings.end_of_text.endswith("_inf") or settings.axon.budget_counts == "steps":
+        raise NotImplementedError("these rules are not there yet")
     room = model.max_length - settings.gen_length
     for row, prompt in enumerate(prompts):
         if len(prompt) > room:

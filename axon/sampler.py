@@ -40,11 +40,11 @@ class Sampler:
         """Steps over a batch of fixed membership until some row is finished; the places of the finished rows."""
         settings = self.settings
         layout = self.model.layout(
-            [len(prompt) for prompt in batch.prompts], settings.gen_length, settings.block_length
+            [len(prompt) for prompt in batch.prompts], settings.gen_length, settings.block
         )
         while True:
             broken_B = self.one_step(batch, layout)
-            over_B = batch.block_B == settings.gen_length // settings.block_length
+            over_B = batch.block_B == settings.gen_length // settings.block
             if settings.end_of_text == "stop_at_eos":
                 over_B = over_B | self._text_over(batch)
             over, broken = torch.stack([over_B, broken_B]).tolist()  # together: a single wait for the device
@@ -63,7 +63,7 @@ class Sampler:
         if gate is not None:
             asked_R = (batch.anchor_steps_B < self.settings.axon.max_anchor_steps).nonzero()[:, 0]
         layers = self.layers if decoder.needs_attention or len(asked_R) else ()
-        forward = Forward(self.model, batch, layout, self.settings.block_length, layers, self.timer)
+        forward = Forward(self.model, batch, layout, self.settings.block, layers, self.timer)
         state = view(forward, self.settings, self.timer)
         with self.timer("select"):
             proposal = decoder.propose(state)
@@ -77,7 +77,7 @@ class Sampler:
         with self.timer("select"):
             change = self._change(state, proposal, reveal, batch.mask_id)
             if decoder.revises:
-                batch.events.reserve(self.settings.block_length)
+                batch.events.reserve(self.settings.block)
             batch.end_step(forward.places_BK, change, progress_B)
         return broken_B
 
@@ -90,7 +90,7 @@ class Sampler:
         kind_BK, token_BK = REVEAL * reveal.positions_BK.long(), state.token_BK
         by_BK = reveal.by_B[:, None] * reveal.positions_BK
         if proposal.remask_BK is not None:
-            in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block_length
+            in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block
             remask_BK = proposal.remask_BK & in_time_B[:, None]
             kind_BK = kind_BK.masked_fill(remask_BK, REMASK)
             token_BK = token_BK.masked_fill(remask_BK, mask_id)
@@ -106,6 +106,6 @@ class Sampler:
         """
         final_BG = ~batch.masked_BG
         if self.settings.decoder.revises:
-            ended_B = batch.block_B * self.settings.block_length
+            ended_B = batch.block_B * self.settings.block
             final_BG = torch.arange(final_BG.shape[1], device=ended_B.device) < ended_B[:, None]
         return (final_BG.long().cumprod(1).bool() & one_of(batch.tokens_BG, self.model.end_token_ids)).any(1)

@@ -5,13 +5,9 @@ Shapes: B rows, K block length.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
-import torch
-from torch import Tensor
-
-from axon.batch import one_of
 from axon.beliefs import most_likely, sample, uniform
 from axon.forward import Forward
 from axon.reads import undeclared
@@ -54,9 +50,6 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
             confidence_BK = (chosen_BK - partition_BK).exp()
         written_BK = batch.tokens_BG.gather(1, places_BK)
         masked_BK = written_BK == batch.mask_id
-        if settings.end_of_text == "suppress":
-            end_ids = forward.model.end_token_ids
-            confidence_BK = _without_ends(token_BK, confidence_BK, masked_BK, end_ids)
     return StepState(
         masked_BK=masked_BK,
         written_BK=written_BK,
@@ -78,12 +71,3 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
         attention=declared("needs_attention", decoder.needs_attention, attention.among),
         context=declared("reads = 'sequence'", sequence, context),
     )
-
-
-def _without_ends(
-    token_BK: Tensor, confidence_BK: Tensor, masked_BK: Tensor, end_ids: Sequence[int]
-) -> Tensor:
-    """Confidence, 0 where end-of-text is likeliest while another masked position of the block is not one."""
-    ends_BK = one_of(token_BK, end_ids)
-    others_B1 = (masked_BK & ~ends_BK).any(1, keepdim=True)
-    return torch.where(ends_BK & others_B1, 0.0, confidence_BK)

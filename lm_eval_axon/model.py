@@ -62,6 +62,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         self._seed = _whole("seed", seed, 0)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.model, self.tokenizer = _load(str(pretrained), revision, device=device, **numerics)
+        self._settings = self._settings.for_model(self.model.block_size)
         self._device = self.model.device
         self._template: str | None = None  # for chats; None: the tokenizer's own
         self._tallies: defaultdict[tuple[str, DecodeSettings], Tally] = defaultdict(Tally)

@@ -19,12 +19,12 @@ from axon import Trace, decode, load_model, load_tokenizer, row_seed
 from axon.trace import COUNTS
 from pipeline.checkpoint import device_of, locate
 from pipeline.config import ModelSettings
+from pipeline.prompt import encode
 from pipeline.record import Record
 from pipeline.sandbox import Require, shared_sandbox
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
-from pipeline.tasks import CodeTask, Example, open_task
-from pipeline.tasks.task import ShotStyle
+from pipeline.tasks import CodeTask, Example, TaskSettings, open_task
 
 Prompt = Sequence[int]
 
@@ -35,17 +35,11 @@ class Loaded:
 
     model: Any
     tokenizer: Any
-    prompt: str
+    settings: ModelSettings
 
-    def encode(self, example: Example, shot_style: ShotStyle = "text") -> list[int]:
-        """The prompt's tokens, few-shot examples first: in the question's text, or as earlier turns of the chat."""
-        text = example.text
-        if self.prompt == "chat":
-            turns = example.turns(shot_style)
-            text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-            text += example.chat.opening if example.chat else ""
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        return ids
+    def encode(self, example: Example, task: TaskSettings) -> list[int]:
+        """The prompt's tokens."""
+        return encode(self.tokenizer, self.settings, example, task)
 
     def answer(self, trace: Trace) -> str:
         """The text before the first end-of-text."""
@@ -57,7 +51,7 @@ def load(model: ModelSettings) -> Loaded:
     """Raises CheckpointError, one line, if it can't be loaded on this machine."""
     folder = locate(model.path, model.revision)
     network = load_model(folder, model.dtype, device_of(model), model.attention_kernel)
-    return Loaded(network, load_tokenizer(folder), model.prompt)
+    return Loaded(network, load_tokenizer(folder), model)
 
 
 class Evaluator:
@@ -110,7 +104,7 @@ class Evaluator:
         for row, example in enumerate(examples):
             try:
                 prompts[row] = fitting(
-                    loaded, loaded.encode(example, setting.task.shot_style), setting.decode.gen_length
+                    loaded, loaded.encode(example, setting.task), setting.decode.gen_length
                 )
                 records[row] = replace(records[row], prompt_tokens=len(prompts[row]))
             except (

@@ -107,7 +107,7 @@ def _contenders(config: Config, plan: Plan) -> dict[Key, Contender]:
             try:
                 task = open_task(setting.task)
                 for example in task.examples(setting.task.split, setting.task.seed, count):
-                    tokens = loaded.encode(example, setting.task.shot_style)
+                    tokens = loaded.encode(example, setting.task)
                     prompts.append(list(fitting(loaded, tokens, setting.decode.gen_length)))
                     seeds.append(row_seed(setting.seed, example.id))
             except ValueError as error:

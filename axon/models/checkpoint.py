@@ -32,6 +32,7 @@ class Description:
     network: PretrainedConfig
     mask_token_id: int
     end_token_ids: tuple[int, ...]  # empty if the checkpoint names none
+    block_size: int | None = None
 
     @property
     def num_layers(self) -> int:
@@ -65,6 +66,7 @@ def load_model(
         described.mask_token_id,
         described.end_token_ids,
         described.max_length,
+        described.block_size,
     ).eval()
 
 

@@ -45,6 +45,7 @@ class MaskedDiffusionModel(nn.Module):
         mask_token_id: int,
         end_token_ids: tuple[int, ...],
         max_length: int,
+        block_size: int | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -52,6 +53,7 @@ class MaskedDiffusionModel(nn.Module):
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
         self.max_length = max_length
+        self.block_size = block_size  # that the model was trained with; None where its config names none
 
     @property
     def num_layers(self) -> int:

@@ -19,7 +19,8 @@ MANY_VALUES = 8
 END_OF_TEXT = {
     "full": "the whole canvas decoded",
     "stop_at_eos": "decoded up to end-of-text",
-    "suppress": "the whole canvas decoded, end-of-text last",
+    "confidence_eos_eot_inf": "the whole canvas decoded, ends of text with the least confidence",
+    "logits_eos_inf": "the whole canvas decoded, end-of-text never chosen",
 }
 
 

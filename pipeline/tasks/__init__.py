@@ -11,7 +11,7 @@ from importlib import import_module
 
 from pipeline.sandbox import Require
 from pipeline.tasks.code_task import CodeTask
-from pipeline.tasks.task import Example, GeneratedTask, Score, Split, Task, TaskSettings, split_of
+from pipeline.tasks.task import Example, Form, GeneratedTask, Score, Split, Task, TaskSettings, split_of
 
 
 def _lazy(module: str, kind: str, *arguments: str) -> Callable[[], Task]:
@@ -51,11 +51,37 @@ TASKS: dict[str, Callable[[], Task]] = {
 }
 
 
-def get_task(name: str) -> Task:
+# OpenCompass's wordings, and its scores where they differ.
+OPENCOMPASS: dict[str, Callable[[], Task]] = {}
+
+
+def get_task(name: str, form: Form | None = None) -> Task:
     """The task of that name, without its rows. Raises ValueError, which lists the choices, if there is none."""
     if name not in TASKS:
         raise ValueError(f"task.name={name!r}: unknown; one of {', '.join(TASKS)}")
-    return TASKS[name]()
+    if form is not None and form not in forms(name):
+        raise ValueError(f"task.form={form!r}: {name} has no such wording; one of {', '.join(forms(name))}")
+    return (OPENCOMPASS if form == "opencompass" else TASKS)[name]()
+
+
+def forms(name: str) -> tuple[Form, ...]:
+    """The wordings that a task has."""
+    found: list[Form] = ["completion"]
+    if TASKS[name]().chats:
+        found.append("instruct")
+    if name in OPENCOMPASS:
+        found.append("opencompass")
+    return tuple(found)
+
+
+def check_form(name: str, form: Form | None, prompt: str) -> None:
+    """Raises ValueError, one line, for an unknown task, a wording that it lacks, or one that needs a chat."""
+    get_task(name, form)
+    if form in ("instruct", "opencompass") and prompt != "chat":
+        raise ValueError(
+            f"task.form={form!r}: is asked in a chat, not with model.prompt={prompt}; choose model.prompt=chat, "
+            "or task.form=completion"
+        )
 
 
 def open_task(settings: TaskSettings, require: Require = "isolated") -> Task:
@@ -70,18 +96,21 @@ def open_task(settings: TaskSettings, require: Require = "isolated") -> Task:
 @lru_cache(maxsize=8)
 def read_task(settings: TaskSettings) -> Task:
     """The task with its rows, which are read only once, whatever is required of the sandbox."""
-    return get_task(settings.name).opened(settings)
+    return get_task(settings.name, settings.form).opened(settings)
 
 
 __all__ = [
     "TASKS",
     "CodeTask",
     "Example",
+    "Form",
     "GeneratedTask",
     "Score",
     "Split",
     "Task",
     "TaskSettings",
+    "check_form",
+    "forms",
     "get_task",
     "open_task",
     "read_task",

@@ -25,6 +25,7 @@ class Benchmark:
     name = ""
     version = 0
     metric = ""
+    chats = False
     hub: ClassVar[Hub]
     columns: ClassVar[tuple[str, ...]]
     lists: ClassVar[tuple[str, ...]] = ()  # the columns that hold lists of texts

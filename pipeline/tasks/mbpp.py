@@ -39,6 +39,7 @@ class Mbpp(CodeTask, Benchmark):
     name = "mbpp"
     version = 2
     metric = "the program found in the answer passes the tests"
+    chats = True
     hub = Hub("google-research-datasets/mbpp", "full")
     columns = ("task_id", "text", "code", "test_list")
     lists = ("test_list",)

@@ -23,6 +23,7 @@ class OneShot(GeneratedTask):
 
     version = 1
     metric = "the answer is correct by ParallelBench's loose reading"
+    chats = True
 
     def shot(self) -> tuple[str, str]:
         """The few-shot example: question and solution."""

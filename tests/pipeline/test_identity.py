@@ -148,6 +148,6 @@ class Cached(DecodeSettings):
 
 
 def test_a_key_that_comes_later_changes_no_id_until_it_is_set() -> None:
-    before = decode_identity(DecodeSettings(), 4)
-    assert decode_identity(Cached(), 4) == before
-    assert decode_identity(Cached(cache="block"), 4) == {**before, "cache": "block"}
+    before = decode_identity(DecodeSettings(block_length=32), 4)
+    assert decode_identity(Cached(block_length=32), 4) == before
+    assert decode_identity(Cached(block_length=32, cache="block"), 4) == {**before, "cache": "block"}
