@@ -79,11 +79,15 @@ def locate(path: str, revision: str | None) -> Path:
     return download(path, revision)
 
 
-def device_of(model: ModelSettings) -> str:
-    """`auto` is the GPU if there is one that this process may use, otherwise the CPU."""
+def device_of(model: ModelSettings, cores_only: bool = False) -> str:
+    """`auto` is the GPU if there is one that this process may use, otherwise the CPU.
+
+    `cores_only`: it may use none (cluster.gpus_per_worker=0), even where one is in sight. Ray hides the GPUs of others
+    from a worker that has some of its own, but none from one that asked for none: all of those would share the first.
+    """
     if model.device != "auto":
         return model.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if torch.cuda.is_available() and not cores_only else "cpu"
 
 
 def _content(files: list[Path]) -> str:

@@ -18,10 +18,11 @@ from conftest import ROOT, compose_tree, planned
 from pipeline.config import read_config
 from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan
+from pipeline.record import SCHEMA
 from pipeline.store import Store
 
 LAUNCH = ROOT / "launch.py"
-SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
+SECONDS = [name for name in SCHEMA.names if name.startswith("seconds_")]
 Process = tuple[int, str]  # a number, and when it was given: numbers are given again
 
 

@@ -16,11 +16,12 @@ from pipeline import run_job
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
+from pipeline.record import SCHEMA
 from pipeline.run_folder import folder_of
 from pipeline.store import Store
 
 Make = Callable[..., Config]
-SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
+SECONDS = [name for name in SCHEMA.names if name.startswith("seconds_")]
 
 
 def run(config: Config) -> tuple[int, str]:
