@@ -48,31 +48,31 @@ class Room:
     ) -> list[Trace]:
         """As `axon.decode`, with fewer rows at once if memory runs out; what was finished before is kept.
 
-        on_finish(index, trace, rows) also gets how many rows at most were decoded at once.
+        on_finish(index, trace, rows) also gets how many rows at most are decoded at once at this length.
         Raises MemoryError, one line, if there is no room for a single row.
         """
         traces: dict[int, Trace] = {}
 
-        def attempt(left: Sequence[int], rows: int) -> None:
+        def attempt(left: Sequence[int], most: int) -> None:
             def finish(place: int, trace: Trace) -> None:
                 traces[left[place]] = trace
                 if on_finish is not None:
-                    on_finish(left[place], trace, rows)
+                    on_finish(left[place], trace, most)
 
             own = seeds and [seeds[index] for index in left]
-            decode(model, [prompts[index] for index in left], settings, own, rows, finish, timer)
+            decode(model, [prompts[index] for index in left], settings, own, most, finish, timer)
 
         failed = False
         while left := [index for index in range(len(prompts)) if index not in traces]:
             length = settings.gen_length + max(len(prompts[index]) for index in left)
-            rows = min(self.rows(settings, length), len(left))
-            fault = _fault(partial(attempt, left, rows))
+            most = self.rows(settings, length)
+            fault = _fault(partial(attempt, left, most))
             if fault is not None:  # the failed batch is nobody's: no traceback holds the frames it was in
                 _free()
-                self._halve(settings, length, rows, fault)
+                self._halve(settings, length, min(most, len(left)), fault)
                 failed = True
             elif failed:
-                self._tell(rows, length)
+                self._tell(most, length)
         return [traces[index] for index in range(len(prompts))]
 
     def _tell(self, rows: int, length: int) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from axon import Trace, row_seed
+from axon.blocks import row_blocks
 from axon.faults import context_is_dead
 from axon.room import Room
+from axon.settings import DecodeSettings
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
 
@@ -40,14 +42,11 @@ def decode_rows(
     row fits, and CUDA's own errors, after which nothing works in this process.
     """
     found: dict[str, Outcome] = {}
-    block = setting.decode.block_length
 
     def attempt(ids: Sequence[str]) -> Exception | None:
         def finish(place: int, trace: Trace, rows: int) -> None:
-            first = 1 + max(
-                trace.revealed_at[:block]
-            )  # -1 at what a text that ended before it left undecoded
-            found[ids[place]] = Decoded(trace, rows, *timer.of_row(trace.nfe, first))
+            seconds = timer.of_row(trace.nfe, steps_to_first_block(trace, setting.decode))
+            found[ids[place]] = Decoded(trace, rows, *seconds)
             on_example()
 
         seeds = [row_seed(setting.seed, name) for name in ids]
@@ -66,3 +65,10 @@ def decode_rows(
             if fault := attempt([name]):
                 found[name] = fault
     return {name: found[name] for name in prompts}
+
+
+def steps_to_first_block(trace: Trace, settings: DecodeSettings) -> int:
+    """Steps until the first block that is generated was full, or until a text that ended within it was over."""
+    blocks = row_blocks(len(trace.prompt), settings.gen_length, settings.block, settings.block_alignment)
+    first = blocks.block_length - blocks.given  # the rest of it is the end of the prompt
+    return 1 + max(event.step for event in trace.events if event.position < first)

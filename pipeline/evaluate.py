@@ -27,7 +27,8 @@ from pipeline.record import Record
 from pipeline.sandbox import Require, shared_sandbox
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
-from pipeline.tasks import CodeTask, Example, TaskSettings, open_task
+from pipeline.tasks import CodeTask, Example, TaskSettings, get_task, open_task
+from pipeline.tasks.candidate import stopped
 
 Prompt = Sequence[int]
 
@@ -44,10 +45,16 @@ class Loaded:
         """The prompt's tokens."""
         return encode(self.tokenizer, self.settings, example, task)
 
-    def answer(self, trace: Trace) -> str:
-        """The text before the first end-of-text."""
+    def answer(self, trace: Trace, stops: Sequence[str] = ()) -> str:
+        """The text before the first end-of-text or stop, without special tokens; a stop may be one, or contain one."""
         tokens = list(trace.tokens[: trace.tokens_to_eos(self.model.end_token_ids)])
-        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+        whole = str(self.tokenizer.decode(tokens, skip_special_tokens=False))
+        kept = stopped(whole, stops)
+        if kept == whole:
+            return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+        for token in self.tokenizer.added_tokens_decoder.values():
+            kept = kept.replace(token.content, "") if token.special else kept
+        return kept
 
 
 def load(model: ModelSettings, cores_only: bool = False) -> Loaded:
@@ -134,12 +141,14 @@ class Evaluator:
             self._on_example,
         )
         decoded = sum(isinstance(outcome, Decoded) for outcome in outcomes.values())
+        stops = get_task(setting.task.name, setting.task.form).stops
         if decoded:
             self._proved.add(setting.id)
         for name, outcome in outcomes.items():
             row = rows[name]
             if isinstance(outcome, Decoded):
-                records[row] = _filled(records[row], loaded, outcome, timer, 1 / decoded)
+                answer = loaded.answer(outcome.trace, stops)
+                records[row] = _filled(records[row], loaded, outcome, answer, timer, 1 / decoded)
             elif setting.id in self._proved:
                 records[row] = replace(records[row], error=fault_line(outcome))
             else:
@@ -164,7 +173,9 @@ def fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
     return prompt
 
 
-def _filled(record: Record, loaded: Loaded, decoded: Decoded, timer: Stopwatch, share: float) -> Record:
+def _filled(
+    record: Record, loaded: Loaded, decoded: Decoded, answer: str, timer: Stopwatch, share: float
+) -> Record:
     ends, trace = loaded.model.end_token_ids, decoded.trace
     return replace(
         record,
@@ -187,7 +198,7 @@ def _filled(record: Record, loaded: Loaded, decoded: Decoded, timer: Stopwatch, 
         device=device_name(loaded.model.device),
         attention_kernel=loaded.settings.attention_kernel,
         torch=torch.__version__,
-        answer=loaded.answer(trace),
+        answer=answer,
     )
 
 

@@ -12,9 +12,10 @@ import torch
 from conftest import Judge
 
 import axon.room
-from axon import decode
+from axon import DecodeSettings, decode
 from pipeline.checkpoint import device_of
 from pipeline.config import Config
+from pipeline.decoded import steps_to_first_block
 from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
 from pipeline.plan import make_setting
@@ -23,6 +24,7 @@ from pipeline.record_differences import IGNORED
 from pipeline.setting import Setting
 from pipeline.sweep import Watch, why_lost
 from pipeline.trial import SETTING, SliceTrial
+from tests.axon.traces import trace_of
 
 Make = Callable[..., Config]
 DEAD = "CUDA error: device-side assert triggered\nCUDA kernel errors might be reported later"
@@ -133,3 +135,14 @@ def test_a_worker_without_a_gpu_of_its_own_leaves_those_in_sight_alone(
 def test_a_gpu_that_no_worker_is_given_is_refused(make_config: Make) -> None:
     with pytest.raises(ConfigError, match="gpus_per_worker=0: workers without a GPU run on cores"):
         make_config("model.device=cuda", "cluster.gpus_per_worker=0")
+
+
+@pytest.mark.parametrize(
+    ("alignment", "prompt", "steps"),
+    [("prompt", 5, 4), ("absolute", 4, 4), ("absolute", 5, 3), ("absolute", 7, 1)],
+)
+def test_the_first_block_is_full_with_the_last_change_in_it(alignment: Any, prompt: int, steps: int) -> None:
+    """Under `absolute` the prompt's remainder takes its place in the first block."""
+    trace = replace(trace_of((1, 2, 3, 4, 5, 6, 7, 8), (0, 2, 1, 3, 4, 5, 6, 7)), prompt=(9,) * prompt)
+    settings = DecodeSettings(gen_length=8, block_length=4, block_alignment=alignment)
+    assert steps_to_first_block(trace, settings) == steps

@@ -5,26 +5,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest import Judge
-from formats import random_checkpoint
 
 import axon.room
 import pipeline.evaluate as evaluate
-from axon import decode, load_tokenizer
+from axon import decode
 from pipeline.config import Config
-from pipeline.evaluate import Evaluator, Loaded
+from pipeline.evaluate import Evaluator
 from pipeline.plan import make_setting
 from pipeline.record import Record
 from pipeline.record_differences import IGNORED
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
 from pipeline.tasks import Example
-from pipeline.tasks.task import Chat
 from tests.axon.traces import trace_of
 
 Make = Callable[..., Config]
@@ -154,26 +151,13 @@ def test_more_examples_than_the_task_has_fail_the_setting(setting: Setting) -> N
 def test_a_model_is_loaded_once(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[Any] = []
     load = evaluate.load_model
-    monkeypatch.setattr(evaluate, "load_model", lambda *args: loads.append(args) or load(*args))
+    monkeypatch.setattr(
+        evaluate, "load_model", lambda *args, **more: loads.append(args) or load(*args, **more)
+    )
     evaluator = Evaluator(4)
     evaluator.slice(setting, 0, 2)
     evaluator.slice(replace(setting, id="other"), 0, 2)
     assert len(loads) == 1
-
-
-def test_a_chat_sees_its_shots_as_text_or_turns_and_the_answers_opening_last(tmp_path: Path) -> None:
-    folder = random_checkpoint("llada", tmp_path)
-    tokenizer = load_tokenizer(folder)
-    chat = Chat("2?", shots=(("1?", " one"),), opening="It is ")
-    example = Example("x", "2+0=", "two", None, shots=(("1+0=", "one"),), between=";", chat=chat)
-    seen = {
-        (prompt, style): tokenizer.decode(Loaded(None, tokenizer, prompt).encode(example, style))
-        for prompt in ("raw", "chat")
-        for style in ("text", "turns")
-    }
-    assert seen["raw", "text"] == seen["raw", "turns"] == "1+0=one;2+0="
-    assert seen["chat", "text"] == "<user>1? one;2?\n<assistant>It is "
-    assert seen["chat", "turns"] == "<user>1?\n<assistant>one\n<user>2?\n<assistant>It is "
 
 
 def test_seconds_are_equal_shares_that_add_up_to_what_the_slice_took(
