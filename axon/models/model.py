@@ -49,9 +49,9 @@ class MaskedDiffusionModel(nn.Module):
         mask_token_id: int,
         end_token_ids: tuple[int, ...],
         max_length: int,
-        block_size: int | None = None,
         *,
         eos_token_ids: tuple[int, ...] | None = None,
+        block_size: int | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -61,7 +61,7 @@ class MaskedDiffusionModel(nn.Module):
         # End-of-text proper: without the tokens that end a turn of a chat.
         self.eos_token_ids = end_token_ids if eos_token_ids is None else eos_token_ids
         self.max_length = max_length
-        self.block_size = block_size  # that the model was trained with; None where nothing names it
+        self.block_size = block_size  # the block length it was trained with, if its config says
 
     @property
     def block_causal(self) -> bool:
@@ -85,6 +85,10 @@ class MaskedDiffusionModel(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.network.dtype
 
+    def compile_network(self) -> None:
+        """torch.compile the layers, at the first pass and for any shape. The kernels may round differently."""
+        self.network.get_submodule("model").compile(dynamic=True)
+
     def layout(
         self,
         prompt_lengths: Sequence[int],
@@ -105,7 +109,7 @@ class MaskedDiffusionModel(nn.Module):
         if alignment == "prompt":  # the prompt is one block
             blocks_W = blocks_W.clamp(min=-1)
         seen = real_BW[:, None, None, :]
-        if self._family.block_causal:
+        if self.block_causal:
             seen = seen & (blocks_W[None, :] <= blocks_W[:, None])
             # Padding would see no real position; it may see everything, so that no softmax is empty.
             seen = seen | ~real_BW[:, None, :, None]
