@@ -1,7 +1,7 @@
 """What grouped products buy: `python benchmarks/experts.py [--device cuda --dtype bfloat16 --hidden 2048]`.
 
 One layer of 64 experts, of which a position goes through 8 (LLaDA-MoE's), as this project computes it and as a loop
-over the experts, taking turns: milliseconds a pass, calls of torch, the ratio, and how far apart the two results are.
+over the experts, taking turns: milliseconds, kernels, the ratio, and how far apart the two results are.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Qwen3MoeConfig
 from transformers.models.qwen3_moe.modeling_qwen3_moe import Qwen3MoeSparseMoeBlock
 
@@ -24,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from axon.models.experts import IN_ORDER, grouped
 from benchmarks.bench import medians
+from benchmarks.counted import Launches
 from pipeline.stopwatch import synchronize
 
 POSITIONS, EXPERTS, CHOSEN, ROUNDS = (32, 256, 2048), 64, 8, 9
@@ -37,16 +36,16 @@ def main() -> None:
     options.add_argument("--width", type=int, default=256)
     asked = options.parse_args()
     block = _block(asked.hidden, asked.width).to(asked.device, getattr(torch, asked.dtype)).eval()
-    print(f"{'positions':>9}{'loop ms':>10}{'grouped ms':>12}{'ratio':>8}{'calls':>14}{'apart':>10}")
+    print(f"{'positions':>9}{'loop ms':>10}{'grouped ms':>12}{'ratio':>8}{'kernels':>14}{'apart':>10}")
     with torch.inference_mode():
         for count in POSITIONS:
             x_1ND = torch.randn(1, count, asked.hidden).to(asked.device, getattr(torch, asked.dtype))
             runs = {"loop": partial(looped, block, x_1ND), "grouped": partial(block, x_1ND)}
             spent = medians({name: partial(_timed, run, x_1ND.device) for name, run in runs.items()}, ROUNDS)
             loop, group = (spent[name]["all"] * 1e3 for name in runs)
-            calls = " / ".join(str(counted(run)) for run in runs.values())
+            kernels = " / ".join(str(launched(run)) for run in runs.values())
             apart = float((runs["loop"]() - runs["grouped"]()).abs().max())
-            print(f"{count:>9}{loop:10.2f}{group:12.2f}{loop / group:8.2f}{calls:>14}{apart:10.1e}")
+            print(f"{count:>9}{loop:10.2f}{group:12.2f}{loop / group:8.2f}{kernels:>14}{apart:10.1e}")
 
 
 def looped(block: nn.Module, x_1ND: Tensor) -> Tensor:
@@ -63,18 +62,12 @@ def looped(block: nn.Module, x_1ND: Tensor) -> Tensor:
     return total_ND.view(x_1ND.shape)
 
 
-def counted(run: Callable[[], object]) -> int:
-    """Calls of torch's operators, each of which starts a kernel or more on a GPU."""
-    calls: list[None] = []
-
-    class Calls(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            calls.append(None)
-            return func(*args, **(kwargs or {}))
-
-    with Calls():  # type: ignore[no-untyped-call]
+def launched(run: Callable[[], object]) -> int:
+    """Kernels that a GPU would be asked to start."""
+    launches = Launches()
+    with launches:
         run()
-    return len(calls)
+    return launches.total
 
 
 def _block(hidden: int, width: int) -> nn.Module:
