@@ -21,7 +21,12 @@ MOVES = [
     "model.dtype=bfloat16",
     "model.attention_kernel=eager",
     "model.prompt=chat",
+<<<<<<< HEAD
     "model.prompt=bos",
+=======
+    "model.mask_token_id=5",
+    "model.end_tokens=[5]",
+>>>>>>> families
     "task.name=lists",
     "task.split=validation",
     "task.seed=1",
@@ -49,6 +54,10 @@ STAYS = [
     "slice_size=1",
     "cluster.workers=7",
     "model.device=cpu",
+    "model.mask_token_id=null",
+    "model.end_tokens=null",
+    "model.attention=null",
+    "model.block_size=2",  # only where block_length is null
     "seed=5",  # greedy decoding draws nothing
     "decoder.threshold=9e-1",
     "axon.uncertainty_threshold=0",
