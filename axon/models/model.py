@@ -49,9 +49,9 @@ class MaskedDiffusionModel(nn.Module):
         mask_token_id: int,
         end_token_ids: tuple[int, ...],
         max_length: int,
-        block_size: int | None = None,
         *,
         eos_token_ids: tuple[int, ...] | None = None,
+        block_size: int | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -84,6 +84,10 @@ class MaskedDiffusionModel(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         return self.network.dtype
+
+    def compile_network(self) -> None:
+        """torch.compile the layers, at the first pass and for any shape. The kernels may round differently."""
+        self.network.get_submodule("model").compile(dynamic=True)
 
     def layout(
         self,
