@@ -58,4 +58,5 @@ def test_a_released_sdar_is_planned_and_decoded(released: Path) -> None:
     assert unlike_training([setting]) == []
     records = Evaluator(batch_size=2).slice(setting, 0, 2)
     assert [record.error for record in records] == [None, None]
-    assert all(len(record.tokens) == 8 and 151669 not in record.tokens for record in records)
+    assert all(8 <= len(record.tokens) < 8 + 4 for record in records)  # the last block is filled
+    assert not any(151669 in record.tokens for record in records)
