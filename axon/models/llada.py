@@ -73,12 +73,12 @@ _INSIDE_LAYERS = {
 
 def _read_config(config: Mapping[str, Any]) -> RotaryConfig:
     refuse_other(config, _SUPPORTED)
-    refuse_other({key: value for key, value in _DEFAULTS.items() if key not in config}, _SUPPORTED)
     width, heads = require(config, "d_model", int), require(config, "n_heads", int)
     if width % heads:
         raise CheckpointError(
             f"config.json: d_model={width}: must be a multiple of n_heads={heads}; repair it"
         )
+    refuse_other({key: value for key, value in _DEFAULTS.items() if key not in config}, _SUPPORTED)
     vocabulary = require(config, "vocab_size", int)
     hidden, ratio = config.get("mlp_hidden_size"), config.get("mlp_ratio")
     key_heads = 1 if config.get("multi_query_attention") else config.get("n_kv_heads")
