@@ -21,12 +21,9 @@ MOVES = [
     "model.dtype=bfloat16",
     "model.attention_kernel=eager",
     "model.prompt=chat",
-<<<<<<< HEAD
     "model.prompt=bos",
-=======
     "model.mask_token_id=5",
     "model.end_tokens=[5]",
->>>>>>> families
     "task.name=lists",
     "task.split=validation",
     "task.seed=1",
