@@ -15,9 +15,10 @@ from typing import Any
 from axon.identity import decode_identity
 from axon.settings import check_ends
 from pipeline.checkpoint import Checkpoint, open_model
-from pipeline.config import SETTING_KEYS, Compose, Config, read_config, to_tree
+from pipeline.config import SETTING_KEYS, Compose, Config, PromptStyle, read_config, to_tree
 from pipeline.dotted import assign
 from pipeline.errors import ConfigError
+from pipeline.prompt import form_of, reads_template
 from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space, existing, is_name
 from pipeline.setting import Setting, setting_id
 from pipeline.tasks import TaskSettings, open_task
@@ -115,9 +116,12 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
             "dtype": config.model.dtype,
             "attention_kernel": config.model.attention_kernel,
             "prompt": config.model.prompt,
+            **({"template": dict(config.model.template)} if reads_template(config.model) else {}),
+            # Fused kernels round in another order than those they replace, so that a token can differ.
+            **({"compile": True} if config.model.compile else {}),
             **_overrides(config, checkpoint),
         },
-        "task": _task_identity(config.task),
+        "task": _task_identity(config.task, config.model.prompt),
         **decode,
         "versions": {**decode["versions"], "model": checkpoint.described.family.version},
         "seed": config.seed if draws else None,
@@ -135,13 +139,18 @@ def _overrides(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _task_identity(settings: TaskSettings) -> dict[str, Any]:
-    """A benchmark is identified by its rows, wherever they were found."""
+def _task_identity(settings: TaskSettings, prompt: PromptStyle) -> dict[str, Any]:
+    """A benchmark is identified by its rows, wherever they were found; the form counts where it is not the default."""
     task = open_task(settings)
     identity = {"name": task.name, "version": task.version, "split": settings.split, "seed": settings.seed}
+    if (form := form_of(settings, prompt)) != form_of(replace(settings, form=None), prompt):
+        identity["form"] = form
     if task.content is None:
         return identity
-    return {**identity, "content": task.content, "shots": settings.shots, "shot_style": settings.shot_style}
+    identity |= {"content": task.content, "shots": settings.shots, "shot_style": settings.shot_style}
+    if settings.shots and settings.shot_draw != "same":
+        identity["shot_draw"] = settings.shot_draw
+    return identity
 
 
 def _names(knobs: Mapping[str, Any]) -> Names:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family, number, refuse_other, require
+from axon.models.rotary import LlamaWithRotary, RotaryConfig
 
 # Fields that would change the computation, with the values that the Llama modules compute.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -41,7 +41,6 @@ _INERT: dict[str, str] = (
     | dict.fromkeys(("train_max_sequence_length", "precision"), "read in training only")
     | {"alibi_bias_max": "of alibi, which is refused", "flash_attention": "the kernel is the user's choice"}
     | {"attention_layer_norm_with_affine": "of attention_layer_norm, which is refused"}
-    | {"rope_full_precision": "rotation in float32 is the next commit"}
     | {"tie_word_embeddings": "the reference reads weight_tying"}
 )
 
@@ -64,7 +63,7 @@ _INSIDE_LAYERS = {
 }
 
 
-def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
+def _read_config(config: Mapping[str, Any]) -> RotaryConfig:
     refuse_other(config, _SUPPORTED)
     width, heads = require(config, "d_model", int), require(config, "n_heads", int)
     if width % heads:
@@ -74,7 +73,7 @@ def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
     vocabulary = require(config, "vocab_size", int)
     hidden, ratio = config.get("mlp_hidden_size"), config.get("mlp_ratio")
     key_heads = 1 if config.get("multi_query_attention") else config.get("n_kv_heads")
-    return LlamaConfig(
+    return RotaryConfig(
         vocab_size=config.get("embedding_size") or vocabulary,
         hidden_size=width,
         intermediate_size=hidden
@@ -89,6 +88,8 @@ def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
         tie_word_embeddings=bool(config.get("weight_tying", False)),
         attention_bias=False,
         mlp_bias=False,
+        # Absent, it is true: the reference's default (configuration_llada.py).
+        rope_full_precision=config.get("rope_full_precision", True) is not False,
         pad_token_id=None,
         bos_token_id=None,
         eos_token_id=None,
@@ -109,11 +110,12 @@ def _convert(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
 
 LLADA = Family(
     name="llada",
-    network=LlamaForCausalLM,
+    network=LlamaWithRotary,
     read_config=_read_config,
     convert=_convert,
     architectures=("LLaDAModelLM",),
     mask_token_id=126336,  # GSAI-ML/LLaDA-8B-Instruct: config.json
     turn_end_token_ids=(126348,),  # <|eot_id|>: ML-GSAI/LLaDA: generate.py
     inert=_INERT,
+    version=2,  # rotation in float32, and <|eot_id|> ends the text
 )

@@ -66,7 +66,12 @@ class TokenTexts:
         return _by_text([*added, *(vocabulary.items() if isinstance(vocabulary, dict) else ())])
 
     def _file(self, name: str) -> Mapping[str, Any]:
-        return read_json(self._folder, name) if (self._folder / name).is_file() else {}
+        try:
+            return read_json(self._folder, name) if (self._folder / name).is_file() else {}
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"the tokenizer's files are broken ({name}: {error.__cause__}); copy them again"
+            ) from error
 
 
 def _by_text(pairs: Sequence[tuple[object, object]]) -> dict[str, set[int]]:
@@ -132,6 +137,7 @@ def end_tokens(
     Raises CheckpointError for a number outside the vocabulary or a text that is no single token.
     """
     named = _named(folder, config, vocabulary)
+    named = named or tuple(token for token in family.eos_token_ids if token < vocabulary)
     turns = {token for text in TURN_ENDS for token in texts.ids(text)} if override else set()
     if override is not None:
         every = tuple(dict.fromkeys(_chosen(item, texts, vocabulary) for item in override))
