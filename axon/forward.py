@@ -77,10 +77,12 @@ class Forward:
         """How sure `token` counts as: its probability, unless the end-of-text rule holds some tokens back."""
         return held_confidence(logits, token, self._held) if self._held else probability
 
-    def p_max_at(self, where_BW: Tensor) -> Tensor:
-        """p* at the marked positions, (B, W) float64, 0 elsewhere; a chunk of positions at a time."""
+    def p_max_at(self, where_BW: Tensor, marked: int) -> Tensor:
+        """p* at the marked positions, of which there are so many, (B, W) float64, 0 elsewhere; in chunks of them."""
         self._count(where_BW.sum(1))
-        rows_N, columns_N = where_BW.nonzero(as_tuple=True)
+        # Stable, so that the marked ones come first in their order; `nonzero` would ask the device for their number.
+        flat_N = (~where_BW).flatten().byte().argsort(stable=True)[:marked]
+        rows_N, columns_N = flat_N // where_BW.shape[1], flat_N % where_BW.shape[1]
         found_BW = torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
         step = max(1, CHUNK_ELEMENTS // self.model.vocab_size)
         for start in range(0, len(rows_N), step):
