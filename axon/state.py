@@ -6,7 +6,7 @@ row depends on another row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -30,7 +30,8 @@ class Context:
     decoded_BW: Tensor  # bool, the prompt and everything decoded
     width_B: Tensor  # columns of each row that sinks are sought among: uniform attention is 1/width
     tau_sink: SinkThreshold  # for decoders that name none of their own
-    log_probs: Callable[[], Tensor]  # -> (B, G, V) float64, of every position of the area
+    # -> a chunk of the area's positions after the other, and their (B, C, V) float32
+    log_probs: Callable[[], Iterator[tuple[slice, Tensor]]]
     p_max_at: Callable[
         [Tensor, int], Tensor
     ]  # (B, W) bool, how many are true -> p* there (B, W), 0 elsewhere
