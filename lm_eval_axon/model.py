@@ -173,7 +173,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
 
 def _load(
-    pretrained: str, revision: str | None, **numerics: str
+    pretrained: str, revision: str | None, **numerics: Any
 ) -> tuple[MaskedDiffusionModel, PreTrainedTokenizerBase]:
     """Model and tokenizer. Errors use the names of lm-eval's arguments."""
     try:

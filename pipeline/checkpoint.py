@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -33,32 +34,48 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerBase
 
 
+def open_model(model: ModelSettings) -> Checkpoint:
+    """The checkpoint that the settings name, with what they say in place of its files. Raises CheckpointError."""
+    return open_checkpoint(model.path, model.revision, **overrides(model))
+
+
+def overrides(model: ModelSettings) -> dict[str, Any]:
+    """What the user says in place of the checkpoint's files, as load_model and describe take it."""
+    return {
+        "mask_token_id": model.mask_token_id,
+        "end_tokens": model.end_tokens,
+        "attention": model.attention,
+    }
+
+
 @lru_cache(maxsize=8)
-def open_checkpoint(path: str, revision: str | None) -> Checkpoint:
+def open_checkpoint(path: str, revision: str | None, **overridden: Any) -> Checkpoint:
     """Raises CheckpointError, one line, if there is no checkpoint that can be loaded."""
     folder = locate(path, revision)
     files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
-    described = describe(folder)
+    described = describe(folder, **overridden)
     tokenizer = load_tokenizer(folder)
-    _check_tokens(path, tokenizer, described)
+    _check_tokens(path, tokenizer, described, overridden.get("mask_token_id"))
     weights = [file for file in files if file.suffix == ".safetensors"]
     if sum(file.stat().st_size for file in weights) <= SMALL:
-        load_model(folder)
+        load_model(folder, **overridden)
     return Checkpoint(folder, _content(files), described, tokenizer)
 
 
-def _check_tokens(path: str, tokenizer: PreTrainedTokenizerBase, described: Description) -> None:
-    """The tokenizer belongs to the model: its tokens have embeddings, and config.json names its mask token."""
+def _check_tokens(
+    path: str, tokenizer: PreTrainedTokenizerBase, described: Description, given: int | None
+) -> None:
+    """The tokenizer belongs to the model: its tokens have embeddings, and its mask token is the model's."""
     mask, size = tokenizer.mask_token_id, described.network.vocab_size
     if len(tokenizer) > size:
         raise CheckpointError(
             f"model.path={path!r}: the tokenizer has {len(tokenizer)} tokens, the model {size}; give the two that "
             "belong together"
         )
-    if mask is not None and mask != described.mask_token_id:
+    if given is None and mask is not None and mask != described.mask_token_id:
         raise CheckpointError(
             f"model.path={path!r}: config.json says mask_token_id={described.mask_token_id}, the tokenizer's mask "
-            f"token is {mask}; repair one of them"
+            f"token is {mask}; repair one of them or give model.mask_token_id"
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline.checkpoint import open_checkpoint
+from pipeline.checkpoint import open_model
 from pipeline.errors import ConfigError, reason
 from pipeline.names import ADDRESS
 from pipeline.prompt import check_tokenizer, encode
@@ -93,7 +93,7 @@ def _check_device(device: str) -> None:
 
 def _check_prompts(setting: Setting, limit: int) -> None:
     """At least one example's prompt leaves room for an answer. Stops at the first one found."""
-    checkpoint = open_checkpoint(setting.model.path, setting.model.revision)
+    checkpoint = open_model(setting.model)
     model, length = setting.model, setting.decode.gen_length
     check_tokenizer(checkpoint.tokenizer, model)
     longest = checkpoint.described.max_length

@@ -45,6 +45,9 @@ Keywords = Annotated[
 ]
 
 
+Attention = Literal["bidirectional", "block_causal"]
+
+
 @dataclass(frozen=True, config=STRICT)
 class ModelSettings:
     """Which model, and its numerics."""
@@ -57,6 +60,10 @@ class ModelSettings:
     prompt: PromptStyle  # the text as it is, a turn of the chat template, or the text after BOS
     template: Keywords = ()  # of the chat template, such as enable_thinking
     compile: bool = False  # torch.compile the network
+    # In place of what the checkpoint's files say; None: as they say.
+    mask_token_id: Annotated[int, Field(ge=0)] | None = None
+    end_tokens: Annotated[tuple[int | Text, ...], Field(min_length=1)] | None = None  # numbers or texts
+    attention: Attention | None = None  # for a format in which both are trained and no key tells them apart
 
 
 @dataclass(frozen=True, config=STRICT)

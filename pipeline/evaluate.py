@@ -17,7 +17,7 @@ import torch
 
 from axon import Trace, decode, load_model, load_tokenizer, row_seed
 from axon.trace import COUNTS
-from pipeline.checkpoint import device_of, locate
+from pipeline.checkpoint import device_of, locate, overrides
 from pipeline.config import ModelSettings
 from pipeline.prompt import encode
 from pipeline.record import Record
@@ -50,7 +50,7 @@ class Loaded:
 def load(model: ModelSettings) -> Loaded:
     """Raises CheckpointError, one line, if it can't be loaded on this machine."""
     folder = locate(model.path, model.revision)
-    network = load_model(folder, model.dtype, device_of(model), model.attention_kernel)
+    network = load_model(folder, model.dtype, device_of(model), model.attention_kernel, **overrides(model))
     return Loaded(network, load_tokenizer(folder), model)
 
 

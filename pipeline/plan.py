@@ -14,7 +14,7 @@ from typing import Any
 
 from axon.identity import decode_identity
 from axon.settings import check_ends
-from pipeline.checkpoint import Checkpoint, open_checkpoint
+from pipeline.checkpoint import Checkpoint, open_model
 from pipeline.config import SETTING_KEYS, Compose, Config, PromptStyle, read_config, to_tree
 from pipeline.dotted import assign
 from pipeline.errors import ConfigError
@@ -80,7 +80,7 @@ def make_setting(config: Config, candidate: Candidate | None = None) -> Setting:
     """The setting of a config's own values. Raises ConfigError if they don't fit the model."""
     candidate = candidate or Candidate("setting", {})
     try:
-        checkpoint = open_checkpoint(config.model.path, config.model.revision)
+        checkpoint = open_model(config.model)
         decode = config.decode.for_model(checkpoint.described.block_size)
         config = replace(config, decode=decode)
         check_ends(decode, checkpoint.described.end_token_ids)
@@ -119,12 +119,24 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
             **({"template": dict(config.model.template)} if reads_template(config.model) else {}),
             # Fused kernels round in another order than those they replace, so that a token can differ.
             **({"compile": True} if config.model.compile else {}),
+            **_overrides(config, checkpoint),
         },
         "task": _task_identity(config.task, config.model.prompt),
         **decode,
         "versions": {**decode["versions"], "model": checkpoint.described.family.version},
         "seed": config.seed if draws else None,
     }
+
+
+def _overrides(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
+    """What the user says in place of the checkpoint's files, which are in the content's hash."""
+    model, described = config.model, checkpoint.described
+    given = {
+        "mask_token_id": model.mask_token_id,
+        "end_tokens": model.end_tokens and list(described.end_token_ids),
+        "attention": model.attention,
+    }
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _task_identity(settings: TaskSettings, prompt: PromptStyle) -> dict[str, Any]:

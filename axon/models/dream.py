@@ -9,7 +9,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import common_fields
+from axon.models.qwen import INERT, common_fields
 
 
 def _read_config(config: Mapping[str, Any]) -> Qwen2Config:
@@ -21,6 +21,10 @@ DREAM = Family(
     network=Qwen2ForCausalLM,
     read_config=_read_config,
     convert=same_names,
+    architectures=("DreamModel",),
+    mask_token_id=151666,
+    turn_end_token_ids=(151645,),  # <|im_end|>
+    inert=INERT,
     shift=1,
     tokenizer=Qwen2Tokenizer,
 )

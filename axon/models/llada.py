@@ -33,6 +33,18 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "clip_qkv": (None,),
 }
 
+_INERT: dict[str, str] = (
+    dict.fromkeys(
+        ("residual_dropout", "embedding_dropout", "init_device", "init_fn", "init_std", "init_cutoff_factor"),
+        "read in training only",
+    )
+    | dict.fromkeys(("train_max_sequence_length", "precision"), "read in training only")
+    | {"alibi_bias_max": "of alibi, which is refused", "flash_attention": "the kernel is the user's choice"}
+    | {"attention_layer_norm_with_affine": "of attention_layer_norm, which is refused"}
+    | {"rope_full_precision": "rotation in float32 is the next commit"}
+    | {"tie_word_embeddings": "the reference reads weight_tying"}
+)
+
 # Transformers' names of the Llama tensors, and LLaDA's names.
 _OUTSIDE_LAYERS = {
     "model.embed_tokens.weight": "model.transformer.wte.weight",
@@ -60,12 +72,14 @@ def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
             f"config.json: d_model={width}: must be a multiple of n_heads={heads}; repair it"
         )
     vocabulary = require(config, "vocab_size", int)
-    hidden = config.get("mlp_hidden_size")
+    hidden, ratio = config.get("mlp_hidden_size"), config.get("mlp_ratio")
     key_heads = 1 if config.get("multi_query_attention") else config.get("n_kv_heads")
     return LlamaConfig(
         vocab_size=config.get("embedding_size") or vocabulary,
         hidden_size=width,
-        intermediate_size=hidden if hidden is not None else int(number(config, "mlp_ratio") * width),
+        intermediate_size=hidden
+        if hidden is not None
+        else int(number({"mlp_ratio": ratio}, "mlp_ratio") * width),
         num_hidden_layers=require(config, "n_layers", int),
         num_attention_heads=heads,
         num_key_value_heads=heads if key_heads is None else key_heads,
@@ -93,4 +107,13 @@ def _convert(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
     return {name: Conversion((llada_name(name),)) for name in expected}
 
 
-LLADA = Family(name="llada", network=LlamaForCausalLM, read_config=_read_config, convert=_convert)
+LLADA = Family(
+    name="llada",
+    network=LlamaForCausalLM,
+    read_config=_read_config,
+    convert=_convert,
+    architectures=("LLaDAModelLM",),
+    mask_token_id=126336,  # GSAI-ML/LLaDA-8B-Instruct: config.json
+    turn_end_token_ids=(126348,),  # <|eot_id|>: ML-GSAI/LLaDA: generate.py
+    inert=_INERT,
+)

@@ -45,6 +45,8 @@ class MaskedDiffusionModel(nn.Module):
         mask_token_id: int,
         end_token_ids: tuple[int, ...],
         max_length: int,
+        *,
+        eos_token_ids: tuple[int, ...] | None = None,
         block_size: int | None = None,
     ) -> None:
         super().__init__()
@@ -52,8 +54,10 @@ class MaskedDiffusionModel(nn.Module):
         self._family = family
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
+        # End-of-text proper: without the tokens that end a turn of a chat.
+        self.eos_token_ids = end_token_ids if eos_token_ids is None else eos_token_ids
         self.max_length = max_length
-        self.block_size = block_size  # that the model was trained with; None where its config names none
+        self.block_size = block_size  # the block length it was trained with, if its config says
 
     @property
     def num_layers(self) -> int:

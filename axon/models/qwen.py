@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from axon.models.family import number, refuse_other, require
+from axon.models.family import CheckpointError, number, refuse_other, require
 
 # Fields that would change the computation, with the values that the Qwen modules compute here.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -14,12 +14,17 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "rope_scaling": (None,),
 }
 
+INERT: dict[str, str] = dict.fromkeys(
+    ("sliding_window", "max_window_layers"), "of use_sliding_window, which is refused"
+)
+
 
 def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments that Qwen2Config and Qwen3Config share. Raises CheckpointError."""
     refuse_other(config, _SUPPORTED)
     heads = require(config, "num_attention_heads", int)
     layers = require(config, "num_hidden_layers", int)
+    refuse_other(config, {"layer_types": (None, ["full_attention"] * layers)})
     return {
         "vocab_size": require(config, "vocab_size", int),
         "hidden_size": require(config, "hidden_size", int),
@@ -29,7 +34,7 @@ def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
         "num_key_value_heads": config.get("num_key_value_heads") or heads,
         "max_position_embeddings": require(config, "max_position_embeddings", int),
         "rms_norm_eps": number(config, "rms_norm_eps"),
-        "rope_parameters": {"rope_type": "default", "rope_theta": number(config, "rope_theta", 10000.0)},
+        "rope_parameters": {"rope_type": "default", "rope_theta": rope_theta(config)},
         "tie_word_embeddings": bool(config.get("tie_word_embeddings", False)),
         "use_sliding_window": False,
         "layer_types": ["full_attention"] * layers,
@@ -37,3 +42,19 @@ def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
         "bos_token_id": None,
         "eos_token_id": None,
     }
+
+
+def rope_theta(config: Mapping[str, Any]) -> float:
+    """The base of the rotary frequencies, at the top of the config or, since transformers 5, in `rope_parameters`."""
+    inside = config.get("rope_parameters")
+    if inside is None:
+        return number(config, "rope_theta", 10000.0)
+    if not isinstance(inside, dict) or inside.get("rope_type", "default") != "default" or len(inside) > 2:
+        raise CheckpointError(
+            f"config.json: rope_parameters={inside!r}: this variant is not supported; supported: rope_type 'default'"
+        )
+    if config.get("rope_theta", inside.get("rope_theta")) != inside.get("rope_theta"):
+        raise CheckpointError(
+            f"config.json: rope_theta={config.get('rope_theta')!r}: rope_parameters say otherwise; repair it"
+        )
+    return number(inside, "rope_theta")

@@ -9,7 +9,7 @@ from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
 
 from axon.models.conversion import same_names
 from axon.models.family import Family, refuse_other, require
-from axon.models.qwen import common_fields
+from axon.models.qwen import INERT, common_fields
 
 
 def _read_config(config: Mapping[str, Any]) -> Qwen3Config:
@@ -24,6 +24,10 @@ SDAR = Family(
     network=Qwen3ForCausalLM,
     read_config=_read_config,
     convert=same_names,
+    architectures=("SDARForCausalLM",),
+    mask_token_id=151669,
+    turn_end_token_ids=(151645,),  # <|im_end|>
+    inert=INERT,
     block_causal=True,
     tokenizer=Qwen2Tokenizer,
 )

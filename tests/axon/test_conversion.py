@@ -237,7 +237,7 @@ def test_a_mixture_of_experts_loads_and_decodes(tmp_path: Path, monkeypatch: pyt
     sdar_moe = Family(
         "sdar_moe", Qwen3MoeForCausalLM, lambda config: Qwen3MoeConfig(**MOE), mixture, block_causal=True
     )
-    monkeypatch.setitem(checkpoint.FAMILIES, "sdar_moe", sdar_moe)
+    monkeypatch.setattr(checkpoint, "FAMILIES", (*checkpoint.FAMILIES, sdar_moe))
     config = Qwen3MoeConfig(**MOE)
     config._attn_implementation = kernel_name("sdpa")
     torch.manual_seed(0)

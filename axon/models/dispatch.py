@@ -1,0 +1,44 @@
+"""Which family a config.json belongs to: by `architectures`, and by model_type only where it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from axon.models.family import CheckpointError, Family
+
+Attention = Literal["bidirectional", "block_causal"]
+
+# Known, and not decodable by revealing masked positions with the modules here: by a part of the architecture's name.
+_REFUSED: dict[str, str] = {}
+
+
+def family_of(config: Mapping[str, Any], families: Sequence[Family]) -> Family:
+    """Raises CheckpointError for a format that is not known, even where its model_type is: LLaDA-MoE says `llada`."""
+    named, kind = config.get("architectures"), config.get("model_type")
+    if named:
+        architecture = named[0] if isinstance(named, list) else named
+        for family in families:
+            if architecture in family.architectures:
+                return family
+        known = ", ".join(name for family in families for name in family.architectures)
+        raise CheckpointError(f"config.json: architectures={named!r}: unknown; one of {known}")
+    for family in families:
+        if str(kind).lower() in (family.model_types or (family.name,)):
+            return family
+    known = ", ".join(name for family in families for name in family.model_types or (family.name,))
+    raise CheckpointError(f"config.json: model_type={kind!r}: unknown; one of {known}")
+
+
+def with_attention(family: Family, attention: Attention | None) -> Family:
+    """The family with its attention settled. Raises CheckpointError if it can't be told, or contradicts the family."""
+    if family.block_causal is None and attention is None:
+        raise CheckpointError(
+            f"config.json: {family.name}: does not say how it was trained; give model.attention=bidirectional (mdlm) "
+            "or block_causal (bd3lm)"
+        )
+    own: Attention = "block_causal" if family.block_causal else "bidirectional"
+    if family.block_causal is not None and attention not in (None, own):
+        raise CheckpointError(f"model.attention={attention!r}: {family.name} is {own}; leave it out")
+    return replace(family, block_causal=(attention or own) == "block_causal")
