@@ -40,11 +40,14 @@ class Sampler:
         """Steps over a batch of fixed membership until some row is finished; the places of the finished rows."""
         settings = self.settings
         layout = self.model.layout(
-            [len(prompt) for prompt in batch.prompts], settings.gen_length, settings.block
+            [len(prompt) for prompt in batch.prompts],
+            settings.gen_length,
+            settings.block,
+            settings.block_alignment,
         )
         while True:
             broken_B = self.one_step(batch, layout)
-            over_B = batch.block_B == settings.gen_length // settings.block
+            over_B = batch.over_B
             if settings.end_of_text == "stop_at_eos":
                 over_B = over_B | self._text_over(batch)
             over, broken = torch.stack([over_B, broken_B]).tolist()  # together: a single wait for the device
@@ -61,9 +64,9 @@ class Sampler:
         decoder, gate = self.settings.decoder, GATES[self.settings.axon.gate]
         asked_R = batch.steps_B[:0]  # places of the rows whose gate is evaluated
         if gate is not None:
-            asked_R = (batch.anchor_steps_B < self.settings.axon.max_anchor_steps).nonzero()[:, 0]
+            asked_R = (self._spent(batch) < self.settings.axon.max_anchor_steps).nonzero()[:, 0]
         layers = self.layers if decoder.needs_attention or len(asked_R) else ()
-        forward = Forward(self.model, batch, layout, self.settings.block, layers, self.timer)
+        forward = Forward(self.model, batch, layout, self.settings, layers, self.timer)
         state = view(forward, self.settings, self.timer)
         with self.timer("select"):
             proposal = decoder.propose(state)
@@ -75,28 +78,36 @@ class Sampler:
         if gate is not None and len(asked_R):
             reveal = intervene(state, forward, reveal_BK, asked_R, gate, self.settings.axon, self.timer)
         with self.timer("select"):
-            change = self._change(state, proposal, reveal, batch.mask_id)
+            change = self._change(state, proposal, reveal, batch)
             if decoder.revises:
                 batch.events.reserve(self.settings.block)
             batch.end_step(forward.places_BK, change, progress_B)
         return broken_B
 
-    def _change(self, state: StepState, proposal: Proposal, reveal: Reveal, mask_id: int) -> Change:
-        """The reveal, and the decoder's remasking and replacing where it does any."""
+    def _spent(self, batch: Batch) -> Tensor:
+        """What each row's current block has used of AXON's budget, (B,)."""
+        if self.settings.axon.budget_counts == "steps":
+            return batch.block_step_B
+        return batch.anchor_steps_B
+
+    def _change(self, state: StepState, proposal: Proposal, reveal: Reveal, batch: Batch) -> Change:
+        """The reveal, and the decoder's remasking and replacing where it does any; never of the prompt."""
         if proposal.revises and not self.settings.decoder.revises:
             raise Undeclared(
                 f"decoder {self.settings.decoder.name} remasks or replaces; declare revises in its class"
             )
         kind_BK, token_BK = REVEAL * reveal.positions_BK.long(), state.token_BK
         by_BK = reveal.by_B[:, None] * reveal.positions_BK
+        generated_BK = state.places_BK >= batch.given_B[:, None]
         if proposal.remask_BK is not None:
             in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block
-            remask_BK = proposal.remask_BK & in_time_B[:, None]
+            remask_BK = proposal.remask_BK & in_time_B[:, None] & generated_BK
             kind_BK = kind_BK.masked_fill(remask_BK, REMASK)
-            token_BK = token_BK.masked_fill(remask_BK, mask_id)
+            token_BK = token_BK.masked_fill(remask_BK, batch.mask_id)
         if proposal.replace_BK is not None and proposal.token_BK is not None:
-            kind_BK = kind_BK.masked_fill(proposal.replace_BK, REPLACE)
-            token_BK = torch.where(proposal.replace_BK, proposal.token_BK, token_BK)
+            replace_BK = proposal.replace_BK & generated_BK
+            kind_BK = kind_BK.masked_fill(replace_BK, REPLACE)
+            token_BK = torch.where(replace_BK, proposal.token_BK, token_BK)
         return Change(kind_BK, token_BK, by_BK)
 
     def _text_over(self, batch: Batch) -> Tensor:
@@ -108,4 +119,5 @@ class Sampler:
         if self.settings.decoder.revises:
             ended_B = batch.block_B * self.settings.block
             final_BG = torch.arange(final_BG.shape[1], device=ended_B.device) < ended_B[:, None]
-        return (final_BG.long().cumprod(1).bool() & one_of(batch.tokens_BG, self.model.end_token_ids)).any(1)
+        ends_BG = one_of(batch.tokens_BG, self.model.end_token_ids) & batch.generated_BG
+        return (final_BG.long().cumprod(1).bool() & ends_BG).any(1)

@@ -162,6 +162,11 @@ class DecodeSettings:
         assert self.block_length is not None, "settings are given their block length by `for_model`"
         return self.block_length
 
+    def longest_prompt(self, max_length: int) -> int:
+        """The most tokens of a prompt after which an answer fits into `max_length`; below 1 where none does."""
+        whole = max_length - max_length % self.block if self.block_alignment == "absolute" else max_length
+        return whole - self.gen_length
+
     def for_model(self, block_size: int | None) -> Self:
         """These settings with a number as block length: a model whose config names `block_size` decodes by it.
 

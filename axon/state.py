@@ -1,6 +1,6 @@
 """What a decoder sees of one step, all of it on the current block of each row unless it declares more.
 
-Shapes: B rows, K block length, G generated length, W canvas width, V vocabulary. Row-independent: no value of one
+Shapes: B rows, K block length, G generated area, W canvas width, V vocabulary. Row-independent: no value of one
 row depends on another row.
 """
 
@@ -28,14 +28,14 @@ class Context:
     """
 
     decoded_BW: Tensor  # bool, the prompt and everything decoded
-    width_B: Tensor  # real columns of each row: uniform attention is 1/width
+    width_B: Tensor  # columns of each row that sinks are sought among: uniform attention is 1/width
     tau_sink: SinkThreshold  # for decoders that name none of their own
-    log_probs: Callable[[], Tensor]  # -> (B, G, V) float64, of every generated position
+    log_probs: Callable[[], Tensor]  # -> (B, G, V) float64, of every position of the area
     p_max_at: Callable[[Tensor], Tensor]  # (B, W) bool -> p* there (B, W), 0 elsewhere
     rows: Callable[[], Tensor]  # -> (B, K, W), whom each position of the block attends to; rows sum to 1
     column_means: Callable[
         [], Tensor
-    ]  # -> (B, W), the mean attention each column receives from real positions
+    ]  # -> (B, W), the mean attention each column receives, as sink_rows says
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class StepState:
     confidence_BK: Tensor  # c, float64, probability of x0
     p_max_BK: Tensor  # p*, float64, probability of the likeliest token
     block_step_B: Tensor  # steps this block has had before this one
-    places_BK: Tensor  # generated positions of the block, 0 to G - 1
+    places_BK: Tensor  # positions of the block in the area, 0 to G - 1
     columns_BK: Tensor  # the same as columns of the canvas
     gen_length: int
     counts: RowCounts  # what the trace reports

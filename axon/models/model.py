@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from axon.attention import Capture
+from axon.blocks import row_blocks
 from axon.models.family import Family
+from axon.settings import BlockAlignment
 from axon.trace import Trace
 
 
@@ -24,6 +26,7 @@ from axon.trace import Trace
 class Layout:
     """Where the rows of a batch lie on the canvas; constant until a row enters or leaves."""
 
+    prefix: int  # columns before the generated area
     starts_B: Tensor  # first real column of each row
     real_BW: Tensor  # bool, not padding
     positions_BW: Tensor  # position ids, 0 at the first real column
@@ -60,6 +63,11 @@ class MaskedDiffusionModel(nn.Module):
         self.block_size = block_size  # the block length it was trained with, if its config says
 
     @property
+    def block_causal(self) -> bool:
+        """Whether a position sees nothing beyond the end of its block."""
+        return self._family.block_causal
+
+    @property
     def num_layers(self) -> int:
         return int(self.network.config.num_hidden_layers)
 
@@ -76,24 +84,35 @@ class MaskedDiffusionModel(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.network.dtype
 
-    def layout(self, prompt_lengths: Sequence[int], gen_length: int, block_length: int) -> Layout:
-        """The layout of a batch of prompts, each followed by `gen_length` generated positions."""
-        longest = max(prompt_lengths)
-        columns_W = torch.arange(longest + gen_length, device=self.device)
-        starts_B = torch.tensor([longest - length for length in prompt_lengths], device=self.device)
-        real_BW = columns_W >= starts_B[:, None]
-        # Block number of each column: 0 for the prompt, then 1, 2, ... (integer division rounds down below zero, too).
-        blocks_W = ((columns_W - longest) // block_length).clamp(min=-1) + 1
+    def layout(
+        self,
+        prompt_lengths: Sequence[int],
+        gen_length: int,
+        block_length: int,
+        alignment: BlockAlignment = "prompt",
+    ) -> Layout:
+        """The layout of a batch of prompts, each with `gen_length` positions, or to fill a block more, to generate."""
+        rows = [row_blocks(length, gen_length, block_length, alignment) for length in prompt_lengths]
+        prefix, area = max(row.prefix for row in rows), max(row.area for row in rows)
+        columns_W = torch.arange(prefix + area, device=self.device)
+        starts_B, ends_B = torch.tensor(
+            [(prefix - row.prefix, prefix + row.area) for row in rows], device=self.device
+        ).T
+        real_BW = (columns_W >= starts_B[:, None]) & (columns_W < ends_B[:, None])
+        # Blocks are numbered from 0 at the start of the area (integer division rounds down below zero, too).
+        blocks_W = (columns_W - prefix) // block_length
+        if alignment == "prompt":  # the prompt is one block
+            blocks_W = blocks_W.clamp(min=-1)
         seen = real_BW[:, None, None, :]
         if self._family.block_causal:
             seen = seen & (blocks_W[None, :] <= blocks_W[:, None])
             # Padding would see no real position; it may see everything, so that no softmax is empty.
             seen = seen | ~real_BW[:, None, :, None]
-        elif min(prompt_lengths) == longest:
-            return Layout(starts_B, real_BW, self._positions(columns_W, starts_B), None)
+        elif len({(row.prefix, row.area) for row in rows}) == 1:
+            return Layout(prefix, starts_B, real_BW, self._positions(columns_W, starts_B), None)
         mask = torch.zeros(seen.shape, dtype=self.dtype, device=self.device)
         mask.masked_fill_(~seen, torch.finfo(self.dtype).min)
-        return Layout(starts_B, real_BW, self._positions(columns_W, starts_B), mask)
+        return Layout(prefix, starts_B, real_BW, self._positions(columns_W, starts_B), mask)
 
     @staticmethod
     def _positions(columns_W: Tensor, starts_B: Tensor) -> Tensor:
