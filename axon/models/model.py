@@ -65,7 +65,7 @@ class MaskedDiffusionModel(nn.Module):
     @property
     def block_causal(self) -> bool:
         """Whether a position sees nothing beyond the end of its block."""
-        return self._family.block_causal
+        return bool(self._family.block_causal)
 
     @property
     def num_layers(self) -> int:
