@@ -32,6 +32,8 @@ PromptStyle = Literal["raw", "chat", "bos"]
 
 def _keywords(given: object) -> object:
     """A group of keywords as pairs in one order, so that settings can be compared and hashed."""
+    if isinstance(given, tuple):  # from dataclasses.replace
+        return given
     if not isinstance(given, Mapping):
         raise ValueError("must be a group of key: value; write {key: value}")
     for key, value in given.items():

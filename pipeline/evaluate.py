@@ -24,7 +24,8 @@ from pipeline.record import Record
 from pipeline.sandbox import Require, shared_sandbox
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
-from pipeline.tasks import CodeTask, Example, TaskSettings, open_task
+from pipeline.tasks import CodeTask, Example, TaskSettings, get_task, open_task
+from pipeline.tasks.candidate import stopped
 
 Prompt = Sequence[int]
 
@@ -41,10 +42,16 @@ class Loaded:
         """The prompt's tokens."""
         return encode(self.tokenizer, self.settings, example, task)
 
-    def answer(self, trace: Trace) -> str:
-        """The text before the first end-of-text."""
+    def answer(self, trace: Trace, stops: Sequence[str] = ()) -> str:
+        """The text before the first end-of-text or stop, without special tokens; a stop may be one, or contain one."""
         tokens = list(trace.tokens[: trace.tokens_to_eos(self.model.end_token_ids)])
-        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+        whole = str(self.tokenizer.decode(tokens, skip_special_tokens=False))
+        kept = stopped(whole, stops)
+        if kept == whole:
+            return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+        for token in self.tokenizer.added_tokens_decoder.values():
+            kept = kept.replace(token.content, "") if token.special else kept
+        return kept
 
 
 def load(model: ModelSettings) -> Loaded:
@@ -114,11 +121,13 @@ class Evaluator:
         timer = Stopwatch(loaded.model.device)
         outcomes = self._decode(loaded, setting, prompts, [ex.id for ex in examples], timer)
         decoded = sum(isinstance(outcome, Trace) for outcome in outcomes.values())
+        stops = get_task(setting.task.name, setting.task.form).stops
         if decoded:
             self._proved.add(setting.id)
         for row, outcome in outcomes.items():
             if isinstance(outcome, Trace):
-                records[row] = _filled(records[row], loaded, outcome, timer, 1 / decoded)
+                answer = loaded.answer(outcome, stops)
+                records[row] = _filled(records[row], loaded, outcome, answer, timer, 1 / decoded)
             else:
                 records[row] = replace(records[row], error=fault_line(outcome))
         return records
@@ -180,7 +189,9 @@ def fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
     return prompt
 
 
-def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Stopwatch, share: float) -> Record:
+def _filled(
+    record: Record, loaded: Loaded, trace: Trace, answer: str, timer: Stopwatch, share: float
+) -> Record:
     ends = loaded.model.end_token_ids
     return replace(
         record,
@@ -197,7 +208,7 @@ def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Stopwatch, shar
         seconds_model=timer.seconds["model"] * share,
         seconds_capture=timer.seconds["capture"] * share,
         seconds_select=timer.seconds["select"] * share,
-        answer=loaded.answer(trace),
+        answer=answer,
     )
 
 

@@ -51,9 +51,9 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, model: ModelSettings) ->
     read = _keywords(tokenizer) if model.template else set()
     for key, value in model.template:
         if key not in read:
-            known = ", ".join(sorted(read)) or "it reads none"
+            remedy = f"one of {', '.join(sorted(read))}" if read else "leave it out"
             raise ValueError(
-                f"model.template.{key}={value!r}: the chat template of {model.path} never reads it; one of {known}"
+                f"model.template.{key}={value!r}: the chat template of {model.path} never reads it; {remedy}"
             )
 
 

@@ -51,8 +51,18 @@ TASKS: dict[str, Callable[[], Task]] = {
 }
 
 
-# OpenCompass's wordings, and its scores where they differ.
-OPENCOMPASS: dict[str, Callable[[], Task]] = {}
+# OpenCompass's wordings and scores, by form and task.
+OPENCOMPASS: dict[Form, dict[str, Callable[[], Task]]] = {
+    "opencompass": {
+        "gsm8k": _lazy("opencompass", "Gsm8k"),
+        "math500": _lazy("opencompass", "Math500"),
+        "minerva_math": _lazy("opencompass", "MinervaMath"),
+        "humaneval": _lazy("opencompass", "HumanEval"),
+        "mbpp": _lazy("opencompass", "Mbpp"),
+        "mbpp_sanitized": _lazy("opencompass", "MbppSanitized"),
+    },
+    "opencompass_8e312c": {"humaneval": _lazy("opencompass", "HumanEval8e312c")},
+}
 
 
 def get_task(name: str, form: Form | None = None) -> Task:
@@ -61,23 +71,19 @@ def get_task(name: str, form: Form | None = None) -> Task:
         raise ValueError(f"task.name={name!r}: unknown; one of {', '.join(TASKS)}")
     if form is not None and form not in forms(name):
         raise ValueError(f"task.form={form!r}: {name} has no such wording; one of {', '.join(forms(name))}")
-    return (OPENCOMPASS if form == "opencompass" else TASKS)[name]()
+    return OPENCOMPASS.get(form, TASKS)[name]() if form else TASKS[name]()
 
 
 def forms(name: str) -> tuple[Form, ...]:
     """The wordings that a task has."""
-    found: list[Form] = ["completion"]
-    if TASKS[name]().chats:
-        found.append("instruct")
-    if name in OPENCOMPASS:
-        found.append("opencompass")
-    return tuple(found)
+    own: tuple[Form, ...] = ("completion", "instruct") if TASKS[name]().chats else ("completion",)
+    return (*own, *(form for form, tasks in OPENCOMPASS.items() if name in tasks))
 
 
 def check_form(name: str, form: Form | None, prompt: str) -> None:
     """Raises ValueError, one line, for an unknown task, a wording that it lacks, or one that needs a chat."""
     get_task(name, form)
-    if form in ("instruct", "opencompass") and prompt != "chat":
+    if form not in (None, "completion") and prompt != "chat":
         raise ValueError(
             f"task.form={form!r}: is asked in a chat, not with model.prompt={prompt}; choose model.prompt=chat, "
             "or task.form=completion"

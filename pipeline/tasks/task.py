@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 Split = Literal["train", "validation", "test"]
 ShotStyle = Literal["text", "turns"]
 ShotDraw = Literal["same", "per_question"]
-Form = Literal["completion", "instruct", "opencompass"]
+Form = Literal["completion", "instruct", "opencompass", "opencompass_8e312c"]
 STRICT = ConfigDict(extra="forbid")
 MISSES = 100_000  # after so many draws without a new example of the split, there are none left, or hardly any
 
@@ -48,7 +48,9 @@ class Chat:
     request: str
     shots: Shots = ()
     opening: str = ""  # the beginning of the answer, which the model is given
-    in_turns: bool = False  # few-shot examples are turns of the chat, whatever the settings say
+    in_turns: bool = (
+        False  # few-shot examples are turns of the chat, word for word, whatever the settings say
+    )
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,10 @@ class Example:
         earlier = [
             turn
             for question, answer in chat.shots
-            for turn in (_turn("user", question), _turn("assistant", answer.strip()))
+            for turn in (
+                _turn("user", question),
+                _turn("assistant", answer if chat.in_turns else answer.strip()),
+            )
         ]
         return [*earlier, _turn("user", chat.request)], chat.opening
 
@@ -108,6 +113,9 @@ class Task(Protocol):
     version: int
     metric: str  # what a score of 1 means, in a few words for the report
     chats: bool  # whether it has a wording of its own for chats
+    stops: tuple[
+        str, ...
+    ]  # end an answer, and may be special tokens, which the answer's text no longer shows
 
     @property
     def content(self) -> str | None:
@@ -143,6 +151,7 @@ class GeneratedTask:
     version: int
     metric: str
     chats: bool = False
+    stops: tuple[str, ...] = ()
     content: str | None = None
     size: int | None = None
 

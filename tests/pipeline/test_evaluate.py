@@ -5,24 +5,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest import Judge
-from formats import random_checkpoint
 
 import pipeline.evaluate as evaluate
-from axon import decode, load_tokenizer
+from axon import decode
 from pipeline.config import Config
-from pipeline.evaluate import Evaluator, Loaded
+from pipeline.evaluate import Evaluator
 from pipeline.plan import make_setting
 from pipeline.record import Record
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
 from pipeline.tasks import Example
-from pipeline.tasks.task import Chat
 from tests.axon.traces import trace_of
 
 Make = Callable[..., Config]
@@ -42,7 +39,7 @@ def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> No
     records = evaluator.slice(setting, 0, 5)
     loaded = evaluator._load(setting.model)
     examples = judge.examples("test", 0, 5)
-    traces = decode(loaded.model, [loaded.encode(ex) for ex in examples], setting.decode)
+    traces = decode(loaded.model, [loaded.encode(ex, setting.task) for ex in examples], setting.decode)
     for n, (record, trace, example) in enumerate(zip(records, traces, examples, strict=True)):
         assert (record.position, record.example_id, record.task) == (n, example.id, "judge")
         assert (record.tokens, record.revealed_at) == (trace.tokens, trace.revealed_at)
@@ -151,21 +148,6 @@ def test_a_model_is_loaded_once(setting: Setting, monkeypatch: pytest.MonkeyPatc
     evaluator.slice(setting, 0, 2)
     evaluator.slice(replace(setting, id="other"), 0, 2)
     assert len(loads) == 1
-
-
-def test_a_chat_sees_its_shots_as_text_or_turns_and_the_answers_opening_last(tmp_path: Path) -> None:
-    folder = random_checkpoint("llada", tmp_path)
-    tokenizer = load_tokenizer(folder)
-    chat = Chat("2?", shots=(("1?", " one"),), opening="It is ")
-    example = Example("x", "2+0=", "two", None, shots=(("1+0=", "one"),), between=";", chat=chat)
-    seen = {
-        (prompt, style): tokenizer.decode(Loaded(None, tokenizer, prompt).encode(example, style))
-        for prompt in ("raw", "chat")
-        for style in ("text", "turns")
-    }
-    assert seen["raw", "text"] == seen["raw", "turns"] == "1+0=one;2+0="
-    assert seen["chat", "text"] == "<user>1? one;2?\n<assistant>It is "
-    assert seen["chat", "turns"] == "<user>1?\n<assistant>one\n<user>2?\n<assistant>It is "
 
 
 def test_seconds_are_equal_shares_that_add_up_to_what_the_slice_took(

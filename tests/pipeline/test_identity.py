@@ -21,6 +21,7 @@ MOVES = [
     "model.dtype=bfloat16",
     "model.attention_kernel=eager",
     "model.prompt=chat",
+    "model.prompt=bos",
     "task.name=lists",
     "task.split=validation",
     "task.seed=1",
@@ -36,6 +37,8 @@ MOVES = [
     "axon.uncertainty_threshold=0.1",
 ]
 STAYS = [
+    'model.template={"enable_thinking": false}',  # there is no chat
+    "task.form=completion",
     "limit=11",
     "batch_size=1",
     "slice_size=1",

@@ -22,7 +22,7 @@ from pipeline.checkpoint import open_checkpoint
 from pipeline.checks import check_settings
 from pipeline.config import read_config
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Loaded
+from pipeline.prompt import encode
 from pipeline.tasks import TASKS, GeneratedTask
 
 VALUES = {  # one override or several, ` & ` between them: a part of the line
@@ -68,6 +68,14 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "model.path=null": "model.path=null: must be text; give it a value",
     "model.revision=main": "is a folder, which has no revisions; leave it out",
     "model.prompt=chat": "has no chat template; choose model.prompt=raw",
+    "model.prompt=bos": "names no bos_token; choose model.prompt=raw",
+    "model.prompt=turn": "model.prompt='turn': unknown; one of raw, chat, bos",
+    "model.template=5": "model.template=5: must be a group of key: value; write {key: value}",
+    'model.template={"a": [1]}': "model.template={'a': [1]}: a must be text, a number, true, false or null; write one",
+    "task.form=plain": "task.form='plain': unknown; one of completion, instruct, opencompass, opencompass_8e312c",
+    "task.form=opencompass": "task.form='opencompass': arith has no such wording; one of completion",
+    "task.name=humaneval & task.form=opencompass": "is asked in a chat, not with model.prompt=raw; choose model.prompt",
+    "task.shot_draw=per_question": "task.shot_draw='per_question': arith generates its examples; leave it out",
     "gen_length=65536 & block_length=32": "gen_length=65536: the model takes 256 tokens, prompt and answer",
     "gen_length=252 & block_length=4": "gen_length=252: with the shortest prompt, of ",
     "task.name=sudoku_n4": "gen_length=8: with the shortest prompt, of 282 tokens, it exceeds the 256 ",
@@ -217,7 +225,7 @@ def test_what_fits_is_not_refused(tree: dict[str, Any], judge: Judge) -> None:
     judge.long_prompts = {f"test-0-{n}" for n in range(40)} - {"test-0-7"}
     [setting] = planned(read_config({**tree, "task": {**tree["task"], "name": "judge"}})).settings.values()
     sizes = [
-        len(Loaded(None, open_checkpoint(setting.model.path, None).tokenizer, "raw").encode(example))
+        len(encode(open_checkpoint(setting.model.path, None).tokenizer, setting.model, example, setting.task))
         for example in judge.examples("test", 0, 10)
     ]
     for length, refused in {256 - min(sizes): False, 257 - min(sizes): True}.items():
