@@ -152,6 +152,8 @@ def _with_capture(kernel: Callable[..., tuple[Tensor, Tensor | None]]) -> Callab
         axon_capture: Capture | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
+        # A rotation in float32 leaves queries and keys in it (axon.models.rotary); otherwise nothing is cast.
+        query, key = query.to(value.dtype), key.to(value.dtype)
         if axon_capture is not None and module.layer_idx in axon_capture.layers:
             axon_capture.keep(query, key, attention_mask, kwargs["scaling"])
         return kernel(module, query, key, value, attention_mask, **kwargs)

@@ -130,7 +130,8 @@ def describe(
         block_size = _block_size(config)
         config.refuse_unread(family.inert)
     except CheckpointError as error:
-        raise CheckpointError(f"model.path={str(path)!r}: {error}") from None
+        line = str(error).removeprefix(f"model.path={str(path)!r}: ")  # said already where a file can't be read
+        raise CheckpointError(f"model.path={str(path)!r}: {line}") from None
     return Description(family, network, mask, ends.eos, ends.every, block_size)
 
 

@@ -25,6 +25,7 @@ DREAM = Family(
     mask_token_id=151666,
     turn_end_token_ids=(151645,),  # <|im_end|>
     inert=INERT,
+    version=2,  # <|im_end|> ends the text
     shift=1,
     tokenizer=Qwen2Tokenizer,
 )

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig
 
 from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family, number, refuse_other, require
+from axon.models.rotary import LlamaWithRotary
 
 # Fields that would change the computation, with the values that the Llama modules compute.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -41,7 +42,6 @@ _INERT: dict[str, str] = (
     | dict.fromkeys(("train_max_sequence_length", "precision"), "read in training only")
     | {"alibi_bias_max": "of alibi, which is refused", "flash_attention": "the kernel is the user's choice"}
     | {"attention_layer_norm_with_affine": "of attention_layer_norm, which is refused"}
-    | {"rope_full_precision": "rotation in float32 is the next commit"}
     | {"tie_word_embeddings": "the reference reads weight_tying"}
 )
 
@@ -89,6 +89,8 @@ def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
         tie_word_embeddings=bool(config.get("weight_tying", False)),
         attention_bias=False,
         mlp_bias=False,
+        # Absent, it is true: the reference's default (configuration_llada.py).
+        rope_full_precision=config.get("rope_full_precision", True) is not False,
         pad_token_id=None,
         bos_token_id=None,
         eos_token_id=None,
@@ -109,11 +111,12 @@ def _convert(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
 
 LLADA = Family(
     name="llada",
-    network=LlamaForCausalLM,
+    network=LlamaWithRotary,
     read_config=_read_config,
     convert=_convert,
     architectures=("LLaDAModelLM",),
     mask_token_id=126336,  # GSAI-ML/LLaDA-8B-Instruct: config.json
     turn_end_token_ids=(126348,),  # <|eot_id|>: ML-GSAI/LLaDA: generate.py
     inert=_INERT,
+    version=2,  # rotation in float32, and <|eot_id|> ends the text
 )

@@ -28,6 +28,7 @@ SDAR = Family(
     mask_token_id=151669,
     turn_end_token_ids=(151645,),  # <|im_end|>
     inert=INERT,
+    version=2,  # <|im_end|> ends the text
     block_causal=True,
     tokenizer=Qwen2Tokenizer,
 )

@@ -66,7 +66,12 @@ class TokenTexts:
         return _by_text([*added, *(vocabulary.items() if isinstance(vocabulary, dict) else ())])
 
     def _file(self, name: str) -> Mapping[str, Any]:
-        return read_json(self._folder, name) if (self._folder / name).is_file() else {}
+        try:
+            return read_json(self._folder, name) if (self._folder / name).is_file() else {}
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"the tokenizer's files are broken ({name}: {error.__cause__}); copy them again"
+            ) from error
 
 
 def _by_text(pairs: Sequence[tuple[object, object]]) -> dict[str, set[int]]:
