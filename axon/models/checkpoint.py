@@ -79,8 +79,8 @@ def load_model(
         described.mask_token_id,
         described.end_token_ids,
         described.max_length,
+        described.block_size,
         eos_token_ids=described.eos_token_ids,
-        block_size=described.block_size,
     ).eval()
 
 
@@ -130,7 +130,9 @@ def describe(
         block_size = _block_size(config)
         config.refuse_unread(family.inert)
     except CheckpointError as error:
-        line = str(error).removeprefix(f"model.path={str(path)!r}: ")  # said already where a file can't be read
+        line = str(error).removeprefix(
+            f"model.path={str(path)!r}: "
+        )  # said already where a file can't be read
         raise CheckpointError(f"model.path={str(path)!r}: {line}") from None
     return Description(family, network, mask, ends.eos, ends.every, block_size)
 

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from transformers import LlamaConfig
 
 from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family, number, refuse_other, require
-from axon.models.rotary import LlamaWithRotary
+from axon.models.rotary import LlamaWithRotary, RotaryConfig
 
 # Fields that would change the computation, with the values that the Llama modules compute.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -64,7 +63,7 @@ _INSIDE_LAYERS = {
 }
 
 
-def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
+def _read_config(config: Mapping[str, Any]) -> RotaryConfig:
     refuse_other(config, _SUPPORTED)
     width, heads = require(config, "d_model", int), require(config, "n_heads", int)
     if width % heads:
@@ -74,7 +73,7 @@ def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
     vocabulary = require(config, "vocab_size", int)
     hidden, ratio = config.get("mlp_hidden_size"), config.get("mlp_ratio")
     key_heads = 1 if config.get("multi_query_attention") else config.get("n_kv_heads")
-    return LlamaConfig(
+    return RotaryConfig(
         vocab_size=config.get("embedding_size") or vocabulary,
         hidden_size=width,
         intermediate_size=hidden

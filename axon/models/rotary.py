@@ -13,6 +13,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 
+class RotaryConfig(LlamaConfig):
+    """Of a Llama that may rotate in float32."""
+
+    rope_full_precision: bool = False
+
+
 class FullPrecisionRotary(LlamaRotaryEmbedding):
     """Sines and cosines in float32: what they are multiplied with becomes float32 too.
 
@@ -24,7 +30,9 @@ class FullPrecisionRotary(LlamaRotaryEmbedding):
         """Of shape (B, W, head size) each, for positions (B, W)."""
         size = self.config.hidden_size // self.config.num_attention_heads
         pairs = torch.arange(0, size, 2, dtype=torch.float, device=x.device) / size
-        angles = position_ids[..., None].float() * (1.0 / self.config.rope_parameters["rope_theta"] ** pairs)
+        assert self.config.rope_parameters is not None, "read_config gives them"
+        theta = float(self.config.rope_parameters["rope_theta"] or 0)
+        angles = position_ids[..., None].float() * (1.0 / theta**pairs)
         angles = torch.cat((angles, angles), dim=-1)
         return angles.cos(), angles.sin()
 
@@ -32,7 +40,7 @@ class FullPrecisionRotary(LlamaRotaryEmbedding):
 class LlamaWithRotary(LlamaForCausalLM):
     """Transformers' Llama, rotated in float32 where its config says `rope_full_precision`."""
 
-    def __init__(self, config: LlamaConfig) -> None:
+    def __init__(self, config: RotaryConfig) -> None:
         super().__init__(config)
-        if getattr(config, "rope_full_precision", False):
+        if config.rope_full_precision:
             self.model.rotary_emb = FullPrecisionRotary(config)
