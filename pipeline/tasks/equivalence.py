@@ -27,17 +27,18 @@ class Verifier:
         self._pipe: Connection | None = None
         atexit.register(self.close)
 
-    def compare(self, gold: str, answer: str, marked: bool = False) -> Match:
-        r"""`marked`: only formulas between marks such as $ are read in the answer, \boxed{} first, as OpenCompass does.
+    def compare(self, gold: str, answer: str, announced: bool = False) -> Match:
+        r"""`announced`: as OpenCompass reads an answer: only a \boxed{} formula, or one after "answer is" and the like, and
+        only if it is sound LaTeX (\frac43 is not).
 
         Raises TimeoutError if the comparison takes too long, RuntimeError if it fails.
         """
         with self._lock:
-            return self._compared(gold, answer, marked)
+            return self._compared(gold, answer, announced)
 
-    def _compared(self, gold: str, answer: str, marked: bool) -> Match:
+    def _compared(self, gold: str, answer: str, announced: bool) -> Match:
         pipe = self._ready()
-        pipe.send((gold, answer, marked))
+        pipe.send((gold, answer, announced))
         try:
             if not pipe.poll(SECONDS):
                 raise TimeoutError(f"the comparison took more than {SECONDS:g} s")
@@ -95,7 +96,7 @@ def _serve(pipe: Connection) -> None:
     formula = LatexExtractionConfig(False, 0, normal)
     first = {"extraction_mode": "first_match", "parsing_timeout": None}
     either = {**first, "extraction_config": [LatexExtractionConfig(), ExprExtractionConfig()]}
-    marked_only = {**first, "extraction_config": [formula]}
+    announced_only = {**first, "extraction_config": [formula]}
     usual = {"parsing_timeout": None}
 
     logging.disable(logging.CRITICAL)
@@ -103,14 +104,14 @@ def _serve(pipe: Connection) -> None:
     pipe.send("ready")
     while True:
         try:
-            gold, answer, marked = pipe.recv()
+            gold, answer, announced = pipe.recv()
         except EOFError:
             return
         signal.setitimer(signal.ITIMER_REAL, ORPHAN_SECONDS)
         try:
             # Its own timeouts are signals and not needed, as the whole process has a limit.
-            expected = parse(gold, **(either if marked else usual))
-            read = parse(answer, **(marked_only if marked else usual))
+            expected = parse(gold, **(either if announced else usual))
+            read = parse(answer, **(announced_only if announced else usual))
             if not expected:  # nothing would equal it, so every answer would be wrong
                 raise ValueError(f"the row's own solution can't be parsed: {gold[-80:]!r}")
             same = verify(expected, read, timeout_seconds=None)
