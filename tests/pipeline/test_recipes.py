@@ -1,29 +1,34 @@
-"""Every recipe composes, is what its file's name says, and runs on a small checkpoint of its family."""
+"""Every recipe composes, is of the whole task, and runs on a small checkpoint of its family."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from conftest import ROOT, compose_tree, planned
-from formats import FORMATS, random_checkpoint
+from formats import random_checkpoint
 from test_every_task import write_rows
 from transformers import PreTrainedTokenizerFast
 
-from pipeline.config import Config, read_config
+from pipeline.config import Config, read_config, to_tree
 from pipeline.evaluate import Evaluator
-from pipeline.recipe import QUALITY
+from pipeline.recipe import QUALITY, recipe_of
 from pipeline.report import find
-from pipeline.store import Store
 from tests.report.sweep import make_run
 
 FILES = sorted((ROOT / "conf/recipe").glob("*.yaml"))
 NAMES = [file.stem for file in FILES]
-ROWS, GEN_LENGTH, BLOCK_LENGTH = 2, 8, 4
+WHOLE = {  # examples of the test split
+    **dict.fromkeys(("gsm8k", "gsm8k_cot", "gsm8k_cot_zeroshot"), 1319),
+    **{"minerva_math": 5000, "math500": 500, "humaneval": 164, "mbpp": 500, "mbpp_sanitized": 257},
+}
+ROWS, GEN_LENGTH, BLOCK_LENGTH = 2, 4, 2
 LONGEST = 16_384  # every character of a prompt is a token here
+FAMILIES = {"llada": "llada", "dream": "dream", "sdar": "sdar"}  # by the beginning of the model's name
 
 
 def recipe(name: str, *words: str) -> Config:
@@ -35,4 +40,74 @@ def test_a_recipe_composes_and_is_of_the_whole_task(file: Path) -> None:
     config = recipe(file.stem)
     assert config.recipe is not None and config.recipe.name == file.stem
     assert config.limit == config.recipe.examples == WHOLE[config.task.name]
+    assert recipe_of(to_tree(config)) == config.recipe, "run.json keeps it"
     assert len(file.read_text().splitlines()) < 20
+
+
+def test_titles_tell_recipes_apart() -> None:
+    titles = [recipe(name).recipe.title for name in NAMES]  # type: ignore[union-attr]
+    assert len(set(titles)) == len(titles)
+
+
+def test_the_command_line_wins_and_an_experiment_too() -> None:
+    name = NAMES[0]
+    assert recipe(name, "limit=7", "decoder=klass").limit == 7
+    assert recipe(name, "decoder=klass").decode.decoder.name == "klass"
+    assert recipe(name, "+experiment=demo").task.name == "pycode"
+
+
+def test_a_recipe_changes_no_identity(checkpoint: Path) -> None:
+    """Equal settings share their results, whoever published them."""
+    config = recipe(
+        NAMES[0], f"model.path={checkpoint}", "task=arith", "limit=1", "gen_length=8", "block_length=4"
+    )
+    assert list(planned(config).settings) == list(planned(replace(config, recipe=None)).settings)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("families")
+    return {family: long_checkpoint(family, folder / family) for family in set(FAMILIES.values())}
+
+
+def long_checkpoint(family: str, folder: Path) -> Path:
+    """Room for few-shot prompts in characters, and a BOS."""
+    random_checkpoint(family, folder)
+    config = json.loads((folder / "config.json").read_text())
+    key = "max_sequence_length" if family == "llada" else "max_position_embeddings"
+    (folder / "config.json").write_text(json.dumps(config | {key: LONGEST}))
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer.bos_token = "<|end|>"
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_runs_and_is_checked(name: str, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    family = next(family for start, family in FAMILIES.items() if name.startswith(start))
+    task = recipe(name).task.name
+    rows = [word for word in write_rows(tmp_path, task) if not word.startswith("task.shots=")]
+    config = recipe(
+        name,
+        f"model.path={checkpoints[family]}",
+        f"gen_length={GEN_LENGTH}",
+        f"block_length={BLOCK_LENGTH}",
+        "sandbox.require=process",
+        *(word for word in rows if "shots_path" not in word or recipe(name).task.shots),
+    )
+    [setting] = planned(config).settings.values()
+    records = Evaluator(ROWS, config.sandbox.require).slice(setting, 0, ROWS)
+    assert [record.error for record in records] == [None] * ROWS
+    assert config.recipe is not None
+    if config.recipe.metric != QUALITY:
+        assert config.recipe.metric in records[0].metrics
+    frame = pd.DataFrame([{**vars(record), "metrics": list(record.metrics.items())} for record in records])
+    run = replace(make_run([setting], limit=ROWS), config=to_tree(config))
+    [check] = find([run], frame).checks
+    expected = config.recipe.expected
+    assert len(check.figures) == sum(
+        value is not None for value in (expected.accuracy, expected.nfe, expected.tpf)
+    )
+    assert all(figure.outcome.startswith("not comparable: 2 examples") for figure in check.figures)
