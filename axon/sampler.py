@@ -98,14 +98,15 @@ class Sampler:
             )
         kind_BK, token_BK = REVEAL * reveal.positions_BK.long(), state.token_BK
         by_BK = reveal.by_B[:, None] * reveal.positions_BK
-        generated_BK = state.places_BK >= batch.given_B[:, None]
+        # What can be revised: not the prompt, and not the masks of sub-blocks that are not open yet.
+        revisable_BK = (state.places_BK >= batch.given_B[:, None]) & (state.written_BK != batch.mask_id)
         if proposal.remask_BK is not None:
             in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block
-            remask_BK = proposal.remask_BK & in_time_B[:, None] & generated_BK
+            remask_BK = proposal.remask_BK & in_time_B[:, None] & revisable_BK
             kind_BK = kind_BK.masked_fill(remask_BK, REMASK)
             token_BK = token_BK.masked_fill(remask_BK, batch.mask_id)
         if proposal.replace_BK is not None and proposal.token_BK is not None:
-            replace_BK = proposal.replace_BK & generated_BK
+            replace_BK = proposal.replace_BK & revisable_BK
             kind_BK = kind_BK.masked_fill(replace_BK, REPLACE)
             token_BK = torch.where(replace_BK, proposal.token_BK, token_BK)
         return Change(kind_BK, token_BK, by_BK)

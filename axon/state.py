@@ -45,7 +45,7 @@ class StepState:
     At revealed positions, token, confidence and p* are what the model would write there now, seeing what is there.
     """
 
-    masked_BK: Tensor  # bool
+    masked_BK: Tensor  # bool; where the family decodes by sub-blocks, only what is open to be revealed
     written_BK: Tensor  # the tokens on the canvas, the mask token where masked
     token_BK: Tensor  # x0, never the mask token
     confidence_BK: Tensor  # c, float64, probability of x0

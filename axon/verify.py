@@ -258,7 +258,9 @@ def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any], least_s
             last = time.monotonic()
             print(f"{number + 1} of {len(cases['cases'])} cases", file=sys.stderr)
     share = (checked - failed) / checked if checked else 1.0
-    outcome = f"{checked - failed} of {checked} cases agree in tokens, steps, positions revealed and AXON's steps"
+    outcome = (
+        f"{checked - failed} of {checked} cases agree in tokens, steps, positions revealed and AXON's steps"
+    )
     print(f"{outcome} ({share:.1%})")
     for line in mechanism.lines():
         print(line)

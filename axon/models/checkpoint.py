@@ -12,21 +12,41 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from axon.attention import KERNELS, kernel_name
 from axon.models import special_tokens
+from axon.models.a2d import A2D_QWEN2, A2D_QWEN3
 from axon.models.dispatch import Attention, family_of, with_attention
 from axon.models.dream import DREAM
 from axon.models.family import CheckpointError, Family, require
+from axon.models.fast_dllm import FAST_DLLM
 from axon.models.folder import read_json
+from axon.models.illada import ILLADA
 from axon.models.keys import ReadKeys
 from axon.models.llada import LLADA
+from axon.models.llada2 import LLADA2
+from axon.models.llada_moe import LLADA_MOE
 from axon.models.model import MaskedDiffusionModel
+from axon.models.open_dcoder import OPEN_DCODER
 from axon.models.sdar import SDAR
+from axon.models.sdar_moe import SDAR_MOE
 from axon.models.special_tokens import TokenTexts
 from axon.models.tokenizer import read_tokenizer
 from axon.models.weights import read_weights
 
-FAMILIES: tuple[Family, ...] = (LLADA, DREAM, SDAR)
+FAMILIES: tuple[Family, ...] = (
+    LLADA,
+    DREAM,
+    SDAR,
+    A2D_QWEN2,
+    A2D_QWEN3,
+    OPEN_DCODER,
+    ILLADA,
+    LLADA_MOE,
+    LLADA2,
+    SDAR_MOE,
+    FAST_DLLM,
+)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 
 
 @dataclass(frozen=True)
@@ -91,13 +111,9 @@ def _load_network(
     config = described.network
     with torch.device("meta"):
         network = described.family.network(config)
-    tied = bool(config.tie_word_embeddings)
-    expected = {
-        name: tensor.shape
-        for name, tensor in network.state_dict().items()
-        if not (tied and name == "lm_head.weight")
-    }
-    weights = read_weights(folder, described.family, expected, dtype, device)
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    tied = (HEAD, EMBEDDING) if config.tie_word_embeddings else None
+    weights = read_weights(folder, described.family, expected, dtype, device, tied)
     network.load_state_dict(weights, strict=False, assign=True)
     if tied:
         network.get_submodule("lm_head").weight = network.get_submodule("model.embed_tokens").weight
@@ -127,7 +143,7 @@ def describe(
         texts, size = TokenTexts(folder), int(network.vocab_size)
         mask = special_tokens.mask_token_id(mask_token_id, config, texts, family, size)
         ends = special_tokens.end_tokens(end_tokens, folder, config, texts, family, size)
-        block_size = _block_size(config)
+        block_size = _block_size(config, family)
         config.refuse_unread(family.inert)
     except CheckpointError as error:
         line = str(error).removeprefix(
@@ -148,8 +164,12 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     return read_tokenizer(path, family_of(read_json(folder, "config.json"), FAMILIES).tokenizer)
 
 
-def _block_size(config: Mapping[str, Any]) -> int | None:
-    return None if config.get("block_size") is None else int(require(config, "block_size", int))
+def _block_size(config: Mapping[str, Any], family: Family) -> int | None:
+    """As config.json says it, under one of two names, else the family."""
+    for key in ("block_size", "bd_size"):
+        if config.get(key) is not None:
+            return int(require(config, key, int))
+    return family.block_size
 
 
 def _device(name: str) -> torch.device:

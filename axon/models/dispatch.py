@@ -10,15 +10,28 @@ from axon.models.family import CheckpointError, Family
 
 Attention = Literal["bidirectional", "block_causal"]
 
-# Known, and not decodable by revealing masked positions with the modules here: by a part of the architecture's name.
-_REFUSED: dict[str, str] = {}
+# Known formats that revealing masked positions in place, with the networks here, does not decode: by the beginning of
+# the architecture's name (or model_type), letters and digits alone.
+REFUSED: dict[str, str] = {
+    "wedlm": "decodes with causal attention over re-ordered positions in an engine of its own (Tencent/WeDLM)",
+    "diffusiongemma": "starts from random tokens and has no mask token: there is nothing to reveal",
+    "nemotronlabsdiffusion": "holds three modes of decoding on a Ministral network that is not built here",
+    "efficientdlm": "says qwen3, but its block attention is in code of its own that is not built here",
+    "rnd1": "is a mixture of experts that is not built here",
+    "dreamforcausallm": "is a DreamReasoner, which predicts in place and by blocks, as Dream does not; not built here",
+    "infogain": "is a wrapper for a sampler of its own; give the checkpoint that it wraps",
+}
 
 
 def family_of(config: Mapping[str, Any], families: Sequence[Family]) -> Family:
     """Raises CheckpointError for a format that is not known, even where its model_type is: LLaDA-MoE says `llada`."""
     named, kind = config.get("architectures"), config.get("model_type")
+    architecture = named[0] if isinstance(named, list) and named else named
+    for name in (architecture, kind):
+        plain = "".join(letter for letter in str(name).lower() if letter.isalnum())
+        if reason := next((reason for start, reason in REFUSED.items() if plain.startswith(start)), None):
+            raise CheckpointError(f"config.json: {name}: {reason}; choose another model")
     if named:
-        architecture = named[0] if isinstance(named, list) else named
         for family in families:
             if architecture in family.architectures:
                 return family

@@ -28,7 +28,9 @@ class Family:
     model_types: tuple[str, ...] = ()  # lower case; empty: the family's name
     # What the releases' files do not say, or not all of them: where it applies, see axon.models.special_tokens.
     mask_token_id: int | None = None
+    eos_token_ids: tuple[int, ...] = ()
     turn_end_token_ids: tuple[int, ...] = ()
+    block_size: int | None = None  # the block length it was trained with
     # Keys of config.json that change nothing here, each with the reason. Every other one is read or refused.
     inert: Mapping[str, str] = field(default_factory=dict)
     # Raise it with any change to the family that can change a token: stored results then no longer count as its own.
@@ -36,6 +38,8 @@ class Family:
     shift: int = 0  # position i is predicted from the hidden state at i - shift
     # A block sees the prompt and all blocks up to and including itself. None: the user says it, the config can't.
     block_causal: bool | None = False
+    # A block's first position is decoded alone, then the others in sub-blocks of this length, left to right.
+    sub_block: int | None = None
     tokenizer: type[PreTrainedTokenizerBase] | None = None  # for releases with only vocab.json and merges.txt
 
 

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from axon.attention import Capture
 from axon.blocks import row_blocks
+from axon.models.experts import weights_per_position
 from axon.models.family import Family
 from axon.settings import BlockAlignment
 from axon.trace import Trace
@@ -60,7 +61,7 @@ class MaskedDiffusionModel(nn.Module):
         # End-of-text proper: without the tokens that end a turn of a chat.
         self.eos_token_ids = end_token_ids if eos_token_ids is None else eos_token_ids
         self.max_length = max_length
-        self.block_size = block_size  # the block length it was trained with, if its config says
+        self.block_size = block_size  # that the model was trained with; None where nothing names it
 
     @property
     def block_causal(self) -> bool:
@@ -114,6 +115,16 @@ class MaskedDiffusionModel(nn.Module):
         mask.masked_fill_(~seen, torch.finfo(self.dtype).min)
         return Layout(prefix, starts_B, real_BW, self._positions(columns_W, starts_B), mask)
 
+    def open(self, masked_BK: Tensor) -> Tensor:
+        """Which masked positions of a block may be revealed now: all, unless the family goes by sub-blocks."""
+        length = self._family.sub_block
+        if length is None:
+            return masked_BK
+        first_B1 = masked_BK.long().argmax(1, keepdim=True)
+        places_K = torch.arange(masked_BK.shape[1], device=masked_BK.device)
+        alone = (first_B1 > 0) | (places_K == 0)
+        return masked_BK & (places_K // length == first_B1 // length) & alone
+
     @staticmethod
     def _positions(columns_W: Tensor, starts_B: Tensor) -> Tensor:
         return (columns_W - starts_B[:, None]).clamp(min=0)
@@ -146,9 +157,10 @@ class MaskedDiffusionModel(nn.Module):
 
     @cached_property
     def _linear_weights(self) -> int:
-        """Number of weights in the linear layers below lm_head."""
-        layers = self.network.get_submodule("model").modules()
-        return sum(part.weight.numel() for part in layers if isinstance(part, nn.Linear))
+        """Number of weights below lm_head that a position is multiplied with: of experts, the chosen ones."""
+        body = self.network.get_submodule("model")
+        linear = sum(part.weight.numel() for part in body.modules() if isinstance(part, nn.Linear))
+        return linear + weights_per_position(body)
 
     def flops(self, trace: Trace) -> float:
         """Floating-point operations of the network in that decode, two per multiply-add.

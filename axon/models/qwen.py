@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from transformers import Qwen2Config, Qwen3Config
+
 from axon.models.family import CheckpointError, number, refuse_other, require
 
 # Fields that would change the computation, with the values that the Qwen modules compute here.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "hidden_act": ("silu",),
     "use_sliding_window": (False, None),
-    "rope_scaling": (None,),
+    "use_mrope": (False, None),
+    "rope_scaling": (None, {"type": "default"}, {"rope_type": "default"}),
 }
 
 INERT: dict[str, str] = dict.fromkeys(
@@ -19,8 +22,8 @@ INERT: dict[str, str] = dict.fromkeys(
 )
 
 
-def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments that Qwen2Config and Qwen3Config share. Raises CheckpointError."""
+def common_fields(config: Mapping[str, Any], dense: str = "intermediate_size") -> dict[str, Any]:
+    """Arguments that Qwen's configs share; `dense` is the key of a dense layer's width. Raises CheckpointError."""
     refuse_other(config, _SUPPORTED)
     heads = require(config, "num_attention_heads", int)
     layers = require(config, "num_hidden_layers", int)
@@ -28,7 +31,7 @@ def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "vocab_size": require(config, "vocab_size", int),
         "hidden_size": require(config, "hidden_size", int),
-        "intermediate_size": require(config, "intermediate_size", int),
+        "intermediate_size": require(config, dense, int),
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": config.get("num_key_value_heads") or heads,
@@ -42,6 +45,20 @@ def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
         "bos_token_id": None,
         "eos_token_id": None,
     }
+
+
+def qwen2_config(config: Mapping[str, Any]) -> Qwen2Config:
+    """A Qwen2: biases in the projections of queries, keys and values. Raises CheckpointError."""
+    refuse_other(config, {"attention_bias": (True, None)})
+    return Qwen2Config(**common_fields(config))
+
+
+def qwen3_config(config: Mapping[str, Any]) -> Qwen3Config:
+    """A Qwen3: no biases, queries and keys normalised per head. Raises CheckpointError."""
+    refuse_other(config, {"attention_bias": (False, None)})
+    return Qwen3Config(
+        **common_fields(config), head_dim=require(config, "head_dim", int), attention_bias=False
+    )
 
 
 def rope_theta(config: Mapping[str, Any]) -> float:

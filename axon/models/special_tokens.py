@@ -137,6 +137,7 @@ def end_tokens(
     Raises CheckpointError for a number outside the vocabulary or a text that is no single token.
     """
     named = _named(folder, config, vocabulary)
+    named = named or tuple(token for token in family.eos_token_ids if token < vocabulary)
     turns = {token for text in TURN_ENDS for token in texts.ids(text)} if override else set()
     if override is not None:
         every = tuple(dict.fromkeys(_chosen(item, texts, vocabulary) for item in override))
