@@ -43,10 +43,9 @@ class Prompts:
     def __str__(self) -> str:
         if not self.counted:
             return f"{self.most:,} tokens (assumed: the tokenizer's files aren't there)"
-        return (
-            f"{self.least:,} to {self.most:,} tokens, {self.mean:,.0f} on average "
-            f"(tokenised: the first {self.counted:,} examples)"
-        )
+        spread = f"{self.least:,} to {self.most:,} tokens, {self.mean:,.0f} on average"
+        lengths = f"{self.most:,} tokens each" if self.least == self.most else spread
+        return f"{lengths} (tokenised: the first {self.counted:,} examples)"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerFast
 from pipeline.config import Config, read_config, to_tree
 from pipeline.evaluate import Evaluator
 from pipeline.recipe import QUALITY, recipe_of
+from pipeline.recipe_table import recipe_table
 from pipeline.report import find
 from tests.report.sweep import make_run
 
@@ -50,6 +51,11 @@ def test_a_recipe_composes_and_is_of_the_whole_task(file: Path) -> None:
     assert config.limit == config.recipe.examples == WHOLE[config.task.name]
     assert recipe_of(to_tree(config)) == config.recipe, "run.json keeps it"
     assert len(file.read_text().splitlines()) < 20
+
+
+def test_the_docs_list_them_all() -> None:
+    """After a change: python -m pipeline.recipe_table, at the end of docs/recipes.md."""
+    assert (ROOT / "docs/recipes.md").read_text().endswith(f"\n\n{recipe_table()}")
 
 
 def test_titles_tell_recipes_apart() -> None:

@@ -1,0 +1,180 @@
+"""job=plan: what it counts is what a run takes, and it reads no weights."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Judge, composing, planned
+from formats import FORMATS, random_checkpoint
+from rich.console import Console
+
+from axon import load_model
+from axon.decoders import DECODERS
+from axon.models import hub
+from axon.models.checkpoint import describe
+from pipeline import checkpoint as checkpoint_module
+from pipeline import cost_estimate, outline
+from pipeline.config import Config, read_config, to_tree
+from pipeline.cost_estimate import Network, gpu_hours, most_passes
+from pipeline.evaluate import Evaluator
+from pipeline.plan_job import plan_job
+from pipeline.recipe import Expected, RecipeSettings
+from pipeline.store import Store
+
+Make = Callable[..., Config]
+GROUPS = {"both": {"grid": {"decoder.threshold": [0.3, 0.9]}}}
+RECIPE = RecipeSettings("mine", "Mine", "here", 10, Expected((50.0,), nfe=5.0))
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    outline._outline.cache_clear()
+
+
+def shown(config: Config) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    assert plan_job(config, composing(config), console) == 0
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def stored(config: Config, stop: int) -> None:
+    """The first examples of the config's setting, decoded."""
+    [setting] = planned(config).settings.values()
+    records = Evaluator(3).slice(setting, 0, stop)
+    Store(config.store).write_slice(setting.id, 0, stop, records)
+
+
+def without(folder: Path, source: Path, *names: str) -> Path:
+    shutil.copytree(source, folder)
+    for name in names:
+        for file in folder.glob(name):
+            file.unlink()
+    return folder
+
+
+def test_it_counts_what_there_is_to_do(make_config: Make, judge: Judge) -> None:
+    text = shown(make_config("task.name=judge"))
+    assert "settings   1, 10 examples to decode in all; 0 of them stored already" in text
+    assert "prompts    judge: 11 tokens each (tokenised: the first 10 examples)" in text
+    assert "passes     80, a batch of rows counted row by row (at most: every pass reveals one token)" in text
+    assert "GPU minutes on an H100" in text and "assumed 30%" in text
+
+
+def test_what_the_store_has_is_counted_and_measured(make_config: Make, judge: Judge) -> None:
+    config = make_config("task.name=judge", "decoder.threshold=0.01")  # a step per block: 2
+    stored(config, 4)
+    text = shown(config)
+    assert "10 examples to decode in all; 4 of them stored already" in text
+    assert "passes     12, " in text and "measured on 4 examples in the store" in text
+    assert "measured in the store, on the machine and at the batch of then" in text
+
+
+def test_a_recipes_figure_stands_in_for_what_was_not_measured(make_config: Make, judge: Judge) -> None:
+    config = replace(make_config("task.name=judge"), recipe=RECIPE)
+    assert "passes     50, " in shown(config) and "published by the recipe's source" in shown(config)
+    by_tpf = replace(RECIPE, expected=Expected(tpf=2.0))
+    assert "passes     40, " in shown(replace(config, recipe=by_tpf))
+    to_eos = replace(RECIPE, expected=Expected(tpf=2.0, tpf_counts="to_eos"))
+    assert "passes     80, " in shown(replace(config, recipe=to_eos))
+
+
+def test_no_weights_are_needed_or_read(
+    make_config: Make, judge: Judge, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config("task.name=judge")
+    empty = without(tmp_path / "empty", checkpoint, "*.safetensors")
+    text = shown(replace(config, model=replace(config.model, path=str(empty))))
+    assert "the store is not looked at" in text and "passes     80, " in text
+
+    def never(*_: object) -> None:
+        raise AssertionError("weights were read")
+
+    monkeypatch.setattr(outline, "SMALL", 1)  # now the checkpoint counts as large
+    monkeypatch.setattr(checkpoint_module, "_digest", never)
+    monkeypatch.setattr(outline, "open_model", never)
+    assert shown(config).splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_without_a_tokenizer_prompts_are_assumed(
+    make_config: Make, judge: Judge, checkpoint: Path, tmp_path: Path
+) -> None:
+    config = make_config("task.name=judge")
+    bare = without(tmp_path / "bare", checkpoint, "*.safetensors", "*token*")
+    text = shown(replace(config, model=replace(config.model, path=str(bare), mask_token_id=96)))
+    assert "1,000 tokens (assumed: the tokenizer's files aren't there)" in text
+
+
+def test_of_a_hub_id_only_the_small_files_are_asked_for(
+    make_config: Make, judge: Judge, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[list[str]] = []
+
+    def download(hub_id: str, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.append(allow_patterns)
+        return str(without(tmp_path / "hub", checkpoint, "*.safetensors"))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    config = make_config("task.name=judge")
+    assert "passes     80, " in shown(replace(config, model=replace(config.model, path="some/model")))
+    assert asked == [list(hub.OUTLINE)] and not any(
+        Path(name).suffix[1:] == "safetensors" for name in asked[0]
+    )
+
+
+def test_a_sweep_is_the_sum_of_its_settings(make_config: Make, judge: Judge) -> None:
+    config = make_config("task.name=judge")
+    groups = read_config(to_tree(config) | {"sweep": {**to_tree(config)["sweep"], "groups": GROUPS}})
+    sweep = replace(config, sweep=groups.sweep)
+    one, two = shown(config), shown(sweep)
+    assert "settings   2, 20 examples" in two and "passes     160, " in two
+    assert one.split("memory")[1] == two.split("memory")[1], "memory is the largest setting's"
+
+
+@pytest.mark.parametrize("family", FORMATS)
+def test_shapes_and_flops_are_those_of_the_loaded_model(
+    family: str, tmp_path: Path, make_config: Make, judge: Judge
+) -> None:
+    folder = random_checkpoint(family, tmp_path / family)
+    network = Network(describe(folder))
+    loaded = load_model(folder)
+    assert network.parameters == sum(own.numel() for own in set(loaded.network.parameters()))
+    config = make_config("task.name=judge", f"model.path={folder}", "decoder.threshold=0.5")
+    [setting] = planned(config).settings.values()
+    [record] = Evaluator(1).slice(setting, 0, 1)
+    flops = network.pass_flops(setting.decode, record.prompt_tokens)
+    assert record.nfe is not None and record.flops == pytest.approx(record.nfe * flops)
+
+
+def test_memory_grows_with_what_it_is_made_of(make_config: Make, judge: Judge, checkpoint: Path) -> None:
+    network = Network(describe(checkpoint))
+
+    def parts(batch: int = 2, prompt: int = 10, dtype: str = "float32", *words: str) -> dict[str, float]:
+        [setting] = planned(make_config("task.name=judge", *words)).settings.values()
+        return {part.name: part.bytes for part in network.memory(setting.decode, prompt, batch, dtype)}
+
+    alone = parts(2, 10, "float32", "axon.gate=never")
+    assert alone["weights"] == 4 * network.parameters and "attention" not in alone
+    assert parts(2, 10, "bfloat16")["weights"] == alone["weights"] / 2
+    assert all(parts(4)[name] == 2 * parts(2)[name] for name in ("activations", "logits", "attention"))
+    assert (
+        parts(2, 100)["logits"] == parts()["logits"] and parts(2, 100)["activations"] > parts()["activations"]
+    )
+
+
+def test_fixed_steps_take_their_steps_and_axon_may_delay_them(make_config: Make, judge: Judge) -> None:
+    delayed = make_config("task.name=judge").decode
+    fixed = replace(delayed, decoder=DECODERS["fixed_steps"](steps=4))
+    assert most_passes(replace(fixed, axon=replace(fixed.axon, gate="never"))) == 4
+    assert most_passes(fixed) == most_passes(delayed) == 8
+
+
+def test_gpu_hours_are_the_assumption_that_is_printed() -> None:
+    hours = gpu_hours(cost_estimate.PEAK_FLOPS["H100"] * cost_estimate.SHARE * 3600)
+    assert hours["H100"] == 1 and hours["A100"] > 3
+    assert torch.bfloat16.itemsize == 2
