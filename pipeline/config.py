@@ -65,6 +65,7 @@ class ModelSettings:
     # In place of what the checkpoint's files say; None: as they say.
     mask_token_id: Annotated[int, Field(ge=0)] | None = None
     end_tokens: Annotated[tuple[int | Text, ...], Field(min_length=1)] | None = None  # numbers or texts
+    block_size: Count | None = None  # the block length that it was trained with
     attention: Attention | None = None  # for a format in which both are trained and no key tells them apart
 
 

@@ -118,7 +118,7 @@ CHECKPOINTS = {
     "json": "config.json cannot be read",
     "nan": "1 NaN or infinite tensors (model.transformer.ln_f.weight in float32); copy the checkpoint again",
     "pickled": "holds pickled weights (pytorch_model.bin), which may run code and are not read; convert them",
-    "mask": "config.json says mask_token_id=3, the tokenizer's mask token is 97; repair one of them",
+    "mask": "the mask token: config.json says 3, tokenizer_config.json says 97; repair one of them",
     "foreign": "the tokenizer has 99 tokens, the model 98; give the two that belong together",
 }
 
