@@ -194,9 +194,7 @@ def _times(works: Sequence[Work], flops: float) -> list[str]:
             f"{clock(seconds)} for {which} (measured in the store, on the machine and at the batch of then)"
         )
     if len(known) < len(works):
-        hours = " or ".join(
-            f"{value:,.2g} GPU hours on an {name}" for name, value in gpu_hours(flops).items()
-        )
+        hours = " or ".join(f"{_hours(value)} on an {name}" for name, value in gpu_hours(flops).items())
         found.append(f"{hours} (rough: the FLOPs at an assumed {SHARE:.0%} of its bfloat16 peak)")
     return found
 

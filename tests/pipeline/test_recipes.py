@@ -32,7 +32,14 @@ WHOLE = {  # examples of the test split
 }
 ROWS, GEN_LENGTH, BLOCK_LENGTH = 2, 2, 2
 LONGEST = 16_384  # every character of a prompt is a token here
-FAMILIES = {"llada": "llada", "dream": "dream", "sdar": "sdar"}  # by the beginning of the model's name
+# By the beginning of a recipe's name: the format of tests/pipeline/formats.py, and what its config says instead.
+FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "llada": ("llada", {}),
+    "dream": ("dream", {}),
+    "sdar": ("sdar", {}),
+    "a2d_qwen3": ("sdar", {"model_type": "a2d-qwen3", "architectures": ["A2DQwen3LMHeadModel"]}),
+    "a2d_qwen2": ("dream", {"model_type": "a2d-qwen2", "architectures": ["A2DQwen2LMHeadModel"]}),
+}
 
 
 @cache
@@ -81,17 +88,19 @@ def test_a_recipe_changes_no_identity(checkpoint: Path) -> None:
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("families")
-    return {family: long_checkpoint(family, folder / family) for family in set(FAMILIES.values())}
+    return {family: long_checkpoint(family, folder / family) for family in FAMILIES}
 
 
 def long_checkpoint(family: str, folder: Path) -> Path:
-    """Room for few-shot prompts in characters, and a BOS."""
-    random_checkpoint(family, folder)
-    config = json.loads((folder / "config.json").read_text())
-    key = "max_sequence_length" if family == "llada" else "max_position_embeddings"
-    (folder / "config.json").write_text(json.dumps(config | {key: LONGEST}))
+    """Room for few-shot prompts in characters, a BOS, and a chat template with a switch."""
+    form, config = FAMILIES[family]
+    random_checkpoint(form, folder)
+    described = json.loads((folder / "config.json").read_text())
+    key = "max_sequence_length" if form == "llada" else "max_position_embeddings"
+    (folder / "config.json").write_text(json.dumps(described | {key: LONGEST} | config))
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     tokenizer.bos_token = "<|end|>"
+    tokenizer.chat_template += "{% if enable_thinking is false %}.{% endif %}"
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -100,7 +109,7 @@ def small(name: str, checkpoints: dict[str, Path], folder: Path) -> Config:
     """The recipe on a small checkpoint and a file of rows, with lengths and examples cut down to save time."""
     tree = copy.deepcopy(composed(name))
     task = tree["task"]
-    tree["model"]["path"] = str(checkpoints[FAMILIES[name.split("_")[0]]])
+    tree["model"]["path"] = str(next(own for start, own in checkpoints.items() if name.startswith(start)))
     tree |= {"gen_length": GEN_LENGTH, "block_length": BLOCK_LENGTH, "sandbox": {"require": "process"}}
     task["path"] = write_rows(folder, task["name"])[0].removeprefix("task.path=")
     if not str(task.get("form")).startswith("opencompass"):  # which has fixed numbers of examples
