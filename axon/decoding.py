@@ -116,7 +116,7 @@ def _check(
     batch_size: int,
 ) -> None:
     check_whole("batch_size", batch_size, 1)
-    check_ends(settings, model.end_token_ids)
+    check_ends(settings, model.eos_token_ids, model.end_token_ids)
     room = settings.longest_prompt(model.max_length)
     for row, prompt in enumerate(prompts):
         if len(prompt) > room:

@@ -17,6 +17,8 @@ def nucleus(logits: Tensor, mask_id: int, temperature: float, top_p: float) -> T
     """
     tempered = logits.double() / temperature
     tempered[..., mask_id] = -torch.inf
+    if top_p >= 1:  # roundings of the sum must not leave out the last
+        return tempered
     ranked, order = tempered.sort(dim=-1, descending=True, stable=True)
     probability = ranked.softmax(-1)
     outside = probability.cumsum(-1) - probability > top_p

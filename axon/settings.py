@@ -184,9 +184,13 @@ class DecodeSettings:
         return replace(self, block_length=block)
 
 
-def check_ends(settings: DecodeSettings, end_ids: Sequence[int]) -> None:
-    """Raise ValueError where the settings ask for an end-of-text and the checkpoint names none."""
-    if settings.end_of_text != "full" and not end_ids:
+def check_ends(settings: DecodeSettings, eos_ids: Sequence[int], end_ids: Sequence[int]) -> None:
+    """Raise ValueError where the settings ask for an end-of-text and the checkpoint names none.
+
+    `end_ids` are `eos_ids` and the tokens that end a turn.
+    """
+    asked = eos_ids if settings.end_of_text == "logits_eos_inf" else end_ids
+    if settings.end_of_text != "full" and not asked:
         raise ValueError(
             f"end_of_text={settings.end_of_text!r}: the checkpoint's config names no eos_token_id; use full"
         )

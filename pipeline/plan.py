@@ -86,7 +86,7 @@ def make_setting(config: Config, candidate: Candidate | None = None, open_: Open
         checkpoint = open_(config.model)
         decode = config.decode.for_model(checkpoint.described.block_size)
         config = replace(config, decode=decode)
-        check_ends(decode, checkpoint.described.end_token_ids)
+        check_ends(decode, checkpoint.described.eos_token_ids, checkpoint.described.end_token_ids)
         identity = _identity(config, checkpoint)
     except ValueError as error:
         raise ConfigError([str(error)]) from None

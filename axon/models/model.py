@@ -105,7 +105,7 @@ class MaskedDiffusionModel(nn.Module):
         if alignment == "prompt":  # the prompt is one block
             blocks_W = blocks_W.clamp(min=-1)
         seen = real_BW[:, None, None, :]
-        if self._family.block_causal:
+        if self.block_causal:
             seen = seen & (blocks_W[None, :] <= blocks_W[:, None])
             # Padding would see no real position; it may see everything, so that no softmax is empty.
             seen = seen | ~real_BW[:, None, :, None]

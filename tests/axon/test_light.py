@@ -40,7 +40,8 @@ wrong = [
     lambda: DecodeSettings(top_p=0.9),
     lambda: DecodeSettings(decoder=DECODERS["left_to_right"](), end_of_text="confidence_eos_eot_inf"),
     lambda: decode_identity(DecodeSettings(block_length=32, axon=AxonSettings(attention_layers="last 4")), 2),
-    lambda: check_ends(DecodeSettings(end_of_text="stop_at_eos"), ()),
+    lambda: check_ends(DecodeSettings(end_of_text="stop_at_eos"), (), ()),
+    lambda: check_ends(DecodeSettings(end_of_text="logits_eos_inf"), (), (5,)),
 ]
 for make in wrong:
     try:

@@ -35,6 +35,11 @@ MOVES = [
     "axon.anchors=2",
     "axon.attention_layers=last 2",
     "axon.uncertainty_threshold=0.1",
+    "block_alignment=absolute",
+    "sink_rows=visible",
+    "end_of_text=logits_eos_inf",
+    "end_of_text=confidence_eos_eot_inf",
+    "axon.budget_counts=steps",
 ]
 STAYS = [
     'model.template={"enable_thinking": false}',  # there is no chat
@@ -82,6 +87,25 @@ def test_ids_differ_pairwise(make_config: Make) -> None:
 @pytest.mark.parametrize("drawn", ["temperature=1", 'decoder={"name": "fixed_steps", "remasking": "random"}'])
 def test_the_seed_counts_once_something_is_drawn(drawn: str, make_config: Make) -> None:
     assert identity(make_config(drawn, "seed=1")) != identity(make_config(drawn, "seed=2"))
+
+
+def test_a_block_length_of_null_is_the_models_own(make_config: Make) -> None:
+    """The number is what is stored: a model whose block size is 8 decodes by 8 either way."""
+    setting = make_setting(make_config("gen_length=32", "block_length=null"))
+    assert setting.decode.block_length == setting.identity["block_length"] == 32
+    assert setting.id == identity(make_config("gen_length=32", "block_length=32"))
+
+
+def test_sinks_that_nobody_seeks_have_no_rows(make_config: Make) -> None:
+    alone = "axon.gate=never"
+    assert identity(make_config(alone, "sink_rows=visible")) == identity(make_config(alone))
+    dawn = 'decoder={"name": "dawn"}'
+    assert identity(make_config(alone, dawn, "sink_rows=visible")) != identity(make_config(alone, dawn))
+
+
+def test_top_p_belongs_to_sampling(make_config: Make) -> None:
+    drawn = ["temperature=0.7", "temperature=0.7 & top_p=0.9", "temperature=0.7 & top_p=1"]
+    assert len({identity(make_config(*override.split(" & "))) for override in drawn}) == 3
 
 
 @pytest.mark.parametrize(
