@@ -81,15 +81,12 @@ def test_keywords_reach_the_template_and_unknown_ones_are_refused(tokenizer: Any
     thinking = PreTrainedTokenizerFast.from_pretrained(tmp_path)
     thinking.chat_template = THINKING
     example = Example("x", "2?", "", None)
-    for keywords, ending in (
-        ((), ""),
-        ((("enable_thinking", True),), ""),
-        (
-            (("enable_thinking", False),),
-            "(no thoughts)",
-        ),
-    ):
-        model = replace(CHAT, template=dict(keywords))
+    for keywords, ending in [
+        ({}, ""),
+        ({"enable_thinking": True}, ""),
+        ({"enable_thinking": False}, "(no thoughts)"),
+    ]:
+        model = replace(CHAT, template=keywords)
         check_tokenizer(thinking, model)
         assert asked(thinking, model, HUMANEVAL, example) == f"<user>2?\n<assistant>{ending}"
     with pytest.raises(ValueError, match=r"never reads it; one of enable_thinking$"):
@@ -119,7 +116,7 @@ def test_what_a_chat_reads_is_part_of_its_identity(make_config: Callable[..., Co
 @given(st.dictionaries(st.text(min_size=1), st.none() | st.booleans() | st.integers() | st.text()))
 def test_keywords_are_read_back_as_they_were_written(tree: dict[str, Any], keywords: dict[str, Any]) -> None:
     config = read_config({**tree, "model": {**tree["model"], "template": keywords}})
-    assert dict(config.model.template) == keywords
+    assert config.model.template == keywords
     assert to_tree(config)["model"]["template"] == keywords
     assert read_config(to_tree(config)) == config and hash(config.model) == hash(config.model)
 
