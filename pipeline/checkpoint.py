@@ -5,11 +5,8 @@ A small checkpoint is loaded once, to see that it can be; of a large one the wei
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +19,7 @@ from axon import CheckpointError, load_model, load_tokenizer
 from axon.models.checkpoint import Description, describe
 from axon.models.hub import PATTERNS, download, is_hub_id
 from pipeline.config import ModelSettings
+from pipeline.content import content_of
 from pipeline.environment import REPOSITORY
 
 SMALL = 256 * 2**20  # bytes of weights that load in a fraction of a second
@@ -61,7 +59,7 @@ def open_checkpoint(path: str, revision: str | None, **overridden: Any) -> Check
     weights = [file for file in files if file.suffix == ".safetensors"]
     if sum(file.stat().st_size for file in weights) <= SMALL:
         load_model(folder, **overridden)
-    return Checkpoint(folder, _content(files), described, tokenizer)
+    return Checkpoint(folder, content_of(files), described, tokenizer)
 
 
 def _check_tokens(
@@ -98,21 +96,12 @@ def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS) 
     return download(path, revision, patterns)
 
 
-def device_of(model: ModelSettings) -> str:
-    """`auto` is the GPU if there is one that this process may use, otherwise the CPU."""
+def device_of(model: ModelSettings, cores_only: bool = False) -> str:
+    """`auto` is the GPU if there is one that this process may use, otherwise the CPU.
+
+    `cores_only`: it may use none (cluster.gpus_per_worker=0), even where one is in sight. Ray hides the GPUs of others
+    from a worker that has some of its own, but none from one that asked for none: all of those would share the first.
+    """
     if model.device != "auto":
         return model.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _content(files: list[Path]) -> str:
-    """SHA-256 over names and contents; files are hashed in parallel."""
-    with ThreadPoolExecutor() as pool:
-        digests = list(pool.map(_digest, files))
-    listing = json.dumps([[file.name, digest] for file, digest in zip(files, digests, strict=True)])
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return "cuda" if torch.cuda.is_available() and not cores_only else "cpu"

@@ -15,10 +15,13 @@ from typing import Any
 
 import torch
 
-from axon import Trace, decode, load_model, load_tokenizer, row_seed
+from axon import Trace, load_model, load_tokenizer
+from axon.room import Room
 from axon.trace import COUNTS
 from pipeline.checkpoint import device_of, locate, overrides
 from pipeline.config import ModelSettings
+from pipeline.decoded import Decoded, decode_rows
+from pipeline.environment import device_name
 from pipeline.prompt import encode
 from pipeline.record import Record
 from pipeline.sandbox import Require, shared_sandbox
@@ -54,10 +57,13 @@ class Loaded:
         return kept
 
 
-def load(model: ModelSettings) -> Loaded:
-    """Raises CheckpointError, one line, if it can't be loaded on this machine."""
+def load(model: ModelSettings, cores_only: bool = False) -> Loaded:
+    """Raises CheckpointError, one line, if it can't be loaded on this machine. `cores_only`: see `device_of`."""
     folder = locate(model.path, model.revision)
-    network = load_model(folder, model.dtype, device_of(model), model.attention_kernel, **overrides(model))
+    device = device_of(model, cores_only)
+    network = load_model(folder, model.dtype, device, model.attention_kernel, **overrides(model))
+    if model.compile:
+        network.compile_network()
     return Loaded(network, load_tokenizer(folder), model)
 
 
@@ -69,11 +75,16 @@ class Evaluator:
         batch_size: int,
         require: Require = "isolated",
         on_example: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda line: None,
+        cores_only: bool = False,
     ) -> None:
         self._batch_size = batch_size
         self._require = require  # of the sandbox, where answers are programs
         self._on_example = on_example  # called as each example's decoding ends
+        self._say = say  # called with a line that concerns no single example
+        self._cores_only = cores_only  # whether GPUs in sight are other processes'
         self._key: ModelSettings | None = None
+        self._room = Room(batch_size, say)
         self._loaded: Loaded | None = None
         self._proved: set[str] = set()  # settings under which something has been decoded
 
@@ -99,7 +110,8 @@ class Evaluator:
     def _load(self, model: ModelSettings) -> Loaded:
         if self._loaded is None or self._key != model:
             self._loaded = None  # frees the old model's memory before the new one is read
-            self._loaded, self._key = load(model), model
+            self._loaded, self._key = load(model, self._cores_only), model
+            self._room = Room(self._batch_size, self._say)
         return self._loaded
 
     def _decoded(
@@ -119,57 +131,29 @@ class Evaluator:
             ) as error:  # a tokenizer or template may raise anything; it is this example's fault
                 records[row] = replace(records[row], error=fault_line(error))
         timer = Stopwatch(loaded.model.device)
-        outcomes = self._decode(loaded, setting, prompts, [ex.id for ex in examples], timer)
-        decoded = sum(isinstance(outcome, Trace) for outcome in outcomes.values())
+        rows = {examples[row].id: row for row in prompts}
+        outcomes = decode_rows(
+            loaded.model,
+            setting,
+            {name: prompts[row] for name, row in rows.items()},
+            self._room,
+            timer,
+            self._on_example,
+        )
+        decoded = sum(isinstance(outcome, Decoded) for outcome in outcomes.values())
         stops = get_task(setting.task.name, setting.task.form).stops
         if decoded:
             self._proved.add(setting.id)
-        for row, outcome in outcomes.items():
-            if isinstance(outcome, Trace):
-                answer = loaded.answer(outcome, stops)
+        for name, outcome in outcomes.items():
+            row = rows[name]
+            if isinstance(outcome, Decoded):
+                answer = loaded.answer(outcome.trace, stops)
                 records[row] = _filled(records[row], loaded, outcome, answer, timer, 1 / decoded)
-            else:
+            elif setting.id in self._proved:
                 records[row] = replace(records[row], error=fault_line(outcome))
+            else:
+                raise outcome  # nothing ever decoded: the setting's fault
         return records
-
-    def _decode(
-        self,
-        loaded: Loaded,
-        setting: Setting,
-        prompts: dict[int, Prompt],
-        ids: Sequence[str],
-        timer: Stopwatch,
-    ) -> dict[int, Trace | Exception]:
-        """Decodes all prompts together, or, if that fails, one by one to find the one at fault."""
-        if not prompts:
-            return {}
-        rows = list(prompts)
-
-        def run(chosen: list[int]) -> list[Trace]:
-            return decode(
-                loaded.model,
-                [prompts[row] for row in chosen],
-                setting.decode,
-                seeds=[row_seed(setting.seed, ids[row]) for row in chosen],
-                batch_size=self._batch_size,
-                on_finish=lambda *_: self._on_example(),
-                timer=timer,
-            )
-
-        try:
-            return dict(zip(rows, run(rows), strict=True))
-        except Exception as fault:
-            outcomes: dict[int, Trace | Exception] = {}
-            for row in rows:
-                try:
-                    outcomes[row] = run([row])[0]
-                except (torch.OutOfMemoryError, MemoryError):
-                    raise  # the machine's fault, not the example's: another run may have room
-                except Exception as error:
-                    outcomes[row] = error
-            if setting.id not in self._proved and not any(isinstance(o, Trace) for o in outcomes.values()):
-                raise fault  # nothing ever decoded: the setting's fault
-            return outcomes
 
 
 def check_ids(examples: Sequence[Example]) -> None:
@@ -190,9 +174,9 @@ def fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
 
 
 def _filled(
-    record: Record, loaded: Loaded, trace: Trace, answer: str, timer: Stopwatch, share: float
+    record: Record, loaded: Loaded, decoded: Decoded, answer: str, timer: Stopwatch, share: float
 ) -> Record:
-    ends = loaded.model.end_token_ids
+    ends, trace = loaded.model.end_token_ids, decoded.trace
     return replace(
         record,
         tokens=tuple(trace.tokens),
@@ -208,6 +192,12 @@ def _filled(
         seconds_model=timer.seconds["model"] * share,
         seconds_capture=timer.seconds["capture"] * share,
         seconds_select=timer.seconds["select"] * share,
+        seconds_in_batch=decoded.seconds_in_batch,
+        seconds_to_first_block=decoded.seconds_to_first_block,
+        batch_size=decoded.batch_size,
+        device=device_name(loaded.model.device),
+        attention_kernel=loaded.settings.attention_kernel,
+        torch=torch.__version__,
         answer=answer,
     )
 

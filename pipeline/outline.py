@@ -1,7 +1,7 @@
 """A checkpoint before its weights are read, or are even there: what its config and tokenizer say.
 
-Of a hub id only these small files are downloaded. A model's identity is a hash of its weights, so the store can be
-asked about a setting only where that hash is quickly found.
+Of a hub id only these small files are downloaded. A model's identity is a hash of its files, so the store can be asked
+about a setting only where the weights are here, and few or hashed before.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from transformers import PreTrainedTokenizerBase
 
 from axon import CheckpointError, load_tokenizer
 from axon.models.checkpoint import Description, describe
-from axon.models.hub import OUTLINE
-from pipeline.checkpoint import SMALL, locate, open_model, overrides
+from axon.models.hub import OUTLINE, PATTERNS
+from pipeline.checkpoint import locate, overrides
 from pipeline.config import ModelSettings
+from pipeline.content import content_of, is_quick
 
 
 @dataclass(frozen=True)
 class Outline:
-    folder: Path
     described: Description
     tokenizer: PreTrainedTokenizerBase | None  # None: its files aren't there
-    weights: int  # bytes of safetensors in the folder; 0 if there are none
-    content: str  # hash of the checkpoint; empty where the weights aren't there or are too many to be hashed for a plan
+    content: (
+        str  # hash of the checkpoint; empty where the weights aren't there, or would have to be read for it
+    )
 
     @property
     def identified(self) -> bool:
@@ -36,18 +37,17 @@ class Outline:
 
 def open_outline(model: ModelSettings) -> Outline:
     """Raises CheckpointError, one line, if there is no config that can be read."""
-    outline = _outline(model.path, model.revision, **overrides(model))
-    if not 0 < outline.weights <= SMALL:
-        return outline
-    whole = open_model(model)  # as small as that, it is quickly hashed
-    return Outline(whole.folder, whole.described, whole.tokenizer, outline.weights, whole.content)
+    return _outline(model.path, model.revision, **overrides(model))
 
 
 @lru_cache(maxsize=8)
 def _outline(path: str, revision: str | None, **overridden: Any) -> Outline:
     folder = locate(path, revision, OUTLINE)
-    weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    return Outline(folder, describe(folder, **overridden), _tokenizer(folder), weights, "")
+    described = describe(folder, **overridden)
+    files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
+    whole = any(file.suffix == ".safetensors" for file in files)
+    content = content_of(files) if whole and is_quick(files) else ""
+    return Outline(described, _tokenizer(folder), content)
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:

@@ -85,6 +85,10 @@ class MaskedDiffusionModel(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.network.dtype
 
+    def compile_network(self) -> None:
+        """torch.compile the layers, at the first pass and for any shape. The kernels may round differently."""
+        self.network.get_submodule("model").compile(dynamic=True)
+
     def layout(
         self,
         prompt_lengths: Sequence[int],

@@ -30,6 +30,9 @@ RATIOS = (
     Ratio("graph_empty", "empty_graph_steps", "graph_steps"),
     Ratio("graph_sink_share", "graph_sinks", "graph_columns"),
     Ratio("batch_seconds", "seconds", "examples"),
+    Ratio("tokens_per_second", "tokens_generated", "seconds"),
+    Ratio("seconds_in_batch", "seconds_in_batch", "examples"),
+    Ratio("seconds_to_first_block", "seconds_to_first_block", "examples"),
     Ratio("capture_share", "seconds_capture", "seconds"),
 )
 

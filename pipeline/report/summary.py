@@ -10,6 +10,7 @@ from pipeline.report.distinct import share_rows
 from pipeline.report.entries import Part
 from pipeline.report.inert import inert_warnings
 from pipeline.report.labels import Names, metric, one_value, varying_values
+from pipeline.report.machines import mixed_warnings
 from pipeline.report.phrases import counted
 from pipeline.report.points import MIN_COVERAGE
 from pipeline.report.verdict import Verdict, no_verdict, verdict
@@ -42,7 +43,7 @@ def summarise(
         front=_front(points),
         inert=inert_warnings(points),
         verdicts=[verdict(points, one, comparisons) for one in own] or [no_verdict(points)],
-        warnings=[*_coverage(points), *_uncompared(points, own)],
+        warnings=[*_coverage(points), *_uncompared(points, own), *mixed_warnings(part)],
     )
 
 

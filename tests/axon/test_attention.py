@@ -113,7 +113,7 @@ def test_column_means_on_a_gpu_are_at_most_a_twentieth_of_a_pass_of_llada_8b(
 ) -> None:
     """By kernels launched and by multiply-adds, on tensors without data."""
     monkeypatch.setattr(axon.attention, "chunk_elements", lambda device: 80 * 10**9 // (MEMORY_SHARE * BYTES))
-    model = random_model(LLADA_8B | {"num_key_value_heads": key_heads}, "meta")
+    model = random_model(LLADA_8B | {"n_kv_heads": key_heads}, "meta")
     layout = model.layout([244 - row % 2 * padded for row in range(batch)], 256, 32)
     capture = Capture((28, 29, 30, 31), layout.real_BW)
     tokens = torch.zeros(layout.real_BW.shape, dtype=torch.long, device="meta")

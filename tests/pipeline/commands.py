@@ -18,10 +18,11 @@ from conftest import ROOT, compose_tree, planned
 from pipeline.config import read_config
 from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan
+from pipeline.record_differences import IGNORED
 from pipeline.store import Store
 
 LAUNCH = ROOT / "launch.py"
-SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
+UNSTEADY = [name for name in IGNORED if name != "sandbox"]  # what differs from run to run
 Process = tuple[int, str]  # a number, and when it was given: numbers are given again
 
 
@@ -107,7 +108,7 @@ def plan_of(words: list[str]) -> Plan:
 
 def records(words: list[str], out: Path, limit: int) -> pd.DataFrame:
     """What is stored, without what differs from run to run."""
-    return Store(str(out / "store")).load(plan_of(words).settings, limit).records.drop(columns=SECONDS)
+    return Store(str(out / "store")).load(plan_of(words).settings, limit).records.drop(columns=UNSTEADY)
 
 
 def uninterrupted(words: list[str], out: Path, limit: int) -> pd.DataFrame:

@@ -18,8 +18,7 @@ from axon import load_model
 from axon.decoders import DECODERS
 from axon.models import hub
 from axon.models.checkpoint import describe
-from pipeline import checkpoint as checkpoint_module
-from pipeline import cost_estimate, outline
+from pipeline import content, cost_estimate, outline
 from pipeline.config import Config, read_config, to_tree
 from pipeline.cost_estimate import Network, gpu_hours, most_passes
 from pipeline.evaluate import Evaluator
@@ -92,13 +91,27 @@ def test_no_weights_are_needed_or_read(
     text = shown(replace(config, model=replace(config.model, path=str(empty))))
     assert "the store is not looked at" in text and "passes     80, " in text
 
-    def never(*_: object) -> None:
+    def never(*_: object, **__: object) -> None:
         raise AssertionError("weights were read")
 
-    monkeypatch.setattr(outline, "SMALL", 1)  # now the checkpoint counts as large
-    monkeypatch.setattr(checkpoint_module, "_digest", never)
-    monkeypatch.setattr(outline, "open_model", never)
+    outline._outline.cache_clear()
+    monkeypatch.setattr(content, "LARGE", 1)  # now the checkpoint counts as large, and as never hashed
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(outline, "content_of", never)
     assert shown(config).splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_large_weights_that_were_hashed_before_are_looked_up(
+    make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkpoint: Path
+) -> None:
+    config = make_config("task.name=judge")
+    monkeypatch.setattr(content, "LARGE", 1)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert "the store is not looked at" in shown(config)
+    monkeypatch.setattr(content, "SETTLED", -1.0)
+    content.content_of([file for file in checkpoint.iterdir() if file.is_file()])
+    outline._outline.cache_clear()
+    assert "0 of them stored already" in shown(config)
 
 
 def test_without_a_tokenizer_prompts_are_assumed(
