@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from axon import CheckpointError, load_tokenizer
 from axon.models.checkpoint import Description, describe
+from axon.models.folder import read_json
 from axon.models.hub import OUTLINE, PATTERNS
 from pipeline.checkpoint import locate, overrides
 from pipeline.config import ModelSettings
@@ -45,9 +46,20 @@ def _outline(path: str, revision: str | None, **overridden: Any) -> Outline:
     folder = locate(path, revision, OUTLINE)
     described = describe(folder, **overridden)
     files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
-    whole = any(file.suffix == ".safetensors" for file in files)
-    content = content_of(files) if whole and is_quick(files) else ""
+    content = content_of(files) if _whole(folder) and is_quick(files) else ""
     return Outline(described, _tokenizer(folder), content)
+
+
+def _whole(folder: Path) -> bool:
+    """Whether all the weights are there."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return any(folder.glob("*.safetensors"))
+    try:
+        shards = set(read_json(folder, index.name)["weight_map"].values())
+    except (CheckpointError, KeyError, AttributeError):
+        return False
+    return all((folder / str(shard)).is_file() for shard in shards)
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:
