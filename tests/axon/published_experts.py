@@ -206,7 +206,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def published_tensors(kind: str, seed: int = 0, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
+def published_tensors(kind: str, vocabulary: int = VOCAB) -> dict[str, Tensor]:
     """Random weights of SMALL[kind] under the release's own tensor names."""
     config = SMALL[kind]
     width, heads, key_heads = (
@@ -215,9 +215,9 @@ def published_tensors(kind: str, seed: int = 0, dtype: torch.dtype = torch.float
     size = config.get("head_dim", width // heads)
     embedding = "word_embeddings" if kind == "llada2" else "embed_tokens"
     shapes: dict[str, tuple[int, ...]] = {
-        f"model.{embedding}.weight": (VOCAB, width),
+        f"model.{embedding}.weight": (vocabulary, width),
         "model.norm.weight": (width,),
-        "lm_head.weight": (VOCAB, width),
+        "lm_head.weight": (vocabulary, width),
     }
     for number in range(config["num_hidden_layers"]):
         layer = f"model.layers.{number}"
@@ -245,19 +245,19 @@ def published_tensors(kind: str, seed: int = 0, dtype: torch.dtype = torch.float
             if number or kind != "llada2"
             else _gated(config, f"{layer}.mlp", "intermediate_size")
         )
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     return {
-        name: (torch.randn(shape, generator=generator) * (0.3 if "norm" not in name else 1)).to(dtype)
+        name: torch.randn(shape, generator=generator) * (0.3 if "norm" not in name else 1)
         for name, shape in shapes.items()
     }
 
 
-def write_published(folder: Path, kind: str, seed: int = 0, **changes: object) -> Path:
+def write_published(folder: Path, kind: str, **changes: Any) -> Path:
     """A checkpoint folder as published; `changes` go over the config, a value of ... removes the key."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {key: value for key, value in (SMALL[kind] | changes).items() if value is not ...}
     (folder / "config.json").write_text(json.dumps(config))
-    save_file(published_tensors(kind, seed), folder / "model.safetensors")
+    save_file(published_tensors(kind, config["vocab_size"]), folder / "model.safetensors")
     return folder
 
 

@@ -78,7 +78,7 @@ SMALL = PUBLISHED | {
 }
 
 
-def _write(folder: Path, **changes: object) -> Path:
+def write_fast_dllm(folder: Path, **changes: object) -> Path:
     """A random checkpoint with the release's keys and tensor names, which are Qwen2's."""
     folder.mkdir(parents=True, exist_ok=True)
     config = SMALL | changes
@@ -96,7 +96,7 @@ def _write(folder: Path, **changes: object) -> Path:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> MaskedDiffusionModel:
-    return load_model(_write(tmp_path_factory.mktemp("fast_dllm")))
+    return load_model(write_fast_dllm(tmp_path_factory.mktemp("fast_dllm")))
 
 
 def _settings(decoder: Decoder, **axon: Any) -> DecodeSettings:
@@ -202,6 +202,6 @@ def test_the_published_config_is_understood(tmp_path: Path) -> None:
 
 def test_tied_embeddings_load(tmp_path: Path) -> None:
     """The 1.5B release's."""
-    network = load_model(_write(tmp_path, tie_word_embeddings=True)).network
+    network = load_model(write_fast_dllm(tmp_path, tie_word_embeddings=True)).network
     head, embedding = (network.get_submodule(name) for name in ("lm_head", "model.embed_tokens"))
     assert head.weight is embedding.weight
