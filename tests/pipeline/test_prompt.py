@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import compose_tree
 from formats import TEMPLATE, random_checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,24 @@ def test_bos_stands_once_before_the_raw_text(tokenizer: Any, tmp_path: Path) -> 
     check_tokenizer(begun, BOS)
     with pytest.raises(ValueError, match=r"model\.prompt='bos': the tokenizer of model names no bos_token"):
         check_tokenizer(tokenizer, BOS)
+
+
+def test_dreams_bos_is_a_token_of_its_tokenizers_own_files(tmp_path: Path) -> None:
+    """<|beginoftext|> is an added token of tokenizer_config.json, as there is no tokenizer.json."""
+    folder = random_checkpoint("dream", tmp_path)
+    (folder / "tokenizer.json").unlink()
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    specials = ["<|endoftext|>", "<|beginoftext|>", "<|mask|>"]
+    added = {str(256 + n): {"content": text, "special": True} for n, text in enumerate(specials)}
+    names = dict(zip(("eos_token", "bos_token", "mask_token"), specials, strict=True))
+    (folder / "vocab.json").write_text(json.dumps({letter: n for n, letter in enumerate(letters)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": added, **names}))
+    tokenizer = load_tokenizer(folder)
+    check_tokenizer(tokenizer, BOS)
+    ids = encode(tokenizer, BOS, Example("x", "2+0=", "", None), HUMANEVAL)
+    assert ids[0] == 257 and tokenizer.decode(ids) == "<|beginoftext|>2+0="
+    assert compose_tree("model=dream_v0_base_7b")["model"]["prompt"] == "bos"
 
 
 def test_keywords_reach_the_template_and_unknown_ones_are_refused(tokenizer: Any, tmp_path: Path) -> None:
