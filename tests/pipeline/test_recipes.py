@@ -71,7 +71,7 @@ def test_titles_tell_recipes_apart() -> None:
 
 
 def test_the_command_line_wins_and_an_experiment_too() -> None:
-    name = NAMES[0]
+    name = "llada_8b_base_humaneval"
     assert recipe(name, "limit=7", "decoder=klass").limit == 7
     assert recipe(name, "decoder=klass").decode.decoder.name == "klass"
     assert recipe(name, "+experiment=demo").task.name == "pycode"
