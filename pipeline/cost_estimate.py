@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from axon.blocks import RowBlocks, row_blocks
 from axon.layers import resolve_layers
 from axon.models.checkpoint import DTYPES, Description
 from axon.models.model import MaskedDiffusionModel
@@ -61,20 +62,20 @@ class Network:
 
     def pass_flops(self, decode: Decode, prompt: float) -> float:
         """Of one forward pass of one row, by the formula of the records' `flops`."""
-        width = round(prompt) + decode.gen_length
-        logits = decode.block if decode.decoder.reads == "block" else decode.gen_length
+        blocks = canvas(decode, round(prompt))
         trace: Any = SimpleNamespace(
             prompt=range(round(prompt)),
-            tokens=range(decode.gen_length),
-            computed_positions=width,
-            logit_positions=logits,
+            tokens=range(blocks.canvas - round(prompt)),
+            computed_positions=blocks.canvas,
+            logit_positions=decode.block if decode.decoder.reads == "block" else blocks.area,
         )
         return float(self._model.flops(trace))
 
     def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:
         """At the batch asked for, with the longest prompt."""
         size, config = DTYPES[dtype].itemsize, self._described.network
-        width, block, vocabulary = prompt + decode.gen_length, decode.block, self._model.vocab_size
+        blocks, block, vocabulary = canvas(decode, prompt), decode.block, self._model.vocab_size
+        width = blocks.canvas
         yield Part("weights", self.parameters * size, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
         heads, keys = int(config.num_attention_heads), _key_heads(config)
         head = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
@@ -87,7 +88,7 @@ class Network:
             "logits", batch * block * vocabulary * kinds, f"B K V twice in {dtype}, and in float64 for c"
         )
         if decode.decoder.name == "klass":
-            yield Part("KLASS", batch * decode.gen_length * vocabulary * 8, "B G V in float32, of two steps")
+            yield Part("KLASS", batch * blocks.area * vocabulary * 8, "B G V in float32, of two steps")
         if decode.axon.gate != "never" or decode.decoder.needs_attention:
             layers = len(resolve_layers(decode.axon.attention_layers, self._described.num_layers))
             kept = layers * batch * width * (heads + keys) * head * size
@@ -97,10 +98,17 @@ class Network:
             )
 
 
-def most_passes(decode: Decode) -> int:
+def canvas(decode: Decode, prompt: int) -> RowBlocks:
+    return row_blocks(prompt, decode.gen_length, decode.block, decode.block_alignment)
+
+
+def most_passes(decode: Decode, prompt: int) -> int:
     """Of one row: a step reveals at least one token, and `fixed_steps` alone takes the steps that it is given."""
+    blocks = canvas(decode, prompt)
     steps = getattr(decode.decoder, "steps", None)
-    return int(steps) if steps is not None and decode.axon.gate == "never" else decode.gen_length
+    if steps is not None and decode.axon.gate == "never":
+        return int(steps) * blocks.count * decode.block // decode.gen_length
+    return blocks.area - blocks.given
 
 
 def gpu_hours(flops: float) -> dict[str, float]:

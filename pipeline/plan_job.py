@@ -72,12 +72,14 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
         settings = list(plan.settings.values())
         outlines = {setting.model: open_outline(setting.model) for setting in settings}
         contents = _stored(config, outlines, settings)
-        works = [_work(setting, config, contents) for setting in settings]
         networks = {model: Network(outline.described) for model, outline in outlines.items()}
         prompts = {
             (setting.model, setting.task): _prompts(setting, outlines[setting.model], config.limit)
             for setting in settings
         }
+        works = [
+            _work(setting, config, contents, prompts[setting.model, setting.task]) for setting in settings
+        ]
     for line in _lines(config, title_of(config, plan), works, networks, prompts, contents is not None):
         say(console, line)
     return DONE
@@ -99,13 +101,13 @@ def _stored(
         ) from None
 
 
-def _work(setting: Setting, config: Config, contents: Contents | None) -> Work:
+def _work(setting: Setting, config: Config, contents: Contents | None, prompts: Prompts) -> Work:
     """By the store's measurements of this setting, else the recipe's published figure, else the most there can be."""
     work = Work(
         setting,
         reachable(setting, config.limit),
         stored=0,
-        passes=float(most_passes(setting.decode)),
+        passes=float(most_passes(setting.decode, prompts.most)),
         source="at most: every pass reveals one token",
         seconds=None,
     )
@@ -128,11 +130,15 @@ def _work(setting: Setting, config: Config, contents: Contents | None) -> Work:
 
 
 def _published(recipe: RecipeSettings, setting: Setting) -> float | None:
-    """Passes of an example. Only the setting without knobs is the recipe's."""
-    expected = recipe.expected
-    if setting.knobs or (expected.nfe is None and (expected.tpf is None or expected.tpf_counts != "canvas")):
-        return None
-    return expected.nfe if expected.nfe is not None else setting.decode.gen_length / (expected.tpf or 1.0)
+    """Passes of an example. Only the setting without knobs is the recipe's.
+
+    Tokens per pass tell them only where all of the canvas is decoded.
+    """
+    expected, decode = recipe.expected, setting.decode
+    if setting.knobs or expected.nfe is not None or expected.tpf is None:
+        return None if setting.knobs else expected.nfe
+    whole = expected.tpf_counts == "canvas" and decode.end_of_text != "stop_at_eos"
+    return decode.gen_length / expected.tpf if whole else None
 
 
 def _prompts(setting: Setting, outline: Outline, limit: int) -> Prompts:

@@ -81,6 +81,8 @@ def test_a_recipes_figure_stands_in_for_what_was_not_measured(make_config: Make,
     assert "passes     40, " in shown(replace(config, recipe=by_tpf))
     to_eos = replace(RECIPE, expected=Expected(tpf=2.0, tpf_counts="to_eos"))
     assert "passes     80, " in shown(replace(config, recipe=to_eos))
+    early = make_config("task.name=judge", "end_of_text=stop_at_eos")
+    assert "passes     80, " in shown(replace(early, recipe=by_tpf)), "the texts' lengths are not known"
 
 
 def test_no_weights_are_needed_or_read(
@@ -183,8 +185,26 @@ def test_memory_grows_with_what_it_is_made_of(make_config: Make, judge: Judge, c
 def test_fixed_steps_take_their_steps_and_axon_may_delay_them(make_config: Make, judge: Judge) -> None:
     delayed = make_config("task.name=judge").decode
     fixed = replace(delayed, decoder=DECODERS["fixed_steps"](steps=4))
-    assert most_passes(replace(fixed, axon=replace(fixed.axon, gate="never"))) == 4
-    assert most_passes(fixed) == most_passes(delayed) == 8
+    assert most_passes(replace(fixed, axon=replace(fixed.axon, gate="never")), 10) == 4
+    assert most_passes(fixed, 10) == most_passes(delayed, 10) == 8
+
+
+@pytest.mark.parametrize("decoder", ["left_to_right", "fixed_steps"])
+def test_no_row_takes_more_passes_than_the_plan_says(
+    decoder: str, make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    """One token per pass is the most there can be, with blocks at absolute places, too."""
+    folder = random_checkpoint("sdar", tmp_path / "sdar")
+    for alignment in ("prompt", "absolute"):
+        config = make_config("task.name=judge", f"model.path={folder}", f"block_alignment={alignment}")
+        decode = replace(
+            config.decode, decoder=DECODERS[decoder](), axon=replace(config.decode.axon, gate="never")
+        )
+        [setting] = planned(replace(config, decode=decode)).settings.values()
+        for record in Evaluator(3).slice(setting, 0, 3):
+            assert record.nfe == most_passes(setting.decode, record.prompt_tokens)
+            flops = Network(describe(folder)).pass_flops(setting.decode, record.prompt_tokens)
+            assert record.flops == pytest.approx(record.nfe * flops)
 
 
 def test_gpu_hours_are_the_assumption_that_is_printed() -> None:
