@@ -52,6 +52,10 @@ class Network:
         self._described = described
 
     @property
+    def max_length(self) -> int:
+        return self._described.max_length
+
+    @property
     def parameters(self) -> int:
         """Those that are stored: an output layer tied to the embedding counts once."""
         found = sum(parameter.numel() for parameter in self._model.network.parameters())

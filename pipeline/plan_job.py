@@ -187,7 +187,24 @@ def _lines(
     )
     lines.append(f"FLOPs      {flops:.2e} (from the shapes in config.json, prompts of the mean length)")
     lines += [f"time       {text}" for text in _times(works, flops)]
-    return [*lines, *_memory(config, works, networks, prompts)]
+    return [*lines, *_memory(config, works, networks, prompts), *_too_long(works, networks, prompts)]
+
+
+def _too_long(
+    works: Sequence[Work],
+    networks: Mapping[ModelSettings, Network],
+    prompts: Mapping[tuple[ModelSettings, TaskSettings], Prompts],
+) -> list[str]:
+    """Examples that a run would leave unscored, as far as prompts were tokenised."""
+    found = {}
+    for setting in (work.setting for work in works):
+        own, most = prompts[setting.model, setting.task], networks[setting.model].max_length
+        if own.counted and own.most > (room := setting.decode.longest_prompt(most)):
+            found[setting.model, setting.task, room] = (
+                f"too long   {setting.task.name}: prompts of more than {room:,} tokens leave no room for the answer in "
+                f"the {most:,} that {setting.model_name} takes; those examples would be unscored"
+            )
+    return list(found.values())
 
 
 def _times(works: Sequence[Work], flops: float) -> list[str]:

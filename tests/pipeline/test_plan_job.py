@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from conftest import Judge, composing, planned
+from conftest import ROOT, Judge, composing, planned
 from formats import FORMATS, random_checkpoint
 from rich.console import Console
 
@@ -63,6 +64,12 @@ def test_it_counts_what_there_is_to_do(make_config: Make, judge: Judge) -> None:
     assert "prompts    judge: 11 tokens each (tokenised: the first 10 examples)" in text
     assert "passes     80, a batch of rows counted row by row (at most: every pass reveals one token)" in text
     assert "GPU minutes on an H100" in text and "assumed 30%" in text
+
+
+def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judge) -> None:
+    judge.long_prompts = {"test-0-3"}
+    assert "too long   judge: prompts of more than" in shown(make_config("task.name=judge", "limit=4"))
+    assert "too long" not in shown(make_config("task.name=judge", "limit=3"))
 
 
 def test_what_the_store_has_is_counted_and_measured(make_config: Make, judge: Judge) -> None:
@@ -164,6 +171,21 @@ def test_shapes_and_flops_are_those_of_the_loaded_model(
     [record] = Evaluator(1).slice(setting, 0, 1)
     flops = network.pass_flops(setting.decode, record.prompt_tokens)
     assert record.nfe is not None and record.flops == pytest.approx(record.nfe * flops)
+
+
+# Billions of parameters: LLaDA's 8.0, Qwen2.5-7B's 7.6, Qwen3-8B's 8.2, Qwen3-0.6B's and Qwen2.5-0.5B's, tied.
+RELEASED = {
+    **{"llada_8b": 8.02, "dream_7b": 7.62, "sdar_8b": 8.19},
+    **{"a2d_qwen3_0_6b": 0.596, "a2d_qwen2_5_coder_0_5b": 0.494},
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_config_has_the_parameters_of_its_model(name: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / f"tests/axon/configs/{name}.json", tmp_path / "config.json")
+    attention: Any = "bidirectional" if name.startswith("a2d") else None
+    network = Network(describe(tmp_path, mask_token_id=10, attention=attention))
+    assert network.parameters / 1e9 == pytest.approx(RELEASED[name], rel=0.005)
 
 
 def test_memory_grows_with_what_it_is_made_of(make_config: Make, judge: Judge, checkpoint: Path) -> None:
