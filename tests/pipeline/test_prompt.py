@@ -139,6 +139,13 @@ def test_keywords_are_read_back_as_they_were_written(tree: dict[str, Any], keywo
     assert config.model.template == keywords
     assert to_tree(config)["model"]["template"] == keywords
     assert read_config(to_tree(config)) == config and hash(config.model) == hash(config.model)
+    none = read_config({**tree, "model": {**tree["model"], "template": None}})
+    assert none.model.template == {} and (none == config) == (not keywords)
+
+
+def test_keywords_can_be_given_on_the_command_line() -> None:
+    tree = compose_tree("model=llada_8b_instruct", "model.template={enable_thinking: false}")
+    assert read_config(tree).model.template == {"enable_thinking": False}
 
 
 @pytest.mark.parametrize("name", ["arith", "gsm8k", "math500", "humaneval", "mbpp", "sudoku_n4"])
