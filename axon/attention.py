@@ -20,23 +20,16 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.llama.modeling_llama import eager_attention_forward
 
+from axon.chunks import chunk_elements
+
 KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
     "sdpa": sdpa_attention_forward,
     "eager": eager_attention_forward,
 }
 
-# Scores held at once for the column means: on a processor as many as stay near its cache; on a GPU as many as fit
-# into this share of its memory, where few large products are what is fast.
+# Scores that are held at once for the column means.
 CACHED_ELEMENTS = 1 << 21
-MEMORY_SHARE = 24
 BYTES = 10  # of one score: 2 as the product leaves it, 4 as float32, 4 as attention
-
-
-def chunk_elements(device: torch.device) -> int:
-    """How many scores are held at once."""
-    if device.type != "cuda":
-        return CACHED_ELEMENTS
-    return int(torch.cuda.get_device_properties(device).total_memory) // (MEMORY_SHARE * BYTES)
 
 
 class Capture:
@@ -90,7 +83,7 @@ class Capture:
         marks = marks.reshape(count * groups, 1, width * shared)
         mask = None if self._mask is None else self._mask.index_select(0, rows_R)[:, :, :, None]
         sums = marks.new_zeros((count * groups, 1, width))
-        pieces = list(_pieces(count, heads, width, chunk_elements(sums.device)))
+        pieces = list(_pieces(count, heads, width, chunk_elements(sums.device, BYTES, CACHED_ELEMENTS)))
         for query_BHWD, key_BGWD, scaling in self._kept:
             query = query_BHWD.index_select(0, rows_R).view(count, groups, shared, width, -1)
             query = query.transpose(2, 3).reshape(count * groups, width * shared, -1)

@@ -157,8 +157,3 @@ class Batch:
             nfe=int(self.steps_B[place]),
             **dict(zip(COUNTS, counts, strict=True)),
         )
-
-
-def one_of(tokens: Tensor, ids: Sequence[int]) -> Tensor:
-    """Which tokens are among `ids`, bool of their shape."""
-    return torch.isin(tokens, torch.tensor(ids, dtype=tokens.dtype, device=tokens.device))

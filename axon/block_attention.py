@@ -33,6 +33,11 @@ class BlockAttention:
         self._rows_BKW: Tensor | None = None  # of all rows, once they have been asked for
         self._column_means_BW: Tensor | None = None
 
+    @property
+    def known(self) -> bool:
+        """Whether all of it has been computed."""
+        return self._rows_BKW is not None and self._column_means_BW is not None
+
     def rows(self) -> Tensor:
         """Attention of every row's block positions, (B, K, W); each position's sums to 1."""
         if self._rows_BKW is None:

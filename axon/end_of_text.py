@@ -13,6 +13,7 @@ from torch import Tensor
 
 from axon.models.model import MaskedDiffusionModel
 from axon.settings import EndOfText
+from axon.tokens import ids_on, one_of
 
 
 def barred_ids(model: MaskedDiffusionModel, rule: EndOfText) -> Sequence[int]:
@@ -29,12 +30,11 @@ def without(logits: Tensor, ids: Sequence[int]) -> Tensor:
     """`logits` (..., V) in which those tokens have no probability; the rest share it. Finite, as entropies need."""
     if not ids:
         return logits
-    return logits.index_fill(-1, torch.tensor(ids, device=logits.device), torch.finfo(logits.dtype).min)
+    return logits.index_fill(-1, ids_on(logits.device, ids), torch.finfo(logits.dtype).min)
 
 
 def held_confidence(logits: Tensor, token: Tensor, ids: Sequence[int]) -> Tensor:
     """The probability (...) float64 of `token` once `ids` have none: theirs is 0, that of others grows."""
     rest = without(logits, ids).double()
     chosen = rest.gather(-1, token[..., None])[..., 0]
-    ends = torch.isin(token, torch.tensor(ids, device=token.device))
-    return (chosen - rest.logsumexp(-1)).exp().masked_fill(ends, 0.0)
+    return (chosen - rest.logsumexp(-1)).exp().masked_fill(one_of(token, ids), 0.0)

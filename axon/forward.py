@@ -5,13 +5,16 @@ Shapes: B rows, K block length, G generated area, W canvas width, V vocabulary, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from axon.attention import Capture
 from axon.batch import Batch
-from axon.beliefs import CHUNK_ELEMENTS, most_likely
+from axon.beliefs import BYTES, CACHED_ELEMENTS, most_likely
 from axon.block_attention import BlockAttention
+from axon.chunks import chunk_elements
 from axon.end_of_text import barred_ids, held_confidence, held_ids, without
 from axon.models.model import Layout, MaskedDiffusionModel
 from axon.settings import DecodeSettings
@@ -57,16 +60,21 @@ class Forward:
         self._count(settings.block)
         batch.counts.add("computed_positions", layout.width_B)
 
-    def log_probs(self) -> Tensor:
-        """Log-probabilities of every position of the area, (B, G, V) float64.
+    def log_probs(self) -> Iterator[tuple[slice, Tensor]]:
+        """Log-probabilities at the positions of the area, C of them at a time: which, and (B, C, V) float32.
 
         Beyond the canvas, where no row of this batch has a position, those of the last column are repeated.
         """
         count, width = self._hidden_BWD.shape[:2]
-        places_G = torch.arange(self.batch.tokens_BG.shape[1], device=self._hidden_BWD.device)
+        area = self.batch.tokens_BG.shape[1]
+        places_G = torch.arange(area, device=self._hidden_BWD.device)
         columns_G = (places_G + self.layout.prefix).clamp(max=width - 1)
         self._count(self.batch.blocks_B * self.places_BK.shape[1])
-        return self._logits(columns_G.expand(count, -1)).double().log_softmax(-1)
+        step = max(1, self._chunk() // (count * self.model.vocab_size))
+        for start in range(0, area, step):
+            places = slice(start, min(start + step, area))
+            logits_BCV = self._logits(columns_G[places].expand(count, -1))
+            yield places, logits_BCV.double().log_softmax(-1).float()
 
     def likeliest(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x0 at temperature 0 and p*, both as the end-of-text rule leaves them, and the log of the partition sum."""
@@ -77,12 +85,14 @@ class Forward:
         """How sure `token` counts as: its probability, unless the end-of-text rule holds some tokens back."""
         return held_confidence(logits, token, self._held) if self._held else probability
 
-    def p_max_at(self, where_BW: Tensor) -> Tensor:
-        """p* at the marked positions, (B, W) float64, 0 elsewhere; a chunk of positions at a time."""
+    def p_max_at(self, where_BW: Tensor, marked: int) -> Tensor:
+        """p* at the marked positions, of which there are so many, (B, W) float64, 0 elsewhere; in chunks of them."""
         self._count(where_BW.sum(1))
-        rows_N, columns_N = where_BW.nonzero(as_tuple=True)
+        # Stable, so that the marked ones come first in their order; `nonzero` would ask the device for their number.
+        flat_N = (~where_BW).flatten().byte().argsort(stable=True)[:marked]
+        rows_N, columns_N = flat_N // where_BW.shape[1], flat_N % where_BW.shape[1]
         found_BW = torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
-        step = max(1, CHUNK_ELEMENTS // self.model.vocab_size)
+        step = max(1, self._chunk() // self.model.vocab_size)
         for start in range(0, len(rows_N), step):
             rows, columns = rows_N[start : start + step], columns_N[start : start + step]
             logits_NV = self.model.logits(self._hidden_BWD, rows, columns, self.layout)
@@ -102,6 +112,10 @@ class Forward:
             self._hidden_BWD, rows_B1.expand_as(columns_BK), columns_BK, self.layout
         )
         return without(logits_BKV, self._barred)
+
+    def _chunk(self) -> int:
+        """How many logits are held at once."""
+        return chunk_elements(self._hidden_BWD.device, BYTES, CACHED_ELEMENTS)
 
     def _count(self, positions: Tensor | int) -> None:
         self.batch.counts.add("logit_positions", positions)

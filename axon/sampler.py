@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from axon.batch import Batch, one_of
+from axon.batch import Batch
 from axon.events import REMASK, REPLACE, REVEAL, Change
 from axon.forward import Forward
 from axon.gates import GATES, progress
@@ -20,6 +20,7 @@ from axon.proposal import Proposal, Reveal
 from axon.reads import Undeclared
 from axon.settings import DecodeSettings
 from axon.state import PartTimer, StepState
+from axon.tokens import one_of
 from axon.view import view
 
 # From this many steps per position of a block on, remasking is ignored. Every step reveals at least one position, so a
@@ -37,7 +38,11 @@ class Sampler:
     timer: PartTimer
 
     def until_finish(self, batch: Batch) -> list[int]:
-        """Steps over a batch of fixed membership until some row is finished; the places of the finished rows."""
+        """Steps over a batch of fixed membership until some row is finished; the places of the finished rows.
+
+        A step waits for the device once at its end, for all that the next one has to know of it, and at most once
+        more within: where a gate says which rows it fires in, or where a decoder asks.
+        """
         settings = self.settings
         layout = self.model.layout(
             [len(prompt) for prompt in batch.prompts],
@@ -45,12 +50,13 @@ class Sampler:
             settings.block,
             settings.block_alignment,
         )
+        asked: list[bool] = self._asked(batch).tolist()
         while True:
-            broken_B = self.one_step(batch, layout)
+            broken_B = self.one_step(batch, layout, _places(asked, batch.steps_B.device))
             over_B = batch.over_B
             if settings.end_of_text == "stop_at_eos":
                 over_B = over_B | self._text_over(batch)
-            over, broken = torch.stack([over_B, broken_B]).tolist()  # together: a single wait for the device
+            over, broken, asked = torch.stack([over_B, broken_B, self._asked(batch)]).tolist()
             if any(broken):
                 raise AssertionError(
                     f"decoder {settings.decoder.name}: its proposal breaks a rule of axon/proposal.py; reveal only "
@@ -59,12 +65,12 @@ class Sampler:
             if any(over):
                 return [place for place, row_over in enumerate(over) if row_over]
 
-    def one_step(self, batch: Batch, layout: Layout) -> Tensor:
-        """One function evaluation of every row and what follows; the rows (B,) bool with a broken proposal."""
+    def one_step(self, batch: Batch, layout: Layout, asked_R: Tensor) -> Tensor:
+        """One function evaluation of every row and what follows; the rows (B,) bool with a broken proposal.
+
+        `asked_R`: places of the rows whose gate is evaluated.
+        """
         decoder, gate = self.settings.decoder, GATES[self.settings.axon.gate]
-        asked_R = batch.steps_B[:0]  # places of the rows whose gate is evaluated
-        if gate is not None:
-            asked_R = (self._spent(batch) < self.settings.axon.max_anchor_steps).nonzero()[:, 0]
         layers = self.layers if decoder.needs_attention or len(asked_R) else ()
         forward = Forward(self.model, batch, layout, self.settings, layers, self.timer)
         state = view(forward, self.settings, self.timer)
@@ -84,11 +90,13 @@ class Sampler:
             batch.end_step(forward.places_BK, change, progress_B)
         return broken_B
 
-    def _spent(self, batch: Batch) -> Tensor:
-        """What each row's current block has used of AXON's budget, (B,)."""
-        if self.settings.axon.budget_counts == "steps":
-            return batch.block_step_B
-        return batch.anchor_steps_B
+    def _asked(self, batch: Batch) -> Tensor:
+        """Rows (B,) bool whose gate is evaluated in the next step: AXON's budget for their block is not spent."""
+        axon = self.settings.axon
+        if axon.gate == "never":
+            return torch.zeros_like(batch.steps_B, dtype=torch.bool)
+        spent_B = batch.block_step_B if axon.budget_counts == "steps" else batch.anchor_steps_B
+        return spent_B < axon.max_anchor_steps
 
     def _change(self, state: StepState, proposal: Proposal, reveal: Reveal, batch: Batch) -> Change:
         """The reveal, and the decoder's remasking and replacing where it does any; never of the prompt."""
@@ -122,3 +130,11 @@ class Sampler:
             final_BG = torch.arange(final_BG.shape[1], device=ended_B.device) < ended_B[:, None]
         ends_BG = one_of(batch.tokens_BG, self.model.end_token_ids) & batch.generated_BG
         return (final_BG.long().cumprod(1).bool() & ends_BG).any(1)
+
+
+def _places(chosen: list[bool], device: torch.device) -> Tensor:
+    """The places of the chosen rows, sent to the device without waiting for it."""
+    if all(chosen):
+        return torch.arange(len(chosen), device=device)
+    places = [place for place, one in enumerate(chosen) if one]
+    return torch.tensor(places, dtype=torch.long).to(device, non_blocking=True)

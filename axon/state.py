@@ -6,7 +6,7 @@ row depends on another row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -30,8 +30,11 @@ class Context:
     decoded_BW: Tensor  # bool, the prompt and everything decoded
     width_B: Tensor  # columns of each row that sinks are sought among: uniform attention is 1/width
     tau_sink: SinkThreshold  # for decoders that name none of their own
-    log_probs: Callable[[], Tensor]  # -> (B, G, V) float64, of every position of the area
-    p_max_at: Callable[[Tensor], Tensor]  # (B, W) bool -> p* there (B, W), 0 elsewhere
+    # -> a chunk of the area's positions after the other, and their (B, C, V) float32
+    log_probs: Callable[[], Iterator[tuple[slice, Tensor]]]
+    p_max_at: Callable[
+        [Tensor, int], Tensor
+    ]  # (B, W) bool, how many are true -> p* there (B, W), 0 elsewhere
     rows: Callable[[], Tensor]  # -> (B, K, W), whom each position of the block attends to; rows sum to 1
     column_means: Callable[
         [], Tensor
@@ -65,6 +68,12 @@ class StepState:
         """The most confident masked position of each row, (B, K) bool; the leftmost on a tie."""
         best_B1 = torch.where(self.masked_BK, self.confidence_BK, -1.0).argmax(1, keepdim=True)
         return torch.zeros_like(self.masked_BK).scatter_(1, best_B1, True) & self.masked_BK
+
+    @staticmethod
+    def ask(*numbers: Tensor) -> list[int]:
+        """Whole numbers that the host has to know. It waits for the device: once, for all of them."""
+        found: list[int] = torch.stack(numbers).tolist()
+        return found
 
     @staticmethod
     def rank(score_BK: Tensor, among_BK: Tensor) -> Tensor:

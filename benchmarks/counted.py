@@ -49,14 +49,13 @@ class Launches(TorchDispatchMode):
 class Waits(TorchFunctionMode):
     """Counts where the host would wait for a GPU: values it reads, masks it indexes with, data it sends.
 
-    `torch.cuda.set_sync_debug_mode` counts the same on a GPU. Indexing by a bool tensor asks how many are true, and a
-    tensor made from Python data is copied to the device before the call returns.
+    `torch.cuda.set_sync_debug_mode` warns of the same on a GPU. Indexing by a bool tensor asks how many are true, and a
+    tensor made on the device from Python data has been copied there when the call returns.
     """
 
-    def __init__(self, sent_to: str = "cpu") -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.by_name: Counter[str] = Counter()
-        self._device = sent_to
 
     @property
     def total(self) -> int:

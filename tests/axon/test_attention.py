@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import axon.attention
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, MaskedDiffusionModel, decode
-from axon.attention import BYTES, MEMORY_SHARE, Capture
+from axon.attention import BYTES, Capture
+from axon.chunks import MEMORY_SHARE, chunk_elements
 from axon.layers import resolve_layers
 from benchmarks.counted import Launches
 from benchmarks.shapes import LLADA_8B, random_model
@@ -112,7 +113,8 @@ def test_column_means_on_a_gpu_are_at_most_a_twentieth_of_a_pass_of_llada_8b(
     batch: int, padded: bool, key_heads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By kernels launched and by multiply-adds, on tensors without data."""
-    monkeypatch.setattr(axon.attention, "chunk_elements", lambda device: 80 * 10**9 // (MEMORY_SHARE * BYTES))
+    room = 80 * 10**9 // (MEMORY_SHARE * BYTES)
+    monkeypatch.setattr(axon.attention, "chunk_elements", lambda *given: room)
     model = random_model(LLADA_8B | {"n_kv_heads": key_heads}, "meta")
     layout = model.layout([244 - row % 2 * padded for row in range(batch)], 256, 32)
     capture = Capture((28, 29, 30, 31), layout.real_BW)
@@ -126,11 +128,11 @@ def test_column_means_on_a_gpu_are_at_most_a_twentieth_of_a_pass_of_llada_8b(
     assert 0 < means_flops.get_total_flops() <= 0.05 * forward_flops.get_total_flops()
 
 
-def test_scores_held_at_once_take_a_small_share_of_a_gpus_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_takes_a_small_share_of_a_gpus_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     card = SimpleNamespace(total_memory=80 * 10**9)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
-    assert BYTES * axon.attention.chunk_elements(torch.device("cuda")) <= card.total_memory / MEMORY_SHARE
-    assert axon.attention.chunk_elements(torch.device("cpu")) == axon.attention.CACHED_ELEMENTS
+    assert BYTES * chunk_elements(torch.device("cuda"), BYTES, 7) <= card.total_memory / MEMORY_SHARE
+    assert chunk_elements(torch.device("cpu"), BYTES, 7) == 7
 
 
 def _looks(model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[str]:

@@ -13,12 +13,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from axon import Confidence, DecodeSettings, EntropyBounded, FixedSteps, LeftToRight, Trace, decode
-from axon.batch import one_of
 from axon.blocks import row_blocks
 from axon.proposal import Proposal
 from axon.reads import Reads
 from axon.settings import BlockAlignment, EndOfText
 from axon.state import StepState
+from axon.tokens import one_of
 from axon.trace import NOT_DECODED
 from tests.axon.test_laws import BLOCK, COMBINATIONS, GEN, MIXED, law, prompts_of
 from tests.axon.toy_model import MASK, toy_model
@@ -142,7 +142,7 @@ class Looking(Confidence):
 
     def propose(self, state: StepState) -> Proposal:
         context = state.context()
-        p_max_BW = context.p_max_at(context.decoded_BW)
+        p_max_BW = context.p_max_at(context.decoded_BW, int(context.decoded_BW.sum()))
         revealed_BK = ~state.masked_BK
         again = p_max_BW.gather(1, state.columns_BK)[revealed_BK], state.p_max_BK[revealed_BK]
         self.seen.append((state.token_BK, state.confidence_BK, state.p_max_BK, state.log_probs(), *again))
