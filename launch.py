@@ -77,18 +77,9 @@ def run(tree: Mapping[str, Any]) -> int:
     config = read_config(tree)
     from rich.console import Console
 
-    console = Console()
-    if config.job == "check_task":
-        from pipeline.check_task import check_task
+    from pipeline.jobs import start_job
 
-        return check_task(config, console)
-    if config.job == "time":
-        from pipeline.time_settings import time_settings
-
-        return time_settings(config, compose, console)
-    from pipeline.run_job import run_job
-
-    return run_job(config, compose, sys.argv[1:], console)
+    return start_job(config, compose, sys.argv[1:], Console())
 
 
 def show(line: CommandLine) -> int:

@@ -6,6 +6,7 @@ A small checkpoint is loaded once, to see that it can be; of a large one the wei
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,9 +79,9 @@ def _check_tokens(
         )
 
 
-def locate(path: str, revision: str | None) -> Path:
+def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS) -> Path:
     """The local folder of `path`, which is absolute, relative to the working directory or to this repository, or a hub
-    id, downloaded if necessary. Every machine of a cluster resolves it for itself.
+    id, of which files of these names are downloaded if necessary. Every machine of a cluster resolves it for itself.
     """
     for folder in (Path(os.path.expanduser(path)), REPOSITORY / path):
         if folder.is_dir():
@@ -92,7 +93,7 @@ def locate(path: str, revision: str | None) -> Path:
     if not is_hub_id(path) or (REPOSITORY / path).parent.is_dir():
         what = "is a file" if Path(path).is_file() else "no such folder"
         raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
-    return download(path, revision)
+    return download(path, revision, patterns)
 
 
 def device_of(model: ModelSettings, cores_only: bool = False) -> str:

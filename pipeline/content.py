@@ -50,6 +50,13 @@ def content_of(files: Sequence[Path]) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
+def is_quick(files: Sequence[Path]) -> bool:
+    """Whether `content_of` would have to read no large file."""
+    known = _known()
+    states = [(str(file.resolve()), _state(file)) for file in files]
+    return all(state[0] < LARGE or _entry(known, name, state) for name, state in states)
+
+
 def cache_file() -> Path:
     """Where hashes are kept."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -15,9 +15,10 @@ from typing import Any
 from axon.identity import decode_identity
 from axon.settings import check_ends
 from pipeline.checkpoint import Checkpoint, open_model
-from pipeline.config import SETTING_KEYS, Compose, Config, PromptStyle, read_config, to_tree
+from pipeline.config import SETTING_KEYS, Compose, Config, ModelSettings, PromptStyle, read_config, to_tree
 from pipeline.dotted import assign
 from pipeline.errors import ConfigError
+from pipeline.outline import Outline
 from pipeline.prompt import form_of, reads_template
 from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space, existing, is_name
 from pipeline.setting import Setting, setting_id
@@ -25,13 +26,15 @@ from pipeline.tasks import TaskSettings, open_task
 
 Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
 Base = Callable[[Names], Config]
+Open = Callable[[ModelSettings], Checkpoint | Outline]  # raises CheckpointError
 
 
 class Plan:
     """The distinct settings asked for so far, in the order they run: those of one model follow each other."""
 
-    def __init__(self, config: Config, compose: Compose) -> None:
+    def __init__(self, config: Config, compose: Compose, open_: Open = open_model) -> None:
         """Raises ConfigError, one line per fault, for a space that can't be searched."""
+        self._open = open_
         self._base: Base = cache(lambda names: _composed(config, compose, names))
         self._search = SEARCHES[config.sweep.search]
         self.space = _space(config, self._base)
@@ -73,14 +76,14 @@ class Plan:
 
     def _setting(self, candidate: Candidate) -> Setting:
         rest = {key: value for key, value in candidate.knobs.items() if not is_name(key, value)}
-        return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate)
+        return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate, self._open)
 
 
-def make_setting(config: Config, candidate: Candidate | None = None) -> Setting:
+def make_setting(config: Config, candidate: Candidate | None = None, open_: Open = open_model) -> Setting:
     """The setting of a config's own values. Raises ConfigError if they don't fit the model."""
     candidate = candidate or Candidate("setting", {})
     try:
-        checkpoint = open_model(config.model)
+        checkpoint = open_(config.model)
         decode = config.decode.for_model(checkpoint.described.block_size)
         config = replace(config, decode=decode)
         check_ends(decode, checkpoint.described.eos_token_ids, checkpoint.described.end_token_ids)
@@ -106,7 +109,7 @@ def _shared(first: Setting, equal: Setting) -> Setting:
     return replace(first, knobs=kept)
 
 
-def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
+def _identity(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any]:
     """Everything that can change a token or a score, with one spelling for each value."""
     decode = decode_identity(config.decode, checkpoint.described.num_layers)
     draws = config.decode.temperature > 0 or config.decode.decoder.needs_seeds
@@ -128,7 +131,7 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _overrides(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
+def _overrides(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any]:
     """What the user says in place of the checkpoint's files, which are in the content's hash."""
     model, described = config.model, checkpoint.described
     given = {

@@ -6,9 +6,10 @@ setting. Nothing in this file can change a token or a score.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from pipeline.names import folder_name
@@ -22,27 +23,47 @@ QUALITY = "quality"  # the metric that the task itself calls quality
 
 @dataclass(frozen=True, config=STRICT)
 class Expected:
-    """The published figures; None where none was published."""
+    """The published figures; None where none was published.
 
-    accuracy: Annotated[tuple[PerCent, ...], Field(min_length=1, max_length=2)] | None  # per cent
-    nfe: Positive | None  # model calls per example, on average
-    tpf: Positive | None  # tokens per model call
-    tpf_counts: Literal["canvas", "to_eos"]  # which tokens and calls the source counts
-    tokens_per_second: Positive | None
-    gpu: Text | None  # on which tokens_per_second was measured
+    Two values of accuracy are two measurements of one setup, such as two code bases'.
+    """
+
+    accuracy: Annotated[tuple[PerCent, ...], Field(min_length=1, max_length=2)] | None = None  # per cent
+    nfe: Positive | None = None  # model calls per example, on average
+    tpf: Positive | None = None  # tokens per model call
+    tpf_counts: Literal["canvas", "to_eos"] = "canvas"  # which tokens and calls the source counts
+    tokens_per_second: Positive | None = None
+    gpu: Text | None = None  # on which tokens_per_second was measured
 
     def __post_init__(self) -> None:
         if self.tokens_per_second is not None and self.gpu is None:
             raise ValueError("gpu=null: tokens_per_second was measured on one; name it")
 
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to compare with."""
+        return self.accuracy is None and self.nfe is None and self.tpf is None
+
 
 @dataclass(frozen=True, config=STRICT)
 class RecipeSettings:
-    """Two values of accuracy are two measurements of the same setup, such as two code bases'."""
+    """The published result that a job repeats."""
 
     name: Annotated[str, AfterValidator(folder_name)]  # of its file
     title: Text
-    source: Text  # where the figures are: repository:path, a model card, a paper
-    metric: Text  # the metric of the task that `accuracy` is: `quality`, or the name of a further one
+    source: Text  # where the figures and settings are: repository:path, a model card, a paper
+    examples: Annotated[int, Field(ge=1)]  # that the published accuracy is of: the whole task
     expected: Expected
-    notes: tuple[Text, ...]  # what of the published setup can't be repeated
+    metric: Text = QUALITY  # the metric of the task that `accuracy` is, or the name of a further one
+    notes: tuple[Text, ...] = ()  # what of the published setup isn't repeated
+
+
+_ADAPTER = TypeAdapter(RecipeSettings)
+
+
+def recipe_of(config: Mapping[str, Any]) -> RecipeSettings | None:
+    """The recipe in a run's config; None if there is none, or one that only another version can read."""
+    try:
+        return None if config.get("recipe") is None else _ADAPTER.validate_python(config["recipe"])
+    except ValidationError:
+        return None

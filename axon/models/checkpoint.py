@@ -100,8 +100,8 @@ def load_model(
         described.mask_token_id,
         described.end_token_ids,
         described.max_length,
+        described.block_size,
         eos_token_ids=described.eos_token_ids,
-        block_size=described.block_size,
     ).eval()
 
 

@@ -49,9 +49,9 @@ class MaskedDiffusionModel(nn.Module):
         mask_token_id: int,
         end_token_ids: tuple[int, ...],
         max_length: int,
+        block_size: int | None = None,
         *,
         eos_token_ids: tuple[int, ...] | None = None,
-        block_size: int | None = None,
     ) -> None:
         super().__init__()
         self.network = network

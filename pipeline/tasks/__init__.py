@@ -30,6 +30,8 @@ TASKS: dict[str, Callable[[], Task]] = {
     "pycode": _lazy("pycode", "PyCode"),
     "lists": _lazy("lists", "Lists"),
     "gsm8k": _lazy("gsm8k", "Gsm8k"),
+    "gsm8k_cot": _lazy("gsm8k_cot", "Gsm8kCot"),
+    "gsm8k_cot_zeroshot": _lazy("gsm8k_cot", "Gsm8kCotZeroshot"),
     "math500": _lazy("math500", "Math500"),
     "minerva_math": _lazy("minerva_math", "MinervaMath"),
     "humaneval": _lazy("humaneval", "HumanEval"),

@@ -45,6 +45,8 @@ TRUTH = {
 }
 ROWS: dict[str, dict[str, Any]] = {
     "gsm8k": SUM,
+    "gsm8k_cot": SUM,
+    "gsm8k_cot_zeroshot": SUM,
     "humaneval": POWER,
     "mbpp": {key: value for key, value in PLUS.items() if key != "prompt"},
     "mbpp_sanitized": {key: value for key, value in PLUS.items() if key != "text"},
