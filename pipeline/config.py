@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from axon.decoders import Confidence, DecoderSettings
@@ -44,6 +44,11 @@ def _keywords(given: Mapping[str, Any]) -> Keywords:
     return Keywords(given)
 
 
+Template = Annotated[  # null: no keywords
+    Mapping[str, Any],
+    BeforeValidator(lambda given: {} if given is None else given),
+    AfterValidator(_keywords),
+]
 Attention = Literal["bidirectional", "block_causal"]
 
 
@@ -57,7 +62,7 @@ class ModelSettings:
     attention_kernel: Literal["sdpa", "eager"]
     device: Literal["auto", "cpu", "cuda"]
     prompt: PromptStyle  # the text as it is, a turn of the chat template, or the text after BOS
-    template: Annotated[Mapping[str, Any], AfterValidator(_keywords)] = Keywords()  # of the chat template
+    template: Template = Keywords()  # keywords of the chat template, such as enable_thinking
     compile: bool = False  # torch.compile the network
     # In place of what the checkpoint's files say; None: as they say.
     mask_token_id: Annotated[int, Field(ge=0)] | None = None

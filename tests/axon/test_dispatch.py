@@ -103,6 +103,8 @@ def test_a_key_that_is_not_known_is_refused_by_name(name: str, tmp_path: Path) -
         ("sdar_8b", "attention_bias", True),
         ("illada_8b", "layer_norm_eps", 1e-5),
         ("illada_8b", "mlp_bias", True),
+        ("illada_8b", "head_dim", 16),
+        ("dream_7b", "head_dim", 16),
         ("llada_8b", "input_emb_norm", True),
         ("llada_8b", "attention_layer_norm", True),
     ],
@@ -111,6 +113,17 @@ def test_a_variant_that_is_not_computed_is_refused(
     name: str, key: str, value: object, tmp_path: Path
 ) -> None:
     assert f"{key}={value!r}" in refusal(tmp_path, small(name) | {key: value})
+
+
+def test_a_key_that_llada_lacks_means_the_references_default(tmp_path: Path) -> None:
+    config = small("llada_8b")
+    for key in ("rope", "block_type", "activation_type", "layer_norm_type"):
+        line = refusal(tmp_path, {name: value for name, value in config.items() if name != key})
+        assert f"config.json: {key}=" in line and "not supported" in line
+    del config["weight_tying"], config["rope_full_precision"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    network = describe(tmp_path).network
+    assert network.tie_word_embeddings and network.rope_full_precision
 
 
 def test_transformers_5_writes_the_rotary_base_elsewhere(tmp_path: Path) -> None:

@@ -31,13 +31,11 @@ from axon.models.llada2 import LLADA2
 from axon.models.llada_moe import LLADA_MOE
 from axon.models.sdar_moe import SDAR_MOE
 from benchmarks.experts import launched
-from tests.axon import published_experts as published
 from tests.axon.plain_experts import llada2_logits, llada2_route, softmax_logits
-from tests.axon.published_experts import SMALL, published_tensors, write_published
+from tests.axon.published_experts import FULL, SMALL, published_tensors, write_published
 from tests.axon.toy_model import MASK, VOCAB
 
 KINDS = list(SMALL)
-FULL = {"llada_moe": published.LLADA_MOE, "llada2": published.LLADA2, "sdar_moe": published.SDAR_MOE}
 PLAIN = {"llada_moe": softmax_logits, "llada2": llada2_logits, "sdar_moe": softmax_logits}
 PROMPTS = [[1, 2, 3, 4, 5], [6, 7], [8]]
 every_kind = pytest.mark.parametrize("kind", KINDS)

@@ -24,6 +24,7 @@ DESCRIBED = {
     "a2d_qwen3_0_6b": ("a2d-qwen3", 151669, (151645,), (151645,), None),
     "a2d_qwen2_5_coder_0_5b": ("a2d-qwen2", 151665, (151645,), (151645,), None),
     "open_dcoder_0_5b": ("open-dcoder", 151665, (151643,), (151643, 151645), None),
+    "fast_dllm_v2_7b": ("fast_dllm_v2", 151665, (151645,), (151645,), 32),
     "illada_8b": ("illada", 5, (2,), (2,), None),
 }
 names = pytest.mark.parametrize("name", NAMES)
