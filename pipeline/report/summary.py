@@ -82,9 +82,12 @@ def _canvas(settings: Sequence[Setting]) -> str:
     """What is decoded, as far as all settings agree."""
     length = one_value(setting.decode.gen_length for setting in settings)
     block = one_value(setting.decode.block_length for setting in settings)
+    absolute = one_value(setting.decode.block_alignment for setting in settings) == "absolute"
     ends = one_value(setting.decode.end_of_text for setting in settings)
     parts = [
-        f"{length} tokens in blocks of {block}" if length and block else None,
+        f"{length} tokens in {'absolute ' if absolute else ''}blocks of {block}"
+        if length and block
+        else None,
         END_OF_TEXT[ends] if ends else None,
     ]
     return "".join(f", {part}" for part in parts if part)

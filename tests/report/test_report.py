@@ -232,6 +232,8 @@ def test_the_summary_says_what_is_decoded():
         "(test split), raw prompts, 64 tokens in blocks of 32, decoded up to end-of-text: threshold"
         in found.swept
     )
+    sweep.change(block_alignment="absolute")
+    assert "64 tokens in absolute blocks of 32" in facet_of(sweep).summary.swept
 
 
 def test_the_summary_says_in_which_wording_and_by_which_score():
