@@ -65,13 +65,17 @@ class Network:
         return found - (head.numel() if tied else 0)
 
     def pass_flops(self, decode: Decode, prompt: float) -> float:
-        """Of one forward pass of one row, by the formula of the records' `flops`."""
-        blocks = canvas(decode, round(prompt))
+        """Of one forward pass of one row, by the formula of the records' `flops`; for DAWN the most there can be."""
+        blocks, decoder, logits = canvas(decode, round(prompt)), decode.decoder, decode.block
+        if (
+            decoder.reads == "sequence"
+        ):  # KLASS follows what is generated, DAWN what is decoded, the prompt too
+            logits += blocks.canvas if decoder.needs_attention else blocks.area
         trace: Any = SimpleNamespace(
             prompt=range(round(prompt)),
             tokens=range(blocks.canvas - round(prompt)),
             computed_positions=blocks.canvas,
-            logit_positions=decode.block if decode.decoder.reads == "block" else blocks.area,
+            logit_positions=logits,
         )
         return float(self._model.flops(trace))
 
@@ -92,7 +96,7 @@ class Network:
             "logits", batch * block * vocabulary * kinds, f"B K V twice in {dtype}, and in float64 for c"
         )
         if decode.decoder.name == "klass":
-            yield Part("KLASS", batch * blocks.area * vocabulary * 8, "B G V in float32, of two steps")
+            yield Part("KLASS", batch * blocks.area * vocabulary * 4, "B G V in float32, of the last step")
         if decode.axon.gate != "never" or decode.decoder.needs_attention:
             layers = len(resolve_layers(decode.axon.attention_layers, self._described.num_layers))
             kept = layers * batch * width * (heads + keys) * head * size
