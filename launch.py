@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from axon.settings import BLOCK_LENGTH
-from pipeline.choices import check_folders, check_names, chosen, undecodable
+from pipeline.choices import check_folders, check_names, chosen, described, undecodable
 from pipeline.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.errors import ConfigError, one_of, reason, unknown_key
 from pipeline.stop import exit_code, sigterm_raised
@@ -87,6 +87,7 @@ def show(line: CommandLine) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors, so that they become one line here
     folder = [f"--config-dir={line.config_dir}"] if line.config_dir else []
     sys.argv[1:] = [*line.words, *line.flags, *folder]
+    OmegaConf.register_new_resolver("choices", lambda: described(folders(line)), replace=True)
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(lambda _: None)()
     except BrokenPipeError:  # no fault of the input: `--help | head`
