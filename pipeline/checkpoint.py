@@ -45,6 +45,7 @@ def overrides(model: ModelSettings) -> dict[str, Any]:
         "end_tokens": model.end_tokens,
         "attention": model.attention,
         "block_size": model.block_size,
+        "inert_keys": model.inert_keys,
     }
 
 

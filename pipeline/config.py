@@ -69,6 +69,7 @@ class ModelSettings:
     end_tokens: Annotated[tuple[int | Text, ...], Field(min_length=1)] | None = None  # numbers or texts
     block_size: Count | None = None  # the block length that it was trained with
     attention: Attention | None = None  # for a format in which both are trained and no key tells them apart
+    inert_keys: tuple[Text, ...] = ()  # keys of config.json that are unknown here and change nothing
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -79,6 +79,7 @@ def load_model(
     end_tokens: Sequence[int | str] | None = None,
     attention: Attention | None = None,
     block_size: int | None = None,
+    inert_keys: Sequence[str] = (),
 ) -> MaskedDiffusionModel:
     """Load a checkpoint in the format of one of FAMILIES into transformers' own modules, in evaluation mode.
 
@@ -92,7 +93,7 @@ def load_model(
         raise CheckpointError(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
-    described = describe(path, mask_token_id, end_tokens, attention, block_size)
+    described = describe(path, mask_token_id, end_tokens, attention, block_size, inert_keys)
     described.network._attn_implementation = kernel_name(attention_kernel)
     return MaskedDiffusionModel(
         _load_network(Path(path), described, DTYPES[dtype], _device(device)),
@@ -130,6 +131,7 @@ def describe(
     end_tokens: Sequence[int | str] | None = None,
     attention: Attention | None = None,
     block_size: int | None = None,
+    inert_keys: Sequence[str] = (),
 ) -> Description:
     """What the checkpoint's files say, without reading its tensors. Raises CheckpointError, one line.
 
@@ -137,6 +139,7 @@ def describe(
     end_tokens: numbers or texts of the tokens that end a text, in place of those that the files name.
     attention: `bidirectional` or `block_causal`, for a format in which both are trained and no key tells them apart.
     block_size: the block length that it was trained with, in place of what config.json or the family says.
+    inert_keys: keys of config.json that are unknown here and, as the user knows, change nothing.
     """
     folder = Path(path)
     config = ReadKeys(read_json(folder, "config.json"))
@@ -147,7 +150,7 @@ def describe(
         mask = special_tokens.mask_token_id(mask_token_id, config, texts, family, size)
         ends = special_tokens.end_tokens(end_tokens, folder, config, texts, family, size)
         own_block_size = _block_size(config, family)
-        config.refuse_unread(family.inert)
+        config.refuse_unread([*family.inert, *inert_keys])
     except CheckpointError as error:
         line = str(error).removeprefix(
             f"model.path={str(path)!r}: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from axon.models.family import CheckpointError
@@ -80,12 +80,14 @@ class ReadKeys(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._config)
 
-    def refuse_unread(self, inert: Mapping[str, str]) -> None:
+    def refuse_unread(self, inert: Collection[str]) -> None:
         """Raise CheckpointError, one line, for keys that were neither read nor are known to change nothing."""
-        unknown = [key for key in self._config if key not in self._read and key not in INERT | dict(inert)]
+        unknown = [
+            key for key in self._config if key not in self._read and key not in INERT and key not in inert
+        ]
         if unknown:
             values = ", ".join(f"{key}={self._config[key]!r}"[:80] for key in unknown)
             raise CheckpointError(
-                f"config.json: {values}: unknown here, so what it changes is not computed; remove it if it changes "
-                "nothing, or use a checkpoint without it"
+                f"config.json: {values}: unknown here, so what it changes is not computed; if it changes nothing, "
+                f"give model.inert_keys=[{','.join(unknown)}], else use a checkpoint without it"
             )

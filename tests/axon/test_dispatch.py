@@ -88,7 +88,8 @@ def test_attention_that_contradicts_the_family_is_refused(tmp_path: Path) -> Non
 def test_a_key_that_is_not_known_is_refused_by_name(name: str, tmp_path: Path) -> None:
     given: dict[str, Any] = {"attention": "bidirectional"} if name.startswith("a2d") else {}
     line = refusal(tmp_path, small(name) | {"mask_token_id": 7, "qk_scale": 1.5}, **given)
-    assert "config.json: qk_scale=1.5: unknown here" in line and "remove it" in line
+    assert "config.json: qk_scale=1.5: unknown here" in line and "give model.inert_keys=[qk_scale]" in line
+    assert describe(tmp_path, inert_keys=["qk_scale"], **given).mask_token_id == 7
 
 
 @pytest.mark.parametrize(
