@@ -19,7 +19,7 @@ from axon.checks import check_whole
 from axon.layers import resolve_layers
 from axon.models.model import MaskedDiffusionModel
 from axon.sampler import Sampler
-from axon.settings import DecodeSettings, check_ends
+from axon.settings import DecodeSettings, check_cache, check_ends
 from axon.state import PartTimer
 from axon.trace import Trace
 
@@ -116,6 +116,7 @@ def _check(
     batch_size: int,
 ) -> None:
     check_whole("batch_size", batch_size, 1)
+    check_cache(settings, model.block_causal)
     check_ends(settings, model.eos_token_ids, model.end_token_ids)
     room = settings.longest_prompt(model.max_length)
     for row, prompt in enumerate(prompts):

@@ -51,7 +51,7 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
     return {
         "decoder": chosen,
         "axon": axon_identity(axon, layers, settings.block) if fires else {"gate": "never"},
-        **_others(settings, reads_sinks=decoder.needs_attention or fires),
+        **_others(settings),
         "versions": {
             "loop": SAMPLER_VERSION,  # named so in every stored id
             "decoder": decoder.version,
@@ -60,14 +60,14 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
     }
 
 
-def _others(settings: DecodeSettings, reads_sinks: bool) -> dict[str, Any]:
+def _others(settings: DecodeSettings) -> dict[str, Any]:
     """Every further setting. One that came later is left out at its default, so that stored ids stay as they are."""
     found = {
         item.name: getattr(settings, item.name)
         for item in fields(settings)
         if item.name in FIRST or (item.name not in PARTS and getattr(settings, item.name) != item.default)
     }
-    if not reads_sinks:
+    if not settings.reads_sinks:
         found.pop("sink_rows", None)
     return found
 

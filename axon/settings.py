@@ -21,6 +21,7 @@ GateName = Literal[
 EndOfText = Literal["full", "stop_at_eos", "confidence_eos_eot_inf", "logits_eos_inf"]
 BlockAlignment = Literal["prompt", "absolute"]
 SinkRows = Literal["canvas", "visible"]
+Cache = Literal["none", "block"]
 BudgetCounts = Literal["interventions", "steps"]
 PolicyName = Literal["fixed", "cover", "density", "conflict_averse"]
 
@@ -107,6 +108,8 @@ class DecodeSettings:
     generate.py: confidence is minus infinity where an end of the text or of a turn is the likeliest token
     (`confidence_eos_eot_inf`), or end-of-text is never chosen (`logits_eos_inf`).
     top_p: tokens are sampled among the likeliest that together have this probability, as by Dream's sampler.
+    cache: `none` computes the whole canvas in every pass; `block`, for block-causal models, the current block alone,
+    against the stored keys and values of what lies before it.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -118,6 +121,7 @@ class DecodeSettings:
     block_alignment: BlockAlignment = "prompt"
     sink_rows: SinkRows = "canvas"
     top_p: float | None = None
+    cache: Cache = "none"
     # The metadata is for pydantic, where it reads these settings: `name` decides which decoder is meant.
     decoder: DecoderSettings = field(default_factory=Confidence, metadata={"discriminator": "name"})
     axon: AxonSettings = field(default_factory=AxonSettings)
@@ -134,6 +138,7 @@ class DecodeSettings:
         check_whole("gen_length", self.gen_length, 1)
         check_range("temperature", self.temperature, 0.0, float("inf"))
         self._check_top_p()
+        self._check_cache()
         if self.block_length is not None:
             check_whole("block_length", self.block_length, 1)
             if self.gen_length % self.block_length:
@@ -155,6 +160,26 @@ class DecodeSettings:
             raise ValueError(
                 f"top_p={self.top_p}: {rule}; choose 1 or less with a temperature above 0, or null"
             )
+
+    def _check_cache(self) -> None:
+        check_choice("cache", self.cache, Cache)
+        if self.cache == "none":
+            return
+        if self.decoder.reads_later_blocks:
+            raise ValueError(
+                f"cache={self.cache!r}: a cached pass computes the current block alone, and decoder "
+                f"{self.decoder.name} reads later ones; use cache=none or another decoder"
+            )
+        if self.reads_sinks and self.sink_rows != "visible":
+            raise ValueError(
+                f"cache={self.cache!r}: a cached pass has no rows of later blocks to find attention sinks by; "
+                "set sink_rows=visible, or cache=none"
+            )
+
+    @property
+    def reads_sinks(self) -> bool:
+        """Whether the decoder or AXON looks for attention sinks."""
+        return self.decoder.needs_attention or self.axon.gate != "never"
 
     @property
     def block(self) -> int:
@@ -193,4 +218,12 @@ def check_ends(settings: DecodeSettings, eos_ids: Sequence[int], end_ids: Sequen
     if settings.end_of_text != "full" and not asked:
         raise ValueError(
             f"end_of_text={settings.end_of_text!r}: the checkpoint's config names no eos_token_id; use full"
+        )
+
+
+def check_cache(settings: DecodeSettings, block_causal: bool) -> None:
+    """Raise ValueError where the settings ask for a cache that is not exact with such a model."""
+    if settings.cache == "block" and not block_causal:
+        raise ValueError(
+            "cache='block': needs a block-causal model, in which no finished block sees a later one; use cache=none"
         )

@@ -37,7 +37,7 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
             decoded_BW=forward.decoded(),
             width_B=forward.seen_B,
             tau_sink=settings.axon.tau_sink,
-            log_probs=forward.log_probs,
+            log_probs=declared("reads_later_blocks", decoder.reads_later_blocks, forward.log_probs),
             p_max_at=forward.p_max_at,
             rows=declared("needs_attention", decoder.needs_attention, attention.rows),
             column_means=declared("needs_attention", decoder.needs_attention, attention.column_means),

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from axon.identity import decode_identity
-from axon.settings import check_ends
+from axon.settings import check_cache, check_ends
 from pipeline.checkpoint import Checkpoint, open_model
 from pipeline.config import SETTING_KEYS, Compose, Config, ModelSettings, PromptStyle, read_config, to_tree
 from pipeline.dotted import assign
@@ -86,6 +86,7 @@ def make_setting(config: Config, candidate: Candidate | None = None, open_: Open
         checkpoint = open_(config.model)
         decode = config.decode.for_model(checkpoint.described.block_size)
         config = replace(config, decode=decode)
+        check_cache(decode, bool(checkpoint.described.family.block_causal))
         check_ends(decode, checkpoint.described.eos_token_ids, checkpoint.described.end_token_ids)
         identity = _identity(config, checkpoint)
     except ValueError as error:

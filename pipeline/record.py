@@ -47,7 +47,10 @@ SCHEMA = pa.schema(
         pa.field("empty_graph_steps", pa.int64()),
         pa.field("graph_columns", pa.int64()),
         pa.field("graph_sinks", pa.int64()),
+        pa.field("prefill_passes", pa.int64()),
+        pa.field("store_passes", pa.int64()),
         pa.field("computed_positions", pa.int64()),
+        pa.field("attention_pairs", pa.int64()),
         pa.field("logit_positions", pa.int64()),
         pa.field("flops", pa.float64()),
         pa.field("nfe", pa.int64()),
@@ -96,7 +99,10 @@ class Record:
     empty_graph_steps: int | None = None
     graph_columns: int | None = None
     graph_sinks: int | None = None
+    prefill_passes: int | None = None
+    store_passes: int | None = None
     computed_positions: int | None = None
+    attention_pairs: int | None = None
     logit_positions: int | None = None
     flops: float | None = None  # of the network, over all steps
     nfe: int | None = None

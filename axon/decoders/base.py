@@ -37,6 +37,7 @@ class Decoder(ABC):
     version: ClassVar[int] = 1
     reads: ClassVar[Reads] = "block"
     needs_attention: ClassVar[bool] = False
+    reads_later_blocks: ClassVar[bool] = False  # it follows what the model believes of them
     revises: ClassVar[bool] = False  # it may remask or replace tokens that it has revealed
 
     name: str

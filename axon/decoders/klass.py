@@ -37,6 +37,7 @@ class Klass(Decoder):
     """
 
     reads: ClassVar[Reads] = "sequence"
+    reads_later_blocks: ClassVar[bool] = True
 
     name: Literal["klass"] = "klass"
     threshold: float = 0.9
