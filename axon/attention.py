@@ -21,6 +21,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.llama.modeling_llama import eager_attention_forward
 
 from axon.chunks import chunk_elements
+from axon.key_values import Columns
 
 KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
     "sdpa": sdpa_attention_forward,
@@ -36,11 +37,13 @@ class Capture:
     """Queries and keys of the chosen layers in one forward pass, and the attention computed from them.
 
     `real_BW` marks the columns that are no padding. Attention is averaged over heads and chosen layers.
+    `first_B` is the column of each row's first query, where the pass computes a stretch of the canvas; None: all of it.
     """
 
-    def __init__(self, layers: tuple[int, ...], real_BW: Tensor) -> None:
+    def __init__(self, layers: tuple[int, ...], real_BW: Tensor, first_B: Tensor | None = None) -> None:
         self.layers = frozenset(layers)
         self.real_BW = real_BW
+        self._first_B = first_B
         self._kept: list[tuple[Tensor, Tensor, float]] = []
         self._mask: Tensor | None = None
 
@@ -55,6 +58,8 @@ class Capture:
         Row i of the result says whom position i attends to, and sums to 1.
         """
         assert self._kept and len(self._kept) == len(self.layers), "a chosen layer did not run"
+        if self._first_B is not None:
+            columns_RQ = columns_RQ - self._first_B[rows_R, None]
         mean: Tensor | None = None
         for query_BHWD, key_BHWD, scaling in self._kept:
             query_RHQD = query_BHWD.transpose(1, 2)[rows_R[:, None], columns_RQ].transpose(1, 2)
@@ -69,13 +74,26 @@ class Capture:
     def column_means(self, rows_R: Tensor, counted_RW: Tensor | None = None) -> Tensor:
         """How much attention each column receives: (R, W) float32, the mean over the positions `counted_RW`.
 
-        `counted_RW`, bool, None: all real positions. Positions are taken in chunks of a size that the other rows of
-        the batch have no part in, so that the sums of a row are formed in the same order in every batch.
+        `counted_RW`, bool, None: all real positions.
+        """
+        counted_RW = self.real_BW[rows_R] if counted_RW is None else counted_RW
+        sums_RW, weights = self._sums(rows_R, counted_RW)
+        return sums_RW / (weights * counted_RW.sum(1, keepdim=True))
+
+    def column_sums(self, rows_R: Tensor, counted_RW: Tensor) -> Tensor:
+        """How much attention each column receives from the positions `counted_RW` together: (R, W) float32."""
+        sums_RW, weights = self._sums(rows_R, counted_RW)
+        return sums_RW / weights
+
+    def _sums(self, rows_R: Tensor, counted_RW: Tensor) -> tuple[Tensor, int]:
+        """Sums over the positions, the heads and the chosen layers, and the number of the latter two.
+
+        Every column seen must be a position of this pass, too. Positions are taken in chunks of a size that the other
+        rows of the batch have no part in, so that the sums of a row are formed in the same order in every batch.
 
         A sum over positions is a product with the vector that marks those to count. Flat, the rows of the batch are
         R x G (the key heads), and the positions W x H/G (the heads that share a key head).
         """
-        counted_RW = self.real_BW[rows_R] if counted_RW is None else counted_RW
         count, width = counted_RW.shape
         heads, groups = self._kept[0][0].shape[1], self._kept[0][1].shape[1]
         shared = heads // groups
@@ -97,7 +115,7 @@ class Capture:
                     scores.view(rows.stop - rows.start, groups, -1, shared, width).add_(seen)
                 sums[flat].baddbmm_(marks[flat, :, inner], torch.softmax(scores, dim=-1, dtype=torch.float32))
         sums_RW = sums.view(count, groups, width).sum(1)
-        return sums_RW / (len(self._kept) * heads * counted_RW.sum(1, keepdim=True))
+        return sums_RW, len(self._kept) * heads
 
     def _mask_rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Tensor | None:
         """The additive mask of those queries, broadcastable to (R, H, Q, W)."""
@@ -143,10 +161,13 @@ def _with_capture(kernel: Callable[..., tuple[Tensor, Tensor | None]]) -> Callab
         value: Tensor,
         attention_mask: Tensor | None,
         axon_capture: Capture | None = None,
+        axon_columns: Columns | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
         # A rotation in float32 leaves queries and keys in it (axon.models.rotary); otherwise nothing is cast.
         query, key = query.to(value.dtype), key.to(value.dtype)
+        if axon_columns is not None:
+            key, value = axon_columns.exchange(int(module.layer_idx), key, value)  # type: ignore[arg-type]
         if axon_capture is not None and module.layer_idx in axon_capture.layers:
             axon_capture.keep(query, key, attention_mask, kwargs["scaling"])
         return kernel(module, query, key, value, attention_mask, **kwargs)

@@ -16,8 +16,11 @@ from axon.blocks import RowBlocks
 from axon.counts import COUNTS, RowCounts
 from axon.events import Change, Events
 from axon.gates import GateMemory
+from axon.key_values import KeyValues
 from axon.rows import join_rows, keep_rows
 from axon.trace import Trace
+
+NOTHING = -1  # in `stored`
 
 
 @dataclass
@@ -28,6 +31,9 @@ class Batch:
     prompts: list[tuple[int, ...]]
     blocks: list[RowBlocks]
     generators: list[torch.Generator]  # one a row, or none at all where nothing is sampled
+    stored: list[
+        int
+    ]  # blocks of each row that are final in `kept`, after the prompt; NOTHING: not even that is there
     mask_id: int  # also the padding, which nobody sees
     prefix_BP: Tensor  # of the prompts, padded on the left
     tokens_BG: Tensor  # the area; after a row's own last block come masks that nobody sees
@@ -40,6 +46,7 @@ class Batch:
     last_progress_B: Tensor  # float64, progress of the block's previous step, -1 for none
     gate_memory: GateMemory
     decoder_state: Any  # of the decoder's own kind, see Decoder.new_state
+    kept: KeyValues | None  # with a cache
     counts: RowCounts
     events: Events
 
@@ -53,6 +60,7 @@ class Batch:
         area: int,
         mask_id: int,
         decoder_state: object,
+        kept: KeyValues | None,
         device: torch.device,
     ) -> Batch:
         """Fresh rows, everything masked; `area` is at least that of each row, and the same in all that are to join."""
@@ -69,6 +77,7 @@ class Batch:
             prompts=list(prompts),
             blocks=list(blocks),
             generators=list(generators),
+            stored=[NOTHING] * count,
             mask_id=mask_id,
             prefix_BP=canvas_BW[:, :longest],
             tokens_BG=canvas_BW[:, longest:],
@@ -81,6 +90,7 @@ class Batch:
             last_progress_B=torch.full((count,), -1.0, dtype=torch.float64, device=device),
             gate_memory=GateMemory(zeros),
             decoder_state=decoder_state,
+            kept=kept,
             counts=RowCounts(zeros.new_zeros((count, len(COUNTS)))),
             events=Events.none(count, area, device),
         )
@@ -101,18 +111,21 @@ class Batch:
         return self.block_B == self.blocks_B
 
     def join(self, other: Batch) -> Batch:
-        """Both, `other`'s rows last; none of its prompts is longer than the longest here."""
+        """Both, `other`'s rows last, which are fresh; none of its prompts is longer than the longest here."""
         width = self.prefix_BP.shape[1]
         padded_BP = torch.nn.functional.pad(
             other.prefix_BP, (width - other.prefix_BP.shape[1], 0), value=self.mask_id
         )
         other.events.widen(self.events.room)
+        if self.kept is not None and other.kept is not None:
+            other.kept.widen(self.kept.width)
         return replace(
             join_rows(self, replace(other, prefix_BP=padded_BP)),
             rows=self.rows + other.rows,
             prompts=self.prompts + other.prompts,
             blocks=self.blocks + other.blocks,
             generators=self.generators + other.generators,
+            stored=self.stored + other.stored,
         )
 
     def keep(self, places: list[int]) -> Batch:
@@ -120,13 +133,16 @@ class Batch:
         blocks = [self.blocks[place] for place in places]
         kept = keep_rows(self, torch.tensor(places, dtype=torch.long, device=self.prefix_BP.device))
         longest = max((row.prefix for row in blocks), default=0)
+        dropped = kept.prefix_BP.shape[1] - longest
         return replace(
             kept,
             rows=[self.rows[place] for place in places],
             prompts=[self.prompts[place] for place in places],
             blocks=blocks,
             generators=[self.generators[place] for place in places] if self.generators else [],
-            prefix_BP=kept.prefix_BP[:, kept.prefix_BP.shape[1] - longest :],
+            stored=[self.stored[place] for place in places],
+            prefix_BP=kept.prefix_BP[:, dropped:],
+            kept=kept.kept and kept.kept.without(dropped),
         )
 
     def end_step(self, places_BK: Tensor, change: Change, progress_B: Tensor) -> None:

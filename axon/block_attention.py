@@ -23,13 +23,19 @@ class BlockAttention:
         counted_BW: Tensor,
         seen_B: Tensor,
         timer: PartTimer,
+        attended_BW: Tensor | None = None,
     ) -> None:
-        """`counted_BW` marks the positions that column means are over; they see `seen_B` columns."""
+        """`counted_BW` marks the positions that column means are over; they see `seen_B` columns.
+
+        `attended_BW`: the attention that each column received from those of them that earlier passes have computed,
+        where this one computed the block alone.
+        """
         self._capture = capture
         self._columns_BK = columns_BK
         self._counted_BW = counted_BW
         self._seen_B = seen_B
         self._timer = timer
+        self._attended_BW = attended_BW
         self._rows_BKW: Tensor | None = None  # of all rows, once they have been asked for
         self._column_means_BW: Tensor | None = None
 
@@ -73,4 +79,14 @@ class BlockAttention:
 
     def _captured_means(self, rows_R: Tensor) -> Tensor:
         with self._timer("capture"):
-            return self._capture.column_means(rows_R, self._counted_BW[rows_R])
+            counted_RW = self._counted_BW[rows_R]
+            if self._attended_BW is None:
+                return self._capture.column_means(rows_R, counted_RW)
+            known_BKW = self._rows_BKW
+            rows_RKW = (
+                self._capture.rows(rows_R, self._columns_BK[rows_R])
+                if known_BKW is None
+                else known_BKW[rows_R]
+            )
+            sums_RW = self._attended_BW[rows_R] + rows_RKW.sum(1)
+            return sums_RW / counted_RW.sum(1, keepdim=True)

@@ -24,9 +24,13 @@ class Counts:
     empty_graph_steps: int = 0  # and in which that graph had no edge
     graph_columns: int = 0  # columns of the canvas examined for sinks, summed over those steps
     graph_sinks: int = 0  # and how many of them were sinks
-    prefill_passes: int = 0  # passes over the prompt, whose keys and values are stored: 1 at most, 0 without a cache
+    prefill_passes: int = (
+        0  # passes over the prompt, whose keys and values are stored: 1 at most, 0 without a cache
+    )
     store_passes: int = 0  # passes over a finished block, whose keys and values are stored
-    computed_positions: int = 0  # positions that went through the network, without padding, summed over all passes
+    computed_positions: int = (
+        0  # positions that went through the network, without padding, summed over all passes
+    )
     attention_pairs: int = 0  # pairs of such a position and a column that it was compared with
     logit_positions: int = 0  # positions whose logits were computed, summed over steps
 

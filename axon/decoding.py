@@ -16,6 +16,7 @@ import torch
 from axon.batch import Batch
 from axon.blocks import RowBlocks, row_blocks
 from axon.checks import check_whole
+from axon.key_values import KeyValues
 from axon.layers import resolve_layers
 from axon.models.model import MaskedDiffusionModel
 from axon.sampler import Sampler
@@ -100,6 +101,7 @@ def _fresh(
         area,
         model.mask_token_id,
         decoder_state,
+        KeyValues.none(model, len(entering)) if settings.cache == "block" else None,
         model.device,
     )
 

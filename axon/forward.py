@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from axon.attention import Capture
 from axon.batch import Batch
 from axon.beliefs import BYTES, CACHED_ELEMENTS, most_likely
 from axon.block_attention import BlockAttention
 from axon.chunks import chunk_elements
 from axon.end_of_text import barred_ids, held_confidence, held_ids, without
-from axon.models.model import Layout, MaskedDiffusionModel
+from axon.models.model import MaskedDiffusionModel
+from axon.passes import Passes
 from axon.settings import DecodeSettings
 from axon.state import PartTimer
 
@@ -28,20 +28,26 @@ class Forward:
         self,
         model: MaskedDiffusionModel,
         batch: Batch,
-        layout: Layout,
+        passes: Passes,
+        blocks: list[int],
         settings: DecodeSettings,
         layers: tuple[int, ...],
         timer: PartTimer,
     ) -> None:
-        """`layers` are those whose attention is captured; none where nobody asks for it."""
+        """`blocks` and `layers`: see `Passes.next`."""
         self.model = model
         self.batch = batch
-        self.layout = layout
         self._barred = barred_ids(model, settings.end_of_text)
         self._held = held_ids(model, settings.end_of_text)
         block_K = torch.arange(settings.block, device=batch.block_B.device)
         self.places_BK = batch.block_B[:, None] * settings.block + block_K  # positions of the area
-        self.columns_BK = self.places_BK + layout.prefix  # the same on the canvas
+        with timer("model"):
+            done = passes.next(blocks, layers)
+            layout = self.layout = done.layout
+            self._hidden_BWD = done.hidden_BWD
+            self.columns_BK = self.places_BK + layout.prefix  # the same on the canvas
+            self.logits_BKV = self._logits(self.columns_BK)
+        self._count(settings.block)
         width = layout.real_BW.shape[1]
         counted_BW = layout.real_BW
         self.seen_B = layout.width_B  # columns that the counted positions see: uniform attention is 1 / seen
@@ -51,14 +57,9 @@ class Forward:
             )
             if model.block_causal:
                 self.seen_B = counted_BW.sum(1)
-        capture = Capture(layers, layout.real_BW)
-        self.attention = BlockAttention(capture, self.columns_BK, counted_BW, self.seen_B, timer)
-        with timer("model"):
-            canvas_BW = torch.cat([batch.prefix_BP, batch.tokens_BG], 1)[:, :width]
-            self._hidden_BWD = model(canvas_BW, layout, capture if layers else None)
-            self.logits_BKV = self._logits(self.columns_BK)
-        self._count(settings.block)
-        batch.counts.add("computed_positions", layout.width_B)
+        self.attention = BlockAttention(
+            done.capture, self.columns_BK, counted_BW, self.seen_B, timer, done.attended_BW
+        )
 
     def log_probs(self) -> Iterator[tuple[slice, Tensor]]:
         """Log-probabilities at the positions of the area, C of them at a time: which, and (B, C, V) float32.

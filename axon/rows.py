@@ -37,6 +37,11 @@ def put_rows(rows: Rows, places: Tensor, some: Rows) -> Rows:
     return _mapped(lambda one, other: one.index_copy(0, places, other), rows, some)
 
 
+def places_on(places: list[int], device: torch.device) -> Tensor:
+    """Those places, sent to the device without waiting for it."""
+    return torch.tensor(places, dtype=torch.long).to(device, non_blocking=True)
+
+
 def _mapped(change: Callable[..., Tensor], first: Rows, *others: Rows) -> Rows:
     changed: dict[str, Any] = {}
     for field in fields(first):

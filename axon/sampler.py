@@ -11,13 +11,16 @@ import torch
 from torch import Tensor
 
 from axon.batch import Batch
+from axon.cached_passes import BlockPasses
 from axon.events import REMASK, REPLACE, REVEAL, Change
 from axon.forward import Forward
 from axon.gates import GATES, progress
 from axon.intervene import intervene
-from axon.models.model import Layout, MaskedDiffusionModel
+from axon.models.model import MaskedDiffusionModel
+from axon.passes import Passes, WholePasses
 from axon.proposal import Proposal, Reveal
 from axon.reads import Undeclared
+from axon.rows import places_on
 from axon.settings import DecodeSettings
 from axon.state import PartTimer, StepState
 from axon.tokens import one_of
@@ -44,19 +47,16 @@ class Sampler:
         more within: where a gate says which rows it fires in, or where a decoder asks.
         """
         settings = self.settings
-        layout = self.model.layout(
-            [len(prompt) for prompt in batch.prompts],
-            settings.gen_length,
-            settings.block,
-            settings.block_alignment,
-        )
-        asked: list[bool] = self._asked(batch).tolist()
+        passes = self._passes(batch)
+        asked, blocks = torch.stack([self._asked(batch), batch.block_B]).tolist()
         while True:
-            broken_B = self.one_step(batch, layout, _places(asked, batch.steps_B.device))
+            broken_B = self.one_step(batch, passes, blocks, _places(asked, batch.steps_B.device))
             over_B = batch.over_B
             if settings.end_of_text == "stop_at_eos":
                 over_B = over_B | self._text_over(batch)
-            over, broken, asked = torch.stack([over_B, broken_B, self._asked(batch)]).tolist()
+            over, broken, asked, blocks = torch.stack(
+                [over_B, broken_B, self._asked(batch), batch.block_B]
+            ).tolist()
             if any(broken):
                 raise AssertionError(
                     f"decoder {settings.decoder.name}: its proposal breaks a rule of axon/proposal.py; reveal only "
@@ -65,14 +65,19 @@ class Sampler:
             if any(over):
                 return [place for place, row_over in enumerate(over) if row_over]
 
-    def one_step(self, batch: Batch, layout: Layout, asked_R: Tensor) -> Tensor:
+    def _passes(self, batch: Batch) -> Passes:
+        if batch.kept is None:
+            return WholePasses(self.model, batch, self.settings)
+        return BlockPasses(self.model, batch, batch.kept, self.settings, self.layers)
+
+    def one_step(self, batch: Batch, passes: Passes, blocks: list[int], asked_R: Tensor) -> Tensor:
         """One function evaluation of every row and what follows; the rows (B,) bool with a broken proposal.
 
-        `asked_R`: places of the rows whose gate is evaluated.
+        `blocks`: the batch's block_B, as the host knows it. `asked_R`: places of the rows whose gate is evaluated.
         """
         decoder, gate = self.settings.decoder, GATES[self.settings.axon.gate]
         layers = self.layers if decoder.needs_attention or len(asked_R) else ()
-        forward = Forward(self.model, batch, layout, self.settings, layers, self.timer)
+        forward = Forward(self.model, batch, passes, blocks, self.settings, layers, self.timer)
         state = view(forward, self.settings, self.timer)
         with self.timer("select"):
             proposal = decoder.propose(state)
@@ -132,9 +137,8 @@ class Sampler:
         return (final_BG.long().cumprod(1).bool() & ends_BG).any(1)
 
 
-def _places(chosen: list[bool], device: torch.device) -> Tensor:
+def _places(chosen: list[int], device: torch.device) -> Tensor:
     """The places of the chosen rows, sent to the device without waiting for it."""
     if all(chosen):
         return torch.arange(len(chosen), device=device)
-    places = [place for place, one in enumerate(chosen) if one]
-    return torch.tensor(places, dtype=torch.long).to(device, non_blocking=True)
+    return places_on([place for place, one in enumerate(chosen) if one], device)

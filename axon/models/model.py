@@ -7,7 +7,6 @@ The canvas is padded on the left, so that generated positions have the same colu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,26 +16,12 @@ from transformers import PreTrainedModel
 
 from axon.attention import Capture
 from axon.blocks import row_blocks
+from axon.key_values import Columns
 from axon.models.experts import weights_per_position
 from axon.models.family import Family
+from axon.models.layout import Layout, additive, positions
 from axon.settings import BlockAlignment
 from axon.trace import Trace
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the rows of a batch lie on the canvas; constant until a row enters or leaves."""
-
-    prefix: int  # columns before the generated area
-    starts_B: Tensor  # first real column of each row
-    real_BW: Tensor  # bool, not padding
-    positions_BW: Tensor  # position ids, 0 at the first real column
-    mask: Tensor | None  # additive, (B, 1, 1 or W, W); None: every position sees every other
-
-    @cached_property
-    def width_B(self) -> Tensor:
-        """Real columns of each row."""
-        return self.real_BW.sum(1)
 
 
 class MaskedDiffusionModel(nn.Module):
@@ -71,6 +56,22 @@ class MaskedDiffusionModel(nn.Module):
     @property
     def num_layers(self) -> int:
         return int(self.network.config.num_hidden_layers)
+
+    @property
+    def hidden_size(self) -> int:
+        return int(self.network.config.hidden_size)
+
+    @property
+    def key_value_shape(self) -> tuple[int, int, int]:
+        """Layers, key heads, and the size of one: what a cache keeps a key and a value for at every position."""
+        config = self.network.config
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        return self.num_layers, int(heads), self._head_size
+
+    @property
+    def _head_size(self) -> int:
+        config = self.network.config
+        return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
 
     @property
     def vocab_size(self) -> int:
@@ -114,10 +115,8 @@ class MaskedDiffusionModel(nn.Module):
             # Padding would see no real position; it may see everything, so that no softmax is empty.
             seen = seen | ~real_BW[:, None, :, None]
         elif len({(row.prefix, row.area) for row in rows}) == 1:
-            return Layout(prefix, starts_B, real_BW, self._positions(columns_W, starts_B), None)
-        mask = torch.zeros(seen.shape, dtype=self.dtype, device=self.device)
-        mask.masked_fill_(~seen, torch.finfo(self.dtype).min)
-        return Layout(prefix, starts_B, real_BW, self._positions(columns_W, starts_B), mask)
+            return Layout(prefix, starts_B, real_BW, positions(columns_W, starts_B), None)
+        return Layout(prefix, starts_B, real_BW, positions(columns_W, starts_B), additive(seen, self.dtype))
 
     def open(self, masked_BK: Tensor) -> Tensor:
         """Which masked positions of a block may be revealed now: all, unless the family goes by sub-blocks."""
@@ -129,18 +128,25 @@ class MaskedDiffusionModel(nn.Module):
         alone = (first_B1 > 0) | (places_K == 0)
         return masked_BK & (places_K // length == first_B1 // length) & alone
 
-    @staticmethod
-    def _positions(columns_W: Tensor, starts_B: Tensor) -> Tensor:
-        return (columns_W - starts_B[:, None]).clamp(min=0)
+    def forward(
+        self,
+        tokens_BW: Tensor,
+        layout: Layout,
+        capture: Capture | None = None,
+        columns: Columns | None = None,
+    ) -> Tensor:
+        """Final hidden states (B, W, D) of one pass.
 
-    def forward(self, tokens_BW: Tensor, layout: Layout, capture: Capture | None = None) -> Tensor:
-        """Final hidden states (B, W, D) of one step, which is one function evaluation of each row."""
+        With `columns` the tokens are those of some columns only, which see what is kept of others.
+        """
         extra: dict[str, Any] = {} if capture is None else {"axon_capture": capture}
+        if columns is not None:
+            extra["axon_columns"] = columns
         body = self.network.get_submodule("model")
         output = body(
             input_ids=tokens_BW,
             attention_mask=layout.mask,
-            position_ids=layout.positions_BW,
+            position_ids=layout.positions_BQ,
             use_cache=False,
             is_causal=False,
             **extra,
@@ -172,11 +178,9 @@ class MaskedDiffusionModel(nn.Module):
         Linear layers count by positions computed, attention by pairs of positions, lm_head by positions whose logits
         were computed. Norms, softmax and what a decoder or AXON computes beside the network are not included.
         """
-        config = self.network.config
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        pairs = trace.computed_positions * (len(trace.prompt) + len(trace.tokens))
+        heads = int(self.network.config.num_attention_heads)
         return (
             2.0 * self._linear_weights * trace.computed_positions
-            + 4.0 * self.num_layers * int(config.num_attention_heads) * int(size) * pairs
-            + 2.0 * int(config.hidden_size) * self.vocab_size * trace.logit_positions
+            + 4.0 * self.num_layers * heads * self._head_size * trace.attention_pairs
+            + 2.0 * self.hidden_size * self.vocab_size * trace.logit_positions
         )

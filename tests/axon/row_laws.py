@@ -11,7 +11,7 @@ import torch
 
 from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
 from axon.blocks import RowBlocks, row_blocks
-from axon.models.model import Layout
+from axon.models.layout import Layout
 from axon.sampler import REMASK_STEPS
 from tests.axon.toy_model import MASK, VOCAB
 from tests.axon.traces import check_events

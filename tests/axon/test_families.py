@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from axon.models.model import Layout, MaskedDiffusionModel
+from axon.models.layout import Layout
+from axon.models.model import MaskedDiffusionModel
 from tests.axon.toy_model import MASK, toy_model
 
 PROMPTS, GEN, BLOCK = [[1, 2, 3, 4, 5], [6, 7]], 8, 4

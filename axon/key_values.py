@@ -1,0 +1,100 @@
+"""What a cached decode keeps of the positions that it has computed, at their columns of the canvas.
+
+Shapes: B rows, R some of them, Q columns that a pass computes, S columns that it sees, W columns that there is room
+for, L layers, G key heads, A head size, D hidden size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from axon.models.model import MaskedDiffusionModel
+
+STEP = 128  # columns that room is made for at once
+
+
+@dataclass
+class KeyValues:
+    """Of every row: keys and values of each layer, final hidden states, and the attention that columns received.
+
+    There is room for what has been computed and few columns more: it grows as the text does.
+    """
+
+    keys_BLGWA: Tensor
+    values_BLGWA: Tensor
+    hidden_BWD: Tensor  # a position's logits are made of its own or, under a shift, of that before it
+    attended_BW1: (
+        Tensor  # float32, attention received from all final positions, the mean over heads and chosen layers
+    )
+
+    @classmethod
+    def none(cls, model: MaskedDiffusionModel, rows: int) -> Self:
+        """Nothing of so many rows."""
+        layers, heads, size = model.key_value_shape
+        keys = torch.zeros((rows, layers, heads, 0, size), dtype=model.dtype, device=model.device)
+        hidden = keys.new_zeros((rows, 0, model.hidden_size))
+        return cls(keys, keys.clone(), hidden, hidden.new_zeros((rows, 0, 1)).float())
+
+    @property
+    def width(self) -> int:
+        """Columns that there is room for."""
+        return self.hidden_BWD.shape[1]
+
+    def reserve(self, width: int) -> None:
+        """Make room for at least `width` columns."""
+        if width > self.width:
+            self.widen(self.width + -(-(width - self.width) // STEP) * STEP)
+
+    def widen(self, width: int) -> None:
+        """Make room for `width` columns, which are at least as many as there is room for."""
+        more = width - self.width
+        for name in TENSORS:
+            setattr(self, name, torch.nn.functional.pad(getattr(self, name), (0, 0, 0, more)))
+
+    def without(self, dropped: int) -> Self:
+        """These without the first `dropped` columns: padding in every row."""
+        return replace(self, **{name: getattr(self, name)[..., dropped:, :] for name in TENSORS})
+
+
+TENSORS = tuple(field.name for field in fields(KeyValues))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that one pass computes and sees, as the attention of each layer meets them."""
+
+    kept: KeyValues
+    rows_R: Tensor | None  # whose; None: all rows
+    columns_RQ: Tensor  # that are computed
+    seen: slice  # with the computed ones
+
+    def exchange(self, layer: int, key_RGQA: Tensor, value_RGQA: Tensor) -> tuple[Tensor, Tensor]:
+        """Keeps keys and values of the computed columns; returns those of all columns seen, (R, G, S, A) each."""
+        keys_BGWA, values_BGWA = self.kept.keys_BLGWA[:, layer], self.kept.values_BLGWA[:, layer]
+        places = self._rows_R1(), slice(None), self.columns_RQ
+        keys_BGWA[places] = key_RGQA.transpose(1, 2)
+        values_BGWA[places] = value_RGQA.transpose(1, 2)
+        return self._of_rows(keys_BGWA[:, :, self.seen]), self._of_rows(values_BGWA[:, :, self.seen])
+
+    def keep_hidden(self, hidden_RQD: Tensor) -> None:
+        """Keeps the final hidden states of the computed columns."""
+        self.kept.hidden_BWD[self._rows_R1(), self.columns_RQ] = hidden_RQD
+
+    def add_attended(self, attended_RS: Tensor) -> None:
+        """Adds the attention that the columns seen received from the computed ones, which are final."""
+        rows_R = self._rows_R1()[:, 0]
+        self.kept.attended_BW1[:, self.seen, 0].index_add_(0, rows_R, attended_RS)
+
+    def _rows_R1(self) -> Tensor:
+        rows_R = self.rows_R
+        if rows_R is None:
+            rows_R = torch.arange(len(self.columns_RQ), device=self.columns_RQ.device)
+        return rows_R[:, None]
+
+    def _of_rows(self, held_B: Tensor) -> Tensor:
+        return held_B if self.rows_R is None else held_B[self.rows_R]

@@ -1,0 +1,39 @@
+"""Where the rows of a batch lie, and which columns the positions of a pass see.
+
+Shapes: B rows, W columns that a pass sees, Q columns that it computes: all of them, without a cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows of a batch lie on the canvas, or on the columns of it that a pass sees (W)."""
+
+    prefix: int  # columns before the generated area
+    starts_B: Tensor  # first real column of each row
+    real_BW: Tensor  # bool, not padding
+    positions_BQ: Tensor  # position ids of what the pass computes, 0 at the first real column
+    mask: Tensor | None  # additive, (B, 1, 1 or Q, W); None: every position sees every column
+
+    @cached_property
+    def width_B(self) -> Tensor:
+        """Real columns of each row."""
+        return self.real_BW.sum(1)
+
+
+def positions(columns: Tensor, starts_B: Tensor) -> Tensor:
+    """Position ids of columns, (Q,) or (B, Q): 0 at each row's first real one, and in the padding."""
+    return (columns - starts_B[:, None]).clamp(min=0)
+
+
+def additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """The mask that is added to scores, 0 where `seen`."""
+    mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    return mask.masked_fill_(~seen, torch.finfo(dtype).min)

@@ -1,0 +1,65 @@
+"""How a decode passes over the network: over the whole canvas each time, or (cached_passes.py) over a block.
+
+Shapes: B rows, W columns of the canvas, D hidden size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from axon.attention import Capture
+from axon.batch import Batch
+from axon.models.layout import Layout
+from axon.models.model import MaskedDiffusionModel
+from axon.settings import DecodeSettings
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass, and the canvas as far as it is known after it."""
+
+    layout: Layout
+    hidden_BWD: Tensor  # final, of this pass where it computed them, and of earlier ones elsewhere
+    capture: Capture
+    attended_BW: Tensor | None = (
+        None  # that the columns received in earlier passes; None: all was computed in this one
+    )
+
+
+class Passes(Protocol):
+    """The passes over a batch of fixed membership."""
+
+    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
+        """One function evaluation of every row, counted.
+
+        `blocks` is the batch's block_B, as the host knows it. `layers` are those whose attention is captured; none
+        where nobody asks for it.
+        """
+
+
+class WholePasses:
+    """Every pass computes the whole canvas."""
+
+    def __init__(self, model: MaskedDiffusionModel, batch: Batch, settings: DecodeSettings) -> None:
+        self._model = model
+        self._batch = batch
+        self._layout = model.layout(
+            [len(prompt) for prompt in batch.prompts],
+            settings.gen_length,
+            settings.block,
+            settings.block_alignment,
+        )
+
+    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
+        """See `Passes`."""
+        batch, layout = self._batch, self._layout
+        capture = Capture(layers, layout.real_BW)
+        canvas_BW = torch.cat([batch.prefix_BP, batch.tokens_BG], 1)[:, : layout.real_BW.shape[1]]
+        hidden_BWD = self._model(canvas_BW, layout, capture if layers else None)
+        batch.counts.add("computed_positions", layout.width_B)
+        batch.counts.add("attention_pairs", layout.width_B**2)
+        return Pass(layout, hidden_BWD, capture)
