@@ -8,6 +8,7 @@ import torch
 
 from axon import MaskedDiffusionModel
 from axon.attention import kernel_name
+from axon.models.family import Family
 from axon.models.llada import LLADA
 
 # GSAI-ML/LLaDA-8B-Instruct: config.json
@@ -41,17 +42,34 @@ TOY = LLADA_8B | {
 }
 
 
+# JetAstra/SDAR: training/model/SDAR-8B-Chat/config.json, small enough for a processor, with a vocabulary of some size.
+SDAR_SMALL: dict[str, Any] = {
+    "hidden_act": "silu",
+    "attention_bias": False,
+    "rms_norm_eps": 1e-6,
+    "rope_theta": 1000000,
+    "max_position_embeddings": 32768,
+    "vocab_size": 30000,
+    "hidden_size": 512,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "head_dim": 64,
+}
+
+
 def random_model(
-    sizes: dict[str, Any], device: str, dtype: torch.dtype = torch.bfloat16
+    sizes: dict[str, Any], device: str, dtype: torch.dtype = torch.bfloat16, family: Family = LLADA
 ) -> MaskedDiffusionModel:
-    """LLaDA's network, `sizes` as its config.json, with weights of a normal distribution (0.02).
+    """The family's network, `sizes` as its config.json, with weights of a normal distribution (0.02).
 
     The last two tokens are the mask and the end of the text.
     """
-    config = LLADA.read_config(sizes)
+    config: Any = family.read_config(sizes)
     config._attn_implementation = kernel_name("sdpa")
     with torch.device("meta"):
-        network: Any = LLADA.network(config)
+        network: Any = family.network(config)
         network.to(dtype)
     if device != "meta":
         network = network.to_empty(device=device)
@@ -59,5 +77,5 @@ def random_model(
             tensor.data.normal_(0.0, 0.02) if tensor.dim() > 1 else tensor.data.fill_(1.0)
         body = network.get_submodule("model")  # its rotary frequencies are computed, not drawn
         body.rotary_emb = type(body.get_submodule("rotary_emb"))(config).to(device)
-    mask, longest = sizes["vocab_size"] - 1, sizes["max_sequence_length"]
-    return MaskedDiffusionModel(network.eval().requires_grad_(False), LLADA, mask, (mask - 1,), longest)
+    mask, longest = config.vocab_size - 1, config.max_position_embeddings
+    return MaskedDiffusionModel(network.eval().requires_grad_(False), family, mask, (mask - 1,), longest)

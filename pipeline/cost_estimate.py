@@ -64,18 +64,19 @@ class Network:
         tied = bool(self._described.network.tie_word_embeddings) and head is not embedding
         return found - (head.numel() if tied else 0)
 
-    def pass_flops(self, decode: Decode, prompt: float) -> float:
-        """Of one forward pass of one row, by the formula of the records' `flops`; for DAWN the most there can be."""
+    def flops(self, decode: Decode, prompt: float, steps: float) -> float:
+        """Of one row that fills its canvas in so many steps, by the formula of the records' `flops`.
+
+        For DAWN the most there can be.
+        """
         blocks, decoder, logits = canvas(decode, round(prompt)), decode.decoder, decode.block
         if (
             decoder.reads == "sequence"
         ):  # KLASS follows what is generated, DAWN what is decoded, the prompt too
             logits += blocks.canvas if decoder.needs_attention else blocks.area
+        computed, pairs = (_cached if decode.cache == "block" else _uncached)(blocks, steps)
         trace: Any = SimpleNamespace(
-            prompt=range(round(prompt)),
-            tokens=range(blocks.canvas - round(prompt)),
-            computed_positions=blocks.canvas,
-            logit_positions=logits,
+            computed_positions=computed, attention_pairs=pairs, logit_positions=steps * logits
         )
         return float(self._model.flops(trace))
 
@@ -88,6 +89,12 @@ class Network:
         heads, keys = int(config.num_attention_heads), _key_heads(config)
         head = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
         wide = 2 * int(config.hidden_size) + (heads + 2 * keys) * head + 2 * _inner(config)
+        if decode.cache == "block":
+            kept = 2 * self._described.num_layers * keys * head + int(config.hidden_size)
+            yield Part(
+                "cache", batch * width * kept * size, "B W keys and values of all layers, hidden states"
+            )
+            width = max(blocks.prefix, block)  # what a pass computes: the prompt, then a block at a time
         yield Part("activations", batch * width * wide * size, "B W (2 D + Q, K, V + 2 I) of one layer")
         if self._described.family.block_causal:
             yield Part("mask", batch * width**2 * size, "B W W of the block-causal mask")
@@ -100,7 +107,7 @@ class Network:
         if decode.axon.gate != "never" or decode.decoder.needs_attention:
             layers = len(resolve_layers(decode.axon.attention_layers, self._described.num_layers))
             kept = layers * batch * width * (heads + keys) * head * size
-            rows = batch * block * width * (heads + 1) * 4
+            rows = batch * block * blocks.canvas * (heads + 1) * 4
             yield Part(
                 "attention", kept + rows, f"Q and K of {layers} layers, B H K W of one layer in float32"
             )
@@ -117,6 +124,25 @@ def most_passes(decode: Decode, prompt: int) -> int:
     if steps is not None and decode.axon.gate == "never":
         return int(steps) * blocks.count * decode.block // decode.gen_length
     return blocks.area - blocks.given
+
+
+def _uncached(blocks: RowBlocks, steps: float) -> tuple[float, float]:
+    """Positions computed, and pairs of such a position and a column that it is compared with."""
+    return steps * blocks.canvas, steps * blocks.canvas**2
+
+
+def _cached(blocks: RowBlocks, steps: float) -> tuple[float, float]:
+    """The same with the block cache: the prompt once, each block in its share of the steps, all but the last once more.
+
+    A block's share is that of the positions which it generates.
+    """
+    computed, pairs = float(blocks.prefix), float(blocks.prefix**2)
+    for block in range(blocks.count):
+        generated = blocks.block_length - (blocks.given if block == 0 else 0)
+        passes = steps * generated / (blocks.area - blocks.given) + (block + 1 < blocks.count)
+        computed += passes * blocks.block_length
+        pairs += passes * blocks.block_length * (blocks.prefix + (block + 1) * blocks.block_length)
+    return computed, pairs
 
 
 def gpu_hours(flops: float) -> dict[str, float]:

@@ -179,9 +179,8 @@ def _lines(
     lines.append(f"passes     {passes:,.0f}, a batch of rows counted row by row ({sources})")
     flops = sum(
         work.left
-        * work.passes
-        * networks[work.setting.model].pass_flops(
-            work.setting.decode, prompts[work.setting.model, work.setting.task].mean
+        * networks[work.setting.model].flops(
+            work.setting.decode, prompts[work.setting.model, work.setting.task].mean, work.passes
         )
         for work in works
     )

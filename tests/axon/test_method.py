@@ -11,12 +11,16 @@ import pytest
 from axon import DECODERS
 from axon.gates import GATES
 from axon.policies import OBJECTIVES, POLICIES
-from axon.settings import AxonSettings, BlockAlignment, BudgetCounts, EndOfText, SinkRows
+from axon.settings import AxonSettings, BlockAlignment, BudgetCounts, Cache, EndOfText, SinkRows
 from axon.trace import COUNTS
 
 RULES = [
-    *(name for choices in (EndOfText, BlockAlignment, SinkRows, BudgetCounts) for name in get_args(choices)),
-    *("end_of_text", "block_alignment", "sink_rows", "budget_counts", "top_p", "block_length"),
+    *(
+        name
+        for choices in (EndOfText, BlockAlignment, SinkRows, BudgetCounts, Cache)
+        for name in get_args(choices)
+    ),
+    *("end_of_text", "block_alignment", "sink_rows", "budget_counts", "top_p", "block_length", "cache"),
 ]
 TEXT = (Path(__file__).parents[2] / "docs" / "method.md").read_text()
 

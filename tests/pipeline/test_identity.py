@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -176,11 +176,18 @@ def test_ids_are_stable_across_versions(make_config: Make) -> None:
 
 
 @dataclass(frozen=True)
-class Cached(DecodeSettings):
-    cache: str | None = None
+class Later(DecodeSettings):
+    later: str | None = None
 
 
 def test_a_key_that_comes_later_changes_no_id_until_it_is_set() -> None:
     before = decode_identity(DecodeSettings(block_length=32), 4)
-    assert decode_identity(Cached(block_length=32), 4) == before
-    assert decode_identity(Cached(block_length=32, cache="block"), 4) == {**before, "cache": "block"}
+    assert decode_identity(Later(block_length=32), 4) == before
+    assert decode_identity(Later(block_length=32, later="so"), 4) == {**before, "later": "so"}
+
+
+def test_a_cache_is_part_of_the_id_where_there_is_one() -> None:
+    plain = DecodeSettings(block_length=32, sink_rows="visible")
+    before = decode_identity(plain, 4)
+    assert "cache" not in before
+    assert decode_identity(replace(plain, cache="block"), 4) == {**before, "cache": "block"}

@@ -202,6 +202,7 @@ def test_whatever_can_be_swept_gives_a_report(
         "block_alignment": ["absolute"],
         "sink_rows": ["visible"],
         "top_p": [None],
+        "cache": ["none"],
         "seed": [1, 2],
     }
     assert {key.split(".")[0] for key in grids} == set(SETTING_KEYS)

@@ -172,7 +172,7 @@ def test_shapes_and_flops_are_those_of_the_loaded_model(
         [setting] = planned(replace(config, decode=decode)).settings.values()
         [record] = Evaluator(1).slice(setting, 0, 1)
         assert record.nfe is not None and record.flops is not None
-        flops = record.nfe * network.pass_flops(setting.decode, record.prompt_tokens)
+        flops = network.flops(setting.decode, record.prompt_tokens, record.nfe)
         assert record.flops == pytest.approx(flops) or (name == "dawn" and flops / 2 < record.flops < flops)
 
 
@@ -214,22 +214,27 @@ def test_fixed_steps_take_their_steps_and_axon_may_delay_them(make_config: Make,
     assert most_passes(fixed, 10) == most_passes(delayed, 10) == 8
 
 
+@pytest.mark.parametrize("cache", ["none", "block"])
 @pytest.mark.parametrize("decoder", ["left_to_right", "fixed_steps"])
 def test_no_row_takes_more_passes_than_the_plan_says(
-    decoder: str, make_config: Make, judge: Judge, tmp_path: Path
+    decoder: str, cache: Any, make_config: Make, judge: Judge, tmp_path: Path
 ) -> None:
     """One token per pass is the most there can be, with blocks at absolute places, too."""
     folder = random_checkpoint("sdar", tmp_path / "sdar")
     for alignment in ("prompt", "absolute"):
         config = make_config("task.name=judge", f"model.path={folder}", f"block_alignment={alignment}")
         decode = replace(
-            config.decode, decoder=DECODERS[decoder](), axon=replace(config.decode.axon, gate="never")
+            config.decode,
+            decoder=DECODERS[decoder](),
+            axon=replace(config.decode.axon, gate="never"),
+            cache=cache,
         )
         [setting] = planned(replace(config, decode=decode)).settings.values()
         for record in Evaluator(3).slice(setting, 0, 3):
             assert record.nfe == most_passes(setting.decode, record.prompt_tokens)
-            flops = Network(describe(folder)).pass_flops(setting.decode, record.prompt_tokens)
-            assert record.flops == pytest.approx(record.nfe * flops)
+            assert record.nfe is not None
+            flops = Network(describe(folder)).flops(setting.decode, record.prompt_tokens, record.nfe)
+            assert record.flops == pytest.approx(flops)
 
 
 def test_gpu_hours_are_the_assumption_that_is_printed() -> None:

@@ -1,0 +1,259 @@
+"""The exact block cache: a cached decode is the uncached one, and computes and counts only what it has to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+import axon.key_values
+import axon.sampler
+from axon import (
+    AxonSettings,
+    Confidence,
+    Dawn,
+    DecodeSettings,
+    Klass,
+    MaskedDiffusionModel,
+    Trace,
+    decode,
+    load_model,
+)
+from axon.attention import kernel_name
+from axon.cached_passes import BlockPasses
+from axon.forward import Forward
+from axon.models.fast_dllm import FAST_DLLM
+from axon.verify import case_settings, disagreement, read_cases
+from tests.axon.published_experts import write_published
+from tests.axon.row_laws import blocks_of, decode_rows
+from tests.axon.test_golden import GOLDEN
+from tests.axon.test_laws import COMBINATIONS, MIXED, law, prompts_of
+from tests.axon.toy_model import EOS, MASK, toy_model
+
+CACHED = {name: setting for name, setting in COMBINATIONS.items() if not setting.decoder.reads_later_blocks}
+LONG = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [10], [11, 12, 13, 14], [15, 16, 17, 18, 19, 20, 21, 0, 1, 2]]
+# What a cache saves, and so what differs.
+COSTS = {"prefill_passes": 0, "store_passes": 0, "computed_positions": 0, "attention_pairs": 0}
+
+
+def shifted(seed: int = 0) -> MaskedDiffusionModel:
+    """Fast-dLLM v2: block-causal, each position predicted from the one before, sub-blocks."""
+    return MaskedDiffusionModel(
+        toy_model("dream", seed).network, replace(FAST_DLLM, sub_block=2), MASK, (EOS,), 64
+    ).eval()
+
+
+FAMILIES: dict[str, Callable[[int], MaskedDiffusionModel]] = {
+    "sdar": lambda seed: toy_model("sdar", seed),
+    "fast_dllm_v2": shifted,
+}
+
+
+def both(setting: DecodeSettings, alignment: Any) -> tuple[DecodeSettings, DecodeSettings]:
+    """Without and with the cache; sinks are sought over the same rows."""
+    plain = replace(setting, sink_rows="visible", block_alignment=alignment)
+    return plain, replace(plain, cache="block")
+
+
+def outcomes(traces: list[Trace]) -> list[Trace]:
+    """Everything but what the passes cost."""
+    return [replace(trace, **COSTS) for trace in traces]
+
+
+@pytest.mark.parametrize("alignment", ["prompt", "absolute"])
+@pytest.mark.parametrize("name", CACHED)
+def test_a_cached_decode_is_the_uncached_one(name: str, alignment: Any) -> None:
+    """Tokens, events, steps, AXON's steps and all that is counted of them; in a batch, and with rows that wait."""
+    plain, cached = both(CACHED[name], alignment)
+    for family in FAMILIES.values():
+        model = family(0)
+        expected = decode_rows(model, MIXED, plain)
+        found = decode_rows(model, MIXED, cached, 2)
+        assert outcomes(found) == outcomes(expected)
+        assert found == [decode_rows(model, [prompt], cached)[0] for prompt in MIXED]
+        assert found == list(reversed(decode_rows(model, MIXED[::-1], cached, 3)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", CACHED)
+def test_it_is_for_every_network_and_prompt(name: str, family: str) -> None:
+    @law(6)
+    @given(
+        prompts=prompts_of,
+        seed=st.integers(0, 50),
+        batch_size=st.integers(1, 4),
+        alignment=st.sampled_from(["prompt", "absolute"]),
+        stops=st.booleans(),
+    )
+    def check(prompts: list[list[int]], seed: int, batch_size: int, alignment: Any, stops: bool) -> None:
+        model = FAMILIES[family](seed)
+        setting = replace(CACHED[name], end_of_text="stop_at_eos" if stops else "full")
+        if setting.decoder.name != "fixed_steps":  # whose steps suit two blocks
+            setting = replace(setting, gen_length=12)
+        plain, cached = both(setting, alignment)
+        assert outcomes(decode_rows(model, prompts, cached, batch_size)) == outcomes(
+            decode_rows(model, prompts, plain)
+        )
+
+    check()
+
+
+@pytest.mark.parametrize("kind", ["llada2", "sdar_moe"])
+@pytest.mark.parametrize("decoder", [Confidence(threshold=0.5), Dawn(tau_edge=0.1, tau_low=0.3)])
+def test_it_is_with_experts(kind: str, decoder: Any, tmp_path: Path) -> None:
+    model = load_model(write_published(tmp_path, kind))
+    axon = AxonSettings(tau_sink="2x", target_nfe=2, attention_layers="all", max_anchor_steps=2)
+    plain, cached = both(DecodeSettings(12, 4, decoder=decoder, axon=axon), "absolute")
+    found = decode(model, LONG, cached, batch_size=3)
+    assert outcomes(found) == outcomes(decode(model, LONG, plain))
+    assert any(trace.axon_steps for trace in found)
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
+def test_the_references_decodes_are_reproduced() -> None:
+    cases = read_cases(GOLDEN / "sdar_absolute.json")
+    model, checked = load_model(GOLDEN / "sdar-tiny"), 0
+    for case in cases["cases"]:
+        setting = case_settings(case, cases)
+        if setting.decoder.reads_later_blocks or (setting.reads_sinks and setting.sink_rows != "visible"):
+            continue
+        [trace] = decode(model, [case["prompt"]], replace(setting, cache="block"))
+        assert disagreement(trace, case) is None
+        checked += 1
+    assert checked > 10
+
+
+def spied(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, ...]]:
+    """What every step knows, up to the end of the furthest block: logits, attention rows, column means and p*."""
+    steps: list[tuple[Tensor, ...]] = []
+
+    class Spied(Forward):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            width = int(self.columns_BK.max()) + 1
+            rows_BKW, decoded_BW = self.attention.rows(), self.decoded()
+            decoded_BW[:, width:] = False
+            p_max_BW = self.p_max_at(decoded_BW, int(decoded_BW.sum()))
+            found = self.logits_BKV, rows_BKW, self.attention.column_means()[:, None], p_max_BW[:, None]
+            steps.append((found[0].clone(), *(part[:, :, :width].clone() for part in found[1:])))
+
+    monkeypatch.setattr(axon.sampler, "Forward", Spied)
+    return steps
+
+
+@pytest.mark.parametrize("alignment", ["prompt", "absolute"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_step_knows_what_a_whole_pass_would(
+    family: str, alignment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, cached = both(replace(COMBINATIONS["dawn, coverage_gap"], gen_length=16), alignment)
+    steps, model = spied(monkeypatch), FAMILIES[family](1)
+    decode(model, LONG, plain, batch_size=3)
+    expected = steps.copy()
+    steps.clear()
+    decode(model, LONG, cached, batch_size=3)
+    assert len(steps) == len(expected) > 8
+    for ours, theirs in zip(steps, expected, strict=True):
+        for found, known in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(found, known, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("alignment", ["prompt", "absolute"])
+@pytest.mark.parametrize("name", ["confidence, always", "dawn, coverage_gap", "remasking, never"])
+def test_passes_and_positions_are_counted_as_they_happen(name: str, alignment: Any) -> None:
+    _, cached = both(replace(COMBINATIONS[name], gen_length=12), alignment)
+    model = toy_model("sdar")
+    shapes: list[tuple[int, int]] = []  # rows and columns that each call of the network computes
+    model.register_forward_pre_hook(lambda module, inputs: shapes.append(inputs[0].shape))
+    for prompt in LONG:
+        shapes.clear()
+        [trace] = decode_rows(model, [prompt], cached)
+        blocks = blocks_of(prompt, cached)
+        assert trace.prefill_passes == (blocks.prefix > 0)
+        assert trace.store_passes == blocks.count - 1
+        assert len(shapes) == trace.nfe + trace.store_passes + trace.prefill_passes
+        assert sum(columns for _, columns in shapes) == trace.computed_positions
+        assert trace.computed_positions == blocks.prefix + (trace.nfe + trace.store_passes) * cached.block
+    shapes.clear()
+    traces = decode_rows(model, LONG, cached, 3)
+    counted = sum(trace.nfe + trace.store_passes + trace.prefill_passes for trace in traces)
+    assert sum(rows for rows, _ in shapes) == counted > len(shapes)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_flops_are_those_that_torch_counts(family: str) -> None:
+    """One row, so no padding; eager attention, whose products torch's counter sees, and no capture beside it."""
+    model = FAMILIES[family](0)
+    model.network.set_attn_implementation(kernel_name("eager"))
+    _, cached = both(
+        DecodeSettings(8, 4, decoder=Confidence(threshold=0.4), axon=AxonSettings(gate="never")), "prompt"
+    )
+    with FlopCounterMode(display=False) as counter:
+        [trace] = decode(model, [[1, 2, 3, 4, 5]], cached)
+    assert counter.get_total_flops() == model.flops(trace)
+
+
+def test_memory_grows_with_the_text_and_a_text_that_is_over_takes_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With room for 4,096 tokens a text that ends early is decoded in its own blocks alone."""
+    monkeypatch.setattr(axon.key_values, "STEP", 8)
+    model, needed = toy_model("sdar"), [0]
+    model.max_length = 5000
+    plain_next = BlockPasses.next
+
+    def next_(self: BlockPasses, blocks: list[int], layers: Any) -> Any:
+        done = plain_next(self, blocks, layers)
+        needed.append(self._batch.prefix_BP.shape[1] + 4 * (max(blocks) + 1))
+        assert needed[-1] <= self._kept.width < max(needed) + 8
+        return done
+
+    monkeypatch.setattr(BlockPasses, "next", next_)
+    honest = model.logits
+
+    def ends(*arguments: Any) -> Tensor:
+        logits = honest(*arguments)
+        logits[..., EOS] += 6
+        return logits
+
+    model.logits = ends  # type: ignore[method-assign]
+    _, cached = both(
+        DecodeSettings(4096, 4, end_of_text="stop_at_eos", axon=AxonSettings(gate="never")), "absolute"
+    )
+    for trace in decode(model, LONG, cached, batch_size=3):
+        end = trace.tokens.index(EOS)
+        blocks = blocks_of(trace.prompt, cached)
+        decoded = -(-(blocks.given + end + 1) // 4)
+        assert trace.store_passes == decoded - 1
+        assert trace.computed_positions <= blocks.prefix + 4 * (trace.nfe + decoded - 1)
+    assert len(set(needed)) > 3 and max(needed) < 200
+
+
+def test_what_is_not_exact_is_refused() -> None:
+    off = AxonSettings(gate="never")
+    with pytest.raises(
+        ValueError, match=r"^cache='block': .* decoder klass reads later ones; use cache=none"
+    ):
+        DecodeSettings(8, 4, cache="block", decoder=Klass(), axon=off)
+    for settings in ({"decoder": Dawn(), "axon": off}, {"axon": AxonSettings()}):
+        with pytest.raises(
+            ValueError, match=r"^cache='block': .* sinks by; set sink_rows=visible, or cache=none$"
+        ):
+            DecodeSettings(8, 4, cache="block", **settings)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^cache='full': unknown; one of block, none$"):
+        DecodeSettings(8, 4, cache="full")  # type: ignore[arg-type]
+    cached = DecodeSettings(8, 4, cache="block", axon=off)
+    for family in ("llada", "dream"):
+        with pytest.raises(
+            ValueError, match=r"^cache='block': needs a block-causal model,.*; use cache=none$"
+        ):
+            decode(toy_model(family), [[1]], cached)
