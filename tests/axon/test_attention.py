@@ -133,6 +133,27 @@ def test_a_chunk_takes_a_small_share_of_a_gpus_memory(monkeypatch: pytest.Monkey
     assert chunk_elements(torch.device("cpu"), BYTES, 7) == 7
 
 
+def test_rows_of_one_length_need_no_mask_however_they_join(
+    model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the flash kernel, which takes none, can be used."""
+    masks: list[Any] = []
+    plain = MaskedDiffusionModel.layout
+
+    def spy(self: Any, *given: Any) -> Any:
+        layout = plain(self, *given)
+        masks.append(layout.mask)
+        return layout
+
+    monkeypatch.setattr(MaskedDiffusionModel, "layout", spy)
+    settings = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(gate="never"))
+    decode(model, [[1 + n, 2, 3] for n in range(6)], settings, batch_size=2)
+    assert len(masks) >= 3 and all(mask is None for mask in masks)
+    masks.clear()
+    decode(model, [[1, 2, 3, 4], [5], [6], [7]], settings, batch_size=2)
+    assert masks[0] is not None and masks[-1] is None, "padding goes with the row that needed it"
+
+
 def _looks(model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[str]:
     calls: list[str] = []
     for name in ("keep", "rows", "column_means"):
