@@ -77,7 +77,9 @@ def axon_identity(axon: AxonSettings, layers: list[int], block_length: int) -> d
     gate = GATES[axon.gate]
     assert gate is not None, "nothing of AXON is read with gate never"
     read = (*ALWAYS_READ, *gate.settings_read, *POLICIES[axon.policy].settings_read(axon))
-    counts = {} if axon.budget_counts == "interventions" else {"budget_counts": axon.budget_counts}
+    # Left out at its default, as it came later; and with a gate that always fires steps are interventions.
+    same = axon.budget_counts == "interventions" or axon.gate == "always"
+    counts = {} if same else {"budget_counts": axon.budget_counts}
     return {
         **{name: getattr(axon, name) for name in read},
         **counts,

@@ -241,7 +241,7 @@ def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any], least_s
     """Whether at least that share of the cases whose parts exist here agrees; prints what does not."""
     apart: Counter[str] = Counter()
     failed = 0
-    checked = 0
+    checked = same = tokens = 0
     mechanism = Mechanism()
     last = time.monotonic()
     for number, case in enumerate(cases["cases"]):
@@ -250,6 +250,8 @@ def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any], least_s
             continue
         trace = decode(model, [case["prompt"]], case_settings(case, cases))[0]
         checked += 1
+        tokens += len(case["tokens"])
+        same += sum(ours == theirs for ours, theirs in zip(trace.tokens, case["tokens"], strict=False))
         mechanism = mechanism.plus(trace)
         if wrong := disagreement(trace, case):
             failed += 1
@@ -262,6 +264,8 @@ def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any], least_s
         f"{checked - failed} of {checked} cases agree in tokens, steps, positions revealed and AXON's steps"
     )
     print(f"{outcome} ({share:.1%})")
+    if failed:
+        print(f"{same} of {tokens} tokens are the recorded ones ({same / tokens:.1%})")
     for line in mechanism.lines():
         print(line)
     if apart:

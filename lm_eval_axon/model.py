@@ -31,7 +31,7 @@ from axon.room import Room
 from lm_eval_axon.arguments import LOG, Request, read_request, read_settings
 from lm_eval_axon.tally import Tally
 
-NUMERICS = ("dtype", "attention_kernel")
+NUMERICS = ("dtype", "attention_kernel", "mask_token_id", "block_size", "attention")
 
 
 class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped

@@ -43,6 +43,7 @@ def overrides(model: ModelSettings) -> dict[str, Any]:
         "mask_token_id": model.mask_token_id,
         "end_tokens": model.end_tokens,
         "attention": model.attention,
+        "block_size": model.block_size,
     }
 
 

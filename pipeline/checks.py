@@ -108,7 +108,7 @@ def _check_prompts(setting: Setting, limit: int) -> None:
         except Exception as error:  # templates and tokenizers may raise anything
             faults.append(reason(error))
         else:
-            if sizes[-1] + length <= longest:
+            if sizes[-1] <= setting.decode.longest_prompt(longest):
                 return
     if sizes:
         raise ValueError(

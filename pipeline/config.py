@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from axon.decoders import Confidence, DecoderSettings
@@ -30,23 +30,25 @@ Text = Annotated[str, Field(min_length=1)]
 PromptStyle = Literal["raw", "chat", "bos"]
 
 
-def _keywords(given: object) -> object:
-    """A group of keywords as pairs in one order, so that settings can be compared and hashed."""
-    if isinstance(given, tuple):  # from dataclasses.replace
-        return given
-    if not isinstance(given, Mapping):
-        raise ValueError("must be a group of key: value; write {key: value}")
+class Keywords(dict[str, Any]):
+    """Plain values by key, hashable, as models are compared and looked up by their settings."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+def _keywords(given: Mapping[str, Any]) -> Keywords:
     for key, value in given.items():
         if not isinstance(value, bool | int | float | str | None):
             raise ValueError(f"{key} must be text, a number, true, false or null; write one of them")
-    return tuple(sorted(given.items()))
+    return Keywords(given)
 
 
-Keywords = Annotated[
-    tuple[tuple[str, Any], ...], BeforeValidator(_keywords), PlainSerializer(dict, return_type=dict)
+Template = Annotated[  # null: no keywords
+    Mapping[str, Any],
+    BeforeValidator(lambda given: {} if given is None else given),
+    AfterValidator(_keywords),
 ]
-
-
 Attention = Literal["bidirectional", "block_causal"]
 
 
@@ -60,11 +62,12 @@ class ModelSettings:
     attention_kernel: Literal["sdpa", "eager"]
     device: Literal["auto", "cpu", "cuda"]
     prompt: PromptStyle  # the text as it is, a turn of the chat template, or the text after BOS
-    template: Keywords = ()  # of the chat template, such as enable_thinking
+    template: Template = Keywords()  # keywords of the chat template, such as enable_thinking
     compile: bool = False  # torch.compile the network
     # In place of what the checkpoint's files say; None: as they say.
     mask_token_id: Annotated[int, Field(ge=0)] | None = None
     end_tokens: Annotated[tuple[int | Text, ...], Field(min_length=1)] | None = None  # numbers or texts
+    block_size: Count | None = None  # the block length that it was trained with
     attention: Attention | None = None  # for a format in which both are trained and no key tells them apart
 
 

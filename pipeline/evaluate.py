@@ -17,6 +17,7 @@ import torch
 
 from axon import Trace, load_model, load_tokenizer
 from axon.room import Room
+from axon.settings import DecodeSettings
 from axon.trace import COUNTS
 from pipeline.checkpoint import device_of, locate, overrides
 from pipeline.config import ModelSettings
@@ -122,9 +123,7 @@ class Evaluator:
         prompts: dict[int, Prompt] = {}
         for row, example in enumerate(examples):
             try:
-                prompts[row] = fitting(
-                    loaded, loaded.encode(example, setting.task), setting.decode.gen_length
-                )
+                prompts[row] = fitting(loaded, loaded.encode(example, setting.task), setting.decode)
                 records[row] = replace(records[row], prompt_tokens=len(prompts[row]))
             except (
                 Exception
@@ -163,12 +162,12 @@ def check_ids(examples: Sequence[Example]) -> None:
         raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")
 
 
-def fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
+def fitting(loaded: Loaded, prompt: Prompt, decode: DecodeSettings) -> Prompt:
     """The prompt, if what is generated fits after it. Raises ValueError."""
     longest = loaded.model.max_length
-    if longest is not None and len(prompt) + gen_length > longest:
+    if longest is not None and len(prompt) > decode.longest_prompt(longest):
         raise ValueError(
-            f"prompt of {len(prompt)} tokens + gen_length {gen_length} exceeds the model's {longest}"
+            f"prompt of {len(prompt)} tokens + gen_length {decode.gen_length} exceeds the model's {longest}"
         )
     return prompt
 

@@ -28,7 +28,7 @@ def encode(
     text, before = example.text, list[int]()
     if model.prompt == "chat":
         turns, opening = example.turns(form_of(task, model.prompt), task.shot_style)
-        keywords = {**dict(model.template), "add_generation_prompt": True, "tokenize": False}
+        keywords = {**model.template, "add_generation_prompt": True, "tokenize": False}
         text = f"{tokenizer.apply_chat_template(turns, **keywords)}{opening}"
     elif model.prompt == "bos":
         before = [tokenizer.bos_token_id]
@@ -49,7 +49,7 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, model: ModelSettings) ->
             f"model.prompt='chat': the tokenizer of {model.path} has no chat template; choose model.prompt=raw"
         )
     read = _keywords(tokenizer) if model.template else set()
-    for key, value in model.template:
+    for key, value in model.template.items():
         if key not in read:
             remedy = f"one of {', '.join(sorted(read))}" if read else "leave it out"
             raise ValueError(

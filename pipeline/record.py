@@ -83,7 +83,7 @@ class Record:
     example_id: str
     position: int  # place in the task's fixed order of examples
     prompt_tokens: int = 0
-    tokens: tuple[int, ...] = ()  # the generated tokens, (gen_length,)
+    tokens: tuple[int, ...] = ()  # the generated tokens: gen_length, or to fill an absolute block a few more
     revealed_at: tuple[int, ...] = ()  # the step that revealed each of them, 0-based
     axon_steps: tuple[int, ...] = ()  # steps in which AXON's anchors were revealed
     unsupported_steps: tuple[int, ...] | None = None  # those of them in which no candidate had any support

@@ -108,7 +108,7 @@ def _contenders(config: Config, plan: Plan) -> dict[Key, Contender]:
                 task = open_task(setting.task)
                 for example in task.examples(setting.task.split, setting.task.seed, count):
                     tokens = loaded.encode(example, setting.task)
-                    prompts.append(list(fitting(loaded, tokens, setting.decode.gen_length)))
+                    prompts.append(list(fitting(loaded, tokens, setting.decode)))
                     seeds.append(row_seed(setting.seed, example.id))
             except ValueError as error:
                 raise ConfigError(

@@ -78,11 +78,12 @@ def load_model(
     mask_token_id: int | None = None,
     end_tokens: Sequence[int | str] | None = None,
     attention: Attention | None = None,
+    block_size: int | None = None,
 ) -> MaskedDiffusionModel:
     """Load a checkpoint in the format of one of FAMILIES into transformers' own modules, in evaluation mode.
 
-    `mask_token_id`, `end_tokens` and `attention` are for what the checkpoint's files do not say, or say wrongly:
-    see `describe`. Raises CheckpointError if the folder, its config or a tensor is faulty, and for an unknown dtype,
+    `mask_token_id` and what follows are for what the checkpoint's files do not say, or say wrongly: see `describe`.
+    Raises CheckpointError if the folder, its config or a tensor is faulty, and for an unknown dtype,
     device or attention kernel.
     """
     if dtype not in DTYPES:
@@ -91,7 +92,7 @@ def load_model(
         raise CheckpointError(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
-    described = describe(path, mask_token_id, end_tokens, attention)
+    described = describe(path, mask_token_id, end_tokens, attention, block_size)
     described.network._attn_implementation = kernel_name(attention_kernel)
     return MaskedDiffusionModel(
         _load_network(Path(path), described, DTYPES[dtype], _device(device)),
@@ -128,12 +129,14 @@ def describe(
     mask_token_id: int | None = None,
     end_tokens: Sequence[int | str] | None = None,
     attention: Attention | None = None,
+    block_size: int | None = None,
 ) -> Description:
     """What the checkpoint's files say, without reading its tensors. Raises CheckpointError, one line.
 
     mask_token_id: in place of the one that config.json, the tokenizer or the family says.
     end_tokens: numbers or texts of the tokens that end a text, in place of those that the files name.
     attention: `bidirectional` or `block_causal`, for a format in which both are trained and no key tells them apart.
+    block_size: the block length that it was trained with, in place of what config.json or the family says.
     """
     folder = Path(path)
     config = ReadKeys(read_json(folder, "config.json"))
@@ -143,14 +146,14 @@ def describe(
         texts, size = TokenTexts(folder), int(network.vocab_size)
         mask = special_tokens.mask_token_id(mask_token_id, config, texts, family, size)
         ends = special_tokens.end_tokens(end_tokens, folder, config, texts, family, size)
-        block_size = _block_size(config, family)
+        own_block_size = _block_size(config, family)
         config.refuse_unread(family.inert)
     except CheckpointError as error:
         line = str(error).removeprefix(
             f"model.path={str(path)!r}: "
         )  # said already where a file can't be read
         raise CheckpointError(f"model.path={str(path)!r}: {line}") from None
-    return Description(family, network, mask, ends.eos, ends.every, block_size)
+    return Description(family, network, mask, ends.eos, ends.every, block_size or own_block_size)
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:

@@ -12,13 +12,17 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from transformers import PretrainedConfig
+from transformers.integrations.moe import ExpertsInterface, grouped_mm_experts_forward
 
 from axon.models.conversion import Conversion
 
 # How transformers multiplies (its `experts_implementation`): positions sorted by expert, one torch grouped_mm for each
-# of the two products. Its batched_mm copies an expert's weights for every position: 34 GB at LLaDA-MoE's shapes with
-# 256 positions in float32.
+# of the two products, a position's experts added in float32. Its batched_mm copies an expert's weights for every
+# position: 34 GB at LLaDA-MoE's shapes with 256 positions in float32.
 GROUPED = "grouped_mm"
+# The same products, a position's experts added in the model's type by their numbers. It is the order of a loop over
+# the experts, and in bfloat16 another order is another rounding, which may turn the next layer's choice of experts.
+IN_ORDER = "axon_grouped_in_order"
 
 _GATE_UP, _DOWN = "experts.gate_up_proj", "experts.down_proj"
 
@@ -26,9 +30,26 @@ _GATE_UP, _DOWN = "experts.gate_up_proj", "experts.down_proj"
 Config = TypeVar("Config", bound=PretrainedConfig)
 
 
-def grouped(kind: Callable[..., Config], **fields: Any) -> Config:
-    """A config of that kind whose network multiplies its experts in grouped products."""
-    return kind(**fields, experts_implementation=GROUPED)
+def grouped(kind: Callable[..., Config], adding: str = GROUPED, **fields: Any) -> Config:
+    """A config of that kind whose network multiplies its experts in grouped products, added as `adding` says."""
+    return kind(**fields, experts_implementation=adding)
+
+
+def _grouped_in_order(experts: nn.Module, x_ND: Tensor, chosen_NC: Tensor, weights_NC: Tensor) -> Tensor:
+    """Each of the C experts of N positions times its weight, added one after the other by number."""
+    count, each = chosen_NC.shape
+    chosen_NC, order_NC = chosen_NC.sort(dim=1)
+    alone = (chosen_NC.reshape(-1, 1), weights_NC.gather(1, order_NC).reshape(-1, 1))
+    parts_NCD = grouped_mm_experts_forward(experts, x_ND.repeat_interleave(each, 0), *alone).view(
+        count, each, -1
+    )
+    total_ND = parts_NCD[:, 0]
+    for place in range(1, each):
+        total_ND = total_ND + parts_NCD[:, place]
+    return total_ND
+
+
+ExpertsInterface.register(IN_ORDER, _grouped_in_order)
 
 
 def stacked(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:

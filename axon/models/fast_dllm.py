@@ -1,8 +1,8 @@
 """Fast-dLLM v2: a block-causal Qwen2 that predicts each position from the one before it, sub-block by sub-block.
 
 A block's first token comes from the last position of the block before it, as in an autoregressive model, and is there
-before the others are predicted. Read in the release's generation code (batch_sample, use_block_cache=False), as
-copied in mgustineli/Fast-dLLM:v2; config fields: Efficient-Large-Model/Fast_dLLM_v2_7B:config.json.
+before the others are predicted. Read in the release's v2/generation_functions.py (batch_sample without its block cache)
+and v2/eval.py, as copied in lamawmouk/Fast-dLLM; config fields: Efficient-Large-Model/Fast_dLLM_v2_7B: config.json.
 """
 
 from __future__ import annotations
@@ -33,6 +33,6 @@ FAST_DLLM = Family(
     inert=INERT | {"conplemenrary_mask": "read in training only"},
     shift=1,
     block_causal=True,
-    sub_block=8,  # small_block_size, in all of the release's evaluations
+    sub_block=8,  # small_block_size of v2/eval.py
     tokenizer=Qwen2Tokenizer,
 )

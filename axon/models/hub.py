@@ -37,8 +37,37 @@ def download(hub_id: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(PATTERNS)))
     except Exception as error:  # the hub client raises many kinds: no network, no such model, no access
-        reason = str(error).strip().splitlines()[0]
+        reason, remedy = refusal(error)
         raise CheckpointError(
             f"model.path={hub_id!r}: not on this disk and cannot be downloaded from the hub ({reason}); "
-            "download it elsewhere and give model.path=FOLDER"
+            f"{remedy}download it elsewhere and give model.path=FOLDER"
         ) from error
+
+
+def refusal(error: BaseException) -> tuple[str, str]:
+    """Why something can't be had from the hub, in a few words, and the beginning of a remedy: "do this, or "."""
+    from huggingface_hub import errors
+
+    causes = [error]
+    while (cause := causes[-1].__cause__) is not None:  # the first one says what went wrong
+        causes.append(cause)
+    text = (str(causes[-1]).strip() or type(causes[-1]).__name__).splitlines()[0][:200]
+
+    def is_one(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if (
+        is_one(errors.GatedRepoError) or "is a gated dataset" in text
+    ):  # the datasets library says so in words alone
+        return "it is gated", "accept its licence on its page and set HF_TOKEN, or "
+    if is_one(errors.RevisionNotFoundError):
+        return "it has no such revision", "name a branch, tag or commit that it has, or "
+    if is_one(errors.RepositoryNotFoundError):
+        access = "correct the name, or set HF_TOKEN to a token with access to it, or "
+        return "there is none of that name, or it is private", access
+    broken = (
+        "RemoteProtocolError",
+        "ReadError",
+        "ReadTimeout",
+    )  # of the HTTP client that huggingface_hub brings
+    return text, "try again, or " if any(type(cause).__name__ in broken for cause in causes) else ""

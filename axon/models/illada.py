@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from axon.models.conversion import same_names
 from axon.models.family import Family, refuse_other
-from axon.models.qwen import common_fields
+from axon.models.qwen import common_fields, refuse_own_head_size
 
 # Fields that would change the computation, with the values that the Llama modules compute here.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -20,12 +20,13 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "mlp_bias": (False, None),
     "layer_norm_eps": (None,),  # given, it asks for layer norms with a bias in place of RMS norms
 }
-_INERT = dict.fromkeys(("resid_pdrop", "embd_pdrop"), "read in training only")
+_INERT = dict.fromkeys(("resid_pdrop", "embd_pdrop", "pretraining_tp"), "read in training only")
 _OF_QWEN = ("use_sliding_window", "layer_types")
 
 
 def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
     refuse_other(config, _SUPPORTED)
+    refuse_own_head_size(config)
     fields = {key: value for key, value in common_fields(config).items() if key not in _OF_QWEN}
     return LlamaConfig(**fields, attention_bias=False, mlp_bias=False)
 

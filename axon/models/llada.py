@@ -33,6 +33,14 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "clip_qkv": (None,),
 }
 
+# What the reference takes for a key that is absent (configuration_llada.py), where that is not supported.
+_DEFAULTS = {
+    "block_type": "sequential",
+    "activation_type": "swiglu",
+    "layer_norm_type": "default",
+    "rope": False,
+}
+
 _INERT: dict[str, str] = (
     dict.fromkeys(
         ("residual_dropout", "embedding_dropout", "init_device", "init_fn", "init_std", "init_cutoff_factor"),
@@ -70,6 +78,7 @@ def _read_config(config: Mapping[str, Any]) -> RotaryConfig:
         raise CheckpointError(
             f"config.json: d_model={width}: must be a multiple of n_heads={heads}; repair it"
         )
+    refuse_other({key: value for key, value in _DEFAULTS.items() if key not in config}, _SUPPORTED)
     vocabulary = require(config, "vocab_size", int)
     hidden, ratio = config.get("mlp_hidden_size"), config.get("mlp_ratio")
     key_heads = 1 if config.get("multi_query_attention") else config.get("n_kv_heads")
@@ -85,7 +94,7 @@ def _read_config(config: Mapping[str, Any]) -> RotaryConfig:
         max_position_embeddings=require(config, "max_sequence_length", int),
         rms_norm_eps=number(config, "rms_norm_eps"),
         rope_parameters={"rope_type": "default", "rope_theta": number(config, "rope_theta", 10000.0)},
-        tie_word_embeddings=bool(config.get("weight_tying", False)),
+        tie_word_embeddings=bool(config.get("weight_tying", True)),
         attention_bias=False,
         mlp_bias=False,
         # Absent, it is true: the reference's default (configuration_llada.py).

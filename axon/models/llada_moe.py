@@ -14,7 +14,7 @@ import torch
 from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from axon.models.conversion import Conversion, same_names
-from axon.models.experts import grouped, stacked
+from axon.models.experts import IN_ORDER, grouped, stacked
 from axon.models.family import CheckpointError, Family, refuse_other, require
 from axon.models.qwen import common_fields
 
@@ -45,6 +45,7 @@ def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
         )
     return grouped(
         Qwen3MoeConfig,
+        IN_ORDER,
         **fields,
         head_dim=fields["hidden_size"] // fields["num_attention_heads"],
         attention_bias=False,

@@ -61,7 +61,7 @@ class MaskedDiffusionModel(nn.Module):
         # End-of-text proper: without the tokens that end a turn of a chat.
         self.eos_token_ids = end_token_ids if eos_token_ids is None else eos_token_ids
         self.max_length = max_length
-        self.block_size = block_size  # the block length it was trained with, if its config says
+        self.block_size = block_size  # that the model was trained with; None where nothing names it
 
     @property
     def block_causal(self) -> bool:

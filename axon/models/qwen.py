@@ -50,7 +50,14 @@ def common_fields(config: Mapping[str, Any], dense: str = "intermediate_size") -
 def qwen2_config(config: Mapping[str, Any]) -> Qwen2Config:
     """A Qwen2: biases in the projections of queries, keys and values. Raises CheckpointError."""
     refuse_other(config, {"attention_bias": (True, None)})
+    refuse_own_head_size(config)
     return Qwen2Config(**common_fields(config))
+
+
+def refuse_own_head_size(config: Mapping[str, Any]) -> None:
+    """Refuse heads that are not the hidden size divided among them, as a Qwen2's and an iLLaDA's are."""
+    shared = require(config, "hidden_size", int) / require(config, "num_attention_heads", int)
+    refuse_other(config, {"head_dim": (None, shared)})
 
 
 def qwen3_config(config: Mapping[str, Any]) -> Qwen3Config:

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from transformers import Qwen2Tokenizer, Qwen3MoeConfig, Qwen3MoeForCausalLM
+from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from axon.models.conversion import Conversion, same_names
-from axon.models.experts import grouped, stacked
+from axon.models.experts import IN_ORDER, grouped, stacked
 from axon.models.family import Family, refuse_other, require
-from axon.models.qwen import INERT, common_fields
+from axon.models.qwen import common_fields
+from axon.models.sdar import SDAR
 
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "attention_bias": (False, None),
@@ -23,16 +24,12 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "mlp_only_layers": ([], None),
 }
 
-_INERT: dict[str, str] = dict.fromkeys(
-    ("debug", "ep_size", "fuse_cross_entropy", "micro_forward", "skip_checkpoint", "use_deepep"),
-    "read in training only",
-)
-
 
 def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
     refuse_other(config, _SUPPORTED)
     return grouped(
         Qwen3MoeConfig,
+        IN_ORDER,
         **common_fields(config),
         head_dim=require(config, "head_dim", int),
         attention_bias=False,
@@ -53,9 +50,10 @@ SDAR_MOE = Family(
     read_config=_read_config,
     convert=_convert,
     architectures=("SDARMoeForCausalLM",),
-    mask_token_id=151669,
-    turn_end_token_ids=(151645,),  # <|im_end|>
-    inert=INERT | _INERT,
+    mask_token_id=SDAR.mask_token_id,
+    turn_end_token_ids=SDAR.turn_end_token_ids,
+    inert=SDAR.inert,
     block_causal=True,
-    tokenizer=Qwen2Tokenizer,
+    block_size=SDAR.block_size,
+    tokenizer=SDAR.tokenizer,
 )

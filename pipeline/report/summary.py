@@ -71,17 +71,23 @@ def _prompts(settings: Sequence[Setting]) -> str:
     shots = one_value(task.get("shots") for task in tasks)
     style = one_value(task.get("shot_style") for task in tasks)
     prompt = one_value(setting.model.prompt for setting in settings)
+    draw, form = (one_value(task.get(key) for task in tasks) for key in ("shot_draw", "form"))
     few_shot = f", {counted(shots, 'few-shot example')}" if shots is not None else ""
-    return few_shot + (f" as {style}" if shots and style else "") + (f", {prompt} prompts" if prompt else "")
+    few_shot += f" as {style}" if shots and style else ""
+    few_shot += " drawn for each question" if draw == "per_question" else ""
+    return few_shot + (f", {prompt} prompts" if prompt else "") + (f" worded as {form}" if form else "")
 
 
 def _canvas(settings: Sequence[Setting]) -> str:
     """What is decoded, as far as all settings agree."""
     length = one_value(setting.decode.gen_length for setting in settings)
     block = one_value(setting.decode.block_length for setting in settings)
+    absolute = one_value(setting.decode.block_alignment for setting in settings) == "absolute"
     ends = one_value(setting.decode.end_of_text for setting in settings)
     parts = [
-        f"{length} tokens in blocks of {block}" if length and block else None,
+        f"{length} tokens in {'absolute ' if absolute else ''}blocks of {block}"
+        if length and block
+        else None,
         END_OF_TEXT[ends] if ends else None,
     ]
     return "".join(f", {part}" for part in parts if part)

@@ -28,8 +28,8 @@ class Verifier:
         atexit.register(self.close)
 
     def compare(self, gold: str, answer: str, announced: bool = False) -> Match:
-        r"""`announced`: as OpenCompass reads an answer: only a \boxed{} formula, or one after "answer is" and the like, and
-        only if it is sound LaTeX (\frac43 is not).
+        r"""`announced`: as OpenCompass reads an answer: only a \boxed{} formula or one after "answer is" and the like,
+        and only if it is sound LaTeX (\frac43 is not).
 
         Raises TimeoutError if the comparison takes too long, RuntimeError if it fails.
         """

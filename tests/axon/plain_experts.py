@@ -125,16 +125,19 @@ def _attention(
     config: Config,
     seen_WW: Tensor,
 ) -> Tensor:
-    """Softmax attention in float32, heads side by side: (W, H x S)."""
+    """PyTorch's own attention, as in the releases' default class, heads side by side: (W, H x S)."""
     eps, theta = config["rms_norm_eps"], config["rope_theta"]
     q_WHS = _rotated(_rms(q_WHS, norms[0], eps), turned, theta)
     k_WHS = _rotated(_rms(k_WHS, norms[1], eps), turned, theta)
     shared = q_WHS.shape[1] // k_WHS.shape[1]
-    k_WHS, v_WHS = (part.repeat_interleave(shared, 1) for part in (k_WHS, v_WHS))
-    scores = torch.einsum("whs,xhs->hwx", q_WHS, k_WHS) * q_WHS.shape[2] ** -0.5
-    scores = scores.float().masked_fill(~seen_WW, float("-inf"))
-    weights = scores.softmax(-1).to(q_WHS.dtype)
-    return torch.einsum("hwx,xhs->whs", weights, v_WHS).flatten(1)
+    q_HWS, k_HWS, v_HWS = (part.transpose(0, 1) for part in (q_WHS, k_WHS, v_WHS))
+    k_HWS, v_HWS = (part.repeat_interleave(shared, 0) for part in (k_HWS, v_HWS))
+    mask_WW = torch.zeros(seen_WW.shape, dtype=q_WHS.dtype).masked_fill(
+        ~seen_WW, torch.finfo(q_WHS.dtype).min
+    )
+    mask = None if seen_WW.all() else mask_WW[None, None]
+    mixed = torch.nn.functional.scaled_dot_product_attention(q_HWS[None], k_HWS[None], v_HWS[None], mask)
+    return mixed[0].transpose(0, 1).flatten(1)
 
 
 def _rotated(x_WHS: Tensor, turned: int, theta: float) -> Tensor:

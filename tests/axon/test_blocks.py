@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -129,3 +130,19 @@ def test_sinks_are_sought_over_the_rows_that_sink_rows_names(
         )
         decode(model, MIXED, setting)
         assert checked and any(checked) == (rows == "visible")
+
+
+@pytest.mark.parametrize("name", ["klass, never", "dawn, coverage_gap"])
+def test_a_row_that_outlives_longer_ones_has_no_padding_left(name: str, model: MaskedDiffusionModel) -> None:
+    """One at a time, a prompt of whole blocks has a block less than the others of its call, and decodes as alone."""
+    setting = replace(COMBINATIONS[name], block_alignment="absolute")
+    alone = [decode(model, [prompt], setting)[0] for prompt in MIXED]
+    assert len({len(trace.prompt) + len(trace.tokens) for trace in alone}) > 1
+    widths: Counter[int] = Counter()
+    hook = model.register_forward_pre_hook(lambda module, inputs: widths.update([inputs[0].shape[1]]))
+    assert decode(model, MIXED, setting, batch_size=1) == alone
+    hook.remove()
+    expected: Counter[int] = Counter()
+    for trace in alone:
+        expected[len(trace.prompt) + len(trace.tokens)] += trace.nfe
+    assert widths == expected

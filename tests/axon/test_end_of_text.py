@@ -135,7 +135,7 @@ def test_the_flags_do_what_lladas_own_do(name: str, mode: EndOfText, common_ends
 
 @dataclass(frozen=True, kw_only=True)
 class Looking(Confidence):
-    """Keeps what it sees, and p* of the prompt and of all that is decoded."""
+    """Keeps what it sees, and p* of what is revealed in the block, asked for as DAWN does and as the block's."""
 
     reads: ClassVar[Reads] = "sequence"
     seen: list[tuple[torch.Tensor, ...]] = field(default_factory=list)
@@ -143,28 +143,32 @@ class Looking(Confidence):
     def propose(self, state: StepState) -> Proposal:
         context = state.context()
         p_max_BW = context.p_max_at(context.decoded_BW, int(context.decoded_BW.sum()))
-        self.seen.append((state.token_BK, state.confidence_BK, state.p_max_BK, state.log_probs(), p_max_BW))
+        revealed_BK = ~state.masked_BK
+        again = p_max_BW.gather(1, state.columns_BK)[revealed_BK], state.p_max_BK[revealed_BK]
+        self.seen.append((state.token_BK, state.confidence_BK, state.p_max_BK, state.log_probs(), *again))
         return super().propose(state)
 
 
 def test_p_max_is_held_back_as_confidence_is(common_ends: tuple[int, ...]) -> None:
     """What AXON and DAWN read: p* is c at temperature 0, here and of decoded positions, and no probability is lost."""
-    looking = Looking(threshold=0.5)
+    looking, held = Looking(threshold=0.5), []
     for mode in LLADAS_OWN:
         _decode(MIXED, replace(BASE, decoder=looking), mode)
-        for token_BK, confidence_BK, p_max_BK, log_probs_BKV, p_max_BW in looking.seen:
+        for token_BK, confidence_BK, p_max_BK, log_probs_BKV, again, revealed in looking.seen:
+            torch.testing.assert_close(again, revealed)
             assert torch.equal(confidence_BK, p_max_BK)
             total_BK = log_probs_BKV.exp().sum(2)
             torch.testing.assert_close(total_BK, torch.ones_like(total_BK))
             assert bool(log_probs_BKV.isfinite().all())
             ends_BK = one_of(token_BK, common_ends)
             if mode == "confidence_eos_eot_inf":
-                assert not confidence_BK[ends_BK].any() and ends_BK.any()
+                held.append(bool(ends_BK.any()))
+                assert not confidence_BK[ends_BK].any()
             else:
                 assert not one_of(token_BK, common_ends[:1]).any()
                 assert not log_probs_BKV[..., list(common_ends[:1])].exp().any()
-            assert bool((p_max_BW > 0).any())
         looking.seen.clear()
+    assert any(held)
 
 
 def test_only_the_end_of_the_text_leaves_the_logits(common_ends: tuple[int, ...]) -> None:

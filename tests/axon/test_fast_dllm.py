@@ -26,43 +26,13 @@ from axon import (
 from axon.decoders import Decoder
 from axon.models.checkpoint import describe
 from axon.models.fast_dllm import FAST_DLLM
+from tests.axon.published import CONFIGS
 from tests.axon.toy_decoders import TOYS
 from tests.axon.toy_model import EOS, MASK, VOCAB
 
 BLOCK, SUB, GEN, THRESHOLD = 16, 8, 48, 0.55
 
-# Efficient-Large-Model/Fast_dLLM_v2_7B: config.json
-PUBLISHED: dict[str, Any] = {
-    "architectures": ["Fast_dLLM_QwenForCausalLM"],
-    "attention_dropout": 0.0,
-    "auto_map": {"AutoConfig": "configuration.Fast_dLLM_QwenConfig"},
-    "bd_size": 32,
-    "bos_token_id": 151643,
-    "conplemenrary_mask": True,
-    "eos_token_id": 151645,
-    "hidden_act": "silu",
-    "hidden_size": 3584,
-    "initializer_range": 0.02,
-    "intermediate_size": 18944,
-    "layer_types": ["full_attention"] * 28,
-    "max_position_embeddings": 32768,
-    "max_window_layers": 28,
-    "model_type": "Fast_dLLM_Qwen",
-    "num_attention_heads": 28,
-    "num_hidden_layers": 28,
-    "num_key_value_heads": 4,
-    "pad_token_id": 151645,
-    "rms_norm_eps": 1e-06,
-    "rope_scaling": None,
-    "rope_theta": 1000000.0,
-    "sliding_window": None,
-    "tie_word_embeddings": False,
-    "torch_dtype": "bfloat16",
-    "transformers_version": "4.53.1",
-    "use_cache": False,
-    "use_sliding_window": False,
-    "vocab_size": 152064,
-}
+PUBLISHED: dict[str, Any] = json.loads((CONFIGS / "fast_dllm_v2_7b.json").read_text())
 SMALL = PUBLISHED | {
     "bd_size": BLOCK,
     "hidden_size": 16,
@@ -78,7 +48,7 @@ SMALL = PUBLISHED | {
 }
 
 
-def _write(folder: Path, **changes: object) -> Path:
+def write_fast_dllm(folder: Path, **changes: object) -> Path:
     """A random checkpoint with the release's keys and tensor names, which are Qwen2's."""
     folder.mkdir(parents=True, exist_ok=True)
     config = SMALL | changes
@@ -96,7 +66,7 @@ def _write(folder: Path, **changes: object) -> Path:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> MaskedDiffusionModel:
-    return load_model(_write(tmp_path_factory.mktemp("fast_dllm")))
+    return load_model(write_fast_dllm(tmp_path_factory.mktemp("fast_dllm")))
 
 
 def _settings(decoder: Decoder, **axon: Any) -> DecodeSettings:
@@ -202,6 +172,6 @@ def test_the_published_config_is_understood(tmp_path: Path) -> None:
 
 def test_tied_embeddings_load(tmp_path: Path) -> None:
     """The 1.5B release's."""
-    network = load_model(_write(tmp_path, tie_word_embeddings=True)).network
+    network = load_model(write_fast_dllm(tmp_path, tie_word_embeddings=True)).network
     head, embedding = (network.get_submodule(name) for name in ("lm_head", "model.embed_tokens"))
     assert head.weight is embedding.weight

@@ -108,7 +108,7 @@ prompts_of = st.lists(
     max_size=4,
     unique_by=lambda prompt: prompt[0],
 )
-MIXED = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [10], [11, 12]]
+MIXED = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [10], [11, 12, 13, 14]]
 
 
 def law(count: int) -> Any:

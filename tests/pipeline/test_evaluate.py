@@ -64,6 +64,16 @@ def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> No
         assert 0 < record.seconds_to_first_block < record.seconds_in_batch
 
 
+@pytest.mark.usefixtures("judge")
+def test_absolute_blocks_are_filled_to_their_end(make_config: Callable[..., Config]) -> None:
+    setting = make_setting(make_config("task.name=judge", "block_alignment=absolute"))
+    records = Evaluator(batch_size=3).slice(setting, 0, 4)
+    for record in records:
+        assert record.error is None and record.prompt_tokens is not None
+        rounded = -(record.prompt_tokens + 8) % 4
+        assert len(record.tokens) == len(record.revealed_at) == record.tokens_generated == 8 + rounded
+
+
 def test_the_answer_ends_before_the_first_end_of_text(setting: Setting) -> None:
     evaluator = Evaluator(batch_size=3)
     loaded = evaluator._load(setting.model)

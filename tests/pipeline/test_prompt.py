@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import compose_tree
 from formats import TEMPLATE, random_checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,20 +78,35 @@ def test_bos_stands_once_before_the_raw_text(tokenizer: Any, tmp_path: Path) -> 
         check_tokenizer(tokenizer, BOS)
 
 
+def test_dreams_bos_is_a_token_of_its_tokenizers_own_files(tmp_path: Path) -> None:
+    """<|beginoftext|> is an added token of tokenizer_config.json, as there is no tokenizer.json."""
+    folder = random_checkpoint("dream", tmp_path)
+    (folder / "tokenizer.json").unlink()
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    specials = ["<|endoftext|>", "<|beginoftext|>", "<|mask|>"]
+    added = {str(256 + n): {"content": text, "special": True} for n, text in enumerate(specials)}
+    names = dict(zip(("eos_token", "bos_token", "mask_token"), specials, strict=True))
+    (folder / "vocab.json").write_text(json.dumps({letter: n for n, letter in enumerate(letters)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": added, **names}))
+    tokenizer = load_tokenizer(folder)
+    check_tokenizer(tokenizer, BOS)
+    ids = encode(tokenizer, BOS, Example("x", "2+0=", "", None), HUMANEVAL)
+    assert ids[0] == 257 and tokenizer.decode(ids) == "<|beginoftext|>2+0="
+    assert compose_tree("model=dream_v0_base_7b")["model"]["prompt"] == "bos"
+
+
 def test_keywords_reach_the_template_and_unknown_ones_are_refused(tokenizer: Any, tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path)
     thinking = PreTrainedTokenizerFast.from_pretrained(tmp_path)
     thinking.chat_template = THINKING
     example = Example("x", "2?", "", None)
-    for keywords, ending in (
-        ((), ""),
-        ((("enable_thinking", True),), ""),
-        (
-            (("enable_thinking", False),),
-            "(no thoughts)",
-        ),
-    ):
-        model = replace(CHAT, template=dict(keywords))
+    for keywords, ending in [
+        ({}, ""),
+        ({"enable_thinking": True}, ""),
+        ({"enable_thinking": False}, "(no thoughts)"),
+    ]:
+        model = replace(CHAT, template=keywords)
         check_tokenizer(thinking, model)
         assert asked(thinking, model, HUMANEVAL, example) == f"<user>2?\n<assistant>{ending}"
     with pytest.raises(ValueError, match=r"never reads it; one of enable_thinking$"):
@@ -119,9 +136,16 @@ def test_what_a_chat_reads_is_part_of_its_identity(make_config: Callable[..., Co
 @given(st.dictionaries(st.text(min_size=1), st.none() | st.booleans() | st.integers() | st.text()))
 def test_keywords_are_read_back_as_they_were_written(tree: dict[str, Any], keywords: dict[str, Any]) -> None:
     config = read_config({**tree, "model": {**tree["model"], "template": keywords}})
-    assert dict(config.model.template) == keywords
+    assert config.model.template == keywords
     assert to_tree(config)["model"]["template"] == keywords
     assert read_config(to_tree(config)) == config and hash(config.model) == hash(config.model)
+    none = read_config({**tree, "model": {**tree["model"], "template": None}})
+    assert none.model.template == {} and (none == config) == (not keywords)
+
+
+def test_keywords_can_be_given_on_the_command_line() -> None:
+    tree = compose_tree("model=llada_8b_instruct", "model.template={enable_thinking: false}")
+    assert read_config(tree).model.template == {"enable_thinking": False}
 
 
 @pytest.mark.parametrize("name", ["arith", "gsm8k", "math500", "humaneval", "mbpp", "sudoku_n4"])

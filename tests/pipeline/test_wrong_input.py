@@ -92,7 +92,7 @@ CASES = {
     ),
     "appended unknown key": (
         "+axno=1",
-        "axno: unknown key; did you mean axon? one of axon, batch_size, block_length, ",
+        "axno: unknown key; did you mean axon? one of axon, batch_size, block_alignment, block_length, ",
     ),
     "no model": ("model=checkpoint ~model.path", "model.path: missing; give it a value"),
     "experiment without +": (

@@ -49,8 +49,15 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "axon.tau_sink=[1]": "axon.tau_sink=[1]: must be a number or text; write one of them",
     "axon.tau_sink=x4": "axon.tau_sink='x4': unknown; write a share of attention such as 0.01, or multiples",
     "axon=5": "axon=5: must be a group of key: value; write {key: value}",
-    "end_of_text=stop": "end_of_text='stop': unknown; one of full, stop_at_eos, suppress",
-    'decoder={"name": "left_to_right"} & end_of_text=suppress': "end_of_text='suppress': holds confidence back, and",
+    "end_of_text=stop": "end_of_text='stop': unknown; one of full, stop_at_eos, confidence_eos_eot_inf, logits_eos_inf",
+    'decoder={"name": "left_to_right"} & end_of_text=confidence_eos_eot_inf': (
+        "end_of_text='confidence_eos_eot_inf': holds confidence back, and"
+    ),
+    "block_length=null": "block_length=null: without a block size of the model, 32 must divide gen_length=8;",
+    "block_alignment=left": "block_alignment='left': unknown; one of prompt, absolute",
+    "sink_rows=all": "sink_rows='all': unknown; one of canvas, visible",
+    "axon.budget_counts=passes": "axon.budget_counts='passes': unknown; one of interventions, steps",
+    "top_p=0.9": "top_p=0.9: limits sampling, and temperature=0 samples nothing;",
     "limit=0": "limit=0: must be at least 1; raise it",
     "limit=true": "limit=True: must be a whole number",
     "limit=1e3": "limit=1000.0: must be a whole number; write digits alone",
@@ -118,7 +125,7 @@ CHECKPOINTS = {
     "json": "config.json cannot be read",
     "nan": "1 NaN or infinite tensors (model.transformer.ln_f.weight in float32); copy the checkpoint again",
     "pickled": "holds pickled weights (pytorch_model.bin), which may run code and are not read; convert them",
-    "mask": "config.json says mask_token_id=3, the tokenizer's mask token is 97; repair one of them",
+    "mask": "the mask token: config.json says 3, tokenizer_config.json says 97; repair one of them",
     "foreign": "the tokenizer has 99 tokens, the model 98; give the two that belong together",
 }
 

@@ -306,7 +306,10 @@ def test_the_few_shot_example_is_two_turns_of_a_chat_or_precedes_the_question_as
     example = get_task(name).examples("test", 0, 1)[0]
     question, answer = CONVERSATIONS[name]
     tape = Tape()
-    asked, model = TaskSettings(name, "test", 0), ModelSettings("", None, "float32", "sdpa", "cpu", "chat")
+    asked, model = (
+        TaskSettings(name, "test", 0),
+        ModelSettings("model", None, "float32", "sdpa", "cpu", "chat"),
+    )
     encode(tape, model, example, asked)
     assert [(turn["role"], turn["content"]) for turn in tape.turns] == [
         ("user", question),
