@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+import axon.attention
+from axon.chunks import MEMORY_SHARE
 
 # Operators that only describe memory in another way, and launch nothing.
 VIEWS = frozenset(
@@ -24,6 +29,15 @@ READS = frozenset(
     {"item", "tolist", "__bool__", "__int__", "__float__", "__index__", "cpu", "numpy"}
     | {"nonzero", "argwhere", "masked_select", "unique"}
 )
+
+
+def on_card(memory: int = 80 * 10**9) -> AbstractContextManager[object]:
+    """Within it, column means are computed in chunks sized for a GPU of so many bytes."""
+    return patch.object(
+        axon.attention,
+        "chunk_elements",
+        lambda device, bytes_each, cached: memory // (MEMORY_SHARE * bytes_each),
+    )
 
 
 class Launches(TorchDispatchMode):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.errors import ConfigError, one_of
+from pipeline.errors import ConfigError, one_in
 
 UNCHOSEN = ("hydra", "published", "published_task")  # taken by the other choices, not by a user
 MANY = 60
@@ -46,7 +46,9 @@ def check_names(folders: Folders, words: Sequence[str]) -> None:
         if not group.isidentifier() or not (names := choices(folders, group)):
             continue
         if re.fullmatch(r"|null|true|false|[-+.\d]+|[\[{].*", value):
-            raise ConfigError([f"{word}: must be the name of one choice; {one_of(names)}"])
+            raise ConfigError(
+                [f"{word}: must be the name of one choice; {one_in(f'conf/{group}', names, value)}"]
+            )
 
 
 def check_folders(folders: Folders) -> None:

@@ -14,7 +14,7 @@ from axon import AxonSettings, Confidence, Dawn, DecodeSettings, MaskedDiffusion
 from axon.attention import BYTES, Capture
 from axon.chunks import MEMORY_SHARE, chunk_elements
 from axon.layers import resolve_layers
-from benchmarks.counted import Launches
+from benchmarks.counted import Launches, on_card
 from benchmarks.shapes import LLADA_8B, random_model
 from tests.axon.toy_model import MASK, toy_model
 
@@ -110,16 +110,14 @@ def test_a_rows_column_means_are_the_same_numbers_in_every_batch(
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("key_heads", [32, 8])
 def test_column_means_on_a_gpu_are_at_most_a_twentieth_of_a_pass_of_llada_8b(
-    batch: int, padded: bool, key_heads: int, monkeypatch: pytest.MonkeyPatch
+    batch: int, padded: bool, key_heads: int
 ) -> None:
     """By kernels launched and by multiply-adds, on tensors without data."""
-    room = 80 * 10**9 // (MEMORY_SHARE * BYTES)
-    monkeypatch.setattr(axon.attention, "chunk_elements", lambda *given: room)
     model = random_model(LLADA_8B | {"n_kv_heads": key_heads}, "meta")
     layout = model.layout([244 - row % 2 * padded for row in range(batch)], 256, 32)
     capture = Capture((28, 29, 30, 31), layout.real_BW)
     tokens = torch.zeros(layout.real_BW.shape, dtype=torch.long, device="meta")
-    with torch.no_grad():
+    with on_card(), torch.no_grad():
         with Launches() as forward, FlopCounterMode(display=False) as forward_flops:
             model(tokens, layout, capture)
         with Launches() as means, FlopCounterMode(display=False) as means_flops:
@@ -133,6 +131,27 @@ def test_a_chunk_takes_a_small_share_of_a_gpus_memory(monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
     assert BYTES * chunk_elements(torch.device("cuda"), BYTES, 7) <= card.total_memory / MEMORY_SHARE
     assert chunk_elements(torch.device("cpu"), BYTES, 7) == 7
+
+
+def test_rows_of_one_length_need_no_mask_however_they_join(
+    model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the flash kernel, which takes none, can be used."""
+    masks: list[Any] = []
+    plain = MaskedDiffusionModel.layout
+
+    def spy(self: Any, *given: Any) -> Any:
+        layout = plain(self, *given)
+        masks.append(layout.mask)
+        return layout
+
+    monkeypatch.setattr(MaskedDiffusionModel, "layout", spy)
+    settings = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(gate="never"))
+    decode(model, [[1 + n, 2, 3] for n in range(6)], settings, batch_size=2)
+    assert len(masks) >= 3 and all(mask is None for mask in masks)
+    masks.clear()
+    decode(model, [[1, 2, 3, 4], [5], [6], [7]], settings, batch_size=2)
+    assert masks[0] is not None and masks[-1] is None, "padding goes with the row that needed it"
 
 
 def _looks(model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[str]:
