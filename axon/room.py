@@ -26,15 +26,14 @@ class Room:
         self._batch_size = batch_size
         self._say = say
         self._said: set[int] = set()
-        self._fits: dict[tuple[str, int], int] = {}  # by decoder and length: the rows to try
+        # By decoder and cache, and by length: the rows to try.
+        self._fits: dict[tuple[tuple[str, str], int], int] = {}
 
     def rows(self, settings: DecodeSettings, length: int) -> int:
         """How many rows of `length` positions, prompt and generated ones, are decoded at once."""
         place = length // STEP
         # What does not fit at one length does not fit at a greater one.
-        known = [
-            rows for (name, at), rows in self._fits.items() if name == settings.decoder.name and at <= place
-        ]
+        known = [rows for (kind, at), rows in self._fits.items() if kind == _kind(settings) and at <= place]
         return min([self._batch_size, *known])
 
     def decode(
@@ -89,7 +88,12 @@ class Room:
                 f"no memory for a single row of {length} tokens, gen_length={settings.gen_length} included ({fault}); "
                 "give it fewer tokens, a 16-bit dtype, or a GPU with more memory that no other worker shares"
             )
-        self._fits[settings.decoder.name, length // STEP] = rows // 2
+        self._fits[_kind(settings), length // STEP] = rows // 2
+
+
+def _kind(settings: DecodeSettings) -> tuple[str, str]:
+    """What decides how much memory a row of some length takes."""
+    return settings.decoder.name, settings.cache
 
 
 def _fault(run: Callable[[], object]) -> str | None:

@@ -78,6 +78,7 @@ def test_a_cached_decode_is_the_uncached_one(name: str, alignment: Any) -> None:
         expected = decode_rows(model, MIXED, plain)
         found = decode_rows(model, MIXED, cached, 2)
         assert outcomes(found) == outcomes(expected)
+        assert all(trace.prefill_passes == trace.store_passes == 0 for trace in expected)
         assert found == [decode_rows(model, [prompt], cached)[0] for prompt in MIXED]
         assert found == list(reversed(decode_rows(model, MIXED[::-1], cached, 3)))
 

@@ -14,6 +14,7 @@ from axon.gates import GATES
 from axon.policies import POLICIES
 from axon.sampler import Sampler
 from benchmarks.counted import Waits
+from tests.axon.toy_model import toy_model
 
 PROMPTS = [[1, 2, 3], [4, 5], [6, 7, 8, 9], [10], [11, 12, 13]]
 ENDS = ["full", "stop_at_eos", "confidence_eos_eot_inf", "logits_eos_inf"]
@@ -79,6 +80,23 @@ def test_rules_at_the_end_of_a_text_and_draws_wait_for_nothing(
         waited.clear()
         decode(model, PROMPTS, settings, seeds=range(5), batch_size=3)
     assert set(per_pass(waited)) == {1}
+
+
+@pytest.mark.parametrize("decoder", ["confidence", "dawn"])
+def test_passes_of_a_cache_wait_for_nothing(decoder: str, waited: list[list[int]]) -> None:
+    """Which rows are to be stored is known from the step before."""
+    settings = DecodeSettings(
+        gen_length=8,
+        block_length=4,
+        block_alignment="absolute",
+        sink_rows="visible",
+        cache="block",
+        decoder=DECODERS[decoder](),
+        axon=AxonSettings(gate="never", attention_layers="all"),
+    )
+    decode(toy_model("sdar"), PROMPTS, settings, batch_size=3)
+    found = per_pass(waited)
+    assert len(found) > 5 and set(found) == {2 if decoder == "dawn" else 1}
 
 
 def test_what_waits_is_counted() -> None:
