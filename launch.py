@@ -23,9 +23,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from axon.settings import BLOCK_LENGTH
-from pipeline.choices import check_folders, check_names, chosen, described, undecodable
+from pipeline.choices import check_folders, check_names, chosen, choose_from, described, undecodable
 from pipeline.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
-from pipeline.errors import ConfigError, one_of, reason, unknown_key
+from pipeline.errors import ConfigError, reason, unknown_key
 from pipeline.stop import exit_code, sigterm_raised
 
 # Only what reads and checks a config is imported here: importing torch takes seconds, and a typo is reported at once.
@@ -159,8 +159,8 @@ def explain_composition(
     ):
         choices = re.findall(r"^\t(\S+)$", str(error), flags=re.MULTILINE)
         is_path = found[1] == "model" and "/" in found[2]
-        remedy = f"; a folder or hub id is given as model.path={found[2]}" if is_path else ""
-        return f"{found[1]}={found[2]}: unknown; {one_of(choices)}{remedy}"
+        elsewhere = f"; a folder or hub id is given as model.path={found[2]}" if is_path else ""
+        return f"{found[1]}={found[2]}: unknown; {choose_from(found[1], choices, found[2])}{elsewhere}"
     if found := re.search(r"To append to your default list use (\S+)", text):
         return f"{found[1].lstrip('+')}: is not in the defaults list of conf/config.yaml; write {found[1]}"
     if found := re.search(r"Could not override '(.+?)'", text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,15 @@ def _listing(group: str, names: Sequence[str]) -> str:
     return textwrap.fill(f"{group}: {', '.join(names)}", 118, subsequent_indent="  ", break_on_hyphens=False)
 
 
+def choose_from(group: str, names: Sequence[str], wrong: str) -> str:
+    """What to write in place of a name that is none: all of them or, of many, those that are closest."""
+    if len(names) <= MANY:
+        return one_of(names)
+    near = difflib.get_close_matches(wrong, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{hint}one of the {len(names)} files in conf/{group}"
+
+
 def check_names(folders: Folders, words: Sequence[str]) -> None:
     """A group takes the name of one choice. Raises ConfigError for a word that names none or several.
 
@@ -46,7 +56,7 @@ def check_names(folders: Folders, words: Sequence[str]) -> None:
         if not group.isidentifier() or not (names := choices(folders, group)):
             continue
         if re.fullmatch(r"|null|true|false|[-+.\d]+|[\[{].*", value):
-            raise ConfigError([f"{word}: must be the name of one choice; {one_of(names)}"])
+            raise ConfigError([f"{word}: must be the name of one choice; {choose_from(group, names, value)}"])
 
 
 def check_folders(folders: Folders) -> None:
