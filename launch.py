@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from axon.settings import BLOCK_LENGTH
-from pipeline.choices import check_folders, check_names, chosen, choose_from, described, undecodable
+from pipeline.choices import check_folders, check_names, choose_from, chosen, described, undecodable
 from pipeline.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.errors import ConfigError, reason, unknown_key
 from pipeline.stop import exit_code, sigterm_raised
