@@ -72,6 +72,13 @@ def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judg
     assert "too long" not in shown(make_config("task.name=judge", "limit=3"))
 
 
+def test_what_a_run_would_warn_of_is_in_the_plan(make_config: Make) -> None:
+    words = ("axon.gate=progress_stall", "axon.budget_counts=steps", "model.block_size=2")
+    text = " ".join(shown(make_config(*words)).split())
+    assert "AXON never fires in 1 of 1 settings with it" in text
+    assert "block_length=4: " in text and "was trained with blocks of 2" in text
+
+
 def test_what_the_store_has_is_counted_and_measured(make_config: Make, judge: Judge) -> None:
     config = make_config("task.name=judge", "decoder.threshold=0.01")  # a step per block: 2
     stored(config, 4)

@@ -124,7 +124,7 @@ def trial_of(evaluate: Any, store: Any) -> Any:
     setting: Any = SimpleNamespace(id="s0", task=SimpleNamespace(name="t"))
     trial: Any = SliceTrial.__new__(SliceTrial)
     trial._evaluator, trial._store = SimpleNamespace(slice=evaluate), store
-    trial._worker = SimpleNamespace(limit=12)
+    trial._worker, trial._notes = SimpleNamespace(limit=12), []
     trial.reset_config({"setting": "s0", "assignment": Assignment(setting, ((4, 8), (8, 12)))})
     return trial
 
