@@ -226,6 +226,8 @@ def _times(works: Sequence[Work], flops: float) -> list[str]:
 
 
 def _hours(value: float) -> str:
+    if value < 0.1 / 60:
+        return "seconds"
     return f"{value:,.1f} GPU hours" if value >= 0.1 else f"{value * 60:,.1f} GPU minutes"
 
 

@@ -155,7 +155,11 @@ def test_a_setting_that_fails_is_a_result_and_not_a_lost_worker(tmp_path: Path) 
     def fails(*_: Any) -> Any:
         raise ValueError("no memory\nand more")
 
-    assert trial_of(fails, Store(str(tmp_path))).step() == {"error": "ValueError: no memory", "done": True}
+    assert trial_of(fails, Store(str(tmp_path))).step() == {
+        "error": "ValueError: no memory",
+        "notes": [],
+        "done": True,
+    }
 
 
 def test_a_full_store_ends_a_sweep_whose_results_could_not_be_kept(tmp_path: Path) -> None:
