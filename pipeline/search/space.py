@@ -178,6 +178,7 @@ class Region:
     fixed: Mapping[str, Any]
     grid: Mapping[str, Dimension]
     when: Conditions
+    along: str | None = None  # the key of the grid that trades quality for speed, if it is searched along one
 
 
 Space = tuple[Region, ...]
