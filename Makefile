@@ -4,6 +4,8 @@ VENV ?= .venv
 PYTHON ?= python3.11 python3 python3.12 python3.13 python3.14 python3.15 python
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+# Two test files at a time: tests of one file share what they set up. More would starve those that start Ray.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: help demo test check train-tiny card clean
 
@@ -31,13 +33,13 @@ check: $(READY) ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test: $(READY) ## format, lint, types, all tests (Ray, end to end)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 train-tiny: $(READY) ## train the bundled model from scratch (an hour and a half on two cores)
 	$(BIN)/python assets/tiny/train.py

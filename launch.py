@@ -22,9 +22,10 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pipeline.choices import check_folders, check_names, chosen, undecodable
+from axon.settings import BLOCK_LENGTH
+from pipeline.choices import check_folders, check_names, chosen, described, undecodable
 from pipeline.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
-from pipeline.errors import ConfigError, one_of, reason, unknown_key
+from pipeline.errors import ConfigError, one_in, reason, unknown_key
 from pipeline.stop import exit_code, sigterm_raised
 
 # Only what reads and checks a config is imported here: importing torch takes seconds, and a typo is reported at once.
@@ -34,7 +35,8 @@ DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError)
 GROUPS = "sweep.groups"
 
-OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // parts, replace=True)
+# A block length of null is the model's own, which is not known before its config is read: 32 stands for it.
+OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // (parts or BLOCK_LENGTH), replace=True)
 
 
 def main() -> int:
@@ -75,18 +77,9 @@ def run(tree: Mapping[str, Any]) -> int:
     config = read_config(tree)
     from rich.console import Console
 
-    console = Console()
-    if config.job == "check_task":
-        from pipeline.check_task import check_task
+    from pipeline.jobs import start_job
 
-        return check_task(config, console)
-    if config.job == "time":
-        from pipeline.time_settings import time_settings
-
-        return time_settings(config, compose, console)
-    from pipeline.run_job import run_job
-
-    return run_job(config, compose, sys.argv[1:], console)
+    return start_job(config, compose, sys.argv[1:], Console())
 
 
 def show(line: CommandLine) -> int:
@@ -94,6 +87,7 @@ def show(line: CommandLine) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors, so that they become one line here
     folder = [f"--config-dir={line.config_dir}"] if line.config_dir else []
     sys.argv[1:] = [*line.words, *line.flags, *folder]
+    OmegaConf.register_new_resolver("choices", lambda: described(folders(line)), replace=True)
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(lambda _: None)()
     except BrokenPipeError:  # no fault of the input: `--help | head`
@@ -166,7 +160,10 @@ def explain_composition(
         choices = re.findall(r"^\t(\S+)$", str(error), flags=re.MULTILINE)
         is_path = found[1] == "model" and "/" in found[2]
         remedy = f"; a folder or hub id is given as model.path={found[2]}" if is_path else ""
-        return f"{found[1]}={found[2]}: unknown; {one_of(choices)}{remedy}"
+        return f"{found[1]}={found[2]}: unknown; {one_in(f'conf/{found[1]}', choices, found[2])}{remedy}"
+    if found := re.search(r"Error resolving interpolation '(.+?)', possible interpolation keys: (.*)", text):
+        removed = set(re.findall(r"\$\{(\w+)\}", found[1])) - set(found[2].split(", "))
+        return f"{min(removed)}: missing; give it a value"
     if found := re.search(r"To append to your default list use (\S+)", text):
         return f"{found[1].lstrip('+')}: is not in the defaults list of conf/config.yaml; write {found[1]}"
     if found := re.search(r"Could not override '(.+?)'", text):

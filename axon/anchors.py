@@ -75,7 +75,10 @@ def target_coverage(
 
 
 def choose(support: Support, settings: AxonSettings) -> Tensor:
-    """The greedy anchor set, (F, C) bool; never empty. At most `cap` rounds, whatever the batch."""
+    """The greedy anchor set, (F, C) bool; never empty.
+
+    As many rounds as any row may need: to ask the device whether one still does takes longer than a round.
+    """
     policy, gain_of = POLICIES[settings.policy], OBJECTIVES[settings.objective]
     valid_FC = support.valid_FC
     selection = Selection(
@@ -85,7 +88,9 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
     )
     cap_F = torch.minimum(policy.cap(support, settings).clamp(min=settings.min_anchors), valid_FC.sum(1))
     open_F = torch.ones_like(valid_FC[:, 0])
-    for count in range(int(cap_F.max())):
+    length, candidates = support.weights_FKC.shape[1:]
+    rounds = min(max(policy.rounds(length, settings), settings.min_anchors), candidates)
+    for count in range(rounds):
         gain_FC = gain_of(support, selection)
         score_FC = policy.score(support, selection, gain_FC, settings)
         ranked_FC = torch.where(
@@ -96,7 +101,5 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
         open_F = open_F & (cap_F > count) & (ranked_FC.gather(1, best_F1)[:, 0] > -torch.inf)
         if count >= settings.min_anchors:
             open_F = open_F & ~policy.stop(support, selection, gain_F, score_F)
-        if not bool(open_F.any()):
-            break
         selection.add(support, best_F1, open_F)
     return selection.chosen_FC

@@ -11,7 +11,7 @@ until a map is asked for. Afterwards `Capture.rows` computes the few rows that a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -20,13 +20,16 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.llama.modeling_llama import eager_attention_forward
 
+from axon.chunks import chunk_elements
+
 KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
     "sdpa": sdpa_attention_forward,
     "eager": eager_attention_forward,
 }
 
-# Elements of one (heads, rows, W) chunk of scores: small enough to stay near the processor's cache.
-CHUNK_ELEMENTS = 1 << 21
+# Scores that are held at once for the column means.
+CACHED_ELEMENTS = 1 << 21
+BYTES = 10  # of one score: 2 as the product leaves it, 4 as float32, 4 as attention
 
 
 class Capture:
@@ -63,21 +66,38 @@ class Capture:
         assert mean is not None
         return mean.div_(len(self._kept))
 
-    def column_means(self, rows_R: Tensor) -> Tensor:
-        """How much attention each column receives, the mean over all real positions: (R, W) float32."""
-        real_RW = self.real_BW[rows_R]
-        count_R, width = real_RW.shape
-        heads = self._kept[0][0].shape[1]
-        step = max(1, CHUNK_ELEMENTS // max(1, count_R * heads * width))
-        sums_RW = torch.zeros(real_RW.shape, device=real_RW.device)
-        for query_BHWD, key_BHWD, scaling in self._kept:
-            query_RHWD, key_RHWD = query_BHWD[rows_R], key_BHWD[rows_R]
-            for start in range(0, width, step):
-                chunk = torch.arange(start, min(start + step, width), device=real_RW.device)
-                mask = self._mask_rows(rows_R, chunk.expand(count_R, -1))
-                weights = self._weights(query_RHWD[:, :, chunk], key_RHWD, scaling, mask)
-                sums_RW += torch.einsum("rhqw,rq->rw", weights, real_RW[:, chunk].to(weights.dtype))
-        return sums_RW / (len(self._kept) * heads * real_RW.sum(1, keepdim=True))
+    def column_means(self, rows_R: Tensor, counted_RW: Tensor | None = None) -> Tensor:
+        """How much attention each column receives: (R, W) float32, the mean over the positions `counted_RW`.
+
+        `counted_RW`, bool, None: all real positions. Positions are taken in chunks of a size that the other rows of
+        the batch have no part in, so that the sums of a row are formed in the same order in every batch.
+
+        A sum over positions is a product with the vector that marks those to count. Flat, the rows of the batch are
+        R x G (the key heads), and the positions W x H/G (the heads that share a key head).
+        """
+        counted_RW = self.real_BW[rows_R] if counted_RW is None else counted_RW
+        count, width = counted_RW.shape
+        heads, groups = self._kept[0][0].shape[1], self._kept[0][1].shape[1]
+        shared = heads // groups
+        marks = counted_RW.float()[:, None, :, None].expand(-1, groups, -1, shared)
+        marks = marks.reshape(count * groups, 1, width * shared)
+        mask = None if self._mask is None else self._mask.index_select(0, rows_R)[:, :, :, None]
+        sums = marks.new_zeros((count * groups, 1, width))
+        pieces = list(_pieces(count, heads, width, chunk_elements(sums.device, BYTES, CACHED_ELEMENTS)))
+        for query_BHWD, key_BGWD, scaling in self._kept:
+            query = query_BHWD.index_select(0, rows_R).view(count, groups, shared, width, -1)
+            query = query.transpose(2, 3).reshape(count * groups, width * shared, -1)
+            key = key_BGWD.index_select(0, rows_R).flatten(0, 1).transpose(1, 2)
+            for rows, places in pieces:
+                flat = slice(rows.start * groups, rows.stop * groups)
+                inner = slice(places.start * shared, places.stop * shared)
+                scores = torch.bmm(query[flat, inner], key[flat]).mul_(scaling)
+                if mask is not None:
+                    seen = mask[rows] if mask.shape[2] == 1 else mask[rows, :, places]
+                    scores.view(rows.stop - rows.start, groups, -1, shared, width).add_(seen)
+                sums[flat].baddbmm_(marks[flat, :, inner], torch.softmax(scores, dim=-1, dtype=torch.float32))
+        sums_RW = sums.view(count, groups, width).sum(1)
+        return sums_RW / (len(self._kept) * heads * counted_RW.sum(1, keepdim=True))
 
     def _mask_rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Tensor | None:
         """The additive mask of those queries, broadcastable to (R, H, Q, W)."""
@@ -98,6 +118,18 @@ class Capture:
         return torch.softmax(scores, dim=-1, dtype=torch.float32)
 
 
+def _pieces(count: int, heads: int, width: int, room: int) -> Iterator[tuple[slice, slice]]:
+    """Rows of the batch and positions, such that no piece has more than `room` scores (but one position of a row).
+
+    How many positions a piece has does not depend on how many rows there are.
+    """
+    step = min(width, max(1, room // (heads * width)))
+    together = max(1, room // (heads * step * width))
+    for row in range(0, count, together):
+        for place in range(0, width, step):
+            yield slice(row, min(row + together, count)), slice(place, min(place + step, width))
+
+
 def kernel_name(kernel: str) -> str:
     """The name under which transformers knows `kernel` with capture beside it."""
     return f"axon_{kernel}"
@@ -113,6 +145,8 @@ def _with_capture(kernel: Callable[..., tuple[Tensor, Tensor | None]]) -> Callab
         axon_capture: Capture | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
+        # A rotation in float32 leaves queries and keys in it (axon.models.rotary); otherwise nothing is cast.
+        query, key = query.to(value.dtype), key.to(value.dtype)
         if axon_capture is not None and module.layer_idx in axon_capture.layers:
             axon_capture.keep(query, key, attention_mask, kwargs["scaling"])
         return kernel(module, query, key, value, attention_mask, **kwargs)

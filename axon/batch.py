@@ -1,6 +1,6 @@
 """The rows being decoded: one canvas, each row in its own block at its own pace.
 
-Shapes: B rows, P longest prompt, G generated length, K block length, W = P + G.
+Shapes: B rows, P longest prefix, G the generated area, K block length, W = P + G. See blocks.py for prefix and area.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from axon.blocks import RowBlocks
 from axon.counts import COUNTS, RowCounts
 from axon.events import Change, Events
 from axon.gates import GateMemory
@@ -25,10 +26,13 @@ class Batch:
 
     rows: list[int]  # index of each row among the caller's prompts
     prompts: list[tuple[int, ...]]
+    blocks: list[RowBlocks]
     generators: list[torch.Generator]  # one a row, or none at all where nothing is sampled
     mask_id: int  # also the padding, which nobody sees
-    prompt_BP: Tensor  # padded on the left
-    tokens_BG: Tensor
+    prefix_BP: Tensor  # of the prompts, padded on the left
+    tokens_BG: Tensor  # the area; after a row's own last block come masks that nobody sees
+    given_B: Tensor  # positions at the start of the area that hold the prompt's remainder
+    blocks_B: Tensor  # blocks of the row's own area
     steps_B: Tensor
     block_B: Tensor  # current block
     block_step_B: Tensor  # steps the current block has had
@@ -44,23 +48,32 @@ class Batch:
         cls,
         rows: Sequence[int],
         prompts: Sequence[tuple[int, ...]],
+        blocks: Sequence[RowBlocks],
         generators: Sequence[torch.Generator],
-        gen_length: int,
+        area: int,
         mask_id: int,
         decoder_state: object,
         device: torch.device,
     ) -> Batch:
-        """Fresh rows, everything masked."""
-        count, longest = len(rows), max(len(prompt) for prompt in prompts)
-        padded = [(mask_id,) * (longest - len(prompt)) + tuple(prompt) for prompt in prompts]
+        """Fresh rows, everything masked; `area` is at least that of each row, and the same in all that are to join."""
+        count, longest = len(rows), max(row.prefix for row in blocks)
+        canvas = [
+            (mask_id,) * (longest - row.prefix) + prompt + (mask_id,) * (area - row.given)
+            for prompt, row in zip(prompts, blocks, strict=True)
+        ]
+        canvas_BW = torch.tensor(canvas, dtype=torch.long, device=device).view(count, longest + area)
+        of_row_B2 = torch.tensor([(row.given, row.count) for row in blocks], dtype=torch.long, device=device)
         zeros = torch.zeros(count, dtype=torch.long, device=device)
         return cls(
             rows=list(rows),
             prompts=list(prompts),
+            blocks=list(blocks),
             generators=list(generators),
             mask_id=mask_id,
-            prompt_BP=torch.tensor(padded, dtype=torch.long, device=device).view(count, longest),
-            tokens_BG=torch.full((count, gen_length), mask_id, device=device),
+            prefix_BP=canvas_BW[:, :longest],
+            tokens_BG=canvas_BW[:, longest:],
+            given_B=of_row_B2[:, 0],
+            blocks_B=of_row_B2[:, 1],
             steps_B=zeros,
             block_B=zeros,
             block_step_B=zeros,
@@ -69,47 +82,60 @@ class Batch:
             gate_memory=GateMemory(zeros),
             decoder_state=decoder_state,
             counts=RowCounts(zeros.new_zeros((count, len(COUNTS)))),
-            events=Events.none(count, gen_length, device),
+            events=Events.none(count, area, device),
         )
 
     @property
+    def generated_BG(self) -> Tensor:
+        """Positions of the area that don't hold the prompt's remainder, bool."""
+        return torch.arange(self.tokens_BG.shape[1], device=self.given_B.device) >= self.given_B[:, None]
+
+    @property
     def masked_BG(self) -> Tensor:
-        """Generated positions that hold no token, bool."""
-        return self.tokens_BG == self.mask_id
+        """Generated positions without a token, bool; what the prompt holds is never masked, not even a mask token."""
+        return (self.tokens_BG == self.mask_id) & self.generated_BG
+
+    @property
+    def over_B(self) -> Tensor:
+        """Rows without a block left, bool."""
+        return self.block_B == self.blocks_B
 
     def join(self, other: Batch) -> Batch:
         """Both, `other`'s rows last; none of its prompts is longer than the longest here."""
-        width = self.prompt_BP.shape[1]
+        width = self.prefix_BP.shape[1]
         padded_BP = torch.nn.functional.pad(
-            other.prompt_BP, (width - other.prompt_BP.shape[1], 0), value=self.mask_id
+            other.prefix_BP, (width - other.prefix_BP.shape[1], 0), value=self.mask_id
         )
         other.events.widen(self.events.room)
         return replace(
-            join_rows(self, replace(other, prompt_BP=padded_BP)),
+            join_rows(self, replace(other, prefix_BP=padded_BP)),
             rows=self.rows + other.rows,
             prompts=self.prompts + other.prompts,
+            blocks=self.blocks + other.blocks,
             generators=self.generators + other.generators,
         )
 
     def keep(self, places: list[int]) -> Batch:
         """The rows at those places, in that order; the canvas shrinks to the longest prompt left."""
-        prompts = [self.prompts[place] for place in places]
-        kept = keep_rows(self, torch.tensor(places, dtype=torch.long, device=self.prompt_BP.device))
-        longest = max((len(prompt) for prompt in prompts), default=0)
+        blocks = [self.blocks[place] for place in places]
+        kept = keep_rows(self, torch.tensor(places, dtype=torch.long, device=self.prefix_BP.device))
+        longest = max((row.prefix for row in blocks), default=0)
         return replace(
             kept,
             rows=[self.rows[place] for place in places],
-            prompts=prompts,
+            prompts=[self.prompts[place] for place in places],
+            blocks=blocks,
             generators=[self.generators[place] for place in places] if self.generators else [],
-            prompt_BP=kept.prompt_BP[:, kept.prompt_BP.shape[1] - longest :],
+            prefix_BP=kept.prefix_BP[:, kept.prefix_BP.shape[1] - longest :],
         )
 
     def end_step(self, places_BK: Tensor, change: Change, progress_B: Tensor) -> None:
         """Write a step's change of the block at `places_BK`; rows without a mask left in it go on to the next."""
         token_BK = torch.where(change.kind_BK > 0, change.token_BK, self.tokens_BG.gather(1, places_BK))
         self.tokens_BG = self.tokens_BG.scatter(1, places_BK, token_BK)
-        self.events.append(change, self.steps_B, places_BK)
-        full_B = (token_BK != self.mask_id).all(1)
+        generated_BK = places_BK >= self.given_B[:, None]
+        self.events.append(change, self.steps_B, places_BK - self.given_B[:, None])
+        full_B = ((token_BK != self.mask_id) | ~generated_BK).all(1)
         fired_B = (change.by_BK > 0).any(1)
         self.steps_B = self.steps_B + 1
         self.block_B = self.block_B + full_B.long()
@@ -122,6 +148,7 @@ class Batch:
         tokens_G = self.tokens_BG[place]
         if end_ids:
             tokens_G = torch.where(self.masked_BG[place], end_ids[0], tokens_G)
+        tokens_G = tokens_G[self.blocks[place].given : self.blocks[place].area]
         counts: list[int] = self.counts.amount_BN[place].tolist()
         return Trace(
             prompt=self.prompts[place],
@@ -130,8 +157,3 @@ class Batch:
             nfe=int(self.steps_B[place]),
             **dict(zip(COUNTS, counts, strict=True)),
         )
-
-
-def one_of(tokens: Tensor, ids: Sequence[int]) -> Tensor:
-    """Which tokens are among `ids`, bool of their shape."""
-    return torch.isin(tokens, torch.tensor(ids, dtype=tokens.dtype, device=tokens.device))

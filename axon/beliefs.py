@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-# At most this many logits are turned into float64 at once where only p* is wanted.
-CHUNK_ELEMENTS = 1 << 24
+# Logits that are turned into float64 at once, where all of them are too many.
+CACHED_ELEMENTS = 1 << 24
+BYTES = 32  # of one logit: 4 as it is, 3 copies in float64, 4 as the result
 
 
 def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,13 +16,27 @@ from axon.state import PartTimer
 class BlockAttention:
     """Whom the positions of each row's block attend to, and how much attention the columns receive."""
 
-    def __init__(self, capture: Capture, columns_BK: Tensor, width_B: Tensor, timer: PartTimer) -> None:
+    def __init__(
+        self,
+        capture: Capture,
+        columns_BK: Tensor,
+        counted_BW: Tensor,
+        seen_B: Tensor,
+        timer: PartTimer,
+    ) -> None:
+        """`counted_BW` marks the positions that column means are over; they see `seen_B` columns."""
         self._capture = capture
         self._columns_BK = columns_BK
-        self._width_B = width_B
+        self._counted_BW = counted_BW
+        self._seen_B = seen_B
         self._timer = timer
         self._rows_BKW: Tensor | None = None  # of all rows, once they have been asked for
         self._column_means_BW: Tensor | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether all of it has been computed."""
+        return self._rows_BKW is not None and self._column_means_BW is not None
 
     def rows(self) -> Tensor:
         """Attention of every row's block positions, (B, K, W); each position's sums to 1."""
@@ -31,7 +45,7 @@ class BlockAttention:
         return self._rows_BKW
 
     def column_means(self) -> Tensor:
-        """The mean attention that each column receives from real positions, (B, W)."""
+        """The mean attention that each column receives from the counted positions, (B, W)."""
         if self._column_means_BW is None:
             self._column_means_BW = self._captured_means(self._all())
         return self._column_means_BW
@@ -48,7 +62,7 @@ class BlockAttention:
         """Which positions of those rows' blocks are sinks, (R, K) bool."""
         known_BW = self._column_means_BW
         means_RW = self._captured_means(rows_R) if known_BW is None else known_BW[rows_R]
-        return sinks(means_RW.gather(1, self._columns_BK[rows_R]), self._width_B[rows_R], threshold)
+        return sinks(means_RW.gather(1, self._columns_BK[rows_R]), self._seen_B[rows_R], threshold)
 
     def _all(self) -> Tensor:
         return torch.arange(len(self._columns_BK), device=self._columns_BK.device)
@@ -59,4 +73,4 @@ class BlockAttention:
 
     def _captured_means(self, rows_R: Tensor) -> Tensor:
         with self._timer("capture"):
-            return self._capture.column_means(rows_R)
+            return self._capture.column_means(rows_R, self._counted_BW[rows_R])

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 import torch
 
 from axon.batch import Batch
+from axon.blocks import RowBlocks, row_blocks
 from axon.checks import check_whole
 from axon.layers import resolve_layers
 from axon.models.model import MaskedDiffusionModel
@@ -40,10 +41,15 @@ def decode(
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
     Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
     """
+    settings = settings.for_model(model.block_size)
     needs_attention = settings.decoder.needs_attention or settings.axon.gate != "never"
     layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if needs_attention else ()
     sampler = Sampler(model, settings, layers, timer or nullcontext)
     _check(model, prompts, settings, seeds, batch_size)
+    blocks = [
+        row_blocks(len(prompt), settings.gen_length, settings.block, settings.block_alignment)
+        for prompt in prompts
+    ]
     waiting = deque(sorted(range(len(prompts)), key=lambda row: -len(prompts[row])))
     traces: dict[int, Trace] = {}
     batch: Batch | None = None
@@ -52,7 +58,7 @@ def decode(
             free = batch_size - (len(batch.rows) if batch else 0)
             entering = [waiting.popleft() for _ in range(min(len(waiting), free))]
             if entering:
-                fresh = _fresh(model, prompts, settings, seeds, entering)
+                fresh = _fresh(model, prompts, settings, seeds, blocks, entering)
                 batch = batch.join(fresh) if batch else fresh
             assert batch is not None
             finished = sampler.until_finish(batch)
@@ -76,17 +82,26 @@ def _fresh(
     prompts: Sequence[Sequence[int]],
     settings: DecodeSettings,
     seeds: Sequence[int] | None,
+    blocks: Sequence[RowBlocks],
     entering: list[int],
 ) -> Batch:
     """Rows that enter, everything masked, each with a generator of its own where tokens are sampled."""
-    generators = []
+    generators, area = [], max(row.area for row in blocks)
     if _draws(settings):
         assert seeds is not None
         generators = [torch.Generator(model.device).manual_seed(seeds[row]) for row in entering]
     texts = [tuple(prompts[row]) for row in entering]
-    length, device = settings.gen_length, model.device
-    decoder_state = settings.decoder.new_state(len(entering), length, model.vocab_size, device)
-    return Batch.start(entering, texts, generators, length, model.mask_token_id, decoder_state, device)
+    decoder_state = settings.decoder.new_state(len(entering), area, model.vocab_size, model.device)
+    return Batch.start(
+        entering,
+        texts,
+        [blocks[row] for row in entering],
+        generators,
+        area,
+        model.mask_token_id,
+        decoder_state,
+        model.device,
+    )
 
 
 def _draws(settings: DecodeSettings) -> bool:
@@ -101,8 +116,8 @@ def _check(
     batch_size: int,
 ) -> None:
     check_whole("batch_size", batch_size, 1)
-    check_ends(settings, model.end_token_ids)
-    room = model.max_length - settings.gen_length
+    check_ends(settings, model.eos_token_ids, model.end_token_ids)
+    room = settings.longest_prompt(model.max_length)
     for row, prompt in enumerate(prompts):
         if len(prompt) > room:
             raise ValueError(

@@ -1,18 +1,23 @@
 """One forward pass over the canvas. The head is applied only where somebody reads, and is counted here.
 
-Shapes: B rows, K block length, G generated length, W canvas width, V vocabulary, N flat positions.
+Shapes: B rows, K block length, G generated area, W canvas width, V vocabulary, N flat positions.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from axon.attention import Capture
 from axon.batch import Batch
-from axon.beliefs import CHUNK_ELEMENTS, most_likely
+from axon.beliefs import BYTES, CACHED_ELEMENTS, most_likely
 from axon.block_attention import BlockAttention
+from axon.chunks import chunk_elements
+from axon.end_of_text import barred_ids, held_confidence, held_ids, without
 from axon.models.model import Layout, MaskedDiffusionModel
+from axon.settings import DecodeSettings
 from axon.state import PartTimer
 
 
@@ -24,7 +29,7 @@ class Forward:
         model: MaskedDiffusionModel,
         batch: Batch,
         layout: Layout,
-        block_length: int,
+        settings: DecodeSettings,
         layers: tuple[int, ...],
         timer: PartTimer,
     ) -> None:
@@ -32,45 +37,85 @@ class Forward:
         self.model = model
         self.batch = batch
         self.layout = layout
-        block_K = torch.arange(block_length, device=batch.block_B.device)
-        self.places_BK = batch.block_B[:, None] * block_length + block_K  # generated positions of the block
-        self.columns_BK = self.places_BK + batch.prompt_BP.shape[1]  # the same on the canvas
+        self._barred = barred_ids(model, settings.end_of_text)
+        self._held = held_ids(model, settings.end_of_text)
+        block_K = torch.arange(settings.block, device=batch.block_B.device)
+        self.places_BK = batch.block_B[:, None] * settings.block + block_K  # positions of the area
+        self.columns_BK = self.places_BK + layout.prefix  # the same on the canvas
+        width = layout.real_BW.shape[1]
+        counted_BW = layout.real_BW
+        self.seen_B = layout.width_B  # columns that the counted positions see: uniform attention is 1 / seen
+        if settings.sink_rows == "visible":
+            counted_BW = counted_BW & (
+                torch.arange(width, device=counted_BW.device) <= self.columns_BK[:, -1:]
+            )
+            if model.block_causal:
+                self.seen_B = counted_BW.sum(1)
         capture = Capture(layers, layout.real_BW)
-        self.attention = BlockAttention(capture, self.columns_BK, layout.width_B, timer)
+        self.attention = BlockAttention(capture, self.columns_BK, counted_BW, self.seen_B, timer)
         with timer("model"):
-            canvas_BW = torch.cat([batch.prompt_BP, batch.tokens_BG], 1)
+            canvas_BW = torch.cat([batch.prefix_BP, batch.tokens_BG], 1)[:, :width]
             self._hidden_BWD = model(canvas_BW, layout, capture if layers else None)
             self.logits_BKV = self._logits(self.columns_BK)
+        self._count(settings.block)
         batch.counts.add("computed_positions", layout.width_B)
 
-    def log_probs(self) -> Tensor:
-        """Log-probabilities of every generated position, (B, G, V) float64."""
-        count, width = self._hidden_BWD.shape[:2]
-        columns_G = torch.arange(self.batch.prompt_BP.shape[1], width, device=self._hidden_BWD.device)
-        return self._logits(columns_G.expand(count, -1)).double().log_softmax(-1)
+    def log_probs(self) -> Iterator[tuple[slice, Tensor]]:
+        """Log-probabilities at the positions of the area, C of them at a time: which, and (B, C, V) float32.
 
-    def p_max_at(self, where_BW: Tensor) -> Tensor:
-        """p* at the marked positions, (B, W) float64, 0 elsewhere; a chunk of positions at a time."""
+        Beyond the canvas, where no row of this batch has a position, those of the last column are repeated.
+        """
+        count, width = self._hidden_BWD.shape[:2]
+        area = self.batch.tokens_BG.shape[1]
+        places_G = torch.arange(area, device=self._hidden_BWD.device)
+        columns_G = (places_G + self.layout.prefix).clamp(max=width - 1)
+        self._count(self.batch.blocks_B * self.places_BK.shape[1])
+        step = max(1, self._chunk() // (count * self.model.vocab_size))
+        for start in range(0, area, step):
+            places = slice(start, min(start + step, area))
+            logits_BCV = self._logits(columns_G[places].expand(count, -1))
+            yield places, logits_BCV.double().log_softmax(-1).float()
+
+    def likeliest(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x0 at temperature 0 and p*, both as the end-of-text rule leaves them, and the log of the partition sum."""
+        token, p_max, partition = most_likely(logits, self.model.mask_token_id)
+        return token, self.confidence(logits, token, p_max), partition
+
+    def confidence(self, logits: Tensor, token: Tensor, probability: Tensor) -> Tensor:
+        """How sure `token` counts as: its probability, unless the end-of-text rule holds some tokens back."""
+        return held_confidence(logits, token, self._held) if self._held else probability
+
+    def p_max_at(self, where_BW: Tensor, marked: int) -> Tensor:
+        """p* at the marked positions, of which there are so many, (B, W) float64, 0 elsewhere; in chunks of them."""
         self._count(where_BW.sum(1))
-        rows_N, columns_N = where_BW.nonzero(as_tuple=True)
+        # Stable, so that the marked ones come first in their order; `nonzero` would ask the device for their number.
+        flat_N = (~where_BW).flatten().byte().argsort(stable=True)[:marked]
+        rows_N, columns_N = flat_N // where_BW.shape[1], flat_N % where_BW.shape[1]
         found_BW = torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
-        step = max(1, CHUNK_ELEMENTS // self.model.vocab_size)
+        step = max(1, self._chunk() // self.model.vocab_size)
         for start in range(0, len(rows_N), step):
             rows, columns = rows_N[start : start + step], columns_N[start : start + step]
             logits_NV = self.model.logits(self._hidden_BWD, rows, columns, self.layout)
-            found_BW[rows, columns] = most_likely(logits_NV, self.model.mask_token_id)[1]
+            found_BW[rows, columns] = self.likeliest(without(logits_NV, self._barred))[1]
         return found_BW
 
     def decoded(self) -> Tensor:
         """The prompt and everything decoded, (B, W) bool."""
-        prompt_BP = self.layout.real_BW[:, : self.batch.prompt_BP.shape[1]]
-        return torch.cat([prompt_BP, ~self.batch.masked_BG], 1)
+        area = self.layout.real_BW.shape[1] - self.layout.prefix
+        prefix_BP = self.layout.real_BW[:, : self.layout.prefix]
+        return torch.cat([prefix_BP, ~self.batch.masked_BG[:, :area]], 1)
 
     def _logits(self, columns_BK: Tensor) -> Tensor:
         """Logits of as many columns in each row, (B, K, V)."""
-        self._count(columns_BK.shape[1])
         rows_B1 = torch.arange(len(columns_BK), device=columns_BK.device)[:, None]
-        return self.model.logits(self._hidden_BWD, rows_B1.expand_as(columns_BK), columns_BK, self.layout)
+        logits_BKV = self.model.logits(
+            self._hidden_BWD, rows_B1.expand_as(columns_BK), columns_BK, self.layout
+        )
+        return without(logits_BKV, self._barred)
+
+    def _chunk(self) -> int:
+        """How many logits are held at once."""
+        return chunk_elements(self._hidden_BWD.device, BYTES, CACHED_ELEMENTS)
 
     def _count(self, positions: Tensor | int) -> None:
         self.batch.counts.add("logit_positions", positions)

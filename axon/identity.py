@@ -21,6 +21,13 @@ SAMPLER_VERSION = 1
 AXON_VERSION = 1
 
 # Read whatever the gate and the policy. Candidates and layers are normalised below.
+PARTS = ("decoder", "axon")
+FIRST = (
+    "gen_length",
+    "block_length",
+    "temperature",
+    "end_of_text",
+)  # in every identity, whatever their values
 ALWAYS_READ = ("gate", "policy", "max_anchor_steps", "uncertainty_threshold", "combine")
 
 
@@ -43,8 +50,8 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
     fires = axon.gate != "never"
     return {
         "decoder": chosen,
-        "axon": axon_identity(axon, layers, settings.block_length) if fires else {"gate": "never"},
-        **_others(settings),
+        "axon": axon_identity(axon, layers, settings.block) if fires else {"gate": "never"},
+        **_others(settings, reads_sinks=decoder.needs_attention or fires),
         "versions": {
             "loop": SAMPLER_VERSION,  # named so in every stored id
             "decoder": decoder.version,
@@ -53,10 +60,16 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
     }
 
 
-def _others(settings: DecodeSettings) -> dict[str, Any]:
-    """Every further setting. One that is None is left out, so that a new one leaves the stored ids as they are."""
-    names = [item.name for item in fields(settings) if item.name not in ("decoder", "axon")]
-    return {name: value for name in names if (value := getattr(settings, name)) is not None}
+def _others(settings: DecodeSettings, reads_sinks: bool) -> dict[str, Any]:
+    """Every further setting. One that came later is left out at its default, so that stored ids stay as they are."""
+    found = {
+        item.name: getattr(settings, item.name)
+        for item in fields(settings)
+        if item.name in FIRST or (item.name not in PARTS and getattr(settings, item.name) != item.default)
+    }
+    if not reads_sinks:
+        found.pop("sink_rows", None)
+    return found
 
 
 def axon_identity(axon: AxonSettings, layers: list[int], block_length: int) -> dict[str, Any]:
@@ -64,8 +77,12 @@ def axon_identity(axon: AxonSettings, layers: list[int], block_length: int) -> d
     gate = GATES[axon.gate]
     assert gate is not None, "nothing of AXON is read with gate never"
     read = (*ALWAYS_READ, *gate.settings_read, *POLICIES[axon.policy].settings_read(axon))
+    # Left out at its default, as it came later; and with a gate that always fires steps are interventions.
+    same = axon.budget_counts == "interventions" or axon.gate == "always"
+    counts = {} if same else {"budget_counts": axon.budget_counts}
     return {
         **{name: getattr(axon, name) for name in read},
+        **counts,
         **_candidates(axon, block_length),
         "tau_sink": plain_threshold(axon.tau_sink),
         "attention_layers": layers,

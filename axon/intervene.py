@@ -39,20 +39,22 @@ def intervene(
     with timer("select"):
         part = f"gate {settings.gate}"
         gate_state = _gate_state(state, batch, reveal_BK, asked_R, part, attention_RKK, sink_RK)
-        places_F = gate.fires(gate_state, settings).nonzero()[:, 0]
+        fires_R = gate.fires(gate_state, settings)
+        # Where attention has been computed for the decoder already, anchors cost less than to ask which rows need them.
+        places_F = _all(fires_R) if attention.known else fires_R.nonzero()[:, 0]
         batch.gate_memory = put_rows(batch.gate_memory, asked_R, gate_state.memory)
         state.counts.add("gate_checks", 1, asked_R)
     by_B = torch.zeros_like(batch.steps_B)
     if not len(places_F):
         return Reveal(reveal_BK, by_B)
-    rows_F = asked_R[places_F]
+    rows_F, fires_F = asked_R[places_F], fires_R[places_F]
     attention_FKK = attention.among(rows_F) if attention_RKK is None else attention_RKK[places_F]
     masked_FK = state.masked_BK[rows_F]
     sink_FK = torch.zeros_like(masked_FK)
     if POLICIES[settings.policy].reads == "sequence":
         sink_FK = attention.sinks(rows_F, settings.tau_sink) if sink_RK is None else sink_RK[places_F]
-        state.counts.add("axon_columns", sink_FK.shape[1], rows_F)
-        state.counts.add("axon_sinks", sink_FK.sum(1), rows_F)
+        state.counts.add("axon_columns", sink_FK.shape[1] * fires_F, rows_F)
+        state.counts.add("axon_sinks", sink_FK.sum(1) * fires_F, rows_F)
     with timer("select"):
         support, order_FC = support_of(
             masked_FK,
@@ -64,12 +66,17 @@ def intervene(
             settings,
         )
         chosen_FC = choose(support, settings)
-        state.counts.add("anchors", chosen_FC.sum(1), rows_F)
+        state.counts.add("anchors", chosen_FC.sum(1) * fires_F, rows_F)
         anchors_FK = torch.zeros_like(masked_FK).scatter_(1, order_FC, chosen_FC)
         if settings.combine == "union":
             anchors_FK = anchors_FK | reveal_BK[rows_F]
-        by_F = torch.where(support.empty_F, FALLBACK, AXON)
+        anchors_FK = torch.where(fires_F[:, None], anchors_FK, reveal_BK[rows_F])
+        by_F = torch.where(support.empty_F, FALLBACK, AXON) * fires_F
         return Reveal(reveal_BK.index_copy(0, rows_F, anchors_FK), by_B.index_copy(0, rows_F, by_F))
+
+
+def _all(rows_R: Tensor) -> Tensor:
+    return torch.arange(len(rows_R), device=rows_R.device)
 
 
 def _gate_state(

@@ -72,6 +72,10 @@ class Fixed:
         """Most anchors of each row."""
         return support.masked_F.new_full(support.masked_F.shape, settings.anchors)
 
+    def rounds(self, length: int, settings: AxonSettings) -> int:
+        """The largest `cap` of any row of a block of `length` positions: known without asking the device."""
+        return settings.anchors
+
     def score(
         self, support: Support, selection: Selection, gain_FC: Tensor, settings: AxonSettings
     ) -> Tensor:
@@ -91,6 +95,9 @@ class Cover(Fixed):
 
     def cap(self, support: Support, settings: AxonSettings) -> Tensor:
         return log_cap(support.masked_F)
+
+    def rounds(self, length: int, settings: AxonSettings) -> int:
+        return length.bit_length()
 
     def stop(self, support: Support, selection: Selection, gain_F: Tensor, score_F: Tensor) -> Tensor:
         return (gain_F <= 0) | (selection.value_F >= support.target_F)

@@ -22,7 +22,8 @@ class Proposal:
       ignored, so that every block ends.
     - replace: revealed positions whose token becomes `token_BK`, which is never the mask token.
 
-    No position is both remasked and replaced. Only decoders that declare `revises` remask or replace.
+    What is asked of a remainder of the prompt that shares the block is ignored, too. No position is both remasked and
+    replaced. Only decoders that declare `revises` remask or replace.
     """
 
     reveal_BK: Tensor

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from axon.batch import Batch, one_of
+from axon.batch import Batch
 from axon.events import REMASK, REPLACE, REVEAL, Change
 from axon.forward import Forward
 from axon.gates import GATES, progress
@@ -20,6 +20,7 @@ from axon.proposal import Proposal, Reveal
 from axon.reads import Undeclared
 from axon.settings import DecodeSettings
 from axon.state import PartTimer, StepState
+from axon.tokens import one_of
 from axon.view import view
 
 # From this many steps per position of a block on, remasking is ignored. Every step reveals at least one position, so a
@@ -37,17 +38,25 @@ class Sampler:
     timer: PartTimer
 
     def until_finish(self, batch: Batch) -> list[int]:
-        """Steps over a batch of fixed membership until some row is finished; the places of the finished rows."""
+        """Steps over a batch of fixed membership until some row is finished; the places of the finished rows.
+
+        A step waits for the device once at its end, for all that the next one has to know of it, and at most once
+        more within: where a gate says which rows it fires in, or where a decoder asks.
+        """
         settings = self.settings
         layout = self.model.layout(
-            [len(prompt) for prompt in batch.prompts], settings.gen_length, settings.block_length
+            [len(prompt) for prompt in batch.prompts],
+            settings.gen_length,
+            settings.block,
+            settings.block_alignment,
         )
+        asked: list[bool] = self._asked(batch).tolist()
         while True:
-            broken_B = self.one_step(batch, layout)
-            over_B = batch.block_B == settings.gen_length // settings.block_length
+            broken_B = self.one_step(batch, layout, _places(asked, batch.steps_B.device))
+            over_B = batch.over_B
             if settings.end_of_text == "stop_at_eos":
                 over_B = over_B | self._text_over(batch)
-            over, broken = torch.stack([over_B, broken_B]).tolist()  # together: a single wait for the device
+            over, broken, asked = torch.stack([over_B, broken_B, self._asked(batch)]).tolist()
             if any(broken):
                 raise AssertionError(
                     f"decoder {settings.decoder.name}: its proposal breaks a rule of axon/proposal.py; reveal only "
@@ -56,14 +65,14 @@ class Sampler:
             if any(over):
                 return [place for place, row_over in enumerate(over) if row_over]
 
-    def one_step(self, batch: Batch, layout: Layout) -> Tensor:
-        """One function evaluation of every row and what follows; the rows (B,) bool with a broken proposal."""
+    def one_step(self, batch: Batch, layout: Layout, asked_R: Tensor) -> Tensor:
+        """One function evaluation of every row and what follows; the rows (B,) bool with a broken proposal.
+
+        `asked_R`: places of the rows whose gate is evaluated.
+        """
         decoder, gate = self.settings.decoder, GATES[self.settings.axon.gate]
-        asked_R = batch.steps_B[:0]  # places of the rows whose gate is evaluated
-        if gate is not None:
-            asked_R = (batch.anchor_steps_B < self.settings.axon.max_anchor_steps).nonzero()[:, 0]
         layers = self.layers if decoder.needs_attention or len(asked_R) else ()
-        forward = Forward(self.model, batch, layout, self.settings.block_length, layers, self.timer)
+        forward = Forward(self.model, batch, layout, self.settings, layers, self.timer)
         state = view(forward, self.settings, self.timer)
         with self.timer("select"):
             proposal = decoder.propose(state)
@@ -75,28 +84,39 @@ class Sampler:
         if gate is not None and len(asked_R):
             reveal = intervene(state, forward, reveal_BK, asked_R, gate, self.settings.axon, self.timer)
         with self.timer("select"):
-            change = self._change(state, proposal, reveal, batch.mask_id)
+            change = self._change(state, proposal, reveal, batch)
             if decoder.revises:
-                batch.events.reserve(self.settings.block_length)
+                batch.events.reserve(self.settings.block)
             batch.end_step(forward.places_BK, change, progress_B)
         return broken_B
 
-    def _change(self, state: StepState, proposal: Proposal, reveal: Reveal, mask_id: int) -> Change:
-        """The reveal, and the decoder's remasking and replacing where it does any."""
+    def _asked(self, batch: Batch) -> Tensor:
+        """Rows (B,) bool whose gate is evaluated in the next step: AXON's budget for their block is not spent."""
+        axon = self.settings.axon
+        if axon.gate == "never":
+            return torch.zeros_like(batch.steps_B, dtype=torch.bool)
+        spent_B = batch.block_step_B if axon.budget_counts == "steps" else batch.anchor_steps_B
+        return spent_B < axon.max_anchor_steps
+
+    def _change(self, state: StepState, proposal: Proposal, reveal: Reveal, batch: Batch) -> Change:
+        """The reveal, and the decoder's remasking and replacing where it does any; never of the prompt."""
         if proposal.revises and not self.settings.decoder.revises:
             raise Undeclared(
                 f"decoder {self.settings.decoder.name} remasks or replaces; declare revises in its class"
             )
         kind_BK, token_BK = REVEAL * reveal.positions_BK.long(), state.token_BK
         by_BK = reveal.by_B[:, None] * reveal.positions_BK
+        # What can be revised: not the prompt, and not the masks of sub-blocks that are not open yet.
+        revisable_BK = (state.places_BK >= batch.given_B[:, None]) & (state.written_BK != batch.mask_id)
         if proposal.remask_BK is not None:
-            in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block_length
-            remask_BK = proposal.remask_BK & in_time_B[:, None]
+            in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block
+            remask_BK = proposal.remask_BK & in_time_B[:, None] & revisable_BK
             kind_BK = kind_BK.masked_fill(remask_BK, REMASK)
-            token_BK = token_BK.masked_fill(remask_BK, mask_id)
+            token_BK = token_BK.masked_fill(remask_BK, batch.mask_id)
         if proposal.replace_BK is not None and proposal.token_BK is not None:
-            kind_BK = kind_BK.masked_fill(proposal.replace_BK, REPLACE)
-            token_BK = torch.where(proposal.replace_BK, proposal.token_BK, token_BK)
+            replace_BK = proposal.replace_BK & revisable_BK
+            kind_BK = kind_BK.masked_fill(replace_BK, REPLACE)
+            token_BK = torch.where(replace_BK, proposal.token_BK, token_BK)
         return Change(kind_BK, token_BK, by_BK)
 
     def _text_over(self, batch: Batch) -> Tensor:
@@ -106,6 +126,15 @@ class Sampler:
         """
         final_BG = ~batch.masked_BG
         if self.settings.decoder.revises:
-            ended_B = batch.block_B * self.settings.block_length
+            ended_B = batch.block_B * self.settings.block
             final_BG = torch.arange(final_BG.shape[1], device=ended_B.device) < ended_B[:, None]
-        return (final_BG.long().cumprod(1).bool() & one_of(batch.tokens_BG, self.model.end_token_ids)).any(1)
+        ends_BG = one_of(batch.tokens_BG, self.model.end_token_ids) & batch.generated_BG
+        return (final_BG.long().cumprod(1).bool() & ends_BG).any(1)
+
+
+def _places(chosen: list[bool], device: torch.device) -> Tensor:
+    """The places of the chosen rows, sent to the device without waiting for it."""
+    if all(chosen):
+        return torch.arange(len(chosen), device=device)
+    places = [place for place, one in enumerate(chosen) if one]
+    return torch.tensor(places, dtype=torch.long).to(device, non_blocking=True)

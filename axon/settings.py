@@ -7,8 +7,8 @@ that a wrong value is found at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 from axon.checks import check_choice, check_range, check_whole
 from axon.decoders import Confidence, DecoderSettings
@@ -18,8 +18,15 @@ from axon.sinks import SinkThreshold, check_sink_threshold
 GateName = Literal[
     "always", "never", "coverage_gap", "progress_stall", "adaptive_coverage", "unified", "cp_alpha"
 ]
-EndOfText = Literal["full", "stop_at_eos", "suppress"]
+EndOfText = Literal["full", "stop_at_eos", "confidence_eos_eot_inf", "logits_eos_inf"]
+BlockAlignment = Literal["prompt", "absolute"]
+SinkRows = Literal["canvas", "visible"]
+BudgetCounts = Literal["interventions", "steps"]
 PolicyName = Literal["fixed", "cover", "density", "conflict_averse"]
+
+BLOCK_LENGTH = (
+    32  # where neither the settings nor the model name one: that of LLaDA's, Dream's and AXON's evaluations
+)
 
 _COUNTS = (
     "anchors",
@@ -45,7 +52,10 @@ class AxonSettings:
     gate: GateName = "coverage_gap"
     policy: PolicyName = "fixed"
     anchors: int = 1  # k of policy `fixed`
-    max_anchor_steps: int = 1  # interventions per block
+    max_anchor_steps: int = 1  # per block
+    budget_counts: BudgetCounts = (
+        "interventions"  # what max_anchor_steps limits; or the steps of a block, from its first
+    )
     uncertainty_threshold: float = 0.0  # less uncertain positions need no support; 0 is the paper's rule
     attention_layers: str = "last 4"  # layers that attention is averaged over, for decoder `dawn` too
     tau_sink: SinkThreshold = 0.01  # a column with a higher mean is a sink; or "4x", see sinks.py
@@ -67,6 +77,7 @@ class AxonSettings:
         check_choice("axon.policy", self.policy, PolicyName)
         check_choice("axon.objective", self.objective, Literal["facility_location", "graph_cut"])
         check_choice("axon.combine", self.combine, Literal["replace", "union"])
+        check_choice("axon.budget_counts", self.budget_counts, BudgetCounts)
         check_layer_spec(self.attention_layers)
         for name in _COUNTS:
             check_whole(f"axon.{name}", getattr(self, name), 1)
@@ -86,42 +97,100 @@ class AxonSettings:
 class DecodeSettings:
     """Everything that moves a token, the model and the prompts apart.
 
+    block_length: None is the model's own block size, BLOCK_LENGTH where it names none; `for_model` puts the number in.
+    block_alignment: blocks follow the `prompt`, as in AXON's release, or lie at multiples of block_length from
+    position 0 (`absolute`, as SDAR's and LLaDA2's), so that the prompt's remainder shares the first block.
+    sink_rows: the rows over which a column's mean attention is taken: the whole `canvas`, or those `visible` to the
+    current block, up to its end.
     end_of_text: `full` decodes the whole canvas, as the papers do. Under `stop_at_eos` a row ends as soon as
-    everything up to its first end-of-text is final: same text, fewer steps. Under `suppress` (LLaDA's own
-    evaluation of instruct models) a position where end-of-text is likeliest has confidence 0 while another masked
-    position of the block would become something else, so that a text does not end before it is written.
+    everything up to its first end-of-text is final: same text, fewer steps. The other two are flags of LLaDA's
+    generate.py: confidence is minus infinity where an end of the text or of a turn is the likeliest token
+    (`confidence_eos_eot_inf`), or end-of-text is never chosen (`logits_eos_inf`).
+    top_p: tokens are sampled among the likeliest that together have this probability, as by Dream's sampler.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     gen_length: int = 256
-    block_length: int = 32
+    block_length: int | None = None
     temperature: float = 0.0
     end_of_text: EndOfText = "full"
+    block_alignment: BlockAlignment = "prompt"
+    sink_rows: SinkRows = "canvas"
+    top_p: float | None = None
     # The metadata is for pydantic, where it reads these settings: `name` decides which decoder is meant.
     decoder: DecoderSettings = field(default_factory=Confidence, metadata={"discriminator": "name"})
     axon: AxonSettings = field(default_factory=AxonSettings)
 
     def __post_init__(self) -> None:
         check_choice("end_of_text", self.end_of_text, EndOfText)
-        if self.end_of_text == "suppress" and not self.decoder.reads_confidence:
+        if self.end_of_text == "confidence_eos_eot_inf" and not self.decoder.reads_confidence:
             raise ValueError(
-                f"end_of_text='suppress': holds confidence back, and decoder {self.decoder.name} as set does not "
-                "read it; choose full, stop_at_eos or another decoder"
+                f"end_of_text='confidence_eos_eot_inf': holds confidence back, and decoder {self.decoder.name} as set "
+                "does not read it; choose another rule or another decoder"
             )
+        check_choice("block_alignment", self.block_alignment, BlockAlignment)
+        check_choice("sink_rows", self.sink_rows, SinkRows)
         check_whole("gen_length", self.gen_length, 1)
-        check_whole("block_length", self.block_length, 1)
-        if self.gen_length % self.block_length:
-            raise ValueError(
-                f"block_length={self.block_length}: must divide gen_length={self.gen_length}; change one of them"
-            )
         check_range("temperature", self.temperature, 0.0, float("inf"))
-        self.decoder.check(self.gen_length, self.block_length)
+        self._check_top_p()
+        if self.block_length is not None:
+            check_whole("block_length", self.block_length, 1)
+            if self.gen_length % self.block_length:
+                raise ValueError(
+                    f"block_length={self.block_length}: must divide gen_length={self.gen_length}; change one of them"
+                )
+            self.decoder.check(self.gen_length, self.block_length)
+
+    def _check_top_p(self) -> None:
+        if self.top_p is None:
+            return
+        check_range("top_p", self.top_p, 0.0, 1.0)
+        if self.top_p == 0 or self.temperature == 0:
+            rule = (
+                "must be above 0"
+                if self.temperature
+                else "limits sampling, and temperature=0 samples nothing"
+            )
+            raise ValueError(
+                f"top_p={self.top_p}: {rule}; choose 1 or less with a temperature above 0, or null"
+            )
+
+    @property
+    def block(self) -> int:
+        """K, the positions of a block, once it is known."""
+        assert self.block_length is not None, "settings are given their block length by `for_model`"
+        return self.block_length
+
+    def longest_prompt(self, max_length: int) -> int:
+        """The most tokens of a prompt after which an answer fits into `max_length`; below 1 where none does."""
+        whole = max_length - max_length % self.block if self.block_alignment == "absolute" else max_length
+        return whole - self.gen_length
+
+    def for_model(self, block_size: int | None) -> Self:
+        """These settings with a number as block length: a model whose config names `block_size` decodes by it.
+
+        Raises ValueError where that does not divide gen_length.
+        """
+        if self.block_length is not None:
+            return self
+        block = block_size or BLOCK_LENGTH
+        if self.gen_length % block:
+            owner = "the model's own block size" if block_size else "without a block size of the model,"
+            raise ValueError(
+                f"block_length=null: {owner} {block} must divide gen_length={self.gen_length}; change gen_length, or "
+                "give block_length a number"
+            )
+        return replace(self, block_length=block)
 
 
-def check_ends(settings: DecodeSettings, end_ids: Sequence[int]) -> None:
-    """Raise ValueError where the settings ask for an end-of-text and the checkpoint names none."""
-    if settings.end_of_text != "full" and not end_ids:
+def check_ends(settings: DecodeSettings, eos_ids: Sequence[int], end_ids: Sequence[int]) -> None:
+    """Raise ValueError where the settings ask for an end-of-text and the checkpoint names none.
+
+    `end_ids` are `eos_ids` and the tokens that end a turn.
+    """
+    asked = eos_ids if settings.end_of_text == "logits_eos_inf" else end_ids
+    if settings.end_of_text != "full" and not asked:
         raise ValueError(
             f"end_of_text={settings.end_of_text!r}: the checkpoint's config names no eos_token_id; use full"
         )

@@ -1,12 +1,12 @@
 """What a decoder sees of one step, all of it on the current block of each row unless it declares more.
 
-Shapes: B rows, K block length, G generated length, W canvas width, V vocabulary. Row-independent: no value of one
+Shapes: B rows, K block length, G generated area, W canvas width, V vocabulary. Row-independent: no value of one
 row depends on another row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -28,14 +28,17 @@ class Context:
     """
 
     decoded_BW: Tensor  # bool, the prompt and everything decoded
-    width_B: Tensor  # real columns of each row: uniform attention is 1/width
+    width_B: Tensor  # columns of each row that sinks are sought among: uniform attention is 1/width
     tau_sink: SinkThreshold  # for decoders that name none of their own
-    log_probs: Callable[[], Tensor]  # -> (B, G, V) float64, of every generated position
-    p_max_at: Callable[[Tensor], Tensor]  # (B, W) bool -> p* there (B, W), 0 elsewhere
+    # -> a chunk of the area's positions after the other, and their (B, C, V) float32
+    log_probs: Callable[[], Iterator[tuple[slice, Tensor]]]
+    p_max_at: Callable[
+        [Tensor, int], Tensor
+    ]  # (B, W) bool, how many are true -> p* there (B, W), 0 elsewhere
     rows: Callable[[], Tensor]  # -> (B, K, W), whom each position of the block attends to; rows sum to 1
     column_means: Callable[
         [], Tensor
-    ]  # -> (B, W), the mean attention each column receives from real positions
+    ]  # -> (B, W), the mean attention each column receives, as sink_rows says
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,13 @@ class StepState:
     At revealed positions, token, confidence and p* are what the model would write there now, seeing what is there.
     """
 
-    masked_BK: Tensor  # bool
+    masked_BK: Tensor  # bool; where the family decodes by sub-blocks, only what is open to be revealed
     written_BK: Tensor  # the tokens on the canvas, the mask token where masked
     token_BK: Tensor  # x0, never the mask token
     confidence_BK: Tensor  # c, float64, probability of x0
     p_max_BK: Tensor  # p*, float64, probability of the likeliest token
     block_step_B: Tensor  # steps this block has had before this one
-    places_BK: Tensor  # generated positions of the block, 0 to G - 1
+    places_BK: Tensor  # positions of the block in the area, 0 to G - 1
     columns_BK: Tensor  # the same as columns of the canvas
     gen_length: int
     counts: RowCounts  # what the trace reports
@@ -65,6 +68,12 @@ class StepState:
         """The most confident masked position of each row, (B, K) bool; the leftmost on a tie."""
         best_B1 = torch.where(self.masked_BK, self.confidence_BK, -1.0).argmax(1, keepdim=True)
         return torch.zeros_like(self.masked_BK).scatter_(1, best_B1, True) & self.masked_BK
+
+    @staticmethod
+    def ask(*numbers: Tensor) -> list[int]:
+        """Whole numbers that the host has to know. It waits for the device: once, for all of them."""
+        found: list[int] = torch.stack(numbers).tolist()
+        return found
 
     @staticmethod
     def rank(score_BK: Tensor, among_BK: Tensor) -> Tensor:

@@ -5,15 +5,14 @@ Shapes: B rows, K block length.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
-import torch
 from torch import Tensor
 
-from axon.batch import one_of
-from axon.beliefs import most_likely, sample, uniform
+from axon.beliefs import sample, uniform
 from axon.forward import Forward
+from axon.nucleus import nucleus
 from axon.reads import undeclared
 from axon.settings import DecodeSettings
 from axon.state import Context, PartTimer, StepState
@@ -36,7 +35,7 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
     def context() -> Context:
         return Context(
             decoded_BW=forward.decoded(),
-            width_B=forward.layout.width_B,
+            width_B=forward.seen_B,
             tau_sink=settings.axon.tau_sink,
             log_probs=forward.log_probs,
             p_max_at=forward.p_max_at,
@@ -46,17 +45,15 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
 
     with timer("select"):
         logits_BKV, batch, places_BK = forward.logits_BKV, forward.batch, forward.places_BK
-        token_BK, p_max_BK, partition_BK = most_likely(logits_BKV, batch.mask_id)
+        token_BK, p_max_BK, partition_BK = forward.likeliest(logits_BKV)
         confidence_BK = p_max_BK
-        if settings.temperature > 0:
-            token_BK = sample(logits_BKV, batch.mask_id, settings.temperature, batch.generators)
-            chosen_BK = logits_BKV.gather(2, token_BK[..., None])[..., 0].double()
-            confidence_BK = (chosen_BK - partition_BK).exp()
+        if settings.top_p is not None:
+            within_BKV = nucleus(logits_BKV, batch.mask_id, settings.temperature, settings.top_p)
+            token_BK, confidence_BK = _drawn(forward, within_BKV, within_BKV.logsumexp(2), 1.0)
+        elif settings.temperature > 0:
+            token_BK, confidence_BK = _drawn(forward, logits_BKV, partition_BK, settings.temperature)
         written_BK = batch.tokens_BG.gather(1, places_BK)
-        masked_BK = written_BK == batch.mask_id
-        if settings.end_of_text == "suppress":
-            end_ids = forward.model.end_token_ids
-            confidence_BK = _without_ends(token_BK, confidence_BK, masked_BK, end_ids)
+        masked_BK = forward.model.open(batch.masked_BG.gather(1, places_BK))
     return StepState(
         masked_BK=masked_BK,
         written_BK=written_BK,
@@ -80,10 +77,11 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
     )
 
 
-def _without_ends(
-    token_BK: Tensor, confidence_BK: Tensor, masked_BK: Tensor, end_ids: Sequence[int]
-) -> Tensor:
-    """Confidence, 0 where end-of-text is likeliest while another masked position of the block is not one."""
-    ends_BK = one_of(token_BK, end_ids)
-    others_B1 = (masked_BK & ~ends_BK).any(1, keepdim=True)
-    return torch.where(ends_BK & others_B1, 0.0, confidence_BK)
+def _drawn(
+    forward: Forward, logits_BKV: Tensor, partition_BK: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """A token sampled at every position, and its probability under the logits as they are, (B, K) each."""
+    batch = forward.batch
+    token_BK = sample(logits_BKV, batch.mask_id, temperature, batch.generators)
+    chosen_BK = logits_BKV.gather(2, token_BK[..., None])[..., 0].double()
+    return token_BK, forward.confidence(logits_BKV, token_BK, (chosen_BK - partition_BK).exp())

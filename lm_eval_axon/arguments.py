@@ -80,7 +80,7 @@ def read_request(kwargs: Mapping[str, Any], settings: DecodeSettings) -> Request
         raise ValueError(
             "generation_kwargs do_sample=True: needs a temperature above 0; give --gen_kwargs temperature=..."
         )
-    max_tokens, block = asked["max_gen_toks"], settings.block_length
+    max_tokens, block = asked["max_gen_toks"], settings.block
     check_whole("generation_kwargs max_gen_toks", max_tokens, 1)
     canvas = -(-max_tokens // block) * block
     if canvas != settings.gen_length:

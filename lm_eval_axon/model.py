@@ -21,17 +21,17 @@ from axon import (
     DecodeSettings,
     MaskedDiffusionModel,
     Trace,
-    decode,
     load_model,
     load_tokenizer,
     row_seed,
 )
 from axon.checks import check_whole
 from axon.models.hub import download, is_hub_id
+from axon.room import Room
 from lm_eval_axon.arguments import LOG, Request, read_request, read_settings
 from lm_eval_axon.tally import Tally
 
-NUMERICS = ("dtype", "attention_kernel")
+NUMERICS = ("dtype", "attention_kernel", "mask_token_id", "block_size", "attention")
 
 
 class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
@@ -58,10 +58,11 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         super().__init__()
         numerics = {key: others.pop(key) for key in NUMERICS if key in others}
         self._settings = read_settings(decoder, axon, others)
-        self._batch_size = _whole("batch_size", batch_size, 1)
+        self._room = Room(_whole("batch_size", batch_size, 1), LOG.warning)
         self._seed = _whole("seed", seed, 0)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.model, self.tokenizer = _load(str(pretrained), revision, device=device, **numerics)
+        self._settings = self._settings.for_model(self.model.block_size)
         self._device = self.model.device
         self._template: str | None = None  # for chats; None: the tokenizer's own
         self._tallies: defaultdict[tuple[str, DecodeSettings], Tally] = defaultdict(Tally)
@@ -115,23 +116,18 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         answers: dict[int, str] = {}
         with tqdm(total=len(requests), desc="Running generate_until requests") as bar:
 
-            def finish(rows: list[int], place: int, trace: Trace) -> None:
+            def finish(rows: list[int], place: int, trace: Trace, batch_size: int) -> None:
                 row = rows[place]
                 answers[row] = self._answer(trace, parsed[row])
                 task = str(requests[row].task_name)
-                self._tallies[task, parsed[row].settings].add(trace, self.model.end_token_ids)
+                self._tallies[task, parsed[row].settings].add(trace, self.model.end_token_ids, batch_size)
                 self.cache_hook.add_partial("generate_until", requests[row].args, answers[row])
                 bar.update()
 
             for settings, rows in by_settings.items():
-                decode(
-                    self.model,
-                    [prompts[row] for row in rows],
-                    settings,
-                    seeds=[seeds[row] for row in rows],
-                    batch_size=self._batch_size,
-                    on_finish=partial(finish, rows),
-                )
+                own_seeds = [seeds[row] for row in rows]
+                own = [prompts[row] for row in rows]
+                self._room.decode(self.model, own, settings, own_seeds, partial(finish, rows))
         for (task, settings), tally in self._tallies.items():
             for line in tally.lines(task, settings):
                 LOG.info(line)
@@ -172,7 +168,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
 
 def _load(
-    pretrained: str, revision: str | None, **numerics: str
+    pretrained: str, revision: str | None, **numerics: Any
 ) -> tuple[MaskedDiffusionModel, PreTrainedTokenizerBase]:
     """Model and tokenizer. Errors use the names of lm-eval's arguments."""
     try:

@@ -19,16 +19,20 @@ class Tally:
     nfe_to_eos: int = 0  # steps until everything up to the first end-of-text was final
     tokens: int = 0  # positions decoded
     tokens_to_eos: int = 0
+    least_batch: int | None = (
+        None  # fewest rows decoded at once, at most: below batch_size where memory ran out
+    )
     mechanism: Mechanism = field(
         default_factory=Mechanism
     )  # whether AXON and DAWN had anything to base their choices on
 
-    def add(self, trace: Trace, end_ids: Collection[int]) -> None:
+    def add(self, trace: Trace, end_ids: Collection[int], batch_size: int) -> None:
         self.answers += 1
         self.nfe += trace.nfe
         self.nfe_to_eos += trace.nfe_to_eos(end_ids)
         self.tokens += trace.tokens_decoded
         self.tokens_to_eos += trace.tokens_to_eos(end_ids)
+        self.least_batch = min(self.least_batch or batch_size, batch_size)
         self.mechanism = self.mechanism.plus(trace)
 
     def entry(self, task: str, settings: DecodeSettings) -> dict[str, Any]:

@@ -5,13 +5,12 @@ A small checkpoint is loaded once, to see that it can be; of a large one the wei
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -20,6 +19,7 @@ from axon import CheckpointError, load_model, load_tokenizer
 from axon.models.checkpoint import Description, describe
 from axon.models.hub import PATTERNS, download, is_hub_id
 from pipeline.config import ModelSettings
+from pipeline.content import content_of
 from pipeline.environment import REPOSITORY
 
 SMALL = 256 * 2**20  # bytes of weights that load in a fraction of a second
@@ -33,38 +33,56 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerBase
 
 
+def open_model(model: ModelSettings) -> Checkpoint:
+    """The checkpoint that the settings name, with what they say in place of its files. Raises CheckpointError."""
+    return open_checkpoint(model.path, model.revision, **overrides(model))
+
+
+def overrides(model: ModelSettings) -> dict[str, Any]:
+    """What the user says in place of the checkpoint's files, as load_model and describe take it."""
+    return {
+        "mask_token_id": model.mask_token_id,
+        "end_tokens": model.end_tokens,
+        "attention": model.attention,
+        "block_size": model.block_size,
+        "inert_keys": model.inert_keys,
+    }
+
+
 @lru_cache(maxsize=8)
-def open_checkpoint(path: str, revision: str | None) -> Checkpoint:
+def open_checkpoint(path: str, revision: str | None, **overridden: Any) -> Checkpoint:
     """Raises CheckpointError, one line, if there is no checkpoint that can be loaded."""
     folder = locate(path, revision)
     files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
-    described = describe(folder)
+    described = describe(folder, **overridden)
     tokenizer = load_tokenizer(folder)
-    _check_tokens(path, tokenizer, described)
+    _check_tokens(path, tokenizer, described, overridden.get("mask_token_id"))
     weights = [file for file in files if file.suffix == ".safetensors"]
     if sum(file.stat().st_size for file in weights) <= SMALL:
-        load_model(folder)
-    return Checkpoint(folder, _content(files), described, tokenizer)
+        load_model(folder, **overridden)
+    return Checkpoint(folder, content_of(files), described, tokenizer)
 
 
-def _check_tokens(path: str, tokenizer: PreTrainedTokenizerBase, described: Description) -> None:
-    """The tokenizer belongs to the model: its tokens have embeddings, and config.json names its mask token."""
+def _check_tokens(
+    path: str, tokenizer: PreTrainedTokenizerBase, described: Description, given: int | None
+) -> None:
+    """The tokenizer belongs to the model: its tokens have embeddings, and its mask token is the model's."""
     mask, size = tokenizer.mask_token_id, described.network.vocab_size
     if len(tokenizer) > size:
         raise CheckpointError(
             f"model.path={path!r}: the tokenizer has {len(tokenizer)} tokens, the model {size}; give the two that "
             "belong together"
         )
-    if mask is not None and mask != described.mask_token_id:
+    if given is None and mask is not None and mask != described.mask_token_id:
         raise CheckpointError(
             f"model.path={path!r}: config.json says mask_token_id={described.mask_token_id}, the tokenizer's mask "
-            f"token is {mask}; repair one of them"
+            f"token is {mask}; repair one of them or give model.mask_token_id"
         )
 
 
-def locate(path: str, revision: str | None) -> Path:
+def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS) -> Path:
     """The local folder of `path`, which is absolute, relative to the working directory or to this repository, or a hub
-    id, downloaded if necessary. Every machine of a cluster resolves it for itself.
+    id, of which files of these names are downloaded if necessary. Every machine of a cluster resolves it for itself.
     """
     for folder in (Path(os.path.expanduser(path)), REPOSITORY / path):
         if folder.is_dir():
@@ -76,24 +94,15 @@ def locate(path: str, revision: str | None) -> Path:
     if not is_hub_id(path) or (REPOSITORY / path).parent.is_dir():
         what = "is a file" if Path(path).is_file() else "no such folder"
         raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
-    return download(path, revision)
+    return download(path, revision, patterns)
 
 
-def device_of(model: ModelSettings) -> str:
-    """`auto` is the GPU if there is one that this process may use, otherwise the CPU."""
+def device_of(model: ModelSettings, cores_only: bool = False) -> str:
+    """`auto` is the GPU if there is one that this process may use, otherwise the CPU.
+
+    `cores_only`: it may use none (cluster.gpus_per_worker=0), even where one is in sight. Ray hides the GPUs of others
+    from a worker that has some of its own, but none from one that asked for none: all of those would share the first.
+    """
     if model.device != "auto":
         return model.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _content(files: list[Path]) -> str:
-    """SHA-256 over names and contents; files are hashed in parallel."""
-    with ThreadPoolExecutor() as pool:
-        digests = list(pool.map(_digest, files))
-    listing = json.dumps([[file.name, digest] for file, digest in zip(files, digests, strict=True)])
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return "cuda" if torch.cuda.is_available() and not cores_only else "cpu"

@@ -8,15 +8,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
-from pipeline.checkpoint import open_checkpoint
+from pipeline.checkpoint import open_model
 from pipeline.errors import ConfigError, reason
-from pipeline.evaluate import Loaded
 from pipeline.names import ADDRESS
+from pipeline.prompt import check_tokenizer, encode
 from pipeline.setting import Setting
 from pipeline.tasks import Example, TaskSettings, open_task
 
@@ -93,26 +93,22 @@ def _check_device(device: str) -> None:
 
 def _check_prompts(setting: Setting, limit: int) -> None:
     """At least one example's prompt leaves room for an answer. Stops at the first one found."""
-    checkpoint = open_checkpoint(setting.model.path, setting.model.revision)
+    checkpoint = open_model(setting.model)
     model, length = setting.model, setting.decode.gen_length
-    if model.prompt == "chat" and checkpoint.tokenizer.chat_template is None:
-        raise ValueError(
-            f"model.prompt='chat': the tokenizer of {model.path} has no chat template; choose model.prompt=raw"
-        )
+    check_tokenizer(checkpoint.tokenizer, model)
     longest = checkpoint.described.max_length
     if length >= longest:
         raise ValueError(
             f"gen_length={length}: the model takes {longest} tokens, prompt and answer together; lower it"
         )
-    encode: Callable[..., list[int]] = Loaded(None, checkpoint.tokenizer, model.prompt).encode
     sizes, faults = [], []
     for example in _examples(setting.task, limit):
         try:
-            sizes.append(len(encode(example, setting.task.shot_style)))
+            sizes.append(len(encode(checkpoint.tokenizer, model, example, setting.task)))
         except Exception as error:  # templates and tokenizers may raise anything
             faults.append(reason(error))
         else:
-            if sizes[-1] + length <= longest:
+            if sizes[-1] <= setting.decode.longest_prompt(longest):
                 return
     if sizes:
         raise ValueError(

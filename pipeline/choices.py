@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.errors import ConfigError, one_of
+from pipeline.errors import ConfigError, one_in
+
+UNCHOSEN = ("hydra", "published", "published_task")  # taken by the other choices, not by a user
+MANY = 60
 
 Folders = Sequence[Path]  # conf/ and, where it is given, --config-dir; the first that has a file wins
 
@@ -15,6 +19,19 @@ Folders = Sequence[Path]  # conf/ and, where it is given, --config-dir; the firs
 def choices(folders: Folders, group: str) -> list[str]:
     """The names that `group=NAME` can take; none where there is no such group."""
     return sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
+
+
+def described(folders: Folders) -> str:
+    """Every group that a user chooses from, with its names; of a long one how many there are, and where."""
+    groups = sorted({path.name for folder in folders for path in folder.iterdir() if path.is_dir()})
+    shown = [group for group in groups if group not in UNCHOSEN and choices(folders, group)]
+    return "\n".join(_listing(group, choices(folders, group)) for group in shown)
+
+
+def _listing(group: str, names: Sequence[str]) -> str:
+    if len(names) > MANY:
+        return f"{group}: {len(names)} names, those of the files in conf/{group}, such as {names[0]}"
+    return textwrap.fill(f"{group}: {', '.join(names)}", 118, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def check_names(folders: Folders, words: Sequence[str]) -> None:
@@ -29,7 +46,9 @@ def check_names(folders: Folders, words: Sequence[str]) -> None:
         if not group.isidentifier() or not (names := choices(folders, group)):
             continue
         if re.fullmatch(r"|null|true|false|[-+.\d]+|[\[{].*", value):
-            raise ConfigError([f"{word}: must be the name of one choice; {one_of(names)}"])
+            raise ConfigError(
+                [f"{word}: must be the name of one choice; {one_in(f'conf/{group}', names, value)}"]
+            )
 
 
 def check_folders(folders: Folders) -> None:

@@ -12,20 +12,44 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from axon.decoders import Confidence, DecoderSettings
 from axon.settings import DecodeSettings
 from pipeline.errors import ConfigError, fault_lines
 from pipeline.names import address, folder_name, local_folder, project_name, store_root
+from pipeline.recipe import RecipeSettings
 from pipeline.sandbox import Require
 from pipeline.search import SEARCHES, GroupSettings
-from pipeline.tasks import TaskSettings, get_task
+from pipeline.tasks import TaskSettings, check_form
 from pipeline.tasks.task import STRICT
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]  # more is a slip, and would exhaust the memory
 Text = Annotated[str, Field(min_length=1)]
+PromptStyle = Literal["raw", "chat", "bos"]
+
+
+class Keywords(dict[str, Any]):
+    """Plain values by key, hashable, as models are compared and looked up by their settings."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+def _keywords(given: Mapping[str, Any]) -> Keywords:
+    for key, value in given.items():
+        if not isinstance(value, bool | int | float | str | None):
+            raise ValueError(f"{key} must be text, a number, true, false or null; write one of them")
+    return Keywords(given)
+
+
+Template = Annotated[  # null: no keywords
+    Mapping[str, Any],
+    BeforeValidator(lambda given: {} if given is None else given),
+    AfterValidator(_keywords),
+]
+Attention = Literal["bidirectional", "block_causal"]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -37,7 +61,15 @@ class ModelSettings:
     dtype: Literal["float32", "bfloat16", "float16"]
     attention_kernel: Literal["sdpa", "eager"]
     device: Literal["auto", "cpu", "cuda"]
-    prompt: Literal["raw", "chat"]  # the example's text as it is, or a turn of the tokenizer's chat template
+    prompt: PromptStyle  # the text as it is, a turn of the chat template, or the text after BOS
+    template: Template = Keywords()  # keywords of the chat template, such as enable_thinking
+    compile: bool = False  # torch.compile the network
+    # In place of what the checkpoint's files say; None: as they say.
+    mask_token_id: Annotated[int, Field(ge=0)] | None = None
+    end_tokens: Annotated[tuple[int | Text, ...], Field(min_length=1)] | None = None  # numbers or texts
+    block_size: Count | None = None  # the block length that it was trained with
+    attention: Attention | None = None  # for a format in which both are trained and no key tells them apart
+    inert_keys: tuple[Text, ...] = ()  # keys of config.json that are unknown here and change nothing
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -115,7 +147,7 @@ class Config:
     decode: Decode
     seed: int
 
-    job: Literal["run", "report", "check_task", "time"]
+    job: Literal["run", "report", "check_task", "time", "plan"]
     limit: Count
     batch_size: Count
     slice_size: Count
@@ -127,9 +159,14 @@ class Config:
     wandb: WandbSettings
     out: Annotated[str, AfterValidator(local_folder)]
     store: Annotated[str, AfterValidator(store_root)]
+    recipe: RecipeSettings | None = None  # the published result that this job repeats
 
     def __post_init__(self) -> None:
-        get_task(self.task.name)
+        check_form(self.task.name, self.task.form, self.model.prompt)
+        if self.model.device == "cuda" and self.cluster.gpus_per_worker == 0:
+            raise ValueError(
+                "cluster.gpus_per_worker=0: workers without a GPU run on cores, but model.device=cuda; leave one out"
+            )
         if self.trade_off.parameter and self.trade_off.parameter.split(".")[0] not in SETTING_KEYS:
             raise ValueError(
                 f"trade_off.parameter={self.trade_off.parameter!r}: can't be swept; a sweep varies keys of "

@@ -48,6 +48,7 @@ class Display:
         self.asked(settings, stored)
         self._running = 0  # examples decoded in slices that aren't finished
         self._failed: set[str] = set()
+        self._notes: set[str] = set()
         self._status = self._last = ""
         self._start = self._printed = monotonic()
         self._first: tuple[float, int] | None = None  # when the first result came, and how many examples then
@@ -82,6 +83,12 @@ class Display:
         self._status = text
         if not self._live:
             self._print(text)
+
+    def note(self, line: str) -> None:
+        """Something that stays to be read. Several workers may say the same: it is shown once."""
+        if line not in self._notes:
+            self._notes.add(line)
+            self._print(line)
 
     def started(self) -> None:
         """A worker has its first setting: it is loading the model."""

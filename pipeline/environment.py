@@ -14,12 +14,15 @@ from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.dotted import flatten
 from pipeline.tasks.task import STRICT
+
+if TYPE_CHECKING:
+    import torch
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = "axon-sweeps"
@@ -82,6 +85,15 @@ def this_environment() -> Environment:
     )
 
 
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or the processor's."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({_processor() or platform.machine()})"
+
+
 def differences(then: Environment, now: Environment) -> list[str]:
     """One line for each thing in which two environments differ: `packages.torch: 2.12.0 then, 2.13.0 now`."""
     before, after = flatten(asdict(then)), flatten(asdict(now))
@@ -140,6 +152,7 @@ def _hardware() -> Hardware:
     )
 
 
+@lru_cache(maxsize=1)
 def _processor() -> str | None:
     with suppress(OSError):
         if found := re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE):

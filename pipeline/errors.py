@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import re
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ _NUMBER = "must be a number; write one such as 0.5"
 _TRUTH = "must be true or false; write one of them"
 _GROUP = "must be a group of key: value; write {{key: value}}"
 _LIST = "must be a list; write [a, b]"
+MANY = 30  # names that an error still lists
 
 RULES = {
     "int_parsing": _WHOLE,
@@ -80,6 +81,17 @@ def _once(error: ValidationError) -> dict[tuple[int | str, ...], dict[str, Any]]
 
 def one_of(choices: Iterable[object]) -> str:
     return "one of " + ", ".join(str(choice) for choice in choices)
+
+
+def one_in(folder: str, choices: Sequence[str], wrong: str) -> str:
+    """`one_of` for files of a folder; of many those near the wrong name, and how many there are."""
+    if len(choices) <= MANY:
+        return one_of(choices)
+    near = [name for name in choices if name.startswith(wrong)] or difflib.get_close_matches(
+        wrong, choices, 5, 0.5
+    )
+    named = f", such as {', '.join(near[:5])}" if near else ""
+    return f"one of the {len(choices)} in {folder}{named}"
 
 
 def reason(error: BaseException) -> str:

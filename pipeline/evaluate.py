@@ -15,16 +15,21 @@ from typing import Any
 
 import torch
 
-from axon import Trace, decode, load_model, load_tokenizer, row_seed
+from axon import Trace, load_model, load_tokenizer
+from axon.room import Room
+from axon.settings import DecodeSettings
 from axon.trace import COUNTS
-from pipeline.checkpoint import device_of, locate
+from pipeline.checkpoint import device_of, locate, overrides
 from pipeline.config import ModelSettings
+from pipeline.decoded import Decoded, decode_rows
+from pipeline.environment import device_name
+from pipeline.prompt import encode
 from pipeline.record import Record
 from pipeline.sandbox import Require, shared_sandbox
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
-from pipeline.tasks import CodeTask, Example, open_task
-from pipeline.tasks.task import ShotStyle
+from pipeline.tasks import CodeTask, Example, TaskSettings, get_task, open_task
+from pipeline.tasks.candidate import stopped
 
 Prompt = Sequence[int]
 
@@ -35,29 +40,32 @@ class Loaded:
 
     model: Any
     tokenizer: Any
-    prompt: str
+    settings: ModelSettings
 
-    def encode(self, example: Example, shot_style: ShotStyle = "text") -> list[int]:
-        """The prompt's tokens, few-shot examples first: in the question's text, or as earlier turns of the chat."""
-        text = example.text
-        if self.prompt == "chat":
-            turns = example.turns(shot_style)
-            text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-            text += example.chat.opening if example.chat else ""
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        return ids
+    def encode(self, example: Example, task: TaskSettings) -> list[int]:
+        """The prompt's tokens."""
+        return encode(self.tokenizer, self.settings, example, task)
 
-    def answer(self, trace: Trace) -> str:
-        """The text before the first end-of-text."""
+    def answer(self, trace: Trace, stops: Sequence[str] = ()) -> str:
+        """The text before the first end-of-text or stop, without special tokens; a stop may be one, or contain one."""
         tokens = list(trace.tokens[: trace.tokens_to_eos(self.model.end_token_ids)])
-        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+        whole = str(self.tokenizer.decode(tokens, skip_special_tokens=False))
+        kept = stopped(whole, stops)
+        if kept == whole:
+            return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+        for token in self.tokenizer.added_tokens_decoder.values():
+            kept = kept.replace(token.content, "") if token.special else kept
+        return kept
 
 
-def load(model: ModelSettings) -> Loaded:
-    """Raises CheckpointError, one line, if it can't be loaded on this machine."""
+def load(model: ModelSettings, cores_only: bool = False) -> Loaded:
+    """Raises CheckpointError, one line, if it can't be loaded on this machine. `cores_only`: see `device_of`."""
     folder = locate(model.path, model.revision)
-    network = load_model(folder, model.dtype, device_of(model), model.attention_kernel)
-    return Loaded(network, load_tokenizer(folder), model.prompt)
+    device = device_of(model, cores_only)
+    network = load_model(folder, model.dtype, device, model.attention_kernel, **overrides(model))
+    if model.compile:
+        network.compile_network()
+    return Loaded(network, load_tokenizer(folder), model)
 
 
 class Evaluator:
@@ -68,11 +76,16 @@ class Evaluator:
         batch_size: int,
         require: Require = "isolated",
         on_example: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda line: None,
+        cores_only: bool = False,
     ) -> None:
         self._batch_size = batch_size
         self._require = require  # of the sandbox, where answers are programs
         self._on_example = on_example  # called as each example's decoding ends
+        self._say = say  # called with a line that concerns no single example
+        self._cores_only = cores_only  # whether GPUs in sight are other processes'
         self._key: ModelSettings | None = None
+        self._room = Room(batch_size, say)
         self._loaded: Loaded | None = None
         self._proved: set[str] = set()  # settings under which something has been decoded
 
@@ -98,7 +111,8 @@ class Evaluator:
     def _load(self, model: ModelSettings) -> Loaded:
         if self._loaded is None or self._key != model:
             self._loaded = None  # frees the old model's memory before the new one is read
-            self._loaded, self._key = load(model), model
+            self._loaded, self._key = load(model, self._cores_only), model
+            self._room = Room(self._batch_size, self._say)
         return self._loaded
 
     def _decoded(
@@ -109,64 +123,36 @@ class Evaluator:
         prompts: dict[int, Prompt] = {}
         for row, example in enumerate(examples):
             try:
-                prompts[row] = fitting(
-                    loaded, loaded.encode(example, setting.task.shot_style), setting.decode.gen_length
-                )
+                prompts[row] = fitting(loaded, loaded.encode(example, setting.task), setting.decode)
                 records[row] = replace(records[row], prompt_tokens=len(prompts[row]))
             except (
                 Exception
             ) as error:  # a tokenizer or template may raise anything; it is this example's fault
                 records[row] = replace(records[row], error=fault_line(error))
         timer = Stopwatch(loaded.model.device)
-        outcomes = self._decode(loaded, setting, prompts, [ex.id for ex in examples], timer)
-        decoded = sum(isinstance(outcome, Trace) for outcome in outcomes.values())
+        rows = {examples[row].id: row for row in prompts}
+        outcomes = decode_rows(
+            loaded.model,
+            setting,
+            {name: prompts[row] for name, row in rows.items()},
+            self._room,
+            timer,
+            self._on_example,
+        )
+        decoded = sum(isinstance(outcome, Decoded) for outcome in outcomes.values())
+        stops = get_task(setting.task.name, setting.task.form).stops
         if decoded:
             self._proved.add(setting.id)
-        for row, outcome in outcomes.items():
-            if isinstance(outcome, Trace):
-                records[row] = _filled(records[row], loaded, outcome, timer, 1 / decoded)
-            else:
+        for name, outcome in outcomes.items():
+            row = rows[name]
+            if isinstance(outcome, Decoded):
+                answer = loaded.answer(outcome.trace, stops)
+                records[row] = _filled(records[row], loaded, outcome, answer, timer, 1 / decoded)
+            elif setting.id in self._proved:
                 records[row] = replace(records[row], error=fault_line(outcome))
+            else:
+                raise outcome  # nothing ever decoded: the setting's fault
         return records
-
-    def _decode(
-        self,
-        loaded: Loaded,
-        setting: Setting,
-        prompts: dict[int, Prompt],
-        ids: Sequence[str],
-        timer: Stopwatch,
-    ) -> dict[int, Trace | Exception]:
-        """Decodes all prompts together, or, if that fails, one by one to find the one at fault."""
-        if not prompts:
-            return {}
-        rows = list(prompts)
-
-        def run(chosen: list[int]) -> list[Trace]:
-            return decode(
-                loaded.model,
-                [prompts[row] for row in chosen],
-                setting.decode,
-                seeds=[row_seed(setting.seed, ids[row]) for row in chosen],
-                batch_size=self._batch_size,
-                on_finish=lambda *_: self._on_example(),
-                timer=timer,
-            )
-
-        try:
-            return dict(zip(rows, run(rows), strict=True))
-        except Exception as fault:
-            outcomes: dict[int, Trace | Exception] = {}
-            for row in rows:
-                try:
-                    outcomes[row] = run([row])[0]
-                except (torch.OutOfMemoryError, MemoryError):
-                    raise  # the machine's fault, not the example's: another run may have room
-                except Exception as error:
-                    outcomes[row] = error
-            if setting.id not in self._proved and not any(isinstance(o, Trace) for o in outcomes.values()):
-                raise fault  # nothing ever decoded: the setting's fault
-            return outcomes
 
 
 def check_ids(examples: Sequence[Example]) -> None:
@@ -176,18 +162,20 @@ def check_ids(examples: Sequence[Example]) -> None:
         raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")
 
 
-def fitting(loaded: Loaded, prompt: Prompt, gen_length: int) -> Prompt:
+def fitting(loaded: Loaded, prompt: Prompt, decode: DecodeSettings) -> Prompt:
     """The prompt, if what is generated fits after it. Raises ValueError."""
     longest = loaded.model.max_length
-    if longest is not None and len(prompt) + gen_length > longest:
+    if longest is not None and len(prompt) > decode.longest_prompt(longest):
         raise ValueError(
-            f"prompt of {len(prompt)} tokens + gen_length {gen_length} exceeds the model's {longest}"
+            f"prompt of {len(prompt)} tokens + gen_length {decode.gen_length} exceeds the model's {longest}"
         )
     return prompt
 
 
-def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Stopwatch, share: float) -> Record:
-    ends = loaded.model.end_token_ids
+def _filled(
+    record: Record, loaded: Loaded, decoded: Decoded, answer: str, timer: Stopwatch, share: float
+) -> Record:
+    ends, trace = loaded.model.end_token_ids, decoded.trace
     return replace(
         record,
         tokens=tuple(trace.tokens),
@@ -203,7 +191,13 @@ def _filled(record: Record, loaded: Loaded, trace: Trace, timer: Stopwatch, shar
         seconds_model=timer.seconds["model"] * share,
         seconds_capture=timer.seconds["capture"] * share,
         seconds_select=timer.seconds["select"] * share,
-        answer=loaded.answer(trace),
+        seconds_in_batch=decoded.seconds_in_batch,
+        seconds_to_first_block=decoded.seconds_to_first_block,
+        batch_size=decoded.batch_size,
+        device=device_name(loaded.model.device),
+        attention_kernel=loaded.settings.attention_kernel,
+        torch=torch.__version__,
+        answer=answer,
     )
 
 

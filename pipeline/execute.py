@@ -57,7 +57,13 @@ def execute(
     if runs_here(config, plan):
         if config.cluster.address is not None:
             display.status("a single setting needs no cluster: it runs on this machine")
-        evaluator = Evaluator(config.batch_size, config.sandbox.require, display.example)
+        evaluator = Evaluator(
+            config.batch_size,
+            config.sandbox.require,
+            display.example,
+            display.note,
+            cores_only=config.cluster.gpus_per_worker == 0,
+        )
         execute_here(backlog, evaluator, store, config.limit, display)
         return backlog.failures
     from pipeline.sweep import run_sweep  # Ray takes seconds to import: only when it is needed

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.block_size import unlike_training
 from pipeline.capacity import check_room, this_machine
 from pipeline.checks import check_address, check_login, check_settings
 from pipeline.config import Compose, Config, to_tree
@@ -86,7 +87,7 @@ def announce(
     say(console, f"{title}: {count}{asked} x {most}{stored}")
     if config.job == "run" and (level := sandbox_level(config, plan, pending)):
         say(console, f"answers are programs; they run in a sandbox of level {level!r}")
-    for line in contents.damaged:
+    for line in [*unlike_training(plan.settings.values()), *contents.damaged]:
         say(console, line)
 
 

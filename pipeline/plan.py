@@ -14,23 +14,27 @@ from typing import Any
 
 from axon.identity import decode_identity
 from axon.settings import check_ends
-from pipeline.checkpoint import Checkpoint, open_checkpoint
-from pipeline.config import SETTING_KEYS, Compose, Config, read_config, to_tree
+from pipeline.checkpoint import Checkpoint, open_model
+from pipeline.config import SETTING_KEYS, Compose, Config, ModelSettings, PromptStyle, read_config, to_tree
 from pipeline.dotted import assign
 from pipeline.errors import ConfigError
+from pipeline.outline import Outline
+from pipeline.prompt import form_of, reads_template
 from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space, existing, is_name
 from pipeline.setting import Setting, setting_id
 from pipeline.tasks import TaskSettings, open_task
 
 Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
 Base = Callable[[Names], Config]
+Open = Callable[[ModelSettings], Checkpoint | Outline]  # raises CheckpointError
 
 
 class Plan:
     """The distinct settings asked for so far, in the order they run: those of one model follow each other."""
 
-    def __init__(self, config: Config, compose: Compose) -> None:
+    def __init__(self, config: Config, compose: Compose, open_: Open = open_model) -> None:
         """Raises ConfigError, one line per fault, for a space that can't be searched."""
+        self._open = open_
         self._base: Base = cache(lambda names: _composed(config, compose, names))
         self._search = SEARCHES[config.sweep.search]
         self.space = _space(config, self._base)
@@ -72,15 +76,17 @@ class Plan:
 
     def _setting(self, candidate: Candidate) -> Setting:
         rest = {key: value for key, value in candidate.knobs.items() if not is_name(key, value)}
-        return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate)
+        return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate, self._open)
 
 
-def make_setting(config: Config, candidate: Candidate | None = None) -> Setting:
+def make_setting(config: Config, candidate: Candidate | None = None, open_: Open = open_model) -> Setting:
     """The setting of a config's own values. Raises ConfigError if they don't fit the model."""
     candidate = candidate or Candidate("setting", {})
     try:
-        checkpoint = open_checkpoint(config.model.path, config.model.revision)
-        check_ends(config.decode, checkpoint.described.end_token_ids)
+        checkpoint = open_(config.model)
+        decode = config.decode.for_model(checkpoint.described.block_size)
+        config = replace(config, decode=decode)
+        check_ends(decode, checkpoint.described.eos_token_ids, checkpoint.described.end_token_ids)
         identity = _identity(config, checkpoint)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
@@ -103,7 +109,7 @@ def _shared(first: Setting, equal: Setting) -> Setting:
     return replace(first, knobs=kept)
 
 
-def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
+def _identity(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any]:
     """Everything that can change a token or a score, with one spelling for each value."""
     decode = decode_identity(config.decode, checkpoint.described.num_layers)
     draws = config.decode.temperature > 0 or config.decode.decoder.needs_seeds
@@ -113,21 +119,41 @@ def _identity(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
             "dtype": config.model.dtype,
             "attention_kernel": config.model.attention_kernel,
             "prompt": config.model.prompt,
+            **({"template": dict(config.model.template)} if reads_template(config.model) else {}),
+            # Fused kernels round in another order than those they replace, so that a token can differ.
+            **({"compile": True} if config.model.compile else {}),
+            **_overrides(config, checkpoint),
         },
-        "task": _task_identity(config.task),
+        "task": _task_identity(config.task, config.model.prompt),
         **decode,
         "versions": {**decode["versions"], "model": checkpoint.described.family.version},
         "seed": config.seed if draws else None,
     }
 
 
-def _task_identity(settings: TaskSettings) -> dict[str, Any]:
-    """A benchmark is identified by its rows, wherever they were found."""
+def _overrides(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any]:
+    """What the user says in place of the checkpoint's files, which are in the content's hash."""
+    model, described = config.model, checkpoint.described
+    given = {
+        "mask_token_id": model.mask_token_id,
+        "end_tokens": model.end_tokens and list(described.end_token_ids),
+        "attention": model.attention,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _task_identity(settings: TaskSettings, prompt: PromptStyle) -> dict[str, Any]:
+    """A benchmark is identified by its rows, wherever they were found; the form counts where it is not the default."""
     task = open_task(settings)
     identity = {"name": task.name, "version": task.version, "split": settings.split, "seed": settings.seed}
+    if (form := form_of(settings, prompt)) != form_of(replace(settings, form=None), prompt):
+        identity["form"] = form
     if task.content is None:
         return identity
-    return {**identity, "content": task.content, "shots": settings.shots, "shot_style": settings.shot_style}
+    identity |= {"content": task.content, "shots": settings.shots, "shot_style": settings.shot_style}
+    if settings.shots and settings.shot_draw != "same":
+        identity["shot_draw"] = settings.shot_draw
+    return identity
 
 
 def _names(knobs: Mapping[str, Any]) -> Names:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 # Kept in a file's metadata. Raise it when a required column is added or dropped, or a column changes its name, type or
 # meaning. A new nullable column does not need it.
-FORMAT = 3
+FORMAT = 4  # 4: seconds on a GPU are those of its own work, between two events on it
 FORMAT_KEY = b"axon_record_format"  # files without the key are of format 1
 
 RENAMED = {  # column -> its name up to format 2
@@ -57,6 +57,12 @@ SCHEMA = pa.schema(
         pa.field("seconds_model", pa.float64(), nullable=False),
         pa.field("seconds_capture", pa.float64(), nullable=False),
         pa.field("seconds_select", pa.float64(), nullable=False),
+        pa.field("seconds_in_batch", pa.float64()),
+        pa.field("seconds_to_first_block", pa.float64()),
+        pa.field("batch_size", pa.int64()),
+        pa.field("device", pa.string()),
+        pa.field("attention_kernel", pa.string()),
+        pa.field("torch", pa.string()),
         pa.field("answer", pa.string()),
         pa.field("extracted", pa.string()),
         pa.field("score", pa.float64()),
@@ -77,7 +83,7 @@ class Record:
     example_id: str
     position: int  # place in the task's fixed order of examples
     prompt_tokens: int = 0
-    tokens: tuple[int, ...] = ()  # the generated tokens, (gen_length,)
+    tokens: tuple[int, ...] = ()  # the generated tokens: gen_length, or to fill an absolute block a few more
     revealed_at: tuple[int, ...] = ()  # the step that revealed each of them, 0-based
     axon_steps: tuple[int, ...] = ()  # steps in which AXON's anchors were revealed
     unsupported_steps: tuple[int, ...] | None = None  # those of them in which no candidate had any support
@@ -102,6 +108,15 @@ class Record:
     seconds_model: float = 0.0
     seconds_capture: float = 0.0
     seconds_select: float = 0.0
+    # Wall clock from the step with which this row entered its batch: until it left, and until its first block was
+    # full. Each of its steps was shared with up to batch_size - 1 other rows.
+    seconds_in_batch: float | None = None
+    seconds_to_first_block: float | None = None
+    # What the tokens of a row may depend on below float32, and its seconds always do.
+    batch_size: int | None = None  # rows decoded at once, at most
+    device: str | None = None  # the GPU's name, or the processor's
+    attention_kernel: str | None = None
+    torch: str | None = None  # its version
     answer: str | None = None
     extracted: str | None = None
     score: float | None = None

@@ -90,6 +90,8 @@ def folder_of(config: Config, plan: Plan) -> Path:
     asked["model"] = {key: value for key, value in asked["model"].items() if key != "device"}
     regions = [list(region.values()) for region in plain_space(plan.space)]
     content = {**asked, "limit": limit, "search": config.sweep.search, "space": regions}
+    if config.recipe is not None:  # its run.json says what was expected
+        content["recipe"] = config.recipe.name
     return Path(config.out) / config.sweep.name / "-".join([*plain, setting_id(content)[:6]])
 
 

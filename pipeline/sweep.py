@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from axon.faults import CUDA_ERROR
 from pipeline.backlog import Backlog
 from pipeline.capacity import need_of
 from pipeline.cluster import Ground, ray_for
@@ -59,6 +60,8 @@ class Watch(tune.Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         self._full = self._full or result.get("full")
+        for line in result.get("notes", ()):
+            self._display.note(line)
         if result.get("error"):
             self._display.failed(trial.config[SETTING])
         elif isinstance(result.get("totals"), Totals):
@@ -82,7 +85,10 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
     shut down; Lost if Ray itself has died.
     """
     threads = max(1, int(config.cluster.cpus_per_worker))
-    worker = WorkerSettings(store, config.limit, config.batch_size, threads, config.sandbox.require)
+    cores_only = not need_of(config.cluster).gpus
+    worker = WorkerSettings(
+        store, config.limit, config.batch_size, threads, config.sandbox.require, cores_only
+    )
     request = Request()
     with request.awaited(), ray_for(config.cluster, display) as ground:
         request.listen()  # Ray has just taken SIGTERM
@@ -147,6 +153,8 @@ def why_lost(error: str) -> str:
         r"Worker exit detail: (.+?)(?: Some common causes include|$)", error, re.MULTILINE
     ):
         return detail[1].strip()
+    if failed := re.search(rf"^\S+: {CUDA_ERROR}.*$", error, re.MULTILINE):
+        return failed[0]  # advice on how to find its cause comes after it
     return _last_line(error) or "its worker died"
 
 

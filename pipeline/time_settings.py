@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from pipeline.checks import check_settings
 from pipeline.config import Compose, Config, ModelSettings
 from pipeline.console import say
 from pipeline.display import clock
+from pipeline.environment import device_name
 from pipeline.errors import ConfigError, reason
 from pipeline.evaluate import Loaded, fitting, load
 from pipeline.places import check_places
@@ -88,7 +88,7 @@ def _announce(contenders: Mapping[Key, Contender], rounds: int, console: Console
     say(
         console,
         f"timing {settings} setting{'s' * (settings > 1)} at batch {' and '.join(map(str, batches))}, "
-        f"{rounds} round{'s' * (rounds > 1)}, on {_hardware(device)}, {threads} thread{'s' * (threads > 1)}",
+        f"{rounds} round{'s' * (rounds > 1)}, on {device_name(device)}, {threads} thread{'s' * (threads > 1)}",
     )
 
 
@@ -101,14 +101,14 @@ def _contenders(config: Config, plan: Plan) -> dict[Key, Contender]:
         count = math.ceil(config.timing.examples / batch) * batch
         for sid, setting in plan.settings.items():
             if setting.model not in models:
-                models[setting.model] = load(setting.model)
+                models[setting.model] = load(setting.model, config.cluster.gpus_per_worker == 0)
             loaded = models[setting.model]
             prompts, seeds = [], []
             try:
                 task = open_task(setting.task)
                 for example in task.examples(setting.task.split, setting.task.seed, count):
-                    tokens = loaded.encode(example, setting.task.shot_style)
-                    prompts.append(list(fitting(loaded, tokens, setting.decode.gen_length)))
+                    tokens = loaded.encode(example, setting.task)
+                    prompts.append(list(fitting(loaded, tokens, setting.decode)))
                     seeds.append(row_seed(setting.seed, example.id))
             except ValueError as error:
                 raise ConfigError(
@@ -158,7 +158,7 @@ def _rows(contenders: Mapping[Key, Contender], plan: Plan) -> list[dict[str, Any
         row |= _columns("seconds_per_step", contender.per_step)
         if base.error is None:
             row |= _columns("ratio", contender.ratio(base))
-        row |= {"ratio_to": str(plan.settings[bases[sid]]), "device": _hardware(contender.model.device)}
+        row |= {"ratio_to": str(plan.settings[bases[sid]]), "device": device_name(contender.model.device)}
         row |= {"dtype": model.dtype, "attention_kernel": model.attention_kernel}
         row |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
         rows.append(row)
@@ -210,9 +210,3 @@ def _spread(row: Mapping[str, Any], name: str, scale: int) -> Text:
         return Text("-")
     middle, least, most = (f"{scale * row[key]:.3g}" for key in (name, f"{name}_min", f"{name}_max"))
     return Text(f"{middle} [{least}, {most}]")
-
-
-def _hardware(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type} ({platform.processor() or platform.machine()})"

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from axon.faults import context_is_dead
 from pipeline.assignment import Assignment
 from pipeline.evaluate import Evaluator, fault_line
 from pipeline.sandbox import Require
@@ -26,6 +27,7 @@ class WorkerSettings:
     batch_size: int
     threads: int
     require: Require  # of the sandbox
+    cores_only: bool = False  # it may use no GPU, even if one is in sight
 
 
 class SliceTrial(tune.Trainable):
@@ -34,6 +36,7 @@ class SliceTrial(tune.Trainable):
     Every result has the totals of all that is stored of the setting: `examples`, `scored`, `quality` and `nfe` with
     their intervals, so that a scheduler of Tune's can compare trials, and as `totals` the sums. A setting that fails
     ends its trial with `error` and spares the worker; a store in which nothing can be kept ends it with `full`.
+    `notes` are lines for the user.
     """
 
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
@@ -41,7 +44,10 @@ class SliceTrial(tune.Trainable):
         torch.set_num_threads(worker.threads)
         self._worker = worker
         self._store = Store(worker.store)
-        self._evaluator = Evaluator(worker.batch_size, worker.require)
+        self._notes: list[str] = []
+        self._evaluator = Evaluator(
+            worker.batch_size, worker.require, say=self._notes.append, cores_only=worker.cores_only
+        )
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -56,6 +62,14 @@ class SliceTrial(tune.Trainable):
         except StoreFull as error:
             return {"full": str(error), "done": True}
         except Exception as error:
-            return {"error": fault_line(error), "done": True}
+            if context_is_dead(error):
+                raise  # Tune ends this worker with its trial, and what is missing is tried again by another
+            return {"error": fault_line(error), "notes": self._told(), "done": True}
         self._left -= 1
-        return {**totals.summary(), "totals": totals, "done": not self._left}
+        return {**totals.summary(), "totals": totals, "notes": self._told(), "done": not self._left}
+
+    def _told(self) -> list[str]:
+        """What the evaluator has said since the last result."""
+        told = list(self._notes)
+        self._notes.clear()
+        return told

@@ -49,16 +49,19 @@ class Dawn(Decoder):
         high_BK = masked_BK & (confidence_BK >= SURE)
         # p* is needed only where some masked position depends on a decoded one: a handful of columns.
         pulled_BW = context.decoded_BW & (edges_BKW & masked_BK[..., None]).any(1)
-        inducing_BW = pulled_BW & (context.p_max_at(pulled_BW) >= SURE)
+        unsure_BK = masked_BK & (confidence_BK >= self.tau_low) & ~high_BK
+        pulled, unsure = state.ask(pulled_BW.sum(), unsure_BK.sum(1).max())
+        inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
         induced_BK = (
             masked_BK & (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
         )
         inside_BKK = edges_BKW.gather(2, state.columns_BK[:, None, :].expand(-1, masked_BK.shape[1], -1))
         settled_BK = (inside_BKK & (high_BK & induced_BK)[:, None, :]).any(2)
-        candidates_BK = masked_BK & (confidence_BK >= self.tau_low) & ~high_BK & ~induced_BK & ~settled_BK
+        candidates_BK = unsure_BK & ~induced_BK & ~settled_BK
         conflict_BKK = inside_BKK | inside_BKK.transpose(1, 2)
         rank_BK = state.rank(confidence_BK, candidates_BK)
-        return Proposal(high_BK | induced_BK | independent_set(candidates_BK, conflict_BKK, rank_BK))
+        chosen_BK = independent_set(candidates_BK, conflict_BKK, rank_BK, unsure)
+        return Proposal(high_BK | induced_BK | chosen_BK)
 
     def _edges(self, state: StepState, context: Context) -> Tensor:
         """(B, K, W) bool: "position i of the block depends on column j", where j is neither a sink nor i itself."""
@@ -73,17 +76,18 @@ class Dawn(Decoder):
         return edges_BKW
 
 
-def independent_set(candidates_BK: Tensor, conflict_BKK: Tensor, rank_BK: Tensor) -> Tensor:
+def independent_set(candidates_BK: Tensor, conflict_BKK: Tensor, rank_BK: Tensor, rounds: int) -> Tensor:
     """The greedy independent set in rank order, (B, K) bool.
 
     Each round takes every candidate without an undecided conflict of better rank, all at once: the same set as
-    taking candidates one by one, in as many rounds as the longest chain of conflicts that decide each other.
+    taking candidates one by one. It decides at least one of each row that has any left, so that as many `rounds` as
+    a row has candidates are enough.
     """
     chosen_BK = candidates_BK.new_zeros(candidates_BK.shape)
     undecided_BK = candidates_BK
     # j conflicts with i and comes first:
     better_BKK = conflict_BKK & (rank_BK[:, None, :] < rank_BK[:, :, None])
-    while bool(undecided_BK.any()):
+    for _ in range(rounds):
         free_BK = undecided_BK & ~(better_BKK & undecided_BK[:, None, :]).any(2)
         chosen_BK = chosen_BK | free_BK
         undecided_BK = undecided_BK & ~free_BK & ~(conflict_BKK & free_BK[:, None, :]).any(2)

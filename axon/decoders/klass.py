@@ -60,12 +60,14 @@ class Klass(Decoder):
     def propose(self, state: StepState) -> Proposal:
         seen = state.decoder_state
         assert isinstance(seen, KlassState)
-        now_BGV = state.context().log_probs().float()
-        divergence_BG = (now_BGV.exp() * (now_BGV - seen.log_probs_BGV)).sum(2)
+        divergence_BG = seen.still_BG.new_empty(seen.still_BG.shape, dtype=seen.log_probs_BGV.dtype)
+        for places, now_BCV in state.context().log_probs():
+            before_BCV = seen.log_probs_BGV[:, places]
+            divergence_BG[:, places] = (now_BCV.exp() * (now_BCV - before_BCV)).sum(2)
+            before_BCV.copy_(now_BCV)  # a second copy of all of it would not fit beside the model
         known_B = seen.steps_B > 0  # a row's first step has nothing to compare with
         still_BG = (divergence_BG < self.kl_threshold) & known_B[:, None]
         seen.still_BG = (seen.still_BG + 1).where(still_BG, 0)
-        seen.log_probs_BGV = now_BGV
         seen.steps_B = seen.steps_B + 1
         settled_BK = seen.still_BG.gather(1, state.places_BK) >= self.history
         return Proposal(state.masked_BK & (state.confidence_BK > self.threshold) & settled_BK)

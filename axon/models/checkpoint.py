@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from axon.attention import KERNELS, kernel_name
+from axon.models import special_tokens
+from axon.models.a2d import A2D_QWEN2, A2D_QWEN3
+from axon.models.dispatch import Attention, family_of, with_attention
 from axon.models.dream import DREAM
 from axon.models.family import CheckpointError, Family, require
+from axon.models.fast_dllm import FAST_DLLM
 from axon.models.folder import read_json
+from axon.models.illada import ILLADA
+from axon.models.keys import ReadKeys
 from axon.models.llada import LLADA
+from axon.models.llada2 import LLADA2
+from axon.models.llada_moe import LLADA_MOE
 from axon.models.model import MaskedDiffusionModel
+from axon.models.open_dcoder import OPEN_DCODER
 from axon.models.sdar import SDAR
+from axon.models.sdar_moe import SDAR_MOE
+from axon.models.special_tokens import TokenTexts
+from axon.models.tokenizer import read_tokenizer
 from axon.models.weights import read_weights
 
-FAMILIES: dict[str, Family] = {"llada": LLADA, "dream": DREAM, "sdar": SDAR}  # by model_type, lower case
+FAMILIES: tuple[Family, ...] = (
+    LLADA,
+    DREAM,
+    SDAR,
+    A2D_QWEN2,
+    A2D_QWEN3,
+    OPEN_DCODER,
+    ILLADA,
+    LLADA_MOE,
+    LLADA2,
+    SDAR_MOE,
+    FAST_DLLM,
+)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 
 
 @dataclass(frozen=True)
@@ -31,7 +56,9 @@ class Description:
     family: Family
     network: PretrainedConfig
     mask_token_id: int
-    end_token_ids: tuple[int, ...]  # empty if the checkpoint names none
+    eos_token_ids: tuple[int, ...]  # end-of-text proper
+    end_token_ids: tuple[int, ...]  # with those that end a turn; empty if the checkpoint names none
+    block_size: int | None  # the block length it was trained with, if its config says
 
     @property
     def num_layers(self) -> int:
@@ -44,12 +71,21 @@ class Description:
 
 
 def load_model(
-    path: str | Path, dtype: str = "float32", device: str = "cpu", attention_kernel: str = "sdpa"
+    path: str | Path,
+    dtype: str = "float32",
+    device: str = "cpu",
+    attention_kernel: str = "sdpa",
+    mask_token_id: int | None = None,
+    end_tokens: Sequence[int | str] | None = None,
+    attention: Attention | None = None,
+    block_size: int | None = None,
+    inert_keys: Sequence[str] = (),
 ) -> MaskedDiffusionModel:
-    """Load a checkpoint in the format of LLaDA, Dream or SDAR into transformers' own modules, in evaluation mode.
+    """Load a checkpoint in the format of one of FAMILIES into transformers' own modules, in evaluation mode.
 
-    Raises CheckpointError if the folder, its config or a tensor is faulty, and for an unknown dtype, device or
-    attention kernel.
+    `mask_token_id` and what follows are for what the checkpoint's files do not say, or say wrongly: see `describe`.
+    Raises CheckpointError if the folder, its config or a tensor is faulty, and for an unknown dtype,
+    device or attention kernel.
     """
     if dtype not in DTYPES:
         raise CheckpointError(f"model.dtype={dtype!r}: unknown; one of {', '.join(DTYPES)}")
@@ -57,7 +93,7 @@ def load_model(
         raise CheckpointError(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
-    described = describe(path)
+    described = describe(path, mask_token_id, end_tokens, attention, block_size, inert_keys)
     described.network._attn_implementation = kernel_name(attention_kernel)
     return MaskedDiffusionModel(
         _load_network(Path(path), described, DTYPES[dtype], _device(device)),
@@ -65,6 +101,8 @@ def load_model(
         described.mask_token_id,
         described.end_token_ids,
         described.max_length,
+        described.block_size,
+        eos_token_ids=described.eos_token_ids,
     ).eval()
 
 
@@ -75,13 +113,9 @@ def _load_network(
     config = described.network
     with torch.device("meta"):
         network = described.family.network(config)
-    tied = bool(config.tie_word_embeddings)
-    expected = {
-        name: tensor.shape
-        for name, tensor in network.state_dict().items()
-        if not (tied and name == "lm_head.weight")
-    }
-    weights = read_weights(folder, described.family, expected, dtype, device)
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    tied = (HEAD, EMBEDDING) if config.tie_word_embeddings else None
+    weights = read_weights(folder, described.family, expected, dtype, device, tied)
     network.load_state_dict(weights, strict=False, assign=True)
     if tied:
         network.get_submodule("lm_head").weight = network.get_submodule("model.embed_tokens").weight
@@ -91,22 +125,38 @@ def _load_network(
     return network.requires_grad_(False)
 
 
-def describe(path: str | Path) -> Description:
-    """What the checkpoint's configs say, without reading its tensors. Raises CheckpointError."""
+def describe(
+    path: str | Path,
+    mask_token_id: int | None = None,
+    end_tokens: Sequence[int | str] | None = None,
+    attention: Attention | None = None,
+    block_size: int | None = None,
+    inert_keys: Sequence[str] = (),
+) -> Description:
+    """What the checkpoint's files say, without reading its tensors. Raises CheckpointError, one line.
+
+    mask_token_id: in place of the one that config.json, the tokenizer or the family says.
+    end_tokens: numbers or texts of the tokens that end a text, in place of those that the files name.
+    attention: `bidirectional` or `block_causal`, for a format in which both are trained and no key tells them apart.
+    block_size: the block length that it was trained with, in place of what config.json or the family says.
+    inert_keys: keys of config.json that are unknown here and, as the user knows, change nothing.
+    """
     folder = Path(path)
-    config = read_json(folder, "config.json")
+    config = ReadKeys(read_json(folder, "config.json"))
     try:
-        family = _family(config)
+        family = with_attention(family_of(config, FAMILIES), attention)
         network = family.read_config(config)
-        mask_token_id = require(config, "mask_token_id", int)
-        if not 0 <= mask_token_id < network.vocab_size:
-            raise CheckpointError(
-                f"config.json: mask_token_id={mask_token_id}: lies outside the vocabulary; repair it"
-            )
-        ends = _end_token_ids(folder, config, network.vocab_size)
+        texts, size = TokenTexts(folder), int(network.vocab_size)
+        mask = special_tokens.mask_token_id(mask_token_id, config, texts, family, size)
+        ends = special_tokens.end_tokens(end_tokens, folder, config, texts, family, size)
+        own_block_size = _block_size(config, family)
+        config.refuse_unread([*family.inert, *inert_keys])
     except CheckpointError as error:
-        raise CheckpointError(f"model.path={str(path)!r}: {error}") from None
-    return Description(family, network, mask_token_id, ends)
+        line = str(error).removeprefix(
+            f"model.path={str(path)!r}: "
+        )  # said already where a file can't be read
+        raise CheckpointError(f"model.path={str(path)!r}: {line}") from None
+    return Description(family, network, mask, ends.eos, ends.every, block_size or own_block_size)
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
@@ -115,39 +165,17 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     Raises CheckpointError if there is none or it is broken.
     """
     folder = Path(path)
-    kind: type[PreTrainedTokenizerBase] = PreTrainedTokenizerFast
-    if not (folder / "tokenizer.json").is_file():
-        own = describe(folder).family.tokenizer
-        if own is None or not all((folder / name).is_file() for name in ("vocab.json", "merges.txt")):
-            raise CheckpointError(
-                f"model.path={str(path)!r}: has no tokenizer.json; put the checkpoint's tokenizer there"
-            )
-        kind = own
-    try:
-        tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(str(folder))
-    except Exception as error:  # tokenizers raises bare Exception on a broken file
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(
-            f"model.path={str(path)!r}: the tokenizer's files are broken ({reason}); copy them again"
-        ) from error
-    return tokenizer
+    if (folder / "tokenizer.json").is_file():
+        return read_tokenizer(path, None)
+    return read_tokenizer(path, family_of(read_json(folder, "config.json"), FAMILIES).tokenizer)
 
 
-def _end_token_ids(folder: Path, config: Mapping[str, Any], vocabulary: int) -> tuple[int, ...]:
-    """Every end-of-text token named by config.json and, if there is one, generation_config.json."""
-    named = [("config.json", config.get("eos_token_id"))]
-    if (folder / "generation_config.json").is_file():
-        generation = read_json(folder, "generation_config.json")
-        named.append(("generation_config.json", generation.get("eos_token_id")))
-    found: dict[int, None] = {}
-    for name, value in named:
-        for token in value if isinstance(value, list) else [] if value is None else [value]:
-            if not isinstance(token, int) or not 0 <= token < vocabulary:
-                raise CheckpointError(
-                    f"{name}: eos_token_id={value!r}: must be token numbers below {vocabulary}; repair it"
-                )
-            found[token] = None
-    return tuple(found)
+def _block_size(config: Mapping[str, Any], family: Family) -> int | None:
+    """As config.json says it, under one of two names, else the family."""
+    for key in ("block_size", "bd_size"):
+        if config.get(key) is not None:
+            return int(require(config, key, int))
+    return family.block_size
 
 
 def _device(name: str) -> torch.device:
@@ -158,12 +186,3 @@ def _device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"model.device={name!r}: cannot be used here ({reason}); try cpu") from error
     return device
-
-
-def _family(config: Mapping[str, Any]) -> Family:
-    kind = str(config.get("model_type", "")).lower()
-    if kind not in FAMILIES:
-        raise CheckpointError(
-            f"config.json: model_type={config.get('model_type')!r}: unknown; one of {', '.join(FAMILIES)}"
-        )
-    return FAMILIES[kind]

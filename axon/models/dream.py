@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+from transformers import Qwen2ForCausalLM, Qwen2Tokenizer
 
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import common_fields
-
-
-def _read_config(config: Mapping[str, Any]) -> Qwen2Config:
-    return Qwen2Config(**common_fields(config))
-
+from axon.models.qwen import INERT, qwen2_config
 
 DREAM = Family(
     name="dream",
     network=Qwen2ForCausalLM,
-    read_config=_read_config,
+    read_config=qwen2_config,
     convert=same_names,
+    architectures=("DreamModel",),
+    mask_token_id=151666,  # Dream-org/Dream-v0-Instruct-7B: config.json
+    turn_end_token_ids=(151645,),  # <|im_end|>: the end of a turn in its chat template
+    inert=INERT,
+    version=2,  # <|im_end|> ends the text
     shift=1,
     tokenizer=Qwen2Tokenizer,
 )

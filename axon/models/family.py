@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -23,10 +23,23 @@ class Family:
     network: type[PreTrainedModel]
     read_config: Callable[[Mapping[str, Any]], PretrainedConfig]  # raises CheckpointError
     convert: Convert
+    # What config.json calls the format: by `architectures`, and by model_type only where a config has no architectures.
+    architectures: tuple[str, ...] = ()
+    model_types: tuple[str, ...] = ()  # lower case; empty: the family's name
+    # What the releases' files do not say, or not all of them: where it applies, see axon.models.special_tokens.
+    mask_token_id: int | None = None
+    eos_token_ids: tuple[int, ...] = ()
+    turn_end_token_ids: tuple[int, ...] = ()
+    block_size: int | None = None  # the block length it was trained with
+    # Keys of config.json that change nothing here, each with the reason. Every other one is read or refused.
+    inert: Mapping[str, str] = field(default_factory=dict)
     # Raise it with any change to the family that can change a token: stored results then no longer count as its own.
     version: int = 1
     shift: int = 0  # position i is predicted from the hidden state at i - shift
-    block_causal: bool = False  # a block sees the prompt and all blocks up to and including itself
+    # A block sees the prompt and all blocks up to and including itself. None: the user says it, the config can't.
+    block_causal: bool | None = False
+    # A block's first position is decoded alone, then the others in sub-blocks of this length, left to right.
+    sub_block: int | None = None
     tokenizer: type[PreTrainedTokenizerBase] | None = None  # for releases with only vocab.json and merges.txt
 
 

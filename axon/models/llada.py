@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family, number, refuse_other, require
+from axon.models.rotary import LlamaWithRotary, RotaryConfig
 
 # Fields that would change the computation, with the values that the Llama modules compute.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -33,6 +33,25 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "clip_qkv": (None,),
 }
 
+# What the reference takes for a key that is absent (configuration_llada.py), where that is not supported.
+_DEFAULTS = {
+    "block_type": "sequential",
+    "activation_type": "swiglu",
+    "layer_norm_type": "default",
+    "rope": False,
+}
+
+_INERT: dict[str, str] = (
+    dict.fromkeys(
+        ("residual_dropout", "embedding_dropout", "init_device", "init_fn", "init_std", "init_cutoff_factor"),
+        "read in training only",
+    )
+    | dict.fromkeys(("train_max_sequence_length", "precision"), "read in training only")
+    | {"alibi_bias_max": "of alibi, which is refused", "flash_attention": "the kernel is the user's choice"}
+    | {"attention_layer_norm_with_affine": "of attention_layer_norm, which is refused"}
+    | {"tie_word_embeddings": "the reference reads weight_tying"}
+)
+
 # Transformers' names of the Llama tensors, and LLaDA's names.
 _OUTSIDE_LAYERS = {
     "model.embed_tokens.weight": "model.transformer.wte.weight",
@@ -52,29 +71,34 @@ _INSIDE_LAYERS = {
 }
 
 
-def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
+def _read_config(config: Mapping[str, Any]) -> RotaryConfig:
     refuse_other(config, _SUPPORTED)
     width, heads = require(config, "d_model", int), require(config, "n_heads", int)
     if width % heads:
         raise CheckpointError(
             f"config.json: d_model={width}: must be a multiple of n_heads={heads}; repair it"
         )
+    refuse_other({key: value for key, value in _DEFAULTS.items() if key not in config}, _SUPPORTED)
     vocabulary = require(config, "vocab_size", int)
-    hidden = config.get("mlp_hidden_size")
+    hidden, ratio = config.get("mlp_hidden_size"), config.get("mlp_ratio")
     key_heads = 1 if config.get("multi_query_attention") else config.get("n_kv_heads")
-    return LlamaConfig(
+    return RotaryConfig(
         vocab_size=config.get("embedding_size") or vocabulary,
         hidden_size=width,
-        intermediate_size=hidden if hidden is not None else int(number(config, "mlp_ratio") * width),
+        intermediate_size=hidden
+        if hidden is not None
+        else int(number({"mlp_ratio": ratio}, "mlp_ratio") * width),
         num_hidden_layers=require(config, "n_layers", int),
         num_attention_heads=heads,
         num_key_value_heads=heads if key_heads is None else key_heads,
         max_position_embeddings=require(config, "max_sequence_length", int),
         rms_norm_eps=number(config, "rms_norm_eps"),
         rope_parameters={"rope_type": "default", "rope_theta": number(config, "rope_theta", 10000.0)},
-        tie_word_embeddings=bool(config.get("weight_tying", False)),
+        tie_word_embeddings=bool(config.get("weight_tying", True)),
         attention_bias=False,
         mlp_bias=False,
+        # Absent, it is true: the reference's default (configuration_llada.py).
+        rope_full_precision=config.get("rope_full_precision", True) is not False,
         pad_token_id=None,
         bos_token_id=None,
         eos_token_id=None,
@@ -93,4 +117,14 @@ def _convert(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
     return {name: Conversion((llada_name(name),)) for name in expected}
 
 
-LLADA = Family(name="llada", network=LlamaForCausalLM, read_config=_read_config, convert=_convert)
+LLADA = Family(
+    name="llada",
+    network=LlamaWithRotary,
+    read_config=_read_config,
+    convert=_convert,
+    architectures=("LLaDAModelLM",),
+    mask_token_id=126336,  # GSAI-ML/LLaDA-8B-Instruct: config.json
+    turn_end_token_ids=(126348,),  # <|eot_id|>: ML-GSAI/LLaDA: generate.py
+    inert=_INERT,
+    version=2,  # rotation in float32, and <|eot_id|> ends the text
+)

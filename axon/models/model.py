@@ -16,7 +16,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from axon.attention import Capture
+from axon.blocks import row_blocks
+from axon.models.experts import weights_per_position
 from axon.models.family import Family
+from axon.settings import BlockAlignment
 from axon.trace import Trace
 
 
@@ -24,6 +27,7 @@ from axon.trace import Trace
 class Layout:
     """Where the rows of a batch lie on the canvas; constant until a row enters or leaves."""
 
+    prefix: int  # columns before the generated area
     starts_B: Tensor  # first real column of each row
     real_BW: Tensor  # bool, not padding
     positions_BW: Tensor  # position ids, 0 at the first real column
@@ -45,13 +49,24 @@ class MaskedDiffusionModel(nn.Module):
         mask_token_id: int,
         end_token_ids: tuple[int, ...],
         max_length: int,
+        block_size: int | None = None,
+        *,
+        eos_token_ids: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self._family = family
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
+        # End-of-text proper: without the tokens that end a turn of a chat.
+        self.eos_token_ids = end_token_ids if eos_token_ids is None else eos_token_ids
         self.max_length = max_length
+        self.block_size = block_size  # that the model was trained with; None where nothing names it
+
+    @property
+    def block_causal(self) -> bool:
+        """Whether a position sees nothing beyond the end of its block."""
+        return bool(self._family.block_causal)
 
     @property
     def num_layers(self) -> int:
@@ -70,24 +85,49 @@ class MaskedDiffusionModel(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.network.dtype
 
-    def layout(self, prompt_lengths: Sequence[int], gen_length: int, block_length: int) -> Layout:
-        """The layout of a batch of prompts, each followed by `gen_length` generated positions."""
-        longest = max(prompt_lengths)
-        columns_W = torch.arange(longest + gen_length, device=self.device)
-        starts_B = torch.tensor([longest - length for length in prompt_lengths], device=self.device)
-        real_BW = columns_W >= starts_B[:, None]
-        # Block number of each column: 0 for the prompt, then 1, 2, ... (integer division rounds down below zero, too).
-        blocks_W = ((columns_W - longest) // block_length).clamp(min=-1) + 1
+    def compile_network(self) -> None:
+        """torch.compile the layers, at the first pass and for any shape. The kernels may round differently."""
+        self.network.get_submodule("model").compile(dynamic=True)
+
+    def layout(
+        self,
+        prompt_lengths: Sequence[int],
+        gen_length: int,
+        block_length: int,
+        alignment: BlockAlignment = "prompt",
+    ) -> Layout:
+        """The layout of a batch of prompts, each with `gen_length` positions, or to fill a block more, to generate."""
+        rows = [row_blocks(length, gen_length, block_length, alignment) for length in prompt_lengths]
+        prefix, area = max(row.prefix for row in rows), max(row.area for row in rows)
+        columns_W = torch.arange(prefix + area, device=self.device)
+        starts_B, ends_B = torch.tensor(
+            [(prefix - row.prefix, prefix + row.area) for row in rows], device=self.device
+        ).T
+        real_BW = (columns_W >= starts_B[:, None]) & (columns_W < ends_B[:, None])
+        # Blocks are numbered from 0 at the start of the area (integer division rounds down below zero, too).
+        blocks_W = (columns_W - prefix) // block_length
+        if alignment == "prompt":  # the prompt is one block
+            blocks_W = blocks_W.clamp(min=-1)
         seen = real_BW[:, None, None, :]
-        if self._family.block_causal:
+        if self.block_causal:
             seen = seen & (blocks_W[None, :] <= blocks_W[:, None])
             # Padding would see no real position; it may see everything, so that no softmax is empty.
             seen = seen | ~real_BW[:, None, :, None]
-        elif min(prompt_lengths) == longest:
-            return Layout(starts_B, real_BW, self._positions(columns_W, starts_B), None)
+        elif len({(row.prefix, row.area) for row in rows}) == 1:
+            return Layout(prefix, starts_B, real_BW, self._positions(columns_W, starts_B), None)
         mask = torch.zeros(seen.shape, dtype=self.dtype, device=self.device)
         mask.masked_fill_(~seen, torch.finfo(self.dtype).min)
-        return Layout(starts_B, real_BW, self._positions(columns_W, starts_B), mask)
+        return Layout(prefix, starts_B, real_BW, self._positions(columns_W, starts_B), mask)
+
+    def open(self, masked_BK: Tensor) -> Tensor:
+        """Which masked positions of a block may be revealed now: all, unless the family goes by sub-blocks."""
+        length = self._family.sub_block
+        if length is None:
+            return masked_BK
+        first_B1 = masked_BK.long().argmax(1, keepdim=True)
+        places_K = torch.arange(masked_BK.shape[1], device=masked_BK.device)
+        alone = (first_B1 > 0) | (places_K == 0)
+        return masked_BK & (places_K // length == first_B1 // length) & alone
 
     @staticmethod
     def _positions(columns_W: Tensor, starts_B: Tensor) -> Tensor:
@@ -121,9 +161,10 @@ class MaskedDiffusionModel(nn.Module):
 
     @cached_property
     def _linear_weights(self) -> int:
-        """Number of weights in the linear layers below lm_head."""
-        layers = self.network.get_submodule("model").modules()
-        return sum(part.weight.numel() for part in layers if isinstance(part, nn.Linear))
+        """Number of weights below lm_head that a position is multiplied with: of experts, the chosen ones."""
+        body = self.network.get_submodule("model")
+        linear = sum(part.weight.numel() for part in body.modules() if isinstance(part, nn.Linear))
+        return linear + weights_per_position(body)
 
     def flops(self, trace: Trace) -> float:
         """Floating-point operations of the network in that decode, two per multiply-add.

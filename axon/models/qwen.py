@@ -5,31 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from axon.models.family import number, refuse_other, require
+from transformers import Qwen2Config, Qwen3Config
+
+from axon.models.family import CheckpointError, number, refuse_other, require
 
 # Fields that would change the computation, with the values that the Qwen modules compute here.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "hidden_act": ("silu",),
     "use_sliding_window": (False, None),
-    "rope_scaling": (None,),
+    "use_mrope": (False, None),
+    "rope_scaling": (None, {"type": "default"}, {"rope_type": "default"}),
 }
 
+INERT: dict[str, str] = dict.fromkeys(
+    ("sliding_window", "max_window_layers"), "of use_sliding_window, which is refused"
+)
 
-def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments that Qwen2Config and Qwen3Config share. Raises CheckpointError."""
+
+def common_fields(config: Mapping[str, Any], dense: str = "intermediate_size") -> dict[str, Any]:
+    """Arguments that Qwen's configs share; `dense` is the key of a dense layer's width. Raises CheckpointError."""
     refuse_other(config, _SUPPORTED)
     heads = require(config, "num_attention_heads", int)
     layers = require(config, "num_hidden_layers", int)
+    refuse_other(config, {"layer_types": (None, ["full_attention"] * layers)})
     return {
         "vocab_size": require(config, "vocab_size", int),
         "hidden_size": require(config, "hidden_size", int),
-        "intermediate_size": require(config, "intermediate_size", int),
+        "intermediate_size": require(config, dense, int),
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": config.get("num_key_value_heads") or heads,
         "max_position_embeddings": require(config, "max_position_embeddings", int),
         "rms_norm_eps": number(config, "rms_norm_eps"),
-        "rope_parameters": {"rope_type": "default", "rope_theta": number(config, "rope_theta", 10000.0)},
+        "rope_parameters": {"rope_type": "default", "rope_theta": rope_theta(config)},
         "tie_word_embeddings": bool(config.get("tie_word_embeddings", False)),
         "use_sliding_window": False,
         "layer_types": ["full_attention"] * layers,
@@ -37,3 +45,40 @@ def common_fields(config: Mapping[str, Any]) -> dict[str, Any]:
         "bos_token_id": None,
         "eos_token_id": None,
     }
+
+
+def qwen2_config(config: Mapping[str, Any]) -> Qwen2Config:
+    """A Qwen2: biases in the projections of queries, keys and values. Raises CheckpointError."""
+    refuse_other(config, {"attention_bias": (True, None)})
+    refuse_own_head_size(config)
+    return Qwen2Config(**common_fields(config))
+
+
+def refuse_own_head_size(config: Mapping[str, Any]) -> None:
+    """Refuse heads that are not the hidden size divided among them, as a Qwen2's and an iLLaDA's are."""
+    shared = require(config, "hidden_size", int) / require(config, "num_attention_heads", int)
+    refuse_other(config, {"head_dim": (None, shared)})
+
+
+def qwen3_config(config: Mapping[str, Any]) -> Qwen3Config:
+    """A Qwen3: no biases, queries and keys normalised per head. Raises CheckpointError."""
+    refuse_other(config, {"attention_bias": (False, None)})
+    return Qwen3Config(
+        **common_fields(config), head_dim=require(config, "head_dim", int), attention_bias=False
+    )
+
+
+def rope_theta(config: Mapping[str, Any]) -> float:
+    """The base of the rotary frequencies, at the top of the config or, since transformers 5, in `rope_parameters`."""
+    inside = config.get("rope_parameters")
+    if inside is None:
+        return number(config, "rope_theta", 10000.0)
+    if not isinstance(inside, dict) or inside.get("rope_type", "default") != "default" or len(inside) > 2:
+        raise CheckpointError(
+            f"config.json: rope_parameters={inside!r}: this variant is not supported; supported: rope_type 'default'"
+        )
+    if config.get("rope_theta", inside.get("rope_theta")) != inside.get("rope_theta"):
+        raise CheckpointError(
+            f"config.json: rope_theta={config.get('rope_theta')!r}: rope_parameters say otherwise; repair it"
+        )
+    return number(inside, "rope_theta")

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
+from transformers import Qwen2Tokenizer, Qwen3ForCausalLM
 
 from axon.models.conversion import same_names
-from axon.models.family import Family, refuse_other, require
-from axon.models.qwen import common_fields
+from axon.models.family import Family
+from axon.models.qwen import INERT, qwen3_config
 
-
-def _read_config(config: Mapping[str, Any]) -> Qwen3Config:
-    refuse_other(config, {"attention_bias": (False, None)})
-    return Qwen3Config(
-        **common_fields(config), head_dim=require(config, "head_dim", int), attention_bias=False
-    )
-
+_TRAINING = (
+    "debug",
+    "ep_size",
+    "fuse_cross_entropy",
+    "micro_forward",
+    "skip_checkpoint",
+    "use_deepep",
+)  # JetAstra/SDAR: training/model/SDAR-8B-Chat/config.json
 
 SDAR = Family(
     name="sdar",
     network=Qwen3ForCausalLM,
-    read_config=_read_config,
+    read_config=qwen3_config,
     convert=same_names,
+    architectures=("SDARForCausalLM",),
+    mask_token_id=151669,  # JetAstra/SDAR: README.md, generate.py
+    turn_end_token_ids=(151645,),  # <|im_end|>
+    inert=INERT | dict.fromkeys(_TRAINING, "read in training only"),
+    version=2,  # <|im_end|> ends the text
     block_causal=True,
+    block_size=4,  # JetAstra/SDAR: README.md; the -b8 to -b64 releases: conf/model
     tokenizer=Qwen2Tokenizer,
 )

@@ -17,9 +17,17 @@ Problems = dict[str, dict[str, None]]  # by kind, each named once: a source may 
 
 
 def read_weights(
-    folder: Path, family: Family, expected: Mapping[str, torch.Size], dtype: torch.dtype, device: torch.device
+    folder: Path,
+    family: Family,
+    expected: Mapping[str, torch.Size],
+    dtype: torch.dtype,
+    device: torch.device,
+    tied: tuple[str, str] | None = None,
 ) -> dict[str, Tensor]:
     """The expected tensors by transformers' names, every number finite in `dtype`. Raises CheckpointError.
+
+    Of a `tied` pair the first is the second again, and not returned: it need not be stored, and if it is, it must be
+    equal.
 
     Nothing is read until every name, shape and type is right. Tensors are then converted one at a time, wherever
     the shards have their sources, so that memory holds the sources of a single one beside those already converted.
@@ -28,6 +36,9 @@ def read_weights(
     weights: dict[str, Tensor] = {}
     broken: dict[str, None] = {}
     with StoredTensors(folder, device) as stored:
+        if tied and not any(source in stored.names for source in conversions[tied[0]].sources):
+            expected = {name: shape for name, shape in expected.items() if name != tied[0]}
+            conversions = {name: conversions[name] for name in expected}
         problems = _misfits(expected, conversions, stored, dtype)
         if any(problems.values()):
             raise _refusal(folder, problems, "the checkpoint must match its config.json exactly")
@@ -39,6 +50,11 @@ def read_weights(
     if broken:
         remedy = "copy the checkpoint again, or choose another model.dtype"
         raise _refusal(folder, {"NaN or infinite": broken}, remedy)
+    if tied and tied[0] in weights and not torch.equal(weights.pop(tied[0]), weights[tied[1]]):
+        raise CheckpointError(
+            f"model.path={str(folder)!r}: {tied[0]} is stored and differs from {tied[1]}, though the config ties the "
+            "two; say in config.json that they are not tied, or remove it from the weights"
+        )
     return weights
 
 

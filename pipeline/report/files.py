@@ -1,4 +1,4 @@
-"""The report's files: points.csv, front.png and report.html."""
+"""The report's files: points.csv, front.png, report.html, and recipe.csv for runs that repeat a published result."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import pandas as pd
 from rich.console import RenderableType
 
 from pipeline.report import page, picture, terminal
+from pipeline.report.expected import table
 from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings, find
 from pipeline.run import Run
@@ -34,7 +35,7 @@ def write_report(
     notes: Sequence[str],
     folders: Sequence[str] = (),
 ) -> Report:
-    """Writes points.csv, front.png and report.html into `folder` (made if missing); arguments and errors as of `find`.
+    """Writes the files into `folder` (made if missing); arguments and errors as of `find`.
 
     Beyond picture.MOST_PANELS facets each gets a file of its own too, front-<task>-<model>.png.
     """
@@ -43,6 +44,8 @@ def write_report(
     facets = findings.facets
     report = Report(findings, folder / "points.csv", folder / "front.png", folder / "report.html")
     findings.points.to_csv(report.table, index=False)
+    if findings.checks:
+        table(findings.checks).to_csv(folder / "recipe.csv", index=False)
     title = findings.title if len(facets) == 1 else ""
     images = [picture.draw([(title or facet.name, facet)]) for facet in facets]
     first = [(facet.name, facet) for facet in facets[: picture.MOST_PANELS]]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.report.comparison import Comparison, compare
 from pipeline.report.entries import run_names, split
+from pipeline.report.expected import Check, check_recipes
 from pipeline.report.facet import Facet, draft
 from pipeline.report.labels import knob_names
 from pipeline.report.phrases import listed
@@ -20,6 +21,7 @@ class Findings:
 
     title: str
     facets: tuple[Facet, ...]
+    checks: tuple[Check, ...] = ()  # of the runs that repeat a published result
 
     @property
     def points(self) -> pd.DataFrame:
@@ -68,4 +70,5 @@ def find(runs: Sequence[Run], records: pd.DataFrame, folders: Sequence[str] = ()
     compared = compare([facet.evidence for facet in drafts])
     total = sum(len(own) for own in compared)
     facets = tuple(facet.compared(own, total) for facet, own in zip(drafts, compared, strict=True))
-    return Findings(runs[0].title if len(runs) == 1 else listed(names), facets)
+    checks = check_recipes(runs, names, parts)
+    return Findings(runs[0].title if len(runs) == 1 else listed(names), facets, checks)

@@ -28,7 +28,7 @@ def described(setting: Setting) -> dict[str, Any]:
 def metric(setting: Setting) -> str:
     """What a score of 1 means; empty for a task that this version doesn't have."""
     try:
-        return get_task(setting.task.name).metric
+        return get_task(setting.task.name, setting.task.form).metric
     except ValueError:
         return ""
 

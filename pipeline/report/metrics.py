@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
-from axon.trace import kendall_tau
+from axon.trace import NOT_DECODED, kendall_tau
 from pipeline.report.records import SECONDS
 from pipeline.report.stats import Floats
 
@@ -30,6 +31,9 @@ RATIOS = (
     Ratio("graph_empty", "empty_graph_steps", "graph_steps"),
     Ratio("graph_sink_share", "graph_sinks", "graph_columns"),
     Ratio("batch_seconds", "seconds", "examples"),
+    Ratio("tokens_per_second", "tokens_generated", "seconds"),
+    Ratio("seconds_in_batch", "seconds_in_batch", "examples"),
+    Ratio("seconds_to_first_block", "seconds_to_first_block", "examples"),
     Ratio("capture_share", "seconds_capture", "seconds"),
 )
 
@@ -59,6 +63,10 @@ def _sum_over_sum(rows: pd.DataFrame, ratio: Ratio, places: range) -> Floats:
 
 
 def _mean_tau(revealed_at: "pd.Series[Any]") -> float:
-    """The mean over the examples whose decoding order is known; NaN for none. All have one generation length."""
-    tau_N = kendall_tau(torch.from_numpy(np.stack(list(revealed_at))))
+    """The mean over the examples whose decoding order is known; NaN for none.
+
+    With absolute blocks an answer that fills its last block is a little longer than others.
+    """
+    orders = [torch.as_tensor(np.asarray(order, dtype=np.int64)) for order in revealed_at]
+    tau_N = kendall_tau(pad_sequence(orders, batch_first=True, padding_value=NOT_DECODED))
     return float(tau_N.nanmean())

@@ -11,6 +11,7 @@ from importlib.resources import files
 from string import Template
 
 from pipeline.report import stats
+from pipeline.report.expected import Check
 from pipeline.report.facet import Facet
 from pipeline.report.figure import figure_json
 from pipeline.report.findings import Findings
@@ -32,6 +33,7 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str]) 
     return _template("page.html").substitute(
         title=escape(findings.title),
         contents=_contents(findings) if len(facets) > 1 else "",
+        checks="\n".join(_check(check) for check in findings.checks),
         facets="\n".join(facets),
         notes=_list(notes),
         replicates=f"{stats.REPLICATES:,}",
@@ -54,6 +56,27 @@ def _contents(findings: Findings) -> str:
         for number, facet in enumerate(findings.facets)
     )
     return f'<nav aria-label="Contents"><ol>{items}</ol></nav>'
+
+
+def _check(check: Check) -> str:
+    """A recipe's published figures beside the run's."""
+    recipe = check.recipe
+    head = "".join(f"<th>{text}</th>" for text in ("expected", "got", "[95 %]", ""))
+    body = "".join(
+        f'<tr><td class="text">{escape(figure.texts[0])}</td>'
+        + "".join(f"<td>{escape(text)}</td>" for text in figure.texts[1:])
+        + "</tr>"
+        for figure in check.figures
+    )
+    figures = f'<table class="evidence"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+    silent = "<p>No figure is known for it: the recipe repeats settings only.</p>"
+    parts = [
+        f"<h3>{escape(recipe.title)}</h3>",
+        figures if check.figures else silent if recipe.expected.silent else "",
+        f'<p class="soft">Published: {escape(recipe.source)}</p>',
+        _list(check.remarks) if check.remarks else "",
+    ]
+    return f'<section class="recipe" aria-label="Published figures">{"".join(parts)}</section>'
 
 
 def _facet(place: int, facet: Facet, picture: bytes, several: bool) -> str:

@@ -30,7 +30,9 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     - axon_share and gate_share (of steps), firing_rate (of gate checks), axon_empty (fraction of AXON's steps in
       which no candidate had any support), anchors_per_step (of AXON's), axon_sink_share (of the columns AXON read);
     - graph_empty (fraction of DAWN's steps in which its graph had no edge), graph_sink_share;
-    - batch_seconds (machine seconds per example, an equal share of its slice's: not a latency), capture_share of them;
+    - batch_seconds (machine seconds per example, an equal share of its slice's: not a latency), capture_share of them,
+      tokens_per_second of them; seconds_in_batch and seconds_to_first_block (means of what an example waited for, each
+      step shared with the other rows of its batch: a latency, at this batch size);
     - front (not dominated), group_front (not dominated within its group), on_front (the fraction of bootstrap
       replicates in which it is on its group's front).
     """

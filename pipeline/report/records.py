@@ -8,6 +8,10 @@ import pandas as pd
 from pipeline.report.stats import Floats
 
 SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
+CLOCKED = (
+    "seconds_in_batch",
+    "seconds_to_first_block",
+)  # of a row by the wall clock, together with its batch
 COUNTS = (
     *("nfe", "nfe_to_eos", "tokens_generated", "tokens_to_eos", "gate_checks"),
     # Files of older versions lack these; what is derived from them is then unknown, never zero.
@@ -21,6 +25,8 @@ COLUMNS = (
     *("tokens", "revealed_at", "axon_steps", "unsupported_steps"),
     *COUNTS,
     *SECONDS,
+    *CLOCKED,
+    *("device", "attention_kernel", "torch", "batch_size"),
 )
 
 
@@ -33,7 +39,7 @@ def clean(records: pd.DataFrame) -> pd.DataFrame:
     rows = records.reindex(columns=list(COLUMNS))
     rows = rows.drop_duplicates(["run", "setting_id", "example_id"], keep="last")
     rows = rows.sort_values(["run", "setting_id", "position", "example_id"], ignore_index=True)
-    for name in (*COUNTS, *SECONDS, "run", "position", "score"):
+    for name in (*COUNTS, *SECONDS, *CLOCKED, "run", "position", "score", "batch_size"):
         rows[name] = pd.to_numeric(rows[name]).astype("float64")
     rows["axon_taken"] = _lengths(rows["axon_steps"])
     rows["axon_unsupported"] = _lengths(rows["unsupported_steps"])

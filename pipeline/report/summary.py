@@ -10,6 +10,7 @@ from pipeline.report.distinct import share_rows
 from pipeline.report.entries import Part
 from pipeline.report.inert import inert_warnings
 from pipeline.report.labels import Names, metric, one_value, varying_values
+from pipeline.report.machines import mixed_warnings
 from pipeline.report.phrases import counted
 from pipeline.report.points import MIN_COVERAGE
 from pipeline.report.verdict import Verdict, no_verdict, verdict
@@ -19,7 +20,8 @@ MANY_VALUES = 8
 END_OF_TEXT = {
     "full": "the whole canvas decoded",
     "stop_at_eos": "decoded up to end-of-text",
-    "suppress": "the whole canvas decoded, end-of-text last",
+    "confidence_eos_eot_inf": "the whole canvas decoded, ends of text with the least confidence",
+    "logits_eos_inf": "the whole canvas decoded, end-of-text never chosen",
 }
 
 
@@ -41,7 +43,7 @@ def summarise(
         front=_front(points),
         inert=inert_warnings(points),
         verdicts=[verdict(points, one, comparisons) for one in own] or [no_verdict(points)],
-        warnings=[*_coverage(points), *_uncompared(points, own)],
+        warnings=[*_coverage(points), *_uncompared(points, own), *mixed_warnings(part)],
     )
 
 
@@ -69,17 +71,23 @@ def _prompts(settings: Sequence[Setting]) -> str:
     shots = one_value(task.get("shots") for task in tasks)
     style = one_value(task.get("shot_style") for task in tasks)
     prompt = one_value(setting.model.prompt for setting in settings)
+    draw, form = (one_value(task.get(key) for task in tasks) for key in ("shot_draw", "form"))
     few_shot = f", {counted(shots, 'few-shot example')}" if shots is not None else ""
-    return few_shot + (f" as {style}" if shots and style else "") + (f", {prompt} prompts" if prompt else "")
+    few_shot += f" as {style}" if shots and style else ""
+    few_shot += " drawn for each question" if draw == "per_question" else ""
+    return few_shot + (f", {prompt} prompts" if prompt else "") + (f" worded as {form}" if form else "")
 
 
 def _canvas(settings: Sequence[Setting]) -> str:
     """What is decoded, as far as all settings agree."""
     length = one_value(setting.decode.gen_length for setting in settings)
     block = one_value(setting.decode.block_length for setting in settings)
+    absolute = one_value(setting.decode.block_alignment for setting in settings) == "absolute"
     ends = one_value(setting.decode.end_of_text for setting in settings)
     parts = [
-        f"{length} tokens in blocks of {block}" if length and block else None,
+        f"{length} tokens in {'absolute ' if absolute else ''}blocks of {block}"
+        if length and block
+        else None,
         END_OF_TEXT[ends] if ends else None,
     ]
     return "".join(f", {part}" for part in parts if part)

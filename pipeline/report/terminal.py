@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report.distinct import share_rows
+from pipeline.report.expected import OUTSIDE, WITHIN, Check
 from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings
 from pipeline.report.labels import knob_columns, value_text
@@ -20,12 +21,30 @@ MANY_KNOBS = 4
 
 
 def render(findings: Findings) -> RenderableType:
+    checked = [part for check in findings.checks for part in _check(check)]
     if len(findings.facets) == 1:
-        return Group(*_facet(findings.title, findings.facets[0]))
+        return Group(*_facet(findings.title, findings.facets[0]), *checked)
     parts: list[RenderableType] = [Text(findings.title, style="bold")]
     for facet in findings.facets:
         parts += [Text(), *_facet(facet.name, facet)]
-    return Group(*parts)
+    return Group(*parts, *checked)
+
+
+def _check(check: Check) -> Iterator[RenderableType]:
+    """The published figures beside the run's."""
+    recipe = check.recipe
+    table = Table(title=Text(recipe.title), title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for heading in ("", "expected", "got", "[95 %]", ""):
+        table.add_column(heading, justify="right" if heading else "left")
+    for figure in check.figures:
+        style = {WITHIN: "green", OUTSIDE: "bold yellow"}.get(figure.outcome, "dim")
+        *numbers, outcome = figure.texts
+        table.add_row(*(Text(text) for text in numbers), Text(outcome, style=style))
+    yield from (Text(), table if check.figures else Text(recipe.title))
+    if recipe.expected.silent:
+        yield Text("No figure is known for it: the recipe repeats settings only.")
+    yield Text(f"Published: {recipe.source}", style="dim")
+    yield from (Text(remark, style="dim") for remark in check.remarks)
 
 
 def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from pipeline.sandbox import Require
 from pipeline.tasks.code_task import CodeTask
-from pipeline.tasks.task import Example, GeneratedTask, Score, Split, Task, TaskSettings, split_of
+from pipeline.tasks.task import Example, Form, GeneratedTask, Score, Split, Task, TaskSettings, split_of
 
 
 def _lazy(module: str, kind: str, *arguments: str) -> Callable[[], Task]:
@@ -30,6 +30,8 @@ TASKS: dict[str, Callable[[], Task]] = {
     "pycode": _lazy("pycode", "PyCode"),
     "lists": _lazy("lists", "Lists"),
     "gsm8k": _lazy("gsm8k", "Gsm8k"),
+    "gsm8k_cot": _lazy("gsm8k_cot", "Gsm8kCot"),
+    "gsm8k_cot_zeroshot": _lazy("gsm8k_cot", "Gsm8kCotZeroshot"),
     "math500": _lazy("math500", "Math500"),
     "minerva_math": _lazy("minerva_math", "MinervaMath"),
     "humaneval": _lazy("humaneval", "HumanEval"),
@@ -51,11 +53,43 @@ TASKS: dict[str, Callable[[], Task]] = {
 }
 
 
-def get_task(name: str) -> Task:
+# OpenCompass's wordings and scores, by form and task.
+OPENCOMPASS: dict[Form, dict[str, Callable[[], Task]]] = {
+    "opencompass": {
+        "gsm8k": _lazy("opencompass", "Gsm8k"),
+        "math500": _lazy("opencompass", "Math500"),
+        "minerva_math": _lazy("opencompass", "MinervaMath"),
+        "humaneval": _lazy("opencompass", "HumanEval"),
+        "mbpp": _lazy("opencompass", "Mbpp"),
+        "mbpp_sanitized": _lazy("opencompass", "MbppSanitized"),
+    },
+    "opencompass_8e312c": {"humaneval": _lazy("opencompass", "HumanEval8e312c")},
+}
+
+
+def get_task(name: str, form: Form | None = None) -> Task:
     """The task of that name, without its rows. Raises ValueError, which lists the choices, if there is none."""
     if name not in TASKS:
         raise ValueError(f"task.name={name!r}: unknown; one of {', '.join(TASKS)}")
-    return TASKS[name]()
+    if form is not None and form not in forms(name):
+        raise ValueError(f"task.form={form!r}: {name} has no such wording; one of {', '.join(forms(name))}")
+    return OPENCOMPASS.get(form, TASKS)[name]() if form else TASKS[name]()
+
+
+def forms(name: str) -> tuple[Form, ...]:
+    """The wordings that a task has."""
+    own: tuple[Form, ...] = ("completion", "instruct") if TASKS[name]().chats else ("completion",)
+    return (*own, *(form for form, tasks in OPENCOMPASS.items() if name in tasks))
+
+
+def check_form(name: str, form: Form | None, prompt: str) -> None:
+    """Raises ValueError, one line, for an unknown task, a wording that it lacks, or one that needs a chat."""
+    get_task(name, form)
+    if form not in (None, "completion") and prompt != "chat":
+        raise ValueError(
+            f"task.form={form!r}: is asked in a chat, not with model.prompt={prompt}; choose model.prompt=chat, "
+            "or task.form=completion"
+        )
 
 
 def open_task(settings: TaskSettings, require: Require = "isolated") -> Task:
@@ -70,18 +104,21 @@ def open_task(settings: TaskSettings, require: Require = "isolated") -> Task:
 @lru_cache(maxsize=8)
 def read_task(settings: TaskSettings) -> Task:
     """The task with its rows, which are read only once, whatever is required of the sandbox."""
-    return get_task(settings.name).opened(settings)
+    return get_task(settings.name, settings.form).opened(settings)
 
 
 __all__ = [
     "TASKS",
     "CodeTask",
     "Example",
+    "Form",
     "GeneratedTask",
     "Score",
     "Split",
     "Task",
     "TaskSettings",
+    "check_form",
+    "forms",
     "get_task",
     "open_task",
     "read_task",

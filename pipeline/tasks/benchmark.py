@@ -1,4 +1,10 @@
-"""A benchmark: rows from a file or the hub in a fixed shuffled order, with few-shot examples before each question."""
+"""A benchmark: rows from a file or the hub in a fixed shuffled order, with few-shot examples before each question.
+
+Few-shot examples are drawn as lm-eval draws them (lm_eval/api/samplers.py, `ContextSampler`): one generator, seeded
+once, samples from the training rows for the first row of the split, then for the second, and so on. By default every
+question gets those of the first row; `shot_draw=per_question` gives each row its own, whatever order we ask in. (Where
+lm-eval runs in several processes, each begins with the same seed, and its draws are others.)
+"""
 
 from __future__ import annotations
 
@@ -8,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pipeline.tasks.rows import Hub, Row, check_rows, digest, is_empty, read_file, read_hub
-from pipeline.tasks.task import Chat, Example, Score, Split, TaskSettings
+from pipeline.tasks.task import Chat, Example, Score, Shots, Split, TaskSettings
 
-SHOT_SEED = 1234  # lm-eval's, for choosing few-shot examples; they are the same for every question
+SHOT_SEED = 1234  # lm-eval's default fewshot_random_seed
 
 
 @dataclass(frozen=True)
@@ -18,13 +24,16 @@ class Benchmark:
     """A task made of rows. A subclass says how a row is asked, what its solution is, and how an answer is scored."""
 
     rows: Sequence[Row] = ()
-    shots: Sequence[Row] = ()  # few-shot examples before each question
+    shots: Sequence[Row] = ()  # few-shot examples before each question, or those to draw from
+    drawn: Sequence[Sequence[int]] | None = None  # by place of the row: its own of the `shots`; None: all
     other_rows: Sequence[Row] = ()  # rows of the same file that belong to other splits
     content: str | None = None
 
     name = ""
     version = 0
     metric = ""
+    chats = False
+    stops: ClassVar[tuple[str, ...]] = ()
     hub: ClassVar[Hub]
     columns: ClassVar[tuple[str, ...]]
     lists: ClassVar[tuple[str, ...]] = ()  # the columns that hold lists of texts
@@ -61,6 +70,11 @@ class Benchmark:
         """Whether the row belongs to that split; all rows of a file do, unless the rows themselves say otherwise."""
         return True
 
+    def preceding(self, place: int) -> Shots:
+        """The few-shot examples before the question at that place."""
+        shots = self.shots if self.drawn is None else [self.shots[number] for number in self.drawn[place]]
+        return tuple((self.question(shot), self.solution(shot)) for shot in shots)
+
     def score(self, answer: str, example: Example) -> Score:
         raise NotImplementedError
 
@@ -88,23 +102,28 @@ class Benchmark:
                 f"task.split={settings.split!r}: none of the {len(rows)} rows of task.path={settings.path!r} "
                 "belongs to this split; choose another"
             )
-        return replace(self, rows=here, shots=shots, other_rows=others, content=digest([*here, *shots]))
+        opened = replace(self, rows=here, shots=shots, other_rows=others, content=digest([*here, *shots]))
+        if settings.shot_draw == "same" or not settings.shots:
+            return opened
+        rng, pool = random.Random(SHOT_SEED), range(len(shots))
+        return replace(opened, drawn=[rng.sample(pool, settings.shots) for _ in (*here, *others)])
 
     def _choose_shots(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
-        """The few-shot examples: drawn from the training split, unless a subclass has fixed ones."""
+        """The few-shot examples, or those to draw from: of the training split, unless a subclass has fixed ones."""
         if not settings.shots:
             return []
         pool = self._read("task.shots_path", settings.shots_path, settings, self.shot_split)
         if settings.shots > len(pool):
             raise ValueError(f"task.shots={settings.shots}: only {len(pool)} rows are available; lower it")
-        return random.Random(SHOT_SEED).sample(pool, settings.shots)
+        return pool if settings.shot_draw != "same" else random.Random(SHOT_SEED).sample(pool, settings.shots)
 
     def _first_shots(self, settings: TaskSettings, pool: Sequence[Row]) -> Sequence[Row]:
         """The first of the benchmark's own few-shot examples. Raises ValueError, one line."""
-        if settings.shots_path is not None:
-            raise ValueError(
-                f"task.shots_path={settings.shots_path!r}: the few-shot examples of {self.name} are fixed; leave it out"
-            )
+        for key in ("shots_path", "shot_draw"):
+            if (given := getattr(settings, key)) != getattr(TaskSettings, key):
+                raise ValueError(
+                    f"task.{key}={given!r}: the few-shot examples of {self.name} are fixed; leave it out"
+                )
         if settings.shots > len(pool):
             raise ValueError(
                 f"task.shots={settings.shots}: {self.name} has {len(pool)} few-shot examples of its own; lower it"
@@ -138,7 +157,7 @@ class Benchmark:
             prompt=self.question(row),
             reference=self.solution(row),
             check=self.check(row),
-            shots=tuple((self.question(shot), self.solution(shot)) for shot in self.shots),
+            shots=self.preceding(place),
             between=self.between,
             chat=self.chat(row),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import threading
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -26,14 +27,18 @@ class Verifier:
         self._pipe: Connection | None = None
         atexit.register(self.close)
 
-    def compare(self, gold: str, answer: str) -> Match:
-        """Raises TimeoutError if the comparison takes too long, RuntimeError if it fails."""
-        with self._lock:
-            return self._compared(gold, answer)
+    def compare(self, gold: str, answer: str, announced: bool = False) -> Match:
+        r"""`announced`: as OpenCompass reads an answer: only a \boxed{} formula or one after "answer is" and the like,
+        and only if it is sound LaTeX (\frac43 is not).
 
-    def _compared(self, gold: str, answer: str) -> Match:
+        Raises TimeoutError if the comparison takes too long, RuntimeError if it fails.
+        """
+        with self._lock:
+            return self._compared(gold, answer, announced)
+
+    def _compared(self, gold: str, answer: str, announced: bool) -> Match:
         pipe = self._ready()
-        pipe.send((gold, answer))
+        pipe.send((gold, answer, announced))
         try:
             if not pipe.poll(SECONDS):
                 raise TimeoutError(f"the comparison took more than {SECONDS:g} s")
@@ -75,20 +80,38 @@ def _serve(pipe: Connection) -> None:
     import logging
     import signal
 
-    from math_verify import parse, verify
+    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
+
+    # Those of open-compass/opencompass, opencompass/evaluator/math_evaluator.py, MATHVerifyEvaluator.
+    normal = replace(
+        LatexExtractionConfig().normalization_config,
+        **{
+            "basic_latex": True,
+            "units": True,
+            "malformed_operators": False,
+            "nits": False,
+            "equations": True,
+        },
+    )
+    formula = LatexExtractionConfig(False, 0, normal)
+    first = {"extraction_mode": "first_match", "parsing_timeout": None}
+    either = {**first, "extraction_config": [LatexExtractionConfig(), ExprExtractionConfig()]}
+    announced_only = {**first, "extraction_config": [formula]}
+    usual = {"parsing_timeout": None}
 
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process even within a long operation in C
     pipe.send("ready")
     while True:
         try:
-            gold, answer = pipe.recv()
+            gold, answer, announced = pipe.recv()
         except EOFError:
             return
         signal.setitimer(signal.ITIMER_REAL, ORPHAN_SECONDS)
         try:
             # Its own timeouts are signals and not needed, as the whole process has a limit.
-            expected, read = parse(gold, parsing_timeout=None), parse(answer, parsing_timeout=None)
+            expected = parse(gold, **(either if announced else usual))
+            read = parse(answer, **(announced_only if announced else usual))
             if not expected:  # nothing would equal it, so every answer would be wrong
                 raise ValueError(f"the row's own solution can't be parsed: {gold[-80:]!r}")
             same = verify(expected, read, timeout_seconds=None)

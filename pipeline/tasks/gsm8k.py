@@ -7,7 +7,7 @@ anywhere. The score is that of the flexible one.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from pipeline.tasks.benchmark import Benchmark
 from pipeline.tasks.candidate import stopped
@@ -22,10 +22,11 @@ WORKING = re.compile(r"(?s).*#### ")
 
 class Gsm8k(Benchmark):
     name = "gsm8k"
-    version = 1
+    version = 2
     metric = "the last number of the answer is right"
     hub = Hub("openai/gsm8k", "main")
     columns = ("question", "answer")
+    stops: ClassVar[tuple[str, ...]] = STOPS
 
     def question(self, row: Row) -> str:
         return f"Question: {row['question']}\nAnswer:"

@@ -26,6 +26,7 @@ class HumanEval(CodeTask, Benchmark):
     name = "humaneval"
     version = 2
     metric = "the program found in the answer passes the tests"
+    chats = True
     hub = Hub("openai/openai_humaneval")
     columns = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
 

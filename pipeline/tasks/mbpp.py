@@ -39,6 +39,7 @@ class Mbpp(CodeTask, Benchmark):
     name = "mbpp"
     version = 2
     metric = "the program found in the answer passes the tests"
+    chats = True
     hub = Hub("google-research-datasets/mbpp", "full")
     columns = ("task_id", "text", "code", "test_list")
     lists = ("test_list",)
@@ -81,6 +82,10 @@ class Mbpp(CodeTask, Benchmark):
         return self.judged(program, stopped(text, ("\n```",)), example.check["tests"])
 
     def _choose_shots(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
+        if settings.shot_draw != "same":
+            raise ValueError(
+                f"task.shot_draw={settings.shot_draw!r}: the few-shot examples of {self.name} are fixed; leave it out"
+            )
         if settings.shots == 0:
             return ()
         if settings.path is None or settings.shots_path is not None:

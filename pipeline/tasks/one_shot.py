@@ -23,6 +23,7 @@ class OneShot(GeneratedTask):
 
     version = 1
     metric = "the answer is correct by ParallelBench's loose reading"
+    chats = True
 
     def shot(self) -> tuple[str, str]:
         """The few-shot example: question and solution."""
@@ -40,10 +41,10 @@ class OneShot(GeneratedTask):
 
     def examples(self, split: Split, seed: int, count: int) -> list[Example]:
         question, solution = self.shot()
-        shots = ((question, f"\n{solution}"),)  # a turn of a chat drops the new line again
+        text, turns = ((question, f"\n{solution}"),), ((question, solution.strip()),)
         found = super().examples(split, seed, count)
         return [
-            replace(example, shots=shots, between="\n\n", chat=Chat(example.prompt, shots, in_turns=True))
+            replace(example, shots=text, between="\n\n", chat=Chat(example.prompt, turns, in_turns=True))
             for example in found
         ]
 

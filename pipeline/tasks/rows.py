@@ -53,9 +53,12 @@ def read_hub(key: str, hub: Hub, revision: str | None, split: str, columns: Sequ
     try:
         rows = _load(hub.id, hub.config, split=split, revision=revision)
     except Exception as error:  # no network, no such revision, no such split: many kinds
+        from axon.models.hub import refusal  # beside it is torch
+
+        reason, remedy = refusal(error)
         raise ValueError(
-            f"{key}=null: {hub.id} ({split}) cannot be downloaded from the hub ({_reason(error)}); "
-            f"download the rows elsewhere and give {key}=FILE"
+            f"{key}=null: {hub.id} ({split}) cannot be downloaded from the hub ({reason}); "
+            f"{remedy}download the rows elsewhere and give {key}=FILE"
         ) from None
     return _checked(key, hub.id, rows, columns)
 

@@ -13,6 +13,8 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 Split = Literal["train", "validation", "test"]
 ShotStyle = Literal["text", "turns"]
+ShotDraw = Literal["same", "per_question"]
+Form = Literal["completion", "instruct", "opencompass", "opencompass_8e312c"]
 STRICT = ConfigDict(extra="forbid")
 MISSES = 100_000  # after so many draws without a new example of the split, there are none left, or hardly any
 
@@ -29,9 +31,11 @@ class TaskSettings:
     shots: Annotated[int, Field(ge=0)] = 0  # few-shot examples before each question
     shots_path: str | None = None  # a local file of rows for them; None: from the hub
     shot_style: ShotStyle = "text"  # within the question's text, or as turns of the chat
+    shot_draw: ShotDraw = "same"  # for every question, or drawn anew for each as lm-eval does
+    form: Form | None = None  # the wording; None: instruct in a chat where the task has it, else completion
 
 
-ROWS_ONLY = ("path", "revision", "shots", "shots_path", "shot_style")
+ROWS_ONLY = ("path", "revision", "shots", "shots_path", "shot_style", "shot_draw")
 
 
 Shots = tuple[tuple[str, str], ...]  # few-shot examples: question, answer
@@ -44,7 +48,9 @@ class Chat:
     request: str
     shots: Shots = ()
     opening: str = ""  # the beginning of the answer, which the model is given
-    in_turns: bool = False  # few-shot examples are turns of the chat, whatever the settings say
+    in_turns: bool = (
+        False  # few-shot examples are turns of the chat, word for word, whatever the settings say
+    )
 
 
 @dataclass(frozen=True)
@@ -64,17 +70,23 @@ class Example:
         """The few-shot examples and the prompt as one text to be continued."""
         return self._preceded(self.shots, self.prompt)
 
-    def turns(self, style: ShotStyle) -> list[dict[str, str]]:
-        """The same as a chat, with the few-shot examples as turns of their own or within the question's text."""
-        chat = self.chat or Chat(self.prompt, self.shots)
+    def turns(self, form: Form, style: ShotStyle) -> tuple[list[dict[str, str]], str]:
+        """The same as a chat in one of the wordings, and the beginning of the answer, which the model is given.
+
+        The few-shot examples are turns of their own or within the question's text.
+        """
+        chat = self.chat if self.chat and form != "completion" else Chat(self.prompt, self.shots)
         if style == "text" and not chat.in_turns:
-            return [_turn("user", self._preceded(chat.shots, chat.request))]
+            return [_turn("user", self._preceded(chat.shots, chat.request))], chat.opening
         earlier = [
             turn
             for question, answer in chat.shots
-            for turn in (_turn("user", question), _turn("assistant", answer.strip()))
+            for turn in (
+                _turn("user", question),
+                _turn("assistant", answer if chat.in_turns else answer.strip()),
+            )
         ]
-        return [*earlier, _turn("user", chat.request)]
+        return [*earlier, _turn("user", chat.request)], chat.opening
 
     def _preceded(self, shots: Shots, prompt: str) -> str:
         return "".join(f"{question}{answer}{self.between}" for question, answer in shots) + prompt
@@ -100,6 +112,10 @@ class Task(Protocol):
     name: str
     version: int
     metric: str  # what a score of 1 means, in a few words for the report
+    chats: bool  # whether it has a wording of its own for chats
+    stops: tuple[
+        str, ...
+    ]  # end an answer, and may be special tokens, which the answer's text no longer shows
 
     @property
     def content(self) -> str | None:
@@ -134,6 +150,8 @@ class GeneratedTask:
     name: str
     version: int
     metric: str
+    chats: bool = False
+    stops: tuple[str, ...] = ()
     content: str | None = None
     size: int | None = None
 

@@ -196,7 +196,9 @@ def test_independent_set_is_the_sequential_greedy_one(seed: int) -> None:
     edges = torch.rand(8, 12, 12, generator=generator) < 0.15
     conflict = (edges | edges.transpose(1, 2)) & ~torch.eye(12, dtype=torch.bool)
     confidence = torch.rand(8, 12, generator=generator)
-    chosen = independent_set(candidates, conflict, StepState.rank(confidence, candidates))
+    chosen = independent_set(
+        candidates, conflict, StepState.rank(confidence, candidates), int(candidates.sum(1).max())
+    )
     for row in range(8):
         expected: list[int] = []
         for place in confidence[row].argsort(descending=True).tolist():

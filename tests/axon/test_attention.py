@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import axon.attention
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, MaskedDiffusionModel, decode
-from axon.attention import Capture
+from axon.attention import BYTES, Capture
+from axon.chunks import MEMORY_SHARE, chunk_elements
 from axon.layers import resolve_layers
+from benchmarks.counted import Launches, on_card
+from benchmarks.shapes import LLADA_8B, random_model
 from tests.axon.toy_model import MASK, toy_model
 
 
@@ -63,15 +68,90 @@ def test_capture_changes_no_logit_and_padding_is_never_seen(family: str) -> None
         assert attention[2, 8:].max() == 0 < attention[5, 8:].max()  # the first block not the second
 
 
-def test_column_means_do_not_depend_on_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = toy_model()
-    layout = model.layout([5, 2], 6, 3)
+def _captured(family: str, prompt_lengths: list[int]) -> Capture:
+    """Of two layers, on a canvas of eight generated positions in blocks of four."""
+    model = toy_model(family)
+    layout = model.layout(prompt_lengths, 8, 4)
     capture = Capture((0, 1), layout.real_BW)
-    model(torch.full((2, 11), 3), layout, capture)
-    rows = torch.tensor([0, 1])
-    whole = capture.column_means(rows)
-    monkeypatch.setattr(axon.attention, "CHUNK_ELEMENTS", 1)
-    torch.testing.assert_close(capture.column_means(rows), whole)
+    tokens = torch.randint(0, 20, layout.real_BW.shape, generator=torch.Generator().manual_seed(1))
+    model(tokens, layout, capture)
+    return capture
+
+
+@pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
+@pytest.mark.parametrize("room", [1, 50, 200, 10**6])
+@pytest.mark.parametrize("lengths", [[5, 5, 5], [5, 2, 3]])
+def test_column_means_are_means_of_the_rows_of_attention_however_few_are_held_at_once(
+    family: str, room: int, lengths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(axon.attention, "CACHED_ELEMENTS", room)
+    capture = _captured(family, lengths)
+    rows, width = torch.tensor([2, 0]), capture.real_BW.shape[1]
+    attention = capture.rows(rows, torch.arange(width).expand(2, -1))
+    for counted in (None, capture.real_BW[rows] & (torch.arange(width) % 3 > 0)):
+        marked = (capture.real_BW[rows] if counted is None else counted).float()
+        means = (attention * marked[..., None]).sum(1) / marked.sum(1, keepdim=True)
+        torch.testing.assert_close(capture.column_means(rows, counted), means, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
+@pytest.mark.parametrize("room", [50, 600, 10**6])
+def test_a_rows_column_means_are_the_same_numbers_in_every_batch(
+    family: str, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(axon.attention, "CACHED_ELEMENTS", room)
+    capture = _captured(family, [5, 2, 3, 5])
+    together = capture.column_means(torch.arange(4))
+    for row in range(4):
+        assert torch.equal(capture.column_means(torch.tensor([row]))[0], together[row])
+
+
+@pytest.mark.parametrize("batch", [1, 8, 32, 64])
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("key_heads", [32, 8])
+def test_column_means_on_a_gpu_are_at_most_a_twentieth_of_a_pass_of_llada_8b(
+    batch: int, padded: bool, key_heads: int
+) -> None:
+    """By kernels launched and by multiply-adds, on tensors without data."""
+    model = random_model(LLADA_8B | {"n_kv_heads": key_heads}, "meta")
+    layout = model.layout([244 - row % 2 * padded for row in range(batch)], 256, 32)
+    capture = Capture((28, 29, 30, 31), layout.real_BW)
+    tokens = torch.zeros(layout.real_BW.shape, dtype=torch.long, device="meta")
+    with on_card(), torch.no_grad():
+        with Launches() as forward, FlopCounterMode(display=False) as forward_flops:
+            model(tokens, layout, capture)
+        with Launches() as means, FlopCounterMode(display=False) as means_flops:
+            capture.column_means(torch.arange(batch, device="meta"))
+    assert means.total <= 0.05 * forward.total
+    assert 0 < means_flops.get_total_flops() <= 0.05 * forward_flops.get_total_flops()
+
+
+def test_a_chunk_takes_a_small_share_of_a_gpus_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = SimpleNamespace(total_memory=80 * 10**9)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+    assert BYTES * chunk_elements(torch.device("cuda"), BYTES, 7) <= card.total_memory / MEMORY_SHARE
+    assert chunk_elements(torch.device("cpu"), BYTES, 7) == 7
+
+
+def test_rows_of_one_length_need_no_mask_however_they_join(
+    model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the flash kernel, which takes none, can be used."""
+    masks: list[Any] = []
+    plain = MaskedDiffusionModel.layout
+
+    def spy(self: Any, *given: Any) -> Any:
+        layout = plain(self, *given)
+        masks.append(layout.mask)
+        return layout
+
+    monkeypatch.setattr(MaskedDiffusionModel, "layout", spy)
+    settings = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(gate="never"))
+    decode(model, [[1 + n, 2, 3] for n in range(6)], settings, batch_size=2)
+    assert len(masks) >= 3 and all(mask is None for mask in masks)
+    masks.clear()
+    decode(model, [[1, 2, 3, 4], [5], [6], [7]], settings, batch_size=2)
+    assert masks[0] is not None and masks[-1] is None, "padding goes with the row that needed it"
 
 
 def _looks(model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[str]:

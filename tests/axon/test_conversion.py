@@ -234,10 +234,10 @@ def _stack_of(parts: int) -> Any:
 
 def test_a_mixture_of_experts_loads_and_decodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A family beside the three: its checkpoint of single experts decodes like the network it was taken from."""
-    sdar_moe = Family(
-        "sdar_moe", Qwen3MoeForCausalLM, lambda config: Qwen3MoeConfig(**MOE), mixture, block_causal=True
+    toy_moe = Family(
+        "toy_moe", Qwen3MoeForCausalLM, lambda config: Qwen3MoeConfig(**MOE), mixture, block_causal=True
     )
-    monkeypatch.setitem(checkpoint.FAMILIES, "sdar_moe", sdar_moe)
+    monkeypatch.setattr(checkpoint, "FAMILIES", (*checkpoint.FAMILIES, toy_moe))
     config = Qwen3MoeConfig(**MOE)
     config._attn_implementation = kernel_name("sdpa")
     torch.manual_seed(0)
@@ -254,7 +254,7 @@ def test_a_mixture_of_experts_loads_and_decodes(tmp_path: Path, monkeypatch: pyt
             for part, piece in zip(parts, expert.chunk(len(parts)), strict=True):
                 stored[f"{place}.experts.{number}.{part}.weight"] = piece.clone()
     write(tmp_path, stored, {name: number % 3 for number, name in enumerate(stored)})
-    described = {"model_type": "sdar_moe", "mask_token_id": MASK, "eos_token_id": EOS}
+    described = {"model_type": "toy_moe", "mask_token_id": MASK, "eos_token_id": EOS}
     (tmp_path / "config.json").write_text(json.dumps(described))
 
     settings = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(attention_layers="all"))

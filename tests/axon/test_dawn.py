@@ -45,7 +45,7 @@ def _state(seed: int) -> StepState:
             width_B=torch.tensor([WIDTH]),
             tau_sink=0.01,
             log_probs=undeclared("DAWN", "log_probs"),
-            p_max_at=lambda where: torch.where(where, p_max, 0.0),
+            p_max_at=lambda where, marked: torch.where(where, p_max, 0.0),
             rows=lambda: rows,
             column_means=lambda: rows.mean(1),
         ),
@@ -57,7 +57,7 @@ def _in_words(state: StepState) -> tuple[set[int], set[int], set[int]]:
     context = state.context()
     rows, means = context.rows(), context.column_means()
     c: list[float] = state.confidence_BK[0].tolist()
-    p_max: Tensor = context.p_max_at(context.decoded_BW)[0]
+    p_max: Tensor = context.p_max_at(context.decoded_BW, PROMPT + DECODED)[0]
     sinks = {j for j in range(WIDTH) if means[0, j] > RULE.tau_sink}
     masked = [i for i in range(BLOCK) if state.masked_BK[0, i]]
 

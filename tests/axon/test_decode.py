@@ -84,7 +84,7 @@ def test_impossible_requests_are_refused(
         (lambda: DecodeSettings(temperature=float("nan")), "temperature=nan"),
         (lambda: Confidence(threshold=1.7), r"decoder.threshold=1.7: must lie in \[0, 1\]"),
         (lambda: FixedSteps(steps=0), "decoder.steps=0"),
-        (lambda: DecodeSettings(decoder=FixedSteps(steps=257)), "decoder.steps=257"),
+        (lambda: DecodeSettings(block_length=32, decoder=FixedSteps(steps=257)), "decoder.steps=257"),
         (lambda: FixedSteps(remasking="none"), "decoder.remasking='none': unknown"),  # type: ignore[arg-type]
         (lambda: AxonSettings(anchors=0), "axon.anchors=0"),
         (lambda: AxonSettings(gate="coverage"), "axon.gate='coverage': unknown; one of"),  # type: ignore[arg-type]

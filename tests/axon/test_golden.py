@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,18 @@ import pytest
 from safetensors.torch import load_file
 
 from axon import MaskedDiffusionModel, decode, load_model
-from axon.verify import case_settings, disagreement, forward_differences, missing_part
+from axon.verify import case_settings, disagreement, forward_differences, missing_part, read_cases
 
 GOLDEN = Path(__file__).resolve().parents[2].parent / "shared" / "golden"
 FAMILIES = ("llada", "dream", "sdar")
+CHECKPOINTS = {family: family for family in FAMILIES} | {"sdar_absolute": "sdar", "llada_steps": "llada"}
 
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
 
 
-def _read(family: str) -> dict[str, Any]:
-    path = GOLDEN / f"{family}.json"
-    return dict(json.loads(path.read_text())) if path.is_file() else {"cases": []}
+def _read(name: str) -> dict[str, Any]:
+    path = GOLDEN / f"{name}.json"
+    return read_cases(path) if path.is_file() else {"cases": []}
 
 
 @cache
@@ -31,18 +32,18 @@ def _model(family: str) -> MaskedDiffusionModel:
 
 def _cases() -> list[Any]:
     return [
-        pytest.param(family, number, id=f"{family}-{number}-{case['proposer']}")
-        for family in FAMILIES
-        for number, case in enumerate(_read(family)["cases"])
+        pytest.param(name, number, id=f"{name}-{number}-{case['proposer']}")
+        for name in CHECKPOINTS
+        for number, case in enumerate(_read(name)["cases"])
     ]
 
 
-@pytest.mark.parametrize(("family", "number"), _cases())
-def test_recorded_decode_is_reproduced_exactly(family: str, number: int) -> None:
-    cases = _read(family)
+@pytest.mark.parametrize(("name", "number"), _cases())
+def test_recorded_decode_is_reproduced_exactly(name: str, number: int) -> None:
+    cases = _read(name)
     case = cases["cases"][number]
     assert missing_part(case) is None
-    trace = decode(_model(family), [case["prompt"]], case_settings(case, cases))[0]
+    trace = decode(_model(CHECKPOINTS[name]), [case["prompt"]], case_settings(case, cases))[0]
     assert disagreement(trace, case) is None
 
 
@@ -56,16 +57,13 @@ def test_recorded_forward_is_reproduced(family: str) -> None:
         assert difference.attention <= 1e-4
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_cases_of_one_setting_decode_the_same_in_one_batch(family: str) -> None:
+@pytest.mark.parametrize("name", [*FAMILIES, "sdar_absolute"])  # llada_steps has one case of each setting
+def test_cases_of_one_setting_decode_the_same_in_one_batch(name: str) -> None:
     """The recorded prompts differ in length: a batch of them pads, and must not show it."""
-    cases = _read(family)
-    chosen = [case for case in cases["cases"] if (case.get("axon") or {}).get("policy") == "cover"]
-    same = [
-        case
-        for case in chosen
-        if (case["proposer"], case["axon"]) == (chosen[0]["proposer"], chosen[0]["axon"])
-    ]
-    traces = decode(_model(family), [case["prompt"] for case in same], case_settings(same[0], cases))
-    assert len({len(case["prompt"]) for case in same}) > 1
+    cases = _read(name)
+    settings = [case_settings(case, cases) for case in cases["cases"]]
+    setting, count = Counter(settings).most_common(1)[0]
+    same = [case for case, own in zip(cases["cases"], settings, strict=True) if own == setting]
+    traces = decode(_model(CHECKPOINTS[name]), [case["prompt"] for case in same], setting)
+    assert count > 1 and len({len(case["prompt"]) for case in same}) > 1
     assert [disagreement(trace, case) for trace, case in zip(traces, same, strict=True)] == [None] * len(same)

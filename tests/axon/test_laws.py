@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
-from itertools import chain
 from random import Random
 from typing import Any
 
@@ -21,16 +19,14 @@ from axon import (
     DecodeSettings,
     FixedSteps,
     MaskedDiffusionModel,
-    Trace,
     decode,
 )
 from axon.gates import GATES, Gate
 from axon.mechanism import Mechanism
 from axon.policies import OBJECTIVES, POLICIES
-from axon.sampler import REMASK_STEPS
+from tests.axon.row_laws import check_rows, decode_rows
 from tests.axon.toy_decoders import TOYS
-from tests.axon.toy_model import MASK, VOCAB, toy_model
-from tests.axon.traces import check_events
+from tests.axon.toy_model import MASK, toy_model
 
 GEN, BLOCK = 8, 4
 
@@ -77,18 +73,42 @@ def _combinations() -> dict[str, DecodeSettings]:
     add("few candidates", "confidence", gate="always", policy="cover", min_candidates=2, candidate_ratio=0.25)
     add("uncertainty_threshold", "confidence", gate="always", policy="cover", uncertainty_threshold=0.3)
     found["temperature"] = replace(found["confidence, coverage_gap"], temperature=0.7)
+    found["top_p"] = replace(found["temperature"], top_p=0.6)
     found["random remasking"] = replace(found["temperature"], decoder=FixedSteps(steps=4, remasking="random"))
     return found
 
 
+# block_alignment, sink_rows, axon.budget_counts, end_of_text
+VARIATIONS: list[tuple[Any, Any, Any, Any]] = [
+    ("absolute", "visible", "steps", "logits_eos_inf"),
+    ("absolute", "canvas", "interventions", "confidence_eos_eot_inf"),
+    ("absolute", "visible", "interventions", "full"),
+    ("prompt", "visible", "steps", "confidence_eos_eot_inf"),
+    ("absolute", "canvas", "steps", "full"),
+]
+
+
+def _varied(setting: DecodeSettings, number: int) -> DecodeSettings:
+    """The setting with the variation of that number."""
+    alignment, rows, counts, ends = VARIATIONS[number % len(VARIATIONS)]
+    if not setting.decoder.reads_confidence and ends == "confidence_eos_eot_inf":
+        ends = "logits_eos_inf"
+    axon = replace(setting.axon, budget_counts=counts)
+    return replace(setting, block_alignment=alignment, sink_rows=rows, end_of_text=ends, axon=axon)
+
+
 COMBINATIONS = _combinations()
+VARIED = {name: _varied(setting, number) for number, (name, setting) in enumerate(COMBINATIONS.items())}
 every_combination = pytest.mark.parametrize("name", COMBINATIONS)
 
-# Distinct prompts without the mask token, of mixed lengths.
+# Prompts without the mask token, of mixed lengths. The first token tells them apart.
 prompts_of = st.lists(
-    st.lists(st.integers(0, MASK - 1), min_size=1, max_size=9), min_size=2, max_size=4, unique_by=tuple
+    st.lists(st.integers(0, MASK - 1), min_size=1, max_size=9),
+    min_size=2,
+    max_size=4,
+    unique_by=lambda prompt: prompt[0],
 )
-MIXED = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [10], [11, 12]]
+MIXED = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [10], [11, 12, 13, 14]]
 
 
 def law(count: int) -> Any:
@@ -101,85 +121,27 @@ def law(count: int) -> Any:
     )
 
 
-def _seeds(prompts: list[list[int]]) -> list[int]:
-    return [sum((place + 1) * token for place, token in enumerate(prompt)) for prompt in prompts]
-
-
-def _decode(
-    model: MaskedDiffusionModel, prompts: list[list[int]], name: str, batch_size: int = 32
-) -> list[Trace]:
-    return decode(model, prompts, COMBINATIONS[name], seeds=_seeds(prompts), batch_size=batch_size)
-
-
-def _check_rows(model: MaskedDiffusionModel, prompts: list[list[int]], name: str, batch_size: int) -> None:
-    """Prompt unchanged, no mask token, at least one position per step, nfe == calls seen, rules of proposals kept.
-
-    Decoders that never take a token back reveal every position once; the others end by the cap on their steps.
-    """
-    setting = COMBINATIONS[name]
-    most = GEN * (REMASK_STEPS + 1 if setting.decoder.revises else 1)
-    calls: Counter[tuple[int, ...]] = Counter()
-
-    def count(module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
-        for row in inputs[0][:, :-GEN].tolist():
-            calls[tuple(token for token in row if token != MASK)] += 1
-
-    hook = model.register_forward_pre_hook(count)
-    try:
-        traces = _decode(model, prompts, name, batch_size)
-    finally:
-        hook.remove()
-    for prompt, trace in zip(prompts, traces, strict=True):
-        assert list(trace.prompt) == prompt
-        assert len(trace.tokens) == len(trace.revealed_at) == GEN
-        assert all(0 <= token < VOCAB and token != MASK for token in trace.tokens)
-        reveals = trace.reveals()
-        assert len(reveals) == trace.nfe <= most
-        shown = list(chain.from_iterable(reveals))
-        assert set(shown) == set(range(len(prompt), len(prompt) + GEN))
-        assert setting.decoder.revises or len(trace.events) == len(shown) == GEN
-        check_events(trace, BLOCK, MASK)
-        assert max(trace.revealed_at[:BLOCK]) < min(trace.revealed_at[BLOCK:])
-        assert calls[tuple(prompt)] == trace.nfe
-        assert len(trace.axon_steps) <= trace.gate_checks <= trace.nfe
-        assert len(trace.axon_steps) <= 2 * (GEN // BLOCK)
-        _check_counts(trace, setting)
-
-
-def _check_counts(trace: Trace, setting: DecodeSettings) -> None:
-    """AXON's anchors and DAWN's graph are counted in the steps that had any."""
-    taken = len(trace.axon_steps)
-    assert set(trace.unsupported_steps) <= set(trace.axon_steps)
-    assert trace.axon_columns == taken * BLOCK
-    assert 0 <= trace.axon_sinks <= trace.axon_columns
-    revealed = sum(len(trace.reveals()[step]) for step in trace.axon_steps)
-    assert taken <= trace.anchors <= revealed
-    assert trace.anchors == revealed or setting.axon.combine == "union"
-    assert trace.graph_steps == (trace.nfe if setting.decoder.name == "dawn" else 0)
-    assert 0 <= trace.empty_graph_steps <= trace.graph_steps
-    width = len(trace.prompt) + GEN
-    assert trace.graph_columns == trace.graph_steps * width
-    assert 0 <= trace.graph_sinks <= trace.graph_columns
-    assert trace.computed_positions == trace.nfe * width
-    assert trace.logit_positions >= trace.nfe * BLOCK
-
-
-def _check_batch(model: MaskedDiffusionModel, prompts: list[list[int]], name: str, order: Any) -> None:
+def _check_batch(
+    model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, order: Any
+) -> None:
     """Mixed prompt lengths and finish times, rows that wait for a place, another order: each as alone."""
-    alone = [_decode(model, [prompt], name)[0] for prompt in prompts]
-    assert _decode(model, prompts, name, 3) == alone
+    alone = [decode_rows(model, [prompt], setting)[0] for prompt in prompts]
+    assert decode_rows(model, prompts, setting, 3) == alone
     places = list(range(len(prompts)))
     order.shuffle(places)
-    assert _decode(model, [prompts[place] for place in places], name) == [alone[place] for place in places]
+    assert decode_rows(model, [prompts[place] for place in places], setting) == [
+        alone[place] for place in places
+    ]
 
 
 @every_combination
 def test_every_row_obeys_the_laws(name: str, model: MaskedDiffusionModel) -> None:
     @law(4)
-    @example(prompts=MIXED, batch_size=2)
-    @given(prompts=prompts_of, batch_size=st.integers(1, 4))
-    def check(prompts: list[list[int]], batch_size: int) -> None:
-        _check_rows(model, prompts, name, batch_size)
+    @example(prompts=MIXED, batch_size=2, varied=False)
+    @example(prompts=MIXED, batch_size=3, varied=True)
+    @given(prompts=prompts_of, batch_size=st.integers(1, 4), varied=st.booleans())
+    def check(prompts: list[list[int]], batch_size: int, varied: bool) -> None:
+        check_rows(model, prompts, (VARIED if varied else COMBINATIONS)[name], batch_size)
 
     check()
 
@@ -195,12 +157,13 @@ def test_the_mask_token_is_never_written_however_likely(name: str) -> None:
         return logits
 
     network.logits = certain_of_the_mask  # type: ignore[method-assign]
-    _check_rows(network, MIXED, name, 2)
+    check_rows(network, MIXED, VARIED[name], 2)
 
 
 @every_combination
 def test_a_batch_decodes_as_its_rows(name: str, model: MaskedDiffusionModel) -> None:
-    _check_batch(model, MIXED, name, Random(0))
+    for setting in (COMBINATIONS[name], VARIED[name]):
+        _check_batch(model, MIXED, setting, Random(0))
 
 
 @pytest.mark.slow
@@ -220,11 +183,15 @@ def test_laws_hold_with_every_network(name: str, family: str) -> None:
         seed=st.integers(0, 50),
         batch_size=st.integers(1, 4),
         order=st.randoms(use_true_random=False),
+        variation=st.none() | st.integers(0, len(VARIATIONS) - 1),
     )
-    def check(prompts: list[list[int]], seed: int, batch_size: int, order: Any) -> None:
-        network = toy_model(family, seed)
-        _check_rows(network, prompts, name, batch_size)
-        _check_batch(network, prompts, name, order)
+    def check(
+        prompts: list[list[int]], seed: int, batch_size: int, order: Any, variation: int | None
+    ) -> None:
+        network, setting = toy_model(family, seed), COMBINATIONS[name]
+        setting = setting if variation is None else _varied(setting, variation)
+        check_rows(network, prompts, setting, batch_size)
+        _check_batch(network, prompts, setting, order)
 
     check()
 
@@ -232,9 +199,11 @@ def test_laws_hold_with_every_network(name: str, family: str) -> None:
 @pytest.mark.parametrize("family", ["dream", "sdar"])
 @pytest.mark.parametrize("name", ["dawn, coverage_gap", "confidence, coverage_gap", "klass, never"])
 def test_other_families_decode_a_batch_as_its_rows(name: str, family: str) -> None:
-    prompts = [[1, 2, 3, 4, 5], [6], [7, 8, 9], [10, 11]]
+    prompts = [[1, 2, 3, 4, 5], [6], [7, 8, 9], [10, 11, 12, 13]]
     network = toy_model(family)
-    assert _decode(network, prompts, name, 3) == [_decode(network, [prompt], name)[0] for prompt in prompts]
+    for setting in (COMBINATIONS[name], *(_varied(COMBINATIONS[name], number) for number in (0, 1))):
+        alone = [decode_rows(network, [prompt], setting)[0] for prompt in prompts]
+        assert decode_rows(network, prompts, setting, 3) == alone
 
 
 @pytest.mark.parametrize("decoder", TRIED)
@@ -243,13 +212,16 @@ def test_a_gate_that_does_not_fire_leaves_the_base_decoder(
 ) -> None:
     """Gate `never` is no intervention: the same traces as with a gate that is evaluated every time and never fires."""
     prompts = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
-    base = _decode(model, prompts, f"{decoder}, never")
-    assert all(trace.gate_checks == 0 and trace.axon_steps == () for trace in base)
     deaf = Gate(lambda state, _: torch.zeros_like(state.masked_RK[:, 0]), needs_attention=True)
     monkeypatch.setitem(axon.sampler.GATES, "coverage_gap", deaf)
-    asked = _decode(model, prompts, f"{decoder}, coverage_gap")
-    assert all(trace.gate_checks == trace.nfe for trace in asked)
-    assert [replace(trace, gate_checks=0) for trace in asked] == base
+    for number in (1, 2, 4):
+        base = decode_rows(model, prompts, _varied(COMBINATIONS[f"{decoder}, never"], number))
+        assert all(trace.gate_checks == 0 and trace.axon_steps == () for trace in base)
+        setting = _varied(COMBINATIONS[f"{decoder}, coverage_gap"], number)
+        asked = decode_rows(model, prompts, setting)
+        if setting.axon.budget_counts == "interventions":
+            assert all(trace.gate_checks == trace.nfe for trace in asked)
+        assert [replace(trace, gate_checks=0) for trace in asked] == base
 
 
 @pytest.mark.parametrize(
@@ -259,7 +231,7 @@ def test_no_combination_is_inert(name: str) -> None:
     """The laws say little of a gate that never fires, or of anchors that have nothing to support."""
     mechanism = Mechanism()
     for seed in range(8):
-        for trace in _decode(toy_model(seed=seed), MIXED, name):
+        for trace in decode_rows(toy_model(seed=seed), MIXED, COMBINATIONS[name]):
             mechanism = mechanism.plus(trace)
         if mechanism.unsupported_steps < mechanism.axon_steps:
             return
@@ -267,7 +239,8 @@ def test_no_combination_is_inert(name: str) -> None:
 
 
 def test_axon_changes_something(model: MaskedDiffusionModel) -> None:
-    assert _decode(model, MIXED, "confidence, always") != _decode(model, MIXED, "confidence, never")
+    always, never = COMBINATIONS["confidence, always"], COMBINATIONS["confidence, never"]
+    assert decode_rows(model, MIXED, always) != decode_rows(model, MIXED, never)
 
 
 @pytest.mark.parametrize("decoder", TRIED)
@@ -277,7 +250,7 @@ def test_temperature_zero_ignores_the_seed(decoder: str, model: MaskedDiffusionM
     assert decode(model, prompts, setting, seeds=[1, 2]) == decode(model, prompts, setting)
 
 
-@pytest.mark.parametrize("name", ["temperature", "random remasking"])
+@pytest.mark.parametrize("name", ["temperature", "top_p", "random remasking"])
 def test_seeds_decide_what_is_drawn(name: str, model: MaskedDiffusionModel) -> None:
     setting, prompts = COMBINATIONS[name], [[1, 2, 3], [4]]
     first = decode(model, prompts, setting, seeds=[1, 2])

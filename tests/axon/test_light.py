@@ -27,18 +27,21 @@ from axon.trace import COUNTS, kendall_tau
 for decoder in DECODERS.values():
     for gate in ("never", "adaptive_coverage"):
         axon = AxonSettings(gate=gate, policy="conflict_averse", tau_sink="4x")
-        decode_identity(DecodeSettings(decoder=decoder(), axon=axon), 32)
+        decode_identity(DecodeSettings(block_length=32, decoder=decoder(), axon=axon), 32)
 wrong = [
     lambda: AxonSettings(gate="coverage"),
     lambda: AxonSettings(attention_layers="few"),
     lambda: AxonSettings(tau_sink="4y"),
     lambda: DECODERS["dawn"](tau_sink="x"),
     lambda: DECODERS["fixed_steps"](remasking="none"),
-    lambda: DecodeSettings(decoder=DECODERS["fixed_steps"](steps=7)),
+    lambda: DecodeSettings(block_length=32, decoder=DECODERS["fixed_steps"](steps=7)),
     lambda: DecodeSettings(gen_length=10, block_length=4),
-    lambda: DecodeSettings(decoder=DECODERS["left_to_right"](), end_of_text="suppress"),
-    lambda: decode_identity(DecodeSettings(axon=AxonSettings(attention_layers="last 4")), 2),
-    lambda: check_ends(DecodeSettings(end_of_text="stop_at_eos"), ()),
+    lambda: DecodeSettings(gen_length=10).for_model(4),
+    lambda: DecodeSettings(top_p=0.9),
+    lambda: DecodeSettings(decoder=DECODERS["left_to_right"](), end_of_text="confidence_eos_eot_inf"),
+    lambda: decode_identity(DecodeSettings(block_length=32, axon=AxonSettings(attention_layers="last 4")), 2),
+    lambda: check_ends(DecodeSettings(end_of_text="stop_at_eos"), (), ()),
+    lambda: check_ends(DecodeSettings(end_of_text="logits_eos_inf"), (), (5,)),
 ]
 for make in wrong:
     try:

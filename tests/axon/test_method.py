@@ -11,13 +11,17 @@ import pytest
 from axon import DECODERS
 from axon.gates import GATES
 from axon.policies import OBJECTIVES, POLICIES
-from axon.settings import AxonSettings, EndOfText
+from axon.settings import AxonSettings, BlockAlignment, BudgetCounts, EndOfText, SinkRows
 from axon.trace import COUNTS
 
+RULES = [
+    *(name for choices in (EndOfText, BlockAlignment, SinkRows, BudgetCounts) for name in get_args(choices)),
+    *("end_of_text", "block_alignment", "sink_rows", "budget_counts", "top_p", "block_length"),
+]
 TEXT = (Path(__file__).parents[2] / "docs" / "method.md").read_text()
 
 
-@pytest.mark.parametrize("name", [*DECODERS, *GATES, *POLICIES, *OBJECTIVES, *get_args(EndOfText), *COUNTS])
+@pytest.mark.parametrize("name", [*DECODERS, *GATES, *POLICIES, *OBJECTIVES, *RULES, *COUNTS])
 def test_every_choice_and_count_is_described(name: str) -> None:
     assert f"`{name}`" in TEXT
 

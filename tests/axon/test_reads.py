@@ -50,6 +50,7 @@ OF_AXON: dict[str, tuple[dict[str, Any], ...]] = {
     "tau_sink": ({"tau_sink": "0.5x"},),
     "max_candidates": ({"min_candidates": 2, "max_candidates": 2},),
     "min_candidates": ({"min_candidates": 1, "candidate_ratio": 0.1},),
+    "budget_counts": (),  # with a gate that may stay silent only: a test of its own
     "candidate_ratio": (),  # between unequal bounds only: a test of its own
 }
 
@@ -160,6 +161,16 @@ def test_the_candidate_ratio_counts_between_unequal_bounds_only(networks: list[M
     narrow, narrower = (replace(axon, min_candidates=8) for axon in (wide, other))
     assert _identity(narrow) == _identity(narrower)
     assert _decoded(networks, narrow) == _decoded(networks, narrower)
+
+
+def test_what_spends_the_budget_counts_where_a_gate_may_stay_silent(
+    networks: list[MaskedDiffusionModel],
+) -> None:
+    for gate, matters in (("always", False), ("coverage_gap", True)):
+        axon = replace(BASE, gate=gate, max_anchor_steps=1)
+        steps = replace(axon, budget_counts="steps")
+        assert (_identity(axon) != _identity(steps)) == matters
+        assert (_reveals(_decoded(networks, axon)) != _reveals(_decoded(networks, steps))) == matters
 
 
 def test_bounds_beyond_a_block_are_one_bound() -> None:

@@ -73,6 +73,42 @@ def test_cases_without_their_parts_are_counted_apart(
     assert "1 of 1 cases agree" in output
     assert "1 cases not checked" in output
     assert "decoder oracle: 1" in output
+    _change(folder, proposer="fixed_steps", cache="block")
+    assert _main(folder) == 0
+    assert "(setting cache: 1)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [({"block_alignment": "absolute"}, 1), ({"budget_counts": "steps"}, 1), ({"attention_mask": "all"}, 0)],
+)
+def test_the_head_is_part_of_every_case(
+    folder: Path, head: dict[str, Any], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cases were recorded without: what the head says changes the decodes, a remark does not."""
+    cases = json.loads((folder / "cases.json").read_text())
+    cases["cases"][1] |= {"params": {"threshold": 1.0}, "max_anchor_steps": 3}
+    del cases["cases"][1]["axon"]["k"]
+    trace = decode(load_model(folder / "checkpoint"), [[3]], case_settings(cases["cases"][1], cases))[0]
+    cases["cases"][1] |= {"tokens": list(trace.tokens), "nfe": trace.nfe, "reveals": trace.reveals()}
+    cases["cases"][1]["axon_fired"] = [step in trace.axon_steps for step in range(trace.nfe)]
+    cases["cases"][1]["axon"] |= {"gate": "progress_stall"} if "budget_counts" in head else {}
+    (folder / "cases.json").write_text(json.dumps(cases | head))
+    assert _main(folder) == code
+
+
+def test_in_low_precision_the_share_is_told_and_fails_only_where_one_is_asked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _change(folder, nfe=99)
+    assert _main(folder, "--dtype", "bfloat16") == 0
+    assert "of 2 cases agree in tokens" in capsys.readouterr().out
+    assert _main(folder, "--dtype", "bfloat16", "--least-share", "0.9") == 1
+    assert _main(folder, "--least-share", "0.5") == 0
+    assert "1 of 2 cases agree in tokens, steps, positions revealed and AXON's steps (50.0%)" in (
+        capsys.readouterr().out
+    )
+    assert _main(folder, "--least-share", "2") == 2
 
 
 def test_forward_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +120,7 @@ def test_forward_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    "broken", ["absent", "no json", "no cases", "other model", "no forward", "bad value"]
+    "broken", ["absent", "no json", "no cases", "other model", "no forward", "bad value", "head"]
 )
 def test_wrong_input_is_one_line_and_exit_code_2(
     folder: Path, broken: str, capsys: pytest.CaptureFixture[str]
@@ -98,6 +134,8 @@ def test_wrong_input_is_one_line_and_exit_code_2(
         path.write_text("{}")
     elif broken == "other model":
         path.write_text(path.read_text().replace('"mask_id": 23', '"mask_id": 5'))
+    elif broken == "head":
+        path.write_text(path.read_text().replace('"mask_id": 23', '"mask_id": 23, "cache": "block"'))
     elif broken == "no forward":
         more = ["--forward", str(folder / "nothing.safetensors")]
     else:

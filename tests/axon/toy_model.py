@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import LlamaConfig, Qwen2Config, Qwen3Config
+from transformers import Qwen2Config, Qwen3Config
 
 from axon import MaskedDiffusionModel
 from axon.attention import kernel_name
 from axon.models.dream import DREAM
 from axon.models.llada import LLADA
+from axon.models.rotary import RotaryConfig
 from axon.models.sdar import SDAR
 
 VOCAB, MASK, EOS, LAYERS = 24, 23, 22, 2
@@ -35,7 +36,7 @@ _SIZES = {
 def toy_model(family: str = "llada", seed: int = 0) -> MaskedDiffusionModel:
     """A random network of the family, with weights large enough for peaked beliefs and attention."""
     known = {
-        "llada": (LLADA, LlamaConfig(**_SIZES)),
+        "llada": (LLADA, RotaryConfig(**_SIZES)),
         "dream": (DREAM, Qwen2Config(**_SIZES)),
         "sdar": (SDAR, Qwen3Config(**_SIZES, head_dim=4)),
     }

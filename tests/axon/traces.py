@@ -30,11 +30,12 @@ def trace_of(
     )
 
 
-def check_events(trace: Trace, block_length: int, mask: int) -> None:
+def check_events(trace: Trace, block_length: int, mask: int, given: int = 0) -> None:
     """Replaying the events gives the trace, and every event keeps the rules of axon/proposal.py.
 
     A step reveals something, changes its current block alone (the first with a mask), reveals what is masked, remasks
-    and replaces what is not, and never writes the mask token otherwise.
+    and replaces what is not, and never writes the mask token otherwise. `given` positions of the first block are the
+    prompt's.
     """
     canvas = [mask] * len(trace.tokens)
     revealed_at = [NOT_DECODED] * len(trace.tokens)
@@ -43,11 +44,11 @@ def check_events(trace: Trace, block_length: int, mask: int) -> None:
         "two events of one position in a step"
     )
     for step in range(trace.nfe):
-        before, block = list(canvas), canvas.index(mask) // block_length
+        before, block = list(canvas), (given + canvas.index(mask)) // block_length
         happened = [event for event in trace.events if event.step == step]
         assert any(event.kind == "reveal" for event in happened)
         for event in happened:
-            assert event.position // block_length == block
+            assert (given + event.position) // block_length == block
             assert (before[event.position] == mask) == (event.kind == "reveal")
             assert (event.token == mask) == (event.kind == "remask")
             assert event.by == "decoder" or event.kind == "reveal"

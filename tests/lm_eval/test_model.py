@@ -7,7 +7,9 @@ from typing import Any
 
 import huggingface_hub.constants
 import pytest
+import torch
 
+import axon.room
 from axon import AxonSettings, Confidence, DecodeSettings, decode
 from pipeline.tasks import get_task
 from tests.axon.traces import trace_of
@@ -240,3 +242,18 @@ def test_a_prompt_too_long_for_the_canvas_is_refused_before_anything_is_decoded(
     ):
         answers(model, max_gen_toks=500)
     assert model.get_model_info() == {"axon": []}
+
+
+def test_memory_that_runs_out_halves_the_batch_and_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = answers(lm())
+
+    def small(model: Any, prompts: Any, settings: Any, seeds: Any, rows: int, *rest: Any) -> Any:
+        if rows > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return decode(model, prompts, settings, seeds, rows, *rest)
+
+    monkeypatch.setattr(axon.room, "decode", small)
+    model = lm()
+    assert answers(model) == expected
+    [counts] = model.get_model_info()["axon"]
+    assert counts["least_batch"] == 1

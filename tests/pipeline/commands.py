@@ -18,16 +18,18 @@ from conftest import ROOT, compose_tree, planned
 from pipeline.config import read_config
 from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan
+from pipeline.record_differences import IGNORED
 from pipeline.store import Store
 
 LAUNCH = ROOT / "launch.py"
-SECONDS = ["seconds_model", "seconds_capture", "seconds_select"]
+UNSTEADY = [name for name in IGNORED if name != "sandbox"]  # what differs from run to run
 Process = tuple[int, str]  # a number, and when it was given: numbers are given again
 
 
 def start(arguments: list[str], script: Path = LAUNCH, **environment: str) -> subprocess.Popen[str]:
     pipe, command = subprocess.PIPE, [sys.executable, str(script), *arguments]
-    env = {**os.environ, **environment}
+    # Without what a Ray that this process has started left in its environment, such as a token.
+    env = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")} | environment
     # Its own session: a signal from a terminal or a scheduler reaches the whole group, and so does the test's.
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=env)
 
@@ -106,7 +108,7 @@ def plan_of(words: list[str]) -> Plan:
 
 def records(words: list[str], out: Path, limit: int) -> pd.DataFrame:
     """What is stored, without what differs from run to run."""
-    return Store(str(out / "store")).load(plan_of(words).settings, limit).records.drop(columns=SECONDS)
+    return Store(str(out / "store")).load(plan_of(words).settings, limit).records.drop(columns=UNSTEADY)
 
 
 def uninterrupted(words: list[str], out: Path, limit: int) -> pd.DataFrame:

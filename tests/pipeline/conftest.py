@@ -70,6 +70,7 @@ class Judge:
     """A task with 40 examples whose score is a pure function of the answer; some of it can be told to fail."""
 
     name, version, metric, content, size = "judge", 1, "the judge says so", None, None
+    chats, stops = False, ()
 
     def __init__(self) -> None:
         self.bad_scores: set[str] = set()

@@ -46,8 +46,8 @@ class Cluster:
 
 
 def start_node(words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    env = {**os.environ, **environment, "RAY_USAGE_STATS_ENABLED": "0"}
-    env.pop("RAY_ADDRESS", None)
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    env = {**inherited, **environment, "RAY_USAGE_STATS_ENABLED": "0"}
     pipe, command = subprocess.PIPE, [RAY, "start", *words, *SMALL]
     process = subprocess.Popen(
         command, env=env, text=True, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True

@@ -15,7 +15,7 @@ from pipeline.config import read_config
 from pipeline.evaluate import Evaluator
 from pipeline.report import find
 from pipeline.store import Store
-from pipeline.tasks import TASKS, GeneratedTask, get_task
+from pipeline.tasks import TASKS, GeneratedTask, forms, get_task
 from tests.report.sweep import make_run
 
 pytestmark = pytest.mark.slow
@@ -45,6 +45,8 @@ TRUTH = {
 }
 ROWS: dict[str, dict[str, Any]] = {
     "gsm8k": SUM,
+    "gsm8k_cot": SUM,
+    "gsm8k_cot_zeroshot": SUM,
     "humaneval": POWER,
     "mbpp": {key: value for key, value in PLUS.items() if key != "prompt"},
     "mbpp_sanitized": {key: value for key, value in PLUS.items() if key != "text"},
@@ -111,3 +113,27 @@ def test_every_task_runs_with_every_decoder(
     contents = store.load(plan.settings, LIMIT)
     points = find([make_run(list(plan.settings.values()))], contents.records).points
     assert points["n"].tolist() == [LIMIT] * 16 and points["quality"].between(0, 1).all()
+
+
+@pytest.mark.parametrize(("task", "form"), [(task, form) for task in ROWS for form in forms(task)])
+def test_every_wording_runs_as_a_chat(
+    task: str, form: str, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    counts = {"mbpp": 3} if form == "opencompass" else {"mbpp": 1, "mbpp_sanitized": 1, "minerva_math": 1}
+    tree = compose_tree(
+        *(
+            f"task={task}",
+            f"limit={LIMIT}",
+            f"gen_length={GEN_LENGTH}",
+            "block_length=4",
+            "model.prompt=chat",
+        ),
+        *(f"model.path={checkpoints['sdar']}", *write_rows(tmp_path, task)),
+    )
+    tree["task"] |= {"form": form} | ({"shots": counts.get(task, 0)} if "shots" in tree["task"] else {})
+    if form == "opencompass" and "shots_path" in tree["task"]:
+        tree["task"]["shots_path"] = None  # its examples are fixed
+    [setting] = planned(read_config(tree)).settings.values()
+    records = Evaluator(2).slice(setting, 0, LIMIT)
+    assert [record.error for record in records] == [None] * LIMIT
+    assert all(record.score is not None for record in records)

@@ -196,7 +196,7 @@ def test_a_fault_in_what_a_search_asks_for_later_is_told_as_wrong_input(
 def here(monkeypatch: pytest.MonkeyPatch) -> World:
     """A toy world in which searches run in this process, too."""
     world = World()
-    monkeypatch.setattr(execute_module, "Evaluator", lambda *_: world)
+    monkeypatch.setattr(execute_module, "Evaluator", lambda *_, **__: world)
     monkeypatch.setattr(execute_module, "ASK_ONCE", [*ASK_ONCE, "bisect"])
     return world
 

@@ -20,7 +20,11 @@ Make = Callable[..., Config]
 MOVES = [
     "model.dtype=bfloat16",
     "model.attention_kernel=eager",
+    "model.compile=true",
     "model.prompt=chat",
+    "model.prompt=bos",
+    "model.mask_token_id=5",
+    "model.end_tokens=[5]",
     "task.name=lists",
     "task.split=validation",
     "task.seed=1",
@@ -34,13 +38,26 @@ MOVES = [
     "axon.anchors=2",
     "axon.attention_layers=last 2",
     "axon.uncertainty_threshold=0.1",
+    "block_alignment=absolute",
+    "sink_rows=visible",
+    "end_of_text=logits_eos_inf",
+    "end_of_text=confidence_eos_eot_inf",
+    "axon.budget_counts=steps",
 ]
 STAYS = [
+    'model.template={"enable_thinking": false}',  # there is no chat
+    "task.form=completion",
     "limit=11",
     "batch_size=1",
     "slice_size=1",
     "cluster.workers=7",
     "model.device=cpu",
+    "model.compile=false",
+    "cluster.gpus_per_worker=0",
+    "model.mask_token_id=null",
+    "model.end_tokens=null",
+    "model.attention=null",
+    "model.block_size=2",  # only where block_length is null
     "seed=5",  # greedy decoding draws nothing
     "decoder.threshold=9e-1",
     "axon.uncertainty_threshold=0",
@@ -79,6 +96,25 @@ def test_ids_differ_pairwise(make_config: Make) -> None:
 @pytest.mark.parametrize("drawn", ["temperature=1", 'decoder={"name": "fixed_steps", "remasking": "random"}'])
 def test_the_seed_counts_once_something_is_drawn(drawn: str, make_config: Make) -> None:
     assert identity(make_config(drawn, "seed=1")) != identity(make_config(drawn, "seed=2"))
+
+
+def test_a_block_length_of_null_is_the_models_own(make_config: Make) -> None:
+    """The number is what is stored: a model whose block size is 8 decodes by 8 either way."""
+    setting = make_setting(make_config("gen_length=32", "block_length=null"))
+    assert setting.decode.block_length == setting.identity["block_length"] == 32
+    assert setting.id == identity(make_config("gen_length=32", "block_length=32"))
+
+
+def test_sinks_that_nobody_seeks_have_no_rows(make_config: Make) -> None:
+    alone = "axon.gate=never"
+    assert identity(make_config(alone, "sink_rows=visible")) == identity(make_config(alone))
+    dawn = 'decoder={"name": "dawn"}'
+    assert identity(make_config(alone, dawn, "sink_rows=visible")) != identity(make_config(alone, dawn))
+
+
+def test_top_p_belongs_to_sampling(make_config: Make) -> None:
+    drawn = ["temperature=0.7", "temperature=0.7 & top_p=0.9", "temperature=0.7 & top_p=1"]
+    assert len({identity(make_config(*override.split(" & "))) for override in drawn}) == 3
 
 
 @pytest.mark.parametrize(
@@ -148,6 +184,6 @@ class Cached(DecodeSettings):
 
 
 def test_a_key_that_comes_later_changes_no_id_until_it_is_set() -> None:
-    before = decode_identity(DecodeSettings(), 4)
-    assert decode_identity(Cached(), 4) == before
-    assert decode_identity(Cached(cache="block"), 4) == {**before, "cache": "block"}
+    before = decode_identity(DecodeSettings(block_length=32), 4)
+    assert decode_identity(Cached(block_length=32), 4) == before
+    assert decode_identity(Cached(block_length=32, cache="block"), 4) == {**before, "cache": "block"}

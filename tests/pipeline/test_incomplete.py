@@ -198,7 +198,10 @@ def test_whatever_can_be_swept_gives_a_report(
         "gen_length": [4, 16],
         "block_length": [2, 8],
         "temperature": [0.0, 0.7],
-        "end_of_text": ["stop_at_eos", "suppress"],
+        "end_of_text": ["stop_at_eos", "logits_eos_inf"],
+        "block_alignment": ["absolute"],
+        "sink_rows": ["visible"],
+        "top_p": [None],
         "seed": [1, 2],
     }
     assert {key.split(".")[0] for key in grids} == set(SETTING_KEYS)

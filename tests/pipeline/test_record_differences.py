@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_store import records
 
-from pipeline.record import Record, to_table
+from pipeline.record import SCHEMA, Record, to_table
 from pipeline.record_differences import COMPARED, COUNTED, IGNORED, compare_records
 
 CHANGED: dict[str, Any] = {
@@ -108,5 +108,7 @@ def test_a_column_that_is_newer_than_the_record_is_not_compared_and_is_told(name
     assert name in compare_records(table([undecoded]), table([record])).columns
 
 
-def test_what_is_ignored_is_time_and_isolation_alone() -> None:
-    assert set(IGNORED) == {"seconds_model", "seconds_capture", "seconds_select", "sandbox"}
+def test_what_is_ignored_is_time_the_machine_and_isolation_alone() -> None:
+    seconds = {name for name in SCHEMA.names if name.startswith("seconds_")}
+    machine = {"batch_size", "device", "attention_kernel", "torch"}
+    assert set(IGNORED) == seconds | machine | {"sandbox"}

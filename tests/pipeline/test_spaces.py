@@ -271,7 +271,7 @@ def scripted(rounds: list[list[tuple[int, int]]]) -> Any:
     return ask
 
 
-def fake_setting(config: Config, candidate: Candidate) -> Setting:
+def fake_setting(config: Config, candidate: Candidate, _: object) -> Setting:
     """A setting of a model that is nowhere to be opened."""
     knobs = dict(candidate.knobs)
     return Setting(

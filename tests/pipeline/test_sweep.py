@@ -113,6 +113,24 @@ def test_a_node_that_joins_while_a_sweep_runs_gets_work(
     assert process.returncode == 130 and errors == "", shown + errors
 
 
+def test_a_worker_in_which_cuda_has_failed_is_replaced_and_its_setting_tried_again(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    asked = [
+        *words(checkpoint, tmp_path, "{grid: {seed: [1, 2]}, set: {temperature: 0.7}}"),
+        "cluster.workers=1",
+    ]
+    told = {"RESULTS": str(tmp_path / "results"), "DIES": str(tmp_path / "dies")}
+    code, shown, errors = completed(asked, TOY, **told)
+    assert code == 0 and errors == "", shown + errors
+    assert Path(told["DIES"]).exists() and "a worker was lost; trying again what is missing" in shown
+    found = results(tmp_path / "results")
+    assert len(found) == 4 and len({pid for pid, _ in found}) == 1, "no result is of the one that died"
+    assert in_this_process(asked, Store(str(tmp_path / "store"))) == in_this_process(
+        asked, Store(str(tmp_path / "whole"))
+    )
+
+
 def wait_for_workers(process: Any, file: Path, count: int) -> None:
     until = time.monotonic() + 240
     while len({pid for pid, _ in results(file)}) < count:

@@ -79,7 +79,7 @@ def test_steps_are_those_of_the_batch(config: Config, judge: Judge) -> None:
     rows = pd.read_csv(Path(run(config)[1][-1], "timing.csv")).set_index(["group", "batch"])
     for setting in planned(config).settings.values():
         loaded = load(setting.model)
-        prompts = [loaded.encode(example) for example in judge.examples("test", 0, 4)]
+        prompts = [loaded.encode(example, setting.task) for example in judge.examples("test", 0, 4)]
         group = "alone" if setting.decode.axon.gate == "never" else "axon"
         each = [trace.nfe for trace in decode(loaded.model, prompts, setting.decode)]
         assert rows["steps"].loc[group, 1] == sum(each)

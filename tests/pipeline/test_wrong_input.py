@@ -23,6 +23,10 @@ CASES = {
     "appended key that exists": ("+limit=3", "+limit=3: this key exists already; write limit=3"),
     "key of another decoder": ("decoder.tau_low=0.5", "decoder.tau_low: unknown key; one of name, threshold"),
     "key of another task": ("task.path=x.jsonl", "task.path: unknown key; one of name, seed, split"),
+    "unknown choice of many": (
+        "recipe=sdar_8b",
+        "recipe=sdar_8b: unknown; one of the 118 in conf/recipe, such as sdar_8b_",
+    ),
     "unknown choice": ("decoder=fastest", "decoder=fastest: unknown; one of confidence, dawn, "),
     "no choice": ("decoder=", "decoder=: must be the name of one choice; one of confidence, dawn, "),
     "null for a choice": ("task=null", "task=null: must be the name of one choice; one of arith, "),
@@ -34,7 +38,7 @@ CASES = {
     ),
     "folder for a choice": (
         "model=/models/llada",
-        "model=/models/llada: unknown; one of checkpoint, dream_v0_base_7b, ",
+        "model=/models/llada: unknown; one of the 41 in conf/model",
     ),
     "folder for a choice, its remedy": (
         "model=/models/llada",
@@ -92,7 +96,7 @@ CASES = {
     ),
     "appended unknown key": (
         "+axno=1",
-        "axno: unknown key; did you mean axon? one of axon, batch_size, block_length, ",
+        "axno: unknown key; did you mean axon? one of axon, batch_size, block_alignment, block_length, ",
     ),
     "no model": ("model=checkpoint ~model.path", "model.path: missing; give it a value"),
     "experiment without +": (

@@ -22,7 +22,7 @@ from pipeline.checkpoint import open_checkpoint
 from pipeline.checks import check_settings
 from pipeline.config import read_config
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Loaded
+from pipeline.prompt import encode
 from pipeline.tasks import TASKS, GeneratedTask
 
 VALUES = {  # one override or several, ` & ` between them: a part of the line
@@ -49,8 +49,15 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "axon.tau_sink=[1]": "axon.tau_sink=[1]: must be a number or text; write one of them",
     "axon.tau_sink=x4": "axon.tau_sink='x4': unknown; write a share of attention such as 0.01, or multiples",
     "axon=5": "axon=5: must be a group of key: value; write {key: value}",
-    "end_of_text=stop": "end_of_text='stop': unknown; one of full, stop_at_eos, suppress",
-    'decoder={"name": "left_to_right"} & end_of_text=suppress': "end_of_text='suppress': holds confidence back, and",
+    "end_of_text=stop": "end_of_text='stop': unknown; one of full, stop_at_eos, confidence_eos_eot_inf, logits_eos_inf",
+    'decoder={"name": "left_to_right"} & end_of_text=confidence_eos_eot_inf': (
+        "end_of_text='confidence_eos_eot_inf': holds confidence back, and"
+    ),
+    "block_length=null": "block_length=null: without a block size of the model, 32 must divide gen_length=8;",
+    "block_alignment=left": "block_alignment='left': unknown; one of prompt, absolute",
+    "sink_rows=all": "sink_rows='all': unknown; one of canvas, visible",
+    "axon.budget_counts=passes": "axon.budget_counts='passes': unknown; one of interventions, steps",
+    "top_p=0.9": "top_p=0.9: limits sampling, and temperature=0 samples nothing;",
     "limit=0": "limit=0: must be at least 1; raise it",
     "limit=true": "limit=True: must be a whole number",
     "limit=1e3": "limit=1000.0: must be a whole number; write digits alone",
@@ -68,6 +75,14 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "model.path=null": "model.path=null: must be text; give it a value",
     "model.revision=main": "is a folder, which has no revisions; leave it out",
     "model.prompt=chat": "has no chat template; choose model.prompt=raw",
+    "model.prompt=bos": "names no bos_token; choose model.prompt=raw",
+    "model.prompt=turn": "model.prompt='turn': unknown; one of raw, chat, bos",
+    "model.template=5": "model.template=5: must be a group of key: value; write {key: value}",
+    'model.template={"a": [1]}': "model.template={'a': [1]}: a must be text, a number, true, false or null; write one",
+    "task.form=plain": "task.form='plain': unknown; one of completion, instruct, opencompass, opencompass_8e312c",
+    "task.form=opencompass": "task.form='opencompass': arith has no such wording; one of completion",
+    "task.name=humaneval & task.form=opencompass": "is asked in a chat, not with model.prompt=raw; choose model.prompt",
+    "task.shot_draw=per_question": "task.shot_draw='per_question': arith generates its examples; leave it out",
     "gen_length=65536 & block_length=32": "gen_length=65536: the model takes 256 tokens, prompt and answer",
     "gen_length=252 & block_length=4": "gen_length=252: with the shortest prompt, of ",
     "task.name=sudoku_n4": "gen_length=8: with the shortest prompt, of 282 tokens, it exceeds the 256 ",
@@ -110,7 +125,7 @@ CHECKPOINTS = {
     "json": "config.json cannot be read",
     "nan": "1 NaN or infinite tensors (model.transformer.ln_f.weight in float32); copy the checkpoint again",
     "pickled": "holds pickled weights (pytorch_model.bin), which may run code and are not read; convert them",
-    "mask": "config.json says mask_token_id=3, the tokenizer's mask token is 97; repair one of them",
+    "mask": "the mask token: config.json says 3, tokenizer_config.json says 97; repair one of them",
     "foreign": "the tokenizer has 99 tokens, the model 98; give the two that belong together",
 }
 
@@ -217,7 +232,7 @@ def test_what_fits_is_not_refused(tree: dict[str, Any], judge: Judge) -> None:
     judge.long_prompts = {f"test-0-{n}" for n in range(40)} - {"test-0-7"}
     [setting] = planned(read_config({**tree, "task": {**tree["task"], "name": "judge"}})).settings.values()
     sizes = [
-        len(Loaded(None, open_checkpoint(setting.model.path, None).tokenizer, "raw").encode(example))
+        len(encode(open_checkpoint(setting.model.path, None).tokenizer, setting.model, example, setting.task))
         for example in judge.examples("test", 0, 10)
     ]
     for length, refused in {256 - min(sizes): False, 257 - min(sizes): True}.items():

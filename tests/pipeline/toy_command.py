@@ -1,9 +1,14 @@
-"""launch.py with a toy search, as a process of its own. The file RESULTS gets a line per result: worker, setting."""
+"""launch.py with a toy search, as a process of its own. The file RESULTS gets a line per result: worker, setting.
+
+With DIES, a file that isn't there yet, the first slice of all finds that CUDA has failed in its worker.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +31,22 @@ class Noting(sweep.Watch):
             results.write(f"{result['pid']} {trial.config['setting']}\n")
 
 
+def cuda_has_failed() -> Iterator[Any]:
+    raise RuntimeError("CUDA error: device-side assert triggered\nCompile with `TORCH_USE_CUDA_DSA`.")
+    yield
+
+
+class Dying(sweep.SliceTrial):
+    def step(self) -> dict[str, Any]:
+        with suppress(FileExistsError):
+            os.close(os.open(os.environ["DIES"], os.O_CREAT | os.O_EXCL))
+            self._slices = cuda_has_failed()
+        return super().step()
+
+
 if __name__ == "__main__":
     SEARCHES["bisect_nfe"] = bisect_nfe
     sweep.Watch = Noting  # type: ignore[misc]
+    if "DIES" in os.environ:
+        sweep.SliceTrial = Dying  # type: ignore[misc]
     sys.exit(launch.main())

@@ -95,6 +95,9 @@ def identified(setting: Setting, content: str = "c0ffee00aa") -> Setting:
     decode = decode_identity(setting.decode, LAYERS)
     task, model = setting.task, setting.model
     rows = {"content": "beef01", "shots": task.shots, "shot_style": task.shot_style} if task.shots else {}
+    rows |= {
+        key: value for key in ("form", "shot_draw") if (value := getattr(task, key)) not in (None, "same")
+    }
     return replace(
         setting,
         identity={

@@ -36,6 +36,14 @@ def test_decoding_order_is_the_mean_over_examples_that_have_one():
     assert np.isnan(point(rows[2:])["kendall_tau"])
 
 
+def test_answers_that_fill_their_last_block_have_their_own_decoding_order():
+    """With absolute blocks answers differ in length: none is cut, and none is filled with steps."""
+    rows = [make_record("a", n, 1.0, 10) for n in range(2)]
+    for row, order in zip(rows, ([0, 1, 2, 3], [5, 4, 3, 2, 1, 0]), strict=True):
+        row |= {"tokens": [7] * len(order), "revealed_at": order}
+    assert point(rows)["kendall_tau"] == 0
+
+
 def test_unscored_is_left_out_of_everything_and_counted():
     rows = [make_record("a", 0, 1.0, 10), make_record("a", 1, None, 50), make_record("a", 2, None, None)]
     found = point(rows)

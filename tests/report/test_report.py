@@ -232,6 +232,20 @@ def test_the_summary_says_what_is_decoded():
         "(test split), raw prompts, 64 tokens in blocks of 32, decoded up to end-of-text: threshold"
         in found.swept
     )
+    sweep.change(block_alignment="absolute")
+    assert "64 tokens in absolute blocks of 32" in facet_of(sweep).summary.swept
+
+
+def test_the_summary_says_in_which_wording_and_by_which_score():
+    sweep = make_sweep(anchors=(None,), thresholds=(0.5,))
+    asked = {"name": "gsm8k", "shots": 4, "form": "opencompass", "shot_draw": "per_question"}
+    sweep.change(model={"prompt": "chat"}, task=asked)
+    swept = facet_of(sweep).summary.swept
+    assert (
+        ", 4 few-shot examples as text drawn for each question, chat prompts worded as opencompass, 64"
+        in swept
+    )
+    assert f"Quality 1: {get_task('gsm8k', 'opencompass').metric} (gsm8k" in swept
 
 
 def test_the_summary_says_how_the_questions_are_asked_and_what_quality_means():

@@ -25,7 +25,7 @@ def sound(name: str) -> Rows:
 
 
 def _row(name: str, n: int) -> dict[str, Any]:
-    if name == "gsm8k":
+    if name.startswith("gsm8k"):
         return {"question": f"{n} and 1?", "answer": f"It is\n#### {n + 1}"}
     if name in ("math500", "minerva_math"):
         return {"problem": f"{n}+1?", "answer": str(n + 1)}
@@ -137,7 +137,7 @@ def test_numbers_are_valid_answers(kind: str, tmp_path: Path) -> None:
         said = "The final answer is $72$. I hope" if name == "minerva_math" else "72"
         assert said in examples[f"{name}-0"].reference and "72.0" not in examples[f"{name}-0"].reference
         assert "2.5" in examples[f"{name}-1"].reference
-        if name == "gsm8k":
+        if name.startswith("gsm8k"):
             assert [task.score(f"It is {n}.", examples["gsm8k-0"]).value for n in (72, 73)] == [1.0, 0.0]
 
 

@@ -72,6 +72,36 @@ def test_few_shot_examples_come_first_and_are_the_same_for_all(tmp_path: Path) -
         _open(path, shots=13, shots_path=str(path))
 
 
+def test_each_question_may_have_examples_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    drawn = _open(path, shots=2, shots_path=str(path), shot_draw="per_question")
+    examples = drawn.examples("test", 0, 12)
+    assert len({example.shots for example in examples}) > 6
+    assert {example.id: example.shots for example in drawn.examples("test", 5, 4)}.items() <= {
+        example.id: example.shots for example in examples
+    }.items()
+    first = next(example for example in examples if example.id == "gsm8k-0")
+    assert first.shots == _open(path, shots=2, shots_path=str(path)).examples("test", 0, 1)[0].shots
+    with pytest.raises(ValueError, match=r"task.shots=13: only 12 rows are available; lower it"):
+        _open(path, shots=13, shots_path=str(path), shot_draw="per_question")
+    plain = _open(path, shot_draw="per_question").examples("test", 0, 12)
+    assert plain == _open(path).examples("test", 0, 12), "nothing is drawn"
+
+
+@pytest.mark.parametrize("name", ["minerva_math", "mbpp", "humaneval"])
+def test_fixed_examples_cant_be_drawn(name: str, tmp_path: Path) -> None:
+    row = {"problem": "1?", "answer": "1", "task_id": 11, "text": "a", "code": "b", "test_list": ["f(1)"]}
+    row |= {"prompt": "def f():", "canonical_solution": " 1", "test": "def check(f): 1", "entry_point": "f"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    read_task.cache_clear()
+    given = TaskSettings(name, "test", 0, path=str(tmp_path / "rows.jsonl"), shot_draw="per_question")
+    with pytest.raises(
+        ValueError, match=rf"task.shot_draw='per_question': the few-shot .* of {name} are fixed; leave"
+    ):
+        open_task(given)
+
+
 @pytest.mark.parametrize(
     ("answer", "strict", "flexible"),
     [

@@ -44,8 +44,10 @@ def test_a_model_continues_the_prompt_and_a_chat_is_asked_for_it(file: Path) -> 
     asked = "Write a solution to the following problem and make sure that it passes the tests:\n"
     assert example.id == "Mine/0" and example.text == PROMPT and example.chat
     for style in ("text", "turns"):
-        assert example.turns(style) == [{"role": "user", "content": f"{asked}{code}```\n"}]  # type: ignore[arg-type]
-    assert example.chat.opening == f"Here is the completed function:\n{code}"
+        opening = f"Here is the completed function:\n{code}"
+        turn = {"role": "user", "content": f"{asked}{code}```\n"}
+        assert example.turns("instruct", style) == ([turn], opening)  # type: ignore[arg-type]
+        assert example.turns("completion", style) == ([{**turn, "content": PROMPT}], "")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

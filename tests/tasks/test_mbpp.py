@@ -61,13 +61,14 @@ def test_what_a_model_is_asked(file: Path) -> None:
     )
     asked = f"{head} Add 11. Your code should pass these tests:\n\n{SHOWN}\n[BEGIN]\n"
     assert example.text == shots + asked
-    request, answer, last = example.turns("turns")
+    (request, answer, last), opening = example.turns("instruct", "turns")
     assert request["content"].startswith(
         f"{head}\nAdd 2.\nYour code should pass these tests:\nassert plus_2(0)"
     )
     assert answer == {"role": "assistant", "content": "```python\ndef plus_2(n):\r\n  return n + 2\n```"}
     assert last["content"] == f"{head}\nAdd 11.\nYour code should pass these tests:\n{SHOWN}"
-    assert example.chat and example.chat.opening == "```python\n"
+    assert opening == "```python\n"
+    assert example.turns("completion", "text") == ([{"role": "user", "content": shots + asked}], "")
 
 
 def test_the_few_shot_examples_are_rows_2_3_and_4(file: Path, tmp_path: Path) -> None:

@@ -7,14 +7,16 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluate import Loaded
-from pipeline.tasks import GeneratedTask, get_task, task
+from pipeline.config import ModelSettings
+from pipeline.prompt import encode
+from pipeline.tasks import GeneratedTask, TaskSettings, get_task, task
 from pipeline.tasks.one_shot import OneShot
 from pipeline.tasks.waiting_line import OPERATIONS, PEOPLE, SHOT, VIRGINIA
 from tests.tasks.judged import judged
@@ -304,11 +306,15 @@ def test_the_few_shot_example_is_two_turns_of_a_chat_or_precedes_the_question_as
     example = get_task(name).examples("test", 0, 1)[0]
     question, answer = CONVERSATIONS[name]
     tape = Tape()
-    Loaded(None, tape, "chat").encode(example)
+    asked, model = (
+        TaskSettings(name, "test", 0),
+        ModelSettings("model", None, "float32", "sdpa", "cpu", "chat"),
+    )
+    encode(tape, model, example, asked)
     assert [(turn["role"], turn["content"]) for turn in tape.turns] == [
         ("user", question),
         ("assistant", answer),
         ("user", example.prompt),
     ]
-    Loaded(None, tape, "raw").encode(example)
+    encode(tape, replace(model, prompt="raw"), example, asked)
     assert tape.text == f"{question}\n{answer}\n\n{example.prompt}"

@@ -1,0 +1,18 @@
+"""How much is held at once of what is too large to hold whole, and is computed a chunk at a time."""
+
+from __future__ import annotations
+
+import torch
+
+MEMORY_SHARE = 24  # of a GPU's memory a chunk takes at most one part in so many
+
+
+def chunk_elements(device: torch.device, bytes_each: int, cached: int) -> int:
+    """How many elements a chunk has, of so many bytes each.
+
+    On a processor `cached`, as many as stay near its cache. On a GPU, where few large operations are what is fast, as
+    many as fit into its share of the memory.
+    """
+    if device.type != "cuda":
+        return cached
+    return int(torch.cuda.get_device_properties(device).total_memory) // (MEMORY_SHARE * bytes_each)

@@ -1,0 +1,22 @@
+"""What an error of torch means for what comes after it: less at once may do, or nothing will until the process ends."""
+
+from __future__ import annotations
+
+import torch
+
+# Messages of plain RuntimeErrors: the processor's allocator, cuBLAS without room for its workspace, and CUDA itself
+# (c10/core/impl/alloc_cpu.cpp, aten/src/ATen/cuda/CUDAContext and the CUDA runtime's cudaErrorMemoryAllocation).
+NO_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")
+CUDA_ERROR = "CUDA error:"
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether it may go well with less at once."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
+
+
+def context_is_dead(error: BaseException) -> bool:
+    """Whether CUDA has failed in this process: from then on every call does, whatever it is about."""
+    return isinstance(error, RuntimeError) and CUDA_ERROR in str(error) and not out_of_memory(error)

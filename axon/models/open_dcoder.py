@@ -1,0 +1,26 @@
+"""Open-dCoder: a Qwen2 under its own name, read with Dream's rules: bidirectional, logits shifted by one.
+
+pengzhangzhi/Open-dLLM: sample.py, veomni/models/transformers/qwen2/generation_utils.py. An ordinary Qwen2 says the
+same architecture; it has no mask token, and is refused for that.
+"""
+
+from __future__ import annotations
+
+from transformers import Qwen2ForCausalLM, Qwen2Tokenizer
+
+from axon.models.conversion import same_names
+from axon.models.family import Family
+from axon.models.qwen import INERT, qwen2_config
+
+OPEN_DCODER = Family(
+    name="open-dcoder",
+    network=Qwen2ForCausalLM,
+    read_config=qwen2_config,
+    convert=same_names,
+    architectures=("Qwen2ForCausalLM",),
+    model_types=("qwen2",),
+    turn_end_token_ids=(151645,),  # <|im_end|>
+    inert=INERT,
+    shift=1,
+    tokenizer=Qwen2Tokenizer,
+)

@@ -1,0 +1,184 @@
+"""What has to be measured on a GPU, in one run: `python benchmarks/gpu.py [--device cuda --sections cost memory]`.
+
+- verify: the recorded decodes (../shared/golden) in float32 and bfloat16
+- batching: the share of prompts that decode alike in batches of several sizes, in bfloat16
+- cost: milliseconds of a step by part, and peak memory, with random weights at LLaDA-8B's sizes, batch 1, 8 and 32
+- waits: how often the host waits for the device in a pass, as CUDA's own debug mode counts it
+- memory: a batch for which memory is made too small on purpose
+- workers: a sweep of two workers on one GPU
+
+With `--device cpu` everything runs at small sizes, so that the script is known to work before a GPU is at hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+
+from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
+from axon.decoders import DecoderSettings
+from axon.room import Room
+from benchmarks.shapes import LLADA_8B, TOY, random_model
+from pipeline.environment import device_name
+from pipeline.stopwatch import Stopwatch
+
+ROOT = Path(__file__).resolve().parents[1]
+GOLDEN = ROOT / "../shared/golden"
+PROMPT, GEN_LENGTH = 468, 32  # a canvas of 500 positions, at most 32 steps
+DECODERS: tuple[DecoderSettings, ...] = (Confidence(), Dawn(tau_sink="4x"), Klass())
+PARTS = ("model", "capture", "select")
+TIGHT = 4 * 2**30  # bytes that `memory` leaves beside the weights
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    asked = parser.parse_args()
+    device = torch.device(asked.device)
+    print(f"{device_name(device)}, torch {torch.__version__}")
+    for name in asked.sections:
+        print(f"\n== {name}", flush=True)
+        start = perf_counter()
+        SECTIONS[name](device)
+        print(f"({name}: {perf_counter() - start:.0f} s)", flush=True)
+
+
+def verify(device: torch.device) -> None:
+    on_gpu = device.type == "cuda"  # a processor takes minutes for each
+    for name in ("llada", "dream", "sdar") if on_gpu else ("llada",):
+        for dtype in ("float32", "bfloat16") if on_gpu else ("float32",):
+            words = [
+                "-m",
+                "axon.verify",
+                str(GOLDEN / f"{name}.json"),
+                "--checkpoint",
+                str(GOLDEN / f"{name}-tiny"),
+            ]
+            _run(*words, "--device", str(device), "--dtype", dtype)
+
+
+def batching(device: torch.device) -> None:
+    _run(
+        str(ROOT / "benchmarks/batching.py"), "--device", str(device), "--dtype", "bfloat16", "--rounds", "2"
+    )
+
+
+def cost(device: torch.device) -> None:
+    model = _model(device)
+    print(f"{'batch':>6}{'':>14}{'':>8}" + "".join(f"{part:>9}" for part in (*PARTS, "all")) + f"{'GiB':>7}")
+    for batch in (1, 8, 32) if device.type == "cuda" else (1, 2):
+        for decoder in DECODERS:
+            for gate in ("never", "always"):
+                _step(model, batch, DecodeSettings(2, 1, decoder=decoder, axon=_axon(gate)))  # to warm up
+                settings = DecodeSettings(GEN_LENGTH, GEN_LENGTH, decoder=decoder, axon=_axon(gate))
+                spent, peak = _step(model, batch, settings)
+                cells = "".join(f"{1000 * second:9.2f}" for second in (*spent, sum(spent)))
+                side = "+ AXON" if gate == "always" else ""
+                print(f"{batch:>6}{decoder.name:>14}{side:>8}{cells}{peak / 2**30:7.1f}", flush=True)
+
+
+def waits(device: torch.device) -> None:
+    if device.type != "cuda":
+        print("only CUDA counts them; benchmarks/pass_cost.py counts them on a processor")
+        return
+    model = random_model(TOY, str(device))
+    for decoder in DECODERS:
+        for gate in ("never", "always"):
+            settings = DecodeSettings(64, 32, decoder=decoder, axon=_axon(gate))
+            timer = Stopwatch(device)
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                torch.cuda.set_sync_debug_mode("warn")
+                decode(model, [[1] * 20] * 4, settings, timer=timer)
+                torch.cuda.set_sync_debug_mode("default")
+            found = sum("synchroniz" in str(one.message) for one in warned)
+            print(
+                f"{decoder.name:>14} {gate:>7}: {found / timer.entered['model']:.2f} per pass, rows that leave included"
+            )
+
+
+def memory(device: torch.device) -> None:
+    """The rows of a batch that does not fit are decoded in smaller ones, and what they held is given back."""
+    model = _model(device)
+    cuda = device.type == "cuda"
+    if cuda:
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(
+            (torch.cuda.memory_allocated(device) + TIGHT) / total, device
+        )
+    prompts = [[1 + row % 7] * PROMPT for row in range(64 if cuda else 4)]
+    before = torch.cuda.memory_allocated(device) if cuda else 0
+    sizes: list[int] = []
+    room = Room(len(prompts), print)
+    settings = DecodeSettings(GEN_LENGTH, GEN_LENGTH, decoder=Klass(), axon=_axon("never"))
+    room.decode(model, prompts, settings, on_finish=lambda index, trace, rows: sizes.append(rows))
+    held = torch.cuda.memory_allocated(device) - before if cuda else 0
+    print(
+        f"{len(prompts)} rows asked for, decoded {sorted(set(sizes))} at once; {held / 2**20:.0f} MiB held afterwards"
+    )
+    if cuda:
+        torch.cuda.set_per_process_memory_fraction(1.0, device)
+
+
+def workers(device: torch.device) -> None:
+    each = "0.5" if device.type == "cuda" else "0"
+    words = ["sweep=with_axon", "task=arith", "limit=64", "wandb=off", "trade_off.values=[0.7,0.9]"]
+    out = [
+        "out=outputs/benchmark",
+        f"store=outputs/benchmark/{int(perf_counter())}",
+    ]  # decoded anew every time
+    _run("launch.py", *words, *out, "cluster.workers=2", f"cluster.gpus_per_worker={each}")
+
+
+def _model(device: torch.device) -> MaskedDiffusionModel:
+    if device.type == "cuda":
+        return random_model(LLADA_8B, str(device))
+    return random_model(TOY, str(device), torch.float32)
+
+
+def _axon(gate: str) -> AxonSettings:
+    return AxonSettings(gate=gate, tau_sink="4x", max_anchor_steps=1000)  # type: ignore[arg-type]
+
+
+def _step(model: MaskedDiffusionModel, batch: int, settings: DecodeSettings) -> tuple[list[float], int]:
+    """Seconds of a step of the batch, by part, and the most memory that was allocated."""
+    cuda = model.device.type == "cuda"
+    if cuda:
+        torch.cuda.reset_peak_memory_stats(model.device)
+    timer = Stopwatch(model.device)
+    decode(model, [[1 + row % 7] * PROMPT for row in range(batch)], settings, batch_size=batch, timer=timer)
+    spent = [timer.seconds[part] / timer.entered["model"] for part in PARTS]
+    return spent, torch.cuda.max_memory_allocated(model.device) if cuda else 0
+
+
+def _run(*words: str) -> None:
+    """Python on the words; what it prints is shown, and a failure does not end this run."""
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, check=False)
+    if done.returncode:
+        print(f"exit code {done.returncode}: {' '.join(words)}", flush=True)
+
+
+SECTIONS: dict[str, Callable[[torch.device], None]] = {
+    "verify": verify,
+    "batching": batching,
+    "cost": cost,
+    "waits": waits,
+    "memory": memory,
+    "workers": workers,
+}
+
+
+if __name__ == "__main__":
+    main()

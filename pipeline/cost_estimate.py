@@ -1,0 +1,137 @@
+"""What decoding will cost: FLOPs and memory from the shapes of the network, whose weights need not be there.
+
+Shapes in comments: B batch, W canvas width (prompt and answer), K block length, G generated length, V vocabulary, D
+hidden size, H attention heads of size A, I width of the feed-forward layer. Leading terms only: what a kernel needs
+for itself and what CUDA takes beside it come on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from axon.blocks import RowBlocks, row_blocks
+from axon.layers import resolve_layers
+from axon.models.checkpoint import DTYPES, Description
+from axon.models.model import MaskedDiffusionModel
+from pipeline.config import Decode
+
+# Dense bfloat16 multiply-adds as two operations, by the makers' data sheets (NVIDIA H100 SXM, A100).
+PEAK_FLOPS = {"H100": 989e12, "A100": 312e12}
+SHARE = 0.3  # of the peak: an assumption; batch 1 reaches a few per cent only
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the things that memory is needed for."""
+
+    name: str
+    bytes: float
+    how: str
+
+
+class Network:
+    """The network of a checkpoint, without its weights."""
+
+    def __init__(self, described: Description) -> None:
+        with torch.device("meta"):
+            network = described.family.network(described.network)
+        self._model = MaskedDiffusionModel(
+            network,
+            described.family,
+            described.mask_token_id,
+            described.end_token_ids,
+            described.max_length,
+            block_size=described.block_size,
+        )
+        self._described = described
+
+    @property
+    def max_length(self) -> int:
+        return self._described.max_length
+
+    @property
+    def parameters(self) -> int:
+        """Those that are stored: an output layer tied to the embedding counts once."""
+        found = sum(parameter.numel() for parameter in self._model.network.parameters())
+        head = self._model.network.get_parameter("lm_head.weight")
+        embedding = self._model.network.get_parameter("model.embed_tokens.weight")
+        tied = bool(self._described.network.tie_word_embeddings) and head is not embedding
+        return found - (head.numel() if tied else 0)
+
+    def pass_flops(self, decode: Decode, prompt: float) -> float:
+        """Of one forward pass of one row, by the formula of the records' `flops`; for DAWN the most there can be."""
+        blocks, decoder, logits = canvas(decode, round(prompt)), decode.decoder, decode.block
+        if (
+            decoder.reads == "sequence"
+        ):  # KLASS follows what is generated, DAWN what is decoded, the prompt too
+            logits += blocks.canvas if decoder.needs_attention else blocks.area
+        trace: Any = SimpleNamespace(
+            prompt=range(round(prompt)),
+            tokens=range(blocks.canvas - round(prompt)),
+            computed_positions=blocks.canvas,
+            logit_positions=logits,
+        )
+        return float(self._model.flops(trace))
+
+    def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:
+        """At the batch asked for, with the longest prompt."""
+        size, config = DTYPES[dtype].itemsize, self._described.network
+        blocks, block, vocabulary = canvas(decode, prompt), decode.block, self._model.vocab_size
+        width = blocks.canvas
+        yield Part("weights", self.parameters * size, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
+        heads, keys = int(config.num_attention_heads), _key_heads(config)
+        head = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
+        wide = 2 * int(config.hidden_size) + (heads + 2 * keys) * head + 2 * _inner(config)
+        yield Part("activations", batch * width * wide * size, "B W (2 D + Q, K, V + 2 I) of one layer")
+        if self._described.family.block_causal:
+            yield Part("mask", batch * width**2 * size, "B W W of the block-causal mask")
+        kinds = 2 * size + 8 * (4 if decode.temperature > 0 else 1)
+        yield Part(
+            "logits", batch * block * vocabulary * kinds, f"B K V twice in {dtype}, and in float64 for c"
+        )
+        if decode.decoder.name == "klass":
+            yield Part("KLASS", batch * blocks.area * vocabulary * 4, "B G V in float32, of the last step")
+        if decode.axon.gate != "never" or decode.decoder.needs_attention:
+            layers = len(resolve_layers(decode.axon.attention_layers, self._described.num_layers))
+            kept = layers * batch * width * (heads + keys) * head * size
+            rows = batch * block * width * (heads + 1) * 4
+            yield Part(
+                "attention", kept + rows, f"Q and K of {layers} layers, B H K W of one layer in float32"
+            )
+
+
+def canvas(decode: Decode, prompt: int) -> RowBlocks:
+    return row_blocks(prompt, decode.gen_length, decode.block, decode.block_alignment)
+
+
+def most_passes(decode: Decode, prompt: int) -> int:
+    """Of one row: a step reveals at least one token, and `fixed_steps` alone takes the steps that it is given."""
+    blocks = canvas(decode, prompt)
+    steps = getattr(decode.decoder, "steps", None)
+    if steps is not None and decode.axon.gate == "never":
+        return int(steps) * blocks.count * decode.block // decode.gen_length
+    return blocks.area - blocks.given
+
+
+def gpu_hours(flops: float) -> dict[str, float]:
+    """By device, at SHARE of its peak."""
+    return {name: flops / (peak * SHARE) / SECONDS_PER_HOUR for name, peak in PEAK_FLOPS.items()}
+
+
+def _key_heads(config: Any) -> int:
+    return int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
+
+
+def _inner(config: Any) -> int:
+    """The width of the feed-forward layer; of experts, of those that a token goes through together."""
+    experts, width = (
+        getattr(config, "num_experts_per_tok", None),
+        getattr(config, "moe_intermediate_size", None),
+    )
+    return int(experts * width) if experts and width else int(config.intermediate_size)

@@ -1,0 +1,31 @@
+"""Which job a config names. Each is imported only when it is asked for: they import what takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from pipeline.config import Compose, Config
+
+
+def start_job(config: Config, compose: Compose, arguments: Sequence[str], console: Console) -> int:
+    """Does it and returns the exit code. Raises ConfigError before anything is decoded.
+
+    `arguments`: the command line, to be typed again.
+    """
+    if config.job == "check_task":
+        from pipeline.check_task import check_task
+
+        return check_task(config, console)
+    if config.job == "plan":
+        from pipeline.plan_job import plan_job
+
+        return plan_job(config, compose, console)
+    if config.job == "time":
+        from pipeline.time_settings import time_settings
+
+        return time_settings(config, compose, console)
+    from pipeline.run_job import run_job
+
+    return run_job(config, compose, arguments, console)

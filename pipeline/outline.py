@@ -1,0 +1,69 @@
+"""A checkpoint before its weights are read, or are even there: what its config and tokenizer say.
+
+Of a hub id only these small files are downloaded. A model's identity is a hash of its files, so the store can be asked
+about a setting only where the weights are here, and few or hashed before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from axon import CheckpointError, load_tokenizer
+from axon.models.checkpoint import Description, describe
+from axon.models.folder import read_json
+from axon.models.hub import OUTLINE, PATTERNS
+from pipeline.checkpoint import locate, overrides
+from pipeline.config import ModelSettings
+from pipeline.content import content_of, is_quick
+
+
+@dataclass(frozen=True)
+class Outline:
+    described: Description
+    tokenizer: PreTrainedTokenizerBase | None  # None: its files aren't there
+    content: (
+        str  # hash of the checkpoint; empty where the weights aren't there, or would have to be read for it
+    )
+
+    @property
+    def identified(self) -> bool:
+        """Whether settings of this model have the ids under which the store keeps them."""
+        return bool(self.content)
+
+
+def open_outline(model: ModelSettings) -> Outline:
+    """Raises CheckpointError, one line, if there is no config that can be read."""
+    return _outline(model.path, model.revision, **overrides(model))
+
+
+@lru_cache(maxsize=8)
+def _outline(path: str, revision: str | None, **overridden: Any) -> Outline:
+    folder = locate(path, revision, OUTLINE)
+    described = describe(folder, **overridden)
+    files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
+    content = content_of(files) if _whole(folder) and is_quick(files) else ""
+    return Outline(described, _tokenizer(folder), content)
+
+
+def _whole(folder: Path) -> bool:
+    """Whether all the weights are there."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return any(folder.glob("*.safetensors"))
+    try:
+        shards = set(read_json(folder, index.name)["weight_map"].values())
+    except (CheckpointError, KeyError, AttributeError):
+        return False
+    return all((folder / str(shard)).is_file() for shard in shards)
+
+
+def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:
+    try:
+        return load_tokenizer(folder)
+    except CheckpointError:
+        return None

@@ -1,0 +1,53 @@
+"""Settings whose records are of several machines or batch sizes: what that can have changed in them."""
+
+import pandas as pd
+
+from pipeline.report.entries import Part
+from pipeline.report.phrases import counted, listed
+
+MACHINE = {
+    "device": "devices",
+    "attention_kernel": "attention kernels",
+    "torch": "versions of torch",
+    "batch_size": "batch sizes",
+}
+EXACT = "float32"
+SHOWN = 3  # values of each kind
+
+
+def mixed_warnings(part: Part) -> list[str]:
+    """At most two: settings in which a token may depend on it, and those in which only seconds do.
+
+    In float32 a batch decodes as its rows do one by one; below it, and on another machine, roundings differ.
+    Records older than a column say nothing.
+    """
+    tokens: dict[int, pd.DataFrame] = {}
+    seconds: dict[int, pd.DataFrame] = {}
+    for point, setting in enumerate(part.settings):
+        own = part.rows[part.rows["point"] == point]
+        mixed = [name for name in MACHINE if own[name].nunique() > 1]
+        if mixed:
+            exact = setting.model.dtype == EXACT and mixed == ["batch_size"]
+            (seconds if exact else tokens)[point] = own[mixed]
+    found = []
+    if tokens:
+        found.append(
+            f"{_of(tokens)}: there the same example may decode to other tokens (docs/method.md, section 6), and "
+            "seconds are not comparable."
+        )
+    if seconds:
+        found.append(f"{_of(seconds)}: their tokens are the same, their seconds are not comparable.")
+    return found
+
+
+def _of(settings: dict[int, pd.DataFrame]) -> str:
+    """`2 settings have records of several batch sizes (16, 32)`"""
+    kinds = []
+    for name, what in MACHINE.items():
+        values = sorted({value for own in settings.values() if name in own for value in own[name].dropna()})
+        if len(values) > 1:
+            shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values[:SHOWN]]
+            more = [f"{len(values) - SHOWN} more"] if len(values) > SHOWN else []
+            kinds.append(f"{what} ({', '.join([*shown, *more])})")
+    has = "has" if len(settings) == 1 else "have"
+    return f"{counted(len(settings), 'setting')} {has} records of several {listed(kinds)}"

@@ -1,0 +1,101 @@
+"""The laws that every decoded row keeps, whatever its decoder, gate and settings; AXON's budget is 2 a block."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import torch
+
+from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
+from axon.blocks import RowBlocks, row_blocks
+from axon.models.model import Layout
+from axon.sampler import REMASK_STEPS
+from tests.axon.toy_model import MASK, VOCAB
+from tests.axon.traces import check_events
+
+
+def _seeds(prompts: list[list[int]]) -> list[int]:
+    return [sum((place + 1) * token for place, token in enumerate(prompt)) for prompt in prompts]
+
+
+def decode_rows(
+    model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, batch_size: int = 32
+) -> list[Trace]:
+    return decode(model, prompts, setting, seeds=_seeds(prompts), batch_size=batch_size)
+
+
+def blocks_of(prompt: Sequence[int], setting: DecodeSettings) -> RowBlocks:
+    return row_blocks(len(prompt), setting.gen_length, setting.block, setting.block_alignment)
+
+
+def check_rows(
+    model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, batch_size: int
+) -> None:
+    """Prompt unchanged, no mask token, at least one position per step, nfe == calls seen, rules of proposals kept.
+
+    Decoders that never take a token back reveal every position once; the others end by the cap on their steps.
+    """
+    calls: Counter[int] = Counter()
+
+    def count(module: Any, inputs: tuple[torch.Tensor, Layout]) -> None:
+        tokens_BW, layout = inputs[:2]
+        for row, start in zip(tokens_BW.tolist(), layout.starts_B.tolist(), strict=True):
+            [prompt] = (prompt for prompt in prompts if prompt[0] == row[start])
+            assert row[start : start + len(prompt)] == prompt
+            calls[prompt[0]] += 1
+
+    hook = model.register_forward_pre_hook(count)
+    try:
+        traces = decode_rows(model, prompts, setting, batch_size)
+    finally:
+        hook.remove()
+    for prompt, trace in zip(prompts, traces, strict=True):
+        blocks = blocks_of(prompt, setting)
+        length, first = blocks.area - blocks.given, setting.block - blocks.given
+        assert list(trace.prompt) == prompt
+        assert len(trace.tokens) == len(trace.revealed_at) == length >= setting.gen_length
+        assert all(0 <= token < VOCAB and token != MASK for token in trace.tokens)
+        assert setting.end_of_text != "logits_eos_inf" or not {*trace.tokens} & {*model.eos_token_ids}
+        reveals = trace.reveals()
+        assert len(reveals) == trace.nfe <= blocks.area * (REMASK_STEPS + 1 if setting.decoder.revises else 1)
+        shown = list(chain.from_iterable(reveals))
+        assert set(shown) == set(range(len(prompt), len(prompt) + length))
+        assert setting.decoder.revises or len(trace.events) == len(shown) == length
+        check_events(trace, setting.block, MASK, blocks.given)
+        assert max(trace.revealed_at[:first]) < min(trace.revealed_at[first:])
+        assert calls[prompt[0]] == trace.nfe
+        _check_budget(trace, setting, blocks)
+        _check_counts(trace, setting, blocks)
+
+
+def _check_budget(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> None:
+    """The gate is asked while its budget lasts: of interventions, or of the steps of a block."""
+    assert len(trace.axon_steps) <= trace.gate_checks <= trace.nfe
+    assert len(trace.axon_steps) <= 2 * blocks.count
+    if setting.axon.gate != "never" and setting.axon.budget_counts == "steps":
+        block_of = {event.step: (blocks.given + event.position) // setting.block for event in trace.events}
+        taken = Counter(block_of[step] for step in range(trace.nfe))
+        assert trace.gate_checks == sum(min(2, steps) for steps in taken.values())
+        early = {step for step in range(trace.nfe) if step < 2 or block_of[step - 2] != block_of[step]}
+        assert set(trace.axon_steps) <= early
+
+
+def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> None:
+    """AXON's anchors and DAWN's graph are counted in the steps that had any."""
+    taken = len(trace.axon_steps)
+    assert set(trace.unsupported_steps) <= set(trace.axon_steps)
+    assert trace.axon_columns == taken * setting.block
+    assert 0 <= trace.axon_sinks <= trace.axon_columns
+    revealed = sum(len(trace.reveals()[step]) for step in trace.axon_steps)
+    assert taken <= trace.anchors <= revealed
+    assert trace.anchors == revealed or setting.axon.combine == "union"
+    assert trace.graph_steps == (trace.nfe if setting.decoder.name == "dawn" else 0)
+    assert 0 <= trace.empty_graph_steps <= trace.graph_steps
+    most = trace.graph_steps * blocks.canvas
+    assert trace.graph_columns == most or (setting.sink_rows == "visible" and trace.graph_columns < most)
+    assert 0 <= trace.graph_sinks <= trace.graph_columns
+    assert trace.computed_positions == trace.nfe * blocks.canvas
+    assert trace.logit_positions >= trace.nfe * setting.block

@@ -1,0 +1,24 @@
+"""torch.compile of the network, where a C++ compiler is at hand."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from axon import AxonSettings, DecodeSettings, decode
+from tests.axon.toy_model import toy_model
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a processor")
+def test_a_compiled_network_decodes_the_same_in_float32() -> None:
+    """With attention captured from its layers, rows that join, and canvases of several widths."""
+    prompts = [[1, 2, 3], [4, 5], [6, 7, 8, 9], [10], [11, 12, 13]]
+    axon = AxonSettings(gate="always", attention_layers="all", tau_sink="4x")
+    settings = DecodeSettings(gen_length=8, block_length=4, axon=axon)
+    compiled = toy_model()
+    compiled.compile_network()
+    assert decode(compiled, prompts, settings, batch_size=3) == decode(
+        toy_model(), prompts, settings, batch_size=3
+    )

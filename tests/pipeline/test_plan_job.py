@@ -1,0 +1,238 @@
+"""job=plan: what it counts is what a run takes, and it reads no weights."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import ROOT, Judge, composing, planned
+from formats import FORMATS, random_checkpoint
+from rich.console import Console
+
+from axon import load_model
+from axon.decoders import DECODERS
+from axon.models import hub
+from axon.models.checkpoint import describe
+from pipeline import content, cost_estimate, outline
+from pipeline.config import Config, read_config, to_tree
+from pipeline.cost_estimate import Network, gpu_hours, most_passes
+from pipeline.evaluate import Evaluator
+from pipeline.plan_job import plan_job
+from pipeline.recipe import Expected, RecipeSettings
+from pipeline.store import Store
+
+Make = Callable[..., Config]
+GROUPS = {"both": {"grid": {"decoder.threshold": [0.3, 0.9]}}}
+RECIPE = RecipeSettings("mine", "Mine", "here", 10, Expected((50.0,), nfe=5.0))
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    outline._outline.cache_clear()
+
+
+def shown(config: Config) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    assert plan_job(config, composing(config), console) == 0
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def stored(config: Config, stop: int) -> None:
+    """The first examples of the config's setting, decoded."""
+    [setting] = planned(config).settings.values()
+    records = Evaluator(3).slice(setting, 0, stop)
+    Store(config.store).write_slice(setting.id, 0, stop, records)
+
+
+def without(folder: Path, source: Path, *names: str) -> Path:
+    shutil.copytree(source, folder)
+    for name in names:
+        for file in folder.glob(name):
+            file.unlink()
+    return folder
+
+
+def test_it_counts_what_there_is_to_do(make_config: Make, judge: Judge) -> None:
+    text = shown(make_config("task.name=judge"))
+    assert "settings   1, 10 examples to decode in all; 0 of them stored already" in text
+    assert "prompts    judge: 11 tokens each (tokenised: the first 10 examples)" in text
+    assert "passes     80, a batch of rows counted row by row (at most: every pass reveals one token)" in text
+    assert "GPU minutes on an H100" in text and "assumed 30%" in text
+
+
+def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judge) -> None:
+    judge.long_prompts = {"test-0-3"}
+    assert "too long   judge: prompts of more than" in shown(make_config("task.name=judge", "limit=4"))
+    assert "too long" not in shown(make_config("task.name=judge", "limit=3"))
+
+
+def test_what_the_store_has_is_counted_and_measured(make_config: Make, judge: Judge) -> None:
+    config = make_config("task.name=judge", "decoder.threshold=0.01")  # a step per block: 2
+    stored(config, 4)
+    text = shown(config)
+    assert "10 examples to decode in all; 4 of them stored already" in text
+    assert "passes     12, " in text and "measured on 4 examples in the store" in text
+    assert "measured in the store, on the machine and at the batch of then" in text
+
+
+def test_a_recipes_figure_stands_in_for_what_was_not_measured(make_config: Make, judge: Judge) -> None:
+    config = replace(make_config("task.name=judge"), recipe=RECIPE)
+    assert "passes     50, " in shown(config) and "published by the recipe's source" in shown(config)
+    by_tpf = replace(RECIPE, expected=Expected(tpf=2.0))
+    assert "passes     40, " in shown(replace(config, recipe=by_tpf))
+    to_eos = replace(RECIPE, expected=Expected(tpf=2.0, tpf_counts="to_eos"))
+    assert "passes     80, " in shown(replace(config, recipe=to_eos))
+    early = make_config("task.name=judge", "end_of_text=stop_at_eos")
+    assert "passes     80, " in shown(replace(early, recipe=by_tpf)), "the texts' lengths are not known"
+
+
+def test_no_weights_are_needed_or_read(
+    make_config: Make, judge: Judge, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config("task.name=judge")
+    empty = without(tmp_path / "empty", checkpoint, "*.safetensors")
+    text = shown(replace(config, model=replace(config.model, path=str(empty))))
+    assert "the store is not looked at" in text and "passes     80, " in text
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("weights were read")
+
+    outline._outline.cache_clear()
+    monkeypatch.setattr(content, "LARGE", 1)  # now the checkpoint counts as large, and as never hashed
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(outline, "content_of", never)
+    assert shown(config).splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_large_weights_that_were_hashed_before_are_looked_up(
+    make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkpoint: Path
+) -> None:
+    config = make_config("task.name=judge")
+    monkeypatch.setattr(content, "LARGE", 1)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert "the store is not looked at" in shown(config)
+    monkeypatch.setattr(content, "SETTLED", -1.0)
+    content.content_of([file for file in checkpoint.iterdir() if file.is_file()])
+    outline._outline.cache_clear()
+    assert "0 of them stored already" in shown(config)
+
+
+def test_without_a_tokenizer_prompts_are_assumed(
+    make_config: Make, judge: Judge, checkpoint: Path, tmp_path: Path
+) -> None:
+    config = make_config("task.name=judge")
+    bare = without(tmp_path / "bare", checkpoint, "*.safetensors", "*token*")
+    text = shown(replace(config, model=replace(config.model, path=str(bare), mask_token_id=96)))
+    assert "1,000 tokens (assumed: the tokenizer's files aren't there)" in text
+
+
+def test_of_a_hub_id_only_the_small_files_are_asked_for(
+    make_config: Make, judge: Judge, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[list[str]] = []
+
+    def download(hub_id: str, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.append(allow_patterns)
+        return str(without(tmp_path / "hub", checkpoint, "*.safetensors"))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    config = make_config("task.name=judge")
+    assert "passes     80, " in shown(replace(config, model=replace(config.model, path="some/model")))
+    assert asked == [list(hub.OUTLINE)] and not any(
+        Path(name).suffix[1:] == "safetensors" for name in asked[0]
+    )
+
+
+def test_a_sweep_is_the_sum_of_its_settings(make_config: Make, judge: Judge) -> None:
+    config = make_config("task.name=judge")
+    groups = read_config(to_tree(config) | {"sweep": {**to_tree(config)["sweep"], "groups": GROUPS}})
+    sweep = replace(config, sweep=groups.sweep)
+    one, two = shown(config), shown(sweep)
+    assert "settings   2, 20 examples" in two and "passes     160, " in two
+    assert one.split("memory")[1] == two.split("memory")[1], "memory is the largest setting's"
+
+
+@pytest.mark.parametrize("family", FORMATS)
+def test_shapes_and_flops_are_those_of_the_loaded_model(
+    family: str, tmp_path: Path, make_config: Make, judge: Judge
+) -> None:
+    folder = random_checkpoint(family, tmp_path / family)
+    network = Network(describe(folder))
+    loaded = load_model(folder)
+    assert network.parameters == sum(own.numel() for own in set(loaded.network.parameters()))
+    config = make_config("task.name=judge", f"model.path={folder}", "axon.gate=never")
+    for name in ("confidence", "klass", "dawn"):
+        decode = replace(config.decode, decoder=DECODERS[name]())
+        [setting] = planned(replace(config, decode=decode)).settings.values()
+        [record] = Evaluator(1).slice(setting, 0, 1)
+        assert record.nfe is not None and record.flops is not None
+        flops = record.nfe * network.pass_flops(setting.decode, record.prompt_tokens)
+        assert record.flops == pytest.approx(flops) or (name == "dawn" and flops / 2 < record.flops < flops)
+
+
+# Billions of parameters: LLaDA's 8.0, Qwen2.5-7B's 7.6, Qwen3-8B's 8.2, Qwen3-0.6B's and Qwen2.5-0.5B's, tied.
+RELEASED = {
+    **{"llada_8b": 8.02, "dream_7b": 7.62, "sdar_8b": 8.19},
+    **{"a2d_qwen3_0_6b": 0.596, "a2d_qwen2_5_coder_0_5b": 0.494},
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_config_has_the_parameters_of_its_model(name: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / f"tests/axon/configs/{name}.json", tmp_path / "config.json")
+    attention: Any = "bidirectional" if name.startswith("a2d") else None
+    network = Network(describe(tmp_path, mask_token_id=10, attention=attention))
+    assert network.parameters / 1e9 == pytest.approx(RELEASED[name], rel=0.005)
+
+
+def test_memory_grows_with_what_it_is_made_of(make_config: Make, judge: Judge, checkpoint: Path) -> None:
+    network = Network(describe(checkpoint))
+
+    def parts(batch: int = 2, prompt: int = 10, dtype: str = "float32", *words: str) -> dict[str, float]:
+        [setting] = planned(make_config("task.name=judge", *words)).settings.values()
+        return {part.name: part.bytes for part in network.memory(setting.decode, prompt, batch, dtype)}
+
+    alone = parts(2, 10, "float32", "axon.gate=never")
+    assert alone["weights"] == 4 * network.parameters and "attention" not in alone
+    assert parts(2, 10, "bfloat16")["weights"] == alone["weights"] / 2
+    assert all(parts(4)[name] == 2 * parts(2)[name] for name in ("activations", "logits", "attention"))
+    assert (
+        parts(2, 100)["logits"] == parts()["logits"] and parts(2, 100)["activations"] > parts()["activations"]
+    )
+
+
+def test_fixed_steps_take_their_steps_and_axon_may_delay_them(make_config: Make, judge: Judge) -> None:
+    delayed = make_config("task.name=judge").decode
+    fixed = replace(delayed, decoder=DECODERS["fixed_steps"](steps=4))
+    assert most_passes(replace(fixed, axon=replace(fixed.axon, gate="never")), 10) == 4
+    assert most_passes(fixed, 10) == most_passes(delayed, 10) == 8
+
+
+@pytest.mark.parametrize("decoder", ["left_to_right", "fixed_steps"])
+def test_no_row_takes_more_passes_than_the_plan_says(
+    decoder: str, make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    """One token per pass is the most there can be, with blocks at absolute places, too."""
+    folder = random_checkpoint("sdar", tmp_path / "sdar")
+    for alignment in ("prompt", "absolute"):
+        config = make_config("task.name=judge", f"model.path={folder}", f"block_alignment={alignment}")
+        decode = replace(
+            config.decode, decoder=DECODERS[decoder](), axon=replace(config.decode.axon, gate="never")
+        )
+        [setting] = planned(replace(config, decode=decode)).settings.values()
+        for record in Evaluator(3).slice(setting, 0, 3):
+            assert record.nfe == most_passes(setting.decode, record.prompt_tokens)
+            flops = Network(describe(folder)).pass_flops(setting.decode, record.prompt_tokens)
+            assert record.flops == pytest.approx(record.nfe * flops)
+
+
+def test_gpu_hours_are_the_assumption_that_is_printed() -> None:
+    hours = gpu_hours(cost_estimate.PEAK_FLOPS["H100"] * cost_estimate.SHARE * 3600)
+    assert hours["H100"] == 1 and hours["A100"] > 3
+    assert torch.bfloat16.itemsize == 2
