@@ -191,7 +191,7 @@ def _regions(config: Config, name: str, group: GroupSettings, base: Base) -> Ite
         if config.sweep.along_trade_off and trade_off.parameter and trade_off.parameter not in fixed:
             along = trade_off.parameter
             spanned.setdefault(along, trade_off.values)
-        yield Region(name, fixed, spanned, group.when, along)
+        yield Region(name, fixed, spanned, group.when, along, config.sweep.tolerance)
 
 
 def _composed(config: Config, compose: Compose, names: Names) -> Config:

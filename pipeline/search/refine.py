@@ -64,17 +64,18 @@ class Line:
         return None if near or not low < rounded < high else rounded
 
 
-def ask_refine(space: Space, outcomes: Sequence[Outcome], tolerance: float = 0.01) -> Sequence[Candidate]:
+def ask_refine(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
     """Every line's ends and middle at first; then, region by region, the middles of the widest open intervals.
 
-    An interval is open while its uncertain area exceeds `tolerance`; of a region's open ones those are bisected at
-    once that have at least half the area of its widest. Regions without a trade-off parameter are asked for whole.
+    An interval is open while its uncertain area exceeds the region's tolerance, the same for all groups of a sweep, so
+    that none is drawn more finely than another; of a region's open ones those are bisected at once that have at least
+    half the area of its widest. Regions without a trade-off parameter are asked for whole.
     Raises ValueError for an open range of another key.
     """
     found = {(o.candidate.group, _key(o.candidate.knobs)): o for o in outcomes}
     asked: dict[str, Candidate] = {}
     for region in space:
-        for candidate in _next(region, found, _scale(region, outcomes), tolerance):
+        for candidate in _next(region, found, _scale(region, outcomes)):
             if (candidate.group, _key(candidate.knobs)) not in found:
                 asked.setdefault(repr(candidate), candidate)
     return list(asked.values())
@@ -83,7 +84,7 @@ def ask_refine(space: Space, outcomes: Sequence[Outcome], tolerance: float = 0.0
 Found = Mapping[tuple[str, str], Outcome]
 
 
-def _next(region: Region, found: Found, scale: float, tolerance: float) -> Iterator[Candidate]:
+def _next(region: Region, found: Found, scale: float) -> Iterator[Candidate]:
     lines, single = _lines(region)
     first = [*single, *(line.candidate(value) for line in lines for value in line.start)]
     if any((candidate.group, _key(candidate.knobs)) not in found for candidate in first):
@@ -99,7 +100,7 @@ def _next(region: Region, found: Found, scale: float, tolerance: float) -> Itera
     ]
     widest = max((area for area, _, _ in gaps), default=0.0)
     for area, line, middle in gaps:
-        if area > tolerance and area >= widest / 2:
+        if area > region.tolerance and area >= widest / 2:
             yield line.candidate(middle)
 
 

@@ -1,7 +1,8 @@
-"""Laws of refinement, on curves that are known: what it asks for, when it stops, and that it misses less than a grid."""
+"""Laws of refinement, on curves that are known: what it asks for, when it stops, what it leaves open."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -20,8 +21,11 @@ def jump(at: float, steep: float = 60.0) -> Curve:
     return lambda t: (5 + 15 * t, 0.4 + 0.55 / (1 + math.exp(-steep * (t - at))))
 
 
-def region(values: Sequence[float] = (0.3, 0.5, 0.7, 0.9, 0.99), **grid: tuple[object, ...]) -> Region:
-    return Region("g", {}, {**grid, KEY: tuple(values)}, {}, KEY)
+VALUES = (0.3, 0.5, 0.7, 0.9, 0.99)
+
+
+def region(values: Sequence[float] = VALUES, tolerance: float = 0.01, **grid: tuple[object, ...]) -> Region:
+    return Region("g", {}, {**grid, KEY: tuple(values)}, {}, KEY, tolerance)
 
 
 def outcome(candidate: Candidate, curve: Curve) -> Outcome:
@@ -29,10 +33,10 @@ def outcome(candidate: Candidate, curve: Curve) -> Outcome:
     return Outcome(candidate, repr(candidate), 100, 100, quality, nfe)
 
 
-def searched(space: Space, curve: Curve, tolerance: float = 0.01) -> list[Outcome]:
+def searched(space: Space, curve: Curve) -> list[Outcome]:
     """All outcomes of a search that is asked until it is done."""
     outcomes: list[Outcome] = []
-    while asked := ask_refine(space, outcomes, tolerance):
+    while asked := ask_refine(space, outcomes):
         outcomes += [outcome(candidate, curve) for candidate in asked]
         assert len(outcomes) < 500
     return outcomes
@@ -46,13 +50,13 @@ def points(outcomes: Sequence[Outcome]) -> list[Point]:
 def open_area(found: list[Point]) -> float:
     """The widest rectangle that the search has left."""
     scale = max(point.nfe for point in found)
-    return max(uncertain_area(low, high, found, scale) for low, high in zip(found, found[1:], strict=False))
+    return max(uncertain_area(low, high, found, scale) for low, high in itertools.pairwise(found))
 
 
 @given(st.floats(0.35, 0.95), st.sampled_from([0.05, 0.02, 0.01, 0.005]))
 @settings(max_examples=50, deadline=None)
 def test_no_interval_is_left_open_beyond_the_tolerance(at: float, tolerance: float) -> None:
-    assert open_area(points(searched((region(),), jump(at), tolerance))) <= tolerance
+    assert open_area(points(searched((region(tolerance=tolerance),), jump(at)))) <= tolerance
 
 
 @given(st.floats(0.35, 0.95))
@@ -100,15 +104,17 @@ def test_a_line_that_another_dominates_is_not_refined() -> None:
 
 def test_whole_numbers_are_chosen_among_the_values_given() -> None:
     values = (1, 2, 4, 8, 16, 32)
-    found = searched((region(values),), lambda t: (32 / t, 1.0 if t < 5 else 0.2), 0.001)
+    found = searched((region(values, 0.001),), lambda t: (32 / t, 1.0 if t < 5 else 0.2))
     assert {o.candidate.knobs[KEY] for o in found} <= set(values)
     assert {4, 8} <= {o.candidate.knobs[KEY] for o in found}
 
 
 def test_a_jump_is_left_once_its_sides_are_close() -> None:
-    found = searched((region(),), lambda t: (5 + 10 * (t > 0.6123), 0.9 if t > 0.6123 else 0.1), 0.001)
+    found = searched(
+        (region(tolerance=0.001),), lambda t: (5 + 10 * (t > 0.6123), 0.9 if t > 0.6123 else 0.1)
+    )
     sides = sorted(o.candidate.knobs[KEY] for o in found)
-    assert min(b - a for a, b in zip(sides, sides[1:], strict=False)) < 0.01
+    assert min(b - a for a, b in itertools.pairwise(sides)) < 0.01
     assert len(found) < 15
 
 
