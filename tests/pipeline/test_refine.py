@@ -88,7 +88,7 @@ def test_every_line_starts_with_its_ends_and_its_middle() -> None:
 
 
 def test_a_line_that_another_dominates_is_not_refined() -> None:
-    """The good line is better everywhere by a wide margin, so nothing between the other's points can be on the front."""
+    """The good line is better everywhere by far, so nothing between the other's points can be on the front."""
     space = (region(**{"axon.anchors": (1, 2)}),)
     good, bad = jump(0.4), (lambda t: (15 + 5 * t, 0.1 * t))
 
