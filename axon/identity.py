@@ -37,7 +37,8 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
     Raises ValueError for layers that the model lacks.
     """
     decoder, axon = settings.decoder, settings.axon
-    layers = list(resolve_layers(axon.attention_layers, num_layers))
+    fires = axon.gate != "never"
+    layers = list(resolve_layers(axon.attention_layers, num_layers)) if settings.reads_sinks else []
     chosen = asdict(decoder)
     if (
         decoder.needs_attention
@@ -47,7 +48,6 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
             "tau_sink": plain_threshold(axon.tau_sink if own is None else own),
             "attention_layers": layers,
         }
-    fires = axon.gate != "never"
     return {
         "decoder": chosen,
         "axon": axon_identity(axon, layers, settings.block) if fires else {"gate": "never"},

@@ -150,15 +150,14 @@ class DecodeSettings:
     def _check_top_p(self) -> None:
         if self.top_p is None:
             return
-        check_range("top_p", self.top_p, 0.0, 1.0)
-        if self.top_p == 0 or self.temperature == 0:
-            rule = (
-                "must be above 0"
-                if self.temperature
-                else "limits sampling, and temperature=0 samples nothing"
-            )
+        if self.temperature == 0:
             raise ValueError(
-                f"top_p={self.top_p}: {rule}; choose 1 or less with a temperature above 0, or null"
+                f"top_p={self.top_p}: limits sampling, and temperature=0 samples nothing; choose null, or a "
+                "temperature above 0"
+            )
+        if not 0 < self.top_p <= 1:  # not NaN either
+            raise ValueError(
+                f"top_p={self.top_p}: must be above 0 and at most 1; choose such a value, or null"
             )
 
     def _check_cache(self) -> None:

@@ -208,6 +208,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dtype", default="float32", choices=sorted(DTYPES))
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     parser.add_argument("--attention-kernel", default="sdpa", choices=sorted(KERNELS))
+    own = parser.add_argument_group("in place of what the checkpoint's files say")
+    own.add_argument("--mask-token-id", type=int)
+    own.add_argument("--attention", choices=("bidirectional", "block_causal"), help="for A2D")
+    own.add_argument("--block-size", type=int, help="that it was trained with")
+    own.add_argument("--inert-keys", nargs="+", default=(), help="of config.json, that change nothing")
     parser.add_argument(
         "--tolerance",
         type=float,
@@ -225,7 +230,16 @@ def _run(options: argparse.Namespace) -> int:
     read_cases(options.cases)  # before the model: a wrong path should not cost a load
     if options.forward is not None and not options.forward.is_file():
         raise ValueError(f"{options.forward}: no such file; give a file of forward passes")
-    model = load_model(options.checkpoint, options.dtype, options.device, options.attention_kernel)
+    model = load_model(
+        options.checkpoint,
+        options.dtype,
+        options.device,
+        options.attention_kernel,
+        mask_token_id=options.mask_token_id,
+        attention=options.attention,
+        block_size=options.block_size,
+        inert_keys=options.inert_keys,
+    )
     cases = read_cases(options.cases, model)
     exact = options.dtype == "float32"
     least = float(exact) if options.least_share is None else options.least_share

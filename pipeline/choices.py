@@ -45,6 +45,8 @@ def check_names(folders: Folders, words: Sequence[str]) -> None:
             raise ConfigError([f"{word}: has no key; write key=value"])
         if not group.isidentifier() or not (names := choices(folders, group)):
             continue
+        if group == "recipe" and value == "null":  # the only choice that may be none
+            continue
         if re.fullmatch(r"|null|true|false|[-+.\d]+|[\[{].*", value):
             raise ConfigError(
                 [f"{word}: must be the name of one choice; {one_in(f'conf/{group}', names, value)}"]

@@ -94,6 +94,7 @@ class SweepSettings:
     search: str  # a name in pipeline.search.SEARCHES
     along_trade_off: bool  # evaluate every group along its decoder's trade-off parameter
     groups: Annotated[Mapping[Text, GroupSettings], Field(min_length=1)]
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01  # of search refine: uncertain area of an interval
 
     def __post_init__(self) -> None:
         if self.search not in SEARCHES:

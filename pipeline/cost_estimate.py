@@ -100,7 +100,9 @@ class Network:
             yield Part("mask", batch * width**2 * size, "B W W of the block-causal mask")
         kinds = 2 * size + 8 * (4 if decode.temperature > 0 else 1)
         yield Part(
-            "logits", batch * block * vocabulary * kinds, f"B K V twice in {dtype}, and in float64 for c"
+            "logits",
+            batch * block * vocabulary * kinds,
+            f"B K V twice in {dtype}, and in float64 for confidence",
         )
         if decode.decoder.name == "klass":
             yield Part("KLASS", batch * blocks.area * vocabulary * 4, "B G V in float32, of the last step")

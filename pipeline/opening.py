@@ -22,6 +22,7 @@ from pipeline.places import check_places
 from pipeline.plan import Plan
 from pipeline.run import FORMAT, Run, read_run, store_from
 from pipeline.run_folder import RunFolder, asked_for, plain_space
+from pipeline.silent_gate import never_fires
 from pipeline.store import Contents, Span, Store, StoreFull
 from pipeline.tasks import CodeTask, open_task
 
@@ -87,7 +88,8 @@ def announce(
     say(console, f"{title}: {count}{asked} x {most}{stored}")
     if config.job == "run" and (level := sandbox_level(config, plan, pending)):
         say(console, f"answers are programs; they run in a sandbox of level {level!r}")
-    for line in [*unlike_training(plan.settings.values()), *contents.damaged]:
+    settings = plan.settings.values()
+    for line in [*unlike_training(settings), *never_fires(settings), *contents.damaged]:
         say(console, line)
 
 

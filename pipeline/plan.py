@@ -188,10 +188,11 @@ def _regions(config: Config, name: str, group: GroupSettings, base: Base) -> Ite
             trade_off = base(names).trade_off
         except ConfigError as error:
             raise ConfigError([_placed(name, line) for line in error.lines]) from None
-        spanned = dict(grid)
+        spanned, along = dict(grid), None
         if config.sweep.along_trade_off and trade_off.parameter and trade_off.parameter not in fixed:
-            spanned.setdefault(trade_off.parameter, trade_off.values)
-        yield Region(name, fixed, spanned, group.when)
+            along = trade_off.parameter
+            spanned.setdefault(along, trade_off.values)
+        yield Region(name, fixed, spanned, group.when, along, config.sweep.tolerance)
 
 
 def _composed(config: Config, compose: Compose, names: Names) -> Config:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from rich.console import Console
 
+from pipeline.block_size import unlike_training
 from pipeline.config import Compose, Config, ModelSettings
 from pipeline.console import say
 from pipeline.cost_estimate import SHARE, Network, Part, gpu_hours, most_passes
@@ -22,6 +23,7 @@ from pipeline.plan import Plan
 from pipeline.prompt import encode
 from pipeline.recipe import RecipeSettings
 from pipeline.setting import Setting
+from pipeline.silent_gate import never_fires
 from pipeline.stop import DONE
 from pipeline.store import Contents, Store
 from pipeline.tasks import TaskSettings, open_task
@@ -80,7 +82,8 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
         works = [
             _work(setting, config, contents, prompts[setting.model, setting.task]) for setting in settings
         ]
-    for line in _lines(config, title_of(config, plan), works, networks, prompts, contents is not None):
+    lines = _lines(config, title_of(config, plan), works, networks, prompts, contents is not None)
+    for line in [*lines, *unlike_training(settings, open_outline), *never_fires(settings)]:
         say(console, line)
     return DONE
 
@@ -222,6 +225,8 @@ def _times(works: Sequence[Work], flops: float) -> list[str]:
 
 
 def _hours(value: float) -> str:
+    if value < 0.1 / 60:
+        return "seconds"
     return f"{value:,.1f} GPU hours" if value >= 0.1 else f"{value * 60:,.1f} GPU minutes"
 
 

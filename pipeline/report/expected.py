@@ -219,7 +219,7 @@ def _scope(recipe: RecipeSettings, rows: pd.DataFrame) -> list[str]:
     """How many of the examples there are, if not all."""
     if len(rows) == recipe.examples:
         return []
-    return [f"On {len(rows):,} scored examples; the published figures are of {recipe.examples:,}."]
+    return [f"On {counted(len(rows), 'scored example')} of the recipe's {recipe.examples:,}."]
 
 
 def _speed(recipe: RecipeSettings) -> list[str]:

@@ -1,6 +1,7 @@
 """Which settings a sweep evaluates: a space, and searches that ask for settings in it."""
 
 from pipeline.search.grid import ask_grid
+from pipeline.search.refine import ask_refine
 from pipeline.search.space import (
     CHOICES,
     Ask,
@@ -29,5 +30,5 @@ __all__ = [
     "is_name",
 ]
 
-SEARCHES: dict[str, Ask] = {"grid": ask_grid}
+SEARCHES: dict[str, Ask] = {"grid": ask_grid, "refine": ask_refine}
 ASK_ONCE = frozenset({"grid"})  # searches that never ask again: all of their settings are known at the start

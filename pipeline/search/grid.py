@@ -13,12 +13,13 @@ def ask_grid(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
     """Every combination of every region the first time, nothing afterwards. Raises ValueError for an open range."""
     if outcomes:
         return []
-    candidates = [candidate for region in space for candidate in _product(region)]
+    candidates = [candidate for region in space for candidate in combinations(region)]
     # A key that doesn't exist under some value of another leaves equal combinations, which are asked for once.
     return list({repr(candidate): candidate for candidate in candidates}.values())
 
 
-def _product(region: Region) -> Iterator[Candidate]:
+def combinations(region: Region) -> Iterator[Candidate]:
+    """Every combination of the region's keys; equal ones where a key doesn't exist under another's value."""
     columns = [_values(key, dimension) for key, dimension in region.grid.items()]
     for values in itertools.product(*columns):
         knobs = {**region.fixed, **dict(zip(region.grid, values, strict=True))}

@@ -178,6 +178,10 @@ class Region:
     fixed: Mapping[str, Any]
     grid: Mapping[str, Dimension]
     when: Conditions
+    along: str | None = None  # the key of the grid that trades quality for speed, if it is searched along one
+    tolerance: float = (
+        0.01  # of a search along it: the uncertain area that it may leave between two neighbours
+    )
 
 
 Space = tuple[Region, ...]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from formats import random_checkpoint
 
 from pipeline.block_size import unlike_training
 from pipeline.config import Config
@@ -45,3 +46,15 @@ def test_the_models_own_block_size_is_the_default(make_config: Make, trained_wit
 
 def test_a_model_that_names_none_is_not_judged(make_config: Make) -> None:
     assert unlike_training([make_setting(make_config("block_length=8"))]) == []
+
+
+def test_blocks_after_the_prompt_are_said_of_a_block_causal_model(make_config: Make, tmp_path: Path) -> None:
+    random_checkpoint("sdar", tmp_path / "sdar")
+    path = f"model.path={tmp_path / 'sdar'}"
+    setting = make_setting(make_config(path, "block_length=8", "block_alignment=prompt"))
+    [line] = [line for line in unlike_training([setting]) if "alignment" in line]
+    assert line.startswith(
+        f"block_alignment=prompt: {tmp_path / 'sdar'} was trained with blocks at multiples"
+    )
+    absolute = make_setting(make_config(path, "block_length=8", "block_alignment=absolute"))
+    assert not any("alignment" in line for line in unlike_training([absolute]))

@@ -107,6 +107,23 @@ def test_a_folder_of_the_users_own_configs_adds_choices_of_every_kind(
         launch.compose()
 
 
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("recipe=sdar_1_7b_gsm9k", "unknown; one of the 118 in conf/recipe, such as sdar_1_7b_gsm8k"),
+        ("recipe=none_like_it", "unknown; one of the 118 in conf/recipe"),
+        ("recipe=7", "must be the name of one choice; one of the 118 in conf/recipe"),
+    ],
+)
+def test_of_many_names_the_closest_are_given(
+    word: str, remedy: str, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["launch.py", word])
+    line = told(launch.main)
+    assert line.startswith(f"{word}: {remedy}")
+    assert len(line) < 250
+
+
 def test_a_file_that_conf_hides_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
     (tmp_path / "sweep").mkdir()
     hidden = tmp_path / "sweep/decoders.yaml"

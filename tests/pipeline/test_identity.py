@@ -118,7 +118,14 @@ def test_top_p_belongs_to_sampling(make_config: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["axon.anchors=4", "axon.policy=cover", "axon.tau_sink=0.5", "axon.attention_layers=first 1"]
+    "override",
+    [
+        "axon.anchors=4",
+        "axon.policy=cover",
+        "axon.tau_sink=0.5",
+        "axon.attention_layers=first 1",
+        "axon.attention_layers=last 99",
+    ],
 )
 def test_gate_never_is_the_base_decoder_whatever_axon_says(override: str, make_config: Make) -> None:
     assert identity(make_config("axon.gate=never", override)) == identity(make_config("axon.gate=never"))

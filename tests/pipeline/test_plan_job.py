@@ -63,13 +63,20 @@ def test_it_counts_what_there_is_to_do(make_config: Make, judge: Judge) -> None:
     assert "settings   1, 10 examples to decode in all; 0 of them stored already" in text
     assert "prompts    judge: 11 tokens each (tokenised: the first 10 examples)" in text
     assert "passes     80, a batch of rows counted row by row (at most: every pass reveals one token)" in text
-    assert "GPU minutes on an H100" in text and "assumed 30%" in text
+    assert "seconds on an H100" in text and "assumed 30%" in text
 
 
 def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judge) -> None:
     judge.long_prompts = {"test-0-3"}
     assert "too long   judge: prompts of more than" in shown(make_config("task.name=judge", "limit=4"))
     assert "too long" not in shown(make_config("task.name=judge", "limit=3"))
+
+
+def test_what_a_run_would_warn_of_is_in_the_plan(make_config: Make) -> None:
+    words = ("axon.gate=progress_stall", "axon.budget_counts=steps", "model.block_size=2")
+    text = " ".join(shown(make_config(*words)).split())
+    assert "AXON never fires in 1 of 1 settings with it" in text
+    assert "block_length=4: " in text and "was trained with blocks of 2" in text
 
 
 def test_what_the_store_has_is_counted_and_measured(make_config: Make, judge: Judge) -> None:

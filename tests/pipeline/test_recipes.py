@@ -70,6 +70,13 @@ def test_titles_tell_recipes_apart() -> None:
     assert len(set(titles)) == len(titles)
 
 
+def test_axons_script_makes_a_chat_for_a_path_with_instruct_alone() -> None:
+    """Jerryaa98/AXON: llada/eval_llada.py, is_instruct."""
+    for name in (name for name in NAMES if name.startswith("llada") and name.endswith("_axon")):
+        model = recipe(name).model
+        assert model.prompt == ("chat" if "instruct" in model.path.lower() else "raw"), name
+
+
 def test_the_command_line_wins_and_an_experiment_too() -> None:
     name = "llada_8b_base_humaneval"
     assert recipe(name, "limit=7", "decoder=klass").limit == 7

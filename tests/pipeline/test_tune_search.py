@@ -124,7 +124,7 @@ def trial_of(evaluate: Any, store: Any) -> Any:
     setting: Any = SimpleNamespace(id="s0", task=SimpleNamespace(name="t"))
     trial: Any = SliceTrial.__new__(SliceTrial)
     trial._evaluator, trial._store = SimpleNamespace(slice=evaluate), store
-    trial._worker = SimpleNamespace(limit=12)
+    trial._worker, trial._notes = SimpleNamespace(limit=12), []
     trial.reset_config({"setting": "s0", "assignment": Assignment(setting, ((4, 8), (8, 12)))})
     return trial
 
@@ -155,7 +155,11 @@ def test_a_setting_that_fails_is_a_result_and_not_a_lost_worker(tmp_path: Path) 
     def fails(*_: Any) -> Any:
         raise ValueError("no memory\nand more")
 
-    assert trial_of(fails, Store(str(tmp_path))).step() == {"error": "ValueError: no memory", "done": True}
+    assert trial_of(fails, Store(str(tmp_path))).step() == {
+        "error": "ValueError: no memory",
+        "notes": [],
+        "done": True,
+    }
 
 
 def test_a_full_store_ends_a_sweep_whose_results_could_not_be_kept(tmp_path: Path) -> None:

@@ -1,0 +1,133 @@
+"""Laws of refinement, on curves that are known: what it asks for, when it stops, what it leaves open."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.search import Candidate, Outcome, Region, Space
+from pipeline.search.refine import Point, ask_refine, uncertain_area
+
+KEY = "decoder.threshold"
+Curve = Callable[[float], tuple[float, float]]  # threshold -> NFE, quality
+
+
+def jump(at: float, steep: float = 60.0) -> Curve:
+    """Quality jumps from 0.4 to 0.95 around `at`, NFE rises evenly: the shape of `pycode` in LOG.md."""
+    return lambda t: (5 + 15 * t, 0.4 + 0.55 / (1 + math.exp(-steep * (t - at))))
+
+
+VALUES = (0.3, 0.5, 0.7, 0.9, 0.99)
+
+
+def region(values: Sequence[float] = VALUES, tolerance: float = 0.01, **grid: tuple[object, ...]) -> Region:
+    return Region("g", {}, {**grid, KEY: tuple(values)}, {}, KEY, tolerance)
+
+
+def outcome(candidate: Candidate, curve: Curve) -> Outcome:
+    nfe, quality = curve(candidate.knobs[KEY])
+    return Outcome(candidate, repr(candidate), 100, 100, quality, nfe)
+
+
+def searched(space: Space, curve: Curve) -> list[Outcome]:
+    """All outcomes of a search that is asked until it is done."""
+    outcomes: list[Outcome] = []
+    while asked := ask_refine(space, outcomes):
+        outcomes += [outcome(candidate, curve) for candidate in asked]
+        assert len(outcomes) < 500
+    return outcomes
+
+
+def points(outcomes: Sequence[Outcome]) -> list[Point]:
+    found = [Point(o.candidate.knobs[KEY], o.nfe or 0.0, o.quality or 0.0) for o in outcomes]
+    return sorted(found, key=lambda point: point.value)
+
+
+def open_area(found: list[Point]) -> float:
+    """The widest rectangle that the search has left."""
+    scale = max(point.nfe for point in found)
+    return max(uncertain_area(low, high, found, scale) for low, high in itertools.pairwise(found))
+
+
+@given(st.floats(0.35, 0.95), st.sampled_from([0.05, 0.02, 0.01, 0.005]))
+@settings(max_examples=50, deadline=None)
+def test_no_interval_is_left_open_beyond_the_tolerance(at: float, tolerance: float) -> None:
+    assert open_area(points(searched((region(tolerance=tolerance),), jump(at)))) <= tolerance
+
+
+@given(st.floats(0.35, 0.95))
+@settings(max_examples=50, deadline=None)
+def test_it_leaves_less_open_than_a_grid_of_as_many_values(at: float) -> None:
+    found = points(searched((region(),), jump(at)))
+    width = (0.99 - 0.3) / (len(found) - 1)
+    grid = points([outcome(Candidate("g", {KEY: 0.3 + n * width}), jump(at)) for n in range(len(found))])
+    assert open_area(found) < open_area(grid)
+
+
+@given(st.floats(0.35, 0.95), st.randoms(use_true_random=False))
+@settings(max_examples=30, deadline=None)
+def test_the_order_of_outcomes_and_an_interruption_change_nothing(at: float, random: object) -> None:
+    space = (region(**{"axon.anchors": (1, 2)}),)
+    whole = searched(space, jump(at))
+    shuffled = list(whole)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert not ask_refine(space, shuffled)
+    part = whole[:7]
+    assert list(ask_refine(space, part)) == list(ask_refine(space, part[::-1]))
+
+
+def test_every_line_starts_with_its_ends_and_its_middle() -> None:
+    asked = ask_refine((region(**{"axon.anchors": (1, 2)}),), [])
+    assert [(c.knobs["axon.anchors"], c.knobs[KEY]) for c in asked] == [
+        (anchors, value) for anchors in (1, 2) for value in (0.3, 0.7, 0.99)
+    ]
+
+
+def test_a_line_that_another_dominates_is_not_refined() -> None:
+    """The good line is better everywhere by far, so nothing between the other's points can be on the front."""
+    space = (region(**{"axon.anchors": (1, 2)}),)
+    good, bad = jump(0.4), (lambda t: (15 + 5 * t, 0.1 * t))
+
+    def curve(candidate: Candidate) -> Curve:
+        return good if candidate.knobs["axon.anchors"] == 1 else bad
+
+    outcomes: list[Outcome] = []
+    while asked := ask_refine(space, outcomes):
+        outcomes += [outcome(candidate, curve(candidate)) for candidate in asked]
+    counts = [sum(o.candidate.knobs["axon.anchors"] == anchors for o in outcomes) for anchors in (1, 2)]
+    assert counts[1] == 3 < counts[0]
+
+
+def test_whole_numbers_are_chosen_among_the_values_given() -> None:
+    values = (1, 2, 4, 8, 16, 32)
+    found = searched((region(values, 0.001),), lambda t: (32 / t, 1.0 if t < 5 else 0.2))
+    assert {o.candidate.knobs[KEY] for o in found} <= set(values)
+    assert {4, 8} <= {o.candidate.knobs[KEY] for o in found}
+
+
+def test_a_jump_is_left_once_its_sides_are_close() -> None:
+    found = searched(
+        (region(tolerance=0.001),), lambda t: (5 + 10 * (t > 0.6123), 0.9 if t > 0.6123 else 0.1)
+    )
+    sides = sorted(o.candidate.knobs[KEY] for o in found)
+    assert min(b - a for a, b in itertools.pairwise(sides)) < 0.01
+    assert len(found) < 15
+
+
+def test_a_setting_without_scored_examples_is_passed_over() -> None:
+    space = (region(),)
+    first = [outcome(candidate, jump(0.6)) for candidate in ask_refine(space, [])]
+    failed = Outcome(first[1].candidate, first[1].setting_id, 100, 0, None, None)
+    asked = ask_refine(space, [first[0], failed, first[2]])
+    assert asked and all(0.3 < candidate.knobs[KEY] < 0.99 for candidate in asked)
+
+
+def test_regions_without_a_trade_off_parameter_are_asked_for_whole() -> None:
+    plain = Region("base", {"decoder": "left_to_right"}, {"seed": (0, 1)}, {})
+    asked = ask_refine((plain,), [])
+    assert [candidate.knobs["seed"] for candidate in asked] == [0, 1]
+    assert not ask_refine((plain,), [Outcome(c, repr(c), 9, 9, 0.5, 3.0) for c in asked])
