@@ -1,30 +1,64 @@
 """The model's beliefs at chosen positions: the likeliest token, its probability, a sample.
 
-Shapes: B rows, K positions, V vocabulary, N flat positions. Probabilities are float64, as in the reference.
+Shapes: B rows, K positions, V vocabulary, N flat positions, G groups of S neighbouring tokens. Probabilities are
+float64, as in the reference.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from axon.chunks import chunk_elements
+
 # Logits that are turned into float64 at once, where all of them are too many.
 CACHED_ELEMENTS = 1 << 24
 BYTES = 32  # of one logit: 4 as it is, 3 copies in float64, 4 as the result
+DOUBLED_ELEMENTS = 1 << 18  # those that are turned into float64 at once for the partition sum
+GROUP = 256  # at most so many neighbours are compared before their places are
 
 
 def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
     """The likeliest token other than the mask token, its probability (float64), and the log of the partition sum.
 
-    The mask token keeps its share of the probability; it is only never chosen. `logits` (..., V) is not changed.
+    The mask token keeps its share of the probability; it is only never chosen. `logits` (..., V) is contiguous, and
+    afterwards what it was.
     """
-    partition = logits.double().logsumexp(-1)
-    allowed = logits.clone()
-    allowed[..., mask_id] = -torch.inf
-    best, token = allowed.max(-1)
-    return token, (best.double() - partition).exp(), partition
+    logits_NV = logits.view(-1, logits.shape[-1])
+    masks_N = logits_NV[:, mask_id].clone()
+    logits_NV[:, mask_id] = -torch.inf  # for a moment: a copy of all logits would take longer than the search
+    best_N, token_N = _first_largest(logits_NV)
+    logits_NV[:, mask_id] = masks_N
+    partition_N = _log_sum_exp(logits_NV, torch.maximum(best_N, masks_N).double())
+    p_max_N = (best_N.double() - partition_N).exp()
+    shape = logits.shape[:-1]
+    return token_N.view(shape), p_max_N.view(shape), partition_N.view(shape)
+
+
+def _first_largest(logits_NV: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest of each row, and its first place: by groups, since a search for places is slow on a processor."""
+    count, vocabulary = logits_NV.shape
+    grouped_NGS = logits_NV.view(count, -1, math.gcd(vocabulary, GROUP))
+    best_N1, group_N1 = grouped_NGS.amax(2).max(1, keepdim=True)
+    size = grouped_NGS.shape[2]
+    within_NS = grouped_NGS.gather(1, group_N1[..., None].expand(-1, -1, size))[:, 0]
+    return best_N1[:, 0], group_N1[:, 0] * size + within_NS.argmax(1)
+
+
+def _log_sum_exp(logits_NV: Tensor, largest_N: Tensor) -> Tensor:
+    """The log of the partition sum in float64, (N,), given the largest logit: a few rows at a time, in one buffer."""
+    count, vocabulary = logits_NV.shape
+    rows = max(1, chunk_elements(logits_NV.device, BYTES, DOUBLED_ELEMENTS) // vocabulary)
+    buffer = largest_N.new_empty((min(rows, count), vocabulary))
+    total_N = torch.empty_like(largest_N)
+    for start in range(0, count, rows):
+        some = slice(start, min(start + rows, count))
+        double_NV = buffer[: some.stop - start].copy_(logits_NV[some])
+        total_N[some] = double_NV.sub_(largest_N[some, None]).exp_().sum(1)
+    return total_N.log_().add_(largest_N)
 
 
 def sample(
