@@ -19,7 +19,7 @@ from axon import CheckpointError, load_model, load_tokenizer
 from axon.models.checkpoint import Description, describe
 from axon.models.hub import PATTERNS, download, is_hub_id
 from pipeline.config import ModelSettings
-from pipeline.content import content_of
+from pipeline.content import content_of, files_of
 from pipeline.environment import REPOSITORY
 
 SMALL = 256 * 2**20  # bytes of weights that load in a fraction of a second
@@ -53,7 +53,7 @@ def overrides(model: ModelSettings) -> dict[str, Any]:
 def open_checkpoint(path: str, revision: str | None, **overridden: Any) -> Checkpoint:
     """Raises CheckpointError, one line, if there is no checkpoint that can be loaded."""
     folder = locate(path, revision)
-    files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
+    files = files_of(folder)
     described = describe(folder, **overridden)
     tokenizer = load_tokenizer(folder)
     _check_tokens(path, tokenizer, described, overridden.get("mask_token_id"))

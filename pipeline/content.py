@@ -18,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from axon.models.hub import PATTERNS
+
 LARGE = 64 * 2**20  # bytes; smaller files are read in no time
 # A file may be written again within the tick of the clock that its times are from, and look the same afterwards: only
 # the hash of one that was left alone for so many seconds is kept.
@@ -25,6 +27,11 @@ SETTLED = 2.0
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 State = list[int]  # size, time of change of its content, of its inode, and the inode
+
+
+def files_of(folder: Path) -> list[Path]:
+    """A checkpoint's files that can change a token."""
+    return sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
 
 
 def content_of(files: Sequence[Path]) -> str:

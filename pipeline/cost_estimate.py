@@ -17,7 +17,6 @@ import torch
 from axon.blocks import RowBlocks, row_blocks
 from axon.layers import resolve_layers
 from axon.models.checkpoint import DTYPES, Description
-from axon.models.model import MaskedDiffusionModel
 from pipeline.config import Decode
 
 # Dense bfloat16 multiply-adds as two operations, by the makers' data sheets (NVIDIA H100 SXM, A100).
@@ -41,14 +40,7 @@ class Network:
     def __init__(self, described: Description) -> None:
         with torch.device("meta"):
             network = described.family.network(described.network)
-        self._model = MaskedDiffusionModel(
-            network,
-            described.family,
-            described.mask_token_id,
-            described.end_token_ids,
-            described.max_length,
-            block_size=described.block_size,
-        )
+        self._model = described.model(network)
         self._described = described
 
     @property

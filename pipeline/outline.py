@@ -15,11 +15,11 @@ from transformers import PreTrainedTokenizerBase
 
 from axon import CheckpointError, load_tokenizer
 from axon.models.checkpoint import Description, describe
-from axon.models.folder import read_json
-from axon.models.hub import OUTLINE, PATTERNS
+from axon.models.folder import tensor_files
+from axon.models.hub import OUTLINE
 from pipeline.checkpoint import locate, overrides
 from pipeline.config import ModelSettings
-from pipeline.content import content_of, is_quick
+from pipeline.content import content_of, files_of, is_quick
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,18 @@ def open_outline(model: ModelSettings) -> Outline:
 def _outline(path: str, revision: str | None, **overridden: Any) -> Outline:
     folder = locate(path, revision, OUTLINE)
     described = describe(folder, **overridden)
-    files = sorted({file for pattern in PATTERNS for file in folder.glob(pattern)})
+    files = files_of(folder)
     content = content_of(files) if _whole(folder) and is_quick(files) else ""
     return Outline(described, _tokenizer(folder), content)
 
 
 def _whole(folder: Path) -> bool:
     """Whether all the weights are there."""
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return any(folder.glob("*.safetensors"))
     try:
-        shards = set(read_json(folder, index.name)["weight_map"].values())
-    except (CheckpointError, KeyError, AttributeError):
+        tensor_files(folder)
+    except CheckpointError:
         return False
-    return all((folder / str(shard)).is_file() for shard in shards)
+    return True
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:

@@ -69,6 +69,18 @@ class Description:
         """The longest sequence in tokens, prompt and answer together."""
         return int(self.network.max_position_embeddings)
 
+    def model(self, network: PreTrainedModel) -> MaskedDiffusionModel:
+        """The model around a network of this config, whose weights need not be there."""
+        return MaskedDiffusionModel(
+            network,
+            self.family,
+            self.mask_token_id,
+            self.end_token_ids,
+            self.max_length,
+            self.block_size,
+            eos_token_ids=self.eos_token_ids,
+        )
+
 
 def load_model(
     path: str | Path,
@@ -95,15 +107,7 @@ def load_model(
         )
     described = describe(path, mask_token_id, end_tokens, attention, block_size, inert_keys)
     described.network._attn_implementation = kernel_name(attention_kernel)
-    return MaskedDiffusionModel(
-        _load_network(Path(path), described, DTYPES[dtype], _device(device)),
-        described.family,
-        described.mask_token_id,
-        described.end_token_ids,
-        described.max_length,
-        described.block_size,
-        eos_token_ids=described.eos_token_ids,
-    ).eval()
+    return described.model(_load_network(Path(path), described, DTYPES[dtype], _device(device))).eval()
 
 
 def _load_network(

@@ -6,7 +6,7 @@ from transformers import Qwen2ForCausalLM, Qwen2Tokenizer
 
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import INERT, qwen2_config
+from axon.models.qwen import IM_END, INERT, qwen2_config
 
 DREAM = Family(
     name="dream",
@@ -15,7 +15,7 @@ DREAM = Family(
     convert=same_names,
     architectures=("DreamModel",),
     mask_token_id=151666,  # Dream-org/Dream-v0-Instruct-7B: config.json
-    turn_end_token_ids=(151645,),  # <|im_end|>: the end of a turn in its chat template
+    turn_end_token_ids=(IM_END,),
     inert=INERT,
     version=2,  # <|im_end|> ends the text
     shift=1,

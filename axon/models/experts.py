@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig
 from transformers.integrations.moe import ExpertsInterface, grouped_mm_experts_forward
 
-from axon.models.conversion import Conversion
+from axon.models.conversion import Conversion, same_names
 
 # How transformers multiplies (its `experts_implementation`): positions sorted by expert, one torch grouped_mm for each
 # of the two products, a position's experts added in float32. Its batched_mm copies an expert's weights for every
@@ -63,6 +63,11 @@ def stacked(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
         elif name.endswith(_DOWN):
             found[name] = Conversion(_sources(name.removesuffix(_DOWN), shape[0], ("down",)), torch.stack)
     return found
+
+
+def same_names_stacked(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
+    """The conversion of a checkpoint whose names are transformers' own, but for its experts, which lie apart."""
+    return same_names(expected) | stacked(expected)
 
 
 def weights_per_position(network: nn.Module) -> int:

@@ -14,7 +14,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import INERT, common_fields
+from axon.models.qwen import IM_END, INERT, common_fields
 
 
 def _read_config(config: Mapping[str, Any]) -> Qwen2Config:
@@ -29,7 +29,7 @@ FAST_DLLM = Family(
     architectures=("Fast_dLLM_QwenForCausalLM",),
     model_types=("fast_dllm_qwen",),
     mask_token_id=151665,  # |<MASK>|
-    turn_end_token_ids=(151645,),  # <|im_end|>
+    turn_end_token_ids=(IM_END,),
     inert=INERT | {"conplemenrary_mask": "read in training only"},
     shift=1,
     block_causal=True,

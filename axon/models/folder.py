@@ -33,7 +33,7 @@ class StoredTensors:
         self._opened = ExitStack()
 
     def __enter__(self) -> StoredTensors:
-        for path in _tensor_files(self._folder):
+        for path in tensor_files(self._folder):
             try:
                 file = self._opened.enter_context(
                     safe_open(str(path), framework="pt", device=str(self._device))
@@ -100,8 +100,8 @@ def listed(names: list[str], limit: int = 5) -> str:
     return ", ".join(names[:limit]) + (f", and {len(names) - limit} more" if len(names) > limit else "")
 
 
-def _tensor_files(folder: Path) -> list[Path]:
-    """The safetensors files: one, or the shards that the index names."""
+def tensor_files(folder: Path) -> list[Path]:
+    """The safetensors files: one, or the shards that the index names. Raises CheckpointError unless all are there."""
     names = ["model.safetensors"]
     if (folder / INDEX).is_file():
         index = read_json(folder, INDEX).get("weight_map")

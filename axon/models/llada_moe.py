@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
-from axon.models.conversion import Conversion, same_names
-from axon.models.experts import IN_ORDER, grouped, stacked
+from axon.models.experts import IN_ORDER, grouped, same_names_stacked
 from axon.models.family import CheckpointError, Family, refuse_other, require
 from axon.models.qwen import common_fields
 
@@ -67,15 +65,11 @@ def _dense_layers(config: Mapping[str, Any], layers: int) -> list[int]:
     return [layer for layer, kind in enumerate(kinds) if kind == 0]
 
 
-def _convert(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
-    return same_names(expected) | stacked(expected)
-
-
 LLADA_MOE = Family(
     name="llada_moe",
     network=Qwen3MoeForCausalLM,
     read_config=_read_config,
-    convert=_convert,
+    convert=same_names_stacked,
     architectures=("LLaDAMoEModelLM", "LLaDAMoEModel"),
     model_types=("lladamoe",),  # the release says llada; ZHZisZZ/dllm-trainer tells its users to write this
     mask_token_id=156895,  # <|mask|>, in no file of the release but its README.md

@@ -10,7 +10,7 @@ from transformers import Qwen2ForCausalLM, Qwen2Tokenizer
 
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import INERT, qwen2_config
+from axon.models.qwen import IM_END, INERT, qwen2_config
 
 OPEN_DCODER = Family(
     name="open-dcoder",
@@ -19,7 +19,7 @@ OPEN_DCODER = Family(
     convert=same_names,
     architectures=("Qwen2ForCausalLM",),
     model_types=("qwen2",),
-    turn_end_token_ids=(151645,),  # <|im_end|>
+    turn_end_token_ids=(IM_END,),
     inert=INERT,
     shift=1,
     tokenizer=Qwen2Tokenizer,

@@ -17,6 +17,8 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "rope_scaling": (None, {"type": "default"}, {"rope_type": "default"}),
 }
 
+IM_END = 151645  # <|im_end|>: the end of a turn in the chat templates of Qwen's tokenizers
+
 INERT: dict[str, str] = dict.fromkeys(
     ("sliding_window", "max_window_layers"), "of use_sliding_window, which is refused"
 )

@@ -6,7 +6,7 @@ from transformers import Qwen2Tokenizer, Qwen3ForCausalLM
 
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import INERT, qwen3_config
+from axon.models.qwen import IM_END, INERT, qwen3_config
 
 _TRAINING = (
     "debug",
@@ -24,7 +24,7 @@ SDAR = Family(
     convert=same_names,
     architectures=("SDARForCausalLM",),
     mask_token_id=151669,  # JetAstra/SDAR: README.md, generate.py
-    turn_end_token_ids=(151645,),  # <|im_end|>
+    turn_end_token_ids=(IM_END,),
     inert=INERT | dict.fromkeys(_TRAINING, "read in training only"),
     version=2,  # <|im_end|> ends the text
     block_causal=True,

@@ -7,14 +7,13 @@ SDARMoeSparseMoeBlock.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import torch
 from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
-from axon.models.conversion import Conversion, same_names
-from axon.models.experts import IN_ORDER, grouped, stacked
-from axon.models.family import Family, refuse_other, require
+from axon.models.experts import IN_ORDER, grouped, same_names_stacked
+from axon.models.family import refuse_other, require
 from axon.models.qwen import common_fields
 from axon.models.sdar import SDAR
 
@@ -40,20 +39,12 @@ def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
     )
 
 
-def _convert(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
-    return same_names(expected) | stacked(expected)
-
-
-SDAR_MOE = Family(
+SDAR_MOE = replace(
+    SDAR,
     name="sdar_moe",
     network=Qwen3MoeForCausalLM,
     read_config=_read_config,
-    convert=_convert,
+    convert=same_names_stacked,
     architectures=("SDARMoeForCausalLM",),
-    mask_token_id=SDAR.mask_token_id,
-    turn_end_token_ids=SDAR.turn_end_token_ids,
-    inert=SDAR.inert,
-    block_causal=True,
-    block_size=SDAR.block_size,
-    tokenizer=SDAR.tokenizer,
+    version=1,
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,7 +91,8 @@ def _next(region: Region, found: Found, scale: float) -> Iterator[Candidate]:
     if any((candidate.group, _key(candidate.knobs)) not in found for candidate in first):
         yield from first
         return
-    measured = [(line, _points(line, region, found)) for line in lines]
+    by_line = _by_line(region, found)
+    measured = [(line, _points(by_line[_key(line.knobs)])) for line in lines]
     front = [point for _, points in measured for point in points]
     gaps = [
         (uncertain_area(low, high, front, scale), line, middle)
@@ -143,18 +145,22 @@ def _ends(dimension: Dimension) -> tuple[float, ...]:
     return tuple(sorted(dimension))
 
 
-def _points(line: Line, region: Region, found: Found) -> list[Point]:
-    """The line's evaluated points by ascending value; those without a scored example are left out."""
-    own = {
-        outcome.candidate.knobs[line.parameter]: outcome
-        for (group, _), outcome in found.items()
-        if group == region.group
-        and _without(outcome.candidate.knobs, line.parameter) == _key(line.knobs)
-        and line.parameter in outcome.candidate.knobs
-    }
+def _by_line(region: Region, found: Found) -> Mapping[str, dict[float, Outcome]]:
+    """The outcomes of the region's lines by their other knobs, and of a line by its value."""
+    lines: defaultdict[str, dict[float, Outcome]] = defaultdict(dict)
+    for (group, _), outcome in found.items():
+        knobs = dict(outcome.candidate.knobs)
+        if group == region.group and region.along in knobs:
+            value = knobs.pop(region.along)
+            lines[_key(knobs)][value] = outcome
+    return lines
+
+
+def _points(outcomes: Mapping[float, Outcome]) -> list[Point]:
+    """A line's evaluated points by ascending value; those without a scored example are left out."""
     return [
         Point(value, outcome.nfe, outcome.quality)
-        for value, outcome in sorted(own.items())
+        for value, outcome in sorted(outcomes.items())
         if outcome.nfe is not None and outcome.quality is not None
     ]
 
@@ -170,7 +176,3 @@ def _scale(region: Region, outcomes: Sequence[Outcome]) -> float:
 
 def _key(knobs: Mapping[str, Any]) -> str:
     return repr(sorted(knobs.items(), key=lambda item: item[0]))
-
-
-def _without(knobs: Mapping[str, Any], parameter: str) -> str:
-    return _key({key: value for key, value in knobs.items() if key != parameter})
