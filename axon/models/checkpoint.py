@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from axon.attention import KERNELS, kernel_name
 from axon.models import special_tokens
 from axon.models.a2d import A2D_QWEN2, A2D_QWEN3
-from axon.models.dispatch import Attention, family_of, with_attention
+from axon.models.dispatch import family_of, with_attention
 from axon.models.dream import DREAM
 from axon.models.family import CheckpointError, Family, require
 from axon.models.fast_dllm import FAST_DLLM
@@ -25,6 +25,7 @@ from axon.models.llada2 import LLADA2
 from axon.models.llada_moe import LLADA_MOE
 from axon.models.model import MaskedDiffusionModel
 from axon.models.open_dcoder import OPEN_DCODER
+from axon.models.overrides import AS_THE_FILES_SAY, Overrides
 from axon.models.sdar import SDAR
 from axon.models.sdar_moe import SDAR_MOE
 from axon.models.special_tokens import TokenTexts
@@ -87,15 +88,10 @@ def load_model(
     dtype: str = "float32",
     device: str = "cpu",
     attention_kernel: str = "sdpa",
-    mask_token_id: int | None = None,
-    end_tokens: Sequence[int | str] | None = None,
-    attention: Attention | None = None,
-    block_size: int | None = None,
-    inert_keys: Sequence[str] = (),
+    overrides: Overrides = AS_THE_FILES_SAY,
 ) -> MaskedDiffusionModel:
     """Load a checkpoint in the format of one of FAMILIES into transformers' own modules, in evaluation mode.
 
-    `mask_token_id` and what follows are for what the checkpoint's files do not say, or say wrongly: see `describe`.
     Raises CheckpointError if the folder, its config or a tensor is faulty, and for an unknown dtype,
     device or attention kernel.
     """
@@ -105,7 +101,7 @@ def load_model(
         raise CheckpointError(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
-    described = describe(path, mask_token_id, end_tokens, attention, block_size, inert_keys)
+    described = describe(path, overrides)
     described.network._attn_implementation = kernel_name(attention_kernel)
     return described.model(_load_network(Path(path), described, DTYPES[dtype], _device(device))).eval()
 
@@ -129,38 +125,24 @@ def _load_network(
     return network.requires_grad_(False)
 
 
-def describe(
-    path: str | Path,
-    mask_token_id: int | None = None,
-    end_tokens: Sequence[int | str] | None = None,
-    attention: Attention | None = None,
-    block_size: int | None = None,
-    inert_keys: Sequence[str] = (),
-) -> Description:
-    """What the checkpoint's files say, without reading its tensors. Raises CheckpointError, one line.
-
-    mask_token_id: in place of the one that config.json, the tokenizer or the family says.
-    end_tokens: numbers or texts of the tokens that end a text, in place of those that the files name.
-    attention: `bidirectional` or `block_causal`, for a format in which both are trained and no key tells them apart.
-    block_size: the block length that it was trained with, in place of what config.json or the family says.
-    inert_keys: keys of config.json that are unknown here and, as the user knows, change nothing.
-    """
+def describe(path: str | Path, overrides: Overrides = AS_THE_FILES_SAY) -> Description:
+    """What the checkpoint's files say, without reading its tensors. Raises CheckpointError, one line."""
     folder = Path(path)
     config = ReadKeys(read_json(folder, "config.json"))
     try:
-        family = with_attention(family_of(config, FAMILIES), attention)
+        family = with_attention(family_of(config, FAMILIES), overrides.attention)
         network = family.read_config(config)
         texts, size = TokenTexts(folder), int(network.vocab_size)
-        mask = special_tokens.mask_token_id(mask_token_id, config, texts, family, size)
-        ends = special_tokens.end_tokens(end_tokens, folder, config, texts, family, size)
+        mask = special_tokens.mask_token_id(overrides.mask_token_id, config, texts, family, size)
+        ends = special_tokens.end_tokens(overrides.end_tokens, folder, config, texts, family, size)
         own_block_size = _block_size(config, family)
-        config.refuse_unread([*family.inert, *inert_keys])
+        config.refuse_unread([*family.inert, *overrides.inert_keys])
     except CheckpointError as error:
         line = str(error).removeprefix(
             f"model.path={str(path)!r}: "
         )  # said already where a file can't be read
         raise CheckpointError(f"model.path={str(path)!r}: {line}") from None
-    return Description(family, network, mask, ends.eos, ends.every, block_size or own_block_size)
+    return Description(family, network, mask, ends.eos, ends.every, overrides.block_size or own_block_size)
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from axon import Overrides
 from axon.models.checkpoint import Description, describe
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -65,7 +66,9 @@ def write_published(folder: Path, name: str, **changes: object) -> Path:
     if name in _MASKS:
         number, text = _MASKS[name]
         write_tokens(folder, {number: text}, text)
-    save_file(_weights(describe(folder, attention=ATTENTION.get(name))), folder / "model.safetensors")
+    save_file(
+        _weights(describe(folder, Overrides(attention=ATTENTION.get(name)))), folder / "model.safetensors"
+    )
     return folder
 
 
