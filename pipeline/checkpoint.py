@@ -15,7 +15,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from axon import CheckpointError, load_model, load_tokenizer
-from axon.models.checkpoint import Description, describe
+from axon.models.description import Description, describe
 from axon.models.hub import PATTERNS, download, is_hub_id
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
 from pipeline.config import ModelSettings
@@ -56,7 +56,7 @@ def _check_tokens(
     path: str, tokenizer: PreTrainedTokenizerBase, described: Description, given: int | None
 ) -> None:
     """The tokenizer belongs to the model: its tokens have embeddings, and its mask token is the model's."""
-    mask, size = tokenizer.mask_token_id, described.network.vocab_size
+    mask, size = tokenizer.mask_token_id, described.vocab_size
     if len(tokenizer) > size:
         raise CheckpointError(
             f"model.path={path!r}: the tokenizer has {len(tokenizer)} tokens, the model {size}; give the two that "

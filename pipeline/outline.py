@@ -13,7 +13,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from axon import CheckpointError, Overrides, load_tokenizer
-from axon.models.checkpoint import Description, describe
+from axon.models.description import Description, describe
 from axon.models.folder import tensor_files
 from axon.models.hub import OUTLINE
 from pipeline.checkpoint import locate

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from axon import CheckpointError, Overrides
-from axon.models.checkpoint import FAMILIES, describe
+from axon.models.description import FAMILIES, describe
 from axon.models.dispatch import REFUSED
 from axon.models.overrides import Attention
 from tests.axon.published import NAMES, small
@@ -125,7 +125,7 @@ def test_a_key_that_llada_lacks_means_the_references_default(tmp_path: Path) -> 
     del config["weight_tying"], config["rope_full_precision"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     network = describe(tmp_path).network
-    assert network.tie_word_embeddings and network.rope_full_precision
+    assert network["tie_word_embeddings"] and network["rope_full_precision"]
 
 
 def test_transformers_5_writes_the_rotary_base_elsewhere(tmp_path: Path) -> None:
@@ -133,5 +133,5 @@ def test_transformers_5_writes_the_rotary_base_elsewhere(tmp_path: Path) -> None
     del config["rope_theta"], config["rope_scaling"]
     config |= {"rope_parameters": {"rope_theta": 77.0, "rope_type": "default"}, "dtype": "bfloat16"}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert describe(tmp_path).network.rope_parameters["rope_theta"] == 77.0
+    assert describe(tmp_path).network["rope_parameters"]["rope_theta"] == 77.0
     assert "rope_parameters say otherwise" in refusal(tmp_path, config | {"rope_theta": 5.0})

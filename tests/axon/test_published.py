@@ -19,7 +19,7 @@ from axon import (
     decode,
     load_model,
 )
-from axon.models.checkpoint import describe
+from axon.models.description import describe
 from tests.axon.published import ATTENTION, NAMES, small, write_published
 from tests.axon.second import forward
 

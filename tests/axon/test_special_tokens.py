@@ -10,7 +10,7 @@ import pytest
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from axon import CheckpointError, Overrides, load_model, load_tokenizer
-from axon.models.checkpoint import describe
+from axon.models.description import describe
 from tests.axon.published import small, write_tokens
 from tests.axon.toy_model import llada_tensors, write_checkpoint
 

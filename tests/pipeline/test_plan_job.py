@@ -18,7 +18,7 @@ from rich.console import Console
 from axon import Overrides, load_model
 from axon.decoders import DECODERS
 from axon.models import hub
-from axon.models.checkpoint import describe
+from axon.models.description import describe
 from pipeline import content, cost_estimate, outline
 from pipeline.config import Config, read_config, to_tree
 from pipeline.cost_estimate import Network, gpu_hours, most_passes
