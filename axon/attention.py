@@ -21,7 +21,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.llama.modeling_llama import eager_attention_forward
 
 from axon.chunks import chunk_elements
-from axon.key_values import Columns
+from axon.key_values import Exchange
 
 KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
     "sdpa": sdpa_attention_forward,
@@ -51,6 +51,13 @@ class Capture:
         """Called by the attention function of a chosen layer; keeps references, computes nothing."""
         self._kept.append((query_BHWD, key_BHWD, scaling))
         self._mask = mask
+
+    def queries(self, columns_BQ: Tensor) -> Iterator[tuple[Tensor, float]]:
+        """Of each chosen layer, the queries in those columns of every row, (B, H, Q, D), and their scaling."""
+        columns_BQ = columns_BQ if self._first_B is None else columns_BQ - self._first_B[:, None]
+        rows_B1 = torch.arange(len(columns_BQ), device=columns_BQ.device)[:, None]
+        for query_BHWD, _, scaling in self._kept:
+            yield query_BHWD.transpose(1, 2)[rows_B1, columns_BQ].transpose(1, 2), scaling
 
     def rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Tensor:
         """Attention of the positions in columns `columns_RQ` of batch rows `rows_R`: (R, Q, W) float32.
@@ -161,7 +168,7 @@ def _with_capture(kernel: Callable[..., tuple[Tensor, Tensor | None]]) -> Callab
         value: Tensor,
         attention_mask: Tensor | None,
         axon_capture: Capture | None = None,
-        axon_columns: Columns | None = None,
+        axon_columns: Exchange | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
         # A rotation in float32 leaves queries and keys in it (axon.models.rotary); otherwise nothing is cast.

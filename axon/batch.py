@@ -31,9 +31,9 @@ class Batch:
     prompts: list[tuple[int, ...]]
     blocks: list[RowBlocks]
     generators: list[torch.Generator]  # one a row, or none at all where nothing is sampled
-    stored: list[
-        int
-    ]  # blocks of each row that are final in `kept`, after the prompt; NOTHING: not even that is there
+    # NOTHING, or of what each row has in `kept`: the blocks that are final, after the prompt, and under caches that
+    # freeze columns the block at whose start they were.
+    stored: list[int]
     mask_id: int  # also the padding, which nobody sees
     prefix_BP: Tensor  # of the prompts, padded on the left
     tokens_BG: Tensor  # the area; after a row's own last block come masks that nobody sees

@@ -28,6 +28,9 @@ class Counts:
         0  # passes over the prompt, whose keys and values are stored: 1 at most, 0 without a cache
     )
     store_passes: int = 0  # passes over a finished block, whose keys and values are stored
+    full_passes: int = (
+        0  # steps under cache prefix or dual that computed the whole canvas: each block's first
+    )
     computed_positions: int = (
         0  # positions that went through the network, without padding, summed over all passes
     )

@@ -101,7 +101,7 @@ def _fresh(
         area,
         model.mask_token_id,
         decoder_state,
-        KeyValues.none(model, len(entering)) if settings.cache == "block" else None,
+        KeyValues.none(model, len(entering)) if settings.cache != "none" else None,
         model.device,
     )
 

@@ -38,6 +38,7 @@ class Forward:
         self.model = model
         self.batch = batch
         self._barred = barred_ids(model, settings.end_of_text)
+        self._first_alone = settings.cache in ("prefix", "dual") and model.shifted
         self._held = held_ids(model, settings.end_of_text)
         block_K = torch.arange(settings.block, device=batch.block_B.device)
         self.places_BK = batch.block_B[:, None] * settings.block + block_K  # positions of the area
@@ -60,6 +61,16 @@ class Forward:
         self.attention = BlockAttention(
             done.capture, self.columns_BK, counted_BW, self.seen_B, timer, done.attended_BW
         )
+
+    def open(self, masked_BK: Tensor) -> Tensor:
+        """Which masked positions of the block may be revealed in this step."""
+        open_BK = self.model.open(masked_BK)
+        if self._first_alone:
+            # The hidden state that the block's first position is predicted from lies before it, and is frozen after
+            # this pass: as in NVlabs/Fast-dLLM (dream/model/generation_utils_block.py), it is all that this reveals.
+            alone_B1 = open_BK[:, :1] & (self.batch.block_step_B == 0)[:, None]
+            open_BK = open_BK & ~alone_B1 | alone_B1 & (self.places_BK == self.places_BK[:, :1])
+        return open_BK
 
     def log_probs(self) -> Iterator[tuple[slice, Tensor]]:
         """Log-probabilities at the positions of the area, C of them at a time: which, and (B, C, V) float32.

@@ -7,7 +7,7 @@ for, L layers, G key heads, A head size, D hidden size.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -64,9 +64,16 @@ class KeyValues:
 TENSORS = tuple(field.name for field in fields(KeyValues))
 
 
+class Exchange(Protocol):
+    """What the attention of each layer meets in a pass with a cache."""
+
+    def exchange(self, layer: int, key_RGQA: Tensor, value_RGQA: Tensor) -> tuple[Tensor, Tensor]:
+        """Keeps keys and values of the computed columns; returns those of all columns seen, (R, G, S, A) each."""
+
+
 @dataclass(frozen=True)
 class Columns:
-    """The columns that one pass computes and sees, as the attention of each layer meets them."""
+    """The columns that one pass computes and sees."""
 
     kept: KeyValues
     rows_R: Tensor | None  # whose; None: all rows
@@ -74,7 +81,7 @@ class Columns:
     seen: slice  # with the computed ones
 
     def exchange(self, layer: int, key_RGQA: Tensor, value_RGQA: Tensor) -> tuple[Tensor, Tensor]:
-        """Keeps keys and values of the computed columns; returns those of all columns seen, (R, G, S, A) each."""
+        """See `Exchange`."""
         keys_BGWA, values_BGWA = self.kept.keys_BLGWA[:, layer], self.kept.values_BLGWA[:, layer]
         places = self._rows_R1(), slice(None), self.columns_RQ
         keys_BGWA[places] = key_RGQA.transpose(1, 2)
@@ -98,3 +105,26 @@ class Columns:
 
     def _of_rows(self, held_B: Tensor) -> Tensor:
         return held_B if self.rows_R is None else held_B[self.rows_R]
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A pass over the whole canvas of some rows: nothing of what was kept before is seen."""
+
+    kept: KeyValues
+    rows_R: Tensor
+    width: int
+
+    def exchange(self, layer: int, key_RGWA: Tensor, value_RGWA: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Exchange`."""
+        self.kept.keys_BLGWA[self.rows_R, layer, :, : self.width] = key_RGWA
+        self.kept.values_BLGWA[self.rows_R, layer, :, : self.width] = value_RGWA
+        return key_RGWA, value_RGWA
+
+    def keep_hidden(self, hidden_RWD: Tensor) -> None:
+        """Keeps the final hidden states."""
+        self.kept.hidden_BWD[self.rows_R, : self.width] = hidden_RWD
+
+    def keep_attended(self, attended_RW: Tensor) -> None:
+        """Keeps the attention that the columns received from those whose states stay as they are."""
+        self.kept.attended_BW1[self.rows_R, : self.width, 0] = attended_RW

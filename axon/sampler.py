@@ -14,6 +14,7 @@ from axon.batch import Batch
 from axon.cached_passes import BlockPasses
 from axon.events import REMASK, REPLACE, REVEAL, Change
 from axon.forward import Forward
+from axon.frozen_passes import FrozenPasses
 from axon.gates import GATES, progress
 from axon.intervene import intervene
 from axon.models.model import MaskedDiffusionModel
@@ -68,7 +69,8 @@ class Sampler:
     def _passes(self, batch: Batch) -> Passes:
         if batch.kept is None:
             return WholePasses(self.model, batch, self.settings)
-        return BlockPasses(self.model, batch, batch.kept, self.settings, self.layers)
+        kind = BlockPasses if self.settings.cache == "block" else FrozenPasses
+        return kind(self.model, batch, batch.kept, self.settings, self.layers)
 
     def one_step(self, batch: Batch, passes: Passes, blocks: list[int], asked_R: Tensor) -> Tensor:
         """One function evaluation of every row and what follows; the rows (B,) bool with a broken proposal.

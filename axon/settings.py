@@ -21,7 +21,7 @@ GateName = Literal[
 EndOfText = Literal["full", "stop_at_eos", "confidence_eos_eot_inf", "logits_eos_inf"]
 BlockAlignment = Literal["prompt", "absolute"]
 SinkRows = Literal["canvas", "visible"]
-Cache = Literal["none", "block"]
+Cache = Literal["none", "block", "prefix", "dual"]
 BudgetCounts = Literal["interventions", "steps"]
 PolicyName = Literal["fixed", "cover", "density", "conflict_averse"]
 
@@ -109,7 +109,9 @@ class DecodeSettings:
     (`confidence_eos_eot_inf`), or end-of-text is never chosen (`logits_eos_inf`).
     top_p: tokens are sampled among the likeliest that together have this probability, as by Dream's sampler.
     cache: `none` computes the whole canvas in every pass; `block`, for block-causal models, the current block alone,
-    against the stored keys and values of what lies before it.
+    against the stored keys and values of what lies before it. `prefix` and `dual`, for the others, are Fast-dLLM's,
+    and approximate: a block's first pass computes the whole canvas, its later ones what does not lie before the block,
+    or the block alone, against keys and values of the first pass.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -162,14 +164,13 @@ class DecodeSettings:
 
     def _check_cache(self) -> None:
         check_choice("cache", self.cache, Cache)
-        if self.cache == "none":
-            return
-        if self.decoder.reads_later_blocks:
+        if self.cache in ("block", "dual") and self.decoder.reads_later_blocks:
             raise ValueError(
-                f"cache={self.cache!r}: a cached pass computes the current block alone, and decoder "
-                f"{self.decoder.name} reads later ones; use cache=none or another decoder"
+                f"cache={self.cache!r}: its passes compute the current block alone, and decoder {self.decoder.name} "
+                f"compares what they find in later ones; use {'prefix, ' if self.cache == 'dual' else ''}none or "
+                "another decoder"
             )
-        if self.reads_sinks and self.sink_rows != "visible":
+        if self.cache == "block" and self.reads_sinks and self.sink_rows != "visible":
             raise ValueError(
                 f"cache={self.cache!r}: a cached pass has no rows of later blocks to find attention sinks by; "
                 "set sink_rows=visible, or cache=none"
@@ -221,8 +222,14 @@ def check_ends(settings: DecodeSettings, eos_ids: Sequence[int], end_ids: Sequen
 
 
 def check_cache(settings: DecodeSettings, block_causal: bool) -> None:
-    """Raise ValueError where the settings ask for a cache that is not exact with such a model."""
+    """Raise ValueError where the settings ask for a cache that does not suit such a model."""
     if settings.cache == "block" and not block_causal:
         raise ValueError(
-            "cache='block': needs a block-causal model, in which no finished block sees a later one; use cache=none"
+            "cache='block': needs a block-causal model, in which no finished block sees a later one; use cache=none, "
+            "or prefix or dual, which approximate"
+        )
+    if settings.cache in ("prefix", "dual") and block_causal:
+        raise ValueError(
+            f"cache={settings.cache!r}: approximates a model that attends in both directions, and this one is "
+            "block-causal; use cache=block, which is exact"
         )

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from axon.attention import Capture
 from axon.blocks import row_blocks
-from axon.key_values import Columns
+from axon.key_values import Exchange
 from axon.models.experts import weights_per_position
 from axon.models.family import Family
 from axon.models.layout import Layout, additive, positions
@@ -52,6 +52,11 @@ class MaskedDiffusionModel(nn.Module):
     def block_causal(self) -> bool:
         """Whether a position sees nothing beyond the end of its block."""
         return bool(self._family.block_causal)
+
+    @property
+    def shifted(self) -> bool:
+        """Whether a position is predicted from the hidden state before it."""
+        return self._family.shift > 0
 
     @property
     def num_layers(self) -> int:
@@ -133,7 +138,7 @@ class MaskedDiffusionModel(nn.Module):
         tokens_BW: Tensor,
         layout: Layout,
         capture: Capture | None = None,
-        columns: Columns | None = None,
+        columns: Exchange | None = None,
     ) -> Tensor:
         """Final hidden states (B, W, D) of one pass.
 

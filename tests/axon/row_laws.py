@@ -33,15 +33,18 @@ def blocks_of(prompt: Sequence[int], setting: DecodeSettings) -> RowBlocks:
 
 def check_rows(
     model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, batch_size: int
-) -> None:
+) -> list[Trace]:
     """Prompt unchanged, no mask token, at least one position per step, nfe == calls seen, rules of proposals kept.
 
     Decoders that never take a token back reveal every position once; the others end by the cap on their steps.
     """
-    calls: Counter[int] = Counter()
+    calls: Counter[int | None] = Counter()  # by a prompt's first token; None: a pass without the prompt
 
     def count(module: Any, inputs: tuple[torch.Tensor, Layout]) -> None:
         tokens_BW, layout = inputs[:2]
+        if tokens_BW.shape[1] < layout.real_BW.shape[1] or layout.positions_BQ[:, 0].any():
+            calls[None] += len(tokens_BW)
+            return
         for row, start in zip(tokens_BW.tolist(), layout.starts_B.tolist(), strict=True):
             [prompt] = (prompt for prompt in prompts if prompt[0] == row[start])
             assert row[start : start + len(prompt)] == prompt
@@ -52,6 +55,7 @@ def check_rows(
         traces = decode_rows(model, prompts, setting, batch_size)
     finally:
         hook.remove()
+    assert calls.total() == sum(trace.nfe for trace in traces)
     for prompt, trace in zip(prompts, traces, strict=True):
         blocks = blocks_of(prompt, setting)
         length, first = blocks.area - blocks.given, setting.block - blocks.given
@@ -66,9 +70,10 @@ def check_rows(
         assert setting.decoder.revises or len(trace.events) == len(shown) == length
         check_events(trace, setting.block, MASK, blocks.given)
         assert max(trace.revealed_at[:first]) < min(trace.revealed_at[first:])
-        assert calls[prompt[0]] == trace.nfe
+        assert calls[prompt[0]] == trace.nfe or setting.cache != "none"
         _check_budget(trace, setting, blocks)
         _check_counts(trace, setting, blocks)
+    return traces
 
 
 def _check_budget(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> None:
@@ -76,8 +81,8 @@ def _check_budget(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> N
     assert len(trace.axon_steps) <= trace.gate_checks <= trace.nfe
     assert len(trace.axon_steps) <= 2 * blocks.count
     if setting.axon.gate != "never" and setting.axon.budget_counts == "steps":
-        block_of = {event.step: (blocks.given + event.position) // setting.block for event in trace.events}
-        taken = Counter(block_of[step] for step in range(trace.nfe))
+        block_of = _block_of(trace, setting, blocks)
+        taken = Counter(block_of)
         assert trace.gate_checks == sum(min(2, steps) for steps in taken.values())
         early = {step for step in range(trace.nfe) if step < 2 or block_of[step - 2] != block_of[step]}
         assert set(trace.axon_steps) <= early
@@ -97,5 +102,24 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> N
     most = trace.graph_steps * blocks.canvas
     assert trace.graph_columns == most or (setting.sink_rows == "visible" and trace.graph_columns < most)
     assert 0 <= trace.graph_sinks <= trace.graph_columns
-    assert trace.computed_positions == trace.nfe * blocks.canvas
+    _check_passes(trace, setting, blocks)
     assert trace.logit_positions >= trace.nfe * setting.block
+
+
+def _check_passes(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> None:
+    """Every pass computes the canvas; with a cache only each block's first one does."""
+    block_of, full, positions, pairs = _block_of(trace, setting, blocks), 0, 0, 0
+    for step, block in enumerate(block_of):
+        first = setting.cache == "none" or step == 0 or block_of[step - 1] != block
+        left = setting.block if setting.cache == "dual" else blocks.area - block * setting.block
+        computed = blocks.canvas if first else left
+        full += first and setting.cache != "none"
+        positions, pairs = positions + computed, pairs + computed * blocks.canvas
+    assert (trace.full_passes, trace.computed_positions, trace.attention_pairs) == (full, positions, pairs)
+    assert trace.full_passes == (0 if setting.cache == "none" else blocks.count)
+
+
+def _block_of(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> list[int]:
+    """The block of each step."""
+    found = {event.step: (blocks.given + event.position) // setting.block for event in trace.events}
+    return [found[step] for step in range(trace.nfe)]

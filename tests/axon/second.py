@@ -8,7 +8,7 @@ Tensors have the names of the checkpoints. Shapes: B batch, W width, H heads, D 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -50,11 +50,15 @@ QWEN = {
 
 
 def forward(
-    config: Mapping[str, Any], tensors: Tensors, tokens_BW: Tensor, allowed_WW: Tensor | None = None
+    config: Mapping[str, Any],
+    tensors: Tensors,
+    tokens_BW: Tensor,
+    allowed_WW: Tensor | None = None,
+    replaced: Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]] = lambda layer, k, v: (k, v),
 ) -> Tensor:
     """Logits (B, W, V) of positions 0 to W-1, in the precision of the tensors.
 
-    `allowed_WW`: which columns a row sees; None: all.
+    `allowed_WW`: which columns a row sees; None: all. `replaced`: what takes the place of a layer's keys and values.
     """
     is_llada = "d_model" in config
     names = LLADA if is_llada else QWEN
@@ -81,6 +85,7 @@ def forward(
             q = _norm(q, tensors[prefix + "self_attn.q_norm.weight"], eps)
             k = _norm(k, tensors[prefix + "self_attn.k_norm.weight"], eps)
         q, k = (_rotate(part, sin, cos, full_precision) for part in (q, k))
+        k, v = replaced(number, k, v)
         repeats = q.shape[1] // k.shape[1]
         k, v = (part.repeat_interleave(repeats, dim=1) for part in (k, v))
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)

@@ -33,12 +33,13 @@ _SIZES = {
 }
 
 
-def toy_model(family: str = "llada", seed: int = 0) -> MaskedDiffusionModel:
+def toy_model(family: str = "llada", seed: int = 0, layers: int = LAYERS) -> MaskedDiffusionModel:
     """A random network of the family, with weights large enough for peaked beliefs and attention."""
+    sizes = _SIZES | {"num_hidden_layers": layers}
     known = {
-        "llada": (LLADA, RotaryConfig(**_SIZES)),
-        "dream": (DREAM, Qwen2Config(**_SIZES)),
-        "sdar": (SDAR, Qwen3Config(**_SIZES, head_dim=4)),
+        "llada": (LLADA, RotaryConfig(**sizes)),
+        "dream": (DREAM, Qwen2Config(**sizes)),
+        "sdar": (SDAR, Qwen3Config(**sizes, head_dim=4)),
     }
     described, config = known[family]
     config._attn_implementation = kernel_name("sdpa")

@@ -1,0 +1,135 @@
+"""Fast-dLLM's caches (arXiv 2505.22618) for models that attend in both directions: keys and values frozen for a block.
+
+A block's first pass computes the whole canvas. Its later ones compute the columns from the block's start to the row's
+end (`prefix`), or those of the block alone (`dual`), and see what the first one has left of all others. Rows go at
+their own pace: a step is a pass over the rows that start a block, and one over the rows that are within one.
+
+Shapes: B rows, R some of them, K block length, Q columns that a pass computes, W columns of the canvas.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from axon.attention import Capture
+from axon.batch import Batch
+from axon.key_values import Canvas, Columns, KeyValues
+from axon.models.layout import Layout, positions
+from axon.models.model import MaskedDiffusionModel
+from axon.passes import Pass
+from axon.rows import places_on
+from axon.settings import DecodeSettings
+
+
+class FrozenPasses:
+    """The passes over a batch of fixed membership; its `stored` says of which block a row's frozen columns are."""
+
+    def __init__(
+        self,
+        model: MaskedDiffusionModel,
+        batch: Batch,
+        kept: KeyValues,
+        settings: DecodeSettings,
+        layers: tuple[int, ...],
+    ) -> None:
+        """`kept` is the batch's. `layers` are those whose attention may be asked for in any step."""
+        self._model = model
+        self._batch = batch
+        self._kept = kept
+        self._settings = settings
+        self._layers = layers
+        self._layout = model.layout(
+            [len(prompt) for prompt in batch.prompts],
+            settings.gen_length,
+            settings.block,
+            settings.block_alignment,
+        )
+        self._width = self._layout.real_BW.shape[1]
+        self._device = batch.tokens_BG.device
+        self._columns_W = torch.arange(self._width, device=self._device)
+        kept.reserve(self._width)
+
+    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
+        """See `Passes`."""
+        stored, layout, kept = self._batch.stored, self._layout, self._kept
+        starting = [row for row, block in enumerate(blocks) if stored[row] != block]
+        within = [row for row, block in enumerate(blocks) if stored[row] == block]
+        columns_BK = layout.prefix + self._settings.block * self._batch.block_B[:, None]
+        columns_BK = columns_BK + self._columns_W[: self._settings.block]
+        queries = []
+        if starting:
+            queries.append(self._whole(starting, columns_BK, layers))
+        if within:
+            queries.append(self._part(within, blocks, columns_BK, layers))
+        for row in starting:
+            stored[row] = blocks[row]
+        capture = Capture(layers, layout.real_BW, columns_BK[:, 0])
+        order_B = places_on(starting + within, self._device).argsort()
+        for number, layer in enumerate(sorted(layers)):
+            of_layer = [of_rows[number] for of_rows in queries]
+            query_BHKD = torch.cat([query for query, _ in of_layer])[order_B]
+            key_BGWD = kept.keys_BLGWA[:, layer, :, : self._width]
+            capture.keep(query_BHKD, key_BGWD, layout.mask, of_layer[0][1])
+        seen = slice(0, self._width)
+        return Pass(layout, kept.hidden_BWD[:, seen], capture, kept.attended_BW1[:, seen, 0])
+
+    def _whole(
+        self, rows: list[int], columns_BK: Tensor, layers: tuple[int, ...]
+    ) -> list[tuple[Tensor, float]]:
+        """The first pass of those rows' blocks; the queries of the blocks."""
+        rows_R = places_on(rows, self._device)
+        columns_RK, layout = columns_BK[rows_R], self._of_rows(rows_R, self._columns_W.expand(len(rows), -1))
+        canvas, capture = Canvas(self._kept, rows_R, self._width), Capture(self._layers, layout.real_BW)
+        canvas.keep_hidden(
+            self._model(self._tokens_RW(rows_R), layout, capture if self._layers else None, canvas)
+        )
+        if self._layers:
+            # The block's own rows are of each pass; those of all others that sinks are sought by stay these.
+            others_RW = self._columns_W < columns_RK[:, :1]
+            if self._settings.sink_rows == "canvas":
+                others_RW = others_RW | (self._columns_W > columns_RK[:, -1:])
+            canvas.keep_attended(
+                capture.column_sums(torch.arange(len(rows), device=self._device), others_RW & layout.real_BW)
+            )
+        self._count(rows_R, layout.width_B, layout.width_B)
+        self._batch.counts.add("full_passes", 1, rows_R)
+        return list(capture.queries(columns_RK)) if layers else []
+
+    def _part(
+        self, rows: list[int], blocks: list[int], columns_BK: Tensor, layers: tuple[int, ...]
+    ) -> list[tuple[Tensor, float]]:
+        """A later pass of those rows' blocks; the queries of the blocks."""
+        every = len(rows) == len(blocks)
+        rows_R = places_on(rows, self._device)
+        columns_RK = columns_BK[rows_R]
+        columns_RQ, computed_R = columns_RK, torch.full_like(rows_R, self._settings.block)
+        if self._settings.cache == "prefix":
+            left = [self._batch.blocks[row].area - blocks[row] * self._settings.block for row in rows]
+            computed_R = places_on(left, self._device)
+            # A row with fewer columns left computes its last one several times over, with the same result.
+            columns_RQ = columns_RK[:, :1] + torch.minimum(
+                self._columns_W[: max(left)], computed_R[:, None] - 1
+            )
+        layout = self._of_rows(rows_R, columns_RQ)
+        capture = Capture(layers, layout.real_BW, columns_RQ[:, 0])
+        computed = Columns(self._kept, None if every else rows_R, columns_RQ, slice(0, self._width))
+        tokens_RQ = self._tokens_RW(rows_R).gather(1, columns_RQ)
+        computed.keep_hidden(self._model(tokens_RQ, layout, capture if layers else None, computed))
+        self._count(rows_R, computed_R, layout.width_B)
+        return list(capture.queries(columns_RK))
+
+    def _of_rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Layout:
+        """Those rows, of which the pass computes those columns."""
+        whole = self._layout
+        starts_R = whole.starts_B[rows_R]
+        mask = None if whole.mask is None else whole.mask[rows_R]
+        return Layout(whole.prefix, starts_R, whole.real_BW[rows_R], positions(columns_RQ, starts_R), mask)
+
+    def _tokens_RW(self, rows_R: Tensor) -> Tensor:
+        return torch.cat([self._batch.prefix_BP, self._batch.tokens_BG], 1)[rows_R, : self._width]
+
+    def _count(self, rows_R: Tensor, computed_R: Tensor, seen_R: Tensor) -> None:
+        counts = self._batch.counts
+        counts.add("computed_positions", computed_R, rows_R)
+        counts.add("attention_pairs", computed_R * seen_R, rows_R)

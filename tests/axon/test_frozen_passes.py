@@ -1,0 +1,250 @@
+"""Fast-dLLM's prefix and dual cache: decodes are those of their definition, and what is frozen is frozen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+import axon.sampler
+from axon import (
+    AxonSettings,
+    Confidence,
+    Dawn,
+    DecodeSettings,
+    FixedSteps,
+    Klass,
+    MaskedDiffusionModel,
+    Trace,
+    decode,
+    load_model,
+)
+from axon.attention import Capture, kernel_name
+from axon.forward import Forward
+from axon.identity import decode_identity
+from tests.axon.plain_fast_dllm import HowMany, plain_decode
+from tests.axon.row_laws import check_rows, decode_rows
+from tests.axon.test_cache import LONG
+from tests.axon.test_golden import GOLDEN
+from tests.axon.test_laws import COMBINATIONS, MIXED, VARIED
+from tests.axon.toy_model import toy_model
+
+CACHES, GEN = ("prefix", "dual"), 32
+OFF = AxonSettings(gate="never")
+caches = pytest.mark.parametrize("kind", CACHES)
+
+
+def cached(setting: DecodeSettings, kind: Any) -> DecodeSettings:
+    return replace(setting, cache=kind)
+
+
+def possible(setting: DecodeSettings, kind: str) -> bool:
+    return kind == "prefix" or not setting.decoder.reads_later_blocks
+
+
+def outcomes(traces: list[Trace]) -> list[Trace]:
+    """Everything but what the passes cost."""
+    costs = dict.fromkeys(("full_passes", "computed_positions", "attention_pairs"), 0)
+    return [replace(trace, **costs) for trace in traces]
+
+
+@cache
+def golden(family: str) -> tuple[dict[str, Any], dict[str, Tensor], MaskedDiffusionModel]:
+    folder = GOLDEN / f"{family}-tiny"
+    config = json.loads((folder / "config.json").read_text())
+    return config, load_file(folder / "model.safetensors"), load_model(folder)
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
+@pytest.mark.parametrize("block_length", [8, 16, 32])
+@pytest.mark.parametrize("family", ["llada", "dream"])
+@caches
+def test_decodes_are_those_of_the_definition(
+    kind: Any, family: str, block_length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens and steps; and again where a token that was decoded ends the text."""
+    config, tensors, model = golden(family)
+    cases = json.loads((GOLDEN / f"{family}.json").read_text())["cases"]
+    prompts = [case["prompt"] for case in (cases[0], cases[40])][: 1 + (block_length == 16)]
+    tried: list[tuple[Any, HowMany]] = [
+        (Confidence(threshold=0.5), lambda found, _: sum(one >= 0.5 for one in found)),
+        (FixedSteps(steps=8), lambda _, within: 4 if within < block_length // 4 else 1),
+    ]
+    for decoder, how_many in tried:
+        setting = DecodeSettings(GEN, block_length, decoder=decoder, axon=OFF, cache=kind)
+
+        def plain(prompt: list[int], end: int | None, rule: HowMany = how_many) -> Any:
+            return plain_decode(config, tensors, prompt, kind, GEN, block_length, rule, end)
+
+        expected = [plain(prompt, None) for prompt in prompts]
+        assert [shown(trace) for trace in decode(model, prompts, setting)] == expected
+        end = expected[0][0][GEN // 2]
+        monkeypatch.setattr(model, "end_token_ids", (end,))
+        [trace] = decode(model, prompts[:1], replace(setting, end_of_text="stop_at_eos"))
+        assert shown(trace) == plain(prompts[0], end)
+
+
+def shown(trace: Trace) -> tuple[list[int], list[int]]:
+    return list(trace.tokens), list(trace.revealed_at)
+
+
+@pytest.mark.parametrize(("number", "name"), enumerate(COMBINATIONS))
+def test_every_row_obeys_the_laws_and_a_batch_decodes_as_its_rows(number: int, name: str) -> None:
+    """Both families, caches and alignments, in turns: each combination meets two of them."""
+    for turn, setting in enumerate((COMBINATIONS[name], VARIED[name])):
+        family, kind = ("llada", "dream")[(number + turn) % 2], CACHES[(number // 2 + turn) % 2]
+        model, setting = toy_model(family), cached(setting, kind if possible(setting, kind) else "prefix")
+        found = check_rows(model, MIXED, setting, 3)
+        assert found[:2] == [decode_rows(model, [prompt], setting)[0] for prompt in MIXED[:2]]
+        assert found[2:] == decode_rows(model, MIXED[2:], setting)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, setting in COMBINATIONS.items() if setting.decoder.name != "dawn"]
+)
+@caches
+def test_where_no_frozen_column_would_change_decodes_are_those_without_a_cache(kind: str, name: str) -> None:
+    """With one layer keys and values are of a column's own token; no sinks, whose means are over hidden states, too."""
+    setting = COMBINATIONS[name]
+    if not possible(setting, kind):
+        return
+    model = toy_model("llada", layers=1)
+    setting = replace(setting, axon=replace(setting.axon, tau_sink=1.0))
+    assert outcomes(decode_rows(model, LONG, cached(setting, kind), 3)) == outcomes(
+        decode_rows(model, LONG, setting)
+    )
+
+
+@caches
+def test_with_one_pass_a_block_a_cache_changes_nothing(kind: str, model: MaskedDiffusionModel) -> None:
+    setting = DecodeSettings(16, 4, decoder=FixedSteps(steps=4), axon=OFF)
+    expected = decode_rows(model, LONG, setting)
+    found = decode_rows(model, LONG, cached(setting, kind), 3)
+    assert [trace.full_passes for trace in found] == [4] * len(LONG)
+    assert [replace(trace, full_passes=0) for trace in found] == expected
+
+
+def spied(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Tensor]]:
+    """What every step of one row knows."""
+    steps: list[dict[str, Tensor]] = []
+
+    class Spied(Forward):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            rows, means, decoded = self.attention.rows()[0], self.attention.column_means()[0], self.decoded()
+            steps.append(
+                {
+                    "block": self.columns_BK[0].clone(),
+                    "rows": rows,
+                    "sums": means * means.shape[0],
+                    "p_max": self.p_max_at(decoded, int(decoded.sum()))[0],
+                    "logits": self.logits_BKV[0].clone(),
+                }
+            )
+
+    monkeypatch.setattr(axon.sampler, "Forward", Spied)
+    return steps
+
+
+@pytest.mark.parametrize("family", ["llada", "dream"])
+@caches
+def test_what_lies_outside_the_block_is_known_from_its_first_pass(
+    kind: str, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attention rows are the block's own in every pass; sums over the other positions' rows, and their p*, are kept."""
+    axon = replace(COMBINATIONS["dawn, coverage_gap"].axon, gate="always")
+    setting = DecodeSettings(16, 4, decoder=Dawn(tau_low=0.9, tau_induce=0.9), axon=axon)
+    steps, model = spied(monkeypatch), toy_model(family, 1)
+    tokens: list[list[int]] = []
+    model.register_forward_pre_hook(lambda module, inputs: tokens.append(inputs[0][0].tolist()))
+    decode(model, [LONG[1]], cached(setting, kind))
+    found, canvases = steps.copy(), [list(part) for part in tokens]
+    width, later = len(LONG[1]) + 16, 0
+    for step, (now, canvas) in enumerate(zip(found, canvases, strict=True)):
+        block = now["block"]
+        outside = torch.ones(width, dtype=torch.bool)
+        outside[block] = False
+        torch.testing.assert_close(now["rows"].sum(1), torch.ones(len(block)))
+        if len(canvas) == width:
+            start, whole = step, first_pass(model, canvas, setting)
+            torch.testing.assert_close(now["rows"], whole[block], rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(now["sums"], whole.sum(0), rtol=1e-5, atol=1e-5)
+            continue
+        later += 1
+        assert len(canvas) == (width - int(block[0]) if kind == "prefix" else len(block))
+        kept, fresh = (one["sums"] - one["rows"].sum(0) for one in (found[start], now))
+        torch.testing.assert_close(kept, fresh, rtol=1e-5, atol=1e-5)
+        assert not torch.equal(found[start]["rows"], now["rows"])
+        before = torch.arange(width) < block[0]
+        assert torch.equal(found[start]["p_max"][before], now["p_max"][before])
+    assert later >= 4
+
+
+def first_pass(model: MaskedDiffusionModel, canvas: list[int], setting: DecodeSettings) -> Tensor:
+    """Attention of a whole pass over the canvas, (W, W), of the last layer."""
+    layout = model.layout([len(canvas) - 16], 16, 4)
+    capture = Capture((model.num_layers - 1,), layout.real_BW)
+    with torch.inference_mode():
+        model.forward(torch.tensor([canvas]), layout, capture)
+        return capture.rows(torch.zeros(1, dtype=torch.long), torch.arange(len(canvas))[None])[0]
+
+
+@pytest.mark.parametrize("family", ["llada", "dream"])
+@caches
+def test_passes_and_flops_are_counted_as_they_happen(kind: str, family: str) -> None:
+    """One row, so no padding; eager attention, whose products torch's counter sees, and no capture beside it."""
+    model = toy_model(family)
+    model.network.set_attn_implementation(kernel_name("eager"))
+    widths: list[int] = []
+    model.register_forward_pre_hook(lambda module, inputs: widths.append(inputs[0].shape[1]))
+    setting = cached(DecodeSettings(12, 4, decoder=Confidence(threshold=0.6), axon=OFF), kind)
+    with FlopCounterMode(display=False) as counter:
+        [trace] = decode(model, [LONG[1]], setting)
+    assert counter.get_total_flops() == model.flops(trace)
+    assert sum(widths) == trace.computed_positions and len(widths) == trace.nfe > trace.full_passes == 3
+    assert trace.prefill_passes == trace.store_passes == 0
+
+
+def test_a_row_pays_for_its_own_columns_alone() -> None:
+    """Rows that start a block beside rows within one, and shorter rows beside longer ones: counts are as alone."""
+    model = toy_model("llada")
+    for kind in CACHES:
+        setting = cached(
+            replace(VARIED["confidence, always"], gen_length=12, block_alignment="absolute"), kind
+        )
+        shapes: list[tuple[int, int]] = []
+        handle = model.register_forward_pre_hook(
+            lambda module, inputs, found=shapes: found.append(inputs[0].shape)
+        )
+        traces = decode_rows(model, LONG, setting, 3)
+        handle.remove()
+        assert sum(rows for rows, _ in shapes) == sum(trace.nfe for trace in traces) > len(shapes)
+        assert sum(rows * columns for rows, columns in shapes) > sum(one.computed_positions for one in traces)
+        assert len({len(trace.events) for trace in traces}) > 1, "prompt remainders differ"
+
+
+def test_what_has_no_meaning_is_refused() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"^cache='dual': .* decoder klass compares what they find in later ones; use prefix, none or",
+    ):
+        DecodeSettings(8, 4, cache="dual", decoder=Klass(), axon=OFF)
+    assert DecodeSettings(8, 4, cache="prefix", decoder=Klass(), axon=OFF).cache == "prefix"
+    for kind in CACHES:
+        with pytest.raises(ValueError, match=rf"^cache='{kind}': .*block-causal; use cache=block"):
+            decode(toy_model("sdar"), [[1]], DecodeSettings(8, 4, cache=kind, axon=OFF))  # type: ignore[arg-type]
+
+
+def test_a_cache_is_a_setting_of_its_own() -> None:
+    plain = DecodeSettings(8, 4, decoder=Dawn())
+    identities = [decode_identity(one, 4) for one in (plain, *(cached(plain, kind) for kind in CACHES))]
+    assert "cache" not in identities[0]
+    assert [one.pop("cache") for one in identities[1:]] == list(CACHES)
+    assert identities == [identities[0]] * 3
