@@ -40,7 +40,8 @@ TOY = LLADA_8B | {
     "n_heads": 4,
     "n_kv_heads": 4,
 }
-
+# LLaDA's vocabulary on a small body: where lm_head and what is done with its logits weigh most.
+WIDE = LLADA_8B | {"d_model": 512, "mlp_hidden_size": 1536, "n_layers": 8, "n_heads": 8, "n_kv_heads": 8}
 
 # JetAstra/SDAR: training/model/SDAR-8B-Chat/config.json, small enough for a processor, with a vocabulary of some size.
 SDAR_SMALL: dict[str, Any] = {
@@ -57,6 +58,16 @@ SDAR_SMALL: dict[str, Any] = {
     "num_key_value_heads": 2,
     "head_dim": 64,
 }
+
+
+# Logits are as far apart as in a trained model: several tokens are revealed in a step.
+PEAKED = 30.0
+
+
+def peaked(model: MaskedDiffusionModel) -> MaskedDiffusionModel:
+    """The model with the weights of its lm_head times PEAKED."""
+    model.network.get_submodule("lm_head").get_parameter("weight").data.mul_(PEAKED)
+    return model
 
 
 def random_model(
