@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 # Messages of plain RuntimeErrors: the processor's allocator, cuBLAS without room for its workspace, and CUDA itself
 # (c10/core/impl/alloc_cpu.cpp, aten/src/ATen/cuda/CUDAContext and the CUDA runtime's cudaErrorMemoryAllocation).
 NO_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")
@@ -12,6 +10,8 @@ CUDA_ERROR = "CUDA error:"
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether it may go well with less at once."""
+    import torch  # whoever only hands out work reads this file's words without it
+
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)

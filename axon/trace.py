@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from axon.counts import COUNTS as COUNTS
 from axon.counts import Counts
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 NOT_DECODED = -1  # in `revealed_at`: the row had ended before this position was reached
 
@@ -92,27 +89,3 @@ class Trace(Counts):
 
     def _steps_up_to(self, position: int) -> Iterator[int]:
         return (event.step for event in self.events if event.position <= position)
-
-
-def kendall_tau(revealed_at_NG: Tensor) -> Tensor:
-    """Kendall's tau-b between position and step, (N,) float64: 1 left to right, -1 right to left, about 0 unrelated.
-
-    Positions revealed together are ties; those not decoded are left out; NaN where no two differ. From left to
-    right, each position is compared with how many before it were revealed in each step.
-    """
-    decoded_NG, place_NG = revealed_at_NG != NOT_DECODED, revealed_at_NG - NOT_DECODED
-    last = int(place_NG.max()) if place_NG.numel() else 0
-    seen_NS = revealed_at_NG.new_zeros((len(revealed_at_NG), last + 1))
-    agreement_N, apart_N, pairs_N = revealed_at_NG.new_zeros((3, len(revealed_at_NG)))
-    for position in range(revealed_at_NG.shape[1]):
-        place_N1, decoded_N1 = place_NG[:, position, None], decoded_NG[:, position, None]
-        up_to_NS = seen_NS.cumsum(1)
-        not_later = up_to_NS.gather(1, place_N1)
-        earlier = not_later - seen_NS.gather(1, place_N1)
-        all_before, later = up_to_NS[:, -1:], up_to_NS[:, -1:] - not_later
-        agreement_N += (decoded_N1 * (earlier - later))[:, 0]
-        apart_N += (decoded_N1 * (earlier + later))[:, 0]
-        pairs_N += (decoded_N1 * all_before)[:, 0]
-        seen_NS.scatter_add_(1, place_N1, decoded_N1.to(seen_NS.dtype))
-    tau_N: Tensor = agreement_N / (apart_N.double() * pairs_N).sqrt()
-    return tau_N

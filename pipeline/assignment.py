@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pipeline.evaluate import Evaluator
 from pipeline.setting import Setting
 from pipeline.store import Span, Store
 from pipeline.totals import Totals, stored_totals, totals_of
+
+if TYPE_CHECKING:
+    from pipeline.evaluate import Evaluator
 
 
 @dataclass(frozen=True)

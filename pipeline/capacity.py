@@ -9,9 +9,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from pipeline.config import ClusterSettings
+from pipeline.devices import gpu_count, has_gpu
 from pipeline.errors import ConfigError
 
 SLACK = 1e-9  # ten times 0.1 is a whole GPU
@@ -50,7 +49,7 @@ def need_of(cluster: ClusterSettings) -> Need:
     """Raises ConfigError for a number of GPUs that a process can't be given."""
     gpus = cluster.gpus_per_worker
     if gpus is None:
-        gpus = 1.0 if torch.cuda.is_available() else 0.0
+        gpus = 1.0 if has_gpu() else 0.0
     if gpus > 1 and gpus != int(gpus):
         line = f"cluster.gpus_per_worker={gpus:g}: more than one GPU must be a whole number; round it"
         raise ConfigError([line])
@@ -58,7 +57,7 @@ def need_of(cluster: ClusterSettings) -> Need:
 
 
 def this_machine() -> Machine:
-    return Machine(os.cpu_count() or 1, torch.cuda.device_count())
+    return Machine(os.cpu_count() or 1, gpu_count())
 
 
 def check_room(cluster: ClusterSettings, machines: Sequence[Machine]) -> int:

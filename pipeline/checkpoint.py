@@ -1,6 +1,6 @@
 """A checkpoint as the plan sees it: its folder, a hash of its content, and what its configs say.
 
-A small checkpoint is loaded once, to see that it can be; of a large one the weights are only hashed.
+Weights are only hashed, and torch is not imported. That they can be loaded is seen in loadable.py.
 """
 
 from __future__ import annotations
@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from transformers import PreTrainedTokenizerBase
-
-from axon import CheckpointError, load_model, load_tokenizer
+from axon import CheckpointError
 from axon.models.description import Description, describe
 from axon.models.hub import PATTERNS, download, is_hub_id
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
@@ -22,7 +20,8 @@ from pipeline.config import ModelSettings
 from pipeline.content import content_of, files_of
 from pipeline.environment import REPOSITORY
 
-SMALL = 256 * 2**20  # bytes of weights that load in a fraction of a second
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,13 @@ class Checkpoint:
     folder: Path
     content: str  # hash of its files: the model's identity, wherever the folder is
     described: Description
-    tokenizer: PreTrainedTokenizerBase
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Read when it is first asked for. Raises CheckpointError if there is none or it is broken."""
+        from axon import load_tokenizer  # transformers
+
+        return load_tokenizer(self.folder)
 
 
 def open_model(model: ModelSettings) -> Checkpoint:
@@ -40,33 +45,10 @@ def open_model(model: ModelSettings) -> Checkpoint:
 
 @lru_cache(maxsize=8)
 def open_checkpoint(path: str, revision: str | None, overrides: Overrides = AS_THE_FILES_SAY) -> Checkpoint:
-    """Raises CheckpointError, one line, if there is no checkpoint that can be loaded."""
+    """Raises CheckpointError, one line, if there is no checkpoint whose config is understood."""
     folder = locate(path, revision)
-    files = files_of(folder)
     described = describe(folder, overrides)
-    tokenizer = load_tokenizer(folder)
-    _check_tokens(path, tokenizer, described, overrides.mask_token_id)
-    weights = [file for file in files if file.suffix == ".safetensors"]
-    if sum(file.stat().st_size for file in weights) <= SMALL:
-        load_model(folder, overrides=overrides)
-    return Checkpoint(folder, content_of(files), described, tokenizer)
-
-
-def _check_tokens(
-    path: str, tokenizer: PreTrainedTokenizerBase, described: Description, given: int | None
-) -> None:
-    """The tokenizer belongs to the model: its tokens have embeddings, and its mask token is the model's."""
-    mask, size = tokenizer.mask_token_id, described.vocab_size
-    if len(tokenizer) > size:
-        raise CheckpointError(
-            f"model.path={path!r}: the tokenizer has {len(tokenizer)} tokens, the model {size}; give the two that "
-            "belong together"
-        )
-    if given is None and mask is not None and mask != described.mask_token_id:
-        raise CheckpointError(
-            f"model.path={path!r}: config.json says mask_token_id={described.mask_token_id}, the tokenizer's mask "
-            f"token is {mask}; repair one of them or give model.mask_token_id"
-        )
+    return Checkpoint(folder, content_of(files_of(folder)), described)
 
 
 def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS) -> Path:
@@ -84,14 +66,3 @@ def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS) 
         what = "is a file" if Path(path).is_file() else "no such folder"
         raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
     return download(path, revision, patterns)
-
-
-def device_of(model: ModelSettings, cores_only: bool = False) -> str:
-    """`auto` is the GPU if there is one that this process may use, otherwise the CPU.
-
-    `cores_only`: it may use none (cluster.gpus_per_worker=0), even where one is in sight. Ray hides the GPUs of others
-    from a worker that has some of its own, but none from one that asked for none: all of those would share the first.
-    """
-    if model.device != "auto":
-        return model.device
-    return "cuda" if torch.cuda.is_available() and not cores_only else "cpu"

@@ -11,10 +11,10 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-
 from pipeline.checkpoint import open_model
+from pipeline.devices import has_gpu
 from pipeline.errors import ConfigError, reason
+from pipeline.loadable import check_loads
 from pipeline.names import ADDRESS
 from pipeline.prompt import check_tokenizer, encode
 from pipeline.setting import Setting
@@ -87,12 +87,13 @@ def _automatic() -> tuple[str, str]:
 
 
 def _check_device(device: str) -> None:
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "cuda" and not has_gpu():
         raise ValueError("model.device='cuda': torch finds no GPU here; choose model.device=auto or cpu")
 
 
 def _check_prompts(setting: Setting, limit: int) -> None:
     """At least one example's prompt leaves room for an answer. Stops at the first one found."""
+    check_loads(setting.model)
     checkpoint = open_model(setting.model)
     model, length = setting.model, setting.decode.gen_length
     check_tokenizer(checkpoint.tokenizer, model)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from axon.models.hub import PATTERNS
+from pipeline.kept import keep, known
 
+HASHES = "content"  # where they are kept
 LARGE = 64 * 2**20  # bytes; smaller files are read in no time
 # A file may be written again within the tick of the clock that its times are from, and look the same afterwards: only
 # the hash of one that was left alone for so many seconds is kept.
@@ -36,12 +35,12 @@ def files_of(folder: Path) -> list[Path]:
 
 def content_of(files: Sequence[Path]) -> str:
     """SHA-256 over names and contents. Files are read in parallel. Raises OSError for one that can't be read."""
-    known, read = _known(), dict[str, list[Any]]()
+    entries, read = known(HASHES), dict[str, list[Any]]()
 
     def digest(file: Path) -> str:
         name, state = str(file.resolve()), _state(file)
         large = state[0] >= LARGE
-        if large and (found := _entry(known, name, state)):
+        if large and (found := _entry(entries, name, state)):
             return found
         with file.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -52,22 +51,16 @@ def content_of(files: Sequence[Path]) -> str:
     with ThreadPoolExecutor() as pool:
         digests = list(pool.map(digest, files))
     if read:
-        _keep({name: entry for name, entry in known.items() if Path(name).is_file()} | read)
+        keep(HASHES, {name: entry for name, entry in entries.items() if Path(name).is_file()} | read)
     listing = json.dumps([[file.name, sha256] for file, sha256 in zip(files, digests, strict=True)])
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def is_quick(files: Sequence[Path]) -> bool:
     """Whether `content_of` would have to read no large file."""
-    known = _known()
+    entries = known(HASHES)
     states = [(str(file.resolve()), _state(file)) for file in files]
-    return all(state[0] < LARGE or _entry(known, name, state) for name, state in states)
-
-
-def cache_file() -> Path:
-    """Where hashes are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "axon-sweeps" / "content.json"
+    return all(state[0] < LARGE or _entry(entries, name, state) for name, state in states)
 
 
 def _state(file: Path) -> State:
@@ -75,26 +68,8 @@ def _state(file: Path) -> State:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
-def _entry(known: Mapping[str, Any], name: str, state: State) -> str | None:
-    entry = known.get(name)
+def _entry(entries: Mapping[str, Any], name: str, state: State) -> str | None:
+    entry = entries.get(name)
     if isinstance(entry, list) and entry[:-1] == state and SHA256.fullmatch(str(entry[-1])):
         return str(entry[-1])
     return None
-
-
-def _known() -> dict[str, Any]:
-    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: there is no home folder
-        found = json.loads(cache_file().read_text())
-        if isinstance(found, dict):
-            return found
-    return {}
-
-
-def _keep(entries: Mapping[str, Any]) -> None:
-    """Written under a temporary name: whoever reads it meanwhile finds it whole."""
-    with suppress(OSError, RuntimeError):
-        file = cache_file()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
-        temporary.write_text(json.dumps(entries, indent=1))
-        temporary.replace(file)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from pipeline.devices import has_gpu
 from pipeline.dotted import flatten
 from pipeline.tasks.task import STRICT
 
@@ -136,8 +137,6 @@ def _said(*command: str) -> str | None:
 
 
 def _hardware() -> Hardware:
-    import torch  # takes seconds to import, which reading an environment doesn't need
-
     # Asked of the driver's own tool: torch would open a CUDA context in a process that may only hand out work.
     listed = _said("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader") or ""
     gpus = [line.rpartition(",") for line in listed.splitlines() if "," in line]
@@ -146,7 +145,7 @@ def _hardware() -> Hardware:
         processor=_processor(),
         cores=os.cpu_count() or 1,
         memory=_memory(),
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device="cuda" if has_gpu() else "cpu",
         gpus=tuple(name.strip() for name, _, _ in gpus),
         cuda_driver=gpus[0][2].strip() if gpus else None,
     )

@@ -101,6 +101,12 @@ def reason(error: BaseException) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
+def fault_line(error: Exception) -> str:
+    """The error's type and the first line of its message."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"[:300]
+
+
 def unknown_key(key: str, siblings: Iterable[str]) -> str:
     """The line for a key that doesn't exist, with the closest one that does."""
     parent, _, leaf = key.rpartition(".")

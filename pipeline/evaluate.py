@@ -19,10 +19,12 @@ from axon import Trace, load_model, load_tokenizer
 from axon.room import Room
 from axon.settings import DecodeSettings
 from axon.trace import COUNTS
-from pipeline.checkpoint import device_of, locate
+from pipeline.checkpoint import locate
 from pipeline.config import ModelSettings
 from pipeline.decoded import Decoded, decode_rows
+from pipeline.devices import device_of
 from pipeline.environment import device_name
+from pipeline.errors import fault_line
 from pipeline.prompt import encode
 from pipeline.record import Record
 from pipeline.sandbox import Require, shared_sandbox
@@ -217,9 +219,3 @@ def _scored(task: Any, example: Example, record: Record) -> Record:
         metrics=dict(score.metrics),
         sandbox=score.sandbox,
     )
-
-
-def fault_line(error: Exception) -> str:
-    """The error's type and the first line of its message."""
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"[:300]

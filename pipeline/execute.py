@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from pipeline.backlog import Backlog
 from pipeline.config import Config
 from pipeline.display import Display
-from pipeline.errors import reason
-from pipeline.evaluate import Evaluator, fault_line
+from pipeline.errors import fault_line, reason
 from pipeline.plan import Plan
 from pipeline.search import ASK_ONCE
 from pipeline.store import Contents, Span, Store, StoreFull
 from pipeline.totals import stored_totals
+
+if TYPE_CHECKING:
+    from pipeline.evaluate import Evaluator
 
 
 def runs_here(config: Config, plan: Plan) -> bool:
@@ -57,6 +60,10 @@ def execute(
     if runs_here(config, plan):
         if config.cluster.address is not None:
             display.status("a single setting needs no cluster: it runs on this machine")
+        from pipeline.evaluate import (
+            Evaluator,  # torch takes seconds to import: only when something is decoded
+        )
+
         evaluator = Evaluator(
             config.batch_size,
             config.sandbox.require,

@@ -31,28 +31,31 @@ NAMED = 3  # tasks, decoders or models that a title names one by one
 
 
 def open_plan(config: Config, compose: Compose, console: Console) -> Plan:
-    """The plan, once its settings fit this machine, the model and the task. Raises ConfigError."""
+    """The plan, once its settings fit the model's description. Raises ConfigError."""
     check_places(config)
-    if config.job == "run" and config.cluster.address is None:
-        check_room(config.cluster, [this_machine()])
     if config.wandb.mode == "online":
         check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while
         plan = Plan(config, compose)
         plan.extend(())
-        if config.job != "report":
-            here = config.cluster.address is None or runs_here(config, plan)
-            check_settings(plan.settings, config.limit, here)
     return plan
 
 
 def check_start(config: Config, plan: Plan, contents: Contents, pending: Mapping[str, list[Span]]) -> None:
-    """Raises ConfigError for a report of nothing, and for a cluster that is needed and does not answer."""
+    """What must be there for what is pending: room for it, models that load, prompts that fit, a cluster that answers.
+
+    Whatever is stored has passed all this once. Raises ConfigError, also for a report of nothing.
+    """
     if config.job == "report" and contents.records.empty:
         line = "job=report: nothing is stored for these settings; run them first, without job=report"
         raise ConfigError([line])
-    address = config.cluster.address
-    if pending and config.job == "run" and address is not None and not runs_here(config, plan):
+    if not pending or config.job != "run":
+        return
+    address, here = config.cluster.address, runs_here(config, plan)
+    if address is None:
+        check_room(config.cluster, [this_machine()])
+    check_settings({sid: plan.settings[sid] for sid in pending}, config.limit, here or address is None)
+    if address is not None and not here:
         check_address(address)
 
 
@@ -101,6 +104,7 @@ def begin_run(
     A command that decodes nothing (not `decodes`) leaves in it what is said of the one that did, and job=report leaves
     it alone.
     """
+    earlier = None if decodes else _earlier(path)
     run = Run(
         format=FORMAT,
         name=config.sweep.name,
@@ -113,13 +117,12 @@ def begin_run(
         space=tuple(plain_space(plan.space)),
         limit=config.limit,
         store=store_from(path, store.root, config.out),
-        environment=this_environment(),
+        environment=earlier.environment if earlier and earlier.finished else this_environment(),
         started=datetime.now(UTC),
         finished=None,
         seconds=None,
         **asked_for(plan, config.limit),
     )
-    earlier = None if decodes else _earlier(path)
     if earlier is not None and earlier.finished is not None:
         run = replace(run, **{name: getattr(earlier, name) for name in OF_THE_DECODE})
     try:

@@ -7,12 +7,11 @@ about a setting only where the weights are here, and few or hashed before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from transformers import PreTrainedTokenizerBase
-
-from axon import CheckpointError, Overrides, load_tokenizer
+from axon import CheckpointError, Overrides
 from axon.models.description import Description, describe
 from axon.models.folder import tensor_files
 from axon.models.hub import OUTLINE
@@ -20,14 +19,27 @@ from pipeline.checkpoint import locate
 from pipeline.config import ModelSettings
 from pipeline.content import content_of, files_of, is_quick
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 @dataclass(frozen=True)
 class Outline:
+    folder: Path
     described: Description
-    tokenizer: PreTrainedTokenizerBase | None  # None: its files aren't there
     content: (
         str  # hash of the checkpoint; empty where the weights aren't there, or would have to be read for it
     )
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """None if its files aren't there."""
+        from axon import load_tokenizer  # transformers
+
+        try:
+            return load_tokenizer(self.folder)
+        except CheckpointError:
+            return None
 
     @property
     def identified(self) -> bool:
@@ -46,7 +58,7 @@ def _outline(path: str, revision: str | None, overrides: Overrides) -> Outline:
     described = describe(folder, overrides)
     files = files_of(folder)
     content = content_of(files) if _whole(folder) and is_quick(files) else ""
-    return Outline(described, _tokenizer(folder), content)
+    return Outline(folder, described, content)
 
 
 def _whole(folder: Path) -> bool:
@@ -56,10 +68,3 @@ def _whole(folder: Path) -> bool:
     except CheckpointError:
         return False
     return True
-
-
-def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:
-    try:
-        return load_tokenizer(folder)
-    except CheckpointError:
-        return None

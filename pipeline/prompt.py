@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, TemplateError, meta
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from pipeline.config import ModelSettings, PromptStyle
 from pipeline.tasks import Example, Form, TaskSettings, forms
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def form_of(task: TaskSettings, prompt: PromptStyle) -> Form:
@@ -59,6 +61,8 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, model: ModelSettings) ->
 
 def _keywords(tokenizer: PreTrainedTokenizerBase) -> set[str]:
     """The variables that the chat template reads, without those that every template is given."""
+    from jinja2 import Environment, TemplateError, meta
+
     template = tokenizer.get_chat_template()
     try:
         read = meta.find_undeclared_variables(

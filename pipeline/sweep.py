@@ -32,6 +32,11 @@ from pipeline.trial import SETTING, SliceTrial, WorkerSettings
 from pipeline.tune_search import BacklogSearch, FreeWorkerScheduler
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
+from ray.air._internal import usage  # isort: skip
+
+usage.tag_callbacks = lambda callbacks: (
+    False
+)  # for statistics that are off, it would import wandb: half a second
 
 TICK = 0.2  # seconds between two looks at the user's wishes and at Ray's health
 PATIENCE = 10.0  # seconds that a step of Tune may take to end

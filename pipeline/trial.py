@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from axon.faults import context_is_dead
 from pipeline.assignment import Assignment
-from pipeline.evaluate import Evaluator, fault_line
+from pipeline.errors import fault_line
 from pipeline.sandbox import Require
 from pipeline.store import Store, StoreFull
 
@@ -41,6 +39,10 @@ class SliceTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
         assert worker is not None, "tune.with_parameters hands it over"
+        import torch  # in the worker alone: whoever hands out settings needs neither it nor a model
+
+        from pipeline.evaluate import Evaluator
+
         torch.set_num_threads(worker.threads)
         self._worker = worker
         self._store = Store(worker.store)

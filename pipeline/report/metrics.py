@@ -4,10 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
-from torch.nn.utils.rnn import pad_sequence
 
-from axon.trace import NOT_DECODED, kendall_tau
+from pipeline.report.order import kendall_tau
 from pipeline.report.stats import Floats
 
 
@@ -66,10 +64,7 @@ def _sum_over_sum(rows: pd.DataFrame, ratio: Ratio, places: range) -> Floats:
 
 
 def _mean_tau(revealed_at: "pd.Series[Any]") -> float:
-    """The mean over the examples whose decoding order is known; NaN for none.
-
-    With absolute blocks an answer that fills its last block is a little longer than others.
-    """
-    orders = [torch.as_tensor(np.asarray(order, dtype=np.int64)) for order in revealed_at]
-    tau_N = kendall_tau(pad_sequence(orders, batch_first=True, padding_value=NOT_DECODED))
-    return float(tau_N.nanmean())
+    """The mean over the examples whose decoding order is known; NaN for none."""
+    tau_N = kendall_tau(list(revealed_at))
+    known = tau_N[~np.isnan(tau_N)]
+    return float(known.mean()) if len(known) else np.nan

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, replace
-from itertools import combinations
-from math import nan
 from typing import Any
 
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from axon import (
     DECODERS,
@@ -26,7 +21,6 @@ from axon import (
 )
 from axon.gates import GATES
 from axon.policies import OBJECTIVES, POLICIES
-from axon.trace import NOT_DECODED, kendall_tau
 from tests.axon.traces import trace_of
 
 SHORT = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(attention_layers="last 1"))
@@ -120,12 +114,3 @@ def test_what_a_trace_tells() -> None:
     assert (trace.tokens_to_eos([]), trace.nfe_to_eos([])) == (4, 3)
     with pytest.raises(FrozenInstanceError):
         trace.nfe = 4  # type: ignore[misc]
-
-
-@given(steps=st.lists(st.integers(-1, 5), min_size=2, max_size=12))
-def test_kendall_tau_is_the_balance_of_pairs(steps: list[int]) -> None:
-    pairs = [(a, b) for a, b in combinations(steps, 2) if NOT_DECODED not in (a, b)]
-    balance = sum((b > a) - (b < a) for a, b in pairs)
-    apart = sum(a != b for a, b in pairs)
-    tau = float(kendall_tau(torch.tensor([steps])))
-    assert tau == pytest.approx(balance / (apart * len(pairs)) ** 0.5 if apart else nan, nan_ok=True)

@@ -22,7 +22,7 @@ from axon import AxonSettings, DecodeSettings, Trace
 from axon.decoders import DECODERS, DecoderSettings
 from axon.identity import decode_identity
 from axon.settings import check_ends
-from axon.trace import COUNTS, kendall_tau
+from axon.trace import COUNTS
 
 for decoder in DECODERS.values():
     for gate in ("never", "adaptive_coverage"):

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import pipeline.content
-from pipeline.content import LARGE, cache_file, content_of
+from pipeline.content import HASHES, LARGE, content_of
+from pipeline.kept import cache_file
 
 
 class Reads:
@@ -91,22 +92,22 @@ def test_a_file_that_is_still_being_written_is_not_kept(
     monkeypatch.setattr(pipeline.content, "SETTLED", 60.0)
     content_of(files)
     content_of(files)
-    assert reads.bytes == 2 * 3010 and not cache_file().exists()
+    assert reads.bytes == 2 * 3010 and not cache_file(HASHES).exists()
 
 
 @pytest.mark.parametrize(
     "broken", ["", "[]", "{", '{"%s": 3}', '{"%s": [1, 2, 3, 4, "no hash"]}', '{"%s": []}']
 )
 def test_a_broken_cache_is_no_error(broken: str, reads: Reads, files: list[Path]) -> None:
-    cache_file().parent.mkdir(parents=True)
-    cache_file().write_text(broken.replace("%s", str(files[1].resolve())))
+    cache_file(HASHES).parent.mkdir(parents=True)
+    cache_file(HASHES).write_text(broken.replace("%s", str(files[1].resolve())))
     assert content_of(files) == expected(files) and reads.bytes == 3010
     assert content_of(files) == expected(files) and reads.bytes == 3020
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(reads: Reads, files: list[Path]) -> None:
-    cache_file().parent.parent.mkdir()
-    cache_file().parent.write_text("a file where the folder should be")
+    cache_file(HASHES).parent.parent.mkdir()
+    cache_file(HASHES).parent.write_text("a file where the folder should be")
     assert content_of(files) == content_of(files) == expected(files)
     assert reads.bytes == 2 * 3010
 
@@ -116,7 +117,7 @@ def test_files_that_are_gone_leave_the_cache(reads: Reads, files: list[Path]) ->
     files[1].unlink()
     files[2].write_bytes(b"z" * 300)
     content_of([files[0], files[2]])
-    assert list(json.loads(cache_file().read_text())) == [str(files[2].resolve())]
+    assert list(json.loads(cache_file(HASHES).read_text())) == [str(files[2].resolve())]
 
 
 def test_a_small_checkpoint_leaves_no_trace(

@@ -13,9 +13,9 @@ from conftest import Judge
 
 import axon.room
 from axon import DecodeSettings, decode
-from pipeline.checkpoint import device_of
 from pipeline.config import Config
 from pipeline.decoded import steps_to_first_block
+from pipeline.devices import device_of
 from pipeline.errors import ConfigError
 from pipeline.evaluate import Evaluator
 from pipeline.plan import make_setting

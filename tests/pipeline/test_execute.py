@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from toy_search import BISECT, World, bisect, left_behind
 
+from pipeline import evaluate
 from pipeline import execute as execute_module
 from pipeline.assignment import Assignment
 from pipeline.backlog import Backlog, advance
@@ -196,7 +197,7 @@ def test_a_fault_in_what_a_search_asks_for_later_is_told_as_wrong_input(
 def here(monkeypatch: pytest.MonkeyPatch) -> World:
     """A toy world in which searches run in this process, too."""
     world = World()
-    monkeypatch.setattr(execute_module, "Evaluator", lambda *_, **__: world)
+    monkeypatch.setattr(evaluate, "Evaluator", lambda *_, **__: world)
     monkeypatch.setattr(execute_module, "ASK_ONCE", [*ASK_ONCE, "bisect"])
     return world
 

@@ -1,0 +1,61 @@
+"""Commands that decode nothing import neither torch nor transformers: those take seconds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from commands import plan_of, uninterrupted
+from conftest import ROOT, compose_tree
+
+from pipeline.config import read_config
+from pipeline.run_folder import folder_of
+
+WORDS = ["sweep=with_axon", "task=lists", "wandb=off"]
+HEAVY = {"torch", "transformers", "ray", "datasets", "wandb"}
+
+# Each command's exit code, last line, and what has been imported by then, as a line of JSON.
+PROGRAM = """
+import contextlib, io, json, sys
+import launch
+
+for words in json.loads(sys.argv[1]):
+    sys.argv[1:], shown = words, io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
+        code = launch.main()
+    print(json.dumps([code, shown.getvalue().splitlines()[-1], sorted(sys.modules)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The words of a sweep that is stored, but for `limit`."""
+    out = tmp_path_factory.mktemp("light")
+    words = [*WORDS, f"out={out}", f"store={out / 'store'}"]
+    uninterrupted([*words, "limit=2"], out, 2)
+    return words
+
+
+def test_what_decodes_nothing_imports_no_torch(finished: list[str]) -> None:
+    """In one process, so that a module which any of the commands imports stays."""
+    whole, part = [*finished, "limit=2"], [*finished, "limit=1"]
+    one, two = (str(folder_of(read_config(compose_tree(*words)), plan_of(words))) for words in (whole, part))
+    endings = {
+        "finished": (whole, one),
+        "another": (part, two),
+        "report": (["job=report", *whole], one),
+        "report of a run": (["job=report", f"run={one}"], one),
+        "comparison": (["job=compare", f"runs=[{one},{two}]"], "compare"),
+        "wrong": ([*whole, "decoder.threshold=2"], "decoder.threshold=2.0: must lie in"),
+        "plan": (["job=plan", *whole], "GiB"),
+    }
+    commands = json.dumps([words for words, _ in endings.values()])
+    done = subprocess.run([sys.executable, "-c", PROGRAM, commands], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = map(json.loads, done.stdout.splitlines())
+    for (name, (_, expected)), (code, last, modules) in zip(endings.items(), lines, strict=True):
+        assert (code, expected in last) == (2 if name == "wrong" else 0, True), last
+        light = HEAVY - {"transformers"} if name == "plan" else HEAVY  # a plan counts the tokens of prompts
+        assert not light & set(modules), name
