@@ -7,7 +7,7 @@ for itself and what CUDA takes beside it come on top.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from axon.blocks import RowBlocks, row_blocks
@@ -58,7 +58,7 @@ class Network:
             decoder.reads == "sequence"
         ):  # KLASS follows what is generated, DAWN what is decoded, the prompt too
             logits += blocks.canvas if decoder.needs_attention else blocks.area
-        computed, pairs = (_cached if decode.cache == "block" else _uncached)(blocks, steps)
+        computed, pairs = _PASSES[decode.cache](blocks, steps)
         own, described = self._size, self._described
         hidden = int(described.network["hidden_size"])
         return (
@@ -76,11 +76,12 @@ class Network:
         yield Part("weights", self.parameters * size, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
         heads, keys, head = own.heads, own.key_heads, own.head
         wide = 2 * hidden + (heads + 2 * keys) * head + 2 * own.feed_forward
-        if decode.cache == "block":
+        if decode.cache != "none":
             kept = 2 * self._described.num_layers * keys * head + hidden
             yield Part(
                 "cache", batch * width * kept * size, "B W keys and values of all layers, hidden states"
             )
+        if decode.cache == "block":
             width = max(blocks.prefix, block)  # what a pass computes: the prompt, then a block at a time
         yield Part("activations", batch * width * wide * size, "B W (2 D + Q, K, V + 2 I) of one layer")
         if self._described.family.block_causal:
@@ -120,18 +121,44 @@ def _uncached(blocks: RowBlocks, steps: float) -> tuple[float, float]:
     return steps * blocks.canvas, steps * blocks.canvas**2
 
 
-def _cached(blocks: RowBlocks, steps: float) -> tuple[float, float]:
-    """The same with the block cache: the prompt once, each block in its share of the steps, all but the last once more.
-
-    A block's share is that of the positions which it generates.
-    """
+def _block(blocks: RowBlocks, steps: float) -> tuple[float, float]:
+    """With the block cache: the prompt once, each block in its share of the steps, all but the last once more."""
     computed, pairs = float(blocks.prefix), float(blocks.prefix**2)
-    for block in range(blocks.count):
-        generated = blocks.block_length - (blocks.given if block == 0 else 0)
-        passes = steps * generated / (blocks.area - blocks.given) + (block + 1 < blocks.count)
+    for block, share in enumerate(_shares(blocks, steps)):
+        passes = share + (block + 1 < blocks.count)
         computed += passes * blocks.block_length
         pairs += passes * blocks.block_length * (blocks.prefix + (block + 1) * blocks.block_length)
     return computed, pairs
+
+
+def _prefix(blocks: RowBlocks, steps: float) -> tuple[float, float]:
+    """With the prefix cache: the canvas in each block's first step, then what does not lie before the block."""
+    return _frozen(
+        blocks, steps, [blocks.area - block * blocks.block_length for block in range(blocks.count)]
+    )
+
+
+def _dual(blocks: RowBlocks, steps: float) -> tuple[float, float]:
+    """With the dual cache: in a block's later steps the block alone."""
+    return _frozen(blocks, steps, [blocks.block_length] * blocks.count)
+
+
+def _frozen(blocks: RowBlocks, steps: float, later: Sequence[int]) -> tuple[float, float]:
+    """`later`: the positions that a step of each block computes after its first, all compared with the canvas."""
+    computed = 0.0
+    for share, positions in zip(_shares(blocks, steps), later, strict=True):
+        first = min(share, 1.0)
+        computed += first * blocks.canvas + (share - first) * positions
+    return computed, computed * blocks.canvas
+
+
+_PASSES = {"none": _uncached, "block": _block, "prefix": _prefix, "dual": _dual}
+
+
+def _shares(blocks: RowBlocks, steps: float) -> list[float]:
+    """Each block's share of the steps: that of the positions which it generates."""
+    generated = [blocks.block_length - (blocks.given if block == 0 else 0) for block in range(blocks.count)]
+    return [steps * own / (blocks.area - blocks.given) for own in generated]
 
 
 def gpu_hours(flops: float) -> dict[str, float]:

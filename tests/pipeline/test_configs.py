@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, compose_tree, planned
+from formats import random_checkpoint
 
 from axon import AxonSettings, DecodeSettings
 from axon.decoders import DECODERS
 from pipeline.config import DECODE_KEYS, read_config, to_tree
+from pipeline.errors import ConfigError
 from pipeline.tasks import TASKS
 
 CONF = ROOT / "conf"
@@ -43,12 +45,24 @@ def test_every_choice_is_short_and_explained(file: Path) -> None:
     assert any("#" in line for line in lines)
 
 
+@pytest.fixture(scope="module")
+def block_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_checkpoint("sdar", tmp_path_factory.mktemp("models") / "sdar")
+
+
 @pytest.mark.parametrize("sweep", choices("sweep"))
 @pytest.mark.parametrize("decoder", choices("decoder"))
 @pytest.mark.parametrize("task", ["arith", "sudoku_n4"])  # what is swept is not the task: two stand for all
-def test_every_sweep_can_be_planned(sweep: str, decoder: str, task: str, checkpoint: Path) -> None:
-    tree = compose_tree(f"sweep={sweep}", f"decoder={decoder}", f"task={task}", f"model.path={checkpoint}")
-    plan = planned(read_config(tree))
+def test_every_sweep_can_be_planned(
+    sweep: str, decoder: str, task: str, checkpoint: Path, block_causal: Path
+) -> None:
+    folder = block_causal if sweep == "caches_block" else checkpoint
+    words = [f"sweep={sweep}", f"decoder={decoder}", f"task={task}", f"model.path={folder}"]
+    if sweep.startswith("caches") and DECODERS[decoder].reads_later_blocks:
+        with pytest.raises(ConfigError, match=r"decoder klass reads later ones; use cache="):
+            planned(read_config(compose_tree(*words)))
+        return
+    plan = planned(read_config(compose_tree(*words)))
     asked = len(plan.asked)
     assert asked == 1 if sweep == "none" else asked >= 2
 

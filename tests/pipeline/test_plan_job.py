@@ -221,13 +221,15 @@ def test_fixed_steps_take_their_steps_and_axon_may_delay_them(make_config: Make,
     assert most_passes(fixed, 10) == most_passes(delayed, 10) == 8
 
 
-@pytest.mark.parametrize("cache", ["none", "block"])
+@pytest.mark.parametrize(
+    ("family", "cache"), [("sdar", "none"), ("sdar", "block"), ("llada", "prefix"), ("llada", "dual")]
+)
 @pytest.mark.parametrize("decoder", ["left_to_right", "fixed_steps"])
 def test_no_row_takes_more_passes_than_the_plan_says(
-    decoder: str, cache: Any, make_config: Make, judge: Judge, tmp_path: Path
+    decoder: str, family: str, cache: Any, make_config: Make, judge: Judge, tmp_path: Path
 ) -> None:
     """One token per pass is the most there can be, with blocks at absolute places, too."""
-    folder = random_checkpoint("sdar", tmp_path / "sdar")
+    folder = random_checkpoint(family, tmp_path / family)
     for alignment in ("prompt", "absolute"):
         config = make_config("task.name=judge", f"model.path={folder}", f"block_alignment={alignment}")
         decode = replace(
