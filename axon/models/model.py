@@ -20,6 +20,7 @@ from axon.key_values import Columns
 from axon.models.experts import weights_per_position
 from axon.models.family import Family
 from axon.models.layout import Layout, additive, positions
+from axon.models.rotary import KeptRotary
 from axon.settings import BlockAlignment
 from axon.trace import Trace
 
@@ -40,6 +41,8 @@ class MaskedDiffusionModel(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network
+        body: Any = network.get_submodule("model")
+        body.rotary_emb = KeptRotary(body.rotary_emb)
         self._family = family
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
