@@ -152,6 +152,10 @@ class Batch:
         """Steps that the current block has had."""
         return self.pace.block_step_B
 
+    def places_BK(self) -> Tensor:
+        """Positions of the current blocks in the area."""
+        return self.block_B[:, None] * len(self.block_K) + self.block_K
+
     @property
     def masked_BG(self) -> Tensor:
         """Generated positions without a token, bool; what the prompt holds is never masked, not even a mask token."""

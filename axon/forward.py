@@ -39,7 +39,7 @@ class Forward:
         self.batch = batch
         self._barred = barred_ids(model, settings.end_of_text)
         self._held = held_ids(model, settings.end_of_text)
-        self.places_BK = batch.block_B[:, None] * settings.block + batch.block_K  # positions of the area
+        self.places_BK = batch.places_BK()
         with timer("model"):
             done = passes.next(blocks, layers)
             layout = self.layout = done.layout
