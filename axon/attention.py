@@ -22,6 +22,7 @@ from transformers.models.llama.modeling_llama import eager_attention_forward
 
 from axon.chunks import chunk_elements
 from axon.key_values import Exchange
+from axon.rows import of_rows
 
 KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
     "sdpa": sdpa_attention_forward,
@@ -59,40 +60,41 @@ class Capture:
         for query_BHWD, _, scaling in self._kept:
             yield query_BHWD.transpose(1, 2)[rows_B1, columns_BQ].transpose(1, 2), scaling
 
-    def rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Tensor:
-        """Attention of the positions in columns `columns_RQ` of batch rows `rows_R`: (R, Q, W) float32.
+    def rows(self, rows_R: Tensor | None, columns_RQ: Tensor) -> Tensor:
+        """Attention of the positions in columns `columns_RQ` of batch rows `rows_R` (None: all): (R, Q, W) float32.
 
         Row i of the result says whom position i attends to, and sums to 1.
         """
         assert self._kept and len(self._kept) == len(self.layers), "a chosen layer did not run"
         if self._first_B is not None:
-            columns_RQ = columns_RQ - self._first_B[rows_R, None]
+            columns_RQ = columns_RQ - of_rows(self._first_B, rows_R)[:, None]
+        mask = self._mask_rows(rows_R, columns_RQ)
+        _, heads, _, size = self._kept[0][0].shape
+        index = columns_RQ[:, None, :, None].expand(-1, heads, -1, size)
         mean: Tensor | None = None
         for query_BHWD, key_BHWD, scaling in self._kept:
-            query_RHQD = query_BHWD.transpose(1, 2)[rows_R[:, None], columns_RQ].transpose(1, 2)
-            weights = self._weights(
-                query_RHQD, key_BHWD[rows_R], scaling, self._mask_rows(rows_R, columns_RQ)
-            )
+            query_RHQD = of_rows(query_BHWD, rows_R).gather(2, index)
+            weights = self._weights(query_RHQD, of_rows(key_BHWD, rows_R), scaling, mask)
             weights_RQW = weights.mean(1)
             mean = weights_RQW if mean is None else mean.add_(weights_RQW)
         assert mean is not None
         return mean.div_(len(self._kept))
 
-    def column_means(self, rows_R: Tensor, counted_RW: Tensor | None = None) -> Tensor:
+    def column_means(self, rows_R: Tensor | None, counted_RW: Tensor | None = None) -> Tensor:
         """How much attention each column receives: (R, W) float32, the mean over the positions `counted_RW`.
 
         `counted_RW`, bool, None: all real positions.
         """
-        counted_RW = self.real_BW[rows_R] if counted_RW is None else counted_RW
+        counted_RW = of_rows(self.real_BW, rows_R) if counted_RW is None else counted_RW
         sums_RW, weights = self._sums(rows_R, counted_RW)
         return sums_RW / (weights * counted_RW.sum(1, keepdim=True))
 
-    def column_sums(self, rows_R: Tensor, counted_RW: Tensor) -> Tensor:
+    def column_sums(self, rows_R: Tensor | None, counted_RW: Tensor) -> Tensor:
         """How much attention each column receives from the positions `counted_RW` together: (R, W) float32."""
         sums_RW, weights = self._sums(rows_R, counted_RW)
         return sums_RW / weights
 
-    def _sums(self, rows_R: Tensor, counted_RW: Tensor) -> tuple[Tensor, int]:
+    def _sums(self, rows_R: Tensor | None, counted_RW: Tensor) -> tuple[Tensor, int]:
         """Sums over the positions, the heads and the chosen layers, and the number of the latter two.
 
         Every column seen must be a position of this pass, too. Positions are taken in chunks of a size that the other
@@ -106,13 +108,13 @@ class Capture:
         shared = heads // groups
         marks = counted_RW.float()[:, None, :, None].expand(-1, groups, -1, shared)
         marks = marks.reshape(count * groups, 1, width * shared)
-        mask = None if self._mask is None else self._mask.index_select(0, rows_R)[:, :, :, None]
+        mask = None if self._mask is None else of_rows(self._mask, rows_R)[:, :, :, None]
         sums = marks.new_zeros((count * groups, 1, width))
         pieces = list(_pieces(count, heads, width, chunk_elements(sums.device, BYTES, CACHED_ELEMENTS)))
         for query_BHWD, key_BGWD, scaling in self._kept:
-            query = query_BHWD.index_select(0, rows_R).view(count, groups, shared, width, -1)
+            query = of_rows(query_BHWD, rows_R).unflatten(1, (groups, shared))
             query = query.transpose(2, 3).reshape(count * groups, width * shared, -1)
-            key = key_BGWD.index_select(0, rows_R).flatten(0, 1).transpose(1, 2)
+            key = of_rows(key_BGWD, rows_R).flatten(0, 1).transpose(1, 2)
             for rows, places in pieces:
                 flat = slice(rows.start * groups, rows.stop * groups)
                 inner = slice(places.start * shared, places.stop * shared)
@@ -124,20 +126,21 @@ class Capture:
         sums_RW = sums.view(count, groups, width).sum(1)
         return sums_RW, len(self._kept) * heads
 
-    def _mask_rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Tensor | None:
+    def _mask_rows(self, rows_R: Tensor | None, columns_RQ: Tensor) -> Tensor | None:
         """The additive mask of those queries, broadcastable to (R, H, Q, W)."""
         if self._mask is None:
             return None
-        if self._mask.shape[2] == 1:
-            return self._mask[rows_R]
-        return self._mask[rows_R[:, None], 0, columns_RQ][:, None]
+        mask_R = of_rows(self._mask, rows_R)
+        if mask_R.shape[2] == 1:
+            return mask_R
+        return mask_R.gather(2, columns_RQ[:, None, :, None].expand(-1, -1, -1, mask_R.shape[3]))
 
     @staticmethod
     def _weights(query_RHQD: Tensor, key_RGWD: Tensor, scaling: float, mask: Tensor | None) -> Tensor:
         """Softmax attention (R, H, Q, W) in float32; with fewer key heads G than heads, each serves H/G of them."""
         count, heads, length, size = query_RHQD.shape
         grouped = query_RHQD.reshape(count, key_RGWD.shape[1], -1, size)
-        scores = (grouped @ key_RGWD.transpose(2, 3)).view(count, heads, length, -1) * scaling
+        scores = (grouped @ key_RGWD.transpose(2, 3)).view(count, heads, length, -1).mul_(scaling)
         if mask is not None:
             scores = scores + mask
         return torch.softmax(scores, dim=-1, dtype=torch.float32)

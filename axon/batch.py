@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -14,10 +15,11 @@ from torch import Tensor
 
 from axon.blocks import RowBlocks
 from axon.counts import COUNTS, RowCounts
-from axon.events import Change, Events
+from axon.events import REVEAL, Change, Events
 from axon.gates import GateMemory
 from axon.key_values import KeyValues
-from axon.rows import join_rows, keep_rows
+from axon.pace import Pace
+from axon.rows import join_rows, keep_rows, places_on
 from axon.trace import Trace
 
 NOTHING = -1  # in `stored`
@@ -35,15 +37,15 @@ class Batch:
     # freeze columns the block at whose start they were.
     stored: list[int]
     mask_id: int  # also the padding, which nobody sees
-    prefix_BP: Tensor  # of the prompts, padded on the left
-    tokens_BG: Tensor  # the area; after a row's own last block come masks that nobody sees
+    prefix: int  # P
+    # Prefixes, padded on the left, and areas; after a row's own last block come masks that nobody sees.
+    canvas_BW: Tensor
     given_B: Tensor  # positions at the start of the area that hold the prompt's remainder
     blocks_B: Tensor  # blocks of the row's own area
-    steps_B: Tensor
-    block_B: Tensor  # current block
-    block_step_B: Tensor  # steps the current block has had
-    anchor_steps_B: Tensor  # AXON interventions in the current block
-    last_progress_B: Tensor  # float64, progress of the block's previous step, -1 for none
+    pace: Pace
+    last_progress_B: (
+        Tensor  # float64, progress of the block's previous step, where gates are asked; -1 for none
+    )
     gate_memory: GateMemory
     decoder_state: Any  # of the decoder's own kind, see Decoder.new_state
     kept: KeyValues | None  # with a cache
@@ -79,14 +81,11 @@ class Batch:
             generators=list(generators),
             stored=[NOTHING] * count,
             mask_id=mask_id,
-            prefix_BP=canvas_BW[:, :longest],
-            tokens_BG=canvas_BW[:, longest:],
+            prefix=longest,
+            canvas_BW=canvas_BW,
             given_B=of_row_B2[:, 0],
             blocks_B=of_row_B2[:, 1],
-            steps_B=zeros,
-            block_B=zeros,
-            block_step_B=zeros,
-            anchor_steps_B=zeros,
+            pace=Pace.start(count, device),
             last_progress_B=torch.full((count,), -1.0, dtype=torch.float64, device=device),
             gate_memory=GateMemory(zeros),
             decoder_state=decoder_state,
@@ -95,32 +94,95 @@ class Batch:
             events=Events.none(count, area, device),
         )
 
-    @property
+    # What a membership fixes is made once: rows enter and leave by making another Batch.
+
+    @cached_property
+    def prefix_BP(self) -> Tensor:
+        """The prefixes, as they lie on the canvas."""
+        return self.canvas_BW[:, : self.prefix]
+
+    @cached_property
+    def tokens_BG(self) -> Tensor:
+        """The areas, as they lie on the canvas."""
+        return self.canvas_BW[:, self.prefix :]
+
+    @cached_property
+    def zeros_B(self) -> Tensor:
+        """A number of each row that is 0."""
+        return torch.zeros_like(self.given_B)
+
+    @cached_property
+    def rows_B1(self) -> Tensor:
+        """Places of all rows."""
+        return torch.arange(len(self.rows), device=self.canvas_BW.device)[:, None]
+
+    @cached_property
+    def block_K(self) -> Tensor:
+        """Places in a block."""
+        return torch.arange(self.blocks[0].block_length, device=self.canvas_BW.device)
+
+    @cached_property
+    def reveals_BK(self) -> Tensor:
+        """The kind of a change that only reveals."""
+        return torch.full_like(self.rows_B1, REVEAL).expand(-1, len(self.block_K))
+
+    @cached_property
     def generated_BG(self) -> Tensor:
         """Positions of the area that don't hold the prompt's remainder, bool."""
         return torch.arange(self.tokens_BG.shape[1], device=self.given_B.device) >= self.given_B[:, None]
+
+    @cached_property
+    def prompt_BW(self) -> Tensor:
+        """Columns of the canvas that hold the prompt, bool."""
+        first_B = self.prefix - places_on([row.prefix for row in self.blocks], self.canvas_BW.device)
+        real_BP = torch.arange(self.prefix, device=self.canvas_BW.device) >= first_B[:, None]
+        return torch.cat([real_BP, ~self.generated_BG], 1)
+
+    @cached_property
+    def _remainders(self) -> bool:
+        return any(row.given for row in self.blocks)
+
+    @property
+    def block_B(self) -> Tensor:
+        """The current block of each row."""
+        return self.pace.block_B
+
+    @property
+    def block_step_B(self) -> Tensor:
+        """Steps that the current block has had."""
+        return self.pace.block_step_B
+
+    def places_BK(self) -> Tensor:
+        """Positions of the current blocks in the area."""
+        return self.block_B[:, None] * len(self.block_K) + self.block_K
 
     @property
     def masked_BG(self) -> Tensor:
         """Generated positions without a token, bool; what the prompt holds is never masked, not even a mask token."""
         return (self.tokens_BG == self.mask_id) & self.generated_BG
 
+    def masked(self, token_BK: Tensor, places_BK: Tensor) -> Tensor:
+        """Where `token_BK`, at places of the area, is the mask token and not the prompt's, bool."""
+        masked_BK = token_BK == self.mask_id
+        return masked_BK & (places_BK >= self.given_B[:, None]) if self._remainders else masked_BK
+
     @property
-    def over_B(self) -> Tensor:
-        """Rows without a block left, bool."""
-        return self.block_B == self.blocks_B
+    def decoded_BW(self) -> Tensor:
+        """The prompt and everything decoded, bool."""
+        return (self.canvas_BW != self.mask_id) | self.prompt_BW
 
     def join(self, other: Batch) -> Batch:
         """Both, `other`'s rows last, which are fresh; none of its prompts is longer than the longest here."""
-        width = self.prefix_BP.shape[1]
-        padded_BP = torch.nn.functional.pad(
-            other.prefix_BP, (width - other.prefix_BP.shape[1], 0), value=self.mask_id
+        canvas_BW = torch.nn.functional.pad(
+            other.canvas_BW, (self.prefix - other.prefix, 0), value=self.mask_id
         )
+        self.counts.settle()
+        other.counts.settle()
         other.events.widen(self.events.room)
         if self.kept is not None and other.kept is not None:
             other.kept.widen(self.kept.width)
         return replace(
-            join_rows(self, replace(other, prefix_BP=padded_BP)),
+            join_rows(self, replace(other, canvas_BW=canvas_BW)),
             rows=self.rows + other.rows,
             prompts=self.prompts + other.prompts,
             blocks=self.blocks + other.blocks,
@@ -131,9 +193,10 @@ class Batch:
     def keep(self, places: list[int]) -> Batch:
         """The rows at those places, in that order; the canvas shrinks to the longest prompt left."""
         blocks = [self.blocks[place] for place in places]
-        kept = keep_rows(self, torch.tensor(places, dtype=torch.long, device=self.prefix_BP.device))
+        self.counts.settle()
+        kept = keep_rows(self, torch.tensor(places, dtype=torch.long, device=self.canvas_BW.device))
         longest = max((row.prefix for row in blocks), default=0)
-        dropped = kept.prefix_BP.shape[1] - longest
+        dropped = self.prefix - longest
         return replace(
             kept,
             rows=[self.rows[place] for place in places],
@@ -141,23 +204,33 @@ class Batch:
             blocks=blocks,
             generators=[self.generators[place] for place in places] if self.generators else [],
             stored=[self.stored[place] for place in places],
-            prefix_BP=kept.prefix_BP[:, dropped:],
+            prefix=longest,
+            canvas_BW=kept.canvas_BW[:, dropped:],
             kept=kept.kept and kept.kept.without(dropped),
         )
 
-    def end_step(self, places_BK: Tensor, change: Change, progress_B: Tensor) -> None:
-        """Write a step's change of the block at `places_BK`; rows without a mask left in it go on to the next."""
-        token_BK = torch.where(change.kind_BK > 0, change.token_BK, self.tokens_BG.gather(1, places_BK))
-        self.tokens_BG = self.tokens_BG.scatter(1, places_BK, token_BK)
-        generated_BK = places_BK >= self.given_B[:, None]
-        self.events.append(change, self.steps_B, places_BK - self.given_B[:, None])
-        full_B = ((token_BK != self.mask_id) | ~generated_BK).all(1)
-        fired_B = (change.by_BK > 0).any(1)
-        self.steps_B = self.steps_B + 1
-        self.block_B = self.block_B + full_B.long()
-        self.block_step_B = torch.where(full_B, 0, self.block_step_B + 1)
-        self.anchor_steps_B = torch.where(full_B, 0, self.anchor_steps_B + fired_B.long())
-        self.last_progress_B = torch.where(full_B, -1.0, progress_B)
+    def end_step(
+        self,
+        places_BK: Tensor,
+        written_BK: Tensor,
+        change: Change,
+        fired_B: Tensor | None,
+        broken_B: Tensor,
+        progress_B: Tensor | None,
+    ) -> None:
+        """Write a step's change of the block at `places_BK`, which holds `written_BK`.
+
+        Rows without a mask left in it go on to the next. `fired_B`, `broken_B`: see `Pace.end_step`. `progress_B`: of
+        the decoder's proposal; None where no gate is asked.
+        """
+        token_BK = torch.where(change.happens_BK, change.token_BK, written_BK)
+        self.tokens_BG.scatter_(1, places_BK, token_BK)
+        positions_BK = places_BK - self.given_B[:, None] if self._remainders else places_BK
+        self.events.append(change, self.pace.steps_B, positions_BK)
+        full_B = ~self.masked(token_BK, places_BK).any(1)
+        self.pace.end_step(full_B, fired_B, broken_B)
+        if progress_B is not None:
+            self.last_progress_B = progress_B.masked_fill(full_B, -1.0)
 
     def trace(self, place: int, end_ids: Sequence[int]) -> Trace:
         """What the finished row at `place` leaves behind; what it did not decode is end-of-text."""
@@ -165,11 +238,10 @@ class Batch:
         if end_ids:
             tokens_G = torch.where(self.masked_BG[place], end_ids[0], tokens_G)
         tokens_G = tokens_G[self.blocks[place].given : self.blocks[place].area]
-        counts: list[int] = self.counts.amount_BN[place].tolist()
         return Trace(
             prompt=self.prompts[place],
             tokens=tuple(tokens_G.tolist()),
             events=self.events.of_row(place),
-            nfe=int(self.steps_B[place]),
-            **dict(zip(COUNTS, counts, strict=True)),
+            nfe=int(self.pace.steps_B[place]),
+            **self.counts.of_row(place),
         )

@@ -19,6 +19,7 @@ CACHED_ELEMENTS = 1 << 24
 BYTES = 32  # of one logit: 4 as it is, 3 copies in float64, 4 as the result
 DOUBLED_ELEMENTS = 1 << 18  # those that are turned into float64 at once for the partition sum
 GROUP = 256  # at most so many neighbours are compared before their places are
+LEAST_GROUP = 32  # with fewer, a search for places is no slower
 
 
 def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -41,9 +42,12 @@ def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
 def _first_largest(logits_NV: Tensor) -> tuple[Tensor, Tensor]:
     """The largest of each row, and its first place: by groups, since a search for places is slow on a processor."""
     count, vocabulary = logits_NV.shape
-    grouped_NGS = logits_NV.view(count, -1, math.gcd(vocabulary, GROUP))
+    size = math.gcd(vocabulary, GROUP)
+    if size < LEAST_GROUP:
+        best_N, token_N = logits_NV.max(1)
+        return best_N, token_N
+    grouped_NGS = logits_NV.view(count, -1, size)
     best_N1, group_N1 = grouped_NGS.amax(2).max(1, keepdim=True)
-    size = grouped_NGS.shape[2]
     within_NS = grouped_NGS.gather(1, group_N1[..., None].expand(-1, -1, size))[:, 0]
     return best_N1[:, 0], group_N1[:, 0] * size + within_NS.argmax(1)
 
@@ -52,13 +56,12 @@ def _log_sum_exp(logits_NV: Tensor, largest_N: Tensor) -> Tensor:
     """The log of the partition sum in float64, (N,), given the largest logit: a few rows at a time, in one buffer."""
     count, vocabulary = logits_NV.shape
     rows = max(1, chunk_elements(logits_NV.device, BYTES, DOUBLED_ELEMENTS) // vocabulary)
-    buffer = largest_N.new_empty((min(rows, count), vocabulary))
-    total_N = torch.empty_like(largest_N)
-    for start in range(0, count, rows):
-        some = slice(start, min(start + rows, count))
-        double_NV = buffer[: some.stop - start].copy_(logits_NV[some])
-        total_N[some] = double_NV.sub_(largest_N[some, None]).exp_().sum(1)
-    return total_N.log_().add_(largest_N)
+    buffer_NV = largest_N.new_empty((min(rows, count), vocabulary))
+    sums = [
+        buffer_NV[: len(some)].copy_(some).sub_(largest[:, None]).exp_().sum(1)
+        for some, largest in zip(logits_NV.split(rows), largest_N.split(rows), strict=True)
+    ]
+    return torch.cat(sums).log_().add_(largest_N)
 
 
 def sample(

@@ -5,10 +5,10 @@ Shapes: B rows, R some of them, K block length, W canvas width.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from axon.attention import Capture
+from axon.rows import of_rows
 from axon.sinks import SinkThreshold, sinks
 from axon.state import PartTimer
 
@@ -47,46 +47,43 @@ class BlockAttention:
     def rows(self) -> Tensor:
         """Attention of every row's block positions, (B, K, W); each position's sums to 1."""
         if self._rows_BKW is None:
-            self._rows_BKW = self._captured_rows(self._all())
+            self._rows_BKW = self._captured_rows(None)
         return self._rows_BKW
 
     def column_means(self) -> Tensor:
         """The mean attention that each column receives from the counted positions, (B, W)."""
         if self._column_means_BW is None:
-            self._column_means_BW = self._captured_means(self._all())
+            self._column_means_BW = self._captured_means(None)
         return self._column_means_BW
 
     def among(self, rows_R: Tensor | None = None) -> Tensor:
         """A of those rows (None: all) among the positions of their block, (R, K, K)."""
-        rows_R = self._all() if rows_R is None else rows_R
         known_BKW = self._rows_BKW
-        attention_RKW = self._captured_rows(rows_R) if known_BKW is None else known_BKW[rows_R]
-        columns_RK = self._columns_BK[rows_R]
+        attention_RKW = self._captured_rows(rows_R) if known_BKW is None else of_rows(known_BKW, rows_R)
+        columns_RK = of_rows(self._columns_BK, rows_R)
         return attention_RKW.gather(2, columns_RK[:, None, :].expand(-1, columns_RK.shape[1], -1))
 
-    def sinks(self, rows_R: Tensor, threshold: SinkThreshold) -> Tensor:
-        """Which positions of those rows' blocks are sinks, (R, K) bool."""
+    def sinks(self, rows_R: Tensor | None, threshold: SinkThreshold) -> Tensor:
+        """Which positions of those rows' (None: all) blocks are sinks, (R, K) bool."""
         known_BW = self._column_means_BW
-        means_RW = self._captured_means(rows_R) if known_BW is None else known_BW[rows_R]
-        return sinks(means_RW.gather(1, self._columns_BK[rows_R]), self._seen_B[rows_R], threshold)
+        means_RW = self._captured_means(rows_R) if known_BW is None else of_rows(known_BW, rows_R)
+        columns_RK = of_rows(self._columns_BK, rows_R)
+        return sinks(means_RW.gather(1, columns_RK), of_rows(self._seen_B, rows_R), threshold)
 
-    def _all(self) -> Tensor:
-        return torch.arange(len(self._columns_BK), device=self._columns_BK.device)
-
-    def _captured_rows(self, rows_R: Tensor) -> Tensor:
+    def _captured_rows(self, rows_R: Tensor | None) -> Tensor:
         with self._timer("capture"):
-            return self._capture.rows(rows_R, self._columns_BK[rows_R])
+            return self._capture.rows(rows_R, of_rows(self._columns_BK, rows_R))
 
-    def _captured_means(self, rows_R: Tensor) -> Tensor:
+    def _captured_means(self, rows_R: Tensor | None) -> Tensor:
         with self._timer("capture"):
-            counted_RW = self._counted_BW[rows_R]
+            counted_RW = of_rows(self._counted_BW, rows_R)
             if self._attended_BW is None:
                 return self._capture.column_means(rows_R, counted_RW)
             known_BKW = self._rows_BKW
             rows_RKW = (
-                self._capture.rows(rows_R, self._columns_BK[rows_R])
+                self._capture.rows(rows_R, of_rows(self._columns_BK, rows_R))
                 if known_BKW is None
-                else known_BKW[rows_R]
+                else of_rows(known_BKW, rows_R)
             )
-            sums_RW = self._attended_BW[rows_R] + rows_RKW.sum(1)
+            sums_RW = of_rows(self._attended_BW, rows_R) + rows_RKW.sum(1)
             return sums_RW / counted_RW.sum(1, keepdim=True)

@@ -5,7 +5,9 @@ Shapes: B rows, R some of them, N counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,16 +47,36 @@ COUNTS = tuple(field.name for field in fields(Counts))
 class RowCounts:
     """The counts of the rows being decoded."""
 
-    amount_BN: Tensor  # a column for each of COUNTS
+    amount_BN: Tensor  # a column for each of COUNTS, without what is in `alike`
+    alike: Counter[str] = field(
+        default_factory=Counter
+    )  # what every row has had besides: it costs the device nothing
 
     def of(self, name: str) -> Tensor:
         """One count of every row, (B,)."""
-        return self.amount_BN[:, COUNTS.index(name)]
+        return self._columns[COUNTS.index(name)] + self.alike[name]
 
     def add(self, name: str, amount: Tensor | int, rows_R: Tensor | None = None) -> None:
         """Add to a count of every row, or of the rows at places `rows_R`."""
-        column_B = self.of(name)
-        if rows_R is None:
-            column_B += amount
+        if rows_R is not None:
+            self._columns[COUNTS.index(name)][rows_R] += amount
+        elif isinstance(amount, int):
+            self.alike[name] += amount
         else:
-            column_B[rows_R] += amount
+            self._columns[COUNTS.index(name)].add_(amount)
+
+    def settle(self) -> None:
+        """Writes down for each row what all have had: before rows enter, leave, or are read."""
+        for name, amount in self.alike.items():
+            self._columns[COUNTS.index(name)].add_(amount)
+        self.alike.clear()
+
+    def of_row(self, place: int) -> dict[str, int]:
+        """All counts of one row."""
+        self.settle()
+        amounts: list[int] = self.amount_BN[place].tolist()
+        return dict(zip(COUNTS, amounts, strict=True))
+
+    @cached_property
+    def _columns(self) -> tuple[Tensor, ...]:
+        return self.amount_BN.unbind(1)

@@ -13,16 +13,17 @@ from torch import Tensor
 from axon.trace import CHOOSERS, KINDS, Event
 
 FIELDS = len(Event._fields)
-REVEAL, REMASK, REPLACE = (1 + KINDS.index(kind) for kind in ("reveal", "remask", "replace"))
+REVEAL, REMASK, REPLACE = (KINDS.index(kind) for kind in ("reveal", "remask", "replace"))
 
 
 @dataclass(frozen=True)
 class Change:
     """What a step does to the current block of each row."""
 
-    kind_BK: Tensor  # 0 for nothing, else REVEAL, REMASK or REPLACE
-    token_BK: Tensor  # what the position holds afterwards, where anything happens
-    by_BK: Tensor  # index into CHOOSERS
+    happens_BK: Tensor  # bool, where anything does
+    kind_BK: Tensor  # there, REVEAL, REMASK or REPLACE
+    token_BK: Tensor  # there, what the position holds afterwards
+    by_BK: Tensor  # there, index into CHOOSERS
 
 
 @dataclass
@@ -30,14 +31,14 @@ class Events:
     """A row's events come first. The last place of the log takes what is no event, so that a step has one shape."""
 
     log_BEF: Tensor
-    count_B: Tensor
+    last_B1: Tensor  # place of the row's last event, -1 before the first
     bound: int = 0  # no row has more events, as far as `reserve` was called: known without asking the device
 
     @classmethod
     def none(cls, rows: int, room: int, device: torch.device) -> Events:
         """No events, room for as many in each row."""
         log_BEF = torch.zeros((rows, room + 1, FIELDS), dtype=torch.long, device=device)
-        return cls(log_BEF, torch.zeros(rows, dtype=torch.long, device=device))
+        return cls(log_BEF, torch.full((rows, 1), -1, dtype=torch.long, device=device))
 
     @property
     def room(self) -> int:
@@ -46,18 +47,17 @@ class Events:
 
     def append(self, change: Change, step_B: Tensor, places_BK: Tensor) -> None:
         """Log a step. There must be room."""
-        happens_BK = change.kind_BK > 0
-        slot_BK = self.count_B[:, None] + happens_BK.cumsum(1) - 1
-        slot_BK = torch.where(happens_BK, slot_BK, self.room).clamp_(max=self.room)
+        slot_BK = change.happens_BK.cumsum(1).add_(self.last_B1)
+        self.last_B1 = slot_BK[:, -1:]
+        slot_BK = torch.where(change.happens_BK, slot_BK, self.room).clamp_(max=self.room)
         step_BK = step_B[:, None].expand_as(places_BK)
         event_BKF = torch.stack([step_BK, places_BK, change.token_BK, change.kind_BK, change.by_BK], 2)
         self.log_BEF.scatter_(1, slot_BK[..., None].expand_as(event_BKF), event_BKF)
-        self.count_B = self.count_B + happens_BK.sum(1)
 
     def reserve(self, more: int) -> None:
         """Make room for `more` events a row. Asks the device for their number only when the log may be full."""
         if self.bound + more > self.room:
-            self.bound = int(self.count_B.max())
+            self.bound = int(self.last_B1.max()) + 1
         if self.bound + more > self.room:
             self.widen(2 * self.room + more)
         self.bound += more
@@ -69,8 +69,8 @@ class Events:
 
     def of_row(self, place: int) -> tuple[Event, ...]:
         """The events of one row, in the order of steps and positions."""
-        fields = self.log_BEF[place, : int(self.count_B[place])].tolist()
+        fields = self.log_BEF[place, : int(self.last_B1[place]) + 1].tolist()
         return tuple(
-            Event(step, position, token, KINDS[kind - 1], CHOOSERS[by])
+            Event(step, position, token, KINDS[kind], CHOOSERS[by])
             for step, position, token, kind, by in fields
         )

@@ -40,8 +40,7 @@ class Forward:
         self._barred = barred_ids(model, settings.end_of_text)
         self._first_alone = settings.cache in ("prefix", "dual") and model.shifted
         self._held = held_ids(model, settings.end_of_text)
-        block_K = torch.arange(settings.block, device=batch.block_B.device)
-        self.places_BK = batch.block_B[:, None] * settings.block + block_K  # positions of the area
+        self.places_BK = batch.places_BK()
         with timer("model"):
             done = passes.next(blocks, layers)
             layout = self.layout = done.layout
@@ -49,13 +48,11 @@ class Forward:
             self.columns_BK = self.places_BK + layout.prefix  # the same on the canvas
             self.logits_BKV = self._logits(self.columns_BK)
         self._count(settings.block)
-        width = layout.real_BW.shape[1]
         counted_BW = layout.real_BW
         self.seen_B = layout.width_B  # columns that the counted positions see: uniform attention is 1 / seen
-        if settings.sink_rows == "visible":
-            counted_BW = counted_BW & (
-                torch.arange(width, device=counted_BW.device) <= self.columns_BK[:, -1:]
-            )
+        if layers and settings.sink_rows == "visible":
+            columns_W = torch.arange(counted_BW.shape[1], device=counted_BW.device)
+            counted_BW = counted_BW & (columns_W <= self.columns_BK[:, -1:])
             if model.block_causal:
                 self.seen_B = counted_BW.sum(1)
         self.attention = BlockAttention(
@@ -113,16 +110,12 @@ class Forward:
 
     def decoded(self) -> Tensor:
         """The prompt and everything decoded, (B, W) bool."""
-        area = self.layout.real_BW.shape[1] - self.layout.prefix
-        prefix_BP = self.layout.real_BW[:, : self.layout.prefix]
-        return torch.cat([prefix_BP, ~self.batch.masked_BG[:, :area]], 1)
+        return self.batch.decoded_BW[:, : self.layout.real_BW.shape[1]]
 
     def _logits(self, columns_BK: Tensor) -> Tensor:
         """Logits of as many columns in each row, (B, K, V)."""
-        rows_B1 = torch.arange(len(columns_BK), device=columns_BK.device)[:, None]
-        logits_BKV = self.model.logits(
-            self._hidden_BWD, rows_B1.expand_as(columns_BK), columns_BK, self.layout
-        )
+        rows_BK = self.batch.rows_B1.expand_as(columns_BK)
+        logits_BKV = self.model.logits(self._hidden_BWD, rows_BK, columns_BK, self.layout)
         return without(logits_BKV, self._barred)
 
     def _chunk(self) -> int:

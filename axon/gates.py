@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from axon.reads import Reads
@@ -38,32 +39,39 @@ class GateState:
     attention: Callable[[], Tensor]  # needs_attention: A as it is, block positions only, (R, K, K)
     sinks: Callable[[], Tensor]  # reads = "sequence": which positions of the block are sinks, (R, K) bool
 
-    @property
+    # What several rules use is computed once, when one of them asks.
+
+    @cached_property
     def residual_RK(self) -> Tensor:
         """R, what stays masked."""
         return self.masked_RK & ~self.proposal_RK
 
-    @property
+    @cached_property
     def progress_R(self) -> Tensor:
         """rho, the progress that P makes."""
         return progress(self.masked_RK, self.proposal_RK)
 
-    @property
+    @cached_property
     def uncertainty_R(self) -> Tensor:
         """1 - c_R, the mean uncertainty of what stays masked; 0 where nothing does."""
-        count_R = self.residual_RK.sum(1)
-        mean_R = self.p_max_RK.where(self.residual_RK, 0.0).sum(1) / count_R.clamp(min=1)
-        return (1 - mean_R).where(count_R > 0, 0.0)
+        return 1 - self._over_residual(self.p_max_RK, 1.0)
 
-    @property
+    @cached_property
     def coverage_R(self) -> Tensor:
         """kappa, the mean share of in-block attention that residual positions pay to P; 1 without residual."""
         attention_RKK = self.attention()
         to_proposal_RK = attention_RKK.where(self.proposal_RK[:, None, :], 0.0).sum(2)
         covered_RK = (to_proposal_RK / (attention_RKK.sum(2) + 1e-8)).clamp(0, 1).double()
-        count_R = self.residual_RK.sum(1)
-        mean_R = covered_RK.where(self.residual_RK, 0.0).sum(1) / count_R.clamp(min=1)
-        return mean_R.where(count_R > 0, 1.0)
+        return self._over_residual(covered_RK, 1.0)
+
+    def _over_residual(self, values_RK: Tensor, otherwise: float) -> Tensor:
+        """The mean over what stays masked; `otherwise` where nothing does."""
+        mean_R = values_RK.where(self.residual_RK, 0.0).sum(1) / self._residuals_R.clamp(min=1)
+        return mean_R.where(self._residuals_R > 0, otherwise)
+
+    @cached_property
+    def _residuals_R(self) -> Tensor:
+        return self.residual_RK.sum(1)
 
     def slow_R(self, target_nfe: int) -> Tensor:
         """rho < e, less progress than finishing the block in `target_nfe` steps asks for."""

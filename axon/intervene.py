@@ -15,7 +15,7 @@ from axon.gates import Gate, GateState
 from axon.policies import POLICIES
 from axon.proposal import Reveal
 from axon.reads import undeclared
-from axon.rows import keep_rows, put_rows
+from axon.rows import keep_rows, of_rows, put_rows
 from axon.settings import AxonSettings
 from axon.state import PartTimer, StepState
 from axon.trace import CHOOSERS
@@ -27,12 +27,12 @@ def intervene(
     state: StepState,
     forward: Forward,
     reveal_BK: Tensor,
-    asked_R: Tensor,
+    asked_R: Tensor | None,
     gate: Gate,
     settings: AxonSettings,
     timer: PartTimer,
 ) -> Reveal:
-    """`reveal_BK`, or anchors in its place in those of the rows at places `asked_R` whose gate fires."""
+    """`reveal_BK`, or anchors in its place in those of the rows at places `asked_R` (None: all) whose gate fires."""
     batch, attention = forward.batch, forward.attention
     attention_RKK = attention.among(asked_R) if gate.needs_attention else None
     sink_RK = attention.sinks(asked_R, settings.tau_sink) if gate.reads == "sequence" else None
@@ -40,27 +40,28 @@ def intervene(
         part = f"gate {settings.gate}"
         gate_state = _gate_state(state, batch, reveal_BK, asked_R, part, attention_RKK, sink_RK)
         fires_R = gate.fires(gate_state, settings)
-        # Where attention has been computed for the decoder already, anchors cost less than to ask which rows need them.
-        places_F = _all(fires_R) if attention.known else fires_R.nonzero()[:, 0]
         batch.gate_memory = put_rows(batch.gate_memory, asked_R, gate_state.memory)
         state.counts.add("gate_checks", 1, asked_R)
-    by_B = torch.zeros_like(batch.steps_B)
-    if not len(places_F):
-        return Reveal(reveal_BK, by_B)
-    rows_F, fires_F = asked_R[places_F], fires_R[places_F]
-    attention_FKK = attention.among(rows_F) if attention_RKK is None else attention_RKK[places_F]
-    masked_FK = state.masked_BK[rows_F]
+        # Where attention has been computed for the decoder already, anchors cost less than to ask which rows need them.
+        places_F = None if attention.known else fires_R.nonzero()[:, 0]
+    if places_F is not None and not len(places_F):
+        return Reveal(reveal_BK)
+    rows_F, fires_F = _among(asked_R, places_F), of_rows(fires_R, places_F)
+    attention_FKK = attention.among(rows_F) if attention_RKK is None else of_rows(attention_RKK, places_F)
+    masked_FK, proposal_FK = of_rows(state.masked_BK, rows_F), of_rows(reveal_BK, rows_F)
     sink_FK = torch.zeros_like(masked_FK)
     if POLICIES[settings.policy].reads == "sequence":
-        sink_FK = attention.sinks(rows_F, settings.tau_sink) if sink_RK is None else sink_RK[places_F]
+        sink_FK = (
+            attention.sinks(rows_F, settings.tau_sink) if sink_RK is None else of_rows(sink_RK, places_F)
+        )
         state.counts.add("axon_columns", sink_FK.shape[1] * fires_F, rows_F)
         state.counts.add("axon_sinks", sink_FK.sum(1) * fires_F, rows_F)
     with timer("select"):
         support, order_FC = support_of(
             masked_FK,
-            reveal_BK[rows_F],
-            state.confidence_BK[rows_F],
-            state.p_max_BK[rows_F],
+            proposal_FK,
+            of_rows(state.confidence_BK, rows_F),
+            of_rows(state.p_max_BK, rows_F),
             attention_FKK,
             sink_FK,
             settings,
@@ -69,33 +70,36 @@ def intervene(
         state.counts.add("anchors", chosen_FC.sum(1) * fires_F, rows_F)
         anchors_FK = torch.zeros_like(masked_FK).scatter_(1, order_FC, chosen_FC)
         if settings.combine == "union":
-            anchors_FK = anchors_FK | reveal_BK[rows_F]
-        anchors_FK = torch.where(fires_F[:, None], anchors_FK, reveal_BK[rows_F])
+            anchors_FK = anchors_FK | proposal_FK
+        anchors_FK = torch.where(fires_F[:, None], anchors_FK, proposal_FK)
         by_F = torch.where(support.empty_F, FALLBACK, AXON) * fires_F
-        return Reveal(reveal_BK.index_copy(0, rows_F, anchors_FK), by_B.index_copy(0, rows_F, by_F))
+        if rows_F is None:
+            return Reveal(anchors_FK, by_F)
+        return Reveal(reveal_BK.index_copy(0, rows_F, anchors_FK), batch.zeros_B.index_copy(0, rows_F, by_F))
 
 
-def _all(rows_R: Tensor) -> Tensor:
-    return torch.arange(len(rows_R), device=rows_R.device)
+def _among(rows_R: Tensor | None, places_F: Tensor | None) -> Tensor | None:
+    """Those of the rows `rows_R` that stand at `places_F`; None: all."""
+    return places_F if rows_R is None else of_rows(rows_R, places_F)
 
 
 def _gate_state(
     state: StepState,
     batch: Batch,
     reveal_BK: Tensor,
-    asked_R: Tensor,
+    asked_R: Tensor | None,
     part: str,
     attention_RKK: Tensor | None,
     sink_RK: Tensor | None,
 ) -> GateState:
     """What the gate sees of the rows `asked_R`; None for what it does not declare."""
     return GateState(
-        masked_RK=state.masked_BK[asked_R],
-        proposal_RK=reveal_BK[asked_R],
-        p_max_RK=state.p_max_BK[asked_R],
-        block_step_R=state.block_step_B[asked_R],
-        last_progress_R=batch.last_progress_B[asked_R],
-        checks_R=state.counts.of("gate_checks")[asked_R],
+        masked_RK=of_rows(state.masked_BK, asked_R),
+        proposal_RK=of_rows(reveal_BK, asked_R),
+        p_max_RK=of_rows(state.p_max_BK, asked_R),
+        block_step_R=of_rows(state.block_step_B, asked_R),
+        last_progress_R=of_rows(batch.last_progress_B, asked_R),
+        checks_R=of_rows(state.counts.of("gate_checks"), asked_R),
         memory=keep_rows(batch.gate_memory, asked_R),
         attention=undeclared(part, "needs_attention") if attention_RKK is None else lambda: attention_RKK,
         sinks=undeclared(part, "reads = 'sequence'") if sink_RK is None else lambda: sink_RK,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from axon.attention import Capture
@@ -53,13 +52,22 @@ class WholePasses:
             settings.block,
             settings.block_alignment,
         )
+        self._pairs_B = self._layout.width_B**2
+        self._block_alone = settings.decoder.reads == "block"
 
     def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
         batch, layout = self._batch, self._layout
         capture = Capture(layers, layout.real_BW)
-        canvas_BW = torch.cat([batch.prefix_BP, batch.tokens_BG], 1)[:, : layout.real_BW.shape[1]]
-        hidden_BWD = self._model(canvas_BW, layout, capture if layers else None)
+        canvas_BW = batch.canvas_BW[:, : layout.real_BW.shape[1]]
+        hidden_BWD = self._model(canvas_BW, layout, capture if layers else None, read_BQ=self._read())
         batch.counts.add("computed_positions", layout.width_B)
-        batch.counts.add("attention_pairs", layout.width_B**2)
+        batch.counts.add("attention_pairs", self._pairs_B)
         return Pass(layout, hidden_BWD, capture)
+
+    def _read(self) -> Tensor | None:
+        """The columns whose final hidden states somebody reads; None: any of them."""
+        if not self._block_alone:
+            return None
+        columns_BK = self._batch.places_BK() + self._layout.prefix
+        return self._model.read_columns(columns_BK, self._layout.starts_B[:, None])

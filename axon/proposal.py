@@ -55,4 +55,4 @@ class Reveal:
     """The positions that a step reveals, and who chose them."""
 
     positions_BK: Tensor  # bool, of the block
-    by_B: Tensor  # index into trace.CHOOSERS
+    by_B: Tensor | None = None  # index into trace.CHOOSERS; None: the decoder, everywhere

@@ -27,14 +27,21 @@ def join_rows(first: Rows, second: Rows) -> Rows:
     return _mapped(lambda one, other: torch.cat([one, other]), first, second)
 
 
-def keep_rows(rows: Rows, places: Tensor) -> Rows:
-    """The rows at those places, in that order."""
-    return _mapped(lambda one: one[places], rows)
+def keep_rows(rows: Rows, places: Tensor | None) -> Rows:
+    """The rows at those places, in that order; None: all, as they are."""
+    return rows if places is None else _mapped(lambda one: one[places], rows)
 
 
-def put_rows(rows: Rows, places: Tensor, some: Rows) -> Rows:
-    """`rows` with those at `places` replaced by `some`."""
+def put_rows(rows: Rows, places: Tensor | None, some: Rows) -> Rows:
+    """`rows` with those at `places` replaced by `some`; None: all."""
+    if places is None:
+        return some
     return _mapped(lambda one, other: one.index_copy(0, places, other), rows, some)
+
+
+def of_rows(values_B: Tensor, rows_R: Tensor | None) -> Tensor:
+    """Those of the rows at places `rows_R`; None: of all rows, without a copy."""
+    return values_B if rows_R is None else values_B[rows_R]
 
 
 def places_on(places: list[int], device: torch.device) -> Tensor:

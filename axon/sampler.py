@@ -12,12 +12,13 @@ from torch import Tensor
 
 from axon.batch import Batch
 from axon.cached_passes import BlockPasses
-from axon.events import REMASK, REPLACE, REVEAL, Change
+from axon.events import REMASK, REPLACE, Change
 from axon.forward import Forward
 from axon.frozen_passes import FrozenPasses
 from axon.gates import GATES, progress
 from axon.intervene import intervene
 from axon.models.model import MaskedDiffusionModel
+from axon.pace import ANCHOR_STEPS, BLOCK, BLOCK_STEP, BROKEN, TEXT_OVER
 from axon.passes import Passes, WholePasses
 from axon.proposal import Proposal, Reveal
 from axon.reads import Undeclared
@@ -49,22 +50,24 @@ class Sampler:
         """
         settings = self.settings
         passes = self._passes(batch)
-        asked, blocks = torch.stack([self._asked(batch), batch.block_B]).tolist()
+        read = batch.pace.read()
         while True:
-            broken_B = self.one_step(batch, passes, blocks, _places(asked, batch.steps_B.device))
-            over_B = batch.over_B
+            self.one_step(batch, passes, read[BLOCK], self._asked(read))
             if settings.end_of_text == "stop_at_eos":
-                over_B = over_B | self._text_over(batch)
-            over, broken, asked, blocks = torch.stack(
-                [over_B, broken_B, self._asked(batch), batch.block_B]
-            ).tolist()
-            if any(broken):
+                batch.pace.text_over_B.copy_(self._text_over(batch))
+            read = batch.pace.read()
+            if any(read[BROKEN]):
                 raise AssertionError(
                     f"decoder {settings.decoder.name}: its proposal breaks a rule of axon/proposal.py; reveal only "
                     "masked positions, remask or replace only revealed ones, and write no mask token"
                 )
-            if any(over):
-                return [place for place, row_over in enumerate(over) if row_over]
+            ended = [
+                place
+                for place, (block, over) in enumerate(zip(read[BLOCK], read[TEXT_OVER], strict=True))
+                if over or block == batch.blocks[place].count
+            ]
+            if ended:
+                return ended
 
     def _passes(self, batch: Batch) -> Passes:
         if batch.kept is None:
@@ -72,13 +75,13 @@ class Sampler:
         kind = BlockPasses if self.settings.cache == "block" else FrozenPasses
         return kind(self.model, batch, batch.kept, self.settings, self.layers)
 
-    def one_step(self, batch: Batch, passes: Passes, blocks: list[int], asked_R: Tensor) -> Tensor:
-        """One function evaluation of every row and what follows; the rows (B,) bool with a broken proposal.
+    def one_step(self, batch: Batch, passes: Passes, blocks: list[int], asked: list[int]) -> None:
+        """One function evaluation of every row and what follows.
 
-        `blocks`: the batch's block_B, as the host knows it. `asked_R`: places of the rows whose gate is evaluated.
+        `blocks`: the batch's block_B, as the host knows it. `asked`: places of the rows whose gate is evaluated.
         """
         decoder, gate = self.settings.decoder, GATES[self.settings.axon.gate]
-        layers = self.layers if decoder.needs_attention or len(asked_R) else ()
+        layers = self.layers if decoder.needs_attention or asked else ()
         forward = Forward(self.model, batch, passes, blocks, self.settings, layers, self.timer)
         state = view(forward, self.settings, self.timer)
         with self.timer("select"):
@@ -86,24 +89,25 @@ class Sampler:
             broken_B = proposal.broken_B(state.masked_BK, batch.mask_id)
             nothing_B1 = ~proposal.reveal_BK.any(1, keepdim=True)
             reveal_BK = proposal.reveal_BK | (state.top_one() & nothing_B1)
-            progress_B = progress(state.masked_BK, reveal_BK)
-        reveal = Reveal(reveal_BK, torch.zeros_like(batch.steps_B))
-        if gate is not None and len(asked_R):
+            progress_B = None if gate is None else progress(state.masked_BK, reveal_BK)
+        reveal = Reveal(reveal_BK)
+        if gate is not None and asked:
+            asked_R = None if len(asked) == len(batch.rows) else places_on(asked, self.model.device)
             reveal = intervene(state, forward, reveal_BK, asked_R, gate, self.settings.axon, self.timer)
         with self.timer("select"):
             change = self._change(state, proposal, reveal, batch)
             if decoder.revises:
                 batch.events.reserve(self.settings.block)
-            batch.end_step(forward.places_BK, change, progress_B)
-        return broken_B
+            fired_B = None if reveal.by_B is None else reveal.by_B > 0
+            batch.end_step(forward.places_BK, state.written_BK, change, fired_B, broken_B, progress_B)
 
-    def _asked(self, batch: Batch) -> Tensor:
-        """Rows (B,) bool whose gate is evaluated in the next step: AXON's budget for their block is not spent."""
+    def _asked(self, read: list[list[int]]) -> list[int]:
+        """Places of the rows whose gate is evaluated in the next step: AXON's budget for their block is not spent."""
         axon = self.settings.axon
         if axon.gate == "never":
-            return torch.zeros_like(batch.steps_B, dtype=torch.bool)
-        spent_B = batch.block_step_B if axon.budget_counts == "steps" else batch.anchor_steps_B
-        return spent_B < axon.max_anchor_steps
+            return []
+        spent = read[BLOCK_STEP if axon.budget_counts == "steps" else ANCHOR_STEPS]
+        return [place for place, steps in enumerate(spent) if steps < axon.max_anchor_steps]
 
     def _change(self, state: StepState, proposal: Proposal, reveal: Reveal, batch: Batch) -> Change:
         """The reveal, and the decoder's remasking and replacing where it does any; never of the prompt."""
@@ -111,20 +115,26 @@ class Sampler:
             raise Undeclared(
                 f"decoder {self.settings.decoder.name} remasks or replaces; declare revises in its class"
             )
-        kind_BK, token_BK = REVEAL * reveal.positions_BK.long(), state.token_BK
-        by_BK = reveal.by_B[:, None] * reveal.positions_BK
+        happens_BK, token_BK, kind_BK = reveal.positions_BK, state.token_BK, batch.reveals_BK
+        by_B = batch.zeros_B if reveal.by_B is None else reveal.by_B
+        by_BK = by_B[:, None].expand_as(token_BK)
+        if not proposal.revises:
+            return Change(happens_BK, kind_BK, token_BK, by_BK)
+        by_BK = by_BK * happens_BK
         # What can be revised: not the prompt, and not the masks of sub-blocks that are not open yet.
         revisable_BK = (state.places_BK >= batch.given_B[:, None]) & (state.written_BK != batch.mask_id)
         if proposal.remask_BK is not None:
             in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block
             remask_BK = proposal.remask_BK & in_time_B[:, None] & revisable_BK
+            happens_BK = happens_BK | remask_BK
             kind_BK = kind_BK.masked_fill(remask_BK, REMASK)
             token_BK = token_BK.masked_fill(remask_BK, batch.mask_id)
         if proposal.replace_BK is not None and proposal.token_BK is not None:
             replace_BK = proposal.replace_BK & revisable_BK
+            happens_BK = happens_BK | replace_BK
             kind_BK = kind_BK.masked_fill(replace_BK, REPLACE)
             token_BK = torch.where(replace_BK, proposal.token_BK, token_BK)
-        return Change(kind_BK, token_BK, by_BK)
+        return Change(happens_BK, kind_BK, token_BK, by_BK)
 
     def _text_over(self, batch: Batch) -> Tensor:
         """Rows (B,) bool whose tokens are final up to and with an end-of-text.
@@ -137,10 +147,3 @@ class Sampler:
             final_BG = torch.arange(final_BG.shape[1], device=ended_B.device) < ended_B[:, None]
         ends_BG = one_of(batch.tokens_BG, self.model.end_token_ids) & batch.generated_BG
         return (final_BG.long().cumprod(1).bool() & ends_BG).any(1)
-
-
-def _places(chosen: list[int], device: torch.device) -> Tensor:
-    """The places of the chosen rows, sent to the device without waiting for it."""
-    if all(chosen):
-        return torch.arange(len(chosen), device=device)
-    return places_on([place for place, one in enumerate(chosen) if one], device)

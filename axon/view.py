@@ -54,7 +54,7 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
         elif settings.temperature > 0:
             token_BK, confidence_BK = _drawn(forward, logits_BKV, partition_BK, settings.temperature)
         written_BK = batch.tokens_BG.gather(1, places_BK)
-        masked_BK = forward.open(batch.masked_BG.gather(1, places_BK))
+        masked_BK = forward.open(batch.masked(written_BK, places_BK))
     return StepState(
         masked_BK=masked_BK,
         written_BK=written_BK,

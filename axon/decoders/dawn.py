@@ -46,9 +46,11 @@ class Dawn(Decoder):
         masked_BK, confidence_BK = state.masked_BK, state.confidence_BK
         context = state.context()
         edges_BKW = self._edges(state, context)
+        needed_BW = (edges_BKW & masked_BK[..., None]).any(1)  # columns that some masked position depends on
+        state.counts.add("graph_steps", 1)
+        state.counts.add("empty_graph_steps", ~needed_BW.any(1))
         high_BK = masked_BK & (confidence_BK >= SURE)
-        # p* is needed only where some masked position depends on a decoded one: a handful of columns.
-        pulled_BW = context.decoded_BW & (edges_BKW & masked_BK[..., None]).any(1)
+        pulled_BW = context.decoded_BW & needed_BW  # the only ones whose p* is needed: a handful
         unsure_BK = masked_BK & (confidence_BK >= self.tau_low) & ~high_BK
         pulled, unsure = state.ask(pulled_BW.sum(), unsure_BK.sum(1).max())
         inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
@@ -69,26 +71,20 @@ class Dawn(Decoder):
         sink_BW = sinks(context.column_means(), context.width_B, threshold)
         edges_BKW = (context.rows() >= self.tau_edge) & ~sink_BW[:, None, :]
         edges_BKW = edges_BKW.scatter_(2, state.columns_BK[..., None], False)
-        state.counts.add("graph_steps", 1)
-        state.counts.add("empty_graph_steps", ~(edges_BKW & state.masked_BK[..., None]).any(2).any(1))
         state.counts.add("graph_columns", context.width_B)
         state.counts.add("graph_sinks", sink_BW.sum(1))
         return edges_BKW
 
 
 def independent_set(candidates_BK: Tensor, conflict_BKK: Tensor, rank_BK: Tensor, rounds: int) -> Tensor:
-    """The greedy independent set in rank order, (B, K) bool.
+    """The greedy independent set in rank order, (B, K) bool: candidates without a conflict with a better chosen one.
 
-    Each round takes every candidate without an undecided conflict of better rank, all at once: the same set as
-    taking candidates one by one. It decides at least one of each row that has any left, so that as many `rounds` as
-    a row has candidates are enough.
+    That is a fixed point: what is said of a candidate stays once it is final for all better ones, so that as many
+    `rounds` as a row has candidates are enough.
     """
-    chosen_BK = candidates_BK.new_zeros(candidates_BK.shape)
-    undecided_BK = candidates_BK
     # j conflicts with i and comes first:
     better_BKK = conflict_BKK & (rank_BK[:, None, :] < rank_BK[:, :, None])
+    chosen_BK = candidates_BK
     for _ in range(rounds):
-        free_BK = undecided_BK & ~(better_BKK & undecided_BK[:, None, :]).any(2)
-        chosen_BK = chosen_BK | free_BK
-        undecided_BK = undecided_BK & ~free_BK & ~(conflict_BKK & free_BK[:, None, :]).any(2)
+        chosen_BK = candidates_BK & ~(better_BKK & chosen_BK[:, None, :]).any(2)
     return chosen_BK

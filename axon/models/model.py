@@ -19,7 +19,9 @@ from axon.blocks import row_blocks
 from axon.key_values import Exchange
 from axon.models.experts import weights_per_position
 from axon.models.family import Family
+from axon.models.last_layer import LastLayer
 from axon.models.layout import Layout, additive, positions
+from axon.models.rotary import KeptRotary
 from axon.settings import BlockAlignment
 from axon.trace import Trace
 
@@ -40,6 +42,9 @@ class MaskedDiffusionModel(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network
+        body: Any = network.get_submodule("model")
+        body.rotary_emb = KeptRotary(body.rotary_emb)
+        self._last_layer = LastLayer(body)
         self._family = family
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
@@ -139,23 +144,26 @@ class MaskedDiffusionModel(nn.Module):
         layout: Layout,
         capture: Capture | None = None,
         columns: Exchange | None = None,
+        read_BQ: Tensor | None = None,
     ) -> Tensor:
         """Final hidden states (B, W, D) of one pass.
 
-        With `columns` the tokens are those of some columns only, which see what is kept of others.
+        With `columns` the tokens are those of some columns only, which see what is kept of others. With `read_BQ` only
+        the states of those columns will be read: what stands at others is undefined.
         """
         extra: dict[str, Any] = {} if capture is None else {"axon_capture": capture}
         if columns is not None:
             extra["axon_columns"] = columns
         body = self.network.get_submodule("model")
-        output = body(
-            input_ids=tokens_BW,
-            attention_mask=layout.mask,
-            position_ids=layout.positions_BQ,
-            use_cache=False,
-            is_causal=False,
-            **extra,
-        )
+        with self._last_layer.only(read_BQ, all_queries=capture is not None):
+            output = body(
+                input_ids=tokens_BW,
+                attention_mask=layout.mask,
+                position_ids=layout.positions_BQ,
+                use_cache=False,
+                is_causal=False,
+                **extra,
+            )
         hidden: Tensor = output.last_hidden_state
         return hidden
 
@@ -165,10 +173,14 @@ class MaskedDiffusionModel(nn.Module):
         The shift of a family that predicts position i from i-1 is applied here. A row's first position has no i-1
         and is predicted from itself, as in the reference implementation.
         """
-        if self._family.shift:
-            columns = torch.maximum(columns - self._family.shift, layout.starts_B[rows])
+        columns = self.read_columns(columns, layout.starts_B[rows])
         logits: Tensor = self.network.get_submodule("lm_head")(hidden_BWD[rows, columns])
         return logits
+
+    def read_columns(self, columns: Tensor, starts: Tensor) -> Tensor:
+        """The columns whose hidden states predict `columns`, of rows whose first real ones are `starts`."""
+        shift = self._family.shift
+        return torch.maximum(columns - shift, starts) if shift else columns
 
     @cached_property
     def _linear_weights(self) -> int:

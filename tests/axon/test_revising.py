@@ -133,7 +133,9 @@ def test_the_log_keeps_every_event_however_many_there_are(data: Any, rows: int, 
         places = torch.arange(length).expand(rows, -1)
         log.reserve(length)
         log.append(
-            Change(kinds, places + 10 * step, torch.zeros_like(kinds)), torch.full((rows,), step), places
+            Change(kinds > 0, kinds - 1, places + 10 * step, torch.zeros_like(kinds)),
+            torch.full((rows,), step),
+            places,
         )
         for row, events in enumerate(expected):
             events += [

@@ -1,0 +1,74 @@
+"""How far each row of a batch is: a few numbers on the device, which the host reads once a step.
+
+Shapes: B rows, N numbers of a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+NUMBERS = 6
+STEPS, BLOCK, BROKEN, TEXT_OVER, BLOCK_STEP, ANCHOR_STEPS = range(NUMBERS)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Changed in place. All numbers lie in one tensor: a step changes them at once, and the host reads them at once."""
+
+    numbers_BN: Tensor
+
+    @classmethod
+    def start(cls, rows: int, device: torch.device) -> Pace:
+        """Of so many fresh rows."""
+        return cls(torch.zeros((rows, NUMBERS), dtype=torch.long, device=device))
+
+    @cached_property
+    def steps_B(self) -> Tensor:
+        """Steps that the row has had."""
+        return self.numbers_BN[:, STEPS]
+
+    @cached_property
+    def block_B(self) -> Tensor:
+        """Its current block."""
+        return self.numbers_BN[:, BLOCK]
+
+    @cached_property
+    def text_over_B(self) -> Tensor:
+        """1 where everything up to an end-of-text is final, as far as the sampler looks for that."""
+        return self.numbers_BN[:, TEXT_OVER]
+
+    @cached_property
+    def block_step_B(self) -> Tensor:
+        """Steps that the current block has had."""
+        return self.numbers_BN[:, BLOCK_STEP]
+
+    def end_step(self, full_B: Tensor, fired_B: Tensor | None, broken_B: Tensor) -> None:
+        """One step more; in rows whose block is `full_B` the next one begins.
+
+        `fired_B`: rows in which AXON intervened; None: in none. `broken_B`: rows whose proposal broke a rule.
+        """
+        fired_B = self._none_B if fired_B is None else fired_B
+        more = [self._one_B, full_B, broken_B, self._none_B, self._one_B, fired_B]
+        self.numbers_BN.add_(torch.stack(more, 1))
+        self._of_block_BN.masked_fill_(full_B[:, None], 0)
+
+    def read(self) -> list[list[int]]:
+        """The numbers, those of all rows together for each: the host waits for the device."""
+        read: list[list[int]] = self.numbers_BN.T.tolist()
+        return read
+
+    @cached_property
+    def _of_block_BN(self) -> Tensor:
+        return self.numbers_BN[:, BLOCK_STEP:]
+
+    @cached_property
+    def _one_B(self) -> Tensor:
+        return torch.ones_like(self.steps_B, dtype=torch.bool)
+
+    @cached_property
+    def _none_B(self) -> Tensor:
+        return torch.zeros_like(self._one_B)
