@@ -20,7 +20,7 @@ from pipeline.timing import take_turns
 
 THRESHOLD = 0.9
 OFF = AxonSettings(gate="never")
-EXAMPLES = 8  # prompts that are decoded in a turn, one by one at batch 1; fewer where the model is large
+EXAMPLES = 16  # prompts that a small model decodes in a turn; a large one as many as the batch has rows
 Loop = Callable[[Size, Network, Tensor], Decoded]
 
 
@@ -77,14 +77,15 @@ class _Turn:
 
 
 def hold(contest: Contest, size: Size, batch: int, rounds: int) -> Result:
-    """Both decode the same prompts in every round, after one to warm up."""
-    count = max(batch, EXAMPLES if size.model.vocab_size < 10_000 else 1)
+    """Both decode the same prompts in every round, after one to warm up; with 0 rounds that one is measured."""
+    examples = min(EXAMPLES, len(size.prompts)) if size.model.vocab_size < 10_000 else batch
+    count = max(batch, examples // batch * batch)
     batches = [size.prompts[start : start + batch] for start in range(0, count, batch)]
     runs = {"theirs": partial(_theirs, contest, size), "ours": partial(_ours, contest.ours(size), size)}
     turns: dict[str, list[_Turn]] = {name: [] for name in runs}
     timed = {name: partial(_timed, run, batches, size.model.device) for name, run in runs.items()}
     for number, name, turn in take_turns(timed, rounds):
-        if number:
+        if number or not rounds:
             turns[name].append(turn)
     theirs, ours = turns["theirs"][0].tokens, turns["ours"][0].tokens
     pairs = [pair for one, other in zip(theirs, ours, strict=True) for pair in zip(one, other, strict=True)]
@@ -102,7 +103,8 @@ def _timed(
     batches: list[list[list[int]]],
     device: torch.device,
 ) -> _Turn:
-    passes, tokens = 0, []
+    passes = 0
+    tokens: list[tuple[int, ...]] = []
     synchronize(device)
     wall, processor = perf_counter(), process_time()
     for prompts in batches:
@@ -177,6 +179,14 @@ CONTESTS: dict[str, Contest] = {
     ),
     "Fast-dLLM, threshold": Contest(
         partial(_fast_dllm, "none"), lambda size: _plain(size, decoder=Confidence(threshold=THRESHOLD))
+    ),
+    "Fast-dLLM, prefix cache": Contest(
+        partial(_fast_dllm, "prefix"),
+        lambda size: _plain(size, decoder=Confidence(threshold=THRESHOLD), cache="prefix"),
+    ),
+    "Fast-dLLM, dual cache": Contest(
+        partial(_fast_dllm, "dual"),
+        lambda size: _plain(size, decoder=Confidence(threshold=THRESHOLD), cache="dual"),
     ),
     "DAWN": Contest(_dawn, lambda size: _plain(size, decoder=_our_dawn(size)), rows_independent=False),
     "AXON over threshold": Contest(

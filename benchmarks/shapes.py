@@ -60,8 +60,8 @@ SDAR_SMALL: dict[str, Any] = {
 }
 
 
-# Logits are as far apart as in a trained model: several tokens are revealed in a step.
-PEAKED = 30.0
+# Logits are as far apart as in a trained model, whose steps reveal several tokens.
+PEAKED = 100.0
 
 
 def peaked(model: MaskedDiffusionModel) -> MaskedDiffusionModel:

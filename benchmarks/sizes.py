@@ -47,7 +47,7 @@ def tiny() -> Size:
 def wide() -> Size:
     torch.manual_seed(0)
     model = peaked(random_model(WIDE, "cpu", torch.float32))
-    return Size("wide", model, torch.randint(0, 100_000, (8, 128)).tolist(), 128, 32, 16)
+    return Size("wide", model, torch.randint(0, 100_000, (8, 128)).tolist(), 128, 32, 8)
 
 
 def sdar() -> Size:

@@ -1,9 +1,9 @@
 """SDAR's loop with its block cache: the prompt once, then block by block, `sequential`, one token a step.
 
-Learnt from JetAstra/SDAR: generate.py. Its own work: sampling by a softmax and a draw over the vocabulary with all
-but the likeliest token filtered out (top_k 1, which makes it greedy), masked or not; one row at a time. Blocks lie at multiples of their
-length, and a finished one is passed through once more to store it, the last one, too. Left out: its strategies by
-confidence (with top_k 1 every confidence is 1 there), ends of the text.
+Learnt from JetAstra/SDAR: generate.py. Its own work: at every position of the block, masked or not, a softmax and a
+draw over the vocabulary, all but the likeliest token filtered out (top_k 1, which makes it greedy); one row at a time;
+a finished block passed through once more to store it, the last one, too. Left out: its strategies by confidence (with
+top_k 1 every confidence is 1 there), ends of the text. Blocks lie at multiples of their length.
 
 Shapes: L columns, K block length.
 """
