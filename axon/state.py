@@ -60,6 +60,7 @@ class StepState:
     counts: RowCounts  # what the trace reports
     decoder_state: object  # of the kind that the decoder's new_state makes; the decoder updates it
     log_probs: Callable[[], Tensor]  # -> (B, K, V) float64
+    log_probs_of_c: Callable[[], Tensor]  # the same, except with `top_p`: in what x0 is drawn from, as c is
     noise: Callable[[], Tensor]  # needs_seeds: -> (B, K) uniform, each row from its own generator
     attention: Callable[[], Tensor]  # needs_attention: -> (B, K, K) among the block's positions
     context: Callable[[], Context]  # reads = "sequence"

@@ -46,10 +46,11 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
     with timer("select"):
         logits_BKV, batch, places_BK = forward.logits_BKV, forward.batch, forward.places_BK
         token_BK, p_max_BK, partition_BK = forward.likeliest(logits_BKV)
-        confidence_BK = p_max_BK
+        confidence_BK, read_BKV, total_BK = p_max_BK, logits_BKV, partition_BK
         if settings.top_p is not None:
-            within_BKV = nucleus(logits_BKV, batch.mask_id, settings.temperature, settings.top_p)
-            token_BK, confidence_BK = _drawn(forward, within_BKV, within_BKV.logsumexp(2), 1.0)
+            read_BKV = nucleus(logits_BKV, batch.mask_id, settings.temperature, settings.top_p)
+            total_BK = read_BKV.logsumexp(2)
+            token_BK, confidence_BK = _drawn(forward, read_BKV, total_BK, 1.0)
         elif settings.temperature > 0:
             token_BK, confidence_BK = _drawn(forward, logits_BKV, partition_BK, settings.temperature)
         written_BK = batch.tokens_BG.gather(1, places_BK)
@@ -67,6 +68,7 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
         counts=batch.counts,
         decoder_state=batch.decoder_state,
         log_probs=lambda: logits_BKV.double() - partition_BK[..., None],
+        log_probs_of_c=lambda: read_BKV.double() - total_BK[..., None],
         noise=declared(
             "needs_seeds",
             decoder.needs_seeds,

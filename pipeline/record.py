@@ -49,6 +49,7 @@ SCHEMA = pa.schema(
         pa.field("graph_sinks", pa.int64()),
         pa.field("prefill_passes", pa.int64()),
         pa.field("store_passes", pa.int64()),
+        pa.field("full_passes", pa.int64()),
         pa.field("computed_positions", pa.int64()),
         pa.field("attention_pairs", pa.int64()),
         pa.field("logit_positions", pa.int64()),
@@ -101,6 +102,9 @@ class Record:
     graph_sinks: int | None = None
     prefill_passes: int | None = None
     store_passes: int | None = None
+    full_passes: int | None = (
+        None  # of the steps, with a cache that approximates: those over the whole canvas
+    )
     computed_positions: int | None = None
     attention_pairs: int | None = None
     logit_positions: int | None = None

@@ -1,4 +1,4 @@
-"""LLaDA's original decoder. Shapes: B rows, K block length."""
+"""LLaDA's original decoder, and Dream's ways to rank. Shapes: B rows, K block length, V vocabulary."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from axon.decoders.base import Decoder
 from axon.proposal import Proposal
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from axon.state import StepState
 
-Remasking = Literal["low_confidence", "random"]
+Remasking = Literal["low_confidence", "random", "entropy", "topk_margin"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FixedSteps(Decoder):
     """LLaDA's original: n positions a step, the block's masks spread evenly over its steps.
 
-    Which n: the most confident (`low_confidence` stays masked), or any (`random`, which needs seeds).
+    Which n: the most confident (`low_confidence` stays masked), or any (`random`, which needs seeds); or as in Dream's
+    sampler those of least entropy (`entropy`), or whose two likeliest tokens are furthest apart (`topk_margin`).
     """
 
     name: Literal["fixed_steps"] = "fixed_steps"
@@ -53,7 +56,24 @@ class FixedSteps(Decoder):
         length = state.masked_BK.shape[1]
         steps = (self.steps or state.gen_length) * length // state.gen_length
         quota_B = length // steps + (state.block_step_B < length % steps).long()
-        score_BK = state.noise() if self.needs_seeds else state.confidence_BK
-        rank_BK = state.rank(score_BK, state.masked_BK)
+        rank_BK = state.rank(self._score(state), state.masked_BK)
         in_time_B = state.block_step_B < steps
         return Proposal(state.masked_BK & (rank_BK < quota_B[:, None]) & in_time_B[:, None])
+
+    def _score(self, state: StepState) -> Tensor:
+        """What ranks the positions, the highest first, (B, K).
+
+        Source of the latter two: DreamLM/Dream, `sample_tokens` of its generation_utils.py.
+        """
+        if self.remasking == "random":
+            return state.noise()
+        if self.remasking == "low_confidence":
+            return state.confidence_BK
+        log_probs_BKV = state.log_probs_of_c()
+        if self.remasking == "topk_margin":
+            best_BK2 = log_probs_BKV.topk(2, dim=2).values.exp()
+            return best_BK2[..., 0] - best_BK2[..., 1]
+        probability_BKV = log_probs_BKV.exp()
+        return probability_BKV.xlogy(probability_BKV).sum(
+            2
+        )  # minus the entropy; 0 where a token has no probability

@@ -48,15 +48,17 @@ def make_bands(points: pd.DataFrame, cost: str, draws: Draws, widest: float) -> 
     return bands
 
 
-def hypervolumes(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> dict[str, Interval]:
-    """Per group, over its complete settings; 0 for a group without any."""
+def hypervolumes(
+    points: pd.DataFrame, draws: Draws, reference: float, cost: str = "nfe"
+) -> dict[str, Interval]:
+    """Per group, over its complete settings, up to a `reference` cost; 0 for a group without any."""
     areas = {}
     for group in points["group"].unique():
         own = points[(points["group"] == group) & points["complete"]]
-        quality, nfe = (own[name].to_numpy(dtype=np.float64) for name in ("quality", "nfe"))
-        estimate = hypervolume(quality, nfe, reference_nfe)
-        nfe_BK, best_BK, seen_BK = _chosen(own, "nfe", draws)
-        ends = _ends(estimate, area(nfe_BK, best_BK, reference_nfe), area(nfe_BK, seen_BK, reference_nfe))
+        quality, spent = (own[name].to_numpy(dtype=np.float64) for name in ("quality", cost))
+        estimate = hypervolume(quality, spent, reference)
+        cost_BK, best_BK, seen_BK = _chosen(own, cost, draws)
+        ends = _ends(estimate, area(cost_BK, best_BK, reference), area(cost_BK, seen_BK, reference))
         areas[str(group)] = Interval(float(estimate), *map(float, ends))
     return areas
 

@@ -65,21 +65,21 @@ def cohorts(settings: Sequence[Setting], points: pd.DataFrame) -> list[Cohort]:
     frames = [_frame(setting) for setting in settings]
     groups: dict[str, list[int]] = {}
     for row in np.flatnonzero(points["complete"]).tolist():
-        groups.setdefault(_key(frames[row]), []).append(row)
+        groups.setdefault(as_key(frames[row]), []).append(row)
     both = [own for own in groups.values() if len({settings[row].uses_axon for row in own}) == 2]
     decodes = [(setting.id, str(decode)) for setting, decode in zip(settings, points["decode"], strict=True)]
-    values = [_key(_trade_off(setting)) for setting in settings]
+    values = [as_key(trade_off_of(setting)) for setting in settings]
     empty_S = points["axon_empty"].to_numpy(dtype=np.float64) > MOST  # unknown is not empty
     found = []
     for own in both:
         ways: dict[str, list[int]] = {}
         for row in own:
-            way = _key(settings[row].identity["axon"]) if settings[row].uses_axon else ""
+            way = as_key(settings[row].identity["axon"]) if settings[row].uses_axon else ""
             ways.setdefault(way, []).append(row)
-        base, *variants = (_side(ways[way], decodes, values) for way in sorted(ways, key=bool))
+        base, *variants = (make_side(ways[way], decodes, values) for way in sorted(ways, key=bool))
         decoder = _decoder(settings[own[0]])
         rivals = [frames[other[0]] for other in both if _decoder(settings[other[0]]) == decoder]
-        found.append(_cohort(decoder, _apart(frames[own[0]], rivals), base, variants, empty_S, own))
+        found.append(_cohort(decoder, apart_by(frames[own[0]], rivals), base, variants, empty_S, own))
     return found
 
 
@@ -103,7 +103,7 @@ def _cohort(
     return Cohort(decoder, apart, base, sides, len(variants), idle, empty, frozenset(own))
 
 
-def _side(rows: Sequence[int], decodes: Sequence[tuple[str, str]], values: Sequence[str]) -> Side:
+def make_side(rows: Sequence[int], decodes: Sequence[tuple[str, str]], values: Sequence[str]) -> Side:
     """`decodes`: of every row the setting's id and its decode hash; a run that repeats both is not counted again."""
     seeds: dict[str, dict[tuple[str, str], int]] = {}
     for row in rows:
@@ -123,23 +123,27 @@ def _decoder(setting: Setting) -> str:
 
 def _frame(setting: Setting) -> dict[str, Any]:
     """What two settings must share to be compared. AXON is left out at every depth: its version is recorded too."""
-    return {
+    apart = {"seed", setting.trade_off}
+    if not setting.decode.decoder.needs_attention:
+        apart.add("sink_rows")  # AXON alone reads it
+    shared = {
         key: value
         for key, value in flatten(setting.identity).items()
-        if "axon" not in key.split(".") and key not in ("seed", setting.trade_off)
+        if "axon" not in key.split(".") and key not in apart
     }
+    return shared | {"cache": setting.decode.cache}  # which at its default is in no identity
 
 
-def _trade_off(setting: Setting) -> Any:
+def trade_off_of(setting: Setting) -> Any:
     """The value of the setting's trade-off parameter; None where it has none."""
     return flatten(setting.identity).get(setting.trade_off) if setting.trade_off else None
 
 
-def _key(value: Any) -> str:
+def as_key(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def _apart(own: Mapping[str, Any], rivals: Iterable[Mapping[str, Any]]) -> str:
+def apart_by(own: Mapping[str, Any], rivals: Iterable[Mapping[str, Any]]) -> str:
     """The values in which a cohort differs from the decoder's others, by their short names."""
     others = list(rivals)
     keys = [key for key in own if any(other.get(key) != own[key] for other in others)]

@@ -6,7 +6,13 @@ import pandas as pd
 
 from pipeline.report.labels import NO_VALUE, joined, knob_columns, value_text
 
-ALIKE = ["group", "decode", "n", "quality"]  # identical decodes, scored on the same examples
+ALIKE = [
+    "group",
+    "cache",
+    "decode",
+    "n",
+    "quality",
+]  # identical decodes at the same cost, scored on the same examples
 
 
 def share_rows(points: pd.DataFrame) -> pd.DataFrame:

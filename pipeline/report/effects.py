@@ -7,6 +7,8 @@
   their examples are, which affects both sides alike. (If it is fixed beforehand, so many replicates never reach it
   that more than three in four intervals are unbounded: LOG.md, 2026-11-25.)
 
+Both along one measure of cost, NFE unless told; and not of AXON alone: `caches` measures what a cache does.
+
 Shapes: B replicates, of which row 0 is the estimate; V variants.
 """
 
@@ -34,9 +36,9 @@ class Line:
     budgets: tuple[float, float]
     base_height_B: Floats
     axon_height_B: Floats
-    quality_B: Floats  # the common one, and the NFE at which each reaches it
-    base_nfe_B: Floats
-    axon_nfe_B: Floats
+    quality_B: Floats  # the common one, and the cost at which each reaches it
+    base_cost_B: Floats
+    axon_cost_B: Floats
     holds: bool  # whether the variant's best quality is at most MARGIN below the base's
     at_once: tuple[bool, bool]  # whether the base, and the variant, reach it with their fastest setting
     discordance: float
@@ -44,13 +46,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Saving:
-    """NFE saved where both lines first reach `quality`."""
+    """Cost saved where both lines first reach `quality`."""
 
     quality: float
-    base_nfe: float
-    axon_nfe: float
-    fraction: Interval  # 1 - axon_nfe / base_nfe
-    nfe: Interval  # axon_nfe - base_nfe
+    base_cost: float
+    axon_cost: float
+    fraction: Interval  # 1 - axon_cost / base_cost
+    cost: Interval  # axon_cost - base_cost
     holds: bool
     at_once: tuple[bool, bool]  # base, AXON: with the fastest setting, so that it depends on what was swept
 
@@ -102,18 +104,18 @@ class Measured:
         ]
 
     def _savings(self, alpha: float) -> list[Saving]:
-        fraction_BV = np.array([1 - line.axon_nfe_B / line.base_nfe_B for line in self.lines]).T
-        nfe_BV = np.array([line.axon_nfe_B - line.base_nfe_B for line in self.lines]).T
-        fractions, nfe = (
-            simultaneous_percentiles(own_BV[0], own_BV[1:], alpha) for own_BV in (fraction_BV, nfe_BV)
+        fraction_BV = np.array([1 - line.axon_cost_B / line.base_cost_B for line in self.lines]).T
+        cost_BV = np.array([line.axon_cost_B - line.base_cost_B for line in self.lines]).T
+        fractions, costs = (
+            simultaneous_percentiles(own_BV[0], own_BV[1:], alpha) for own_BV in (fraction_BV, cost_BV)
         )
         return [
             Saving(
                 float(line.quality_B[0]),
-                float(line.base_nfe_B[0]),
-                float(line.axon_nfe_B[0]),
+                float(line.base_cost_B[0]),
+                float(line.axon_cost_B[0]),
                 fractions[v],
-                nfe[v],
+                costs[v],
                 line.holds,
                 line.at_once,
             )
@@ -121,11 +123,13 @@ class Measured:
         ]
 
 
-def measure(cohort: Cohort, sample: Sample) -> Measured | None:
-    """None where the base or every variant is not a line: two distinct settings, budgets between them, and examples
+def measure(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Measured | None:
+    """Along that measure of cost.
+
+    None where the base or every variant is not a line: two distinct settings, budgets between them, and examples
     that all their settings have.
     """
-    drawn = replicate(cohort, sample)
+    drawn = replicate(cohort, sample, cost)
     lines = [_line(variant, cohort.base, drawn.common(cohort.base, variant)) for variant in cohort.variants]
     kept = tuple(line for line in lines if line)
     if not kept:
@@ -139,28 +143,29 @@ def measure(cohort: Cohort, sample: Sample) -> Measured | None:
 def _line(variant: Side, base: Side, drawn: Replicates) -> Line | None:
     if drawn.n < MIN_EXAMPLES:
         return None
-    base_q, base_nfe = drawn.of(base)
-    axon_q, axon_nfe = drawn.of(variant)
-    lo = float(max(base_nfe[0].min(), axon_nfe[0].min()))
-    hi = float(max(base_nfe[0].max(), axon_nfe[0].max()))
+    base_q, base_cost = drawn.of(base)
+    axon_q, axon_cost = drawn.of(variant)
+    lo = float(max(base_cost[0].min(), axon_cost[0].min()))
+    hi = float(max(base_cost[0].max(), axon_cost[0].max()))
     if min(len(base.rows), len(variant.rows)) < 2 or not lo < hi:
         return None
     best_base, best_axon = np.nanmax(base_q, axis=1), np.nanmax(axon_q, axis=1)
     common_B = np.minimum(best_base, best_axon) - MARGIN
     base_first_B, axon_first_B = (
-        first_reach(own_q, own_nfe, common_B) for own_q, own_nfe in ((base_q, base_nfe), (axon_q, axon_nfe))
+        first_reach(own_q, own_cost, common_B)
+        for own_q, own_cost in ((base_q, base_cost), (axon_q, axon_cost))
     )
     return Line(
         variant,
         drawn.n,
         (lo, hi),
-        mean_height(base_q, base_nfe, lo, hi),
-        mean_height(axon_q, axon_nfe, lo, hi),
+        mean_height(base_q, base_cost, lo, hi),
+        mean_height(axon_q, axon_cost, lo, hi),
         common_B,
         base_first_B,
         axon_first_B,
         bool(best_axon[0] >= best_base[0] - MARGIN),
-        (bool(base_first_B[0] <= base_nfe[0].min()), bool(axon_first_B[0] <= axon_nfe[0].min())),
+        (bool(base_first_B[0] <= base_cost[0].min()), bool(axon_first_B[0] <= axon_cost[0].min())),
         _discordance(variant, base, drawn),
     )
 

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.report.bands import hypervolumes
+from pipeline.report.caches import compare_caches
 from pipeline.report.comparison import Comparison, Evidence
 from pipeline.report.entries import Part
 from pipeline.report.labels import Names
+from pipeline.report.machines import one_machine
 from pipeline.report.points import make_points, sort_along_front
-from pipeline.report.sample import Draws, draw, make_sample
+from pipeline.report.sample import COSTS, Draws, draw, make_sample
 from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary, summarise
-from pipeline.report.views import View, make_views
+from pipeline.report.views import SECONDS, View, make_views
 from pipeline.setting import Setting
 
 
@@ -26,14 +27,30 @@ class Facet:
     points: pd.DataFrame
     front: pd.DataFrame
     views: list[View]  # quality against NFE, and against each further cost that the records contain
-    hypervolumes: dict[str, Interval]  # per group; reference point quality 0, NFE = reference_nfe; in [0, 1]
-    reference_nfe: float
     comparisons: list[Comparison]  # one per cohort: settings equal in all but AXON, trade-off value and seed
     summary: Summary
 
     @property
     def name(self) -> str:
         return f"{self.task} · {self.model}"
+
+    @property
+    def hypervolumes(self) -> dict[str, Interval]:
+        """Against NFE, up to `reference_nfe`."""
+        return self.views[0].hypervolumes
+
+    @property
+    def reference_nfe(self) -> float:
+        return self.views[0].reference
+
+    @property
+    def pictured(self) -> list[View]:
+        """NFE alone, which the papers report; all costs where settings differ in their cache, which NFE can't compare.
+
+        FLOPs are left to the page: they hardly differ from computed positions.
+        """
+        several = self.points["cache"].nunique() > 1
+        return [view for view in self.views if view.cost.column != "flops"] if several else self.views[:1]
 
 
 @dataclass(frozen=True)
@@ -56,16 +73,23 @@ class Draft:
             settings=tuple(settings),
             points=points,
             front=sort_along_front(points[points["front"]]),
-            views=make_views(points, self.draws),
-            hypervolumes=hypervolumes(points, self.draws, reference_nfe),
-            reference_nfe=reference_nfe,
+            views=make_views(points, self.draws, reference_nfe),
             comparisons=own,
-            summary=summarise(self.part, self.knobs, points, own, comparisons),
+            summary=summarise(
+                self.part,
+                self.knobs,
+                points,
+                own,
+                comparisons,
+                compare_caches(settings, points, self.evidence.sample),
+            ),
         )
 
 
 def draft(part: Part, knobs: Names) -> Draft:
-    sample = make_sample(part.rows, len(part.entries))
+    several = len({setting.decode.cache for setting in part.settings}) > 1
+    timed = several and one_machine(part.rows[part.rows["scored"]])
+    sample = make_sample(part.rows, len(part.entries), (*COSTS, SECONDS) if timed else COSTS)
     draws = draw(sample)
     points = make_points(part, knobs, sample, draws)
     return Draft(part, knobs, draws, Evidence(part.settings, points, sample))

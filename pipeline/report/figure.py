@@ -15,6 +15,12 @@ from pipeline.report.points import sort_along_front
 from pipeline.report.views import View
 
 HOVER = "%{hovertext}<extra></extra>"
+KNOWN_COSTS = (
+    ("computed positions", "computed_positions"),
+    ("model FLOPs", "flops"),
+    ("whole passes", "full_passes"),
+    ("store passes", "store_passes"),
+)
 BUTTONS = ["toImage", "zoom2d", "pan2d", "resetScale2d"]
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [BUTTONS]}
 
@@ -149,7 +155,7 @@ def _hover(row: Mapping[Any, Any]) -> str:
     ]
     lines += [
         f"{name} {row[column]:.4g}"
-        for name, column in (("computed positions", "computed_positions"), ("model FLOPs", "flops"))
+        for name, column in KNOWN_COSTS
         if row[column] == row[column]  # known
     ]
     if row["axon"]:

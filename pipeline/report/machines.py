@@ -15,6 +15,11 @@ EXACT = "float32"
 SHOWN = 3  # values of each kind
 
 
+def one_machine(rows: pd.DataFrame) -> bool:
+    """Whether all records name the same machine, so that their seconds can be compared."""
+    return all(rows[name].notna().all() and rows[name].nunique() == 1 for name in MACHINE)
+
+
 def mixed_warnings(part: Part) -> list[str]:
     """At most two: settings in which a token may depend on it, and those in which only seconds do.
 

@@ -8,7 +8,6 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from axon.trace import NOT_DECODED, kendall_tau
-from pipeline.report.records import SECONDS
 from pipeline.report.stats import Floats
 
 
@@ -21,6 +20,10 @@ class Ratio(NamedTuple):
 RATIOS = (
     Ratio("nfe_to_eos", "nfe_to_eos", "examples"),
     Ratio("tokens_per_step", "tokens_generated", "nfe"),
+    Ratio("tokens_per_pass", "tokens_generated", "passes"),
+    Ratio("prefill_passes", "prefill_passes", "examples"),
+    Ratio("store_passes", "store_passes", "examples"),
+    Ratio("full_passes", "full_passes", "examples"),
     Ratio("tokens_per_step_to_eos", "tokens_to_eos", "nfe_to_eos"),
     Ratio("axon_share", "axon_taken", "nfe"),
     Ratio("gate_share", "gate_checks", "nfe"),
@@ -41,8 +44,8 @@ RATIOS = (
 def metric_columns(scored: pd.DataFrame, points: int) -> pd.DataFrame:
     """One row per point: RATIOS, kendall_tau and metric.<name>; NaN where the denominator is 0 or unknown."""
     places = range(points)
-    timed = scored.assign(examples=1.0, seconds=scored[list(SECONDS)].sum(axis=1))
-    found = {ratio.name: _sum_over_sum(timed, ratio, places) for ratio in RATIOS}
+    counted = scored.assign(examples=1.0)
+    found = {ratio.name: _sum_over_sum(counted, ratio, places) for ratio in RATIOS}
     orders = scored.groupby("point")["revealed_at"].apply(_mean_tau)
     found["kendall_tau"] = orders.reindex(places).to_numpy(dtype=np.float64)
     metrics = pd.DataFrame([dict(own) for own in scored["metrics"]], index=scored["point"])

@@ -1,4 +1,4 @@
-"""front.png: quality against NFE, a panel per facet, every group's front as a step line with a few settings named."""
+"""front.png: quality against cost, a panel per facet and cost, each front as a step line, with a few settings named."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -17,7 +17,6 @@ from pipeline.report.facet import Facet
 from pipeline.report.labels import knob_columns, value_text
 from pipeline.report.palette import BAND, DASHES, Style, opacities, styles
 from pipeline.report.placement import place_labels
-from pipeline.report.stats import Interval
 from pipeline.report.views import View
 
 MOST_PANELS = 4
@@ -46,24 +45,25 @@ class Panel(NamedTuple):
 
 
 def draw(titled: Sequence[tuple[str, Facet]]) -> bytes:
-    """A PNG with a panel for each facet under its title, at most MOST_PANELS.
+    """A PNG with a panel for each facet under its title, at most MOST_PANELS; or with a row of panels for each.
 
     The figure is not pyplot's, so no global state is touched and several threads may draw.
     """
-    columns = min(len(titled), 2)
-    rows = -(-len(titled) // columns)
+    panels = [(title, facet, view) for title, facet in titled for view in facet.pictured]
+    columns = max(min(len(panels), 2), *(len(facet.pictured) for _, facet in titled))
+    rows = -(-len(panels) // columns)
     figure = Figure(figsize=(PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    for number, (title, facet) in enumerate(titled):
+    for number, (title, facet, view) in enumerate(panels):
         row, column = divmod(number, columns)
-        _draw_panel(Panel(figure, PANEL_INCHES[0] * column, PANEL_INCHES[1] * (rows - 1 - row)), title, facet)
+        panel = Panel(figure, PANEL_INCHES[0] * column, PANEL_INCHES[1] * (rows - 1 - row))
+        _draw_panel(panel, title, facet, view)
     image = BytesIO()
     figure.savefig(image, format="png", metadata={"Software": None})
     return image.getvalue()
 
 
-def _draw_panel(panel: Panel, title: str, facet: Facet) -> None:
-    view = facet.views[0]
+def _draw_panel(panel: Panel, title: str, facet: Facet, view: View) -> None:
     axes, write = panel.axes(), panel.figure.text
     write(
         *panel.at(LEFT, TITLE_HEIGHT),
@@ -86,10 +86,10 @@ def _draw_panel(panel: Panel, title: str, facet: Facet) -> None:
         members = scored[scored["group"] == group]
         if group in view.bands:
             _draw_band(axes, view.bands[group], style)
-        names += _draw_group(axes, group, members, style, facet.hypervolumes[group])
+        names += _draw_group(axes, group, members, style, view)
     if len(scored):
         legend = axes.legend(loc="lower right", fontsize=9, frameon=True, edgecolor="#dddddd", labelcolor=INK)
-        place_labels(axes, names, scored, legend)
+        place_labels(axes, names, scored, view.cost.column, legend)
 
 
 def _subtitle(facet: Facet) -> str:
@@ -131,20 +131,20 @@ def _draw_band(axes: Axes, band: Band, style: Style) -> None:
 
 
 def _draw_group(
-    axes: Axes, group: str, members: pd.DataFrame, style: Style, hypervolume: Interval
+    axes: Axes, group: str, members: pd.DataFrame, style: Style, view: View
 ) -> list[tuple[float, float, str, str]]:
-    """Draws one group; returns the (NFE, quality, text, colour) to be named."""
+    """Draws one group; returns the (cost, quality, text, colour) to be named."""
+    cost = view.cost.column
     behind = members[~members["group_front"]]
-    _scatter(axes, behind, style, size=22, edge=0.0)
-    front = (
-        members[members["group_front"]].sort_values(["nfe", "setting_id"]).drop_duplicates(["nfe", "quality"])
-    )
+    _scatter(axes, behind, cost, style, size=22, edge=0.0)
+    front = members[members["group_front"]].sort_values([cost, "setting_id"])
+    front = front.drop_duplicates([cost, "quality"])
     if front.empty:
         return []
-    nfe, quality = front["nfe"].to_numpy(dtype=np.float64), front["quality"].to_numpy(dtype=np.float64)
+    spent, quality = (front[name].to_numpy(dtype=np.float64) for name in (cost, "quality"))
     edge = axes.get_xlim()[1]
     axes.plot(
-        np.append(nfe, edge),
+        np.append(spent, edge),
         np.append(quality, quality[-1]),
         drawstyle="steps-post",
         color=style.colour,
@@ -152,15 +152,15 @@ def _draw_group(
         linewidth=2,
         alpha=0.9,
     )
-    across = [nfe - front["nfe_lo"].to_numpy(), front["nfe_hi"].to_numpy() - nfe]
+    across = [spent - front[f"{cost}_lo"].to_numpy(), front[f"{cost}_hi"].to_numpy() - spent]
     along = [quality - front["quality_lo"].to_numpy(), front["quality_hi"].to_numpy() - quality]
     axes.errorbar(
-        nfe, quality, xerr=across, yerr=along, fmt="none", ecolor=style.colour, elinewidth=1, alpha=0.45
+        spent, quality, xerr=across, yerr=along, fmt="none", ecolor=style.colour, elinewidth=1, alpha=0.45
     )
-    _scatter(axes, front, style, size=52, edge=0.9)
+    _scatter(axes, front, cost, style, size=52, edge=0.9)
     knobs = [column.removeprefix("knob.") for column in knob_columns(members)]
     naming = f"\n  labels: {' / '.join(knobs)}" if knobs else ""
-    area = "hypervolume {:.3f} [{:.3f}, {:.3f}]".format(*hypervolume)
+    area = "hypervolume {:.3f} [{:.3f}, {:.3f}]".format(*view.hypervolumes[group])
     axes.plot(
         [],
         [],
@@ -174,12 +174,12 @@ def _draw_group(
         return []
     named = np.unique(np.linspace(0, len(front) - 1, NAMED_PER_FRONT).round().astype(np.intp))
     rows = front.iloc[named].to_dict("records")
-    return [(row["nfe"], row["quality"], _name(row, knobs), style.colour) for row in rows]
+    return [(row[cost], row["quality"], _name(row, knobs), style.colour) for row in rows]
 
 
-def _scatter(axes: Axes, rows: pd.DataFrame, style: Style, size: float, edge: float) -> None:
+def _scatter(axes: Axes, rows: pd.DataFrame, cost: str, style: Style, size: float, edge: float) -> None:
     axes.scatter(
-        rows["nfe"],
+        rows[cost],
         rows["quality"],
         s=size,
         marker=style.marker,

@@ -10,7 +10,7 @@ from matplotlib.legend import Legend
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-Name = tuple[float, float, str, str]  # NFE, quality, text, colour
+Name = tuple[float, float, str, str]  # cost, quality, text, colour
 
 MARKER_PIXELS = 9.0  # half the side of the square reserved for a front's marker
 NEAR, LEADER = 16.0, 26.0  # pixels from the point; from LEADER on a thin line connects them
@@ -19,7 +19,7 @@ ANGLES = np.deg2rad([135, 90, 180, 45, 315, 270, 225, 0])
 HARD, BAR, FADED = 1000.0, 3.0, 1.0
 
 
-def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, legend: Legend) -> None:
+def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str, legend: Legend) -> None:
     """Writes each name at the cheapest free place around its point, or leaves it out if every place collides."""
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
@@ -27,10 +27,10 @@ def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, legend: Le
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     frame = axes.get_window_extent(renderer)
     taken = [legend.get_window_extent(renderer)]
-    obstacles = list(_obstacles(axes, points))
-    for nfe, quality, text, colour in names:
-        at = np.asarray(axes.transData.transform((nfe, quality)), dtype=np.float64)
-        written = axes.text(nfe, quality, text, color=colour, fontsize=8.5, fontweight="bold")
+    obstacles = list(_obstacles(axes, points, cost))
+    for spent, quality, text, colour in names:
+        at = np.asarray(axes.transData.transform((spent, quality)), dtype=np.float64)
+        written = axes.text(spent, quality, text, color=colour, fontsize=8.5, fontweight="bold")
         written.set(ha="center", va="center")
         size = written.get_window_extent(renderer)
         places = list(_places(at, size.width, size.height))
@@ -56,7 +56,7 @@ def _places(at: NDArray[np.float64], width: float, height: float) -> Iterator[tu
             yield Bbox.from_bounds(x - width / 2, y - height / 2, width, height), distance
 
 
-def _obstacles(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[Bbox, float]]:
+def _obstacles(axes: Axes, points: pd.DataFrame, cost: str) -> Iterator[tuple[Bbox, float]]:
     """What a name should not cover, with the cost of covering it: markers, faded points, error bars, step lines."""
 
     def box(x0: float, y0: float, x1: float, y1: float, pad: float) -> Bbox:
@@ -65,15 +65,15 @@ def _obstacles(axes: Axes, points: pd.DataFrame) -> Iterator[tuple[Bbox, float]]
 
     edge = axes.get_xlim()[1]
     for row in points[~points["group_front"]].to_dict("records"):
-        yield box(row["nfe"], row["quality"], row["nfe"], row["quality"], 4.0), FADED
-    for _, front in points[points["group_front"]].sort_values("nfe").groupby("group"):
+        yield box(row[cost], row["quality"], row[cost], row["quality"], 4.0), FADED
+    for _, front in points[points["group_front"]].sort_values(cost).groupby("group"):
         rows = front.to_dict("records")
         for row, following in zip(rows, [*rows[1:], None], strict=True):
-            nfe, quality = row["nfe"], row["quality"]
-            yield box(nfe, quality, nfe, quality, MARKER_PIXELS), HARD
-            yield box(nfe, row["quality_lo"], nfe, row["quality_hi"], 1.0), BAR
-            until = following["nfe"] if following else edge
-            yield box(nfe, quality, until, quality, 2.0), BAR
+            spent, quality = row[cost], row["quality"]
+            yield box(spent, quality, spent, quality, MARKER_PIXELS), HARD
+            yield box(spent, row["quality_lo"], spent, row["quality_hi"], 1.0), BAR
+            until = following[cost] if following else edge
+            yield box(spent, quality, until, quality, 2.0), BAR
             if following:
                 yield box(until, quality, until, following["quality"], 2.0), BAR
 

@@ -13,6 +13,13 @@ from pipeline.report.sample import Draws, Sample
 
 # A setting scored on fewer examples than this fraction of the best-covered one is shown but not compared.
 MIN_COVERAGE = 0.95
+EXACT, APPROXIMATE = ("block",), ("prefix", "dual")
+PASSES = {  # the caches under which there are such passes
+    "prefill_passes": EXACT,
+    "store_passes": EXACT,
+    "tokens_per_pass": EXACT,
+    "full_passes": APPROXIMATE,
+}
 
 
 def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.DataFrame:
@@ -24,7 +31,10 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     - setting_id, task, model, run, group, axon, label, knob.<name>...; decode: equal where two settings decode
       identically;
     - n, unscored, complete; quality(_lo, _hi), nfe(_lo, _hi);
-    - computed_positions, flops (per example; _lo, _hi): positions that went through the network, and its FLOPs;
+    - computed_positions, flops (per example; _lo, _hi): positions that went through the network, and its FLOPs; seconds
+      likewise where settings differ in their cache and one machine decoded them all;
+    - cache; prefill_passes and store_passes (per example) and tokens_per_pass (both counted) under an exact cache,
+      full_passes (of the steps, those over the whole canvas) under one that approximates; NaN elsewhere;
     - nfe_to_eos, tokens_per_step, tokens_per_step_to_eos; kendall_tau (mean, of the decoding order against left to
       right); metric.<name>... (means of the task's further metrics);
     - axon_share and gate_share (of steps), firing_rate (of gate checks), axon_empty (fraction of AXON's steps in
@@ -50,7 +60,10 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
         intervals = stats.mean_intervals(values_SN, counts_BN)
         for column, place in ((name, 0), (f"{name}_lo", 1), (f"{name}_hi", 2)):
             points[column] = np.array([interval[place] for interval in intervals], dtype=np.float64)
-    points = pd.concat([points, metric_columns(part.rows[part.rows["scored"]], len(points))], axis=1)
+    metrics = metric_columns(part.rows[part.rows["scored"]], len(points))
+    for name, caches in PASSES.items():
+        metrics[name] = metrics[name].where(points["cache"].isin(caches))
+    points = pd.concat([points, metrics], axis=1)
     return mark_fronts(points, "nfe", draws)
 
 
@@ -64,6 +77,7 @@ def _labelled(part: Part, knobs: Names) -> pd.DataFrame:
         "run": [entry.run for entry in part.entries],
         "group": [setting.group for setting in settings],
         "axon": [setting.uses_axon for setting in settings],
+        "cache": [setting.decode.cache for setting in settings],
         "label": list(knob_texts(settings, knobs)),
     }
     own = dict.fromkeys(key for setting in settings for key in setting.knobs)

@@ -17,6 +17,7 @@ COUNTS = (
     # Files of older versions lack these; what is derived from them is then unknown, never zero.
     *("anchors", "axon_sinks", "axon_columns"),
     *("graph_steps", "empty_graph_steps", "graph_sinks", "graph_columns"),
+    *("prefill_passes", "store_passes", "full_passes"),
     *("computed_positions", "flops"),
 )
 COLUMNS = (
@@ -33,7 +34,8 @@ COLUMNS = (
 def clean(records: pd.DataFrame) -> pd.DataFrame:
     """The records in a canonical order, each once, numbers as floats (NaN: unknown).
 
-    Adds `scored`: has a score and a step count; `axon_taken` and `axon_unsupported`: in how many steps AXON chose the
+    Adds `scored`: has a score and a step count; `seconds`: machine time in all; `passes`: every call of the network,
+    prefill and store passes too; `axon_taken` and `axon_unsupported`: in how many steps AXON chose the
     tokens, and in how many of those no candidate had any support.
     """
     rows = records.reindex(columns=list(COLUMNS))
@@ -41,6 +43,8 @@ def clean(records: pd.DataFrame) -> pd.DataFrame:
     rows = rows.sort_values(["run", "setting_id", "position", "example_id"], ignore_index=True)
     for name in (*COUNTS, *SECONDS, *CLOCKED, "run", "position", "score", "batch_size"):
         rows[name] = pd.to_numeric(rows[name]).astype("float64")
+    rows["seconds"] = rows[list(SECONDS)].sum(axis=1)
+    rows["passes"] = rows["nfe"] + rows["prefill_passes"] + rows["store_passes"]
     rows["axon_taken"] = _lengths(rows["axon_steps"])
     rows["axon_unsupported"] = _lengths(rows["unsupported_steps"])
     rows["scored"] = rows["score"].notna() & rows["nfe"].notna()

@@ -14,13 +14,16 @@ from pipeline.report.stats import Floats
 
 @dataclass(frozen=True)
 class Replicates:
-    """Of K distinct settings and N examples; row 0 of the means is over every example once, the others are draws."""
+    """Of K distinct settings and N examples, with one measure of cost.
+
+    Row 0 of the means is over every example once, the others are draws.
+    """
 
     place: dict[Decode, int]
     quality_KN: Floats
-    nfe_KN: Floats
+    cost_KN: Floats
     quality_BK: Floats
-    nfe_BK: Floats
+    cost_BK: Floats
     counts_BN: Floats
 
     @property
@@ -28,9 +31,9 @@ class Replicates:
         return len(self.quality_KN[0])
 
     def of(self, side: Side) -> tuple[Floats, Floats]:
-        """Quality and NFE of a side's settings, (B, F) each."""
+        """Quality and cost of a side's settings, (B, F) each."""
         own = [self.place[decode] for decode in side.rows]
-        return self.quality_BK[:, own], self.nfe_BK[:, own]
+        return self.quality_BK[:, own], self.cost_BK[:, own]
 
     def common(self, base: Side, variant: Side) -> "Replicates":
         """Restricted to the examples that are scored under every setting of the two sides.
@@ -42,31 +45,34 @@ class Replicates:
         known_N = ~np.isnan(self.quality_KN[own]).any(axis=0)
         if known_N.all():
             return self
-        quality_KN, nfe_KN = self.quality_KN[:, known_N], self.nfe_KN[:, known_N]
+        quality_KN, cost_KN = self.quality_KN[:, known_N], self.cost_KN[:, known_N]
         counts_BN = self.counts_BN[:, known_N]
         return Replicates(
             self.place,
             quality_KN,
-            nfe_KN,
+            cost_KN,
             stats.means(quality_KN, counts_BN),
-            stats.means(nfe_KN, counts_BN),
+            stats.means(cost_KN, counts_BN),
             counts_BN,
         )
 
 
-def replicate(cohort: Cohort, sample: Sample) -> Replicates:
-    """Seeds are averaged within an example first; examples scored under no setting of the cohort are left out."""
+def replicate(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Replicates:
+    """`cost`: which of the sample's costs.
+
+    Seeds are averaged within an example first; examples scored under no setting of the cohort are left out.
+    """
     rows = {decode: own for side in (cohort.base, *cohort.variants) for decode, own in side.rows.items()}
-    quality_KN, nfe_KN = (
-        average_seeds(values, rows.values()) for values in (sample.quality_SN, sample.nfe_SN)
+    quality_KN, cost_KN = (
+        average_seeds(values, rows.values()) for values in (sample.quality_SN, sample.every_cost[cost])
     )
     known_N = ~np.isnan(quality_KN).all(axis=0)
-    quality_KN, nfe_KN = quality_KN[:, known_N], nfe_KN[:, known_N]
+    quality_KN, cost_KN = quality_KN[:, known_N], cost_KN[:, known_N]
     n = quality_KN.shape[1]
     counts_BN = np.concatenate([np.ones((1, n)), stats.draw_counts(n)])
     place = {decode: k for k, decode in enumerate(rows)}
-    quality_BK, nfe_BK = stats.means(quality_KN, counts_BN), stats.means(nfe_KN, counts_BN)
-    return Replicates(place, quality_KN, nfe_KN, quality_BK, nfe_BK, counts_BN)
+    quality_BK, cost_BK = stats.means(quality_KN, counts_BN), stats.means(cost_KN, counts_BN)
+    return Replicates(place, quality_KN, cost_KN, quality_BK, cost_BK, counts_BN)
 
 
 def average_seeds(values_SN: Floats, settings: Iterable[Indices]) -> Floats:

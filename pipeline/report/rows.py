@@ -34,9 +34,16 @@ COLUMNS = (
     Column("n", "n", 0),
     Column("unscored", "unscored", 0),
 )
+CACHED = (  # where any setting has a cache
+    Column("computed positions per example", "computed_positions", 0),
+    Column("prefill passes", "prefill_passes", 2),
+    Column("store passes", "store_passes", 2),
+    Column("whole passes", "full_passes", 2),
+)
 FURTHER = (
     Column("NFE to end of text", "nfe_to_eos", 2),
     Column("tokens per step to end of text", "tokens_per_step_to_eos", 2),
+    Column("tokens per pass, prefill and store passes counted", "tokens_per_pass", 2),
     Column("computed positions per example", "computed_positions", 0),
     Column("model GFLOPs per example", "flops", 3, 1e-9),
     Column("% of steps in which the gate was evaluated", "gate_share", 1, 100),
@@ -55,7 +62,8 @@ FURTHER = (
 
 def settings_table(points: pd.DataFrame, settings: Sequence[Setting]) -> str:
     """`settings`: one per point."""
-    knobs, columns = knob_columns(points), _known(COLUMNS, points)
+    cached = (points["cache"] != "none").any()
+    knobs, columns = knob_columns(points), _known((*COLUMNS, *CACHED) if cached else COLUMNS, points)
     headings = ["<th></th><th></th>", _heading("group", "text")]
     headings += [_heading(escape(knob.removeprefix("knob.").replace("_", " "))) for knob in knobs]
     headings += [

@@ -1,6 +1,6 @@
 """The outcomes of the examples, settings by examples, and the bootstrap over them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ from pipeline.report import stats
 from pipeline.report.stats import Floats
 
 PLUS_FOUR = (1.0, 1.0, 0.0, 0.0)
-COSTS = ("computed_positions", "flops")  # besides NFE
+COSTS = ("computed_positions", "flops")  # besides NFE; and `seconds` where they are asked for
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Sample:
 
     quality_SN: Floats
     nfe_SN: Floats
-    further_costs: Mapping[str, Floats] = field(default_factory=dict)  # of COSTS, (S, N) each
+    further_costs: Mapping[str, Floats] = field(default_factory=dict)  # by name, (S, N) each
 
     @property
     def n(self) -> int:
@@ -36,11 +36,11 @@ class Draws:
 
     quality_S: Floats  # of the sample that is resampled
     quality_BS: Floats
-    cost_BS: dict[str, Floats]  # NFE and COSTS
+    cost_BS: dict[str, Floats]  # NFE and the further ones
 
 
-def make_sample(rows: pd.DataFrame, points: int) -> Sample:
-    """The scored rows as matrices, a row per point; examples in their fixed order."""
+def make_sample(rows: pd.DataFrame, points: int, costs: Sequence[str] = COSTS) -> Sample:
+    """The scored rows as matrices, a row per point; examples in their fixed order. `costs`: besides NFE."""
     scored = rows[rows["scored"]]
     examples = scored[["position", "example_id"]].drop_duplicates("example_id")
     examples = examples.sort_values(["position", "example_id"])
@@ -49,7 +49,7 @@ def make_sample(rows: pd.DataFrame, points: int) -> Sample:
         wide = scored.pivot(index="point", columns="example_id", values=column)
         return wide.reindex(index=range(points), columns=examples["example_id"]).to_numpy(dtype=np.float64)
 
-    return Sample(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in COSTS})
+    return Sample(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in costs})
 
 
 def draw(sample: Sample) -> Draws:

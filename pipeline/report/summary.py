@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.report.caches import CacheEffect, cache_verdicts
 from pipeline.report.comparison import Comparison
 from pipeline.report.distinct import share_rows
 from pipeline.report.entries import Part
@@ -35,15 +36,23 @@ class Summary:
 
 
 def summarise(
-    part: Part, knobs: Names, points: pd.DataFrame, own: list[Comparison], comparisons: int
+    part: Part,
+    knobs: Names,
+    points: pd.DataFrame,
+    own: list[Comparison],
+    comparisons: int,
+    caches: list[CacheEffect],
 ) -> Summary:
     """`comparisons`: how many there are in the whole report."""
     return Summary(
         swept=_swept(part, knobs, points),
         front=_front(points),
         inert=inert_warnings(points),
-        verdicts=[verdict(points, one, comparisons) for one in own] or [no_verdict(points)],
-        warnings=[*_coverage(points), *_uncompared(points, own), *mixed_warnings(part)],
+        verdicts=[
+            *([verdict(points, one, comparisons) for one in own] or [no_verdict(points)]),
+            *cache_verdicts(caches),
+        ],
+        warnings=[*_coverage(points), *_uncompared(points, own), *mixed_warnings(part), *_caches(points)],
     )
 
 
@@ -84,11 +93,13 @@ def _canvas(settings: Sequence[Setting]) -> str:
     block = one_value(setting.decode.block_length for setting in settings)
     absolute = one_value(setting.decode.block_alignment for setting in settings) == "absolute"
     ends = one_value(setting.decode.end_of_text for setting in settings)
+    cache = one_value(setting.decode.cache for setting in settings)
     parts = [
         f"{length} tokens in {'absolute ' if absolute else ''}blocks of {block}"
         if length and block
         else None,
         END_OF_TEXT[ends] if ends else None,
+        f"cache {cache}" if cache and cache != "none" else None,
     ]
     return "".join(f", {part}" for part in parts if part)
 
@@ -136,6 +147,21 @@ def _uncompared(points: pd.DataFrame, own: list[Comparison]) -> list[str]:
     return [
         f"{counted(len(alone), 'AXON setting')} {are} in no comparison (for example {first['label']}): no base setting "
         "equals it in everything but AXON and the trade-off parameter."
+    ]
+
+
+def _caches(points: pd.DataFrame) -> list[str]:
+    """Where settings differ in their cache: what does not compare them, and which axes do."""
+    if points["cache"].nunique() < 2:
+        return []
+    timed = (
+        "or by machine seconds (all records are of one machine; how busy it was they don't say)"
+        if "seconds" in points
+        else "not by seconds: the records are of several machines or batch sizes, or don't say of which"
+    )
+    return [
+        f"NFE counts a step alike under every cache ({', '.join(points['cache'].unique())}), though a step under one "
+        f"is not a whole pass: compare caches by computed positions, {timed}."
     ]
 
 

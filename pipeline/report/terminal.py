@@ -56,6 +56,8 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
     legend = "● on the Pareto front   ○ on its group's front   AXON %: steps in which AXON fired"
     if (listed["shares"] > 1).any():
         legend += "   x3: three settings with identical decodes"
+    if (listed["cache"] != "none").any():
+        legend += "   positions: computed per example"
     hidden = int(ordered["shares"].sum() - listed["shares"].sum())
     if hidden:
         legend += f"\n{hidden} settings behind the fronts are not listed; see points.csv and report.html."
@@ -83,7 +85,9 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     if alike:
         table.add_column("", justify="right")
     table.add_column("quality [95 %]", justify="right", no_wrap=True)
-    for heading in ("NFE", "tok/\nstep", "AXON\n%", "n", "un-\nscored"):
+    cached = bool((points["cache"] != "none").any())
+    costs = ("NFE", "posi-\ntions") if cached else ("NFE",)
+    for heading in (*costs, "tok/\nstep", "AXON\n%", "n", "un-\nscored"):
         table.add_column(heading, justify="right")
     for row in points.to_dict("records"):
         mark = "●" if row["front"] else "○" if row["group_front"] else ""
@@ -95,6 +99,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             *([f"x{row['shares']}" if row["shares"] > 1 else ""] if alike else []),
             _quality(row["quality"], row["quality_lo"], row["quality_hi"]),
             number(row["nfe"], 1),
+            *([number(row["computed_positions"], 0)] if cached else []),
             number(row["tokens_per_step"], 2),
             number(row["axon_share"] * 100, 0) if row["axon"] else "",
             str(row["n"]) if row["complete"] or not row["n"] else f"{row['n']} part",

@@ -97,11 +97,13 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
     return Verdict(
         short=f"{claim}{colon} {signed(leading.difference, 3)} mean quality with {variant}{best}.",
         saved=_saved(leading.saving, variant),
-        evidence=" ".join([*_measured(points, found), _multiplicity(found, comparisons)]),
+        evidence=" ".join(
+            [*_measured(points, found), _multiplicity(found, comparisons), *_cached(points, found)]
+        ),
         pick=pick_sentence(points, cohort.base, leading.variant),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
         rows=tuple(_rows(leading)),
-        caption=f"{_on(found)}. {_multiplicity(found, comparisons)}",
+        caption=" ".join([f"{_on(found)}.", _multiplicity(found, comparisons), *_cached(points, found)]),
     )
 
 
@@ -113,8 +115,8 @@ def _saved(saving: Saving, variant: str) -> str:
     level = f"quality {saving.quality:.3f}, {MARGIN:g} below the highest quality that both reach"
     below = "" if saving.holds else " and below the base decoder's best"
     return (
-        f"NFE at equal quality: {reduction(saving.fraction)} with {variant}, {saving.axon_nfe:.1f} instead of "
-        f"{saving.base_nfe:.1f} ({signed(saving.nfe, 1)}), where each side first reaches {level}{below}"
+        f"NFE at equal quality: {reduction(saving.fraction)} with {variant}, {saving.axon_cost:.1f} instead of "
+        f"{saving.base_cost:.1f} ({signed(saving.cost, 1)}), where each side first reaches {level}{below}"
         f"{_at_once(saving)}."
     )
 
@@ -182,6 +184,16 @@ def _multiplicity(found: Comparison, comparisons: int) -> str:
     return f"{text}{without}."
 
 
+def _cached(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
+    """Under a cache: what a step of these settings is."""
+    own = points.loc[sorted(found.cohort.rows)]
+    cache = own["cache"].iloc[0]
+    if cache != "none":
+        share = own["computed_positions"].sum() / own["nfe"].sum()
+        computed = "" if math.isnan(share) else f": for each, {share:.0f} positions are computed"
+        yield f"NFE counts steps under cache {cache}, which are not whole passes{computed}."
+
+
 def _on(found: Comparison) -> str:
     return (
         f"All {found.n} examples"
@@ -213,9 +225,9 @@ def _rows(leading: Effect) -> Iterator[Row]:
         return
     yield Row(
         f"NFE at equal quality, {own.quality:.3f}",
-        f"{own.base_nfe:.1f}",
-        f"{own.axon_nfe:.1f} ({reduction(own.fraction)})",
-        signed(own.nfe, 1),
+        f"{own.base_cost:.1f}",
+        f"{own.axon_cost:.1f} ({reduction(own.fraction)})",
+        signed(own.cost, 1),
     )
 
 
@@ -235,11 +247,11 @@ def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdic
     return Verdict(
         short=f"AXON with {name}: {signed(first.quality.difference, 3)} quality, {signed(first.nfe, 1)} NFE"
         f"{which}; {NO_FRONT}.",
-        evidence=" ".join(_pair_text(points, pair) for pair in pairs),
+        evidence=" ".join([*(_pair_text(points, pair) for pair in pairs), *_cached(points, found)]),
         sides=(f"{name} alone", "with AXON"),
         rows=tuple(row for pair in pairs for row in _pair_rows(points, pair, len(pairs) > 1)),
         caption="Pairs of settings that are equal in everything but AXON, on their common examples, with 95 % "
-        f"intervals. {jointly}".rstrip(),
+        + " ".join(["intervals.", *([jointly] if jointly else []), *_cached(points, found)]),
     )
 
 

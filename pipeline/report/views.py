@@ -1,7 +1,8 @@
 """Quality against one measure of cost: the fronts on that axis, their uncertainty, and what each group achieves.
 
 NFE is the cost that the papers report. A step over a long canvas costs more than one over a short canvas, so where the
-records say what went through the network, computed positions and FLOPs are axes too.
+records say what went through the network, computed positions and FLOPs are axes too; and seconds where settings differ
+in their cache: a step under a cache is not a whole pass.
 """
 
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.report.bands import Band, make_bands
+from pipeline.report.bands import Band, hypervolumes, make_bands
 from pipeline.report.points import mark_fronts
 from pipeline.report.sample import Draws
+from pipeline.report.stats import Interval
 
 MARGIN = 1.06  # how far an axis extends beyond the last error bar
 
@@ -22,10 +24,12 @@ class Cost(NamedTuple):
     axis: str  # the axis title
 
 
+SECONDS = "seconds"
 COSTS = (
     Cost("nfe", "NFE", "NFE per example"),
     Cost("computed_positions", "Computed positions", "Computed positions per example"),
     Cost("flops", "Model FLOPs", "Model FLOPs per example"),
+    Cost(SECONDS, "Machine seconds", "Machine seconds per example"),
 )
 
 
@@ -38,21 +42,30 @@ class View:
     bands: dict[str, Band]
     widest: float  # where the axis of the cost ends
     heights: tuple[float, float]  # of quality: the range of the points and of the fronts' error bars
+    reference: float  # the cost up to which hypervolumes reach
+    hypervolumes: dict[str, Interval]  # per group; reference point quality 0; in [0, 1]
 
 
-def make_views(points: pd.DataFrame, draws: Draws) -> list[View]:
-    """NFE first; then each further cost that is known for every scored setting."""
+def make_views(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> list[View]:
+    """NFE first; then each further cost that is known for every scored setting.
+
+    Hypervolumes reach up to `reference_nfe`, and on other axes to the last setting.
+    """
     scored = points[points["n"] > 0]
-    known = [cost for cost in COSTS if len(scored) and scored[cost.column].notna().all()]
-    return [_view(points, cost, draws) for cost in known or COSTS[:1]]
+    known = [
+        cost for cost in COSTS if cost.column in scored and len(scored) and scored[cost.column].notna().all()
+    ]
+    return [_view(points, cost, draws, reference_nfe) for cost in known or COSTS[:1]]
 
 
-def _view(points: pd.DataFrame, cost: Cost, draws: Draws) -> View:
+def _view(points: pd.DataFrame, cost: Cost, draws: Draws, reference_nfe: float) -> View:
     marked = mark_fronts(points, cost.column, draws)
     last = float(marked[f"{cost.column}_hi"].max())
     widest = last * MARGIN if last > 0 else 1.0
     bands = make_bands(marked, cost.column, draws, widest)
-    return View(cost, marked, bands, widest, _heights(marked))
+    reference = reference_nfe if cost is COSTS[0] else float(marked[cost.column].max())
+    areas = hypervolumes(marked, draws, reference, cost.column)
+    return View(cost, marked, bands, widest, _heights(marked), reference, areas)
 
 
 def _heights(points: pd.DataFrame) -> tuple[float, float]:

@@ -32,6 +32,7 @@ from axon.cached_passes import BlockPasses
 from axon.forward import Forward
 from axon.models.fast_dllm import FAST_DLLM
 from axon.verify import case_settings, disagreement, read_cases
+from tests.axon import published
 from tests.axon.published_experts import write_published
 from tests.axon.row_laws import blocks_of, decode_rows
 from tests.axon.test_golden import GOLDEN
@@ -117,6 +118,18 @@ def test_it_is_with_experts(kind: str, decoder: Any, tmp_path: Path) -> None:
     found = decode(model, LONG, cached, batch_size=3)
     assert outcomes(found) == outcomes(decode(model, LONG, plain))
     assert any(trace.axon_steps for trace in found)
+
+
+def test_it_is_with_a2ds_block_diffusion_model(tmp_path: Path) -> None:
+    """Of a bd3lm release's config and tensor names, told to attend by blocks; in float32, as roundings move tokens."""
+    folder = published.write_published(tmp_path, "a2d_qwen2_5_coder_0_5b")
+    model = load_model(folder, dtype="float32", attention="block_causal", block_size=4)
+    axon = AxonSettings(tau_sink="2x", target_nfe=2, attention_layers="all", gate="always")
+    for decoder in (Confidence(threshold=0.2), Dawn(tau_edge=0.05, tau_low=0.1)):
+        plain, cached = both(DecodeSettings(8, 4, decoder=decoder, axon=axon), "absolute")
+        found = decode(model, LONG, cached, batch_size=3)
+        assert outcomes(found) == outcomes(decode(model, LONG, plain))
+        assert all(trace.store_passes and trace.axon_steps for trace in found)
 
 
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")

@@ -75,6 +75,8 @@ def _combinations() -> dict[str, DecodeSettings]:
     found["temperature"] = replace(found["confidence, coverage_gap"], temperature=0.7)
     found["top_p"] = replace(found["temperature"], top_p=0.6)
     found["random remasking"] = replace(found["temperature"], decoder=FixedSteps(steps=4, remasking="random"))
+    found["entropy"] = replace(found["top_p"], decoder=FixedSteps(steps=4, remasking="entropy"))
+    found["topk_margin"] = replace(found["top_p"], decoder=FixedSteps(steps=4, remasking="topk_margin"))
     return found
 
 

@@ -84,7 +84,7 @@ def test_partial_settings_have_no_probability_and_disturb_no_other():
 @given(st.lists(outcomes, min_size=1, max_size=2), st.integers(0, 99))
 def test_band_holds_the_front(groups, seed):
     points, draws = marked(groups, seed)
-    (view,) = make_views(points, draws)
+    (view,) = make_views(points, draws, 40.0)
     assert set(view.bands) == set(points["group"])
     for group, band in view.bands.items():
         own = points[points["group"] == group]
@@ -97,7 +97,7 @@ def test_band_holds_the_front(groups, seed):
 
 def test_band_of_one_setting_is_the_bootstraps_interval():
     points, draws = marked([[(0.5, 5, 0)]])
-    (view,) = make_views(points, draws)
+    (view,) = make_views(points, draws, 40.0)
     (band,) = view.bands.values()
     assert band.hi_G[-1] - band.lo_G[-1] == pytest.approx(
         np.diff(np.quantile(draws.quality_BS, [0.025, 0.975]))[0]

@@ -1,0 +1,154 @@
+"""What a cache does to the front: settings equal in everything but the cache, the trade-off parameter and the seed.
+
+Whole passes (`cache=none`) are the base, every cache is a variant of it, and both are compared along each measure of
+cost, as AXON is (see `effects`). Computed positions decide: a step under a cache is not a whole pass, so that NFE
+compares what is decoded and not what it costs. Settings that decode alike stay apart here, since an exact cache saves
+without changing a token. Intervals hold simultaneously for the caches of a comparison and all such comparisons of the
+facet, on each axis by itself.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipeline.dotted import flatten
+from pipeline.report.cohorts import Cohort, apart_by, as_key, make_side, trade_off_of
+from pipeline.report.comparison import ALPHA
+from pipeline.report.effects import Effect, measure
+from pipeline.report.phrases import reduction, signed
+from pipeline.report.sample import Sample
+from pipeline.report.verdict import Row, Verdict
+from pipeline.setting import Setting
+
+WHOLE = "none"
+
+
+class Axis(NamedTuple):
+    cost: str
+    name: str
+    digits: int
+
+
+DECIDING = Axis("computed_positions", "computed positions", 0)
+AXES = (DECIDING, Axis("seconds", "machine seconds", 3), Axis("nfe", "NFE", 1))
+
+
+@dataclass(frozen=True)
+class CacheEffect:
+    """One cache against whole passes, with one decoder and one configuration of AXON."""
+
+    side: str  # the decoder, and whether with AXON
+    cache: str
+    effects: Mapping[Axis, Effect]  # along each axis that is known
+
+
+def compare_caches(settings: Sequence[Setting], points: pd.DataFrame, sample: Sample) -> list[CacheEffect]:
+    """In the order of the settings; none where no cache has a line to compare with that of whole passes."""
+    frames = [_frame(setting) for setting in settings]
+    groups: dict[str, list[int]] = {}
+    for row in np.flatnonzero(points["complete"]).tolist():
+        groups.setdefault(as_key(frames[row]), []).append(row)
+    several = [own for own in groups.values() if {WHOLE} < {settings[row].decode.cache for row in own}]
+    found = []
+    for own in several:
+        alike = [
+            frames[other[0]] for other in several if _called(settings[other[0]]) == _called(settings[own[0]])
+        ]
+        name, apart = _called(settings[own[0]]), apart_by(frames[own[0]], alike)
+        side = f"{name} ({apart})" if apart else name
+        found += list(_compared(side, own, settings, points, sample, ALPHA / len(several)))
+    return found
+
+
+def cache_verdicts(found: Sequence[CacheEffect]) -> list[Verdict]:
+    return [_verdict(one) for one in found]
+
+
+def _compared(
+    side: str,
+    own: Sequence[int],
+    settings: Sequence[Setting],
+    points: pd.DataFrame,
+    sample: Sample,
+    alpha: float,
+) -> Iterator[CacheEffect]:
+    caches = dict.fromkeys([WHOLE, *(settings[row].decode.cache for row in own)])
+    decodes = [
+        (setting.id, f"{setting.decode.cache} {decode}")
+        for setting, decode in zip(settings, points["decode"], strict=True)
+    ]
+    values = [as_key(trade_off_of(setting)) for setting in settings]
+    sides = {
+        cache: make_side([row for row in own if settings[row].decode.cache == cache], decodes, values)
+        for cache in caches
+    }
+    base, *variants = sides.values()
+    cohort = Cohort(side, "", base, tuple(variants), len(variants), idle=0, empty=0, rows=frozenset(own))
+    effects: dict[str, dict[Axis, Effect]] = {}
+    for axis in AXES:
+        known = axis.cost in sample.every_cost and points.loc[list(own), axis.cost].notna().all()
+        measured = measure(cohort, sample, axis.cost) if known else None
+        for effect in measured.effects(alpha, alpha) if measured else ():
+            [cache] = [cache for cache, one in sides.items() if one is effect.variant]
+            effects.setdefault(cache, {})[axis] = effect
+    yield from (CacheEffect(side, cache, axes) for cache, axes in effects.items() if DECIDING in axes)
+
+
+def _frame(setting: Setting) -> dict[str, object]:
+    """What two settings must share to be compared: AXON, too."""
+    apart = {"cache", "seed", setting.trade_off}
+    return {key: value for key, value in flatten(setting.identity).items() if key not in apart}
+
+
+def _called(setting: Setting) -> str:
+    return f"{setting.decode.decoder.name} with AXON" if setting.uses_axon else setting.decode.decoder.name
+
+
+def _verdict(found: CacheEffect) -> Verdict:
+    effect = found.effects[DECIDING]
+    gain, where = effect.difference, f"the front of {found.side} against computed positions"
+    changed = signed(gain, 3)
+    if gain.lo > 0:
+        claim = f"Cache {found.cache} improves {where}: {changed} mean quality"
+    elif gain.hi < 0:
+        claim = f"Cache {found.cache} lowers {where}: {changed} mean quality"
+    else:
+        claim = f"Effect of cache {found.cache} on {where}: inconclusive, {changed} mean quality"
+    return Verdict(
+        short=f"{claim}.",
+        saved=_saved(found),
+        sides=("whole passes", f"cache {found.cache}"),
+        rows=tuple(row for axis, own in found.effects.items() for row in _rows(axis, own)),
+        caption=f"{found.side} on {effect.n} examples. 95 % intervals, simultaneous over caches, on each axis by "
+        "itself. A step under a cache is not a whole pass, so NFE is no measure of what a cache costs. Seconds are "
+        "an equal share of a slice's, on a machine as busy as it was: their intervals are too narrow.",
+    )
+
+
+def _saved(found: CacheEffect) -> str:
+    saving = found.effects[DECIDING].saving
+    if not saving.quality > 0:
+        return ""
+    parts = [f"{axis.name} {reduction(effect.saving.fraction)}" for axis, effect in found.effects.items()]
+    below = "" if saving.holds else ", below the best of whole passes"
+    return f"At equal quality ({saving.quality:.3f}{below}): {'; '.join(parts)}."
+
+
+def _rows(axis: Axis, effect: Effect) -> Iterator[Row]:
+    (lo, hi), saving, digits = effect.budgets, effect.saving, axis.digits
+    yield Row(
+        f"mean quality from {lo:,.{digits}f} to {hi:,.{digits}f} {axis.name}",
+        f"{effect.base_quality:.3f}",
+        f"{effect.axon_quality:.3f}",
+        signed(effect.difference, 3),
+    )
+    if saving.quality > 0:
+        yield Row(
+            f"{axis.name} at equal quality, {saving.quality:.3f}",
+            f"{saving.base_cost:,.{digits}f}",
+            f"{saving.axon_cost:,.{digits}f} ({reduction(saving.fraction)})",
+            signed(saving.cost, digits),
+        )
