@@ -20,10 +20,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, time
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.load import load_line
+
+ROOT = Path(__file__).resolve().parents[1]
 
 VARIANTS = 11  # of anchor_budget: the base decoder, 4 x 2 of policy fixed, 2 of cover
 ALONE = 3  # settings that are timed in a process of their own
@@ -61,7 +62,9 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=50, help="examples of each setting")
     parser.add_argument("--rounds", type=int, default=3, help="how often short processes are timed")
     asked = parser.parse_args()
-    print(f"anchor_budget on lists, {asked.values * VARIANTS} settings x {asked.limit} examples, {load_line()}")
+    print(
+        f"anchor_budget on lists, {asked.values * VARIANTS} settings x {asked.limit} examples, {load_line()}"
+    )
     with TemporaryDirectory() as folder:
         _sweep(asked, folder)
         _start(asked, folder)
@@ -78,7 +81,7 @@ def _sweep(asked: argparse.Namespace, folder: str) -> None:
     print(f"the same again, finished           {_middle(again)}", flush=True)
     alone = []
     for place in range(ALONE):
-        words = ["axon=default", f"axon.anchors={place + 2}", "decoder.threshold=0.7"]
+        words = [f"axon.anchors={place + 2}", "decoder.threshold=0.7"]
         alone.append(_launch([*words, *_words(asked, f"{folder}/alone{place}")]))
     one = _middle(alone)
     print(f"a fresh process for one setting    {one}   median of {ALONE}")
@@ -105,7 +108,9 @@ def _workers(asked: argparse.Namespace, folder: str) -> None:
         words += [*_words(asked, f"{folder}/{workers}")[2:], f"cluster.workers={workers}"]
         spent = _launch(words)
         walls.append(spent.wall)
-        print(f"pycode, {workers} worker{'s' * (workers > 1)}                   {spent.wall:7.1f} s", flush=True)
+        print(
+            f"pycode, {workers} worker{'s' * (workers > 1)}                   {spent.wall:7.1f} s", flush=True
+        )
     print(f"{walls[0] / walls[1]:.2f} x as fast with two", flush=True)
 
 
@@ -128,7 +133,9 @@ def _run(words: list[str]) -> tuple[Spent, str]:
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
     spent = Spent(perf_counter() - start, _of_children() - used)
     if done.returncode:
-        sys.exit(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+        sys.exit(
+            f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        )
     return spent, done.stdout
 
 
