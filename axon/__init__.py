@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         LocalLeap,
     )
     from axon.decoding import decode, row_seed
-    from axon.models import CheckpointError, MaskedDiffusionModel, load_model, load_tokenizer
+    from axon.models import CheckpointError, MaskedDiffusionModel, Overrides, load_model, load_tokenizer
     from axon.settings import AxonSettings, DecodeSettings
     from axon.trace import Trace
 
@@ -45,6 +45,7 @@ __all__ = [
     "LeftToRight",
     "LocalLeap",
     "MaskedDiffusionModel",
+    "Overrides",
     "Trace",
     "decode",
     "load_model",
@@ -54,7 +55,7 @@ __all__ = [
 
 _HOMES = {
     "axon.decoding": ("decode", "row_seed"),
-    "axon.models": ("CheckpointError", "MaskedDiffusionModel", "load_model", "load_tokenizer"),
+    "axon.models": ("CheckpointError", "MaskedDiffusionModel", "Overrides", "load_model", "load_tokenizer"),
     "axon.settings": ("AxonSettings", "DecodeSettings"),
     "axon.trace": ("Trace",),
 }

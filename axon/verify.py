@@ -37,7 +37,7 @@ from axon.decoding import decode
 from axon.gates import GATES
 from axon.layers import resolve_layers
 from axon.mechanism import Mechanism
-from axon.models import MaskedDiffusionModel, load_model
+from axon.models import MaskedDiffusionModel, Overrides, load_model
 from axon.models.checkpoint import DTYPES
 from axon.policies import OBJECTIVES, POLICIES
 from axon.settings import AxonSettings, DecodeSettings
@@ -235,10 +235,12 @@ def _run(options: argparse.Namespace) -> int:
         options.dtype,
         options.device,
         options.attention_kernel,
-        mask_token_id=options.mask_token_id,
-        attention=options.attention,
-        block_size=options.block_size,
-        inert_keys=options.inert_keys,
+        Overrides(
+            mask_token_id=options.mask_token_id,
+            attention=options.attention,
+            block_size=options.block_size,
+            inert_keys=tuple(options.inert_keys),
+        ),
     )
     cases = read_cases(options.cases, model)
     exact = options.dtype == "float32"

@@ -15,12 +15,13 @@ from time import perf_counter
 
 import torch
 from torch import Tensor, nn
-from transformers import Qwen3MoeConfig
 from transformers.models.qwen3_moe.modeling_qwen3_moe import Qwen3MoeSparseMoeBlock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from axon.models.experts import IN_ORDER, grouped
+import axon.models.experts  # noqa: F401  # says what IN_ORDER is
+from axon.models.qwen import QWEN3_MOE_CONFIG
+from axon.models.stacking import IN_ORDER
 from benchmarks.bench import medians
 from benchmarks.counted import Launches
 from pipeline.stopwatch import synchronize
@@ -71,9 +72,8 @@ def launched(run: Callable[[], object]) -> int:
 
 
 def _block(hidden: int, width: int) -> nn.Module:
-    config = grouped(
-        Qwen3MoeConfig,
-        IN_ORDER,
+    config = QWEN3_MOE_CONFIG(
+        experts_implementation=IN_ORDER,
         hidden_size=hidden,
         moe_intermediate_size=width,
         num_experts=EXPERTS,

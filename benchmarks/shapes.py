@@ -77,7 +77,7 @@ def random_model(
 
     The last two tokens are the mask and the end of the text.
     """
-    config: Any = family.read_config(sizes)
+    config: Any = family.config(**family.read_config(sizes))
     config._attn_implementation = kernel_name("sdpa")
     with torch.device("meta"):
         network: Any = family.network(config)

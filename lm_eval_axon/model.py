@@ -20,6 +20,7 @@ from axon import (
     CheckpointError,
     DecodeSettings,
     MaskedDiffusionModel,
+    Overrides,
     Trace,
     load_model,
     load_tokenizer,
@@ -31,7 +32,8 @@ from axon.room import Room
 from lm_eval_axon.arguments import LOG, Request, read_request, read_settings
 from lm_eval_axon.tally import Tally
 
-NUMERICS = ("dtype", "attention_kernel", "mask_token_id", "block_size", "attention")
+NUMERICS = ("dtype", "attention_kernel")
+OVERRIDES = ("mask_token_id", "block_size", "attention")  # in place of what the files say
 
 
 class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
@@ -57,6 +59,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         """Raises ValueError, one line, for an invalid argument; settings are checked before the checkpoint is read."""
         super().__init__()
         numerics = {key: others.pop(key) for key in NUMERICS if key in others}
+        numerics["overrides"] = Overrides(**{key: others.pop(key) for key in OVERRIDES if key in others})
         self._settings = read_settings(decoder, axon, others)
         self._room = Room(_whole("batch_size", batch_size, 1), LOG.warning)
         self._seed = _whole("seed", seed, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from axon.models.checkpoint import Description
+from axon.models.description import Description
 from pipeline.checkpoint import open_model
 from pipeline.config import ModelSettings
 from pipeline.setting import Setting

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from axon import CheckpointError, load_model, load_tokenizer
-from axon.models.checkpoint import Description, describe
+from axon.models.description import Description, describe
 from axon.models.hub import PATTERNS, download, is_hub_id
+from axon.models.overrides import AS_THE_FILES_SAY, Overrides
 from pipeline.config import ModelSettings
 from pipeline.content import content_of, files_of
 from pipeline.environment import REPOSITORY
@@ -35,31 +35,20 @@ class Checkpoint:
 
 def open_model(model: ModelSettings) -> Checkpoint:
     """The checkpoint that the settings name, with what they say in place of its files. Raises CheckpointError."""
-    return open_checkpoint(model.path, model.revision, **overrides(model))
-
-
-def overrides(model: ModelSettings) -> dict[str, Any]:
-    """What the user says in place of the checkpoint's files, as load_model and describe take it."""
-    return {
-        "mask_token_id": model.mask_token_id,
-        "end_tokens": model.end_tokens,
-        "attention": model.attention,
-        "block_size": model.block_size,
-        "inert_keys": model.inert_keys,
-    }
+    return open_checkpoint(model.path, model.revision, model.overrides)
 
 
 @lru_cache(maxsize=8)
-def open_checkpoint(path: str, revision: str | None, **overridden: Any) -> Checkpoint:
+def open_checkpoint(path: str, revision: str | None, overrides: Overrides = AS_THE_FILES_SAY) -> Checkpoint:
     """Raises CheckpointError, one line, if there is no checkpoint that can be loaded."""
     folder = locate(path, revision)
     files = files_of(folder)
-    described = describe(folder, **overridden)
+    described = describe(folder, overrides)
     tokenizer = load_tokenizer(folder)
-    _check_tokens(path, tokenizer, described, overridden.get("mask_token_id"))
+    _check_tokens(path, tokenizer, described, overrides.mask_token_id)
     weights = [file for file in files if file.suffix == ".safetensors"]
     if sum(file.stat().st_size for file in weights) <= SMALL:
-        load_model(folder, **overridden)
+        load_model(folder, overrides=overrides)
     return Checkpoint(folder, content_of(files), described, tokenizer)
 
 
@@ -67,7 +56,7 @@ def _check_tokens(
     path: str, tokenizer: PreTrainedTokenizerBase, described: Description, given: int | None
 ) -> None:
     """The tokenizer belongs to the model: its tokens have embeddings, and its mask token is the model's."""
-    mask, size = tokenizer.mask_token_id, described.network.vocab_size
+    mask, size = tokenizer.mask_token_id, described.vocab_size
     if len(tokenizer) > size:
         raise CheckpointError(
             f"model.path={path!r}: the tokenizer has {len(tokenizer)} tokens, the model {size}; give the two that "

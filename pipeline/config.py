@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from pydantic.dataclasses import dataclass
 
 from axon.decoders import Confidence, DecoderSettings
+from axon.models.overrides import Attention, Overrides
 from axon.settings import DecodeSettings
 from pipeline.errors import ConfigError, fault_lines
 from pipeline.names import address, folder_name, local_folder, project_name, store_root
@@ -49,7 +50,6 @@ Template = Annotated[  # null: no keywords
     BeforeValidator(lambda given: {} if given is None else given),
     AfterValidator(_keywords),
 ]
-Attention = Literal["bidirectional", "block_causal"]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -70,6 +70,13 @@ class ModelSettings:
     block_size: Count | None = None  # the block length that it was trained with
     attention: Attention | None = None  # for a format in which both are trained and no key tells them apart
     inert_keys: tuple[Text, ...] = ()  # keys of config.json that are unknown here and change nothing
+
+    @property
+    def overrides(self) -> Overrides:
+        """What the user says in place of the checkpoint's files."""
+        return Overrides(
+            self.mask_token_id, self.end_tokens, self.attention, self.block_size, self.inert_keys
+        )
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
-
-import torch
 
 from axon.blocks import RowBlocks, row_blocks
 from axon.layers import resolve_layers
-from axon.models.checkpoint import DTYPES, Description
+from axon.models.description import Description
+from axon.models.size import size_of
 from pipeline.config import Decode
 
 # Dense bfloat16 multiply-adds as two operations, by the makers' data sheets (NVIDIA H100 SXM, A100).
 PEAK_FLOPS = {"H100": 989e12, "A100": 312e12}
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 SHARE = 0.3  # of the peak: an assumption; batch 1 reaches a few per cent only
 SECONDS_PER_HOUR = 3600
 
@@ -38,10 +36,8 @@ class Network:
     """The network of a checkpoint, without its weights."""
 
     def __init__(self, described: Description) -> None:
-        with torch.device("meta"):
-            network = described.family.network(described.network)
-        self._model = described.model(network)
         self._described = described
+        self._size = size_of(described)
 
     @property
     def max_length(self) -> int:
@@ -50,11 +46,7 @@ class Network:
     @property
     def parameters(self) -> int:
         """Those that are stored: an output layer tied to the embedding counts once."""
-        found = sum(parameter.numel() for parameter in self._model.network.parameters())
-        head = self._model.network.get_parameter("lm_head.weight")
-        embedding = self._model.network.get_parameter("model.embed_tokens.weight")
-        tied = bool(self._described.network.tie_word_embeddings) and head is not embedding
-        return found - (head.numel() if tied else 0)
+        return self._size.parameters
 
     def flops(self, decode: Decode, prompt: float, steps: float) -> float:
         """Of one row that fills its canvas in so many steps, by the formula of the records' `flops`.
@@ -67,22 +59,25 @@ class Network:
         ):  # KLASS follows what is generated, DAWN what is decoded, the prompt too
             logits += blocks.canvas if decoder.needs_attention else blocks.area
         computed, pairs = (_cached if decode.cache == "block" else _uncached)(blocks, steps)
-        trace: Any = SimpleNamespace(
-            computed_positions=computed, attention_pairs=pairs, logit_positions=steps * logits
+        own, described = self._size, self._described
+        hidden = int(described.network["hidden_size"])
+        return (
+            2.0 * own.linear_per_position * computed
+            + 4.0 * described.num_layers * own.heads * own.head * pairs
+            + 2.0 * hidden * described.vocab_size * steps * logits
         )
-        return float(self._model.flops(trace))
 
     def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:
         """At the batch asked for, with the longest prompt."""
-        size, config = DTYPES[dtype].itemsize, self._described.network
-        blocks, block, vocabulary = canvas(decode, prompt), decode.block, self._model.vocab_size
+        size, own = BYTES[dtype], self._size
+        hidden = int(self._described.network["hidden_size"])
+        blocks, block, vocabulary = canvas(decode, prompt), decode.block, self._described.vocab_size
         width = blocks.canvas
         yield Part("weights", self.parameters * size, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
-        heads, keys = int(config.num_attention_heads), _key_heads(config)
-        head = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-        wide = 2 * int(config.hidden_size) + (heads + 2 * keys) * head + 2 * _inner(config)
+        heads, keys, head = own.heads, own.key_heads, own.head
+        wide = 2 * hidden + (heads + 2 * keys) * head + 2 * own.feed_forward
         if decode.cache == "block":
-            kept = 2 * self._described.num_layers * keys * head + int(config.hidden_size)
+            kept = 2 * self._described.num_layers * keys * head + hidden
             yield Part(
                 "cache", batch * width * kept * size, "B W keys and values of all layers, hidden states"
             )
@@ -142,16 +137,3 @@ def _cached(blocks: RowBlocks, steps: float) -> tuple[float, float]:
 def gpu_hours(flops: float) -> dict[str, float]:
     """By device, at SHARE of its peak."""
     return {name: flops / (peak * SHARE) / SECONDS_PER_HOUR for name, peak in PEAK_FLOPS.items()}
-
-
-def _key_heads(config: Any) -> int:
-    return int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
-
-
-def _inner(config: Any) -> int:
-    """The width of the feed-forward layer; of experts, of those that a token goes through together."""
-    experts, width = (
-        getattr(config, "num_experts_per_tok", None),
-        getattr(config, "moe_intermediate_size", None),
-    )
-    return int(experts * width) if experts and width else int(config.intermediate_size)

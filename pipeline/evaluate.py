@@ -19,7 +19,7 @@ from axon import Trace, load_model, load_tokenizer
 from axon.room import Room
 from axon.settings import DecodeSettings
 from axon.trace import COUNTS
-from pipeline.checkpoint import device_of, locate, overrides
+from pipeline.checkpoint import device_of, locate
 from pipeline.config import ModelSettings
 from pipeline.decoded import Decoded, decode_rows
 from pipeline.environment import device_name
@@ -62,7 +62,7 @@ def load(model: ModelSettings, cores_only: bool = False) -> Loaded:
     """Raises CheckpointError, one line, if it can't be loaded on this machine. `cores_only`: see `device_of`."""
     folder = locate(model.path, model.revision)
     device = device_of(model, cores_only)
-    network = load_model(folder, model.dtype, device, model.attention_kernel, **overrides(model))
+    network = load_model(folder, model.dtype, device, model.attention_kernel, model.overrides)
     if model.compile:
         network.compile_network()
     return Loaded(network, load_tokenizer(folder), model)

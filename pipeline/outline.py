@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from axon import CheckpointError, load_tokenizer
-from axon.models.checkpoint import Description, describe
+from axon import CheckpointError, Overrides, load_tokenizer
+from axon.models.description import Description, describe
 from axon.models.folder import tensor_files
 from axon.models.hub import OUTLINE
-from pipeline.checkpoint import locate, overrides
+from pipeline.checkpoint import locate
 from pipeline.config import ModelSettings
 from pipeline.content import content_of, files_of, is_quick
 
@@ -38,13 +37,13 @@ class Outline:
 
 def open_outline(model: ModelSettings) -> Outline:
     """Raises CheckpointError, one line, if there is no config that can be read."""
-    return _outline(model.path, model.revision, **overrides(model))
+    return _outline(model.path, model.revision, model.overrides)
 
 
 @lru_cache(maxsize=8)
-def _outline(path: str, revision: str | None, **overridden: Any) -> Outline:
+def _outline(path: str, revision: str | None, overrides: Overrides) -> Outline:
     folder = locate(path, revision, OUTLINE)
-    described = describe(folder, **overridden)
+    described = describe(folder, overrides)
     files = files_of(folder)
     content = content_of(files) if _whole(folder) and is_quick(files) else ""
     return Outline(described, _tokenizer(folder), content)

@@ -123,7 +123,7 @@ def _identity(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any
             **({"template": dict(config.model.template)} if reads_template(config.model) else {}),
             # Fused kernels round in another order than those they replace, so that a token can differ.
             **({"compile": True} if config.model.compile else {}),
-            **_overrides(config, checkpoint),
+            **_overridden(config, checkpoint),
         },
         "task": _task_identity(config.task, config.model.prompt),
         **decode,
@@ -132,7 +132,7 @@ def _identity(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any
     }
 
 
-def _overrides(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any]:
+def _overridden(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any]:
     """What the user says in place of the checkpoint's files, which are in the content's hash."""
     model, described = config.model, checkpoint.described
     given = {

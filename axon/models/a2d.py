@@ -8,27 +8,37 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from transformers import Qwen2ForCausalLM, Qwen2Tokenizer, Qwen3ForCausalLM
-
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import IM_END, INERT, qwen2_config, qwen3_config
+from axon.models.qwen import (
+    IM_END,
+    INERT,
+    QWEN2,
+    QWEN2_CONFIG,
+    QWEN3,
+    QWEN3_CONFIG,
+    TOKENIZER,
+    qwen2_fields,
+    qwen3_fields,
+)
 
 A2D_QWEN2 = Family(
     name="a2d-qwen2",
-    network=Qwen2ForCausalLM,
-    read_config=qwen2_config,
+    config=QWEN2_CONFIG,
+    network=QWEN2,
+    read_config=qwen2_fields,
     convert=same_names,
     architectures=("A2DQwen2LMHeadModel",),
     turn_end_token_ids=(IM_END,),
     inert=INERT,
     block_causal=None,
-    tokenizer=Qwen2Tokenizer,
+    tokenizer=TOKENIZER,
 )
 A2D_QWEN3 = replace(
     A2D_QWEN2,
     name="a2d-qwen3",
-    network=Qwen3ForCausalLM,
-    read_config=qwen3_config,
+    config=QWEN3_CONFIG,
+    network=QWEN3,
+    read_config=qwen3_fields,
     architectures=("A2DQwen3LMHeadModel",),
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def _unchanged(sources: list[Tensor]) -> Tensor:
@@ -27,7 +29,7 @@ class Conversion:
 
 
 # From the shapes that the network expects, by transformers' names, to how each of its tensors is made.
-Convert = Callable[[Mapping[str, torch.Size]], Mapping[str, Conversion]]
+Convert = Callable[[Mapping[str, "torch.Size"]], Mapping[str, Conversion]]
 
 
 def same_names(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from axon.models.family import CheckpointError, Family
-
-Attention = Literal["bidirectional", "block_causal"]
+from axon.models.overrides import Attention
 
 # Known formats that revealing masked positions in place, with the networks here, does not decode: by the beginning of
 # the architecture's name (or model_type), letters and digits alone.

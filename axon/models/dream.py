@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from transformers import Qwen2ForCausalLM, Qwen2Tokenizer
-
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import IM_END, INERT, qwen2_config
+from axon.models.qwen import IM_END, INERT, QWEN2, QWEN2_CONFIG, TOKENIZER, qwen2_fields
 
 DREAM = Family(
     name="dream",
-    network=Qwen2ForCausalLM,
-    read_config=qwen2_config,
+    config=QWEN2_CONFIG,
+    network=QWEN2,
+    read_config=qwen2_fields,
     convert=same_names,
     architectures=("DreamModel",),
     mask_token_id=151666,  # Dream-org/Dream-v0-Instruct-7B: config.json
@@ -19,5 +18,5 @@ DREAM = Family(
     inert=INERT,
     version=2,  # <|im_end|> ends the text
     shift=1,
-    tokenizer=Qwen2Tokenizer,
+    tokenizer=TOKENIZER,
 )

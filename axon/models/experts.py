@@ -1,38 +1,12 @@
-"""Mixtures of experts: all experts of a layer in two stacked tensors, and one grouped product for all of them.
-
-Checkpoints keep each expert's projections apart; transformers' modules hold `experts.gate_up_proj` (experts,
-2 x width, hidden) and `experts.down_proj` (experts, hidden, width), so that no pass loops over experts in Python.
-"""
+"""Mixtures of experts: one grouped product for all experts of a layer, and how many weights a position meets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
-
-import torch
 from torch import Tensor, nn
-from transformers import PretrainedConfig
+from transformers import Qwen3MoeForCausalLM as Qwen3MoeForCausalLM
 from transformers.integrations.moe import ExpertsInterface, grouped_mm_experts_forward
 
-from axon.models.conversion import Conversion, same_names
-
-# How transformers multiplies (its `experts_implementation`): positions sorted by expert, one torch grouped_mm for each
-# of the two products, a position's experts added in float32. Its batched_mm copies an expert's weights for every
-# position: 34 GB at LLaDA-MoE's shapes with 256 positions in float32.
-GROUPED = "grouped_mm"
-# The same products, a position's experts added in the model's type by their numbers. It is the order of a loop over
-# the experts, and in bfloat16 another order is another rounding, which may turn the next layer's choice of experts.
-IN_ORDER = "axon_grouped_in_order"
-
-_GATE_UP, _DOWN = "experts.gate_up_proj", "experts.down_proj"
-
-
-Config = TypeVar("Config", bound=PretrainedConfig)
-
-
-def grouped(kind: Callable[..., Config], adding: str = GROUPED, **fields: Any) -> Config:
-    """A config of that kind whose network multiplies its experts in grouped products, added as `adding` says."""
-    return kind(**fields, experts_implementation=adding)
+from axon.models.stacking import IN_ORDER
 
 
 def _grouped_in_order(experts: nn.Module, x_ND: Tensor, chosen_NC: Tensor, weights_NC: Tensor) -> Tensor:
@@ -52,24 +26,6 @@ def _grouped_in_order(experts: nn.Module, x_ND: Tensor, chosen_NC: Tensor, weigh
 ExpertsInterface.register(IN_ORDER, _grouped_in_order)
 
 
-def stacked(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
-    """How the stacked tensors among `expected` are made from those of single experts."""
-    found = {}
-    for name, shape in expected.items():
-        if name.endswith(_GATE_UP):
-            found[name] = Conversion(
-                _sources(name.removesuffix(_GATE_UP), shape[0], ("gate", "up")), _stack_pairs
-            )
-        elif name.endswith(_DOWN):
-            found[name] = Conversion(_sources(name.removesuffix(_DOWN), shape[0], ("down",)), torch.stack)
-    return found
-
-
-def same_names_stacked(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
-    """The conversion of a checkpoint whose names are transformers' own, but for its experts, which lie apart."""
-    return same_names(expected) | stacked(expected)
-
-
 def weights_per_position(network: nn.Module) -> int:
     """Weights of routers and experts that one position is multiplied with; no nn.Linear holds them."""
     return sum(
@@ -77,19 +33,6 @@ def weights_per_position(network: nn.Module) -> int:
         for part in network.modules()
         if isinstance(getattr(part, "experts", None), nn.Module)
     )
-
-
-def _sources(prefix: str, experts: int, parts: tuple[str, ...]) -> tuple[str, ...]:
-    """Expert by expert, so that all of a stacked tensor's sources lie in its own order."""
-    return tuple(
-        f"{prefix}experts.{number}.{part}_proj.weight" for number in range(experts) for part in parts
-    )
-
-
-def _stack_pairs(sources: list[Tensor]) -> Tensor:
-    """Gate and up projections in turn -> (experts, gate rows then up rows, hidden), with a single copy."""
-    single, hidden = sources[0].shape
-    return torch.cat(sources).view(-1, 2 * single, hidden)
 
 
 def _weights_of_block(block: nn.Module) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Any
 
 from axon.models.conversion import Convert
+from axon.models.later import Later
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
 
 
 class CheckpointError(ValueError):
@@ -20,8 +22,11 @@ class Family:
     """A checkpoint format and the transformers modules that it loads into."""
 
     name: str
-    network: type[PreTrainedModel]
-    read_config: Callable[[Mapping[str, Any]], PretrainedConfig]  # raises CheckpointError
+    config: Callable[..., PretrainedConfig]
+    network: Callable[[PretrainedConfig], PreTrainedModel]
+    read_config: Callable[
+        [Mapping[str, Any]], dict[str, Any]
+    ]  # -> arguments of `config`; raises CheckpointError
     convert: Convert
     # What config.json calls the format: by `architectures`, and by model_type only where a config has no architectures.
     architectures: tuple[str, ...] = ()
@@ -40,7 +45,11 @@ class Family:
     block_causal: bool | None = False
     # A block's first position is decoded alone, then the others in sub-blocks of this length, left to right.
     sub_block: int | None = None
-    tokenizer: type[PreTrainedTokenizerBase] | None = None  # for releases with only vocab.json and merges.txt
+    tokenizer: Later | None = None  # for releases with only vocab.json and merges.txt
+
+    def build(self, fields: Mapping[str, Any]) -> PreTrainedModel:
+        """The network of what `read_config` has read, with whatever weights it begins with."""
+        return self.network(self.config(**fields))
 
 
 def require(config: Mapping[str, Any], key: str, kind: type) -> Any:

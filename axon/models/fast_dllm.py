@@ -7,24 +7,15 @@ and v2/eval.py, as copied in lamawmouk/Fast-dLLM; config fields: Efficient-Large
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
-
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import IM_END, INERT, common_fields
-
-
-def _read_config(config: Mapping[str, Any]) -> Qwen2Config:
-    return Qwen2Config(**common_fields(config))
-
+from axon.models.qwen import IM_END, INERT, QWEN2, QWEN2_CONFIG, TOKENIZER, common_fields
 
 FAST_DLLM = Family(
     name="fast_dllm_v2",
-    network=Qwen2ForCausalLM,
-    read_config=_read_config,
+    config=QWEN2_CONFIG,
+    network=QWEN2,
+    read_config=common_fields,
     convert=same_names,
     architectures=("Fast_dLLM_QwenForCausalLM",),
     model_types=("fast_dllm_qwen",),
@@ -34,5 +25,5 @@ FAST_DLLM = Family(
     shift=1,
     block_causal=True,
     sub_block=8,  # small_block_size of v2/eval.py
-    tokenizer=Qwen2Tokenizer,
+    tokenizer=TOKENIZER,
 )

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transformers import LlamaConfig, LlamaForCausalLM
-
 from axon.models.conversion import same_names
 from axon.models.family import Family, refuse_other
+from axon.models.later import of_transformers
 from axon.models.qwen import common_fields, refuse_own_head_size
 
 # Fields that would change the computation, with the values that the Llama modules compute here.
@@ -24,16 +23,17 @@ _INERT = dict.fromkeys(("resid_pdrop", "embd_pdrop", "pretraining_tp"), "read in
 _OF_QWEN = ("use_sliding_window", "layer_types")
 
 
-def _read_config(config: Mapping[str, Any]) -> LlamaConfig:
+def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
     refuse_other(config, _SUPPORTED)
     refuse_own_head_size(config)
     fields = {key: value for key, value in common_fields(config).items() if key not in _OF_QWEN}
-    return LlamaConfig(**fields, attention_bias=False, mlp_bias=False)
+    return fields | {"attention_bias": False, "mlp_bias": False}
 
 
 ILLADA = Family(
     name="illada",
-    network=LlamaForCausalLM,
+    config=of_transformers("LlamaConfig"),
+    network=of_transformers("LlamaForCausalLM"),
     read_config=_read_config,
     convert=same_names,
     architectures=("ILLaDAForCausalLM",),

@@ -6,13 +6,14 @@ The names and fields are those of the published LLaDA-8B checkpoints' config.jso
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family, number, refuse_other, require
-from axon.models.rotary import LlamaWithRotary, RotaryConfig
+from axon.models.later import Later
+
+if TYPE_CHECKING:
+    import torch
 
 # Fields that would change the computation, with the values that the Llama modules compute.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -71,7 +72,7 @@ _INSIDE_LAYERS = {
 }
 
 
-def _read_config(config: Mapping[str, Any]) -> RotaryConfig:
+def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
     refuse_other(config, _SUPPORTED)
     width, heads = require(config, "d_model", int), require(config, "n_heads", int)
     if width % heads:
@@ -82,27 +83,27 @@ def _read_config(config: Mapping[str, Any]) -> RotaryConfig:
     vocabulary = require(config, "vocab_size", int)
     hidden, ratio = config.get("mlp_hidden_size"), config.get("mlp_ratio")
     key_heads = 1 if config.get("multi_query_attention") else config.get("n_kv_heads")
-    return RotaryConfig(
-        vocab_size=config.get("embedding_size") or vocabulary,
-        hidden_size=width,
-        intermediate_size=hidden
+    return {
+        "vocab_size": config.get("embedding_size") or vocabulary,
+        "hidden_size": width,
+        "intermediate_size": hidden
         if hidden is not None
         else int(number({"mlp_ratio": ratio}, "mlp_ratio") * width),
-        num_hidden_layers=require(config, "n_layers", int),
-        num_attention_heads=heads,
-        num_key_value_heads=heads if key_heads is None else key_heads,
-        max_position_embeddings=require(config, "max_sequence_length", int),
-        rms_norm_eps=number(config, "rms_norm_eps"),
-        rope_parameters={"rope_type": "default", "rope_theta": number(config, "rope_theta", 10000.0)},
-        tie_word_embeddings=bool(config.get("weight_tying", True)),
-        attention_bias=False,
-        mlp_bias=False,
+        "num_hidden_layers": require(config, "n_layers", int),
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads if key_heads is None else key_heads,
+        "max_position_embeddings": require(config, "max_sequence_length", int),
+        "rms_norm_eps": number(config, "rms_norm_eps"),
+        "rope_parameters": {"rope_type": "default", "rope_theta": number(config, "rope_theta", 10000.0)},
+        "tie_word_embeddings": bool(config.get("weight_tying", True)),
+        "attention_bias": False,
+        "mlp_bias": False,
         # Absent, it is true: the reference's default (configuration_llada.py).
-        rope_full_precision=config.get("rope_full_precision", True) is not False,
-        pad_token_id=None,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
+        "rope_full_precision": config.get("rope_full_precision", True) is not False,
+        "pad_token_id": None,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    }
 
 
 def llada_name(name: str) -> str:
@@ -119,7 +120,8 @@ def _convert(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
 
 LLADA = Family(
     name="llada",
-    network=LlamaWithRotary,
+    config=Later("axon.models.rotary", "RotaryConfig"),
+    network=Later("axon.models.rotary", "LlamaWithRotary"),
     read_config=_read_config,
     convert=_convert,
     architectures=("LLaDAModelLM",),

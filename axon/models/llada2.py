@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
-
-import torch
-from torch import Tensor
-from transformers import Glm4MoeConfig, Glm4MoeForCausalLM
+from typing import TYPE_CHECKING, Any
 
 from axon.models.conversion import Conversion
-from axon.models.experts import grouped, stacked
 from axon.models.family import CheckpointError, Family, number, refuse_other, require
+from axon.models.later import of_transformers
+from axon.models.stacking import GROUPED, stacked
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 # Fields that would change the computation, with the values that the modules compute.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -56,7 +57,7 @@ _FUSED = "attention.query_key_value.weight"  # rows: all query heads, all key he
 _PARTS = ("self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight")
 
 
-def _read_config(config: Mapping[str, Any]) -> Glm4MoeConfig:
+def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
     refuse_other(config, _SUPPORTED)
     size, groups, experts = (require(config, key, int) for key in ("head_dim", "n_group", "num_experts"))
     chosen, kept = require(config, "num_experts_per_tok", int), require(config, "topk_group", int)
@@ -75,39 +76,39 @@ def _read_config(config: Mapping[str, Any]) -> Glm4MoeConfig:
             f"config.json: num_experts={experts}: {chosen} experts from {kept} of {groups} equal groups of two or "
             "more cannot be chosen; repair num_experts, num_experts_per_tok, n_group and topk_group"
         )
-    return grouped(
-        Glm4MoeConfig,
-        vocab_size=require(config, "vocab_size", int),
-        hidden_size=require(config, "hidden_size", int),
-        intermediate_size=require(config, "intermediate_size", int),
-        num_hidden_layers=require(config, "num_hidden_layers", int),
-        num_attention_heads=require(config, "num_attention_heads", int),
-        num_key_value_heads=require(config, "num_key_value_heads", int),
-        head_dim=size,
-        max_position_embeddings=require(config, "max_position_embeddings", int),
-        rms_norm_eps=number(config, "rms_norm_eps"),
-        rope_parameters={
+    return {
+        "experts_implementation": GROUPED,
+        "vocab_size": require(config, "vocab_size", int),
+        "hidden_size": require(config, "hidden_size", int),
+        "intermediate_size": require(config, "intermediate_size", int),
+        "num_hidden_layers": require(config, "num_hidden_layers", int),
+        "num_attention_heads": require(config, "num_attention_heads", int),
+        "num_key_value_heads": require(config, "num_key_value_heads", int),
+        "head_dim": size,
+        "max_position_embeddings": require(config, "max_position_embeddings", int),
+        "rms_norm_eps": number(config, "rms_norm_eps"),
+        "rope_parameters": {
             "rope_type": "default",
             "rope_theta": number(config, "rope_theta", 10000.0),
             "partial_rotary_factor": factor,
         },
-        tie_word_embeddings=bool(config.get("tie_word_embeddings", False)),
-        attention_bias=False,
-        use_qk_norm=True,
-        moe_intermediate_size=require(config, "moe_intermediate_size", int),
-        n_routed_experts=experts,
-        n_shared_experts=1,
-        num_experts_per_tok=chosen,
-        n_group=groups,
-        topk_group=kept,
-        norm_topk_prob=True,
-        routed_scaling_factor=number(config, "routed_scaling_factor", 2.5),
-        first_k_dense_replace=require(config, "first_k_dense_replace", int),
-        num_mtp_layers=0,
-        pad_token_id=None,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
+        "tie_word_embeddings": bool(config.get("tie_word_embeddings", False)),
+        "attention_bias": False,
+        "use_qk_norm": True,
+        "moe_intermediate_size": require(config, "moe_intermediate_size", int),
+        "n_routed_experts": experts,
+        "n_shared_experts": 1,
+        "num_experts_per_tok": chosen,
+        "n_group": groups,
+        "topk_group": kept,
+        "norm_topk_prob": True,
+        "routed_scaling_factor": number(config, "routed_scaling_factor", 2.5),
+        "first_k_dense_replace": require(config, "first_k_dense_replace", int),
+        "num_mtp_layers": 0,
+        "pad_token_id": None,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    }
 
 
 def _convert(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
@@ -141,7 +142,8 @@ def _part(heights: list[int], place: int, sources: list[Tensor]) -> Tensor:
 
 LLADA2 = Family(
     name="llada2",
-    network=Glm4MoeForCausalLM,
+    config=of_transformers("Glm4MoeConfig"),
+    network=of_transformers("Glm4MoeForCausalLM"),
     read_config=_read_config,
     convert=_convert,
     architectures=("LLaDA2MoeModelLM",),

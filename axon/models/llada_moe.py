@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
-
-from axon.models.experts import IN_ORDER, grouped, same_names_stacked
 from axon.models.family import CheckpointError, Family, refuse_other, require
-from axon.models.qwen import common_fields
+from axon.models.qwen import QWEN3_MOE_CONFIG, common_fields
+from axon.models.stacking import IN_ORDER, QWEN3_MOE, same_names_stacked
 
 # Fields that would change the computation, with the values that the modules compute.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -32,7 +30,7 @@ _INERT: dict[str, str] = dict.fromkeys(
 ) | dict.fromkeys(("router_num_group", "router_topk_group"), "the release's code has no expert groups")
 
 
-def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
+def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
     refuse_other(config, _SUPPORTED)
     require(config, "qk_layernorm", bool)  # absent means without
     fields = common_fields(config, dense="dense_intermediate_size")
@@ -41,10 +39,9 @@ def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
             f"config.json: hidden_size={fields['hidden_size']}: must be a multiple of "
             f"num_attention_heads={fields['num_attention_heads']}; repair it"
         )
-    return grouped(
-        Qwen3MoeConfig,
-        IN_ORDER,
+    return dict(
         **fields,
+        experts_implementation=IN_ORDER,
         head_dim=fields["hidden_size"] // fields["num_attention_heads"],
         attention_bias=False,
         num_experts=require(config, "num_experts", int),
@@ -67,7 +64,8 @@ def _dense_layers(config: Mapping[str, Any], layers: int) -> list[int]:
 
 LLADA_MOE = Family(
     name="llada_moe",
-    network=Qwen3MoeForCausalLM,
+    config=QWEN3_MOE_CONFIG,
+    network=QWEN3_MOE,
     read_config=_read_config,
     convert=same_names_stacked,
     architectures=("LLaDAMoEModelLM", "LLaDAMoEModel"),

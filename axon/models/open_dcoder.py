@@ -6,21 +6,20 @@ same architecture; it has no mask token, and is refused for that.
 
 from __future__ import annotations
 
-from transformers import Qwen2ForCausalLM, Qwen2Tokenizer
-
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import IM_END, INERT, qwen2_config
+from axon.models.qwen import IM_END, INERT, QWEN2, QWEN2_CONFIG, TOKENIZER, qwen2_fields
 
 OPEN_DCODER = Family(
     name="open-dcoder",
-    network=Qwen2ForCausalLM,
-    read_config=qwen2_config,
+    config=QWEN2_CONFIG,
+    network=QWEN2,
+    read_config=qwen2_fields,
     convert=same_names,
     architectures=("Qwen2ForCausalLM",),
     model_types=("qwen2",),
     turn_end_token_ids=(IM_END,),
     inert=INERT,
     shift=1,
-    tokenizer=Qwen2Tokenizer,
+    tokenizer=TOKENIZER,
 )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transformers import Qwen2Config, Qwen3Config
-
 from axon.models.family import CheckpointError, number, refuse_other, require
+from axon.models.later import of_transformers
 
 # Fields that would change the computation, with the values that the Qwen modules compute here.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -22,6 +21,12 @@ IM_END = 151645  # <|im_end|>: the end of a turn in the chat templates of Qwen's
 INERT: dict[str, str] = dict.fromkeys(
     ("sliding_window", "max_window_layers"), "of use_sliding_window, which is refused"
 )
+
+
+QWEN2_CONFIG, QWEN2 = of_transformers("Qwen2Config"), of_transformers("Qwen2ForCausalLM")
+QWEN3_CONFIG, QWEN3 = of_transformers("Qwen3Config"), of_transformers("Qwen3ForCausalLM")
+QWEN3_MOE_CONFIG = of_transformers("Qwen3MoeConfig")
+TOKENIZER = of_transformers("Qwen2Tokenizer")
 
 
 def common_fields(config: Mapping[str, Any], dense: str = "intermediate_size") -> dict[str, Any]:
@@ -49,11 +54,11 @@ def common_fields(config: Mapping[str, Any], dense: str = "intermediate_size") -
     }
 
 
-def qwen2_config(config: Mapping[str, Any]) -> Qwen2Config:
+def qwen2_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """A Qwen2: biases in the projections of queries, keys and values. Raises CheckpointError."""
     refuse_other(config, {"attention_bias": (True, None)})
     refuse_own_head_size(config)
-    return Qwen2Config(**common_fields(config))
+    return common_fields(config)
 
 
 def refuse_own_head_size(config: Mapping[str, Any]) -> None:
@@ -62,12 +67,11 @@ def refuse_own_head_size(config: Mapping[str, Any]) -> None:
     refuse_other(config, {"head_dim": (None, shared)})
 
 
-def qwen3_config(config: Mapping[str, Any]) -> Qwen3Config:
+def qwen3_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """A Qwen3: no biases, queries and keys normalised per head. Raises CheckpointError."""
     refuse_other(config, {"attention_bias": (False, None)})
-    return Qwen3Config(
-        **common_fields(config), head_dim=require(config, "head_dim", int), attention_bias=False
-    )
+    own = {"head_dim": require(config, "head_dim", int), "attention_bias": False}
+    return common_fields(config) | own
 
 
 def rope_theta(config: Mapping[str, Any]) -> float:

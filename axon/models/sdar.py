@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from transformers import Qwen2Tokenizer, Qwen3ForCausalLM
-
 from axon.models.conversion import same_names
 from axon.models.family import Family
-from axon.models.qwen import IM_END, INERT, qwen3_config
+from axon.models.qwen import IM_END, INERT, QWEN3, QWEN3_CONFIG, TOKENIZER, qwen3_fields
 
 _TRAINING = (
     "debug",
@@ -19,8 +17,9 @@ _TRAINING = (
 
 SDAR = Family(
     name="sdar",
-    network=Qwen3ForCausalLM,
-    read_config=qwen3_config,
+    config=QWEN3_CONFIG,
+    network=QWEN3,
+    read_config=qwen3_fields,
     convert=same_names,
     architectures=("SDARForCausalLM",),
     mask_token_id=151669,  # JetAstra/SDAR: README.md, generate.py
@@ -29,5 +28,5 @@ SDAR = Family(
     version=2,  # <|im_end|> ends the text
     block_causal=True,
     block_size=4,  # JetAstra/SDAR: README.md; the -b8 to -b64 releases: conf/model
-    tokenizer=Qwen2Tokenizer,
+    tokenizer=TOKENIZER,
 )

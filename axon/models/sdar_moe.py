@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
-
-from axon.models.experts import IN_ORDER, grouped, same_names_stacked
 from axon.models.family import refuse_other, require
-from axon.models.qwen import common_fields
+from axon.models.qwen import QWEN3_MOE_CONFIG, common_fields
 from axon.models.sdar import SDAR
+from axon.models.stacking import IN_ORDER, QWEN3_MOE, same_names_stacked
 
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "attention_bias": (False, None),
@@ -24,12 +22,11 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
 }
 
 
-def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
+def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
     refuse_other(config, _SUPPORTED)
-    return grouped(
-        Qwen3MoeConfig,
-        IN_ORDER,
+    return dict(
         **common_fields(config),
+        experts_implementation=IN_ORDER,
         head_dim=require(config, "head_dim", int),
         attention_bias=False,
         num_experts=require(config, "num_experts", int),
@@ -42,7 +39,8 @@ def _read_config(config: Mapping[str, Any]) -> Qwen3MoeConfig:
 SDAR_MOE = replace(
     SDAR,
     name="sdar_moe",
-    network=Qwen3MoeForCausalLM,
+    config=QWEN3_MOE_CONFIG,
+    network=QWEN3_MOE,
     read_config=_read_config,
     convert=same_names_stacked,
     architectures=("SDARMoeForCausalLM",),

@@ -1,4 +1,4 @@
-"""The tokenizer of a checkpoint folder; no remote code is run."""
+"""The tokenizer of a checkpoint folder; no remote code is run, and no torch imported."""
 
 from __future__ import annotations
 
@@ -6,12 +6,25 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from axon.models.description import FAMILIES
+from axon.models.dispatch import family_of
 from axon.models.family import CheckpointError
+from axon.models.folder import read_json
+from axon.models.later import Later
 
 
-def read_tokenizer(
-    path: str | Path, from_vocabulary: type[PreTrainedTokenizerBase] | None
-) -> PreTrainedTokenizerBase:
+def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
+    """The tokenizer, from tokenizer.json or, for Dream and SDAR, vocab.json and merges.txt; no remote code is run.
+
+    Raises CheckpointError if there is none or it is broken.
+    """
+    folder = Path(path)
+    if (folder / "tokenizer.json").is_file():
+        return read_tokenizer(path, None)
+    return read_tokenizer(path, family_of(read_json(folder, "config.json"), FAMILIES).tokenizer)
+
+
+def read_tokenizer(path: str | Path, from_vocabulary: Later | None) -> PreTrainedTokenizerBase:
     """From tokenizer.json, or by the class `from_vocabulary` from vocab.json and merges.txt.
 
     Raises CheckpointError if there is none or it is broken.
@@ -23,7 +36,7 @@ def read_tokenizer(
             raise CheckpointError(
                 f"model.path={str(path)!r}: has no tokenizer.json; put the checkpoint's tokenizer there"
             )
-        kind = from_vocabulary
+        kind = from_vocabulary.kind
     try:
         tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(str(folder))
     except Exception as error:  # tokenizers raises bare Exception on a broken file

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family
-from axon.models.folder import StoredTensors, listed
+from axon.models.folder import listed
+from axon.models.stored import StoredTensors
 
 STORED = ("F64", "F32", "F16", "BF16")  # anything else is quantized and means nothing without its scales
 Problems = dict[str, dict[str, None]]  # by kind, each named once: a source may go into several tensors

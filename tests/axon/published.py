@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from axon.models.checkpoint import Description, describe
+from axon import Overrides
+from axon.models.description import Description, describe
 
 CONFIGS = Path(__file__).parent / "configs"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.json"))
@@ -65,18 +66,20 @@ def write_published(folder: Path, name: str, **changes: object) -> Path:
     if name in _MASKS:
         number, text = _MASKS[name]
         write_tokens(folder, {number: text}, text)
-    save_file(_weights(describe(folder, attention=ATTENTION.get(name))), folder / "model.safetensors")
+    save_file(
+        _weights(describe(folder, Overrides(attention=ATTENTION.get(name)))), folder / "model.safetensors"
+    )
     return folder
 
 
 def _weights(described: Description) -> dict[str, torch.Tensor]:
     with torch.device("meta"):
-        network = described.family.network(described.network)
+        network = described.family.build(described.network)
     expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
     generator = torch.Generator().manual_seed(0)
     stored = {}
     for name, conversion in described.family.convert(expected).items():
-        if name == "lm_head.weight" and described.network.tie_word_embeddings:
+        if name == "lm_head.weight" and described.network["tie_word_embeddings"]:
             continue
         values = torch.randn(expected[name], generator=generator) * 0.4
         [source] = conversion.sources

@@ -18,10 +18,12 @@ from transformers import PretrainedConfig, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from axon import AxonSettings, CheckpointError, DecodeSettings, MaskedDiffusionModel, decode, load_model
 from axon.attention import kernel_name
-from axon.models import checkpoint, folder
+from axon.models import description
 from axon.models.conversion import Conversion, same_names
 from axon.models.family import Family
+from axon.models.folder import INDEX
 from axon.models.sdar import SDAR
+from axon.models.stored import StoredTensors
 from axon.models.weights import read_weights
 from tests.axon.toy_model import EOS, MASK, VOCAB
 
@@ -48,7 +50,7 @@ def parted(expected: Mapping[str, torch.Size]) -> dict[str, Conversion]:
 
 
 def family(convert: Any) -> Family:
-    return Family("toy", Qwen3MoeForCausalLM, lambda config: PretrainedConfig(), convert)
+    return Family("toy", PretrainedConfig, Qwen3MoeForCausalLM, lambda config: {}, convert)
 
 
 def draw_tensors(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[str, Tensor]:
@@ -77,7 +79,7 @@ def write(place: Path, tensors: dict[str, Tensor], shards: dict[str, int] | None
     for file in set(files.values()):
         held = {name: tensor.contiguous() for name, tensor in tensors.items() if files[name] == file}
         save_file(held, place / file)
-    (place / folder.INDEX).write_text(json.dumps({"weight_map": files}))
+    (place / INDEX).write_text(json.dumps({"weight_map": files}))
     return place
 
 
@@ -129,16 +131,16 @@ def test_only_the_sources_of_one_tensor_are_in_memory_at_a_time(
     single = {name: [f"{name}.{number}" for number in range(EXPERTS)] for name in names}
     tensors = draw_tensors({source: (HIDDEN, WIDTH) for sources in single.values() for source in sources})
     alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
-    most, plain = 0, folder.StoredTensors.read
+    most, plain = 0, StoredTensors.read
 
-    def watched(self: folder.StoredTensors, name: str) -> Tensor:
+    def watched(self: StoredTensors, name: str) -> Tensor:
         nonlocal most
         tensor = plain(self, name)
         alive.add(tensor)
         most = max(most, len(alive))
         return tensor
 
-    monkeypatch.setattr(folder.StoredTensors, "read", watched)
+    monkeypatch.setattr(StoredTensors, "read", watched)
     stack = {name: Conversion(tuple(sources), torch.stack) for name, sources in single.items()}
     read(write(tmp_path, tensors), lambda expected: stack, names)
     assert most == EXPERTS and not alive
@@ -192,7 +194,7 @@ def test_a_tensor_that_only_its_conversion_makes_infinite_is_named_itself(tmp_pa
 
 
 def test_a_misfit_is_told_before_any_number_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder.StoredTensors, "read", lambda self, name: pytest.fail(f"{name} was read"))
+    monkeypatch.setattr(StoredTensors, "read", lambda self, name: pytest.fail(f"{name} was read"))
     assert "1 missing tensors" in fault(write(tmp_path, without(Q)), joined, JOINED)
 
 
@@ -235,9 +237,9 @@ def _stack_of(parts: int) -> Any:
 def test_a_mixture_of_experts_loads_and_decodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A family beside the three: its checkpoint of single experts decodes like the network it was taken from."""
     toy_moe = Family(
-        "toy_moe", Qwen3MoeForCausalLM, lambda config: Qwen3MoeConfig(**MOE), mixture, block_causal=True
+        "toy_moe", Qwen3MoeConfig, Qwen3MoeForCausalLM, lambda config: MOE, mixture, block_causal=True
     )
-    monkeypatch.setattr(checkpoint, "FAMILIES", (*checkpoint.FAMILIES, toy_moe))
+    monkeypatch.setattr(description, "FAMILIES", (*description.FAMILIES, toy_moe))
     config = Qwen3MoeConfig(**MOE)
     config._attn_implementation = kernel_name("sdpa")
     torch.manual_seed(0)

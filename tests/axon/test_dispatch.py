@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from axon import CheckpointError
-from axon.models.checkpoint import FAMILIES, describe
+from axon import CheckpointError, Overrides
+from axon.models.description import FAMILIES, describe
 from axon.models.dispatch import REFUSED
+from axon.models.overrides import Attention
 from tests.axon.published import NAMES, small
 
 
@@ -18,7 +19,7 @@ def refusal(folder: Path, config: dict[str, Any], **given: Any) -> str:
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError) as caught:
-        describe(folder, **given)
+        describe(folder, Overrides(**given))
     line = str(caught.value)
     assert line.startswith(f"model.path={str(folder)!r}: ") and "\n" not in line
     return line
@@ -73,8 +74,8 @@ def test_an_autoregressive_qwen_is_refused_for_want_of_a_mask_token(tmp_path: Pa
 @pytest.mark.parametrize("name", ["a2d_qwen3_0_6b", "a2d_qwen2_5_coder_0_5b"])
 def test_how_a2d_attends_is_asked_for(name: str, tmp_path: Path) -> None:
     assert "give model.attention=bidirectional (mdlm) or block_causal" in refusal(tmp_path, small(name))
-    for attention in ("bidirectional", "block_causal"):
-        found = describe(tmp_path, mask_token_id=7, attention=attention)
+    for attention in get_args(Attention):
+        found = describe(tmp_path, Overrides(mask_token_id=7, attention=attention))
         assert found.family.block_causal == (attention == "block_causal")
 
 
@@ -89,7 +90,7 @@ def test_a_key_that_is_not_known_is_refused_by_name(name: str, tmp_path: Path) -
     given: dict[str, Any] = {"attention": "bidirectional"} if name.startswith("a2d") else {}
     line = refusal(tmp_path, small(name) | {"mask_token_id": 7, "qk_scale": 1.5}, **given)
     assert "config.json: qk_scale=1.5: unknown here" in line and "give model.inert_keys=[qk_scale]" in line
-    assert describe(tmp_path, inert_keys=["qk_scale"], **given).mask_token_id == 7
+    assert describe(tmp_path, Overrides(inert_keys=("qk_scale",), **given)).mask_token_id == 7
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_a_key_that_llada_lacks_means_the_references_default(tmp_path: Path) -> 
     del config["weight_tying"], config["rope_full_precision"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     network = describe(tmp_path).network
-    assert network.tie_word_embeddings and network.rope_full_precision
+    assert network["tie_word_embeddings"] and network["rope_full_precision"]
 
 
 def test_transformers_5_writes_the_rotary_base_elsewhere(tmp_path: Path) -> None:
@@ -132,5 +133,5 @@ def test_transformers_5_writes_the_rotary_base_elsewhere(tmp_path: Path) -> None
     del config["rope_theta"], config["rope_scaling"]
     config |= {"rope_parameters": {"rope_theta": 77.0, "rope_type": "default"}, "dtype": "bfloat16"}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert describe(tmp_path).network.rope_parameters["rope_theta"] == 77.0
+    assert describe(tmp_path).network["rope_parameters"]["rope_theta"] == 77.0
     assert "rope_parameters say otherwise" in refusal(tmp_path, config | {"rope_theta": 5.0})

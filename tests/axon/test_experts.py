@@ -25,7 +25,7 @@ from axon import (
     load_model,
 )
 from axon.attention import Capture
-from axon.models.checkpoint import describe
+from axon.models.description import describe
 from axon.models.family import Family
 from axon.models.llada2 import LLADA2
 from axon.models.llada_moe import LLADA_MOE
@@ -137,7 +137,7 @@ def test_the_grouped_product_is_a_loop_over_experts(
     family: Family, routes: list[list[int]], seed: int
 ) -> None:
     """For any choice of experts: none of a position is lost, and an expert that nobody chose changes nothing."""
-    network = family.network(family.read_config(SMALL[family.name]))
+    network = family.build(family.read_config(SMALL[family.name]))
     experts = network.get_submodule("model.layers.1.mlp.experts")
     generator = torch.Generator().manual_seed(seed)
     for parameter in experts.parameters():
@@ -161,7 +161,7 @@ def test_no_pass_loops_over_experts(family: Family) -> None:
     """A pass starts as many kernels with 24 experts as with 12."""
     kernels = []
     for experts in (12, 24):
-        network = family.network(family.read_config(SMALL[family.name] | {"num_experts": experts})).eval()
+        network = family.build(family.read_config(SMALL[family.name] | {"num_experts": experts})).eval()
         body = partial(network.get_submodule("model"), torch.arange(20)[None], use_cache=False)
         kernels.append(launched(body))
     assert kernels[0] == kernels[1]
@@ -171,7 +171,7 @@ def test_no_pass_loops_over_experts(family: Family) -> None:
 @settings(max_examples=60, deadline=None)
 def test_llada2_chooses_by_score_and_bias_and_weighs_by_score(seed: int, spread: float) -> None:
     config = SMALL["llada2"]
-    network = LLADA2.network(LLADA2.read_config(config))
+    network = LLADA2.build(LLADA2.read_config(config))
     router = network.get_submodule("model.layers.1.mlp.gate")
     generator = torch.Generator().manual_seed(seed)
     tensors = {
@@ -255,7 +255,7 @@ def test_a_mixture_is_never_read_as_a_dense_model(tmp_path: Path) -> None:
 
 
 def test_layers_without_experts_load_where_the_config_puts_them(tmp_path: Path) -> None:
-    network = LLADA_MOE.network(LLADA_MOE.read_config(SMALL["llada_moe"] | {"moe_layer_freq": [0, 1]}))
+    network = LLADA_MOE.build(LLADA_MOE.read_config(SMALL["llada_moe"] | {"moe_layer_freq": [0, 1]}))
     shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
     assert shapes["model.layers.0.mlp.gate_proj.weight"] == (24, 16)
     assert shapes["model.layers.1.mlp.experts.gate_up_proj"] == (8, 16, 16)

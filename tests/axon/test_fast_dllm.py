@@ -24,7 +24,7 @@ from axon import (
     load_model,
 )
 from axon.decoders import Decoder
-from axon.models.checkpoint import describe
+from axon.models.description import describe
 from axon.models.fast_dllm import FAST_DLLM
 from tests.axon.published import CONFIGS
 from tests.axon.toy_decoders import TOYS
@@ -53,7 +53,7 @@ def write_fast_dllm(folder: Path, **changes: object) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     config = SMALL | changes
     (folder / "config.json").write_text(json.dumps(config))
-    network = FAST_DLLM.network(FAST_DLLM.read_config(config))
+    network = FAST_DLLM.build(FAST_DLLM.read_config(config))
     generator = torch.Generator().manual_seed(0)
     tensors = {}
     for name, tensor in network.state_dict().items():

@@ -10,8 +10,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from axon import AxonSettings, CheckpointError, DecodeSettings, MaskedDiffusionModel, decode, load_model
-from axon.models.checkpoint import describe
+from axon import (
+    AxonSettings,
+    CheckpointError,
+    DecodeSettings,
+    MaskedDiffusionModel,
+    Overrides,
+    decode,
+    load_model,
+)
+from axon.models.description import describe
 from tests.axon.published import ATTENTION, NAMES, small, write_published
 from tests.axon.second import forward
 
@@ -42,7 +50,12 @@ def folder(folders: Path, name: str) -> Path:
 
 
 def load(folders: Path, name: str, dtype: str, kernel: str = "sdpa") -> MaskedDiffusionModel:
-    return load_model(folder(folders, name), dtype, attention_kernel=kernel, attention=ATTENTION.get(name))
+    return load_model(
+        folder(folders, name),
+        dtype,
+        attention_kernel=kernel,
+        overrides=Overrides(attention=ATTENTION.get(name)),
+    )
 
 
 def seen(model: MaskedDiffusionModel) -> Tensor | None:
@@ -55,7 +68,7 @@ def seen(model: MaskedDiffusionModel) -> Tensor | None:
 
 @names
 def test_a_release_is_described_as_it_means_itself(name: str, folders: Path) -> None:
-    found = describe(folder(folders, name), attention=ATTENTION.get(name))
+    found = describe(folder(folders, name), Overrides(attention=ATTENTION.get(name)))
     ends = (found.eos_token_ids, found.end_token_ids)
     assert (found.family.name, found.mask_token_id, *ends, found.block_size) == DESCRIBED[name]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from axon import CheckpointError, load_model, load_tokenizer
-from axon.models.checkpoint import describe
+from axon import CheckpointError, Overrides, load_model, load_tokenizer
+from axon.models.description import describe
 from tests.axon.published import small, write_tokens
 from tests.axon.toy_model import llada_tensors, write_checkpoint
 
@@ -22,7 +22,7 @@ def write(folder: Path, name: str, **changes: object) -> Path:
 
 
 def mask(folder: Path, given: int | None = None) -> int:
-    return describe(folder, mask_token_id=given).mask_token_id
+    return describe(folder, Overrides(mask_token_id=given)).mask_token_id
 
 
 def test_the_mask_token_is_the_users_then_the_configs_the_tokenizers_the_familys(tmp_path: Path) -> None:
@@ -123,29 +123,29 @@ def test_a_turn_end_named_as_end_of_text_is_not_end_of_text_proper(tmp_path: Pat
 @pytest.mark.parametrize(
     ("given", "ends", "proper"),
     [
-        (["<|im_end|>"], (151645,), (151645,)),
-        ([5, "<|im_end|>", 5], (5, 151645), (5,)),
-        ([5], (5,), (5,)),
+        (("<|im_end|>",), (151645,), (151645,)),
+        ((5, "<|im_end|>", 5), (5, 151645), (5,)),
+        ((5,), (5,), (5,)),
     ],
 )
 def test_given_end_tokens_replace_those_of_the_files(
-    given: list[Any], ends: tuple[int, ...], proper: tuple[int, ...], tmp_path: Path
+    given: tuple[Any, ...], ends: tuple[int, ...], proper: tuple[int, ...], tmp_path: Path
 ) -> None:
     write(tmp_path, "dream_7b")
     write_tokens(tmp_path, {151645: "<|im_end|>"})
-    found = describe(tmp_path, end_tokens=given)
+    found = describe(tmp_path, Overrides(end_tokens=given))
     assert (found.end_token_ids, found.eos_token_ids) == (ends, proper)
 
 
 @pytest.mark.parametrize(
-    ("given", "named"), [(["<nothing>"], "'<nothing>': is no token"), ([10**6], "1000000: lies outside")]
+    ("given", "named"), [(("<nothing>",), "'<nothing>': is no token"), ((10**6,), "1000000: lies outside")]
 )
-def test_impossible_end_tokens_are_refused(given: list[Any], named: str, tmp_path: Path) -> None:
+def test_impossible_end_tokens_are_refused(given: tuple[Any, ...], named: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=f"model.end_tokens: {named}"):
-        describe(write(tmp_path, "dream_7b"), end_tokens=given)
+        describe(write(tmp_path, "dream_7b"), Overrides(end_tokens=given))
 
 
 def test_a_loaded_model_has_what_was_given(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path, llada_tensors())
-    model = load_model(path, mask_token_id=3, end_tokens=[4, 5], block_size=16)
+    model = load_model(path, overrides=Overrides(mask_token_id=3, end_tokens=(4, 5), block_size=16))
     assert (model.mask_token_id, model.end_token_ids, model.block_size) == (3, (4, 5), 16)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -150,3 +152,13 @@ def _read(path: str) -> str:
         return Path(path).read_text().replace("\0", " ")
     except OSError:
         return ""
+
+
+def free_job_id() -> str:
+    """A Slurm job whose port on this machine is free: deploy/slurm.sh takes 20000 and the id's last four digits."""
+    while True:
+        with socket.socket() as probe:
+            number = random.randrange(10_000)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", 20_000 + number))
+                return str(20_000 + number)

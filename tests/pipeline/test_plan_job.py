@@ -15,10 +15,10 @@ from conftest import ROOT, Judge, composing, planned
 from formats import FORMATS, random_checkpoint
 from rich.console import Console
 
-from axon import load_model
+from axon import Overrides, load_model
 from axon.decoders import DECODERS
 from axon.models import hub
-from axon.models.checkpoint import describe
+from axon.models.description import describe
 from pipeline import content, cost_estimate, outline
 from pipeline.config import Config, read_config, to_tree
 from pipeline.cost_estimate import Network, gpu_hours, most_passes
@@ -194,7 +194,7 @@ RELEASED = {
 def test_a_released_config_has_the_parameters_of_its_model(name: str, tmp_path: Path) -> None:
     shutil.copy(ROOT / f"tests/axon/configs/{name}.json", tmp_path / "config.json")
     attention: Any = "bidirectional" if name.startswith("a2d") else None
-    network = Network(describe(tmp_path, mask_token_id=10, attention=attention))
+    network = Network(describe(tmp_path, Overrides(mask_token_id=10, attention=attention)))
     assert network.parameters / 1e9 == pytest.approx(RELEASED[name], rel=0.005)
 
 
