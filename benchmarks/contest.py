@@ -20,7 +20,7 @@ from pipeline.timing import take_turns
 
 THRESHOLD = 0.9
 OFF = AxonSettings(gate="never")
-EXAMPLES = 16  # prompts that a small model decodes in a turn; a large one as many as the batch has rows
+EXAMPLES = 8  # prompts that a small model decodes in a turn; a large one as many as the batch has rows
 Loop = Callable[[Size, Network, Tensor], Decoded]
 
 

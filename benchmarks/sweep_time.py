@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter, time
+from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -29,16 +29,11 @@ ROOT = Path(__file__).resolve().parents[1]
 VARIANTS = 11  # of anchor_budget: the base decoder, 4 x 2 of policy fixed, 2 of cover
 ALONE = 3  # settings that are timed in a process of their own
 IMPORTS = "import torch, transformers"
-# Stops at the first pass and prints the seconds since the time that it is given.
+# launch.py, ended by its first pass.
 FIRST_PASS = """
-import os, sys, time
-began = float(sys.argv.pop(1))
-import launch
+import os, launch
 from axon.models.model import MaskedDiffusionModel
-def forward(*_, **__):
-    print(time.time() - began, flush=True)
-    os._exit(0)
-MaskedDiffusionModel.forward = forward
+MaskedDiffusionModel.forward = lambda *_, **__: os._exit(0)
 launch.main()
 """
 
@@ -52,6 +47,10 @@ class Spent:
 
     def __str__(self) -> str:
         return f"{self.wall:7.1f} s ({self.processor:.1f})"
+
+    def against(self, other: Spent) -> str:
+        """Both ratios, such as "3.1 x (2.9)"."""
+        return f"{self.wall / other.wall:.1f} x ({self.processor / other.processor:.1f})"
 
 
 def main() -> None:
@@ -73,50 +72,56 @@ def main() -> None:
 
 def _sweep(asked: argparse.Namespace, folder: str) -> None:
     count = asked.values * VARIANTS
-    thresholds = [round(0.5 + 0.45 * place / asked.values, 3) for place in range(asked.values)]
-    sweep = ["sweep=anchor_budget", f"trade_off.values={thresholds}".replace(" ", ""), *_words(asked, folder)]
-    whole = _launch(sweep)
+    whole = _launch(_thresholds(asked.values) + _words("lists", asked.limit, folder))
     print(f"\none sweep                          {whole}", flush=True)
-    again = [_launch(sweep) for _ in range(asked.rounds)]
-    print(f"the same again, finished           {_middle(again)}", flush=True)
+    again = [
+        _launch(_thresholds(asked.values) + _words("lists", asked.limit, folder)) for _ in range(asked.rounds)
+    ]
+    print(f"the same again, finished           {_middle(again)}   (goal: 3 s)", flush=True)
     alone = []
     for place in range(ALONE):
         words = [f"axon.anchors={place + 2}", "decoder.threshold=0.7"]
-        alone.append(_launch([*words, *_words(asked, f"{folder}/alone{place}")]))
+        alone.append(_launch(words + _words("lists", asked.limit, f"{folder}/alone{place}")))
     one = _middle(alone)
     print(f"a fresh process for one setting    {one}   median of {ALONE}")
-    print(f"{count} of them, computed             {Spent(count * one.wall, count * one.processor)}"
-          f"   {count * one.wall / whole.wall:.1f} x the sweep", flush=True)  # fmt: skip
+    each = Spent(count * one.wall, count * one.processor)
+    print(
+        f"{count} of them, computed             {each}   {each.against(whole)} the sweep (goal: 10)",
+        flush=True,
+    )
 
 
 def _start(asked: argparse.Namespace, folder: str) -> None:
     imports, first = [], []
     for number in range(asked.rounds):
-        imports.append(_run(["-c", IMPORTS])[0].wall)
-        words = [*_words(asked, f"{folder}/first{number}")]
-        first.append(float(_run(["-c", FIRST_PASS, str(time()), *words])[1].split()[-1]))
-    print(f"\nimporting torch and transformers   {median(imports):7.1f} s")
-    print(f"from start to the first pass       {median(first):7.1f} s"
-          f"   {median(first) / median(imports):.2f} x the imports", flush=True)  # fmt: skip
+        imports.append(_run(["-c", IMPORTS]))
+        first.append(_run(["-c", FIRST_PASS, *_words("lists", 1, f"{folder}/first{number}")]))
+    print(f"\nimporting torch and transformers   {_middle(imports)}")
+    ratio = _middle(first).against(_middle(imports))
+    print(
+        f"from start to the first pass       {_middle(first)}   {ratio} the imports (goal: 1.5)", flush=True
+    )
 
 
 def _workers(asked: argparse.Namespace, folder: str) -> None:
-    """A sweep long enough that Ray's start does not decide."""
+    """A longer sweep. Ray's processes are no children of this one: the clock alone counts."""
     walls = []
     for workers in (1, 2):
-        words = ["sweep=anchor_budget", "task=pycode", "trade_off.values=[0.5,0.6,0.7,0.8]", "limit=100"]
-        words += [*_words(asked, f"{folder}/{workers}")[2:], f"cluster.workers={workers}"]
-        spent = _launch(words)
-        walls.append(spent.wall)
+        words = [*_words("pycode", asked.limit, f"{folder}/{workers}"), f"cluster.workers={workers}"]
+        walls.append(_launch(_thresholds(asked.values) + words).wall)
         print(
-            f"pycode, {workers} worker{'s' * (workers > 1)}                   {spent.wall:7.1f} s", flush=True
+            f"{'' if workers > 1 else chr(10)}pycode, {workers} worker{'s' * (workers > 1):<17}{walls[-1]:11.1f} s"
         )
-    print(f"{walls[0] / walls[1]:.2f} x as fast with two", flush=True)
+    print(f"{walls[0] / walls[1]:.2f} x as fast with two (goal: 1.8)", flush=True)
 
 
-def _words(asked: argparse.Namespace, folder: str) -> list[str]:
-    places = [f"out={folder}/out", f"store={folder}/store", "wandb=off"]
-    return ["task=lists", f"limit={asked.limit}", *places]
+def _thresholds(count: int) -> list[str]:
+    values = ",".join(f"{0.5 + 0.45 * place / count:.3f}" for place in range(count))
+    return ["sweep=anchor_budget", f"trade_off.values=[{values}]"]
+
+
+def _words(task: str, limit: int, folder: str) -> list[str]:
+    return [f"task={task}", f"limit={limit}", f"out={folder}/out", f"store={folder}/store", "wandb=off"]
 
 
 def _middle(spent: Sequence[Spent]) -> Spent:
@@ -124,11 +129,11 @@ def _middle(spent: Sequence[Spent]) -> Spent:
 
 
 def _launch(words: list[str]) -> Spent:
-    return _run(["launch.py", *words])[0]
+    return _run(["launch.py", *words])
 
 
-def _run(words: list[str]) -> tuple[Spent, str]:
-    """Python on the words, and what it printed. Ends this run if it fails."""
+def _run(words: list[str]) -> Spent:
+    """Python on the words. Ends this run if it fails."""
     used, start = _of_children(), perf_counter()
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
     spent = Spent(perf_counter() - start, _of_children() - used)
@@ -136,7 +141,7 @@ def _run(words: list[str]) -> tuple[Spent, str]:
         sys.exit(
             f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         )
-    return spent, done.stdout
+    return spent
 
 
 def _of_children() -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from argparse import ArgumentParser
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from axon import Confidence
 from benchmarks.contest import CONTESTS, hold
 from benchmarks.sizes import Size, toy
+from benchmarks.tables import TABLES, Script
 
 PEERS = Path(__file__).resolve().parents[1] / "benchmarks/peers"
 SIZES: dict[bool, Size] = {}
@@ -46,3 +49,20 @@ def test_a_loop_names_what_it_was_learnt_from(name: str) -> None:
     text = (PEERS / name).read_text()
     if "def generate(" in text:
         assert re.search(r"Learnt from [\w-]+/[\w-]+: [\w/]+\.py", text) and "Left out:" in text
+
+
+class Read(Exception):
+    """A command line was understood."""
+
+
+@pytest.mark.parametrize("script", [script for _, scripts in TABLES.values() for script in scripts])
+def test_the_tables_scripts_understand_their_words(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = ArgumentParser.parse_args
+
+    def read_only(parser: ArgumentParser) -> None:
+        raise Read(read(parser))
+
+    monkeypatch.setattr("sys.argv", [script.name, *script.words])
+    monkeypatch.setattr(ArgumentParser, "parse_args", read_only)
+    with pytest.raises(Read):
+        import_module(f"benchmarks.{script.name.removesuffix('.py')}").main()
