@@ -23,7 +23,7 @@ def generate(network: Network, prompt_1P: Tensor, gen_length: int, block_length:
     total = -(-(length + gen_length) // block_length) * block_length
     canvas_1L = network.canvas(prompt_1P, total - length)
     block_L = torch.arange(total, device=canvas_1L.device) // block_length
-    bias_LL = torch.zeros(total, total, device=canvas_1L.device)
+    bias_LL = torch.zeros(total, total, dtype=network.dtype, device=canvas_1L.device)
     bias_LL.masked_fill_(block_L[None, :] > block_L[:, None], torch.finfo(bias_LL.dtype).min)
     past, prefill = Past(), length // block_length * block_length
     if prefill:
