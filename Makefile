@@ -7,7 +7,7 @@ READY := $(VENV)/.installed
 # Two test files at a time: tests of one file share what they set up. More would starve those that start Ray.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help demo test check train-tiny card clean
+.PHONY: help demo test check bench train-tiny card clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -40,6 +40,9 @@ test: $(READY) ## format, lint, types, all tests (Ray, end to end)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest $(PARALLEL)
+
+bench: $(READY) ## time it: caches, passes and batches against the releases' loops, the sweep's own time (ten minutes)
+	@$(BIN)/python benchmarks/tables.py
 
 train-tiny: $(READY) ## train the bundled model from scratch (an hour and a half on two cores)
 	$(BIN)/python assets/tiny/train.py

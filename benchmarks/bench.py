@@ -57,10 +57,13 @@ def open_bench(description: str | None) -> Bench:
 def medians(
     contenders: Mapping[str, Callable[[], Mapping[str, float]]], rounds: int
 ) -> dict[str, dict[str, float]]:
-    """The median of what each contender measures, over rounds in which each has its turn, after one to warm up."""
+    """The median of what each contender measures, over rounds in which each has its turn, after one to warm up.
+
+    With 0 rounds that one is measured.
+    """
     found: dict[str, list[Mapping[str, float]]] = {name: [] for name in contenders}
     for number, name, measured in take_turns(contenders, rounds):
-        if number:
+        if number or not rounds:
             found[name].append(measured)
     return {
         name: {part: median(each[part] for each in measured) for part in measured[0]}

@@ -20,7 +20,7 @@ from pipeline.timing import take_turns
 
 THRESHOLD = 0.9
 OFF = AxonSettings(gate="never")
-EXAMPLES = 8  # prompts that are decoded in a turn, one by one at batch 1; fewer where the model is large
+EXAMPLES = 8  # prompts that a small model decodes in a turn; a large one as many as the batch has rows
 Loop = Callable[[Size, Network, Tensor], Decoded]
 
 
@@ -69,47 +69,59 @@ class Result:
 
 
 @dataclass(frozen=True)
-class _Turn:
+class Turn:
+    """What a loop took for all prompts once, and the tokens of each."""
+
     wall: float
     processor: float
     passes: int
     tokens: list[tuple[int, ...]]
 
 
-def hold(contest: Contest, size: Size, batch: int, rounds: int) -> Result:
-    """Both decode the same prompts in every round, after one to warm up."""
-    count = max(batch, EXAMPLES if size.model.vocab_size < 10_000 else 1)
+def contenders(contest: Contest, size: Size, batch: int) -> dict[str, Callable[[], Turn]]:
+    """Both sides, each to be called for a turn on the same prompts."""
+    examples = min(EXAMPLES, len(size.prompts)) if size.model.vocab_size < 10_000 else batch
+    count = max(batch, examples // batch * batch)
     batches = [size.prompts[start : start + batch] for start in range(0, count, batch)]
     runs = {"theirs": partial(_theirs, contest, size), "ours": partial(_ours, contest.ours(size), size)}
-    turns: dict[str, list[_Turn]] = {name: [] for name in runs}
-    timed = {name: partial(_timed, run, batches, size.model.device) for name, run in runs.items()}
-    for number, name, turn in take_turns(timed, rounds):
-        if number:
+    return {name: partial(_timed, run, batches, size.model.device) for name, run in runs.items()}
+
+
+def hold(contest: Contest, size: Size, batch: int, rounds: int) -> Result:
+    """Both decode in every round, after one to warm up; with 0 rounds that one is measured."""
+    turns: dict[str, list[Turn]] = {"theirs": [], "ours": []}
+    for number, name, turn in take_turns(contenders(contest, size, batch), rounds):
+        if number or not rounds:
             turns[name].append(turn)
-    theirs, ours = turns["theirs"][0].tokens, turns["ours"][0].tokens
-    pairs = [pair for one, other in zip(theirs, ours, strict=True) for pair in zip(one, other, strict=True)]
     return Result(
         _side(turns["theirs"]),
         _side(turns["ours"]),
-        sum(one == other for one, other in pairs) / len(pairs),
+        equal(turns["theirs"][0], turns["ours"][0]),
         contest.rows_independent or batch == 1,
         max(_scatter([turn.wall for turn in own]) for own in turns.values()),
     )
+
+
+def equal(one: Turn, other: Turn) -> float:
+    """The share of tokens that are equal."""
+    pairs = [pair for rows in zip(one.tokens, other.tokens, strict=True) for pair in zip(*rows, strict=True)]
+    return sum(first == second for first, second in pairs) / len(pairs)
 
 
 def _timed(
     run: Callable[[list[list[int]]], tuple[int, list[tuple[int, ...]]]],
     batches: list[list[list[int]]],
     device: torch.device,
-) -> _Turn:
-    passes, tokens = 0, []
+) -> Turn:
+    passes = 0
+    tokens: list[tuple[int, ...]] = []
     synchronize(device)
     wall, processor = perf_counter(), process_time()
     for prompts in batches:
         called, decoded = run(prompts)
         passes, tokens = passes + called, tokens + decoded
     synchronize(device)
-    return _Turn(perf_counter() - wall, process_time() - processor, passes, tokens)
+    return Turn(perf_counter() - wall, process_time() - processor, passes, tokens)
 
 
 def _theirs(contest: Contest, size: Size, prompts: list[list[int]]) -> tuple[int, list[tuple[int, ...]]]:
@@ -128,7 +140,7 @@ def _ours(
     ]
 
 
-def _side(turns: list[_Turn]) -> Side:
+def _side(turns: list[Turn]) -> Side:
     wall, processor = median(one.wall for one in turns), median(one.processor for one in turns)
     return Side(wall, processor, turns[0].passes)
 
@@ -177,6 +189,14 @@ CONTESTS: dict[str, Contest] = {
     ),
     "Fast-dLLM, threshold": Contest(
         partial(_fast_dllm, "none"), lambda size: _plain(size, decoder=Confidence(threshold=THRESHOLD))
+    ),
+    "Fast-dLLM, prefix cache": Contest(
+        partial(_fast_dllm, "prefix"),
+        lambda size: _plain(size, decoder=Confidence(threshold=THRESHOLD), cache="prefix"),
+    ),
+    "Fast-dLLM, dual cache": Contest(
+        partial(_fast_dllm, "dual"),
+        lambda size: _plain(size, decoder=Confidence(threshold=THRESHOLD), cache="dual"),
     ),
     "DAWN": Contest(_dawn, lambda size: _plain(size, decoder=_our_dawn(size)), rows_independent=False),
     "AXON over threshold": Contest(

@@ -1,8 +1,13 @@
-"""What has to be measured on a GPU, in one run: `python benchmarks/gpu.py [--device cuda --sections cost memory]`.
+"""What has to be measured on a GPU: `python benchmarks/gpu.py [--device cuda --sections cost memory]`.
+
+Made for 15 minutes of a device: first `--sections speed compiled` (about 8), then the others.
 
 - verify: the recorded decodes (../shared/golden) in float32 and bfloat16
 - batching: the share of prompts that decode alike in batches of several sizes, in bfloat16
-- cost: milliseconds of a step by part, and peak memory, with random weights at LLaDA-8B's sizes, batch 1, 8 and 32
+- cost: milliseconds of a step by part, and peak memory, with random weights at LLaDA-8B's sizes, batch 1, 8 and 32;
+  the ratio of a step with AXON to one without
+- speed: tokens a second at LLaDA-8B's and SDAR-8B's sizes, ours against the releases' loops, and the roofline
+- compiled: a pass with torch.compile and with CUDA graphs
 - waits: how often the host waits for the device in a pass, as CUDA's own debug mode counts it
 - memory: a batch for which memory is made too small on purpose
 - workers: a sweep of two workers on one GPU
@@ -27,6 +32,7 @@ import torch
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
 from axon.decoders import DecoderSettings
 from axon.room import Room
+from benchmarks.gpu_speed import compiled, speed
 from benchmarks.shapes import LLADA_8B, TOY, random_model
 from pipeline.environment import device_name
 from pipeline.stopwatch import Stopwatch
@@ -77,16 +83,25 @@ def batching(device: torch.device) -> None:
 
 def cost(device: torch.device) -> None:
     model = _model(device)
-    print(f"{'batch':>6}{'':>14}{'':>8}" + "".join(f"{part:>9}" for part in (*PARTS, "all")) + f"{'GiB':>7}")
+    print(
+        f"{'batch':>6}{'':>14}{'':>8}"
+        + "".join(f"{part:>9}" for part in (*PARTS, "all"))
+        + f"{'GiB':>7}{'ratio':>7}"
+    )
     for batch in (1, 8, 32) if device.type == "cuda" else (1, 2):
         for decoder in DECODERS:
+            alone = 0.0
             for gate in ("never", "always"):
                 _step(model, batch, DecodeSettings(2, 1, decoder=decoder, axon=_axon(gate)))  # to warm up
                 settings = DecodeSettings(GEN_LENGTH, GEN_LENGTH, decoder=decoder, axon=_axon(gate))
                 spent, peak = _step(model, batch, settings)
                 cells = "".join(f"{1000 * second:9.2f}" for second in (*spent, sum(spent)))
                 side = "+ AXON" if gate == "always" else ""
-                print(f"{batch:>6}{decoder.name:>14}{side:>8}{cells}{peak / 2**30:7.1f}", flush=True)
+                alone = alone or sum(spent)
+                print(
+                    f"{batch:>6}{decoder.name:>14}{side:>8}{cells}{peak / 2**30:7.1f}{sum(spent) / alone:7.2f}",
+                    flush=True,
+                )
 
 
 def waits(device: torch.device) -> None:
@@ -174,6 +189,8 @@ SECTIONS: dict[str, Callable[[torch.device], None]] = {
     "verify": verify,
     "batching": batching,
     "cost": cost,
+    "speed": speed,
+    "compiled": compiled,
     "waits": waits,
     "memory": memory,
     "workers": workers,

@@ -43,13 +43,23 @@ TOY = LLADA_8B | {
 # LLaDA's vocabulary on a small body: where lm_head and what is done with its logits weigh most.
 WIDE = LLADA_8B | {"d_model": 512, "mlp_hidden_size": 1536, "n_layers": 8, "n_heads": 8, "n_kv_heads": 8}
 
-# JetAstra/SDAR: training/model/SDAR-8B-Chat/config.json, small enough for a processor, with a vocabulary of some size.
-SDAR_SMALL: dict[str, Any] = {
+# JetAstra/SDAR: training/model/SDAR-8B-Chat/config.json
+SDAR_8B: dict[str, Any] = {
     "hidden_act": "silu",
     "attention_bias": False,
     "rms_norm_eps": 1e-6,
     "rope_theta": 1000000,
     "max_position_embeddings": 32768,
+    "vocab_size": 151936,
+    "hidden_size": 4096,
+    "intermediate_size": 12288,
+    "num_hidden_layers": 36,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+}
+# The same network, small enough for a processor, with a vocabulary of some size.
+SDAR_SMALL = SDAR_8B | {
     "vocab_size": 30000,
     "hidden_size": 512,
     "intermediate_size": 1536,
@@ -58,10 +68,18 @@ SDAR_SMALL: dict[str, Any] = {
     "num_key_value_heads": 2,
     "head_dim": 64,
 }
+SDAR_TOY = SDAR_SMALL | {
+    "vocab_size": 120,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "head_dim": 16,
+}
 
 
-# Logits are as far apart as in a trained model: several tokens are revealed in a step.
-PEAKED = 30.0
+# Logits are as far apart as in a trained model, whose steps reveal several tokens.
+PEAKED = 100.0
 
 
 def peaked(model: MaskedDiffusionModel) -> MaskedDiffusionModel:

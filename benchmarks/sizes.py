@@ -11,7 +11,7 @@ import torch
 
 from axon import MaskedDiffusionModel, load_model, load_tokenizer
 from axon.models.sdar import SDAR
-from benchmarks.shapes import SDAR_SMALL, TOY, WIDE, peaked, random_model
+from benchmarks.shapes import SDAR_SMALL, SDAR_TOY, TOY, WIDE, peaked, random_model
 from pipeline.tasks import get_task
 
 TINY = Path(__file__).resolve().parents[1] / "assets/tiny"
@@ -47,7 +47,7 @@ def tiny() -> Size:
 def wide() -> Size:
     torch.manual_seed(0)
     model = peaked(random_model(WIDE, "cpu", torch.float32))
-    return Size("wide", model, torch.randint(0, 100_000, (8, 128)).tolist(), 128, 32, 16)
+    return Size("wide", model, torch.randint(0, 100_000, (8, 128)).tolist(), 128, 32, 8)
 
 
 def sdar() -> Size:
@@ -59,10 +59,8 @@ def sdar() -> Size:
 def toy(block_causal: bool = False) -> Size:
     """Small enough for a test."""
     torch.manual_seed(0)
-    small = {"vocab_size": 120, "hidden_size": 32, "intermediate_size": 64, "head_dim": 16}
     if block_causal:
-        sizes = SDAR_SMALL | small | {"num_hidden_layers": 4, "num_attention_heads": 4}
-        model = peaked(random_model(sizes, "cpu", torch.float32, SDAR))
+        model = peaked(random_model(SDAR_TOY, "cpu", torch.float32, SDAR))
     else:
         model = peaked(random_model(TOY | {"vocab_size": 120, "embedding_size": 120}, "cpu", torch.float32))
     return Size("toy", model, torch.randint(0, 110, (4, 11)).tolist(), 24, 8, 12)

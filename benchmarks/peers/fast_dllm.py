@@ -54,7 +54,7 @@ def generate(
 
 
 def _reveal(tokens_BQ: Tensor, logits_BQV: Tensor, end: int, threshold: float, mask_id: int) -> None:
-    """Writes the tokens that the threshold lets pass, before column `end`, into `tokens_BQ`; of each row at least one."""
+    """Writes the tokens that pass the threshold before column `end` into `tokens_BQ`; of each row at least one."""
     masked_BQ = tokens_BQ == mask_id
     masked_BQ[:, end:] = False
     likeliest_BQ, probability_BQ = likeliest(logits_BQV)

@@ -79,6 +79,7 @@ class Network:
 
     def __init__(self, model: MaskedDiffusionModel) -> None:
         self.mask_id = model.mask_token_id
+        self.dtype = model.dtype
         self.calls = 0
         self._model = model
 

@@ -1,9 +1,9 @@
 """SDAR's loop with its block cache: the prompt once, then block by block, `sequential`, one token a step.
 
-Learnt from JetAstra/SDAR: generate.py. Its own work: sampling by a softmax and a draw over the vocabulary with all
-but the likeliest token filtered out (top_k 1, which makes it greedy), masked or not; one row at a time. Blocks lie at multiples of their
-length, and a finished one is passed through once more to store it, the last one, too. Left out: its strategies by
-confidence (with top_k 1 every confidence is 1 there), ends of the text.
+Learnt from JetAstra/SDAR: generate.py. Its own work: at every position of the block, masked or not, a softmax and a
+draw over the vocabulary, all but the likeliest token filtered out (top_k 1, which makes it greedy); one row at a time;
+a finished block passed through once more to store it, the last one, too. Left out: its strategies by confidence (with
+top_k 1 every confidence is 1 there), ends of the text. Blocks lie at multiples of their length.
 
 Shapes: L columns, K block length.
 """
@@ -23,7 +23,7 @@ def generate(network: Network, prompt_1P: Tensor, gen_length: int, block_length:
     total = -(-(length + gen_length) // block_length) * block_length
     canvas_1L = network.canvas(prompt_1P, total - length)
     block_L = torch.arange(total, device=canvas_1L.device) // block_length
-    bias_LL = torch.zeros(total, total, device=canvas_1L.device)
+    bias_LL = torch.zeros(total, total, dtype=network.dtype, device=canvas_1L.device)
     bias_LL.masked_fill_(block_L[None, :] > block_L[:, None], torch.finfo(bias_LL.dtype).min)
     past, prefill = Past(), length // block_length * block_length
     if prefill:

@@ -1,0 +1,153 @@
+"""What a sweep takes beside its decoding: `python benchmarks/sweep_time.py [--values 4 --limit 50]`.
+
+`anchor_budget` on the bundled model and `lists`, 11 settings at each value of the threshold, is run by one command into
+a store of its own; then the same command again, which finds everything done; then single settings of it, each in a
+fresh process. Of the latter a few are timed, and as many as the sweep has are computed from them. Last, how soon a
+fresh process makes its first pass, against the time of importing torch and transformers, and two workers against one.
+Seconds are on the clock, from start to end of a process; in brackets of processor time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.load import load_line
+
+ROOT = Path(__file__).resolve().parents[1]
+
+VARIANTS = 11  # of anchor_budget: the base decoder, 4 x 2 of policy fixed, 2 of cover
+ALONE = 3  # settings that are timed in a process of their own
+IMPORTS = "import torch, transformers"
+# launch.py, ended by its first pass.
+FIRST_PASS = """
+import os, launch
+from axon.models.model import MaskedDiffusionModel
+MaskedDiffusionModel.forward = lambda *_, **__: os._exit(0)
+launch.main()
+"""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of a process: on the clock, and of processors."""
+
+    wall: float
+    processor: float
+
+    def __str__(self) -> str:
+        return f"{self.wall:7.1f} s ({self.processor:.1f})"
+
+    def against(self, other: Spent) -> str:
+        """Both ratios, such as "3.1 x (2.9)"."""
+        return f"{self.wall / other.wall:.1f} x ({self.processor / other.processor:.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--values", type=int, default=4, help="thresholds; 11 settings at each")
+    parser.add_argument("--limit", type=int, default=50, help="examples of each setting")
+    parser.add_argument("--rounds", type=int, default=3, help="how often short processes are timed")
+    asked = parser.parse_args()
+    print(
+        f"anchor_budget on lists, {asked.values * VARIANTS} settings x {asked.limit} examples, {load_line()}"
+    )
+    with TemporaryDirectory() as folder:
+        _sweep(asked, folder)
+        _start(asked, folder)
+        _workers(asked, folder)
+
+
+def _sweep(asked: argparse.Namespace, folder: str) -> None:
+    count = asked.values * VARIANTS
+    whole = _launch(_thresholds(asked.values) + _words("lists", asked.limit, folder))
+    print(f"\none sweep                          {whole}", flush=True)
+    again = [
+        _launch(_thresholds(asked.values) + _words("lists", asked.limit, folder)) for _ in range(asked.rounds)
+    ]
+    print(f"the same again, finished           {_middle(again)}   (goal: 3 s)", flush=True)
+    alone = []
+    for place in range(ALONE):
+        words = [f"axon.anchors={place + 2}", "decoder.threshold=0.7"]
+        alone.append(_launch(words + _words("lists", asked.limit, f"{folder}/alone{place}")))
+    one = _middle(alone)
+    print(f"a fresh process for one setting    {one}   median of {ALONE}")
+    each = Spent(count * one.wall, count * one.processor)
+    print(
+        f"{count} of them, computed             {each}   {each.against(whole)} the sweep (goal: 10)",
+        flush=True,
+    )
+
+
+def _start(asked: argparse.Namespace, folder: str) -> None:
+    imports, first = [], []
+    for number in range(asked.rounds):
+        imports.append(_run(["-c", IMPORTS]))
+        first.append(_run(["-c", FIRST_PASS, *_words("lists", 1, f"{folder}/first{number}")]))
+    print(f"\nimporting torch and transformers   {_middle(imports)}")
+    ratio = _middle(first).against(_middle(imports))
+    print(
+        f"from start to the first pass       {_middle(first)}   {ratio} the imports (goal: 1.5)", flush=True
+    )
+
+
+def _workers(asked: argparse.Namespace, folder: str) -> None:
+    """A longer sweep. Ray's processes are no children of this one: the clock alone counts."""
+    walls = []
+    for workers in (1, 2):
+        words = [*_words("pycode", asked.limit, f"{folder}/{workers}"), f"cluster.workers={workers}"]
+        walls.append(_launch(_thresholds(asked.values) + words).wall)
+        print(
+            f"{'' if workers > 1 else chr(10)}pycode, {workers} worker{'s' * (workers > 1):<17}{walls[-1]:11.1f} s"
+        )
+    print(f"{walls[0] / walls[1]:.2f} x as fast with two (goal: 1.8)", flush=True)
+
+
+def _thresholds(count: int) -> list[str]:
+    values = ",".join(f"{0.5 + 0.45 * place / count:.3f}" for place in range(count))
+    return ["sweep=anchor_budget", f"trade_off.values=[{values}]"]
+
+
+def _words(task: str, limit: int, folder: str) -> list[str]:
+    return [f"task={task}", f"limit={limit}", f"out={folder}/out", f"store={folder}/store", "wandb=off"]
+
+
+def _middle(spent: Sequence[Spent]) -> Spent:
+    return Spent(median(one.wall for one in spent), median(one.processor for one in spent))
+
+
+def _launch(words: list[str]) -> Spent:
+    return _run(["launch.py", *words])
+
+
+def _run(words: list[str]) -> Spent:
+    """Python on the words. Ends this run if it fails."""
+    used, start = _of_children(), perf_counter()
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    spent = Spent(perf_counter() - start, _of_children() - used)
+    if done.returncode:
+        sys.exit(
+            f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        )
+    return spent
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The releases' loops decode as ours do; the scripts that time them run."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from axon import Confidence
+from benchmarks.contest import CONTESTS, hold
+from benchmarks.sizes import Size, toy
+from benchmarks.tables import TABLES, Script
+
+PEERS = Path(__file__).resolve().parents[1] / "benchmarks/peers"
+SIZES: dict[bool, Size] = {}
+
+
+def size(block_causal: bool) -> Size:
+    if block_causal not in SIZES:
+        SIZES[block_causal] = toy(block_causal)
+    return SIZES[block_causal]
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", CONTESTS)
+def test_a_releases_loop_decodes_as_ours(name: str, batch: int) -> None:
+    contest = CONTESTS[name]
+    model = size(contest.block_causal)
+    if not contest.fits(model, batch):
+        pytest.skip("its loop takes one row")
+    found = hold(contest, model, batch, rounds=0)
+    if found.must_agree:
+        assert found.equal == 1.0
+    assert found.theirs.passes >= found.ours.passes > 1
+
+
+def test_another_threshold_does_not_agree() -> None:
+    contest = CONTESTS["Fast-dLLM, threshold"]
+    other = replace(contest, ours=lambda size: replace(contest.ours(size), decoder=Confidence(threshold=0.1)))
+    assert not hold(other, size(False), 1, rounds=0).agrees
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in PEERS.glob("*.py")))
+def test_a_loop_names_what_it_was_learnt_from(name: str) -> None:
+    text = (PEERS / name).read_text()
+    if "def generate(" in text:
+        assert re.search(r"Learnt from [\w-]+/[\w-]+: [\w/]+\.py", text) and "Left out:" in text
+
+
+class Read(Exception):
+    """A command line was understood."""
+
+
+@pytest.mark.parametrize("script", [script for _, scripts in TABLES.values() for script in scripts])
+def test_the_tables_scripts_understand_their_words(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = ArgumentParser.parse_args
+
+    def read_only(parser: ArgumentParser) -> None:
+        raise Read(read(parser))
+
+    monkeypatch.setattr("sys.argv", [script.name, *script.words])
+    monkeypatch.setattr(ArgumentParser, "parse_args", read_only)
+    with pytest.raises(Read):
+        import_module(f"benchmarks.{script.name.removesuffix('.py')}").main()
