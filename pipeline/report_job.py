@@ -14,6 +14,7 @@ from rich.console import Console
 
 from pipeline.config import WandbSettings
 from pipeline.console import say
+from pipeline.errors import reason
 from pipeline.run import Run
 from pipeline.store import NO_ROOM, Contents
 
@@ -105,5 +106,5 @@ def _track(
             raise
         say(
             console,
-            f"wandb.mode={wandb.mode}: could not log ({error}); run again, or with wandb=offline or wandb=off",
+            f"wandb.mode={wandb.mode}: could not log ({reason(error)}); run again, or with wandb=offline or wandb=off",
         )

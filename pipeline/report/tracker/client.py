@@ -20,11 +20,11 @@ import wandb
 from pipeline.report import Report
 from pipeline.report.tracker.content import Content, digest
 from pipeline.report.tracker.fronts import front_content, fronts_of, outdated
-from pipeline.report.tracker.run_log import Logged, RunLog
+from pipeline.report.tracker.run_log import BEGUN, Logged, RunLog
 from pipeline.report.tracker.settings import setting_contents
 from pipeline.report.tracker.sweep import sweep_content
 
-PATIENCE = 60.0  # seconds for a server that has stopped answering, at each run's start and end
+STARTING, FINISHING = 60.0, 300.0  # seconds for a server to open a run, and to take all that it holds
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,17 @@ def track(destination: Destination, report: Report, records: pd.DataFrame) -> in
     destination.home.mkdir(parents=True, exist_ok=True)
     for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR"):  # otherwise W&B writes to the home folder
         os.environ.setdefault(name, str(destination.home.absolute() / "staging"))
+    wandb.setup(settings=_quiet())
     run_log = RunLog(destination.home)
     try:
         return sum(_log(destination, run_log, content) for content in _contents(destination, report, records))
     finally:
-        run_log.write()
         wandb.teardown()
 
 
 def check_login() -> None:
     """Raises ValueError where online logging would have to ask for a key, wandb.Error where the server refuses it."""
+    wandb.setup(settings=_quiet())
     if not wandb.login(prompt=False):
         raise ValueError("wandb.mode=online: not logged in; run `wandb login`, or choose wandb=offline")
 
@@ -80,16 +81,19 @@ def _contents(destination: Destination, report: Report, records: pd.DataFrame) -
 def _log(destination: Destination, run_log: RunLog, content: Content) -> bool:
     """Logs one W&B run unless the run log has it with this very content; returns whether it did."""
     place = [destination.project, destination.group, content.key]
-    key, held = digest(place)[:16], digest(content.state)
-    run_id = digest([*place, content.state])[:16] if content.appends else key
-    logged, now = run_log.get(key), Logged(run_id, f"{destination.mode} {held}")
-    if logged == now:
+    key, held = digest(place)[:16], f"{destination.mode} {digest(content.state)}"
+    logged = run_log.get(key)
+    if logged and logged.digest == held:
         return False
-    if logged and logged.run_id != run_id:
-        _retire(destination, logged.run_id, content)
+    run_id = key
+    if content.appends:  # never the id of an earlier one, be it whole or half written
+        run_id = digest([*place, content.state, logged and logged.run_id])[:16]
+        if logged:
+            _retire(destination, logged.run_id, content)
+    run_log.put(key, Logged(run_id, BEGUN))
     _remove_unsynced(destination.home, run_id)
     _write(destination, run_id, content)
-    run_log.put(key, now)
+    run_log.put(key, Logged(run_id, held))
     return True
 
 
@@ -116,7 +120,8 @@ def _write(destination: Destination, run_id: str, content: Content) -> None:
         settings=_quiet(),
     )
     try:
-        content.log(run)
+        if not (content.appends and run.starting_step):  # the same front, logged from another folder
+            content.log(run)
         run.summary.update(dict(content.summary))
     finally:
         run.finish()
@@ -139,8 +144,9 @@ def _quiet() -> Any:
         disable_git=True,
         disable_code=True,
         save_code=False,
-        init_timeout=PATIENCE,
-        finish_timeout=PATIENCE,
+        init_timeout=STARTING,
+        finish_timeout=FINISHING,
+        finish_timeout_raises=True,
         x_disable_stats=True,
         x_disable_meta=True,
         x_disable_machine_info=True,

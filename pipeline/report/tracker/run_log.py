@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-NAME = "logged.json"
+NAME = "logged.jsonl"
+BEGUN = ""  # the digest of what was not logged to its end
 
 
 @dataclass(frozen=True)
@@ -19,22 +20,24 @@ class Logged:
 
 
 class RunLog:
-    """What was logged, by a key that stays the same when the content changes."""
+    """What was logged, by a key that stays the same when the content changes: a line each, the last one counts."""
 
     def __init__(self, folder: Path) -> None:
-        """Empty where the file is missing or can't be read; all is then logged again."""
+        """Lines that can't be read are passed over: what they told is logged again."""
         self._path = folder / NAME
         self._logged: dict[str, Logged] = {}
-        with suppress(OSError, ValueError, TypeError, AttributeError):
-            self._logged = {key: Logged(**entry) for key, entry in json.loads(self._path.read_text()).items()}
+        with suppress(OSError, UnicodeDecodeError):
+            for line in self._path.read_text(encoding="utf-8").splitlines():
+                with suppress(ValueError, TypeError, KeyError, AttributeError):
+                    entry = json.loads(line)
+                    key = entry.pop("key")
+                    self._logged[key] = Logged(**entry)
 
     def get(self, key: str) -> Logged | None:
         return self._logged.get(key)
 
     def put(self, key: str, logged: Logged) -> None:
+        """Written at once: whatever stops the program, what it has begun is known."""
         self._logged[key] = logged
-
-    def write(self) -> None:
-        self._path.write_text(
-            json.dumps({key: asdict(entry) for key, entry in self._logged.items()}, indent=1)
-        )
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, **asdict(logged)}) + "\n")
