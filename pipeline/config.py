@@ -155,7 +155,7 @@ class Config:
     decode: Decode
     seed: int
 
-    job: Literal["run", "report", "check_task", "time", "plan"]
+    job: Literal["run", "report", "check_task", "time", "plan", "dashboard"]
     limit: Count
     batch_size: Count
     slice_size: Count

@@ -18,6 +18,10 @@ def start_job(config: Config, compose: Compose, arguments: Sequence[str], consol
         from pipeline.check_task import check_task
 
         return check_task(config, console)
+    if config.job == "dashboard":
+        from pipeline.dashboard_job import dashboard_job
+
+        return dashboard_job(config, console)
     if config.job == "plan":
         from pipeline.plan_job import plan_job
 

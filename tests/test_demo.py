@@ -87,7 +87,8 @@ def test_wandbs_files_hold_every_point(swept: tuple[list[str], Path, str]) -> No
     assert set(logged) == set(points["setting_id"])
     for point in points.itertuples():
         assert logged[point.setting_id]["nfe"] == pytest.approx(point.nfe)
-    assert len([run for run in runs if run["kind"] == "summary"]) == 1
+    kinds = [run["kind"] for run in runs]
+    assert kinds.count("sweep") == 1 and kinds.count("front") == points["group"].nunique()
 
 
 def test_a_finished_sweep_runs_again_in_seconds_and_decodes_nothing(

@@ -48,7 +48,10 @@ def test_the_library_needs_torch_and_transformers_alone() -> None:
             "ray",
             ["pipeline/cluster.py", "pipeline/sweep.py", "pipeline/trial.py", "pipeline/tune_search.py"],
         ),
-        ("wandb", [f"pipeline/report/tracker/{name}.py" for name in ("client", "fronts", "sweep")]),
+        (
+            "wandb",
+            [f"pipeline/report/tracker/{name}.py" for name in ("client", "dashboard", "fronts", "sweep")],
+        ),
         ("hydra", ["launch.py"]),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import launch
 from pipeline.config import Compose, Config, read_config, to_tree
 from pipeline.plan import Plan
 from pipeline.tasks import TASKS, Example, Score, TaskSettings, read_task
+from tests.pipeline.wandb_server import KEY, WandbServer, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS, WIDTH, HIDDEN = 8, 16, 32
@@ -203,3 +204,20 @@ def set_key(tree: dict[str, Any], override: str) -> None:
         tree[leaf] = json.loads(text)
     except ValueError:
         tree[leaf] = text
+
+
+@pytest.fixture
+def wandb_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
+    """A server that W&B in this process, and in those that it starts, takes for the only one."""
+    import wandb
+
+    for name in ("HOME", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR", "WANDB_CACHE_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    with serving() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        wandb.teardown()  # it reads the environment when it starts
+        yield server
+        wandb.teardown()
+    assert not server.unknown

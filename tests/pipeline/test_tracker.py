@@ -185,16 +185,8 @@ def test_logging_again_logs_only_what_is_new(tmp_path: Path) -> None:
     assert len(runs_in(tmp_path)) == len(after) == len(before), "no run twice"
     [gone], [new] = before.keys() - after.keys(), after.keys() - before.keys()
     assert before[gone]["name"] == after[new]["name"] and after[new]["config"]["kind"] == "front"
-
-
-def test_a_front_that_comes_back_is_a_new_run(tmp_path: Path) -> None:
-    """A run of the first one may have been synced from elsewhere: its rows would be there twice."""
-    other = sample(1)
-    ids = []
-    for records in (RECORDS, other, RECORDS):
-        log(tmp_path, records)
-        ids.append({run["id"] for run in runs_in(tmp_path, "front")})
-    assert not ids[0] & ids[2]
+    log(tmp_path)  # a copy of the first front may be in W&B: its rows would be there twice
+    assert gone not in {run["id"] for run in runs_in(tmp_path)}
 
 
 def test_an_outdated_front_that_was_synced_is_taken_out_of_the_views(tmp_path: Path) -> None:

@@ -58,7 +58,10 @@ class ServedArtifact:
 
 
 class WandbServer:
-    """Everything that was sent. `refuse`: an HTTP status for every request; 0 answers them."""
+    """Everything that was sent. `refuse`: an HTTP status for every request; 0 answers them.
+
+    `fails`: asked at each request; a status that isn't 0 refuses it and all that follow.
+    """
 
     def __init__(self) -> None:
         self.runs: dict[str, ServedRun] = {}
@@ -66,6 +69,7 @@ class WandbServer:
         self.views: dict[str, Json] = {}
         self.unknown: list[str] = []
         self.refuse = 0
+        self.fails: Callable[[], int] = lambda: 0
         self.lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
 
@@ -74,8 +78,8 @@ class WandbServer:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def artifact(self, kind: str) -> ServedArtifact:
-        """The one artifact of this kind that was committed."""
-        [found] = [one for one in self.artifacts.values() if one.kind == kind and one.committed]
+        """The latest of this kind that was committed."""
+        *_, found = [one for one in self.artifacts.values() if one.kind == kind and one.committed]
         return found
 
     def answer(self, query: Json) -> Json | None:
@@ -86,6 +90,9 @@ class WandbServer:
         operation, variables = found[1] if found else "", query.get("variables") or {}
         known: dict[str, Callable[..., Json]] = {
             "Viewer": self._viewer,
+            "GetDefaultEntity": self._viewer,
+            "GetViewer": self._viewer,
+            "Runs": self._list_runs,
             "RunResumeStatus": self._resume,
             "UpsertBucket": self._upsert,
             "CreateRunFiles": self._run_files,
@@ -176,6 +183,39 @@ class WandbServer:
             "historyLineCount": len(run.history),
         }
         return {"upsertBucket": {"bucket": bucket, "inserted": inserted}}
+
+    def _list_runs(self, project: str, filters: str, **_: Any) -> Json:
+        """As far as filters by equal values of the config go, the latest first."""
+        wanted = {key.removeprefix("config."): value for key, value in json.loads(filters).items()}
+        found = [
+            run
+            for run in reversed(self.runs.values())
+            if run.project == project
+            and all(run.config.get(key, {}).get("value") == value for key, value in wanted.items())
+        ]
+        if project not in {run.project for run in self.runs.values()}:
+            return {"project": None}
+        edges = [{"node": self._listed(run), "cursor": run.name} for run in found]
+        runs = {"edges": edges, "pageInfo": {"endCursor": None, "hasNextPage": False}}
+        return {"project": {"internalId": "1", "runCount": len(found), "readOnly": False, "runs": runs}}
+
+    @staticmethod
+    def _listed(run: ServedRun) -> Json:
+        return {
+            "projectId": "1",
+            "id": run.name,
+            "name": run.name,
+            "displayName": run.display_name,
+            "tags": run.tags,
+            "group": run.group,
+            "jobType": run.kind,
+            "state": "finished",
+            "config": json.dumps(run.config),
+            "summaryMetrics": json.dumps(run.summary),
+            "systemMetrics": "{}",
+            "sweepName": None,
+            "user": {"name": ENTITY, "username": ENTITY},
+        }
 
     def _run_files(self, run: str, files: list[str], **_: Any) -> Json:
         urls = [{"name": name, "uploadUrl": f"{self.url}/storage/run/{run}/{name}"} for name in files]
@@ -283,6 +323,7 @@ def _handler(server: WandbServer) -> type[BaseHTTPRequestHandler]:
             """Also without the right key; uploads carry theirs in the URL."""
             key = self.headers.get("Authorization", "").removeprefix("Basic ")
             keyless = not self.path.endswith(("/graphql", "/file_stream"))
+            server.refuse = server.refuse or server.fails()
             status = server.refuse or (0 if keyless or b64decode(key).decode() == f"api:{KEY}" else 401)
             if status:
                 self._send(status, {"errors": [{"message": "refused by the test"}]})
