@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import wandb
@@ -31,7 +31,7 @@ STARTING, FINISHING = 60.0, 300.0  # seconds for a server to open a run, and to 
 class Destination:
     """Where a report is logged: `mode` online or offline, `folder` where W&B keeps its files."""
 
-    mode: Literal["online", "offline"]
+    mode: str
     project: str
     group: str
     folder: Path
@@ -113,7 +113,7 @@ def _write(destination: Destination, run_id: str, content: Content) -> None:
         tags=content.tags,
         id=run_id,
         resume="allow" if online else None,
-        mode=destination.mode,
+        mode="online" if online else "offline",
         dir=str(destination.folder),
         config=dict(content.config),
         reinit="create_new",

@@ -31,7 +31,7 @@ def save_dashboard(project: str) -> list[str]:
     Raises NothingLogged, and wandb.Error or whatever else W&B raises where it refuses.
     """
     api = wandb.Api()
-    entity = api.settings["entity"] or api.default_entity
+    entity = str(api.settings["entity"] or api.default_entity)
     knobs = sorted(_knobs(api, f"{entity}/{project}"))
     return [
         _save(_view(entity, project, "Fronts", "front", _front_panels()), "axonfronts0"),

@@ -74,7 +74,7 @@ def decoder_name(setting: Setting) -> str:
 
 
 def front_content(front: Front, sweep: str) -> Content:
-    vertices = [(float(row.nfe), float(row.quality)) for row in front.vertices.itertuples()]
+    vertices = front.vertices[["nfe", "quality"]].to_numpy(dtype=np.float64).tolist()
     config = {
         "kind": "front",
         "sweep": sweep,

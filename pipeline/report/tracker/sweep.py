@@ -90,5 +90,5 @@ def _hash(path: Path) -> str:
 def _table(frame: pd.DataFrame) -> wandb.Table:
     # A knob may have values of several types: tau_sink as 0.01 and as "4x".
     data: list[Iterable[Any]] = [list(row.values()) for row in rows(frame)]
-    columns = [identifier(str(column)) for column in frame.columns]
+    columns: list[str | int] = [identifier(str(column)) for column in frame.columns]
     return wandb.Table(columns=columns, data=data, allow_mixed_types=True)
