@@ -32,6 +32,7 @@ SMALL = [
 class Cluster:
     address: str
     environment: dict[str, str]  # with which its token is found
+    jobs: str  # where `ray job submit` finds it, if it has a dashboard
 
     @property
     def words(self) -> list[str]:

@@ -104,7 +104,9 @@ def test_a_node_that_joins_gets_work_and_what_a_killed_one_had_is_done_elsewhere
     asked = words(checkpoint, tmp_path, "{grid: {seed: [1, 2, 3]}, set: {temperature: 0.7}}")
     held = tmp_path / "held"
     held.mkdir()
-    process = start([*asked, *ray_cluster.words], TOY, **ray_cluster.environment, HELD=str(held), RESULTS=os.devnull)
+    process = start(
+        [*asked, *ray_cluster.words], TOY, **ray_cluster.environment, HELD=str(held), RESULTS=os.devnull
+    )
     try:
         wait_for_workers(process, held, 2)
         with ray_cluster.node() as node:

@@ -47,7 +47,9 @@ class Dying(sweep.SliceTrial):
 
 
 class Held(sweep.SliceTrial):
-    folder = Path(os.environ.get("HELD", ""))  # goes with the class to the workers, as the environment does not
+    folder = Path(
+        os.environ.get("HELD", "")
+    )  # goes with the class to the workers, as the environment does not
 
     def step(self) -> dict[str, Any]:
         (self.folder / f"{self.config['setting']}-{os.getpid()}").touch()
