@@ -21,7 +21,7 @@ from pipeline.errors import ConfigError
 from pipeline.outline import Outline
 from pipeline.prompt import form_of, reads_template
 from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space, existing, is_name
-from pipeline.setting import Setting, setting_id
+from pipeline.setting import Setting, Stop, setting_id
 from pipeline.tasks import TaskSettings, open_task
 
 Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
@@ -39,6 +39,8 @@ class Plan:
         self._search = SEARCHES[config.sweep.search]
         self.space = _space(config, self._base)
         self.settings: dict[str, Setting] = {}
+        self.asks: list[list[str]] = []  # the new settings of each time that the search was asked, by id
+        self.stopped: dict[str, Stop] = {}  # by id; the others are to be evaluated on all examples
         self.asked: list[
             tuple[Candidate, str]
         ] = []  # all candidates, equal ones too, with their settings' ids
@@ -72,6 +74,7 @@ class Plan:
         models = list(dict.fromkeys(s.model for s in [*list(self.settings.values())[-1:], *new.values()]))
         ordered = sorted(new.values(), key=lambda setting: models.index(setting.model))
         self.settings |= {setting.id: setting for setting in ordered}
+        self.asks.append([setting.id for setting in ordered])
         return ordered
 
     def _setting(self, candidate: Candidate) -> Setting:
