@@ -21,7 +21,7 @@ from pipeline.errors import ConfigError, fault_lines
 from pipeline.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.recipe import RecipeSettings
 from pipeline.sandbox import Require
-from pipeline.search import SEARCHES, GroupSettings
+from pipeline.search import OPTUNA, SEARCHES, GroupSettings
 from pipeline.tasks import TaskSettings, check_form
 from pipeline.tasks.task import STRICT
 
@@ -117,8 +117,9 @@ class SweepSettings:
     stop: StopSettings | None = None  # None: every setting is evaluated on all examples
 
     def __post_init__(self) -> None:
-        if self.search not in SEARCHES:
-            raise ValueError(f"sweep.search={self.search!r}: unknown; one of {', '.join(SEARCHES)}")
+        if self.search not in (*SEARCHES, OPTUNA):
+            names = ", ".join([*SEARCHES, OPTUNA])
+            raise ValueError(f"sweep.search={self.search!r}: unknown; one of {names}")
 
 
 @dataclass(frozen=True, config=STRICT)

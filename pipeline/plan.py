@@ -16,11 +16,23 @@ from axon.identity import decode_identity
 from axon.settings import check_cache, check_ends
 from pipeline.checkpoint import Checkpoint, open_model
 from pipeline.config import SETTING_KEYS, Compose, Config, ModelSettings, PromptStyle, read_config, to_tree
-from pipeline.dotted import assign
+from pipeline.dotted import assign, flatten
 from pipeline.errors import ConfigError
 from pipeline.outline import Outline
 from pipeline.prompt import form_of, reads_template
-from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space, existing, is_name
+from pipeline.search import (
+    OPTUNA,
+    SEARCHES,
+    Ask,
+    Candidate,
+    GroupSettings,
+    Outcome,
+    Region,
+    Space,
+    existing,
+    is_name,
+)
+from pipeline.search.optuna_search import optuna_search
 from pipeline.setting import Setting, Stop, setting_id
 from pipeline.tasks import TaskSettings, open_task
 
@@ -36,7 +48,7 @@ class Plan:
         """Raises ConfigError, one line per fault, for a space that can't be searched."""
         self._open = open_
         self._base: Base = cache(lambda names: _composed(config, compose, names))
-        self._search = SEARCHES[config.sweep.search]
+        self._search = _search(config, self._base)
         self.space = _space(config, self._base)
         self.settings: dict[str, Setting] = {}
         self.asks: list[list[str]] = []  # the new settings of each time that the search was asked, by id
@@ -80,6 +92,20 @@ class Plan:
     def _setting(self, candidate: Candidate) -> Setting:
         rest = {key: value for key, value in candidate.knobs.items() if not is_name(key, value)}
         return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate, self._open)
+
+
+def _search(config: Config, base: Base) -> Ask:
+    """Raises ConfigError for a search whose package is not installed."""
+    if config.sweep.search != OPTUNA:
+        return SEARCHES[config.sweep.search]
+
+    def defaults(region: Region) -> Mapping[str, Any]:
+        return {**flatten(to_tree(base(_names(region.fixed)))), **region.fixed}
+
+    try:
+        return optuna_search(config.sweep.optuna.sampler, config.sweep.optuna.trials, defaults)
+    except ValueError as error:
+        raise ConfigError([f"sweep.{error}"]) from None
 
 
 def make_setting(config: Config, candidate: Candidate | None = None, open_: Open = open_model) -> Setting:

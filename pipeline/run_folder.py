@@ -16,7 +16,7 @@ from pipeline.errors import reason
 from pipeline.pending import sizes
 from pipeline.plan import Plan
 from pipeline.run import Run, Status, write_run
-from pipeline.search import Range, Space
+from pipeline.search import OPTUNA, Range, Space
 from pipeline.setting import model_name, setting_id
 from pipeline.stop import Terminated
 
@@ -93,7 +93,7 @@ def folder_of(config: Config, plan: Plan) -> Path:
     content = {**asked, "limit": limit, "search": config.sweep.search, "space": regions}
     if config.sweep.stop is not None:
         content["stop"] = vars(config.sweep.stop)
-    if config.sweep.search == "optuna":
+    if config.sweep.search == OPTUNA:
         content["optuna"] = vars(config.sweep.optuna)
     if config.recipe is not None:  # its run.json says what was expected
         content["recipe"] = config.recipe.name
