@@ -70,7 +70,7 @@ class Plan:
         faults: dict[str, str] = {}  # line -> with the group where it came up first
         for candidate in candidates:
             try:
-                setting = self._setting(candidate)
+                setting = self.setting(candidate)
             except ConfigError as error:
                 for line in error.lines:
                     faults.setdefault(line, _placed(candidate.group, line) if candidate.knobs else line)
@@ -89,7 +89,8 @@ class Plan:
         self.asks.append([setting.id for setting in ordered])
         return ordered
 
-    def _setting(self, candidate: Candidate) -> Setting:
+    def setting(self, candidate: Candidate) -> Setting:
+        """The setting of a candidate, whether it was asked for or not. Raises ConfigError if it can't be evaluated."""
         rest = {key: value for key, value in candidate.knobs.items() if not is_name(key, value)}
         return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate, self._open)
 

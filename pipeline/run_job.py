@@ -11,14 +11,16 @@ from rich.console import Console
 from pipeline.backlog import Backlog, advance
 from pipeline.budget import exhausted, spent
 from pipeline.config import Compose, Config
-from pipeline.console import command_line
+from pipeline.console import command_line, say
 from pipeline.display import Display
 from pipeline.ending import finish, stopped
 from pipeline.execute import execute
+from pipeline.grid_cost import grid_cost
 from pipeline.opening import announce, begin_run, check_start, open_plan, prepare_store, title_of
 from pipeline.pending import incomplete
 from pipeline.plan import Plan
 from pipeline.run_folder import RunFolder, folder_of
+from pipeline.search import ASK_ONCE
 from pipeline.stop import Lost
 from pipeline.store import Contents, Span, Store, StoreFull
 from pipeline.totals import stored_totals
@@ -51,6 +53,10 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
                 lacking = incomplete(plan, contents, store, config.limit, config.slice_size, failures)
                 failures = {sid: line for sid, line in lacking.items() if sid in failures or not left_out}
             contents = replace(contents, records=folder.run.own(contents.records))
+            if config.sweep.search not in ASK_ONCE and (
+                cost := grid_cost(plan, contents.records, config.limit)
+            ):
+                say(console, cost)
             return finish(config, folder, store, contents, failures, left_out, command, console)
     except (KeyboardInterrupt, Lost, StoreFull) as end:
         return stopped(end, folder.run, store, command, console)

@@ -104,7 +104,7 @@ def _follow(
         running += new
         pairs = among * max(1, len(running) - 1)
         needed = math.log(number * (number + 1) * pairs / rule.alpha)
-        for look in _looks(slice_size, size):
+        for look in looks(slice_size, size):
             own = [setting for setting in new if setting in running]
             standing.due.update({setting.id: look for setting in own})
             lacking = [setting for setting in own if table.known_S[setting.id] < look]
@@ -199,7 +199,7 @@ def _stop(table: _Table, row: int, witness: int, n: int) -> Stop:
     return Stop(table.settings[witness].id, n, round(float(quality), 6), round(float(nfe), 6))
 
 
-def _looks(slice_size: int, size: int) -> Iterator[int]:
+def looks(slice_size: int, size: int) -> Iterator[int]:
     """After 1, 2, 3, 4, 6, 9, 13, ... slices, and at the end."""
     slices = 1
     while slices * slice_size < size:

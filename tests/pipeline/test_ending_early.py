@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from test_execute import display
-from toy_search import World
+from toy_search import World, record
 
 from pipeline import execute as execute_module
 from pipeline import run_job
@@ -205,3 +205,16 @@ def test_a_job_whose_budget_is_spent_says_what_it_left_out(make_config: Make, co
     assert again[0] == 1 and again[1].splitlines()[-1] == str(folder)
     code, shown = job(make_config(*words))
     assert code == 0 and shown.splitlines()[-1] == str(folder) and open_run(folder).run.status == "done"
+
+
+def test_a_search_says_what_the_grid_would_have_cost(make_config: Make, config: Config) -> None:
+    """NFE follows a straight line here, up to rounding."""
+    values = "trade_off.values=[0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]"
+    words = ["task.name=judge", f"limit={SIZE}", "sweep.along_trade_off=true", values]
+    _, shown = job(make_config(*words, "sweep.search=refine"))
+    [line] = [line for line in shown.splitlines() if line.startswith("found with")]
+    number = int(line.rsplit(" ", 1)[1].replace(",", ""))
+    grid = planned(make_config(*words)).settings.values()
+    assert len(grid) == 7 and "the grid's 7 settings" in line
+    nfe = sum(record(setting, position).nfe or 0 for setting in grid for position in range(SIZE))
+    assert number == pytest.approx(nfe, rel=0.02)
