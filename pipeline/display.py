@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from pipeline.pending import reachable
 from pipeline.report.pareto import front_order
-from pipeline.setting import Setting
+from pipeline.setting import Setting, Stop
 from pipeline.totals import Totals
 
 PLAIN_SECONDS = 10.0  # between two plain lines
@@ -69,12 +69,20 @@ class Display:
         self._print(self._line())
 
     def asked(
-        self, settings: Mapping[str, Setting], stored: Mapping[str, Totals], more: bool = False
+        self,
+        settings: Mapping[str, Setting],
+        stored: Mapping[str, Totals],
+        more: bool = False,
+        stopped: Mapping[str, Stop] = MappingProxyType({}),
     ) -> None:
         """The settings asked for so far, and what is stored of them; `more`: others may follow."""
         # In this order: whoever reads the later ones meanwhile finds everything in the earlier ones.
         self._totals = {sid: stored.get(sid) or self._totals.get(sid) or Totals() for sid in settings}
-        self._limits = {sid: reachable(setting, self._limit) for sid, setting in settings.items()}
+        self._limits = {
+            sid: stopped[sid].n if sid in stopped else reachable(setting, self._limit)
+            for sid, setting in settings.items()
+        }
+        self._stopped = frozenset(stopped)
         self._settings = dict(settings)
         self._more = more
 
@@ -126,7 +134,7 @@ class Display:
         settings = self._settings
         facets: dict[Facet, list[str]] = {}
         for sid in settings:
-            if self._whole(sid) and self._totals[sid].scored:
+            if self._whole(sid) and sid not in self._stopped and self._totals[sid].scored:
                 facets.setdefault(_facet(settings[sid]), []).append(sid)
         if not facets:
             return [Text("best so far: no setting is done yet", style="dim")]
@@ -154,6 +162,8 @@ class Display:
             f"{finished}/{len(self._settings)} settings{so_far}",
             f"{min(examples, total):,}/{total:,} examples",
         ]
+        if self._stopped:
+            parts.append(f"{len(self._stopped)} stopped early")
         if self._failed:
             parts.append(f"{len(self._failed)} failed")
         if self._status:

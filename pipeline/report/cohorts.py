@@ -62,7 +62,7 @@ def cohorts(settings: Sequence[Setting], points: pd.DataFrame) -> list[Cohort]:
 
     `points`: a row per setting, of which the columns `complete`, `decode` and `axon_empty` are used.
     """
-    frames = [_frame(setting) for setting in settings]
+    frames = [setting.frame for setting in settings]
     groups: dict[str, list[int]] = {}
     for row in np.flatnonzero(points["complete"]).tolist():
         groups.setdefault(_key(frames[row]), []).append(row)
@@ -119,15 +119,6 @@ def _side(rows: Sequence[int], decodes: Sequence[tuple[str, str]], values: Seque
 
 def _decoder(setting: Setting) -> str:
     return setting.decode.decoder.name
-
-
-def _frame(setting: Setting) -> dict[str, Any]:
-    """What two settings must share to be compared. AXON is left out at every depth: its version is recorded too."""
-    return {
-        key: value
-        for key, value in flatten(setting.identity).items()
-        if "axon" not in key.split(".") and key not in ("seed", setting.trade_off)
-    }
 
 
 def _trade_off(setting: Setting) -> Any:

@@ -210,8 +210,8 @@ def test_whoever_keeps_the_plan_is_told_whenever_it_has_grown(
     monkeypatch.setitem(SEARCHES, "bisect", from_one)  # type: ignore[arg-type]
     store, plan, sizes = Store(str(tmp_path)), planned(config), []
     _, pending = advance(plan, store, 10, 5)
-    failures = execute(config, plan, store, pending, display(plan), lambda: sizes.append(len(plan.settings)))
-    assert failures == {}
+    backlog = execute(config, plan, store, pending, display(plan), lambda: sizes.append(len(plan.settings)))
+    assert backlog.failures == {} and backlog.left_out is None
     assert sizes == list(range(2, len(plan.settings) + 1)) and len(sizes) >= 3
     filed = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("settings/*.json")}
     assert filed == {sid: setting.identity for sid, setting in plan.settings.items() if sid in filed}
