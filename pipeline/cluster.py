@@ -47,7 +47,9 @@ from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
 OBJECT_STORE_BYTES = 100 * 2**20  # only settings and totals pass through it
 START_ATTEMPTS = 3
 UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
-JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # the variable's name, in which `ray job submit` tells its runtime_env
+JOB_CONFIG = (
+    "RAY_JOB_CONFIG_JSON_ENV_VAR"  # the variable's name, in which `ray job submit` tells its runtime_env
+)
 LOOK_SECONDS = 2.0  # between two looks at a joined cluster
 SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
 VITAL = {"gcs_server": "its head process", "raylet": "its node process"}

@@ -84,11 +84,11 @@ def execute_here(backlog: Backlog, evaluator: Evaluator, store: Store, limit: in
         model = setting.model
         try:
             for totals in assignment.evaluated(evaluator, store, limit):
-                display.evaluated(setting.id, totals)
+                display.evaluated(assignment, totals)
         except StoreFull:
             raise
         except Exception as error:
-            backlog.failed(setting.id, fault_line(error))
+            backlog.failed(assignment, fault_line(error))
             display.failed(setting.id)
         else:
-            backlog.finished(setting.id)
+            backlog.finished(assignment)

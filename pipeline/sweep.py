@@ -1,10 +1,10 @@
 """Settings spread over workers by Ray Tune.
 
-A trial is a setting, each step one more slice of its examples; a worker keeps its loaded model from trial to trial.
+A trial is an assignment: slices of one setting, each step one more of them. A worker keeps its loaded model from trial
+to trial, and a setting with many slices is shared by several workers.
 Results go straight to the store, so nothing is lost with the process that asked for them.
 
-What is evaluated next is suggested by our search, through Tune's own interfaces (tune_search.py); a rule that stops
-settings early belongs into the scheduler there, and finds quality and NFE with their intervals in every result. What a
+What is evaluated next is suggested by our search, through Tune's own interfaces (tune_search.py). What a
 lost worker left undone is suggested again as a new trial: Tune's own max_failures counts the failures of a trial and
 not of a slice, and with it Tune forgets a trial whose worker is lost while it is handed its next setting.
 """
@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 
 from axon.faults import CUDA_ERROR
+from pipeline.assignment import Assignment
 from pipeline.backlog import Backlog
 from pipeline.capacity import need_of
 from pipeline.cluster import Ground, ray_for
@@ -28,7 +29,7 @@ from pipeline.errors import ConfigError
 from pipeline.stop import Lost, Request
 from pipeline.store import StoreFull
 from pipeline.totals import Totals
-from pipeline.trial import SETTING, SliceTrial, WorkerSettings
+from pipeline.trial import ASSIGNMENT, SETTING, SliceTrial, WorkerSettings
 from pipeline.tune_search import BacklogSearch, FreeWorkerScheduler
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
@@ -65,12 +66,13 @@ class Watch(tune.Callback):
         if result.get("error"):
             self._display.failed(trial.config[SETTING])
         elif isinstance(result.get("totals"), Totals):
-            self._display.evaluated(trial.config[SETTING], result["totals"])
+            self._display.evaluated(trial.config[ASSIGNMENT], result["totals"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         sid = trial.config[SETTING]
         error = Path(trial.error_file).read_text() if trial.error_file else ""
-        self._display.evaluated(sid, self._backlog.lost(sid, why_lost(error)))
+        assignment: Assignment = trial.config[ASSIGNMENT]
+        self._display.evaluated(assignment, self._backlog.lost(assignment, why_lost(error)), ended=True)
         if sid in self._backlog.failures:
             self._display.failed(sid)
         else:

@@ -109,15 +109,15 @@ def test_neither_workers_nor_losses_change_what_is_stopped(config: Config, tmp_p
             own, backlog = begun(config, store, BudgetSettings())
             busy = []
             while True:
-                while len(busy) < workers and (assignment := backlog.take()):
+                while len(busy) < workers and (assignment := backlog.take(workers=workers)):
                     busy.append((assignment, assignment.evaluated(World(), store, SIZE)))  # type: ignore[arg-type]
                 if not busy:
                     break
                 assignment, slices = busy[at := data.draw(st.integers(0, len(busy) - 1))]
                 if data.draw(st.booleans()) and next(left, None) is not None:
-                    backlog.lost(assignment.setting.id, "killed")
+                    backlog.lost(assignment, "killed")
                 elif next(slices, None) is None:
-                    backlog.finished(assignment.setting.id)
+                    backlog.finished(assignment)
                 else:
                     continue
                 del busy[at]

@@ -113,18 +113,18 @@ def worked_off(
     """Workers of which now this one, now that one finishes a slice, or is lost before that or after it."""
     busy: list[tuple[Assignment, Iterator[Any]]] = []
     while True:
-        while len(busy) < workers and (assignment := backlog.take()):
+        while len(busy) < workers and (assignment := backlog.take(workers=workers)):
             busy.append((assignment, assignment.evaluated(World(), store, 10)))  # type: ignore[arg-type]
         if not busy:
             return
         at = choose(len(busy))
         assignment, slices = busy[at]
         if lose():
-            backlog.lost(assignment.setting.id, "killed")
+            backlog.lost(assignment, "killed")
         elif next(slices, None) is None:
-            backlog.finished(assignment.setting.id)
+            backlog.finished(assignment)
         elif lose():
-            backlog.lost(assignment.setting.id, "killed when all was stored")
+            backlog.lost(assignment, "killed when all was stored")
         else:
             continue
         del busy[at]
