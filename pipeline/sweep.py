@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
 from typing import Any
 
 from axon.faults import CUDA_ERROR
@@ -36,6 +37,7 @@ from ray import tune  # isort: skip  # after cluster.py, which says what Ray rea
 
 TICK = 0.2  # seconds between two looks at the user's wishes and at Ray's health
 PATIENCE = 10.0  # seconds that a step of Tune may take to end
+LATE = 0.5  # seconds by which a signal may reach this process later than Ray's
 
 
 class Watch(tune.Callback):
@@ -142,11 +144,24 @@ def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> N
         if request.made:
             thread.join(PATIENCE)
             raise request.made
-        ground.check()
+        try:
+            ground.check()
+        except Lost:
+            _check_late(request)
+            raise
     for error in outcome:
         if isinstance(error, Exception) and not isinstance(error, (StoreFull, ConfigError)):
+            _check_late(request)
             raise Lost(f"Ray Tune has failed ({type(error).__name__}: {_last_line(str(error))})") from error
         raise error
+
+
+def _check_late(request: Request) -> None:
+    """Raises the wish to stop, if there is one: a signal to the whole group may end Ray before it gets to us."""
+    until = monotonic() + LATE
+    while not request.made and monotonic() < until:
+        sleep(0.01)
+    request.check()
 
 
 def why_lost(error: str) -> str:

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
-from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
 
 from pipeline.record import Record
-
-LEVEL = 0.95
-TAIL = (1 + LEVEL) / 2
-Z = NormalDist().inv_cdf(TAIL)
 
 
 @dataclass(frozen=True)
