@@ -1,4 +1,7 @@
-"""A worker's assignment: one setting and the slices of it to evaluate, in this process or in a trial of Ray Tune."""
+"""A worker's assignment: slices of one setting to evaluate, in this process or in a trial of Ray Tune.
+
+Several workers may have assignments of the same setting at once; no two of them share a slice.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.setting import Setting
 from pipeline.store import Span, Store
-from pipeline.totals import Totals, stored_totals, totals_of
+from pipeline.totals import Totals, totals_of
 
 if TYPE_CHECKING:
     from pipeline.evaluate import Evaluator
@@ -24,13 +27,14 @@ class Assignment:
     def __str__(self) -> str:
         return self.setting.id
 
-    def evaluated(self, evaluator: Evaluator, store: Store, limit: int) -> Iterator[Totals]:
-        """Evaluates and stores slice after slice. Yields, after each, the totals of what is stored by then.
+    @property
+    def key(self) -> tuple[str, Span]:
+        """Tells it from all others that are being worked on."""
+        return self.setting.id, self.slices[0]
 
-        They cover the setting's first `limit` examples. The store is read once, at the start.
-        """
-        sid = self.setting.id
-        totals = stored_totals(store.load([sid], limit).records).get(sid, Totals())
+    def evaluated(self, evaluator: Evaluator, store: Store, limit: int) -> Iterator[Totals]:
+        """Evaluates and stores slice after slice. Yields, after each, the totals of those finished by then."""
+        sid, totals = self.setting.id, Totals()
         for start, stop in self.slices:
             records = evaluator.slice(self.setting, start, stop)
             store.write_slice(sid, start, stop, records)

@@ -15,6 +15,7 @@ from rich.console import Console
 from pipeline.config import WandbSettings
 from pipeline.console import say
 from pipeline.run import Run
+from pipeline.search import ASK_ONCE
 from pipeline.store import NO_ROOM, Contents
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def find_points(runs: Sequence[Run], records: pd.DataFrame) -> pd.DataFrame:
     return find(runs, records).points
 
 
-def notes_of(run: Run, contents: Contents, failures: Mapping[str, str]) -> list[str]:
+def notes_of(
+    run: Run, contents: Contents, failures: Mapping[str, str], left_out: str | None = None
+) -> list[str]:
     """What a reader of the report must know beside the figures."""
     notes = [f"Made by: {run.command}"]
     if levels := sorted(set(contents.records["sandbox"].dropna())):
@@ -63,7 +66,10 @@ def notes_of(run: Run, contents: Contents, failures: Mapping[str, str]) -> list[
     if len(errors):
         notes.append(f"{len(errors)} examples unscored; the first: {errors.iloc[0]}")
     notes += [f"Failed: {run.by_id[sid]}: {error}" for sid, error in failures.items()]
-    if part := part_of(run, contents.records):
+    part = part_of(run, contents.records)
+    if left_out:
+        notes.append(f"Ended early: {left_out}; {left_out_of(run, part)}.")
+    elif part:
         notes.append(part)
     return [*notes, *contents.damaged]
 
@@ -74,6 +80,15 @@ def part_of(run: Run, records: pd.DataFrame) -> str:
     count = sum(sizes.get(sid, 0) < examples for sid, examples in run.examples.items())
     settings = "1 setting" if count == 1 else f"{count:,} settings"
     return f"{settings} lacking some of {max(run.examples.values())} examples" if count else ""
+
+
+def left_out_of(run: Run, part: str) -> str:
+    """What a budget has left out, in words."""
+    return f"left out: {part or 'nothing that was asked for so far'}" + (
+        ""
+        if run.config.get("sweep", {}).get("search") in ASK_ONCE
+        else ", and whatever the search would ask for next"
+    )
 
 
 def unscored(records: pd.DataFrame, failures: Mapping[str, str]) -> dict[str, str]:

@@ -49,6 +49,7 @@ def test_the_library_needs_torch_and_transformers_alone() -> None:
             ["pipeline/cluster.py", "pipeline/sweep.py", "pipeline/trial.py", "pipeline/tune_search.py"],
         ),
         ("wandb", ["pipeline/report/tracker.py"]),
+        ("optuna", ["pipeline/search/optuna_search.py"]),
         ("hydra", ["launch.py"]),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,6 +95,34 @@ def test_trials_that_never_return_do_not_hold_up_the_news_that_ray_is_gone() -> 
     with pytest.raises(Lost):
         _attended(lambda: time.sleep(20), Gone(), Request())  # type: ignore[arg-type]
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ends", ["Tune", "Ray"])
+def test_a_signal_that_ends_ray_first_is_still_a_wish_to_stop(ends: str) -> None:
+    """SIGTERM to the whole group, as from a scheduler: exit code 143, not 1."""
+    from pipeline.stop import Lost
+    from pipeline.sweep import _attended
+
+    request = Request()
+
+    late = threading.Timer(0.1, lambda: setattr(request, "made", Terminated()))
+
+    def trials() -> None:
+        if ends == "Ray":
+            time.sleep(1)
+        else:
+            late.start()
+        raise KeyError("actor")
+
+    def check() -> None:
+        if ends == "Ray":
+            late.start()
+            raise Lost("Ray has died")
+
+    ground: Any = SimpleNamespace(check=check)
+    with pytest.raises(Terminated):
+        _attended(trials, ground, request)
 
 
 @pytest.mark.slow
