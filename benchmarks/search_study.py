@@ -64,13 +64,19 @@ class Recorded:
     ]  # the knobs but for the trade-off parameter -> its values -> setting
 
     @classmethod
-    def of(cls, folder: Path) -> Recorded:
+    def of(cls, folder: Path, tolerance: float) -> Recorded:
         opened = open_run(folder)
         run, records = opened.run, opened.records
         wide = records.pivot(index="setting_id", columns="position")
         ids = [setting.id for setting in run.settings]
         space = tuple(
-            Region(**{**region, "grid": {key: tuple(own) for key, own in region["grid"].items()}})
+            Region(
+                **{
+                    **region,
+                    "grid": {key: tuple(own) for key, own in region["grid"].items()},
+                    "tolerance": tolerance,
+                }
+            )
             for region in run.space
         )
         lines: dict[str, dict[float, int]] = {}
@@ -214,6 +220,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--margin", type=float, default=0.02)
+    parser.add_argument("--tolerance", type=float, default=0.01, help="of refine")
     parser.add_argument("--alpha", type=float, default=0.05)
     asked = parser.parse_args()
     if asked.record:
@@ -221,8 +228,9 @@ def main() -> None:
     rule = StopSettings(asked.margin, asked.alpha)
     heads = ("spent", "until 99 %", "reached", "asked", "stopped", "lost", "by stopping", "wrong stop")
     print(f"{'task':<8}{'search':<8}{'stop':<6}" + "".join(f"{head:>13}" for head in heads))
-    for folder in sorted((asked.folder / "search_study").iterdir()):
-        recorded = Recorded.of(folder)
+    folders = sorted((asked.folder / "search_study").iterdir())
+    for folder in (own for own in folders if open_run(own).run.status == "done"):
+        recorded = Recorded.of(folder, asked.tolerance)
         searches = {**SEARCHES, "optuna": optuna_search("tpe", TRIALS, lambda _, r=recorded: r.defaults)}  # type: ignore[misc]
         everything, total = list(range(len(recorded.settings))), float(recorded.nfe_SN.sum())
         for name, ask in searches.items():
