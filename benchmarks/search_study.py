@@ -64,13 +64,19 @@ class Recorded:
     ]  # the knobs but for the trade-off parameter -> its values -> setting
 
     @classmethod
-    def of(cls, folder: Path) -> Recorded:
+    def of(cls, folder: Path, tolerance: float, examples: int | None = None) -> Recorded:
         opened = open_run(folder)
         run, records = opened.run, opened.records
         wide = records.pivot(index="setting_id", columns="position")
         ids = [setting.id for setting in run.settings]
         space = tuple(
-            Region(**{**region, "grid": {key: tuple(own) for key, own in region["grid"].items()}})
+            Region(
+                **{
+                    **region,
+                    "grid": {key: tuple(own) for key, own in region["grid"].items()},
+                    "tolerance": tolerance,
+                }
+            )
             for region in run.space
         )
         lines: dict[str, dict[float, int]] = {}
@@ -79,6 +85,9 @@ class Recorded:
             value = own.pop(str(setting.trade_off))
             lines.setdefault(_line(setting.group, own), {})[value] = row
         quality_SN, nfe_SN = (wide[name].loc[ids].to_numpy(dtype=np.float64) for name in ("score", "nfe"))
+        if examples is not None:
+            drawn = np.random.default_rng(0).integers(quality_SN.shape[1], size=examples)
+            quality_SN, nfe_SN = quality_SN[:, drawn], nfe_SN[:, drawn]
         return cls(run.settings, space, flatten(run.config), quality_SN, nfe_SN, lines)
 
     def nearest(self, candidate: Candidate) -> int:
@@ -214,6 +223,10 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--margin", type=float, default=0.02)
+    parser.add_argument(
+        "--examples", type=int, help="drawn from the recorded ones, with replacement: a larger benchmark"
+    )
+    parser.add_argument("--tolerance", type=float, default=0.01, help="of refine")
     parser.add_argument("--alpha", type=float, default=0.05)
     asked = parser.parse_args()
     if asked.record:
@@ -221,13 +234,15 @@ def main() -> None:
     rule = StopSettings(asked.margin, asked.alpha)
     heads = ("spent", "until 99 %", "reached", "asked", "stopped", "lost", "by stopping", "wrong stop")
     print(f"{'task':<8}{'search':<8}{'stop':<6}" + "".join(f"{head:>13}" for head in heads))
-    for folder in sorted((asked.folder / "search_study").iterdir()):
-        recorded = Recorded.of(folder)
+    folders = sorted((asked.folder / "search_study").iterdir())
+    for folder in (own for own in folders if open_run(own).run.status == "done"):
+        recorded = Recorded.of(folder, asked.tolerance, asked.examples)
         searches = {**SEARCHES, "optuna": optuna_search("tpe", TRIALS, lambda _, r=recorded: r.defaults)}  # type: ignore[misc]
         everything, total = list(range(len(recorded.settings))), float(recorded.nfe_SN.sum())
         for name, ask in searches.items():
             for stopping in (None, rule):
-                runs = [replay(recorded, ask, stopping, seed) for seed in range(asked.seeds)]
+                seeds = asked.seeds if stopping else 1  # means of all examples don't depend on their order
+                runs = [replay(recorded, ask, stopping, seed) for seed in range(seeds)]
                 figures = _figures(recorded, runs, everything, total, asked.margin)
                 label = f"{recorded.settings[0].task.name:<8}{name:<8}{'yes' if stopping else 'no':<6}"
                 print(label + "".join(f"{figure:>13.3f}" for figure in figures), flush=True)

@@ -30,7 +30,7 @@ def log_evidence(values_KN: Floats, least: float, low: float, high: float, popul
     # What the rest would have on average, before each example, were the mean of all just `least`.
     before_KN = np.concatenate([np.zeros((len(value_KN), 1)), total_KN[:, :-1]], axis=1)
     rest_KN = (population * least - before_KN) / (population - np.arange(value_KN.shape[1]))
-    sure_K = (rest_KN <= low).any(axis=1)
+    sure_K = (rest_KN < low).any(axis=1)
     if value_KN.shape[1] == population:
         sure_K |= total_KN[:, -1] >= population * least
     gain_KN = (value_KN - rest_KN) / np.maximum(rest_KN - low, 1e-12)

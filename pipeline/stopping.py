@@ -2,9 +2,12 @@
 
 A *comparison* holds the settings of one group that differ in AXON, the trade-off parameter and the seed alone. One of
 them, its *witness*, covers another if over all examples the other is better by no more than a margin and needs no
-fewer passes. A setting stops once the examples that both have are enough evidence for that, at any time that anyone
-looks (evidence.py). The probability that a sweep stops any setting wrongly is at most `alpha`: it is shared out among
-all ordered pairs, whatever the search asks for later (the nth ask gets 1 / (n (n + 1)) of it).
+fewer passes. Those that look best after the first slice run ahead to the end; the others then go on look by look, and
+stop once their examples are enough evidence that one of the whole settings covers them, whenever anyone looks
+(evidence.py): for quality the differences on common examples, for passes their own against the witness's mean, which
+is known. (Passes differ by up to the generation length, which leaves a difference of two unknown means open almost
+to the end.) The probability that a sweep stops any setting wrongly is at most `alpha`: it is shared out among all
+ordered pairs, whatever the search asks for later (the nth ask gets 1 / (n (n + 1)) of it).
 
 What is decided is a function of the plan and the records alone, not of who was faster:
 
@@ -12,7 +15,7 @@ What is decided is a function of the plan and the records alone, not of who was 
   have their examples up to there; and then only those examples count. So the looks of a comparison follow each other
   as if nothing ran side by side. Slices beyond that (of an earlier sweep, or of another rule) change no decision.
 - Nothing is asked for before all settings of the ask before are whole or stopped.
-- A witness never stops, so that for every stopped setting one that covers it is known on all examples.
+- A witness is whole, so that what it covers is known on all examples.
 
 A setting that can't be evaluated takes no part from the look on that it misses.
 """
@@ -98,91 +101,96 @@ def _follow(
 ) -> None:
     """One comparison, ask by ask and look by look, as far as the records go. Adds to the standing."""
     size = table.quality_SN.shape[1]
-    running: list[Setting] = []  # all that have not stopped
-    witnesses: set[str] = set()
+    whole: list[Setting] = []
+
+    def reach(own: Sequence[Setting], look: int) -> list[Setting] | None:
+        """Those that have their examples up to there; None while some may still get them."""
+        standing.due.update({setting.id: look for setting in own})
+        lacking = [setting for setting in own if table.known_S[setting.id] < look]
+        if any(setting.id not in gone for setting in lacking):
+            return None
+        return [setting for setting in own if setting not in lacking]
+
     for number, (new, among) in enumerate(zip(asks, asked, strict=True), 1):
-        running += new
-        pairs = among * max(1, len(running) - 1)
+        running = reach(new, min(slice_size, size))
+        if running is None:
+            return
+        pairs = max(1, among * (len(whole) + len(new) - 1))
         needed = math.log(number * (number + 1) * pairs / rule.alpha)
+        ahead = _front(table, [*whole, *running], min(slice_size, size))
+        leaders = [setting for setting in running if setting in ahead]
+        running = [setting for setting in running if setting not in ahead]
+        led = reach(leaders, size)
+        if led is None:
+            return
+        whole += led
         for look in looks(slice_size, size):
-            own = [setting for setting in new if setting in running]
-            standing.due.update({setting.id: look for setting in own})
-            lacking = [setting for setting in own if table.known_S[setting.id] < look]
-            if any(setting.id not in gone for setting in lacking):
+            found = reach(running, look)
+            if found is None:
                 return
-            running = [setting for setting in running if setting not in lacking]
-            if look < size:
-                here = [setting for setting in own if setting in running and setting.id not in witnesses]
-                found = _stops(table, running, here, look, needed, rule.margin)
-                for sid, stop in found.items():
-                    standing.stopped[sid] = stop
-                    witnesses.add(stop.by)
-                running = [setting for setting in running if setting.id not in found]
+            stops = _stops(table, whole, found, look, needed, rule.margin) if look < size else {}
+            standing.stopped.update(stops)
+            running = [setting for setting in found if setting.id not in stops]
+        whole += running
 
 
 def _stops(
     table: _Table,
-    running: Sequence[Setting],
+    whole: Sequence[Setting],
     candidates: Sequence[Setting],
     n: int,
     needed: float,
     margin: float,
 ) -> dict[str, Stop]:
-    """Those of the candidates that one of the running settings covers, by the first n examples."""
-    if len(running) < 2 or not candidates:
+    """Those of the candidates that one of the whole settings covers, by the candidates' first n examples."""
+    witnesses = _front(table, whole, table.quality_SN.shape[1])
+    if not witnesses or not candidates:
         return {}
-    rivals = [table.place[setting.id] for setting in running]
-    own = np.array([table.place[setting.id] for setting in candidates])
-    front = [row for row, best in zip(rivals, _front(table, rivals, n), strict=True) if best]
-    evidence_RK = np.array([_covering(table, row, own, n, margin) for row in front])
-    found: dict[str, Stop] = {}
-    chosen: set[str] = set()
+    own_K = np.array([table.place[setting.id] for setting in candidates])
+    evidence_WK = np.array(
+        [_covering(table, table.place[witness.id], own_K, n, margin) for witness in witnesses]
+    )
+    found = {}
     for place, setting in enumerate(candidates):
-        if setting.id in chosen:
-            continue
-        # The strongest evidence first, the setting asked for first among equals.
-        for rival in np.argsort(-evidence_RK[:, place], kind="stable"):
-            witness = table.settings[front[rival]]
-            if evidence_RK[rival, place] < needed:
-                break
-            if witness.id not in found:
-                found[setting.id] = _stop(table, own[place], front[rival], n)
-                chosen.add(witness.id)
-                break
+        best = int(np.argmax(evidence_WK[:, place]))  # the first asked for among equals
+        if evidence_WK[best, place] >= needed:
+            found[setting.id] = _stop(table, own_K[place], table.place[witnesses[best].id], n)
     return found
 
 
 def _covering(table: _Table, witness: int, own_K: Indices, n: int, margin: float) -> Floats:
     """The evidence that the witness covers each of the settings, the weaker of its two halves."""
     size = table.quality_SN.shape[1]
-    better_KN = _filled(
-        table.quality_SN[witness, :n] - table.quality_SN[own_K, :n], table, witness, own_K, -1.0
-    )
-    most = table.most
-    saved_KN = _filled(table.nfe_SN[own_K, :n] - table.nfe_SN[witness, :n], table, witness, own_K, 1 - most)
+    known = float(_means(table.nfe_SN[[witness]])[0])
+    better_KN = table.quality_SN[witness, :n] - table.quality_SN[own_K, :n]
+    better_KN = _filled(better_KN, table, witness, own_K, 0.0, -1.0)
+    passes_KN = _filled(table.nfe_SN[own_K, :n], table, witness, own_K, known, 1.0)
     quality_K = log_evidence(better_KN, -margin, -1.0, 1.0, size)
-    passes_K = log_evidence(saved_KN, 0.0, 1 - most, most - 1, size)
+    passes_K = log_evidence(passes_KN, known, 1.0, table.most, size)
     evidence_K: Floats = np.minimum(quality_K, passes_K)
     replicas = [_way(table.settings[row]) == _way(table.settings[witness]) for row in own_K]
     evidence_K[np.array(replicas)] = -np.inf
     return evidence_K
 
 
-def _filled(values_KN: Floats, table: _Table, witness: int, own_K: Indices, worst: float) -> Floats:
+def _filled(
+    values_KN: Floats, table: _Table, witness: int, own_K: Indices, neutral: float, worst: float
+) -> Floats:
     """An example that only one of the two has a score for counts against stopping, and for nothing if none has."""
     n = values_KN.shape[1]
-    neither_KN = np.isnan(table.quality_SN[own_K, :n]) & np.isnan(table.quality_SN[witness, :n])
-    return np.where(np.isnan(values_KN), np.where(neither_KN, 0.0, worst), values_KN)
+    own_KN = np.isnan(table.quality_SN[own_K, :n])
+    other_N = np.isnan(table.quality_SN[witness, :n])
+    return np.where(own_KN & other_N, neutral, np.where(own_KN | other_N, worst, values_KN))
 
 
-def _front(table: _Table, rows: Sequence[int], n: int) -> NDArray[np.bool_]:
-    """Which of the rows no other one dominates, by the means of the first n examples."""
-    scored_S = ~np.isnan(table.quality_SN[rows, :n]).all(axis=1)
+def _front(table: _Table, settings: Sequence[Setting], n: int) -> list[Setting]:
+    """Those that no other one dominates, by the means of the first n examples."""
+    rows = [table.place[setting.id] for setting in settings]
     quality, nfe = (_means(values_SN[rows, :n]) for values_SN in (table.quality_SN, table.nfe_SN))
     as_good = (quality[:, None] >= quality) & (nfe[:, None] <= nfe)
     better = as_good & ((quality[:, None] > quality) | (nfe[:, None] < nfe))
-    best: NDArray[np.bool_] = scored_S & ~np.any(better, axis=0)
-    return best
+    best_S = ~np.isnan(quality) & ~np.any(better, axis=0)
+    return [setting for setting, best in zip(settings, best_S, strict=True) if best]
 
 
 def _means(values_SN: Floats) -> Floats:

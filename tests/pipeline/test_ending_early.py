@@ -40,7 +40,8 @@ def config(make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(execute_module, "runs_here", lambda *_: True)
     monkeypatch.setattr(execute_module, "Evaluator", lambda *_, **__: World())
     stop = 'sweep.stop={"margin": 0.1, "alpha": 0.05}'
-    return make_config("task.name=judge", GRID, stop, f"limit={SIZE}", f"slice_size={SLICE}")
+    room = ("gen_length=32", "block_length=32")  # for the passes of the toy world
+    return make_config("task.name=judge", GRID, stop, f"limit={SIZE}", f"slice_size={SLICE}", *room)
 
 
 def begun(config: Config, store: Store, budget: BudgetSettings) -> tuple[Plan, Backlog]:
