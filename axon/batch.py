@@ -111,22 +111,25 @@ class Batch:
         return self.block_B == self.blocks_B
 
     def join(self, other: Batch) -> Batch:
-        """Both, `other`'s rows last, which are fresh; none of its prompts is longer than the longest here."""
-        width = self.prefix_BP.shape[1]
-        padded_BP = torch.nn.functional.pad(
-            other.prefix_BP, (width - other.prefix_BP.shape[1], 0), value=self.mask_id
-        )
+        """Both, `other`'s rows last, which are fresh; the canvas grows to the longest prompt of all."""
+        longest = max(self.prefix_BP.shape[1], other.prefix_BP.shape[1])
         other.events.widen(self.events.room)
         if self.kept is not None and other.kept is not None:
+            self.kept.shift(longest - self.prefix_BP.shape[1])
             other.kept.widen(self.kept.width)
         return replace(
-            join_rows(self, replace(other, prefix_BP=padded_BP)),
+            join_rows(self._padded(longest), other._padded(longest)),
             rows=self.rows + other.rows,
             prompts=self.prompts + other.prompts,
             blocks=self.blocks + other.blocks,
             generators=self.generators + other.generators,
             stored=self.stored + other.stored,
         )
+
+    def _padded(self, longest: int) -> Batch:
+        """The same with prefixes as long as that."""
+        more = longest - self.prefix_BP.shape[1]
+        return replace(self, prefix_BP=torch.nn.functional.pad(self.prefix_BP, (more, 0), value=self.mask_id))
 
     def keep(self, places: list[int]) -> Batch:
         """The rows at those places, in that order; the canvas shrinks to the longest prompt left."""

@@ -13,7 +13,7 @@ from pipeline.totals import Totals, stored_totals, totals_of
 
 @dataclass(frozen=True)
 class Assignment:
-    """`slices` are evaluated in this order."""
+    """`slices` are begun in this order."""
 
     setting: Setting
     slices: tuple[Span, ...]
@@ -22,14 +22,17 @@ class Assignment:
         return self.setting.id
 
     def evaluated(self, evaluator: Evaluator, store: Store, limit: int) -> Iterator[Totals]:
-        """Evaluates and stores slice after slice. Yields, after each, the totals of what is stored by then.
+        """Evaluates all slices as one stream, and stores each as soon as it is finished.
+
+        Yields, after each, the totals of what is stored by then.
 
         They cover the setting's first `limit` examples. The store is read once, at the start.
         """
         sid = self.setting.id
         totals = stored_totals(store.load([sid], limit).records).get(sid, Totals())
-        for start, stop in self.slices:
-            records = evaluator.slice(self.setting, start, stop)
+        if totals.scored:
+            evaluator.prove(sid)
+        for (start, stop), records in evaluator.slices(self.setting, self.slices):
             store.write_slice(sid, start, stop, records)
             totals += totals_of(records)
             yield totals

@@ -1,37 +1,26 @@
 """What decoding will cost: FLOPs and memory from the shapes of the network, whose weights need not be there.
 
-Shapes in comments: B batch, W canvas width (prompt and answer), K block length, G generated length, V vocabulary, D
-hidden size, H attention heads of size A, I width of the feed-forward layer. Leading terms only: what a kernel needs
-for itself and what CUDA takes beside it come on top.
+What a row takes is axon/row_memory.py's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from axon.blocks import RowBlocks, row_blocks
-from axon.layers import resolve_layers
 from axon.models.checkpoint import DTYPES, Description
+from axon.row_memory import Part, row_parts
 from pipeline.config import Decode
 
 # Dense bfloat16 multiply-adds as two operations, by the makers' data sheets (NVIDIA H100 SXM, A100).
 PEAK_FLOPS = {"H100": 989e12, "A100": 312e12}
 SHARE = 0.3  # of the peak: an assumption; batch 1 reaches a few per cent only
 SECONDS_PER_HOUR = 3600
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the things that memory is needed for."""
-
-    name: str
-    bytes: float
-    how: str
 
 
 class Network:
@@ -74,37 +63,10 @@ class Network:
 
     def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:
         """At the batch asked for, with the longest prompt."""
-        size, config = DTYPES[dtype].itemsize, self._described.network
-        blocks, block, vocabulary = canvas(decode, prompt), decode.block, self._model.vocab_size
-        width = blocks.canvas
-        yield Part("weights", self.parameters * size, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
-        heads, keys = int(config.num_attention_heads), _key_heads(config)
-        head = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-        wide = 2 * int(config.hidden_size) + (heads + 2 * keys) * head + 2 * _inner(config)
-        if decode.cache == "block":
-            kept = 2 * self._described.num_layers * keys * head + int(config.hidden_size)
-            yield Part(
-                "cache", batch * width * kept * size, "B W keys and values of all layers, hidden states"
-            )
-            width = max(blocks.prefix, block)  # what a pass computes: the prompt, then a block at a time
-        yield Part("activations", batch * width * wide * size, "B W (2 D + Q, K, V + 2 I) of one layer")
-        if self._described.family.block_causal:
-            yield Part("mask", batch * width**2 * size, "B W W of the block-causal mask")
-        kinds = 2 * size + 8 * (4 if decode.temperature > 0 else 1)
-        yield Part(
-            "logits",
-            batch * block * vocabulary * kinds,
-            f"B K V twice in {dtype}, and in float64 for confidence",
-        )
-        if decode.decoder.name == "klass":
-            yield Part("KLASS", batch * blocks.area * vocabulary * 4, "B G V in float32, of the last step")
-        if decode.axon.gate != "never" or decode.decoder.needs_attention:
-            layers = len(resolve_layers(decode.axon.attention_layers, self._described.num_layers))
-            kept = layers * batch * width * (heads + keys) * head * size
-            rows = batch * block * blocks.canvas * (heads + 1) * 4
-            yield Part(
-                "attention", kept + rows, f"Q and K of {layers} layers, B H K W of one layer in float32"
-            )
+        weights = self.parameters * DTYPES[dtype].itemsize
+        yield Part("weights", weights, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
+        for part in row_parts(self._model, decode, canvas(decode, prompt), DTYPES[dtype]):
+            yield replace(part, bytes=batch * part.bytes)
 
 
 def canvas(decode: Decode, prompt: int) -> RowBlocks:
@@ -142,16 +104,3 @@ def _cached(blocks: RowBlocks, steps: float) -> tuple[float, float]:
 def gpu_hours(flops: float) -> dict[str, float]:
     """By device, at SHARE of its peak."""
     return {name: flops / (peak * SHARE) / SECONDS_PER_HOUR for name, peak in PEAK_FLOPS.items()}
-
-
-def _key_heads(config: Any) -> int:
-    return int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
-
-
-def _inner(config: Any) -> int:
-    """The width of the feed-forward layer; of experts, of those that a token goes through together."""
-    experts, width = (
-        getattr(config, "num_experts_per_tok", None),
-        getattr(config, "moe_intermediate_size", None),
-    )
-    return int(experts * width) if experts and width else int(config.intermediate_size)

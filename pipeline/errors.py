@@ -204,3 +204,9 @@ def _quoted(expected: str) -> list[str]:
 def _shown(value: Any) -> str:
     text = "null" if value is None else repr(value)
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+
+
+def fault_line(error: Exception) -> str:
+    """The error's type and the first line of its message."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"[:300]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pipeline.backlog import Backlog
 from pipeline.config import Config
 from pipeline.display import Display
-from pipeline.errors import reason
-from pipeline.evaluate import Evaluator, fault_line
+from pipeline.errors import fault_line, reason
+from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan
 from pipeline.search import ASK_ONCE
 from pipeline.store import Contents, Span, Store, StoreFull

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from axon import Trace, decode
 from axon.models.model import MaskedDiffusionModel
-from pipeline.evaluate import fault_line
+from pipeline.errors import fault_line
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch, synchronize
 

@@ -9,7 +9,8 @@ import torch
 
 from axon.faults import context_is_dead
 from pipeline.assignment import Assignment
-from pipeline.evaluate import Evaluator, fault_line
+from pipeline.errors import fault_line
+from pipeline.evaluate import Evaluator
 from pipeline.sandbox import Require
 from pipeline.store import Store, StoreFull
 
@@ -24,7 +25,7 @@ class WorkerSettings:
 
     store: str
     limit: int
-    batch_size: int
+    batch_size: int | None
     threads: int
     require: Require  # of the sandbox
     cores_only: bool = False  # it may use no GPU, even if one is in sight

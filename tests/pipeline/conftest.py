@@ -19,7 +19,10 @@ from transformers import PreTrainedTokenizerFast
 
 import launch
 from pipeline.config import Compose, Config, read_config, to_tree
+from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan
+from pipeline.record import Record
+from pipeline.setting import Setting
 from pipeline.tasks import TASKS, Example, Score, TaskSettings, read_task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +90,12 @@ class Judge:
         if example.id in self.bad_scores:
             raise RuntimeError("the scorer broke")
         return Score((sum(map(ord, answer)) % 5) / 4, answer[:3])
+
+
+def sliced(evaluator: Evaluator, setting: Setting, start: int, stop: int) -> list[Record]:
+    """The records of examples start..stop-1, as one slice."""
+    [(_, records)] = evaluator.slices(setting, [(start, stop)])
+    return records
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Judge
+from conftest import Judge, sliced
 
 import axon.room
 from axon import DecodeSettings, decode
@@ -43,7 +43,7 @@ def results(records: list[Record]) -> list[Record]:
 def test_a_slice_without_room_is_decoded_in_smaller_batches_and_its_records_say_so(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = Evaluator(4).slice(setting, 0, 8)
+    sound = sliced(Evaluator(4), setting, 0, 8)
     tried: list[int] = []
 
     def small(model: Any, prompts: Any, settings: Any, seeds: Any, rows: int, *rest: Any) -> Any:
@@ -55,7 +55,7 @@ def test_a_slice_without_room_is_decoded_in_smaller_batches_and_its_records_say_
     monkeypatch.setattr(axon.room, "decode", small)
     said: list[str] = []
     evaluator = Evaluator(4, say=said.append)
-    records = evaluator.slice(setting, 0, 4) + evaluator.slice(setting, 4, 8)
+    records = sliced(evaluator, setting, 0, 4) + sliced(evaluator, setting, 4, 8)
     assert results(records) == results(sound)
     assert {record.batch_size for record in records} == {2} and {r.batch_size for r in sound} == {4}
     assert tried == [4, 2, 2] and len(said) == 1
@@ -69,7 +69,7 @@ def test_a_single_row_without_room_fails_the_setting_with_a_remedy(
 
     monkeypatch.setattr(axon.room, "decode", none)
     with pytest.raises(MemoryError, match=r"no memory for a single row of .* give it fewer tokens"):
-        Evaluator(4).slice(setting, 0, 4)
+        sliced(Evaluator(4), setting, 0, 4)
 
 
 def test_a_dead_context_is_no_rows_fault_and_nothing_more_is_tried_in_it(
@@ -83,7 +83,7 @@ def test_a_dead_context_is_no_rows_fault_and_nothing_more_is_tried_in_it(
 
     monkeypatch.setattr(axon.room, "decode", dying)
     with pytest.raises(RuntimeError, match="device-side assert"):
-        Evaluator(4).slice(setting, 0, 4)
+        sliced(Evaluator(4), setting, 0, 4)
     assert tried == [4]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Judge
+from conftest import Judge, sliced
 
 import axon.room
 import pipeline.evaluate as evaluate
@@ -40,7 +40,7 @@ def setting(make_config: Make, judge: Judge) -> Setting:
 
 def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> None:
     evaluator = Evaluator(batch_size=3)
-    records = evaluator.slice(setting, 0, 5)
+    records = sliced(evaluator, setting, 0, 5)
     loaded = evaluator._load(setting.model)
     examples = judge.examples("test", 0, 5)
     traces = decode(loaded.model, [loaded.encode(ex, setting.task) for ex in examples], setting.decode)
@@ -67,7 +67,7 @@ def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> No
 @pytest.mark.usefixtures("judge")
 def test_absolute_blocks_are_filled_to_their_end(make_config: Callable[..., Config]) -> None:
     setting = make_setting(make_config("task.name=judge", "block_alignment=absolute"))
-    records = Evaluator(batch_size=3).slice(setting, 0, 4)
+    records = sliced(Evaluator(batch_size=3), setting, 0, 4)
     for record in records:
         assert record.error is None and record.prompt_tokens is not None
         rounded = -(record.prompt_tokens + 8) % 4
@@ -88,19 +88,19 @@ def test_slices_and_batches_change_no_record(
     cuts: list[int], temperature: str, make_config: Make, judge: Judge
 ) -> None:
     setting = make_setting(make_config("task.name=judge", f"temperature={temperature}"))
-    whole = Evaluator(batch_size=10).slice(setting, 0, 10)
+    whole = sliced(Evaluator(batch_size=10), setting, 0, 10)
     parts = [
         record
         for start, stop in itertools.pairwise(cuts)
-        for record in Evaluator(batch_size=2).slice(setting, start, stop)
+        for record in sliced(Evaluator(batch_size=2), setting, start, stop)
     ]
     assert [timeless(r) for r in parts] == [timeless(r) for r in whole]
 
 
 def test_a_scorer_that_breaks_leaves_one_example_unscored(setting: Setting, judge: Judge) -> None:
-    sound = Evaluator(4).slice(setting, 0, 4)
+    sound = sliced(Evaluator(4), setting, 0, 4)
     judge.bad_scores = {"test-0-2"}
-    records = Evaluator(4).slice(setting, 0, 4)
+    records = sliced(Evaluator(4), setting, 0, 4)
     assert records[2].score is None and records[2].error == "scoring: RuntimeError: the scorer broke"
     assert records[2].answer == sound[2].answer and records[2].nfe == sound[2].nfe
     assert [timeless(r) for r in records if r.position != 2] == [
@@ -109,9 +109,9 @@ def test_a_scorer_that_breaks_leaves_one_example_unscored(setting: Setting, judg
 
 
 def test_a_prompt_too_long_leaves_one_example_unscored(setting: Setting, judge: Judge) -> None:
-    sound = Evaluator(4).slice(setting, 0, 4)
+    sound = sliced(Evaluator(4), setting, 0, 4)
     judge.long_prompts = {"test-0-1"}
-    records = Evaluator(4).slice(setting, 0, 4)
+    records = sliced(Evaluator(4), setting, 0, 4)
     assert (
         records[1].score is None
         and records[1].nfe is None
@@ -134,12 +134,12 @@ def failing_decode(bad: Callable[[list[Any]], Exception | None]) -> Callable[...
 def test_a_row_that_cannot_be_decoded_leaves_one_example_unscored(
     setting: Setting, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = Evaluator(4).slice(setting, 0, 4)
+    sound = sliced(Evaluator(4), setting, 0, 4)
     judge.long_prompts = {"test-0-3"}
     monkeypatch.setattr(evaluate, "fitting", lambda loaded, prompt, length: prompt)
     too_long = failing_decode(lambda prompt: IndexError("position 300") if len(prompt) > 100 else None)
     monkeypatch.setattr(axon.room, "decode", too_long)
-    records = Evaluator(4).slice(setting, 0, 4)
+    records = sliced(Evaluator(4), setting, 0, 4)
     assert records[3].error == "IndexError: position 300" and records[3].score is None
     assert [timeless(r) for r in records[:3]] == [timeless(r) for r in sound[:3]]
 
@@ -150,12 +150,12 @@ def test_what_fails_every_example_fails_the_setting(
     error = RuntimeError("no such kernel")
     monkeypatch.setattr(axon.room, "decode", failing_decode(lambda prompt: error))
     with pytest.raises(RuntimeError, match=str(error)):
-        Evaluator(4).slice(setting, 0, 4)
+        sliced(Evaluator(4), setting, 0, 4)
 
 
 def test_more_examples_than_the_task_has_fail_the_setting(setting: Setting) -> None:
     with pytest.raises(ValueError, match="limit=44: judge has 40 examples"):
-        Evaluator(4).slice(setting, 40, 44)
+        sliced(Evaluator(4), setting, 40, 44)
 
 
 def test_a_model_is_loaded_once(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,8 +165,8 @@ def test_a_model_is_loaded_once(setting: Setting, monkeypatch: pytest.MonkeyPatc
         evaluate, "load_model", lambda *args, **more: loads.append(args) or load(*args, **more)
     )
     evaluator = Evaluator(4)
-    evaluator.slice(setting, 0, 2)
-    evaluator.slice(replace(setting, id="other"), 0, 2)
+    sliced(evaluator, setting, 0, 2)
+    sliced(evaluator, replace(setting, id="other"), 0, 2)
     assert len(loads) == 1
 
 
@@ -177,7 +177,7 @@ def test_seconds_are_equal_shares_that_add_up_to_what_the_slice_took(
     timers: list[Stopwatch] = []
     monkeypatch.setattr(evaluate, "Stopwatch", lambda device: timers.append(Stopwatch(device)) or timers[-1])
     judge.long_prompts = {"test-0-2"}
-    records = Evaluator(2).slice(setting, 0, 5)
+    records = sliced(Evaluator(2), setting, 0, 5)
     [timer] = timers
     for part in ("model", "capture", "select"):
         spent = [getattr(record, f"seconds_{part}") for record in records]
@@ -194,4 +194,4 @@ def test_a_task_that_repeats_an_id_fails_before_it_is_decoded(
     monkeypatch.setattr(judge, "examples", lambda split, seed, count: repeated[:count])
     monkeypatch.setattr(axon.room, "decode", None)
     with pytest.raises(ValueError, match="2 examples have the id 'same'"):
-        Evaluator(4).slice(setting, 1, 2)
+        sliced(Evaluator(4), setting, 1, 2)
