@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,12 @@ class Waiting(Iterator[Prompt]):
         """Tokens of the longest prompt that is taken or comes next, up to the end of the current group; 0 for none."""
         self._read()
         return max((len(prompt.tokens) for prompt in (*self.taken.values(), *self._line)), default=0)
+
+    def padding_with_next(self, more: int) -> float:
+        """The share of padding in a batch of what is taken and the next one, each with `more` columns after it."""
+        self._read()
+        widths = [len(prompt.tokens) + more for prompt in (*self.taken.values(), *islice(self._line, 1))]
+        return 1 - sum(widths) / (len(widths) * max(widths)) if widths else 0.0
 
     def _read(self) -> None:
         """The next group, once the current one is used up."""
