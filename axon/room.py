@@ -21,7 +21,7 @@ ON_PROCESSOR = 32  # rows at once where no number is given: there more are no fa
 MOST = 64  # on a GPU: that many blocks keep it busy, and each row is one more that an interruption loses
 # Of the positions of a pass over whole canvases; another row waits where it would make it more. Over a run it is less
 # than this limit of any one pass: at most 10 % on GSM8K, HumanEval, MBPP and MATH-500 (benchmarks/batching.py).
-MOST_PADDING = 1 / 8
+MOST_PADDING = 0.12
 
 
 class Room:
@@ -69,7 +69,9 @@ class Room:
         def at_most() -> int:
             nonlocal most
             most = self.rows(model, settings, waiting.longest)
-            crowded = settings.cache == "none" and waiting.padding_with_next(settings.gen_length) > MOST_PADDING
+            crowded = (
+                settings.cache == "none" and waiting.padding_with_next(settings.gen_length) > MOST_PADDING
+            )
             return len(waiting.taken) if crowded else most
 
         def begin(now: int, wide: int) -> None:
