@@ -17,12 +17,13 @@ class Assignment:
 
     setting: Setting
     slices: tuple[Span, ...]
+    apart: bool = False  # one slice after the other: where a worker is lost, it is known at which
 
     def __str__(self) -> str:
         return self.setting.id
 
     def evaluated(self, evaluator: Evaluator, store: Store, limit: int) -> Iterator[Totals]:
-        """Evaluates all slices as one stream, and stores each as soon as it is finished.
+        """Evaluates all slices as one stream unless they are to be kept apart, and stores each once it is finished.
 
         Yields, after each, the totals of what is stored by then.
 
@@ -32,7 +33,8 @@ class Assignment:
         totals = stored_totals(store.load([sid], limit).records).get(sid, Totals())
         if totals.scored:
             evaluator.prove(sid)
-        for (start, stop), records in evaluator.slices(self.setting, self.slices):
-            store.write_slice(sid, start, stop, records)
-            totals += totals_of(records)
-            yield totals
+        for spans in [[span] for span in self.slices] if self.apart else [self.slices]:
+            for (start, stop), records in evaluator.slices(self.setting, spans):
+                store.write_slice(sid, start, stop, records)
+                totals += totals_of(records)
+                yield totals

@@ -58,6 +58,7 @@ class Backlog:
         self._settled: set[str] = set()
         self._failures: dict[str, str] = {}
         self._losses = Losses()
+        self._bereft: set[str] = set()  # settings that have lost a worker
 
     @property
     def failures(self) -> dict[str, str]:
@@ -77,7 +78,7 @@ class Backlog:
             return None
         sid = self._next(loaded)
         slices = self._taken[sid] = self._waiting.pop(sid)
-        return Assignment(self._plan.settings[sid], tuple(slices))
+        return Assignment(self._plan.settings[sid], tuple(slices), apart=sid in self._bereft)
 
     def finished(self, setting_id: str) -> None:
         del self._taken[setting_id]
@@ -92,6 +93,7 @@ class Backlog:
 
         The store is asked: the last slice may be stored although nobody reported it.
         """
+        self._bereft.add(setting_id)
         slices = self._taken[setting_id]
         contents = self._store.load([setting_id], self._limit)
         again = self._losses.again({setting_id: slices}, {setting_id: reason}, contents.covered)

@@ -96,15 +96,16 @@ class Display:
             self.status(LOADING)
 
     def example(self) -> None:
-        """One more example is decoded in a slice that isn't finished."""
+        """One more example is decoded or has failed; its slice isn't stored yet."""
         self._running += 1
         self._status = ""
         self._tick()
 
     def evaluated(self, setting_id: str, totals: Totals) -> None:
         """One more slice of a setting is stored; `totals` covers everything that is stored of it."""
+        before = self._totals.get(setting_id, Totals()).examples
         self._totals[setting_id] = totals
-        self._running = 0
+        self._running = max(0, self._running - (totals.examples - before))
         self._status = ""
         self._tick()
 
