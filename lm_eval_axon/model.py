@@ -39,7 +39,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     pretrained: a checkpoint folder, or a hub id (with `revision`). dtype, attention_kernel, device: as in
     axon.load_model; the default device is a GPU if there is one. decoder, axon and `others`: see
-    arguments.read_settings. seed: for sampling; each answer has its own random numbers, whatever its batch.
+    arguments.read_settings. batch_size: rows decoded at once, at most; "auto": as many as memory has room for.
+    seed: for sampling; each answer has its own random numbers, whatever its batch.
     lm-eval's `--use_cache` looks only at the request: give each setting its own cache.
     """
 
@@ -58,7 +59,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         super().__init__()
         numerics = {key: others.pop(key) for key in NUMERICS if key in others}
         self._settings = read_settings(decoder, axon, others)
-        self._room = Room(_whole("batch_size", batch_size, 1), LOG.warning)
+        rows = None if batch_size == "auto" else _whole("batch_size", batch_size, 1)
+        self._room = Room(rows, LOG.warning)
         self._seed = _whole("seed", seed, 0)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.model, self.tokenizer = _load(str(pretrained), revision, device=device, **numerics)
