@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.setting import Setting
 from pipeline.store import Span, Store
-from pipeline.totals import Totals, totals_of
+from pipeline.totals import Totals, stored_totals, totals_of
 
 if TYPE_CHECKING:
     from pipeline.evaluate import Evaluator
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assignment:
-    """`slices` are evaluated in this order."""
+    """`slices` are begun in this order."""
 
     setting: Setting
     slices: tuple[Span, ...]
+    apart: bool = False  # one slice after the other: where a worker is lost, it is known at which
 
     def __str__(self) -> str:
         return self.setting.id
@@ -33,10 +34,16 @@ class Assignment:
         return self.setting.id, self.slices[0]
 
     def evaluated(self, evaluator: Evaluator, store: Store, limit: int) -> Iterator[Totals]:
-        """Evaluates and stores slice after slice. Yields, after each, the totals of those finished by then."""
+        """Evaluates all slices as one stream unless they are to be kept apart, and stores each once it is finished.
+
+        Yields, after each, the totals of those finished by then. The store is asked whether anything of the setting's
+        first `limit` examples has been decoded: then an example that can't be is at fault, and not the setting.
+        """
         sid, totals = self.setting.id, Totals()
-        for start, stop in self.slices:
-            records = evaluator.slice(self.setting, start, stop)
-            store.write_slice(sid, start, stop, records)
-            totals += totals_of(records)
-            yield totals
+        if stored_totals(store.load([sid], limit).records).get(sid, totals).scored:
+            evaluator.prove(sid)
+        for spans in [[span] for span in self.slices] if self.apart else [self.slices]:
+            for (start, stop), records in evaluator.slices(self.setting, spans):
+                store.write_slice(sid, start, stop, records)
+                totals += totals_of(records)
+                yield totals

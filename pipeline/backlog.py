@@ -89,6 +89,7 @@ class Backlog:
         self._tried: dict[str, int] = {}  # up to which example a setting was evaluated, or given up
         self._failures: dict[str, str] = {}
         self._losses = Losses()
+        self._bereft: set[str] = set()  # settings that have lost a worker
 
     @property
     def failures(self) -> dict[str, str]:
@@ -119,7 +120,7 @@ class Backlog:
         slices = self._waiting.pop(sid)
         if slices[share:]:
             self._waiting = {sid: slices[share:], **self._waiting}
-        assignment = Assignment(self._plan.settings[sid], tuple(slices[:share]))
+        assignment = Assignment(self._plan.settings[sid], tuple(slices[:share]), apart=sid in self._bereft)
         self._taken[assignment.key], self._begun[assignment.key] = assignment, self._losses.count
         return assignment
 
@@ -139,6 +140,7 @@ class Backlog:
         The store is asked: the last slice may be stored although nobody reported it.
         """
         sid, slices = assignment.setting.id, assignment.slices
+        self._bereft.add(sid)
         contents = self._store.load([sid], self._limit)
         begun = self._begun[assignment.key]
         again = self._losses.again(sid, slices, reason, contents.covered[sid], begun)

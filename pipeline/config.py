@@ -188,7 +188,7 @@ class Config:
 
     job: Literal["run", "report", "check_task", "time", "plan"]
     limit: Count
-    batch_size: Count
+    batch_size: Count | None  # rows decoded at once, at most; None: as many as memory has room for
     slice_size: Count
     trade_off: TradeOffSettings
     sweep: SweepSettings

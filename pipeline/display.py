@@ -113,7 +113,7 @@ class Display:
             self.status(LOADING)
 
     def example(self) -> None:
-        """One more example is decoded in a slice that isn't finished."""
+        """One more example is decoded or has failed; its slice isn't stored yet."""
         self._running += 1
         self._status = ""
         self._tick()
@@ -126,10 +126,11 @@ class Display:
         sid, first = assignment.key
         parts = self._parts.setdefault(sid, {})
         parts[first] = totals
+        before = self._totals.get(sid, Totals()).examples
         self._totals[sid] = sum(parts.values(), self._stored.get(sid, Totals()))
         if ended:
             self._stored[sid] = self._stored.get(sid, Totals()) + parts.pop(first)
-        self._running = 0
+        self._running = max(0, self._running - (self._totals[sid].examples - before))
         self._status = ""
         self._tick()
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 from rich.console import Console
 
+from axon.room import ON_PROCESSOR
+from axon.row_memory import Part
 from pipeline.block_size import unlike_training
 from pipeline.config import Compose, Config, ModelSettings
 from pipeline.console import say
-from pipeline.cost_estimate import SHARE, Network, Part, gpu_hours, most_passes
+from pipeline.cost_estimate import SHARE, Network, gpu_hours, most_passes
 from pipeline.display import clock
 from pipeline.errors import ConfigError, reason
 from pipeline.opening import title_of
@@ -236,16 +238,15 @@ def _memory(
     networks: Mapping[ModelSettings, Network],
     prompts: Mapping[tuple[ModelSettings, TaskSettings], Prompts],
 ) -> list[str]:
-    """Of the setting that needs most."""
+    """Of the setting that needs most. Where as many rows as fit are decoded at once, of as many as on a processor."""
+    batch = config.batch_size or ON_PROCESSOR
 
     def parts(setting: Setting) -> list[Part]:
         longest = prompts[setting.model, setting.task].most
         network = networks[setting.model]
-        return list(network.memory(setting.decode, longest, config.batch_size, setting.model.dtype))
+        return list(network.memory(setting.decode, longest, batch, setting.model.dtype))
 
     most = max((parts(work.setting) for work in works), key=lambda own: sum(part.bytes for part in own))
     total = sum(part.bytes for part in most)
-    lines = [
-        f"memory     {total / GIB:,.2f} GiB at batch_size={config.batch_size} (leading terms, largest setting):"
-    ]
+    lines = [f"memory     {total / GIB:,.2f} GiB at batch_size={batch} (leading terms, largest setting):"]
     return lines + [f"             {part.bytes / GIB:8,.3f} GiB {part.name} ({part.how})" for part in most]

@@ -113,8 +113,8 @@ class Record:
     nfe_to_eos: int | None = None
     tokens_generated: int | None = None
     tokens_to_eos: int | None = None
-    # Machine time per example at the run's batch size, not latency: the time of its slice, divided equally among the
-    # slice's decoded examples.
+    # Machine time per example at the run's batch size, not latency: the time of each step that it was decoded in,
+    # divided equally among the rows of that step.
     seconds_model: float = 0.0
     seconds_capture: float = 0.0
     seconds_select: float = 0.0

@@ -22,7 +22,7 @@ class WorkerSettings:
 
     store: str
     limit: int
-    batch_size: int
+    batch_size: int | None
     threads: int
     require: Require  # of the sandbox
     cores_only: bool = False  # it may use no GPU, even if one is in sight

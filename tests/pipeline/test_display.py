@@ -144,6 +144,18 @@ def test_what_a_failed_slice_had_decoded_does_not_count() -> None:
     assert shown.getvalue().splitlines() == ["0/1 settings · 0/2 examples · 1 failed"]
 
 
+def test_what_is_decoded_in_other_slices_still_counts_when_one_is_stored(
+    on_a_terminal: Callable[..., Display],
+) -> None:
+    display = on_a_terminal({"a": SETTINGS["a"]})
+    for _ in range(5):
+        display.example()
+    display.evaluated("a", totals(2, 1.0, 9.0))
+    assert "5/10 examples" in plain(display)
+    display.evaluated("a", totals(7, 1.0, 9.0))
+    assert "7/10 examples" in plain(display)
+
+
 def test_a_long_front_is_thinned_with_its_ends_kept() -> None:
     assert thinned([1, 2, 3], 6) == [1, 2, 3]
     assert thinned(list(range(20)), 6)[0] == 0 and thinned(list(range(20)), 6)[-1] == 19

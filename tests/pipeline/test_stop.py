@@ -7,33 +7,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from conftest import ended_after
 
 import launch
-from pipeline.evaluate import Evaluator
 from pipeline.stop import Request, Terminated, exit_code, sigterm_raised
-
-
-@contextmanager
-def sent_after(slices: int, number: int) -> Iterator[None]:
-    """The signal while the next slice is being decoded."""
-    real, left = Evaluator.slice, [slices]
-
-    def slice_or_stop(self: Evaluator, *arguments: object) -> object:
-        left[0] -= 1
-        if left[0] < 0:
-            os.kill(os.getpid(), number)
-        return real(self, *arguments)  # type: ignore[arg-type]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Evaluator, "slice", slice_or_stop)
-        yield
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -48,7 +31,7 @@ def test_one_setting_in_this_process_keeps_its_finished_slices(
     words = ["limit=12", "slice_size=4", "wandb=off", f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
     monkeypatch.setattr(sys, "argv", ["launch.py", *words])
     before = signal.getsignal(signal.SIGTERM)
-    with sent_after(2, number):
+    with ended_after(2, lambda: os.kill(os.getpid(), number)):
         assert launch.main() == code
     shown = capsys.readouterr()
     assert "Stopped. 8 of 12 examples are kept. To go on: python launch.py limit=12" in shown.out
