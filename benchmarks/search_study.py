@@ -86,7 +86,7 @@ class Recorded:
             lines.setdefault(_line(setting.group, own), {})[value] = row
         quality_SN, nfe_SN = (wide[name].loc[ids].to_numpy(dtype=np.float64) for name in ("score", "nfe"))
         if examples is not None:
-            drawn = np.random.default_rng(0).integers(quality_SN.shape[1], size=examples)
+            drawn = np.random.default_rng(0).integers(len(quality_SN.T), size=examples)
             quality_SN, nfe_SN = quality_SN[:, drawn], nfe_SN[:, drawn]
         return cls(run.settings, space, flatten(run.config), quality_SN, nfe_SN, lines)
 

@@ -68,7 +68,7 @@ class Run:
 
     def own(self, records: pd.DataFrame) -> pd.DataFrame:
         """Those of the records that the run asked for: the store may have more examples of a stopped setting."""
-        return records[records["position"] < records["setting_id"].map(self.examples)]
+        return records[records["position"] < records["setting_id"].map(self.examples).astype("float64")]
 
 
 _ADAPTER = TypeAdapter(Run)
