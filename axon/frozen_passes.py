@@ -79,16 +79,16 @@ class FrozenPasses:
     ) -> list[tuple[Tensor, float]]:
         """The first pass of those rows' blocks; the queries of the blocks."""
         rows_R = places_on(rows, self._device)
-        layout, columns_RK = self._of_rows(rows, rows_R, self._columns_W.expand(len(rows), -1)), columns_BK[rows_R]
+        columns_RK, layout = columns_BK[rows_R], self._of_rows(rows_R, self._columns_W.expand(len(rows), -1))
         canvas, capture = Canvas(self._kept, rows_R, self._width), Capture(self._layers, layout.real_BW)
         canvas.keep_hidden(
             self._model(self._tokens_RW(rows_R), layout, capture if self._layers else None, canvas)
         )
         if self._layers:
-            # Sinks are sought with what the block's own positions attend to in each pass, and what all others do in this.
-            others_RW = (self._columns_W < columns_RK[:, :1]) | (self._columns_W > columns_RK[:, -1:])
-            if self._settings.sink_rows == "visible":
-                others_RW = self._columns_W < columns_RK[:, :1]
+            # The block's own rows are of each pass; those of all others that sinks are sought by stay these.
+            others_RW = self._columns_W < columns_RK[:, :1]
+            if self._settings.sink_rows == "canvas":
+                others_RW = others_RW | (self._columns_W > columns_RK[:, -1:])
             canvas.keep_attended(
                 capture.column_sums(torch.arange(len(rows), device=self._device), others_RW & layout.real_BW)
             )
@@ -105,12 +105,13 @@ class FrozenPasses:
         columns_RK = columns_BK[rows_R]
         columns_RQ, computed_R = columns_RK, torch.full_like(rows_R, self._settings.block)
         if self._settings.cache == "prefix":
-            areas = [self._batch.blocks[row].area for row in rows]
-            left = [area - blocks[row] * self._settings.block for row, area in zip(rows, areas, strict=True)]
+            left = [self._batch.blocks[row].area - blocks[row] * self._settings.block for row in rows]
             computed_R = places_on(left, self._device)
             # A row with fewer columns left computes its last one several times over, with the same result.
-            columns_RQ = columns_RK[:, :1] + torch.minimum(self._columns_W[: max(left)], computed_R[:, None] - 1)
-        layout = self._of_rows(rows, rows_R, columns_RQ)
+            columns_RQ = columns_RK[:, :1] + torch.minimum(
+                self._columns_W[: max(left)], computed_R[:, None] - 1
+            )
+        layout = self._of_rows(rows_R, columns_RQ)
         capture = Capture(layers, layout.real_BW, columns_RQ[:, 0])
         computed = Columns(self._kept, None if every else rows_R, columns_RQ, slice(0, self._width))
         tokens_RQ = self._tokens_RW(rows_R).gather(1, columns_RQ)
@@ -118,7 +119,7 @@ class FrozenPasses:
         self._count(rows_R, computed_R, layout.width_B)
         return list(capture.queries(columns_RK))
 
-    def _of_rows(self, rows: list[int], rows_R: Tensor, columns_RQ: Tensor) -> Layout:
+    def _of_rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Layout:
         """Those rows, of which the pass computes those columns."""
         whole = self._layout
         starts_R = whole.starts_B[rows_R]

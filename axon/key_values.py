@@ -7,6 +7,7 @@ for, L layers, G key heads, A head size, D hidden size.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
@@ -83,20 +84,21 @@ class Columns:
     def exchange(self, layer: int, key_RGQA: Tensor, value_RGQA: Tensor) -> tuple[Tensor, Tensor]:
         """See `Exchange`."""
         keys_BGWA, values_BGWA = self.kept.keys_BLGWA[:, layer], self.kept.values_BLGWA[:, layer]
-        places = self._rows_R1(), slice(None), self.columns_RQ
+        places = self._rows_R1, slice(None), self.columns_RQ
         keys_BGWA[places] = key_RGQA.transpose(1, 2)
         values_BGWA[places] = value_RGQA.transpose(1, 2)
         return self._of_rows(keys_BGWA[:, :, self.seen]), self._of_rows(values_BGWA[:, :, self.seen])
 
     def keep_hidden(self, hidden_RQD: Tensor) -> None:
         """Keeps the final hidden states of the computed columns."""
-        self.kept.hidden_BWD[self._rows_R1(), self.columns_RQ] = hidden_RQD
+        self.kept.hidden_BWD[self._rows_R1, self.columns_RQ] = hidden_RQD
 
     def add_attended(self, attended_RS: Tensor) -> None:
         """Adds the attention that the columns seen received from the computed ones, which are final."""
-        rows_R = self._rows_R1()[:, 0]
+        rows_R = self._rows_R1[:, 0]
         self.kept.attended_BW1[:, self.seen, 0].index_add_(0, rows_R, attended_RS)
 
+    @cached_property
     def _rows_R1(self) -> Tensor:
         rows_R = self.rows_R
         if rows_R is None:

@@ -1,4 +1,4 @@
-"""How a decode passes over the network: over the whole canvas each time, or (cached_passes.py) over a block.
+"""How a decode passes over the network: over the whole canvas each time, or (cached_, frozen_passes.py) over a part.
 
 Shapes: B rows, W columns of the canvas, D hidden size.
 """

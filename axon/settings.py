@@ -165,10 +165,10 @@ class DecodeSettings:
     def _check_cache(self) -> None:
         check_choice("cache", self.cache, Cache)
         if self.cache in ("block", "dual") and self.decoder.reads_later_blocks:
-            others = "cache=prefix, cache=none" if self.cache == "dual" else "cache=none"
             raise ValueError(
-                f"cache={self.cache!r}: a cached pass computes the current block alone, and decoder "
-                f"{self.decoder.name} reads later ones; use {others} or another decoder"
+                f"cache={self.cache!r}: its passes compute the current block alone, and decoder {self.decoder.name} "
+                f"compares what they find in later ones; use {'prefix, ' if self.cache == 'dual' else ''}none or "
+                "another decoder"
             )
         if self.cache == "block" and self.reads_sinks and self.sink_rows != "visible":
             raise ValueError(

@@ -45,7 +45,7 @@ def plain_decode(
             beliefs[:, mask] = 0  # which is no answer
             confidence, token = (found.tolist() for found in beliefs.max(1))
             masked = [place for place in range(start, end) if canvas[place] == mask]
-            masked.sort(key=lambda place: -confidence[place])  # noqa: B023 - used at once
+            masked.sort(key=lambda place: -confidence[place])
             count = how_many([confidence[place] for place in masked], within)
             for place in [start] if shift and not within else masked[: max(1, count)]:
                 canvas[place], revealed_at[place - len(prompt)] = token[place], step

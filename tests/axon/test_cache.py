@@ -255,7 +255,8 @@ def test_memory_grows_with_the_text_and_a_text_that_is_over_takes_no_more(
 def test_what_is_not_exact_is_refused() -> None:
     off = AxonSettings(gate="never")
     with pytest.raises(
-        ValueError, match=r"^cache='block': .* decoder klass reads later ones; use cache=none"
+        ValueError,
+        match=r"^cache='block': .* decoder klass compares what they find in later ones; use none or",
     ):
         DecodeSettings(8, 4, cache="block", decoder=Klass(), axon=off)
     for settings in ({"decoder": Dawn(), "axon": off}, {"axon": AxonSettings()}):
@@ -263,11 +264,12 @@ def test_what_is_not_exact_is_refused() -> None:
             ValueError, match=r"^cache='block': .* sinks by; set sink_rows=visible, or cache=none$"
         ):
             DecodeSettings(8, 4, cache="block", **settings)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"^cache='full': unknown; one of block, none$"):
+    with pytest.raises(ValueError, match=r"^cache='full': unknown; one of block, dual, none, prefix$"):
         DecodeSettings(8, 4, cache="full")  # type: ignore[arg-type]
     cached = DecodeSettings(8, 4, cache="block", axon=off)
     for family in ("llada", "dream"):
         with pytest.raises(
-            ValueError, match=r"^cache='block': needs a block-causal model,.*; use cache=none$"
+            ValueError,
+            match=r"^cache='block': needs a block-causal model,.*; use cache=none, or prefix or dual, which",
         ):
             decode(toy_model(family), [[1]], cached)

@@ -72,7 +72,7 @@ def test_decodes_are_those_of_the_definition(
     """Tokens and steps; and again where a token that was decoded ends the text."""
     config, tensors, model = golden(family)
     cases = json.loads((GOLDEN / f"{family}.json").read_text())["cases"]
-    prompts = [case["prompt"] for case in (cases[0], cases[40])]
+    prompts = [case["prompt"] for case in (cases[0], cases[40])][: 1 + (block_length == 16)]
     tried: list[tuple[Any, HowMany]] = [
         (Confidence(threshold=0.5), lambda found, _: sum(one >= 0.5 for one in found)),
         (FixedSteps(steps=8), lambda _, within: 4 if within < block_length // 4 else 1),
@@ -216,7 +216,9 @@ def test_a_row_pays_for_its_own_columns_alone() -> None:
     """Rows that start a block beside rows within one, and shorter rows beside longer ones: counts are as alone."""
     model = toy_model("llada")
     for kind in CACHES:
-        setting = cached(replace(VARIED["confidence, always"], gen_length=12, block_alignment="absolute"), kind)
+        setting = cached(
+            replace(VARIED["confidence, always"], gen_length=12, block_alignment="absolute"), kind
+        )
         shapes: list[tuple[int, int]] = []
         handle = model.register_forward_pre_hook(
             lambda module, inputs, found=shapes: found.append(inputs[0].shape)
@@ -231,7 +233,7 @@ def test_a_row_pays_for_its_own_columns_alone() -> None:
 def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(
         ValueError,
-        match=r"^cache='dual': .* decoder klass reads later ones; use cache=prefix, cache=none or another",
+        match=r"^cache='dual': .* decoder klass compares what they find in later ones; use prefix, none or",
     ):
         DecodeSettings(8, 4, cache="dual", decoder=Klass(), axon=OFF)
     assert DecodeSettings(8, 4, cache="prefix", decoder=Klass(), axon=OFF).cache == "prefix"
