@@ -20,9 +20,9 @@ from axon.waiting import Waiting
 SHARE = 0.8  # of a GPU's free memory is planned with: the rest is for what is not estimated
 ON_PROCESSOR = 32  # rows at once where no number is given: there more are no faster
 MOST = 64  # on a GPU: that many blocks keep it busy, and each row is one more that an interruption loses
-# Of the positions of a pass over whole canvases; another row waits where it would make it more. Over a run it is less
-# than this limit of any one pass: at most 10 % on GSM8K, HumanEval, MBPP and MATH-500 (benchmarks/batching.py).
-MOST_PADDING = 0.12
+# Of the positions of a pass over whole canvases, when a row enters: it waits where it would make it more. Over a run it
+# is less on most tasks (benchmarks/packing.py), though rows that leave can make it more for a while.
+MOST_PADDING = 0.1
 
 
 class Room:

@@ -11,6 +11,7 @@ import torch
 
 import axon.room
 from axon import AxonSettings, Confidence, DecodeSettings, decode
+from axon.decoding import stream
 from pipeline.tasks import get_task
 from tests.axon.traces import trace_of
 from tests.lm_eval.harness import MISSING, TINY
@@ -248,12 +249,15 @@ def test_a_prompt_too_long_for_the_canvas_is_refused_before_anything_is_decoded(
 def test_memory_that_runs_out_halves_the_batch_and_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = answers(lm())
 
-    def small(model: Any, prompts: Any, settings: Any, seeds: Any, rows: int, *rest: Any) -> Any:
-        if rows > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return decode(model, prompts, settings, seeds, rows, *rest)
+    def small(model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any) -> Any:
+        def begin(at_once: int, columns: int) -> None:
+            on_batch(at_once, columns)
+            if at_once > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(axon.room, "decode", small)
+        return stream(model, prompts, settings, rows, timer, begin)
+
+    monkeypatch.setattr(axon.room, "stream", small)
     model = lm()
     assert answers(model) == expected
     [counts] = model.get_model_info()["axon"]
