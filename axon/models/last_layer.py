@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from axon.models.experts import weights_per_position
 
-
 LEAST = 4  # rows: with fewer, other routines take over (oneMKL 2024.2; seen at ten shapes from 16 x 16 to 1536 x 512)
 
 
