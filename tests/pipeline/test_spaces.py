@@ -231,7 +231,7 @@ def test_a_sweep_composes_each_combination_of_names_once(
 
 
 def test_an_experiment_crosses_tasks_that_differ_in_length(plan_of: Planned) -> None:
-    plan = plan_of("+experiment=decoders_by_task")
+    plan = plan_of("+experiment=axon_table")
     found = {(s.task.name, s.decode.decoder.name, s.uses_axon) for s in plan.settings.values()}
     assert len(found) == 3 * 8 * 2
     assert len({s.decode.gen_length for s in plan.settings.values()}) == 3
