@@ -24,6 +24,7 @@ from pipeline.pending import reachable
 from pipeline.plan import Plan
 from pipeline.prompt import encode
 from pipeline.recipe import RecipeSettings
+from pipeline.search import ASK_ONCE
 from pipeline.setting import Setting
 from pipeline.silent_gate import never_fires
 from pipeline.stop import DONE
@@ -175,6 +176,11 @@ def _lines(
         else "the store is not looked at: a setting's id needs a hash of the weights, which aren't here or are many"
     )
     lines = [title, f"settings   {len(works):,}, {examples:,} examples to decode in all; {stored}"]
+    if config.sweep.search not in ASK_ONCE:
+        lines.append(
+            f"search     {config.sweep.search} begins with these and asks for more as their results come: "
+            "sweep.search=grid has one cost, and budget.model_calls=N bounds any"
+        )
     lines += [
         f"prompts    {setting.task.name}: {prompts[setting.model, setting.task]}"
         for setting in {(work.setting.model, work.setting.task): work.setting for work in works}.values()

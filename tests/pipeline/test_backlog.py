@@ -58,6 +58,39 @@ def test_a_worker_loads_a_model_once_and_every_setting_is_evaluated(
 
 
 @given(
+    rounds=st.lists(st.lists(st.sampled_from("ABC"), min_size=1, max_size=8), min_size=1, max_size=4),
+    workers=st.integers(1, 4),
+    data=st.data(),
+)
+def test_a_worker_keeps_its_model_from_round_to_round_of_a_search_as_long_as_it_is_asked_for(
+    rounds: list[list[str]], workers: int, data: st.DataObject
+) -> None:
+    backlog = backlog_of([model for models in rounds for model in models], slices=1)
+    waiting = [(f"s{n}", model) for n, model in enumerate(model for models in rounds for model in models)]
+    backlog._waiting.clear()
+    left: dict[str, str] = {}  # what was asked for and not handed out yet, with its model
+
+    def ask() -> None:
+        for _ in rounds.pop(0) if rounds else ():
+            sid, model = waiting.pop(0)
+            backlog._waiting[sid], left[sid] = [SPANS[0]], model
+        backlog.over = not left
+
+    backlog._ask = ask  # type: ignore[method-assign]
+    loaded: dict[int, Any] = {}
+    busy: dict[int, Assignment] = {}
+    while not backlog.over:
+        for worker in [one for one in range(workers) if one not in busy]:
+            if assignment := backlog.take(loaded.get(worker), workers):
+                model: Any = left.pop(assignment.setting.id)
+                assert model == loaded.get(worker) or loaded.get(worker) not in left.values()
+                loaded[worker], busy[worker] = model, assignment
+        if busy:
+            backlog.finished(busy.pop(data.draw(st.sampled_from(sorted(busy)))))
+    assert not waiting and not left
+
+
+@given(
     settings=st.integers(1, 5),
     slices=st.integers(1, 60),
     starts=st.lists(st.integers(0, 9), min_size=1, max_size=8),

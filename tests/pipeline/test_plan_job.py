@@ -165,6 +165,13 @@ def test_a_sweep_is_the_sum_of_its_settings(make_config: Make, judge: Judge) -> 
     assert one.split("memory")[1] == two.split("memory")[1], "memory is the largest setting's"
 
 
+def test_what_a_search_may_ask_for_later_is_not_passed_over(make_config: Make, judge: Judge) -> None:
+    assert "search     " not in shown(make_config("task.name=judge"))
+    assert "search     refine begins with these" in shown(
+        make_config("task.name=judge", "sweep.search=refine", "sweep.along_trade_off=true")
+    )
+
+
 @pytest.mark.parametrize("family", FORMATS)
 def test_shapes_and_flops_are_those_of_the_loaded_model(
     family: str, tmp_path: Path, make_config: Make, judge: Judge

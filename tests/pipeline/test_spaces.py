@@ -230,13 +230,6 @@ def test_a_sweep_composes_each_combination_of_names_once(
     assert len(composed) == 8, "two groups share them"
 
 
-def test_an_experiment_crosses_tasks_that_differ_in_length(plan_of: Planned) -> None:
-    plan = plan_of("+experiment=decoders_by_task")
-    found = {(s.task.name, s.decode.decoder.name, s.uses_axon) for s in plan.settings.values()}
-    assert len(found) == 3 * 8 * 2
-    assert len({s.decode.gen_length for s in plan.settings.values()}) == 3
-
-
 @given(st.lists(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4)), max_size=6), max_size=4))
 @settings(max_examples=25, deadline=None)
 def test_in_every_round_of_a_search_a_worker_loads_each_model_once(
