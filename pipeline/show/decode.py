@@ -18,6 +18,7 @@ class Decode:
     texts: Mapping[int, str]  # token -> what is shown for it
     answer: str | None
     score: float | None
+    gate: str  # its name; "never" for the base decoder alone
     note: str | None  # why only the record is shown; None: replayed, and equal to the record
 
     def text(self, token: int) -> str:
