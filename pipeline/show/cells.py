@@ -18,7 +18,7 @@ END = "∎"  # drawn for an end-of-text
 LEGEND: dict[Kind, str] = {
     "decoder": "revealed by the base decoder in this step",
     "axon": "anchor, revealed by AXON in this step",
-    "supported": "masked; leans on the anchor of that number",
+    "supported": "masked; attends to the anchor of that number",
     "mask": "masked; what the model would write now in grey",
     "before": "revealed before",
 }
@@ -129,7 +129,7 @@ def _gate(frame: Frame, name: str) -> list[str]:
         ]
     gate = frame.seen.gate
     if gate is None:
-        return [f"gate {name} not asked: the budget of the block is spent"]
+        return [f"gate {name} not asked: its budget is spent"]
     parts = [
         f"{one.name} {one.value:.2f} {one.sign if one.holds else _FAILED[one.sign]} {one.bound:.2f} = {one.bound_name}"
         for one in gate.comparisons

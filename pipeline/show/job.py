@@ -92,12 +92,12 @@ def _on_terminal(decodes: Sequence[Decode], steps: range | None, console: Consol
 
 
 def _drawn(form: str, decodes: Sequence[Decode], steps: range) -> bytes:
-    from pipeline.show import gif, page, svg
+    from pipeline.show import gif, panel, svg
 
     makers: dict[str, Callable[[], bytes]] = {
         "svg": lambda: svg.draw(decodes, steps),
         "gif": lambda: gif.draw(decodes, steps),
-        "html": lambda: page.draw(decodes),
+        "html": lambda: panel.draw(decodes),
     }
     return makers[form]()
 

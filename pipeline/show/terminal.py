@@ -5,7 +5,8 @@ Every mark is text, so that it reads the same in a pipe and without colours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
@@ -26,7 +27,11 @@ STYLES: dict[Kind, str] = {
     "supported": "yellow",
     "mask": "dim",
 }
-LEGEND = "[token] revealed by the base decoder   {token}1 anchor 1, by AXON   token?1 masked, attends to anchor 1   _ masked"
+LEGEND = (
+    "[token] revealed by the base decoder   {token}1 anchor 1, revealed by AXON   "
+    "token?1 masked, attends to anchor 1   _ masked"
+)
+FOLDED = 4  # equal cells in a row from which on they are written as one
 KEYS = "space or → next   ← back   home end   p play   q quit"
 SIDE_BY_SIDE = 110  # columns of a terminal from which on two decodes stand beside each other
 PACE = 0.7  # seconds a step, where it plays
@@ -76,10 +81,20 @@ def _panels(decodes: Sequence[Decode], step: int, console: Console) -> Renderabl
 
 
 def _panel(decode: Decode, step: int) -> Panel:
-    canvas = Text(" ").join(_marked(cell) for cell in cells(decode, step))
+    canvas = Text(" ").join(_folded(_marked(cell) for cell in cells(decode, step)))
     words = [Text(line, "dim") for line in (*captions(decode, step), decode.note or "") if line]
     title = Text(f"{decode.title} · {step_words(decode, step)}")
     return Panel(Group(canvas, Text(), *words), title=title, title_align="left", expand=True)
+
+
+def _folded(marks: Iterable[Text]) -> Iterator[Text]:
+    """Many equal ones in a row, as at the end of a text, are written once with their number."""
+    for _, run in groupby(marks, lambda mark: (mark.plain, mark.style)):
+        same = list(run)
+        if len(same) < FOLDED:
+            yield from same
+        else:
+            yield same[0].copy().append(f" x{len(same)}", "dim")
 
 
 def _marked(cell: Cell) -> Text:
