@@ -10,24 +10,21 @@ from pipeline.errors import ConfigError
 from pipeline.setting import Setting
 
 LISTED = 8  # choices that an error names
-LEAST_PREFIX = 4  # characters of an id that name a setting
 
 
 def find_setting(key: str, asked: str, settings: Sequence[Setting]) -> Setting:
-    """By id, by the start of one that no other shares, or by label (`axon threshold=0.9`)."""
+    """By id or label (`axon threshold=0.9`), or the start of one that no other shares."""
     if not asked and len(settings) == 1:
         return settings[0]
     named = [one for one in settings if asked in (one.id, str(one))]
-    if not named and len(asked) >= LEAST_PREFIX:
-        named = [one for one in settings if one.id.startswith(asked)]
+    if asked and not named:
+        named = [one for one in settings if one.id.startswith(asked) or str(one).startswith(asked)]
     if len(named) == 1:
         return named[0]
     if not asked:
         raise ConfigError([f"{key}: missing; give an id or a label, {_listed(settings)}"])
     if named:
-        raise ConfigError(
-            [f"{key}={asked}: {len(named)} settings are called so; give an id, {_listed(named)}"]
-        )
+        raise ConfigError([f"{key}={asked}: {len(named)} settings begin so; give an id, {_listed(named)}"])
     raise ConfigError(
         [f"{key}={asked}: the run has no such setting; give an id or a label, {_listed(settings)}"]
     )

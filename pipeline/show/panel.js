@@ -1,6 +1,6 @@
-// Fills `host` with a decode to step through; `data` is that of pipeline/show/panel.py.
-function showDecode(host, data) {
-  "use strict";
+// Fills `host` with a decode to step through; `data` is that of pipeline/show/panel.py. `keys`: who hears the keyboard.
+// Returns what moves to a step, 0 the first.
+function showDecode(host, data, keys = host) {
   const KINDS = ["before", "decoder", "axon", "rewritten", "undecoded", "supported", "mask"];
   const STAYS = ["decoder", "axon", "rewritten", "undecoded"];
   const PACE = 800; // milliseconds a step, where it plays
@@ -63,8 +63,13 @@ function showDecode(host, data) {
     canvas.append(lines);
     const cells = Array.from({ length: decode.length }, () => element(canvas, "span", "cell"));
     const words = element(side, "ul", "words");
+    words.style.minHeight = `${1.5 * Math.max(...decode.steps.map((one) => one.words.length))}em`;
     if (decode.note) element(side, "p", "note", decode.note);
-    return { decode, states: canvases(decode), title, canvas, lines, cells, words };
+    const states = canvases(decode);
+    // As wide as what it holds at the end, so that nothing moves from step to step.
+    const rooms = states[states.length - 1].map(([text]) => Math.max(2, text.length));
+    cells.forEach((cell, place) => { cell.style.width = `calc(${rooms[place]}ch + .8rem)`; });
+    return { decode, states, rooms, title, canvas, lines, cells, words };
   });
   const used = new Set(views.flatMap((view) => view.states.flat().map((cell) => cell[1])));
   const legend = element(host, "ul", "legend");
@@ -83,12 +88,13 @@ function showDecode(host, data) {
       view.title.textContent = decode.title + " · " + (over ? `done after ${total} steps` : `step ${step + 1} of ${total}`);
       state.forEach(([text, kind, number, strength, confidence], place) => {
         const cell = view.cells[place];
-        cell.textContent = text;
+        const room = view.rooms[place];
+        cell.textContent = text.length > room ? text.slice(0, room - 1) + "…" : text;
         cell.className = "cell " + (over ? "before" : kind);
         if (number && !over) cell.dataset.number = number;
         else delete cell.dataset.number;
         const told = over || confidence === undefined ? "" : `, confidence ${confidence.toFixed(2)}`;
-        cell.title = `position ${place + 1}${told}` + (strength && !over ? `, support ${strength.toFixed(2)} of the strongest` : "");
+        cell.title = `${text} at position ${place + 1}${told}` + (strength && !over ? `, support ${strength.toFixed(2)} of the strongest` : "");
       });
       view.words.replaceChildren();
       for (const line of over ? [decode.outcome] : decode.steps[step].words) element(view.words, "li", "", line);
@@ -140,7 +146,7 @@ function showDecode(host, data) {
     play.setAttribute("aria-label", "pause");
   }
 
-  host.addEventListener("keydown", (event) => {
+  keys.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === " " && event.target.tagName === "BUTTON") return; // presses it
     const acts = {

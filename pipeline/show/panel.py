@@ -71,7 +71,7 @@ def _decode(decode: Decode) -> dict[str, Any]:
                 texts.setdefault(text, len(texts)),
                 KINDS.index(cell.kind),
                 cell.number,
-                round(cell.strength, 2),
+                round(cell.strength, 2) or 0,
                 sure,
             ]
             while known[-1] in (0, None) and len(known) > 2:

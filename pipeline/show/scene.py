@@ -93,10 +93,11 @@ def scene(decodes: Sequence[Decode], steps: Sequence[int], kinds: Sequence[Kind]
     """The steps, one below the other, decodes side by side. `level`: every step as high as the highest of all."""
     made = Scene(WIDTH)
     y = _prompt(made, decodes[0].prompt)
+    above = ARCS if any(frame.anchors for decode in decodes for frame in decode.frames) else APART
     column = (WIDTH - 2 * MARGIN - GUTTER * (len(decodes) - 1)) / len(decodes)
     for step in steps:
         ends = [
-            _panel(made, decode, step, MARGIN + place * (column + GUTTER), y, column, level)
+            _panel(made, decode, step, MARGIN + place * (column + GUTTER), y, column, above, level)
             for place, decode in enumerate(decodes)
         ]
         y = max(ends) + 14
@@ -115,13 +116,15 @@ def _prompt(made: Scene, prompt: str) -> float:
     return y + 4
 
 
-def _panel(made: Scene, decode: Decode, step: int, x: float, y: float, width: float, level: bool) -> float:
+def _panel(
+    made: Scene, decode: Decode, step: int, x: float, y: float, width: float, above: float, level: bool
+) -> float:
     """Title, canvas and captions of one decode; returns where it ends."""
     y += LARGE
     for line in _wrapped(f"{decode.title} · {step_words(decode, step)}", width, LARGE):
         made.shapes.append(Words(x, y, line, LARGE, INK, bold=True))
         y += LINE
-    y = _canvas(made, decode, step, x, y - LINE + 8, width)
+    y = _canvas(made, decode, step, x, y - LINE + 8, width, above)
     lines = _below(decode, step, width)
     y += SMALL + 8
     for line in lines:
@@ -136,9 +139,10 @@ def _below(decode: Decode, step: int, width: float) -> list[str]:
     return [line for text in words for line in _wrapped(text, width, SMALL)]
 
 
-def _canvas(made: Scene, decode: Decode, step: int, left: float, y: float, width: float) -> float:
+def _canvas(
+    made: Scene, decode: Decode, step: int, left: float, y: float, width: float, above: float
+) -> float:
     """The cells, as wide as what they hold at the end, so that nothing moves from step to step."""
-    above = ARCS if any(frame.anchors for frame in decode.frames) else APART
     x, y = left, y + above
     boxes: dict[int, Box] = {}
     last = decode.frames[-1].tokens
@@ -186,7 +190,7 @@ def _arcs(shown: Sequence[Cell], boxes: dict[int, Box]) -> list[Shape]:
             continue
         one, other = boxes[cell.position], anchors[cell.number]
         start = (one.x + one.width / 2, one.y)
-        end = (other.x + other.width / 2, other.y if other.y <= one.y else other.y)
+        end = (other.x + other.width / 2, other.y)
         top = min(start[1], end[1]) - ARCS
         middle = ((start[0] + end[0]) / 2, top if start[1] == end[1] else (start[1] + end[1]) / 2 - ARCS)
         found.append(
@@ -199,7 +203,7 @@ def _arcs(shown: Sequence[Cell], boxes: dict[int, Box]) -> list[Shape]:
 
 def _legend(made: Scene, kinds: Sequence[Kind], y: float) -> float:
     made.shapes.append(Box(MARGIN, y, WIDTH - 2 * MARGIN, 0.5, RULE, RULE, 0.5))
-    x, y = MARGIN, y + 10
+    x, y = float(MARGIN), y + 10
     items = [(kind, LEGEND[kind]) for kind in kinds]
     for kind, text in items:
         wide = 24 + text_width(text, SMALL) + 20
