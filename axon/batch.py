@@ -172,23 +172,28 @@ class Batch:
         return (self.canvas_BW != self.mask_id) | self.prompt_BW
 
     def join(self, other: Batch) -> Batch:
-        """Both, `other`'s rows last, which are fresh; none of its prompts is longer than the longest here."""
-        canvas_BW = torch.nn.functional.pad(
-            other.canvas_BW, (self.prefix - other.prefix, 0), value=self.mask_id
-        )
+        """Both, `other`'s rows last, which are fresh; the canvas grows to the longest prompt of all."""
+        longest = max(self.prefix, other.prefix)
         self.counts.settle()
         other.counts.settle()
         other.events.widen(self.events.room)
         if self.kept is not None and other.kept is not None:
+            self.kept.shift(longest - self.prefix)
             other.kept.widen(self.kept.width)
         return replace(
-            join_rows(self, replace(other, canvas_BW=canvas_BW)),
+            join_rows(self._padded(longest), other._padded(longest)),
             rows=self.rows + other.rows,
             prompts=self.prompts + other.prompts,
             blocks=self.blocks + other.blocks,
             generators=self.generators + other.generators,
             stored=self.stored + other.stored,
         )
+
+    def _padded(self, longest: int) -> Batch:
+        """The same with prefixes as long as that."""
+        more = longest - self.prefix
+        canvas_BW = torch.nn.functional.pad(self.canvas_BW, (more, 0), value=self.mask_id)
+        return replace(self, prefix=longest, canvas_BW=canvas_BW)
 
     def keep(self, places: list[int]) -> Batch:
         """The rows at those places, in that order; the canvas shrinks to the longest prompt left."""

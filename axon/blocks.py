@@ -39,3 +39,8 @@ def row_blocks(
     given = prompt_length % block_length if alignment == "absolute" else 0
     count = -(-(given + gen_length) // block_length)
     return RowBlocks(prompt_length - given, given, count, block_length)
+
+
+def widest_area(gen_length: int, block_length: int, alignment: BlockAlignment) -> int:
+    """The generated area that holds that of every prompt, however long."""
+    return row_blocks(block_length - 1, gen_length, block_length, alignment).area

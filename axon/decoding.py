@@ -1,20 +1,20 @@
-"""`decode`: prompts in, traces out. Pure: no clock, no file, no global random state.
+"""`decode` and `stream`: prompts in, traces out. Pure: no clock, no file, no global random state.
 
 Decoding is batched and row-independent: a batch decodes exactly as its rows would one by one. Finished rows leave the
-batch and waiting ones take their places.
+batch and waiting ones take their places at once.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from itertools import islice
 
 import torch
 
 from axon.batch import Batch
-from axon.blocks import RowBlocks, row_blocks
+from axon.blocks import RowBlocks, row_blocks, widest_area
 from axon.checks import check_whole
 from axon.key_values import KeyValues
 from axon.layers import resolve_layers
@@ -23,6 +23,8 @@ from axon.sampler import Sampler
 from axon.settings import DecodeSettings, check_cache, check_ends
 from axon.state import PartTimer
 from axon.trace import Trace
+from axon.waiting import Prompt, longest_first
+from axon.watch import Watcher
 
 
 def decode(
@@ -33,6 +35,7 @@ def decode(
     batch_size: int = 32,
     on_finish: Callable[[int, Trace], None] | None = None,
     timer: PartTimer | None = None,
+    watcher: Watcher | None = None,
 ) -> list[Trace]:
     """Decode every prompt (token ids) and return the traces in the prompts' order.
 
@@ -40,37 +43,75 @@ def decode(
     draws depends on its seed alone.
     on_finish(index, trace) is called as each row finishes; the longest prompts start first.
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
+    watcher is told of every step (axon/watch.py).
     Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
     """
     settings = settings.for_model(model.block_size)
+    _check(model, settings, batch_size)
+    if _draws(settings) and (seeds is None or len(seeds) != len(prompts)):
+        given = "none" if seeds is None else str(len(seeds))
+        raise ValueError(
+            f"seeds={given}: random draws need one for each of the {len(prompts)} prompts; give them"
+        )
+    waiting = [Prompt(row, tokens, seeds[row] if seeds else None) for row, tokens in enumerate(prompts)]
+    for prompt in waiting:
+        _check_prompt(model, settings, prompt)
+    traces: dict[int, Trace] = {}
+    entering = iter(longest_first(waiting))
+    for row, trace in stream(model, entering, settings, lambda: batch_size, timer, watcher=watcher):
+        traces[row] = trace
+        if on_finish is not None:
+            on_finish(row, trace)
+    return [traces[row] for row in range(len(prompts))]
+
+
+def stream(
+    model: MaskedDiffusionModel,
+    prompts: Iterator[Prompt],
+    settings: DecodeSettings,
+    batch_size: Callable[[], int],
+    timer: PartTimer | None = None,
+    on_batch: Callable[[int, int], None] | None = None,
+    watcher: Watcher | None = None,
+) -> Iterator[tuple[int, Trace]]:
+    """Decode prompts as they come: (index, trace) of each, as soon as it is finished.
+
+    A prompt is taken from `prompts` only when it enters the batch at once, so that the order is the iterator's and
+    what has been taken and not yielded is what the batch holds. Little is padded if neighbours are about as long.
+    batch_size(): how many rows there may be at once; asked before a prompt is taken. timer, watcher: as in
+    `decode`.
+    on_batch(rows, columns): how many rows the next steps have and how many columns their canvas, before they begin.
+    Raises ValueError as `decode` does, for a prompt when it is taken.
+    """
+    settings = settings.for_model(model.block_size)
+    _check(model, settings, 1)
     needs_attention = settings.decoder.needs_attention or settings.axon.gate != "never"
     layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if needs_attention else ()
-    sampler = Sampler(model, settings, layers, timer or nullcontext)
-    _check(model, prompts, settings, seeds, batch_size)
-    blocks = [
-        row_blocks(len(prompt), settings.gen_length, settings.block, settings.block_alignment)
-        for prompt in prompts
-    ]
-    waiting = deque(sorted(range(len(prompts)), key=lambda row: -len(prompts[row])))
-    traces: dict[int, Trace] = {}
+    sampler = Sampler(model, settings, layers, timer or nullcontext, watcher)
     batch: Batch | None = None
-    with torch.inference_mode():
-        while waiting or batch is not None:
-            free = batch_size - (len(batch.rows) if batch else 0)
-            entering = [waiting.popleft() for _ in range(min(len(waiting), free))]
+    while True:
+        entering: list[Prompt] = []
+        while len(batch.rows if batch else ()) + len(entering) < batch_size():
+            if not (taken := list(islice(prompts, 1))):
+                break
+            _check_prompt(model, settings, *taken)
+            entering += taken
+        if batch is None and not entering:
+            return
+        with torch.inference_mode():  # never across a yield: it would be the caller's, too
+            blocks = [_blocks(settings, row) for row in entering]
+            if on_batch is not None:
+                both = [*(batch.blocks if batch else ()), *blocks]
+                on_batch(len(both), max(row.prefix for row in both) + max(row.area for row in both))
             if entering:
-                fresh = _fresh(model, prompts, settings, seeds, blocks, entering)
+                fresh = _fresh(model, settings, entering, blocks)
                 batch = batch.join(fresh) if batch else fresh
             assert batch is not None
             finished = sampler.until_finish(batch)
-            for place in finished:
-                row, trace = batch.rows[place], batch.trace(place, model.end_token_ids)
-                traces[row] = trace
-                if on_finish is not None:
-                    on_finish(row, trace)
+            done = [(batch.rows[place], batch.trace(place, model.end_token_ids)) for place in finished]
             left = sorted(set(range(len(batch.rows))) - set(finished))
             batch = batch.keep(left) if left else None
-    return [traces[row] for row in range(len(prompts))]
+        yield from done
 
 
 def row_seed(seed: int, name: str) -> int:
@@ -79,66 +120,60 @@ def row_seed(seed: int, name: str) -> int:
 
 
 def _fresh(
-    model: MaskedDiffusionModel,
-    prompts: Sequence[Sequence[int]],
-    settings: DecodeSettings,
-    seeds: Sequence[int] | None,
-    blocks: Sequence[RowBlocks],
-    entering: list[int],
+    model: MaskedDiffusionModel, settings: DecodeSettings, rows: list[Prompt], blocks: list[RowBlocks]
 ) -> Batch:
     """Rows that enter, everything masked, each with a generator of its own where tokens are sampled."""
-    generators, area = [], max(row.area for row in blocks)
+    generators, area = [], widest_area(settings.gen_length, settings.block, settings.block_alignment)
     if _draws(settings):
-        assert seeds is not None
-        generators = [torch.Generator(model.device).manual_seed(seeds[row]) for row in entering]
-    texts = [tuple(prompts[row]) for row in entering]
-    decoder_state = settings.decoder.new_state(len(entering), area, model.vocab_size, model.device)
+        generators = [torch.Generator(model.device).manual_seed(_seed(row)) for row in rows]
+    decoder_state = settings.decoder.new_state(len(rows), area, model.vocab_size, model.device)
     return Batch.start(
-        entering,
-        texts,
-        [blocks[row] for row in entering],
+        [row.index for row in rows],
+        [tuple(row.tokens) for row in rows],
+        blocks,
         generators,
         area,
         model.mask_token_id,
         decoder_state,
-        KeyValues.none(model, len(entering)) if settings.cache != "none" else None,
+        KeyValues.none(model, len(rows)) if settings.cache != "none" else None,
         model.device,
     )
+
+
+def _blocks(settings: DecodeSettings, row: Prompt) -> RowBlocks:
+    return row_blocks(len(row.tokens), settings.gen_length, settings.block, settings.block_alignment)
 
 
 def _draws(settings: DecodeSettings) -> bool:
     return settings.temperature > 0 or settings.decoder.needs_seeds
 
 
-def _check(
-    model: MaskedDiffusionModel,
-    prompts: Sequence[Sequence[int]],
-    settings: DecodeSettings,
-    seeds: Sequence[int] | None,
-    batch_size: int,
-) -> None:
+def _seed(row: Prompt) -> int:
+    if row.seed is None:
+        raise ValueError(f"prompts[{row.index}]: has no seed, and random draws need one; give it")
+    return row.seed
+
+
+def _check(model: MaskedDiffusionModel, settings: DecodeSettings, batch_size: int) -> None:
     check_whole("batch_size", batch_size, 1)
     check_cache(settings, model.block_causal)
     check_ends(settings, model.eos_token_ids, model.end_token_ids)
-    room = settings.longest_prompt(model.max_length)
-    for row, prompt in enumerate(prompts):
-        if len(prompt) > room:
-            raise ValueError(
-                f"prompts[{row}]: {len(prompt)} tokens: at most {room} fit before gen_length={settings.gen_length} "
-                f"in the model's {model.max_length}; shorten one of them"
-            )
-        if not prompt:
-            raise ValueError(
-                f"prompts[{row}]: is empty: on a canvas of nothing but masks every position is tied; "
-                "give at least a start token"
-            )
-        if not 0 <= min(prompt) <= max(prompt) < model.vocab_size:
-            raise ValueError(
-                f"prompts[{row}]: holds a token outside the vocabulary of {model.vocab_size}; "
-                "encode it with the model's tokenizer"
-            )
-    if _draws(settings) and (seeds is None or len(seeds) != len(prompts)):
-        given = "none" if seeds is None else str(len(seeds))
+
+
+def _check_prompt(model: MaskedDiffusionModel, settings: DecodeSettings, row: Prompt) -> None:
+    name, count, room = f"prompts[{row.index}]", len(row.tokens), settings.longest_prompt(model.max_length)
+    if count > room:
         raise ValueError(
-            f"seeds={given}: random draws need one for each of the {len(prompts)} prompts; give them"
+            f"{name}: {count} tokens: at most {room} fit before gen_length={settings.gen_length} "
+            f"in the model's {model.max_length}; shorten one of them"
+        )
+    if not count:
+        raise ValueError(
+            f"{name}: is empty: on a canvas of nothing but masks every position is tied; "
+            "give at least a start token"
+        )
+    if not 0 <= min(row.tokens) <= max(row.tokens) < model.vocab_size:
+        raise ValueError(
+            f"{name}: holds a token outside the vocabulary of {model.vocab_size}; "
+            "encode it with the model's tokenizer"
         )

@@ -57,6 +57,11 @@ class KeyValues:
         for name in TENSORS:
             setattr(self, name, torch.nn.functional.pad(getattr(self, name), (0, 0, 0, more)))
 
+    def shift(self, columns: int) -> None:
+        """Make room for so many columns before all others: padding in every row."""
+        for name in TENSORS if columns else ():
+            setattr(self, name, torch.nn.functional.pad(getattr(self, name), (0, 0, columns, 0)))
+
     def without(self, dropped: int) -> Self:
         """These without the first `dropped` columns: padding in every row."""
         return replace(self, **{name: getattr(self, name)[..., dropped:, :] for name in TENSORS})

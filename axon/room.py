@@ -1,111 +1,172 @@
-"""How many rows a device has room for at once: what is asked for, and half of what it ran out of memory with."""
+"""How many rows a device has room for at once: as asked, or as fit; and half of what memory ran out with."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
 
 import torch
 
-from axon.decoding import decode
+from axon.blocks import row_blocks
+from axon.decoding import stream
 from axon.faults import out_of_memory
 from axon.models.model import MaskedDiffusionModel
+from axon.row_memory import row_bytes
 from axon.settings import DecodeSettings
 from axon.state import PartTimer
 from axon.trace import Trace
+from axon.waiting import Waiting
 
-STEP = 64  # lengths are told apart by this many positions, so that few of them have to be tried
+SHARE = 0.8  # of a GPU's free memory is planned with: the rest is for what is not estimated
+ON_PROCESSOR = 32  # rows at once where no number is given: there more are no faster
+MOST = 64  # on a GPU: that many blocks keep it busy, and each row is one more that an interruption loses
+# Of the positions of a pass over whole canvases, when a row enters: it waits where it would make it more. Over a run it
+# is less on most tasks (benchmarks/packing.py), though rows that leave can make it more for a while.
+MOST_PADDING = 0.1
 
 
 class Room:
     """For one model on one device. It remembers what did not fit, so that it is not tried again."""
 
-    def __init__(self, batch_size: int, say: Callable[[str], None] = lambda line: None) -> None:
-        """`say` gets a line when fewer rows than asked for are decoded at once: at most one for each number of rows."""
+    def __init__(self, batch_size: int | None, say: Callable[[str], None] = lambda line: None) -> None:
+        """`batch_size` is an upper bound; None: as many rows as the memory that is free has room for.
+
+        `say` gets a line when that number is chosen on a GPU, and when fewer rows are decoded at once as memory ran
+        out: at most one for each number of rows.
+        """
         self._batch_size = batch_size
         self._say = say
-        self._said: set[int] = set()
-        # By decoder and cache, and by length: the rows to try.
-        self._fits: dict[tuple[tuple[str, str], int], int] = {}
+        self._said: set[tuple[str, int]] = set()
+        self._free: int | None = None  # bytes that rows may take, when first asked for
+        self._chosen: dict[DecodeSettings, int] = {}  # where no number is given
+        self._fits: dict[tuple[str, str], int] = {}  # by decoder and cache: bytes of rows, as estimated
 
-    def rows(self, settings: DecodeSettings, length: int) -> int:
-        """How many rows of `length` positions, prompt and generated ones, are decoded at once."""
-        place = length // STEP
-        # What does not fit at one length does not fit at a greater one.
-        known = [rows for (kind, at), rows in self._fits.items() if kind == _kind(settings) and at <= place]
-        return min([self._batch_size, *known])
+    def rows(self, model: MaskedDiffusionModel, settings: DecodeSettings, longest: int) -> int:
+        """How many rows are decoded at once when the longest prompt has so many tokens."""
+        settings = settings.for_model(model.block_size)
+        most = self._batch_size or self._chosen_for(model, settings, longest)
+        fits = self._fits.get(_kind(settings), self._free)
+        if fits is None:
+            return most
+        return max(1, min(most, fits // _bytes(model, settings, longest)))
 
-    def decode(
+    def stream(
         self,
         model: MaskedDiffusionModel,
-        prompts: Sequence[Sequence[int]],
+        waiting: Waiting,
         settings: DecodeSettings,
-        seeds: Sequence[int] | None = None,
-        on_finish: Callable[[int, Trace, int], None] | None = None,
         timer: PartTimer | None = None,
-    ) -> list[Trace]:
-        """As `axon.decode`, with fewer rows at once if memory runs out; what was finished before is kept.
+        on_batch: Callable[[int, int], None] = lambda rows, columns: None,
+    ) -> Iterator[tuple[int, Trace, int]]:
+        """As `axon.decoding.stream`, with fewer rows at once if memory runs out: (index, trace, rows at most at once).
 
-        on_finish(index, trace, rows) also gets how many rows at most are decoded at once at this length.
-        Raises MemoryError, one line, if there is no room for a single row.
+        What was finished before is kept; the rows that were in the batch wait again. Any other error leaves them in
+        `waiting.taken`. Raises MemoryError, one line, if there is no room for a single row.
         """
-        traces: dict[int, Trace] = {}
-
-        def attempt(left: Sequence[int], most: int) -> None:
-            def finish(place: int, trace: Trace) -> None:
-                traces[left[place]] = trace
-                if on_finish is not None:
-                    on_finish(left[place], trace, most)
-
-            own = seeds and [seeds[index] for index in left]
-            decode(model, [prompts[index] for index in left], settings, own, most, finish, timer)
-
+        settings = settings.for_model(model.block_size)
+        most = rows = columns = 0
         failed = False
-        while left := [index for index in range(len(prompts)) if index not in traces]:
-            length = settings.gen_length + max(len(prompts[index]) for index in left)
-            most = self.rows(settings, length)
-            fault = _fault(partial(attempt, left, most))
-            if fault is not None:  # the failed batch is nobody's: no traceback holds the frames it was in
-                _free()
-                self._halve(settings, length, min(most, len(left)), fault)
-                failed = True
-            elif failed:
-                self._tell(most, length)
-        return [traces[index] for index in range(len(prompts))]
 
-    def _tell(self, rows: int, length: int) -> None:
-        if rows not in self._said:
-            self._said.add(rows)
-            self._say(
-                f"out of memory with more than {rows} rows of {length} tokens at once: going on with {rows}; "
-                f"batch_size={rows} avoids the failed attempts"
+        def at_most() -> int:
+            nonlocal most
+            most = self.rows(model, settings, waiting.longest)
+            crowded = (
+                settings.cache == "none" and waiting.padding_with_next(settings.gen_length) > MOST_PADDING
             )
+            return len(waiting.taken) if crowded else most
 
-    def _halve(self, settings: DecodeSettings, length: int, rows: int, fault: str) -> None:
+        def begin(now: int, wide: int) -> None:
+            nonlocal rows, columns
+            rows, columns = now, wide
+            on_batch(now, wide)
+
+        while True:
+            try:
+                for index, trace in stream(model, waiting, settings, at_most, timer, begin):
+                    waiting.finished(index)
+                    if failed:
+                        self._tell(most, columns)
+                        failed = False
+                    yield index, trace, most
+                return
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or not waiting.taken:
+                    raise
+                fault = _line(error)
+            # The failed batch is nobody's by now: no traceback holds the frames that it was in.
+            _free()
+            longest = max(len(prompt.tokens) for prompt in waiting.taken.values())
+            self._halve(model, settings, longest, rows, columns, fault)
+            waiting.again()
+            failed = True
+
+    def _chosen_for(self, model: MaskedDiffusionModel, settings: DecodeSettings, longest: int) -> int:
+        """A power of two, so that machines with nearly as much memory choose the same."""
+        if settings not in self._chosen:
+            if self._free is None:
+                self._free = free_memory(model.device)
+            self._chosen[settings] = ON_PROCESSOR
+            if self._free is not None:
+                fit = min(MOST, self._free // _bytes(model, settings, longest))
+                rows = self._chosen[settings] = 1 << max(0, fit.bit_length() - 1)
+                columns = _columns(settings, longest)
+                self._say_once(
+                    "chosen",
+                    rows,
+                    f"batch_size={rows} chosen: of {columns} tokens a row, into {self._free / 2**30:.1f} GiB of free "
+                    f"memory, at most {MOST}; batch_size=N sets another bound",
+                )
+        return self._chosen[settings]
+
+    def _tell(self, rows: int, columns: int) -> None:
+        self._say_once(
+            "out of memory",
+            rows,
+            f"out of memory with more than {rows} rows of {columns} tokens at once: going on with {rows}; "
+            f"batch_size={rows} avoids the failed attempts",
+        )
+
+    def _say_once(self, what: str, rows: int, line: str) -> None:
+        if (what, rows) not in self._said:
+            self._said.add((what, rows))
+            self._say(line)
+
+    def _halve(
+        self,
+        model: MaskedDiffusionModel,
+        settings: DecodeSettings,
+        longest: int,
+        rows: int,
+        columns: int,
+        fault: str,
+    ) -> None:
         if rows == 1:
             raise MemoryError(
-                f"no memory for a single row of {length} tokens, gen_length={settings.gen_length} included ({fault}); "
+                f"no memory for a single row of {columns} tokens, gen_length={settings.gen_length} included ({fault}); "
                 "give it fewer tokens, a 16-bit dtype, or a GPU with more memory that no other worker shares"
             )
-        self._fits[_kind(settings), length // STEP] = rows // 2
+        self._fits[_kind(settings)] = rows // 2 * _bytes(model, settings, longest)
 
 
 def _kind(settings: DecodeSettings) -> tuple[str, str]:
-    """What decides how much memory a row of some length takes."""
+    """What decides how well the estimate of a row's memory holds."""
     return settings.decoder.name, settings.cache
 
 
-def _fault(run: Callable[[], object]) -> str | None:
-    """Why memory ran out, in a few words; None if it did not. Other errors are raised."""
-    try:
-        run()
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
-            raise
-        text = str(error).strip()
-        return text.splitlines()[0].split(". ")[0] if text else type(error).__name__
-    return None
+def _columns(settings: DecodeSettings, longest: int) -> int:
+    return row_blocks(longest, settings.gen_length, settings.block, settings.block_alignment).canvas
+
+
+def _bytes(model: MaskedDiffusionModel, settings: DecodeSettings, longest: int) -> int:
+    """Of a row that is padded to the longest prompt."""
+    blocks = row_blocks(longest, settings.gen_length, settings.block, settings.block_alignment)
+    return row_bytes(model.shape, settings, blocks, str(model.dtype).removeprefix("torch."))
+
+
+def _line(error: BaseException) -> str:
+    """Why memory ran out, in a few words."""
+    text = str(error).strip()
+    return text.splitlines()[0].split(". ")[0] if text else type(error).__name__
 
 
 def _free() -> None:
@@ -113,3 +174,12 @@ def _free() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that rows may take beside the model: of a GPU, what nobody else holds; None for a processor."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(SHARE * (free + unused))

@@ -32,6 +32,7 @@ import torch
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
 from axon.decoders import DecoderSettings
 from axon.room import Room
+from axon.waiting import Prompt, Waiting
 from benchmarks.gpu_speed import compiled, speed
 from benchmarks.shapes import LLADA_8B, TOY, random_model
 from pipeline.environment import device_name
@@ -133,12 +134,11 @@ def memory(device: torch.device) -> None:
         torch.cuda.set_per_process_memory_fraction(
             (torch.cuda.memory_allocated(device) + TIGHT) / total, device
         )
-    prompts = [[1 + row % 7] * PROMPT for row in range(64 if cuda else 4)]
+    prompts = [Prompt(row, [1 + row % 7] * PROMPT, None) for row in range(64 if cuda else 4)]
     before = torch.cuda.memory_allocated(device) if cuda else 0
-    sizes: list[int] = []
     room = Room(len(prompts), print)
     settings = DecodeSettings(GEN_LENGTH, GEN_LENGTH, decoder=Klass(), axon=_axon("never"))
-    room.decode(model, prompts, settings, on_finish=lambda index, trace, rows: sizes.append(rows))
+    sizes = [rows for _, _, rows in room.stream(model, Waiting([prompts]), settings)]
     held = torch.cuda.memory_allocated(device) - before if cuda else 0
     print(
         f"{len(prompts)} rows asked for, decoded {sorted(set(sizes))} at once; {held / 2**20:.0f} MiB held afterwards"

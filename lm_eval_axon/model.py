@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,6 +28,7 @@ from axon import (
 from axon.checks import check_whole
 from axon.models.hub import download, is_hub_id
 from axon.room import Room
+from axon.waiting import Prompt, Waiting
 from lm_eval_axon.arguments import LOG, Request, read_request, read_settings
 from lm_eval_axon.tally import Tally
 
@@ -41,7 +41,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     pretrained: a checkpoint folder, or a hub id (with `revision`). dtype, attention_kernel, device: as in
     axon.load_model; the default device is a GPU if there is one. decoder, axon and `others`: see
-    arguments.read_settings. seed: for sampling; each answer has its own random numbers, whatever its batch.
+    arguments.read_settings. batch_size: rows decoded at once, at most; "auto": as many as memory has room for.
+    seed: for sampling; each answer has its own random numbers, whatever its batch.
     lm-eval's `--use_cache` looks only at the request: give each setting its own cache.
     """
 
@@ -61,7 +62,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         numerics = {key: others.pop(key) for key in NUMERICS if key in others}
         numerics["overrides"] = Overrides(**{key: others.pop(key) for key in OVERRIDES if key in others})
         self._settings = read_settings(decoder, axon, others)
-        self._room = Room(_whole("batch_size", batch_size, 1), LOG.warning)
+        rows = None if batch_size == "auto" else _whole("batch_size", batch_size, 1)
+        self._room = Room(rows, LOG.warning)
         self._seed = _whole("seed", seed, 0)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.model, self.tokenizer = _load(str(pretrained), revision, device=device, **numerics)
@@ -118,19 +120,14 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
             by_settings[request.settings].append(row)
         answers: dict[int, str] = {}
         with tqdm(total=len(requests), desc="Running generate_until requests") as bar:
-
-            def finish(rows: list[int], place: int, trace: Trace, batch_size: int) -> None:
-                row = rows[place]
-                answers[row] = self._answer(trace, parsed[row])
-                task = str(requests[row].task_name)
-                self._tallies[task, parsed[row].settings].add(trace, self.model.end_token_ids, batch_size)
-                self.cache_hook.add_partial("generate_until", requests[row].args, answers[row])
-                bar.update()
-
             for settings, rows in by_settings.items():
-                own_seeds = [seeds[row] for row in rows]
-                own = [prompts[row] for row in rows]
-                self._room.decode(self.model, own, settings, own_seeds, partial(finish, rows))
+                waiting = Waiting([[Prompt(row, prompts[row], seeds[row]) for row in rows]])
+                for row, trace, batch_size in self._room.stream(self.model, waiting, settings):
+                    answers[row] = self._answer(trace, parsed[row])
+                    task = str(requests[row].task_name)
+                    self._tallies[task, settings].add(trace, self.model.end_token_ids, batch_size)
+                    self.cache_hook.add_partial("generate_until", requests[row].args, answers[row])
+                    bar.update()
         for (task, settings), tally in self._tallies.items():
             for line in tally.lines(task, settings):
                 LOG.info(line)

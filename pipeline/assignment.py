@@ -1,4 +1,7 @@
-"""A worker's assignment: one setting and the slices of it to evaluate, in this process or in a trial of Ray Tune."""
+"""A worker's assignment: slices of one setting to evaluate, in this process or in a trial of Ray Tune.
+
+Several workers may have assignments of the same setting at once; no two of them share a slice.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +19,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assignment:
-    """`slices` are evaluated in this order."""
+    """`slices` are begun in this order."""
 
     setting: Setting
     slices: tuple[Span, ...]
+    apart: bool = False  # one slice after the other: where a worker is lost, it is known at which
 
     def __str__(self) -> str:
         return self.setting.id
 
-    def evaluated(self, evaluator: Evaluator, store: Store, limit: int) -> Iterator[Totals]:
-        """Evaluates and stores slice after slice. Yields, after each, the totals of what is stored by then.
+    @property
+    def key(self) -> tuple[str, Span]:
+        """Tells it from all others that are being worked on."""
+        return self.setting.id, self.slices[0]
 
-        They cover the setting's first `limit` examples. The store is read once, at the start.
+    def evaluated(self, evaluator: Evaluator, store: Store, limit: int) -> Iterator[Totals]:
+        """Evaluates all slices as one stream unless they are to be kept apart, and stores each once it is finished.
+
+        Yields, after each, the totals of those finished by then. The store is asked whether anything of the setting's
+        first `limit` examples has been decoded: then an example that can't be is at fault, and not the setting.
         """
-        sid = self.setting.id
-        totals = stored_totals(store.load([sid], limit).records).get(sid, Totals())
-        for start, stop in self.slices:
-            records = evaluator.slice(self.setting, start, stop)
-            store.write_slice(sid, start, stop, records)
-            totals += totals_of(records)
-            yield totals
+        sid, totals = self.setting.id, Totals()
+        if stored_totals(store.load([sid], limit).records).get(sid, totals).scored:
+            evaluator.prove(sid)
+        for spans in [[span] for span in self.slices] if self.apart else [self.slices]:
+            for (start, stop), records in evaluator.slices(self.setting, spans):
+                store.write_slice(sid, start, stop, records)
+                totals += totals_of(records)
+                yield totals

@@ -1,36 +1,60 @@
-"""What is left to evaluate: handed out setting by setting, to this process or to a cluster's workers.
+"""What is left to evaluate: handed out to this process or to a cluster's workers, whole settings first.
 
-The plan stays open. Once all that was asked for is whole or has failed for good, the plan's search is asked for more,
-with the outcomes that the store holds. Neither the number of workers, nor the order in which they finish, nor an
-interruption can therefore change what a search asks for. Knows nothing of Ray.
+An assignment is at most an equal share, per worker, of the slices that wait: so the last settings, or the only one, are
+shared by all workers, who finish together whatever their speeds (guided self-scheduling; Polychronopoulos and Kuck,
+IEEE Trans. Computers C-36, 1987, 1425).
+
+The plan stays open. Once all that was asked for is whole, was stopped or has failed for good, the plan's search is
+asked for more, with the outcomes that the store holds. Neither the number of workers, nor the order in which they
+finish, nor an interruption can therefore change what a search asks for. Knows nothing of Ray.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from pipeline.assignment import Assignment
-from pipeline.config import ModelSettings
-from pipeline.pending import outcomes, pending_slices
+from pipeline.budget import Spent, exhausted, spent
+from pipeline.config import BudgetSettings, ModelSettings, StopSettings
+from pipeline.pending import outcomes, pending_slices, reachable, sizes
 from pipeline.plan import Plan
 from pipeline.retry import Losses
+from pipeline.stopping import stand
 from pipeline.store import Contents, Span, Store
 from pipeline.totals import Totals, stored_totals
 
+UNBOUNDED = BudgetSettings()
+
 
 def advance(
-    plan: Plan, store: Store, limit: int, slice_size: int, settled: Container[str] = ()
+    plan: Plan,
+    store: Store,
+    limit: int,
+    slice_size: int,
+    rule: StopSettings | None = None,
+    tried: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[Contents, dict[str, list[Span]]]:
     """Asks the plan's search for more, until something that it asks for is missing from the store, or it is done.
 
-    Returns what the store holds of all settings, and what is missing. `settled`: settings that are not tried again,
-    whatever they lack. Raises ConfigError as `Plan.extend` does.
+    Returns what the store holds of all settings, and what is missing; notes in the plan what the rule stops. `tried`:
+    up to which example settings were evaluated before: what they lack of that is not tried again. Raises ConfigError
+    as `Plan.extend` does.
     """
     while True:
         contents = store.load(plan.settings, limit)
-        open_settings = [setting for sid, setting in plan.settings.items() if sid not in settled]
-        pending = pending_slices(open_settings, contents, limit, slice_size)
+        due = sizes(plan, limit)
+        failed = {sid: min(n, due[sid]) for sid, n in tried.items()}
+        lacking = pending_slices(failed, contents.covered, slice_size)
+        if rule is not None:
+            asks = [[plan.settings[sid] for sid in ask] for ask in plan.asks]
+            whole = {sid: reachable(setting, limit) for sid, setting in plan.settings.items()}
+            standing = stand(asks, contents.records, whole, slice_size, rule, lacking)
+            plan.stopped, due = standing.stopped, standing.due
+        open_settings = {sid: n for sid, n in due.items() if sid not in lacking}
+        pending = pending_slices(open_settings, contents.covered, slice_size)
         if pending or not plan.extend(outcomes(plan, contents.records)):
             return contents, pending
 
@@ -48,16 +72,24 @@ class Backlog:
         slice_size: int,
         pending: Mapping[str, list[Span]],
         asked: Callable[[Contents], None] = lambda contents: None,
+        rule: StopSettings | None = None,
+        budget: BudgetSettings = UNBOUNDED,
     ) -> None:
         """`asked` is called whenever the search has been asked, with what the store holds by then."""
-        self.over = False  # the search has nothing more to ask for, and all it asked for is settled
+        self.over = (
+            False  # the search has nothing more to ask for, and all it asked for is settled; or left out
+        )
+        self.left_out: str | None = None  # why something was left out that was asked for
         self._plan, self._store, self._limit, self._slice_size = plan, store, limit, slice_size
-        self._asked = asked
+        self._asked, self._rule, self._budget = asked, rule, budget
+        self._spent: dict[str, Spent] | None = None  # by setting; None: not known yet, or of no interest
         self._waiting: dict[str, list[Span]] = dict(pending)
-        self._taken: dict[str, list[Span]] = {}
-        self._settled: set[str] = set()
+        self._taken: dict[tuple[str, Span], Assignment] = {}
+        self._begun: dict[tuple[str, Span], int] = {}  # how many losses had been told of by then
+        self._tried: dict[str, int] = {}  # up to which example a setting was evaluated, or given up
         self._failures: dict[str, str] = {}
         self._losses = Losses()
+        self._bereft: set[str] = set()  # settings that have lost a worker
 
     @property
     def failures(self) -> dict[str, str]:
@@ -69,54 +101,88 @@ class Backlog:
         """How many assignments are being worked on."""
         return len(self._taken)
 
-    def take(self, loaded: ModelSettings | None = None) -> Assignment | None:
-        """The next assignment, for a worker that has this model loaded; None when it must wait or all is over."""
+    def take(self, loaded: ModelSettings | None = None, workers: int = 1) -> Assignment | None:
+        """The next assignment, for a worker that has this model loaded; None when it must wait or all is over.
+
+        `workers`: among how many what waits is shared.
+        """
         if not self._waiting and not self._taken and not self.over:
             self._ask()
+        if self._waiting and (line := self._exhausted()):
+            self.left_out = line
+            self._waiting.clear()
+        if self.left_out:
+            self.over = not self._taken
         if not self._waiting:
             return None
         sid = self._next(loaded)
-        slices = self._taken[sid] = self._waiting.pop(sid)
-        return Assignment(self._plan.settings[sid], tuple(slices))
+        share = math.ceil(sum(map(len, self._waiting.values())) / workers)
+        slices = self._waiting.pop(sid)
+        if slices[share:]:
+            self._waiting = {sid: slices[share:], **self._waiting}
+        assignment = Assignment(self._plan.settings[sid], tuple(slices[:share]), apart=sid in self._bereft)
+        self._taken[assignment.key], self._begun[assignment.key] = assignment, self._losses.count
+        return assignment
 
-    def finished(self, setting_id: str) -> None:
-        del self._taken[setting_id]
-        self._settled.add(setting_id)
+    def finished(self, assignment: Assignment) -> None:
+        """All of it is evaluated."""
+        self._settle(assignment, max(stop for _, stop in assignment.slices))
 
-    def failed(self, setting_id: str, error: str) -> None:
-        self._failures[setting_id] = error
-        self.finished(setting_id)
+    def failed(self, assignment: Assignment, error: str) -> None:
+        """Nothing more is tried of its setting."""
+        self._failures[assignment.setting.id] = error
+        self._waiting.pop(assignment.setting.id, None)
+        self._settle(assignment, self._limit)
 
-    def lost(self, setting_id: str, reason: str) -> Totals:
+    def lost(self, assignment: Assignment, reason: str) -> Totals:
         """Its worker was lost: what is missing waits again, at the end, or is given up. Returns what is stored of it.
 
         The store is asked: the last slice may be stored although nobody reported it.
         """
-        slices = self._taken[setting_id]
-        contents = self._store.load([setting_id], self._limit)
-        again = self._losses.again({setting_id: slices}, {setting_id: reason}, contents.covered)
-        self.finished(setting_id)
-        if again:
-            self._settled.remove(setting_id)
-            self._waiting |= again
-        return stored_totals(contents.records).get(setting_id, Totals())
+        sid, slices = assignment.setting.id, assignment.slices
+        self._bereft.add(sid)
+        contents = self._store.load([sid], self._limit)
+        begun = self._begun[assignment.key]
+        again = self._losses.again(sid, slices, reason, contents.covered[sid], begun)
+        self._settle(assignment, max(stop for _, stop in slices))
+        if again and not self.left_out and sid not in self._failures:
+            self._waiting[sid] = [*self._waiting.pop(sid, []), *again]
+        elif not again and sid in self._losses.given_up:
+            self._waiting.pop(sid, None)
+        own = contents.records["position"].map(lambda at: any(start <= at < stop for start, stop in slices))
+        return stored_totals(contents.records[own.astype(bool)]).get(sid, Totals())
 
     def reclaim(self, reason: str) -> None:
         """Counts as lost whatever is still taken."""
-        for setting_id in list(self._taken):
-            self.lost(setting_id, reason)
+        for assignment in list(self._taken.values()):
+            self.lost(assignment, reason)
+
+    def _settle(self, assignment: Assignment, tried: int) -> None:
+        setting_id = assignment.setting.id
+        del self._taken[assignment.key], self._begun[assignment.key]
+        self._tried[setting_id] = max(tried, self._tried.get(setting_id, 0))
+        if self._spent is not None:
+            self._spent |= spent(self._store.load([setting_id], self._limit).records)
+
+    def _exhausted(self) -> str | None:
+        """A line if the budget is spent."""
+        if self._budget == UNBOUNDED:
+            return None
+        if self._spent is None:
+            self._spent = spent(self._store.load(self._plan.settings, self._limit).records)
+        return exhausted(self._budget, self._spent.values())
 
     def _ask(self) -> None:
         contents, self._waiting = advance(
-            self._plan, self._store, self._limit, self._slice_size, self._settled
+            self._plan, self._store, self._limit, self._slice_size, self._rule, self._tried
         )
         self.over = not self._waiting
         self._asked(contents)
 
     def _next(self, loaded: ModelSettings | None) -> str:
         """The first that waits of the worker's model; failing that, of the model with the most left per worker."""
-        models = {sid: self._plan.settings[sid].model for sid in [*self._waiting, *self._taken]}
+        models = {sid: self._plan.settings[sid].model for sid in self._waiting}
         left = Counter(models[sid] for sid in self._waiting)
-        workers = Counter(models[sid] for sid in self._taken)
+        workers = Counter(assignment.setting.model for assignment in self._taken.values())
         chosen = loaded if loaded in left else max(left, key=lambda model: left[model] / (workers[model] + 1))
         return next(sid for sid in self._waiting if models[sid] == chosen)

@@ -6,6 +6,7 @@ What concerns Ray Tune is in sweep.py, trial.py and tune_search.py.
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import math
 import os
@@ -47,6 +48,9 @@ from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
 OBJECT_STORE_BYTES = 100 * 2**20  # only settings and totals pass through it
 START_ATTEMPTS = 3
 UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
+JOB_CONFIG = (
+    "RAY_JOB_CONFIG_JSON_ENV_VAR"  # the variable's name, in which `ray job submit` tells its runtime_env
+)
 LOOK_SECONDS = 2.0  # between two looks at a joined cluster
 SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
 VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
@@ -175,10 +179,9 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
 
 def _join(address: str) -> None:
     """Raises ConfigError if there is no cluster to join."""
-    code = {"working_dir": str(REPOSITORY), "excludes": UNSHIPPED}
     try:
         with _hushed():
-            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=code)
+            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=_code())
     except (ConnectionError, OSError, RuntimeError, ValueError, AuthenticationError) as error:
         reason = str(error).strip().splitlines()[0]
         if isinstance(error, AuthenticationError):
@@ -187,6 +190,17 @@ def _join(address: str) -> None:
             "start Ray there, export RAY_AUTH_MODE=token if it was started with one, or choose cluster=local"
         )
         raise ConfigError([f"cluster.address={address!r}: can't be joined ({reason}); {remedy}"]) from None
+
+
+def _code() -> dict[str, Any] | None:
+    """This repository, for the workers; None within a job of `ray job submit` that has shipped it already.
+
+    Ray refuses a second working_dir (ray/_private/worker.py: "Failed to merge the Job's runtime env").
+    """
+    job = json.loads(os.environ.get(JOB_CONFIG, "{}"))
+    if (job.get("runtime_env") or {}).get("working_dir"):
+        return None
+    return {"working_dir": str(REPOSITORY), "excludes": UNSHIPPED}
 
 
 @contextmanager

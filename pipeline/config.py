@@ -22,7 +22,7 @@ from pipeline.errors import ConfigError, fault_lines
 from pipeline.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.recipe import RecipeSettings
 from pipeline.sandbox import Require
-from pipeline.search import SEARCHES, GroupSettings
+from pipeline.search import OPTUNA, SEARCHES, GroupSettings
 from pipeline.tasks import TaskSettings, check_form
 from pipeline.tasks.task import STRICT
 
@@ -94,6 +94,24 @@ class TradeOffSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
+class StopSettings:
+    """When a setting that can't be on its comparison's front is evaluated no further (pipeline/stopping.py)."""
+
+    margin: Annotated[float, Field(gt=0, lt=1)] = (
+        0.01  # of quality: a setting better by no more than this is not missed
+    )
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05  # probability that the sweep stops any setting wrongly
+
+
+@dataclass(frozen=True, config=STRICT)
+class OptunaSettings:
+    """Of search optuna."""
+
+    sampler: Literal["tpe", "nsga2"] = "tpe"
+    trials: Count = 64  # of each group
+
+
+@dataclass(frozen=True, config=STRICT)
 class SweepSettings:
     """What is compared, and how its settings are found."""
 
@@ -102,10 +120,13 @@ class SweepSettings:
     along_trade_off: bool  # evaluate every group along its decoder's trade-off parameter
     groups: Annotated[Mapping[Text, GroupSettings], Field(min_length=1)]
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01  # of search refine: uncertain area of an interval
+    optuna: OptunaSettings = OptunaSettings()
+    stop: StopSettings | None = None  # None: every setting is evaluated on all examples
 
     def __post_init__(self) -> None:
-        if self.search not in SEARCHES:
-            raise ValueError(f"sweep.search={self.search!r}: unknown; one of {', '.join(SEARCHES)}")
+        if self.search not in (*SEARCHES, OPTUNA):
+            names = ", ".join([*SEARCHES, OPTUNA])
+            raise ValueError(f"sweep.search={self.search!r}: unknown; one of {names}")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -116,6 +137,16 @@ class ClusterSettings:
     workers: Count | None
     cpus_per_worker: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     gpus_per_worker: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+
+
+@dataclass(frozen=True, config=STRICT)
+class BudgetSettings:
+    """What a sweep may spend in all, with what the store has of it already. None: no bound."""
+
+    model_calls: Annotated[int, Field(ge=1)] | None = None  # NFE, summed over examples
+    hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = (
+        None  # machine time of all workers' decoding
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -157,7 +188,7 @@ class Config:
 
     job: Literal["run", "report", "check_task", "time", "plan", "dashboard"]
     limit: Count
-    batch_size: Count
+    batch_size: Count | None  # rows decoded at once, at most; None: as many as memory has room for
     slice_size: Count
     trade_off: TradeOffSettings
     sweep: SweepSettings
@@ -167,6 +198,7 @@ class Config:
     wandb: WandbSettings
     out: Annotated[str, AfterValidator(local_folder)]
     store: Annotated[str, AfterValidator(store_root)]
+    budget: BudgetSettings = BudgetSettings()
     recipe: RecipeSettings | None = None  # the published result that this job repeats
 
     def __post_init__(self) -> None:

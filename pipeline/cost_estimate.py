@@ -1,35 +1,23 @@
 """What decoding will cost: FLOPs and memory from the shapes of the network, whose weights need not be there.
 
-Shapes in comments: B batch, W canvas width (prompt and answer), K block length, G generated length, V vocabulary, D
-hidden size, H attention heads of size A, I width of the feed-forward layer. Leading terms only: what a kernel needs
-for itself and what CUDA takes beside it come on top.
+What a row takes is axon/row_memory.py's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from axon.blocks import RowBlocks, row_blocks
-from axon.layers import resolve_layers
 from axon.models.description import Description
 from axon.models.size import size_of
+from axon.row_memory import BYTES, NetworkShape, Part, row_parts
 from pipeline.config import Decode
 
 # Dense bfloat16 multiply-adds as two operations, by the makers' data sheets (NVIDIA H100 SXM, A100).
 PEAK_FLOPS = {"H100": 989e12, "A100": 312e12}
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 SHARE = 0.3  # of the peak: an assumption; batch 1 reaches a few per cent only
 SECONDS_PER_HOUR = 3600
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the things that memory is needed for."""
-
-    name: str
-    bytes: float
-    how: str
 
 
 class Network:
@@ -38,6 +26,16 @@ class Network:
     def __init__(self, described: Description) -> None:
         self._described = described
         self._size = size_of(described)
+        self._shape = NetworkShape(
+            layers=described.num_layers,
+            hidden=int(described.network["hidden_size"]),
+            heads=self._size.heads,
+            key_heads=self._size.key_heads,
+            head=self._size.head,
+            feed_forward=self._size.feed_forward,
+            vocabulary=described.vocab_size,
+            block_causal=bool(described.family.block_causal),
+        )
 
     @property
     def max_length(self) -> int:
@@ -59,48 +57,19 @@ class Network:
         ):  # KLASS follows what is generated, DAWN what is decoded, the prompt too
             logits += blocks.canvas if decoder.needs_attention else blocks.area
         computed, pairs = _PASSES[decode.cache](blocks, steps)
-        own, described = self._size, self._described
-        hidden = int(described.network["hidden_size"])
+        shape = self._shape
         return (
-            2.0 * own.linear_per_position * computed
-            + 4.0 * described.num_layers * own.heads * own.head * pairs
-            + 2.0 * hidden * described.vocab_size * steps * logits
+            2.0 * self._size.linear_per_position * computed
+            + 4.0 * shape.layers * shape.heads * shape.head * pairs
+            + 2.0 * shape.hidden * shape.vocabulary * steps * logits
         )
 
     def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:
         """At the batch asked for, with the longest prompt."""
-        size, own = BYTES[dtype], self._size
-        hidden = int(self._described.network["hidden_size"])
-        blocks, block, vocabulary = canvas(decode, prompt), decode.block, self._described.vocab_size
-        width = blocks.canvas
-        yield Part("weights", self.parameters * size, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
-        heads, keys, head = own.heads, own.key_heads, own.head
-        wide = 2 * hidden + (heads + 2 * keys) * head + 2 * own.feed_forward
-        if decode.cache != "none":
-            kept = 2 * self._described.num_layers * keys * head + hidden
-            yield Part(
-                "cache", batch * width * kept * size, "B W keys and values of all layers, hidden states"
-            )
-        if decode.cache == "block":
-            width = max(blocks.prefix, block)  # what a pass computes: the prompt, then a block at a time
-        yield Part("activations", batch * width * wide * size, "B W (2 D + Q, K, V + 2 I) of one layer")
-        if self._described.family.block_causal:
-            yield Part("mask", batch * width**2 * size, "B W W of the block-causal mask")
-        kinds = 2 * size + 8 * (4 if decode.temperature > 0 else 1)
-        yield Part(
-            "logits",
-            batch * block * vocabulary * kinds,
-            f"B K V twice in {dtype}, and in float64 for confidence",
-        )
-        if decode.decoder.name == "klass":
-            yield Part("KLASS", batch * blocks.area * vocabulary * 4, "B G V in float32, of the last step")
-        if decode.axon.gate != "never" or decode.decoder.needs_attention:
-            layers = len(resolve_layers(decode.axon.attention_layers, self._described.num_layers))
-            kept = layers * batch * width * (heads + keys) * head * size
-            rows = batch * block * blocks.canvas * (heads + 1) * 4
-            yield Part(
-                "attention", kept + rows, f"Q and K of {layers} layers, B H K W of one layer in float32"
-            )
+        weights = self.parameters * BYTES[dtype]
+        yield Part("weights", weights, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
+        for part in row_parts(self._shape, decode, canvas(decode, prompt), dtype):
+            yield replace(part, bytes=batch * part.bytes)
 
 
 def canvas(decode: Decode, prompt: int) -> RowBlocks:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from axon import Trace, row_seed
+from axon import Trace
 from axon.blocks import row_blocks
 from axon.faults import context_is_dead
 from axon.room import Room
 from axon.settings import DecodeSettings
-from pipeline.setting import Setting
-from pipeline.stopwatch import Stopwatch
+from axon.waiting import Prompt, Waiting
+from pipeline.stopwatch import RowSeconds, Stopwatch
 
 
 @dataclass(frozen=True)
@@ -21,50 +21,56 @@ class Decoded:
 
     trace: Trace
     batch_size: int  # rows that were decoded at once, at most
-    seconds_in_batch: float
-    seconds_to_first_block: float
+    seconds: RowSeconds
 
 
 Outcome = Decoded | Exception
 
 
-def decode_rows(
+def outcomes(
     model: Any,
-    setting: Setting,
-    prompts: Mapping[str, Sequence[int]],
+    settings: DecodeSettings,
+    groups: Iterable[Sequence[Prompt]],
     room: Room,
     timer: Stopwatch,
-    on_example: Callable[[], None],
-) -> dict[str, Outcome]:
-    """Decodes the prompts, by the ids of their examples, together; what is left if that fails, one by one.
+) -> Iterator[tuple[int, Outcome]]:
+    """Decodes the prompts as one stream: (index, outcome) of each, as soon as it is known.
 
-    So an example at fault costs no other its trace. Raises what is no example's fault: MemoryError where not even one
-    row fits, and CUDA's own errors, after which nothing works in this process.
+    Where the batch fails, its rows are decoded one by one, and the stream goes on: an example at fault costs no other
+    its trace. Raises what is no example's fault: MemoryError where not even one row fits, and CUDA's own errors, after
+    which nothing works in this process.
     """
-    found: dict[str, Outcome] = {}
+    waiting = Waiting(groups)
+    while True:
+        fault = yield from _decoded(model, settings, waiting, room, timer)
+        if fault is None:
+            return
+        if not (suspects := waiting.withdrawn()):
+            raise fault
+        for suspect in suspects:
+            alone = Waiting([[suspect]])
+            fault = yield from _decoded(model, settings, alone, room, timer)
+            if fault is not None:
+                with timer.stopped():
+                    yield suspect.index, fault
 
-    def attempt(ids: Sequence[str]) -> Exception | None:
-        def finish(place: int, trace: Trace, rows: int) -> None:
-            seconds = timer.of_row(trace.nfe, steps_to_first_block(trace, setting.decode))
-            found[ids[place]] = Decoded(trace, rows, *seconds)
-            on_example()
 
-        seeds = [row_seed(setting.seed, name) for name in ids]
-        try:
-            room.decode(model, [prompts[name] for name in ids], setting.decode, seeds, finish, timer)
-        except MemoryError:
+def _decoded(
+    model: Any, settings: DecodeSettings, waiting: Waiting, room: Room, timer: Stopwatch
+) -> Generator[tuple[int, Outcome], None, Exception | None]:
+    """What is decoded until all is or the batch fails; returns why it did."""
+    try:
+        for index, trace, rows in room.stream(model, waiting, settings, timer, timer.begin):
+            seconds = timer.of_row(trace.nfe, steps_to_first_block(trace, settings))
+            with timer.stopped():
+                yield index, Decoded(trace, rows, seconds)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if context_is_dead(error):
             raise
-        except Exception as error:
-            if context_is_dead(error):
-                raise
-            return error.with_traceback(None)  # which would hold the failed batch
-        return None
-
-    if prompts and attempt(list(prompts)):
-        for name in [name for name in prompts if name not in found]:
-            if fault := attempt([name]):
-                found[name] = fault
-    return {name: found[name] for name in prompts}
+        return error.with_traceback(None)  # which would hold the failed batch
+    return None
 
 
 def steps_to_first_block(trace: Trace, settings: DecodeSettings) -> int:

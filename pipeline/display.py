@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from types import TracebackType
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
@@ -16,8 +17,12 @@ from rich.text import Text
 
 from pipeline.pending import reachable
 from pipeline.report.pareto import front_order
-from pipeline.setting import Setting
+from pipeline.setting import Setting, Stop
+from pipeline.store import Span
 from pipeline.totals import Totals
+
+if TYPE_CHECKING:
+    from pipeline.assignment import Assignment
 
 PLAIN_SECONDS = 10.0  # between two plain lines
 FRONT_LINES = 6  # of all fronts shown together
@@ -44,7 +49,9 @@ class Display:
         self._console, self._title, self._limit = console, title, limit
         self._settings: dict[str, Setting] = {}
         self._limits: dict[str, int] = {}  # examples of each setting
-        self._totals: dict[str, Totals] = {}
+        self._stored: dict[str, Totals] = {}  # when the search was asked last
+        self._parts: dict[str, dict[Span, Totals]] = {}  # what came since, by setting and assignment
+        self._totals: dict[str, Totals] = {}  # their sums
         self.asked(settings, stored)
         self._running = 0  # examples decoded in slices that aren't finished
         self._failed: set[str] = set()
@@ -69,12 +76,22 @@ class Display:
         self._print(self._line())
 
     def asked(
-        self, settings: Mapping[str, Setting], stored: Mapping[str, Totals], more: bool = False
+        self,
+        settings: Mapping[str, Setting],
+        stored: Mapping[str, Totals],
+        more: bool = False,
+        stopped: Mapping[str, Stop] = MappingProxyType({}),
     ) -> None:
         """The settings asked for so far, and what is stored of them; `more`: others may follow."""
         # In this order: whoever reads the later ones meanwhile finds everything in the earlier ones.
         self._totals = {sid: stored.get(sid) or self._totals.get(sid) or Totals() for sid in settings}
-        self._limits = {sid: reachable(setting, self._limit) for sid, setting in settings.items()}
+        self._stored = dict(self._totals)
+        self._parts = {}
+        self._limits = {
+            sid: stopped[sid].n if sid in stopped else reachable(setting, self._limit)
+            for sid, setting in settings.items()
+        }
+        self._stopped = frozenset(stopped)
         self._settings = dict(settings)
         self._more = more
 
@@ -96,15 +113,24 @@ class Display:
             self.status(LOADING)
 
     def example(self) -> None:
-        """One more example is decoded in a slice that isn't finished."""
+        """One more example is decoded or has failed; its slice isn't stored yet."""
         self._running += 1
         self._status = ""
         self._tick()
 
-    def evaluated(self, setting_id: str, totals: Totals) -> None:
-        """One more slice of a setting is stored; `totals` covers everything that is stored of it."""
-        self._totals[setting_id] = totals
-        self._running = 0
+    def evaluated(self, assignment: Assignment, totals: Totals, ended: bool = False) -> None:
+        """One more slice of an assignment is stored; `totals` covers those of its slices that are.
+
+        `ended`: its worker was lost, and what it left undone will be in another assignment.
+        """
+        sid, first = assignment.key
+        parts = self._parts.setdefault(sid, {})
+        parts[first] = totals
+        before = self._totals.get(sid, Totals()).examples
+        self._totals[sid] = sum(parts.values(), self._stored.get(sid, Totals()))
+        if ended:
+            self._stored[sid] = self._stored.get(sid, Totals()) + parts.pop(first)
+        self._running = max(0, self._running - (self._totals[sid].examples - before))
         self._status = ""
         self._tick()
 
@@ -126,7 +152,7 @@ class Display:
         settings = self._settings
         facets: dict[Facet, list[str]] = {}
         for sid in settings:
-            if self._whole(sid) and self._totals[sid].scored:
+            if self._whole(sid) and sid not in self._stopped and self._totals[sid].scored:
                 facets.setdefault(_facet(settings[sid]), []).append(sid)
         if not facets:
             return [Text("best so far: no setting is done yet", style="dim")]
@@ -154,6 +180,8 @@ class Display:
             f"{finished}/{len(self._settings)} settings{so_far}",
             f"{min(examples, total):,}/{total:,} examples",
         ]
+        if self._stopped:
+            parts.append(f"{len(self._stopped)} stopped early")
         if self._failed:
             parts.append(f"{len(self._failed)} failed")
         if self._status:

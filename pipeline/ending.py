@@ -9,7 +9,7 @@ from rich.console import Console
 from pipeline.config import Config
 from pipeline.console import say
 from pipeline.errors import reason
-from pipeline.report_job import make_report, notes_of, part_of, unscored
+from pipeline.report_job import left_out_of, make_report, notes_of, part_of, unscored
 from pipeline.run import Run
 from pipeline.run_folder import RunFolder
 from pipeline.stop import DONE, FAILED, Lost, exit_code
@@ -22,10 +22,14 @@ def finish(
     store: Store,
     contents: Contents,
     failures: Mapping[str, str],
+    left_out: str | None,
     command: str,
     console: Console,
 ) -> int:
-    """Reports what there is, completes run.json and returns the exit code."""
+    """Reports what there is, completes run.json and returns the exit code.
+
+    `left_out`: why something was left out, if it was.
+    """
     failures = {**failures, **unscored(contents.records, failures)}
     run, part = folder.run, part_of(folder.run, contents.records)
     if contents.records.empty:
@@ -33,10 +37,10 @@ def finish(
         say_failures(run, failures, console)
         return FAILED
     try:
-        notes = notes_of(run, contents, failures)
+        notes = notes_of(run, contents, failures, left_out)
         group = f"{run.name}/{folder.path.name}"
         make_report(folder.path, [run], contents.records, notes, (), config.wandb, group, console)
-        folder.end("incomplete" if failures or part else "done", failures)
+        folder.end("incomplete" if failures or part or left_out else "done", failures, left_out)
     except OSError as error:
         say_failures(run, failures, console)
         say(
@@ -48,8 +52,13 @@ def finish(
     if part and config.job == "report":
         say(console, f"{part}: this is a report of a part; the same command without job=report goes on")
     say_failures(run, failures, console)
+    if left_out:
+        say(
+            console,
+            f"{left_out}; {left_out_of(run, part)}. The same command with a larger budget goes on: {command}",
+        )
     say(console, str(folder.path))
-    return FAILED if failures else DONE
+    return FAILED if failures or left_out else DONE
 
 
 def stopped(

@@ -1,4 +1,4 @@
-"""One slice of one setting: encode the prompts, decode them in batches, score the answers, make the records.
+"""Slices of one setting: encode the prompts, decode them as one stream, score the answers, make the records.
 
 An example that fails (prompt too long, decoder or scorer error) becomes an unscored record with its error, and the
 others are kept. A fault that concerns all examples (no model, no memory, nothing decodes) raises: the setting fails.
@@ -7,33 +7,35 @@ others are kept. A fault that concerns all examples (no model, no memory, nothin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import torch
-
-from axon import Trace, load_model, load_tokenizer
+from axon import Trace, load_model, load_tokenizer, row_seed
 from axon.room import Room
 from axon.settings import DecodeSettings
-from axon.trace import COUNTS
+from axon.waiting import Prompt
 from pipeline.checkpoint import locate
 from pipeline.config import ModelSettings
-from pipeline.decoded import Decoded, decode_rows
+from pipeline.decoded import Decoded, outcomes
 from pipeline.devices import device_of
-from pipeline.environment import device_name
 from pipeline.errors import fault_line
+from pipeline.example_record import filled, scored
+from pipeline.open_slices import OpenSlices
 from pipeline.prompt import encode
 from pipeline.record import Record
 from pipeline.sandbox import Require, shared_sandbox
 from pipeline.setting import Setting
 from pipeline.stopwatch import Stopwatch
+from pipeline.store import Span
 from pipeline.tasks import CodeTask, Example, TaskSettings, get_task, open_task
 from pipeline.tasks.candidate import stopped
 
-Prompt = Sequence[int]
+# Prompts are sorted by length among so many batches of them: fewer pad more, and of more an interruption loses more.
+GROUP_BATCHES = 4
+HOPELESS = 64  # examples that fail before any is decoded: it is the setting's fault
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,22 @@ def load(model: ModelSettings, cores_only: bool = False) -> Loaded:
     return Loaded(network, load_tokenizer(folder), model)
 
 
+def fitting(loaded: Loaded, prompt: list[int], decode: DecodeSettings) -> list[int]:
+    """The prompt, if what is generated fits after it. Raises ValueError."""
+    longest = loaded.model.max_length
+    if longest is not None and len(prompt) > decode.longest_prompt(longest):
+        raise ValueError(
+            f"prompt of {len(prompt)} tokens + gen_length {decode.gen_length} exceeds the model's {longest}"
+        )
+    return prompt
+
+
 class Evaluator:
-    """Evaluates slices, and keeps the loaded model from one to the next."""
+    """Evaluates settings, and keeps the loaded model from one to the next."""
 
     def __init__(
         self,
-        batch_size: int,
+        batch_size: int | None,
         require: Require = "isolated",
         on_example: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda line: None,
@@ -91,24 +103,79 @@ class Evaluator:
         self._loaded: Loaded | None = None
         self._proved: set[str] = set()  # settings under which something has been decoded
 
-    def slice(self, setting: Setting, start: int, stop: int) -> list[Record]:
-        """The records of examples start..stop-1, in order. Raises errors that concern all of them."""
+    def slices(self, setting: Setting, spans: Sequence[Span]) -> Iterator[tuple[Span, list[Record]]]:
+        """Each span with the records of its examples, in order, as soon as the last of them is decoded.
+
+        All are decoded as one stream, so that the batch is full until the stream ends. Raises errors that concern all
+        examples.
+        """
         task = open_task(setting.task, self._require)
         if isinstance(task, CodeTask):
             shared_sandbox(self._require)  # if programs can't be run here, nothing is decoded
-        first = task.examples(setting.task.split, setting.task.seed, stop)
-        check_ids(first)
-        examples = first[start:stop]
-        if len(examples) < stop - start:
-            have = start + len(examples)
-            raise ValueError(
-                f"limit={stop}: {setting.task.name} has {have} examples in this split; lower limit"
-            )
+        examples = _examples(task, setting, max((stop for _, stop in spans), default=0))
         loaded = self._load(setting.model)
-        blanks = [Record(setting.id, task.name, ex.id, start + n) for n, ex in enumerate(examples)]
-        records = self._decoded(loaded, setting, examples, blanks)
-        with ThreadPoolExecutor() as judges:
-            return list(judges.map(partial(_scored, task), examples, records))
+        opened = OpenSlices()
+        timer = Stopwatch(loaded.model.device)
+        groups = self._groups(loaded, setting, examples, spans, opened)
+        stops = get_task(setting.task.name, setting.task.form).stops
+        faults: dict[int, Exception] = {}  # until something is decoded, which proves the setting
+        for position, outcome in outcomes(loaded.model, setting.decode, groups, self._room, timer):
+            if isinstance(outcome, Decoded):
+                self._proved.add(setting.id)
+                answer, kernel = loaded.answer(outcome.trace, stops), loaded.settings.attention_kernel
+                record = opened.records[position]
+                self._settle(opened, filled(record, loaded.model, kernel, outcome, answer))
+            else:
+                faults[position] = outcome
+            if setting.id in self._proved:
+                for failed, fault in faults.items():
+                    self._settle(opened, replace(opened.records[failed], error=fault_line(fault)))
+                faults = {}
+            elif len(faults) >= HOPELESS:
+                break
+            yield from _judged(task, examples, opened)
+        if faults:
+            raise next(iter(faults.values()))  # nothing ever decoded: the setting's fault
+        yield from _judged(task, examples, opened)
+
+    def prove(self, setting_id: str) -> None:
+        """Something has been decoded under that setting, so that what fails is an example's fault."""
+        self._proved.add(setting_id)
+
+    def _groups(
+        self,
+        loaded: Loaded,
+        setting: Setting,
+        examples: Sequence[Example],
+        spans: Sequence[Span],
+        opened: OpenSlices,
+    ) -> Iterator[list[Prompt]]:
+        """The prompts of as many whole slices at a time as packing by length takes."""
+        group: list[Prompt] = []
+        for span in spans:
+            rows = list(zip(range(*span), examples[slice(*span)], strict=True))
+            opened.add(span, [Record(setting.id, setting.task.name, ex.id, place) for place, ex in rows])
+            for position, example in rows:
+                record = opened.records[position]
+                try:
+                    tokens = fitting(loaded, loaded.encode(example, setting.task), setting.decode)
+                except (
+                    Exception
+                ) as error:  # a tokenizer or template may raise anything; it is this example's fault
+                    self._settle(opened, replace(record, error=fault_line(error)))
+                else:
+                    opened.records[position] = replace(record, prompt_tokens=len(tokens))
+                    group.append(Prompt(position, tokens, row_seed(setting.seed, example.id)))
+            longest = max((len(prompt.tokens) for prompt in group), default=0)
+            if len(group) >= GROUP_BATCHES * self._room.rows(loaded.model, setting.decode, longest):
+                yield group
+                group = []
+        if group:
+            yield group
+
+    def _settle(self, opened: OpenSlices, record: Record) -> None:
+        opened.settle(record)
+        self._on_example()
 
     def _load(self, model: ModelSettings) -> Loaded:
         if self._loaded is None or self._key != model:
@@ -117,44 +184,16 @@ class Evaluator:
             self._room = Room(self._batch_size, self._say)
         return self._loaded
 
-    def _decoded(
-        self, loaded: Loaded, setting: Setting, examples: Sequence[Example], blanks: Sequence[Record]
-    ) -> list[Record]:
-        """The blanks, filled from their traces, or with the error that prevented one."""
-        records = list(blanks)
-        prompts: dict[int, Prompt] = {}
-        for row, example in enumerate(examples):
-            try:
-                prompts[row] = fitting(loaded, loaded.encode(example, setting.task), setting.decode)
-                records[row] = replace(records[row], prompt_tokens=len(prompts[row]))
-            except (
-                Exception
-            ) as error:  # a tokenizer or template may raise anything; it is this example's fault
-                records[row] = replace(records[row], error=fault_line(error))
-        timer = Stopwatch(loaded.model.device)
-        rows = {examples[row].id: row for row in prompts}
-        outcomes = decode_rows(
-            loaded.model,
-            setting,
-            {name: prompts[row] for name, row in rows.items()},
-            self._room,
-            timer,
-            self._on_example,
+
+def _examples(task: Any, setting: Setting, count: int) -> list[Example]:
+    """The task's first examples. Raises ValueError if there are fewer, or if two of them share an id."""
+    found: list[Example] = task.examples(setting.task.split, setting.task.seed, count)
+    check_ids(found)
+    if len(found) < count:
+        raise ValueError(
+            f"limit={count}: {setting.task.name} has {len(found)} examples in this split; lower limit"
         )
-        decoded = sum(isinstance(outcome, Decoded) for outcome in outcomes.values())
-        stops = get_task(setting.task.name, setting.task.form).stops
-        if decoded:
-            self._proved.add(setting.id)
-        for name, outcome in outcomes.items():
-            row = rows[name]
-            if isinstance(outcome, Decoded):
-                answer = loaded.answer(outcome.trace, stops)
-                records[row] = _filled(records[row], loaded, outcome, answer, timer, 1 / decoded)
-            elif setting.id in self._proved:
-                records[row] = replace(records[row], error=fault_line(outcome))
-            else:
-                raise outcome  # nothing ever decoded: the setting's fault
-        return records
+    return found
 
 
 def check_ids(examples: Sequence[Example]) -> None:
@@ -164,58 +203,10 @@ def check_ids(examples: Sequence[Example]) -> None:
         raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")
 
 
-def fitting(loaded: Loaded, prompt: Prompt, decode: DecodeSettings) -> Prompt:
-    """The prompt, if what is generated fits after it. Raises ValueError."""
-    longest = loaded.model.max_length
-    if longest is not None and len(prompt) > decode.longest_prompt(longest):
-        raise ValueError(
-            f"prompt of {len(prompt)} tokens + gen_length {decode.gen_length} exceeds the model's {longest}"
-        )
-    return prompt
-
-
-def _filled(
-    record: Record, loaded: Loaded, decoded: Decoded, answer: str, timer: Stopwatch, share: float
-) -> Record:
-    ends, trace = loaded.model.end_token_ids, decoded.trace
-    return replace(
-        record,
-        tokens=tuple(trace.tokens),
-        revealed_at=tuple(trace.revealed_at),
-        axon_steps=tuple(trace.axon_steps),
-        unsupported_steps=trace.unsupported_steps,
-        **{name: getattr(trace, name) for name in COUNTS},
-        flops=loaded.model.flops(trace),
-        nfe=trace.nfe,
-        nfe_to_eos=trace.nfe_to_eos(ends),
-        tokens_generated=trace.tokens_decoded,
-        tokens_to_eos=trace.tokens_to_eos(ends),
-        seconds_model=timer.seconds["model"] * share,
-        seconds_capture=timer.seconds["capture"] * share,
-        seconds_select=timer.seconds["select"] * share,
-        seconds_in_batch=decoded.seconds_in_batch,
-        seconds_to_first_block=decoded.seconds_to_first_block,
-        batch_size=decoded.batch_size,
-        device=device_name(loaded.model.device),
-        attention_kernel=loaded.settings.attention_kernel,
-        torch=torch.__version__,
-        answer=answer,
-    )
-
-
-def _scored(task: Any, example: Example, record: Record) -> Record:
-    if record.answer is None:
-        return record
-    try:
-        score = task.score(record.answer, example)
-        if not 0.0 <= score.value <= 1.0:
-            raise ValueError(f"score {score.value} outside 0 to 1")
-    except Exception as error:  # a scorer that breaks leaves the example unscored, never a zero
-        return replace(record, error=f"scoring: {fault_line(error)}")
-    return replace(
-        record,
-        score=float(score.value),
-        extracted=score.extracted,
-        metrics=dict(score.metrics),
-        sandbox=score.sandbox,
-    )
+def _judged(
+    task: Any, examples: Sequence[Example], opened: OpenSlices
+) -> Iterator[tuple[Span, list[Record]]]:
+    """The slices that are whole by now, scored."""
+    for span, records in opened.whole():
+        with ThreadPoolExecutor() as judges:
+            yield span, list(judges.map(partial(scored, task), examples[slice(*span)], records))

@@ -30,13 +30,13 @@ def execute(
     pending: Mapping[str, list[Span]],
     display: Display,
     asked: Callable[[], None] = lambda: None,
-) -> dict[str, str]:
-    """Evaluates what is pending and what the search then asks for, until it asks for nothing.
+) -> Backlog:
+    """Evaluates what is pending and what the search then asks for, until it asks for nothing or the budget is spent.
 
-    `asked` is called whenever the plan has grown, possibly in another thread. Returns the settings that failed, each
-    with its error in one line. Raises KeyboardInterrupt if the user stops it, Lost if Ray is gone, StoreFull if no
-    result can be stored, and ConfigError if Ray can't be started or joined, or if the search asks for a setting that
-    can't be evaluated.
+    `asked` is called whenever the plan has grown, possibly in another thread. The backlog that is returned tells which
+    settings failed, each with its error in one line, and what was left out. Raises KeyboardInterrupt if the user stops
+    it, Lost if Ray is gone, StoreFull if no result can be stored, and ConfigError if Ray can't be started or joined, or
+    if the search asks for a setting that can't be evaluated.
     """
     known = set(plan.settings)
 
@@ -53,10 +53,13 @@ def execute(
                 )
                 raise StoreFull(line) from None
             asked()
-        display.asked(plan.settings, stored_totals(contents.records), more=not backlog.over)
+        totals = stored_totals(contents.records)
+        display.asked(plan.settings, totals, more=not backlog.over, stopped=plan.stopped)
 
-    backlog = Backlog(plan, store, config.limit, config.slice_size, pending, follow)
-    display.asked(plan.settings, {}, more=config.sweep.search not in ASK_ONCE)
+    backlog = Backlog(
+        plan, store, config.limit, config.slice_size, pending, follow, config.sweep.stop, config.budget
+    )
+    display.asked(plan.settings, {}, more=config.sweep.search not in ASK_ONCE, stopped=plan.stopped)
     if runs_here(config, plan):
         if config.cluster.address is not None:
             display.status("a single setting needs no cluster: it runs on this machine")
@@ -72,11 +75,11 @@ def execute(
             cores_only=config.cluster.gpus_per_worker == 0,
         )
         execute_here(backlog, evaluator, store, config.limit, display)
-        return backlog.failures
+        return backlog
     from pipeline.sweep import run_sweep  # Ray takes seconds to import: only when it is needed
 
     run_sweep(backlog, config, store.root, display)
-    return backlog.failures
+    return backlog
 
 
 def execute_here(backlog: Backlog, evaluator: Evaluator, store: Store, limit: int, display: Display) -> None:
@@ -88,11 +91,11 @@ def execute_here(backlog: Backlog, evaluator: Evaluator, store: Store, limit: in
         model = setting.model
         try:
             for totals in assignment.evaluated(evaluator, store, limit):
-                display.evaluated(setting.id, totals)
+                display.evaluated(assignment, totals)
         except StoreFull:
             raise
         except Exception as error:
-            backlog.failed(setting.id, fault_line(error))
+            backlog.failed(assignment, fault_line(error))
             display.failed(setting.id)
         else:
-            backlog.finished(setting.id)
+            backlog.finished(assignment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -55,7 +55,8 @@ class OpenedRun:
         try:
             there = store.exists()
             if there:
-                return store.load(self.run.by_id, self.run.limit)
+                contents = store.load(self.run.by_id, self.run.limit)
+                return replace(contents, records=self.run.own(contents.records))
         except ConfigError:
             raise
         except Exception as error:  # the client of every service has errors of its own

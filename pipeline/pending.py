@@ -20,14 +20,19 @@ def reachable(setting: Setting, limit: int) -> int:
     return limit if size is None else min(limit, size)
 
 
-def pending_slices(
-    settings: Iterable[Setting], contents: Contents, limit: int, slice_size: int
-) -> dict[str, list[Span]]:
-    """The slices that each unfinished setting lacks, by setting id."""
-    lacking = {
-        setting.id: missing(contents.covered[setting.id], reachable(setting, limit), slice_size)
-        for setting in settings
+def sizes(plan: Plan, limit: int) -> dict[str, int]:
+    """How many examples each setting is to have in the end, by id."""
+    return {
+        sid: plan.stopped[sid].n if sid in plan.stopped else reachable(setting, limit)
+        for sid, setting in plan.settings.items()
     }
+
+
+def pending_slices(
+    due: Mapping[str, int], covered: Mapping[str, Iterable[Span]], slice_size: int
+) -> dict[str, list[Span]]:
+    """The slices that settings lack of the examples which are due, by setting id."""
+    lacking = {sid: missing(covered[sid], examples, slice_size) for sid, examples in due.items()}
     return {sid: slices for sid, slices in lacking.items() if slices}
 
 
@@ -35,14 +40,20 @@ def outcomes(plan: Plan, records: pd.DataFrame) -> list[Outcome]:
     """What every candidate asked for has come to by these records, in the order asked.
 
     A pure function of the records in their canonical order, so that a search resumed from the store sees the very
-    numbers that it would have seen without the interruption.
+    numbers that it would have seen without the interruption. A stopped setting counts with its witness's means plus
+    its own mean differences from that one: what it is expected to come to on all examples.
     """
     totals = stored_totals(records)
-    return [
-        Outcome(candidate, sid, own.examples, own.scored, own.quality, own.mean_nfe)
-        for candidate, sid in plan.asked
-        for own in [totals.get(sid, Totals())]
-    ]
+    found = []
+    for candidate, sid in plan.asked:
+        stop = plan.stopped.get(sid)
+        own = totals.get(stop.by if stop else sid, Totals())
+        quality, nfe, examples, scored = own.quality, own.mean_nfe, own.examples, own.scored
+        if stop and quality is not None and nfe is not None:
+            quality, nfe, examples = min(1.0, max(0.0, quality + stop.quality)), nfe + stop.nfe, stop.n
+            scored = min(scored, examples)
+        found.append(Outcome(candidate, sid, examples, scored, quality, nfe))
+    return found
 
 
 def incomplete(
@@ -50,9 +61,10 @@ def incomplete(
 ) -> dict[str, str]:
     """After a run: the settings that lack examples all the same, each with how many and why, in a line."""
     found = {}
-    for sid, slices in pending_slices(plan.settings.values(), contents, limit, slice_size).items():
+    wanted = sizes(plan, limit)
+    for sid, slices in pending_slices(wanted, contents.covered, slice_size).items():
         lacking = sum(stop - start for start, stop in slices)
         unread = next((line for line in contents.damaged if f"/{sid}/" in line), None)
         why = failures.get(sid) or unread or f"not in {store.root}, though it was written there"
-        found[sid] = f"lacks {lacking} of {reachable(plan.settings[sid], limit)} examples: {why}"
+        found[sid] = f"lacks {lacking} of {wanted[sid]} examples: {why}"
     return found

@@ -16,12 +16,24 @@ from axon.identity import decode_identity
 from axon.settings import check_cache, check_ends
 from pipeline.checkpoint import Checkpoint, open_model
 from pipeline.config import SETTING_KEYS, Compose, Config, ModelSettings, PromptStyle, read_config, to_tree
-from pipeline.dotted import assign
+from pipeline.dotted import assign, flatten
 from pipeline.errors import ConfigError
 from pipeline.outline import Outline
 from pipeline.prompt import form_of, reads_template
-from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Region, Space, existing, is_name
-from pipeline.setting import Setting, setting_id
+from pipeline.search import (
+    OPTUNA,
+    SEARCHES,
+    Ask,
+    Candidate,
+    GroupSettings,
+    Outcome,
+    Region,
+    Space,
+    existing,
+    is_name,
+)
+from pipeline.search.optuna_search import optuna_search
+from pipeline.setting import Setting, Stop, setting_id
 from pipeline.tasks import TaskSettings, open_task
 
 Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
@@ -36,9 +48,11 @@ class Plan:
         """Raises ConfigError, one line per fault, for a space that can't be searched."""
         self._open = open_
         self._base: Base = cache(lambda names: _composed(config, compose, names))
-        self._search = SEARCHES[config.sweep.search]
+        self._search = _search(config, self._base)
         self.space = _space(config, self._base)
         self.settings: dict[str, Setting] = {}
+        self.asks: list[list[str]] = []  # the new settings of each time that the search was asked, by id
+        self.stopped: dict[str, Stop] = {}  # by id; the others are to be evaluated on all examples
         self.asked: list[
             tuple[Candidate, str]
         ] = []  # all candidates, equal ones too, with their settings' ids
@@ -56,7 +70,7 @@ class Plan:
         faults: dict[str, str] = {}  # line -> with the group where it came up first
         for candidate in candidates:
             try:
-                setting = self._setting(candidate)
+                setting = self.setting(candidate)
             except ConfigError as error:
                 for line in error.lines:
                     faults.setdefault(line, _placed(candidate.group, line) if candidate.knobs else line)
@@ -72,11 +86,27 @@ class Plan:
         models = list(dict.fromkeys(s.model for s in [*list(self.settings.values())[-1:], *new.values()]))
         ordered = sorted(new.values(), key=lambda setting: models.index(setting.model))
         self.settings |= {setting.id: setting for setting in ordered}
+        self.asks.append([setting.id for setting in ordered])
         return ordered
 
-    def _setting(self, candidate: Candidate) -> Setting:
+    def setting(self, candidate: Candidate) -> Setting:
+        """The setting of a candidate, whether it was asked for or not. Raises ConfigError if it can't be evaluated."""
         rest = {key: value for key, value in candidate.knobs.items() if not is_name(key, value)}
         return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate, self._open)
+
+
+def _search(config: Config, base: Base) -> Ask:
+    """Raises ConfigError for a search whose package is not installed."""
+    if config.sweep.search != OPTUNA:
+        return SEARCHES[config.sweep.search]
+
+    def defaults(region: Region) -> Mapping[str, Any]:
+        return {**flatten(to_tree(base(_names(region.fixed)))), **region.fixed}
+
+    try:
+        return optuna_search(config.sweep.optuna.sampler, config.sweep.optuna.trials, defaults)
+    except ValueError as error:
+        raise ConfigError([f"sweep.{error}"]) from None
 
 
 def make_setting(config: Config, candidate: Candidate | None = None, open_: Open = open_model) -> Setting:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 from rich.console import Console
 
+from axon.room import ON_PROCESSOR
+from axon.row_memory import Part
 from pipeline.block_size import unlike_training
 from pipeline.config import Compose, Config, ModelSettings
 from pipeline.console import say
-from pipeline.cost_estimate import SHARE, Network, Part, gpu_hours, most_passes
+from pipeline.cost_estimate import SHARE, Network, gpu_hours, most_passes
 from pipeline.display import clock
 from pipeline.errors import ConfigError, reason
 from pipeline.opening import title_of
@@ -22,6 +24,7 @@ from pipeline.pending import reachable
 from pipeline.plan import Plan
 from pipeline.prompt import encode
 from pipeline.recipe import RecipeSettings
+from pipeline.search import ASK_ONCE
 from pipeline.setting import Setting
 from pipeline.silent_gate import never_fires
 from pipeline.stop import DONE
@@ -173,6 +176,11 @@ def _lines(
         else "the store is not looked at: a setting's id needs a hash of the weights, which aren't here or are many"
     )
     lines = [title, f"settings   {len(works):,}, {examples:,} examples to decode in all; {stored}"]
+    if config.sweep.search not in ASK_ONCE:
+        lines.append(
+            f"search     {config.sweep.search} begins with these and asks for more as their results come: "
+            "sweep.search=grid has one cost, and budget.model_calls=N bounds any"
+        )
     lines += [
         f"prompts    {setting.task.name}: {prompts[setting.model, setting.task]}"
         for setting in {(work.setting.model, work.setting.task): work.setting for work in works}.values()
@@ -236,16 +244,15 @@ def _memory(
     networks: Mapping[ModelSettings, Network],
     prompts: Mapping[tuple[ModelSettings, TaskSettings], Prompts],
 ) -> list[str]:
-    """Of the setting that needs most."""
+    """Of the setting that needs most. Where as many rows as fit are decoded at once, of as many as on a processor."""
+    batch = config.batch_size or ON_PROCESSOR
 
     def parts(setting: Setting) -> list[Part]:
         longest = prompts[setting.model, setting.task].most
         network = networks[setting.model]
-        return list(network.memory(setting.decode, longest, config.batch_size, setting.model.dtype))
+        return list(network.memory(setting.decode, longest, batch, setting.model.dtype))
 
     most = max((parts(work.setting) for work in works), key=lambda own: sum(part.bytes for part in own))
     total = sum(part.bytes for part in most)
-    lines = [
-        f"memory     {total / GIB:,.2f} GiB at batch_size={config.batch_size} (leading terms, largest setting):"
-    ]
+    lines = [f"memory     {total / GIB:,.2f} GiB at batch_size={batch} (leading terms, largest setting):"]
     return lines + [f"             {part.bytes / GIB:8,.3f} GiB {part.name} ({part.how})" for part in most]

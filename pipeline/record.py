@@ -113,8 +113,8 @@ class Record:
     nfe_to_eos: int | None = None
     tokens_generated: int | None = None
     tokens_to_eos: int | None = None
-    # Machine time per example at the run's batch size, not latency: the time of its slice, divided equally among the
-    # slice's decoded examples.
+    # Machine time per example at the run's batch size, not latency: the time of each step that it was decoded in,
+    # divided equally among the rows of that step.
     seconds_model: float = 0.0
     seconds_capture: float = 0.0
     seconds_select: float = 0.0
@@ -160,6 +160,11 @@ def conformed(table: pa.Table) -> pa.Table:
         older = f"; written in format {found}, read as format {FORMAT}" if found < FORMAT else ""
         raise ValueError(f"{error}{older}") from None
     return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def is_current(table: pa.Table) -> bool:
+    """Whether `conformed` keeps all of it, and its format: it can be written again by this version."""
+    return _format_of(table) == FORMAT and set(table.column_names) <= set(SCHEMA.names)
 
 
 def _format_of(table: pa.Table) -> int:

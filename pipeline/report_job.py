@@ -16,6 +16,7 @@ from pipeline.config import WandbSettings
 from pipeline.console import say
 from pipeline.errors import reason
 from pipeline.run import Run
+from pipeline.search import ASK_ONCE
 from pipeline.store import NO_ROOM, Contents
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def find_points(runs: Sequence[Run], records: pd.DataFrame) -> pd.DataFrame:
     return find(runs, records).points
 
 
-def notes_of(run: Run, contents: Contents, failures: Mapping[str, str]) -> list[str]:
+def notes_of(
+    run: Run, contents: Contents, failures: Mapping[str, str], left_out: str | None = None
+) -> list[str]:
     """What a reader of the report must know beside the figures."""
     notes = [f"Made by: {run.command}"]
     if levels := sorted(set(contents.records["sandbox"].dropna())):
@@ -64,7 +67,10 @@ def notes_of(run: Run, contents: Contents, failures: Mapping[str, str]) -> list[
     if len(errors):
         notes.append(f"{len(errors)} examples unscored; the first: {errors.iloc[0]}")
     notes += [f"Failed: {run.by_id[sid]}: {error}" for sid, error in failures.items()]
-    if part := part_of(run, contents.records):
+    part = part_of(run, contents.records)
+    if left_out:
+        notes.append(f"Ended early: {left_out}; {left_out_of(run, part)}.")
+    elif part:
         notes.append(part)
     return [*notes, *contents.damaged]
 
@@ -75,6 +81,15 @@ def part_of(run: Run, records: pd.DataFrame) -> str:
     count = sum(sizes.get(sid, 0) < examples for sid, examples in run.examples.items())
     settings = "1 setting" if count == 1 else f"{count:,} settings"
     return f"{settings} lacking some of {max(run.examples.values())} examples" if count else ""
+
+
+def left_out_of(run: Run, part: str) -> str:
+    """What a budget has left out, in words."""
+    return f"left out: {part or 'nothing that was asked for so far'}" + (
+        ""
+        if run.config.get("sweep", {}).get("search") in ASK_ONCE
+        else ", and whatever the search would ask for next"
+    )
 
 
 def unscored(records: pd.DataFrame, failures: Mapping[str, str]) -> dict[str, str]:
@@ -100,7 +115,9 @@ def _track(
     try:
         with console.status("logging to W&B"):
             runs = track(destination, report, records)
-        say(console, f"W&B     {folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
+        # W&B's files name others by their whole path: what was moved is left out of an upload without a word.
+        upload = "" if wandb.mode == "online" else "; upload them with wandb sync before you move the folder"
+        say(console, f"W&B     {folder / 'wandb'} ({wandb.mode}, {runs} new runs{upload})")
     except Exception as error:  # W&B can be out of reach in many ways; the results don't depend on it
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise

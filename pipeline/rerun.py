@@ -7,7 +7,7 @@ command goes on, and removed once everything has been compared.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from rich.console import Console
 
 from pipeline.capacity import check_room, this_machine
 from pipeline.checks import check_settings
-from pipeline.config import Config, read_config
+from pipeline.config import BudgetSettings, Config, read_config
 from pipeline.console import say
 from pipeline.display import Display
 from pipeline.dotted import flatten
@@ -27,14 +27,14 @@ from pipeline.errors import ConfigError, reason
 from pipeline.execute import execute
 from pipeline.opened import OpenedRun
 from pipeline.opening import sandbox_level
-from pipeline.pending import pending_slices
+from pipeline.pending import pending_slices, sizes
 from pipeline.plan import Plan, make_setting
 from pipeline.record_differences import compare_records
 from pipeline.rerun_result import RerunResult, say_result, write_result
 from pipeline.run import Run, read_run
 from pipeline.run_folder import RunFolder, asked_for
 from pipeline.search import Candidate, Outcome
-from pipeline.setting import Setting
+from pipeline.setting import Setting, Stop
 from pipeline.stop import DONE, FAILED, Lost
 from pipeline.store import Store, StoreFull
 from pipeline.totals import stored_totals
@@ -45,8 +45,9 @@ FOLDER = "rerun"
 class GivenPlan(Plan):
     """Settings that are known from the start: nothing is searched, nothing composed."""
 
-    def __init__(self, settings: Iterable[Setting]) -> None:
+    def __init__(self, settings: Iterable[Setting], stopped: Mapping[str, Stop]) -> None:
         self.space = ()
+        self.stopped = dict(stopped)
         self.settings = {setting.id: setting for setting in settings}
         self.asked = [(Candidate(own.group, own.knobs), own.id) for own in self.settings.values()]
 
@@ -66,7 +67,8 @@ def rerun(
     then = _recorded(opened, limit)
     config = _config(opened, limit, batch_size, workers)
     recorded = set(then["setting_id"])
-    plan = GivenPlan(setting for setting in opened.run.settings if setting.id in recorded)
+    given = (setting for setting in opened.run.settings if setting.id in recorded)
+    plan = GivenPlan(given, opened.run.stopped)
     with console.status("reading the task and the model's description"):
         check_room(config.cluster, [this_machine()])
         check_settings(plan.settings, config.limit, here=True)
@@ -76,7 +78,7 @@ def rerun(
     try:
         with folder.ended_early():
             failures = _decode(config, plan, store, folder.run, console)
-            now = store.load(plan.settings, config.limit).records
+            now = folder.run.own(store.load(plan.settings, config.limit).records)
             folder.end("incomplete" if failures else "done", failures)
     except (KeyboardInterrupt, Lost, StoreFull) as end:
         return stopped(end, folder.run, store, command, console)
@@ -123,7 +125,8 @@ def _config(opened: OpenedRun, limit: int | None, batch_size: int | None, worker
         limit=min(limit or opened.run.limit, opened.run.limit),
         batch_size=batch_size or config.batch_size,
         cluster=replace(config.cluster, address=None, workers=workers),
-        sweep=replace(config.sweep, search="grid"),  # nothing more is asked for
+        sweep=replace(config.sweep, search="grid", stop=None),  # nothing more is asked for, or stopped
+        budget=BudgetSettings(),
     )
 
 
@@ -170,7 +173,7 @@ def _begin(opened: OpenedRun, config: Config, plan: Plan, console: Console) -> R
 
 def _decode(config: Config, plan: Plan, store: Store, run: Run, console: Console) -> dict[str, str]:
     contents = store.load(plan.settings, config.limit)
-    pending = pending_slices(plan.settings.values(), contents, config.limit, config.slice_size)
+    pending = pending_slices(sizes(plan, config.limit), contents.covered, config.slice_size)
     level = sandbox_level(config, plan, pending)
     total, kept = sum(run.examples.values()), len(contents.records)
     stored = f", {kept:,} of them decoded before" if kept else ""
@@ -180,4 +183,4 @@ def _decode(config: Config, plan: Plan, store: Store, run: Run, console: Console
     if not pending:
         return {}
     with Display(console, run.title, plan.settings, config.limit, stored_totals(contents.records)) as display:
-        return execute(config, plan, store, pending, display)
+        return execute(config, plan, store, pending, display).failures

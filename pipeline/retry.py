@@ -2,13 +2,15 @@
 
 A worker is lost because of its machine (preempted, out of memory) or because of the slice it was evaluating; nobody
 knows which. So that slice comes last in its setting's next attempt, and is given up when a worker is lost at it
-again. A setting that loses its worker several times in a row with no slice finished in between is given up entirely.
+again. A setting that loses its workers several times in a row with no slice finished in between is given up entirely;
+workers that were at it at the same time, and may have died with one machine, count as one.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
 from pipeline.store import Span
 
@@ -20,27 +22,30 @@ class Losses:
     """Keeps count over a sweep."""
 
     def __init__(self) -> None:
+        self.count = 0  # losses so far
         self.given_up: dict[str, str] = {}  # setting -> what happened, in a line
         self._lost: Counter[tuple[str, Span]] = Counter()
         self._fruitless: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()  # by setting: the loss that was counted last
 
     def again(
-        self, asked: Mapping[str, list[Span]], lost: Mapping[str, str], stored: Mapping[str, Iterable[Span]]
-    ) -> dict[str, list[Span]]:
-        """The next attempt: for each setting that lost its worker, the slices in the order in which to evaluate them.
+        self, sid: str, asked: Sequence[Span], reason: str, stored: Iterable[Span], begun: int = sys.maxsize
+    ) -> list[Span]:
+        """The next attempt after a setting has lost a worker: its slices, in the order in which to evaluate them.
 
-        `asked`: the slices of this attempt in their order; `lost`: the settings whose worker was lost, each with what
-        is known about it; `stored`: what the store has of those settings by now.
+        `asked`: the slices of the lost attempt in their order; `reason`: what is known about its end; `stored`: what
+        the store has of the setting by now; `begun`: how many losses had been told of when the attempt began.
         """
-        attempts = {sid: self._rest(sid, asked[sid], reason, stored[sid]) for sid, reason in lost.items()}
-        return {sid: slices for sid, slices in attempts.items() if slices}
-
-    def _rest(self, sid: str, asked: list[Span], reason: str, stored: Iterable[Span]) -> list[Span]:
+        self.count += 1
         have = set(stored)
         lacking = [span for span in asked if span not in have]
         if not lacking:  # it was lost after its last slice
             return []
-        self._fruitless[sid] = self._fruitless[sid] + 1 if len(lacking) == len(asked) else 0
+        if len(lacking) < len(asked):
+            self._fruitless[sid] = 0
+        elif begun >= self._counted[sid]:
+            self._fruitless[sid] += 1
+            self._counted[sid] = self.count
         blamed, *others = lacking
         self._lost[sid, blamed] += 1
         if self._fruitless[sid] == FRUITLESS:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import uuid
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from pipeline.environment import Environment
 from pipeline.errors import ConfigError, reason
-from pipeline.setting import Setting, setting_id
+from pipeline.setting import Setting, Stop, setting_id
 from pipeline.tasks.task import STRICT
 
 FORMAT = 1  # raised when the form of run.json changes
@@ -50,16 +53,23 @@ class Run:
     settings: tuple[Setting, ...]
     asked: int
     limit: int  # examples per setting; `examples` has fewer where a task has fewer
-    examples: Mapping[str, int]  # setting id -> how many it is to have
+    examples: Mapping[
+        str, int
+    ]  # setting id -> how many it is to have; of one that was stopped, when that was
     store: str  # a local path that is relative starts at the run's folder
     environment: Environment
     started: datetime
     finished: datetime | None
     seconds: float | None
+    stopped: Mapping[str, Stop] = field(default_factory=dict)  # setting id -> why it has no more examples
 
     @property
     def by_id(self) -> dict[str, Setting]:
         return {setting.id: setting for setting in self.settings}
+
+    def own(self, records: pd.DataFrame) -> pd.DataFrame:
+        """Those of the records that the run asked for: the store may have more examples of a stopped setting."""
+        return records[records["position"] < records["setting_id"].map(self.examples).astype("float64")]
 
 
 _ADAPTER = TypeAdapter(Run)
@@ -67,7 +77,7 @@ _ADAPTER = TypeAdapter(Run)
 
 def write_run(folder: Path, run: Run) -> None:
     """Raises OSError if the file can't be written."""
-    temporary = folder / f".{RUN_FILE}"
+    temporary = folder / f".{RUN_FILE}.{uuid.uuid4().hex}"  # the same command may run twice at once
     temporary.write_bytes(_private(_ADAPTER.dump_json(run, indent=1).decode()).encode())
     temporary.replace(folder / RUN_FILE)
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from pipeline.config import DECODE_KEYS, Config, to_tree
 from pipeline.errors import reason
-from pipeline.pending import reachable
+from pipeline.pending import sizes
 from pipeline.plan import Plan
 from pipeline.run import Run, Status, write_run
-from pipeline.search import Range, Space
+from pipeline.search import OPTUNA, Range, Space
 from pipeline.setting import model_name, setting_id
 from pipeline.stop import Terminated
 
@@ -66,7 +66,8 @@ def asked_for(plan: Plan, limit: int) -> dict[str, Any]:
     return {
         "settings": tuple(plan.settings.values()),
         "asked": len(plan.asked),
-        "examples": {sid: reachable(setting, limit) for sid, setting in plan.settings.items()},
+        "examples": sizes(plan, limit),
+        "stopped": dict(plan.stopped),
     }
 
 
@@ -90,6 +91,10 @@ def folder_of(config: Config, plan: Plan) -> Path:
     asked["model"] = {key: value for key, value in asked["model"].items() if key != "device"}
     regions = [list(region.values()) for region in plain_space(plan.space)]
     content = {**asked, "limit": limit, "search": config.sweep.search, "space": regions}
+    if config.sweep.stop is not None:
+        content["stop"] = vars(config.sweep.stop)
+    if config.sweep.search == OPTUNA:
+        content["optuna"] = vars(config.sweep.optuna)
     if config.recipe is not None:  # its run.json says what was expected
         content["recipe"] = config.recipe.name
     return Path(config.out) / config.sweep.name / "-".join([*plain, setting_id(content)[:6]])
@@ -97,7 +102,7 @@ def folder_of(config: Config, plan: Plan) -> Path:
 
 def most_examples(config: Config, plan: Plan) -> int:
     """`limit`, or the examples of the largest task, should they be fewer."""
-    return max(reachable(setting, config.limit) for setting in plan.settings.values())
+    return max(sizes(plan, config.limit).values())
 
 
 def plain_space(space: Space) -> list[dict[str, Any]]:

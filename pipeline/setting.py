@@ -10,6 +10,7 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from pipeline.config import Decode, ModelSettings
+from pipeline.dotted import flatten
 from pipeline.tasks.task import STRICT, TaskSettings
 
 
@@ -42,8 +43,34 @@ class Setting:
         return self.decode.axon.gate != "never"
 
     @property
+    def frame(self) -> dict[str, Any]:
+        """What two settings must share to be compared: all but AXON, the trade-off parameter and the seed.
+
+        AXON is left out at every depth: its version is recorded too.
+        """
+        apart = {"seed", self.trade_off}
+        if not self.decode.decoder.needs_attention:
+            apart.add("sink_rows")  # AXON alone reads it
+        shared = {
+            key: value
+            for key, value in flatten(self.identity).items()
+            if "axon" not in key.split(".") and key not in apart
+        }
+        return shared | {"cache": self.decode.cache}  # which at its default is in no identity
+
+    @property
     def model_name(self) -> str:
         return model_name(self.model)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Stop:
+    """Why a setting was evaluated no further: its mean differences from a witness on the first `n` examples."""
+
+    by: str  # the witness's id
+    n: int
+    quality: float
+    nfe: float
 
 
 def model_name(model: ModelSettings) -> str:

@@ -1,10 +1,10 @@
 """Settings spread over workers by Ray Tune.
 
-A trial is a setting, each step one more slice of its examples; a worker keeps its loaded model from trial to trial.
+A trial is an assignment: slices of one setting, each step one more of them. A worker keeps its loaded model from trial
+to trial, and a setting with many slices is shared by several workers.
 Results go straight to the store, so nothing is lost with the process that asked for them.
 
-What is evaluated next is suggested by our search, through Tune's own interfaces (tune_search.py); a rule that stops
-settings early belongs into the scheduler there, and finds quality and NFE with their intervals in every result. What a
+What is evaluated next is suggested by our search, through Tune's own interfaces (tune_search.py). What a
 lost worker left undone is suggested again as a new trial: Tune's own max_failures counts the failures of a trial and
 not of a slice, and with it Tune forgets a trial whose worker is lost while it is handed its next setting.
 """
@@ -16,9 +16,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
 from typing import Any
 
 from axon.faults import CUDA_ERROR
+from pipeline.assignment import Assignment
 from pipeline.backlog import Backlog
 from pipeline.capacity import need_of
 from pipeline.cluster import Ground, ray_for
@@ -28,7 +30,7 @@ from pipeline.errors import ConfigError
 from pipeline.stop import Lost, Request
 from pipeline.store import StoreFull
 from pipeline.totals import Totals
-from pipeline.trial import SETTING, SliceTrial, WorkerSettings
+from pipeline.trial import ASSIGNMENT, SETTING, SliceTrial, WorkerSettings
 from pipeline.tune_search import BacklogSearch, FreeWorkerScheduler
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
@@ -40,6 +42,7 @@ usage.tag_callbacks = lambda callbacks: (
 
 TICK = 0.2  # seconds between two looks at the user's wishes and at Ray's health
 PATIENCE = 10.0  # seconds that a step of Tune may take to end
+LATE = 0.5  # seconds by which a signal may reach this process later than Ray's
 
 
 class Watch(tune.Callback):
@@ -70,12 +73,13 @@ class Watch(tune.Callback):
         if result.get("error"):
             self._display.failed(trial.config[SETTING])
         elif isinstance(result.get("totals"), Totals):
-            self._display.evaluated(trial.config[SETTING], result["totals"])
+            self._display.evaluated(trial.config[ASSIGNMENT], result["totals"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         sid = trial.config[SETTING]
         error = Path(trial.error_file).read_text() if trial.error_file else ""
-        self._display.evaluated(sid, self._backlog.lost(sid, why_lost(error)))
+        assignment: Assignment = trial.config[ASSIGNMENT]
+        self._display.evaluated(assignment, self._backlog.lost(assignment, why_lost(error)), ended=True)
         if sid in self._backlog.failures:
             self._display.failed(sid)
         else:
@@ -145,11 +149,24 @@ def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> N
         if request.made:
             thread.join(PATIENCE)
             raise request.made
-        ground.check()
+        try:
+            ground.check()
+        except Lost:
+            _check_late(request)
+            raise
     for error in outcome:
         if isinstance(error, Exception) and not isinstance(error, (StoreFull, ConfigError)):
+            _check_late(request)
             raise Lost(f"Ray Tune has failed ({type(error).__name__}: {_last_line(str(error))})") from error
         raise error
+
+
+def _check_late(request: Request) -> None:
+    """Raises the wish to stop, if there is one: a signal to the whole group may end Ray before it gets to us."""
+    until = monotonic() + LATE
+    while not request.made and monotonic() < until:
+        sleep(0.01)
+    request.check()
 
 
 def why_lost(error: str) -> str:

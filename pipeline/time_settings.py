@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from axon import row_seed
+from axon.room import ON_PROCESSOR
 from pipeline.checks import check_settings
 from pipeline.config import Compose, Config, ModelSettings
 from pipeline.console import say
@@ -96,7 +97,7 @@ def _contenders(config: Config, plan: Plan) -> dict[Key, Contender]:
     """Every setting at batch size 1, then at the configured one; each model is loaded once. Raises ConfigError."""
     models: dict[ModelSettings, Loaded] = {}
     found = {}
-    for batch in sorted({1, config.batch_size}):
+    for batch in sorted({1, config.batch_size or ON_PROCESSOR}):
         # Whole batches: a batch empties at the end of a decode, and half a batch would measure something else.
         count = math.ceil(config.timing.examples / batch) * batch
         for sid, setting in plan.settings.items():

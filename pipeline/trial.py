@@ -1,4 +1,4 @@
-"""A trial of Ray Tune: one setting, each step one more slice of it."""
+"""A trial of Ray Tune: slices of one setting, each step one more of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WorkerSettings:
 
     store: str
     limit: int
-    batch_size: int
+    batch_size: int | None
     threads: int
     require: Require  # of the sandbox
     cores_only: bool = False  # it may use no GPU, even if one is in sight
@@ -31,8 +31,7 @@ class WorkerSettings:
 class SliceTrial(tune.Trainable):
     """Its worker keeps the loaded model for the next trial.
 
-    Every result has the totals of all that is stored of the setting: `examples`, `scored`, `quality` and `nfe` with
-    their intervals, so that a scheduler of Tune's can compare trials, and as `totals` the sums. A setting that fails
+    Every result has as `totals` the sums over the trial's slices that are finished by then. A setting that fails
     ends its trial with `error` and spares the worker; a store in which nothing can be kept ends it with `full`.
     `notes` are lines for the user.
     """
@@ -68,7 +67,7 @@ class SliceTrial(tune.Trainable):
                 raise  # Tune ends this worker with its trial, and what is missing is tried again by another
             return {"error": fault_line(error), "notes": self._told(), "done": True}
         self._left -= 1
-        return {**totals.summary(), "totals": totals, "notes": self._told(), "done": not self._left}
+        return {"totals": totals, "notes": self._told(), "done": not self._left}
 
     def _told(self) -> list[str]:
         """What the evaluator has said since the last result."""

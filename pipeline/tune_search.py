@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pipeline.assignment import Assignment
 from pipeline.backlog import Backlog
 from pipeline.config import ModelSettings
 from pipeline.trial import ASSIGNMENT, SETTING
@@ -15,7 +16,7 @@ from ray.tune.search import Searcher  # isort: skip
 
 
 class BacklogSearch(Searcher):
-    """Every setting is a trial; what a lost worker left undone is suggested again as a new one.
+    """Every assignment is a trial; what a lost worker left undone is suggested again as a new one.
 
     `room` says how many workers there may be at the moment, so that a cluster which grows gets more of them.
     """
@@ -23,34 +24,34 @@ class BacklogSearch(Searcher):
     def __init__(self, backlog: Backlog, room: Callable[[], int]) -> None:
         super().__init__()
         self._backlog, self._room = backlog, room
-        self._models: dict[str, tuple[str, ModelSettings]] = {}  # trial -> its setting and that one's model
+        self._assigned: dict[str, Assignment] = {}  # by trial
         # Loaded by the worker that has nothing to do. Tune keeps one such worker and ends any others.
         self._free: ModelSettings | None = None
 
     def suggest(self, trial_id: str) -> Any:
         """The config of the next trial; None while there is no room or outcomes are awaited; FINISHED at the end."""
-        if self._backlog.taken >= self._room():
+        room = self._room()
+        if self._backlog.taken >= room:
             return None
-        assignment = self._backlog.take(self._free)
+        assignment = self._backlog.take(self._free, room)
         if assignment is None:
             return self.FINISHED if self._backlog.over else None
         self._free = None  # Tune hands the trial to the free worker, and starts one if there is none
-        setting = assignment.setting
-        self._models[trial_id] = setting.id, setting.model
-        return {SETTING: setting.id, ASSIGNMENT: assignment}
+        self._assigned[trial_id] = assignment
+        return {SETTING: assignment.setting.id, ASSIGNMENT: assignment}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """With `error` the worker was lost: Tune's callbacks, called next, know why (see `sweep.Watch`)."""
-        setting_id, model = self._models.pop(trial_id)
+        assignment = self._assigned.pop(trial_id)
         if error:
             return
-        self._free = self._free or model
+        self._free = self._free or assignment.setting.model
         if result and (line := result.get("error")):
-            self._backlog.failed(setting_id, line)
+            self._backlog.failed(assignment, line)
         else:
-            self._backlog.finished(setting_id)
+            self._backlog.finished(assignment)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the store is the only state, and a search is replayed from it."""

@@ -22,6 +22,7 @@ from axon.models.family import Family
 from axon.models.last_layer import LastLayer
 from axon.models.layout import Layout, additive, positions
 from axon.models.rotary import KeptRotary
+from axon.row_memory import NetworkShape
 from axon.settings import BlockAlignment
 from axon.trace import Trace
 
@@ -82,6 +83,24 @@ class MaskedDiffusionModel(nn.Module):
     def _head_size(self) -> int:
         config = self.network.config
         return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+
+    @property
+    def shape(self) -> NetworkShape:
+        """What decides how much memory a row takes."""
+        config = self.network.config
+        layers, key_heads, head = self.key_value_shape
+        experts = getattr(config, "num_experts_per_tok", None)
+        width = getattr(config, "moe_intermediate_size", None)
+        return NetworkShape(
+            layers=layers,
+            hidden=self.hidden_size,
+            heads=int(config.num_attention_heads),
+            key_heads=key_heads,
+            head=head,
+            feed_forward=int(experts * width if experts and width else config.intermediate_size),
+            vocabulary=self.vocab_size,
+            block_causal=self.block_causal,
+        )
 
     @property
     def vocab_size(self) -> int:
@@ -193,7 +212,8 @@ class MaskedDiffusionModel(nn.Module):
         """Floating-point operations of the network in that decode, two per multiply-add.
 
         Linear layers count by positions computed, attention by pairs of positions, lm_head by positions whose logits
-        were computed. Norms, softmax and what a decoder or AXON computes beside the network are not included.
+        were computed. The last layer counts as whole, also where it computes the block alone. Norms, softmax and what
+        a decoder or AXON computes beside the network are not included.
         """
         heads = int(self.network.config.num_attention_heads)
         return (

@@ -62,7 +62,7 @@ def cohorts(settings: Sequence[Setting], points: pd.DataFrame) -> list[Cohort]:
 
     `points`: a row per setting, of which the columns `complete`, `decode` and `axon_empty` are used.
     """
-    frames = [_frame(setting) for setting in settings]
+    frames = [setting.frame for setting in settings]
     groups: dict[str, list[int]] = {}
     for row in np.flatnonzero(points["complete"]).tolist():
         groups.setdefault(as_key(frames[row]), []).append(row)
@@ -119,19 +119,6 @@ def make_side(rows: Sequence[int], decodes: Sequence[tuple[str, str]], values: S
 
 def _decoder(setting: Setting) -> str:
     return setting.decode.decoder.name
-
-
-def _frame(setting: Setting) -> dict[str, Any]:
-    """What two settings must share to be compared. AXON is left out at every depth: its version is recorded too."""
-    apart = {"seed", setting.trade_off}
-    if not setting.decode.decoder.needs_attention:
-        apart.add("sink_rows")  # AXON alone reads it
-    shared = {
-        key: value
-        for key, value in flatten(setting.identity).items()
-        if "axon" not in key.split(".") and key not in apart
-    }
-    return shared | {"cache": setting.decode.cache}  # which at its default is in no identity
 
 
 def trade_off_of(setting: Setting) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.run import Run
-from pipeline.setting import Setting
+from pipeline.setting import Setting, Stop
 
 DIGITS = 8  # of a content hash, enough to tell two apart
 
@@ -27,6 +27,7 @@ class Entry:
 
     run: str
     setting: Setting
+    stop: Stop | None = None
 
     def __str__(self) -> str:
         return f"{self.run} {self.setting.id}"
@@ -55,7 +56,9 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame) -> list
     for number, (run, name) in enumerate(zip(runs, names, strict=True)):
         for setting in run.settings:
             named = replace(setting, group=f"{name}: {setting.group}") if len(runs) > 1 else setting
-            owners.setdefault(_facet(setting), []).append((number, Entry(name, named)))
+            owners.setdefault(_facet(setting), []).append(
+                (number, Entry(name, named, run.stopped.get(setting.id)))
+            )
     tasks = distinct_names([_task(own[0][1].setting) for own in owners.values()])
     models = distinct_names([_model(own[0][1].setting) for own in owners.values()])
     return [
@@ -103,13 +106,13 @@ def _model(setting: Setting) -> dict[str, Any]:
 
 
 def _rows(runs: Sequence[Run], entries: Iterable[tuple[int, Entry]], rows: pd.DataFrame) -> pd.DataFrame:
-    """The entries' rows up to the limit of their run, with column `point`."""
+    """The entries' rows of the examples that their run asked for, with column `point`."""
     points: dict[int, dict[str, int]] = {}
     for point, (number, entry) in enumerate(entries):
         points.setdefault(number, {})[entry.setting.id] = point
     found = []
     for number, of_setting in points.items():
         own = rows[rows["run"].isna() | (rows["run"] == number)]
-        own = own[own["setting_id"].isin(list(of_setting)) & (own["position"] < runs[number].limit)]
+        own = runs[number].own(own[own["setting_id"].isin(list(of_setting))])
         found.append(own.assign(point=own["setting_id"].map(of_setting)))
     return pd.concat(found, ignore_index=True)

@@ -164,7 +164,9 @@ def _hover(row: Mapping[Any, Any]) -> str:
     if row["on_front"] == row["on_front"]:
         lines.append(f"on its group's front with probability {row['on_front']:.2f}")
     unscored = f", {row['unscored']} unscored" if row["unscored"] else ""
-    partial = "" if row["complete"] else " (partial)"
+    partial = "" if row["complete"] else " (stopped)" if row["stopped"] else " (partial)"
+    if row["stopped"]:
+        lines.append(escape(f"stopped: {row['stopped']}"))
     lines += [f"n = {row['n']}{unscored}{partial}", *(escape(own) for own in row["setting_ids"])]
     return "<br>".join(lines)
 

@@ -30,7 +30,8 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
 
     - setting_id, task, model, run, group, axon, label, knob.<name>...; decode: equal where two settings decode
       identically;
-    - n, unscored, complete; quality(_lo, _hi), nfe(_lo, _hi);
+    - n, unscored, stopped (why it was, early; empty for others), complete (not stopped, and scored on almost as many
+      examples as any); quality(_lo, _hi), nfe(_lo, _hi);
     - computed_positions, flops (per example; _lo, _hi): positions that went through the network, and its FLOPs; seconds
       likewise where settings differ in their cache and one machine decoded them all;
     - cache; prefill_passes and store_passes (per example) and tokens_per_pass (both counted) under an exact cache,
@@ -53,7 +54,9 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     points["n"] = (~np.isnan(sample.quality_SN)).sum(axis=1)
     total = part.rows.groupby("point").size().reindex(range(len(points)), fill_value=0)
     points["unscored"] = total.to_numpy(dtype=np.int64) - points["n"]
-    points["complete"] = (points["n"] > 0) & (points["n"] >= MIN_COVERAGE * points["n"].max())
+    points["stopped"] = _stops(part, points)
+    enough = (points["n"] > 0) & (points["n"] >= MIN_COVERAGE * points["n"].max())
+    points["complete"] = enough & (points["stopped"] == "")
 
     counts_BN = stats.draw_counts(sample.n)
     for name, values_SN in {"quality": sample.quality_SN, **sample.every_cost}.items():
@@ -84,6 +87,20 @@ def _labelled(part: Part, knobs: Names) -> pd.DataFrame:
     columns |= {f"knob.{knobs[key]}": [setting.knobs.get(key) for setting in settings] for key in own}
     points = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
     return points.astype({"axon": np.bool_})
+
+
+def _stops(part: Part, points: pd.DataFrame) -> list[str]:
+    """Why each setting was stopped, in words; empty for those that were not."""
+    labels = {
+        (entry.run, entry.setting.id): label
+        for entry, label in zip(part.entries, points["label"], strict=True)
+    }
+    return [
+        ""
+        if (stop := entry.stop) is None
+        else f"{stop.quality:+.3f} quality, {stop.nfe:+.1f} NFE against {labels.get((entry.run, stop.by), stop.by)}"
+        for entry in part.entries
+    ]
 
 
 def mark_fronts(points: pd.DataFrame, cost: str, draws: Draws) -> pd.DataFrame:

@@ -98,7 +98,17 @@ def _body(
     details: str,
 ) -> str:
     """A row of settings that decode identically (mostly one), and below it, folded, the settings themselves."""
-    mark = "●" if row["front"] else "○" if row["group_front"] else "" if row["complete"] else "partial"
+    mark = (
+        "●"
+        if row["front"]
+        else "○"
+        if row["group_front"]
+        else ""
+        if row["complete"]
+        else "stopped"
+        if row["stopped"]
+        else "partial"
+    )
     times = f' <span class="interval">x{row["shares"]}</span>' if row["shares"] > 1 else ""
     cells = [
         '<td><button type="button" aria-expanded="false" aria-label="details">+</button></td>',

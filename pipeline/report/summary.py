@@ -168,7 +168,15 @@ def _caches(points: pd.DataFrame) -> list[str]:
 def _coverage(points: pd.DataFrame) -> list[str]:
     """What is missing; nothing if all settings are scored on equally many examples."""
     found = []
-    partial = points[~points["complete"]]
+    stopped = points[points["stopped"] != ""]
+    if len(stopped):
+        first = stopped.iloc[0]
+        found.append(
+            f"{counted(len(stopped), 'setting')} stopped early, after {stopped['n'].min()} to {stopped['n'].max()} "
+            "examples, as another of the group is surely as good within the margin in no more passes: shown (marked "
+            f"stopped), but on no front and in no comparison (for example {first['label']}: {first['stopped']})."
+        )
+    partial = points[~points["complete"] & (points["stopped"] == "")]
     if len(partial):
         found.append(
             f"{counted(len(partial), 'setting')} scored on fewer than {MIN_COVERAGE:.0%} of the examples: "

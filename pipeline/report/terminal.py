@@ -1,7 +1,8 @@
 """The report for a terminal of 100 columns: per facet the fronts as a table by increasing NFE, then the findings."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 from rich.console import Group, RenderableType
@@ -102,11 +103,17 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             *([number(row["computed_positions"], 0)] if cached else []),
             number(row["tokens_per_step"], 2),
             number(row["axon_share"] * 100, 0) if row["axon"] else "",
-            str(row["n"]) if row["complete"] or not row["n"] else f"{row['n']} part",
+            _examples(row),
             str(row["unscored"] or ""),
             style="" if row["group_front"] else "dim",
         )
     return table
+
+
+def _examples(row: Mapping[Any, Any]) -> str:
+    if row["complete"] or not row["n"]:
+        return str(row["n"])
+    return f"{row['n']} stopped" if row["stopped"] else f"{row['n']} part"
 
 
 def _quality(quality: float, lo: float, hi: float) -> str:

@@ -18,6 +18,7 @@ from pipeline.search.space import (
 __all__ = [
     "ASK_ONCE",
     "CHOICES",
+    "OPTUNA",
     "SEARCHES",
     "Ask",
     "Candidate",
@@ -31,4 +32,5 @@ __all__ = [
 ]
 
 SEARCHES: dict[str, Ask] = {"grid": ask_grid, "refine": ask_refine}
+OPTUNA = "optuna"  # made for a plan, as it starts from the composed values (optuna_search.py)
 ASK_ONCE = frozenset({"grid"})  # searches that never ask again: all of their settings are known at the start

@@ -11,6 +11,7 @@ import torch
 
 import axon.room
 from axon import AxonSettings, Confidence, DecodeSettings, decode
+from axon.decoding import stream
 from pipeline.tasks import get_task
 from tests.axon.traces import trace_of
 from tests.lm_eval.harness import MISSING, TINY
@@ -55,7 +56,8 @@ def direct(model: AxonLM, length: int, kept: int) -> list[str]:
 
 @pytest.mark.parametrize("kwargs", [{}, DRAWN])
 def test_the_batch_size_changes_no_answer(kwargs: dict[str, Any]) -> None:
-    assert answers(lm(batch_size=1), **kwargs) == answers(lm(batch_size="4"), **kwargs)
+    alone = answers(lm(batch_size=1), **kwargs)
+    assert alone == answers(lm(batch_size="4"), **kwargs) == answers(lm(batch_size="auto"), **kwargs)
 
 
 def test_an_answer_ends_before_the_first_stop() -> None:
@@ -189,7 +191,7 @@ def test_chats_go_through_the_tokenizers_template() -> None:
         ({"length": 2}, "length=2: unknown with decoder=confidence; one of gen_length, block_length,"),
         ({"block_length": 7}, "block_length=7: must divide gen_length=20"),
         ({"temperature": -1}, "temperature=-1: must be a number, 0 or more"),
-        ({"batch_size": "auto"}, "batch_size='auto': must be a whole number, 1 or more"),
+        ({"batch_size": "many"}, "batch_size='many': must be a whole number, 1 or more"),
         ({"seed": -1}, "seed=-1: must be a whole number, 0 or more"),
         ({"dtype": "int8"}, "dtype='int8': unknown; one of float32"),
         ({"attention_kernel": "flash"}, "attention_kernel='flash': unknown; one of"),
@@ -247,12 +249,15 @@ def test_a_prompt_too_long_for_the_canvas_is_refused_before_anything_is_decoded(
 def test_memory_that_runs_out_halves_the_batch_and_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = answers(lm())
 
-    def small(model: Any, prompts: Any, settings: Any, seeds: Any, rows: int, *rest: Any) -> Any:
-        if rows > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return decode(model, prompts, settings, seeds, rows, *rest)
+    def small(model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any) -> Any:
+        def begin(at_once: int, columns: int) -> None:
+            on_batch(at_once, columns)
+            if at_once > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(axon.room, "decode", small)
+        return stream(model, prompts, settings, rows, timer, begin)
+
+    monkeypatch.setattr(axon.room, "stream", small)
     model = lm()
     assert answers(model) == expected
     [counts] = model.get_model_info()["axon"]

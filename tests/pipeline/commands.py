@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from conftest import ROOT, compose_tree, planned
+from conftest import ROOT, compose_tree, planned, sliced
 
 from pipeline.config import read_config
 from pipeline.evaluate import Evaluator
@@ -117,7 +117,7 @@ def uninterrupted(words: list[str], out: Path, limit: int) -> pd.DataFrame:
     """The same settings in this process, each in one go, without Ray."""
     store, evaluator = Store(str(out / "store")), Evaluator(32)
     for setting in plan_of(words).settings.values():
-        store.write_slice(setting.id, 0, limit, evaluator.slice(setting, 0, limit))
+        store.write_slice(setting.id, 0, limit, sliced(evaluator, setting, 0, limit))
     return records(words, out, limit)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,11 @@ from transformers import PreTrainedTokenizerFast
 
 import launch
 from pipeline.config import Compose, Config, read_config, to_tree
+from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan
+from pipeline.record import Record
+from pipeline.setting import Setting
+from pipeline.store import Span
 from pipeline.tasks import TASKS, Example, Score, TaskSettings, read_task
 from tests.pipeline.wandb_server import KEY, WandbServer, serving
 
@@ -88,6 +93,40 @@ class Judge:
         if example.id in self.bad_scores:
             raise RuntimeError("the scorer broke")
         return Score((sum(map(ord, answer)) % 5) / 4, answer[:3])
+
+
+def sliced(evaluator: Evaluator, setting: Setting, start: int, stop: int) -> list[Record]:
+    """The records of examples start..stop-1, as one slice."""
+    [(_, records)] = evaluator.slices(setting, [(start, stop)])
+    return records
+
+
+@contextmanager
+def ended_after(count: int, end: Callable[[], object]) -> Iterator[list[Span]]:
+    """`end` is called while the slice after so many is being decoded; yields those that were decoded before."""
+    real, decoded = Evaluator.slices, list[Span]()
+
+    def slices(
+        self: Evaluator, setting: Setting, spans: Sequence[Span]
+    ) -> Iterator[tuple[Span, list[Record]]]:
+        for span, records in real(self, setting, spans):
+            if len(decoded) == count:
+                end()
+            decoded.append(span)
+            yield span, records
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Evaluator, "slices", slices)
+        yield decoded
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def size(spans: Iterable[Span]) -> int:
+    """The examples in them."""
+    return sum(stop - start for start, stop in spans)
 
 
 @pytest.fixture

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +32,7 @@ SMALL = [
 class Cluster:
     address: str
     environment: dict[str, str]  # with which its token is found
+    jobs: str  # where `ray job submit` finds it, if it has a dashboard
 
     @property
     def words(self) -> list[str]:
@@ -36,13 +40,27 @@ class Cluster:
         return ["cluster=ray_address", f"cluster.address={self.address}", "cluster.gpus_per_worker=0"]
 
     @contextmanager
-    def node(self) -> Iterator[None]:
-        """One more node, for a while."""
-        process = start_node([f"--address={self.address}"], self.environment)
-        try:
-            yield
-        finally:
-            end([process])
+    def node(self) -> Iterator[subprocess.Popen[str]]:
+        """One more node, for a while. Yields its first process."""
+        with folder_of_a_node() as folder:
+            process = start_node([f"--address={self.address}", folder], self.environment)
+            try:
+                yield process
+            finally:
+                end([process])
+
+
+@contextmanager
+def folder_of_a_node() -> Iterator[str]:
+    """An option that gives a node files of its own, as on a machine of its own.
+
+    In the folder of another node it would replace the shipped code, in which that one's workers stand.
+    """
+    folder = tempfile.mkdtemp(prefix="axon-node-", dir="/tmp")  # sockets: a short path
+    try:
+        yield f"--temp-dir={folder}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def start_node(words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -59,6 +77,13 @@ def start_node(words: list[str], environment: dict[str, str]) -> subprocess.Pope
         if "Ray runtime started" in line:
             return process
     raise AssertionError(f"{' '.join(command)}: {''.join(said)}")
+
+
+def kill(node: subprocess.Popen[str]) -> None:
+    """All its processes at once, as when its machine is taken away."""
+    for pid, _ in [(node.pid, ""), *descendants(node.pid)]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def end(nodes: list[subprocess.Popen[str]]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from conftest import sliced
 
 from pipeline.config import Config
 from pipeline.evaluate import Evaluator, load
@@ -35,6 +36,6 @@ def test_a_compiled_network_decodes_as_the_plain_one(make_config: Make) -> None:
     """Attention is read, prompts differ in length, and rows leave: every shape that a decode has."""
     words = ("axon.gate=always", "axon.attention_layers=all")
     settings = [make_setting(make_config(*words, *more)) for more in ((), ("model.compile=true",))]
-    plain, fast = ([record.tokens for record in Evaluator(3).slice(own, 0, 5)] for own in settings)
+    plain, fast = ([record.tokens for record in sliced(Evaluator(3), own, 0, 5)] for own in settings)
     torch.compiler.reset()
     assert plain == fast

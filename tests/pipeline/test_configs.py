@@ -68,7 +68,12 @@ def test_every_sweep_can_be_planned(
 
 
 def test_the_anchor_budget_is_swept_as_promised(checkpoint: Path) -> None:
-    plan = planned(read_config(compose_tree("sweep=anchor_budget", f"model.path={checkpoint}")))
+    words = ["sweep=anchor_budget", f"model.path={checkpoint}"]
+    first = planned(read_config(compose_tree(*words)))
+    assert len(first.settings) == 11 * 3, (
+        "every line begins with its ends and its middle, base and AXON alike"
+    )
+    plan = planned(read_config(compose_tree(*words, "sweep.search=grid")))
     assert len(plan.settings) >= 40
     thresholds = {label.knobs["decoder.threshold"] for label in plan.settings.values()}
     assert len(thresholds) >= 5 and min(thresholds) == 0.3 and max(thresholds) == 0.99

@@ -15,6 +15,8 @@ from rich.console import Console
 from pipeline.config import Config, WandbSettings
 from pipeline.dashboard_job import dashboard_job
 from pipeline.errors import ConfigError
+from pipeline.jobs import start_job
+from tests.pipeline.conftest import composing
 from tests.pipeline.wandb_server import ServedRun, WandbServer
 
 needs_workspaces = pytest.mark.skipif(
@@ -98,12 +100,13 @@ def test_a_server_that_refuses_is_told(wandb_server: WandbServer, config: Config
     assert line.startswith("wandb.project=axon: the views could not be saved (")
 
 
-def test_what_it_needs_is_told(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_needs_is_told(
+    make_config: Callable[..., Config], config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     console = Console(file=StringIO())
-    with pytest.raises(
-        ConfigError, match=r"^wandb.mode=off: job=dashboard saves views .*; add wandb=online$"
-    ):
-        dashboard_job(replace(config, wandb=WandbSettings("off", "axon")), console)
+    asked = make_config("job=dashboard", "wandb.mode=offline")
+    with pytest.raises(ConfigError, match=r"^wandb.mode=offline: job=dashboard saves .*; add wandb=online$"):
+        start_job(asked, composing(asked), [], console)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         ConfigError, match=r"^job=dashboard: needs wandb-workspaces; pip install -e '.\[dashboard\]'$"

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Judge
+from conftest import Judge, sliced
 
 import axon.room
-from axon import DecodeSettings, decode
+from axon import DecodeSettings
+from axon.decoding import stream
 from pipeline.config import Config
 from pipeline.decoded import steps_to_first_block
 from pipeline.devices import device_of
@@ -43,48 +44,57 @@ def results(records: list[Record]) -> list[Record]:
 def test_a_slice_without_room_is_decoded_in_smaller_batches_and_its_records_say_so(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = Evaluator(4).slice(setting, 0, 8)
+    sound = sliced(Evaluator(4), setting, 0, 8)
     tried: list[int] = []
 
-    def small(model: Any, prompts: Any, settings: Any, seeds: Any, rows: int, *rest: Any) -> Any:
-        tried.append(rows)
-        if rows > 2:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return decode(model, prompts, settings, seeds, rows, *rest)
+    def small(model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any) -> Any:
+        def begin(at_once: int, columns: int) -> None:
+            on_batch(at_once, columns)
+            tried.append(at_once)
+            if at_once > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(axon.room, "decode", small)
+        return stream(model, prompts, settings, rows, timer, begin)
+
+    monkeypatch.setattr(axon.room, "stream", small)
     said: list[str] = []
     evaluator = Evaluator(4, say=said.append)
-    records = evaluator.slice(setting, 0, 4) + evaluator.slice(setting, 4, 8)
+    records = sliced(evaluator, setting, 0, 4) + sliced(evaluator, setting, 4, 8)
     assert results(records) == results(sound)
     assert {record.batch_size for record in records} == {2} and {r.batch_size for r in sound} == {4}
-    assert tried == [4, 2, 2] and len(said) == 1
+    assert tried[0] == 4 and set(tried[1:]) <= {1, 2} and len(said) == 1
 
 
 def test_a_single_row_without_room_fails_the_setting_with_a_remedy(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(*given: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(axon.room, "decode", none)
+    monkeypatch.setattr(axon.room, "stream", dying(torch.OutOfMemoryError("CUDA out of memory"), []))
     with pytest.raises(MemoryError, match=r"no memory for a single row of .* give it fewer tokens"):
-        Evaluator(4).slice(setting, 0, 4)
+        sliced(Evaluator(4), setting, 0, 4)
 
 
 def test_a_dead_context_is_no_rows_fault_and_nothing_more_is_tried_in_it(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[int] = []
-
-    def dying(model: Any, prompts: Any, *rest: Any) -> Any:
-        tried.append(len(prompts))
-        raise RuntimeError(DEAD)
-
-    monkeypatch.setattr(axon.room, "decode", dying)
+    monkeypatch.setattr(axon.room, "stream", dying(RuntimeError(DEAD), tried))
     with pytest.raises(RuntimeError, match="device-side assert"):
-        Evaluator(4).slice(setting, 0, 4)
+        sliced(Evaluator(4), setting, 0, 4)
     assert tried == [4]
+
+
+def dying(error: Exception, tried: list[int]) -> Callable[..., Any]:
+    """A stream whose every batch raises the error."""
+
+    def run(model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any) -> Any:
+        def begin(at_once: int, columns: int) -> None:
+            on_batch(at_once, columns)
+            tried.append(at_once)
+            raise error
+
+        return stream(model, prompts, settings, rows, timer, begin)
+
+    return run
 
 
 def trial(error: Exception) -> SliceTrial:

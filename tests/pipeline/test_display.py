@@ -33,8 +33,12 @@ def setting(name: str, task: str = "arith", model: str = "tiny") -> Any:
 SETTINGS: Any = {"a": setting("base threshold=0.3"), "b": setting("AXON anchors=2")}
 
 
+def of(setting_id: str) -> Any:
+    return SimpleNamespace(key=(setting_id, (0, 4)))
+
+
 def totals(examples: int, score: float, nfe: float) -> Totals:
-    return Totals(examples, examples, score, score, nfe, nfe**2 / max(1, examples))
+    return Totals(examples, examples, score, nfe)
 
 
 @pytest.fixture
@@ -65,9 +69,9 @@ def test_without_a_terminal_a_line_comes_now_and_then(now: list[float]) -> None:
     with Display(Console(file=shown, width=200), "title", SETTINGS, 20, stored) as display:
         for done in range(5, 25, 5):
             now[0] += 4
-            display.evaluated("b", totals(done, 2.0, 10.0))
+            display.evaluated(of("b"), totals(done, 2.0, 10.0))
         now[0] += 9
-        display.evaluated("a", totals(20, 10.0, 80.0))
+        display.evaluated(of("a"), totals(20, 10.0, 80.0))
     assert shown.getvalue().splitlines() == [
         "0/2 settings · 25/40 examples · 1.2 examples/s · 0:12 left",
         "2/2 settings · 40/40 examples · 0:25",
@@ -80,10 +84,10 @@ def test_while_a_search_may_ask_for_more_it_is_so_far_and_no_time_is_left_to_tel
         display.asked({"a": SETTINGS["a"]}, {}, more=True)
         for done in (5, 10, 20):
             now[0] += 10
-            display.evaluated("a", totals(done, 2.0, 10.0))
+            display.evaluated(of("a"), totals(done, 2.0, 10.0))
         display.asked(SETTINGS, {"a": totals(20, 2.0, 10.0), "b": totals(15, 2.0, 10.0)}, more=True)
         now[0] += 10
-        display.evaluated("b", totals(20, 2.0, 10.0))
+        display.evaluated(of("b"), totals(20, 2.0, 10.0))
         display.asked(SETTINGS, {"a": totals(20, 2.0, 10.0), "b": totals(20, 2.0, 10.0)})
     assert shown.getvalue().splitlines() == [
         "0/1 settings so far · 5/20 examples",
@@ -100,15 +104,15 @@ def test_a_setting_whose_task_is_smaller_than_the_limit_is_done_earlier(
     sizes = {"arith": 100, "small": 4}
     monkeypatch.setattr(display_module, "reachable", lambda one, limit: min(limit, sizes[one.task.name]))
     display = on_a_terminal({"a": setting("first"), "b": setting("second", task="small")})
-    display.evaluated("b", totals(4, 2.0, 8.0))
+    display.evaluated(of("b"), totals(4, 2.0, 8.0))
     assert "1/2 settings · 4/14 examples" in plain(display)
 
 
 def test_on_a_terminal_the_best_front_is_shown(on_a_terminal: Callable[..., Display]) -> None:
     display = on_a_terminal()
     assert "best so far: no setting is done yet" in plain(display)
-    display.evaluated("a", totals(10, 5.0, 40.0))
-    display.evaluated("b", totals(5, 5.0, 10.0))
+    display.evaluated(of("a"), totals(10, 5.0, 40.0))
+    display.evaluated(of("b"), totals(5, 5.0, 10.0))
     display.failed("b")
     shown = plain(display)
     assert "1/2 settings · 15/20 examples · 1 failed" in shown
@@ -121,10 +125,10 @@ def test_settings_of_two_tasks_or_models_are_not_held_against_each_other(
     on_a_terminal: Callable[..., Display], other: dict[str, str]
 ) -> None:
     display = on_a_terminal({"a": setting("slow"), "b": setting("better", **other), "c": setting("worse")})
-    display.evaluated("a", totals(10, 9.0, 90.0))
-    display.evaluated("c", totals(10, 5.0, 90.0))
+    display.evaluated(of("a"), totals(10, 9.0, 90.0))
+    display.evaluated(of("c"), totals(10, 5.0, 90.0))
     assert "worse" not in plain(display), "dominated"
-    display.evaluated("b", totals(10, 10.0, 10.0))
+    display.evaluated(of("b"), totals(10, 10.0, 10.0))
     shown = plain(display)
     assert "best so far · arith · tiny" in shown
     assert f"best so far · {other.get('task', 'arith')} · {other.get('model', 'tiny')}" in shown
@@ -138,6 +142,18 @@ def test_what_a_failed_slice_had_decoded_does_not_count() -> None:
         display.example()
         display.failed("a")
     assert shown.getvalue().splitlines() == ["0/1 settings · 0/2 examples · 1 failed"]
+
+
+def test_what_is_decoded_in_other_slices_still_counts_when_one_is_stored(
+    on_a_terminal: Callable[..., Display],
+) -> None:
+    display = on_a_terminal({"a": SETTINGS["a"]})
+    for _ in range(5):
+        display.example()
+    display.evaluated(of("a"), totals(2, 1.0, 9.0))
+    assert "5/10 examples" in plain(display)
+    display.evaluated(of("a"), totals(7, 1.0, 9.0))
+    assert "7/10 examples" in plain(display)
 
 
 def test_a_long_front_is_thinned_with_its_ends_kept() -> None:

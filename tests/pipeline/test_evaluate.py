@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from conftest import Judge
+from conftest import Judge, sliced
 
 import axon.room
 import pipeline.evaluate as evaluate
+import pipeline.stopwatch as stopwatch
 from axon import decode
+from axon.decoding import stream
+from axon.waiting import Prompt
 from pipeline.config import Config
-from pipeline.evaluate import Evaluator
+from pipeline.evaluate import GROUP_BATCHES, Evaluator
 from pipeline.plan import make_setting
 from pipeline.record import Record
 from pipeline.record_differences import IGNORED
@@ -40,7 +43,7 @@ def setting(make_config: Make, judge: Judge) -> Setting:
 
 def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> None:
     evaluator = Evaluator(batch_size=3)
-    records = evaluator.slice(setting, 0, 5)
+    records = sliced(evaluator, setting, 0, 5)
     loaded = evaluator._load(setting.model)
     examples = judge.examples("test", 0, 5)
     traces = decode(loaded.model, [loaded.encode(ex, setting.task) for ex in examples], setting.decode)
@@ -67,7 +70,7 @@ def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> No
 @pytest.mark.usefixtures("judge")
 def test_absolute_blocks_are_filled_to_their_end(make_config: Callable[..., Config]) -> None:
     setting = make_setting(make_config("task.name=judge", "block_alignment=absolute"))
-    records = Evaluator(batch_size=3).slice(setting, 0, 4)
+    records = sliced(Evaluator(batch_size=3), setting, 0, 4)
     for record in records:
         assert record.error is None and record.prompt_tokens is not None
         rounded = -(record.prompt_tokens + 8) % 4
@@ -88,19 +91,19 @@ def test_slices_and_batches_change_no_record(
     cuts: list[int], temperature: str, make_config: Make, judge: Judge
 ) -> None:
     setting = make_setting(make_config("task.name=judge", f"temperature={temperature}"))
-    whole = Evaluator(batch_size=10).slice(setting, 0, 10)
+    whole = sliced(Evaluator(batch_size=10), setting, 0, 10)
     parts = [
         record
         for start, stop in itertools.pairwise(cuts)
-        for record in Evaluator(batch_size=2).slice(setting, start, stop)
+        for record in sliced(Evaluator(batch_size=2), setting, start, stop)
     ]
     assert [timeless(r) for r in parts] == [timeless(r) for r in whole]
 
 
 def test_a_scorer_that_breaks_leaves_one_example_unscored(setting: Setting, judge: Judge) -> None:
-    sound = Evaluator(4).slice(setting, 0, 4)
+    sound = sliced(Evaluator(4), setting, 0, 4)
     judge.bad_scores = {"test-0-2"}
-    records = Evaluator(4).slice(setting, 0, 4)
+    records = sliced(Evaluator(4), setting, 0, 4)
     assert records[2].score is None and records[2].error == "scoring: RuntimeError: the scorer broke"
     assert records[2].answer == sound[2].answer and records[2].nfe == sound[2].nfe
     assert [timeless(r) for r in records if r.position != 2] == [
@@ -109,9 +112,9 @@ def test_a_scorer_that_breaks_leaves_one_example_unscored(setting: Setting, judg
 
 
 def test_a_prompt_too_long_leaves_one_example_unscored(setting: Setting, judge: Judge) -> None:
-    sound = Evaluator(4).slice(setting, 0, 4)
+    sound = sliced(Evaluator(4), setting, 0, 4)
     judge.long_prompts = {"test-0-1"}
-    records = Evaluator(4).slice(setting, 0, 4)
+    records = sliced(Evaluator(4), setting, 0, 4)
     assert (
         records[1].score is None
         and records[1].nfe is None
@@ -122,11 +125,17 @@ def test_a_prompt_too_long_leaves_one_example_unscored(setting: Setting, judge: 
     ]
 
 
-def failing_decode(bad: Callable[[list[Any]], Exception | None]) -> Callable[..., Any]:
-    def run(model: Any, prompts: list[Any], *rest: Any, **options: Any) -> Any:
-        if error := next((e for e in map(bad, prompts) if e), None):
-            raise error
-        return decode(model, prompts, *rest, **options)
+def failing_stream(bad: Callable[[Sequence[int]], Exception | None]) -> Callable[..., Any]:
+    """Fails as soon as it is given a bad prompt."""
+
+    def run(model: Any, prompts: Iterator[Prompt], *rest: Any) -> Any:
+        def checked() -> Iterator[Prompt]:
+            for prompt in prompts:
+                if error := bad(prompt.tokens):
+                    raise error
+                yield prompt
+
+        return stream(model, checked(), *rest)
 
     return run
 
@@ -134,12 +143,12 @@ def failing_decode(bad: Callable[[list[Any]], Exception | None]) -> Callable[...
 def test_a_row_that_cannot_be_decoded_leaves_one_example_unscored(
     setting: Setting, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = Evaluator(4).slice(setting, 0, 4)
+    sound = sliced(Evaluator(4), setting, 0, 4)
     judge.long_prompts = {"test-0-3"}
     monkeypatch.setattr(evaluate, "fitting", lambda loaded, prompt, length: prompt)
-    too_long = failing_decode(lambda prompt: IndexError("position 300") if len(prompt) > 100 else None)
-    monkeypatch.setattr(axon.room, "decode", too_long)
-    records = Evaluator(4).slice(setting, 0, 4)
+    too_long = failing_stream(lambda prompt: IndexError("position 300") if len(prompt) > 100 else None)
+    monkeypatch.setattr(axon.room, "stream", too_long)
+    records = sliced(Evaluator(4), setting, 0, 4)
     assert records[3].error == "IndexError: position 300" and records[3].score is None
     assert [timeless(r) for r in records[:3]] == [timeless(r) for r in sound[:3]]
 
@@ -148,14 +157,14 @@ def test_what_fails_every_example_fails_the_setting(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = RuntimeError("no such kernel")
-    monkeypatch.setattr(axon.room, "decode", failing_decode(lambda prompt: error))
+    monkeypatch.setattr(axon.room, "stream", failing_stream(lambda prompt: error))
     with pytest.raises(RuntimeError, match=str(error)):
-        Evaluator(4).slice(setting, 0, 4)
+        sliced(Evaluator(4), setting, 0, 4)
 
 
 def test_more_examples_than_the_task_has_fail_the_setting(setting: Setting) -> None:
     with pytest.raises(ValueError, match="limit=44: judge has 40 examples"):
-        Evaluator(4).slice(setting, 40, 44)
+        sliced(Evaluator(4), setting, 40, 44)
 
 
 def test_a_model_is_loaded_once(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,26 +174,67 @@ def test_a_model_is_loaded_once(setting: Setting, monkeypatch: pytest.MonkeyPatc
         evaluate, "load_model", lambda *args, **more: loads.append(args) or load(*args, **more)
     )
     evaluator = Evaluator(4)
-    evaluator.slice(setting, 0, 2)
-    evaluator.slice(replace(setting, id="other"), 0, 2)
+    sliced(evaluator, setting, 0, 2)
+    sliced(evaluator, replace(setting, id="other"), 0, 2)
     assert len(loads) == 1
 
 
-def test_seconds_are_equal_shares_that_add_up_to_what_the_slice_took(
+def test_seconds_are_shares_of_steps_that_add_up_to_what_the_stream_took(
     make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setting = make_setting(make_config("task.name=judge", "decoder.threshold=0.2"))
     timers: list[Stopwatch] = []
     monkeypatch.setattr(evaluate, "Stopwatch", lambda device: timers.append(Stopwatch(device)) or timers[-1])
     judge.long_prompts = {"test-0-2"}
-    records = Evaluator(2).slice(setting, 0, 5)
+    found = Evaluator(2).slices(setting, [(0, 2), (2, 5), (5, 8)])
+    records = [record for _, own in sorted(found) for record in own]
     [timer] = timers
     for part in ("model", "capture", "select"):
         spent = [getattr(record, f"seconds_{part}") for record in records]
-        assert spent[2] == 0.0, "it was not decoded"
-        assert len({seconds for place, seconds in enumerate(spent) if place != 2}) == 1
-        assert sum(spent) == pytest.approx(timer.seconds[part], rel=1e-12) and sum(spent) > 0
-    assert len({record.nfe for record in records}) > 2, "shares by steps would differ"
+        assert spent[2] == 0.0 and min(spent[:2] + spent[3:]) > 0.0, "it was not decoded"
+        assert sum(spent) == pytest.approx(timer.seconds[part], rel=1e-9) and sum(spent) > 0
+    assert len({record.nfe for record in records}) > 2
+
+
+def test_what_is_done_with_a_finished_slice_takes_no_row_any_time(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(stopwatch, "perf_counter", lambda: clock[0])
+    for _, records in Evaluator(2).slices(setting, [(0, 1), (1, 2), (2, 6)]):
+        clock[0] += 1000.0
+        assert [record.seconds_in_batch for record in records] == [0.0] * len(records)
+
+
+def test_a_batch_is_full_across_slices_and_a_slice_is_there_with_its_last_row(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    begin = Stopwatch.begin
+    monkeypatch.setattr(
+        Stopwatch, "begin", lambda self, rows, columns: batches.append(rows) or begin(self, rows, columns)
+    )
+    finished: list[int] = []
+    evaluator = Evaluator(4, on_example=lambda: finished.append(len(finished)))
+    spans = [(start, start + 2) for start in range(0, 40, 2)]
+    first = next(found := evaluator.slices(setting, spans))
+    assert len(finished) <= (GROUP_BATCHES + 1) * 4 + 2, (
+        "only a group is begun before the first slice is whole"
+    )
+    assert sorted([first, *found])[3][0] == (6, 8) and len(finished) == 40
+    assert set(batches[: batches.index(4, -8)]) == {4}, "it empties once, at the end"
+
+
+def test_a_setting_is_given_up_where_nothing_decodes(
+    setting: Setting, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    monkeypatch.setattr(evaluate, "HOPELESS", 5)
+    fails = failing_stream(lambda prompt: tried.append(1) or RuntimeError("no kernel"))
+    monkeypatch.setattr(axon.room, "stream", fails)
+    with pytest.raises(RuntimeError, match="no kernel"):
+        next(Evaluator(1).slices(setting, [(0, 20), (20, 40)]))
+    assert 5 <= len(tried) <= 10, "once in the stream, and once alone"
 
 
 def test_a_task_that_repeats_an_id_fails_before_it_is_decoded(
@@ -192,6 +242,6 @@ def test_a_task_that_repeats_an_id_fails_before_it_is_decoded(
 ) -> None:
     repeated = [Example("same", f"Q {n}:", "", None) for n in range(4)]
     monkeypatch.setattr(judge, "examples", lambda split, seed, count: repeated[:count])
-    monkeypatch.setattr(axon.room, "decode", None)
+    monkeypatch.setattr(axon.room, "stream", None)
     with pytest.raises(ValueError, match="2 examples have the id 'same'"):
-        Evaluator(4).slice(setting, 1, 2)
+        sliced(Evaluator(4), setting, 1, 2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import compose_tree, planned
+from conftest import compose_tree, planned, sliced
 from formats import FORMATS, random_checkpoint
 
 from pipeline.config import read_config
@@ -106,7 +106,7 @@ def test_every_task_runs_with_every_decoder(
     plan, store, evaluator = planned(config), Store(str(tmp_path / "store")), Evaluator(2)
     assert len(plan.settings) == 16
     for sid, setting in plan.settings.items():
-        records = evaluator.slice(setting, 0, LIMIT)
+        records = sliced(evaluator, setting, 0, LIMIT)
         assert [record.error for record in records] == [None] * LIMIT
         assert all(len(record.tokens) == GEN_LENGTH and record.score is not None for record in records)
         store.write_slice(sid, 0, LIMIT, records)
@@ -134,6 +134,6 @@ def test_every_wording_runs_as_a_chat(
     if form == "opencompass" and "shots_path" in tree["task"]:
         tree["task"]["shots_path"] = None  # its examples are fixed
     [setting] = planned(read_config(tree)).settings.values()
-    records = Evaluator(2).slice(setting, 0, LIMIT)
+    records = sliced(Evaluator(2), setting, 0, LIMIT)
     assert [record.error for record in records] == [None] * LIMIT
     assert all(record.score is not None for record in records)

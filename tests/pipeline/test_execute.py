@@ -114,18 +114,18 @@ def worked_off(
     """Workers of which now this one, now that one finishes a slice, or is lost before that or after it."""
     busy: list[tuple[Assignment, Iterator[Any]]] = []
     while True:
-        while len(busy) < workers and (assignment := backlog.take()):
+        while len(busy) < workers and (assignment := backlog.take(workers=workers)):
             busy.append((assignment, assignment.evaluated(World(), store, 10)))  # type: ignore[arg-type]
         if not busy:
             return
         at = choose(len(busy))
         assignment, slices = busy[at]
         if lose():
-            backlog.lost(assignment.setting.id, "killed")
+            backlog.lost(assignment, "killed")
         elif next(slices, None) is None:
-            backlog.finished(assignment.setting.id)
+            backlog.finished(assignment)
         elif lose():
-            backlog.lost(assignment.setting.id, "killed when all was stored")
+            backlog.lost(assignment, "killed when all was stored")
         else:
             continue
         del busy[at]
@@ -211,8 +211,8 @@ def test_whoever_keeps_the_plan_is_told_whenever_it_has_grown(
     monkeypatch.setitem(SEARCHES, "bisect", from_one)  # type: ignore[arg-type]
     store, plan, sizes = Store(str(tmp_path)), planned(config), []
     _, pending = advance(plan, store, 10, 5)
-    failures = execute(config, plan, store, pending, display(plan), lambda: sizes.append(len(plan.settings)))
-    assert failures == {}
+    backlog = execute(config, plan, store, pending, display(plan), lambda: sizes.append(len(plan.settings)))
+    assert backlog.failures == {} and backlog.left_out is None
     assert sizes == list(range(2, len(plan.settings) + 1)) and len(sizes) >= 3
     filed = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("settings/*.json")}
     assert filed == {sid: setting.identity for sid, setting in plan.settings.items() if sid in filed}

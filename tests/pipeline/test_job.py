@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Judge, composing, planned
+from conftest import Judge, composing, ended_after, interrupt, planned, size
 from rich.console import Console
 
 from pipeline import run_job
@@ -56,7 +55,7 @@ def test_one_evaluation_ends_with_its_folder(config: Config) -> None:
 
 def test_running_again_decodes_nothing(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(config)
-    monkeypatch.setattr(Evaluator, "slice", None)
+    monkeypatch.setattr(Evaluator, "slices", None)
     again = run(config)
     assert again[0] == 0
     assert again[1].splitlines()[-1] == first[1].splitlines()[-1]
@@ -93,32 +92,18 @@ def test_one_setting_needs_no_cluster_and_says_so(make_config: Make, judge: Judg
     assert code == 0 and "a single setting needs no cluster: it runs on this machine" in shown
 
 
-@contextmanager
-def stopped_after(slices: int) -> Iterator[None]:
-    """Ctrl-C while the next slice is being decoded."""
-    real, left = Evaluator.slice, [slices]
-
-    def slice_or_stop(self: Evaluator, *arguments: object) -> object:
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return real(self, *arguments)  # type: ignore[arg-type]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Evaluator, "slice", slice_or_stop)
-        yield
-
-
 @pytest.mark.parametrize("cuts", [[0], [1], [2], [1, 1], [0, 2]])
 def test_interrupted_runs_add_up_to_an_uninterrupted_one(
     cuts: list[int], config: Config, make_config: Make, tmp_path: Path
 ) -> None:
+    kept = 0
     for count in cuts:
-        with stopped_after(count):
+        with ended_after(count, interrupt) as decoded:
             code, shown = run(config)
-        assert code == 130
+        assert code == 130 and len(decoded) == count
         assert "To go on: python launch.py limit=10 'a b'" in shown
-    assert len(stored(config)) == 4 * sum(cuts)
+        kept += size(decoded)
+    assert len(stored(config)) == kept
     assert run(config)[0] == 0
     whole = make_config("task.name=judge", f"out={tmp_path / 'whole'}", f"store={tmp_path / 'whole/store'}")
     run(whole)
@@ -166,7 +151,7 @@ def test_a_setting_that_fails_is_told_and_nothing_is_stored(
     def fail(self: Evaluator, *arguments: object) -> None:
         raise RuntimeError("no such kernel\nand more")
 
-    monkeypatch.setattr(Evaluator, "slice", fail)
+    monkeypatch.setattr(Evaluator, "slices", fail)
     code, shown = run(config)
     assert code == 1
     assert "1 of 1 settings failed" in shown and "RuntimeError: no such kernel" in shown

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import VOCABULARY, compose_tree, write_checkpoint
+from conftest import VOCABULARY, compose_tree, sliced, write_checkpoint
 from formats import TEMPLATE
 from test_evaluate import timeless
 from transformers import PreTrainedTokenizerFast
@@ -66,7 +66,7 @@ def test_a_model_of_the_config_is_evaluated(name: str, folder_of: Callable[[str]
     setting = make_setting(read_config(tree))
     assert setting.decode.block_alignment == ("prompt" if MODELS[name] == "llada_moe" else "absolute")
     assert setting.decode.block_length == {"fast_dllm": 16, "sdar_moe": 4}.get(MODELS[name], 32)
-    together = Evaluator(batch_size=2).slice(setting, 0, 2)
-    alone = Evaluator(batch_size=1).slice(setting, 0, 2)
+    together = sliced(Evaluator(batch_size=2), setting, 0, 2)
+    alone = sliced(Evaluator(batch_size=1), setting, 0, 2)
     assert [timeless(record) for record in together] == [timeless(record) for record in alone]
     assert all(record.error is None and record.axon_steps for record in together)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, Judge, composing, planned
+from conftest import ROOT, Judge, composing, planned, sliced
 from rich.console import Console
 
 from pipeline import OpenedRun, open_run, run_job
@@ -32,7 +32,7 @@ def config(make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> 
     store, evaluator = Store(config.store), Evaluator(3)
     for setting in planned(config).settings.values():
         for start in (0, 3):
-            store.write_slice(setting.id, start, start + 3, evaluator.slice(setting, start, start + 3))
+            store.write_slice(setting.id, start, start + 3, sliced(evaluator, setting, start, start + 3))
     assert run_job.run_job(config, composing(config), [], Console(file=io.StringIO())) == 0
     return config
 

@@ -23,7 +23,7 @@ SCORES = st.lists(st.one_of(st.none(), st.sampled_from([0.0, 0.25, 1.0])), max_s
 def plan_of(asked: list[str]) -> Any:
     settings = {sid: SimpleNamespace(id=sid, task=f"task of {sid}") for sid in dict.fromkeys(asked)}
     return SimpleNamespace(
-        settings=settings, asked=[(Candidate(f"g{n}", {}), sid) for n, sid in enumerate(asked)]
+        stopped={}, settings=settings, asked=[(Candidate(f"g{n}", {}), sid) for n, sid in enumerate(asked)]
     )
 
 
@@ -77,7 +77,7 @@ def test_a_setting_reaches_the_limit_or_the_end_of_its_task(sizes: dict[str, int
     plan = plan_of(list(SIDS))
     assert [reachable(setting, 12) for setting in plan.settings.values()] == [5, 12, 12]
     covered: dict[str, list[Span]] = {"a": [(0, 4)], "b": [(0, 8)], "c": [(0, 8), (8, 12)]}
-    found = pending_slices(plan.settings.values(), Contents(frame({}), covered), 12, 4)
+    found = pending_slices(module.sizes(plan, 12), covered, 4)
     assert found == {"a": [(4, 5)], "b": [(8, 12)]}, "what is whole is not among them"
 
 

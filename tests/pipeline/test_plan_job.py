@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, Judge, composing, planned
+from conftest import ROOT, Judge, composing, planned, sliced
 from formats import FORMATS, random_checkpoint
 from rich.console import Console
 
@@ -46,7 +46,7 @@ def shown(config: Config) -> str:
 def stored(config: Config, stop: int) -> None:
     """The first examples of the config's setting, decoded."""
     [setting] = planned(config).settings.values()
-    records = Evaluator(3).slice(setting, 0, stop)
+    records = sliced(Evaluator(3), setting, 0, stop)
     Store(config.store).write_slice(setting.id, 0, stop, records)
 
 
@@ -165,6 +165,13 @@ def test_a_sweep_is_the_sum_of_its_settings(make_config: Make, judge: Judge) -> 
     assert one.split("memory")[1] == two.split("memory")[1], "memory is the largest setting's"
 
 
+def test_what_a_search_may_ask_for_later_is_not_passed_over(make_config: Make, judge: Judge) -> None:
+    assert "search     " not in shown(make_config("task.name=judge"))
+    assert "search     refine begins with these" in shown(
+        make_config("task.name=judge", "sweep.search=refine", "sweep.along_trade_off=true")
+    )
+
+
 @pytest.mark.parametrize("family", FORMATS)
 def test_shapes_and_flops_are_those_of_the_loaded_model(
     family: str, tmp_path: Path, make_config: Make, judge: Judge
@@ -177,7 +184,7 @@ def test_shapes_and_flops_are_those_of_the_loaded_model(
     for name in ("confidence", "klass", "dawn"):
         decode = replace(config.decode, decoder=DECODERS[name]())
         [setting] = planned(replace(config, decode=decode)).settings.values()
-        [record] = Evaluator(1).slice(setting, 0, 1)
+        [record] = sliced(Evaluator(1), setting, 0, 1)
         assert record.nfe is not None and record.flops is not None
         flops = network.flops(setting.decode, record.prompt_tokens, record.nfe)
         assert record.flops == pytest.approx(flops) or (name == "dawn" and flops / 2 < record.flops < flops)
@@ -239,7 +246,7 @@ def test_no_row_takes_more_passes_than_the_plan_says(
             cache=cache,
         )
         [setting] = planned(replace(config, decode=decode)).settings.values()
-        for record in Evaluator(3).slice(setting, 0, 3):
+        for record in sliced(Evaluator(3), setting, 0, 3):
             assert record.nfe == most_passes(setting.decode, record.prompt_tokens)
             assert record.nfe is not None
             flops = Network(describe(folder)).flops(setting.decode, record.prompt_tokens, record.nfe)

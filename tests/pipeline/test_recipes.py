@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from conftest import ROOT, compose_tree, planned
+from conftest import ROOT, compose_tree, planned, sliced
 from formats import random_checkpoint
 from test_every_task import write_rows
 from transformers import PreTrainedTokenizerFast
@@ -131,7 +131,7 @@ def small(name: str, checkpoints: dict[str, Path], folder: Path) -> Config:
 def test_a_recipe_runs_and_is_checked(name: str, checkpoints: dict[str, Path], tmp_path: Path) -> None:
     config = small(name, checkpoints, tmp_path)
     [setting] = planned(config).settings.values()
-    records = Evaluator(ROWS, config.sandbox.require).slice(setting, 0, ROWS)
+    records = sliced(Evaluator(ROWS, config.sandbox.require), setting, 0, ROWS)
     assert [record.error for record in records] == [None] * ROWS
     assert config.recipe is not None
     if config.recipe.metric != QUALITY:

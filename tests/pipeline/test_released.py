@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import compose_tree
+from conftest import compose_tree, sliced
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from pipeline.block_size import unlike_training
@@ -56,7 +56,7 @@ def test_a_released_sdar_is_planned_and_decoded(released: Path) -> None:
     assert len(checkpoint.tokenizer) == 151670
     assert (setting.decode.block_length, setting.decode.block_alignment) == (4, "absolute")
     assert unlike_training([setting]) == []
-    records = Evaluator(batch_size=2).slice(setting, 0, 2)
+    records = sliced(Evaluator(batch_size=2), setting, 0, 2)
     assert [record.error for record in records] == [None, None]
     assert all(8 <= len(record.tokens) < 8 + 4 for record in records)  # the last block is filled
     assert not any(151669 in record.tokens for record in records)

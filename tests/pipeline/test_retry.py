@@ -21,17 +21,17 @@ def played(
     losses, stored, tried = Losses(), set[tuple[str, Span]](), Counter[tuple[str, Span]]()
     left = Counter(deaths)
     while pending:
-        lost = {}
+        again = {}
         for sid, slices in pending.items():
             for span in slices:
                 tried[sid, span] += 1
                 if left[sid, span]:
                     left[sid, span] -= 1
-                    lost[sid] = f"killed at {span}"
+                    have = [span for owner, span in stored if owner == sid]
+                    again[sid] = losses.again(sid, slices, f"killed at {span}", have)
                     break
                 stored.add((sid, span))
-        have = {sid: [span for owner, span in stored if owner == sid] for sid in lost}
-        pending = losses.again(pending, lost, have)
+        pending = {sid: slices for sid, slices in again.items() if slices}
     return losses, stored, tried
 
 
@@ -67,6 +67,16 @@ def test_a_setting_under_which_nothing_is_ever_finished_costs_few_workers() -> N
 
 def test_a_slice_that_is_stored_although_nobody_reported_it_is_not_tried_again() -> None:
     losses = Losses()
-    assert losses.again({"a": [(0, 4), (4, 8)]}, {"a": "killed"}, {"a": [(0, 4)]}) == {"a": [(4, 8)]}
-    assert losses.again({"a": [(4, 8)]}, {"a": "killed"}, {"a": [(0, 4), (4, 8)]}) == {}
+    assert losses.again("a", [(0, 4), (4, 8)], "killed", [(0, 4)]) == [(4, 8)]
+    assert losses.again("a", [(4, 8)], "killed", [(0, 4), (4, 8)]) == []
     assert losses.given_up == {}
+
+
+def test_workers_that_die_with_one_machine_count_as_one_loss_of_their_setting() -> None:
+    losses = Losses()
+    parts = [[span] for span in SLICES]
+    again = [losses.again("a", part, "its machine is gone", [], begun=0) for part in parts]
+    assert again == parts and losses.given_up == {}
+    for part in parts[:2]:
+        losses.again("a", part, "its machine is gone", [], begun=losses.count)
+    assert losses.given_up.keys() == {"a"}, "now nothing was finished three times in a row"

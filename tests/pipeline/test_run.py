@@ -61,13 +61,13 @@ def test_a_run_holds_everything_that_was_asked_for(config: Config) -> None:
 
 def test_it_is_written_before_anything_is_decoded(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Run] = []
-    real = Evaluator.slice
+    real = Evaluator.slices
 
     def looking(self: Evaluator, *arguments: Any) -> Any:
         seen.append(found(config))
         return real(self, *arguments)
 
-    monkeypatch.setattr(Evaluator, "slice", looking)
+    monkeypatch.setattr(Evaluator, "slices", looking)
     run(config)
     assert seen and all(own.status == "running" and own.finished is None for own in seen)
     assert seen[0].by_id == planned(config).settings

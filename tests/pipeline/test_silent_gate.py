@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from conftest import sliced
 
 from pipeline.config import Config
 from pipeline.evaluate import Evaluator
@@ -25,7 +26,7 @@ SLOWER = (
 def test_it_is_said_exactly_where_axon_takes_no_step(counts: str, steps: int, make_config: Make) -> None:
     words = (f"axon.budget_counts={counts}", f"axon.max_anchor_steps={steps}")
     setting = make_setting(make_config(*STALL, *SLOWER, *words))
-    fired = any(record.axon_steps for record in Evaluator(3).slice(setting, 0, 3))
+    fired = any(record.axon_steps for record in sliced(Evaluator(3), setting, 0, 3))
     assert fired == (not never_fires([setting]))
 
 

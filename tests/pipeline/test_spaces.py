@@ -126,7 +126,7 @@ def test_conditions_hold_across_named_configs_ranges_and_the_trade_off(plan_of: 
 
 
 def test_a_key_that_the_group_sets_is_not_varied_along_the_trade_off(plan_of: Planned) -> None:
-    plan = plan_of("sweep=with_axon", "+sweep.groups.base.set.decoder.threshold=0.6")
+    plan = plan_of("sweep=with_axon", "sweep.search=grid", "+sweep.groups.base.set.decoder.threshold=0.6")
     assert knobs(plan, "base") == [{"axon.gate": "never", "decoder.threshold": 0.6}]
     assert len(knobs(plan, "axon")) == 5
 
@@ -161,7 +161,12 @@ def test_a_group_is_removed_on_the_command_line(plan_of: Planned) -> None:
 
 
 def test_decoders_are_varied_by_name_each_along_its_own_parameter(plan_of: Planned) -> None:
-    plan = plan_of("sweep=with_axon", "decoder=factor", "+sweep.groups.axon.grid.decoder=[dawn,klass]")
+    plan = plan_of(
+        "sweep=with_axon",
+        "sweep.search=grid",
+        "decoder=factor",
+        "+sweep.groups.axon.grid.decoder=[dawn,klass]",
+    )
     assert {next(key for key in point if key.startswith("decoder.")) for point in knobs(plan, "base")} == {
         "decoder.factor"
     }
@@ -223,13 +228,6 @@ def test_a_sweep_composes_each_combination_of_names_once(
     plan = Plan(read_config(compose()), counting)
     plan.extend(())
     assert len(composed) == 8, "two groups share them"
-
-
-def test_an_experiment_crosses_tasks_that_differ_in_length(plan_of: Planned) -> None:
-    plan = plan_of("+experiment=decoders_by_task")
-    found = {(s.task.name, s.decode.decoder.name, s.uses_axon) for s in plan.settings.values()}
-    assert len(found) == 3 * 8 * 2
-    assert len({s.decode.gen_length for s in plan.settings.values()}) == 3
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4)), max_size=6), max_size=4))

@@ -5,34 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from conftest import ended_after
 
 import launch
-from pipeline.evaluate import Evaluator
 from pipeline.stop import Request, Terminated, exit_code, sigterm_raised
-
-
-@contextmanager
-def sent_after(slices: int, number: int) -> Iterator[None]:
-    """The signal while the next slice is being decoded."""
-    real, left = Evaluator.slice, [slices]
-
-    def slice_or_stop(self: Evaluator, *arguments: object) -> object:
-        left[0] -= 1
-        if left[0] < 0:
-            os.kill(os.getpid(), number)
-        return real(self, *arguments)  # type: ignore[arg-type]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Evaluator, "slice", slice_or_stop)
-        yield
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -47,7 +31,7 @@ def test_one_setting_in_this_process_keeps_its_finished_slices(
     words = ["limit=12", "slice_size=4", "wandb=off", f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
     monkeypatch.setattr(sys, "argv", ["launch.py", *words])
     before = signal.getsignal(signal.SIGTERM)
-    with sent_after(2, number):
+    with ended_after(2, lambda: os.kill(os.getpid(), number)):
         assert launch.main() == code
     shown = capsys.readouterr()
     assert "Stopped. 8 of 12 examples are kept. To go on: python launch.py limit=12" in shown.out
@@ -94,6 +78,34 @@ def test_trials_that_never_return_do_not_hold_up_the_news_that_ray_is_gone() -> 
     with pytest.raises(Lost):
         _attended(lambda: time.sleep(20), Gone(), Request())  # type: ignore[arg-type]
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ends", ["Tune", "Ray"])
+def test_a_signal_that_ends_ray_first_is_still_a_wish_to_stop(ends: str) -> None:
+    """SIGTERM to the whole group, as from a scheduler: exit code 143, not 1."""
+    from pipeline.stop import Lost
+    from pipeline.sweep import _attended
+
+    request = Request()
+
+    late = threading.Timer(0.1, lambda: setattr(request, "made", Terminated()))
+
+    def trials() -> None:
+        if ends == "Ray":
+            time.sleep(1)
+        else:
+            late.start()
+        raise KeyError("actor")
+
+    def check() -> None:
+        if ends == "Ray":
+            late.start()
+            raise Lost("Ray has died")
+
+    ground: Any = SimpleNamespace(check=check)
+    with pytest.raises(Terminated):
+        _attended(trials, ground, request)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import pipeline.stopwatch
-from pipeline.stopwatch import Stopwatch
+from pipeline.stopwatch import RowSeconds, Stopwatch
 
 
 class Queue:
@@ -80,9 +80,28 @@ def test_a_rows_seconds_run_from_the_step_it_entered_with(monkeypatch: pytest.Mo
     now = [0.0]
     monkeypatch.setattr(pipeline.stopwatch, "perf_counter", lambda: now[0])
     timer = Stopwatch(torch.device("cpu"))
-    for seconds in (1.0, 2.0, 4.0, 8.0, 16.0):  # five steps of the batch, begun at 0, 1, 3, 7 and 15
+    for seconds, rows in ((1.0, 1), (2.0, 1), (4.0, 2), (8.0, 2), (16.0, 4)):  # begun at 0, 1, 3, 7 and 15
+        timer.begin(rows, 0)
         with timer("model"):
             now[0] += seconds
-    assert timer.of_row(5, 2) == (31.0, 3.0)
-    assert timer.of_row(3, 1) == (28.0, 4.0), "it entered with the third step"
-    assert timer.of_row(1, 1) == (16.0, 16.0), "its first block was full with the last step"
+        with timer.stopped():
+            now[0] += 100.0
+    assert timer.of_row(5, 2) == RowSeconds(1 + 2 + 2 + 4 + 4, 0.0, 0.0, 31.0, 3.0)
+    assert timer.of_row(3, 1) == RowSeconds(2 + 4 + 4, 0.0, 0.0, 28.0, 4.0), "it entered with the third step"
+    assert timer.of_row(1, 1) == RowSeconds(4, 0.0, 0.0, 16.0, 16.0), "its first block was full with the last"
+    assert timer.seconds["model"] == 31.0
+
+
+def test_the_shares_of_rows_add_up_to_a_gpus_own_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, timer = Queue(monkeypatch), Stopwatch(torch.device("cuda"))
+    for rows, kernels in ((2, 10), (2, 20), (1, 30)):  # one row has two steps, the other all three
+        timer.begin(rows, 0)
+        with timer("model"):
+            queue.launched += kernels
+        with timer("select"):
+            queue.launched += 4
+        if rows == 2 and kernels == 20:
+            leaving = timer.of_row(2, 1)
+    staying = timer.of_row(3, 1)
+    assert (leaving.model, staying.model) == (15.0, 45.0)
+    assert leaving.select + staying.select == timer.seconds["select"] == 12.0

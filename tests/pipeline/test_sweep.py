@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from commands import completed, ended, plan_of, signalled, start
 from conftest import compose_tree, composing
-from ray_nodes import Cluster
+from ray_nodes import Cluster, kill
 from rich.console import Console
 from toy_search import bisecting, left_behind
 
@@ -96,21 +98,31 @@ def test_a_worker_keeps_its_model(ray_cluster: Cluster, checkpoint: Path, tmp_pa
     )
 
 
-def test_a_node_that_joins_while_a_sweep_runs_gets_work(
+def test_a_node_that_joins_gets_work_and_what_a_killed_one_had_is_done_elsewhere(
     ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
 ) -> None:
-    asked = words(checkpoint, tmp_path, "{grid: {seed: [1, 2, 3, 4]}, set: {temperature: 0.7}}")
-    told = {**ray_cluster.environment, "RESULTS": str(tmp_path / "results")}
-    process = start([*asked, "limit=10000", *ray_cluster.words], TOY, **told)
+    asked = words(checkpoint, tmp_path, "{grid: {seed: [1, 2, 3]}, set: {temperature: 0.7}}")
+    held = tmp_path / "held"
+    held.mkdir()
+    process = start(
+        [*asked, *ray_cluster.words], TOY, **ray_cluster.environment, HELD=str(held), RESULTS=os.devnull
+    )
     try:
-        wait_for_workers(process, tmp_path / "results", 2)
-        with ray_cluster.node():
-            wait_for_workers(process, tmp_path / "results", 3)
-            signalled(signal.SIGINT)(process.pid)
-            shown, errors = process.communicate(timeout=120)
+        wait_for_workers(process, held, 2)
+        with ray_cluster.node() as node:
+            wait_for_workers(process, held, 3)
+            kill(node)
+            wait_for_line(process, "a worker was lost; trying again what is missing")
+        (held / "go").touch()
+        shown, errors = process.communicate(timeout=240)
     finally:
         process.kill()
-    assert process.returncode == 130 and errors == "", shown + errors
+    assert process.returncode == 0 and errors == "", shown + errors
+    settings = [file.name.split("-")[0] for file in held.glob("*-*")]
+    assert len(set(settings)) == 3 and len(settings) >= 4, "one setting has had more than one worker"
+    assert in_this_process(asked, Store(str(tmp_path / "store"))) == in_this_process(
+        asked, Store(str(tmp_path / "whole"))
+    )
 
 
 def test_a_worker_in_which_cuda_has_failed_is_replaced_and_its_setting_tried_again(
@@ -131,8 +143,14 @@ def test_a_worker_in_which_cuda_has_failed_is_replaced_and_its_setting_tried_aga
     )
 
 
-def wait_for_workers(process: Any, file: Path, count: int) -> None:
+def wait_for_workers(process: subprocess.Popen[str], held: Path, count: int) -> None:
+    """Until so many workers are within a step."""
     until = time.monotonic() + 240
-    while len({pid for pid, _ in results(file)}) < count:
+    while len(list(held.glob("*-*"))) < count:
         assert process.poll() is None and time.monotonic() < until, f"no {count} workers"
         time.sleep(0.2)
+
+
+def wait_for_line(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdout
+    assert any(said.strip().endswith(line) for said in iter(process.stdout.readline, ""))

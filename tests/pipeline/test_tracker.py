@@ -13,11 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.record import SCHEMA, Record, to_table
 from pipeline.report import Report, write_report
 from pipeline.report.tracker import Destination, track
-from pipeline.report.tracker.content import digest
+from pipeline.report.tracker.content import digest, identifier
 from tests.pipeline.wandb_file import read_run
 from tests.report.sweep import changed, make_run, make_setting
 
@@ -143,6 +145,9 @@ def test_the_step_chart_holds_the_corners_of_the_front(logged: tuple[Path, Repor
         ):
             assert quality == before and nfe in [vertex[0] for vertex in vertices]
         assert set(corners["front"]) == {run["name"]}
+        (last, best), reference = vertices[-1], make_setting("", 0.5, None).decode.gen_length
+        below = np.trapezoid(corners["quality"], corners["NFE"]) + (reference - last) * best
+        assert below / reference == pytest.approx(run["summary"]["hypervolume"])
 
 
 def test_every_key_can_be_filtered_by(logged: tuple[Path, Report]) -> None:
@@ -156,6 +161,13 @@ def test_every_key_can_be_filtered_by(logged: tuple[Path, Report]) -> None:
     for run in runs_in(logged[0]):
         found = keys(run["config"]) | {key.split(".")[0] for key in run["summary"]}
         assert len(found) > 4 and all(re.fullmatch("[_a-zA-Z][_a-zA-Z0-9]*", key) for key in found), found
+
+
+@given(st.text())
+def test_any_name_becomes_a_key_and_a_key_stays(text: str) -> None:
+    key = identifier(text)
+    assert re.fullmatch("[_a-zA-Z][_a-zA-Z0-9]*", key) and identifier(key) == key
+    assert len(text) <= len(key) <= len(text) + 1
 
 
 def test_the_sweep_run_holds_the_report(logged: tuple[Path, Report]) -> None:

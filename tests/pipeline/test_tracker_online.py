@@ -120,23 +120,14 @@ def test_a_server_that_dies_is_one_line_and_the_next_time_all_is_logged(
         return 503 if any("front_nfe" in row for row in rows) else 0
 
     wandb_server.fails = fails
-    out = StringIO()
     run = replace(RUN, settings=tuple(FEW), asked=len(FEW))
-    own = (run, made[0].records)
 
     def report() -> str:
-        out.truncate(out.seek(0))
+        out, wandb = StringIO(), WandbSettings("online", "axon")
         make_report(
-            tmp_path,
-            [own[0]],
-            own[1],
-            [],
-            (),
-            WandbSettings("online", "axon"),
-            "sweep/one",
-            Console(file=out),
+            tmp_path, [run], made[0].records, [], (), wandb, "sweep/one", Console(file=out, width=500)
         )
-        [line] = [line for line in out.getvalue().splitlines() if "wandb" in line.lower()]
+        [line] = [line for line in out.getvalue().splitlines() if line.startswith(("wandb", "W&B"))]
         return line
 
     assert report().startswith("wandb.mode=online: could not log (")

@@ -51,6 +51,18 @@ def test_trials_follow_the_room_as_it_grows_and_shrinks(search: Any, room: list[
     assert suggested(search, "4", "5") == ["s4", None]
 
 
+def test_the_last_setting_is_shared_by_all_there_is_room_for(room: list[int]) -> None:
+    search = searching(backlog_of(["A"], slices=4), room)
+    first, second = search.suggest("1"), search.suggest("2")
+    assert (first["assignment"].slices, second["assignment"].slices) == (((0, 4), (4, 8)), ((8, 12),))
+    search.on_trial_complete("2", {"done": True})
+    assert search.suggest("2")["assignment"].slices == ((12, 16),)
+    search.on_trial_complete("1", {"done": True})
+    assert suggested(search, "3") == [None], "the second is not done"
+    search.on_trial_complete("2", {"done": True})
+    assert suggested(search, "3") == [search.FINISHED]
+
+
 def test_a_free_worker_gets_a_setting_of_its_model(search: Any) -> None:
     suggested(search, "1", "2")
     search.on_trial_complete("2", {"done": True})
@@ -60,7 +72,7 @@ def test_a_free_worker_gets_a_setting_of_its_model(search: Any) -> None:
 
 
 def test_it_waits_for_outcomes_and_finishes_when_the_search_does(room: list[int]) -> None:
-    search = searching(backlog_of(["A"]), room)
+    search = searching(backlog_of(["A"], slices=1), room)
     assert suggested(search, "1", "2") == ["s0", None]
     search.on_trial_complete("1", {"error": "ValueError: no", "done": True})
     assert suggested(search, "2") == [search.FINISHED]
@@ -70,19 +82,18 @@ def test_it_waits_for_outcomes_and_finishes_when_the_search_does(room: list[int]
 def test_a_lost_trial_is_suggested_again_as_a_new_one(room: list[int], tmp_path: Path) -> None:
     from pipeline.sweep import Watch
 
-    backlog = backlog_of(["A"], Store(str(tmp_path)))
+    backlog = backlog_of(["A"], Store(str(tmp_path)), slices=1)
     search, display, request = searching(backlog, room), MagicMock(), MagicMock()
     watch = Watch(backlog, display, request)
     trial = SimpleNamespace(config=search.suggest("1"), error_file=None)
     search.on_trial_complete("1", error=True)
     watch.on_trial_error(0, [], trial)
     assert display.status.call_args.args == ("a worker was lost; trying again what is missing",)
-    for again in ("2", "3"):
-        assert suggested(search, again) == ["s0"]
-        search.on_trial_complete(again, error=True)
-        watch.on_trial_error(0, [], trial)
-    assert suggested(search, "4") == [search.FINISHED]
-    assert backlog.failures == {"s0": "its worker was lost 3 times with nothing finished: its worker died"}
+    assert suggested(search, "2") == ["s0"]
+    search.on_trial_complete("2", error=True)
+    watch.on_trial_error(0, [], trial)
+    assert suggested(search, "3") == [search.FINISHED]
+    assert backlog.failures == {"s0": "its worker was lost 2 times at examples 0-3: its worker died"}
     display.failed.assert_called_once_with("s0")
 
 
@@ -129,7 +140,7 @@ def trial_of(evaluate: Any, store: Any) -> Any:
     return trial
 
 
-def test_results_are_cumulative_over_stored_and_new_slices(tmp_path: Path) -> None:
+def test_results_are_cumulative_over_the_trials_own_slices(tmp_path: Path) -> None:
     from ray import cloudpickle
 
     from pipeline.record import Record
@@ -143,11 +154,13 @@ def test_results_are_cumulative_over_stored_and_new_slices(tmp_path: Path) -> No
     store.write_slice("s0", 0, 4, evaluate(None, 0, 4))
     trial = trial_of(evaluate, store)
     first, second = trial.step(), trial.step()
-    assert (first["examples"], first["done"], second["examples"], second["done"]) == (8, False, 12, True)
-    assert (second["quality"], second["nfe"]) == (0.25, 4.5)
-    assert second["quality_lo"] < 0.25 < second["quality_hi"] and second["nfe_lo"] < 4.5 < second["nfe_hi"]
-    assert second["quality_hi"] - second["quality_lo"] < first["quality_hi"] - first["quality_lo"]
-    assert second["totals"] == Totals(12, 12, 3.0, 3.0, 54.0, 246.0)
+    assert (first["totals"].examples, first["done"], second["totals"].examples, second["done"]) == (
+        4,
+        False,
+        8,
+        True,
+    )
+    assert second["totals"] == Totals(8, 8, 2.0, 36.0)
     assert len(cloudpickle.dumps(second)) < 1000
 
 

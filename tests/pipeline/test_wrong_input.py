@@ -103,7 +103,7 @@ CASES = {
         "experiment=demo",
         "experiment=demo: is not in the defaults list of conf/config.yaml; write +",
     ),
-    "unknown experiment": ("+experiment=dmeo", "experiment=dmeo: unknown; one of decoders_by_task, demo, "),
+    "unknown experiment": ("+experiment=dmeo", "experiment=dmeo: unknown; one of axon_ablation_budget, "),
     "all groups at once": (
         "'sweep.groups={a: {}}'",
         "groups are set one by one; add one with +sweep.groups.NAME.set.KEY=",

@@ -1,12 +1,14 @@
 """launch.py with a toy search, as a process of its own. The file RESULTS gets a line per result: worker, setting.
 
-With DIES, a file that isn't there yet, the first slice of all finds that CUDA has failed in its worker.
+With DIES, a file that isn't there yet, the first slice of all finds that CUDA has failed in its worker. With HELD, a
+folder, every step of a worker writes a file there, named by its setting and its process, and waits for the file `go`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -44,9 +46,23 @@ class Dying(sweep.SliceTrial):
         return super().step()
 
 
+class Held(sweep.SliceTrial):
+    folder = Path(
+        os.environ.get("HELD", "")
+    )  # goes with the class to the workers, as the environment does not
+
+    def step(self) -> dict[str, Any]:
+        (self.folder / f"{self.config['setting']}-{os.getpid()}").touch()
+        while not (self.folder / "go").exists():
+            time.sleep(0.05)
+        return super().step()
+
+
 if __name__ == "__main__":
     SEARCHES["bisect_nfe"] = bisect_nfe
     sweep.Watch = Noting  # type: ignore[misc]
     if "DIES" in os.environ:
         sweep.SliceTrial = Dying  # type: ignore[misc]
+    if "HELD" in os.environ:
+        sweep.SliceTrial = Held  # type: ignore[misc]
     sys.exit(launch.main())

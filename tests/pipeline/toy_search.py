@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pipeline.plan import Plan
 from pipeline.record import Record
 from pipeline.search import Ask, Candidate, Outcome, Space
 from pipeline.setting import Setting
-from pipeline.store import Store
+from pipeline.store import Span, Store
 
 THRESHOLD = "decoder.threshold"
 WIDTH = 0.1  # thresholds closer than this are not told apart
@@ -50,14 +50,18 @@ def record(setting: Setting, position: int) -> Record:
 
 
 class World:
-    """In an evaluator's place. `before` sees every slice before it is evaluated, and may raise."""
+    """In an evaluator's place, one slice after the other. `before` sees each before it is evaluated, and may raise."""
 
     def __init__(self, before: Callable[[Setting, int], None] = lambda setting, start: None) -> None:
         self._before = before
 
-    def slice(self, setting: Setting, start: int, stop: int) -> list[Record]:
-        self._before(setting, start)
-        return [record(setting, position) for position in range(start, stop)]
+    def slices(self, setting: Setting, spans: Sequence[Span]) -> Iterator[tuple[Span, list[Record]]]:
+        for start, stop in spans:
+            self._before(setting, start)
+            yield (start, stop), [record(setting, position) for position in range(start, stop)]
+
+    def prove(self, setting_id: str) -> None:
+        pass
 
 
 def left_behind(plan: Plan, store: Store, limit: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Settings under different caches: what is shown of their passes, on which axes they are compared, and what is said."""
 
+import struct
 from dataclasses import replace
 from io import StringIO
 from zlib import crc32
@@ -15,7 +16,6 @@ from pipeline.report.caches import compare_caches
 from pipeline.report.entries import split
 from pipeline.report.records import clean
 from pipeline.report.sample import make_sample
-from pipeline.report.terminal import render
 from tests.report.counts import WIDTH, count
 from tests.report.sweep import GEN_LENGTH, identified, make_sweep
 from tests.report.test_machines import ONE
@@ -185,17 +185,18 @@ def test_settings_that_differ_in_more_than_the_cache_are_not_compared():
     assert not any("ache dual" in own.short for own in facet.summary.verdicts)
 
 
-def test_the_pages_table_and_the_terminal_have_the_columns(found, tmp_path):
-    sweep, findings = found
-    console = Console(width=100, file=StringIO())
-    console.print(render(findings))
-    text = " ".join(console.file.getvalue().split())
-    assert "positions: computed per example" in text and "posi" in text
+def test_the_pages_table_and_the_terminal_have_the_columns(tmp_path):
+    sweep = together(*(under(cache, **SMALL) for cache in ("none", "block", "dual")))
     report = write_report(tmp_path, [sweep.run], sweep.records, [])
+    console = Console(width=100, file=StringIO())
+    console.print(report.terminal())
+    assert "positions: computed per example" in " ".join(console.file.getvalue().split())
     page, table = report.page.read_text(), pd.read_csv(report.table)
     for heading in ("prefill passes", "store passes", "whole passes", "computed positions per example"):
         assert f">{heading}</button>" in page
     assert {"cache", "full_passes", "tokens_per_pass", "seconds", "seconds_lo"} <= set(table.columns)
+    width, height = struct.unpack(">II", report.picture.read_bytes()[16:24])
+    assert width > 4 * height, "three panels side by side"
 
 
 def test_an_axon_setting_of_other_sinks_stays_apart_where_the_decoder_reads_them():

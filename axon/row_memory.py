@@ -1,0 +1,72 @@
+"""How much memory a row of a batch takes, from the shapes of the network, and how many rows there is room for.
+
+Shapes: B rows, W canvas width (prompt and answer), K block length, G generated area, V vocabulary, D hidden size, I
+width of the feed-forward layer. Leading terms only: what a kernel needs for itself and what CUDA takes beside it come
+on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from axon.blocks import RowBlocks
+from axon.layers import resolve_layers
+from axon.settings import DecodeSettings
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}  # of a number
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """What of a network decides how much a row takes."""
+
+    layers: int
+    hidden: int
+    heads: int
+    key_heads: int
+    head: int  # the size of one
+    feed_forward: int  # its width; of experts, of those that a position goes through together
+    vocabulary: int
+    block_causal: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the things that memory is needed for."""
+
+    name: str
+    bytes: float
+    how: str
+
+
+def row_parts(shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, dtype: str) -> Iterator[Part]:
+    """What a row with that canvas takes. `dtype`: a name in BYTES, what the network computes in."""
+    size, block, width = BYTES[dtype], settings.block, blocks.canvas
+    wide = 2 * shape.hidden + (shape.heads + 2 * shape.key_heads) * shape.head + 2 * shape.feed_forward
+    if settings.cache != "none":
+        kept = 2 * shape.layers * shape.key_heads * shape.head + shape.hidden
+        yield Part("cache", width * kept * size, "B W keys and values of all layers, hidden states")
+    if settings.cache == "block":
+        width = max(blocks.prefix, block)  # what a pass computes: the prompt, then a block at a time
+    yield Part("activations", width * wide * size, "B W (2 D + Q, K, V + 2 I) of one layer")
+    if shape.block_causal:
+        yield Part("mask", width**2 * size, "B W W of the block-causal mask")
+    kinds = 2 * size + 8 * (4 if settings.temperature > 0 else 1)
+    logits = block * shape.vocabulary * kinds
+    yield Part("logits", logits, f"B K V twice in {dtype}, and in float64 for confidence")
+    if settings.decoder.name == "klass":
+        yield Part("KLASS", blocks.area * shape.vocabulary * 4, "B G V in float32, of the last step")
+    if settings.reads_sinks:
+        chosen = len(resolve_layers(settings.axon.attention_layers, shape.layers))
+        queries = chosen * width * (shape.heads + shape.key_heads) * shape.head * size
+        rows = block * blocks.canvas * (shape.heads + 1) * 4
+        yield Part(
+            "attention", queries + rows, f"Q and K of {chosen} layers, B H K W of one layer in float32"
+        )
+
+
+def row_bytes(shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, dtype: str) -> int:
+    """What a row takes at most: what is kept from step to step is there twice while rows enter."""
+    parts = row_parts(shape, settings, blocks, dtype)
+    return sum(int(part.bytes) * (2 if part.name in ("cache", "KLASS") else 1) for part in parts)

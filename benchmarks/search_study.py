@@ -1,0 +1,269 @@
+"""What finding the front costs: `python benchmarks/search_study.py FOLDER [--seeds 20] [--record]`.
+
+`--record` decodes a fine grid of the bundled model once into FOLDER: for each of three tasks the base decoder alone and
+three variants of AXON at 17 values of the trade-off parameter, on 96 examples. What was recorded is then replayed, with
+the examples in another random order for each seed, by grid, refine and optuna, each with and without stopping (margin
+and alpha as given). A value that a search asks for is taken from the nearest recorded one.
+
+Columns, as means over the seeds: the model calls at the search's end, and those after which every group's known front
+had 99 % of its hypervolume in the whole grid, both as fractions of the grid's calls (inf: in more than half of the runs
+it never had); that hypervolume at the end; settings asked for and stopped. Then, of all runs: the fraction that lost a
+point of the grid's fronts, having nothing better than it minus the margin at no more passes; the fraction in which
+stopping lost such a point of what the search had asked for; and the fraction in which any setting was stopped though
+its witness does not cover it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config import StopSettings
+from pipeline.dotted import flatten
+from pipeline.opened import open_run
+from pipeline.pending import outcomes
+from pipeline.report.pareto import hypervolume, non_dominated
+from pipeline.search import SEARCHES, Ask, Candidate, Region
+from pipeline.search.optuna_search import optuna_search
+from pipeline.setting import Setting, Stop
+from pipeline.stopping import looks, stand
+
+ROOT = Path(__file__).resolve().parents[1]
+VALUES = {
+    "confidence": "[.3,.35,.4,.45,.5,.55,.6,.65,.7,.75,.8,.85,.9,.93,.96,.98,.99]",
+    "dawn": "[.25,.29,.33,.37,.41,.45,.49,.53,.57,.61,.65,.69,.73,.77,.81,.85,.89]",
+}
+DECODERS = {"lists": "confidence", "arith": "confidence", "pycode": "dawn"}
+ENOUGH = 0.99  # of the grid's hypervolume
+TRIALS = 32  # of optuna, in each group
+SLICE = 16
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A task's fine grid: scores and passes, settings by examples."""
+
+    settings: Sequence[Setting]
+    space: tuple[Region, ...]
+    defaults: Mapping[str, Any]
+    quality_SN: np.ndarray
+    nfe_SN: np.ndarray
+    lines: Mapping[
+        str, Mapping[float, int]
+    ]  # the knobs but for the trade-off parameter -> its values -> setting
+
+    @classmethod
+    def of(cls, folder: Path, tolerance: float, examples: int | None = None) -> Recorded:
+        opened = open_run(folder)
+        run, records = opened.run, opened.records
+        wide = records.pivot(index="setting_id", columns="position")
+        ids = [setting.id for setting in run.settings]
+        space = tuple(
+            Region(
+                **{
+                    **region,
+                    "grid": {key: tuple(own) for key, own in region["grid"].items()},
+                    "tolerance": tolerance,
+                }
+            )
+            for region in run.space
+        )
+        lines: dict[str, dict[float, int]] = {}
+        for row, setting in enumerate(run.settings):
+            own = dict(setting.knobs)
+            value = own.pop(str(setting.trade_off))
+            lines.setdefault(_line(setting.group, own), {})[value] = row
+        quality_SN, nfe_SN = (wide[name].loc[ids].to_numpy(dtype=np.float64) for name in ("score", "nfe"))
+        if examples is not None:
+            drawn = np.random.default_rng(0).integers(len(quality_SN.T), size=examples)
+            quality_SN, nfe_SN = quality_SN[:, drawn], nfe_SN[:, drawn]
+        return cls(run.settings, space, flatten(run.config), quality_SN, nfe_SN, lines)
+
+    def nearest(self, candidate: Candidate) -> int:
+        knobs = dict(candidate.knobs)
+        wanted = knobs.pop(str(self.settings[0].trade_off))
+        own = self.lines[_line(candidate.group, knobs)]
+        return own[min(own, key=lambda value: (abs(value - wanted), value))]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One search on the recorded results. `spent` and `enough` are model calls."""
+
+    rows: list[int]  # all settings asked for
+    stopped: Mapping[str, Stop]
+    spent: float
+    enough: float  # when every group had enough of its hypervolume; inf: never
+    reached: float  # the least of the groups' at the end
+
+
+def replay(recorded: Recorded, ask: Ask, rule: StopSettings | None, seed: int) -> Replay:
+    order = np.random.default_rng(seed).permutation(recorded.quality_SN.shape[1])
+    quality_SN, nfe_SN = recorded.quality_SN[:, order], recorded.nfe_SN[:, order]
+    records = _frame(recorded, quality_SN, nfe_SN)
+    plan: Any = SimpleNamespace(asked=[], stopped={})
+    asks: list[list[int]] = []
+    while candidates := ask(recorded.space, outcomes(plan, records)):
+        known = {row for own in asks for row in own}
+        rows = [recorded.nearest(candidate) for candidate in candidates]
+        plan.asked += [(c, recorded.settings[row].id) for c, row in zip(candidates, rows, strict=True)]
+        asks.append([row for row in dict.fromkeys(rows) if row not in known])
+        if rule is not None:
+            settings = [[recorded.settings[row] for row in own] for own in asks]
+            sizes = {setting.id: len(order) for own in settings for setting in own}
+            plan.stopped = stand(settings, records, sizes, SLICE, rule).stopped
+    return _counted(recorded, asks, plan.stopped, nfe_SN, rule is not None)
+
+
+def _counted(
+    recorded: Recorded,
+    asks: Sequence[Sequence[int]],
+    stopped: Mapping[str, Stop],
+    nfe_SN: np.ndarray,
+    by_looks: bool,
+) -> Replay:
+    """The calls in the order in which one worker would make them."""
+    size = nfe_SN.shape[1]
+    whole: list[int] = []
+    spent, enough, reached = 0.0, np.inf, 0.0
+    for own in asks:
+        start = 0
+        for look in looks(SLICE, size) if by_looks else [size]:
+            for row in own:
+                stop = stopped.get(recorded.settings[row].id)
+                if stop is not None and stop.n < look:
+                    continue
+                spent += nfe_SN[row, start:look].sum()
+                if stop is None and look == size:
+                    whole.append(row)
+                    reached = _reached(recorded, whole)
+                    enough = min(enough, spent) if reached >= ENOUGH else enough
+            start = look
+    return Replay([row for own in asks for row in own], stopped, spent, enough, reached)
+
+
+def _reached(recorded: Recorded, rows: Sequence[int]) -> float:
+    """The least of the groups' hypervolumes, as a fraction of the grid's."""
+    quality, nfe = recorded.quality_SN.mean(axis=1), recorded.nfe_SN.mean(axis=1)
+    groups = np.array([setting.group for setting in recorded.settings])
+    most = recorded.settings[0].decode.gen_length
+    least = 1.0
+    for group in dict.fromkeys(groups.tolist()):
+        mine = [row for row in rows if groups[row] == group]
+        of_all = hypervolume(quality[groups == group], nfe[groups == group], most)
+        own = hypervolume(quality[mine], nfe[mine], most) if mine else 0.0
+        least = min(least, float(own / of_all))
+    return least
+
+
+def lost(recorded: Recorded, among: Sequence[int], known: Sequence[int], margin: float) -> bool:
+    """Whether a point of a group's front among those rows has no substitute in its group among the known ones."""
+    quality, nfe = recorded.quality_SN.mean(axis=1), recorded.nfe_SN.mean(axis=1)
+    groups = [setting.group for setting in recorded.settings]
+    for group in dict.fromkeys(groups):
+        own = np.array([row for row in among if groups[row] == group])
+        others = [row for row in known if groups[row] == group]
+        for row in own[non_dominated(quality[own], nfe[own])]:
+            if not any(quality[o] >= quality[row] - margin - 1e-9 and nfe[o] <= nfe[row] for o in others):
+                return True
+    return False
+
+
+def wrongly(recorded: Recorded, stopped: Mapping[str, Stop], margin: float) -> bool:
+    """Whether any setting was stopped by one that does not cover it."""
+    place = {setting.id: row for row, setting in enumerate(recorded.settings)}
+    quality, nfe = recorded.quality_SN.mean(axis=1), recorded.nfe_SN.mean(axis=1)
+    pairs = [(place[sid], place[stop.by]) for sid, stop in stopped.items()]
+    return any(quality[a] - quality[b] > margin + 1e-9 or nfe[a] < nfe[b] for a, b in pairs)
+
+
+def _frame(recorded: Recorded, quality_SN: np.ndarray, nfe_SN: np.ndarray) -> pd.DataFrame:
+    size = quality_SN.shape[1]
+    return pd.DataFrame(
+        {
+            "setting_id": np.repeat([setting.id for setting in recorded.settings], size),
+            "position": np.tile(np.arange(size), len(recorded.settings)),
+            "score": quality_SN.ravel(),
+            "nfe": nfe_SN.ravel(),
+        }
+    )
+
+
+def _line(group: str, knobs: Mapping[str, Any]) -> str:
+    return repr((group, sorted(knobs.items())))
+
+
+def record(folder: Path) -> None:
+    for task, decoder in DECODERS.items():
+        words = [f"task={task}", f"decoder={decoder}", f"trade_off.values={VALUES[decoder]}", f"out={folder}"]
+        words += ["sweep=anchor_budget", "sweep.name=search_study", "sweep.search=grid", "sweep.stop=null"]
+        words += [f"sweep.groups.axon.grid.axon.{own}" for own in ("anchors=[1,3]", "max_anchor_steps=[1]")]
+        words += ["limit=96", "wandb=off", "sandbox.require=process"]
+        subprocess.run([sys.executable, str(ROOT / "launch.py"), *words], cwd=ROOT, check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument(
+        "--record", action="store_true", help="decode the grids first (what is stored, never again)"
+    )
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--margin", type=float, default=0.02)
+    parser.add_argument(
+        "--examples", type=int, help="drawn from the recorded ones, with replacement: a larger benchmark"
+    )
+    parser.add_argument("--tolerance", type=float, default=0.01, help="of refine")
+    parser.add_argument("--alpha", type=float, default=0.05)
+    asked = parser.parse_args()
+    if asked.record:
+        record(asked.folder)
+    rule = StopSettings(asked.margin, asked.alpha)
+    heads = ("spent", "until 99 %", "reached", "asked", "stopped", "lost", "by stopping", "wrong stop")
+    print(f"{'task':<8}{'search':<8}{'stop':<6}" + "".join(f"{head:>13}" for head in heads))
+    folders = sorted((asked.folder / "search_study").iterdir())
+    for folder in (own for own in folders if open_run(own).run.status == "done"):
+        recorded = Recorded.of(folder, asked.tolerance, asked.examples)
+        searches = {**SEARCHES, "optuna": optuna_search("tpe", TRIALS, lambda _, r=recorded: r.defaults)}  # type: ignore[misc]
+        everything, total = list(range(len(recorded.settings))), float(recorded.nfe_SN.sum())
+        for name, ask in searches.items():
+            for stopping in (None, rule):
+                seeds = asked.seeds if stopping else 1  # means of all examples don't depend on their order
+                runs = [replay(recorded, ask, stopping, seed) for seed in range(seeds)]
+                figures = _figures(recorded, runs, everything, total, asked.margin)
+                label = f"{recorded.settings[0].task.name:<8}{name:<8}{'yes' if stopping else 'no':<6}"
+                print(label + "".join(f"{figure:>13.3f}" for figure in figures), flush=True)
+
+
+def _figures(
+    recorded: Recorded, runs: Sequence[Replay], everything: Sequence[int], total: float, margin: float
+) -> list[float]:
+    whole = [[row for row in run.rows if recorded.settings[row].id not in run.stopped] for run in runs]
+    pairs = list(zip(runs, whole, strict=True))
+    return [
+        float(np.mean([run.spent for run in runs])) / total,
+        float(np.median([run.enough for run in runs])) / total,
+        float(np.mean([run.reached for run in runs])),
+        float(np.mean([len(run.rows) for run in runs])),
+        float(np.mean([len(run.stopped) for run in runs])),
+        float(np.mean([lost(recorded, everything, own, margin) for _, own in pairs])),
+        float(np.mean([lost(recorded, run.rows, own, margin) for run, own in pairs])),
+        float(np.mean([wrongly(recorded, run.stopped, margin) for run in runs])),
+    ]
+
+
+if __name__ == "__main__":
+    main()
