@@ -24,6 +24,7 @@ from axon.settings import DecodeSettings, check_cache, check_ends
 from axon.state import PartTimer
 from axon.trace import Trace
 from axon.waiting import Prompt, longest_first
+from axon.watch import Watcher
 
 
 def decode(
@@ -34,6 +35,7 @@ def decode(
     batch_size: int = 32,
     on_finish: Callable[[int, Trace], None] | None = None,
     timer: PartTimer | None = None,
+    watcher: Watcher | None = None,
 ) -> list[Trace]:
     """Decode every prompt (token ids) and return the traces in the prompts' order.
 
@@ -41,6 +43,7 @@ def decode(
     draws depends on its seed alone.
     on_finish(index, trace) is called as each row finishes; the longest prompts start first.
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
+    watcher is told of every step (axon/watch.py).
     Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
     """
     settings = settings.for_model(model.block_size)
@@ -54,7 +57,8 @@ def decode(
     for prompt in waiting:
         _check_prompt(model, settings, prompt)
     traces: dict[int, Trace] = {}
-    for row, trace in stream(model, iter(longest_first(waiting)), settings, lambda: batch_size, timer):
+    entering = iter(longest_first(waiting))
+    for row, trace in stream(model, entering, settings, lambda: batch_size, timer, watcher=watcher):
         traces[row] = trace
         if on_finish is not None:
             on_finish(row, trace)
@@ -68,12 +72,14 @@ def stream(
     batch_size: Callable[[], int],
     timer: PartTimer | None = None,
     on_batch: Callable[[int, int], None] | None = None,
+    watcher: Watcher | None = None,
 ) -> Iterator[tuple[int, Trace]]:
     """Decode prompts as they come: (index, trace) of each, as soon as it is finished.
 
     A prompt is taken from `prompts` only when it enters the batch at once, so that the order is the iterator's and
     what has been taken and not yielded is what the batch holds. Little is padded if neighbours are about as long.
-    batch_size(): how many rows there may be at once; asked before a prompt is taken. timer: as in `decode`.
+    batch_size(): how many rows there may be at once; asked before a prompt is taken. timer, watcher: as in
+    `decode`.
     on_batch(rows, columns): how many rows the next steps have and how many columns their canvas, before they begin.
     Raises ValueError as `decode` does, for a prompt when it is taken.
     """
@@ -81,7 +87,7 @@ def stream(
     _check(model, settings, 1)
     needs_attention = settings.decoder.needs_attention or settings.axon.gate != "never"
     layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if needs_attention else ()
-    sampler = Sampler(model, settings, layers, timer or nullcontext)
+    sampler = Sampler(model, settings, layers, timer or nullcontext, watcher)
     batch: Batch | None = None
     while True:
         entering: list[Prompt] = []

@@ -19,6 +19,7 @@ from axon.rows import keep_rows, of_rows, put_rows
 from axon.settings import AxonSettings
 from axon.state import PartTimer, StepState
 from axon.trace import CHOOSERS
+from axon.watch import Watcher
 
 AXON, FALLBACK = CHOOSERS.index("axon"), CHOOSERS.index("axon_fallback")
 
@@ -31,6 +32,7 @@ def intervene(
     gate: Gate,
     settings: AxonSettings,
     timer: PartTimer,
+    watcher: Watcher | None,
 ) -> Reveal:
     """`reveal_BK`, or anchors in its place in those of the rows at places `asked_R` (None: all) whose gate fires."""
     batch, attention = forward.batch, forward.attention
@@ -40,6 +42,8 @@ def intervene(
         part = f"gate {settings.gate}"
         gate_state = _gate_state(state, batch, reveal_BK, asked_R, part, attention_RKK, sink_RK)
         fires_R = gate.fires(gate_state, settings)
+        if watcher is not None:
+            watcher.asked(asked_R, gate_state, fires_R)
         batch.gate_memory = put_rows(batch.gate_memory, asked_R, gate_state.memory)
         state.counts.add("gate_checks", 1, asked_R)
         # Where attention has been computed for the decoder already, anchors cost less than to ask which rows need them.
@@ -67,6 +71,8 @@ def intervene(
             settings,
         )
         chosen_FC = choose(support, settings)
+        if watcher is not None:
+            watcher.chose(rows_F, support, order_FC, chosen_FC, fires_F)
         state.counts.add("anchors", chosen_FC.sum(1) * fires_F, rows_F)
         anchors_FK = torch.zeros_like(masked_FK).scatter_(1, order_FC, chosen_FC)
         if settings.combine == "union":

@@ -27,6 +27,7 @@ from axon.settings import DecodeSettings
 from axon.state import PartTimer, StepState
 from axon.tokens import one_of
 from axon.view import view
+from axon.watch import Watcher
 
 # From this many steps per position of a block on, remasking is ignored. Every step reveals at least one position, so a
 # block of K positions ends within (REMASK_STEPS + 1) x K steps, whatever its decoder proposes.
@@ -41,6 +42,7 @@ class Sampler:
     settings: DecodeSettings
     layers: tuple[int, ...]
     timer: PartTimer
+    watcher: Watcher | None = None
 
     def until_finish(self, batch: Batch) -> list[int]:
         """Steps over a batch of fixed membership until some row is finished; the places of the finished rows.
@@ -93,7 +95,11 @@ class Sampler:
         reveal = Reveal(reveal_BK)
         if gate is not None and asked:
             asked_R = None if len(asked) == len(batch.rows) else places_on(asked, self.model.device)
-            reveal = intervene(state, forward, reveal_BK, asked_R, gate, self.settings.axon, self.timer)
+            reveal = intervene(
+                state, forward, reveal_BK, asked_R, gate, self.settings.axon, self.timer, self.watcher
+            )
+        if self.watcher is not None:
+            self.watcher.stepped(batch, state, reveal_BK)
         with self.timer("select"):
             change = self._change(state, proposal, reveal, batch)
             if decoder.revises:

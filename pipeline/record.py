@@ -162,6 +162,11 @@ def conformed(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
+def is_current(table: pa.Table) -> bool:
+    """Whether `conformed` keeps all of it, and its format: it can be written again by this version."""
+    return _format_of(table) == FORMAT and set(table.column_names) <= set(SCHEMA.names)
+
+
 def _format_of(table: pa.Table) -> int:
     text = (table.schema.metadata or {}).get(FORMAT_KEY, b"1")
     if not text.isdigit():

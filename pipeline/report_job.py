@@ -14,6 +14,7 @@ from rich.console import Console
 
 from pipeline.config import WandbSettings
 from pipeline.console import say
+from pipeline.errors import reason
 from pipeline.run import Run
 from pipeline.search import ASK_ONCE
 from pipeline.store import NO_ROOM, Contents
@@ -43,7 +44,7 @@ def make_report(
     report = write_report(folder, runs, records, notes, folders)
     console.print(report.terminal())
     if wandb.mode != "off":
-        _track(wandb, group, folder, report, console)
+        _track(wandb, group, folder, report, records, console)
     say(console, f"picture {report.picture}")
     say(console, f"page    {report.page}")
 
@@ -100,18 +101,25 @@ def unscored(records: pd.DataFrame, failures: Mapping[str, str]) -> dict[str, st
     return found
 
 
-def _track(wandb: WandbSettings, group: str, folder: Path, report: Report, console: Console) -> None:
+def _track(
+    wandb: WandbSettings,
+    group: str,
+    folder: Path,
+    report: Report,
+    records: pd.DataFrame,
+    console: Console,
+) -> None:
     from pipeline.report.tracker import Destination, track
 
     destination = Destination(wandb.mode, wandb.project, group, folder)
     try:
         with console.status("logging to W&B"):
-            runs = track(destination, report)
+            runs = track(destination, report, records)
         say(console, f"W&B     {folder / 'wandb'} ({wandb.mode}, {runs} new runs)")
     except Exception as error:  # W&B can be out of reach in many ways; the results don't depend on it
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise
         say(
             console,
-            f"wandb.mode={wandb.mode}: could not log ({error}); run again, or with wandb=offline or wandb=off",
+            f"wandb.mode={wandb.mode}: could not log ({reason(error)}); run again, or with wandb=offline or wandb=off",
         )

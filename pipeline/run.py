@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
@@ -76,7 +77,7 @@ _ADAPTER = TypeAdapter(Run)
 
 def write_run(folder: Path, run: Run) -> None:
     """Raises OSError if the file can't be written."""
-    temporary = folder / f".{RUN_FILE}"
+    temporary = folder / f".{RUN_FILE}.{uuid.uuid4().hex}"  # the same command may run twice at once
     temporary.write_bytes(_private(_ADAPTER.dump_json(run, indent=1).decode()).encode())
     temporary.replace(folder / RUN_FILE)
 

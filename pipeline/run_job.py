@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pipeline.backlog import Backlog, advance
 from pipeline.budget import exhausted, spent
+from pipeline.compaction import compact, crowded
 from pipeline.config import Compose, Config
 from pipeline.console import command_line, say
 from pipeline.display import Display
@@ -17,7 +18,7 @@ from pipeline.ending import finish, stopped
 from pipeline.execute import execute
 from pipeline.grid_cost import grid_cost
 from pipeline.opening import announce, begin_run, check_start, open_plan, prepare_store, title_of
-from pipeline.pending import incomplete
+from pipeline.pending import incomplete, pending_slices, sizes
 from pipeline.plan import Plan
 from pipeline.run_folder import RunFolder, folder_of
 from pipeline.search import ASK_ONCE
@@ -52,6 +53,8 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
                 failures = backlog.failures
                 lacking = incomplete(plan, contents, store, config.limit, config.slice_size, failures)
                 failures = {sid: line for sid, line in lacking.items() if sid in failures or not left_out}
+            if config.job == "run":
+                _compact(config, plan, store, contents, console)
             contents = replace(contents, records=folder.run.own(contents.records))
             if config.sweep.search not in ASK_ONCE and (
                 cost := grid_cost(plan, contents.records, config.limit)
@@ -60,6 +63,14 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
             return finish(config, folder, store, contents, failures, left_out, command, console)
     except (KeyboardInterrupt, Lost, StoreFull) as end:
         return stopped(end, folder.run, store, command, console)
+
+
+def _compact(config: Config, plan: Plan, store: Store, contents: Contents, console: Console) -> None:
+    """Joins the slices of the settings that are whole: the others would soon be joined again."""
+    lacking = pending_slices(sizes(plan, config.limit), contents.covered, config.slice_size)
+    if many := [sid for sid, own in contents.covered.items() if sid not in lacking and crowded(own)]:
+        with console.status("joining small files of the store into larger ones"):
+            compact(store, many)
 
 
 def _decode(

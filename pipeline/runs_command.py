@@ -1,4 +1,4 @@
-"""Jobs on runs that exist: report, rerun, compare. Their words name folders, so that no config is composed."""
+"""Jobs on runs that exist: report, rerun, compare, show. Their words name folders, so that no config is composed."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ WORDS = {
     "report": ("run", "out", "wandb"),
     "rerun": ("run", "limit", "batch_size", "workers"),
     "compare": ("runs", "out", "wandb"),
+    "show": ("run", "setting", "settings", "example", "step", "format", "out"),
 }
 _WANDB = TypeAdapter(WandbSettings)
 LONGEST = 100  # characters of a folder's name
@@ -38,7 +39,7 @@ def main(words: Mapping[str, str], console: Console) -> int:
 
 def _job(words: Mapping[str, str]) -> Callable[[Mapping[str, str], Console], int]:
     job = words.get("job", "")
-    jobs = {"report": _report, "rerun": _rerun, "compare": _compare}
+    jobs = {"report": _report, "rerun": _rerun, "compare": _compare, "show": _show}
     if job not in jobs:
         line = f"job={job}: does not take run=FOLDER or runs=[A,B]; {one_of(jobs)}"
         raise ConfigError([line if job else f"job: missing; with run=FOLDER or runs=[A,B] {one_of(jobs)}"])
@@ -74,6 +75,14 @@ def _rerun(words: Mapping[str, str], console: Console) -> int:
     command = command_line([f"{key}={value}" for key, value in words.items()])
     limit, batch_size, workers = (_count(words, key) for key in ("limit", "batch_size", "workers"))
     return rerun(open_run(words["run"]), limit, batch_size, workers, command, console)
+
+
+def _show(words: Mapping[str, str], console: Console) -> int:
+    from pipeline.show.job import show
+
+    opened = open_run(words["run"])
+    _check_records(opened)
+    return show(opened, words, console)
 
 
 def _compare(words: Mapping[str, str], console: Console) -> int:

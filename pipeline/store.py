@@ -5,8 +5,9 @@
 
 `root` is any fsspec address (a folder, s3://bucket/path). A file is written under a temporary name and then renamed,
 so a file with its final name is complete. One that can't be read all the same (a damaged disk, an interrupted copy,
-a format too old) counts as missing, and running the sweep again decodes it again. Reading writes nothing, so a report
-can be made from a read-only store.
+a format too old) counts as missing, and running the sweep again decodes it again. Slices may overlap; each example
+counts once. Small ones are joined into larger ones in the end (compaction.py), even while others read: who finds that
+a listed file is gone lists again. Reading writes nothing, so a report can be made from a read-only store.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import errno
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fsspec
 import pandas as pd
@@ -30,7 +31,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import ConfigError, reason
-from pipeline.record import SCHEMA, NewerFormat, Record, conformed, to_table
+from pipeline.record import SCHEMA, NewerFormat, Record, conformed, is_current, to_table
 
 Span = tuple[int, int]  # examples start <= position < stop
 
@@ -38,6 +39,7 @@ SLICE_NAME = re.compile(r"^(\d+)-(\d+)\.parquet$")
 READERS = 16  # files read at once: reading is mostly waiting, above all for an object store
 TEMPORARY = ".tmp"
 LEFT_OVER = timedelta(hours=1)  # a temporary file exists only while it is written; an older one was abandoned
+LISTINGS = 5  # of a setting, while files that were listed are gone: each time another sweep has joined them
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -52,6 +54,11 @@ class Contents:
     records: pd.DataFrame
     covered: dict[str, list[Span]] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)  # one line per file
+
+
+class Slice(NamedTuple):
+    table: pa.Table  # with exactly SCHEMA
+    current: bool  # of this version: the table has all that the file has
 
 
 class Store:
@@ -82,9 +89,13 @@ class Store:
         """
         assert [record.position for record in records] == list(range(start, stop))
         assert all(record.setting_id == setting_id for record in records)
+        self.write_table(setting_id, (start, stop), to_table(list(records)))
+
+    def write_table(self, setting_id: str, span: Span, table: pa.Table) -> None:
+        """The same of records in a table with exactly SCHEMA."""
         buffer = pa.BufferOutputStream()
-        pq.write_table(to_table(list(records)), buffer, write_page_checksum=True)
-        self._write(self._slice_path(setting_id, (start, stop)), buffer.getvalue().to_pybytes())
+        pq.write_table(table, buffer, write_page_checksum=True)
+        self._write(self._slice_path(setting_id, span), buffer.getvalue().to_pybytes())
 
     def load(self, setting_ids: Iterable[str], limit: int) -> Contents:
         """The records of these settings on examples 0..limit-1, each example once, ordered by setting and position.
@@ -92,17 +103,15 @@ class Store:
         Raises ConfigError if a newer version wrote any of them: decoding them again would overwrite its results.
         """
         ids = list(setting_ids)
-        slices = [(sid, span) for sid in ids for span in self._listed(sid) if span[0] < limit]
-        with ThreadPoolExecutor(READERS) as pool:
-            tables = list(pool.map(lambda key: self._read(*key), slices))
+        found = self._found(ids, limit, LISTINGS)
         covered: dict[str, list[Span]] = {sid: [] for sid in ids}
         whole, damaged = [], []
-        for (sid, span), table in zip(slices, tables, strict=True):
-            if isinstance(table, str):
-                damaged.append(table)
+        for sid, span, slice_ in found:
+            if isinstance(slice_, str):
+                damaged.append(slice_)
             else:
                 covered[sid].append(span)
-                whole.append(table)
+                whole.append(slice_.table)
         frame = pa.concat_tables([SCHEMA.empty_table(), *whole]).to_pandas(use_threads=False)
         frame = frame[frame["position"] < limit].drop_duplicates(["setting_id", "position"])
         order = frame["setting_id"].map({sid: n for n, sid in enumerate(ids)})
@@ -126,10 +135,35 @@ class Store:
                     if datetime.now(UTC) - self._fs.modified(path).astimezone(UTC) > LEFT_OVER:
                         self._fs.rm_file(path)
 
-    def _listed(self, setting_id: str) -> Iterator[Span]:
+    def spans(self, setting_id: str) -> list[Span]:
+        """The slices that are there by their names, in the order in which the first that has an example counts."""
         names = (path.rsplit("/", 1)[-1] for path in self._names(self._folder(setting_id)))
         found = [match for name in names if (match := SLICE_NAME.match(name))]
-        yield from sorted((int(match[1]), int(match[2])) for match in found)
+        return sorted((int(match[1]), int(match[2])) for match in found)
+
+    def is_being_written(self, setting_id: str) -> bool:
+        """Whether someone is just writing a slice of it."""
+        return any(path.endswith(TEMPORARY) for path in self._names(self._folder(setting_id)))
+
+    def remove(self, setting_id: str, span: Span) -> None:
+        """Removes a slice; nothing happens if another sweep was faster."""
+        with suppress(FileNotFoundError):
+            self._fs.rm_file(self._slice_path(setting_id, span))
+
+    def _found(self, ids: Sequence[str], limit: int, listings: int) -> list[tuple[str, Span, Slice | str]]:
+        """The slices of these settings that have any of the first `limit` examples, in order."""
+        slices = [(sid, span) for sid in ids for span in self.spans(sid) if span[0] < limit]
+        with ThreadPoolExecutor(READERS) as pool:
+            read = list(pool.map(lambda key: self.read(*key), slices))
+        gone = {sid for (sid, _), slice_ in zip(slices, read, strict=True) if slice_ is None}
+        found = [
+            (sid, span, slice_ if slice_ is not None else self._damaged(sid, span, "gone"))
+            for (sid, span), slice_ in zip(slices, read, strict=True)
+        ]
+        if not gone or listings == 1:
+            return found
+        again = self._found([sid for sid in ids if sid in gone], limit, listings - 1)
+        return [*(own for own in found if own[0] not in gone), *again]
 
     def _names(self, folder: str) -> list[str]:
         self._fs.invalidate_cache(folder)
@@ -138,11 +172,19 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def _read(self, setting_id: str, span: Span) -> pa.Table | str:
-        """The slice's table, or a line that says why it counts as missing. Raises ConfigError for a newer format."""
+    def read(self, setting_id: str, span: Span) -> Slice | str | None:
+        """A slice; a line that says why it counts as missing; None if there is no such file.
+
+        Raises ConfigError for a newer format.
+        """
         path = self._slice_path(setting_id, span)
         try:
             data = self._fs.cat_file(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return self._damaged(setting_id, span, reason(error))
+        try:
             # Files are read side by side already, and Arrow's own threads were seen to abort a process at its exit.
             own = pq.read_table(pa.BufferReader(data), page_checksum_verification=True, use_threads=False)
             table = conformed(own)
@@ -155,8 +197,12 @@ class Store:
             )
             raise ConfigError([line]) from None
         except (OSError, ValueError, pa.ArrowException) as error:
-            return f"{path}: unreadable ({reason(error)}); counted as missing, job=run decodes it again"
-        return table
+            return self._damaged(setting_id, span, reason(error))
+        return Slice(table, is_current(own))
+
+    def _damaged(self, setting_id: str, span: Span, why: str) -> str:
+        path = self._slice_path(setting_id, span)
+        return f"{path}: unreadable ({why}); counted as missing, job=run decodes it again"
 
     def _setting_path(self, setting_id: str) -> str:
         return f"{self._base}/settings/{setting_id}.json"

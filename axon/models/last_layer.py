@@ -1,8 +1,8 @@
 """The last layer of a network, for some columns only: what it makes of the others, nobody reads.
 
 Keys, values and attention are of all columns, as always; queries, output projection and MLP of the chosen ones. That
-changes no rounding: a product of matrices rounds each of its rows by itself, as long as there are two of them or more.
-(The attention kernel does not: it takes queries by 32, and the last one may be alone.)
+changes no rounding: a product of matrices rounds each of its rows by itself, as long as there are LEAST of them. (The
+attention kernel does not: it takes queries by 32, and the last one may be alone.)
 
 Shapes: B rows, W columns of a pass, Q chosen ones, D size of a vector.
 """
@@ -16,6 +16,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from axon.models.experts import weights_per_position
+
+LEAST = 4  # rows: with fewer, other routines take over (oneMKL 2024.2; seen at ten shapes from 16 x 16 to 1536 x 512)
 
 
 class Narrowed(nn.Module):
@@ -53,7 +55,7 @@ class LastLayer:
     @contextmanager
     def only(self, columns_BQ: Tensor | None, all_queries: bool) -> Iterator[None]:
         """Within it, the layer computes those columns (None: all); and all queries, where somebody reads them."""
-        if columns_BQ is not None and columns_BQ.shape[1] < 2:
+        if columns_BQ is not None and columns_BQ.shape[1] < LEAST:
             columns_BQ = None
         for part in self._others if all_queries else [self._queries, *self._others]:
             part.columns_BQ = columns_BQ

@@ -212,7 +212,8 @@ class MaskedDiffusionModel(nn.Module):
         """Floating-point operations of the network in that decode, two per multiply-add.
 
         Linear layers count by positions computed, attention by pairs of positions, lm_head by positions whose logits
-        were computed. Norms, softmax and what a decoder or AXON computes beside the network are not included.
+        were computed. The last layer counts as whole, also where it computes the block alone. Norms, softmax and what
+        a decoder or AXON computes beside the network are not included.
         """
         heads = int(self.network.config.num_attention_heads)
         return (

@@ -16,13 +16,16 @@ Names = Mapping[str, str]  # dotted key -> short name
 
 def described(setting: Setting) -> dict[str, Any]:
     """All that identifies a setting, by dotted keys, with the model's name and what the task's score means."""
-    return flatten(
-        {
-            **setting.identity,
-            "model": {**setting.identity["model"], "name": setting.model_name},
-            "task": {**setting.identity["task"], "metric": metric(setting)},
-        }
-    )
+    return flatten(described_tree(setting))
+
+
+def described_tree(setting: Setting) -> dict[str, Any]:
+    """The same, nested."""
+    return {
+        **setting.identity,
+        "model": {**setting.identity["model"], "name": setting.model_name},
+        "task": {**setting.identity["task"], "metric": metric(setting)},
+    }
 
 
 def metric(setting: Setting) -> str:

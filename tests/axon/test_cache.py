@@ -23,6 +23,7 @@ from axon import (
     DecodeSettings,
     Klass,
     MaskedDiffusionModel,
+    Overrides,
     Trace,
     decode,
     load_model,
@@ -123,7 +124,7 @@ def test_it_is_with_experts(kind: str, decoder: Any, tmp_path: Path) -> None:
 def test_it_is_with_a2ds_block_diffusion_model(tmp_path: Path) -> None:
     """Of a bd3lm release's config and tensor names, told to attend by blocks; in float32, as roundings move tokens."""
     folder = published.write_published(tmp_path, "a2d_qwen2_5_coder_0_5b")
-    model = load_model(folder, dtype="float32", attention="block_causal", block_size=4)
+    model = load_model(folder, dtype="float32", overrides=Overrides(attention="block_causal", block_size=4))
     axon = AxonSettings(tau_sink="2x", target_nfe=2, attention_layers="all", gate="always")
     for decoder in (Confidence(threshold=0.2), Dawn(tau_edge=0.05, tau_low=0.1)):
         plain, cached = both(DecodeSettings(8, 4, decoder=decoder, axon=axon), "absolute")

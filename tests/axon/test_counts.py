@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
 from axon.attention import kernel_name
 from axon.mechanism import Mechanism
+from axon.models import last_layer
 from tests.axon.toy_model import toy_model
 from tests.axon.traces import trace_of
 
@@ -64,13 +65,21 @@ def test_the_base_decoder_alone_counts_nothing_of_axon(model: MaskedDiffusionMod
     [Confidence(threshold=0.4), Klass(threshold=0.2, kl_threshold=0.5, history=1)],
     ids=["confidence", "klass"],
 )
-def test_flops_are_those_that_torch_counts(family: str, decoder: Any) -> None:
-    """One row, so no padding; eager attention, whose products torch's counter sees."""
+def test_flops_are_those_that_torch_counts(
+    family: str, decoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row, so no padding; eager attention, whose products torch's counter sees. The last layer counts as whole."""
     network = toy_model(family)
     network.network.set_attn_implementation(kernel_name("eager"))
-    with FlopCounterMode(display=False) as counter:
-        [trace] = decode(network, [[1, 2, 3, 4, 5]], _settings(decoder, tau_sink="4x", gate="never"))
-    assert counter.get_total_flops() == network.flops(trace)
+    found = []
+    for least in (last_layer.LEAST, 1000):  # never narrowed
+        monkeypatch.setattr(last_layer, "LEAST", least)
+        with FlopCounterMode(display=False) as counter:
+            [trace] = decode(network, [[1, 2, 3, 4, 5]], _settings(decoder, tau_sink="4x", gate="never"))
+        found.append(counter.get_total_flops())
+    narrowed, whole = found
+    assert whole == network.flops(trace)
+    assert narrowed < whole if decoder.reads == "block" else narrowed == whole
 
 
 def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:

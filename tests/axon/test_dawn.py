@@ -38,6 +38,7 @@ def _state(seed: int) -> StepState:
         counts=RowCounts(torch.zeros(1, len(COUNTS), dtype=torch.long)),
         decoder_state=Stateless(),
         log_probs=undeclared("DAWN", "log_probs"),
+        log_probs_of_c=undeclared("DAWN", "log_probs_of_c"),
         noise=undeclared("DAWN", "needs_seeds"),
         attention=undeclared("DAWN", "attention"),
         context=lambda: Context(

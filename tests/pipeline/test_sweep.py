@@ -119,7 +119,7 @@ def test_a_node_that_joins_gets_work_and_what_a_killed_one_had_is_done_elsewhere
         process.kill()
     assert process.returncode == 0 and errors == "", shown + errors
     settings = [file.name.split("-")[0] for file in held.glob("*-*")]
-    assert len(set(settings)) == 3 and len(settings) == 4, "one setting has had two workers"
+    assert len(set(settings)) == 3 and len(settings) >= 4, "one setting has had more than one worker"
     assert in_this_process(asked, Store(str(tmp_path / "store"))) == in_this_process(
         asked, Store(str(tmp_path / "whole"))
     )

@@ -1,20 +1,24 @@
-"""W&B's offline files, read back, hold every setting's point, the front, its picture and its hypervolume."""
+"""W&B's offline files, read back, hold a run per setting and per front, and one for the sweep."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from wandb_file import read_run
 
-from pipeline.record import Record, to_table
+from pipeline.record import SCHEMA, Record, to_table
 from pipeline.report import Report, write_report
 from pipeline.report.tracker import Destination, track
+from pipeline.report.tracker.content import digest
+from tests.pipeline.wandb_file import read_run
 from tests.report.sweep import changed, make_run, make_setting
 
 SETTINGS = [
@@ -41,71 +45,167 @@ def sample(seed: int) -> pd.DataFrame:
     return to_table(rows).to_pandas()
 
 
-def report_of(folder: Path, records: pd.DataFrame) -> Report:
-    return write_report(folder, [RUN], records, [])
+def to_table_frame(records: pd.DataFrame) -> pd.DataFrame:
+    return pa.Table.from_pandas(records, SCHEMA).to_pandas()
 
 
-def destination(folder: Path) -> Destination:
-    return Destination("offline", "axon", "sweep/one", folder)
+def started(run: dict[str, Any]) -> float:
+    return float(run["started"])
 
 
-def runs_in(folder: Path) -> list[dict[str, Any]]:
-    return [read_run(path) for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))]
+RECORDS = sample(0)
+FRONTS = 2  # base and AXON
+
+
+def log(folder: Path, records: pd.DataFrame = RECORDS) -> int:
+    report = write_report(folder, [RUN], records, [])
+    return track(Destination("offline", "axon", "sweep/one", folder), report, records)
+
+
+def paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
+
+
+def runs_in(folder: Path, kind: str = "") -> list[dict[str, Any]]:
+    return [run for run in map(read_run, paths(folder)) if run["config"]["kind"].startswith(kind)]
+
+
+def table_in(path: Path, name: str) -> pd.DataFrame:
+    table = json.loads((path.parent / "files" / read_run(path)["history"][f"{name}.path"]).read_text())
+    return pd.DataFrame(table["data"], columns=table["columns"])
 
 
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     folder = tmp_path_factory.mktemp("logged")
-    report = report_of(folder, sample(0))
-    assert track(destination(folder), report) == len(SETTINGS) + 1
+    report = write_report(folder, [RUN], RECORDS, [])
+    assert (
+        track(Destination("offline", "axon", "sweep/one", folder), report, RECORDS)
+        == len(SETTINGS) + FRONTS + 1
+    )
     return folder, report
 
 
 def test_every_setting_is_a_run_of_the_group(logged: tuple[Path, Report]) -> None:
     folder, report = logged
-    runs = {run["summary"]["setting_id"]: run for run in runs_in(folder) if run["kind"] == "setting"}
+    runs = {run["summary"]["setting_id"]: run for run in runs_in(folder, "setting")}
     assert set(runs) == {setting.id for setting in SETTINGS}
     assert {run["group"] for run in runs.values()} == {"sweep/one"}
+    fronts = {run["config"]["front"]: run["config"]["group"] for run in runs_in(folder, "front")}
     for point in report.findings.points.to_dict("records"):
-        run = runs[point["setting_id"]]
+        run, config = runs[point["setting_id"]], runs[point["setting_id"]]["config"]
         assert run["summary"]["nfe"] == pytest.approx(point["nfe"])
         assert run["summary"]["quality"] == pytest.approx(point["quality"])
-        assert run["config"]["decoder.threshold"] == point["knob.threshold"]
-        assert run["config"]["model.name"] == "tiny" and run["config"]["task.metric"]
+        assert config["decoder"]["threshold"] == config["knob_threshold"] == point["knob.threshold"]
+        assert config["model"]["name"] == "tiny" and config["task"]["metric"]
+        assert fronts[config["front"]] == config["group"] == point["group"]
+        assert config["sweep"] == "sweep/one" and "setting" in run["tags"]
 
 
-def test_the_summary_run_holds_the_front(logged: tuple[Path, Report]) -> None:
+def test_a_front_is_a_run_with_a_row_per_vertex(logged: tuple[Path, Report]) -> None:
     folder, report = logged
-    [path] = [p for p in folder.glob("wandb/offline-run-*/run-*.wandb") if read_run(p)["kind"] == "summary"]
-    run = read_run(path)
-    front = json.loads((path.parent / "files" / run["history"]["front.path"]).read_text())
-    column = {name: place for place, name in enumerate(front["columns"])}
-    found = {(row[column["setting_id"]], row[column["nfe"]], row[column["quality"]]) for row in front["data"]}
-    assert found == {
-        (p["setting_id"], p["nfe"], p["quality"]) for p in report.findings.front.to_dict("records")
-    }
-    assert len(found) > 0
-    points = json.loads((path.parent / "files" / run["history"]["points.path"]).read_text())
-    assert len(points["data"]) == len(SETTINGS)
-    picture = path.parent / "files" / run["history"]["front_picture.path"]
-    assert picture.read_bytes() == report.picture.read_bytes()
     [facet] = report.findings.facets
-    for group, area in facet.hypervolumes.items():
-        logged_area = [run["summary"][f"hypervolume{end}/{group}"] for end in ("", "_lo", "_hi")]
+    runs = {run["config"]["group"]: run for run in runs_in(folder, "front")}
+    assert set(runs) == {"base", "AXON"} and {run["kind"] for run in runs.values()} == {"front"}
+    for group, run in runs.items():
+        own = facet.points[(facet.points["group"] == group) & facet.points["group_front"]]
+        expected = own.sort_values("nfe")[["nfe", "quality"]].drop_duplicates().to_numpy()
+        rows = np.array(
+            [[row["front_nfe"], row["front_quality"]] for row in run["rows"] if "front_nfe" in row]
+        )
+        assert rows == pytest.approx(expected)
+        assert run["metrics"]["front_quality"] == "front_nfe"
+        area = facet.hypervolumes[group]
+        logged_area = [run["summary"][f"hypervolume{end}"] for end in ("", "_lo", "_hi")]
         assert logged_area == pytest.approx(list(area))
+        assert run["summary"]["best_quality"] == pytest.approx(own["quality"].max())
+        assert run["summary"]["points"] == len(expected)
+
+
+def test_fronts_are_logged_last(logged: tuple[Path, Report]) -> None:
+    assert [run["config"]["kind"] for run in sorted(runs_in(logged[0]), key=started)][-FRONTS:] == [
+        "front"
+    ] * FRONTS
+
+
+def test_the_step_chart_holds_the_corners_of_the_front(logged: tuple[Path, Report]) -> None:
+    """Between vertices the best quality within a budget stays: the line is level, then rises."""
+    for path in paths(logged[0]):
+        run = read_run(path)
+        if run["config"]["kind"] != "front":
+            continue
+        corners = table_in(path, "front_steps_table")
+        vertices = [(row["front_nfe"], row["front_quality"]) for row in run["rows"] if "front_nfe" in row]
+        assert len(corners) == 2 * len(vertices) - 1
+        assert corners[["NFE", "quality"]].to_numpy()[::2] == pytest.approx(np.array(vertices))
+        for (nfe, quality), (_, before) in zip(
+            corners[["NFE", "quality"]].to_numpy()[1::2], vertices, strict=False
+        ):
+            assert quality == before and nfe in [vertex[0] for vertex in vertices]
+        assert set(corners["front"]) == {run["name"]}
+
+
+def test_every_key_can_be_filtered_by(logged: tuple[Path, Report]) -> None:
+    def keys(tree: Any) -> set[str]:
+        return (
+            {name for key, own in tree.items() for name in (key, *keys(own))}
+            if isinstance(tree, dict)
+            else set()
+        )
+
+    for run in runs_in(logged[0]):
+        found = keys(run["config"]) | {key.split(".")[0] for key in run["summary"]}
+        assert len(found) > 4 and all(re.fullmatch("[_a-zA-Z][_a-zA-Z0-9]*", key) for key in found), found
+
+
+def test_the_sweep_run_holds_the_report(logged: tuple[Path, Report]) -> None:
+    folder, report = logged
+    [path] = [path for path in paths(folder) if read_run(path)["config"]["kind"] == "sweep"]
+    run, front = read_run(path), table_in(path, "front")
+    expected = report.findings.front[["setting_id", "nfe", "quality"]]
+    assert front[["setting_id", "nfe", "quality"]].to_numpy().tolist() == expected.to_numpy().tolist() != []
+    assert len(table_in(path, "points")) == len(SETTINGS)
+    assert set(table_in(path, "fronts")["group"]) == {"base", "AXON"}
+    for key, file in {"front_picture": report.picture, "report": report.page}.items():
+        assert (path.parent / "files" / run["history"][f"{key}.path"]).read_bytes() == file.read_bytes()
     assert run["summary"]["warnings"] == report.findings.warnings != []
+    assert ("dataset", f"records-{digest('sweep/one')[:16]}") in run["artifacts"]
+    stored = pq.read_table(folder / "wandb" / "records.parquet")
+    assert stored.schema.equals(SCHEMA) and stored.to_pandas().equals(to_table_frame(RECORDS))
 
 
 def test_logging_again_logs_only_what_is_new(tmp_path: Path) -> None:
-    report = report_of(tmp_path, sample(0))
-    track(destination(tmp_path), report)
-    assert track(destination(tmp_path), report_of(tmp_path, sample(0))) == 0
-    changed = sample(0)
-    changed.loc[changed["setting_id"] == "s0", "score"] = 1.0
-    written = track(destination(tmp_path), report_of(tmp_path, changed))
-    assert 2 <= written <= len(SETTINGS) + 1
-    runs = runs_in(tmp_path)
-    assert len(runs) == len({run["id"] for run in runs}) == len(SETTINGS) + 1, "no run twice"
+    log(tmp_path)
+    assert log(tmp_path) == 0
+    before = {run["id"]: run for run in runs_in(tmp_path)}
+    better = sample(0)
+    better.loc[better["setting_id"] == "s0", "score"] = 1.0
+    assert 3 <= log(tmp_path, better) < len(before)
+    after = {run["id"]: run for run in runs_in(tmp_path)}
+    assert len(runs_in(tmp_path)) == len(after) == len(before), "no run twice"
+    [gone], [new] = before.keys() - after.keys(), after.keys() - before.keys()
+    assert before[gone]["name"] == after[new]["name"] and after[new]["config"]["kind"] == "front"
+
+
+def test_a_front_that_comes_back_is_a_new_run(tmp_path: Path) -> None:
+    """A run of the first one may have been synced from elsewhere: its rows would be there twice."""
+    other = sample(1)
+    ids = []
+    for records in (RECORDS, other, RECORDS):
+        log(tmp_path, records)
+        ids.append({run["id"] for run in runs_in(tmp_path, "front")})
+    assert not ids[0] & ids[2]
+
+
+def test_an_outdated_front_that_was_synced_is_taken_out_of_the_views(tmp_path: Path) -> None:
+    log(tmp_path)
+    fronts = {run["id"] for run in runs_in(tmp_path, "front")}
+    for path in paths(tmp_path):
+        path.with_name(f"{path.name}.synced").touch()
+    log(tmp_path, sample(1))
+    marked = runs_in(tmp_path, "outdated_front")
+    assert {run["id"] for run in marked} == fronts and not any(run["rows"] for run in marked)
+    assert {run["config"]["sweep"] for run in marked} == {"sweep/one"}
 
 
 def test_nothing_of_the_machine_is_logged(logged: tuple[Path, Report]) -> None:
@@ -121,21 +221,35 @@ def test_a_knob_given_in_two_ways_is_logged(tmp_path: Path) -> None:
         replace(own, knobs={**own.knobs, "axon.tau_sink": taus[number % 2]})
         for number, own in enumerate(SETTINGS)
     ]
-    report = write_report(tmp_path, [make_run(settings)], sample(0), [])
-    assert track(destination(tmp_path), report) == len(SETTINGS) + 1
+    report = write_report(tmp_path, [make_run(settings)], RECORDS, [])
+    assert track(Destination("offline", "axon", "g", tmp_path), report, RECORDS) == len(SETTINGS) + FRONTS + 1
 
 
 def test_settings_of_two_runs_and_two_tasks_are_logged_apart(tmp_path: Path) -> None:
     lists = [replace(changed(own, task={"name": "lists"}), id=f"lists-{own.id}") for own in SETTINGS]
     runs = [RUN, make_run([*SETTINGS, *lists], name="both")]
-    records = sample(0)
-    other = records.assign(setting_id="lists-" + records["setting_id"])
-    report = write_report(tmp_path, runs, pd.concat([records, other], ignore_index=True), [])
-    assert track(destination(tmp_path), report) == 3 * len(SETTINGS) + 1
-    logged = [run for run in runs_in(tmp_path) if run["kind"] == "setting"]
+    lists_records = RECORDS.assign(setting_id="lists-" + RECORDS["setting_id"])
+    records = pd.concat([RECORDS, lists_records], ignore_index=True)
+    report = write_report(tmp_path, runs, records, [])
+    track(Destination("offline", "axon", "g", tmp_path), report, records)
+    logged = runs_in(tmp_path, "setting")
     places = {(run["summary"]["run"], run["summary"]["setting_id"]) for run in logged}
     assert len(places) == len(logged) == 3 * len(SETTINGS)
-    [summary] = [run["summary"] for run in runs_in(tmp_path) if run["kind"] == "summary"]
-    for facet in report.findings.facets:
-        for group, area in facet.hypervolumes.items():
-            assert summary[f"hypervolume/{facet.name}/{group}"] == pytest.approx(area.estimate)
+    areas = {run["name"]: run["summary"]["hypervolume"] for run in runs_in(tmp_path, "front")}
+    assert areas == {
+        f"{group} · confidence · {facet.task} · {facet.model}": pytest.approx(area.estimate)
+        for facet in report.findings.facets
+        for group, area in facet.hypervolumes.items()
+    }
+
+
+def test_a_group_with_two_decoders_has_two_fronts(tmp_path: Path) -> None:
+    settings = [changed(own, decoder="dawn") if number % 2 else own for number, own in enumerate(SETTINGS)]
+    report = write_report(tmp_path, [make_run(settings)], RECORDS, [])
+    track(Destination("offline", "axon", "g", tmp_path), report, RECORDS)
+    runs = runs_in(tmp_path, "front")
+    assert {(run["config"]["group"], run["config"]["decoder"]["name"]) for run in runs} == {
+        (group, decoder) for group in ("base", "AXON") for decoder in ("confidence", "dawn")
+    }
+    assert sum(run["summary"]["settings"] for run in runs) == len(SETTINGS)
+    assert not any("hypervolume_lo" in run["summary"] for run in runs), "the report has it for whole groups"

@@ -33,21 +33,38 @@ def messages(path: Path) -> Iterator[Any]:
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """id, group, name, kind, config, summary and what was logged of one run."""
-    run: dict[str, Any] = {"config": {}, "summary": {}, "history": {}}
+    """id, group, name, kind, tags, config, summary, rows (`history`: all in one), metrics and artifacts of one run.
+
+    `metrics`: a metric's name -> the metric that is its x-axis.
+    """
+    run: dict[str, Any] = {
+        "config": {},
+        "summary": {},
+        "history": {},
+        "rows": [],
+        "metrics": {},
+        "artifacts": [],
+    }
     for message in messages(path):
         if message.HasField("run"):
             run |= {
                 "id": message.run.run_id,
                 "group": message.run.run_group,
                 "name": message.run.display_name,
+                "started": message.run.start_time.ToMicroseconds(),
             }
-            run |= {"kind": message.run.job_type}
+            run |= {"kind": message.run.job_type, "tags": list(message.run.tags)}
             run["config"] |= {item.key: json.loads(item.value_json) for item in message.run.config.update}
         elif message.HasField("summary"):
             run["summary"] |= {_key(item): json.loads(item.value_json) for item in message.summary.update}
         elif message.HasField("history"):
-            run["history"] |= {_key(item): json.loads(item.value_json) for item in message.history.item}
+            row = {_key(item): json.loads(item.value_json) for item in message.history.item}
+            run["rows"].append({key: value for key, value in row.items() if not key.startswith("_")})
+            run["history"] |= row
+        elif message.HasField("metric"):
+            run["metrics"][message.metric.name] = message.metric.step_metric
+        elif message.HasField("artifact"):
+            run["artifacts"].append((message.artifact.type, message.artifact.name))
     return run
 
 

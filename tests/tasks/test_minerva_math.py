@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.evaluate import _scored
+from pipeline import example_record
 from pipeline.record import Record
 from pipeline.tasks import Example, Task, TaskSettings, get_task, open_task, read_task, rows
 from pipeline.tasks.equivalence import Match, Verifier
@@ -194,7 +194,9 @@ class Late(Verifier):
 
 def test_a_comparison_that_fails_leaves_the_example_unscored() -> None:
     task = replace(MinervaMath(), verifier=Late())
-    scored = _scored(task, _example("7"), Record("s", "minerva_math", "x", 0, answer=_said("$7$")))
+    scored = example_record.scored(
+        task, _example("7"), Record("s", "minerva_math", "x", 0, answer=_said("$7$"))
+    )
     assert scored.score is None
     assert scored.error == "scoring: TimeoutError: the comparison took more than 10 s"
 

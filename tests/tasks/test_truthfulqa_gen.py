@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import launch
-from pipeline.evaluate import _scored
+from pipeline import example_record
 from pipeline.record import Record
 from pipeline.tasks import Example, Task, TaskSettings, get_task, open_task, read_task
 from pipeline.tasks.rows import digest
@@ -196,7 +196,7 @@ def _bleu(answer: str, reference: str) -> float:
 def test_a_scorer_that_raises_leaves_the_example_unscored() -> None:
     record = Record("s", "truthfulqa_gen", "x", 0, answer="Rock.")
     example = Example("x", "", "", {**CHECK, "incorrect": []})
-    scored = _scored(get_task("truthfulqa_gen"), example, record)
+    scored = example_record.scored(get_task("truthfulqa_gen"), example, record)
     assert (
         scored.score is None and scored.error is not None and scored.error.startswith("scoring: ValueError")
     )

@@ -1,0 +1,48 @@
+"""A W&B run per setting: all that identifies it as nested config, its point as summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.report import Facet
+from pipeline.report.labels import described_tree, value_text
+from pipeline.report.tracker.content import Content, identifier, rows, tags, with_identifiers
+from pipeline.report.tracker.fronts import decoder_name, front_name
+from pipeline.setting import Setting
+
+KNOB = "knob."  # of the points' columns
+
+
+def setting_contents(facet: Facet, sweep: str, several_runs: bool) -> Iterator[Content]:
+    """`several_runs`: a setting may have a point in more than one of them."""
+    for setting, point in zip(facet.settings, rows(facet.points), strict=True):
+        label, group = point["label"], setting.group
+        config = setting_config(facet, setting, point, sweep)
+        summary = {identifier(key): value for key, value in point.items() if not key.startswith(KNOB)}
+        yield Content(
+            key=f"{point['run']}/{setting.id}" if several_runs else setting.id,
+            name=group if group == label else f"{group} {label}",
+            kind="setting",
+            config=config,
+            summary=summary,
+            state=[config, summary],
+            tags=tags("setting", facet.task, facet.model, decoder_name(setting), group),
+        )
+
+
+def setting_config(facet: Facet, setting: Setting, point: dict[str, Any], sweep: str) -> dict[str, Any]:
+    """The setting's identity as it is, its place in the sweep, and its knobs as `knob_<name>`."""
+    knobs = {
+        identifier(key): value_text(value) if isinstance(value, list | tuple) else value
+        for key, value in point.items()
+        if key.startswith(KNOB) and value is not None
+    }
+    return {
+        **with_identifiers(described_tree(setting)),
+        "kind": "setting",
+        "sweep": sweep,
+        "front": front_name(facet, setting.group, decoder_name(setting)),
+        "group": setting.group,
+        **knobs,
+    }

@@ -1,0 +1,94 @@
+"""A W&B run for the report as a whole: its tables, its picture, its page, and the records as a dataset."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import wandb
+
+from pipeline.record import SCHEMA
+from pipeline.report import Report
+from pipeline.report.tracker.content import Content, digest, identifier, rows, tags
+from pipeline.report.tracker.fronts import fronts_of
+
+RECORDS = "records.parquet"
+
+
+def sweep_content(report: Report, records: pd.DataFrame, sweep: str, folder: Path) -> Content:
+    """Writes the records into `folder`, from where W&B takes them."""
+    findings = report.findings
+    tables = {"points": findings.points, "front": findings.front, "fronts": _fronts(report)}
+    data = folder / RECORDS
+    _write(records, data)
+    config = {"kind": "sweep", "sweep": sweep, "title": findings.title, "settings": len(findings.points)}
+    summary = {"verdict": findings.verdict, "warnings": findings.warnings, "examples": len(records)}
+
+    def log(run: Any) -> None:
+        run.log(
+            {
+                **{name: _table(frame) for name, frame in tables.items()},
+                "front_picture": wandb.Image(str(report.picture)),
+                "report": wandb.Html(str(report.page), inject=False),
+            }
+        )
+        artifact = wandb.Artifact(
+            f"records-{digest(sweep)[:16]}", type="dataset", description=f"Records of {sweep}"
+        )
+        artifact.add_file(str(data), policy="immutable")  # no second copy of it
+        run.log_artifact(artifact)
+
+    return Content(
+        key="sweep",
+        name=sweep,
+        kind="sweep",
+        config=config,
+        summary=summary,
+        state=[config, summary, {name: rows(frame) for name, frame in tables.items()}, _hash(data)],
+        tags=tags("sweep", *(name for facet in findings.facets for name in (facet.task, facet.model))),
+        log=log,
+    )
+
+
+def _fronts(report: Report) -> pd.DataFrame:
+    """One row per front: its hypervolume, best quality and number of points."""
+    return pd.DataFrame(
+        [
+            {
+                "front": front.name,
+                "group": front.group,
+                "decoder": front.decoder,
+                "task": front.facet.task,
+                "model": front.facet.model,
+                **front.summary,
+            }
+            for facet in report.findings.facets
+            for front in fronts_of(facet)
+        ]
+    )
+
+
+def _write(records: pd.DataFrame, path: Path) -> None:
+    """With the store's own schema, and the column `run` of a report on several runs."""
+    fields = [field for field in SCHEMA if field.name in records]
+    if "run" in records:
+        fields.append(pa.field("run", pa.int64()))
+    schema = pa.schema(fields, metadata=SCHEMA.metadata)
+    pq.write_table(pa.Table.from_pandas(records, schema, preserve_index=False), path)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _table(frame: pd.DataFrame) -> wandb.Table:
+    # A knob may have values of several types: tau_sink as 0.01 and as "4x".
+    data: list[Iterable[Any]] = [list(row.values()) for row in rows(frame)]
+    columns = [identifier(str(column)) for column in frame.columns]
+    return wandb.Table(columns=columns, data=data, allow_mixed_types=True)

@@ -1,0 +1,129 @@
+"""A record shown: decoded again under its setting to see inside, and the record alone where that can't be done.
+
+What a replay saw is shown only if its tokens and steps equal the record's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from axon import CheckpointError, Trace, decode, row_seed
+from pipeline.checkpoint import open_model
+from pipeline.errors import ConfigError, fault_line
+from pipeline.evaluate import Loaded, fitting, load
+from pipeline.prompt import form_of
+from pipeline.setting import Setting
+from pipeline.show.cells import END
+from pipeline.show.decode import Decode
+from pipeline.show.frames import Seen, events_of_record, frames
+from pipeline.show.witness import Witness
+from pipeline.tasks import Example, open_task
+
+COMPARED = ("tokens", "revealed_at", "axon_steps", "unsupported_steps", "nfe")
+REASONS = (CheckpointError, ValueError, OSError, RuntimeError, MemoryError, ImportError)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The record's example decoded again."""
+
+    trace: Trace
+    seen: tuple[Seen, ...]
+
+
+class Stage:
+    """Makes decodes of records to be shown; keeps the model from one to the next."""
+
+    def __init__(self) -> None:
+        self._loaded: Loaded | None = None
+
+    def show(self, setting: Setting, record: pd.Series) -> Decode:
+        """Raises ConfigError for a record without tokens."""
+        if not len(record["tokens"]):
+            line = f"example={record['example_id']}: was not decoded under {setting} ({record['error']})"
+            raise ConfigError([f"{line}; choose another"])
+        prompt, note, replayed = "", None, None
+        try:
+            example = _example(setting, record)
+            prompt = _asked(setting, example)
+            replayed = self._replay(setting, example)
+            note = difference(replayed.trace, record)
+        except REASONS as error:
+            note = f"it can't be decoded again here ({fault_line(error)})"
+        tokens = tuple(int(token) for token in record["tokens"])
+        steps, nfe = _steps(record), int(record["nfe"])
+        if replayed is None or note:
+            made = frames(tokens, events_of_record(tokens, *steps), nfe)
+        else:
+            made = frames(tokens, replayed.trace.events, nfe, replayed.seen)
+        guessed = [frame.seen.guesses.values() for frame in made if frame.seen]
+        return Decode(
+            title=str(setting),
+            prompt=prompt,
+            frames=made,
+            texts=_texts(setting, {*tokens, *(token for own in guessed for token in own)}),
+            answer=record["answer"],
+            gate=setting.decode.axon.gate,
+            score=None if pd.isna(record["score"]) else float(record["score"]),
+            note=f"from the record alone: {note}" if note else None,
+        )
+
+    def _replay(self, setting: Setting, example: Example) -> Replay:
+        if self._loaded is None or self._loaded.settings != setting.model:
+            self._loaded = None
+            self._loaded = load(setting.model)
+        loaded = self._loaded
+        prompt = fitting(loaded, loaded.encode(example, setting.task), setting.decode)
+        witness = Witness(setting.decode.axon)
+        seeds = [row_seed(setting.seed, example.id)]
+        [trace] = decode(loaded.model, [prompt], setting.decode, seeds, 1, watcher=witness)
+        return Replay(trace, tuple(witness.seen))
+
+
+def difference(trace: Trace, record: pd.Series) -> str | None:
+    """Where a replay departs from its record, in words; None where all is equal."""
+    for name in COMPARED:
+        then = record[name]
+        if then is None or (name == "unsupported_steps" and not isinstance(then, Iterable)):
+            continue  # recorded before the column existed
+        now: Any = getattr(trace, name)
+        if (tuple(then) != tuple(now)) if name != "nfe" else int(then) != now:
+            return f"decoded again, its {name} differ, so that what is seen inside may not be what was decided then"
+    return None
+
+
+def _steps(record: pd.Series) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+    unsupported = record["unsupported_steps"]
+    columns = (record["revealed_at"], record["axon_steps"], () if unsupported is None else unsupported)
+    first, second, third = ([int(step) for step in column] for column in columns)
+    return first, second, third
+
+
+def _example(setting: Setting, record: pd.Series) -> Example:
+    position = int(record["position"])
+    found = open_task(setting.task).examples(setting.task.split, setting.task.seed, position + 1)
+    if len(found) <= position or found[position].id != record["example_id"]:
+        raise ValueError(f"task {setting.task.name} has another example there now")
+    return found[position]
+
+
+def _asked(setting: Setting, example: Example) -> str:
+    """The question, without few-shot examples and what a chat template puts around it."""
+    form = form_of(setting.task, setting.model.prompt)
+    return example.chat.request if example.chat and form != "completion" else example.prompt
+
+
+def _texts(setting: Setting, tokens: set[int]) -> dict[int, str]:
+    """What is shown for each token: its text, or its number where there is no tokenizer here."""
+    try:
+        checkpoint = open_model(setting.model)
+        texts = {
+            token: str(checkpoint.tokenizer.decode([token], skip_special_tokens=False)) for token in tokens
+        }
+    except REASONS:
+        return {token: f"#{token}" for token in tokens}
+    return texts | dict.fromkeys(tokens & set(checkpoint.described.end_token_ids), END)
