@@ -178,8 +178,8 @@ def _lines(
     lines = [title, f"settings   {len(works):,}, {examples:,} examples to decode in all; {stored}"]
     if config.sweep.search not in ASK_ONCE:
         lines.append(
-            f"search     {config.sweep.search} begins with these and asks for more as their results come: "
-            "sweep.search=grid has one cost, and budget.model_calls=N bounds any"
+            f"search     {config.sweep.search} begins with these and asks for more as their results come; "
+            "sweep.search=grid asks for all at once, budget.model_calls=N bounds either"
         )
     lines += [
         f"prompts    {setting.task.name}: {prompts[setting.model, setting.task]}"

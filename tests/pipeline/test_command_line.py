@@ -110,9 +110,9 @@ def test_a_folder_of_the_users_own_configs_adds_choices_of_every_kind(
 @pytest.mark.parametrize(
     ("word", "remedy"),
     [
-        ("recipe=sdar_1_7b_gsm9k", "unknown; one of the 118 in conf/recipe, such as sdar_1_7b_gsm8k"),
-        ("recipe=none_like_it", "unknown; one of the 118 in conf/recipe"),
-        ("recipe=7", "must be the name of one choice; one of the 118 in conf/recipe"),
+        ("recipe=sdar_1_7b_gsm9k", "unknown; one of the 128 in conf/recipe, such as sdar_1_7b_gsm8k"),
+        ("recipe=none_like_it", "unknown; one of the 128 in conf/recipe"),
+        ("recipe=7", "must be the name of one choice; one of the 128 in conf/recipe"),
     ],
 )
 def test_of_many_names_the_closest_are_given(

@@ -102,11 +102,14 @@ def test_its_cost_on_a_real_model_is_told_from_the_config_alone(
     if name == "axon_table":  # the models' own tasks are in the grid: none for a user to name beside it
         words += ["sweep.groups.base.grid.task=[arith,lists]"]
     else:
-        words += ["task=humaneval", *write_rows(tmp_path, "humaneval")]
+        words += ["decoder=klass", "task=humaneval", *write_rows(tmp_path, "humaneval")]
     monkeypatch.setattr(sys, "argv", ["launch.py", *words, f"out={tmp_path}"])
     console = Console(file=io.StringIO(), width=300)
     assert plan_job(read_config(launch.compose()), launch.compose, console) == 0
     text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.startswith(
+        f"{name} · {'arith, lists · 8 decoders' if name == 'axon_table' else 'humaneval · klass'}"
+    )
     settings = int(text.split("settings   ")[1].split(",")[0])
     assert settings >= 16 and f"{19 * settings:,} examples" in text
     assert "GPU hours on an H100" in text and "GiB weights (8.02 G parameters in bfloat16)" in text
@@ -115,7 +118,13 @@ def test_its_cost_on_a_real_model_is_told_from_the_config_alone(
 @pytest.mark.slow
 def test_one_of_them_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute, "runs_here", lambda config, plan: True)  # Ray's part is tested by itself
-    words = ["+experiment=axon_ablation_threshold", "limit=2", f"out={tmp_path}", "wandb=off"]
+    words = [
+        "+experiment=axon_ablation_threshold",
+        "limit=2",
+        f"out={tmp_path}",
+        "wandb=off",
+        "sandbox.require=process",
+    ]
     monkeypatch.setattr(sys, "argv", ["launch.py", *words])
     assert launch.main() == 0
     [points] = [pd.read_csv(path) for path in tmp_path.glob("axon_ablation_threshold/*/points.csv")]
