@@ -24,13 +24,19 @@ from pipeline.show.gate_values import RULES
 from pipeline.show.witness import Witness
 
 TINY = Path(__file__).resolve().parents[2] / "assets" / "tiny"
-PROMPTS = ("11; add 5, minus 3; times 2, minus 4; add 1, add 2=?", "sort WVDOIYBGN:")
+PROMPT = "11; add 5, minus 3; times 2, minus 4; add 1, add 2=?"
+
+# So that each rule of a gate decides somewhere.
+NUMBERS: tuple[dict[str, float], ...] = (
+    {"beta_r": 0.5, "beta_u": 0.01, "warmup": 1, "target_nfe": 4, "alpha": 0.9},
+    {"beta_r": 0.01, "beta_u": 3.0, "warmup": 2, "target_nfe": 2, "alpha": 0.1},
+)
 
 
 @cache
-def tiny() -> tuple[MaskedDiffusionModel, list[list[int]]]:
+def tiny() -> tuple[MaskedDiffusionModel, list[int]]:
     tokenizer = load_tokenizer(TINY)
-    return load_model(TINY), [tokenizer.encode(text, add_special_tokens=False) for text in PROMPTS]
+    return load_model(TINY), tokenizer.encode(PROMPT, add_special_tokens=False)
 
 
 def fires(gate: str, rules: tuple[Comparison, ...], nothing: bool) -> bool:
@@ -50,18 +56,10 @@ def fires(gate: str, rules: tuple[Comparison, ...], nothing: bool) -> bool:
 @pytest.mark.parametrize("gate", GATES)
 @pytest.mark.parametrize("decoder", [Confidence(threshold=0.7), Dawn()], ids=lambda one: one.name)
 def test_what_is_seen_decided_the_step(gate: str, decoder: DecoderSettings) -> None:
-    model, prompts = tiny()
-    axon = AxonSettings(
-        gate=gate,
-        anchors=2,
-        max_anchor_steps=2,
-        tau_sink="4x",
-        warmup=2,
-        target_nfe=4,
-        beta_r=1.2,  # type: ignore[arg-type]
-    )
-    settings = DecodeSettings(gen_length=24, block_length=12, decoder=decoder, axon=axon)
-    for prompt in prompts:
+    model, prompt = tiny()
+    for numbers in NUMBERS:
+        axon = AxonSettings(gate=gate, anchors=2, max_anchor_steps=2, tau_sink="4x", **numbers)  # type: ignore[arg-type]
+        settings = DecodeSettings(gen_length=24, block_length=12, decoder=decoder, axon=axon)
         witness = Witness(axon)
         [trace] = decode(model, [prompt], settings, watcher=witness)
         assert trace == decode(model, [prompt], settings)[0]
