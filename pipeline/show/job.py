@@ -31,11 +31,10 @@ def show(opened: OpenedRun, words: Mapping[str, str], console: Console) -> int:
     if form == "html" and "step" in words:
         raise ConfigError([f"step={words['step']}: a page shows every step; leave it out"])
     chosen = [find_setting(key, asked, opened.run.settings) for key, asked in _asked(words)]
+    if chosen[0].task != chosen[-1].task:
+        raise ConfigError([f"settings={words['settings']}: are of different tasks; choose two of one task"])
     example = words.get("example", "0")
     records = [find_example(example, setting, opened.contents.records) for setting in chosen]
-    tasks = {str(setting.task) for setting in chosen}
-    if len(tasks) > 1:
-        raise ConfigError([f"settings={words['settings']}: are of different tasks; choose two of one task"])
     from pipeline.show.replay import Stage  # torch and transformers take seconds to import
 
     stage = Stage()

@@ -159,7 +159,9 @@ def _canvas(
         if len(text) > room:
             text = text[: room - 1] + "…"
         start = x + (wide - text_width(text, SIZE)) / 2
-        drawn += [box, Words(start, y + 17, text, SIZE, colour, bold)]
+        drawn.append(box)
+        if text:
+            drawn.append(Words(start, y + 17, text, SIZE, colour, bold))
         if cell.number:
             drawn += _number(box, cell)
         x += wide + BETWEEN

@@ -40,6 +40,6 @@ def _element(shape: Shape) -> str:
         return f'<path d="{path}" fill="none" stroke="{shape.colour}" stroke-width="{shape.width:.1f}"/>'
     bold = ' font-weight="bold"' if shape.bold else ""
     # The length that the layout counts with, whatever font the reader has.
-    length = f' textLength="{shape.width:.1f}" lengthAdjust="spacingAndGlyphs"' if shape.text else ""
+    length = f' textLength="{shape.width:.1f}" lengthAdjust="spacingAndGlyphs"'
     place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" font-size="{shape.size}" fill="{shape.colour}"'
     return f'<text {place}{bold}{length} xml:space="preserve">{escape(shape.text)}</text>'

@@ -55,8 +55,12 @@ def browse(decodes: Sequence[Decode], console: Console) -> None:
             key = next_key(PACE if plays else None)
             if key == "q":
                 return
-            plays = plays != (key == "p") and (step < last or key == "p")
-            step = moved(step, key or "next", last)
+            if key == "p":
+                plays = not plays
+                step = 0 if plays and step == last else step
+            else:
+                step = moved(step, key or "next", last)
+                plays = plays and step < last
 
 
 def moved(step: int, key: str, last: int) -> int:
