@@ -150,9 +150,9 @@ def test_what_is_decoded_in_other_slices_still_counts_when_one_is_stored(
     display = on_a_terminal({"a": SETTINGS["a"]})
     for _ in range(5):
         display.example()
-    display.evaluated("a", totals(2, 1.0, 9.0))
+    display.evaluated(of("a"), totals(2, 1.0, 9.0))
     assert "5/10 examples" in plain(display)
-    display.evaluated("a", totals(7, 1.0, 9.0))
+    display.evaluated(of("a"), totals(7, 1.0, 9.0))
     assert "7/10 examples" in plain(display)
 
 
