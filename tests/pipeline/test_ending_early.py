@@ -17,6 +17,7 @@ from rich.console import Console
 from test_execute import display
 from toy_search import World, record
 
+from pipeline import evaluate as evaluate_module
 from pipeline import execute as execute_module
 from pipeline import run_job
 from pipeline.backlog import Backlog, advance
@@ -38,7 +39,7 @@ SIZE, SLICE = 80, 16
 @pytest.fixture
 def config(make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setattr(execute_module, "runs_here", lambda *_: True)
-    monkeypatch.setattr(execute_module, "Evaluator", lambda *_, **__: World())
+    monkeypatch.setattr(evaluate_module, "Evaluator", lambda *_, **__: World())
     stop = 'sweep.stop={"margin": 0.1, "alpha": 0.05}'
     room = ("gen_length=32", "block_length=32")  # for the passes of the toy world
     return make_config("task.name=judge", GRID, stop, f"limit={SIZE}", f"slice_size={SLICE}", *room)
