@@ -186,7 +186,8 @@ class Store:
             return self._damaged(setting_id, span, reason(error))
         try:
             # Files are read side by side already, and Arrow's own threads were seen to abort a process at its exit.
-            own = pq.read_table(pa.BufferReader(data), page_checksum_verification=True, use_threads=False)
+            file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+            own = file.read(use_threads=False)
             table = conformed(own)
             positions = table.column("position").to_pylist()
             if positions != list(range(*span)) or set(table.column("setting_id").to_pylist()) - {setting_id}:
