@@ -76,7 +76,10 @@ def _table(asked: argparse.Namespace, one: str, stages: tuple[str, ...]) -> None
     for size in asked.settings:
         words = [__file__, "--one", one, "--settings", str(size), "--examples", str(asked.examples)]
         done = subprocess.run(
-            [sys.executable, *words, "--points", str(asked.points)], capture_output=True, text=True, check=False
+            [sys.executable, *words, "--points", str(asked.points)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             sys.exit(done.stderr[-2000:])
@@ -88,7 +91,11 @@ def _table(asked: argparse.Namespace, one: str, stages: tuple[str, ...]) -> None
         own = [one_size[stage] for one_size in found]
         grows = math.log(max(own[-1], 1e-3) / max(own[0], 1e-3)) / steps
         unit = "" if stage == "peak GB" else " s"
-        print(f"{stage:<20}" + "".join(f"{value:>{12 - len(unit)}.2f}{unit}" for value in own) + f"   grows {grows:.2f}")
+        print(
+            f"{stage:<20}"
+            + "".join(f"{value:>{12 - len(unit)}.2f}{unit}" for value in own)
+            + f"   grows {grows:.2f}"
+        )
     sys.stdout.flush()
 
 
@@ -198,7 +205,13 @@ def _records(setting_id: str, nfe_N: Any, score_N: Any, draw: np.random.Generato
     tokens = draw.integers(0, 500, n * TOKENS)
     revealed = np.minimum(draw.integers(0, 32, n * TOKENS), np.repeat(nfe_N, TOKENS) - 1)
     lists = {"tokens": tokens, "revealed_at": revealed, "axon_steps": tokens, "unsupported_steps": tokens}
-    words = {"setting_id": setting_id, "task": "arith", "device": "cpu", "attention_kernel": "sdpa", "torch": "2"}
+    words = {
+        "setting_id": setting_id,
+        "task": "arith",
+        "device": "cpu",
+        "attention_kernel": "sdpa",
+        "torch": "2",
+    }
     columns = []
     for field in SCHEMA:
         if field.name in ("axon_steps", "unsupported_steps"):
