@@ -116,8 +116,12 @@ class Backlog:
         if not self._waiting:
             return None
         sid = self._next(loaded)
-        share = math.ceil(sum(map(len, self._waiting.values())) / workers)
-        slices = self._waiting.pop(sid)
+        slices = self._waiting[sid]
+        share = len(slices)
+        # Where as many settings wait, an equal share is no less than this one, and slices need not be counted.
+        if len(self._waiting) < workers * len(slices):
+            share = math.ceil(sum(map(len, self._waiting.values())) / workers)
+        del self._waiting[sid]
         if slices[share:]:
             self._waiting = {sid: slices[share:], **self._waiting}
         assignment = Assignment(self._plan.settings[sid], tuple(slices[:share]), apart=sid in self._bereft)
@@ -181,8 +185,11 @@ class Backlog:
 
     def _next(self, loaded: ModelSettings | None) -> str:
         """The first that waits of the worker's model; failing that, of the model with the most left per worker."""
-        models = {sid: self._plan.settings[sid].model for sid in self._waiting}
-        left = Counter(models[sid] for sid in self._waiting)
+        settings = self._plan.settings
+        own = next((sid for sid in self._waiting if settings[sid].model == loaded), None)
+        if own is not None:
+            return own
+        left = Counter(settings[sid].model for sid in self._waiting)
         workers = Counter(assignment.setting.model for assignment in self._taken.values())
-        chosen = loaded if loaded in left else max(left, key=lambda model: left[model] / (workers[model] + 1))
-        return next(sid for sid in self._waiting if models[sid] == chosen)
+        chosen = max(left, key=lambda model: left[model] / (workers[model] + 1))
+        return next(sid for sid in self._waiting if settings[sid].model == chosen)

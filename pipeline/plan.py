@@ -15,7 +15,16 @@ from typing import Any
 from axon.identity import decode_identity
 from axon.settings import check_cache, check_ends
 from pipeline.checkpoint import Checkpoint, open_model
-from pipeline.config import SETTING_KEYS, Compose, Config, ModelSettings, PromptStyle, read_config, to_tree
+from pipeline.config import (
+    SETTING_KEYS,
+    Compose,
+    Config,
+    ModelSettings,
+    PromptStyle,
+    SweepSettings,
+    read_config,
+    to_tree,
+)
 from pipeline.dotted import assign, flatten
 from pipeline.errors import ConfigError
 from pipeline.outline import Outline
@@ -40,6 +49,8 @@ Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
 Base = Callable[[Names], Config]
 Open = Callable[[ModelSettings], Checkpoint | Outline]  # raises CheckpointError
 
+NO_SWEEP = SweepSettings("none", "grid", along_trade_off=False, groups={"setting": GroupSettings()})
+
 
 class Plan:
     """The distinct settings asked for so far, in the order they run: those of one model follow each other."""
@@ -48,6 +59,8 @@ class Plan:
         """Raises ConfigError, one line per fault, for a space that can't be searched."""
         self._open = open_
         self._base: Base = cache(lambda names: _composed(config, compose, names))
+        # A setting is made of a few keys. A sweep of many values, read again with each of them, would take n squared.
+        self._bare: Base = cache(lambda names: replace(self._base(names), sweep=NO_SWEEP, recipe=None))
         self._search = _search(config, self._base)
         self.space = _space(config, self._base)
         self.settings: dict[str, Setting] = {}
@@ -92,7 +105,7 @@ class Plan:
     def setting(self, candidate: Candidate) -> Setting:
         """The setting of a candidate, whether it was asked for or not. Raises ConfigError if it can't be evaluated."""
         rest = {key: value for key, value in candidate.knobs.items() if not is_name(key, value)}
-        return make_setting(_changed(self._base(_names(candidate.knobs)), rest), candidate, self._open)
+        return make_setting(_changed(self._bare(_names(candidate.knobs)), rest), candidate, self._open)
 
 
 def _search(config: Config, base: Base) -> Ask:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import fsspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -112,11 +113,11 @@ class Store:
             else:
                 covered[sid].append(span)
                 whole.append(slice_.table)
-        frame = pa.concat_tables([SCHEMA.empty_table(), *whole]).to_pandas(use_threads=False)
-        frame = frame[frame["position"] < limit].drop_duplicates(["setting_id", "position"])
-        order = frame["setting_id"].map({sid: n for n, sid in enumerate(ids)})
-        frame = frame.assign(order=order).sort_values(["order", "position"], ignore_index=True)
-        return Contents(frame.drop(columns="order"), covered, damaged)
+        table = _first_of_each(whole, limit)
+        del found, whole
+        # split_blocks and self_destruct: with every column its own, Arrow's copy goes as pandas' comes.
+        frame = table.to_pandas(use_threads=False, split_blocks=True, self_destruct=True)
+        return Contents(frame, covered, damaged)
 
     def exists(self) -> bool:
         """Whether any result was ever written here. Raises whatever the service's client raises."""
@@ -186,7 +187,8 @@ class Store:
             return self._damaged(setting_id, span, reason(error))
         try:
             # Files are read side by side already, and Arrow's own threads were seen to abort a process at its exit.
-            own = pq.read_table(pa.BufferReader(data), page_checksum_verification=True, use_threads=False)
+            file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+            own = file.read(use_threads=False)
             table = conformed(own)
             positions = table.column("position").to_pylist()
             if positions != list(range(*span)) or set(table.column("setting_id").to_pylist()) - {setting_id}:
@@ -234,6 +236,22 @@ class Store:
             Path(temporary).replace(path)
         else:
             self._fs.mv(temporary, path)
+
+
+def _first_of_each(slices: Sequence[pa.Table], limit: int) -> pa.Table:
+    """Examples 0..limit-1 of slices that come setting by setting: the first record of each, in order of position."""
+    table = pa.concat_tables([SCHEMA.empty_table(), *slices])
+    position = table.column("position").to_numpy()
+    setting = np.repeat(np.arange(len(slices)), [len(own) for own in slices])
+    ids = [own.column("setting_id")[0].as_py() if len(own) else None for own in slices]
+    ranks = {sid: rank for rank, sid in enumerate(dict.fromkeys(ids))}
+    setting = np.array([ranks[sid] for sid in ids], dtype=np.int64)[setting]
+    after = (setting[1:] > setting[:-1]) | (position[1:] > position[:-1])
+    if after.all() and (position < limit).all():  # no copy where all is in order
+        return table
+    order = np.lexsort((position, setting))  # stable: of equal ones the first comes first
+    kept = np.append(True, (np.diff(setting[order]) > 0) | (np.diff(position[order]) > 0))[: len(order)]
+    return table.take(order[kept & (position[order] < limit)])
 
 
 def missing(covered: Iterable[Span], limit: int, size: int) -> list[Span]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import cycle
+from itertools import accumulate, count, cycle, pairwise
 from pathlib import Path
 from threading import Semaphore, Thread
 from typing import Any
@@ -33,6 +33,12 @@ SPANS = st.lists(
     min_size=1,
     max_size=8,
     unique=True,
+)
+# A run that can be joined, and slices across it.
+JOINABLE = st.builds(
+    lambda lengths, across: list(dict.fromkeys([*pairwise(accumulate(lengths, initial=0)), *across])),
+    st.lists(LENGTH, min_size=4, max_size=6),
+    st.lists(st.builds(lambda start, length: (start, start + length), START, LENGTH), max_size=2),
 )
 TOUCHES = ("pipe_file", "mv", "rm_file", "cat_file", "ls")
 
@@ -77,20 +83,25 @@ class Killed(BaseException):
     pass
 
 
-@settings(max_examples=20, deadline=None)
-@given(spans=SPANS, moment=st.integers(0, 40))
-def test_killed_at_any_moment_it_leaves_the_same_records_and_the_next_one_ends_it(
-    spans: list[Span], moment: int
-) -> None:
-    store = new_store()
-    before, files = fill(store, spans), store._fs
-    left = iter(range(moment))
+@settings(max_examples=4, deadline=None)
+@given(spans=JOINABLE)
+def test_killed_at_any_moment_it_leaves_the_same_records_and_the_next_one_ends_it(spans: list[Span]) -> None:
+    moments, whole = count(), False
+    while not whole:
+        whole = killed_after(next(moments), spans)
 
-    def dies(*arguments: Any) -> None:
+
+def killed_after(touches: int, spans: list[Span]) -> bool:
+    """Whether it came to its end before."""
+    store, left = new_store(), iter(range(touches))
+    before, files, died = fill(store, spans), store._fs, []
+
+    def die(*arguments: Any) -> None:
         if next(left, None) is None:
+            died.append(True)
             raise Killed
 
-    store._fs = Watched(files, dies)
+    store._fs = Watched(files, die)
     with suppress(Killed):
         compact(store, ["a"])
     store._fs = files
@@ -101,6 +112,22 @@ def test_killed_at_any_moment_it_leaves_the_same_records_and_the_next_one_ends_i
     compact(store, ["a"])
     pd.testing.assert_frame_equal(found(store), before)
     assert crowded(store.spans("a")) == [] and store.load(["a"], 10**6).damaged == []
+    return not died
+
+
+def test_a_reader_whose_listed_slices_are_joined_before_it_has_read_them_lists_again() -> None:
+    store = new_store()
+    before, files, other = fill(store, [(n, n + 4) for n in range(0, 20, 4)]), store._fs, Store(store.root)
+    first = iter([True])
+
+    def join(*arguments: Any) -> None:
+        if next(first, False):
+            compact(other, ["a"])
+
+    store._fs = Watched(files, join, ["cat_file"])
+    contents = store.load(["a"], 20)
+    assert contents.damaged == [] and contents.covered == {"a": [(0, 20)]}
+    pd.testing.assert_frame_equal(contents.records, before)
 
 
 class Actor(Thread):
@@ -126,9 +153,9 @@ class Actor(Thread):
         self.waits.release()
 
 
-def side_by_side(actors: Sequence[Actor], turns: Sequence[int]) -> None:
-    """One at a time, in turns over and over."""
-    order = cycle(turns)
+def side_by_side(actors: Sequence[Actor], turns: Sequence[tuple[int, int]]) -> None:
+    """One at a time: who goes on, and how often, over and over."""
+    order = cycle([actor for actor, times in turns for _ in range(times)])
     for actor in actors:
         actor.start()
         actor.waits.acquire()
@@ -141,12 +168,12 @@ def side_by_side(actors: Sequence[Actor], turns: Sequence[int]) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(
-    spans=SPANS,
+    spans=JOINABLE,
     again=st.lists(st.integers(0, 9), max_size=3),
-    turns=st.lists(st.integers(0, 11), min_size=8, max_size=40),
+    turns=st.lists(st.tuples(st.integers(0, 11), st.integers(1, 20)), min_size=4, max_size=12),
 )
 def test_two_of_them_a_reader_and_a_writer_side_by_side_leave_the_same_records(
-    spans: list[Span], again: list[int], turns: list[int]
+    spans: list[Span], again: list[int], turns: list[tuple[int, int]]
 ) -> None:
     """The writer, another sweep, writes slices that are there or were there, and one more."""
     root = f"memory://{uuid.uuid4().hex}"

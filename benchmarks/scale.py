@@ -1,0 +1,244 @@
+"""How large a sweep may be: `python benchmarks/scale.py [--settings 1000 3000 9000] [--examples 10] [--points 300]`.
+
+A synthetic finished sweep of so many settings, in a store of its own, goes through what a command does beside decoding:
+planning, writing run.json, resuming (what is pending, and what the search asks for next), and joining slices. Then the
+report, on as many records as these settings have, of few settings (`--points`) with many examples each. Each size is a
+process of its own, for its peak memory.
+
+Seconds are of processor time: a machine that does other work takes longer by the clock. `grows`: the exponent between
+the first size and the last; n log n is about 1.1. For the issue's goals:
+`--settings 10000 30000 100000 --examples 100 --points 2000`, an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import process_time
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import pyarrow as pa
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from benchmarks.load import load_line
+from pipeline.backlog import advance
+from pipeline.compaction import compact
+from pipeline.config import Config, read_config, to_tree
+from pipeline.environment import this_environment
+from pipeline.pending import outcomes
+from pipeline.plan import Plan
+from pipeline.record import SCHEMA
+from pipeline.run import FORMAT, Run, write_run
+from pipeline.run_folder import asked_for
+from pipeline.store import Store
+
+ROOT = Path(__file__).resolve().parents[1]
+ANCHORS = (1, 2, 3, 4)
+SLICE = 32
+TOKENS = 32  # of an answer
+STAGES = ("plan", "file settings", "run.json", "resume", "ask", "join slices", "resume, joined")
+REPORT = ("load for a report", "report")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--settings", type=int, nargs="+", default=[1000, 3000, 9000])
+    parser.add_argument("--examples", type=int, default=10, help="of each setting")
+    parser.add_argument("--points", type=int, default=300, help="settings of the report")
+    parser.add_argument("--one", choices=("sweep", "report"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        with TemporaryDirectory() as folder:
+            measure = _sweep if asked.one == "sweep" else _report
+            print(json.dumps(measure(Path(folder), asked)))
+        return
+    print(f"{asked.examples} examples each, {load_line()}")
+    for one, stages in (("sweep", STAGES), ("report", REPORT)):
+        _table(asked, one, stages)
+
+
+def _table(asked: argparse.Namespace, one: str, stages: tuple[str, ...]) -> None:
+    found = []
+    for size in asked.settings:
+        words = [__file__, "--one", one, "--settings", str(size), "--examples", str(asked.examples)]
+        done = subprocess.run(
+            [sys.executable, *words, "--points", str(asked.points)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(done.stderr[-2000:])
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    heads = [f"{size * (asked.examples if one == 'report' else 1):,}" for size in asked.settings]
+    print(f"\n{'records' if one == 'report' else 'settings':<20}" + "".join(f"{head:>12}" for head in heads))
+    steps = math.log(asked.settings[-1] / asked.settings[0]) if len(asked.settings) > 1 else math.nan
+    for stage in (*stages, "peak GB"):
+        own = [one_size[stage] for one_size in found]
+        grows = math.log(max(own[-1], 1e-3) / max(own[0], 1e-3)) / steps
+        unit = "" if stage == "peak GB" else " s"
+        print(
+            f"{stage:<20}"
+            + "".join(f"{value:>{12 - len(unit)}.2f}{unit}" for value in own)
+            + f"   grows {grows:.2f}"
+        )
+    sys.stdout.flush()
+
+
+def _sweep(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
+    """Processor seconds of each stage, and the peak memory."""
+    [settings], examples, found = asked.settings, asked.examples, dict[str, float]()
+    config = _config(folder, settings, examples)
+    plan = _timed(found, "plan", lambda: _planned(config))
+    store = Store(config.store)
+    _fill(store, list(plan.settings), examples, SLICE)
+    identities = {sid: dict(setting.identity) for sid, setting in plan.settings.items()}
+    _timed(found, "file settings", lambda: store.write_settings(identities))
+    _timed(found, "run.json", lambda: write_run(folder, _run(config, plan)))
+    contents, pending = _timed(found, "resume", lambda: advance(plan, store, examples, SLICE))
+    assert not pending and len(contents.records) == len(plan.settings) * examples
+    _timed(found, "ask", lambda: plan.extend(outcomes(plan, contents.records)))
+    _timed(found, "join slices", lambda: compact(store, plan.settings))
+    _timed(found, "resume, joined", lambda: advance(plan, store, examples, SLICE))
+    return {**found, "peak GB": _peak()}
+
+
+def _report(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
+    from pipeline.report import write_report
+
+    [settings], found = asked.settings, dict[str, float]()
+    points = min(settings, asked.points)
+    examples = settings * asked.examples // points
+    config = _config(folder, points, examples)
+    plan, store = _planned(config), Store(config.store)
+    _fill(store, list(plan.settings), examples, 1024)
+    contents = _timed(found, REPORT[0], lambda: store.load(plan.settings, examples))
+    run = _run(config, plan)
+    _timed(found, REPORT[1], lambda: write_report(folder, [run], run.own(contents.records), []))
+    return {**found, "peak GB": _peak()}
+
+
+def _timed(found: dict[str, float], stage: str, act: Callable[[], Any]) -> Any:
+    start = process_time()
+    result = act()
+    found[stage] = process_time() - start
+    return result
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def _config(folder: Path, settings: int, examples: int) -> Config:
+    """A grid over thresholds and anchors."""
+    words = [f"out={folder}", f"limit={examples}", "wandb=off"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        tree: Any = OmegaConf.to_container(compose("config", overrides=words), resolve=True)
+    count = settings // len(ANCHORS)
+    thresholds = [round(0.2 + 0.7 * place / count, 9) for place in range(count)]
+    tree["sweep"]["groups"] = {
+        "base": {"grid": {"decoder.threshold": thresholds[::8]}, "set": {"axon": "off"}},
+        "axon": {"grid": {"decoder.threshold": thresholds, "axon.anchors": ANCHORS}},
+    }
+    del tree["sweep"]["groups"]["base"]
+    return read_config(tree)
+
+
+def _planned(config: Config) -> Plan:
+    plan = Plan(config, lambda names: to_tree(config))
+    plan.extend(())
+    return plan
+
+
+def _run(config: Config, plan: Plan) -> Run:
+    return Run(
+        format=FORMAT,
+        name="scale",
+        title="scale",
+        command="python benchmarks/scale.py",
+        status="done",
+        error=None,
+        failures={},
+        config={},
+        space=(),
+        limit=config.limit,
+        store=config.store,
+        environment=this_environment(),
+        started=datetime.now(UTC),
+        finished=None,
+        seconds=None,
+        **asked_for(plan, config.limit),
+    )
+
+
+def _fill(store: Store, setting_ids: list[str], examples: int, size: int) -> None:
+    """Records of made-up answers: correct or not, and of more or fewer passes, by setting and example."""
+    draw = np.random.default_rng(0)
+    ease_N = draw.random(examples)
+    for place, setting_id in enumerate(setting_ids):
+        skill = 0.3 + 0.6 * place / len(setting_ids)
+        nfe_N = draw.integers(4, 8 + int(24 * skill), examples)
+        score_N = (ease_N * 0.7 + draw.random(examples) * 0.3 < skill).astype(float)
+        whole = _records(setting_id, nfe_N, score_N, draw)
+        for start in range(0, examples, size):
+            stop = min(start + size, examples)
+            store.write_table(setting_id, (start, stop), whole.slice(start, stop - start))
+
+
+def _records(setting_id: str, nfe_N: Any, score_N: Any, draw: np.random.Generator) -> pa.Table:
+    n = len(nfe_N)
+    offsets = np.arange(n + 1, dtype=np.int32) * TOKENS
+    tokens = draw.integers(0, 500, n * TOKENS)
+    revealed = np.minimum(draw.integers(0, 32, n * TOKENS), np.repeat(nfe_N, TOKENS) - 1)
+    lists = {"tokens": tokens, "revealed_at": revealed, "axon_steps": tokens, "unsupported_steps": tokens}
+    words = {
+        "setting_id": setting_id,
+        "task": "arith",
+        "device": "cpu",
+        "attention_kernel": "sdpa",
+        "torch": "2",
+    }
+    columns = []
+    for field in SCHEMA:
+        if field.name in ("axon_steps", "unsupported_steps"):
+            ends = offsets // TOKENS * 2
+            columns.append(pa.ListArray.from_arrays(ends, lists[field.name][: n * 2]))
+        elif field.name in lists:
+            columns.append(pa.ListArray.from_arrays(offsets, lists[field.name]))
+        elif field.name == "example_id":
+            columns.append(pa.array([f"test-{place}" for place in range(n)]))
+        elif field.name == "position":
+            columns.append(pa.array(np.arange(n)))
+        elif field.name == "score":
+            columns.append(pa.array(score_N))
+        elif field.name == "answer":
+            columns.append(pa.array([f"the answer is {token}" for token in tokens[:n]]))
+        elif field.name in words:
+            columns.append(pa.array([words[field.name]] * n))
+        elif pa.types.is_map(field.type):
+            columns.append(pa.array([[]] * n, field.type))
+        elif pa.types.is_integer(field.type):
+            columns.append(pa.array(nfe_N.astype(np.int64)))
+        elif pa.types.is_floating(field.type):
+            columns.append(pa.array(nfe_N * 0.01))
+        else:
+            columns.append(pa.nulls(n, field.type))
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+if __name__ == "__main__":
+    main()
