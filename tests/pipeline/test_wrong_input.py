@@ -25,7 +25,7 @@ CASES = {
     "key of another task": ("task.path=x.jsonl", "task.path: unknown key; one of name, seed, split"),
     "unknown choice of many": (
         "recipe=sdar_8b",
-        "recipe=sdar_8b: unknown; one of the 118 in conf/recipe, such as sdar_8b_",
+        "recipe=sdar_8b: unknown; one of the 128 in conf/recipe, such as sdar_8b_",
     ),
     "unknown choice": ("decoder=fastest", "decoder=fastest: unknown; one of confidence, dawn, "),
     "no choice": ("decoder=", "decoder=: must be the name of one choice; one of confidence, dawn, "),

@@ -56,7 +56,7 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "block_length=null": "block_length=null: without a block size of the model, 32 must divide gen_length=8;",
     "block_alignment=left": "block_alignment='left': unknown; one of prompt, absolute",
     "sink_rows=all": "sink_rows='all': unknown; one of canvas, visible",
-    "cache=prefix": "cache='prefix': unknown; one of none, block",
+    "cache=suffix": "cache='suffix': unknown; one of none, block, prefix, dual",
     "cache=block": "cache='block': a cached pass has no rows of later blocks to find attention sinks by; set sink_rows",
     "cache=block & sink_rows=visible": "cache='block': needs a block-causal model, in which no finished block sees a",
     "axon.budget_counts=passes": "axon.budget_counts='passes': unknown; one of interventions, steps",
