@@ -151,10 +151,8 @@ def _config(folder: Path, settings: int, examples: int) -> Config:
     count = settings // len(ANCHORS)
     thresholds = [round(0.2 + 0.7 * place / count, 9) for place in range(count)]
     tree["sweep"]["groups"] = {
-        "base": {"grid": {"decoder.threshold": thresholds[::8]}, "set": {"axon": "off"}},
         "axon": {"grid": {"decoder.threshold": thresholds, "axon.anchors": ANCHORS}},
     }
-    del tree["sweep"]["groups"]["base"]
     return read_config(tree)
 
 

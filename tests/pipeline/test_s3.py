@@ -20,6 +20,7 @@ from moto.server import ThreadedMotoServer
 from test_job import UNSTEADY, run, stored
 from test_store import records
 
+from pipeline.compaction import compact
 from pipeline.config import Config
 from pipeline.store import Store, missing
 
@@ -111,6 +112,16 @@ def test_a_damaged_object_counts_as_missing(store: str) -> None:
     own._fs.pipe_file(path, own._fs.cat_file(path)[:-9])
     found = Store(store).load(["a", "never seen"], 8)
     assert found.covered == {"a": [(0, 4)], "never seen": []} and len(found.damaged) == 1
+
+
+def test_slices_are_joined_in_a_bucket(store: str) -> None:
+    own = Store(store)
+    for start in range(0, 20, 4):
+        own.write_slice("a", start, start + 4, records(start, start + 4))
+    before = own.load(["a"], 20).records
+    compact(own, ["a"])
+    assert Store(store).spans("a") == [(0, 20)]
+    pd.testing.assert_frame_equal(Store(store).load(["a"], 20).records, before)
 
 
 def test_a_bucket_that_is_not_there_is_told(store: str, refuse: Callable[..., str]) -> None:
