@@ -59,7 +59,7 @@ def test_every_sweep_can_be_planned(
     folder = block_causal if sweep == "caches_block" else checkpoint
     words = [f"sweep={sweep}", f"decoder={decoder}", f"task={task}", f"model.path={folder}"]
     if sweep.startswith("caches") and DECODERS[decoder].reads_later_blocks:
-        with pytest.raises(ConfigError, match=r"decoder klass reads later ones; use cache="):
+        with pytest.raises(ConfigError, match=r"decoder klass compares what they find in later ones; use "):
             planned(read_config(compose_tree(*words)))
         return
     plan = planned(read_config(compose_tree(*words)))
