@@ -3,8 +3,9 @@
 A *line* is one combination of a region's other keys, with the trade-off parameter free. On a line, two neighbouring
 values with outcomes (NFE a, quality p) and (b, q), a < b and p < q, leave a rectangle: a setting between them may lie
 anywhere in it. What the region's front already dominates of it is no longer open; the area of the rest is the
-*uncertain area* between the two, as a share of the plane from 0 to the largest NFE and from quality 0 to 1. A coarse
-grid draws its front through the middle of such rectangles, whatever is in them.
+*uncertain area* between the two, as a share of the plane from 0 to the largest NFE and from quality 0 to 1. Where
+quality falls instead (p > q), the line is not monotone there: a setting between the two may be as good as the region's
+best. A coarse grid draws its front through the middle of such rectangles, whatever is in them.
 """
 
 from __future__ import annotations
@@ -94,8 +95,9 @@ def _next(region: Region, found: Found, scale: float) -> Iterator[Candidate]:
     by_line = _by_line(region, found)
     measured = [(line, _points(by_line[_key(line.knobs)])) for line in lines]
     front = [point for _, points in measured for point in points]
+    best = max((point.quality for point in front), default=0.0)
     gaps = [
-        (uncertain_area(low, high, front, scale), line, middle)
+        (uncertain_area(low, high, front, scale, best), line, middle)
         for line, points in measured
         for low, high in itertools.pairwise(points)
         if (middle := line.between(low.value, high.value)) is not None
@@ -106,16 +108,22 @@ def _next(region: Region, found: Found, scale: float) -> Iterator[Candidate]:
             yield line.candidate(middle)
 
 
-def uncertain_area(one: Point, other: Point, front: Sequence[Point], scale: float) -> float:
-    """What of the rectangle between two neighbours no known point dominates, as a share of scale x 1."""
+def uncertain_area(
+    one: Point, other: Point, front: Sequence[Point], scale: float, best: float = 0.0
+) -> float:
+    """What of the rectangle between two neighbours no known point dominates, as a share of scale x 1.
+
+    `best`: the quality up to which it reaches where quality falls while NFE rises.
+    """
     left, right = sorted((one, other), key=lambda point: (point.nfe, -point.quality))
-    if right.quality <= left.quality or scale <= 0:
-        return 0.0  # one of them dominates the other: nothing between them can be better than both
+    top = right.quality if right.quality >= left.quality else best
+    if top <= left.quality or scale <= 0:
+        return 0.0  # nothing between them can be better than both
     edges = sorted({left.nfe, right.nfe, *(p.nfe for p in front if left.nfe < p.nfe < right.nfe)})
     area = 0.0
     for start, stop in itertools.pairwise(edges):
-        best = max(point.quality for point in (left, *front) if point.nfe <= start)
-        area += (stop - start) * max(0.0, right.quality - best)
+        known = max(point.quality for point in (left, *front) if point.nfe <= start)
+        area += (stop - start) * max(0.0, top - known)
     return area / scale
 
 

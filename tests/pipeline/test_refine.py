@@ -102,6 +102,22 @@ def test_a_line_that_another_dominates_is_not_refined() -> None:
     assert counts[1] == 3 < counts[0]
 
 
+def test_a_bump_of_a_line_that_falls_to_its_middle_is_found() -> None:
+    """AXON's line on `pycode` (LOG.md): 0.93 at its start, 0.90 in the middle, 0.96 at its end, and 0.97 between."""
+
+    def bumpy(t: float) -> tuple[float, float]:
+        bump = 0.07 * math.exp(-(((t - 0.5) / 0.08) ** 2))
+        return 10 + 10 * t, (0.9 if t < 0.6 else 0.88 if t < 0.9 else 0.96) + bump
+
+    found = points(searched((region(),), bumpy))
+    assert max(point.quality for point in found if point.value < 0.6) > 0.95
+
+
+def test_a_line_that_falls_from_the_best_is_left() -> None:
+    found = searched((region(),), lambda t: (5 + 15 * t, 0.9 - 0.3 * t))
+    assert len(found) == 3
+
+
 def test_whole_numbers_are_chosen_among_the_values_given() -> None:
     values = (1, 2, 4, 8, 16, 32)
     found = searched((region(values, 0.001),), lambda t: (32 / t, 1.0 if t < 5 else 0.2))
