@@ -13,7 +13,7 @@ from conftest import ROOT, compose_tree
 from pipeline.config import read_config
 from pipeline.run_folder import folder_of
 
-WORDS = ["sweep=with_axon", "task=lists", "wandb=off"]
+WORDS = ["sweep=with_axon", "sweep.search=grid", "task=lists", "wandb=off"]
 HEAVY = {"torch", "transformers", "ray", "datasets", "wandb"}
 
 # Each command's exit code, last line, and what has been imported by then, as a line of JSON.
