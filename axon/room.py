@@ -11,14 +11,13 @@ from axon.blocks import row_blocks
 from axon.decoding import stream
 from axon.faults import out_of_memory
 from axon.models.model import MaskedDiffusionModel
-from axon.row_memory import row_bytes
+from axon.row_memory import ON_PROCESSOR, row_bytes
 from axon.settings import DecodeSettings
 from axon.state import PartTimer
 from axon.trace import Trace
 from axon.waiting import Waiting
 
 SHARE = 0.8  # of a GPU's free memory is planned with: the rest is for what is not estimated
-ON_PROCESSOR = 32  # rows at once where no number is given: there more are no faster
 MOST = 64  # on a GPU: that many blocks keep it busy, and each row is one more that an interruption loses
 # Of the positions of a pass over whole canvases, when a row enters: it waits where it would make it more. Over a run it
 # is less on most tasks (benchmarks/packing.py), though rows that leave can make it more for a while.

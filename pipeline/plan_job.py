@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 
 from rich.console import Console
 
-from axon.room import ON_PROCESSOR
-from axon.row_memory import Part
+from axon.row_memory import ON_PROCESSOR, Part
 from pipeline.block_size import unlike_training
 from pipeline.config import Compose, Config, ModelSettings
 from pipeline.console import say

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from axon import row_seed
-from axon.room import ON_PROCESSOR
+from axon.row_memory import ON_PROCESSOR
 from pipeline.checks import check_settings
 from pipeline.config import Compose, Config, ModelSettings
 from pipeline.console import say
