@@ -23,9 +23,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from axon.settings import BLOCK_LENGTH
-from pipeline.choices import check_folders, check_names, chosen, described, undecodable
-from pipeline.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.errors import ConfigError, one_in, reason, unknown_key
+from pipeline.inputs.choices import check_folders, check_names, chosen, described, undecodable
+from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.stop import exit_code, sigterm_raised
 
 # Only what reads and checks a config is imported here: importing torch takes seconds, and a typo is reported at once.
@@ -62,7 +62,7 @@ def start(line: CommandLine) -> int:
     if not line.flags and (words := run_words(line)):
         from rich.console import Console
 
-        from pipeline import runs_command
+        from pipeline.jobs import runs_command
 
         return runs_command.main(words, Console())
     check_folders(folders(line))
@@ -72,12 +72,12 @@ def start(line: CommandLine) -> int:
 
 def run(tree: Mapping[str, Any]) -> int:
     """Runs the job of a composed config. Raises ConfigError before anything is decoded."""
-    from pipeline.config import read_config
+    from pipeline.inputs.config import read_config
 
     config = read_config(tree)
     from rich.console import Console
 
-    from pipeline.jobs import start_job
+    from pipeline.jobs.start import start_job
 
     return start_job(config, compose, sys.argv[1:], Console())
 
@@ -186,7 +186,7 @@ def explain_composition(
     if found := re.search(r"Ambiguous value for argument '(.+)' 1\.|Sweep parameters '(.+)' requires", text):
         word = found[1] or found[2]
         key = word.partition("=")[0]
-        from pipeline.config import SETTING_KEYS
+        from pipeline.inputs.config import SETTING_KEYS
 
         listed = "" if (CONF / key).is_dir() else f", or {key}=[a,b] for a list"
         swept = (

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, decode
 from axon.decoders import DecoderSettings
 from benchmarks.bench import Bench, medians, open_bench
-from pipeline.stopwatch import Stopwatch
+from pipeline.evaluation.stopwatch import Stopwatch
 
 GEN_LENGTH = BLOCK_LENGTH = 32
 PARTS = ("model", "capture", "select")

@@ -19,7 +19,7 @@ import torch
 from axon import DecodeSettings, decode
 from axon.trace import Trace
 from benchmarks.bench import Bench, medians, open_bench
-from pipeline.stopwatch import synchronize
+from pipeline.evaluation.stopwatch import synchronize
 
 SIZES = (1, 4, 16, 64)
 SETTINGS = DecodeSettings(gen_length=32, block_length=32)

@@ -14,8 +14,8 @@ from statistics import median
 import torch
 
 from axon import MaskedDiffusionModel, load_model, load_tokenizer
+from pipeline.jobs.timing import take_turns
 from pipeline.tasks import get_task
-from pipeline.timing import take_turns
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -22,7 +22,7 @@ from axon.models.sdar import SDAR
 from axon.trace import Trace
 from benchmarks.bench import medians
 from benchmarks.shapes import SDAR_SMALL, random_model
-from pipeline.stopwatch import synchronize
+from pipeline.evaluation.stopwatch import synchronize
 
 OFF = AxonSettings(gate="never")
 

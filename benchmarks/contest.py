@@ -15,8 +15,8 @@ from axon import AxonSettings, Confidence, Dawn, DecodeSettings, FixedSteps, Lef
 from benchmarks.peers import axon_release, dawn, fast_dllm, llada, sdar
 from benchmarks.peers.network import Decoded, Network
 from benchmarks.sizes import Size
-from pipeline.stopwatch import synchronize
-from pipeline.timing import take_turns
+from pipeline.evaluation.stopwatch import synchronize
+from pipeline.jobs.timing import take_turns
 
 THRESHOLD = 0.9
 OFF = AxonSettings(gate="never")

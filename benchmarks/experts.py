@@ -24,7 +24,7 @@ from axon.models.qwen import QWEN3_MOE_CONFIG
 from axon.models.stacking import IN_ORDER
 from benchmarks.bench import medians
 from benchmarks.counted import Launches
-from pipeline.stopwatch import synchronize
+from pipeline.evaluation.stopwatch import synchronize
 
 POSITIONS, EXPERTS, CHOSEN, ROUNDS = (32, 256, 2048), 64, 8, 9
 

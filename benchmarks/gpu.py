@@ -36,7 +36,7 @@ from axon.waiting import Prompt, Waiting
 from benchmarks.gpu_speed import compiled, speed
 from benchmarks.shapes import LLADA_8B, TOY, random_model
 from pipeline.environment import device_name
-from pipeline.stopwatch import Stopwatch
+from pipeline.evaluation.stopwatch import Stopwatch
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "../shared/golden"

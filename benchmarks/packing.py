@@ -29,7 +29,7 @@ from axon.models.layout import Layout
 from axon.room import Room
 from axon.waiting import Prompt, Waiting
 from benchmarks.shapes import TOY, random_model
-from pipeline.evaluate import GROUP_BATCHES
+from pipeline.evaluation.evaluate import GROUP_BATCHES
 from pipeline.tasks import get_task
 
 ROWS = Path(__file__).resolve().parents[2] / "shared/data"

@@ -33,16 +33,16 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from benchmarks.load import load_line
-from pipeline.backlog import advance
-from pipeline.compaction import compact
-from pipeline.config import Config, read_config, to_tree
 from pipeline.environment import this_environment
-from pipeline.pending import outcomes
-from pipeline.plan import Plan
-from pipeline.record import SCHEMA
-from pipeline.run import FORMAT, Run, write_run
-from pipeline.run_folder import asked_for
-from pipeline.store import Store
+from pipeline.inputs.config import Config, read_config, to_tree
+from pipeline.planning.backlog import advance
+from pipeline.planning.pending import outcomes
+from pipeline.planning.plan import Plan
+from pipeline.runs.run import FORMAT, Run, write_run
+from pipeline.runs.run_folder import asked_for
+from pipeline.storage.compaction import compact
+from pipeline.storage.record import SCHEMA
+from pipeline.storage.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 ANCHORS = (1, 2, 3, 4)

@@ -29,15 +29,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import pandas as pd
 
-from pipeline.config import StopSettings
-from pipeline.dotted import flatten
-from pipeline.opened import open_run
-from pipeline.pending import outcomes
+from pipeline.inputs.config import StopSettings
+from pipeline.inputs.dotted import flatten
+from pipeline.planning.pending import outcomes
+from pipeline.planning.setting import Setting, Stop
+from pipeline.planning.stopping import looks, stand
 from pipeline.report.pareto import hypervolume, non_dominated
+from pipeline.runs.opened import open_run
 from pipeline.search import SEARCHES, Ask, Candidate, Region
 from pipeline.search.optuna_search import optuna_search
-from pipeline.setting import Setting, Stop
-from pipeline.stopping import looks, stand
 
 ROOT = Path(__file__).resolve().parents[1]
 VALUES = {

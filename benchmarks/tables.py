@@ -19,7 +19,7 @@ from time import perf_counter
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.load import load_line
-from pipeline.display import clock
+from pipeline.jobs.display import clock
 
 FOLDER = Path(__file__).resolve().parent
 UNCACHED = ("LLaDA, fixed steps", "Fast-dLLM, threshold", "DAWN", "AXON over threshold", "AXON over DAWN")

@@ -31,11 +31,11 @@ from scipy.stats import norm
 
 from axon import AxonSettings
 from axon.decoders import Confidence, DecoderSettings, LeftToRight
-from pipeline.config import Decode, ModelSettings
+from pipeline.inputs.config import Decode, ModelSettings
+from pipeline.planning.setting import Setting
 from pipeline.report.comparison import INCONCLUSIVE, NO, YES, Comparison, Evidence, compare
 from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats
-from pipeline.setting import Setting
 from pipeline.tasks import TaskSettings
 
 DECODERS, VARIANTS, VALUES = 2, 3, 5

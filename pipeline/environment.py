@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.devices import has_gpu
-from pipeline.dotted import flatten
+from pipeline.checkpoints.devices import has_gpu
+from pipeline.inputs.dotted import flatten
 from pipeline.tasks.task import STRICT
 
 if TYPE_CHECKING:

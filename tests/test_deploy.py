@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import launch
-from pipeline.config import read_config
+from pipeline.inputs.config import read_config
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 
@@ -84,7 +84,7 @@ def test_every_sweep_that_is_started_is_one(command: str, monkeypatch: pytest.Mo
 
 def test_what_is_shipped_with_a_job_is_what_is_shipped_with_a_sweep() -> None:
     source = (
-        DEPLOY.parent / "pipeline/cluster.py"
+        DEPLOY.parent / "pipeline/workers/cluster.py"
     ).read_text()  # importing it imports Ray, which takes seconds
     unshipped = re.search(r"^UNSHIPPED = (.+)$", source, re.MULTILINE)
     assert unshipped and loaded("runtime_env.yaml") == {"excludes": ast.literal_eval(unshipped[1])}

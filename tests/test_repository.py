@@ -46,7 +46,7 @@ def test_the_library_needs_torch_and_transformers_alone() -> None:
         # Ray itself; Tune, its trials, its search
         (
             "ray",
-            ["pipeline/cluster.py", "pipeline/sweep.py", "pipeline/trial.py", "pipeline/tune_search.py"],
+            [f"pipeline/workers/{name}.py" for name in ("cluster", "sweep", "trial", "tune_search")],
         ),
         (
             "wandb",

@@ -14,14 +14,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.dotted import flatten
+from pipeline.inputs.dotted import flatten
+from pipeline.planning.setting import Setting
 from pipeline.report.cohorts import Cohort, apart_by, as_key, make_side, trade_off_of
 from pipeline.report.comparison import ALPHA
 from pipeline.report.effects import Effect, measure
 from pipeline.report.phrases import reduction, signed
 from pipeline.report.sample import Sample
 from pipeline.report.verdict import Row, Verdict
-from pipeline.setting import Setting
 
 WHOLE = "none"
 

@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.dotted import flatten
+from pipeline.inputs.dotted import flatten
+from pipeline.planning.setting import Setting
 from pipeline.report.labels import short_names, value_text
-from pipeline.setting import Setting
 
 Indices = NDArray[np.intp]
 Decode = tuple[str, ...]  # the decode hashes of a setting's seeds

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from pipeline.planning.setting import Setting
 from pipeline.report.cohorts import Cohort, cohorts
 from pipeline.report.effects import MIN_EXAMPLES, Effect, Measured, measure
 from pipeline.report.multiplicity import holm_alphas
 from pipeline.report.pairs import Matched, Pair, match
 from pipeline.report.sample import Sample
 from pipeline.report.stats import LEVEL
-from pipeline.setting import Setting
 
 ALPHA = 1 - LEVEL  # for all errors together
 POWER = 0.8

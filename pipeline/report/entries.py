@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.run import Run
-from pipeline.setting import Setting, Stop
+from pipeline.planning.setting import Setting, Stop
+from pipeline.runs.run import Run
 
 DIGITS = 8  # of a content hash, enough to tell two apart
 

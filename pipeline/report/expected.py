@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
-from pipeline.config import DECODE_KEYS, Decode, ModelSettings
-from pipeline.recipe import QUALITY, RecipeSettings, recipe_of
+from pipeline.inputs.config import DECODE_KEYS, Decode, ModelSettings
+from pipeline.inputs.recipe import QUALITY, RecipeSettings, recipe_of
+from pipeline.planning.setting import Setting
 from pipeline.report.entries import Part
 from pipeline.report.labels import NO_VALUE
 from pipeline.report.phrases import counted, listed
 from pipeline.report.stats import UNKNOWN, Floats, Interval, draw_counts, mean_intervals, percentile_interval
-from pipeline.run import Run
-from pipeline.setting import Setting
+from pipeline.runs.run import Run
 from pipeline.tasks import TaskSettings
 
 # Numerator and denominator of tokens per forward pass, by what the source counts (recipe.expected.tpf_counts).

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.planning.setting import Setting
 from pipeline.report.caches import compare_caches
 from pipeline.report.comparison import Comparison, Evidence
 from pipeline.report.entries import Part
@@ -14,7 +15,6 @@ from pipeline.report.sample import COSTS, Draws, draw, make_sample
 from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary, summarise
 from pipeline.report.views import SECONDS, View, make_views
-from pipeline.setting import Setting
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pipeline.report import page, picture, terminal
 from pipeline.report.expected import table
 from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings, find
-from pipeline.run import Run
+from pipeline.runs.run import Run
 
 
 @dataclass(frozen=True)

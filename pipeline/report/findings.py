@@ -12,7 +12,7 @@ from pipeline.report.facet import Facet, draft
 from pipeline.report.labels import knob_names
 from pipeline.report.phrases import listed
 from pipeline.report.records import clean
-from pipeline.run import Run
+from pipeline.runs.run import Run
 
 
 @dataclass(frozen=True)

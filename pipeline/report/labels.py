@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.dotted import flatten
-from pipeline.setting import Setting
+from pipeline.inputs.dotted import flatten
+from pipeline.planning.setting import Setting
 from pipeline.tasks import get_task
 
 NO_VALUE = "-"

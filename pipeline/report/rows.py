@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from pipeline.planning.setting import Setting
 from pipeline.report.distinct import share_rows
 from pipeline.report.labels import NO_VALUE, described, joined, knob_columns, value_text
 from pipeline.report.palette import styles
 from pipeline.report.phrases import number
 from pipeline.report.points import sort_along_front
-from pipeline.setting import Setting
 
 
 class Column(NamedTuple):

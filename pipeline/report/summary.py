@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.planning.setting import Setting
 from pipeline.report.caches import CacheEffect, cache_verdicts
 from pipeline.report.comparison import Comparison
 from pipeline.report.distinct import share_rows
@@ -15,7 +16,6 @@ from pipeline.report.machines import mixed_warnings
 from pipeline.report.phrases import counted
 from pipeline.report.points import MIN_COVERAGE
 from pipeline.report.verdict import Verdict, no_verdict, verdict
-from pipeline.setting import Setting
 
 MANY_VALUES = 8
 END_OF_TEXT = {

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Protocol
 from pydantic import BeforeValidator, PlainValidator, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from pipeline.dotted import flatten
+from pipeline.inputs.dotted import flatten
 from pipeline.tasks.task import STRICT
 
 CHOICES = ("model", "task", "decoder", "axon")  # keys whose value may be the name of a config in conf/

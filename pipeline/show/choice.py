@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pipeline.errors import ConfigError
-from pipeline.setting import Setting
+from pipeline.planning.setting import Setting
 
 LISTED = 8  # choices that an error names
 

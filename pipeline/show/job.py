@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.console import say
 from pipeline.errors import ConfigError, one_of, reason
-from pipeline.opened import OpenedRun
+from pipeline.jobs.console import say
+from pipeline.runs.opened import OpenedRun
 from pipeline.show.choice import find_example, find_setting
 from pipeline.show.decode import Decode
 from pipeline.stop import DONE

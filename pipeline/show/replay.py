@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 
 from axon import CheckpointError, Trace, decode, row_seed
-from pipeline.checkpoint import open_model
+from pipeline.checkpoints.checkpoint import open_model
+from pipeline.checkpoints.prompt import form_of
 from pipeline.errors import ConfigError, fault_line
-from pipeline.evaluate import Loaded, fitting, load
-from pipeline.prompt import form_of
-from pipeline.setting import Setting
+from pipeline.evaluation.evaluate import Loaded, fitting, load
+from pipeline.planning.setting import Setting
 from pipeline.show.cells import END
 from pipeline.show.decode import Decode
 from pipeline.show.frames import Seen, events_of_record, frames

@@ -17,11 +17,11 @@ from pathlib import Path
 import pandas as pd
 from conftest import ROOT, compose_tree, planned, sliced
 
-from pipeline.config import read_config
-from pipeline.evaluate import Evaluator
-from pipeline.plan import Plan
-from pipeline.record_differences import IGNORED
-from pipeline.store import Store
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import read_config
+from pipeline.planning.plan import Plan
+from pipeline.storage.record_differences import IGNORED
+from pipeline.storage.store import Store
 
 LAUNCH = ROOT / "launch.py"
 UNSTEADY = [name for name in IGNORED if name != "sandbox"]  # what differs from run to run

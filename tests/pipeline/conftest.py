@@ -19,12 +19,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 import launch
-from pipeline.config import Compose, Config, read_config, to_tree
-from pipeline.evaluate import Evaluator
-from pipeline.plan import Plan
-from pipeline.record import Record
-from pipeline.setting import Setting
-from pipeline.store import Span
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Compose, Config, read_config, to_tree
+from pipeline.planning.plan import Plan
+from pipeline.planning.setting import Setting
+from pipeline.storage.record import Record
+from pipeline.storage.store import Span
 from pipeline.tasks import TASKS, Example, Score, TaskSettings, read_task
 from tests.pipeline.wandb_server import KEY, WandbServer, serving
 
@@ -190,7 +190,7 @@ def told(
     """The one line that a command prints about wrong input, with exit code 2, nothing decoded and Ray not imported."""
 
     def line(command: Callable[[], int]) -> str:
-        monkeypatch.delitem(sys.modules, "pipeline.sweep", raising=False)
+        monkeypatch.delitem(sys.modules, "pipeline.workers.sweep", raising=False)
         had_ray = "ray" in sys.modules
         try:
             code = command()
@@ -201,7 +201,7 @@ def told(
         assert len(shown.err.strip().splitlines()) == 1, shown.err
         assert "Traceback" not in shown.err + shown.out
         assert not list(tmp_path.rglob("*.parquet"))
-        assert "pipeline.sweep" not in sys.modules and ("ray" in sys.modules) == had_ray
+        assert "pipeline.workers.sweep" not in sys.modules and ("ray" in sys.modules) == had_ray
         return shown.err.strip()
 
     return line

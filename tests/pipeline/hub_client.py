@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from pipeline.checkpoint import open_checkpoint
+from pipeline.checkpoints.checkpoint import open_checkpoint
 from pipeline.tasks import TaskSettings, open_task, read_task
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.assignment import Assignment
-from pipeline.backlog import Backlog
-from pipeline.store import Span, Store
-from pipeline.totals import Totals
+from pipeline.planning.assignment import Assignment
+from pipeline.planning.backlog import Backlog
+from pipeline.storage.store import Span, Store
+from pipeline.storage.totals import Totals
 
 SPANS = [(0, 4), (4, 8)]
 
@@ -155,7 +155,7 @@ def test_as_many_workers_as_models_share_the_models_out() -> None:
 
 
 def test_what_a_lost_worker_left_comes_last_and_what_it_stored_is_counted(tmp_path: Path) -> None:
-    from pipeline.record import Record
+    from pipeline.storage.record import Record
 
     store = Store(str(tmp_path))
     backlog = backlog_of(["A", "A"], store)

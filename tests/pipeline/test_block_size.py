@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from formats import random_checkpoint
 
-from pipeline.block_size import unlike_training
-from pipeline.config import Config
-from pipeline.plan import make_setting
+from pipeline.inputs.block_size import unlike_training
+from pipeline.inputs.config import Config
+from pipeline.planning.plan import make_setting
 
 Make = Callable[..., Config]
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline import run_job
-from pipeline.capacity import Machine, Need, check_room
-from pipeline.config import ClusterSettings, Config
 from pipeline.errors import ConfigError
+from pipeline.inputs.config import ClusterSettings, Config
+from pipeline.jobs import run_job
+from pipeline.workers.capacity import Machine, Need, check_room
 
 
 def cluster(cpus: float, gpus: float | None, address: str | None = None) -> ClusterSettings:

@@ -53,7 +53,7 @@ def test_a_submitted_job_runs_the_code_that_it_ships(
     for part in ("axon", "conf", "pipeline"):
         shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "launch.py", copy)
-    with open(copy / "pipeline/trial.py", "a") as trial:
+    with open(copy / "pipeline/workers/trial.py", "a") as trial:
         trial.write(TELLING.format(folder=str(told)))
     group = "+sweep.groups.g={grid: {seed: [1, 2]}, set: {temperature: 0.7}}"
     small = [f"limit={LIMIT}", "gen_length=8", "block_length=4", "wandb=off", f"model.path={checkpoint}"]

@@ -12,8 +12,8 @@ import pytest
 from conftest import ROOT, compose_tree
 
 import launch
-from pipeline import runs_command
 from pipeline.errors import ConfigError
+from pipeline.jobs import runs_command
 
 Told = Callable[[Callable[[], int]], str]
 

@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from test_job import UNSTEADY, run, stored
 from test_store import damage, records, rewrite
 
-from pipeline import store as store_module
-from pipeline.compaction import LONGEST, MANY, compact, crowded
-from pipeline.config import Config
-from pipeline.evaluate import Evaluator
-from pipeline.record import FORMAT_KEY, SCHEMA, to_table
-from pipeline.store import Span, Store, missing
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
+from pipeline.storage import store as store_module
+from pipeline.storage.compaction import LONGEST, MANY, compact, crowded
+from pipeline.storage.record import FORMAT_KEY, SCHEMA, to_table
+from pipeline.storage.store import Span, Store, missing
 
 START, LENGTH = st.integers(0, 20), st.integers(1, 6)
 SPANS = st.lists(
@@ -304,7 +304,7 @@ def test_a_whole_job_joins_its_slices_and_finds_them_again(
         patch.setattr(Evaluator, "slices", None)
         code, shown = run(config)
     assert code == 0 and "20 of 20 stored already" in shown
-    monkeypatch.setattr("pipeline.run_job.compact", lambda *_: None)
+    monkeypatch.setattr("pipeline.jobs.run_job.compact", lambda *_: None)
     apart = make_config(*asked, f"store={tmp_path / 'apart'}")
     run(apart)
     assert len(list(Path(apart.store).glob("slices/*/*"))) == 5

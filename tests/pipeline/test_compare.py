@@ -14,9 +14,10 @@ from conftest import Judge, composing, planned
 from rich.console import Console
 from test_runs_command import main, refused
 
-from pipeline import open_run, run_job
-from pipeline.config import Config
-from pipeline.run_folder import folder_of
+from pipeline import open_run
+from pipeline.inputs.config import Config
+from pipeline.jobs import run_job
+from pipeline.runs.run_folder import folder_of
 
 __all__ = ["refused"]  # a fixture
 Make = Callable[..., Config]

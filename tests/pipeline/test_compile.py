@@ -8,9 +8,9 @@ import pytest
 import torch
 from conftest import sliced
 
-from pipeline.config import Config
-from pipeline.evaluate import Evaluator, load
-from pipeline.plan import make_setting
+from pipeline.evaluation.evaluate import Evaluator, load
+from pipeline.inputs.config import Config
+from pipeline.planning.plan import make_setting
 
 Make = Callable[..., Config]
 

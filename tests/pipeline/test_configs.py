@@ -12,8 +12,8 @@ from formats import random_checkpoint
 
 from axon import AxonSettings, DecodeSettings
 from axon.decoders import DECODERS
-from pipeline.config import DECODE_KEYS, read_config, to_tree
 from pipeline.errors import ConfigError
+from pipeline.inputs.config import DECODE_KEYS, read_config, to_tree
 from pipeline.tasks import TASKS
 
 CONF = ROOT / "conf"

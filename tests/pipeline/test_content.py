@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-import pipeline.content
-from pipeline.content import HASHES, LARGE, content_of
-from pipeline.kept import cache_file
+import pipeline.checkpoints.content
+from pipeline.checkpoints.content import HASHES, LARGE, content_of
+from pipeline.checkpoints.kept import cache_file
 
 
 class Reads:
@@ -31,8 +31,10 @@ class Reads:
 def reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reads:
     counted = Reads()
     monkeypatch.setattr(hashlib, "file_digest", counted)
-    monkeypatch.setattr(pipeline.content, "LARGE", 100)
-    monkeypatch.setattr(pipeline.content, "SETTLED", -60.0)  # files of a moment ago are old enough
+    monkeypatch.setattr(pipeline.checkpoints.content, "LARGE", 100)
+    monkeypatch.setattr(
+        pipeline.checkpoints.content, "SETTLED", -60.0
+    )  # files of a moment ago are old enough
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return counted
 
@@ -89,7 +91,7 @@ def test_a_hub_folder_of_links_is_known_by_what_they_lead_to(
 def test_a_file_that_is_still_being_written_is_not_kept(
     reads: Reads, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline.content, "SETTLED", 60.0)
+    monkeypatch.setattr(pipeline.checkpoints.content, "SETTLED", 60.0)
     content_of(files)
     content_of(files)
     assert reads.bytes == 2 * 3010 and not cache_file(HASHES).exists()

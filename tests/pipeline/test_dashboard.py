@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.config import Config, WandbSettings
-from pipeline.dashboard_job import dashboard_job
 from pipeline.errors import ConfigError
-from pipeline.jobs import start_job
+from pipeline.inputs.config import Config, WandbSettings
+from pipeline.jobs.dashboard_job import dashboard_job
+from pipeline.jobs.start import start_job
 from tests.pipeline.conftest import composing
 from tests.pipeline.wandb_server import ServedRun, WandbServer
 

@@ -14,17 +14,17 @@ from conftest import Judge, sliced
 import axon.room
 from axon import DecodeSettings
 from axon.decoding import stream
-from pipeline.config import Config
-from pipeline.decoded import steps_to_first_block
-from pipeline.devices import device_of
+from pipeline.checkpoints.devices import device_of
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Evaluator
-from pipeline.plan import make_setting
-from pipeline.record import Record
-from pipeline.record_differences import IGNORED
-from pipeline.setting import Setting
-from pipeline.sweep import Watch, why_lost
-from pipeline.trial import SETTING, SliceTrial
+from pipeline.evaluation.decoded import steps_to_first_block
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
+from pipeline.planning.plan import make_setting
+from pipeline.planning.setting import Setting
+from pipeline.storage.record import Record
+from pipeline.storage.record_differences import IGNORED
+from pipeline.workers.sweep import Watch, why_lost
+from pipeline.workers.trial import SETTING, SliceTrial
 from tests.axon.traces import trace_of
 
 Make = Callable[..., Config]

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline import display as display_module
-from pipeline.config import ModelSettings
-from pipeline.display import Display, clock, thinned
+from pipeline.inputs.config import ModelSettings
+from pipeline.jobs import display as display_module
+from pipeline.jobs.display import Display, clock, thinned
+from pipeline.storage.totals import Totals
 from pipeline.tasks import TaskSettings
-from pipeline.totals import Totals
 
 
 def setting(name: str, task: str = "arith", model: str = "tiny") -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dotted import assign, flatten
+from pipeline.inputs.dotted import assign, flatten
 
 names = st.text("abc_", min_size=1, max_size=3)
 leaves = st.none() | st.integers() | st.lists(st.integers(), max_size=2)

@@ -17,19 +17,19 @@ from rich.console import Console
 from test_execute import display
 from toy_search import World, record
 
-from pipeline import evaluate as evaluate_module
-from pipeline import execute as execute_module
-from pipeline import run_job
-from pipeline.backlog import Backlog, advance
-from pipeline.budget import exhausted, spent
-from pipeline.config import BudgetSettings, Config
-from pipeline.execute import execute_here
-from pipeline.opened import open_run
-from pipeline.pending import outcomes, sizes
-from pipeline.plan import Plan
+from pipeline.evaluation import evaluate as evaluate_module
+from pipeline.inputs.config import BudgetSettings, Config
+from pipeline.jobs import run_job
+from pipeline.planning.backlog import Backlog, advance
+from pipeline.planning.budget import exhausted, spent
+from pipeline.planning.pending import outcomes, sizes
+from pipeline.planning.plan import Plan
+from pipeline.planning.setting import Setting
 from pipeline.report import find
-from pipeline.setting import Setting
-from pipeline.store import Store
+from pipeline.runs.opened import open_run
+from pipeline.storage.store import Store
+from pipeline.workers import execute as execute_module
+from pipeline.workers.execute import execute_here
 
 Make = Callable[..., Config]
 GRID = 'sweep.groups={"g": {"grid": {"decoder.threshold": [0.0, 0.3, 0.5, 0.7, 0.9, 1.0]}}}'

@@ -12,18 +12,18 @@ import torch
 from conftest import Judge, sliced
 
 import axon.room
-import pipeline.evaluate as evaluate
-import pipeline.stopwatch as stopwatch
+import pipeline.evaluation.evaluate as evaluate
+import pipeline.evaluation.stopwatch as stopwatch
 from axon import decode
 from axon.decoding import stream
 from axon.waiting import Prompt
-from pipeline.config import Config
-from pipeline.evaluate import GROUP_BATCHES, Evaluator
-from pipeline.plan import make_setting
-from pipeline.record import Record
-from pipeline.record_differences import IGNORED
-from pipeline.setting import Setting
-from pipeline.stopwatch import Stopwatch
+from pipeline.evaluation.evaluate import GROUP_BATCHES, Evaluator
+from pipeline.evaluation.stopwatch import Stopwatch
+from pipeline.inputs.config import Config
+from pipeline.planning.plan import make_setting
+from pipeline.planning.setting import Setting
+from pipeline.storage.record import Record
+from pipeline.storage.record_differences import IGNORED
 from pipeline.tasks import Example
 from tests.axon.traces import trace_of
 

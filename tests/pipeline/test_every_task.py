@@ -11,10 +11,10 @@ import torch
 from conftest import compose_tree, planned, sliced
 from formats import FORMATS, random_checkpoint
 
-from pipeline.config import read_config
-from pipeline.evaluate import Evaluator
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import read_config
 from pipeline.report import find
-from pipeline.store import Store
+from pipeline.storage.store import Store
 from pipeline.tasks import TASKS, GeneratedTask, forms, get_task
 from tests.report.sweep import make_run
 

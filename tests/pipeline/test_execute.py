@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 from rich.console import Console
 from toy_search import BISECT, World, bisect, left_behind
 
-from pipeline import evaluate
-from pipeline import execute as execute_module
-from pipeline.assignment import Assignment
-from pipeline.backlog import Backlog, advance
-from pipeline.config import Config
-from pipeline.display import Display
 from pipeline.errors import ConfigError
-from pipeline.execute import execute, execute_here
-from pipeline.plan import Plan
+from pipeline.evaluation import evaluate
+from pipeline.inputs.config import Config
+from pipeline.jobs.display import Display
+from pipeline.planning.assignment import Assignment
+from pipeline.planning.backlog import Backlog, advance
+from pipeline.planning.plan import Plan
+from pipeline.planning.setting import Setting
 from pipeline.search import ASK_ONCE, SEARCHES, Candidate, Outcome, Space
-from pipeline.setting import Setting
-from pipeline.store import Contents, Store, StoreFull
+from pipeline.storage.store import Contents, Store, StoreFull
+from pipeline.workers import execute as execute_module
+from pipeline.workers.execute import execute, execute_here
 
 Make = Callable[..., Config]
 

@@ -19,12 +19,12 @@ from test_every_task import write_rows
 import launch
 from axon.decoders import DECODERS
 from axon.identity import decode_identity
-from pipeline import execute
-from pipeline.config import read_config
-from pipeline.outline import open_outline
-from pipeline.plan import Plan
-from pipeline.plan_job import plan_job
-from pipeline.setting import Setting
+from pipeline.checkpoints.outline import open_outline
+from pipeline.inputs.config import read_config
+from pipeline.jobs.plan_job import plan_job
+from pipeline.planning.plan import Plan
+from pipeline.planning.setting import Setting
+from pipeline.workers import execute
 
 PAPER = sorted(path.stem for path in (ROOT / "conf/experiment").glob("axon_*.yaml"))
 VARIED = {  # by an ablation: how many values of what

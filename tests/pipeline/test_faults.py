@@ -20,12 +20,13 @@ from test_job import UNSTEADY, run, stored
 from test_store import damage
 
 import launch
-from pipeline import opening, run_folder, run_job
-from pipeline import store as store_module
-from pipeline.config import Config
-from pipeline.evaluate import Evaluator
-from pipeline.run import read_run
-from pipeline.store import Store
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
+from pipeline.jobs import run_job
+from pipeline.runs import opening, run_folder
+from pipeline.runs.run import read_run
+from pipeline.storage import store as store_module
+from pipeline.storage.store import Store
 
 Make = Callable[..., Config]
 ASKED = ("task.name=judge", "limit=24")
@@ -127,7 +128,7 @@ def test_two_sweeps_on_one_store_at_once_end_with_the_records_of_one(
     make_config: Make, judge: Judge, whole: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same command twice, but for the length of its slices: both plan before anything is stored."""
-    monkeypatch.setattr("pipeline.ending.make_report", lambda *_: None)
+    monkeypatch.setattr("pipeline.runs.ending.make_report", lambda *_: None)
     begin, together = run_job.begin_run, Barrier(2, timeout=60)
 
     def begun(*arguments: Any) -> Any:
@@ -147,7 +148,7 @@ def test_damaged_slices_of_a_job_that_was_stopped_are_decoded_again(
     config: Config, whole: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so is, once the job has joined them, the damaged whole."""
-    monkeypatch.setattr("pipeline.ending.make_report", lambda *_: None)
+    monkeypatch.setattr("pipeline.runs.ending.make_report", lambda *_: None)
     with ended_after(4, interrupt):
         assert run(config)[0] == 130
     slices = sorted(Path(config.store).glob("slices/*/*"))
@@ -167,7 +168,7 @@ def test_damaged_slices_of_a_job_that_was_stopped_are_decoded_again(
 def test_a_store_that_becomes_read_only_keeps_what_it_has_and_the_same_command_goes_on(
     config: Config, whole: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.ending.make_report", lambda *_: None)
+    monkeypatch.setattr("pipeline.runs.ending.make_report", lambda *_: None)
     files, left = type(Store(config.store)._fs), iter(range(4))
     writes = files.pipe_file
 

@@ -9,7 +9,7 @@ import huggingface_hub.constants
 import pytest
 
 from axon import CheckpointError
-from pipeline.checkpoint import locate, open_checkpoint
+from pipeline.checkpoints.checkpoint import locate, open_checkpoint
 
 COMMITS = {"main": "a" * 40, "v2": "b" * 40}
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from pipeline.checkpoint import open_checkpoint
+from pipeline.checkpoints.checkpoint import open_checkpoint
 from tests.hub import Repository, StubHub, serving
 
 pytestmark = pytest.mark.slow  # two processes that import torch

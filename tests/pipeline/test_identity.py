@@ -12,8 +12,8 @@ from conftest import planned
 
 from axon.identity import decode_identity
 from axon.settings import DecodeSettings
-from pipeline.config import Config
-from pipeline.plan import make_setting
+from pipeline.inputs.config import Config
+from pipeline.planning.plan import make_setting
 
 Make = Callable[..., Config]
 

@@ -19,13 +19,15 @@ import pytest
 from conftest import Judge, composing, planned
 from rich.console import Console
 
-from pipeline import places, report, run_job
-from pipeline.config import SETTING_KEYS, Config, WandbSettings
+from pipeline import report
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Evaluator
-from pipeline.execute import execute_here
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs import places
+from pipeline.inputs.config import SETTING_KEYS, Config, WandbSettings
+from pipeline.jobs import run_job
 from pipeline.report import tracker
-from pipeline.store import Store
+from pipeline.storage.store import Store
+from pipeline.workers.execute import execute_here
 
 Make = Callable[..., Config]
 
@@ -187,7 +189,7 @@ def test_whatever_can_be_swept_gives_a_report(
     def run_sweep(backlog: Any, config: Config, store: str, display: Any) -> None:
         execute_here(backlog, Evaluator(config.batch_size), Store(store), config.limit, display)
 
-    monkeypatch.setitem(sys.modules, "pipeline.sweep", SimpleNamespace(run_sweep=run_sweep))
+    monkeypatch.setitem(sys.modules, "pipeline.workers.sweep", SimpleNamespace(run_sweep=run_sweep))
     grids: dict[str, list[Any]] = {
         "model": [{**asdict(make_config().model), "dtype": "bfloat16"}],
         "model.attention_kernel": ["sdpa", "eager"],

@@ -21,7 +21,7 @@ from commands import (
     uninterrupted,
 )
 
-from pipeline.scratch import OWNER, PREFIX
+from pipeline.workers.scratch import OWNER, PREFIX
 
 pytestmark = pytest.mark.slow
 LIMIT = 16
@@ -127,7 +127,7 @@ def handing_over(module):
     module.SliceTrial.reset_config = reset_config
 
 class Finder:
-    poisons = {"pipeline.evaluate": slices, "pipeline.trial": handing_over}
+    poisons = {"pipeline.evaluation.evaluate": slices, "pipeline.workers.trial": handing_over}
 
     def find_spec(self, name, path=None, target=None):
         if name not in self.poisons:

@@ -11,13 +11,13 @@ import pytest
 from conftest import Judge, composing, ended_after, interrupt, planned, size
 from rich.console import Console
 
-from pipeline import run_job
-from pipeline.config import Config
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Evaluator
-from pipeline.record_differences import IGNORED
-from pipeline.run_folder import folder_of
-from pipeline.store import Store
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
+from pipeline.jobs import run_job
+from pipeline.runs.run_folder import folder_of
+from pipeline.storage.record_differences import IGNORED
+from pipeline.storage.store import Store
 
 Make = Callable[..., Config]
 UNSTEADY = [name for name in IGNORED if name != "sandbox"]  # what differs from run to run

@@ -10,8 +10,8 @@ import pytest
 from commands import plan_of, uninterrupted
 from conftest import ROOT, compose_tree
 
-from pipeline.config import read_config
-from pipeline.run_folder import folder_of
+from pipeline.inputs.config import read_config
+from pipeline.runs.run_folder import folder_of
 
 WORDS = ["sweep=with_axon", "sweep.search=grid", "task=lists", "wandb=off"]
 HEAVY = {"torch", "transformers", "ray", "datasets", "wandb"}

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 
 import axon
 from axon import CheckpointError
-from pipeline import checkpoint, loadable
-from pipeline.config import ModelSettings, read_config
-from pipeline.loadable import check_loads
+from pipeline.checkpoints import checkpoint, loadable
+from pipeline.checkpoints.loadable import check_loads
+from pipeline.inputs.config import ModelSettings, read_config
 
 
 @pytest.fixture

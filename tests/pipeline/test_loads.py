@@ -12,15 +12,15 @@ import pytest
 from rich.console import Console
 
 import launch
-from pipeline import evaluate
-from pipeline.backlog import Backlog, advance
-from pipeline.config import ModelSettings, read_config
-from pipeline.display import Display
-from pipeline.evaluate import Evaluator
-from pipeline.execute import execute_here
-from pipeline.plan import Plan
+from pipeline.evaluation import evaluate
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import ModelSettings, read_config
+from pipeline.jobs.display import Display
+from pipeline.planning.backlog import Backlog, advance
+from pipeline.planning.plan import Plan
 from pipeline.search import SEARCHES, Candidate, Outcome, Space
-from pipeline.store import Store
+from pipeline.storage.store import Store
+from pipeline.workers.execute import execute_here
 
 MODEL = "defaults: [checkpoint, _self_]\npath: {path}\ndtype: float32\nprompt: raw\n"
 SWEEP = """

@@ -11,9 +11,9 @@ from formats import TEMPLATE
 from test_evaluate import timeless
 from transformers import PreTrainedTokenizerFast
 
-from pipeline.config import read_config
-from pipeline.evaluate import Evaluator
-from pipeline.plan import make_setting
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import read_config
+from pipeline.planning.plan import make_setting
 from tests.axon.published_experts import write_published
 from tests.axon.test_fast_dllm import write_fast_dllm
 

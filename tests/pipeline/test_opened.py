@@ -13,13 +13,14 @@ import pytest
 from conftest import ROOT, Judge, composing, planned, sliced
 from rich.console import Console
 
-from pipeline import OpenedRun, open_run, run_job
-from pipeline.config import Config
+from pipeline import OpenedRun, open_run
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Evaluator
-from pipeline.run import Run
-from pipeline.run_folder import folder_of
-from pipeline.store import Store
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
+from pipeline.jobs import run_job
+from pipeline.runs.run import Run
+from pipeline.runs.run_folder import folder_of
+from pipeline.storage.store import Store
 
 Make = Callable[..., Config]
 GROUPS = 'sweep.groups={"a": {"grid": {"axon.anchors": [1, 2]}}, "b": {"set": {"axon.gate": "never"}}}'
@@ -102,7 +103,7 @@ def test_a_store_that_cannot_be_had_is_an_error_of_one_line(
         ConfigError, match=r"^run=.*: its store .* can't be read \(Unable to locate credentials\)"
     ):
         _ = opened.records
-    monkeypatch.setattr("pipeline.opened.store_of", lambda *_: "foo://bucket")
+    monkeypatch.setattr("pipeline.runs.opened.store_of", lambda *_: "foo://bucket")
     with pytest.raises(ConfigError, match=r"^run=.*: its store foo://bucket can't be opened"):
         _ = open_run(opened.path).records
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from conftest import Judge, planned
 
-from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.inputs.config import Config
 from pipeline.search import Candidate, Outcome, Range, Region
 from pipeline.search.optuna_search import optuna_search
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import pending as module
-from pipeline.pending import incomplete, outcomes, pending_slices, reachable
-from pipeline.record import Record, to_table
+from pipeline.planning import pending as module
+from pipeline.planning.pending import incomplete, outcomes, pending_slices, reachable
 from pipeline.search import Candidate
-from pipeline.store import Contents, Span
+from pipeline.storage.record import Record, to_table
+from pipeline.storage.store import Contents, Span
 
 SIDS = "abc"
 SCORES = st.lists(st.one_of(st.none(), st.sampled_from([0.0, 0.25, 1.0])), max_size=6)

@@ -19,13 +19,13 @@ from axon import Overrides, load_model
 from axon.decoders import DECODERS
 from axon.models import hub
 from axon.models.description import describe
-from pipeline import content, cost_estimate, outline
-from pipeline.config import Config, read_config, to_tree
-from pipeline.cost_estimate import Network, gpu_hours, most_passes
-from pipeline.evaluate import Evaluator
-from pipeline.plan_job import plan_job
-from pipeline.recipe import Expected, RecipeSettings
-from pipeline.store import Store
+from pipeline.checkpoints import content, cost_estimate, outline
+from pipeline.checkpoints.cost_estimate import Network, gpu_hours, most_passes
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config, read_config, to_tree
+from pipeline.inputs.recipe import Expected, RecipeSettings
+from pipeline.jobs.plan_job import plan_job
+from pipeline.storage.store import Store
 
 Make = Callable[..., Config]
 GROUPS = {"both": {"grid": {"decoder.threshold": [0.3, 0.9]}}}

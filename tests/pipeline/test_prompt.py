@@ -17,10 +17,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from axon import load_tokenizer
-from pipeline.config import Config, ModelSettings, read_config, to_tree
-from pipeline.evaluate import Loaded
-from pipeline.plan import make_setting
-from pipeline.prompt import check_tokenizer, encode, form_of
+from pipeline.checkpoints.prompt import check_tokenizer, encode, form_of
+from pipeline.evaluation.evaluate import Loaded
+from pipeline.inputs.config import Config, ModelSettings, read_config, to_tree
+from pipeline.planning.plan import make_setting
 from pipeline.tasks import Example, TaskSettings, check_form, forms, get_task, open_task
 from pipeline.tasks.candidate import stopped
 from pipeline.tasks.task import Chat

@@ -10,8 +10,8 @@ from conftest import ROOT, compose_tree
 
 import launch
 from axon.decoders import DECODERS
-from pipeline.config import read_config
-from pipeline.plan import Plan
+from pipeline.inputs.config import read_config
+from pipeline.planning.plan import Plan
 from pipeline.search import is_name
 
 MODELS = ("llada_8b_instruct", "llada_1_5", "dream_v0_instruct_7b", "dream_v0_base_7b", "sdar_8b_chat")

@@ -17,10 +17,10 @@ from formats import random_checkpoint
 from test_every_task import write_rows
 from transformers import PreTrainedTokenizerFast
 
-from pipeline.config import Config, read_config, to_tree
-from pipeline.evaluate import Evaluator
-from pipeline.recipe import QUALITY, recipe_of
-from pipeline.recipe_table import recipe_table
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config, read_config, to_tree
+from pipeline.inputs.recipe import QUALITY, recipe_of
+from pipeline.inputs.recipe_table import recipe_table
 from pipeline.report import find
 from tests.report.sweep import make_run
 
@@ -61,7 +61,7 @@ def test_a_recipe_composes_and_is_of_the_whole_task(file: Path) -> None:
 
 
 def test_the_docs_list_them_all() -> None:
-    """After a change: python -m pipeline.recipe_table, at the end of docs/recipes.md."""
+    """After a change: python -m pipeline.inputs.recipe_table, at the end of docs/recipes.md."""
     assert (ROOT / "docs/recipes.md").read_text().endswith(f"\n\n{recipe_table()}")
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_store import records
 
-from pipeline.record import SCHEMA, Record, to_table
-from pipeline.record_differences import COMPARED, COUNTED, IGNORED, compare_records
+from pipeline.storage.record import SCHEMA, Record, to_table
+from pipeline.storage.record_differences import COMPARED, COUNTED, IGNORED, compare_records
 
 CHANGED: dict[str, Any] = {
     "task": "another",

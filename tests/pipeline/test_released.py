@@ -9,11 +9,11 @@ import pytest
 from conftest import compose_tree, sliced
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from pipeline.block_size import unlike_training
-from pipeline.checkpoint import open_model
-from pipeline.config import read_config
-from pipeline.evaluate import Evaluator
-from pipeline.plan import make_setting
+from pipeline.checkpoints.checkpoint import open_model
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.block_size import unlike_training
+from pipeline.inputs.config import read_config
+from pipeline.planning.plan import make_setting
 from tests.axon.published import write_published, write_tokens
 
 TEMPLATE = (

@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.retry import FRUITLESS, TRIES, Losses
-from pipeline.store import Span
+from pipeline.planning.retry import FRUITLESS, TRIES, Losses
+from pipeline.storage.store import Span
 
 Spans = list[Span]
 SLICES = [(n, n + 1) for n in range(6)]

@@ -17,15 +17,16 @@ import pytest
 from conftest import Judge, composing, planned
 from rich.console import Console
 
-from pipeline import open_run, run_job
-from pipeline.config import Config, read_config
+from pipeline import open_run
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Evaluator
-from pipeline.run import FORMAT, RUN_FILE, Run, read_run, store_from, store_of, write_run
-from pipeline.run_folder import RunFolder, folder_of
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config, read_config
+from pipeline.jobs import run_job
+from pipeline.runs.run import FORMAT, RUN_FILE, Run, read_run, store_from, store_of, write_run
+from pipeline.runs.run_folder import RunFolder, folder_of
 from pipeline.search import SEARCHES, Candidate
 from pipeline.stop import Lost, Terminated
-from pipeline.store import Store, StoreFull
+from pipeline.storage.store import Store, StoreFull
 
 Make = Callable[..., Config]
 
@@ -122,7 +123,7 @@ def test_a_command_that_decodes_nothing_keeps_what_is_said_of_the_one_that_did(
     run(config, "first")
     first = found(config)
     elsewhere = replace(first.environment, python="9.9")
-    monkeypatch.setattr("pipeline.opening.this_environment", lambda: elsewhere)
+    monkeypatch.setattr("pipeline.runs.opening.this_environment", lambda: elsewhere)
     run(config, "second")
     run(make_config("task.name=judge", "job=report"), "third")
     assert found(config) == first

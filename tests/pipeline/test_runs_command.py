@@ -17,13 +17,15 @@ import pytest
 from conftest import Judge, composing, ended_after, interrupt, planned, size, write_checkpoint
 from rich.console import Console
 
-from pipeline import checkpoint, open_run, rerun, run_job, runs_command
-from pipeline.config import Config
+from pipeline import open_run
+from pipeline.checkpoints import checkpoint
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Evaluator
-from pipeline.plan import Plan
-from pipeline.run import FORMAT, RUN_FILE
-from pipeline.run_folder import folder_of
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
+from pipeline.jobs import rerun, run_job, runs_command
+from pipeline.planning.plan import Plan
+from pipeline.runs.run import FORMAT, RUN_FILE
+from pipeline.runs.run_folder import folder_of
 
 Make = Callable[..., Config]
 

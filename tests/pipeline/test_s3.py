@@ -20,9 +20,9 @@ from moto.server import ThreadedMotoServer
 from test_job import UNSTEADY, run, stored
 from test_store import records
 
-from pipeline.compaction import compact
-from pipeline.config import Config
-from pipeline.store import Store, missing
+from pipeline.inputs.config import Config
+from pipeline.storage.compaction import compact
+from pipeline.storage.store import Store, missing
 
 Make = Callable[..., Config]
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}

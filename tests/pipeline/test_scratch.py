@@ -13,11 +13,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from pipeline import scratch
+from pipeline.workers import scratch
 
-HOLD = (
-    "from pipeline.scratch import scratch_folder\nwith scratch_folder() as f: print(f, flush=True); input()"
-)
+HOLD = "from pipeline.workers.scratch import scratch_folder\nwith scratch_folder() as f: print(f, flush=True); input()"
 
 
 def holding() -> tuple[subprocess.Popen[str], Path]:

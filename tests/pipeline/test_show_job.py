@@ -16,8 +16,8 @@ from test_runs_command import change_slice, config, folder, main, refused
 
 from axon import CheckpointError
 from pipeline import open_run
-from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.inputs.config import Config
 from pipeline.show import replay
 from pipeline.show.job import show
 from pipeline.show.panel import KINDS

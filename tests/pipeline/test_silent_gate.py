@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from conftest import sliced
 
-from pipeline.config import Config
-from pipeline.evaluate import Evaluator
-from pipeline.plan import make_setting
-from pipeline.silent_gate import never_fires
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
+from pipeline.inputs.silent_gate import never_fires
+from pipeline.planning.plan import make_setting
 
 Make = Callable[..., Config]
 STALL = ("axon.gate=progress_stall", "axon.target_nfe=1", "axon.attention_layers=all")

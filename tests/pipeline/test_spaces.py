@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import launch
-from pipeline import plan as plan_module
-from pipeline.config import Config, ModelSettings, read_config
-from pipeline.plan import Plan
+from pipeline.inputs.config import Config, ModelSettings, read_config
+from pipeline.planning import plan as plan_module
+from pipeline.planning.plan import Plan
+from pipeline.planning.setting import Setting
 from pipeline.search import SEARCHES, Candidate, Outcome, Space
-from pipeline.setting import Setting
 
 Planned = Callable[..., Plan]
 

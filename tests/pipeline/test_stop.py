@@ -68,7 +68,7 @@ def test_a_request_waits_until_it_is_asked_for_and_the_first_counts() -> None:
 @pytest.mark.slow
 def test_trials_that_never_return_do_not_hold_up_the_news_that_ray_is_gone() -> None:
     from pipeline.stop import Lost
-    from pipeline.sweep import _attended
+    from pipeline.workers.sweep import _attended
 
     class Gone:
         def check(self) -> None:
@@ -85,7 +85,7 @@ def test_trials_that_never_return_do_not_hold_up_the_news_that_ray_is_gone() -> 
 def test_a_signal_that_ends_ray_first_is_still_a_wish_to_stop(ends: str) -> None:
     """SIGTERM to the whole group, as from a scheduler: exit code 143, not 1."""
     from pipeline.stop import Lost
-    from pipeline.sweep import _attended
+    from pipeline.workers.sweep import _attended
 
     request = Request()
 
@@ -111,7 +111,7 @@ def test_a_signal_that_ends_ray_first_is_still_a_wish_to_stop(ends: str) -> None
 @pytest.mark.slow
 def test_a_fault_inside_tune_is_told_in_a_line_and_a_wish_to_stop_stays_one() -> None:
     from pipeline.stop import Lost
-    from pipeline.sweep import _attended
+    from pipeline.workers.sweep import _attended
 
     def raising(error: BaseException) -> Callable[[], None]:
         def trials() -> None:

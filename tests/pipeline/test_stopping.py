@@ -13,9 +13,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import StopSettings
-from pipeline.evidence import log_evidence
-from pipeline.stopping import Standing, stand
+from pipeline.inputs.config import StopSettings
+from pipeline.planning.evidence import log_evidence
+from pipeline.planning.stopping import Standing, stand
 
 RULE = StopSettings(margin=0.02, alpha=0.05)
 SLICE, SIZE, LENGTH = 16, 160, 32

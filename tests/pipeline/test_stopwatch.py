@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-import pipeline.stopwatch
-from pipeline.stopwatch import RowSeconds, Stopwatch
+import pipeline.evaluation.stopwatch
+from pipeline.evaluation.stopwatch import RowSeconds, Stopwatch
 
 
 class Queue:
@@ -78,7 +78,7 @@ def test_a_part_that_fails_is_counted(device: str, monkeypatch: pytest.MonkeyPat
 
 def test_a_rows_seconds_run_from_the_step_it_entered_with(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(pipeline.stopwatch, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(pipeline.evaluation.stopwatch, "perf_counter", lambda: now[0])
     timer = Stopwatch(torch.device("cpu"))
     for seconds, rows in ((1.0, 1), (2.0, 1), (4.0, 2), (8.0, 2), (16.0, 4)):  # begun at 0, 1, 3, 7 and 15
         timer.begin(rows, 0)

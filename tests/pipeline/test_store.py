@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from axon.trace import COUNTS
 from pipeline.errors import ConfigError
-from pipeline.record import FORMAT, FORMAT_KEY, RENAMED, SCHEMA, Record
-from pipeline.store import Store, StoreFull, missing
+from pipeline.storage.record import FORMAT, FORMAT_KEY, RENAMED, SCHEMA, Record
+from pipeline.storage.store import Store, StoreFull, missing
 
 
 def records(start: int, stop: int, setting_id: str = "a") -> list[Record]:

@@ -16,16 +16,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import axon.room
-import pipeline.evaluate as evaluate
+import pipeline.evaluation.evaluate as evaluate
 from axon.decoding import stream
 from axon.waiting import Prompt
-from pipeline.assignment import Assignment
-from pipeline.config import Config
-from pipeline.evaluate import Evaluator
-from pipeline.plan import make_setting
-from pipeline.record_differences import compare_records
-from pipeline.setting import Setting
-from pipeline.store import Span, Store, missing
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
+from pipeline.planning.assignment import Assignment
+from pipeline.planning.plan import make_setting
+from pipeline.planning.setting import Setting
+from pipeline.storage.record_differences import compare_records
+from pipeline.storage.store import Span, Store, missing
 from pipeline.tasks import Example
 
 COUNT = 14

@@ -17,14 +17,14 @@ from ray_nodes import Cluster, kill
 from rich.console import Console
 from toy_search import bisecting, left_behind
 
-from pipeline.backlog import Backlog, advance
-from pipeline.config import read_config
-from pipeline.display import Display
-from pipeline.evaluate import Evaluator
-from pipeline.execute import execute_here
-from pipeline.plan import Plan
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import read_config
+from pipeline.jobs.display import Display
+from pipeline.planning.backlog import Backlog, advance
+from pipeline.planning.plan import Plan
 from pipeline.search import SEARCHES
-from pipeline.store import Store
+from pipeline.storage.store import Store
+from pipeline.workers.execute import execute_here
 
 pytest_plugins = ["shared_ray"]
 pytestmark = pytest.mark.slow

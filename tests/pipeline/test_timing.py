@@ -17,11 +17,11 @@ from rich.console import Console
 
 import launch
 from axon import decode
-from pipeline import time_settings as job
-from pipeline import timing
-from pipeline.config import Config, to_tree
 from pipeline.errors import ConfigError
-from pipeline.evaluate import load
+from pipeline.evaluation.evaluate import load
+from pipeline.inputs.config import Config, to_tree
+from pipeline.jobs import time_settings as job
+from pipeline.jobs import timing
 
 Make = Callable[..., Config]
 GROUPS = 'sweep.groups={"axon": {}, "alone": {"set": {"axon.gate": "never"}}}'

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.record import Record, to_table
-from pipeline.totals import Totals, stored_totals, totals_of
+from pipeline.storage.record import Record, to_table
+from pipeline.storage.totals import Totals, stored_totals, totals_of
 
 SCORED = st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.integers(1, 64))
 OUTCOMES = st.lists(st.one_of(st.none(), SCORED), max_size=40)

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.record import SCHEMA, Record, to_table
 from pipeline.report import Report, write_report
 from pipeline.report.tracker import Destination, track
 from pipeline.report.tracker.content import digest, identifier
+from pipeline.storage.record import SCHEMA, Record, to_table
 from tests.pipeline.wandb_file import read_run
 from tests.report.sweep import changed, make_run, make_setting
 

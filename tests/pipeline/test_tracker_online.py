@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from pipeline.checks import check_login
-from pipeline.config import WandbSettings
 from pipeline.errors import ConfigError
-from pipeline.record import SCHEMA
+from pipeline.inputs.checks import check_login
+from pipeline.inputs.config import WandbSettings
+from pipeline.jobs.report_job import make_report
 from pipeline.report import Report, write_report
 from pipeline.report.tracker import Destination, client, track
-from pipeline.report_job import make_report
+from pipeline.storage.record import SCHEMA
 from tests.pipeline.test_tracker import RUN, SETTINGS, sample
 from tests.pipeline.wandb_server import ServedRun, WandbServer
 

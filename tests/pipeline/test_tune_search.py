@@ -10,9 +10,9 @@ from unittest.mock import MagicMock
 import pytest
 from test_backlog import backlog_of
 
-from pipeline.backlog import Backlog
-from pipeline.store import Store, StoreFull
-from pipeline.totals import Totals
+from pipeline.planning.backlog import Backlog
+from pipeline.storage.store import Store, StoreFull
+from pipeline.storage.totals import Totals
 
 pytestmark = pytest.mark.slow  # importing Ray takes seconds
 
@@ -28,8 +28,8 @@ def search(room: list[int]) -> Any:
 
 
 def searching(backlog: Backlog, room: list[int]) -> Any:
-    import pipeline.sweep  # noqa: F401  # sets what Ray reads first
-    from pipeline.tune_search import BacklogSearch
+    import pipeline.workers.sweep  # noqa: F401  # sets what Ray reads first
+    from pipeline.workers.tune_search import BacklogSearch
 
     return BacklogSearch(backlog, lambda: room[0])
 
@@ -80,7 +80,7 @@ def test_it_waits_for_outcomes_and_finishes_when_the_search_does(room: list[int]
 
 
 def test_a_lost_trial_is_suggested_again_as_a_new_one(room: list[int], tmp_path: Path) -> None:
-    from pipeline.sweep import Watch
+    from pipeline.workers.sweep import Watch
 
     backlog = backlog_of(["A"], Store(str(tmp_path)), slices=1)
     search, display, request = searching(backlog, room), MagicMock(), MagicMock()
@@ -102,7 +102,7 @@ def test_when_tune_ends_early_what_it_left_is_tried_again(
 ) -> None:
     from contextlib import contextmanager
 
-    from pipeline import sweep
+    from pipeline.workers import sweep
 
     backlog, runs = backlog_of(["A", "A"], Store(str(tmp_path))), []
 
@@ -128,9 +128,9 @@ def test_when_tune_ends_early_what_it_left_is_tried_again(
 
 
 def trial_of(evaluate: Any, store: Any) -> Any:
-    import pipeline.sweep  # noqa: F401
-    from pipeline.assignment import Assignment
-    from pipeline.trial import SliceTrial
+    import pipeline.workers.sweep  # noqa: F401
+    from pipeline.planning.assignment import Assignment
+    from pipeline.workers.trial import SliceTrial
 
     setting: Any = SimpleNamespace(id="s0", task=SimpleNamespace(name="t"))
     trial: Any = SliceTrial.__new__(SliceTrial)
@@ -143,7 +143,7 @@ def trial_of(evaluate: Any, store: Any) -> Any:
 def test_results_are_cumulative_over_the_trials_own_slices(tmp_path: Path) -> None:
     from ray import cloudpickle
 
-    from pipeline.record import Record
+    from pipeline.storage.record import Record
 
     def evaluate(setting: Any, start: int, stop: int) -> list[Record]:
         return [
@@ -176,7 +176,7 @@ def test_a_setting_that_fails_is_a_result_and_not_a_lost_worker(tmp_path: Path) 
 
 
 def test_a_full_store_ends_a_sweep_whose_results_could_not_be_kept(tmp_path: Path) -> None:
-    from pipeline.sweep import Watch
+    from pipeline.workers.sweep import Watch
 
     def full(*_: object) -> None:
         raise StoreFull("store=x: nothing can be written; make room")

@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 import launch
-from pipeline.command_line import read_command_line
+from pipeline.inputs.command_line import read_command_line
 
 Told = Callable[[Callable[[], int]], str]
 

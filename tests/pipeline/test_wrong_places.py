@@ -14,10 +14,10 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
-from pipeline.checks import check_address
-from pipeline.config import read_config
 from pipeline.errors import ConfigError
-from pipeline.places import check_places
+from pipeline.inputs.checks import check_address
+from pipeline.inputs.config import read_config
+from pipeline.inputs.places import check_places
 
 PLACES = {
     "out=/proc/none": "out=/proc/none: can't be written",

@@ -18,11 +18,11 @@ from conftest import Judge, planned, write_checkpoint
 from safetensors.torch import load_file, save_file
 
 import pipeline.tasks.task
-from pipeline.checkpoint import open_checkpoint
-from pipeline.checks import check_settings
-from pipeline.config import read_config
+from pipeline.checkpoints.checkpoint import open_checkpoint
+from pipeline.checkpoints.prompt import encode
 from pipeline.errors import ConfigError
-from pipeline.prompt import encode
+from pipeline.inputs.checks import check_settings
+from pipeline.inputs.config import read_config
 from pipeline.tasks import TASKS, GeneratedTask
 
 VALUES = {  # one override or several, ` & ` between them: a part of the line

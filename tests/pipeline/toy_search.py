@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pipeline.plan import Plan
-from pipeline.record import Record
+from pipeline.planning.plan import Plan
+from pipeline.planning.setting import Setting
 from pipeline.search import Ask, Candidate, Outcome, Space
-from pipeline.setting import Setting
-from pipeline.store import Span, Store
+from pipeline.storage.record import Record
+from pipeline.storage.store import Span, Store
 
 THRESHOLD = "decoder.threshold"
 WIDTH = 0.1  # thresholds closer than this are not told apart

@@ -11,10 +11,10 @@ import pandas as pd
 from axon import AxonSettings
 from axon.decoders import DECODERS
 from axon.identity import decode_identity
-from pipeline.config import Decode, ModelSettings
 from pipeline.environment import Environment, Hardware
-from pipeline.run import FORMAT, Run
-from pipeline.setting import Setting
+from pipeline.inputs.config import Decode, ModelSettings
+from pipeline.planning.setting import Setting
+from pipeline.runs.run import FORMAT, Run
 from pipeline.tasks import TaskSettings
 
 GEN_LENGTH = 64

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from pipeline.config import Decode
+from pipeline.inputs.config import Decode
 from pipeline.report import find, write_report
 from pipeline.report.expected import FEWEST, OUTSIDE, WITHIN, Check
 from pipeline.report.labels import NO_VALUE

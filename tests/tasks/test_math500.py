@@ -89,7 +89,7 @@ def _runs(pid: int) -> bool:
 @pytest.mark.slow
 def test_answers_are_compared_in_a_ray_worker_and_the_process_ends_with_it() -> None:
     """The worker is one of Ray's processes, and must start a process of its own."""
-    import pipeline.sweep  # noqa: F401 - Ray as a sweep has it: quiet
+    import pipeline.workers.sweep  # noqa: F401 - Ray as a sweep has it: quiet
 
     import ray  # isort: skip
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import example_record
-from pipeline.record import Record
+from pipeline.evaluation import example_record
+from pipeline.storage.record import Record
 from pipeline.tasks import Example, Task, TaskSettings, get_task, open_task, read_task, rows
 from pipeline.tasks.equivalence import Match, Verifier
 from pipeline.tasks.minerva_answer import last_box, plain, sentence

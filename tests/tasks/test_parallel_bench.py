@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import ModelSettings
-from pipeline.prompt import encode
+from pipeline.checkpoints.prompt import encode
+from pipeline.inputs.config import ModelSettings
 from pipeline.tasks import GeneratedTask, TaskSettings, get_task, task
 from pipeline.tasks.one_shot import OneShot
 from pipeline.tasks.waiting_line import OPERATIONS, PEOPLE, SHOT, VIRGINIA

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 import launch
-from pipeline import example_record
-from pipeline.record import Record
+from pipeline.evaluation import example_record
+from pipeline.storage.record import Record
 from pipeline.tasks import Example, Task, TaskSettings, get_task, open_task, read_task
 from pipeline.tasks.rows import digest
 from pipeline.tasks.truthfulqa_gen import figures, sentences, similarity

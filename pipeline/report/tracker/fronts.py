@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import wandb
 
+from pipeline.planning.setting import Setting
 from pipeline.report import Facet
 from pipeline.report.pareto import front_order, hypervolume
 from pipeline.report.tracker.content import Content, plain, tags
-from pipeline.setting import Setting
 
 NFE, QUALITY, STEPS = "front_nfe", "front_quality", "front_steps"
 OUTDATED = "outdated_front"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pipeline.planning.setting import Setting
 from pipeline.report import Facet
 from pipeline.report.labels import described_tree, value_text
 from pipeline.report.tracker.content import Content, identifier, rows, tags, with_identifiers
 from pipeline.report.tracker.fronts import decoder_name, front_name
-from pipeline.setting import Setting
 
 KNOB = "knob."  # of the points' columns
 

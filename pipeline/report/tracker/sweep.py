@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import wandb
 
-from pipeline.record import SCHEMA
 from pipeline.report import Report
 from pipeline.report.tracker.content import Content, digest, identifier, rows, tags
 from pipeline.report.tracker.fronts import fronts_of
+from pipeline.storage.record import SCHEMA
 
 RECORDS = "records.parquet"
 

@@ -1,0 +1,68 @@
+"""A checkpoint as the plan sees it: its folder, a hash of its content, and what its configs say.
+
+Weights are only hashed, and torch is not imported. That they can be loaded is seen in loadable.py.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from axon import CheckpointError
+from axon.models.description import Description, describe
+from axon.models.hub import PATTERNS, download, is_hub_id
+from axon.models.overrides import AS_THE_FILES_SAY, Overrides
+from pipeline.checkpoints.content import content_of, files_of
+from pipeline.environment import REPOSITORY
+from pipeline.inputs.config import ModelSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    folder: Path
+    content: str  # hash of its files: the model's identity, wherever the folder is
+    described: Description
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Read when it is first asked for. Raises CheckpointError if there is none or it is broken."""
+        from axon import load_tokenizer  # transformers
+
+        return load_tokenizer(self.folder)
+
+
+def open_model(model: ModelSettings) -> Checkpoint:
+    """The checkpoint that the settings name, with what they say in place of its files. Raises CheckpointError."""
+    return open_checkpoint(model.path, model.revision, model.overrides)
+
+
+@lru_cache(maxsize=8)
+def open_checkpoint(path: str, revision: str | None, overrides: Overrides = AS_THE_FILES_SAY) -> Checkpoint:
+    """Raises CheckpointError, one line, if there is no checkpoint whose config is understood."""
+    folder = locate(path, revision)
+    described = describe(folder, overrides)
+    return Checkpoint(folder, content_of(files_of(folder)), described)
+
+
+def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS) -> Path:
+    """The local folder of `path`, which is absolute, relative to the working directory or to this repository, or a hub
+    id, of which files of these names are downloaded if necessary. Every machine of a cluster resolves it for itself.
+    """
+    for folder in (Path(os.path.expanduser(path)), REPOSITORY / path):
+        if folder.is_dir():
+            if revision is not None:
+                raise CheckpointError(
+                    f"model.revision={revision!r}: {path} is a folder, which has no revisions; leave it out"
+                )
+            return folder.resolve()
+    if not is_hub_id(path) or (REPOSITORY / path).parent.is_dir():
+        what = "is a file" if Path(path).is_file() else "no such folder"
+        raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
+    return download(path, revision, patterns)

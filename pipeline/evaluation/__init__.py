@@ -1,0 +1,1 @@
+"""A slice of examples decoded and scored."""

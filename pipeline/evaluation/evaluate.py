@@ -1,0 +1,212 @@
+"""Slices of one setting: encode the prompts, decode them as one stream, score the answers, make the records.
+
+An example that fails (prompt too long, decoder or scorer error) becomes an unscored record with its error, and the
+others are kept. A fault that concerns all examples (no model, no memory, nothing decodes) raises: the setting fails.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from axon import Trace, load_model, load_tokenizer, row_seed
+from axon.room import Room
+from axon.settings import DecodeSettings
+from axon.waiting import Prompt
+from pipeline.checkpoints.checkpoint import locate
+from pipeline.checkpoints.devices import device_of
+from pipeline.checkpoints.prompt import encode
+from pipeline.errors import fault_line
+from pipeline.evaluation.decoded import Decoded, outcomes
+from pipeline.evaluation.example_record import filled, scored
+from pipeline.evaluation.open_slices import OpenSlices
+from pipeline.evaluation.stopwatch import Stopwatch
+from pipeline.inputs.config import ModelSettings
+from pipeline.planning.setting import Setting
+from pipeline.sandbox import Require, shared_sandbox
+from pipeline.storage.record import Record
+from pipeline.storage.store import Span
+from pipeline.tasks import CodeTask, Example, TaskSettings, get_task, open_task
+from pipeline.tasks.candidate import stopped
+
+# Prompts are sorted by length among so many batches of them: fewer pad more, and of more an interruption loses more.
+GROUP_BATCHES = 4
+HOPELESS = 64  # examples that fail before any is decoded: it is the setting's fault
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model and its tokenizer, ready on their device."""
+
+    model: Any
+    tokenizer: Any
+    settings: ModelSettings
+
+    def encode(self, example: Example, task: TaskSettings) -> list[int]:
+        """The prompt's tokens."""
+        return encode(self.tokenizer, self.settings, example, task)
+
+    def answer(self, trace: Trace, stops: Sequence[str] = ()) -> str:
+        """The text before the first end-of-text or stop, without special tokens; a stop may be one, or contain one."""
+        tokens = list(trace.tokens[: trace.tokens_to_eos(self.model.end_token_ids)])
+        whole = str(self.tokenizer.decode(tokens, skip_special_tokens=False))
+        kept = stopped(whole, stops)
+        if kept == whole:
+            return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+        for token in self.tokenizer.added_tokens_decoder.values():
+            kept = kept.replace(token.content, "") if token.special else kept
+        return kept
+
+
+def load(model: ModelSettings, cores_only: bool = False) -> Loaded:
+    """Raises CheckpointError, one line, if it can't be loaded on this machine. `cores_only`: see `device_of`."""
+    folder = locate(model.path, model.revision)
+    device = device_of(model, cores_only)
+    network = load_model(folder, model.dtype, device, model.attention_kernel, model.overrides)
+    if model.compile:
+        network.compile_network()
+    return Loaded(network, load_tokenizer(folder), model)
+
+
+def fitting(loaded: Loaded, prompt: list[int], decode: DecodeSettings) -> list[int]:
+    """The prompt, if what is generated fits after it. Raises ValueError."""
+    longest = loaded.model.max_length
+    if longest is not None and len(prompt) > decode.longest_prompt(longest):
+        raise ValueError(
+            f"prompt of {len(prompt)} tokens + gen_length {decode.gen_length} exceeds the model's {longest}"
+        )
+    return prompt
+
+
+class Evaluator:
+    """Evaluates settings, and keeps the loaded model from one to the next."""
+
+    def __init__(
+        self,
+        batch_size: int | None,
+        require: Require = "isolated",
+        on_example: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda line: None,
+        cores_only: bool = False,
+    ) -> None:
+        self._batch_size = batch_size
+        self._require = require  # of the sandbox, where answers are programs
+        self._on_example = on_example  # called as each example's decoding ends
+        self._say = say  # called with a line that concerns no single example
+        self._cores_only = cores_only  # whether GPUs in sight are other processes'
+        self._key: ModelSettings | None = None
+        self._room = Room(batch_size, say)
+        self._loaded: Loaded | None = None
+        self._proved: set[str] = set()  # settings under which something has been decoded
+
+    def slices(self, setting: Setting, spans: Sequence[Span]) -> Iterator[tuple[Span, list[Record]]]:
+        """Each span with the records of its examples, in order, as soon as the last of them is decoded.
+
+        All are decoded as one stream, so that the batch is full until the stream ends. Raises errors that concern all
+        examples.
+        """
+        task = open_task(setting.task, self._require)
+        if isinstance(task, CodeTask):
+            shared_sandbox(self._require)  # if programs can't be run here, nothing is decoded
+        examples = _examples(task, setting, max((stop for _, stop in spans), default=0))
+        loaded = self._load(setting.model)
+        opened = OpenSlices()
+        timer = Stopwatch(loaded.model.device)
+        groups = self._groups(loaded, setting, examples, spans, opened)
+        stops = get_task(setting.task.name, setting.task.form).stops
+        faults: dict[int, Exception] = {}  # until something is decoded, which proves the setting
+        for position, outcome in outcomes(loaded.model, setting.decode, groups, self._room, timer):
+            if isinstance(outcome, Decoded):
+                self._proved.add(setting.id)
+                answer, kernel = loaded.answer(outcome.trace, stops), loaded.settings.attention_kernel
+                record = opened.records[position]
+                self._settle(opened, filled(record, loaded.model, kernel, outcome, answer))
+            else:
+                faults[position] = outcome
+            if setting.id in self._proved:
+                for failed, fault in faults.items():
+                    self._settle(opened, replace(opened.records[failed], error=fault_line(fault)))
+                faults = {}
+            elif len(faults) >= HOPELESS:
+                break
+            yield from _judged(task, examples, opened)
+        if faults:
+            raise next(iter(faults.values()))  # nothing ever decoded: the setting's fault
+        yield from _judged(task, examples, opened)
+
+    def prove(self, setting_id: str) -> None:
+        """Something has been decoded under that setting, so that what fails is an example's fault."""
+        self._proved.add(setting_id)
+
+    def _groups(
+        self,
+        loaded: Loaded,
+        setting: Setting,
+        examples: Sequence[Example],
+        spans: Sequence[Span],
+        opened: OpenSlices,
+    ) -> Iterator[list[Prompt]]:
+        """The prompts of as many whole slices at a time as packing by length takes."""
+        group: list[Prompt] = []
+        for span in spans:
+            rows = list(zip(range(*span), examples[slice(*span)], strict=True))
+            opened.add(span, [Record(setting.id, setting.task.name, ex.id, place) for place, ex in rows])
+            for position, example in rows:
+                record = opened.records[position]
+                try:
+                    tokens = fitting(loaded, loaded.encode(example, setting.task), setting.decode)
+                except (
+                    Exception
+                ) as error:  # a tokenizer or template may raise anything; it is this example's fault
+                    self._settle(opened, replace(record, error=fault_line(error)))
+                else:
+                    opened.records[position] = replace(record, prompt_tokens=len(tokens))
+                    group.append(Prompt(position, tokens, row_seed(setting.seed, example.id)))
+            longest = max((len(prompt.tokens) for prompt in group), default=0)
+            if len(group) >= GROUP_BATCHES * self._room.rows(loaded.model, setting.decode, longest):
+                yield group
+                group = []
+        if group:
+            yield group
+
+    def _settle(self, opened: OpenSlices, record: Record) -> None:
+        opened.settle(record)
+        self._on_example()
+
+    def _load(self, model: ModelSettings) -> Loaded:
+        if self._loaded is None or self._key != model:
+            self._loaded = None  # frees the old model's memory before the new one is read
+            self._loaded, self._key = load(model, self._cores_only), model
+            self._room = Room(self._batch_size, self._say)
+        return self._loaded
+
+
+def _examples(task: Any, setting: Setting, count: int) -> list[Example]:
+    """The task's first examples. Raises ValueError if there are fewer, or if two of them share an id."""
+    found: list[Example] = task.examples(setting.task.split, setting.task.seed, count)
+    check_ids(found)
+    if len(found) < count:
+        raise ValueError(
+            f"limit={count}: {setting.task.name} has {len(found)} examples in this split; lower limit"
+        )
+    return found
+
+
+def check_ids(examples: Sequence[Example]) -> None:
+    """Raises ValueError if two share an id: a report would take them for one example."""
+    [(name, count)] = Counter(example.id for example in examples).most_common(1) or [("", 0)]
+    if count > 1:
+        raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")
+
+
+def _judged(
+    task: Any, examples: Sequence[Example], opened: OpenSlices
+) -> Iterator[tuple[Span, list[Record]]]:
+    """The slices that are whole by now, scored."""
+    for span, records in opened.whole():
+        with ThreadPoolExecutor() as judges:
+            yield span, list(judges.map(partial(scored, task), examples[slice(*span)], records))

@@ -1,0 +1,62 @@
+"""The record of one example: what was decoded, what it took, and its score."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from axon.trace import COUNTS
+from pipeline.environment import device_name
+from pipeline.errors import fault_line
+from pipeline.evaluation.decoded import Decoded
+from pipeline.storage.record import Record
+from pipeline.tasks import Example
+
+
+def filled(record: Record, model: Any, kernel: str, decoded: Decoded, answer: str) -> Record:
+    """The record with all but the score; `kernel` is the model's attention kernel."""
+    ends, trace, seconds = model.end_token_ids, decoded.trace, decoded.seconds
+    return replace(
+        record,
+        tokens=tuple(trace.tokens),
+        revealed_at=tuple(trace.revealed_at),
+        axon_steps=tuple(trace.axon_steps),
+        unsupported_steps=trace.unsupported_steps,
+        **{name: getattr(trace, name) for name in COUNTS},
+        flops=model.flops(trace),
+        nfe=trace.nfe,
+        nfe_to_eos=trace.nfe_to_eos(ends),
+        tokens_generated=trace.tokens_decoded,
+        tokens_to_eos=trace.tokens_to_eos(ends),
+        seconds_model=seconds.model,
+        seconds_capture=seconds.capture,
+        seconds_select=seconds.select,
+        seconds_in_batch=seconds.in_batch,
+        seconds_to_first_block=seconds.to_first_block,
+        batch_size=decoded.batch_size,
+        device=device_name(model.device),
+        attention_kernel=kernel,
+        torch=torch.__version__,
+        answer=answer,
+    )
+
+
+def scored(task: Any, example: Example, record: Record) -> Record:
+    """The record with its answer's score; without one where there is no answer, or the scorer breaks."""
+    if record.answer is None:
+        return record
+    try:
+        score = task.score(record.answer, example)
+        if not 0.0 <= score.value <= 1.0:
+            raise ValueError(f"score {score.value} outside 0 to 1")
+    except Exception as error:  # a scorer that breaks leaves the example unscored, never a zero
+        return replace(record, error=f"scoring: {fault_line(error)}")
+    return replace(
+        record,
+        score=float(score.value),
+        extracted=score.extracted,
+        metrics=dict(score.metrics),
+        sandbox=score.sandbox,
+    )

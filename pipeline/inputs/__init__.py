@@ -1,0 +1,1 @@
+"""What a user sets: the command line and the config, read and checked before anything heavy is imported."""

@@ -1,0 +1,134 @@
+"""Checks that need more than the config: the GPU exists, the model can take the prompts, the cluster and W&B answer.
+
+They run before anything is decoded. Each raises ConfigError with one line per fault.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.checkpoints.checkpoint import open_model
+from pipeline.checkpoints.devices import has_gpu
+from pipeline.checkpoints.loadable import check_loads
+from pipeline.checkpoints.prompt import check_tokenizer, encode
+from pipeline.errors import ConfigError, reason
+from pipeline.inputs.names import ADDRESS
+from pipeline.planning.setting import Setting
+from pipeline.tasks import Example, TaskSettings, open_task
+
+PATIENCE = 5  # seconds to wait for a cluster's answer
+
+
+def check_login() -> None:
+    """The user is logged in to W&B."""
+    from pipeline.report.tracker import check_login as ask  # W&B takes a second to import
+
+    try:
+        ask()
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+    except Exception as error:  # such as a malformed key, or no network
+        line = (
+            f"wandb.mode=online: can't log in ({reason(error)}); run `wandb login`, or choose wandb=offline"
+        )
+        raise ConfigError([line]) from None
+
+
+def check_settings(settings: Mapping[str, Setting], limit: int, here: bool) -> None:
+    """Every setting can decode at least one of its examples. `here`: on this machine, not on a cluster."""
+    faults: dict[str, None] = {}
+    seen: set[object] = set()
+    for setting in settings.values():
+        asked = (setting.model, setting.task, setting.decode.gen_length)
+        if asked in seen:
+            continue
+        seen.add(asked)
+        try:
+            if here:
+                _check_device(setting.model.device)
+            _check_prompts(setting, limit)
+        except ValueError as error:
+            faults[str(error)] = None
+    if faults:
+        raise ConfigError(faults)
+
+
+def check_address(address: str) -> None:
+    """Something answers at the cluster's address. Ray itself would keep trying for minutes."""
+    asked, source = _automatic() if address == "auto" else (address, "")
+    found = ADDRESS.fullmatch(asked)
+    if not found:  # auto: Ray looks for a cluster on this machine and says at once if there is none
+        return
+    named = f"cluster.address={address!r}{source}"
+    try:
+        socket.create_connection((found["host"].strip("[]"), int(found["port"])), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        line = f"{named}: nothing answers there ({reason(error)}); start Ray there, or choose cluster=local"
+        raise ConfigError([line]) from None
+    if asked.startswith("ray://") and importlib.util.find_spec("grpc") is None:
+        line = f"{named}: needs Ray's client; pip install 'ray[client]', or give the head's HOST:6379"
+        raise ConfigError([line])
+
+
+def _automatic() -> tuple[str, str]:
+    """The address that `auto` stands for, and its source: the environment, or the file that `ray start` leaves."""
+    if given := os.environ.get("RAY_ADDRESS"):
+        return given, f" (RAY_ADDRESS={given})"
+    temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    try:
+        given = (Path(temporary) / "ray/ray_current_cluster").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return "auto", ""
+    return given, f" ({temporary}/ray/ray_current_cluster names {given})"
+
+
+def _check_device(device: str) -> None:
+    if device == "cuda" and not has_gpu():
+        raise ValueError("model.device='cuda': torch finds no GPU here; choose model.device=auto or cpu")
+
+
+def _check_prompts(setting: Setting, limit: int) -> None:
+    """At least one example's prompt leaves room for an answer. Stops at the first one found."""
+    check_loads(setting.model)
+    checkpoint = open_model(setting.model)
+    model, length = setting.model, setting.decode.gen_length
+    check_tokenizer(checkpoint.tokenizer, model)
+    longest = checkpoint.described.max_length
+    if length >= longest:
+        raise ValueError(
+            f"gen_length={length}: the model takes {longest} tokens, prompt and answer together; lower it"
+        )
+    sizes, faults = [], []
+    for example in _examples(setting.task, limit):
+        try:
+            sizes.append(len(encode(checkpoint.tokenizer, model, example, setting.task)))
+        except Exception as error:  # templates and tokenizers may raise anything
+            faults.append(reason(error))
+        else:
+            if sizes[-1] <= setting.decode.longest_prompt(longest):
+                return
+    if sizes:
+        raise ValueError(
+            f"gen_length={length}: with the shortest prompt, of {min(sizes)} tokens, it exceeds the {longest} that "
+            "the model takes; lower it, or task.shots"
+        )
+    raise ValueError(
+        f"model.prompt={model.prompt!r}: no example becomes a prompt ({faults[0]}); choose the other form"
+    )
+
+
+def _examples(task: TaskSettings, limit: int) -> list[Example]:
+    """Raises ValueError if there are too few, or if a row is not as the task needs it."""
+    try:
+        return open_task(task).examples(task.split, task.seed, limit)
+    except ValueError:
+        raise
+    except Exception as error:  # a row may have any form
+        raise ValueError(
+            f"task.path={task.path!r}: a row can't be made a question of {task.name} "
+            f"({type(error).__name__}: {reason(error)}); give the rows of this task"
+        ) from None

@@ -1,0 +1,87 @@
+"""Checks, before anything is decoded, that a job can write to `out`, a folder, and `store`, any fsspec address.
+
+Each raises ConfigError, one line.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.registry import known_implementations
+
+from pipeline.errors import ConfigError, reason
+from pipeline.inputs.config import Config
+
+
+def check_places(config: Config) -> None:
+    """`out` and `store` can be written; for a job that only reads results, `store` can be reached."""
+    check_folder("out", config.out)
+    if config.job == "time":  # it doesn't use the store
+        return
+    if "://" in config.store:
+        _check_remote(config.store, write=config.job == "run")
+    elif config.job == "run":
+        check_folder("store", config.store)
+
+
+def check_folder(key: str, folder: str) -> None:
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        line = f"{key}={folder}: can't be written ({reason(error)}); choose another folder with {key}=..."
+        raise ConfigError([line]) from None
+
+
+def _check_remote(root: str, write: bool) -> None:
+    """The package for the protocol is installed, the bucket exists, and a file can be written."""
+    _check_protocol(root)
+    try:
+        files, base = fsspec.core.url_to_fs(root)
+        _check_bucket(root, files, base)
+        if write:
+            probe = f"{base}/{uuid.uuid4().hex}.tmp"
+            files.makedirs(base, exist_ok=True)
+            files.pipe_file(probe, b"written")  # some services treat an empty file as a folder
+            files.rm_file(probe)
+    except ConfigError:
+        raise
+    except Exception as error:  # each service's client has its own exceptions
+        done = "written" if write else "read"
+        line = f"store={root}: can't be {done} ({reason(error)}); check its name and your access to it"
+        raise ConfigError([line]) from None
+
+
+def _check_protocol(root: str) -> None:
+    protocol = root.split("://")[0].split("::")[-1]
+    try:
+        fsspec.get_filesystem_class(protocol)
+    except ImportError as error:
+        package = known_implementations[protocol]["class"].split(".")[0]
+        rule = f"needs the package {package} on every machine; pip install {package}"
+        if package == "fsspec":  # its own code for the protocol needs another package, which the error names
+            rule = f"lacks a package ({reason(error)}); install it on every machine"
+    except ValueError:
+        rule = f"unknown protocol {protocol!r}; one of s3, gs, abfs, file or another that fsspec knows"
+    else:
+        return
+    raise ConfigError([f"store={root}: {rule}"])
+
+
+def _check_bucket(root: str, files: Any, base: str) -> None:
+    """Checked before anything is written: a client with the right to would create the bucket that a typo names."""
+    bucket = base.split("/")[0]
+    if not bucket or ":" in bucket:  # a path on a disk or a URL
+        return
+    try:
+        files.ls(bucket, detail=False)
+    except FileNotFoundError:
+        line = f"store={root}: there is no bucket {bucket!r}; make it, or choose another"
+        raise ConfigError([line]) from None
+    except PermissionError:
+        pass  # without the right to list there may still be the right to write

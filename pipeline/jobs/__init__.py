@@ -1,0 +1,1 @@
+"""What `job=` and the first word of a command can ask for."""

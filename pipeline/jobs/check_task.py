@@ -1,0 +1,54 @@
+"""Score every row's own reference: a first check of a task, or of a user's file of rows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from rich.console import Console
+from rich.progress import track
+
+from pipeline.errors import ConfigError
+from pipeline.inputs.config import Config
+from pipeline.stop import DONE, FAILED
+from pipeline.tasks import CodeTask, Example, Task, open_task
+from pipeline.tasks.benchmark import Benchmark
+
+
+def check_task(config: Config, console: Console) -> int:
+    """Prints how many references score 1 and which do not; the exit code is 1 if there are any of these.
+
+    Checks all rows of a benchmark, or the first ``limit`` examples of a generated task. Raises ConfigError if there are
+    none.
+    """
+    try:
+        with console.status("reading the rows"):  # a download from the hub may take a while
+            task = open_task(config.task, config.sandbox.require)
+        if isinstance(task, CodeTask):
+            console.print(f"programs run in a sandbox of level {task.sandbox.level!r}", highlight=False)
+        if isinstance(task, Benchmark):
+            examples = task.every()
+        else:
+            examples = task.examples(config.task.split, config.task.seed, config.limit)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+    failing = {}
+    with ThreadPoolExecutor() as scorers:
+        reasons = scorers.map(partial(_fault, task), examples)
+        shown = track(reasons, f"checking {task.name}", total=len(examples), console=console, transient=True)
+        for example, reason in zip(examples, shown, strict=True):
+            if reason:
+                failing[example.id] = reason
+    for name, reason in failing.items():
+        console.print(f"{name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"reference answers: {len(examples) - len(failing)}/{len(examples)}", highlight=False)
+    return FAILED if failing else DONE
+
+
+def _fault(task: Task, example: Example) -> str | None:
+    """Why the reference does not score 1; None if it does."""
+    try:
+        score = task.score(example.reference, example)
+    except Exception as error:  # a scorer may raise anything; it is shown beside the row
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return None if score.value == 1.0 else f"scores {score.value:g} (read: {score.extracted!r})"

@@ -1,0 +1,257 @@
+"""job=plan: what a job would take, before any weights are read: settings, passes, FLOPs, GPU hours, memory.
+
+Each line says how it was found: counted, measured in the store, published, or estimated under an assumption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+
+from axon.row_memory import ON_PROCESSOR, Part
+from pipeline.checkpoints.cost_estimate import SHARE, Network, gpu_hours, most_passes
+from pipeline.checkpoints.outline import Outline, open_outline
+from pipeline.checkpoints.prompt import encode
+from pipeline.errors import ConfigError, reason
+from pipeline.inputs.block_size import unlike_training
+from pipeline.inputs.config import Compose, Config, ModelSettings
+from pipeline.inputs.recipe import RecipeSettings
+from pipeline.inputs.silent_gate import never_fires
+from pipeline.jobs.console import say
+from pipeline.jobs.display import clock
+from pipeline.planning.pending import reachable
+from pipeline.planning.plan import Plan
+from pipeline.planning.setting import Setting
+from pipeline.runs.opening import title_of
+from pipeline.search import ASK_ONCE
+from pipeline.stop import DONE
+from pipeline.storage.store import Contents, Store
+from pipeline.tasks import TaskSettings, open_task
+
+SAMPLED = 200  # examples whose prompts are tokenised
+ASSUMED_PROMPT = 1000  # tokens, where there is no tokenizer to count them
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The lengths of prompts in tokens. `counted`: of how many examples; 0: assumed."""
+
+    least: int
+    mean: float
+    most: int
+    counted: int
+
+    def __str__(self) -> str:
+        if not self.counted:
+            return f"{self.most:,} tokens (assumed: the tokenizer's files aren't there)"
+        spread = f"{self.least:,} to {self.most:,} tokens, {self.mean:,.0f} on average"
+        lengths = f"{self.most:,} tokens each" if self.least == self.most else spread
+        return f"{lengths} (tokenised: the first {self.counted:,} examples)"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one setting still has to do. `source`: where the passes of an example are from."""
+
+    setting: Setting
+    examples: int
+    stored: int
+    passes: float  # of an example
+    source: str
+    seconds: float | None  # of an example, as the store measured them
+
+    @property
+    def left(self) -> int:
+        return self.examples - self.stored
+
+
+def plan_job(config: Config, compose: Compose, console: Console) -> int:
+    """Prints the plan; returns the exit code. Raises ConfigError for what could not be run either."""
+    with console.status("reading the task and the model's description"):
+        plan = Plan(config, compose, open_outline)
+        plan.extend(())
+        settings = list(plan.settings.values())
+        outlines = {setting.model: open_outline(setting.model) for setting in settings}
+        contents = _stored(config, outlines, settings)
+        networks = {model: Network(outline.described) for model, outline in outlines.items()}
+        prompts = {
+            (setting.model, setting.task): _prompts(setting, outlines[setting.model], config.limit)
+            for setting in settings
+        }
+        works = [
+            _work(setting, config, contents, prompts[setting.model, setting.task]) for setting in settings
+        ]
+    lines = _lines(config, title_of(config, plan), works, networks, prompts, contents is not None)
+    for line in [*lines, *unlike_training(settings, open_outline), *never_fires(settings)]:
+        say(console, line)
+    return DONE
+
+
+def _stored(
+    config: Config, outlines: Mapping[ModelSettings, Outline], settings: Sequence[Setting]
+) -> Contents | None:
+    """What the store has; None where the settings can't be looked up in it."""
+    if not all(outline.identified for outline in outlines.values()):
+        return None
+    try:
+        return Store(config.store).load([setting.id for setting in settings], config.limit)
+    except ConfigError:
+        raise
+    except Exception as error:  # the client of every service has errors of its own
+        raise ConfigError(
+            [f"store={config.store}: can't be read ({reason(error)}); check your access"]
+        ) from None
+
+
+def _work(setting: Setting, config: Config, contents: Contents | None, prompts: Prompts) -> Work:
+    """By the store's measurements of this setting, else the recipe's published figure, else the most there can be."""
+    work = Work(
+        setting,
+        reachable(setting, config.limit),
+        stored=0,
+        passes=float(most_passes(setting.decode, prompts.most)),
+        source="at most: every pass reveals one token",
+        seconds=None,
+    )
+    if config.recipe is not None and (published := _published(config.recipe, setting)) is not None:
+        work = replace(work, passes=published, source="published by the recipe's source")
+    if contents is None:
+        return work
+    rows = contents.records[contents.records["setting_id"] == setting.id]
+    measured = rows[rows["nfe"].notna()]
+    if measured.empty:
+        return replace(work, stored=len(rows))
+    seconds = measured[["seconds_model", "seconds_capture", "seconds_select"]].sum(axis=1).mean()
+    return replace(
+        work,
+        stored=len(rows),
+        passes=float(measured["nfe"].mean()),
+        source=f"measured on {len(measured):,} examples in the store",
+        seconds=float(seconds),
+    )
+
+
+def _published(recipe: RecipeSettings, setting: Setting) -> float | None:
+    """Passes of an example. Only the setting without knobs is the recipe's.
+
+    Tokens per pass tell them only where all of the canvas is decoded.
+    """
+    expected, decode = recipe.expected, setting.decode
+    if setting.knobs or expected.nfe is not None or expected.tpf is None:
+        return None if setting.knobs else expected.nfe
+    whole = expected.tpf_counts == "canvas" and decode.end_of_text != "stop_at_eos"
+    return decode.gen_length / expected.tpf if whole else None
+
+
+def _prompts(setting: Setting, outline: Outline, limit: int) -> Prompts:
+    """Raises ConfigError if an example doesn't become a prompt."""
+    if outline.tokenizer is None:
+        return Prompts(ASSUMED_PROMPT, ASSUMED_PROMPT, ASSUMED_PROMPT, 0)
+    task: TaskSettings = setting.task
+    try:
+        examples = open_task(task).examples(task.split, task.seed, min(SAMPLED, limit))
+        sizes = [len(encode(outline.tokenizer, setting.model, example, task)) for example in examples]
+    except Exception as error:  # a row, a template or a tokenizer may be anything
+        line = f"model.prompt={setting.model.prompt!r}: an example doesn't become a prompt ({reason(error)})"
+        raise ConfigError([f"{line}; choose the other form"]) from None
+    return Prompts(min(sizes), sum(sizes) / len(sizes), max(sizes), len(sizes))
+
+
+def _lines(
+    config: Config,
+    title: str,
+    works: Sequence[Work],
+    networks: Mapping[ModelSettings, Network],
+    prompts: Mapping[tuple[ModelSettings, TaskSettings], Prompts],
+    looked: bool,
+) -> list[str]:
+    examples = sum(work.examples for work in works)
+    stored = (
+        f"{sum(work.stored for work in works):,} of them stored already"
+        if looked
+        else "the store is not looked at: a setting's id needs a hash of the weights, which aren't here or are many"
+    )
+    lines = [title, f"settings   {len(works):,}, {examples:,} examples to decode in all; {stored}"]
+    if config.sweep.search not in ASK_ONCE:
+        lines.append(
+            f"search     {config.sweep.search} begins with these and asks for more as their results come; "
+            "sweep.search=grid asks for all at once, budget.model_calls=N bounds either"
+        )
+    lines += [
+        f"prompts    {setting.task.name}: {prompts[setting.model, setting.task]}"
+        for setting in {(work.setting.model, work.setting.task): work.setting for work in works}.values()
+    ]
+    passes = sum(work.left * work.passes for work in works)
+    sources = ", ".join(dict.fromkeys(work.source for work in works))
+    lines.append(f"passes     {passes:,.0f}, a batch of rows counted row by row ({sources})")
+    flops = sum(
+        work.left
+        * networks[work.setting.model].flops(
+            work.setting.decode, prompts[work.setting.model, work.setting.task].mean, work.passes
+        )
+        for work in works
+    )
+    lines.append(f"FLOPs      {flops:.2e} (from the shapes in config.json, prompts of the mean length)")
+    lines += [f"time       {text}" for text in _times(works, flops)]
+    return [*lines, *_memory(config, works, networks, prompts), *_too_long(works, networks, prompts)]
+
+
+def _too_long(
+    works: Sequence[Work],
+    networks: Mapping[ModelSettings, Network],
+    prompts: Mapping[tuple[ModelSettings, TaskSettings], Prompts],
+) -> list[str]:
+    """Examples that a run would leave unscored, as far as prompts were tokenised."""
+    found = {}
+    for setting in (work.setting for work in works):
+        own, most = prompts[setting.model, setting.task], networks[setting.model].max_length
+        if own.counted and own.most > (room := setting.decode.longest_prompt(most)):
+            found[setting.model, setting.task, room] = (
+                f"too long   {setting.task.name}: prompts of more than {room:,} tokens leave no room for the answer in "
+                f"the {most:,} that {setting.model_name} takes; those examples would be unscored"
+            )
+    return list(found.values())
+
+
+def _times(works: Sequence[Work], flops: float) -> list[str]:
+    known = [work for work in works if work.seconds is not None]
+    found = []
+    if known:
+        seconds = sum(work.left * (work.seconds or 0.0) for work in known)
+        which = "all settings" if len(known) == len(works) else f"{len(known)} of {len(works)} settings"
+        found.append(
+            f"{clock(seconds)} for {which} (measured in the store, on the machine and at the batch of then)"
+        )
+    if len(known) < len(works):
+        hours = " or ".join(f"{_hours(value)} on an {name}" for name, value in gpu_hours(flops).items())
+        found.append(f"{hours} (rough: the FLOPs at an assumed {SHARE:.0%} of its bfloat16 peak)")
+    return found
+
+
+def _hours(value: float) -> str:
+    if value < 0.1 / 60:
+        return "seconds"
+    return f"{value:,.1f} GPU hours" if value >= 0.1 else f"{value * 60:,.1f} GPU minutes"
+
+
+def _memory(
+    config: Config,
+    works: Sequence[Work],
+    networks: Mapping[ModelSettings, Network],
+    prompts: Mapping[tuple[ModelSettings, TaskSettings], Prompts],
+) -> list[str]:
+    """Of the setting that needs most. Where as many rows as fit are decoded at once, of as many as on a processor."""
+    batch = config.batch_size or ON_PROCESSOR
+
+    def parts(setting: Setting) -> list[Part]:
+        longest = prompts[setting.model, setting.task].most
+        network = networks[setting.model]
+        return list(network.memory(setting.decode, longest, batch, setting.model.dtype))
+
+    most = max((parts(work.setting) for work in works), key=lambda own: sum(part.bytes for part in own))
+    total = sum(part.bytes for part in most)
+    lines = [f"memory     {total / GIB:,.2f} GiB at batch_size={batch} (leading terms, largest setting):"]
+    return lines + [f"             {part.bytes / GIB:8,.3f} GiB {part.name} ({part.how})" for part in most]

@@ -1,0 +1,127 @@
+"""A report for the user: page, picture and table in a folder, a table and a verdict on the terminal, and W&B.
+
+Made of runs and records alone, whether they were just decoded or are read again later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.console import Console
+
+from pipeline.errors import reason
+from pipeline.inputs.config import WandbSettings
+from pipeline.jobs.console import say
+from pipeline.runs.run import Run
+from pipeline.search import ASK_ONCE
+from pipeline.storage.store import NO_ROOM, Contents
+
+if TYPE_CHECKING:
+    from pipeline.report import Report
+
+
+def make_report(
+    folder: Path,
+    runs: Sequence[Run],
+    records: pd.DataFrame,
+    notes: Sequence[str],
+    folders: Sequence[str],
+    wandb: WandbSettings,
+    group: str,
+    console: Console,
+) -> None:
+    """Writes, prints and logs it, under `group` in W&B. Raises OSError if its files can't be written.
+
+    `records`: with several runs, their column `run` is the index of the run they belong to. `folders`: the names of
+    the runs' folders, which tell runs of one name apart.
+    """
+    # scipy, plotly and matplotlib take seconds to import: only when there are results
+    from pipeline.report import write_report
+
+    report = write_report(folder, runs, records, notes, folders)
+    console.print(report.terminal())
+    if wandb.mode != "off":
+        _track(wandb, group, folder, report, records, console)
+    say(console, f"picture {report.picture}")
+    say(console, f"page    {report.page}")
+
+
+def find_points(runs: Sequence[Run], records: pd.DataFrame) -> pd.DataFrame:
+    """The report's points, one row per setting, without its files."""
+    from pipeline.report import find
+
+    return find(runs, records).points
+
+
+def notes_of(
+    run: Run, contents: Contents, failures: Mapping[str, str], left_out: str | None = None
+) -> list[str]:
+    """What a reader of the report must know beside the figures."""
+    notes = [f"Made by: {run.command}"]
+    if levels := sorted(set(contents.records["sandbox"].dropna())):
+        notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
+    errors = contents.records["error"].dropna()
+    if len(errors):
+        notes.append(f"{len(errors)} examples unscored; the first: {errors.iloc[0]}")
+    notes += [f"Failed: {run.by_id[sid]}: {error}" for sid, error in failures.items()]
+    part = part_of(run, contents.records)
+    if left_out:
+        notes.append(f"Ended early: {left_out}; {left_out_of(run, part)}.")
+    elif part:
+        notes.append(part)
+    return [*notes, *contents.damaged]
+
+
+def part_of(run: Run, records: pd.DataFrame) -> str:
+    """How many settings lack examples, in words; empty if none does."""
+    sizes = records["setting_id"].value_counts()
+    count = sum(sizes.get(sid, 0) < examples for sid, examples in run.examples.items())
+    settings = "1 setting" if count == 1 else f"{count:,} settings"
+    return f"{settings} lacking some of {max(run.examples.values())} examples" if count else ""
+
+
+def left_out_of(run: Run, part: str) -> str:
+    """What a budget has left out, in words."""
+    return f"left out: {part or 'nothing that was asked for so far'}" + (
+        ""
+        if run.config.get("sweep", {}).get("search") in ASK_ONCE
+        else ", and whatever the search would ask for next"
+    )
+
+
+def unscored(records: pd.DataFrame, failures: Mapping[str, str]) -> dict[str, str]:
+    """Settings none of whose examples has a score, each with its first error: they have no point to show."""
+    found = {}
+    for sid, rows in records.groupby("setting_id", sort=False):
+        if rows["score"].isna().all() and sid not in failures:
+            found[str(sid)] = f"no example was scored; the first error: {rows['error'].iloc[0]}"
+    return found
+
+
+def _track(
+    wandb: WandbSettings,
+    group: str,
+    folder: Path,
+    report: Report,
+    records: pd.DataFrame,
+    console: Console,
+) -> None:
+    from pipeline.report.tracker import Destination, track
+
+    destination = Destination(wandb.mode, wandb.project, group, folder)
+    try:
+        with console.status("logging to W&B"):
+            runs = track(destination, report, records)
+        # W&B's files name others by their whole path: what was moved is left out of an upload without a word.
+        upload = "" if wandb.mode == "online" else "; upload them with wandb sync before you move the folder"
+        say(console, f"W&B     {folder / 'wandb'} ({wandb.mode}, {runs} new runs{upload})")
+    except Exception as error:  # W&B can be out of reach in many ways; the results don't depend on it
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise
+        say(
+            console,
+            f"wandb.mode={wandb.mode}: could not log ({reason(error)}); run again, or with wandb=offline or wandb=off",
+        )

@@ -1,0 +1,1 @@
+"""Which settings are asked for, and what the store still lacks of them."""

@@ -1,0 +1,195 @@
+"""What is left to evaluate: handed out to this process or to a cluster's workers, whole settings first.
+
+An assignment is at most an equal share, per worker, of the slices that wait: so the last settings, or the only one, are
+shared by all workers, who finish together whatever their speeds (guided self-scheduling; Polychronopoulos and Kuck,
+IEEE Trans. Computers C-36, 1987, 1425).
+
+The plan stays open. Once all that was asked for is whole, was stopped or has failed for good, the plan's search is
+asked for more, with the outcomes that the store holds. Neither the number of workers, nor the order in which they
+finish, nor an interruption can therefore change what a search asks for. Knows nothing of Ray.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from pipeline.inputs.config import BudgetSettings, ModelSettings, StopSettings
+from pipeline.planning.assignment import Assignment
+from pipeline.planning.budget import Spent, exhausted, spent
+from pipeline.planning.pending import outcomes, pending_slices, reachable, sizes
+from pipeline.planning.plan import Plan
+from pipeline.planning.retry import Losses
+from pipeline.planning.stopping import stand
+from pipeline.storage.store import Contents, Span, Store
+from pipeline.storage.totals import Totals, stored_totals
+
+UNBOUNDED = BudgetSettings()
+
+
+def advance(
+    plan: Plan,
+    store: Store,
+    limit: int,
+    slice_size: int,
+    rule: StopSettings | None = None,
+    tried: Mapping[str, int] = MappingProxyType({}),
+) -> tuple[Contents, dict[str, list[Span]]]:
+    """Asks the plan's search for more, until something that it asks for is missing from the store, or it is done.
+
+    Returns what the store holds of all settings, and what is missing; notes in the plan what the rule stops. `tried`:
+    up to which example settings were evaluated before: what they lack of that is not tried again. Raises ConfigError
+    as `Plan.extend` does.
+    """
+    while True:
+        contents = store.load(plan.settings, limit)
+        due = sizes(plan, limit)
+        failed = {sid: min(n, due[sid]) for sid, n in tried.items()}
+        lacking = pending_slices(failed, contents.covered, slice_size)
+        if rule is not None:
+            asks = [[plan.settings[sid] for sid in ask] for ask in plan.asks]
+            whole = {sid: reachable(setting, limit) for sid, setting in plan.settings.items()}
+            standing = stand(asks, contents.records, whole, slice_size, rule, lacking)
+            plan.stopped, due = standing.stopped, standing.due
+        open_settings = {sid: n for sid, n in due.items() if sid not in lacking}
+        pending = pending_slices(open_settings, contents.covered, slice_size)
+        if pending or not plan.extend(outcomes(plan, contents.records)):
+            return contents, pending
+
+
+class Backlog:
+    """Keeps count of what waits and of what is being worked on. Every assignment taken is answered by one of
+    `finished`, `failed` and `lost`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        limit: int,
+        slice_size: int,
+        pending: Mapping[str, list[Span]],
+        asked: Callable[[Contents], None] = lambda contents: None,
+        rule: StopSettings | None = None,
+        budget: BudgetSettings = UNBOUNDED,
+    ) -> None:
+        """`asked` is called whenever the search has been asked, with what the store holds by then."""
+        self.over = (
+            False  # the search has nothing more to ask for, and all it asked for is settled; or left out
+        )
+        self.left_out: str | None = None  # why something was left out that was asked for
+        self._plan, self._store, self._limit, self._slice_size = plan, store, limit, slice_size
+        self._asked, self._rule, self._budget = asked, rule, budget
+        self._spent: dict[str, Spent] | None = None  # by setting; None: not known yet, or of no interest
+        self._waiting: dict[str, list[Span]] = dict(pending)
+        self._taken: dict[tuple[str, Span], Assignment] = {}
+        self._begun: dict[tuple[str, Span], int] = {}  # how many losses had been told of by then
+        self._tried: dict[str, int] = {}  # up to which example a setting was evaluated, or given up
+        self._failures: dict[str, str] = {}
+        self._losses = Losses()
+        self._bereft: set[str] = set()  # settings that have lost a worker
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """The settings that failed or were given up, each with its error in a line."""
+        return self._failures | self._losses.given_up
+
+    @property
+    def taken(self) -> int:
+        """How many assignments are being worked on."""
+        return len(self._taken)
+
+    def take(self, loaded: ModelSettings | None = None, workers: int = 1) -> Assignment | None:
+        """The next assignment, for a worker that has this model loaded; None when it must wait or all is over.
+
+        `workers`: among how many what waits is shared.
+        """
+        if not self._waiting and not self._taken and not self.over:
+            self._ask()
+        if self._waiting and (line := self._exhausted()):
+            self.left_out = line
+            self._waiting.clear()
+        if self.left_out:
+            self.over = not self._taken
+        if not self._waiting:
+            return None
+        sid = self._next(loaded)
+        slices = self._waiting[sid]
+        share = len(slices)
+        # Where as many settings wait, an equal share is no less than this one, and slices need not be counted.
+        if len(self._waiting) < workers * len(slices):
+            share = math.ceil(sum(map(len, self._waiting.values())) / workers)
+        del self._waiting[sid]
+        if slices[share:]:
+            self._waiting = {sid: slices[share:], **self._waiting}
+        assignment = Assignment(self._plan.settings[sid], tuple(slices[:share]), apart=sid in self._bereft)
+        self._taken[assignment.key], self._begun[assignment.key] = assignment, self._losses.count
+        return assignment
+
+    def finished(self, assignment: Assignment) -> None:
+        """All of it is evaluated."""
+        self._settle(assignment, max(stop for _, stop in assignment.slices))
+
+    def failed(self, assignment: Assignment, error: str) -> None:
+        """Nothing more is tried of its setting."""
+        self._failures[assignment.setting.id] = error
+        self._waiting.pop(assignment.setting.id, None)
+        self._settle(assignment, self._limit)
+
+    def lost(self, assignment: Assignment, reason: str) -> Totals:
+        """Its worker was lost: what is missing waits again, at the end, or is given up. Returns what is stored of it.
+
+        The store is asked: the last slice may be stored although nobody reported it.
+        """
+        sid, slices = assignment.setting.id, assignment.slices
+        self._bereft.add(sid)
+        contents = self._store.load([sid], self._limit)
+        begun = self._begun[assignment.key]
+        again = self._losses.again(sid, slices, reason, contents.covered[sid], begun)
+        self._settle(assignment, max(stop for _, stop in slices))
+        if again and not self.left_out and sid not in self._failures:
+            self._waiting[sid] = [*self._waiting.pop(sid, []), *again]
+        elif not again and sid in self._losses.given_up:
+            self._waiting.pop(sid, None)
+        own = contents.records["position"].map(lambda at: any(start <= at < stop for start, stop in slices))
+        return stored_totals(contents.records[own.astype(bool)]).get(sid, Totals())
+
+    def reclaim(self, reason: str) -> None:
+        """Counts as lost whatever is still taken."""
+        for assignment in list(self._taken.values()):
+            self.lost(assignment, reason)
+
+    def _settle(self, assignment: Assignment, tried: int) -> None:
+        setting_id = assignment.setting.id
+        del self._taken[assignment.key], self._begun[assignment.key]
+        self._tried[setting_id] = max(tried, self._tried.get(setting_id, 0))
+        if self._spent is not None:
+            self._spent |= spent(self._store.load([setting_id], self._limit).records)
+
+    def _exhausted(self) -> str | None:
+        """A line if the budget is spent."""
+        if self._budget == UNBOUNDED:
+            return None
+        if self._spent is None:
+            self._spent = spent(self._store.load(self._plan.settings, self._limit).records)
+        return exhausted(self._budget, self._spent.values())
+
+    def _ask(self) -> None:
+        contents, self._waiting = advance(
+            self._plan, self._store, self._limit, self._slice_size, self._rule, self._tried
+        )
+        self.over = not self._waiting
+        self._asked(contents)
+
+    def _next(self, loaded: ModelSettings | None) -> str:
+        """The first that waits of the worker's model; failing that, of the model with the most left per worker."""
+        settings = self._plan.settings
+        own = next((sid for sid in self._waiting if settings[sid].model == loaded), None)
+        if own is not None:
+            return own
+        left = Counter(settings[sid].model for sid in self._waiting)
+        workers = Counter(assignment.setting.model for assignment in self._taken.values())
+        chosen = max(left, key=lambda model: left[model] / (workers[model] + 1))
+        return next(sid for sid in self._waiting if settings[sid].model == chosen)

@@ -1,0 +1,130 @@
+"""A run: what one command asked for, where, and what came of it, kept as run.json in the run's folder.
+
+It is enough to find and read the results again, or to decode them again: it holds every setting in full, and names the
+store with their records. Only the report has to know nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from pipeline.environment import Environment
+from pipeline.errors import ConfigError, reason
+from pipeline.planning.setting import Setting, Stop, setting_id
+from pipeline.tasks.task import STRICT
+
+FORMAT = 1  # raised when the form of run.json changes
+RUN_FILE = "run.json"
+PASSWORD = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
+
+# running: not ended, or killed; incomplete: some settings lack results; stopped: by Ctrl-C or SIGTERM; failed: the
+# command ended early through an error.
+Status = Literal["running", "done", "incomplete", "stopped", "failed"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Run:
+    """`settings` are those asked for so far, in the order in which they run; `asked` counts equal ones too.
+
+    command, environment and times are of the latest command that decoded anything.
+    """
+
+    format: int
+    name: str  # of the sweep
+    title: str
+    command: str
+    status: Status
+    error: str | None  # why the command ended early
+    failures: Mapping[str, str]  # setting id -> why it lacks results
+    config: Mapping[str, Any]  # as composed
+    space: tuple[Any, ...]  # the regions searched, as plain data
+    settings: tuple[Setting, ...]
+    asked: int
+    limit: int  # examples per setting; `examples` has fewer where a task has fewer
+    examples: Mapping[
+        str, int
+    ]  # setting id -> how many it is to have; of one that was stopped, when that was
+    store: str  # a local path that is relative starts at the run's folder
+    environment: Environment
+    started: datetime
+    finished: datetime | None
+    seconds: float | None
+    stopped: Mapping[str, Stop] = field(default_factory=dict)  # setting id -> why it has no more examples
+
+    @property
+    def by_id(self) -> dict[str, Setting]:
+        return {setting.id: setting for setting in self.settings}
+
+    def own(self, records: pd.DataFrame) -> pd.DataFrame:
+        """Those of the records that the run asked for: the store may have more examples of a stopped setting."""
+        return records[records["position"] < records["setting_id"].map(self.examples).astype("float64")]
+
+
+_ADAPTER = TypeAdapter(Run)
+
+
+def write_run(folder: Path, run: Run) -> None:
+    """Raises OSError if the file can't be written."""
+    temporary = folder / f".{RUN_FILE}.{uuid.uuid4().hex}"  # the same command may run twice at once
+    temporary.write_bytes(_private(_ADAPTER.dump_json(run, indent=1).decode()).encode())
+    temporary.replace(folder / RUN_FILE)
+
+
+def read_run(folder: Path) -> Run:
+    """Raises ConfigError, one line, if there is none or it can't be read."""
+    try:
+        text = (folder / RUN_FILE).read_bytes()
+        loaded = json.loads(text)
+        found = loaded.get("format") if isinstance(loaded, dict) else None
+        if found != FORMAT:
+            rule = f"{RUN_FILE} has the format {found!r}, this version reads {FORMAT}"
+            raise ConfigError([f"run={folder}: {rule}; run its command again, which decodes nothing twice"])
+        run = _ADAPTER.validate_json(text, strict=True)
+        if wrong := [own.id for own in run.settings if own.id != setting_id(own.identity)]:
+            raise ValueError(f"setting {wrong[0]}: the id doesn't belong to the identity")
+        return run
+    except OSError as error:
+        rule = f"has no {RUN_FILE} ({reason(error)}); give the folder that a job's last line prints"
+    except ValidationError as error:
+        first = error.errors()[0]
+        rule = f"{RUN_FILE} is damaged ({'.'.join(map(str, first['loc']))}: {first['msg']}); run its command again"
+    except ConfigError:
+        raise
+    except ValueError as error:
+        rule = f"{RUN_FILE} is damaged ({reason(error)}); run its command again"
+    raise ConfigError([f"run={folder}: {rule}"])
+
+
+def store_of(run: Run, folder: Path) -> str:
+    """The address of the run's store, seen from here."""
+    if "://" in run.store:
+        return run.store
+    return os.path.normpath(folder.absolute() / Path(run.store).expanduser())
+
+
+def store_from(folder: Path, root: str, out: str) -> str:
+    """How run.json names a store: from the folder if it lies below `out`, so that `out` can be moved or copied."""
+    if "://" in root or not Path(root).absolute().is_relative_to(Path(out).absolute()):
+        return root
+    return os.path.relpath(Path(root).absolute(), folder.absolute())
+
+
+def _private(text: str) -> str:
+    """Without passwords in addresses, and with `~` for the home folder, which has the user's name."""
+    text = PASSWORD.sub("***", text)
+    home = str(Path.home())
+    if home == "/":
+        return text
+    return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text)

@@ -1,0 +1,1 @@
+"""Assignments worked off, in this process or by Ray Tune on a cluster."""

@@ -1,0 +1,248 @@
+"""Ray: started for this command or joined, watched while it is used, and shut down or left alone afterwards.
+
+What concerns Ray Tune is in sweep.py, trial.py and tune_search.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import math
+import os
+import secrets
+import socket
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any
+
+# Ray reads these when it is imported.
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops at once: finished slices are in the store already
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # nobody reads Tune's record of its trials; writing it takes up to 5 %
+    "TUNE_MAX_PENDING_TRIALS_PG": "100000",  # our search counts the workers; Tune would start one after the other
+}
+os.environ.update(ENVIRONMENT)
+
+import ray  # noqa: E402
+import ray._private.worker as ray_worker  # noqa: E402
+from ray.exceptions import AuthenticationError  # noqa: E402
+
+from pipeline.environment import REPOSITORY  # noqa: E402
+from pipeline.errors import ConfigError  # noqa: E402
+from pipeline.inputs.config import ClusterSettings  # noqa: E402
+from pipeline.jobs.display import Display  # noqa: E402
+from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
+from pipeline.workers.capacity import Machine, check_room  # noqa: E402
+from pipeline.workers.scratch import scratch_folder  # noqa: E402
+
+OBJECT_STORE_BYTES = 100 * 2**20  # only settings and totals pass through it
+START_ATTEMPTS = 3
+UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
+JOB_CONFIG = (
+    "RAY_JOB_CONFIG_JSON_ENV_VAR"  # the variable's name, in which `ray job submit` tells its runtime_env
+)
+LOOK_SECONDS = 2.0  # between two looks at a joined cluster
+SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
+VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
+
+
+class Ground:
+    """The Ray that a sweep runs on."""
+
+    def __init__(self, cluster: ClusterSettings, scratch: str) -> None:
+        self.scratch = scratch  # a folder for Ray's files
+        self.room = check_room(cluster, _machines())  # for how many workers, at the moment
+        self.lost = False
+        self._cluster = cluster
+        self._node: Any = ray_worker._global_node
+        self._head = ray.get_runtime_context().gcs_address
+        self._me = ray.get_runtime_context().get_node_id()
+        self._processes: set[Any] = set()  # of a private Ray
+        self._looked = self._heard = monotonic()
+
+    def check(self) -> None:
+        """Raises Lost once nothing more can come from this Ray."""
+        try:
+            if self._cluster.address is None:
+                self._check_own()
+            elif monotonic() - self._looked >= LOOK_SECONDS:
+                self._check_joined()
+                self._looked = monotonic()
+        except Lost:
+            self.lost = True
+            raise
+
+    def _check_own(self) -> None:
+        for kind, process in self._node.dead_processes():
+            if kind in VITAL:
+                raise Lost(f"Ray has died ({VITAL[kind]} {kind} ended with code {process.returncode})")
+        self._processes = _descendants()
+
+    def _check_joined(self) -> None:
+        if not _answers(self._head):
+            if monotonic() - self._heard > SILENCE_SECONDS:
+                raise Lost(
+                    f"The Ray cluster's head at {self._head} hasn't answered for {SILENCE_SECONDS:g} seconds"
+                )
+            return
+        self._heard = monotonic()
+        if self._me not in {node["NodeID"] for node in _nodes()}:
+            raise Lost("The Ray node on this machine has died")
+        try:
+            self.room = check_room(self._cluster, _machines())
+        except ConfigError as error:
+            raise Lost(f"The Ray cluster has no room left for a worker ({error})") from None
+
+    def leave(self, code: int) -> None:
+        """Shuts a private Ray down, leaves a joined one. `code`: the exit code of this process.
+
+        A Ray that is lost doesn't answer: its processes are killed, and this process, in which Ray would wait for
+        them, exits at once.
+        """
+        with suppress(Lost):
+            self.check()
+        if not self.lost:
+            ray.shutdown()
+            return
+        self._node.kill_all_processes(check_alive=False, allow_graceful=False)
+        for process in self._processes:
+            with suppress(Exception):
+                process.kill()
+        atexit.register(_exit_now, code)  # before what Ray has registered
+
+
+@contextmanager
+def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
+    """Ray, started or joined. Raises ConfigError if that fails or no machine has room for a worker."""
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"ray\.")
+    # The workers' output is off; all that would be printed are Ray's messages on lost workers, of twenty lines each.
+    ray_worker.print_to_stdstream = lambda *ignored, **also: None
+    with scratch_folder() as scratch:
+        ground: Ground | None = None
+        code = FAILED
+        try:
+            if cluster.address is None:
+                display.status("starting Ray")
+                _start(cluster, scratch)
+            else:
+                display.status(f"joining Ray at {cluster.address}")
+                _join(cluster.address)
+            ground = Ground(cluster, scratch)
+            yield ground
+        except KeyboardInterrupt as stop:
+            code = exit_code(stop)
+            raise
+        except SystemExit as leaving:  # Ray's own answer to SIGTERM while it starts
+            raise Terminated from leaving
+        finally:
+            ground.leave(code) if ground else ray.shutdown()
+
+
+def _start(cluster: ClusterSettings, scratch: str) -> None:
+    """A private Ray. It allows itself 30 seconds, too few on a busy machine: so it is tried more than once.
+
+    Raises ConfigError if it can't be started. Processes that a failed attempt leaves behind end with this one.
+    """
+    # A token of our own: Ray would write one to the user's home, and every later `ray start` would require it.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    cores = math.ceil(cluster.workers * cluster.cpus_per_worker) if cluster.workers else os.cpu_count()
+    reason = ""
+    for attempt in range(START_ATTEMPTS):
+        try:
+            ray.init(
+                num_cpus=cores,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=f"{scratch}/{attempt}",
+            )
+            return
+        except Exception as error:  # Ray raises a bare Exception if its node is slow to start
+            ray.shutdown()
+            reason = str(error).strip().splitlines()[0]
+    raise ConfigError(
+        [f"cluster.address=null: Ray did not start here ({reason}); free some cores, and try again"]
+    )
+
+
+def _join(address: str) -> None:
+    """Raises ConfigError if there is no cluster to join."""
+    try:
+        with _hushed():
+            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=_code())
+    except (ConnectionError, OSError, RuntimeError, ValueError, AuthenticationError) as error:
+        reason = str(error).strip().splitlines()[0]
+        if isinstance(error, AuthenticationError):
+            reason = "no token; put the cluster's into ~/.ray/auth_token"
+        remedy = (
+            "start Ray there, export RAY_AUTH_MODE=token if it was started with one, or choose cluster=local"
+        )
+        raise ConfigError([f"cluster.address={address!r}: can't be joined ({reason}); {remedy}"]) from None
+
+
+def _code() -> dict[str, Any] | None:
+    """This repository, for the workers; None within a job of `ray job submit` that has shipped it already.
+
+    Ray refuses a second working_dir (ray/_private/worker.py: "Failed to merge the Job's runtime env").
+    """
+    job = json.loads(os.environ.get(JOB_CONFIG, "{}"))
+    if (job.get("runtime_env") or {}).get("working_dir"):
+        return None
+    return {"working_dir": str(REPOSITORY), "excludes": UNSHIPPED}
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Drops what Ray's C++ code writes to file descriptor 2, such as a line per second while a token is missing."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def _exit_now(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def _machines() -> list[Machine]:
+    return [Machine(n["Resources"].get("CPU", 0.0), n["Resources"].get("GPU", 0.0)) for n in _nodes()]
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=LOOK_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _descendants() -> set[Any]:
+    """Processes below this one. Once a raylet is dead, its own are below nobody: they must be collected before."""
+    import psutil  # type: ignore[import-untyped]  # comes with Ray
+
+    with suppress(psutil.Error):
+        return set(psutil.Process().children(recursive=True))
+    return set()

@@ -1,0 +1,101 @@
+"""From a plan and a store to the results that the store lacks, here or on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from pipeline.errors import fault_line, reason
+from pipeline.inputs.config import Config
+from pipeline.jobs.display import Display
+from pipeline.planning.backlog import Backlog
+from pipeline.planning.plan import Plan
+from pipeline.search import ASK_ONCE
+from pipeline.storage.store import Contents, Span, Store, StoreFull
+from pipeline.storage.totals import stored_totals
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.evaluate import Evaluator
+
+
+def runs_here(config: Config, plan: Plan) -> bool:
+    """Whether it takes no Ray: one setting, and no search that may ask for others."""
+    return config.sweep.search in ASK_ONCE and len(plan.settings) == 1
+
+
+def execute(
+    config: Config,
+    plan: Plan,
+    store: Store,
+    pending: Mapping[str, list[Span]],
+    display: Display,
+    asked: Callable[[], None] = lambda: None,
+) -> Backlog:
+    """Evaluates what is pending and what the search then asks for, until it asks for nothing or the budget is spent.
+
+    `asked` is called whenever the plan has grown, possibly in another thread. The backlog that is returned tells which
+    settings failed, each with its error in one line, and what was left out. Raises KeyboardInterrupt if the user stops
+    it, Lost if Ray is gone, StoreFull if no result can be stored, and ConfigError if Ray can't be started or joined, or
+    if the search asks for a setting that can't be evaluated.
+    """
+    known = set(plan.settings)
+
+    def follow(contents: Contents) -> None:
+        if new := [setting for sid, setting in plan.settings.items() if sid not in known]:
+            known.update(setting.id for setting in new)
+            try:
+                store.write_settings({setting.id: dict(setting.identity) for setting in new})
+            except OSError as error:
+                if isinstance(error, StoreFull):
+                    raise
+                line = (
+                    f"store={store.root}: can't be written ({reason(error)}); choose another with store=..."
+                )
+                raise StoreFull(line) from None
+            asked()
+        totals = stored_totals(contents.records)
+        display.asked(plan.settings, totals, more=not backlog.over, stopped=plan.stopped)
+
+    backlog = Backlog(
+        plan, store, config.limit, config.slice_size, pending, follow, config.sweep.stop, config.budget
+    )
+    display.asked(plan.settings, {}, more=config.sweep.search not in ASK_ONCE, stopped=plan.stopped)
+    if runs_here(config, plan):
+        if config.cluster.address is not None:
+            display.status("a single setting needs no cluster: it runs on this machine")
+        from pipeline.evaluation.evaluate import (
+            Evaluator,  # torch takes seconds to import: only when something is decoded
+        )
+
+        evaluator = Evaluator(
+            config.batch_size,
+            config.sandbox.require,
+            display.example,
+            display.note,
+            cores_only=config.cluster.gpus_per_worker == 0,
+        )
+        execute_here(backlog, evaluator, store, config.limit, display)
+        return backlog
+    from pipeline.workers.sweep import run_sweep  # Ray takes seconds to import: only when it is needed
+
+    run_sweep(backlog, config, store.root, display)
+    return backlog
+
+
+def execute_here(backlog: Backlog, evaluator: Evaluator, store: Store, limit: int, display: Display) -> None:
+    """Works the backlog off in this process. Raises as `execute` does."""
+    display.started()
+    model = None
+    while assignment := backlog.take(model):
+        setting = assignment.setting
+        model = setting.model
+        try:
+            for totals in assignment.evaluated(evaluator, store, limit):
+                display.evaluated(assignment, totals)
+        except StoreFull:
+            raise
+        except Exception as error:
+            backlog.failed(assignment, fault_line(error))
+            display.failed(setting.id)
+        else:
+            backlog.finished(assignment)

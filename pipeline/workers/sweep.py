@@ -1,0 +1,185 @@
+"""Settings spread over workers by Ray Tune.
+
+A trial is an assignment: slices of one setting, each step one more of them. A worker keeps its loaded model from trial
+to trial, and a setting with many slices is shared by several workers.
+Results go straight to the store, so nothing is lost with the process that asked for them.
+
+What is evaluated next is suggested by our search, through Tune's own interfaces (tune_search.py). What a
+lost worker left undone is suggested again as a new trial: Tune's own max_failures counts the failures of a trial and
+not of a slice, and with it Tune forgets a trial whose worker is lost while it is handed its next setting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+
+from axon.faults import CUDA_ERROR
+from pipeline.errors import ConfigError
+from pipeline.inputs.config import ClusterSettings, Config
+from pipeline.jobs.display import Display
+from pipeline.planning.assignment import Assignment
+from pipeline.planning.backlog import Backlog
+from pipeline.stop import Lost, Request
+from pipeline.storage.store import StoreFull
+from pipeline.storage.totals import Totals
+from pipeline.workers.capacity import need_of
+from pipeline.workers.cluster import Ground, ray_for
+from pipeline.workers.trial import ASSIGNMENT, SETTING, SliceTrial, WorkerSettings
+from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler
+
+from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
+from ray.air._internal import usage  # isort: skip
+
+usage.tag_callbacks = lambda callbacks: (
+    False
+)  # for statistics that are off, it would import wandb: half a second
+
+TICK = 0.2  # seconds between two looks at the user's wishes and at Ray's health
+PATIENCE = 10.0  # seconds that a step of Tune may take to end
+LATE = 0.5  # seconds by which a signal may reach this process later than Ray's
+
+
+class Watch(tune.Callback):
+    """Reports results to the display and lost workers to the backlog, and stops Tune when the user asks."""
+
+    def __init__(self, backlog: Backlog, display: Display, request: Request) -> None:
+        self._backlog, self._display, self._request = backlog, display, request
+        self._full: str | None = None
+
+    def check(self) -> None:
+        """Raises what ends the sweep: the user's wish, or a store in which nothing more can be kept."""
+        self._request.check()
+        if self._full:
+            raise StoreFull(self._full)
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self.check()
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._display.started()
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        self._full = self._full or result.get("full")
+        for line in result.get("notes", ()):
+            self._display.note(line)
+        if result.get("error"):
+            self._display.failed(trial.config[SETTING])
+        elif isinstance(result.get("totals"), Totals):
+            self._display.evaluated(trial.config[ASSIGNMENT], result["totals"])
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        sid = trial.config[SETTING]
+        error = Path(trial.error_file).read_text() if trial.error_file else ""
+        assignment: Assignment = trial.config[ASSIGNMENT]
+        self._display.evaluated(assignment, self._backlog.lost(assignment, why_lost(error)), ended=True)
+        if sid in self._backlog.failures:
+            self._display.failed(sid)
+        else:
+            self._display.status("a worker was lost; trying again what is missing")
+
+
+def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) -> None:
+    """Works the backlog off.
+
+    Raises ConfigError if Ray can't be started or joined, if no machine has room for a worker, or if the search asks
+    for a setting that can't be evaluated; KeyboardInterrupt (Terminated after SIGTERM) and StoreFull once Ray has been
+    shut down; Lost if Ray itself has died.
+    """
+    threads = max(1, int(config.cluster.cpus_per_worker))
+    cores_only = not need_of(config.cluster).gpus
+    worker = WorkerSettings(
+        store, config.limit, config.batch_size, threads, config.sandbox.require, cores_only
+    )
+    request = Request()
+    with request.awaited(), ray_for(config.cluster, display) as ground:
+        request.listen()  # Ray has just taken SIGTERM
+        request.check()
+        watch = Watch(backlog, display, request)
+        while not backlog.over:
+            _attended(partial(_trials, backlog, worker, config.cluster, ground, watch), ground, request)
+            watch.check()
+            backlog.reclaim("Ray Tune ended without it")
+
+
+def _trials(
+    backlog: Backlog, worker: WorkerSettings, cluster: ClusterSettings, ground: Ground, watch: Watch
+) -> None:
+    """One run of Tune: trials until the backlog is over."""
+    need = need_of(cluster)
+    tune.run(
+        tune.with_parameters(SliceTrial, worker=worker),
+        name="sweep",
+        search_alg=BacklogSearch(backlog, lambda: min(ground.room, cluster.workers or ground.room)),
+        scheduler=FreeWorkerScheduler(),  # type: ignore[no-untyped-call]
+        num_samples=-1,
+        resources_per_trial={"cpu": need.cpus, "gpu": need.gpus},
+        storage_path=ground.scratch,
+        verbose=0,
+        reuse_actors=True,
+        max_failures=0,
+        raise_on_failed_trial=False,
+        callbacks=[watch],
+        trial_name_creator=lambda trial: trial.config[SETTING],
+        trial_dirname_creator=lambda trial: f"{trial.config[SETTING]}-{trial.trial_id}",
+    )
+
+
+def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> None:
+    """Runs the trials in a thread: a call to a Ray that has died never returns, and that must be noticed."""
+    outcome: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            trials()
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = Thread(target=run, name="tune", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(TICK)
+        if request.made:
+            thread.join(PATIENCE)
+            raise request.made
+        try:
+            ground.check()
+        except Lost:
+            _check_late(request)
+            raise
+    for error in outcome:
+        if isinstance(error, Exception) and not isinstance(error, (StoreFull, ConfigError)):
+            _check_late(request)
+            raise Lost(f"Ray Tune has failed ({type(error).__name__}: {_last_line(str(error))})") from error
+        raise error
+
+
+def _check_late(request: Request) -> None:
+    """Raises the wish to stop, if there is one: a signal to the whole group may end Ray before it gets to us."""
+    until = monotonic() + LATE
+    while not request.made and monotonic() < until:
+        sleep(0.01)
+    request.check()
+
+
+def why_lost(error: str) -> str:
+    """What Ray knows of a worker's end, in a line."""
+    if detail := re.search(
+        r"Worker exit detail: (.+?)(?: Some common causes include|$)", error, re.MULTILINE
+    ):
+        return detail[1].strip()
+    if failed := re.search(rf"^\S+: {CUDA_ERROR}.*$", error, re.MULTILINE):
+        return failed[0]  # advice on how to find its cause comes after it
+    return _last_line(error) or "its worker died"
+
+
+def _last_line(text: str) -> str:
+    """Of a traceback the line that says what happened."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
