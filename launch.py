@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -207,7 +208,16 @@ def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:
     if key.startswith(f"{GROUPS}."):
         there = ", ".join(keys_of(GROUPS, key, line))
         return f"{word}: this sweep's groups ({there}) have no such key yet; to add it, write +{word}"
+    if group == "sweep" and key.split(".")[1] in optional_keys():
+        return f"{word}: this sweep's file doesn't set it yet; to add it, write +{word}"
     return unknown_key(key, siblings(key, line))
+
+
+def optional_keys() -> set[str]:
+    """The keys of a sweep that its file may leave out."""
+    from pipeline.inputs.config import SweepSettings
+
+    return {field.name for field in fields(SweepSettings) if field.default is not MISSING}
 
 
 def explain_groups(word: str) -> str:

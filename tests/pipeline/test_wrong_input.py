@@ -117,6 +117,10 @@ CASES = {
         "sweep=with_axon sweep.groups.axon.grid.axon.anchors=[1,3]",
         "this sweep's groups (base, axon) have no such key yet; to add it, write +sweep.groups.axon.grid.axon.anchors=",
     ),
+    "new key of a sweep": (
+        "sweep=with_axon sweep.tolerance=0.02",
+        "this sweep's file doesn't set it yet; to add it, write +sweep.tolerance=0.02",
+    ),
     "group to remove": (
         "sweep=with_axon ~sweep.groups.bse",
         "~sweep.groups.bse: unknown key; did you mean sweep.groups.base",
