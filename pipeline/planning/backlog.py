@@ -130,6 +130,7 @@ class Backlog:
 
     def finished(self, assignment: Assignment) -> None:
         """All of it is evaluated."""
+        self._losses.finished(assignment.setting.id)
         self._settle(assignment, max(stop for _, stop in assignment.slices))
 
     def failed(self, assignment: Assignment, error: str) -> None:
@@ -151,7 +152,7 @@ class Backlog:
         self._settle(assignment, max(stop for _, stop in slices))
         if again and not self.left_out and sid not in self._failures:
             self._waiting[sid] = [*self._waiting.pop(sid, []), *again]
-        elif not again and sid in self._losses.given_up:
+        elif sid in self._losses.abandoned:
             self._waiting.pop(sid, None)
         own = contents.records["position"].map(lambda at: any(start <= at < stop for start, stop in slices))
         return stored_totals(contents.records[own.astype(bool)]).get(sid, Totals())

@@ -24,9 +24,14 @@ class Losses:
     def __init__(self) -> None:
         self.count = 0  # losses so far
         self.given_up: dict[str, str] = {}  # setting -> what happened, in a line
+        self.abandoned: set[str] = set()  # settings of which nothing more is tried
         self._lost: Counter[tuple[str, Span]] = Counter()
         self._fruitless: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()  # by setting: the loss that was counted last
+
+    def finished(self, sid: str) -> None:
+        """Something of that setting was evaluated without a loss."""
+        self._fruitless[sid] = 0
 
     def again(
         self, sid: str, asked: Sequence[Span], reason: str, stored: Iterable[Span], begun: int = sys.maxsize
@@ -48,11 +53,14 @@ class Losses:
             self._counted[sid] = self.count
         blamed, *others = lacking
         self._lost[sid, blamed] += 1
-        if self._fruitless[sid] == FRUITLESS:
-            self.given_up[sid] = f"its worker was lost {FRUITLESS} times with nothing finished: {reason}"
-            return []
+        fruitless = self._fruitless[sid] == FRUITLESS
+        if fruitless:
+            self.abandoned.add(sid)
         if self._lost[sid, blamed] == TRIES:
             start, stop = blamed
             self.given_up[sid] = f"its worker was lost {TRIES} times at examples {start}-{stop - 1}: {reason}"
-            return others
+            return [] if fruitless else others
+        if fruitless:
+            self.given_up[sid] = f"its worker was lost {FRUITLESS} times with nothing finished: {reason}"
+            return []
         return [*others, blamed]

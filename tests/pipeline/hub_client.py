@@ -12,6 +12,8 @@ import sys
 from typing import Any
 
 from pipeline.checkpoints.checkpoint import open_checkpoint
+from pipeline.checkpoints.loadable import check_loads
+from pipeline.inputs.config import ModelSettings
 from pipeline.tasks import TaskSettings, open_task, read_task
 
 
@@ -19,7 +21,9 @@ def model(path: str, revision: str | None = None, token: str = "") -> Any:
     """The hash of its content."""
     os.environ["HF_TOKEN"] = token  # read at every request
     open_checkpoint.cache_clear()
-    return open_checkpoint(path, revision).content
+    content = open_checkpoint(path, revision).content
+    check_loads(ModelSettings(path, revision, "float32", "sdpa", "cpu", "raw"))
+    return content
 
 
 def rows(name: str, revision: str | None = None, shots: int = 0) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from test_backlog import backlog_of
 
 from pipeline.planning.backlog import Backlog
-from pipeline.storage.store import Store, StoreFull
+from pipeline.storage.store import Span, Store, StoreFull
 from pipeline.storage.totals import Totals
 
 pytestmark = pytest.mark.slow  # importing Ray takes seconds
@@ -134,7 +135,12 @@ def trial_of(evaluate: Any, store: Any) -> Any:
 
     setting: Any = SimpleNamespace(id="s0", task=SimpleNamespace(name="t"))
     trial: Any = SliceTrial.__new__(SliceTrial)
-    trial._evaluator, trial._store = SimpleNamespace(slice=evaluate), store
+
+    def slices(setting: Any, spans: Sequence[Span]) -> Iterator[tuple[Span, Any]]:
+        for start, stop in spans:
+            yield (start, stop), evaluate(setting, start, stop)
+
+    trial._evaluator, trial._store = SimpleNamespace(slices=slices, prove=lambda sid: None), store
     trial._worker, trial._notes = SimpleNamespace(limit=12), []
     trial.reset_config({"setting": "s0", "assignment": Assignment(setting, ((4, 8), (8, 12)))})
     return trial

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +75,15 @@ def _fronts(report: Report) -> pd.DataFrame:
 
 
 def _write(records: pd.DataFrame, path: Path) -> None:
-    """With the store's own schema, and the column `run` of a report on several runs."""
+    """With the store's own schema, and the column `run` of a report on several runs; nothing where they are there."""
     fields = [field for field in SCHEMA if field.name in records]
     if "run" in records:
         fields.append(pa.field("run", pa.int64()))
     schema = pa.schema(fields, metadata=SCHEMA.metadata)
-    pq.write_table(pa.Table.from_pandas(records, schema, preserve_index=False), path)
+    written = BytesIO()
+    pq.write_table(pa.Table.from_pandas(records, schema, preserve_index=False), written)
+    if not path.is_file() or path.read_bytes() != written.getvalue():
+        path.write_bytes(written.getvalue())
 
 
 def _hash(path: Path) -> str:
