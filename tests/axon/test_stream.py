@@ -45,11 +45,18 @@ def test_longer_rows_may_join_shorter_ones(name: str) -> None:
     assert streamed(model, RISING, setting, [2]) == alone
 
 
-@pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
-@pytest.mark.parametrize("cache", ["none", "block"])
+@pytest.mark.parametrize(
+    ("family", "cache"),
+    [
+        ("llada", "none"),
+        ("dream", "none"),
+        ("sdar", "none"),
+        ("sdar", "block"),
+        ("llada", "prefix"),
+        ("dream", "dual"),
+    ],
+)
 def test_order_and_company_change_no_row(family: str, cache: Any) -> None:
-    if cache == "block" and family != "sdar":
-        pytest.skip("for block-causal models")
     model = toy_model(family)
 
     @law(8)
