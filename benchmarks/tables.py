@@ -1,4 +1,4 @@
-"""What issue 13 wants measured, in five tables: `python benchmarks/tables.py [--tables 1 3]` (`make bench`).
+"""What decoding and sweeping cost, in five tables: `python benchmarks/tables.py [--tables 1 3]` (`make bench`).
 
 Every table is what scripts of this folder print, run one after another with sizes such that all of it takes less than
 ten minutes on two idle cores; each runs by itself, too, with larger ones (--help). Compared are times taken in turns
