@@ -64,7 +64,8 @@ def _join(
         store.write_table(setting_id, span, table)
     kept = store.read(setting_id, span)
     if isinstance(kept, Slice) and kept.table.equals(table):
-        for old in listed:  # a damaged one, too
+        # From the last on, a damaged one, too: whose record of an example counts stays the same at every moment.
+        for old in reversed(listed):
             if old != span and span[0] <= old[0] and old[1] <= span[1]:
                 store.remove(setting_id, old)
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import Judge
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_job import UNSTEADY, run, stored
 from test_store import damage, records, rewrite
@@ -85,6 +85,7 @@ class Killed(BaseException):
 
 @settings(max_examples=4, deadline=None)
 @given(spans=JOINABLE)
+@example(spans=[(0, 2), (2, 3), (3, 4), (4, 5), (0, 1)])
 def test_killed_at_any_moment_it_leaves_the_same_records_and_the_next_one_ends_it(spans: list[Span]) -> None:
     moments, whole = count(), False
     while not whole:
