@@ -9,8 +9,9 @@ Example::
 Names are imported when they are first used, so that settings can be made and checked without loading torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from axon.lazy import lazily
 
 if TYPE_CHECKING:
     from axon.decoders import (
@@ -53,18 +54,30 @@ __all__ = [
     "row_seed",
 ]
 
-_HOMES = {
-    "axon.decoding": ("decode", "row_seed"),
-    "axon.models": ("CheckpointError", "MaskedDiffusionModel", "Overrides", "load_model", "load_tokenizer"),
-    "axon.settings": ("AxonSettings", "DecodeSettings"),
-    "axon.trace": ("Trace",),
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME.get(name, "axon.decoders")), name)
-    globals()[name] = value  # asked for once
-    return value
+__getattr__ = lazily(
+    __name__,
+    {
+        "axon.decoders": (
+            "DECODERS",
+            "Confidence",
+            "Dawn",
+            "DecoderSettings",
+            "EntropyBounded",
+            "Factor",
+            "FixedSteps",
+            "Klass",
+            "LeftToRight",
+            "LocalLeap",
+        ),
+        "axon.decoding": ("decode", "row_seed"),
+        "axon.models": (
+            "CheckpointError",
+            "MaskedDiffusionModel",
+            "Overrides",
+            "load_model",
+            "load_tokenizer",
+        ),
+        "axon.settings": ("AxonSettings", "DecodeSettings"),
+        "axon.trace": ("Trace",),
+    },
+)

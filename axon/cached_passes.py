@@ -21,7 +21,7 @@ from axon.key_values import Columns, KeyValues
 from axon.models.layout import Layout, additive, positions
 from axon.models.model import MaskedDiffusionModel
 from axon.passes import Pass
-from axon.rows import places_on
+from axon.rows import of_rows, places_on
 from axon.settings import DecodeSettings
 
 
@@ -151,9 +151,7 @@ class BlockPasses:
 
     def _compute(self, columns: Columns, layout: Layout, capture: Capture) -> None:
         batch, rows_R = self._batch, columns.rows_R
-        tokens_BW = torch.cat([batch.prefix_BP, batch.tokens_BG], 1)
-        tokens_RW = tokens_BW if rows_R is None else tokens_BW[rows_R]
-        tokens_RQ = tokens_RW.gather(1, columns.columns_RQ)
+        tokens_RQ = of_rows(batch.canvas_BW, rows_R).gather(1, columns.columns_RQ)
         hidden_RQD = self._model(tokens_RQ, layout, capture if capture.layers else None, columns)
         columns.keep_hidden(hidden_RQD)
 

@@ -17,7 +17,7 @@ from axon.batch import Batch
 from axon.key_values import Canvas, Columns, KeyValues
 from axon.models.layout import Layout, positions
 from axon.models.model import MaskedDiffusionModel
-from axon.passes import Pass
+from axon.passes import Pass, canvas_layout
 from axon.rows import places_on
 from axon.settings import DecodeSettings
 
@@ -39,12 +39,7 @@ class FrozenPasses:
         self._kept = kept
         self._settings = settings
         self._layers = layers
-        self._layout = model.layout(
-            [len(prompt) for prompt in batch.prompts],
-            settings.gen_length,
-            settings.block,
-            settings.block_alignment,
-        )
+        self._layout = canvas_layout(model, batch, settings)
         self._width = self._layout.real_BW.shape[1]
         self._device = batch.tokens_BG.device
         self._columns_W = torch.arange(self._width, device=self._device)
@@ -127,7 +122,7 @@ class FrozenPasses:
         return Layout(whole.prefix, starts_R, whole.real_BW[rows_R], positions(columns_RQ, starts_R), mask)
 
     def _tokens_RW(self, rows_R: Tensor) -> Tensor:
-        return torch.cat([self._batch.prefix_BP, self._batch.tokens_BG], 1)[rows_R, : self._width]
+        return self._batch.canvas_BW[rows_R, : self._width]
 
     def _count(self, rows_R: Tensor, computed_R: Tensor, seen_R: Tensor) -> None:
         counts = self._batch.counts

@@ -46,12 +46,7 @@ class WholePasses:
     def __init__(self, model: MaskedDiffusionModel, batch: Batch, settings: DecodeSettings) -> None:
         self._model = model
         self._batch = batch
-        self._layout = model.layout(
-            [len(prompt) for prompt in batch.prompts],
-            settings.gen_length,
-            settings.block,
-            settings.block_alignment,
-        )
+        self._layout = canvas_layout(model, batch, settings)
         self._pairs_B = self._layout.width_B**2
         self._block_alone = settings.decoder.reads == "block"
 
@@ -71,3 +66,9 @@ class WholePasses:
             return None
         columns_BK = self._batch.places_BK() + self._layout.prefix
         return self._model.read_columns(columns_BK, self._layout.starts_B[:, None])
+
+
+def canvas_layout(model: MaskedDiffusionModel, batch: Batch, settings: DecodeSettings) -> Layout:
+    """Where the batch's rows lie on the whole canvas."""
+    lengths = [len(prompt) for prompt in batch.prompts]
+    return model.layout(lengths, settings.gen_length, settings.block, settings.block_alignment)

@@ -1,7 +1,8 @@
 """Model families and their checkpoints. Names are imported when they are first used: networks need torch."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from axon.lazy import lazily
 
 if TYPE_CHECKING:
     from axon.models.checkpoint import load_model
@@ -12,18 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckpointError", "MaskedDiffusionModel", "Overrides", "load_model", "load_tokenizer"]
 
-_HOME = {
-    "CheckpointError": "axon.models.family",
-    "MaskedDiffusionModel": "axon.models.model",
-    "Overrides": "axon.models.overrides",
-    "load_model": "axon.models.checkpoint",
-    "load_tokenizer": "axon.models.tokenizer",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value  # asked for once
-    return value
+__getattr__ = lazily(
+    __name__,
+    {
+        "axon.models.family": ("CheckpointError",),
+        "axon.models.model": ("MaskedDiffusionModel",),
+        "axon.models.overrides": ("Overrides",),
+        "axon.models.checkpoint": ("load_model",),
+        "axon.models.tokenizer": ("load_tokenizer",),
+    },
+)

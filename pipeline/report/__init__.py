@@ -4,8 +4,9 @@ Pure but for the files it writes: no clock, no randomness but the bootstrap's fi
 when they are first used: what only sorts a front while results arrive needs neither scipy nor matplotlib.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from axon.lazy import lazily
 
 if TYPE_CHECKING:
     from pipeline.report.facet import Facet
@@ -14,18 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Facet", "Findings", "Report", "find", "write_report"]
 
-_HOME = {
-    "Facet": "facet",
-    "Findings": "findings",
-    "Report": "files",
-    "find": "findings",
-    "write_report": "files",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value  # asked for once
-    return value
+__getattr__ = lazily(
+    __name__,
+    {
+        "pipeline.report.facet": ("Facet",),
+        "pipeline.report.files": ("Report", "write_report"),
+        "pipeline.report.findings": ("Findings", "find"),
+    },
+)
