@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -34,6 +35,7 @@ ENVIRONMENT = {
 os.environ.update(ENVIRONMENT)
 
 import ray  # noqa: E402
+import ray._private.services as ray_services  # noqa: E402
 import ray._private.worker as ray_worker  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
 
@@ -160,14 +162,15 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
     reason = ""
     for attempt in range(START_ATTEMPTS):
         try:
-            ray.init(
-                num_cpus=cores,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=f"{scratch}/{attempt}",
-            )
+            with _own_session():
+                ray.init(
+                    num_cpus=cores,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.CRITICAL,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    _temp_dir=f"{scratch}/{attempt}",
+                )
             return
         except Exception as error:  # Ray raises a bare Exception if its node is slow to start
             ray.shutdown()
@@ -175,6 +178,23 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
     raise ConfigError(
         [f"cluster.address=null: Ray did not start here ({reason}); free some cores, and try again"]
     )
+
+
+@contextmanager
+def _own_session() -> Iterator[None]:
+    """Ray's processes that start within get a session of their own.
+
+    So SIGTERM to this command's group reaches this command alone, which then shuts Ray down. Were the raylet to end
+    first, Ray's C++ code in this process would exit with 1 at once (src/ray/raylet_ipc_client). Ray already blocks
+    Ctrl-C for them, and they end with this process (Linux' PR_SET_PDEATHSIG).
+    """
+    services: Any = ray_services
+    popen = services.ConsolePopen
+    services.ConsolePopen = partial(popen, start_new_session=True)
+    try:
+        yield
+    finally:
+        services.ConsolePopen = popen
 
 
 def _join(address: str) -> None:
