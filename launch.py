@@ -166,6 +166,10 @@ def explain_composition(
         removed = set(re.findall(r"\$\{(\w+)\}", found[1])) - set(found[2].split(", "))
         return f"{min(removed)}: missing; give it a value"
     if found := re.search(r"To append to your default list use (\S+)", text):
+        key = key_of(found[1])
+        if line.config_dir and (line.config_dir / key).is_dir():
+            hides = f"the folder {line.config_dir / key} hides this key"
+            return f"{line.word_of(key)}: {hides}; rename it, or give another --config-dir"
         return f"{found[1].lstrip('+')}: is not in the defaults list of conf/config.yaml; write {found[1]}"
     if found := re.search(r"Could not override '(.+?)'", text):
         return explain_key(found[1], line, names)

@@ -135,6 +135,12 @@ def test_a_file_that_conf_hides_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         == f"{hidden}: would be ignored, since {ROOT}/conf/sweep/decoders.yaml has the same name; rename it"
     )
     hidden.rename(tmp_path / "sweep/my_decoders.yaml")
+    (tmp_path / "out").mkdir()  # Hydra takes it for a group of choices
+    monkeypatch.setattr(sys, "argv", ["launch.py", "--config-dir", str(tmp_path), "out=here"])
+    line = told(launch.main)
+    assert (
+        line == f"out=here: the folder {tmp_path}/out hides this key; rename it, or give another --config-dir"
+    )
     monkeypatch.setattr(sys, "argv", ["launch.py", "--config-dir", str(tmp_path), "limit=0"])
     assert told(launch.main).startswith("limit=0: ")
 
