@@ -10,7 +10,8 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from pipeline.report import stats
+from pipeline.report import examples, forest, histogram, payload, stats
+from pipeline.report.details import Details
 from pipeline.report.expected import Check
 from pipeline.report.facet import Facet
 from pipeline.report.figure import figure_json
@@ -24,16 +25,20 @@ from pipeline.report.verdict import Verdict
 from pipeline.report.views import View
 
 
-def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str]) -> str:
-    """`pictures`: a PNG per facet, shown where no script runs."""
+def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], details: Details) -> str:
+    """`pictures`: a PNG per facet, shown where no script runs; `details`: what lies beside the page."""
     facets = [
-        _facet(number, facet, picture, several=len(findings.facets) > 1)
+        _facet(number, facet, picture, details, several=len(findings.facets) > 1)
         for number, (facet, picture) in enumerate(zip(findings.facets, pictures, strict=True))
     ]
     return _template("page.html").substitute(
         title=escape(findings.title),
         contents=_contents(findings) if len(facets) > 1 else "",
         checks="\n".join(_check(check) for check in findings.checks),
+        forest=forest.section(findings.facets),
+        style=examples.style(),
+        examples=examples.script(),
+        source=payload.SOURCE,
         facets="\n".join(facets),
         notes=_list(notes),
         replicates=f"{stats.REPLICATES:,}",
@@ -79,7 +84,7 @@ def _check(check: Check) -> str:
     return f'<section class="recipe" aria-label="Published figures">{"".join(parts)}</section>'
 
 
-def _facet(place: int, facet: Facet, picture: bytes, several: bool) -> str:
+def _facet(place: int, facet: Facet, picture: bytes, details: Details, several: bool) -> str:
     summary = facet.summary
     return _template("facet.html").substitute(
         place=place,
@@ -95,6 +100,8 @@ def _facet(place: int, facet: Facet, picture: bytes, several: bool) -> str:
         reference=f"{facet.reference_nfe:g}",
         table=settings_table(facet.points, facet.settings),
         figure=figure_json(facet.views),
+        histogram=histogram.section(facet),
+        examples=examples.section(facet, place, details),
     )
 
 
