@@ -72,9 +72,12 @@ function makeExamples(section) {
     draw();
   }
 
+  // The shorter of what was answered and what was extracted of it (a program is longer by its prompt), or the error.
   const answerOf = (side, row) => {
     const record = side.records[row.id];
-    return record && (record[6] ?? record[5] ?? record[7]); // extracted, else the answer, else the error
+    if (!record) return undefined;
+    const told = record.slice(5, 7).filter((text) => text !== null).sort((a, b) => a.length - b.length);
+    return told[0] ?? record[7];
   };
 
   function matching() {
@@ -132,7 +135,7 @@ function makeExamples(section) {
     sides.forEach((side, number) => {
       const cell = element(line, "td", "text"), answer = answerOf(side, row), { score, nfe } = number ? row.b : row.a;
       cell.dataset.side = alone() ? "" : "AB"[number];
-      if (answer !== undefined) element(cell, "div", answer === null ? "clipped unknown" : "clipped answer", answer ?? "no answer");
+      if (answer !== undefined) element(cell, "div", answer === null ? "clipped unknown" : "clipped answer", answer?.replace(/^\s*\n/, "") ?? "no answer");
       element(cell, "span", "figures", `${score === null ? "not scored" : `score ${score}`} · ${nfe ?? "?"} NFE`);
     });
     const by = row.b.nfe - row.a.nfe;

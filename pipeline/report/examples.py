@@ -46,7 +46,7 @@ def section(facet: Facet, place: int, details: Details) -> str:
         "chosen": chosen,
         "asked": details.asked.get(facet.name),
         "inRun": details.in_run,
-        "legend": panel.legend(),
+        "legend": panel.legend(guesses=False),
     }
     left = len(distinct_settings(facet)) - len(settings)
     more = f" {left:,} settings off the fronts are left out." if left else ""

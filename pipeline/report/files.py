@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import RenderableType
 
-from pipeline.report import details, page, picture, terminal
+from pipeline.report import details, forest, page, picture, terminal
 from pipeline.report.details import Words
 from pipeline.report.entries import run_names
 from pipeline.report.expected import table
@@ -58,6 +58,8 @@ def write_report(
     if len(facets) > picture.MOST_PANELS:
         for facet, image in zip(facets, images, strict=True):
             (folder / _picture_name(facet)).write_bytes(image)
+    if drawing := forest.draw(facets):
+        (folder / "forest.svg").write_text(drawing, encoding="utf-8")
     told = details.write(
         folder,
         findings,

@@ -41,9 +41,10 @@ def script() -> str:
     return _file("panel.js") + _file("record.js")
 
 
-def legend() -> list[list[str]]:
-    """Kinds of cells with their meanings, for the data."""
-    return [[kind, text] for kind, text in LEGEND.items()] + [["end", f"{END} end of text"]]
+def legend(guesses: bool = True) -> list[list[str]]:
+    """Kinds of cells with their meanings, for the data. `guesses`: whether masks hold any, which no record tells."""
+    known = LEGEND if guesses else {**LEGEND, "mask": "masked"}
+    return [[kind, text] for kind, text in known.items()] + [["end", f"{END} end of text"]]
 
 
 def data(decodes: Sequence[Decode]) -> dict[str, Any]:
