@@ -51,9 +51,7 @@ def open_checkpoint(path: str, revision: str | None, overrides: Overrides = AS_T
     return Checkpoint(folder, content_of(files_of(folder)), described)
 
 
-def locate(
-    path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, cached: bool = False
-) -> Path:
+def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, cached: bool = False) -> Path:
     """The local folder of `path`, which is absolute, relative to the working directory or to this repository, or a hub
     id, of which files of these names are downloaded if necessary, unless only `cached` ones are asked for. Every
     machine of a cluster resolves it for itself.

@@ -123,7 +123,8 @@ def draw(facets: Sequence[Facet]) -> str | None:
     for number, row in enumerate(rows):
         y = HEAD + ROW * number
         parts.append(
-            f'<g class="{_kind(row)}"><text x="{LABEL}" y="{y + 16}" text-anchor="end">{escape(_clip(row.label))}</text>'
+            f'<g class="{_kind(row)}"><text x="{LABEL}" y="{y + 16}" text-anchor="end">'
+            f"{escape(_clip(row.label))}</text>"
         )
         for start, own, value, text, good in zip(
             starts, scales, (row.quality, row.saved), row.texts, (1, -1), strict=True
@@ -135,7 +136,8 @@ def draw(facets: Sequence[Facet]) -> str | None:
         _nested(start, HEAD + ROW * len(rows), own.axis()) for start, own in zip(starts, scales, strict=True)
     ]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="forest" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="forest" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}">'
         f'<style>{_style()}</style><rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
     )
 
@@ -166,9 +168,7 @@ def _marks(value: Interval | None, own: Scale, good: int) -> str:
         return zero
     middle = HEIGHT / 2
     kind = "better" if _beyond_zero(value, good) else "worse" if _beyond_zero(value, -good) else "open"
-    bar = (
-        f'<line x1="{own.place(value.lo)}" x2="{own.place(value.hi)}" y1="{middle}" y2="{middle}" class="bar"/>'
-    )
+    bar = f'<line x1="{own.place(value.lo)}" x2="{own.place(value.hi)}" y1="{middle}" y2="{middle}" class="bar"/>'
     ends = "".join(
         f'<text x="{own.place(end)}" y="{middle + 5}" class="arrow" text-anchor="{anchor}">{arrow}</text>'
         for end, anchor, arrow in ((value.lo, "start", "◂"), (value.hi, "end", "▸"))

@@ -1,4 +1,4 @@
-"""How the NFE of single examples is distributed under the settings that the verdicts compare, as SVG without a script."""
+"""How the NFE of single examples is distributed under the settings that the verdicts compare: SVG, without a script."""
 
 import math
 from html import escape
@@ -59,7 +59,7 @@ def bins(taken: list[Floats]) -> Floats:
     """Edges of bins that are equally wide, and of whole numbers of steps."""
     low, high = int(min(nfe_n.min() for nfe_n in taken)), int(max(nfe_n.max() for nfe_n in taken))
     width = math.ceil((high - low + 1) / BARS)
-    return np.arange(low, high + width + 1, width) - 0.5
+    return np.arange(low, high + width + 1, width, dtype=np.float64) - 0.5
 
 
 def _bars(share: Floats, edges: Floats, scale: Scale, highest: float) -> str:

@@ -50,7 +50,9 @@ def make_sample(rows: pd.DataFrame, points: int, costs: Sequence[str] = COSTS) -
         wide = scored.pivot(index="point", columns="example_id", values=column)
         return wide.reindex(index=range(points), columns=examples["example_id"]).to_numpy(dtype=np.float64)
 
-    named = tuple(zip(examples["position"].astype(int).tolist(), examples["example_id"].astype(str), strict=True))
+    named = tuple(
+        zip(examples["position"].astype(int).tolist(), examples["example_id"].astype(str), strict=True)
+    )
     return Sample(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in costs}, named)
 
 

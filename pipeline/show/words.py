@@ -43,7 +43,9 @@ def token_texts(setting: Setting, tokens: Iterable[int]) -> dict[int, str]:
     """Token -> text; none where the tokenizer is not on this disk. No weights are read, and nothing is downloaded."""
     model = setting.model
     try:
-        tokenizer, ends = _tokenizer(locate(model.path, model.revision, OUTLINE, cached=True), model.overrides)
+        tokenizer, ends = _tokenizer(
+            locate(model.path, model.revision, OUTLINE, cached=True), model.overrides
+        )
         texts = {token: str(tokenizer.decode([token], skip_special_tokens=False)) for token in tokens}
     except REASONS:
         return {}
