@@ -17,12 +17,7 @@ from pipeline.report.palette import BAND, styles
 from pipeline.report.views import View
 
 DIGITS = 7  # of the numbers that are drawn
-KNOWN_COSTS = (
-    ("computed positions", "computed_positions"),
-    ("model FLOPs", "flops"),
-    ("whole passes", "full_passes"),
-    ("store passes", "store_passes"),
-)
+PASSES = (("whole passes", "full_passes"), ("store passes", "store_passes"))
 Json = dict[str, Any]
 
 
@@ -86,20 +81,20 @@ def _row(row: Mapping[Any, Any], views: Sequence[View], knobs: Sequence[str]) ->
     }
 
 
-def _notes(row: Mapping[Any, Any]) -> list[str]:
-    """What the card says beside quality and cost."""
-    lines = [f"tokens per step {row['tokens_per_step']:.2f}"]
-    lines += [f"{name} {row[column]:.4g}" for name, column in KNOWN_COSTS if row[column] == row[column]]
+def _notes(row: Mapping[Any, Any]) -> list[tuple[str, str]]:
+    """What the card says beside quality and costs: names and values."""
+    pairs = [("tokens per step", f"{row['tokens_per_step']:.2f}")]
+    pairs += [(name, f"{row[column]:.2f}") for name, column in PASSES if row[column] == row[column]]
     if row["axon"]:
         empty = f", without support in {row['axon_empty']:.0%} of these" if row["axon_empty"] > 0 else ""
-        lines.append(f"AXON fired in {row['axon_share']:.0%} of steps{empty}")
+        pairs.append(("AXON fired", f"in {row['axon_share']:.0%} of steps{empty}"))
     if row["on_front"] == row["on_front"]:
-        lines.append(f"on its group's front with probability {row['on_front']:.2f}")
+        pairs.append(("P(on its group's front)", f"{row['on_front']:.2f}"))
     if row["stopped"]:
-        lines.append(f"stopped: {row['stopped']}")
+        pairs.append(("stopped", row["stopped"]))
     unscored = f", {row['unscored']} unscored" if row["unscored"] else ""
     partial = "" if row["complete"] else " (stopped)" if row["stopped"] else " (partial)"
-    return [*lines, f"n = {row['n']}{unscored}{partial}"]
+    return [*pairs, ("n", f"{row['n']}{unscored}{partial}")]
 
 
 def _interval(row: Mapping[Any, Any], name: str) -> list[float | None]:

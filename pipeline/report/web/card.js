@@ -17,10 +17,16 @@ function makeCard(facet, data, place) {
       card.replaceChildren(line("p", "Point at a point of the figure for its setting and the command that evaluates it again; click to keep it.", "soft"));
       return;
     }
-    const costs = data.costs.map((cost) => cost.name + " " + figures(row.costs[cost.column], digitsOf(row.costs[cost.column][0])));
-    const parts = ["quality " + figures(row.quality, 3), ...costs, ...row.notes].map((text) => line("p", text, "numbers"));
-    const title = line("h4", row.group), about = bodyOf(row)?.querySelector(".about")?.cloneNode(true);
-    card.replaceChildren(title, line("p", row.label, "soft"), ...parts, ...(about ? [...about.querySelectorAll(".command"), ...about.children] : []));
+    const costs = data.costs.map((cost) => [cost.name, figures(row.costs[cost.column])]);
+    const numbers = document.createElement("dl");
+    [["quality", figures(row.quality, 3)], ...costs, ...row.notes].forEach(([name, value]) => {
+      const pair = document.createElement("div");
+      pair.append(line("dt", name), line("dd", value));
+      numbers.append(pair);
+    });
+    const about = bodyOf(row).querySelector(".about").cloneNode(true), commands = [...about.querySelectorAll(".command")];
+    commands.forEach((command) => command.remove());
+    card.replaceChildren(line("h4", row.group), line("p", row.label, "soft"), numbers, ...commands, ...about.children);
   }
 
   function mark(row) {

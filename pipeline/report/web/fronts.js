@@ -12,9 +12,13 @@ function onFront(rows, column) {  // by rising cost; equal points are all on it
 }
 
 const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-const figures = ([value, lo, hi], digits) =>
-  value === null ? "unknown" : value.toFixed(digits) + (lo === null ? "" : " [" + lo.toFixed(digits) + ", " + hi.toFixed(digits) + "]");
-const digitsOf = (value) => (value === null || value < 1000 ? 2 : 0);
+
+// `4.95 [4.58, 5.33]`, thousands and more as 734M
+function figures(interval, digits = 2) {
+  const [unit, letter] = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([size]) => interval[0] >= size) ?? [1, ""];
+  const [value, lo, hi] = interval.map((own) => (own === null ? null : (own / unit).toFixed(digits)));
+  return value === null ? "unknown" : value + letter + (lo === null ? "" : ` [${lo}, ${hi}]`);
+}
 
 function traces(data, place, shown, chosen) {
   const cost = data.costs[place], column = cost.column, found = [];
@@ -46,7 +50,7 @@ function band(own, group, opacity) {
 function dots(rows, place, cost, group, size) {
   const hover = (row) => [
     `<b>${plain(row.group)}</b>`, plain(row.label), "quality " + figures(row.quality, 3),
-    plain(cost.name) + " " + figures(row.costs[cost.column], digitsOf(row.costs[cost.column][0])),
+    plain(cost.name) + " " + figures(row.costs[cost.column]),
   ].join("<br>");
   return {
     type: "scatter", mode: "markers", name: plain(group.name), showlegend: false, hovertemplate: "%{hovertext}<extra></extra>",

@@ -24,7 +24,7 @@ function makeKnobs(facet, data, card) {
     const values = [...row.knobs, row.costs[data.costs[0].column][0], row.quality[0]];
     const path = values.map((value, place) => `${place ? "L" : "M"}${across(place).toFixed(1)} ${scales[place].at(value).toFixed(1)}`).join("");
     const share = high > low ? (row.quality[0] - low) / (high - low) : 1;
-    const name = `${row.group} ${row.label}: quality ${figures(row.quality, 3)}, NFE ${figures(row.costs[data.costs[0].column], 2)}`;
+    const name = `${row.group} ${row.label}: quality ${figures(row.quality, 3)}, NFE ${figures(row.costs[data.costs[0].column])}`;
     const group = shape("g", { class: "setting", "data-points": row.points.join(" "), tabindex: 0, role: "button", "aria-label": name });
     const title = shape("title");
     title.textContent = name;
