@@ -1,4 +1,4 @@
-"""The command that evaluates one point of a report again: the run's own words, with the point's values in place of the sweep."""
+"""The command that evaluates one point of a report again: the run's words, with the point's values for the sweep."""
 
 from __future__ import annotations
 

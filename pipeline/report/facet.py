@@ -24,6 +24,7 @@ class Facet:
     task: str
     model: str
     settings: tuple[Setting, ...]  # of the points; in a report on several runs their groups name the run
+    commands: tuple[str, ...]  # of the points: that of the run which evaluated each
     points: pd.DataFrame
     front: pd.DataFrame
     views: list[View]  # quality against NFE, and against each further cost that the records contain
@@ -72,6 +73,7 @@ class Draft:
             task=self.part.task,
             model=self.part.model,
             settings=tuple(settings),
+            commands=tuple(entry.command for entry in self.part.entries),
             points=points,
             front=sort_along_front(points[points["front"]]),
             views=make_views(points, self.draws, reference_nfe),

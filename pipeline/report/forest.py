@@ -8,13 +8,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 
 from pipeline.report.comparison import Comparison
 from pipeline.report.facet import Facet
 from pipeline.report.phrases import reduction, signed, variant_text
 from pipeline.report.scale import Scale, scale_of
 from pipeline.report.stats import Interval
+from pipeline.report.web import read
 
 MOST = 8  # variants of a comparison that are drawn, the leading one and those of the largest gains
 HEIGHT = 22  # of a row, in pixels
@@ -95,7 +95,7 @@ def section(facets: Sequence[Facet]) -> str:
         for own in (quality, saved)
     )
     return (
-        f'<section class="forest" aria-label="What AXON does"><style>{_style()}</style><h3>What AXON does to each front</h3>'
+        f'<section class="forest" aria-label="What AXON does"><style>{read("forest.css")}</style><h3>What AXON does to each front</h3>'
         f'<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}<tr class="axis" aria-hidden="true"><td></td>{axes}</tr></tbody></table>'
         f'<p class="soft">{CAPTION}</p></section>'
     )
@@ -138,7 +138,7 @@ def draw(facets: Sequence[Facet]) -> str | None:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="forest" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}">'
-        f'<style>{_style()}</style><rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
+        f'<style>{read("forest.css")}</style><rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
     )
 
 
@@ -189,7 +189,3 @@ def _kind(row: Row) -> str:
 
 def _clip(text: str) -> str:
     return text if len(text) <= 52 else f"{text[:51]}…"
-
-
-def _style() -> str:
-    return (files("pipeline.report") / "forest.css").read_text(encoding="utf-8")

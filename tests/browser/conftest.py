@@ -42,9 +42,7 @@ def visit(chromium: Browser) -> Iterator[Visit]:
     """
     contexts, faults = [], list[str]()
 
-    def open_(
-        file: Path, width: int = 1180, dark: bool = False, hash: str = "", script: bool = True
-    ) -> Page:
+    def open_(file: Path, width: int = 1180, dark: bool = False, hash: str = "", script: bool = True) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",

@@ -65,7 +65,12 @@ def again(plan_of: Planned, words: list[str], setting: Setting) -> list[Setting]
         ["sweep=caches", "task=pycode", "decoder=dawn", "block_length=7"],
         ["sweep=with_axon", "+sweep.groups.axon.grid.axon.anchors=[1,2,3]", "decoder.threshold=0.7"],
         ["axon=off", "temperature=0.5", "seed=3"],
-        ["recipe=llada_8b_instruct_gsm8k_fast_dllm_dual", "model.path=LLADA", "task.path=ROWS", "task.shots_path=ROWS"],
+        [
+            "recipe=llada_8b_instruct_gsm8k_fast_dllm_dual",
+            "model.path=LLADA",
+            "task.path=ROWS",
+            "task.shots_path=ROWS",
+        ],
         ["sweep=with_axon", "model=llada_8b_instruct", "model.path=LLADA", "budget.hours=2"],
         ["--config-dir=MINE", "sweep=mine", "task=lists"],
     ],
@@ -79,8 +84,14 @@ def test_the_command_of_a_point_composes_to_its_setting(
     (tmp_path / "an odd, 'quoted' place").mkdir()
     shutil.copy(LLADA, tmp_path / "an odd, 'quoted' place/config.json")
     rows = tmp_path / "rows.jsonl"
-    rows.write_text("".join(json.dumps({"question": f"{n}?", "answer": f"#### {n}"}) + "\n" for n in range(9)))
-    places = {"LLADA": spelled(str(tmp_path / "an odd, 'quoted' place")), "MINE": tmp_path / "mine", "ROWS": rows}
+    rows.write_text(
+        "".join(json.dumps({"question": f"{n}?", "answer": f"#### {n}"}) + "\n" for n in range(9))
+    )
+    places = {
+        "LLADA": spelled(str(tmp_path / "an odd, 'quoted' place")),
+        "MINE": tmp_path / "mine",
+        "ROWS": rows,
+    }
     for name, place in places.items():
         words = [word.replace(f"={name}", f"={place}") for word in words]
     settings = list(plan_of(words).settings.values())
