@@ -11,7 +11,7 @@ from pipeline.report.entries import Part
 from pipeline.report.labels import Names
 from pipeline.report.machines import one_machine
 from pipeline.report.points import make_points, sort_along_front
-from pipeline.report.sample import COSTS, Draws, draw, make_sample
+from pipeline.report.sample import COSTS, Draws, Sample, draw, make_sample
 from pipeline.report.stats import Interval
 from pipeline.report.summary import Summary, summarise
 from pipeline.report.views import SECONDS, View, make_views
@@ -30,6 +30,7 @@ class Facet:
     views: list[View]  # quality against NFE, and against each further cost that the records contain
     comparisons: list[Comparison]  # one per cohort: settings equal in all but AXON, trade-off value and seed
     summary: Summary
+    sample: Sample  # the outcome of each example under the settings of `points`
 
     @property
     def name(self) -> str:
@@ -85,6 +86,7 @@ class Draft:
                 comparisons,
                 compare_caches(settings, points, self.evidence.sample),
             ),
+            sample=self.evidence.sample,
         )
 
 

@@ -9,8 +9,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from pipeline.report import stats
+from pipeline.report import examples, forest, payload, stats
 from pipeline.report.axes import joined_axes, make_axes
+from pipeline.report.details import Details
 from pipeline.report.expected import Check
 from pipeline.report.findings import Findings
 from pipeline.report.points import MIN_COVERAGE
@@ -19,8 +20,8 @@ from pipeline.report.toggles import toggle_bar
 from pipeline.report.web import read, scripts
 
 
-def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str]) -> str:
-    """`pictures`: a PNG per facet, shown where no script runs and on paper."""
+def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], details: Details) -> str:
+    """`pictures`: a PNG per facet, shown where no script runs and on paper; `details`: what lies beside the page."""
     axes = [make_axes(facet.settings) for facet in findings.facets]
     several = len(findings.facets) > 1
     whole = {"task and model": [facet.name for facet in findings.facets]} if several else {}
@@ -31,6 +32,7 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str]) 
             facet,
             picture,
             axes[number],
+            details,
             heading=f"<h2>{escape(facet.name)}</h2>" if several else "",
             toggles="" if several else toggles,
         )
@@ -38,9 +40,11 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str]) 
     ]
     return Template(read("page.html")).substitute(
         title=escape(findings.title),
-        style=read("page.css"),
+        source=payload.SOURCE,
+        style=read("page.css") + examples.style(),
         contents=_contents(findings) if several else "",
         checks="\n".join(_check(check) for check in findings.checks),
+        forest=forest.section(findings.facets),
         toggles=toggles if several else "",
         facets="\n".join(facets),
         notes=_list(notes),
@@ -49,6 +53,7 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str]) 
         coverage=f"{MIN_COVERAGE:.0%}",
         plotly=(files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
         script=scripts(),
+        examples=examples.script(),
     )
 
 

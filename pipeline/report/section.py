@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from html import escape
 from string import Template
 
+from pipeline.report import examples, histogram
 from pipeline.report.axes import Axis
+from pipeline.report.details import Details
 from pipeline.report.facet import Facet
 from pipeline.report.figure import figure_json
 from pipeline.report.labels import NO_VALUE
@@ -19,7 +21,13 @@ from pipeline.report.web import read
 
 
 def facet_section(
-    place: int, facet: Facet, picture: bytes, axes: Sequence[Axis], heading: str, toggles: str
+    place: int,
+    facet: Facet,
+    picture: bytes,
+    axes: Sequence[Axis],
+    details: Details,
+    heading: str,
+    toggles: str,
 ) -> str:
     """`picture`: a PNG, shown where no script runs and on paper; `heading`, `toggles`: html or nothing."""
     summary = facet.summary
@@ -37,15 +45,11 @@ def facet_section(
         axes=_axes(facet.views),
         groups=_groups(facet),
         reference=f"{facet.reference_nfe:g}",
-        further=_further(place, facet),
+        histogram=histogram.section(facet),
+        examples=examples.section(facet, place, details),
         table=settings_table(facet),
         figure=figure_json(facet, axes),
     )
-
-
-def _further(place: int, facet: Facet) -> str:
-    """The parts that other files make, a line each."""
-    return ""
 
 
 def _verdict(verdict: Verdict) -> str:
