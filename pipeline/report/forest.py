@@ -20,6 +20,12 @@ MOST = 8  # variants of a comparison that are drawn, the leading one and those o
 HEIGHT = 22  # of a row, in pixels
 QUALITY, NFE = "difference in mean quality", "NFE at equal quality"
 DIRECTIONS = {QUALITY: ("lower", "higher with AXON"), NFE: ("fewer with AXON", "more")}
+TITLE = "What AXON does to each front"
+CAPTION = (
+    "Dots: estimates; bars: 95 % intervals, which hold simultaneously over the variants and comparisons of this "
+    "report. A bar that doesn't touch the line of no difference is blue where AXON is better, orange where it is "
+    "worse. Bold: the variant of the verdict. An arrow: the interval goes on."
+)
 LABEL, PLOT, TEXT, GAP, ROW, HEAD = 400, 230, 190, 16, 26, 44  # of the file's columns and rows, in pixels
 
 
@@ -95,17 +101,11 @@ def section(facets: Sequence[Facet]) -> str:
         for own in (quality, saved)
     )
     return (
-        f'<section class="forest" aria-label="What AXON does"><style>{read("forest.css")}</style><h3>What AXON does to each front</h3>'
-        f'<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}<tr class="axis" aria-hidden="true"><td></td>{axes}</tr></tbody></table>'
+        f'<section class="forest" aria-label="{TITLE}"><style>{read("forest.css")}</style><h3>{TITLE}</h3>'
+        f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}"
+        f'<tr class="axis" aria-hidden="true"><td></td>{axes}</tr></tbody></table>'
         f'<p class="soft">{CAPTION}</p></section>'
     )
-
-
-CAPTION = (
-    "Dots: estimates; bars: 95 % intervals, which hold simultaneously over the variants and comparisons of this report. "
-    "A bar that doesn't touch the line of no difference is blue where AXON is better, orange where it is worse. Bold: "
-    "the variant of the verdict. An arrow: the interval goes on."
-)
 
 
 def draw(facets: Sequence[Facet]) -> str | None:

@@ -12,7 +12,6 @@ from string import Template
 from pipeline.report import examples, forest, payload, stats
 from pipeline.report.axes import joined_axes, make_axes
 from pipeline.report.details import Details
-from pipeline.report.details import Details
 from pipeline.report.expected import Check
 from pipeline.report.findings import Findings
 from pipeline.report.points import MIN_COVERAGE
@@ -34,7 +33,6 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], 
             picture,
             axes[number],
             details,
-            details,
             heading=f"<h2>{escape(facet.name)}</h2>" if several else "",
             toggles="" if several else toggles,
         )
@@ -47,7 +45,6 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], 
         contents=_contents(findings) if several else "",
         checks="\n".join(_check(check) for check in findings.checks),
         forest=forest.section(findings.facets),
-        forest=forest.section(findings.facets),
         toggles=toggles if several else "",
         facets="\n".join(facets),
         notes=_list(notes),
@@ -55,7 +52,7 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], 
         seed=stats.SEED,
         coverage=f"{MIN_COVERAGE:.0%}",
         plotly=(files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
-        script=scripts() + examples.script(),
+        script=scripts(),
         examples=examples.script(),
     )
 

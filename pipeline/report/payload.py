@@ -1,7 +1,6 @@
 """Data beside a page, which it loads when it needs them: `details/<hash>.js`.
 
-A page on disk may not fetch, but it may add a script (its policy has script-src 'self': none can name a folder of a
-file:// page; headless Chromium allows it): each file is one call, `axonDetails(hash, data)`, whose data is
+A page on disk may not fetch, but it may add a script: each file is one call, `axonDetails(hash, data)`, whose data is
 compressed JSON in base64, so that nothing in it can be markup or code. The hash is of what the file is made of: a page
 finds exactly its own, and what is there already need not be made again.
 """
@@ -18,6 +17,9 @@ from zlib import compress, decompress
 from zlib import error as zlib_error
 
 FOLDER = "details"
+# The page's script-src holds it: no policy can name a folder of a file:// page, and 'self' allows nothing that lies
+# elsewhere. Headless Chromium loads details/X.js beside a page on disk under it.
+SOURCE = "'self'"
 VERSION = 1  # of what the files hold
 FAST = 1  # zlib's level: a sixth larger than the default, three times as fast
 NAME = re.compile(r"[0-9a-f]{16}\.js")

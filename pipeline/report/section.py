@@ -29,9 +29,7 @@ def facet_section(
     heading: str,
     toggles: str,
 ) -> str:
-    """`picture`: a PNG, shown where no script runs and on paper; `details`: what lies beside the page; `heading`,
-    `toggles`: html or nothing.
-    """
+    """`picture`: a PNG, shown where no script runs and on paper; `heading`, `toggles`: html or nothing."""
     summary = facet.summary
     return Template(read("facet.html")).substitute(
         place=place,
@@ -47,15 +45,11 @@ def facet_section(
         axes=_axes(facet.views),
         groups=_groups(facet),
         reference=f"{facet.reference_nfe:g}",
-        further=_further(facet, details),
+        histogram=histogram.section(facet),
+        examples=examples.section(facet, details),
         table=settings_table(facet),
         figure=figure_json(facet, axes),
     )
-
-
-def _further(facet: Facet, details: Details) -> str:
-    """The parts that other files make, a line each."""
-    return "\n".join([histogram.section(facet), examples.section(facet, details)])
 
 
 def _verdict(verdict: Verdict) -> str:
