@@ -88,8 +88,8 @@ def section(facets: Sequence[Facet]) -> str:
     quality, saved = _scales(rows)
     body = "".join(
         f'<tr class="{_kind(row)}"><th scope="row" class="text">{escape(row.label)}</th>'
-        f'<td class="plot">{_cell(row.quality, quality, good=1)}</td><td class="text">{escape(row.texts[0])}</td>'
-        f'<td class="plot">{_cell(row.saved, saved, good=-1)}</td><td class="text">{escape(row.texts[1])}</td></tr>'
+        f'<td class="drawn">{_cell(row.quality, quality, good=1)}</td><td class="text">{escape(row.texts[0])}</td>'
+        f'<td class="drawn">{_cell(row.saved, saved, good=-1)}</td><td class="text">{escape(row.texts[1])}</td></tr>'
         for row in rows
     )
     heads = "".join(
@@ -97,7 +97,7 @@ def section(facets: Sequence[Facet]) -> str:
         for what, (less, more) in DIRECTIONS.items()
     )
     axes = "".join(
-        f'<td class="plot"><svg width="100%" height="18" aria-hidden="true">{own.axis()}</svg></td><td></td>'
+        f'<td class="drawn"><svg width="100%" height="18" aria-hidden="true">{own.axis()}</svg></td><td></td>'
         for own in (quality, saved)
     )
     return (
