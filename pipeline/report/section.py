@@ -27,14 +27,16 @@ def facet_section(
     axes: Sequence[Axis],
     details: Details,
     heading: str,
+    forest: str,
     toggles: str,
 ) -> str:
-    """`picture`: a PNG, shown where no script runs and on paper; `heading`, `toggles`: html or nothing."""
+    """`picture`: a PNG, shown where no script runs and on paper; the last three: html or nothing."""
     summary = facet.summary
     return Template(read("facet.html")).substitute(
         place=place,
         name=escape(facet.name),
         heading=heading,
+        forest=forest,
         toggles=toggles,
         swept=escape(summary.swept),
         inert="\n".join(f'<p class="inert">{escape(warning)}</p>' for warning in summary.inert),
