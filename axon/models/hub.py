@@ -35,7 +35,8 @@ def download(
 ) -> Path:
     """The folder of a hub id with the files of these names, downloaded unless the hub's cache on this disk has them.
 
-    `cached`: as the cache has them, without a network. Raises CheckpointError, one line, if it can be neither found nor downloaded.
+    `cached`: as the cache has them, without a network. Raises CheckpointError, one line, if it can be neither found
+    nor downloaded.
     """
     from huggingface_hub import snapshot_download
 

@@ -1,14 +1,13 @@
 """The page's table of examples: what two settings answered, which of them only one got right, and both decodes.
 
-The page holds every setting's scores and NFE; answers and decodes are beside it (`details`). The frame is examples.html,
-the script examples.js.
+The page holds every setting's scores and NFE; answers and decodes are beside it (`details`). The frame is
+web/examples.html, the script web/examples.js.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from string import Template
 from typing import Any
 
@@ -18,6 +17,7 @@ from pipeline.report.details import Details
 from pipeline.report.facet import Facet
 from pipeline.report.matchups import Matchup, distinct_settings, matchups
 from pipeline.report.stats import Floats, is_binary
+from pipeline.report.web import read
 from pipeline.show import panel
 
 MOST = 200_000  # outcomes that a facet's part of the page holds, about 1 MB
@@ -28,8 +28,8 @@ TOLD = (
 )
 
 
-def section(facet: Facet, place: int, details: Details) -> str:
-    """The facet's part; `place`: its number in the report. Empty where nothing was scored."""
+def section(facet: Facet, details: Details) -> str:
+    """The facet's part. Empty where nothing was scored."""
     settings = _settings(facet)
     if settings.empty:
         return ""
@@ -50,8 +50,7 @@ def section(facet: Facet, place: int, details: Details) -> str:
     }
     left = len(distinct_settings(facet)) - len(settings)
     more = f" {left:,} settings off the fronts are left out." if left else ""
-    return Template(_file("examples.html")).substitute(
-        place=place,
+    return Template(read("examples.html")).substitute(
         told=TOLD + more,
         matchups=_buttons(found),
         options=_options(settings),
@@ -61,12 +60,12 @@ def section(facet: Facet, place: int, details: Details) -> str:
 
 def style() -> str:
     """To stand in a page once, the decode panel's included."""
-    return panel.style() + _file("examples.css")
+    return panel.style() + read("examples.css")
 
 
 def script() -> str:
-    """Likewise, at the page's end; everything in it is a function but the last line, which makes all tables."""
-    return "\n".join([panel.script(), _file("details.js"), _file("examples.js")])
+    """Likewise, after the page's own scripts."""
+    return "\n".join([panel.script(), read("details.js"), read("examples.js")])
 
 
 def _settings(facet: Facet) -> pd.DataFrame:
@@ -135,7 +134,3 @@ def _inert(data: Any) -> str:
     """JSON that is safe inside a script element, whatever it contains."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _file(name: str) -> str:
-    return (files("pipeline.report") / name).read_text(encoding="utf-8")

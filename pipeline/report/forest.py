@@ -8,18 +8,24 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 
 from pipeline.report.comparison import Comparison
 from pipeline.report.facet import Facet
 from pipeline.report.phrases import reduction, signed, variant_text
 from pipeline.report.scale import Scale, scale_of
 from pipeline.report.stats import Interval
+from pipeline.report.web import read
 
 MOST = 8  # variants of a comparison that are drawn, the leading one and those of the largest gains
 HEIGHT = 22  # of a row, in pixels
 QUALITY, NFE = "difference in mean quality", "NFE at equal quality"
 DIRECTIONS = {QUALITY: ("lower", "higher with AXON"), NFE: ("fewer with AXON", "more")}
+TITLE = "What AXON does to each front"
+CAPTION = (
+    "Dots: estimates; bars: 95 % intervals, which hold simultaneously over the variants and comparisons of this "
+    "report. A bar that doesn't touch the line of no difference is blue where AXON is better, orange where it is "
+    "worse. Bold: the variant of the verdict. An arrow: the interval goes on."
+)
 LABEL, PLOT, TEXT, GAP, ROW, HEAD = 400, 230, 190, 16, 26, 44  # of the file's columns and rows, in pixels
 
 
@@ -95,17 +101,11 @@ def section(facets: Sequence[Facet]) -> str:
         for own in (quality, saved)
     )
     return (
-        f'<section class="forest" aria-label="What AXON does"><style>{_style()}</style><h3>What AXON does to each front</h3>'
-        f'<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}<tr class="axis" aria-hidden="true"><td></td>{axes}</tr></tbody></table>'
+        f'<section class="forest" aria-label="{TITLE}"><style>{read("forest.css")}</style><h3>{TITLE}</h3>'
+        f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}"
+        f'<tr class="axis" aria-hidden="true"><td></td>{axes}</tr></tbody></table>'
         f'<p class="soft">{CAPTION}</p></section>'
     )
-
-
-CAPTION = (
-    "Dots: estimates; bars: 95 % intervals, which hold simultaneously over the variants and comparisons of this report. "
-    "A bar that doesn't touch the line of no difference is blue where AXON is better, orange where it is worse. Bold: "
-    "the variant of the verdict. An arrow: the interval goes on."
-)
 
 
 def draw(facets: Sequence[Facet]) -> str | None:
@@ -123,7 +123,8 @@ def draw(facets: Sequence[Facet]) -> str | None:
     for number, row in enumerate(rows):
         y = HEAD + ROW * number
         parts.append(
-            f'<g class="{_kind(row)}"><text x="{LABEL}" y="{y + 16}" text-anchor="end">{escape(_clip(row.label))}</text>'
+            f'<g class="{_kind(row)}"><text x="{LABEL}" y="{y + 16}" text-anchor="end">'
+            f"{escape(_clip(row.label))}</text>"
         )
         for start, own, value, text, good in zip(
             starts, scales, (row.quality, row.saved), row.texts, (1, -1), strict=True
@@ -135,8 +136,9 @@ def draw(facets: Sequence[Facet]) -> str | None:
         _nested(start, HEAD + ROW * len(rows), own.axis()) for start, own in zip(starts, scales, strict=True)
     ]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="forest" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
-        f'<style>{_style()}</style><rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="forest" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}">'
+        f'<style>{read("forest.css")}</style><rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
     )
 
 
@@ -187,7 +189,3 @@ def _kind(row: Row) -> str:
 
 def _clip(text: str) -> str:
     return text if len(text) <= 52 else f"{text[:51]}…"
-
-
-def _style() -> str:
-    return (files("pipeline.report") / "forest.css").read_text(encoding="utf-8")

@@ -1,8 +1,7 @@
-"""How the NFE of single examples is distributed under the settings that the verdicts compare, as SVG without a script."""
+"""How the NFE of single examples is distributed under the settings that the verdicts compare: SVG, without a script."""
 
 import math
 from html import escape
-from importlib.resources import files
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from pipeline.report.facet import Facet
 from pipeline.report.matchups import Matchup, matchups
 from pipeline.report.scale import Scale
 from pipeline.report.stats import Floats
+from pipeline.report.web import read
 
 MOST = 12  # pairs of settings
 BARS = 40  # at most about so many
@@ -23,7 +23,7 @@ def section(facet: Facet) -> str:
     if not any(drawn):
         return ""
     return (
-        f'<section class="histograms" aria-label="NFE of single examples"><style>{_style()}</style>'
+        f'<section class="histograms" aria-label="NFE of single examples"><style>{read("histogram.css")}</style>'
         f'<h3>NFE of single examples</h3><div class="multiples">{"".join(drawn)}</div>'
         '<p class="soft">Height: the share of examples that took so many steps. Dashed: the median.</p></section>'
     )
@@ -59,7 +59,7 @@ def bins(taken: list[Floats]) -> Floats:
     """Edges of bins that are equally wide, and of whole numbers of steps."""
     low, high = int(min(nfe_n.min() for nfe_n in taken)), int(max(nfe_n.max() for nfe_n in taken))
     width = math.ceil((high - low + 1) / BARS)
-    return np.arange(low, high + width + 1, width) - 0.5
+    return np.arange(low, high + width + 1, width, dtype=np.float64) - 0.5
 
 
 def _bars(share: Floats, edges: Floats, scale: Scale, highest: float) -> str:
@@ -79,7 +79,3 @@ def _median(nfe_n: Floats, scale: Scale) -> str:
 def _name(facet: Facet, row: int) -> str:
     group, label = facet.points.loc[row, ["group", "label"]]
     return str(group) if group == label else f"{group} {label}"
-
-
-def _style() -> str:
-    return (files("pipeline.report") / "histogram.css").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from zlib import compress, decompress
 from zlib import error as zlib_error
 
 FOLDER = "details"
-# The page's script-src must hold it: no policy can name a folder of a file:// page, and 'self' allows nothing that lies
+# The page's script-src holds it: no policy can name a folder of a file:// page, and 'self' allows nothing that lies
 # elsewhere. Headless Chromium loads details/X.js beside a page on disk under it.
 SOURCE = "'self'"
 VERSION = 1  # of what the files hold

@@ -48,7 +48,7 @@ def facet_section(
         groups=_groups(facet),
         reference=f"{facet.reference_nfe:g}",
         histogram=histogram.section(facet),
-        examples=examples.section(facet, place, details),
+        examples=examples.section(facet, details),
         table=settings_table(facet),
         figure=figure_json(facet, axes),
     )

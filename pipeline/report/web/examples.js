@@ -122,7 +122,7 @@ function makeExamples(section) {
   function drawRow(row) {
     const line = element(body, "tr", "example");
     line.dataset.outcome = row.outcome;
-    const button = element(element(line, "td"), "button", "", "+");
+    const button = element(element(line, "td"), "button", "fold", "+");
     button.type = "button";
     button.setAttribute("aria-expanded", "false");
     button.setAttribute("aria-label", `decodes of example ${row.position}`);
@@ -187,16 +187,12 @@ function makeExamples(section) {
     note.textContent = "Drawn from the records. What attends to each anchor, confidences and the gate's numbers come from decoding it again:";
     if (runs.size > 1) return void (note.textContent = "Drawn from the records of two runs.");
     const folder = data.inRun && location.protocol === "file:" ? quoted(decodeURIComponent(location.pathname).replace(/\/[^/]*$/, "")) : "FOLDER";
+    if (folder === "FOLDER") note.textContent += ` (FOLDER is that of the run ${[...runs][0]})`;
     const chosen = ids.length > 1 ? `'settings=[${ids}]'` : `setting=${ids}`;
     const place = element(host, "div", "command");
     const command = `python launch.py job=show run=${folder} ${chosen} example=${row.position} format=html`;
     element(place, "code", "", command);
-    if (folder === "FOLDER") element(place, "span", "soft", `FOLDER: that of the run ${[...runs][0]}`);
-    const copy = element(place, "button", "", "Copy");
-    copy.type = "button";
-    copy.addEventListener("click", async () => {
-      try { await navigator.clipboard.writeText(command); copy.textContent = "Copied"; } catch { getSelection().selectAllChildren(place.firstChild); }
-    });
+    Object.assign(element(place, "button", "copy", "Copy"), { type: "button" });
   }
 
   const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`);
