@@ -8,7 +8,7 @@ has a difference there. Beyond the slowest settings of both nothing is compared:
 Intervals are of a paired bootstrap over examples, in which every replicate has its own fronts. A front's settings are
 chosen on the examples that they are measured on, and in a replicate once more, which flatters the front that had more
 to choose from: as in bands.py the replicates estimate by how much, and each end is moved by twice that of the front
-that it depends on. An interval is of one budget: with several, the chance that all hold is smaller.
+that would profit. An interval is of one budget: with several, the chance that all hold is smaller.
 
 Source of the figure: ADAS, arXiv 2606.10829, which compares samplers at matched denoiser evaluations.
 """
@@ -96,7 +96,8 @@ def round_budgets(lo: float, hi: float) -> tuple[float, ...]:
     scale = 10.0 ** math.floor(math.log10(least))
     step = next(scale * factor for factor in ROUND if scale * factor >= least * (1 - 1e-9))
     first, last = math.ceil(lo / step - 1e-9), math.floor(hi / step + 1e-9)
-    return tuple(round(place * step, 10) for place in range(first, last + 1)) or (lo,)
+    found = [round(place * step, 10) for place in range(first, last + 1)]
+    return tuple(budget for budget in found if lo <= budget <= hi) or (lo,)
 
 
 def heights(quality_BF: Floats, nfe_BF: Floats, seen_F: Floats, budget_G: Floats) -> tuple[Floats, Floats]:
@@ -147,12 +148,14 @@ def _rows(
     for place, budget in enumerate(budgets):
         first, second = float(first_G[place]), float(second_G[place])
         plain = stats.percentile_interval(first - second, first_BG[:, place] - second_BG[:, place])
+        # Not by the difference of the two alone, which is too little: up to 9 % of intervals of ten variants as good as
+        # the base were above 0 then, on 100 examples, against 3 % (LOG.md, 2026-11-26).
         moved = plain._replace(
             lo=plain.lo - 2 * float(flattered_G[place]), hi=plain.hi + 2 * float(other_flattered_G[place])
         )
-        held = tuple(side.name for side in sides if _slowest(points, side) < budget <= hi)
         known = not math.isnan(first - second)
         flattered = float(flattered_G[place] - other_flattered_G[place]) if known else math.nan
+        held = tuple(side.name for side in sides if _slowest(points, side) < budget <= hi)
         rows.append(AtBudget(budget, first, second, moved, flattered, held))
     return tuple(rows)
 
