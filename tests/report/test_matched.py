@@ -130,7 +130,7 @@ def test_a_few_examples_are_not_compared() -> None:
 
 
 def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
-    """Ten variants as good as the base, each with luck of its own: 5 % of intervals may exclude 0, plain ones many do."""
+    """Ten variants as good as the base, each with luck of its own: few intervals exclude 0, without correction many."""
     rng = np.random.default_rng(5)
     made = facet_of(make_sweep(anchors=tuple([None, *range(1, 11)])), Asked())
     setup = made.points[["run", "complete"]], made.settings
@@ -145,5 +145,5 @@ def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
         assert row.flattered > 0
         wrong += row.difference.lo > 0
         plain += row.difference.lo + 2 * row.flattered > 0
-    assert wrong <= 4
-    assert plain >= 10
+    assert wrong <= 2
+    assert plain >= 6
