@@ -86,7 +86,9 @@ def test_every_front_has_its_area_with_an_interval_under_both_conventions() -> N
     points = facet.points
     assert base.y_max == axon.y_max == pytest.approx(100 * points["quality"].max())
     for own in (base, axon):
-        on = points[(points["group"] == own.side.name) & points["group_front"]].drop_duplicates(["nfe", "quality"])
+        on = points[(points["group"] == own.side.name) & points["group_front"]].drop_duplicates(
+            ["nfe", "quality"]
+        )
         pairs = [(GEN_LENGTH / row.nfe, 100 * row.quality) for row in on.itertuples()]
         assert own.canvas.estimate == pytest.approx(plainly(pairs, own.y_max))
         ended = [(tpf * 40 / GEN_LENGTH, y) for tpf, y in pairs]

@@ -96,9 +96,7 @@ def test_fronts_are_compared_like_with_like() -> None:
     for setting_id, setting in list(sweep.settings.items()):
         other = f"dawn-{setting_id}"
         sweep.settings[other] = replace(changed(setting, decoder="dawn"), id=other)
-        sweep.rows += [
-            row | {"setting_id": other} for row in sweep.rows if row["setting_id"] == setting_id
-        ]
+        sweep.rows += [row | {"setting_id": other} for row in sweep.rows if row["setting_id"] == setting_id]
     facet = facet_of(sweep, Asked())
     assert [(own.front.name, own.against.name) for own in facet.matched] == [
         ("AXON (confidence)", "base (confidence)"),
