@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FORMATS = ("markdown", "latex", "csv", "score_tpf", "d3llm")  # written by paper/formats.py
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -11,7 +13,7 @@ class Asked:
 
     nfe: tuple[float, ...] = ()  # budgets at which fronts are compared; empty: chosen from the data
     against: str | None = None  # the group that the others are compared with; None: those without AXON
-    formats: tuple[str, ...] = ()  # names in formats.FORMATS
+    formats: tuple[str, ...] = ()  # of FORMATS: tables for papers, each in files of its own
 
 
 NOTHING = Asked()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.inputs.dotted import flatten
@@ -32,34 +32,37 @@ class Axis:
     values: tuple[str, ...]
     of: tuple[int | None, ...]
 
+    def part(self, first: int, count: int) -> Axis:
+        """Of so many settings from that one on."""
+        return replace(self, of=self.of[first : first + count])
+
 
 def make_axes(settings: Sequence[Setting]) -> list[Axis]:
-    """Those in which the settings differ, groups first; not one that divides them as an earlier one does."""
+    """Those in which the settings differ, groups first; not one that divides them as an earlier one does.
+
+    Of all facets together, so that one axis is one thing on the whole page.
+    """
     names = {key: name for key, name in knob_names(settings).items() if key not in NAMED}
     parameters = {setting.trade_off for setting in settings}
     keys = {**NAMED, **{key: name for key, name in names.items() if key not in parameters}}
-    columns = {"group": [setting.group for setting in settings]}
+    columns: dict[str, list[str | None]] = {"group": [setting.group for setting in settings]}
     read = [_read(setting) for setting in settings]
     for key, name in keys.items():
-        columns[name] = [value_text(own[key]) if key in own else None for own in read]
+        columns[name] = [None if own.get(key) is None else value_text(own[key]) for own in read]
     axes: list[Axis] = []
-    seen: set[tuple[int | None, ...]] = set()
+    seen: set[tuple[int, ...]] = set()
     for name, texts in columns.items():
         axis = _axis(name, texts)
-        if 1 < len(axis.values) <= MOST_VALUES and axis.of not in seen:
-            seen.add(axis.of)
+        if 1 < len(axis.values) <= MOST_VALUES and (parts := _parts(axis)) not in seen:
+            seen.add(parts)
             axes.append(axis)
     return axes
 
 
-def joined_axes(facets: Iterable[Sequence[Axis]]) -> dict[str, list[str]]:
-    """All values of each axis over all facets: what the toggles of a page offer."""
-    found: dict[str, list[str]] = {}
-    for axes in facets:
-        for axis in axes:
-            own = found.setdefault(axis.name, [])
-            own += [value for value in axis.values if value not in own]
-    return found
+def _parts(axis: Axis) -> tuple[int, ...]:
+    """How it divides the settings, whatever its values are called."""
+    places = {own: place for place, own in enumerate(dict.fromkeys(axis.of))}
+    return tuple(places[own] for own in axis.of)
 
 
 def _read(setting: Setting) -> Mapping[str, Any]:

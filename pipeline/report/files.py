@@ -9,11 +9,14 @@ import pandas as pd
 from rich.console import RenderableType
 
 from pipeline.report import details, forest, page, picture, terminal
+from pipeline.report.asked import NOTHING, Asked
 from pipeline.report.details import Words
 from pipeline.report.entries import run_names
 from pipeline.report.expected import table
 from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings, find
+from pipeline.report.matched_table import matched_table
+from pipeline.report.paper.formats import write_formats
 from pipeline.runs.run import RUN_FILE, Run
 
 
@@ -25,6 +28,7 @@ class Report:
     table: Path
     picture: Path  # the first facets, at most picture.MOST_PANELS
     page: Path
+    tables: tuple[Path, ...]  # of the formats asked for
 
     def terminal(self) -> RenderableType:
         return terminal.render(self.findings)
@@ -37,6 +41,7 @@ def write_report(
     notes: Sequence[str],
     folders: Sequence[str] = (),
     words: Words | None = None,
+    asked: Asked = NOTHING,
 ) -> Report:
     """Writes the files into `folder` (made if missing); arguments and errors as of `find`.
 
@@ -44,11 +49,14 @@ def write_report(
 
     Beyond picture.MOST_PANELS facets each gets a file of its own too, front-<task>-<model>.png.
     """
-    findings = find(runs, records, folders)
+    findings = find(runs, records, folders, asked)
     folder.mkdir(parents=True, exist_ok=True)
     facets = findings.facets
-    report = Report(findings, folder / "points.csv", folder / "front.png", folder / "report.html")
+    tables = write_formats(folder, facets, asked.formats)
+    report = Report(findings, folder / "points.csv", folder / "front.png", folder / "report.html", tables)
     findings.points.to_csv(report.table, index=False)
+    if any(facet.matched for facet in facets):
+        matched_table(facets).to_csv(folder / "matched_nfe.csv", index=False)
     if findings.checks:
         table(findings.checks).to_csv(folder / "recipe.csv", index=False)
     title = findings.title if len(facets) == 1 else ""

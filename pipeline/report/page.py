@@ -4,13 +4,14 @@ The frame, the style and the scripts are in web/; here they are filled, with eve
 own Content-Security-Policy forbids it to load anything but the details that lie in the folder beside it.
 """
 
+import itertools
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
 
 from pipeline.report import examples, forest, payload, stats
-from pipeline.report.axes import joined_axes, make_axes
+from pipeline.report.axes import make_axes
 from pipeline.report.details import Details
 from pipeline.report.expected import Check
 from pipeline.report.findings import Findings
@@ -22,18 +23,21 @@ from pipeline.report.web import read, scripts
 
 def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], details: Details) -> str:
     """`pictures`: a PNG per facet, shown where no script runs and on paper; `details`: what lies beside the page."""
-    axes = [make_axes(facet.settings) for facet in findings.facets]
+    axes = make_axes([setting for facet in findings.facets for setting in facet.settings])
+    starts = list(itertools.accumulate((len(facet.settings) for facet in findings.facets), initial=0))
     several = len(findings.facets) > 1
     whole = {"task and model": [facet.name for facet in findings.facets]} if several else {}
-    toggles = toggle_bar({**whole, **joined_axes(axes)}, findings.facets)
+    toggles = toggle_bar({**whole, **{axis.name: axis.values for axis in axes}}, findings.facets)
+    drawn = forest.section(findings.facets)
     facets = [
         facet_section(
             number,
             facet,
             picture,
-            axes[number],
+            [axis.part(starts[number], len(facet.settings)) for axis in axes],
             details,
             heading=f"<h2>{escape(facet.name)}</h2>" if several else "",
+            forest="" if several else drawn,
             toggles="" if several else toggles,
         )
         for number, (facet, picture) in enumerate(zip(findings.facets, pictures, strict=True))
@@ -44,7 +48,7 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], 
         style=read("page.css") + examples.style(),
         contents=_contents(findings) if several else "",
         checks="\n".join(_check(check) for check in findings.checks),
-        forest=forest.section(findings.facets),
+        forest=drawn if several else "",
         toggles=toggles if several else "",
         facets="\n".join(facets),
         notes=_list(notes),

@@ -55,6 +55,8 @@ FURTHER = (
     Column("% of steps in which DAWN's graph was empty", "graph_empty", 1, 100),
     Column("% of columns that DAWN counted as sinks", "graph_sink_share", 1, 100),
     Column("decoding order (Kendall's tau, 1: left to right)", "kendall_tau", 2),
+    Column("decoding order (Spearman's rho, as ParallelBench)", "spearman_rho", 2),
+    Column("average finalisation parallelism (AFP)", "afp", 2),
     Column("tokens per machine second", "tokens_per_second", 1),
     Column("seconds until the first block, at its batch size", "seconds_to_first_block", 3),
     Column("seconds in the batch", "seconds_in_batch", 3),

@@ -6,11 +6,13 @@ from html import escape
 from string import Template
 
 from pipeline.report import examples, histogram
+from pipeline.report.aup_table import aup_section
 from pipeline.report.axes import Axis
 from pipeline.report.details import Details
 from pipeline.report.facet import Facet
 from pipeline.report.figure import figure_json
 from pipeline.report.labels import NO_VALUE
+from pipeline.report.matched_table import matched_section
 from pipeline.report.palette import styles
 from pipeline.report.phrases import number
 from pipeline.report.rows import interval, settings_table
@@ -27,14 +29,16 @@ def facet_section(
     axes: Sequence[Axis],
     details: Details,
     heading: str,
+    forest: str,
     toggles: str,
 ) -> str:
-    """`picture`: a PNG, shown where no script runs and on paper; `heading`, `toggles`: html or nothing."""
+    """`picture`: a PNG, shown where no script runs and on paper; the last three: html or nothing."""
     summary = facet.summary
     return Template(read("facet.html")).substitute(
         place=place,
         name=escape(facet.name),
         heading=heading,
+        forest=forest,
         toggles=toggles,
         swept=escape(summary.swept),
         inert="\n".join(f'<p class="inert">{escape(warning)}</p>' for warning in summary.inert),
@@ -45,6 +49,7 @@ def facet_section(
         axes=_axes(facet.views),
         groups=_groups(facet),
         reference=f"{facet.reference_nfe:g}",
+        matched=matched_section(facet) + aup_section(facet),
         histogram=histogram.section(facet),
         examples=examples.section(facet, details),
         table=settings_table(facet),

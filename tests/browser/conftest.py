@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # No sandbox: it can't be had as root in a container. No background traffic: nothing but the page may use a network.
@@ -36,13 +36,21 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Visit]:
-    """`visit(file, width=1180, dark=False, hash="", script=True)`: the page, opened; at 390 wide as on a phone.
+    """`visit(file, width=1180, dark=False, hash="", script=True, told="...")`: the page, opened; 390 wide: a phone's.
 
-    The test fails, too, where a page raised or printed an error or asked for anything but a local file.
+    The test fails, too, where a page raised or printed an error (but for one that has `told` in it), or asked for
+    anything but a local file.
     """
     contexts, faults = [], list[str]()
 
-    def open_(file: Path, width: int = 1180, dark: bool = False, hash: str = "", script: bool = True) -> Page:
+    def open_(
+        file: Path,
+        width: int = 1180,
+        dark: bool = False,
+        hash: str = "",
+        script: bool = True,
+        told: str = "\n",
+    ) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -55,7 +63,7 @@ def visit(chromium: Browser) -> Iterator[Visit]:
         page = context.new_page()
         page.set_default_timeout(5000)
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        page.on("console", lambda own: faults.append(own.text) if _is_fault(own, told) else None)
         page.on("request", lambda asked: None if asked.url.startswith(LOCAL) else faults.append(asked.url))
         page.goto(f"{file.resolve().as_uri()}{hash}")
         return page
@@ -64,3 +72,7 @@ def visit(chromium: Browser) -> Iterator[Visit]:
     for context in contexts:
         context.close()
     assert not faults
+
+
+def _is_fault(line: ConsoleMessage, told: str) -> bool:
+    return line.type == "error" and told not in line.text
