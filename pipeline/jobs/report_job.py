@@ -15,6 +15,7 @@ from rich.console import Console
 from pipeline.errors import reason
 from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.console import say
+from pipeline.report.asked import NOTHING, Asked
 from pipeline.runs.run import Run
 from pipeline.search import ASK_ONCE
 from pipeline.storage.store import NO_ROOM, Contents
@@ -32,19 +33,24 @@ def make_report(
     wandb: WandbSettings,
     group: str,
     console: Console,
+    asked: Asked = NOTHING,
 ) -> None:
-    """Writes, prints and logs it, under `group` in W&B. Raises OSError if its files can't be written.
+    """Writes, prints and logs it, under `group` in W&B. Raises OSError if its files can't be written, ConfigError if no
+    setting is of the group asked for.
 
     `records`: with several runs, their column `run` is the index of the run they belong to. `folders`: the names of
     the runs' folders, which tell runs of one name apart.
     """
     # scipy, plotly and matplotlib take seconds to import: only when there are results
     from pipeline.report import write_report
+    from pipeline.show import words
 
-    report = write_report(folder, runs, records, notes, folders)
+    report = write_report(folder, runs, records, notes, folders, words, asked)
     console.print(report.terminal())
     if wandb.mode != "off":
         _track(wandb, group, folder, report, records, console)
+    for table in report.tables:
+        say(console, f"table   {table}")
     say(console, f"picture {report.picture}")
     say(console, f"page    {report.page}")
 

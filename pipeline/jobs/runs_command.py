@@ -13,15 +13,16 @@ from rich.console import Console
 
 from pipeline.errors import ConfigError, one_of, reason
 from pipeline.inputs.config import WandbSettings
+from pipeline.jobs.asked_words import ASKED, read_asked
 from pipeline.jobs.console import command_line, say
 from pipeline.jobs.report_job import make_report, notes_of, part_of
 from pipeline.runs.opened import OpenedRun, open_run
 from pipeline.stop import DONE
 
 WORDS = {
-    "report": ("run", "out", "wandb"),
+    "report": ("run", "out", "wandb", *ASKED),
     "rerun": ("run", "limit", "batch_size", "workers"),
-    "compare": ("runs", "out", "wandb"),
+    "compare": ("runs", "out", "wandb", *ASKED),
     "show": ("run", "setting", "settings", "example", "step", "format", "out"),
 }
 _WANDB = TypeAdapter(WandbSettings)
@@ -57,13 +58,13 @@ def _job(words: Mapping[str, str]) -> Callable[[Mapping[str, str], Console], int
 def _report(words: Mapping[str, str], console: Console) -> int:
     """Draws a run's report again, into its folder or another."""
     opened = open_run(words["run"])
-    wandb = _wandb(words, opened)
+    wandb, asked = _wandb(words, opened), read_asked(words)
     _check_records(opened)
     run, contents = opened.run, opened.contents
     out = Path(words.get("out") or opened.path).expanduser()
     notes = notes_of(run, contents, run.failures)
     group = f"{run.name}/{opened.path.name}"
-    _written(lambda: make_report(out, [run], contents.records, notes, (), wandb, group, console), out)
+    _written(lambda: make_report(out, [run], contents.records, notes, (), wandb, group, console, asked), out)
     _say_part(opened, "", console)
     say(console, str(out))
     return DONE
@@ -93,7 +94,7 @@ def _compare(words: Mapping[str, str], console: Console) -> int:
         raise ConfigError(
             [f"runs={words['runs']}: needs two or more different runs; write runs=[FOLDER,FOLDER]"]
         )
-    wandb = _wandb(words, opened[0])
+    wandb, asked = _wandb(words, opened[0]), read_asked(words)
     for one in opened:
         _check_records(one)
     names = [one.path.name for one in opened]
@@ -109,7 +110,7 @@ def _compare(words: Mapping[str, str], console: Console) -> int:
     ]
     runs = [one.run for one in opened]
     group = f"compare/{out.name}"
-    _written(lambda: make_report(out, runs, records, notes, names, wandb, group, console), out)
+    _written(lambda: make_report(out, runs, records, notes, names, wandb, group, console, asked), out)
     for one in opened:
         _say_part(one, f"run={one.path}: ", console)
     say(console, str(out))

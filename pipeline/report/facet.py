@@ -1,18 +1,21 @@
 """A facet: what the records say of one task with one model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from pipeline.planning.setting import Setting
+from pipeline.report.asked import Asked
+from pipeline.report.aup import TOKENS, Aup, Tokens, aups
 from pipeline.report.caches import compare_caches
 from pipeline.report.comparison import Comparison, Evidence
 from pipeline.report.entries import Part
 from pipeline.report.labels import Names
 from pipeline.report.machines import one_machine
+from pipeline.report.matched import Matched, match_nfe
 from pipeline.report.points import make_points, sort_along_front
-from pipeline.report.sample import COSTS, Draws, draw, make_sample
-from pipeline.report.stats import Interval
+from pipeline.report.sample import COSTS, Draws, Sample, draw, make_sample
+from pipeline.report.stats import Interval, means
 from pipeline.report.summary import Summary, summarise
 from pipeline.report.views import SECONDS, View, make_views
 
@@ -24,11 +27,16 @@ class Facet:
     task: str
     model: str
     settings: tuple[Setting, ...]  # of the points; in a report on several runs their groups name the run
+    commands: tuple[str, ...]  # of the points: that of the run which evaluated each
     points: pd.DataFrame
     front: pd.DataFrame
     views: list[View]  # quality against NFE, and against each further cost that the records contain
     comparisons: list[Comparison]  # one per cohort: settings equal in all but AXON, trade-off value and seed
+    matched: tuple[Matched, ...]  # quality at matched NFE, per pair of fronts
+    aups: tuple[Aup, ...]  # accuracy under parallelism, per front
+    one_machine: bool  # whether all records name the same, so that seconds can be compared
     summary: Summary
+    sample: Sample  # the outcome of each example under the settings of `points`
 
     @property
     def name(self) -> str:
@@ -60,9 +68,11 @@ class Draft:
     part: Part
     knobs: Names
     draws: Draws
+    tokens: Tokens
+    one_machine: bool
     evidence: Evidence
 
-    def compared(self, own: list[Comparison], comparisons: int) -> Facet:
+    def compared(self, own: list[Comparison], comparisons: int, asked: Asked) -> Facet:
         """`own`: of this facet; `comparisons`: how many there are in the whole report."""
         points, settings = self.evidence.points, self.evidence.settings
         # A step reveals at least one token, so no setting can need more steps than the longest generation length.
@@ -71,10 +81,14 @@ class Draft:
             task=self.part.task,
             model=self.part.model,
             settings=tuple(settings),
+            commands=tuple(entry.command for entry in self.part.entries),
             points=points,
             front=sort_along_front(points[points["front"]]),
             views=make_views(points, self.draws, reference_nfe),
             comparisons=own,
+            matched=match_nfe(points, settings, self.draws, asked),
+            aups=aups(points, settings, self.draws, self.tokens),
+            one_machine=self.one_machine,
             summary=summarise(
                 self.part,
                 self.knobs,
@@ -83,13 +97,17 @@ class Draft:
                 comparisons,
                 compare_caches(settings, points, self.evidence.sample),
             ),
+            sample=self.evidence.sample,
         )
 
 
 def draft(part: Part, knobs: Names) -> Draft:
     several = len({setting.decode.cache for setting in part.settings}) > 1
-    timed = several and one_machine(part.rows[part.rows["scored"]])
-    sample = make_sample(part.rows, len(part.entries), (*COSTS, SECONDS) if timed else COSTS)
-    draws = draw(sample)
+    alone = one_machine(part.rows[part.rows["scored"]])
+    costs = (*COSTS, SECONDS) if several and alone else COSTS
+    whole = make_sample(part.rows, len(part.entries), (*costs, *TOKENS))
+    sample = replace(whole, further_costs={name: whole.further_costs[name] for name in costs})
+    draws = draw(whole)
     points = make_points(part, knobs, sample, draws)
-    return Draft(part, knobs, draws, Evidence(part.settings, points, sample))
+    tokens = {name: means(whole.further_costs[name]) for name in TOKENS}
+    return Draft(part, knobs, draws, tokens, alone, Evidence(part.settings, points, sample))

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.errors import ConfigError, one_of
+from pipeline.report.asked import NOTHING, Asked
 from pipeline.report.comparison import Comparison, compare
-from pipeline.report.entries import run_names, split
+from pipeline.report.entries import Part, run_names, split
 from pipeline.report.expected import Check, check_recipes
 from pipeline.report.facet import Facet, draft
 from pipeline.report.labels import knob_names
@@ -54,21 +56,30 @@ class Findings:
         return f"{facet.name}: {text}" if len(self.facets) > 1 else text
 
 
-def find(runs: Sequence[Run], records: pd.DataFrame, folders: Sequence[str] = ()) -> Findings:
+def find(
+    runs: Sequence[Run], records: pd.DataFrame, folders: Sequence[str] = (), asked: Asked = NOTHING
+) -> Findings:
     """Records -> findings; also for a live display.
 
     A column `run` of the records, if there is one, is the index of the run whose store a record is from; otherwise a
     record belongs to every run that has its setting. `folders`: the names of the runs' folders, to tell runs of equal
-    names apart. Raises ValueError where no run has a setting.
+    names apart. Raises ValueError where no run has a setting, ConfigError where no setting is of the group asked for.
     """
     if not any(run.settings for run in runs):
         raise ValueError("a report needs a run with at least one setting")
     names = run_names(runs, folders)
     parts = split(runs, names, clean(records))
+    _check_against(asked, parts)
     knobs = knob_names(setting for part in parts for setting in part.settings)
     drafts = [draft(part, knobs) for part in parts]
     compared = compare([facet.evidence for facet in drafts])
     total = sum(len(own) for own in compared)
-    facets = tuple(facet.compared(own, total) for facet, own in zip(drafts, compared, strict=True))
+    facets = tuple(facet.compared(own, total, asked) for facet, own in zip(drafts, compared, strict=True))
     checks = check_recipes(runs, names, parts)
     return Findings(runs[0].title if len(runs) == 1 else listed(names), facets, checks)
+
+
+def _check_against(asked: Asked, parts: Sequence[Part]) -> None:
+    groups = list(dict.fromkeys(setting.group for part in parts for setting in part.settings))
+    if asked.against is not None and asked.against not in groups:
+        raise ConfigError([f"against={asked.against}: unknown; {one_of(groups)}"])

@@ -1,11 +1,14 @@
 """What explains a point beside its quality and NFE: ratios of sums over its records."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pipeline.report.order import kendall_tau
+from pipeline.report import order
+from pipeline.report.order import Integers, kendall_tau
+from pipeline.report.parallelism import afp, spearman_rho
 from pipeline.report.stats import Floats
 
 
@@ -38,14 +41,18 @@ RATIOS = (
     Ratio("capture_share", "seconds_capture", "seconds"),
 )
 
+# Of an example's decoding order, known from the step that revealed each token.
+ORDERS = {"kendall_tau": kendall_tau, "spearman_rho": spearman_rho, "afp": afp}
+
 
 def metric_columns(scored: pd.DataFrame, points: int) -> pd.DataFrame:
-    """One row per point: RATIOS, kendall_tau and metric.<name>; NaN where the denominator is 0 or unknown."""
+    """One row per point: RATIOS, ORDERS (means) and metric.<name>; NaN where the denominator is 0 or unknown."""
     places = range(points)
     counted = scored.assign(examples=1.0)
     found = {ratio.name: _sum_over_sum(counted, ratio, places) for ratio in RATIOS}
-    orders = scored.groupby("point")["revealed_at"].apply(_mean_tau)
-    found["kendall_tau"] = orders.reindex(places).to_numpy(dtype=np.float64)
+    for name, figure in ORDERS.items():
+        orders = scored.groupby("point")["revealed_at"].apply(_known_mean, figure)
+        found[name] = orders.reindex(places).to_numpy(dtype=np.float64)
     metrics = pd.DataFrame([dict(own) for own in scored["metrics"]], index=scored["point"])
     for metric, means in metrics.groupby(level=0).mean().items():
         found[f"metric.{metric}"] = means.reindex(places).to_numpy(dtype=np.float64)
@@ -63,8 +70,10 @@ def _sum_over_sum(rows: pd.DataFrame, ratio: Ratio, places: range) -> Floats:
     return ratios
 
 
-def _mean_tau(revealed_at: "pd.Series[Any]") -> float:
-    """The mean over the examples whose decoding order is known; NaN for none."""
-    tau_N = kendall_tau(list(revealed_at))
-    known = tau_N[~np.isnan(tau_N)]
+def _known_mean(revealed_at: "pd.Series[Any]", figure: Callable[[Integers], Floats]) -> float:
+    """The mean over the examples of which it is known; NaN for none."""
+    rows = [np.asarray(own, dtype=np.int64) for own in revealed_at]
+    lengths = np.array([len(own) for own in rows], dtype=np.int64)
+    found_N = figure(order.places(np.concatenate(rows), lengths))
+    known = found_N[~np.isnan(found_N)]
     return float(known.mean()) if len(known) else np.nan

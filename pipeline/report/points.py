@@ -36,8 +36,9 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
       likewise where settings differ in their cache and one machine decoded them all;
     - cache; prefill_passes and store_passes (per example) and tokens_per_pass (both counted) under an exact cache,
       full_passes (of the steps, those over the whole canvas) under one that approximates; NaN elsewhere;
-    - nfe_to_eos, tokens_per_step, tokens_per_step_to_eos; kendall_tau (mean, of the decoding order against left to
-      right); metric.<name>... (means of the task's further metrics);
+    - nfe_to_eos, tokens_per_step, tokens_per_step_to_eos; kendall_tau and spearman_rho (means, of the
+      decoding order against left to right), afp (mean average finalisation parallelism); metric.<name>... (means of
+      the task's further metrics);
     - axon_share and gate_share (of steps), firing_rate (of gate checks), axon_empty (fraction of AXON's steps in
       which no candidate had any support), anchors_per_step (of AXON's), axon_sink_share (of the columns AXON read);
     - graph_empty (fraction of DAWN's steps in which its graph had no edge), graph_sink_share;

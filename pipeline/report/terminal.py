@@ -14,6 +14,7 @@ from pipeline.report.expected import OUTSIDE, WITHIN, Check
 from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings
 from pipeline.report.labels import knob_columns, value_text
+from pipeline.report.matched_table import matched_terminal
 from pipeline.report.phrases import number
 from pipeline.report.points import sort_along_front
 
@@ -68,6 +69,7 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
     for verdict in summary.verdicts:
         yield from (Text(part, style="bold") for part in (verdict.short, verdict.saved) if part)
         yield from (Text(part) for part in (verdict.evidence, verdict.pick) if part)
+    yield from matched_terminal(facet)
     for warning in summary.warnings:
         yield Text(f"Note: {warning}", style="yellow")
 

@@ -281,3 +281,21 @@ def test_a_run_of_another_versions_config_is_not_decoded_again(
         f"run={folder}: its config is not of this version (of_another_version: unknown key"
     )
     assert main("job=report", f"run={folder}")[0] == 0
+
+
+def test_a_report_compares_at_the_budgets_and_writes_the_tables_asked_for(
+    folder: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    words = ("job=report", f"run={folder}", f"out={tmp_path}")
+    code, told = main(*words, "nfe=[2, 4]", "format=[csv,d3llm]")
+    assert code == 0
+    assert (tmp_path / "table.csv").exists() and "table.csv" in told
+    assert not (tmp_path / "table.md").exists()
+    assert list(tmp_path.glob("aup-*.yaml"))
+    formats = "one of markdown, latex, csv, score_tpf, d3llm"
+    assert refused(*words, "format=[csv,tex]") == f"format=tex: unknown; {formats}"
+    for wrong in ("0", "-1", "nan", "inf", "many"):
+        assert refused(*words, f"nfe=[8,{wrong}]").startswith(f"nfe={wrong}: must be a number above 0;")
+    assert refused(*words, "nfe=[]").startswith("nfe=[]: must not be empty;")
+    assert refused(*words, "against=nobody").startswith("against=nobody: unknown; one of ")
+    assert refused("job=rerun", f"run={folder}", "nfe=8").startswith("nfe=8: job=rerun takes ")

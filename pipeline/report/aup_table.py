@@ -1,0 +1,65 @@
+"""Accuracy under parallelism (AUP) as a table on the page, with its parameters."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+from pipeline.report.aup import ALPHA, MARGIN, NEAR, Aup
+from pipeline.report.facet import Facet
+from pipeline.report.labels import NO_VALUE
+from pipeline.report.phrases import listed
+from pipeline.report.stats import Interval
+
+HEADINGS = (
+    "AUP [95 %]",
+    "AUP to end of text [95 %]",
+    "points",
+    f"TPF at {NEAR:g} point below the best [95 %]",
+)
+
+
+def aup_section(facet: Facet) -> str:
+    """The page's part: a heading, a table with a row per front, a caption with the parameters; empty without scores."""
+    if not facet.aups:
+        return ""
+    head = "".join(f"<th>{escape(text)}</th>" for text in HEADINGS)
+    body = "".join(
+        f'<tr><td class="text">{escape(own.side.name)}</td>'
+        + "".join(f"<td>{escape(text)}</td>" for text in _texts(own))
+        + "</tr>"
+        for own in facet.aups
+    )
+    return (
+        '<section class="aup"><h3>Accuracy under parallelism</h3>'
+        f'<div class="scroll"><table class="evidence"><thead><tr><th></th>{head}</tr></thead>'
+        f'<tbody>{body}</tbody></table></div><p class="soft">{escape(caption(facet))}</p></section>'
+    )
+
+
+def caption(facet: Facet) -> str:
+    """What AUP is and with which parameters, for a facet that has some."""
+    first = facet.aups[0]
+    return (
+        "AUP: the area under accuracy (in percent) against tokens per forward (TPF), as d3LLM defines it: alpha "
+        f"{ALPHA:g}, y_max {first.y_max:.4g}, the highest accuracy of the pool ({listed(first.pool)}); points of a "
+        f"front down to {MARGIN:g} percentage points below its slowest. It compares only within this pool. TPF counts "
+        "the whole canvas, or up to the end of text."
+    )
+
+
+def interval_text(interval: Interval, digits: int) -> str:
+    """`643.7 [499.8, 714.7]`; a dash where it is unknown."""
+    if math.isnan(interval.estimate):
+        return NO_VALUE
+    return f"{interval.estimate:.{digits}f} [{interval.lo:.{digits}f}, {interval.hi:.{digits}f}]"
+
+
+def _texts(own: Aup) -> list[str]:
+    points = f"{len(own.pairs)}" + (f" of {len(own.pairs) + own.left_out}" if own.left_out else "")
+    return [
+        interval_text(own.canvas, 1),
+        interval_text(own.to_eos, 1),
+        points,
+        interval_text(own.near, 2),
+    ]

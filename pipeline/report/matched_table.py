@@ -1,0 +1,116 @@
+"""Quality at matched NFE as a table: on the page, on the terminal, as matched_nfe.csv."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from html import escape
+
+import pandas as pd
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.report.facet import Facet
+from pipeline.report.labels import NO_VALUE
+from pipeline.report.matched import AtBudget, Matched
+from pipeline.report.phrases import listed, number, signed
+from pipeline.report.stats import Interval
+
+DIGITS = 3
+HELD = "†"
+HEADINGS = ("difference [95 %]", "of it by choice")
+
+
+def matched_section(facet: Facet) -> str:
+    """The page's part: a heading, a table per pair of fronts with a row per budget, captions; empty without pairs."""
+    if not facet.matched:
+        return ""
+    tables = "".join(_html(own) for own in facet.matched)
+    return f'<section class="matched"><h3>Quality at matched NFE</h3>{tables}</section>'
+
+
+def matched_terminal(facet: Facet) -> Iterator[RenderableType]:
+    for own in facet.matched:
+        table = Table(title=Text(_title(own)), title_justify="left", box=None, padding=(0, 1, 0, 0))
+        for heading in ("NFE", own.front.name, own.against.name, *HEADINGS):
+            table.add_column(heading, justify="right")
+        for row in own.rows:
+            table.add_row(*_texts(own, row))
+        yield from (Text(), table, Text(_caption(own), style="dim"))
+
+
+def matched_table(facets: Sequence[Facet]) -> pd.DataFrame:
+    """One row per facet, pair of fronts and budget; no figure where a front has no value."""
+    return pd.DataFrame(
+        [
+            {
+                "task": facet.task,
+                "model": facet.model,
+                "front": own.front.name,
+                "against": own.against.name,
+                "nfe": row.nfe,
+                "front_quality": row.front,
+                "against_quality": row.against,
+                "difference": row.difference.estimate,
+                "difference_lo": row.difference.lo,
+                "difference_hi": row.difference.hi,
+                "by_choice": row.flattered,
+                "held": "|".join(row.held),
+                "n": own.n,
+            }
+            for facet in facets
+            for own in facet.matched
+            for row in own.rows
+        ]
+    )
+
+
+def difference_text(difference: Interval) -> str:
+    """`+0.041 [+0.018, +0.066]`; a dash where there is none."""
+    return NO_VALUE if math.isnan(difference.estimate) else signed(difference, DIGITS)
+
+
+def _html(own: Matched) -> str:
+    head = "".join(f"<th>{escape(text)}</th>" for text in (own.front.name, own.against.name, *HEADINGS))
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in _texts(own, row))}</tr>" for row in own.rows
+    )
+    return (
+        f'<div class="scroll"><table class="evidence"><caption>{escape(_title(own))}</caption>'
+        f"<thead><tr><th>NFE</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<p class="soft">{escape(_caption(own))}</p>'
+    )
+
+
+def _title(own: Matched) -> str:
+    return f"Quality at matched NFE: {own.front.name} against {own.against.name}"
+
+
+def _texts(own: Matched, row: AtBudget) -> list[str]:
+    heights = [
+        number(height, DIGITS) + (HELD if side.name in row.held else "")
+        for side, height in ((own.front, row.front), (own.against, row.against))
+    ]
+    choice = NO_VALUE if math.isnan(row.flattered) else f"{round(row.flattered, DIGITS) + 0.0:+.{DIGITS}f}"
+    return [f"{row.nfe:g}", *heights, difference_text(row.difference), choice]
+
+
+def _caption(own: Matched) -> str:
+    """What the figures are, which budgets, and what of them holds beyond the settings tried."""
+    texts = [
+        f"The fronts can be compared from {own.lo:.1f} to {own.hi:.1f} NFE"
+        + ("." if own.asked else ": shown at round numbers between; nfe=[8,16] names others."),
+        "Fronts are linear between their settings (one setting on some examples, the other on the rest).",
+        f"Paired bootstrap over {own.n} examples, each budget for itself.",
+        "By choice: what picking settings on the examples that measure them adds to the difference, at least; the "
+        "interval allows for it.",
+    ]
+    held = list(dict.fromkeys(name for row in own.rows for name in row.held))
+    if held:
+        texts.append(
+            f"{HELD} {listed(held)}: its slowest setting takes fewer steps, and its quality is kept."
+        )
+    if any(math.isnan(row.difference.estimate) for row in own.rows):
+        texts.append(f"{NO_VALUE}: outside what the settings cover.")
+    return " ".join(texts)

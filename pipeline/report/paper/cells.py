@@ -1,0 +1,32 @@
+"""The lines as texts, a cell each, the same for every format that is read by people."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.report.paper.lines import Line, Lines
+from pipeline.report.phrases import number
+
+HEADINGS = ("Method", "Setting", "Accuracy (%)", "NFE", "TPF", "TPF to EOS", "Tokens/s", "Speed-up")
+
+
+def cells(table: Lines) -> pd.DataFrame:
+    return pd.DataFrame([_cells(line) for line in table.lines], columns=list(HEADINGS))
+
+
+def accuracy_text(line: Line) -> str:
+    """`87.5 [73.9, 94.5]`"""
+    return f"{line.accuracy.estimate:.1f} [{line.accuracy.lo:.1f}, {line.accuracy.hi:.1f}]"
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    return (
+        line.method,
+        line.setting,
+        accuracy_text(line),
+        number(line.nfe, 1),
+        number(line.tpf, 2),
+        number(line.tpf_to_eos, 2),
+        number(line.tokens_per_second, 1),
+        f"{number(line.speed_up, 2)}x",
+    )

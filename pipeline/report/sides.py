@@ -1,0 +1,71 @@
+"""The fronts that a report compares: a group's settings of one decoder, and which of them is compared with which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.planning.setting import Setting
+
+
+@dataclass(frozen=True)
+class Side:
+    """`rows`: of the points, those of complete settings whose quality and NFE are known; there is at least one."""
+
+    name: str  # the group, and the decoder where the group has several
+    group: str
+    decoder: str
+    run: str
+    axon: bool
+    ours: bool  # decoded here, not imported
+    rows: NDArray[np.intp]
+
+
+def sides_of(points: pd.DataFrame, settings: Sequence[Setting]) -> list[Side]:
+    """In the order of the settings. `settings`: one per point."""
+    found: dict[tuple[str, str], list[int]] = {}
+    known = points["complete"] & points[["quality", "nfe"]].notna().all(axis=1)
+    for row in np.flatnonzero(known).tolist():
+        found.setdefault((settings[row].group, settings[row].decode.decoder.name), []).append(row)
+    groups = [group for group, _ in found]
+    return [
+        Side(
+            f"{group} ({decoder})" if groups.count(group) > 1 else group,
+            group,
+            decoder,
+            str(points["run"].iloc[rows[0]]),
+            any(settings[row].uses_axon for row in rows),
+            all("foreign" not in settings[row].identity for row in rows),
+            np.array(rows, dtype=np.intp),
+        )
+        for (group, decoder), rows in found.items()
+    ]
+
+
+def pairs_of(sides: Sequence[Side], against: str | None = None) -> list[tuple[Side, Side]]:
+    """Each front with the one it is compared with.
+
+    `against`: the group that all others are compared with. Without it the fronts with AXON are compared with those
+    without, each with its own decoder's; where there is only one kind of them, all others with the first. Of several
+    that one could be compared with, it is its own decoder's, and then its own run's.
+    """
+    references = [side for side in sides if side.group == against]
+    others = [side for side in sides if side.group != against]
+    alike = False
+    if against is None:
+        references = [side for side in sides if side.ours and not side.axon]
+        others = [side for side in sides if side.axon]
+        alike = bool(references and others)
+        if not alike:
+            references, others = list(sides[:1]), list(sides[1:])
+    found = []
+    for side in others:
+        own = [other for other in references if other.decoder == side.decoder or not alike]
+        if own:
+            nearest = min(own, key=lambda other: (other.decoder != side.decoder, other.run != side.run))
+            found.append((side, nearest))
+    return found

@@ -1,0 +1,147 @@
+"""Quality at matched NFE: fronts between their settings, pairs like with like, nothing beyond what was tried."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import ConfigError
+from pipeline.report import find
+from pipeline.report.asked import Asked
+from pipeline.report.facet import Facet
+from pipeline.report.matched import heights, match_nfe, round_budgets
+from pipeline.report.matched_table import matched_section, matched_table
+from pipeline.report.pareto import non_dominated
+from pipeline.report.sample import Sample, draw
+from pipeline.report.sides import pairs_of, sides_of
+from pipeline.report.stats import means
+from tests.report.sweep import Sweep, changed, make_sweep
+
+fast = settings(max_examples=80, deadline=None)
+knots = st.lists(
+    st.tuples(st.integers(0, 10).map(lambda q: q / 10), st.integers(1, 24).map(float)), min_size=1, max_size=8
+)
+
+
+def facet_of(sweep: Sweep, asked: Asked) -> Facet:
+    (facet,) = find([sweep.run], sweep.records, asked=asked).facets
+    return facet
+
+
+@fast
+@given(st.lists(knots, min_size=1, max_size=3), st.lists(st.integers(0, 26).map(float), min_size=1))
+def test_a_front_is_linear_between_its_points_and_flat_beyond(sets, budgets):
+    """Of each replicate alone, whatever the others; dominated settings change nothing."""
+    width = max(map(len, sets))
+    quality, nfe = (
+        np.array([[own[place] for own in points] + [np.nan] * (width - len(points)) for points in sets])
+        for place in (0, 1)
+    )
+    found, seen = heights(quality, nfe, np.arange(width) / 10, np.array(budgets))
+    for row, points in enumerate(sets):
+        q, n = np.array(points).T
+        on = np.flatnonzero(non_dominated(q, n))
+        on = on[np.argsort(n[on], kind="stable")]
+        assert np.allclose(found[row], np.interp(budgets, n[on], q[on]))
+        assert (np.diff(np.interp(sorted(budgets), n[on], q[on])) >= -1e-12).all()
+        assert (seen[row] <= on.max() / 10 + 1e-12).all()
+
+
+@fast
+@given(st.floats(0.5, 300), st.just(0.0) | st.floats(1e-12, 300))
+def test_default_budgets_are_a_few_round_numbers_within_reach(lo, width):
+    budgets = round_budgets(lo, lo + width)
+    assert 1 <= len(budgets) <= 6
+    assert all(lo <= budget <= lo + width for budget in budgets)
+    if width > 1e-6 * lo:
+        assert len(budgets) >= 2
+        steps = np.diff(budgets)
+        assert np.allclose(steps, steps[0])
+        assert float(f"{steps[0]:.1e}") == pytest.approx(steps[0])
+
+
+def test_a_budget_outside_what_was_tried_has_no_value() -> None:
+    """Base and AXON alike, AXON in half the steps: below the base's fastest there is no difference, nor above its last."""
+    sweep = make_sweep(faster=0.5)
+    facet = facet_of(sweep, Asked(nfe=(1.0, 8.0, 14.0, 30.0, 500.0)))
+    (own,) = facet.matched
+    points = facet.points
+    base, axon = points[~points["axon"]]["nfe"], points[points["axon"]]["nfe"]
+    assert (own.lo, own.hi) == (max(base.min(), axon.min()), max(base.max(), axon.max()))
+    first, below, inside, beyond, last = own.rows
+    assert np.isnan([first.front, first.against, first.difference.estimate]).all()
+    assert below.front > 0 and np.isnan([below.against, below.difference.estimate, below.flattered]).all()
+    assert inside.difference.lo <= inside.difference.estimate <= inside.difference.hi
+    assert inside.held == () and beyond.held == ("AXON",) and last.held == ()
+    assert beyond.front == points[points["axon"]]["quality"].max()
+    assert np.isnan([last.front, last.against, last.difference.estimate]).all()
+    section, table = matched_section(facet), matched_table([facet])
+    assert section.count("<tr>") == 1 + len(own.rows) and "kept" in section
+    assert table["difference"].notna().tolist() == [False, False, True, True, False]
+
+
+def test_equal_decodes_differ_by_nothing_at_any_budget() -> None:
+    (own,) = facet_of(make_sweep(gain=0.0, anchors=(None, 1)), Asked()).matched
+    assert len(own.rows) >= 2
+    assert all(row.difference.estimate == row.flattered == 0 for row in own.rows)
+    assert all(row.difference.lo <= 0 <= row.difference.hi for row in own.rows)
+
+
+def test_fronts_are_compared_like_with_like() -> None:
+    """With AXON against without, of the same decoder; or all others against the group that is named."""
+    sweep = make_sweep()
+    for setting_id, setting in list(sweep.settings.items()):
+        other = f"dawn-{setting_id}"
+        sweep.settings[other] = replace(changed(setting, decoder="dawn"), id=other)
+        sweep.rows += [row | {"setting_id": other} for row in sweep.rows if row["setting_id"] == setting_id]
+    facet = facet_of(sweep, Asked())
+    assert [(own.front.name, own.against.name) for own in facet.matched] == [
+        ("AXON (confidence)", "base (confidence)"),
+        ("AXON (dawn)", "base (dawn)"),
+    ]
+    named = facet_of(sweep, Asked(against="AXON")).matched
+    assert [(own.front.name, own.against.name) for own in named] == [
+        ("base (confidence)", "AXON (confidence)"),
+        ("base (dawn)", "AXON (dawn)"),
+    ]
+    with pytest.raises(ConfigError, match="against=AXN: unknown; one of base, AXON"):
+        facet_of(sweep, Asked(against="AXN"))
+
+
+def test_without_axon_all_are_compared_with_the_first_and_never_with_what_was_imported() -> None:
+    facet = facet_of(make_sweep(), Asked())
+    base, axon = sides_of(facet.points, facet.settings)
+    other = replace(base, name="other", group="other", decoder="dawn")
+    assert pairs_of([base, other]) == [(other, base)]
+    assert pairs_of([base]) == []
+    assert pairs_of([replace(base, name="theirs", ours=False), base, axon]) == [(axon, base)]
+    theirs = replace(base, name="theirs", group="theirs", run="theirs", ours=False)
+    assert pairs_of([theirs, base, axon], against="theirs") == [(base, theirs), (axon, theirs)]
+
+
+def test_a_few_examples_are_not_compared() -> None:
+    assert facet_of(make_sweep(examples=9), Asked()).matched == ()
+    assert matched_section(facet_of(make_sweep(examples=9), Asked())) == ""
+
+
+def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
+    """Ten variants as good as the base, each with luck of its own: few intervals exclude 0, without correction many."""
+    rng = np.random.default_rng(5)
+    made = facet_of(make_sweep(anchors=tuple([None, *range(1, 11)])), Asked())
+    setup = made.points[["run", "complete"]], made.settings
+    wrong = plain = 0
+    for _ in range(40):
+        correct = rng.random((len(made.settings), 100)) < np.tile([0.5, 0.6, 0.7, 0.8], 11)[:, None]
+        cost = np.tile([10.0, 14.0, 18.0, 22.0], 11)[:, None] + rng.normal(0, 0.5, (1, 100))
+        sample = Sample(correct.astype(float), cost)
+        points = pd.DataFrame({"quality": means(sample.quality_SN), "nfe": means(sample.nfe_SN), "n": 100})
+        (own,) = match_nfe(setup[0].join(points), setup[1], draw(sample), Asked(nfe=(16.0,)))
+        (row,) = own.rows
+        assert row.flattered > 0
+        wrong += row.difference.lo > 0
+        plain += row.difference.lo + 2 * row.flattered > 0
+    assert wrong <= 2
+    assert plain >= 6
