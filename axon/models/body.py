@@ -1,4 +1,4 @@
-"""The layers of a network, from tokens to final hidden states: transformers' modules hold the weights, layer.py computes.
+"""The layers of a network, from tokens to final hidden states; transformers' modules hold the weights.
 
 Keys, values and attention are of all columns of a pass, as always. Where only some columns are read, the last layer
 computes queries, output projection and MLP of these alone. That changes no rounding: a product of matrices rounds each
