@@ -9,6 +9,8 @@ Shapes: B rows, R some of them, K block length, Q columns that a pass computes, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -18,8 +20,22 @@ from axon.key_values import Canvas, Columns, KeyValues
 from axon.models.layout import Layout, positions
 from axon.models.model import MaskedDiffusionModel
 from axon.passes import Pass, canvas_layout
-from axon.rows import places_on
+from axon.rows import of_rows, places_on
 from axon.settings import DecodeSettings
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The later passes of some rows' blocks: the same until one more is within its block, or one ends it."""
+
+    rows: list[int]
+    blocks: list[int]  # of all rows
+    rows_R: Tensor | None  # None: all
+    layout: Layout
+    computed: Columns
+    read_RK: Tensor | None  # the block's among the columns computed, where nobody reads others
+    computed_R: Tensor | int
+    pairs_R: Tensor
 
 
 class FrozenPasses:
@@ -43,6 +59,9 @@ class FrozenPasses:
         self._width = self._layout.real_BW.shape[1]
         self._device = batch.tokens_BG.device
         self._columns_W = torch.arange(self._width, device=self._device)
+        self._block_K = self._columns_W[: settings.block]
+        self._block_alone = settings.decoder.reads == "block"
+        self._last: _Part | None = None
         kept.reserve(self._width)
 
     def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
@@ -50,44 +69,46 @@ class FrozenPasses:
         stored, layout, kept = self._batch.stored, self._layout, self._kept
         starting = [row for row, block in enumerate(blocks) if stored[row] != block]
         within = [row for row, block in enumerate(blocks) if stored[row] == block]
-        columns_BK = layout.prefix + self._settings.block * self._batch.block_B[:, None]
-        columns_BK = columns_BK + self._columns_W[: self._settings.block]
+        columns_BK = layout.prefix + self._batch.places_BK()
         queries = []
         if starting:
-            queries.append(self._whole(starting, columns_BK, layers))
+            queries.append(self._whole(self._places(starting), columns_BK, layers))
         if within:
             queries.append(self._part(within, blocks, columns_BK, layers))
         for row in starting:
             stored[row] = blocks[row]
         capture = Capture(layers, layout.real_BW, columns_BK[:, 0])
-        order_B = places_on(starting + within, self._device).argsort()
+        order_B = (
+            places_on(starting + within, self._device).argsort() if layers and len(queries) > 1 else None
+        )
         for number, layer in enumerate(sorted(layers)):
-            of_layer = [of_rows[number] for of_rows in queries]
-            query_BHKD = torch.cat([query for query, _ in of_layer])[order_B]
+            of_layer = [of_part[number] for of_part in queries]
+            query_BHKD = of_rows(torch.cat([query for query, _ in of_layer]), order_B)
             key_BGWD = kept.keys_BLGWA[:, layer, :, : self._width]
             capture.keep(query_BHKD, key_BGWD, layout.mask, of_layer[0][1])
         seen = slice(0, self._width)
         return Pass(layout, kept.hidden_BWD[:, seen], capture, kept.attended_BW1[:, seen, 0])
 
     def _whole(
-        self, rows: list[int], columns_BK: Tensor, layers: tuple[int, ...]
+        self, rows_R: Tensor | None, columns_BK: Tensor, layers: tuple[int, ...]
     ) -> list[tuple[Tensor, float]]:
         """The first pass of those rows' blocks; the queries of the blocks."""
-        rows_R = places_on(rows, self._device)
-        columns_RK, layout = columns_BK[rows_R], self._of_rows(rows_R, self._columns_W.expand(len(rows), -1))
+        columns_RK = of_rows(columns_BK, rows_R)
+        layout = self._of_rows(rows_R, self._columns_W.expand(len(columns_RK), -1))
         canvas, capture = Canvas(self._kept, rows_R, self._width), Capture(self._layers, layout.real_BW)
+        read_RK = (
+            self._model.read_columns(columns_RK, layout.starts_B[:, None]) if self._block_alone else None
+        )
         canvas.keep_hidden(
-            self._model(self._tokens_RW(rows_R), layout, capture if self._layers else None, canvas)
+            self._model(self._tokens_RW(rows_R), layout, capture if self._layers else None, canvas, read_RK)
         )
         if self._layers:
             # The block's own rows are of each pass; those of all others that sinks are sought by stay these.
             others_RW = self._columns_W < columns_RK[:, :1]
             if self._settings.sink_rows == "canvas":
                 others_RW = others_RW | (self._columns_W > columns_RK[:, -1:])
-            canvas.keep_attended(
-                capture.column_sums(torch.arange(len(rows), device=self._device), others_RW & layout.real_BW)
-            )
-        self._count(rows_R, layout.width_B, layout.width_B)
+            canvas.keep_attended(capture.column_sums(None, others_RW & layout.real_BW))
+        self._count(rows_R, layout.width_B, layout.width_B**2)
         self._batch.counts.add("full_passes", 1, rows_R)
         return list(capture.queries(columns_RK)) if layers else []
 
@@ -95,36 +116,64 @@ class FrozenPasses:
         self, rows: list[int], blocks: list[int], columns_BK: Tensor, layers: tuple[int, ...]
     ) -> list[tuple[Tensor, float]]:
         """A later pass of those rows' blocks; the queries of the blocks."""
-        every = len(rows) == len(blocks)
-        rows_R = places_on(rows, self._device)
-        columns_RK = columns_BK[rows_R]
-        columns_RQ, computed_R = columns_RK, torch.full_like(rows_R, self._settings.block)
+        part = self._last
+        if part is None or part.rows != rows or part.blocks != blocks:
+            part = self._last = self._prepared(rows, blocks, columns_BK)
+        columns_RQ = part.computed.columns_RQ
+        capture = Capture(layers, part.layout.real_BW, columns_RQ[:, 0])
+        tokens_RQ = self._tokens_RW(part.rows_R).gather(1, columns_RQ)
+        hidden_RQD = self._model(
+            tokens_RQ, part.layout, capture if layers else None, part.computed, part.read_RK
+        )
+        part.computed.keep_hidden(hidden_RQD if part.read_RK is None else hidden_RQD[:, : len(self._block_K)])
+        self._count(part.rows_R, part.computed_R, part.pairs_R)
+        return list(capture.queries(of_rows(columns_BK, part.rows_R)))
+
+    def _prepared(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Part:
+        """What their passes have in common."""
+        rows_R, length = self._places(rows), self._settings.block
+        columns_RQ = of_rows(columns_BK, rows_R)
+        computed_R: Tensor | int = length
+        read_RK = None
         if self._settings.cache == "prefix":
-            left = [self._batch.blocks[row].area - blocks[row] * self._settings.block for row in rows]
+            left = [self._batch.blocks[row].area - blocks[row] * length for row in rows]
             computed_R = places_on(left, self._device)
             # A row with fewer columns left computes its last one several times over, with the same result.
-            columns_RQ = columns_RK[:, :1] + torch.minimum(
+            columns_RQ = columns_RQ[:, :1] + torch.minimum(
                 self._columns_W[: max(left)], computed_R[:, None] - 1
             )
+            if self._block_alone and max(left) > length:
+                read_RK = self._block_K.expand(len(rows), -1)
         layout = self._of_rows(rows_R, columns_RQ)
-        capture = Capture(layers, layout.real_BW, columns_RQ[:, 0])
-        computed = Columns(self._kept, None if every else rows_R, columns_RQ, slice(0, self._width))
-        tokens_RQ = self._tokens_RW(rows_R).gather(1, columns_RQ)
-        computed.keep_hidden(self._model(tokens_RQ, layout, capture if layers else None, computed))
-        self._count(rows_R, computed_R, layout.width_B)
-        return list(capture.queries(columns_RK))
+        firsts = {blocks[row] for row in rows}
+        stretch = None
+        if rows_R is None and len(firsts) == 1:
+            first = layout.prefix + firsts.pop() * length
+            stretch = slice(first, first + columns_RQ.shape[1])
+        computed = Columns(self._kept, rows_R, columns_RQ, slice(0, self._width), stretch)
+        return _Part(
+            rows, list(blocks), rows_R, layout, computed, read_RK, computed_R, computed_R * layout.width_B
+        )
 
-    def _of_rows(self, rows_R: Tensor, columns_RQ: Tensor) -> Layout:
+    def _places(self, rows: list[int]) -> Tensor | None:
+        """Of those rows on the device; None: all."""
+        return None if len(rows) == len(self._batch.rows) else places_on(rows, self._device)
+
+    def _of_rows(self, rows_R: Tensor | None, columns_RQ: Tensor) -> Layout:
         """Those rows, of which the pass computes those columns."""
         whole = self._layout
-        starts_R = whole.starts_B[rows_R]
-        mask = None if whole.mask is None else whole.mask[rows_R]
-        return Layout(whole.prefix, starts_R, whole.real_BW[rows_R], positions(columns_RQ, starts_R), mask)
+        if rows_R is None and columns_RQ.shape[1] == self._width:
+            return whole
+        starts_R = of_rows(whole.starts_B, rows_R)
+        mask = None if whole.mask is None else of_rows(whole.mask, rows_R)
+        return Layout(
+            whole.prefix, starts_R, of_rows(whole.real_BW, rows_R), positions(columns_RQ, starts_R), mask
+        )
 
-    def _tokens_RW(self, rows_R: Tensor) -> Tensor:
-        return self._batch.canvas_BW[rows_R, : self._width]
+    def _tokens_RW(self, rows_R: Tensor | None) -> Tensor:
+        return of_rows(self._batch.canvas_BW, rows_R)[:, : self._width]
 
-    def _count(self, rows_R: Tensor, computed_R: Tensor, seen_R: Tensor) -> None:
+    def _count(self, rows_R: Tensor | None, computed_R: Tensor | int, pairs_R: Tensor) -> None:
         counts = self._batch.counts
         counts.add("computed_positions", computed_R, rows_R)
-        counts.add("attention_pairs", computed_R * seen_R, rows_R)
+        counts.add("attention_pairs", pairs_R, rows_R)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 import torch
 from torch import Tensor
 
+from axon.rows import of_rows
+
 if TYPE_CHECKING:
     from axon.models.model import MaskedDiffusionModel
 
@@ -85,18 +87,29 @@ class Columns:
     rows_R: Tensor | None  # whose; None: all rows
     columns_RQ: Tensor  # that are computed
     seen: slice  # with the computed ones
+    stretch: slice | None = None  # that are computed, where they are the same in all rows of the batch
 
     def exchange(self, layer: int, key_RGQA: Tensor, value_RGQA: Tensor) -> tuple[Tensor, Tensor]:
         """See `Exchange`."""
-        keys_BGWA, values_BGWA = self.kept.keys_BLGWA[:, layer], self.kept.values_BLGWA[:, layer]
-        places = self._rows_R1, slice(None), self.columns_RQ
-        keys_BGWA[places] = key_RGQA.transpose(1, 2)
-        values_BGWA[places] = value_RGQA.transpose(1, 2)
-        return self._of_rows(keys_BGWA[:, :, self.seen]), self._of_rows(values_BGWA[:, :, self.seen])
+        keys_BGWA, values_BGWA = self._layers[layer]
+        if self.stretch is not None:
+            keys_BGWA[:, :, self.stretch] = key_RGQA
+            values_BGWA[:, :, self.stretch] = value_RGQA
+        else:
+            places = self._rows_R1, slice(None), self.columns_RQ
+            keys_BGWA[places] = key_RGQA.transpose(1, 2)
+            values_BGWA[places] = value_RGQA.transpose(1, 2)
+        return of_rows(keys_BGWA[:, :, self.seen], self.rows_R), of_rows(
+            values_BGWA[:, :, self.seen], self.rows_R
+        )
 
     def keep_hidden(self, hidden_RQD: Tensor) -> None:
-        """Keeps the final hidden states of the computed columns."""
-        self.kept.hidden_BWD[self._rows_R1, self.columns_RQ] = hidden_RQD
+        """Keeps the final hidden states of the computed columns, or of the first of them."""
+        count = hidden_RQD.shape[1]
+        if self.stretch is not None:
+            self.kept.hidden_BWD[:, self.stretch.start : self.stretch.start + count] = hidden_RQD
+        else:
+            self.kept.hidden_BWD[self._rows_R1, self.columns_RQ[:, :count]] = hidden_RQD
 
     def add_attended(self, attended_RS: Tensor) -> None:
         """Adds the attention that the columns seen received from the computed ones, which are final."""
@@ -110,8 +123,10 @@ class Columns:
             rows_R = torch.arange(len(self.columns_RQ), device=self.columns_RQ.device)
         return rows_R[:, None]
 
-    def _of_rows(self, held_B: Tensor) -> Tensor:
-        return held_B if self.rows_R is None else held_B[self.rows_R]
+    @cached_property
+    def _layers(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Keys and values of each layer."""
+        return tuple(zip(self.kept.keys_BLGWA.unbind(1), self.kept.values_BLGWA.unbind(1), strict=True))
 
 
 @dataclass(frozen=True)
@@ -119,19 +134,23 @@ class Canvas:
     """A pass over the whole canvas of some rows: nothing of what was kept before is seen."""
 
     kept: KeyValues
-    rows_R: Tensor
+    rows_R: Tensor | None  # None: all rows
     width: int
 
     def exchange(self, layer: int, key_RGWA: Tensor, value_RGWA: Tensor) -> tuple[Tensor, Tensor]:
         """See `Exchange`."""
-        self.kept.keys_BLGWA[self.rows_R, layer, :, : self.width] = key_RGWA
-        self.kept.values_BLGWA[self.rows_R, layer, :, : self.width] = value_RGWA
+        self.kept.keys_BLGWA[self._rows, layer, :, : self.width] = key_RGWA
+        self.kept.values_BLGWA[self._rows, layer, :, : self.width] = value_RGWA
         return key_RGWA, value_RGWA
 
     def keep_hidden(self, hidden_RWD: Tensor) -> None:
         """Keeps the final hidden states."""
-        self.kept.hidden_BWD[self.rows_R, : self.width] = hidden_RWD
+        self.kept.hidden_BWD[self._rows, : self.width] = hidden_RWD
 
     def keep_attended(self, attended_RW: Tensor) -> None:
         """Keeps the attention that the columns received from those whose states stay as they are."""
-        self.kept.attended_BW1[self.rows_R, : self.width, 0] = attended_RW
+        self.kept.attended_BW1[self._rows, : self.width, 0] = attended_RW
+
+    @property
+    def _rows(self) -> Tensor | slice:
+        return slice(None) if self.rows_R is None else self.rows_R

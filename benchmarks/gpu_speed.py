@@ -127,7 +127,7 @@ def compiled(device: torch.device) -> None:
                 )
             )
             if mode != "plain":
-                model.network.get_submodule("model").compile(**words)
+                model.body.compile(**words)
             prompts = [[1 + row] * (width - TOKENS) for row in range(batch)]
             run = contenders(CONTESTS[LOOPS[0]], Size(mode, model, prompts, TOKENS, 32, 8), batch)["ours"]
             start = perf_counter()

@@ -92,7 +92,8 @@ def _measure(name: str, batch: int, tokens: int) -> dict[str, Any]:
     def stop(*_: object) -> None:
         spent[-1] += perf_counter()
 
-    for part in (model.network.get_submodule("model"), head):
+    # A library of before 2026-11-26 calls transformers' own body.
+    for part in (getattr(model, "body", model.network.get_submodule("model")), head):
         part.register_forward_pre_hook(start)
         part.register_forward_hook(stop)
     began = perf_counter()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +16,10 @@ from transformers import PreTrainedModel
 from axon.attention import Capture
 from axon.blocks import row_blocks
 from axon.key_values import Exchange
+from axon.models.body import Body
 from axon.models.experts import weights_per_position
 from axon.models.family import Family
-from axon.models.last_layer import LastLayer
 from axon.models.layout import Layout, additive, positions
-from axon.models.rotary import KeptRotary
 from axon.row_memory import NetworkShape
 from axon.settings import BlockAlignment
 from axon.trace import Trace
@@ -43,9 +41,7 @@ class MaskedDiffusionModel(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network
-        body: Any = network.get_submodule("model")
-        body.rotary_emb = KeptRotary(body.rotary_emb)
-        self._last_layer = LastLayer(body)
+        self.body = Body(network)
         self._family = family
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
@@ -117,7 +113,7 @@ class MaskedDiffusionModel(nn.Module):
 
     def compile_network(self) -> None:
         """torch.compile the layers, at the first pass and for any shape. The kernels may round differently."""
-        self.network.get_submodule("model").compile(dynamic=True)
+        self.body.compile(dynamic=True)
 
     def layout(
         self,
@@ -170,21 +166,8 @@ class MaskedDiffusionModel(nn.Module):
         With `columns` the tokens are those of some columns only, which see what is kept of others. With `read_BQ` only
         the states of those columns will be read: what stands at others is undefined.
         """
-        extra: dict[str, Any] = {} if capture is None else {"axon_capture": capture}
-        if columns is not None:
-            extra["axon_columns"] = columns
-        body = self.network.get_submodule("model")
-        with self._last_layer.only(read_BQ, all_queries=capture is not None):
-            output = body(
-                input_ids=tokens_BW,
-                attention_mask=layout.mask,
-                position_ids=layout.positions_BQ,
-                use_cache=False,
-                is_causal=False,
-                **extra,
-            )
-        hidden: Tensor = output.last_hidden_state
-        return hidden
+        hidden_BWD: Tensor = self.body(tokens_BW, layout.positions_BQ, layout.mask, capture, columns, read_BQ)
+        return hidden_BWD
 
     def logits(self, hidden_BWD: Tensor, rows: Tensor, columns: Tensor, layout: Layout) -> Tensor:
         """Logits (..., V) that predict the positions (rows, columns), two index tensors of the same shape.

@@ -8,7 +8,7 @@ moves a confidence by up to 0.08 (LOG.md, 2026-11-26).
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
@@ -35,25 +35,6 @@ class FullPrecisionRotary(LlamaRotaryEmbedding):
         angles = position_ids[..., None].float() * (1.0 / theta**pairs)
         angles = torch.cat((angles, angles), dim=-1)
         return angles.cos(), angles.sin()
-
-
-class KeptRotary(nn.Module):
-    """A rotary embedding that remembers its last sines and cosines: all passes over a batch have the same positions.
-
-    Equal positions are told by being the same tensor, which nobody changes.
-    """
-
-    def __init__(self, rotary: nn.Module) -> None:
-        super().__init__()
-        self.rotary = rotary
-        self._last: tuple[Tensor, torch.dtype, tuple[Tensor, Tensor]] | None = None
-
-    def forward(self, x: Tensor, position_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """See the embedding's own."""
-        last = self._last
-        if last is None or last[0] is not position_ids or last[1] != x.dtype:
-            last = self._last = position_ids, x.dtype, self.rotary(x, position_ids=position_ids)
-        return last[2]
 
 
 class LlamaWithRotary(LlamaForCausalLM):

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
 from axon.attention import kernel_name
 from axon.mechanism import Mechanism
-from axon.models import last_layer
+from axon.models import body
 from tests.axon.toy_model import toy_model
 from tests.axon.traces import trace_of
 
@@ -72,8 +72,8 @@ def test_flops_are_those_that_torch_counts(
     network = toy_model(family)
     network.network.set_attn_implementation(kernel_name("eager"))
     found = []
-    for least in (last_layer.LEAST, 1000):  # never narrowed
-        monkeypatch.setattr(last_layer, "LEAST", least)
+    for least in (body.LEAST, 1000):  # never narrowed
+        monkeypatch.setattr(body, "LEAST", least)
         with FlopCounterMode(display=False) as counter:
             [trace] = decode(network, [[1, 2, 3, 4, 5]], _settings(decoder, tau_sink="4x", gate="never"))
         found.append(counter.get_total_flops())

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
 from axon.attention import Capture
 from axon.decoders import Decoder
-from axon.models.last_layer import LEAST
+from axon.models import layer as layers
+from axon.models.body import LEAST
 from tests.axon.toy_model import VOCAB, toy_model
 
 FAMILIES = ["llada", "dream", "sdar"]
@@ -47,31 +49,39 @@ def test_states_of_the_block_are_those_of_a_whole_pass(
 @pytest.mark.parametrize("gate", ["never", "always"])
 @pytest.mark.parametrize("block", [2, 4])
 def test_what_it_computes_is_what_somebody_reads(
-    network: MaskedDiffusionModel, decoder: Decoder, gate: Any, block: int
+    network: MaskedDiffusionModel,
+    decoder: Decoder,
+    gate: Any,
+    block: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All of the canvas where the decoder reads beyond its block; and where the block has few positions."""
     seen: list[tuple[str, int]] = []
-
-    def note(name: str) -> Any:
-        return lambda part, inputs: seen.append((name, inputs[0].shape[1]))
-
     layer = network.network.get_submodule("model.layers.1")
-    parts = ("self_attn.q_proj.part", "self_attn.k_proj", "self_attn.o_proj.part", "mlp.part")
-    hooks = [layer.get_submodule(name).register_forward_pre_hook(note(name)) for name in parts]
+    names = {
+        id(layer.get_submodule(name).weight): name.split(".")[-1]
+        for name in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.o_proj", "mlp.down_proj")
+    }
+    plain = torch.nn.functional.linear
+
+    def linear(x_BQD: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if id(weight) in names:
+            seen.append((names[id(weight)], x_BQD.shape[1]))
+        return plain(x_BQD, weight, bias)
+
+    monkeypatch.setattr(layers, "linear", linear)
     axon = AxonSettings(gate=gate, attention_layers="all", max_anchor_steps=100)
     decode(network, [[1, 2, 3], [4, 5, 6]], DecodeSettings(8, block, decoder=decoder, axon=axon))  # type: ignore[arg-type]
-    for hook in hooks:
-        hook.remove()
     width, narrow = 3 + 8, block if block >= LEAST and decoder.reads == "block" else 3 + 8
-    assert {count for name, count in seen if name == "self_attn.k_proj"} == {width}
-    assert {count for name, count in seen if name in ("self_attn.o_proj.part", "mlp.part")} == {narrow}
+    assert {count for name, count in seen if name == "k_proj"} == {width}
+    assert {count for name, count in seen if name in ("o_proj", "down_proj")} == {narrow}
     queries = narrow if gate == "never" else width
-    assert {count for name, count in seen if name == "self_attn.q_proj.part"} == {queries}
+    assert {count for name, count in seen if name == "q_proj"} == {queries}
 
 
 def test_the_rotation_is_computed_once_for_rows_that_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
     model, calls = toy_model(), 0
-    rotary: Any = model.network.get_submodule("model.rotary_emb.rotary")
+    rotary: Any = model.network.get_submodule("model.rotary_emb")
     plain = rotary.forward
 
     def forward(*given: Any, **named: Any) -> Any:

@@ -16,7 +16,7 @@ Make = Callable[..., Config]
 
 
 def compiled(config: Config) -> bool:
-    body = load(config.model).model.network.get_submodule("model")
+    body = load(config.model).model.body
     return bool(body._compiled_call_impl is not None)
 
 
