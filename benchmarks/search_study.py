@@ -44,7 +44,10 @@ VALUES = {
     "confidence": "[.3,.35,.4,.45,.5,.55,.6,.65,.7,.75,.8,.85,.9,.93,.96,.98,.99]",
     "dawn": "[.25,.29,.33,.37,.41,.45,.49,.53,.57,.61,.65,.69,.73,.77,.81,.85,.89]",
 }
-DECODERS = {"lists": "confidence", "arith": "confidence", "pycode": "dawn"}
+PAIRS = {  # what a rule is chosen on, and what it is judged on: the same tasks' other examples under other decoders
+    "test": {"lists": "confidence", "arith": "confidence", "pycode": "dawn"},
+    "validation": {"lists": "dawn", "arith": "dawn", "pycode": "confidence"},
+}
 ENOUGH = 0.99  # of the grid's hypervolume
 TRIALS = 32  # of optuna, in each group
 SLICE = 16
@@ -204,12 +207,12 @@ def _line(group: str, knobs: Mapping[str, Any]) -> str:
     return repr((group, sorted(knobs.items())))
 
 
-def record(folder: Path) -> None:
-    for task, decoder in DECODERS.items():
+def record(folder: Path, split: str) -> None:
+    for task, decoder in PAIRS[split].items():
         words = [f"task={task}", f"decoder={decoder}", f"trade_off.values={VALUES[decoder]}", f"out={folder}"]
-        words += ["sweep=anchor_budget", "sweep.name=search_study", "sweep.search=grid", "sweep.stop=null"]
+        words += ["sweep=anchor_budget", "sweep.name=search_study", "sweep.search=grid"]
         words += [f"sweep.groups.axon.grid.axon.{own}" for own in ("anchors=[1,3]", "max_anchor_steps=[1]")]
-        words += ["limit=96", "wandb=off", "sandbox.require=process"]
+        words += [f"task.split={split}", "limit=96", "wandb=off", "sandbox.require=process"]
         subprocess.run([sys.executable, str(ROOT / "launch.py"), *words], cwd=ROOT, check=True)
 
 
@@ -221,6 +224,7 @@ def main() -> None:
     parser.add_argument(
         "--record", action="store_true", help="decode the grids first (what is stored, never again)"
     )
+    parser.add_argument("--split", choices=PAIRS, default="test", help="of the tasks' examples, to record")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--margin", type=float, default=0.02)
     parser.add_argument(
@@ -230,7 +234,7 @@ def main() -> None:
     parser.add_argument("--alpha", type=float, default=0.05)
     asked = parser.parse_args()
     if asked.record:
-        record(asked.folder)
+        record(asked.folder, asked.split)
     rule = StopSettings(asked.margin, asked.alpha)
     heads = ("spent", "until 99 %", "reached", "asked", "stopped", "lost", "by stopping", "wrong stop")
     print(f"{'task':<8}{'search':<8}{'stop':<6}" + "".join(f"{head:>13}" for head in heads))
