@@ -45,8 +45,8 @@ def grid_cost(plan: Plan, records: pd.DataFrame, limit: int) -> str | None:
                 calls += nfe * reachable(setting, limit)
     own = sum(one.calls for one in spent(records).values())
     sentence = (
-        f"The search took {own:,} model calls in {len(plan.settings):,} settings; the grid's {len(settings):,} settings "
-        f"would have taken about {calls:,.0f}"
+        f"The search took {own:,} model calls in {len(plan.settings):,} settings; the grid's {len(settings):,} "
+        f"settings would have taken about {calls:,.0f}"
     )
     if own <= calls:
         return f"{sentence}."
