@@ -8,8 +8,8 @@ quality falls instead (p > q), the line is not monotone there: a setting between
 best. A coarse grid draws its front through the middle of such boxes, whatever is in them.
 
 The costly end of a line is worth its passes only if the line may still get better than the front there. So the first
-line of a region is evaluated at both ends and in the middle, the others at the cheap end and in the middle; beyond that
-they have a box, too, up to quality 1 and as many times the middle's NFE as on the first line.
+line of a region is evaluated at both ends and in the middle, the others in the middle and then at the cheap end; beyond
+the middle they have a box, too, up to quality 1 and as many times the middle's NFE as on the first line.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def _next(region: Region, found: Found, scale: float) -> list[Candidate]:
     lines, single = _lines(region)
     by_line = _by_line(region, found)
     measured = [(line, _points(by_line[_key(line.knobs)])) for line in lines]
-    first = [*single, *(lines[0].candidate(value) for value in lines[0].start)] if lines else single
+    # Every line takes part from the beginning, so that one which can't be evaluated is known before anything is.
+    begun = [(line, line.start if line is lines[0] else line.start[1:2] or line.start) for line in lines]
+    first = [*single, *(line.candidate(value) for line, values in begun for value in values)]
     if new := _new(first, found):
         return new
     others = [

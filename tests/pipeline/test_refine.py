@@ -92,10 +92,11 @@ def test_lines_after_the_first_start_without_their_costly_end(slower: int) -> No
         return 10 + slower * 5 * t, 0.9
 
     first = ask_refine(space, [])
-    assert [(c.knobs["axon.anchors"], c.knobs[KEY]) for c in first] == [(1, 0.3), (1, 0.7), (1, 0.99)]
+    started = [(1, 0.3), (1, 0.7), (1, 0.99), (2, 0.7)]
+    assert [(c.knobs["axon.anchors"], c.knobs[KEY]) for c in first] == started
     second = ask_refine(space, [outcome(candidate, curve) for candidate in first])
-    cheap = (0.3, 0.7) if slower == 1 else (0.7, 0.99)
-    assert [(c.knobs["axon.anchors"], c.knobs[KEY]) for c in second] == [(2, value) for value in cheap]
+    cheap = 0.3 if slower == 1 else 0.99
+    assert [(c.knobs["axon.anchors"], c.knobs[KEY]) for c in second] == [(2, cheap)]
 
 
 def by_anchors(space: Space, *curves: Curve) -> list[list[Outcome]]:
@@ -121,6 +122,14 @@ def test_a_costly_end_is_asked_for_where_the_line_may_still_get_better(best: flo
     )
     ends = [own.candidate.knobs[KEY] for own in two]
     assert one and (0.99 in ends) == (2.9 * (1 - best) / 9.9 > 0.01)
+
+
+def test_every_line_is_in_the_first_ask() -> None:
+    """A fault of any of them is told before anything is decoded."""
+    for values in ((0.5,), (0.3, 0.5), VALUES):
+        space = (region(values, **{"axon.anchors": (1, 2, 3), "axon.max_anchor_steps": (1, 2)}),)
+        asked = ask_refine(space, [])
+        assert len({(c.knobs["axon.anchors"], c.knobs["axon.max_anchor_steps"]) for c in asked}) == 6
 
 
 def test_gaps_that_overlap_are_filled_one_after_the_other() -> None:
