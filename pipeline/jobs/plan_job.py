@@ -25,7 +25,8 @@ from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting
 from pipeline.runs.opening import title_of
-from pipeline.search import ASK_ONCE
+from pipeline.search import ASK_ONCE, OPTUNA
+from pipeline.search.grid import ask_grid
 from pipeline.stop import DONE
 from pipeline.storage.store import Contents, Store
 from pipeline.tasks import TaskSettings, open_task
@@ -84,7 +85,7 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
         works = [
             _work(setting, config, contents, prompts[setting.model, setting.task]) for setting in settings
         ]
-    lines = _lines(config, title_of(config, plan), works, networks, prompts, contents is not None)
+    lines = _lines(config, plan, works, networks, prompts, contents is not None)
     for line in [*lines, *unlike_training(settings, open_outline), *never_fires(settings)]:
         say(console, line)
     return DONE
@@ -162,7 +163,7 @@ def _prompts(setting: Setting, outline: Outline, limit: int) -> Prompts:
 
 def _lines(
     config: Config,
-    title: str,
+    plan: Plan,
     works: Sequence[Work],
     networks: Mapping[ModelSettings, Network],
     prompts: Mapping[tuple[ModelSettings, TaskSettings], Prompts],
@@ -174,12 +175,12 @@ def _lines(
         if looked
         else "the store is not looked at: a setting's id needs a hash of the weights, which aren't here or are many"
     )
-    lines = [title, f"settings   {len(works):,}, {examples:,} examples to decode in all; {stored}"]
+    lines = [
+        title_of(config, plan),
+        f"settings   {len(works):,}, {examples:,} examples to decode in all; {stored}",
+    ]
     if config.sweep.search not in ASK_ONCE:
-        lines.append(
-            f"search     {config.sweep.search} begins with these and asks for more as their results come; "
-            "sweep.search=grid asks for all at once, budget.model_calls=N bounds either"
-        )
+        lines.append(f"search     {_later(config, plan, works)}")
     lines += [
         f"prompts    {setting.task.name}: {prompts[setting.model, setting.task]}"
         for setting in {(work.setting.model, work.setting.task): work.setting for work in works}.values()
@@ -197,6 +198,25 @@ def _lines(
     lines.append(f"FLOPs      {flops:.2e} (from the shapes in config.json, prompts of the mean length)")
     lines += [f"time       {text}" for text in _times(works, flops)]
     return [*lines, *_memory(config, works, networks, prompts), *_too_long(works, networks, prompts)]
+
+
+def _later(config: Config, plan: Plan, works: Sequence[Work]) -> str:
+    """What a search may ask for beyond its first ask, and what bounds it."""
+    calls = sum(work.examples * work.passes for work in works) / len(works)
+    found = f"{config.sweep.search} begins with these and asks for more as their results come"
+    if config.sweep.search == OPTUNA:
+        most = config.sweep.optuna.trials * len({region.group for region in plan.space})
+        found += f", {most:,} settings at most: {most * calls:,.0f} passes"
+    try:
+        grid = len(ask_grid(plan.space, ()))
+    except ValueError:  # a range without a number of values has no grid
+        grid = 0
+    if grid:
+        found += f"; sweep.search=grid would ask for {grid:,} at once: {grid * calls:,.0f} passes"
+    own = config.budget.model_calls
+    if own is not None:
+        return f"{found}; budget.model_calls={own} ends it at {own:,}"
+    return f"{found}; budget.model_calls=N ends it"
 
 
 def _too_long(

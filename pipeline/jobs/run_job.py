@@ -9,7 +9,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from pipeline.inputs.config import Compose, Config
-from pipeline.jobs.console import command_line, say
+from pipeline.jobs.console import command_line
 from pipeline.jobs.display import Display
 from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.budget import exhausted, spent
@@ -56,11 +56,9 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
             if config.job == "run":
                 _compact(config, plan, store, contents, console)
             contents = replace(contents, records=folder.run.own(contents.records))
-            if config.sweep.search not in ASK_ONCE and (
-                cost := grid_cost(plan, contents.records, config.limit)
-            ):
-                say(console, cost)
-            return finish(config, folder, store, contents, failures, left_out, command, console)
+            searched = config.sweep.search not in ASK_ONCE
+            cost = grid_cost(plan, contents.records, config.limit) if searched else None
+            return finish(config, folder, store, contents, failures, left_out, command, console, cost)
     except (KeyboardInterrupt, Lost, StoreFull) as end:
         return stopped(end, folder.run, store, command, console)
 

@@ -19,10 +19,13 @@ Floats = NDArray[np.float64]
 STAKES = (0.99, 0.6, 0.3, 0.15, 0.07)  # shares of the most that can't ruin the bettor
 
 
-def log_evidence(values_KN: Floats, least: float, low: float, high: float, population: int) -> Floats:
+def log_evidence(
+    values_KN: Floats, least: float, low: float, high: float, population: int, seen: int = 0
+) -> Floats:
     """Against a mean below `least`, of K lists of `population` values in [low, high] whose first N are known; (K,).
 
-    The largest logarithm of the capital at any of the N times; inf where the rest can't bring the mean below `least`.
+    Nothing is staked on the first `seen`: they may have been looked at to choose which lists to ask about. The largest
+    logarithm of the capital at any of the N times; inf where the rest can't bring the mean below `least`.
     Exceeds log(1 / alpha) with probability at most alpha for a list whose mean is below.
     """
     value_KN = np.clip(values_KN, low, high)
@@ -34,6 +37,7 @@ def log_evidence(values_KN: Floats, least: float, low: float, high: float, popul
     if value_KN.shape[1] == population:
         sure_K |= total_KN[:, -1] >= population * least
     gain_KN = (value_KN - rest_KN) / np.maximum(rest_KN - low, 1e-12)
+    gain_KN[:, :seen] = 0.0
     with np.errstate(divide="ignore"):
         capital_SKN = [np.cumsum(np.log(np.maximum(1 + stake * gain_KN, 0.0)), axis=1) for stake in STAKES]
     mean_KN = np.logaddexp.reduce(capital_SKN, axis=0) - np.log(len(STAKES))

@@ -44,10 +44,13 @@ def grid_cost(plan: Plan, records: pd.DataFrame, limit: int) -> str | None:
                 nfe = float(np.interp(value, values, [known[own] for own in values]))
                 calls += nfe * reachable(setting, limit)
     own = sum(one.calls for one in spent(records).values())
-    return (
-        f"found with {own:,} model calls in {len(plan.settings):,} settings; the grid's {len(settings):,} settings "
-        f"would have taken about {calls:,.0f}"
+    sentence = (
+        f"The search took {own:,} model calls in {len(plan.settings):,} settings; the grid's {len(settings):,} "
+        f"settings would have taken about {calls:,.0f}"
     )
+    if own <= calls:
+        return f"{sentence}."
+    return f"{sentence}, less: it has few values. sweep.search=grid evaluates those alone."
 
 
 def _lines(plan: Plan, records: pd.DataFrame, along: str) -> Lines:

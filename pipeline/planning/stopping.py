@@ -6,8 +6,9 @@ fewer passes. Those that look best after the first slice run ahead to the end; t
 stop once their examples are enough evidence that one of the whole settings covers them, whenever anyone looks
 (evidence.py): for quality the differences on common examples, for passes their own against the witness's mean, which
 is known. (Passes differ by up to the generation length, which leaves a difference of two unknown means open almost
-to the end.) The probability that a sweep stops any setting wrongly is at most `alpha`: it is shared out among all
-ordered pairs, whatever the search asks for later (the nth ask gets 1 / (n (n + 1)) of it).
+to the end.) The probability that a sweep stops any setting wrongly is at most `alpha`: the nth ask gets 1 / (n (n + 1))
+of it, whatever the search asks for later, and shares that out among its settings that don't run ahead, each with every
+witness. Who runs ahead is chosen by the first slice, so that evidence begins after it.
 
 What is decided is a function of the plan and the records alone, not of who was faster:
 
@@ -101,6 +102,7 @@ def _follow(
 ) -> None:
     """One comparison, ask by ask and look by look, as far as the records go. Adds to the standing."""
     size = table.quality_SN.shape[1]
+    first = min(slice_size, size)
     whole: list[Setting] = []
 
     def reach(own: Sequence[Setting], look: int) -> list[Setting] | None:
@@ -112,23 +114,27 @@ def _follow(
         return [setting for setting in own if setting not in lacking]
 
     for number, (new, among) in enumerate(zip(asks, asked, strict=True), 1):
-        running = reach(new, min(slice_size, size))
+        running = reach(new, first)
         if running is None:
             return
-        pairs = max(1, among * (len(whole) + len(new) - 1))
-        needed = math.log(number * (number + 1) * pairs / rule.alpha)
-        ahead = _front(table, [*whole, *running], min(slice_size, size))
+        ahead = _front(table, [*whole, *running], first)
         leaders = [setting for setting in running if setting in ahead]
         running = [setting for setting in running if setting not in ahead]
         led = reach(leaders, size)
         if led is None:
             return
         whole += led
+        witnesses = _front(table, whole, size)
+        share = len(new) / among if new else 1.0  # of what the ask may be wrong, for this comparison
+        pairs = max(1, len(running) * len(witnesses))
+        needed = math.log(number * (number + 1) * pairs / (share * rule.alpha))
         for look in looks(slice_size, size):
             found = reach(running, look)
             if found is None:
                 return
-            stops = _stops(table, whole, found, look, needed, rule.margin) if look < size else {}
+            stops = {}
+            if first < look < size:
+                stops = _stops(table, witnesses, found, look, first, needed, rule.margin)
             standing.stopped.update(stops)
             running = [setting for setting in found if setting.id not in stops]
         whole += running
@@ -136,19 +142,19 @@ def _follow(
 
 def _stops(
     table: _Table,
-    whole: Sequence[Setting],
+    witnesses: Sequence[Setting],
     candidates: Sequence[Setting],
     n: int,
+    seen: int,
     needed: float,
     margin: float,
 ) -> dict[str, Stop]:
-    """Those of the candidates that one of the whole settings covers, by the candidates' first n examples."""
-    witnesses = _front(table, whole, table.quality_SN.shape[1])
+    """Those of the candidates that a witness covers, by the candidates' examples from `seen` to n."""
     if not witnesses or not candidates:
         return {}
     own_K = np.array([table.place[setting.id] for setting in candidates])
     evidence_WK = np.array(
-        [_covering(table, table.place[witness.id], own_K, n, margin) for witness in witnesses]
+        [_covering(table, table.place[witness.id], own_K, n, seen, margin) for witness in witnesses]
     )
     found = {}
     for place, setting in enumerate(candidates):
@@ -158,15 +164,15 @@ def _stops(
     return found
 
 
-def _covering(table: _Table, witness: int, own_K: Indices, n: int, margin: float) -> Floats:
+def _covering(table: _Table, witness: int, own_K: Indices, n: int, seen: int, margin: float) -> Floats:
     """The evidence that the witness covers each of the settings, the weaker of its two halves."""
     size = table.quality_SN.shape[1]
     known = float(_means(table.nfe_SN[[witness]])[0])
     better_KN = table.quality_SN[witness, :n] - table.quality_SN[own_K, :n]
     better_KN = _filled(better_KN, table, witness, own_K, 0.0, -1.0)
     passes_KN = _filled(table.nfe_SN[own_K, :n], table, witness, own_K, known, 1.0)
-    quality_K = log_evidence(better_KN, -margin, -1.0, 1.0, size)
-    passes_K = log_evidence(passes_KN, known, 1.0, table.most, size)
+    quality_K = log_evidence(better_KN, -margin, -1.0, 1.0, size, seen)
+    passes_K = log_evidence(passes_KN, known, 1.0, table.most, size, seen)
     evidence_K: Floats = np.minimum(quality_K, passes_K)
     replicas = [_way(table.settings[row]) == _way(table.settings[witness]) for row in own_K]
     evidence_K[np.array(replicas)] = -np.inf

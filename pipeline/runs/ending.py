@@ -25,10 +25,11 @@ def finish(
     left_out: str | None,
     command: str,
     console: Console,
+    cost: str | None = None,
 ) -> int:
     """Reports what there is, completes run.json and returns the exit code.
 
-    `left_out`: why something was left out, if it was.
+    `left_out`: why something was left out, if it was. `cost`: what a search took beside the grid, in a sentence.
     """
     failures = {**failures, **unscored(contents.records, failures)}
     run, part = folder.run, part_of(folder.run, contents.records)
@@ -38,6 +39,9 @@ def finish(
         return FAILED
     try:
         notes = notes_of(run, contents, failures, left_out)
+        if cost:
+            say(console, cost)
+            notes.insert(1, cost)  # after the command
         group = f"{run.name}/{folder.path.name}"
         make_report(folder.path, [run], contents.records, notes, (), config.wandb, group, console)
         folder.end("incomplete" if failures or part or left_out else "done", failures, left_out)

@@ -1,11 +1,15 @@
 """Refinement of fronts: evaluate along the trade-off parameter where the front may still hide the most.
 
 A *line* is one combination of a region's other keys, with the trade-off parameter free. On a line, two neighbouring
-values with outcomes (NFE a, quality p) and (b, q), a < b and p < q, leave a rectangle: a setting between them may lie
+values with outcomes (NFE a, quality p) and (b, q), a < b and p < q, leave a box: a setting between them may lie
 anywhere in it. What the region's front already dominates of it is no longer open; the area of the rest is the
 *uncertain area* between the two, as a share of the plane from 0 to the largest NFE and from quality 0 to 1. Where
 quality falls instead (p > q), the line is not monotone there: a setting between the two may be as good as the region's
-best. A coarse grid draws its front through the middle of such rectangles, whatever is in them.
+best. A coarse grid draws its front through the middle of such boxes, whatever is in them.
+
+The costly end of a line is worth its passes only if the line may still get better than the front there. So the first
+line of a region is evaluated at both ends and in the middle, the others in the middle and then at the cheap end; beyond
+the middle they have a box, too, up to quality 1 and as many times the middle's NFE as on the first line.
 """
 
 from __future__ import annotations
@@ -17,20 +21,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.search.box import Box, Point
 from pipeline.search.grid import combinations
 from pipeline.search.space import Candidate, Dimension, Outcome, Range, Region, Space, existing, is_name
 
 FINEST = 1 / 256  # of a line's length; a jump of the front within such a step is left as it is
 LOG_FROM = 100  # between ends whose ratio is at least this, the middle is the geometric mean
-
-
-@dataclass(frozen=True)
-class Point:
-    """One evaluated value of a line's parameter."""
-
-    value: float
-    nfe: float
-    quality: float
 
 
 @dataclass(frozen=True)
@@ -66,65 +62,96 @@ class Line:
         return None if near or not low < rounded < high else rounded
 
 
-def ask_refine(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
-    """Every line's ends and middle at first; then, region by region, the middles of the widest open intervals.
+@dataclass(frozen=True)
+class Gap:
+    """A part of the front that is not known, and what to evaluate there."""
 
-    An interval is open while its uncertain area exceeds the region's tolerance, the same for all groups of a sweep, so
-    that none is drawn more finely than another; of a region's open ones those are bisected at once that have at least
-    half the area of its widest. Regions without a trade-off parameter are asked for whole.
-    Raises ValueError for an open range of another key.
+    candidate: Candidate
+    box: Box
+    area: float  # of the box, as far as it is open
+
+
+def ask_refine(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
+    """Every line's start at first; then, region by region, a value in each of the widest gaps.
+
+    A gap is open while its uncertain area exceeds the region's tolerance, the same for all groups of a sweep, so that
+    none is drawn more finely than another; of a region's open ones those are filled at once that have at least half
+    the area of its widest, unless they overlap a wider one: what is found there may close them. Regions without a
+    trade-off parameter are asked for whole. Raises ValueError for an open range of another key.
     """
     found = {(o.candidate.group, _key(o.candidate.knobs)): o for o in outcomes}
     asked: dict[str, Candidate] = {}
     for region in space:
         for candidate in _next(region, found, _scale(region, outcomes)):
-            if (candidate.group, _key(candidate.knobs)) not in found:
-                asked.setdefault(repr(candidate), candidate)
+            asked.setdefault(repr(candidate), candidate)
     return list(asked.values())
 
 
 Found = Mapping[tuple[str, str], Outcome]
 
 
-def _next(region: Region, found: Found, scale: float) -> Iterator[Candidate]:
+def _next(region: Region, found: Found, scale: float) -> list[Candidate]:
     lines, single = _lines(region)
-    first = [*single, *(line.candidate(value) for line in lines for value in line.start)]
-    if any((candidate.group, _key(candidate.knobs)) not in found for candidate in first):
-        yield from first
-        return
     by_line = _by_line(region, found)
     measured = [(line, _points(by_line[_key(line.knobs)])) for line in lines]
+    # Every line takes part from the beginning, so that one which can't be evaluated is known before anything is.
+    begun = [(line, line.start if line is lines[0] else line.start[1:2] or line.start) for line in lines]
+    first = [*single, *(line.candidate(value) for line, values in begun for value in values)]
+    if new := _new(first, found):
+        return new
+    others = [
+        line.candidate(value)
+        for line in lines[1:]
+        for value in line.start
+        if value != _costly_end(line, measured[0][1])
+    ]
+    if new := _new(others, found):
+        return new
+    gaps = [gap for gap in _gaps(measured, scale) if _new([gap.candidate], found)]
+    gaps.sort(key=lambda gap: -gap.area)
+    chosen: list[Gap] = []
+    for gap in gaps:
+        wide = gap.area > region.tolerance and gap.area >= gaps[0].area / 2
+        if wide and not any(gap.box.overlaps(wider.box) for wider in chosen):
+            chosen.append(gap)
+    return [gap.candidate for gap in chosen]
+
+
+def _new(candidates: Sequence[Candidate], found: Found) -> list[Candidate]:
+    return [own for own in candidates if (own.group, _key(own.knobs)) not in found]
+
+
+def _gaps(measured: Sequence[tuple[Line, list[Point]]], scale: float) -> Iterator[Gap]:
     front = [point for _, points in measured for point in points]
     best = max((point.quality for point in front), default=0.0)
-    gaps = [
-        (uncertain_area(low, high, front, scale, best), line, middle)
-        for line, points in measured
-        for low, high in itertools.pairwise(points)
-        if (middle := line.between(low.value, high.value)) is not None
-    ]
-    widest = max((area for area, _, _ in gaps), default=0.0)
-    for area, line, middle in gaps:
-        if area > region.tolerance and area >= widest / 2:
-            yield line.candidate(middle)
+    for line, points in measured:
+        for low, high in itertools.pairwise(points):
+            if (value := line.between(low.value, high.value)) is not None:
+                box = Box.between(low, high, best)
+                yield Gap(line.candidate(value), box, box.uncertain_area(front, scale))
+        first = measured[0][1]
+        end = _costly_end(line, first)
+        if end is not None and points and end not in {point.value for point in points}:
+            box = _beyond(min(points, key=lambda point: abs(point.value - end)), end, first)
+            yield Gap(line.candidate(end), box, box.uncertain_area(front, scale))
 
 
-def uncertain_area(
-    one: Point, other: Point, front: Sequence[Point], scale: float, best: float = 0.0
-) -> float:
-    """What of the rectangle between two neighbours no known point dominates, as a share of scale x 1.
-
-    `best`: the quality up to which it reaches where quality falls while NFE rises.
+def _costly_end(line: Line, first: Sequence[Point]) -> float | None:
+    """The end that took more passes on the region's first line; None where a line starts with no more than two values,
+    or where it isn't known.
     """
-    left, right = sorted((one, other), key=lambda point: (point.nfe, -point.quality))
-    top = right.quality if right.quality >= left.quality else best
-    if top <= left.quality or scale <= 0:
-        return 0.0  # nothing between them can be better than both
-    edges = sorted({left.nfe, right.nfe, *(p.nfe for p in front if left.nfe < p.nfe < right.nfe)})
-    area = 0.0
-    for start, stop in itertools.pairwise(edges):
-        known = max(point.quality for point in (left, *front) if point.nfe <= start)
-        area += (stop - start) * max(0.0, top - known)
-    return area / scale
+    nfe = {point.value: point.nfe for point in first}
+    low, high = line.start[0], line.start[-1]
+    if len(line.start) < 3 or low not in nfe or high not in nfe:
+        return None
+    return high if nfe[high] >= nfe[low] else low
+
+
+def _beyond(last: Point, end: float, first: Sequence[Point]) -> Box:
+    """What a line may hold from its last known point to that end."""
+    nfe = {point.value: point.nfe for point in first}
+    grows = nfe[end] / nfe[last.value] if nfe.get(last.value) else 1.0
+    return Box(last.nfe, max(last.nfe * grows, last.nfe), last.quality, 1.0)
 
 
 def _lines(region: Region) -> tuple[list[Line], list[Candidate]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +24,7 @@ from pipeline.inputs.config import BudgetSettings, Config
 from pipeline.jobs import run_job
 from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.budget import exhausted, spent
+from pipeline.planning.grid_cost import grid_cost
 from pipeline.planning.pending import outcomes, sizes
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting
@@ -210,13 +213,26 @@ def test_a_job_whose_budget_is_spent_says_what_it_left_out(make_config: Make, co
 
 
 def test_a_search_says_what_the_grid_would_have_cost(make_config: Make, config: Config) -> None:
-    """NFE follows a straight line here, up to rounding."""
+    """And that it would have cost less, where it would. NFE follows a straight line here, up to rounding."""
     values = "trade_off.values=[0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]"
     words = ["task.name=judge", f"limit={SIZE}", "sweep.along_trade_off=true", values]
     _, shown = job(make_config(*words, "sweep.search=refine"))
-    [line] = [line for line in shown.splitlines() if line.startswith("found with")]
-    number = int(line.rsplit(" ", 1)[1].replace(",", ""))
+    [line] = [line for line in shown.splitlines() if line.startswith("The search took")]
+    assert f"<li>{escape(line)}</li>" in (Path(shown.strip().splitlines()[-1]) / "report.html").read_text()
+    own, number = (int(text.replace(",", "")) for text in re.findall(r"[\d,]*\d(?= model|, less)", line))
     grid = planned(make_config(*words)).settings.values()
     assert len(grid) == 7 and "the grid's 7 settings" in line
     nfe = sum(record(setting, position).nfe or 0 for setting in grid for position in range(SIZE))
     assert number == pytest.approx(nfe, rel=0.02)
+    assert own > number and line.endswith("sweep.search=grid evaluates those alone.")
+
+
+def test_a_search_that_costs_less_than_the_grid_says_so(
+    make_config: Make, config: Config, tmp_path: Path
+) -> None:
+    fine = f"trade_off.values={[n / 40 for n in range(41)]}"
+    words = ["task.name=judge", f"limit={SIZE}", "sweep.along_trade_off=true", fine]
+    plan, _ = command(make_config(*words, "sweep.search=refine"), store := Store(str(tmp_path)))
+    line = grid_cost(plan, store.load(plan.settings, SIZE).records, SIZE)
+    assert line is not None and "the grid's 41 settings would have taken about " in line
+    assert "less" not in line and len(plan.settings) < 20

@@ -165,11 +165,32 @@ def test_a_sweep_is_the_sum_of_its_settings(make_config: Make, judge: Judge) -> 
     assert one.split("memory")[1] == two.split("memory")[1], "memory is the largest setting's"
 
 
+VALUES = "trade_off.values=[0.1, 0.3, 0.5, 0.7, 0.9]"
+SEARCH = ("task.name=judge", "sweep.along_trade_off=true", VALUES)
+
+
+def searched(make_config: Make, *words: str) -> str:
+    return " ".join(shown(make_config(*SEARCH, *words)).split())
+
+
 def test_what_a_search_may_ask_for_later_is_not_passed_over(make_config: Make, judge: Judge) -> None:
     assert "search     " not in shown(make_config("task.name=judge"))
-    assert "search     refine begins with these" in shown(
-        make_config("task.name=judge", "sweep.search=refine", "sweep.along_trade_off=true")
+    text = searched(make_config, "sweep.search=refine")
+    assert "settings 3, 30 examples" in text and "passes 240, " in text
+    assert (
+        "search refine begins with these and asks for more as their results come; sweep.search=grid" in text
     )
+    assert "would ask for 5 at once: 400 passes; budget.model_calls=N ends it" in text
+    grid = searched(make_config, "sweep.search=grid")
+    assert "settings 5, 50 examples" in grid and "passes 400, " in grid
+
+
+def test_what_bounds_a_search_is_told(make_config: Make, judge: Judge) -> None:
+    text = searched(make_config, "sweep.search=refine", 'budget={"model_calls": 300, "hours": null}')
+    assert "budget.model_calls=300 ends it at 300" in text
+    pytest.importorskip("optuna")
+    text = searched(make_config, "sweep.search=optuna", "sweep.optuna.trials=20")
+    assert "20 settings at most: 1,600 passes" in text
 
 
 @pytest.mark.parametrize("family", FORMATS)

@@ -6,11 +6,13 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.search import Candidate, Outcome, Region, Space
-from pipeline.search.refine import Point, ask_refine, uncertain_area
+from pipeline.search.box import Box, Point
+from pipeline.search.refine import ask_refine
 
 KEY = "decoder.threshold"
 Curve = Callable[[float], tuple[float, float]]  # threshold -> NFE, quality
@@ -50,7 +52,8 @@ def points(outcomes: Sequence[Outcome]) -> list[Point]:
 def open_area(found: list[Point]) -> float:
     """The widest rectangle that the search has left."""
     scale = max(point.nfe for point in found)
-    return max(uncertain_area(low, high, found, scale) for low, high in itertools.pairwise(found))
+    boxes = [Box.between(low, high, 0.0) for low, high in itertools.pairwise(found)]
+    return max(box.uncertain_area(found, scale) for box in boxes)
 
 
 @given(st.floats(0.35, 0.95), st.sampled_from([0.05, 0.02, 0.01, 0.005]))
@@ -80,11 +83,83 @@ def test_the_order_of_outcomes_and_an_interruption_change_nothing(at: float, ran
     assert list(ask_refine(space, part)) == list(ask_refine(space, part[::-1]))
 
 
-def test_every_line_starts_with_its_ends_and_its_middle() -> None:
-    asked = ask_refine((region(**{"axon.anchors": (1, 2)}),), [])
-    assert [(c.knobs["axon.anchors"], c.knobs[KEY]) for c in asked] == [
-        (anchors, value) for anchors in (1, 2) for value in (0.3, 0.7, 0.99)
+@pytest.mark.parametrize("slower", [1, -1])
+def test_lines_after_the_first_start_without_their_costly_end(slower: int) -> None:
+    """Whichever end that is: some parameters take more passes where they are low."""
+    space = (region(**{"axon.anchors": (1, 2)}),)
+
+    def curve(t: float) -> tuple[float, float]:
+        return 10 + slower * 5 * t, 0.9
+
+    first = ask_refine(space, [])
+    started = [(1, 0.3), (1, 0.7), (1, 0.99), (2, 0.7)]
+    assert [(c.knobs["axon.anchors"], c.knobs[KEY]) for c in first] == started
+    second = ask_refine(space, [outcome(candidate, curve) for candidate in first])
+    cheap = 0.3 if slower == 1 else 0.99
+    assert [(c.knobs["axon.anchors"], c.knobs[KEY]) for c in second] == [(2, cheap)]
+
+
+def by_anchors(space: Space, *curves: Curve) -> list[list[Outcome]]:
+    """What is asked for of each line, of a search that is asked until it is done."""
+    outcomes: list[Outcome] = []
+    while asked := ask_refine(space, outcomes):
+        outcomes += [outcome(c, curves[c.knobs["axon.anchors"] - 1]) for c in asked]
+        assert len(outcomes) < 500
+    return [
+        [own for own in outcomes if own.candidate.knobs["axon.anchors"] == n] for n, _ in enumerate(curves, 1)
     ]
+
+
+@given(st.floats(0.5, 1.0))
+@settings(max_examples=30, deadline=None)
+def test_a_costly_end_is_asked_for_where_the_line_may_still_get_better(best: float) -> None:
+    """The second line is as good as the first up to its middle, and better at its end, unless the first is perfect."""
+    space = (region(**{"axon.anchors": (1, 2)}),)
+    one, two = by_anchors(
+        space,
+        lambda t: (10 * t, best if t > 0.6 else 0.4),
+        lambda t: (10 * t, 1.0 if t > 0.9 else best if t > 0.6 else 0.4),
+    )
+    ends = [own.candidate.knobs[KEY] for own in two]
+    assert one and (0.99 in ends) == (2.9 * (1 - best) / 9.9 > 0.01)
+
+
+def test_every_line_is_in_the_first_ask() -> None:
+    """A fault of any of them is told before anything is decoded."""
+    for values in ((0.5,), (0.3, 0.5), VALUES):
+        space = (region(values, **{"axon.anchors": (1, 2, 3), "axon.max_anchor_steps": (1, 2)}),)
+        asked = ask_refine(space, [])
+        assert len({(c.knobs["axon.anchors"], c.knobs["axon.max_anchor_steps"]) for c in asked}) == 6
+
+
+def test_gaps_that_overlap_are_filled_one_after_the_other() -> None:
+    """What is found in the first line's gap may close the second's, which is as wide."""
+    space = (region(**{"axon.anchors": (1, 2)}),)
+
+    def rise(t: float) -> tuple[float, float]:
+        return 5 + 15 * t, t
+
+    outcomes: list[Outcome] = []
+    rounds: list[list[float]] = []
+    while asked := ask_refine(space, outcomes):
+        outcomes += [outcome(candidate, rise) for candidate in asked]
+        rounds.append([candidate.knobs[KEY] for candidate in asked])
+    assert rounds[2].count(0.5) == 1
+
+
+def test_a_failed_middle_does_not_end_the_search() -> None:
+    """The widest gap can't be filled; the others are."""
+    space = (region((0.0, 0.5, 1.0)),)
+
+    def told(candidate: Candidate) -> Outcome:
+        if candidate.knobs[KEY] == 0.75:
+            return Outcome(candidate, repr(candidate), 100, 0, None, None)
+        return outcome(candidate, lambda t: (5 + 15 * t, 0.9 * t))
+
+    outcomes: list[Outcome] = []
+    while asked := ask_refine(space, outcomes):
+        outcomes += [told(candidate) for candidate in asked]
+    assert 0.25 in {o.candidate.knobs[KEY] for o in outcomes} and len(outcomes) > 6
 
 
 def test_a_line_that_another_dominates_is_not_refined() -> None:
@@ -92,13 +167,7 @@ def test_a_line_that_another_dominates_is_not_refined() -> None:
     space = (region(**{"axon.anchors": (1, 2)}),)
     good, bad = jump(0.4), (lambda t: (15 + 5 * t, 0.1 * t))
 
-    def curve(candidate: Candidate) -> Curve:
-        return good if candidate.knobs["axon.anchors"] == 1 else bad
-
-    outcomes: list[Outcome] = []
-    while asked := ask_refine(space, outcomes):
-        outcomes += [outcome(candidate, curve(candidate)) for candidate in asked]
-    counts = [sum(o.candidate.knobs["axon.anchors"] == anchors for o in outcomes) for anchors in (1, 2)]
+    counts = [len(own) for own in by_anchors(space, good, bad)]
     assert counts[1] == 3 < counts[0]
 
 

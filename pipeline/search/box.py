@@ -1,0 +1,51 @@
+"""What a front may still hide: a box in the plane of NFE and quality, and how much of it nothing dominates."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Point:
+    """One evaluated value of a line's parameter."""
+
+    value: float
+    nfe: float
+    quality: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """NFE from `start` to `stop`, quality from `floor` to `top`."""
+
+    start: float
+    stop: float
+    floor: float
+    top: float
+
+    @classmethod
+    def between(cls, one: Point, other: Point, best: float) -> Box:
+        """Of two neighbours; up to `best` where quality falls while NFE rises."""
+        left, right = sorted((one, other), key=lambda point: (point.nfe, -point.quality))
+        rises = right.quality >= left.quality
+        return cls(left.nfe, right.nfe, left.quality, right.quality if rises else best)
+
+    def overlaps(self, other: Box) -> bool:
+        """Whether what is found in one may dominate some of the other."""
+        return (
+            min(self.stop, other.stop) > max(self.start, other.start)
+            and min(self.top, other.top) > max(self.floor, other.floor)
+        )  # fmt: skip
+
+    def uncertain_area(self, front: Sequence[Point], scale: float) -> float:
+        """What of it no known point dominates, as a share of `scale` x 1."""
+        if self.top <= self.floor or scale <= 0:
+            return 0.0  # nothing in it can be better than what bounds it
+        inner = (point.nfe for point in front if self.start < point.nfe < self.stop)
+        area = 0.0
+        for start, stop in itertools.pairwise(sorted({self.start, self.stop, *inner})):
+            known = max((point.quality for point in front if point.nfe <= start), default=self.floor)
+            area += (stop - start) * max(0.0, self.top - max(self.floor, known))
+        return area / scale
