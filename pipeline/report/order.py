@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from axon.trace import NOT_DECODED
 
+Integers = npt.NDArray[np.int64]
 
-def kendall_tau(revealed_at: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
+
+def places(values: Integers, lengths: Integers) -> Integers:
+    """The steps that revealed each token as rows of a matrix, (N, G), counted from 1; 0: not decoded, or beyond the end.
+
+    `values`: of all decodes, one after the other, of which each has as many as `lengths` says.
+    """
+    place_NG = np.zeros((len(lengths), int(lengths.max(initial=0))), dtype=np.int64)
+    place_NG[np.arange(place_NG.shape[1]) < lengths[:, None]] = values - NOT_DECODED
+    return place_NG
+
+
+def kendall_tau(place_NG: Integers) -> npt.NDArray[np.float64]:
     """Kendall's tau-b between position and step, (N,): 1 left to right, -1 right to left, about 0 unrelated.
 
-    Of each of N decodes the step that revealed each token; they may differ in length. Positions revealed together are
-    ties; those not decoded are left out; NaN where no two differ. From left to right, each position is compared with
-    how many before it were revealed in each step.
+    Positions revealed together are ties; those not decoded are left out; NaN where no two differ. From left to right,
+    each position is compared with how many before it were revealed in each step.
     """
-    rows_N = np.arange(len(revealed_at))
-    longest = max(map(len, revealed_at), default=0)
-    place_NG = np.zeros((len(rows_N), longest), dtype=np.int64)  # 0: not decoded
-    for row, steps in enumerate(revealed_at):
-        place_NG[row, : len(steps)] = np.asarray(steps, dtype=np.int64) - NOT_DECODED
+    rows_N = np.arange(len(place_NG))
     seen_NS = np.zeros((len(rows_N), 1 + int(place_NG.max(initial=0))), dtype=np.int64)
     agreement_N, apart_N, pairs_N = np.zeros((3, len(rows_N)), dtype=np.int64)
     for place_N in place_NG.T:
