@@ -88,7 +88,7 @@ class Draft:
 
 def draft(part: Part, knobs: Names) -> Draft:
     several = len({setting.decode.cache for setting in part.settings}) > 1
-    timed = several and one_machine(part.rows[part.rows["scored"]])
+    timed = several and one_machine(part.scored)
     sample = make_sample(part.rows, len(part.entries), (*COSTS, SECONDS) if timed else COSTS)
     draws = draw(sample)
     points = make_points(part, knobs, sample, draws)

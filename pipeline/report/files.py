@@ -12,6 +12,7 @@ from pipeline.report import page, picture, terminal
 from pipeline.report.expected import table
 from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings, find
+from pipeline.report.whole import Whole
 from pipeline.runs.run import Run
 
 
@@ -34,12 +35,13 @@ def write_report(
     records: pd.DataFrame,
     notes: Sequence[str],
     folders: Sequence[str] = (),
+    whole: Whole | None = None,
 ) -> Report:
     """Writes the files into `folder` (made if missing); arguments and errors as of `find`.
 
     Beyond picture.MOST_PANELS facets each gets a file of its own too, front-<task>-<model>.png.
     """
-    findings = find(runs, records, folders)
+    findings = find(runs, records, folders, whole)
     folder.mkdir(parents=True, exist_ok=True)
     facets = findings.facets
     report = Report(findings, folder / "points.csv", folder / "front.png", folder / "report.html")

@@ -12,6 +12,7 @@ from pipeline.report.facet import Facet, draft
 from pipeline.report.labels import knob_names
 from pipeline.report.phrases import listed
 from pipeline.report.records import clean
+from pipeline.report.whole import Whole, in_memory
 from pipeline.runs.run import Run
 
 
@@ -54,8 +55,12 @@ class Findings:
         return f"{facet.name}: {text}" if len(self.facets) > 1 else text
 
 
-def find(runs: Sequence[Run], records: pd.DataFrame, folders: Sequence[str] = ()) -> Findings:
+def find(
+    runs: Sequence[Run], records: pd.DataFrame, folders: Sequence[str] = (), whole: Whole | None = None
+) -> Findings:
     """Records -> findings; also for a live display.
+
+    The records are whole, or measured (measures.py); then `whole` gives whole ones.
 
     A column `run` of the records, if there is one, is the index of the run whose store a record is from; otherwise a
     record belongs to every run that has its setting. `folders`: the names of the runs' folders, to tell runs of equal
@@ -64,7 +69,7 @@ def find(runs: Sequence[Run], records: pd.DataFrame, folders: Sequence[str] = ()
     if not any(run.settings for run in runs):
         raise ValueError("a report needs a run with at least one setting")
     names = run_names(runs, folders)
-    parts = split(runs, names, clean(records))
+    parts = split(runs, names, clean(records), whole or in_memory(records))
     knobs = knob_names(setting for part in parts for setting in part.settings)
     drafts = [draft(part, knobs) for part in parts]
     compared = compare([facet.evidence for facet in drafts])

@@ -70,8 +70,9 @@ def _flat(lists: pa.ListArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     ).astype(np.int64)
 
 
-def _lengths(lists: pa.ListArray) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.float64)
+def _lengths(lists: pa.ListArray) -> NDArray[Any]:
+    """NaN where there is none, else whole numbers."""
+    found: NDArray[Any] = pc.list_value_length(lists).cast(pa.int64()).to_numpy(zero_copy_only=False)
     return found
 
 

@@ -1,11 +1,11 @@
 """What explains a point beside its quality and NFE: ratios of sums over its records."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pipeline.report.order import kendall_tau
+from pipeline.report.measures import METRIC
 from pipeline.report.stats import Floats
 
 
@@ -44,18 +44,18 @@ def metric_columns(scored: pd.DataFrame, points: int) -> pd.DataFrame:
     places = range(points)
     counted = scored.assign(examples=1.0)
     found = {ratio.name: _sum_over_sum(counted, ratio, places) for ratio in RATIOS}
-    orders = scored.groupby("point")["revealed_at"].apply(_mean_tau)
+    orders = scored.groupby("point")["kendall_tau"].apply(_known_mean)
     found["kendall_tau"] = orders.reindex(places).to_numpy(dtype=np.float64)
-    metrics = pd.DataFrame([dict(own) for own in scored["metrics"]], index=scored["point"])
-    for metric, means in metrics.groupby(level=0).mean().items():
-        found[f"metric.{metric}"] = means.reindex(places).to_numpy(dtype=np.float64)
-    return pd.DataFrame(found)
+    metrics = [str(name) for name in scored if str(name).startswith(METRIC)]
+    means = scored.groupby("point")[metrics].mean().reindex(places)
+    return pd.DataFrame({**found, **{name: means[name].to_numpy(dtype=np.float64) for name in metrics}})
 
 
 def _sum_over_sum(rows: pd.DataFrame, ratio: Ratio, places: range) -> Floats:
     """Per point, over the rows that have both columns."""
     columns = [ratio.above, ratio.below]
-    both = rows[rows[columns].notna().all(axis=1)]
+    pairs = rows[["point", *columns]]
+    both = pairs[pairs.notna().all(axis=1)]
     sums = both.groupby("point")[columns].sum().reindex(places)
     below = sums[ratio.below].to_numpy(dtype=np.float64)
     above = sums[ratio.above].to_numpy(dtype=np.float64)
@@ -63,8 +63,7 @@ def _sum_over_sum(rows: pd.DataFrame, ratio: Ratio, places: range) -> Floats:
     return ratios
 
 
-def _mean_tau(revealed_at: "pd.Series[Any]") -> float:
-    """The mean over the examples whose decoding order is known; NaN for none."""
-    tau_N = kendall_tau(list(revealed_at))
-    known = tau_N[~np.isnan(tau_N)]
+def _known_mean(values: "pd.Series[float]") -> float:
+    """As numpy adds them up; NaN of none."""
+    known = values.dropna().to_numpy()
     return float(known.mean()) if len(known) else np.nan

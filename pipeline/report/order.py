@@ -11,7 +11,7 @@ Integers = npt.NDArray[np.int64]
 
 
 def places(values: Integers, lengths: Integers) -> Integers:
-    """The steps that revealed each token as rows of a matrix, (N, G), counted from 1; 0: not decoded, or beyond the end.
+    """The steps that revealed each token as rows of a matrix, (N, G), counted from 1; 0: not decoded.
 
     `values`: of all decodes, one after the other, of which each has as many as `lengths` says.
     """
