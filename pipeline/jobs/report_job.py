@@ -38,8 +38,8 @@ def make_report(
 ) -> None:
     """Writes, prints and logs it, under `group` in W&B. Raises OSError if its files can't be written.
 
-    `records`: measured (report/measures.py), as `whole` gives whole ones; with several runs, their column `run` is the index of the run they belong to. `folders`: the names of
-    the runs' folders, which tell runs of one name apart.
+    `records`: measured (report/measures.py), `whole` gives whole ones; with several runs, their column `run` is the
+    index of the run they belong to. `folders`: the names of the runs' folders, which tell runs of one name apart.
     """
     # scipy, plotly and matplotlib take seconds to import: only when there are results
     from pipeline.report import write_report

@@ -16,10 +16,10 @@ from pipeline.planning.budget import exhausted, spent
 from pipeline.planning.grid_cost import grid_cost
 from pipeline.planning.pending import incomplete, pending_slices, sizes
 from pipeline.planning.plan import Plan
+from pipeline.report.stored import load_measured
 from pipeline.runs.ending import finish, stopped
 from pipeline.runs.opening import announce, begin_run, check_start, open_plan, prepare_store, title_of
 from pipeline.runs.run_folder import RunFolder, folder_of
-from pipeline.report.stored import load_measured
 from pipeline.search import ASK_ONCE
 from pipeline.stop import Lost
 from pipeline.storage.compaction import compact, crowded

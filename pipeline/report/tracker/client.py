@@ -44,8 +44,8 @@ class Destination:
 def track(destination: Destination, report: Report, records: Iterable[pa.Table]) -> int:
     """Logs every setting, the report as a whole and every front; returns how many W&B runs were written.
 
-    `records`: whole ones of the report, in parts. Raises OSError or wandb.Error where W&B is unavailable; the results are in the store
-    all the same, and the next call goes on where this one stopped.
+    `records`: whole ones of the report, in parts. Raises OSError or wandb.Error where W&B is unavailable; the results
+    are in the store all the same, and the next call goes on where this one stopped.
     """
     logging.getLogger("wandb").setLevel(logging.CRITICAL)
     destination.home.mkdir(parents=True, exist_ok=True)
