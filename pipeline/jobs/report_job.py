@@ -5,11 +5,12 @@ Made of runs and records alone, whether they were just decoded or are read again
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 from rich.console import Console
 
 from pipeline.errors import reason
@@ -22,6 +23,7 @@ from pipeline.storage.store import NO_ROOM, Contents
 
 if TYPE_CHECKING:
     from pipeline.report import Report
+    from pipeline.report.whole import Whole
 
 
 def make_report(
@@ -33,33 +35,34 @@ def make_report(
     wandb: WandbSettings,
     group: str,
     console: Console,
+    whole: Whole,
     asked: Asked = NOTHING,
 ) -> None:
     """Writes, prints and logs it, under `group` in W&B. Raises OSError if its files can't be written, ConfigError if no
     setting is of the group asked for.
 
-    `records`: with several runs, their column `run` is the index of the run they belong to. `folders`: the names of
-    the runs' folders, which tell runs of one name apart.
+    `records`: measured (report/measures.py), `whole` gives whole ones; with several runs, their column `run` is the
+    index of the run they belong to. `folders`: the names of the runs' folders, which tell runs of one name apart.
     """
     # scipy, plotly and matplotlib take seconds to import: only when there are results
     from pipeline.report import write_report
     from pipeline.show import words
 
-    report = write_report(folder, runs, records, notes, folders, words, asked)
+    report = write_report(folder, runs, records, notes, folders, words, asked, whole)
     console.print(report.terminal())
     if wandb.mode != "off":
-        _track(wandb, group, folder, report, records, console)
+        _track(wandb, group, folder, report, whole_tables(runs, whole), console)
     for table in report.tables:
         say(console, f"table   {table}")
     say(console, f"picture {report.picture}")
     say(console, f"page    {report.page}")
 
 
-def find_points(runs: Sequence[Run], records: pd.DataFrame) -> pd.DataFrame:
+def find_points(runs: Sequence[Run], records: pd.DataFrame, whole: Whole) -> pd.DataFrame:
     """The report's points, one row per setting, without its files."""
     from pipeline.report import find
 
-    return find(runs, records).points
+    return find(runs, records, whole=whole).points
 
 
 def notes_of(
@@ -98,10 +101,18 @@ def left_out_of(run: Run, part: str) -> str:
     )
 
 
+def whole_tables(runs: Sequence[Run], whole: Whole) -> Iterator[pa.Table]:
+    """All records of the runs, a setting at a time; of several runs with their column `run`."""
+    for number, run in enumerate(runs):
+        for setting in run.settings:
+            table = whole(number, setting.id)
+            yield table.append_column("run", pa.repeat(number, len(table))) if len(runs) > 1 else table
+
+
 def unscored(records: pd.DataFrame, failures: Mapping[str, str]) -> dict[str, str]:
     """Settings none of whose examples has a score, each with its first error: they have no point to show."""
     found = {}
-    for sid, rows in records.groupby("setting_id", sort=False):
+    for sid, rows in records.groupby("setting_id", sort=False, observed=True):
         if rows["score"].isna().all() and sid not in failures:
             found[str(sid)] = f"no example was scored; the first error: {rows['error'].iloc[0]}"
     return found
@@ -112,7 +123,7 @@ def _track(
     group: str,
     folder: Path,
     report: Report,
-    records: pd.DataFrame,
+    records: Iterable[pa.Table],
     console: Console,
 ) -> None:
     from pipeline.report.tracker import Destination, track

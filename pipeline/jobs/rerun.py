@@ -101,7 +101,7 @@ def rerun(
 
 def _recorded(opened: OpenedRun, limit: int | None) -> pd.DataFrame:
     """The run's records of the first `limit` examples. Raises ConfigError if there are none."""
-    records = opened.contents.records
+    records = opened.records
     if limit is not None:
         records = records[records["position"] < limit]
     if records.empty:
@@ -172,7 +172,7 @@ def _begin(opened: OpenedRun, config: Config, plan: Plan, console: Console) -> R
 
 
 def _decode(config: Config, plan: Plan, store: Store, run: Run, console: Console) -> dict[str, str]:
-    contents = store.load(plan.settings, config.limit)
+    contents = store.outcomes(plan.settings, config.limit)
     pending = pending_slices(sizes(plan, config.limit), contents.covered, config.slice_size)
     level = sandbox_level(config, plan, pending)
     total, kept = sum(run.examples.values()), len(contents.records)

@@ -16,6 +16,7 @@ from pipeline.planning.budget import exhausted, spent
 from pipeline.planning.grid_cost import grid_cost
 from pipeline.planning.pending import incomplete, pending_slices, sizes
 from pipeline.planning.plan import Plan
+from pipeline.report.stored import load_measured
 from pipeline.runs.ending import finish, stopped
 from pipeline.runs.opening import announce, begin_run, check_start, open_plan, prepare_store, title_of
 from pipeline.runs.run_folder import RunFolder, folder_of
@@ -27,12 +28,17 @@ from pipeline.storage.totals import stored_totals
 from pipeline.workers.execute import execute
 
 
-def run_job(config: Config, compose: Compose, arguments: Sequence[str], console: Console) -> int:
-    """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
+def run_job(
+    config: Config, compose: Compose, arguments: Sequence[str], console: Console, known: Store | None = None
+) -> int:
+    """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts.
+
+    `known`: the store, once some of it was read, so that a file which its index took for whole is known to be damaged.
+    """
     command = command_line(arguments)
     plan = open_plan(config, compose, console)
     path = folder_of(config, plan)  # before the search has asked for more
-    store = Store(config.store)
+    store = known or Store(config.store)
     contents, pending = advance(plan, store, config.limit, config.slice_size, config.sweep.stop)
     check_start(config, plan, contents, pending)
     title = title_of(config, plan)
@@ -48,17 +54,25 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
             failures: dict[str, str] = {}
             if decodes and not left_out:
                 backlog = _decode(config, plan, store, folder, contents, pending, console)
-                contents, left_out = store.load(plan.settings, config.limit), backlog.left_out
+                contents, left_out = store.outcomes(plan.settings, config.limit), backlog.left_out
                 folder.grow(plan)
                 failures = backlog.failures
                 lacking = incomplete(plan, contents, store, config.limit, config.slice_size, failures)
                 failures = {sid: line for sid, line in lacking.items() if sid in failures or not left_out}
             if config.job == "run":
                 _compact(config, plan, store, contents, console)
+            measured = load_measured(store, plan.settings, config.limit)
+            if config.job == "run":
+                store.write_index(plan.settings)
+                if not decodes and set(measured.damaged) - set(
+                    contents.damaged
+                ):  # which the index did not tell
+                    return run_job(config, compose, arguments, console, store)
             contents = replace(contents, records=folder.run.own(contents.records))
             searched = config.sweep.search not in ASK_ONCE
             cost = grid_cost(plan, contents.records, config.limit) if searched else None
-            return finish(config, folder, store, contents, failures, left_out, command, console, cost)
+            measured = replace(measured, records=folder.run.own(measured.records))
+            return finish(config, folder, store, measured, failures, left_out, command, console, cost)
     except (KeyboardInterrupt, Lost, StoreFull) as end:
         return stopped(end, folder.run, store, command, console)
 

@@ -16,6 +16,7 @@ from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.asked_words import ASKED, read_asked
 from pipeline.jobs.console import command_line, say
 from pipeline.jobs.report_job import make_report, notes_of, part_of
+from pipeline.report.whole import in_stores
 from pipeline.runs.opened import OpenedRun, open_run
 from pipeline.stop import DONE
 
@@ -64,7 +65,12 @@ def _report(words: Mapping[str, str], console: Console) -> int:
     out = Path(words.get("out") or opened.path).expanduser()
     notes = notes_of(run, contents, run.failures)
     group = f"{run.name}/{opened.path.name}"
-    _written(lambda: make_report(out, [run], contents.records, notes, (), wandb, group, console, asked), out)
+    _written(
+        lambda: make_report(
+            out, [run], contents.records, notes, (), wandb, group, console, opened.whole, asked
+        ),
+        out,
+    )
     _say_part(opened, "", console)
     say(console, str(out))
     return DONE
@@ -110,7 +116,8 @@ def _compare(words: Mapping[str, str], console: Console) -> int:
     ]
     runs = [one.run for one in opened]
     group = f"compare/{out.name}"
-    _written(lambda: make_report(out, runs, records, notes, names, wandb, group, console, asked), out)
+    whole = in_stores(runs, [one.store for one in opened])
+    _written(lambda: make_report(out, runs, records, notes, names, wandb, group, console, whole, asked), out)
     for one in opened:
         _say_part(one, f"run={one.path}: ", console)
     say(console, str(out))

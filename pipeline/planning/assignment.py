@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.planning.setting import Setting
 from pipeline.storage.store import Span, Store
-from pipeline.storage.totals import Totals, stored_totals, totals_of
+from pipeline.storage.totals import Totals, totals_of
 
 if TYPE_CHECKING:
     from pipeline.evaluation.evaluate import Evaluator
@@ -40,7 +40,7 @@ class Assignment:
         first `limit` examples has been decoded: then an example that can't be is at fault, and not the setting.
         """
         sid, totals = self.setting.id, Totals()
-        if stored_totals(store.load([sid], limit).records).get(sid, totals).scored:
+        if store.any_scored(sid, limit):
             evaluator.prove(sid)
         for spans in [[span] for span in self.slices] if self.apart else [self.slices]:
             for (start, stop), records in evaluator.slices(self.setting, spans):

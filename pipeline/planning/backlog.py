@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import numpy as np
+
 from pipeline.inputs.config import BudgetSettings, ModelSettings, StopSettings
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.budget import Spent, exhausted, spent
@@ -44,7 +46,7 @@ def advance(
     as `Plan.extend` does.
     """
     while True:
-        contents = store.load(plan.settings, limit)
+        contents = store.outcomes(plan.settings, limit)
         due = sizes(plan, limit)
         failed = {sid: min(n, due[sid]) for sid, n in tried.items()}
         lacking = pending_slices(failed, contents.covered, slice_size)
@@ -146,7 +148,7 @@ class Backlog:
         """
         sid, slices = assignment.setting.id, assignment.slices
         self._bereft.add(sid)
-        contents = self._store.load([sid], self._limit)
+        contents = self._store.outcomes([sid], self._limit)
         begun = self._begun[assignment.key]
         again = self._losses.again(sid, slices, reason, contents.covered[sid], begun)
         self._settle(assignment, max(stop for _, stop in slices))
@@ -154,8 +156,9 @@ class Backlog:
             self._waiting[sid] = [*self._waiting.pop(sid, []), *again]
         elif sid in self._losses.abandoned:
             self._waiting.pop(sid, None)
-        own = contents.records["position"].map(lambda at: any(start <= at < stop for start, stop in slices))
-        return stored_totals(contents.records[own.astype(bool)]).get(sid, Totals())
+        position = contents.records["position"]
+        own = np.any([(start <= position) & (position < stop) for start, stop in slices], axis=0)
+        return stored_totals(contents.records[own]).get(sid, Totals())
 
     def reclaim(self, reason: str) -> None:
         """Counts as lost whatever is still taken."""
@@ -167,14 +170,14 @@ class Backlog:
         del self._taken[assignment.key], self._begun[assignment.key]
         self._tried[setting_id] = max(tried, self._tried.get(setting_id, 0))
         if self._spent is not None:
-            self._spent |= spent(self._store.load([setting_id], self._limit).records)
+            self._spent |= spent(self._store.outcomes([setting_id], self._limit).records)
 
     def _exhausted(self) -> str | None:
         """A line if the budget is spent."""
         if self._budget == UNBOUNDED:
             return None
         if self._spent is None:
-            self._spent = spent(self._store.load(self._plan.settings, self._limit).records)
+            self._spent = spent(self._store.outcomes(self._plan.settings, self._limit).records)
         return exhausted(self._budget, self._spent.values())
 
     def _ask(self) -> None:

@@ -14,7 +14,6 @@ import pandas as pd
 
 from pipeline.inputs.config import BudgetSettings
 
-SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
 SECONDS_PER_HOUR = 3600
 
 
@@ -27,10 +26,12 @@ class Spent:
 
 
 def spent(records: pd.DataFrame) -> dict[str, Spent]:
-    """By setting id."""
-    sums = records.groupby("setting_id")[["nfe", *SECONDS]].sum()
+    """By setting id. `records`: as of `Store.outcomes`."""
+    sums = (
+        records.astype({"seconds": "float64"}).groupby("setting_id", observed=True)[["nfe", "seconds"]].sum()
+    )
     rows: Any = sums.itertuples()
-    return {str(sid): Spent(int(nfe), sum(seconds) / SECONDS_PER_HOUR) for sid, nfe, *seconds in rows}
+    return {str(sid): Spent(int(nfe), seconds / SECONDS_PER_HOUR) for sid, nfe, seconds in rows}
 
 
 def exhausted(budget: BudgetSettings, all_spent: Iterable[Spent]) -> str | None:

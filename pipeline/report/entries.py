@@ -6,13 +6,16 @@ Qualities on different tasks, or of different models, have no common scale: noth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from pipeline.planning.setting import Setting, Stop
+from pipeline.report.whole import Whole
 from pipeline.runs.run import Run
 
 DIGITS = 8  # of a content hash, enough to tell two apart
@@ -36,19 +39,28 @@ class Entry:
 
 @dataclass(frozen=True)
 class Part:
-    """The entries of one facet and their cleaned records, whose column `point` is the index of the entry."""
+    """The entries of one facet and their cleaned records, whose column `point` is the index of the entry.
+
+    `whole`: index of an entry -> its whole records, read from its store.
+    """
 
     task: str
     model: str
     entries: tuple[Entry, ...]
     rows: pd.DataFrame
+    whole: Callable[[int], pa.Table]
+
+    @property
+    def scored(self) -> pd.DataFrame:
+        """The rows that have a score; no copy where all have."""
+        return self.rows if self.rows["scored"].all() else self.rows[self.rows["scored"]]
 
     @property
     def settings(self) -> list[Setting]:
         return [entry.setting for entry in self.entries]
 
 
-def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame) -> list[Part]:
+def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame, whole: Whole) -> list[Part]:
     """The facets in the order of the settings; `names`: of the runs; `rows`: the cleaned records.
 
     A record that doesn't say which run it is from belongs to every run that has its setting.
@@ -63,7 +75,7 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame) -> list
     tasks = distinct_names([_task(own[0][1].setting) for own in owners.values()])
     models = distinct_names([_model(own[0][1].setting) for own in owners.values()])
     return [
-        Part(task, model, tuple(entry for _, entry in own), _rows(runs, own, rows))
+        Part(task, model, tuple(entry for _, entry in own), _rows(runs, own, rows), _whole(own, whole))
         for task, model, own in zip(tasks, models, owners.values(), strict=True)
     ]
 
@@ -106,6 +118,14 @@ def _model(setting: Setting) -> dict[str, Any]:
     return {"name": setting.model_name, "content": setting.identity["model"]["content"][:DIGITS]}
 
 
+def _whole(entries: Sequence[tuple[int, Entry]], whole: Whole) -> Callable[[int], pa.Table]:
+    def of_point(point: int) -> pa.Table:
+        number, entry = entries[point]
+        return whole(number, entry.setting.id)
+
+    return of_point
+
+
 def _rows(runs: Sequence[Run], entries: Iterable[tuple[int, Entry]], rows: pd.DataFrame) -> pd.DataFrame:
     """The entries' rows of the examples that their run asked for, with column `point`."""
     points: dict[int, dict[str, int]] = {}
@@ -113,7 +133,11 @@ def _rows(runs: Sequence[Run], entries: Iterable[tuple[int, Entry]], rows: pd.Da
         points.setdefault(number, {})[entry.setting.id] = point
     found = []
     for number, of_setting in points.items():
-        own = rows[rows["run"].isna() | (rows["run"] == number)]
-        own = runs[number].own(own[own["setting_id"].isin(list(of_setting))])
-        found.append(own.assign(point=own["setting_id"].map(of_setting)))
-    return pd.concat(found, ignore_index=True)
+        names, codes = rows["setting_id"].cat.categories, rows["setting_id"].cat.codes.to_numpy()
+        points_N = np.array([*(of_setting.get(name, -1) for name in names), -1])[codes]
+        examples_N = np.array([*(runs[number].examples.get(name, 0) for name in names), 0])[codes]
+        own_N = (points_N >= 0) & (rows["position"] < examples_N)
+        own_N &= rows["run"].isna() | (rows["run"] == number)
+        own = rows if own_N.all() else rows[own_N]  # no copy of what is all of it
+        found.append(own.assign(point=points_N[own_N]))
+    return found[0] if len(found) == 1 else pd.concat(found, ignore_index=True)

@@ -21,6 +21,7 @@ from pipeline.inputs.recipe import QUALITY, RecipeSettings, recipe_of
 from pipeline.planning.setting import Setting
 from pipeline.report.entries import Part
 from pipeline.report.labels import NO_VALUE
+from pipeline.report.measures import METRIC
 from pipeline.report.phrases import counted, listed
 from pipeline.report.stats import UNKNOWN, Floats, Interval, draw_counts, mean_intervals, percentile_interval
 from pipeline.runs.run import Run
@@ -192,7 +193,8 @@ def _accuracy(metric: str, rows: pd.DataFrame) -> Interval:
     if metric == QUALITY:
         values_N = _numbers(rows["score"])
     else:
-        values_N = np.array([dict(own).get(metric, math.nan) for own in rows["metrics"]], dtype=np.float64)
+        column = f"{METRIC}{metric}"
+        values_N = _numbers(rows[column]) if column in rows else np.full(len(rows), np.nan)
     if np.isnan(values_N).any():
         return UNKNOWN
     [found] = mean_intervals(values_N[None], draw_counts(len(values_N)))

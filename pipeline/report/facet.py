@@ -103,11 +103,11 @@ class Draft:
 
 def draft(part: Part, knobs: Names) -> Draft:
     several = len({setting.decode.cache for setting in part.settings}) > 1
-    alone = one_machine(part.rows[part.rows["scored"]])
+    alone = one_machine(part.scored)
     costs = (*COSTS, SECONDS) if several and alone else COSTS
-    whole = make_sample(part.rows, len(part.entries), (*costs, *TOKENS))
-    sample = replace(whole, further_costs={name: whole.further_costs[name] for name in costs})
-    draws = draw(whole)
+    everything = make_sample(part.rows, len(part.entries), (*costs, *TOKENS))
+    sample = replace(everything, further_costs={name: everything.further_costs[name] for name in costs})
+    draws = draw(everything)
     points = make_points(part, knobs, sample, draws)
-    tokens = {name: means(whole.further_costs[name]) for name in TOKENS}
+    tokens = {name: means(everything.further_costs[name]) for name in TOKENS}
     return Draft(part, knobs, draws, tokens, alone, Evidence(part.settings, points, sample))

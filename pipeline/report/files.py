@@ -17,6 +17,7 @@ from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings, find
 from pipeline.report.matched_table import matched_table
 from pipeline.report.paper.formats import write_formats
+from pipeline.report.whole import Whole, in_memory
 from pipeline.runs.run import RUN_FILE, Run
 
 
@@ -42,6 +43,7 @@ def write_report(
     folders: Sequence[str] = (),
     words: Words | None = None,
     asked: Asked = NOTHING,
+    whole: Whole | None = None,
 ) -> Report:
     """Writes the files into `folder` (made if missing); arguments and errors as of `find`.
 
@@ -49,7 +51,9 @@ def write_report(
 
     Beyond picture.MOST_PANELS facets each gets a file of its own too, front-<task>-<model>.png.
     """
-    findings = find(runs, records, folders, asked)
+    whole = whole or in_memory(records)
+    names = run_names(runs, folders)
+    findings = find(runs, records, folders, asked, whole)
     folder.mkdir(parents=True, exist_ok=True)
     facets = findings.facets
     tables = write_formats(folder, facets, asked.formats)
@@ -71,23 +75,12 @@ def write_report(
     told = details.write(
         folder,
         findings,
-        _rows_of(records, run_names(runs, folders)),
+        lambda run, setting: whole(names.index(run), setting).to_pandas(),
         words,
         in_run=len(runs) == 1 and (folder / RUN_FILE).is_file(),
     )
     report.page.write_text(page.render(findings, images, notes, told), encoding="utf-8")
     return report
-
-
-def _rows_of(records: pd.DataFrame, names: Sequence[str]) -> details.Rows:
-    """`names`: of the runs, in whose stores the records are."""
-    places = records.groupby("setting_id", sort=False).indices
-
-    def rows(run: str, setting: str) -> pd.DataFrame:
-        own = records.iloc[places.get(setting, [])]
-        return own[own["run"].isna() | (own["run"] == names.index(run))] if "run" in own else own
-
-    return rows
 
 
 def _picture_name(facet: Facet) -> str:

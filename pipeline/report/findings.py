@@ -14,6 +14,7 @@ from pipeline.report.facet import Facet, draft
 from pipeline.report.labels import knob_names
 from pipeline.report.phrases import listed
 from pipeline.report.records import clean
+from pipeline.report.whole import Whole, in_memory
 from pipeline.runs.run import Run
 
 
@@ -57,9 +58,15 @@ class Findings:
 
 
 def find(
-    runs: Sequence[Run], records: pd.DataFrame, folders: Sequence[str] = (), asked: Asked = NOTHING
+    runs: Sequence[Run],
+    records: pd.DataFrame,
+    folders: Sequence[str] = (),
+    asked: Asked = NOTHING,
+    whole: Whole | None = None,
 ) -> Findings:
     """Records -> findings; also for a live display.
+
+    The records are whole, or measured (measures.py); then `whole` gives whole ones.
 
     A column `run` of the records, if there is one, is the index of the run whose store a record is from; otherwise a
     record belongs to every run that has its setting. `folders`: the names of the runs' folders, to tell runs of equal
@@ -68,7 +75,7 @@ def find(
     if not any(run.settings for run in runs):
         raise ValueError("a report needs a run with at least one setting")
     names = run_names(runs, folders)
-    parts = split(runs, names, clean(records))
+    parts = split(runs, names, clean(records), whole or in_memory(records))
     _check_against(asked, parts)
     knobs = knob_names(setting for part in parts for setting in part.settings)
     drafts = [draft(part, knobs) for part in parts]

@@ -28,12 +28,11 @@ def mixed_warnings(part: Part) -> list[str]:
     """
     tokens: dict[int, pd.DataFrame] = {}
     seconds: dict[int, pd.DataFrame] = {}
-    for point, setting in enumerate(part.settings):
-        own = part.rows[part.rows["point"] == point]
-        mixed = [name for name in MACHINE if own[name].nunique() > 1]
-        if mixed:
-            exact = setting.model.dtype == EXACT and mixed == ["batch_size"]
-            (seconds if exact else tokens)[point] = own[mixed]
+    kinds = part.rows.groupby("point")[list(MACHINE)].nunique()
+    for point in kinds.index[(kinds > 1).any(axis=1)].tolist():
+        mixed = [name for name in MACHINE if kinds.loc[point, name] > 1]
+        exact = part.settings[point].model.dtype == EXACT and mixed == ["batch_size"]
+        (seconds if exact else tokens)[point] = part.rows.loc[part.rows["point"] == point, mixed]
     found = []
     if tokens:
         found.append(

@@ -1,14 +1,11 @@
 """What explains a point beside its quality and NFE: ratios of sums over its records."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pipeline.report import order
-from pipeline.report.order import Integers, kendall_tau
-from pipeline.report.parallelism import afp, spearman_rho
+from pipeline.report.measures import METRIC, ORDERS
 from pipeline.report.stats import Floats
 
 
@@ -41,28 +38,25 @@ RATIOS = (
     Ratio("capture_share", "seconds_capture", "seconds"),
 )
 
-# Of an example's decoding order, known from the step that revealed each token.
-ORDERS = {"kendall_tau": kendall_tau, "spearman_rho": spearman_rho, "afp": afp}
-
 
 def metric_columns(scored: pd.DataFrame, points: int) -> pd.DataFrame:
     """One row per point: RATIOS, ORDERS (means) and metric.<name>; NaN where the denominator is 0 or unknown."""
     places = range(points)
     counted = scored.assign(examples=1.0)
     found = {ratio.name: _sum_over_sum(counted, ratio, places) for ratio in RATIOS}
-    for name, figure in ORDERS.items():
-        orders = scored.groupby("point")["revealed_at"].apply(_known_mean, figure)
+    for name in ORDERS:
+        orders = scored.groupby("point")[name].apply(_known_mean)
         found[name] = orders.reindex(places).to_numpy(dtype=np.float64)
-    metrics = pd.DataFrame([dict(own) for own in scored["metrics"]], index=scored["point"])
-    for metric, means in metrics.groupby(level=0).mean().items():
-        found[f"metric.{metric}"] = means.reindex(places).to_numpy(dtype=np.float64)
-    return pd.DataFrame(found)
+    metrics = [str(name) for name in scored if str(name).startswith(METRIC)]
+    means = scored.groupby("point")[metrics].mean().reindex(places)
+    return pd.DataFrame({**found, **{name: means[name].to_numpy(dtype=np.float64) for name in metrics}})
 
 
 def _sum_over_sum(rows: pd.DataFrame, ratio: Ratio, places: range) -> Floats:
     """Per point, over the rows that have both columns."""
     columns = [ratio.above, ratio.below]
-    both = rows[rows[columns].notna().all(axis=1)]
+    pairs = rows[["point", *columns]]
+    both = pairs[pairs.notna().all(axis=1)]
     sums = both.groupby("point")[columns].sum().reindex(places)
     below = sums[ratio.below].to_numpy(dtype=np.float64)
     above = sums[ratio.above].to_numpy(dtype=np.float64)
@@ -70,10 +64,7 @@ def _sum_over_sum(rows: pd.DataFrame, ratio: Ratio, places: range) -> Floats:
     return ratios
 
 
-def _known_mean(revealed_at: "pd.Series[Any]", figure: Callable[[Integers], Floats]) -> float:
-    """The mean over the examples of which it is known; NaN for none."""
-    rows = [np.asarray(own, dtype=np.int64) for own in revealed_at]
-    lengths = np.array([len(own) for own in rows], dtype=np.int64)
-    found_N = figure(order.places(np.concatenate(rows), lengths))
-    known = found_N[~np.isnan(found_N)]
+def _known_mean(values: "pd.Series[float]") -> float:
+    """As numpy adds them up; NaN of none."""
+    known = values.dropna().to_numpy()
     return float(known.mean()) if len(known) else np.nan

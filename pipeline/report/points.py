@@ -64,7 +64,7 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
         intervals = stats.mean_intervals(values_SN, counts_BN)
         for column, place in ((name, 0), (f"{name}_lo", 1), (f"{name}_hi", 2)):
             points[column] = np.array([interval[place] for interval in intervals], dtype=np.float64)
-    metrics = metric_columns(part.rows[part.rows["scored"]], len(points))
+    metrics = metric_columns(part.scored, len(points))
     for name, caches in PASSES.items():
         metrics[name] = metrics[name].where(points["cache"].isin(caches))
     points = pd.concat([points, metrics], axis=1)

@@ -1,11 +1,9 @@
 """The records as the report reads them: one per run, setting and example, with counts as numbers."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from pipeline.report.stats import Floats
+from pipeline.report.measures import METRIC, measured
 
 SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
 CLOCKED = (
@@ -20,40 +18,49 @@ COUNTS = (
     *("prefill_passes", "store_passes", "full_passes"),
     *("computed_positions", "flops"),
 )
+MEASURES = ("trace", "kendall_tau", "axon_taken", "axon_unsupported")  # measures.py
+NUMBERS = ("run", "position", "score", *COUNTS, *SECONDS, *CLOCKED, "batch_size")
 COLUMNS = (
     "run",  # index of the run whose store a record is from; absent where all runs share their records
-    *("setting_id", "example_id", "position", "score", "metrics", "error"),
-    *("tokens", "revealed_at", "axon_steps", "unsupported_steps"),
+    *("setting_id", "example_id", "position", "score", "error"),
+    *MEASURES,
     *COUNTS,
     *SECONDS,
     *CLOCKED,
     *("device", "attention_kernel", "torch", "batch_size"),
 )
+KEY = ["run", "setting_id", "example_id"]
 
 
 def clean(records: pd.DataFrame) -> pd.DataFrame:
-    """The records in a canonical order, each once, numbers as floats (NaN: unknown).
+    """The records, whole or measured, in a canonical order, each once, with numbers as numpy has them (NaN: unknown).
 
-    Adds `scored`: has a score and a step count; `seconds`: machine time in all; `passes`: every call of the network,
-    prefill and store passes too; `axon_taken` and `axon_unsupported`: in how many steps AXON chose the
-    tokens, and in how many of those no candidate had any support.
+    The columns of measures.py, and `scored`: has a score and a step count; `seconds`: machine time in all; `passes`:
+    every call of the network, prefill and store passes too.
     """
-    rows = records.reindex(columns=list(COLUMNS))
-    rows = rows.drop_duplicates(["run", "setting_id", "example_id"], keep="last")
-    rows = rows.sort_values(["run", "setting_id", "position", "example_id"], ignore_index=True)
-    for name in (*COUNTS, *SECONDS, *CLOCKED, "run", "position", "score", "batch_size"):
-        rows[name] = pd.to_numeric(rows[name]).astype("float64")
+    known = measured(records)
+    columns = {name: known[name] if name in known else np.float32(np.nan) for name in COLUMNS}
+    columns |= {str(name): known[name] for name in known if str(name).startswith(METRIC)}
+    rows = pd.DataFrame(columns, index=known.index, copy=False)
+    for name in ("setting_id", "example_id"):
+        if not isinstance(rows[name].dtype, pd.CategoricalDtype):
+            rows[name] = rows[name].astype("category")
+    for name in NUMBERS:
+        if not isinstance(rows[name].dtype, np.dtype) or rows[name].dtype == object:
+            rows[name] = pd.to_numeric(rows[name]).astype("float64")
+    rows = _ordered(rows)
     rows["seconds"] = rows[list(SECONDS)].sum(axis=1)
     rows["passes"] = rows["nfe"] + rows["prefill_passes"] + rows["store_passes"]
-    rows["axon_taken"] = _lengths(rows["axon_steps"])
-    rows["axon_unsupported"] = _lengths(rows["unsupported_steps"])
     rows["scored"] = rows["score"].notna() & rows["nfe"].notna()
     return rows
 
 
-def _lengths(lists: "pd.Series[Any]") -> Floats:
-    """The length of each list; NaN where there is none."""
-    return np.array(
-        [len(own) if isinstance(own, (list, tuple, np.ndarray)) else np.nan for own in lists],
-        dtype=np.float64,
-    )
+def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    """By run, setting and position, the last record where there are several of an example. No copy of what is so."""
+    if (repeated := rows.duplicated(KEY, keep="last")).any():
+        rows = rows[~repeated]
+    places = [rows["run"], rows["setting_id"].cat.codes, rows["position"], rows["example_id"].cat.codes]
+    order = np.lexsort([place.to_numpy() for place in reversed(places)])
+    if (np.diff(order) == 1).all():
+        return rows.reset_index(drop=True)
+    return rows.take(order).reset_index(drop=True)

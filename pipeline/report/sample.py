@@ -42,17 +42,24 @@ class Draws:
 
 def make_sample(rows: pd.DataFrame, points: int, costs: Sequence[str] = COSTS) -> Sample:
     """The scored rows as matrices, a row per point; examples in their fixed order. `costs`: besides NFE."""
-    scored = rows[rows["scored"]]
-    examples = scored[["position", "example_id"]].drop_duplicates("example_id")
-    examples = examples.sort_values(["position", "example_id"])
+    scored_N = rows["scored"].to_numpy(dtype=np.bool_)
+    code_n, position_n = (
+        rows["example_id"].cat.codes.to_numpy()[scored_N],
+        rows["position"].to_numpy()[scored_N],
+    )
+    codes, first = np.unique(code_n, return_index=True)
+    place = np.empty(int(codes.max(initial=-1)) + 1, dtype=np.int64)
+    order = np.lexsort((codes, position_n[first]))
+    place[codes[order]] = np.arange(len(codes))
+    at = rows["point"].to_numpy()[scored_N], place[code_n]
 
     def matrix(column: str) -> Floats:
-        wide = scored.pivot(index="point", columns="example_id", values=column)
-        return wide.reindex(index=range(points), columns=examples["example_id"]).to_numpy(dtype=np.float64)
+        values_SN = np.full((points, len(codes)), np.nan)
+        values_SN[at] = rows[column].to_numpy(dtype=np.float64)[scored_N]
+        return values_SN
 
-    named = tuple(
-        zip(examples["position"].astype(int).tolist(), examples["example_id"].astype(str), strict=True)
-    )
+    names = rows["example_id"].cat.categories[codes[order]].astype(str)
+    named = tuple(zip(position_n[first][order].astype(int).tolist(), names, strict=True))
     return Sample(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in costs}, named)
 
 

@@ -10,6 +10,7 @@ from pipeline.errors import reason
 from pipeline.inputs.config import Config
 from pipeline.jobs.console import say
 from pipeline.jobs.report_job import left_out_of, make_report, notes_of, part_of, unscored
+from pipeline.report.whole import in_stores
 from pipeline.runs.run import Run
 from pipeline.runs.run_folder import RunFolder
 from pipeline.stop import DONE, FAILED, Lost, exit_code
@@ -29,7 +30,8 @@ def finish(
 ) -> int:
     """Reports what there is, completes run.json and returns the exit code.
 
-    `left_out`: why something was left out, if it was. `cost`: what a search took beside the grid, in a sentence.
+    `contents`: with measured records (report/measures.py). `left_out`: why something was left out, if it was. `cost`:
+    what a search took beside the grid, in a sentence.
     """
     failures = {**failures, **unscored(contents.records, failures)}
     run, part = folder.run, part_of(folder.run, contents.records)
@@ -43,7 +45,8 @@ def finish(
             say(console, cost)
             notes.insert(1, cost)  # after the command
         group = f"{run.name}/{folder.path.name}"
-        make_report(folder.path, [run], contents.records, notes, (), config.wandb, group, console)
+        whole = in_stores([run], [store])
+        make_report(folder.path, [run], contents.records, notes, (), config.wandb, group, console, whole)
         folder.end("incomplete" if failures or part or left_out else "done", failures, left_out)
     except OSError as error:
         say_failures(run, failures, console)
@@ -70,7 +73,7 @@ def stopped(
 ) -> int:
     """Says how much is kept and how to go on, and returns the exit code."""
     why = "Stopped" if isinstance(end, KeyboardInterrupt) else str(end)
-    kept = len(store.load(run.by_id, run.limit).records)
+    kept = len(store.outcomes(run.by_id, run.limit).records)
     total = sum(run.examples.values())
     say(console, f"{why}. {kept:,} of {total:,} examples are kept. To go on: {command}")
     return exit_code(end) if isinstance(end, KeyboardInterrupt) else FAILED

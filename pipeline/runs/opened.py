@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,6 +18,9 @@ from pipeline.jobs.report_job import find_points
 from pipeline.planning.setting import Setting
 from pipeline.runs.run import Run, read_run, store_of
 from pipeline.storage.store import Contents, Store
+
+if TYPE_CHECKING:
+    from pipeline.report.whole import Whole
 
 
 class OpenedRun:
@@ -38,7 +42,7 @@ class OpenedRun:
     @cached_property
     def records(self) -> pd.DataFrame:
         """One row per setting and example, ordered by setting and position; the columns of storage/record.py."""
-        contents = self.contents
+        contents = self._read(lambda store: store.load(self.run.by_id, self.run.limit))
         for line in contents.damaged:
             warnings.warn(line, stacklevel=2)
         return contents.records
@@ -46,16 +50,31 @@ class OpenedRun:
     @cached_property
     def points(self) -> pd.DataFrame:
         """One row per setting: quality, NFE and tokens per step with their intervals, as in points.csv."""
-        return find_points([self.run], self.records)
+        return find_points([self.run], self.contents.records, self.whole)
 
     @cached_property
     def contents(self) -> Contents:
-        """What the store holds of the run. Raises ConfigError, one line, if the store is gone."""
+        """What the store holds of the run, its records measured for a report (report/measures.py).
+
+        Raises ConfigError, one line, if the store is gone.
+        """
+        from pipeline.report.stored import load_measured
+
+        return self._read(lambda store: load_measured(store, self.run.by_id, self.run.limit))
+
+    @property
+    def whole(self) -> Whole:
+        """Reads the whole records of a setting."""
+        from pipeline.report.whole import in_stores
+
+        return in_stores([self.run], [self.store])
+
+    def _read(self, load: Callable[[Store], Contents]) -> Contents:
         store = self.store
         try:
             there = store.exists()
             if there:
-                contents = store.load(self.run.by_id, self.run.limit)
+                contents = load(store)
                 return replace(contents, records=self.run.own(contents.records))
         except ConfigError:
             raise

@@ -34,7 +34,7 @@ def show(opened: OpenedRun, words: Mapping[str, str], console: Console) -> int:
     if chosen[0].task != chosen[-1].task:
         raise ConfigError([f"settings={words['settings']}: are of different tasks; choose two of one task"])
     example = words.get("example", "0")
-    records = [find_example(example, setting, opened.contents.records) for setting in chosen]
+    records = [find_example(example, setting, opened.records) for setting in chosen]
     from pipeline.show.replay import Stage  # torch and transformers take seconds to import
 
     stage = Stage()

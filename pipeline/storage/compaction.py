@@ -17,7 +17,10 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from pipeline.storage.store import READERS, Slice, Span, Store
+from pipeline.storage.listing import READERS
+from pipeline.storage.slice_file import Slice
+from pipeline.storage.span import Span
+from pipeline.storage.store import Store
 
 MANY = 4  # slices that are worth joining
 LONGEST = 1024  # examples of a joined slice: a damaged one loses no more

@@ -2,6 +2,7 @@
 
     <root>/settings/<id>.json                      the setting's identity, canonical JSON
     <root>/slices/<id>/<start>-<stop>.parquet      the records of its examples start..stop-1
+    <root>/index/outcomes-<format>.parquet         score and NFE again, of large sweeps (outcomes.py); may be deleted
 
 `root` is any fsspec address (a folder, s3://bucket/path). A file is written under a temporary name and then renamed,
 so a file with its final name is complete. One that can't be read all the same (a damaged disk, an interrupted copy,
@@ -14,33 +15,35 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import ConfigError, reason
-from pipeline.storage.record import SCHEMA, NewerFormat, Record, conformed, is_current, to_table
+from pipeline.storage.listing import READERS, Marks, list_slices
+from pipeline.storage.outcomes import INDEX, Outcome, Outcomes, first_of_each, outcome_frame, outcome_of
+from pipeline.storage.record import SCHEMA, NewerFormat, Record, to_table
+from pipeline.storage.slice_file import Slice, from_bytes, to_bytes
+from pipeline.storage.span import Span as Span
+from pipeline.storage.span import missing as missing
 
-Span = tuple[int, int]  # examples start <= position < stop
-
-SLICE_NAME = re.compile(r"^(\d+)-(\d+)\.parquet$")
-READERS = 16  # files read at once: reading is mostly waiting, above all for an object store
+T = TypeVar("T")
 TEMPORARY = ".tmp"
 LEFT_OVER = timedelta(hours=1)  # a temporary file exists only while it is written; an older one was abandoned
 LISTINGS = 5  # of a setting, while files that were listed are gone: each time another sweep has joined them
+AT_ONCE = 8192  # examples of a portion, unless a setting alone has more
+WORTH = 1000  # slices to read that make it worth to ask the index, or to write it
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -57,9 +60,12 @@ class Contents:
     damaged: list[str] = field(default_factory=list)  # one line per file
 
 
-class Slice(NamedTuple):
-    table: pa.Table  # with exactly SCHEMA
-    current: bool  # of this version: the table has all that the file has
+class Portion(NamedTuple):
+    """The contents of some settings, the records as a table with exactly SCHEMA."""
+
+    table: pa.Table
+    covered: dict[str, list[Span]]
+    damaged: list[str]
 
 
 class Store:
@@ -68,6 +74,7 @@ class Store:
     def __init__(self, root: str) -> None:
         self.root = root if "://" in root else str(Path(root).absolute())
         self._fs, self._base = fsspec.core.url_to_fs(self.root)
+        self._outcomes = Outcomes()
 
     def write_settings(self, identities: Mapping[str, dict[str, Any]]) -> None:
         """Writes each setting's identity under its id, unless it is there already and whole."""
@@ -94,30 +101,87 @@ class Store:
 
     def write_table(self, setting_id: str, span: Span, table: pa.Table) -> None:
         """The same of records in a table with exactly SCHEMA."""
-        buffer = pa.BufferOutputStream()
-        pq.write_table(table, buffer, write_page_checksum=True)
-        self._write(self._slice_path(setting_id, span), buffer.getvalue().to_pybytes())
+        self._write(self._slice_path(setting_id, span), to_bytes(table))
 
     def load(self, setting_ids: Iterable[str], limit: int) -> Contents:
         """The records of these settings on examples 0..limit-1, each example once, ordered by setting and position.
 
         Raises ConfigError if a newer version wrote any of them: decoding them again would overwrite its results.
         """
-        ids = list(setting_ids)
-        found = self._found(ids, limit, LISTINGS)
-        covered: dict[str, list[Span]] = {sid: [] for sid in ids}
-        whole, damaged = [], []
-        for sid, span, slice_ in found:
-            if isinstance(slice_, str):
-                damaged.append(slice_)
-            else:
-                covered[sid].append(span)
-                whole.append(slice_.table)
-        table = _first_of_each(whole, limit)
-        del found, whole
+        portions = list(self.portions(setting_ids, limit))
+        covered = {sid: spans for own in portions for sid, spans in own.covered.items()}
+        damaged = [line for own in portions for line in own.damaged]
+        table = pa.concat_tables([SCHEMA.empty_table(), *(own.table for own in portions)])
+        del portions
         # split_blocks and self_destruct: with every column its own, Arrow's copy goes as pandas' comes.
         frame = table.to_pandas(use_threads=False, split_blocks=True, self_destruct=True)
         return Contents(frame, covered, damaged)
+
+    def portions(self, setting_ids: Iterable[str], limit: int) -> Iterator[Portion]:
+        """The same, some settings at a time: all records of a large sweep need not fit into memory."""
+        ids = list(setting_ids)
+        listed = self._listed(ids)
+        for some in _portions(listed):
+            covered: dict[str, list[Span]] = {sid: [] for sid in some}
+            whole, damaged = [], []
+            for sid, span, slice_ in self._found(some, limit, self._whole, listed):
+                if isinstance(slice_, str):
+                    damaged.append(slice_)
+                else:
+                    covered[sid].append(span)
+                    whole.append(slice_.table)
+            yield Portion(_first_of_each(whole, limit), covered, damaged)
+
+    def outcomes(self, setting_ids: Iterable[str], limit: int) -> Contents:
+        """As `load`, of the records but setting_id, position, score, nfe and seconds (outcomes.py).
+
+        What was read before, and has not changed, is not read again.
+        """
+        ids = list(setting_ids)
+        listed = self._listed(ids)
+        if not self._outcomes.indexed and sum(map(len, listed.values())) >= WORTH:
+            self._read_index()
+        covered: dict[str, list[Span]] = {sid: [] for sid in ids}
+        whole, damaged = [], []
+        for sid, span, outcome in self._found(ids, limit, self._outcome, listed):
+            if isinstance(outcome, str):
+                damaged.append(outcome)
+            else:
+                covered[sid].append(span)
+                whole.append((sid, span, outcome))
+        return Contents(outcome_frame(ids, whole, limit), covered, damaged)
+
+    def any_scored(self, setting_id: str, limit: int) -> bool:
+        """Whether any of the setting's examples 0..limit-1 has an outcome. Reads until it finds one."""
+        for span, mark in self._listed([setting_id])[setting_id].items():
+            found = self._outcome(setting_id, span, mark) if span[0] < limit else None
+            if isinstance(found, Outcome):
+                known = ~(np.isnan(found.score) | np.isnan(found.nfe))
+                if known[: limit - span[0]].any():
+                    return True
+        return False
+
+    def write_index(self, setting_ids: Iterable[str]) -> None:
+        """Writes what `outcomes` and `portions` have read of these settings, if it is much.
+
+        Never fails: results are whole without it. Of two sweeps that write it at once, one will read more again.
+        """
+        if self._outcomes.fresh < WORTH and not self._outcomes.dropped:
+            return
+        with suppress(Exception):  # each service's client has its own
+            self._read_index()  # another sweep may have written it meanwhile
+            ids = list(setting_ids)
+            listed = self._listed(ids)
+            self._outcomes.keep(
+                ids, ((sid, *span, mark) for sid in ids for span, mark in listed[sid].items())
+            )
+            self._write(f"{self._base}/{INDEX}", self._outcomes.to_index())
+            self._outcomes.fresh = 0
+
+    def _read_index(self) -> None:
+        self._outcomes.indexed = True
+        with suppress(Exception):  # absent, damaged or of another version
+            self._outcomes.add_index(self._fs.cat_file(f"{self._base}/{INDEX}"))
 
     def exists(self) -> bool:
         """Whether any result was ever written here. Raises whatever the service's client raises."""
@@ -138,9 +202,7 @@ class Store:
 
     def spans(self, setting_id: str) -> list[Span]:
         """The slices that are there by their names, in the order in which the first that has an example counts."""
-        names = (path.rsplit("/", 1)[-1] for path in self._names(self._folder(setting_id)))
-        found = [match for name in names if (match := SLICE_NAME.match(name))]
-        return sorted((int(match[1]), int(match[2])) for match in found)
+        return list(self._listed([setting_id])[setting_id])
 
     def is_being_written(self, setting_id: str) -> bool:
         """Whether someone is just writing a slice of it."""
@@ -151,20 +213,47 @@ class Store:
         with suppress(FileNotFoundError):
             self._fs.rm_file(self._slice_path(setting_id, span))
 
-    def _found(self, ids: Sequence[str], limit: int, listings: int) -> list[tuple[str, Span, Slice | str]]:
-        """The slices of these settings that have any of the first `limit` examples, in order."""
-        slices = [(sid, span) for sid in ids for span in self.spans(sid) if span[0] < limit]
+    def _listed(self, setting_ids: Sequence[str]) -> dict[str, Marks]:
+        return list_slices(self._fs, f"{self._base}/slices", setting_ids)
+
+    def _found(
+        self,
+        ids: Sequence[str],
+        limit: int,
+        read: Callable[[str, Span, str], T | str | None],
+        listed: Mapping[str, Marks],
+        listings: int = LISTINGS,
+    ) -> list[tuple[str, Span, T | str]]:
+        """What is read of the slices of these settings that have any of the first `limit` examples, in order."""
+        slices = [(sid, span, mark) for sid in ids for span, mark in listed[sid].items() if span[0] < limit]
         with ThreadPoolExecutor(READERS) as pool:
-            read = list(pool.map(lambda key: self.read(*key), slices))
-        gone = {sid for (sid, _), slice_ in zip(slices, read, strict=True) if slice_ is None}
+            results = list(pool.map(lambda key: read(*key), slices))
+        gone = {sid for (sid, *_), result in zip(slices, results, strict=True) if result is None}
         found = [
-            (sid, span, slice_ if slice_ is not None else self._damaged(sid, span, "gone"))
-            for (sid, span), slice_ in zip(slices, read, strict=True)
+            (sid, span, result if result is not None else self._damaged(sid, span, "gone"))
+            for (sid, span, _), result in zip(slices, results, strict=True)
         ]
         if not gone or listings == 1:
             return found
-        again = self._found([sid for sid in ids if sid in gone], limit, listings - 1)
+        lacking = [sid for sid in ids if sid in gone]
+        again = self._found(lacking, limit, read, self._listed(lacking), listings - 1)
         return [*(own for own in found if own[0] not in gone), *again]
+
+    def _whole(self, setting_id: str, span: Span, mark: str) -> Slice | str | None:
+        """A slice, whose outcomes are remembered."""
+        slice_ = self.read(setting_id, span)
+        if isinstance(slice_, Slice):
+            self._outcomes.put(setting_id, span, mark, outcome_of(slice_.table))
+        else:
+            self._outcomes.drop(setting_id, span, mark)
+        return slice_
+
+    def _outcome(self, setting_id: str, span: Span, mark: str) -> Outcome | str | None:
+        """The outcomes of a slice, read if they are not remembered."""
+        if (known := self._outcomes.get(setting_id, span, mark)) is not None:
+            return known
+        slice_ = self._whole(setting_id, span, mark)
+        return outcome_of(slice_.table) if isinstance(slice_, Slice) else slice_
 
     def _names(self, folder: str) -> list[str]:
         self._fs.invalidate_cache(folder)
@@ -186,13 +275,7 @@ class Store:
         except OSError as error:
             return self._damaged(setting_id, span, reason(error))
         try:
-            # Files are read side by side already, and Arrow's own threads were seen to abort a process at its exit.
-            file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-            own = file.read(use_threads=False)
-            table = conformed(own)
-            positions = table.column("position").to_pylist()
-            if positions != list(range(*span)) or set(table.column("setting_id").to_pylist()) - {setting_id}:
-                raise ValueError("holds other examples than its name says")
+            return from_bytes(data, setting_id, span)
         except NewerFormat as error:
             line = (
                 f"store={self.root}: {path} was {error}; update this repository, or choose another store=..."
@@ -200,7 +283,6 @@ class Store:
             raise ConfigError([line]) from None
         except (OSError, ValueError, pa.ArrowException) as error:
             return self._damaged(setting_id, span, reason(error))
-        return Slice(table, is_current(own))
 
     def _damaged(self, setting_id: str, span: Span, why: str) -> str:
         path = self._slice_path(setting_id, span)
@@ -238,6 +320,19 @@ class Store:
             self._fs.mv(temporary, path)
 
 
+def _portions(listed: Mapping[str, Marks]) -> Iterator[list[str]]:
+    """The settings in order, as many at a time as have AT_ONCE examples."""
+    some: list[str] = []
+    examples = 0
+    for sid, slices in listed.items():
+        some.append(sid)
+        examples += sum(stop - start for start, stop in slices)
+        if examples >= AT_ONCE:
+            yield some
+            some, examples = [], 0
+    yield some
+
+
 def _first_of_each(slices: Sequence[pa.Table], limit: int) -> pa.Table:
     """Examples 0..limit-1 of slices that come setting by setting: the first record of each, in order of position."""
     table = pa.concat_tables([SCHEMA.empty_table(), *slices])
@@ -246,26 +341,5 @@ def _first_of_each(slices: Sequence[pa.Table], limit: int) -> pa.Table:
     ids = [own.column("setting_id")[0].as_py() if len(own) else None for own in slices]
     ranks = {sid: rank for rank, sid in enumerate(dict.fromkeys(ids))}
     setting = np.array([ranks[sid] for sid in ids], dtype=np.int64)[setting]
-    after = (setting[1:] > setting[:-1]) | (position[1:] > position[:-1])
-    if after.all() and (position < limit).all():  # no copy where all is in order
-        return table
-    order = np.lexsort((position, setting))  # stable: of equal ones the first comes first
-    kept = np.append(True, (np.diff(setting[order]) > 0) | (np.diff(position[order]) > 0))[: len(order)]
-    return table.take(order[kept & (position[order] < limit)])
-
-
-def missing(covered: Iterable[Span], limit: int, size: int) -> list[Span]:
-    """The slices of at most `size` examples still needed to cover 0..limit-1.
-
-    Slices start at multiples of `size` where possible: an interrupted sweep asks for exactly the files it lacked.
-    """
-    have = {position for start, stop in covered for position in range(start, stop)}
-    slices: list[Span] = []
-    for position in range(limit):
-        if position in have:
-            continue
-        if slices and slices[-1][1] == position and position % size:
-            slices[-1] = (slices[-1][0], position + 1)
-        else:
-            slices.append((position, position + 1))
-    return slices
+    kept = first_of_each(setting, position, limit)
+    return table if kept is None else table.take(kept)

@@ -59,5 +59,5 @@ def stored_totals(records: pd.DataFrame) -> dict[str, Totals]:
             "nfe": nfe,
         }
     )
-    rows: Any = sums.groupby("setting_id").sum().itertuples()
+    rows: Any = sums.groupby("setting_id", observed=True).sum().itertuples()
     return {str(sid): Totals(int(examples), int(n), *parts) for sid, examples, n, *parts in rows}

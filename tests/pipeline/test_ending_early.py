@@ -145,7 +145,7 @@ def test_a_stopped_setting_counts_as_its_witness_and_their_difference(config: Co
 
 
 def calls(store: Store, plan: Plan) -> int:
-    return sum(one.calls for one in spent(store.load(plan.settings, SIZE).records).values())
+    return sum(one.calls for one in spent(store.outcomes(plan.settings, SIZE).records).values())
 
 
 def test_a_budget_ends_a_sweep_and_a_larger_one_goes_on(config: Config, tmp_path: Path) -> None:
@@ -165,12 +165,7 @@ def test_a_budget_ends_a_sweep_and_a_larger_one_goes_on(config: Config, tmp_path
 
 
 def test_hours_are_those_of_the_workers() -> None:
-    seconds = {
-        "seconds_model": [1800.0, 900.0],
-        "seconds_capture": [0.0, 450.0],
-        "seconds_select": [0.0, 450.0],
-    }
-    records = pd.DataFrame({"setting_id": ["a", "b"], "nfe": [3, None], **seconds})
+    records = pd.DataFrame({"setting_id": ["a", "b"], "nfe": [3, None], "seconds": [1800.0, 1800.0]})
     own = spent(records).values()
     assert exhausted(BudgetSettings(hours=1.0), own) == "budget.hours=1: spent (1.00 hours)"
     assert exhausted(BudgetSettings(hours=1.01, model_calls=4), own) is None

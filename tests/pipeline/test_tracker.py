@@ -47,8 +47,15 @@ def sample(seed: int) -> pd.DataFrame:
     return to_table(rows).to_pandas()
 
 
+def tables(records: pd.DataFrame) -> list[pa.Table]:
+    """A part for each setting."""
+    return [
+        pa.Table.from_pandas(own, SCHEMA, preserve_index=False) for _, own in records.groupby("setting_id")
+    ]
+
+
 def to_table_frame(records: pd.DataFrame) -> pd.DataFrame:
-    return pa.Table.from_pandas(records, SCHEMA).to_pandas()
+    return pa.concat_tables(tables(records)).to_pandas()
 
 
 def started(run: dict[str, Any]) -> float:
@@ -61,7 +68,7 @@ FRONTS = 2  # base and AXON
 
 def log(folder: Path, records: pd.DataFrame = RECORDS) -> int:
     report = write_report(folder, [RUN], records, [])
-    return track(Destination("offline", "axon", "sweep/one", folder), report, records)
+    return track(Destination("offline", "axon", "sweep/one", folder), report, tables(records))
 
 
 def paths(folder: Path) -> list[Path]:
@@ -82,7 +89,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     folder = tmp_path_factory.mktemp("logged")
     report = write_report(folder, [RUN], RECORDS, [])
     assert (
-        track(Destination("offline", "axon", "sweep/one", folder), report, RECORDS)
+        track(Destination("offline", "axon", "sweep/one", folder), report, tables(RECORDS))
         == len(SETTINGS) + FRONTS + 1
     )
     return folder, report
@@ -226,7 +233,10 @@ def test_a_knob_given_in_two_ways_is_logged(tmp_path: Path) -> None:
         for number, own in enumerate(SETTINGS)
     ]
     report = write_report(tmp_path, [make_run(settings)], RECORDS, [])
-    assert track(Destination("offline", "axon", "g", tmp_path), report, RECORDS) == len(SETTINGS) + FRONTS + 1
+    assert (
+        track(Destination("offline", "axon", "g", tmp_path), report, tables(RECORDS))
+        == len(SETTINGS) + FRONTS + 1
+    )
 
 
 def test_settings_of_two_runs_and_two_tasks_are_logged_apart(tmp_path: Path) -> None:
@@ -235,7 +245,7 @@ def test_settings_of_two_runs_and_two_tasks_are_logged_apart(tmp_path: Path) -> 
     lists_records = RECORDS.assign(setting_id="lists-" + RECORDS["setting_id"])
     records = pd.concat([RECORDS, lists_records], ignore_index=True)
     report = write_report(tmp_path, runs, records, [])
-    track(Destination("offline", "axon", "g", tmp_path), report, records)
+    track(Destination("offline", "axon", "g", tmp_path), report, tables(records))
     logged = runs_in(tmp_path, "setting")
     places = {(run["summary"]["run"], run["summary"]["setting_id"]) for run in logged}
     assert len(places) == len(logged) == 3 * len(SETTINGS)
@@ -250,7 +260,7 @@ def test_settings_of_two_runs_and_two_tasks_are_logged_apart(tmp_path: Path) -> 
 def test_a_group_with_two_decoders_has_two_fronts(tmp_path: Path) -> None:
     settings = [changed(own, decoder="dawn") if number % 2 else own for number, own in enumerate(SETTINGS)]
     report = write_report(tmp_path, [make_run(settings)], RECORDS, [])
-    track(Destination("offline", "axon", "g", tmp_path), report, RECORDS)
+    track(Destination("offline", "axon", "g", tmp_path), report, tables(RECORDS))
     runs = runs_in(tmp_path, "front")
     assert {(run["config"]["group"], run["config"]["decoder"]["name"]) for run in runs} == {
         (group, decoder) for group in ("base", "AXON") for decoder in ("confidence", "dawn")

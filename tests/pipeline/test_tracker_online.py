@@ -20,8 +20,9 @@ from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.report_job import make_report
 from pipeline.report import Report, write_report
 from pipeline.report.tracker import Destination, client, track
+from pipeline.report.whole import in_memory
 from pipeline.storage.record import SCHEMA
-from tests.pipeline.test_tracker import RUN, SETTINGS, sample
+from tests.pipeline.test_tracker import RUN, SETTINGS, sample, tables
 from tests.pipeline.wandb_server import ServedRun, WandbServer
 
 FEW = [SETTINGS[0], SETTINGS[1], SETTINGS[3]]
@@ -34,7 +35,7 @@ class Made:
     records: pd.DataFrame
 
     def log(self, mode: str, folder: Path) -> int:
-        return track(Destination(mode, "axon", "sweep/one", folder), self.report, self.records)
+        return track(Destination(mode, "axon", "sweep/one", folder), self.report, tables(self.records))
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,15 @@ def test_a_server_that_dies_is_one_line_and_the_next_time_all_is_logged(
     def report() -> str:
         out, wandb = StringIO(), WandbSettings("online", "axon")
         make_report(
-            tmp_path, [run], made[0].records, [], (), wandb, "sweep/one", Console(file=out, width=500)
+            tmp_path,
+            [run],
+            made[0].records,
+            [],
+            (),
+            wandb,
+            "sweep/one",
+            Console(file=out, width=500),
+            in_memory(made[0].records),
         )
         [line] = [line for line in out.getvalue().splitlines() if line.startswith(("wandb", "W&B"))]
         return line

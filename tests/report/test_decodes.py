@@ -4,13 +4,14 @@ import pandas as pd
 import pytest
 
 from pipeline.report.decodes import decode_hashes
+from pipeline.report.measures import measured
 
 ROW = {"example_id": "a", "position": 0, "tokens": [1, 2], "revealed_at": [0, 1], "nfe": 2.0}
 
 
 def hashes(*settings):
     rows = [{"point": point, **ROW, **own} for point, owns in enumerate(settings) for own in owns]
-    return decode_hashes(pd.DataFrame(rows), [f"setting {point}" for point in range(len(settings))])
+    return decode_hashes(measured(pd.DataFrame(rows)), [f"setting {point}" for point in range(len(settings))])
 
 
 def test_same_traces_same_hash_whatever_the_order():

@@ -130,7 +130,7 @@ def test_a_few_examples_are_not_compared() -> None:
 def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
     """Ten variants as good as the base, each with luck of its own: few intervals exclude 0, without correction many."""
     rng = np.random.default_rng(5)
-    made = facet_of(make_sweep(anchors=tuple([None, *range(1, 11)])), Asked())
+    made = facet_of(make_sweep(anchors=(None, *range(1, 11))), Asked())
     setup = made.points[["run", "complete"]], made.settings
     wrong = plain = 0
     for _ in range(40):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 import wandb
 
 from pipeline.report import Report
@@ -41,11 +41,11 @@ class Destination:
         return self.folder / "wandb"
 
 
-def track(destination: Destination, report: Report, records: pd.DataFrame) -> int:
+def track(destination: Destination, report: Report, records: Iterable[pa.Table]) -> int:
     """Logs every setting, the report as a whole and every front; returns how many W&B runs were written.
 
-    `records`: those of the report. Raises OSError or wandb.Error where W&B is unavailable; the results are in the store
-    all the same, and the next call goes on where this one stopped.
+    `records`: whole ones of the report, in parts. Raises OSError or wandb.Error where W&B is unavailable; the results
+    are in the store all the same, and the next call goes on where this one stopped.
     """
     logging.getLogger("wandb").setLevel(logging.CRITICAL)
     destination.home.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def check_login() -> None:
         raise ValueError("wandb.mode=online: not logged in; run `wandb login`, or choose wandb=offline")
 
 
-def _contents(destination: Destination, report: Report, records: pd.DataFrame) -> Iterator[Content]:
+def _contents(destination: Destination, report: Report, records: Iterable[pa.Table]) -> Iterator[Content]:
     """Fronts last: W&B lists and colours the latest runs first."""
     findings, sweep = report.findings, destination.group
     several_runs = findings.points["run"].nunique() > 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,17 @@ from pipeline.report.tracker.fronts import fronts_of
 from pipeline.storage.record import SCHEMA
 
 RECORDS = "records.parquet"
+ROWS = 50_000  # of a row group: what is in memory at once
 
 
-def sweep_content(report: Report, records: pd.DataFrame, sweep: str, folder: Path) -> Content:
+def sweep_content(report: Report, records: Iterable[pa.Table], sweep: str, folder: Path) -> Content:
     """Writes the records into `folder`, from where W&B takes them."""
     findings = report.findings
     tables = {"points": findings.points, "front": findings.front, "fronts": _fronts(report)}
     data = folder / RECORDS
-    _write(records, data)
+    examples = _write(records, data)
     config = {"kind": "sweep", "sweep": sweep, "title": findings.title, "settings": len(findings.points)}
-    summary = {"verdict": findings.verdict, "warnings": findings.warnings, "examples": len(records)}
+    summary = {"verdict": findings.verdict, "warnings": findings.warnings, "examples": examples}
 
     def log(run: Any) -> None:
         run.log(
@@ -74,16 +74,35 @@ def _fronts(report: Report) -> pd.DataFrame:
     )
 
 
-def _write(records: pd.DataFrame, path: Path) -> None:
-    """With the store's own schema, and the column `run` of a report on several runs; nothing where they are there."""
-    fields = [field for field in SCHEMA if field.name in records]
-    if "run" in records:
-        fields.append(pa.field("run", pa.int64()))
-    schema = pa.schema(fields, metadata=SCHEMA.metadata)
-    written = BytesIO()
-    pq.write_table(pa.Table.from_pandas(records, schema, preserve_index=False), written)
-    if not path.is_file() or path.read_bytes() != written.getvalue():
-        path.write_bytes(written.getvalue())
+def _write(records: Iterable[pa.Table], path: Path) -> int:
+    """With the store's own schema, and the column `run` of a report on several runs; returns how many.
+
+    Part by part, into a file beside it; what is there already is left alone.
+    """
+    rows, new = 0, path.with_suffix(".new")
+    writer: pq.ParquetWriter | None = None
+    waiting: list[pa.Table] = []
+    for table in records:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= ROWS:
+            writer = _flush(writer, waiting, new)
+        rows += len(table)
+    if waiting or writer is None:
+        writer = _flush(writer, waiting, new)
+    writer.close()
+    if path.is_file() and _hash(path) == _hash(new):
+        new.unlink()
+    else:
+        new.replace(path)
+    return rows
+
+
+def _flush(writer: pq.ParquetWriter | None, waiting: list[pa.Table], path: Path) -> pq.ParquetWriter:
+    table = pa.concat_tables(waiting or [SCHEMA.empty_table()])
+    waiting.clear()
+    writer = writer or pq.ParquetWriter(path, table.schema.with_metadata(SCHEMA.metadata))
+    writer.write_table(table.replace_schema_metadata(SCHEMA.metadata))
+    return writer
 
 
 def _hash(path: Path) -> str:

@@ -1,0 +1,159 @@
+"""Score, NFE and machine seconds of examples: what planning needs of the records, kept apart from texts and traces.
+
+A search, a stopping rule and a budget ask for them of all settings, again and again. `Outcomes` remembers those of each
+slice that was read, by the slice's name and the mark of its file (listing.py), so that a slice which was replaced is
+read again. They can be written to one file of the store, its index, which spares reading the slices of a large sweep
+that is continued. Whatever it holds, a missing, damaged or outdated index costs nothing but time: nothing is looked up
+in it but for a file that is there, with the very mark that it had when it was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.storage.record import FORMAT
+from pipeline.storage.span import Span
+
+Floats = NDArray[np.float64]
+Key = tuple[str, int, int, str]  # setting, start, stop, mark
+
+INDEX = f"index/outcomes-{FORMAT}.parquet"  # of a version that reads other formats, another
+SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
+_SCHEMA = pa.schema(
+    [
+        pa.field("setting_id", pa.string()),
+        pa.field("start", pa.int64()),
+        pa.field("stop", pa.int64()),
+        pa.field("mark", pa.string()),
+        pa.field("score", pa.list_(pa.float64())),
+        pa.field("nfe", pa.list_(pa.float64())),
+        pa.field("seconds", pa.list_(pa.float32())),
+    ]
+)
+
+
+class Outcome(NamedTuple):
+    """Of the examples of a slice, (N,) each; NaN for an example without one."""
+
+    score: Floats
+    nfe: Floats
+    seconds: NDArray[np.float32]  # of the machine, in all
+
+
+def outcome_of(table: pa.Table) -> Outcome:
+    """`table`: the records of a slice."""
+    score, nfe, *seconds = (table.column(name).to_numpy() for name in ("score", "nfe", *SECONDS))
+    return Outcome(
+        score.astype(np.float64), nfe.astype(np.float64), np.sum(seconds, axis=0).astype(np.float32)
+    )
+
+
+class Outcomes:
+    """Those of the slices that were read, in this process or, once `add_index` was called, in an earlier one."""
+
+    def __init__(self) -> None:
+        self.indexed = False  # whether the index was asked for
+        self.fresh = 0  # slices that the index lacks, and
+        self.dropped: set[Key] = set()  # those that it should not have
+        self._known: dict[Key, Outcome] = {}
+
+    def get(self, setting_id: str, span: Span, mark: str) -> Outcome | None:
+        return self._known.get((setting_id, *span, mark)) if mark else None
+
+    def put(self, setting_id: str, span: Span, mark: str, outcome: Outcome) -> None:
+        key = (setting_id, *span, mark)
+        if mark and key not in self._known:
+            self._known[key] = outcome
+            self.fresh += 1
+
+    def drop(self, setting_id: str, span: Span, mark: str) -> None:
+        """Of a file that can't be read: a disk can lose what it held and keep the file's mark."""
+        key = (setting_id, *span, mark)
+        if self._known.pop(key, None):
+            self.dropped.add(key)
+
+    def add_index(self, data: bytes) -> None:
+        """Raises pa.ArrowException, OSError or ValueError for what is no index."""
+        self.indexed = True
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        table = file.read(use_threads=False)
+        if table.schema != _SCHEMA:
+            raise ValueError("another version's index")
+        own = [table.column(name).to_pylist() for name in ("setting_id", "start", "stop", "mark")]
+        lists = [table.column(name).combine_chunks() for name in Outcome._fields]
+        values = [one.flatten().to_numpy(zero_copy_only=False) for one in lists]
+        lengths = [np.diff(one.offsets.to_numpy()) for one in lists]
+        sizes = np.array(own[2], dtype=np.int64) - np.array(own[1], dtype=np.int64)
+        if any((length != sizes).any() for length in lengths):
+            raise ValueError("not as many outcomes as examples")
+        ends = np.cumsum(sizes).tolist()
+        for key, end, size in zip(zip(*own, strict=True), ends, sizes.tolist(), strict=True):
+            if key not in self._known and key not in self.dropped:
+                self._known[key] = Outcome(*(part[end - size : end] for part in values))
+
+    def keep(self, setting_ids: Iterable[str], there: Iterable[Key]) -> None:
+        """Of these settings only the slices that are there."""
+        ids, kept = set(setting_ids), set(there)
+        self._known = {key: own for key, own in self._known.items() if key[0] not in ids or key in kept}
+
+    def to_index(self) -> bytes:
+        """All that is known, for `add_index`."""
+        keys = sorted(self._known)
+        found = [self._known[key] for key in keys]
+        columns: list[pa.Array] = [pa.array([key[place] for key in keys]) for place in range(4)]
+        for name, kind in zip(Outcome._fields, (pa.float64(), pa.float64(), pa.float32()), strict=True):
+            parts = [getattr(own, name) for own in found]
+            offsets = np.cumsum([0, *map(len, parts)], dtype=np.int32)
+            columns.append(pa.ListArray.from_arrays(offsets, pa.array(_joined(parts), kind)))
+        buffer = pa.BufferOutputStream()
+        table = pa.Table.from_arrays(columns, schema=_SCHEMA)
+        pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+        data: bytes = buffer.getvalue().to_pybytes()
+        return data
+
+
+def outcome_frame(
+    setting_ids: Sequence[str], slices: Sequence[tuple[str, Span, Outcome]], limit: int
+) -> pd.DataFrame:
+    """Columns setting_id (a category), position, score, nfe and seconds: a row per example, the first where slices
+    overlap, ordered by setting and position. `slices`: in that order, by their start.
+    """
+    place = {sid: number for number, sid in enumerate(setting_ids)}
+    sizes = np.array([span[1] - span[0] for _, span, _ in slices], dtype=np.int64)
+    starts = np.array([span[0] for _, span, _ in slices], dtype=np.int64)
+    code = np.repeat(np.array([place[sid] for sid, _, _ in slices], dtype=np.int64), sizes)
+    position = np.arange(len(code)) - np.repeat(np.cumsum(sizes) - sizes - starts, sizes)
+    columns = {name: _joined([getattr(own, name) for _, _, own in slices]) for name in Outcome._fields}
+    kept = first_of_each(code, position, limit)
+    if kept is not None:
+        code, position = code[kept], position[kept]
+        columns = {name: values[kept] for name, values in columns.items()}
+    names: Any = list(setting_ids)
+    named = pd.Categorical.from_codes(code.astype(np.int32), categories=names)
+    return pd.DataFrame({"setting_id": named, "position": position, **columns}, copy=False)
+
+
+def first_of_each(
+    setting: NDArray[np.int64], position: NDArray[np.int64], limit: int
+) -> NDArray[np.intp] | None:
+    """Which rows to take, and in which order, so that the first of each example below `limit` comes by setting and
+    position; None where that is so already.
+    """
+    after = (setting[1:] > setting[:-1]) | (position[1:] > position[:-1])
+    if after.all() and (position < limit).all():
+        return None
+    order = np.lexsort((position, setting))  # stable: of equal ones the first comes first
+    kept = np.append(True, (np.diff(setting[order]) > 0) | (np.diff(position[order]) > 0))[: len(order)]
+    found: NDArray[np.intp] = order[kept & (position[order] < limit)]
+    return found
+
+
+def _joined(parts: Sequence[NDArray[np.float64]] | Sequence[NDArray[np.float32]]) -> NDArray[np.floating]:
+    return np.concatenate(parts) if parts else np.zeros(0)
