@@ -13,6 +13,7 @@ import pandas as pd
 from rich.console import Console
 
 from pipeline.errors import reason
+from pipeline.importing import importing
 from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.console import say
 from pipeline.runs.run import Run
@@ -38,8 +39,8 @@ def make_report(
     `records`: with several runs, their column `run` is the index of the run they belong to. `folders`: the names of
     the runs' folders, which tell runs of one name apart.
     """
-    # scipy, plotly and matplotlib take seconds to import: only when there are results
-    from pipeline.report import write_report
+    with importing():  # scipy, plotly and matplotlib take seconds: only when there are results
+        from pipeline.report import write_report
 
     report = write_report(folder, runs, records, notes, folders)
     console.print(report.terminal())
