@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from pipeline.inputs.config import ModelSettings
@@ -30,7 +30,7 @@ class FreeWorkers(_ObjectCache):
         self._num_cached_objects += 1
         return True
 
-    def flush_cached_objects(self, force_all: bool = False) -> Iterator[Any]:
+    def flush_cached_objects(self, force_all: bool = False) -> Generator[Any, None, None]:
         if force_all:
             yield from super().flush_cached_objects(force_all)
 
