@@ -25,6 +25,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from axon.settings import BLOCK_LENGTH
 from pipeline.errors import ConfigError, one_in, reason, unknown_key
+from pipeline.importing import importing
 from pipeline.inputs.choices import check_folders, check_names, chosen, described, undecodable
 from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.stop import exit_code, sigterm_raised
@@ -73,13 +74,13 @@ def start(line: CommandLine) -> int:
 
 def run(tree: Mapping[str, Any]) -> int:
     """Runs the job of a composed config. Raises ConfigError before anything is decoded."""
-    from pipeline.inputs.config import read_config
+    with importing():
+        from rich.console import Console
+
+        from pipeline.inputs.config import read_config
+        from pipeline.jobs.start import start_job
 
     config = read_config(tree)
-    from rich.console import Console
-
-    from pipeline.jobs.start import start_job
-
     return start_job(config, compose, sys.argv[1:], Console())
 
 

@@ -29,11 +29,17 @@ ROOT = Path(__file__).resolve().parents[1]
 VARIANTS = 11  # of anchor_budget: the base decoder, 4 x 2 of policy fixed, 2 of cover
 ALONE = 3  # settings that are timed in a process of their own
 IMPORTS = "import torch, transformers"
-# launch.py, ended by its first pass.
+# launch.py, ended by its first pass. Nothing is imported before launch.py would.
 FIRST_PASS = """
 import os, launch
-from axon.models.model import MaskedDiffusionModel
-MaskedDiffusionModel.forward = lambda *_, **__: os._exit(0)
+with launch.importing():
+    from pipeline.workers import execute
+work = execute.execute_here
+def ended(*arguments):
+    from axon.models.model import MaskedDiffusionModel
+    MaskedDiffusionModel.forward = lambda *_, **__: os._exit(0)
+    work(*arguments)
+execute.execute_here = ended
 launch.main()
 """
 

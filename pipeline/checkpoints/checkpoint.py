@@ -18,6 +18,7 @@ from axon.models.hub import PATTERNS, download, is_hub_id
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
 from pipeline.checkpoints.content import content_of, files_of
 from pipeline.environment import REPOSITORY
+from pipeline.importing import importing
 from pipeline.inputs.config import ModelSettings
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Checkpoint:
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """Read when it is first asked for. Raises CheckpointError if there is none or it is broken."""
-        from axon import load_tokenizer  # transformers
+        with importing():  # transformers
+            from axon import load_tokenizer
 
         return load_tokenizer(self.folder)
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from rich.console import Console
 
 from pipeline.errors import reason
+from pipeline.importing import importing
 from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.console import say
 from pipeline.report.asked import NOTHING, Asked
@@ -44,9 +45,9 @@ def make_report(
     `records`: measured (report/measures.py), `whole` gives whole ones; with several runs, their column `run` is the
     index of the run they belong to. `folders`: the names of the runs' folders, which tell runs of one name apart.
     """
-    # scipy, plotly and matplotlib take seconds to import: only when there are results
-    from pipeline.report import write_report
-    from pipeline.show import words
+    with importing():  # scipy, plotly and matplotlib take seconds: only when there are results
+        from pipeline.report import write_report
+        from pipeline.show import words
 
     report = write_report(folder, runs, records, notes, folders, words, asked, whole)
     console.print(report.terminal())

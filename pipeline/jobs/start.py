@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from pipeline.importing import importing
 from pipeline.inputs.config import Compose, Config
 
 
@@ -23,13 +24,15 @@ def start_job(config: Config, compose: Compose, arguments: Sequence[str], consol
 
         return dashboard_job(config, console)
     if config.job == "plan":
-        from pipeline.jobs.plan_job import plan_job
+        with importing():
+            from pipeline.jobs.plan_job import plan_job
 
         return plan_job(config, compose, console)
     if config.job == "time":
         from pipeline.jobs.time_settings import time_settings
 
         return time_settings(config, compose, console)
-    from pipeline.jobs.run_job import run_job
+    with importing():
+        from pipeline.jobs.run_job import run_job
 
     return run_job(config, compose, arguments, console)

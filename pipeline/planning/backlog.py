@@ -141,16 +141,22 @@ class Backlog:
         self._waiting.pop(assignment.setting.id, None)
         self._settle(assignment, self._limit)
 
-    def lost(self, assignment: Assignment, reason: str) -> Totals:
+    def lost(self, assignment: Assignment, reason: str, begun: bool = True) -> Totals:
         """Its worker was lost: what is missing waits again, at the end, or is given up. Returns what is stored of it.
 
-        The store is asked: the last slice may be stored although nobody reported it.
+        The store is asked: the last slice may be stored although nobody reported it. `begun`: the worker had taken it
+        up, so that the loss may be its fault.
         """
         sid, slices = assignment.setting.id, assignment.slices
+        if not begun:
+            self._settle(assignment, 0)
+            if not self.left_out and sid not in self.failures:
+                self._waiting[sid] = [*self._waiting.pop(sid, []), *slices]
+            return Totals()
         self._bereft.add(sid)
         contents = self._store.outcomes([sid], self._limit)
-        begun = self._begun[assignment.key]
-        again = self._losses.again(sid, slices, reason, contents.covered[sid], begun)
+        losses = self._begun[assignment.key]
+        again = self._losses.again(sid, slices, reason, contents.covered[sid], losses)
         self._settle(assignment, max(stop for _, stop in slices))
         if again and not self.left_out and sid not in self._failures:
             self._waiting[sid] = [*self._waiting.pop(sid, []), *again]

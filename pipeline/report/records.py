@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.report.measures import METRIC, measured
+from pipeline.report.measures import METRIC, ORDERS, measured
 
 SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
 CLOCKED = (
@@ -18,7 +18,7 @@ COUNTS = (
     *("prefill_passes", "store_passes", "full_passes"),
     *("computed_positions", "flops"),
 )
-MEASURES = ("trace", "kendall_tau", "axon_taken", "axon_unsupported")  # measures.py
+MEASURES = ("trace", *ORDERS, "axon_taken", "axon_unsupported")  # measures.py
 NUMBERS = ("run", "position", "score", *COUNTS, *SECONDS, *CLOCKED, "batch_size")
 COLUMNS = (
     "run",  # index of the run whose store a record is from; absent where all runs share their records

@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_prestart_worker_first_driver": "0",  # processes that no trial gets: Tune's workers are started anew
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops at once: finished slices are in the store already
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
@@ -35,6 +36,7 @@ ENVIRONMENT = {
 os.environ.update(ENVIRONMENT)
 
 import ray  # noqa: E402
+import ray._private.parameter as ray_parameter  # noqa: E402
 import ray._private.services as ray_services  # noqa: E402
 import ray._private.worker as ray_worker  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
@@ -47,6 +49,7 @@ from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
 from pipeline.workers.capacity import Machine, check_room  # noqa: E402
 from pipeline.workers.scratch import scratch_folder  # noqa: E402
 
+RAY_PARAMS = ray_parameter.RayParams
 OBJECT_STORE_BYTES = 100 * 2**20  # only settings and totals pass through it
 START_ATTEMPTS = 3
 UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
@@ -158,6 +161,9 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
     """
     # A token of our own: Ray would write one to the user's home, and every later `ray start` would require it.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    # What nobody asks here: which lines the workers print, and for more machines.
+    parts: dict[str, Any] = {"include_log_monitor": False, "no_monitor": True}
+    ray_parameter.RayParams = partial(RAY_PARAMS, **parts)  # type: ignore[misc, assignment]
     cores = math.ceil(cluster.workers * cluster.cpus_per_worker) if cluster.workers else os.cpu_count()
     reason = ""
     for attempt in range(START_ATTEMPTS):

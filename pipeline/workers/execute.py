@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline.errors import fault_line, reason
+from pipeline.importing import importing
 from pipeline.inputs.config import Config
 from pipeline.jobs.display import Display
 from pipeline.planning.backlog import Backlog
@@ -63,9 +64,8 @@ def execute(
     if runs_here(config, plan):
         if config.cluster.address is not None:
             display.status("a single setting needs no cluster: it runs on this machine")
-        from pipeline.evaluation.evaluate import (
-            Evaluator,  # torch takes seconds to import: only when something is decoded
-        )
+        with importing():  # torch takes seconds: only when something is decoded
+            from pipeline.evaluation.evaluate import Evaluator
 
         evaluator = Evaluator(
             config.batch_size,
@@ -76,7 +76,8 @@ def execute(
         )
         execute_here(backlog, evaluator, store, config.limit, display)
         return backlog
-    from pipeline.workers.sweep import run_sweep  # Ray takes seconds to import: only when it is needed
+    with importing():  # Ray takes seconds: only when it is needed
+        from pipeline.workers.sweep import run_sweep
 
     run_sweep(backlog, config, store.root, display)
     return backlog

@@ -30,7 +30,7 @@ from pipeline.storage.store import StoreFull
 from pipeline.storage.totals import Totals
 from pipeline.workers.capacity import need_of
 from pipeline.workers.cluster import Ground, ray_for
-from pipeline.workers.trial import ASSIGNMENT, SETTING, SliceTrial, WorkerSettings
+from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING, SliceTrial, WorkerSettings
 from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
@@ -51,6 +51,7 @@ class Watch(tune.Callback):
     def __init__(self, backlog: Backlog, display: Display, request: Request) -> None:
         self._backlog, self._display, self._request = backlog, display, request
         self._full: str | None = None
+        self._begun: set[str] = set()  # trials that a worker has taken up
 
     def check(self) -> None:
         """Raises what ends the sweep: the user's wish, or a store in which nothing more can be kept."""
@@ -62,6 +63,7 @@ class Watch(tune.Callback):
         self.check()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._begun.add(trial.trial_id)
         self._display.started()
 
     def on_trial_result(
@@ -79,7 +81,10 @@ class Watch(tune.Callback):
         sid = trial.config[SETTING]
         error = Path(trial.error_file).read_text() if trial.error_file else ""
         assignment: Assignment = trial.config[ASSIGNMENT]
-        self._display.evaluated(assignment, self._backlog.lost(assignment, why_lost(error)), ended=True)
+        # A worker that was kept can have died while it had nothing to do.
+        begun = trial.trial_id in self._begun or not trial.config[KEPT]
+        totals = self._backlog.lost(assignment, why_lost(error), begun)
+        self._display.evaluated(assignment, totals, ended=True)
         if sid in self._backlog.failures:
             self._display.failed(sid)
         else:

@@ -7,13 +7,15 @@ from typing import Any
 
 from axon.faults import context_is_dead
 from pipeline.errors import fault_line
+from pipeline.importing import importing
 from pipeline.planning.assignment import Assignment
 from pipeline.sandbox import Require
 from pipeline.storage.store import Store, StoreFull
 
 from ray import tune  # isort: skip  # sweep.py imports cluster.py first
 
-ASSIGNMENT, SETTING = "assignment", "setting"  # the keys of a trial's config
+# The keys of a trial's config. KEPT: it goes to a worker that is there already.
+ASSIGNMENT, SETTING, KEPT = "assignment", "setting", "kept"
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,10 @@ class SliceTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
         assert worker is not None, "tune.with_parameters hands it over"
-        import torch  # in the worker alone: whoever hands out settings needs neither it nor a model
+        with importing():  # in the worker alone: whoever hands out settings needs neither torch nor a model
+            import torch
 
-        from pipeline.evaluation.evaluate import Evaluator
+            from pipeline.evaluation.evaluate import Evaluator
 
         torch.set_num_threads(worker.threads)
         self._worker = worker

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
 from typing import Any
 
 from pipeline.inputs.config import ModelSettings
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
-from pipeline.workers.trial import ASSIGNMENT, SETTING
+from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING
 
-from ray.tune.experiment import Trial  # isort: skip  # sweep.py imports cluster.py first
+from ray.tune.execution import tune_controller  # isort: skip  # sweep.py imports cluster.py first
+from ray.tune.experiment import Trial  # isort: skip
 from ray.tune.schedulers import FIFOScheduler  # isort: skip
 from ray.tune.search import Searcher  # isort: skip
+from ray.tune.utils.object_cache import _ObjectCache  # isort: skip
+
+
+class FreeWorkers(_ObjectCache):
+    """Workers without a trial, first in, first out. All of them are kept until the sweep ends.
+
+    Tune keeps as many as trials wait, and one. Between two of a search's questions none waits, so that all others would
+    start anew, each importing torch and loading its model.
+    """
+
+    def cache_object(self, key: Any, obj: Any) -> bool:
+        self._cached_objects[key].append(obj)
+        self._num_cached_objects += 1
+        return True
+
+    def flush_cached_objects(self, force_all: bool = False) -> Generator[Any, None, None]:
+        if force_all:
+            yield from super().flush_cached_objects(force_all)
+
+
+tune_controller._ObjectCache = FreeWorkers  # type: ignore[attr-defined]
 
 
 class BacklogSearch(Searcher):
@@ -25,20 +48,21 @@ class BacklogSearch(Searcher):
         super().__init__()
         self._backlog, self._room = backlog, room
         self._assigned: dict[str, Assignment] = {}  # by trial
-        # Loaded by the worker that has nothing to do. Tune keeps one such worker and ends any others.
-        self._free: ModelSettings | None = None
+        self._free: deque[ModelSettings] = deque()  # what the free workers have loaded, in FreeWorkers' order
 
     def suggest(self, trial_id: str) -> Any:
         """The config of the next trial; None while there is no room or outcomes are awaited; FINISHED at the end."""
         room = self._room()
         if self._backlog.taken >= room:
             return None
-        assignment = self._backlog.take(self._free, room)
+        kept = bool(self._free)
+        assignment = self._backlog.take(self._free[0] if kept else None, room)
         if assignment is None:
             return self.FINISHED if self._backlog.over else None
-        self._free = None  # Tune hands the trial to the free worker, and starts one if there is none
+        if kept:  # Tune hands the trial to the first free worker, and starts one only if there is none
+            self._free.popleft()
         self._assigned[trial_id] = assignment
-        return {SETTING: assignment.setting.id, ASSIGNMENT: assignment}
+        return {SETTING: assignment.setting.id, ASSIGNMENT: assignment, KEPT: kept}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -47,7 +71,7 @@ class BacklogSearch(Searcher):
         assignment = self._assigned.pop(trial_id)
         if error:
             return
-        self._free = self._free or assignment.setting.model
+        self._free.append(assignment.setting.model)
         if result and (line := result.get("error")):
             self._backlog.failed(assignment, line)
         else:

@@ -86,7 +86,7 @@ def test_a_lost_trial_is_suggested_again_as_a_new_one(room: list[int], tmp_path:
     backlog = backlog_of(["A"], Store(str(tmp_path)), slices=1)
     search, display, request = searching(backlog, room), MagicMock(), MagicMock()
     watch = Watch(backlog, display, request)
-    trial = SimpleNamespace(config=search.suggest("1"), error_file=None)
+    trial = SimpleNamespace(trial_id="1", config=search.suggest("1"), error_file=None)
     search.on_trial_complete("1", error=True)
     watch.on_trial_error(0, [], trial)
     assert display.status.call_args.args == ("a worker was lost; trying again what is missing",)
@@ -96,6 +96,52 @@ def test_a_lost_trial_is_suggested_again_as_a_new_one(room: list[int], tmp_path:
     assert suggested(search, "3") == [search.FINISHED]
     assert backlog.failures == {"s0": "its worker was lost 2 times at examples 0-3: its worker died"}
     display.failed.assert_called_once_with("s0")
+
+
+def test_a_free_worker_that_was_dead_already_costs_its_setting_nothing(
+    room: list[int], tmp_path: Path
+) -> None:
+    from pipeline.workers.sweep import Watch
+
+    backlog = backlog_of(["A"] * 5, Store(str(tmp_path)), slices=1)
+    room[0] = 3
+    search = searching(backlog, room)
+    watch = Watch(backlog, MagicMock(), MagicMock())
+
+    def ended(trial: str, config: Any, begun: bool) -> None:
+        told = SimpleNamespace(trial_id=trial, config=config, error_file=None)
+        if begun:
+            watch.on_trial_start(0, [], told)
+        search.on_trial_complete(trial, error=True)
+        watch.on_trial_error(0, [], told)
+
+    begun = [search.suggest(trial) for trial in "123"]
+    for trial in "123":
+        search.on_trial_complete(trial, {"done": True})
+    last = {config["setting"] for config in begun}
+    for trial in "456":  # all three have died by now
+        config = search.suggest(trial)
+        ended(trial, config, begun=False)
+    assert not backlog.failures
+    for trial in "78":
+        config = search.suggest(trial)
+        assert config["setting"] not in last
+        ended(trial, config, begun=False)
+    for trial in "9a":
+        ended(trial, search.suggest(trial), begun=True)
+    assert len(backlog.failures) == 2, "a worker that is new, or has begun, may have died of it"
+
+
+def test_every_free_worker_is_kept_until_the_end_and_the_first_goes_first() -> None:
+    import pipeline.workers.sweep  # noqa: F401
+    from ray.tune.execution.tune_controller import _ObjectCache  # isort: skip
+
+    free: Any = _ObjectCache(may_keep_one=True)
+    assert free.cache_object("key", "first") and free.cache_object("key", "second")
+    assert not list(free.flush_cached_objects()) and free.pop_cached_object("key") == "first"
+    assert free.cache_object("key", "first")
+    assert list(free.flush_cached_objects(force_all=True)) == ["second", "first"]
+    assert not free.has_cached_object("key") and not free.num_cached_objects
 
 
 def test_when_tune_ends_early_what_it_left_is_tried_again(

@@ -64,7 +64,7 @@ def test_default_budgets_are_a_few_round_numbers_within_reach(lo, width):
 
 
 def test_a_budget_outside_what_was_tried_has_no_value() -> None:
-    """Base and AXON alike, AXON in half the steps: below the base's fastest there is no difference, nor above its last."""
+    """AXON as good in half the steps: below the fastest base setting and above its slowest there is no difference."""
     sweep = make_sweep(faster=0.5)
     facet = facet_of(sweep, Asked(nfe=(1.0, 8.0, 14.0, 30.0, 500.0)))
     (own,) = facet.matched
