@@ -1,5 +1,6 @@
 """Accuracy under parallelism is d3LLM's, with an interval."""
 
+import itertools
 import math
 
 import numpy as np
@@ -38,7 +39,7 @@ def plainly(pairs, y_max):
         return y * min(math.exp(-3 * (1 - y / y_max)), 1)
 
     found = pairs[0][0] * pairs[0][1]
-    for (before, y_before), (tpf, y) in zip(pairs, pairs[1:], strict=False):
+    for (before, y_before), (tpf, y) in itertools.pairwise(pairs):
         found += (tpf - before) * (weighted(y) + weighted(y_before)) / 2
     return found
 

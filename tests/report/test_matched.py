@@ -64,7 +64,7 @@ def test_default_budgets_are_a_few_round_numbers_within_reach(lo, width):
 
 
 def test_a_budget_outside_what_was_tried_has_no_value() -> None:
-    """Base and AXON alike, AXON in half the steps: below the base's fastest there is no difference, nor above its last."""
+    """Base and AXON alike, AXON in half the steps: no difference below the base's fastest or above its last."""
     sweep = make_sweep(faster=0.5)
     facet = facet_of(sweep, Asked(nfe=(1.0, 8.0, 14.0, 30.0, 500.0)))
     (own,) = facet.matched
@@ -130,7 +130,7 @@ def test_a_few_examples_are_not_compared() -> None:
 def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
     """Ten variants as good as the base, each with luck of its own: few intervals exclude 0, without correction many."""
     rng = np.random.default_rng(5)
-    made = facet_of(make_sweep(anchors=tuple([None, *range(1, 11)])), Asked())
+    made = facet_of(make_sweep(anchors=(None, *range(1, 11))), Asked())
     setup = made.points[["run", "complete"]], made.settings
     wrong = plain = 0
     for _ in range(40):

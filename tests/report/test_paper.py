@@ -1,6 +1,7 @@
 """Tables for papers: read back by what reads them, whatever the names in them."""
 
 import io
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_markdown_renders_to_the_cells(found: Findings) -> None:
     tokens = MarkdownIt("commonmark").enable("table").parse(text_of(found, "markdown"))
     cells = [
         "".join(part.content for part in inline.children if part.type in ("text", "text_special"))
-        for opening, inline in zip(tokens, tokens[1:], strict=False)
+        for opening, inline in itertools.pairwise(tokens)
         if opening.type in ("td_open", "th_open")
     ]
     assert all(part.type in ("text", "text_special") for token in tokens for part in token.children or [])
