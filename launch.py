@@ -34,7 +34,7 @@ from pipeline.stop import exit_code, sigterm_raised
 CONF = Path(__file__).resolve().parent / "conf"
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError)
-GROUPS = "sweep.groups"
+GROUPS, ALONE = "sweep.groups", "sweep=none"
 
 # A block length of null is the model's own, which is not known before its config is read: 32 stands for it.
 OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // (parts or BLOCK_LENGTH), replace=True)
@@ -118,6 +118,9 @@ def composed(words: Sequence[str], line: CommandLine) -> dict[str, Any]:
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         config = hydra.compose("config", [*words, *search])
+    if ALONE in words and not any(key_of(word).startswith("sweep.") for word in words):
+        # One setting, whatever an experiment adds to the sweep that it chooses itself: as a report's commands ask.
+        config = OmegaConf.create({**config, "sweep": OmegaConf.load(CONF / "sweep/none.yaml")})
     tree: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return dict(tree)
 

@@ -30,15 +30,21 @@ def is_hub_id(path: str) -> bool:
     return path.count("/") == 1 and not path.startswith((".", "~", "/")) and not Path(path).parent.is_dir()
 
 
-def download(hub_id: str, revision: str | None, patterns: Sequence[str] = PATTERNS) -> Path:
+def download(
+    hub_id: str, revision: str | None, patterns: Sequence[str] = PATTERNS, cached: bool = False
+) -> Path:
     """The folder of a hub id with the files of these names, downloaded unless the hub's cache on this disk has them.
 
-    Raises CheckpointError, one line, if it can be neither found nor downloaded.
+    `cached`: as the cache has them, without a network. Raises CheckpointError, one line, if it can be neither found
+    nor downloaded.
     """
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(patterns)))
+        found = snapshot_download(
+            hub_id, revision=revision, allow_patterns=list(patterns), local_files_only=cached
+        )
+        return Path(found)
     except Exception as error:  # the hub client raises many kinds: no network, no such model, no access
         reason, remedy = refusal(error)
         raise CheckpointError(

@@ -51,9 +51,10 @@ def open_checkpoint(path: str, revision: str | None, overrides: Overrides = AS_T
     return Checkpoint(folder, content_of(files_of(folder)), described)
 
 
-def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS) -> Path:
+def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, cached: bool = False) -> Path:
     """The local folder of `path`, which is absolute, relative to the working directory or to this repository, or a hub
-    id, of which files of these names are downloaded if necessary. Every machine of a cluster resolves it for itself.
+    id, of which files of these names are downloaded if necessary, unless only `cached` ones are asked for. Every
+    machine of a cluster resolves it for itself.
     """
     for folder in (Path(os.path.expanduser(path)), REPOSITORY / path):
         if folder.is_dir():
@@ -65,4 +66,4 @@ def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS) 
     if not is_hub_id(path) or (REPOSITORY / path).parent.is_dir():
         what = "is a file" if Path(path).is_file() else "no such folder"
         raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
-    return download(path, revision, patterns)
+    return download(path, revision, patterns, cached)

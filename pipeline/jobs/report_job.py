@@ -43,8 +43,9 @@ def make_report(
     """
     # scipy, plotly and matplotlib take seconds to import: only when there are results
     from pipeline.report import write_report
+    from pipeline.show import words
 
-    report = write_report(folder, runs, records, notes, folders, asked)
+    report = write_report(folder, runs, records, notes, folders, words, asked)
     console.print(report.terminal())
     if wandb.mode != "off":
         _track(wandb, group, folder, report, records, console)

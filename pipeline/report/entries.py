@@ -28,6 +28,7 @@ class Entry:
     run: str
     setting: Setting
     stop: Stop | None = None
+    command: str = ""  # the run's
 
     def __str__(self) -> str:
         return f"{self.run} {self.setting.id}"
@@ -57,7 +58,7 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame) -> list
         for setting in run.settings:
             named = replace(setting, group=f"{name}: {setting.group}") if len(runs) > 1 else setting
             owners.setdefault(_facet(setting), []).append(
-                (number, Entry(name, named, run.stopped.get(setting.id)))
+                (number, Entry(name, named, run.stopped.get(setting.id), run.command))
             )
     tasks = distinct_names([_task(own[0][1].setting) for own in owners.values()])
     models = distinct_names([_model(own[0][1].setting) for own in owners.values()])

@@ -14,7 +14,7 @@ from pipeline.report.labels import Names
 from pipeline.report.machines import one_machine
 from pipeline.report.matched import Matched, match_nfe
 from pipeline.report.points import make_points, sort_along_front
-from pipeline.report.sample import COSTS, Draws, draw, make_sample
+from pipeline.report.sample import COSTS, Draws, Sample, draw, make_sample
 from pipeline.report.stats import Interval, means
 from pipeline.report.summary import Summary, summarise
 from pipeline.report.views import SECONDS, View, make_views
@@ -27,6 +27,7 @@ class Facet:
     task: str
     model: str
     settings: tuple[Setting, ...]  # of the points; in a report on several runs their groups name the run
+    commands: tuple[str, ...]  # of the points: that of the run which evaluated each
     points: pd.DataFrame
     front: pd.DataFrame
     views: list[View]  # quality against NFE, and against each further cost that the records contain
@@ -35,6 +36,7 @@ class Facet:
     aups: tuple[Aup, ...]  # accuracy under parallelism, per front
     one_machine: bool  # whether all records name the same, so that seconds can be compared
     summary: Summary
+    sample: Sample  # the outcome of each example under the settings of `points`
 
     @property
     def name(self) -> str:
@@ -79,6 +81,7 @@ class Draft:
             task=self.part.task,
             model=self.part.model,
             settings=tuple(settings),
+            commands=tuple(entry.command for entry in self.part.entries),
             points=points,
             front=sort_along_front(points[points["front"]]),
             views=make_views(points, self.draws, reference_nfe),
@@ -94,6 +97,7 @@ class Draft:
                 comparisons,
                 compare_caches(settings, points, self.evidence.sample),
             ),
+            sample=self.evidence.sample,
         )
 
 

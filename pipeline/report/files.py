@@ -8,14 +8,16 @@ from pathlib import Path
 import pandas as pd
 from rich.console import RenderableType
 
-from pipeline.report import page, picture, terminal
+from pipeline.report import details, forest, page, picture, terminal
 from pipeline.report.asked import NOTHING, Asked
+from pipeline.report.details import Words
+from pipeline.report.entries import run_names
 from pipeline.report.expected import table
 from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings, find
 from pipeline.report.matched_table import matched_table
 from pipeline.report.paper.formats import write_formats
-from pipeline.runs.run import Run
+from pipeline.runs.run import RUN_FILE, Run
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,12 @@ def write_report(
     records: pd.DataFrame,
     notes: Sequence[str],
     folders: Sequence[str] = (),
+    words: Words | None = None,
     asked: Asked = NOTHING,
 ) -> Report:
     """Writes the files into `folder` (made if missing); arguments and errors as of `find`.
+
+    `words`: questions and token texts for the page's examples; without it tokens are numbers.
 
     Beyond picture.MOST_PANELS facets each gets a file of its own too, front-<task>-<model>.png.
     """
@@ -61,8 +66,28 @@ def write_report(
     if len(facets) > picture.MOST_PANELS:
         for facet, image in zip(facets, images, strict=True):
             (folder / _picture_name(facet)).write_bytes(image)
-    report.page.write_text(page.render(findings, images, notes), encoding="utf-8")
+    if drawing := forest.draw(facets):
+        (folder / "forest.svg").write_text(drawing, encoding="utf-8")
+    told = details.write(
+        folder,
+        findings,
+        _rows_of(records, run_names(runs, folders)),
+        words,
+        in_run=len(runs) == 1 and (folder / RUN_FILE).is_file(),
+    )
+    report.page.write_text(page.render(findings, images, notes, told), encoding="utf-8")
     return report
+
+
+def _rows_of(records: pd.DataFrame, names: Sequence[str]) -> details.Rows:
+    """`names`: of the runs, in whose stores the records are."""
+    places = records.groupby("setting_id", sort=False).indices
+
+    def rows(run: str, setting: str) -> pd.DataFrame:
+        own = records.iloc[places.get(setting, [])]
+        return own[own["run"].isna() | (own["run"] == names.index(run))] if "run" in own else own
+
+    return rows
 
 
 def _picture_name(facet: Facet) -> str:

@@ -72,15 +72,23 @@ def difference_text(difference: Interval) -> str:
 
 
 def _html(own: Matched) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in (own.front.name, own.against.name, *HEADINGS))
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in _texts(own, row))}</tr>" for row in own.rows
-    )
+    headings = (own.front.name, own.against.name, *HEADINGS)
+    head = "".join(f"<th>{escape(text)}</th>" for text in headings)
+    body = "".join(_html_row(headings, *_texts(own, row)) for row in own.rows)
     return (
         f'<div class="scroll"><table class="evidence"><caption>{escape(_title(own))}</caption>'
-        f"<thead><tr><th>NFE</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f'<p class="soft">{escape(_caption(own))}</p>'
     )
+
+
+def _html_row(headings: Sequence[str], nfe: str, *texts: str) -> str:
+    """The headings again, for narrow screens, on which a row is a block."""
+    cells = "".join(
+        f'<td data-label="{escape(heading)}">{escape(text)}</td>'
+        for heading, text in zip(headings, texts, strict=True)
+    )
+    return f'<tr><td class="text">{escape(nfe)} NFE</td>{cells}</tr>'
 
 
 def _title(own: Matched) -> str:

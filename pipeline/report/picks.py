@@ -1,5 +1,7 @@
 """The two settings one would run: the fastest on either side that reach the base's best quality."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -8,22 +10,38 @@ from pipeline.report.effects import MARGIN
 from pipeline.report.stats import Floats
 
 
-def pick_sentence(points: pd.DataFrame, base: Side, variant: Side) -> str:
-    """With figures but without intervals: they are selected on the same examples, which is optimistic."""
+@dataclass(frozen=True)
+class Pick:
+    """Rows of the points; `holds`: whether the one with AXON reaches the base's best quality."""
+
+    base: int
+    axon: int
+    holds: bool
+
+
+def pick(points: pd.DataFrame, base: Side, variant: Side) -> Pick:
     quality, nfe = (points[name].to_numpy(dtype=np.float64) for name in ("quality", "nfe"))
     base_rows, axon_rows = base.members[0], variant.members[0]
     bar = float(np.nanmax(quality[base_rows])) - MARGIN
     b, a = fastest_at(bar, base_rows, quality, nfe), fastest_at(bar, axon_rows, quality, nfe)
-    holds = quality[a] >= bar
+    return Pick(b, a, bool(quality[a] >= bar))
+
+
+def pick_sentence(points: pd.DataFrame, base: Side, variant: Side) -> str:
+    """With figures but without intervals: they are selected on the same examples, which is optimistic."""
+    chosen = pick(points, base, variant)
     aim = f"the base's best quality (within {MARGIN:g})"
     start = (
         f"Fastest settings that reach {aim}"
-        if holds
+        if chosen.holds
         else f"No setting of this variant reaches {aim}; the closest"
     )
+    without, with_it = (
+        points.iloc[row][["label", "quality", "nfe"]].tolist() for row in (chosen.base, chosen.axon)
+    )
     return (
-        f"{start}: {points['label'].iloc[b]} without AXON ({quality[b]:.3f} at {nfe[b]:.1f} NFE), "
-        f"{points['label'].iloc[a]} with AXON ({quality[a]:.3f} at {nfe[a]:.1f}); selected on the same examples."
+        f"{start}: {without[0]} without AXON ({without[1]:.3f} at {without[2]:.1f} NFE), "
+        f"{with_it[0]} with AXON ({with_it[1]:.3f} at {with_it[2]:.1f}); selected on the same examples."
     )
 
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pipeline.planning.setting import Setting
+from pipeline.report.command import point_command
 from pipeline.report.distinct import share_rows
+from pipeline.report.facet import Facet
 from pipeline.report.labels import NO_VALUE, described, joined, knob_columns, value_text
 from pipeline.report.palette import styles
 from pipeline.report.phrases import number
@@ -62,8 +64,9 @@ FURTHER = (
 )
 
 
-def settings_table(points: pd.DataFrame, settings: Sequence[Setting]) -> str:
-    """`settings`: one per point."""
+def settings_table(facet: Facet) -> str:
+    """Of all its points."""
+    points, settings = facet.points, facet.settings
     cached = (points["cache"] != "none").any()
     knobs, columns = knob_columns(points), _known((*COLUMNS, *CACHED) if cached else COLUMNS, points)
     headings = ["<th></th><th></th>", _heading("group", "text")]
@@ -77,6 +80,10 @@ def settings_table(points: pd.DataFrame, settings: Sequence[Setting]) -> str:
     for row in sort_along_front(share_rows(points)).to_dict("records"):
         members = points.loc[list(row["members"])]
         details = _details(row, further, members, [settings[own] for own in row["members"]])
+        details += "".join(
+            _command(str(points.at[own, "label"]), point_command(facet.commands[own], settings[own]))
+            for own in row["members"]
+        )
         bodies.append(_body(row, knobs, columns, colours[row["group"]], members, details))
     return f'<table class="settings"><thead><tr>{"".join(headings)}</tr></thead>{"".join(bodies)}</table>'
 
@@ -113,7 +120,7 @@ def _body(
     )
     times = f' <span class="interval">x{row["shares"]}</span>' if row["shares"] > 1 else ""
     cells = [
-        '<td><button type="button" aria-expanded="false" aria-label="details">+</button></td>',
+        '<td><button type="button" class="fold" aria-expanded="false" aria-label="details">+</button></td>',
         f"<td>{mark}</td>",
         f'<td class="text" data-value="{escape(str(row["group"]))}">'
         f"{dot(colour)}{escape(str(row['group']))}{times}</td>",
@@ -130,7 +137,7 @@ def _body(
     return (
         f'<tbody class="{kind}" data-points="{places}" data-front="{int(row["group_front"])}" '
         f'data-text="{searched}"><tr class="point">{"".join(cells)}</tr>'
-        f'<tr class="detail"><td colspan="{len(cells)}">{details}</td></tr></tbody>\n'
+        f'<tr class="detail"><td colspan="{len(cells)}"><div class="about">{details}</div></td></tr></tbody>\n'
     )
 
 
@@ -165,6 +172,16 @@ def _details(
     ]
     items = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in pairs)
     return f"<dl>{items}</dl>"
+
+
+def _command(label: str, command: str | None) -> str:
+    """What evaluates a setting again, with a button that copies it."""
+    if command is None:
+        return ""
+    return (
+        f'<div class="command"><code>{escape(command)}</code>'
+        f'<button type="button" class="copy" aria-label="Copy the command: {escape(label)}">Copy</button></div>'
+    )
 
 
 def dot(colour: str) -> str:

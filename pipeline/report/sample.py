@@ -20,6 +20,7 @@ class Sample:
     quality_SN: Floats
     nfe_SN: Floats
     further_costs: Mapping[str, Floats] = field(default_factory=dict)  # by name, (S, N) each
+    examples: tuple[tuple[int, str], ...] = ()  # position and id of each, N in all
 
     @property
     def n(self) -> int:
@@ -49,7 +50,10 @@ def make_sample(rows: pd.DataFrame, points: int, costs: Sequence[str] = COSTS) -
         wide = scored.pivot(index="point", columns="example_id", values=column)
         return wide.reindex(index=range(points), columns=examples["example_id"]).to_numpy(dtype=np.float64)
 
-    return Sample(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in costs})
+    named = tuple(
+        zip(examples["position"].astype(int).tolist(), examples["example_id"].astype(str), strict=True)
+    )
+    return Sample(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in costs}, named)
 
 
 def draw(sample: Sample) -> Draws:

@@ -37,14 +37,21 @@ def style() -> str:
 
 
 def script() -> str:
-    return _file("panel.js")
+    """`showDecode(element, data)`, and `decodeOfRecord`, which makes one of its decodes of a record alone."""
+    return _file("panel.js") + _file("record.js")
+
+
+def legend(guesses: bool = True) -> list[list[str]]:
+    """Kinds of cells with their meanings, for the data. `guesses`: whether masks hold any, which no record tells."""
+    known = LEGEND if guesses else {**LEGEND, "mask": "masked"}
+    return [[kind, text] for kind, text in known.items()] + [["end", f"{END} end of text"]]
 
 
 def data(decodes: Sequence[Decode]) -> dict[str, Any]:
     """Plain data for `showDecode`."""
     return {
         "prompt": decodes[0].prompt,
-        "legend": [[kind, text] for kind, text in LEGEND.items()] + [["end", f"{END} end of text"]],
+        "legend": legend(),
         "decodes": [_decode(decode) for decode in decodes],
     }
 

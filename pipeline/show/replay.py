@@ -11,20 +11,17 @@ from typing import Any
 
 import pandas as pd
 
-from axon import CheckpointError, Trace, decode, row_seed
-from pipeline.checkpoints.checkpoint import open_model
-from pipeline.checkpoints.prompt import form_of
+from axon import Trace, decode, row_seed
 from pipeline.errors import ConfigError, fault_line
 from pipeline.evaluation.evaluate import Loaded, fitting, load
 from pipeline.planning.setting import Setting
-from pipeline.show.cells import END
 from pipeline.show.decode import Decode
 from pipeline.show.frames import Seen, events_of_record, frames
 from pipeline.show.witness import Witness
+from pipeline.show.words import REASONS, question, token_texts
 from pipeline.tasks import Example, open_task
 
 COMPARED = ("tokens", "revealed_at", "axon_steps", "unsupported_steps", "nfe")
-REASONS = (CheckpointError, ValueError, OSError, RuntimeError, MemoryError, ImportError)
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Stage:
         prompt, note, replayed = "", None, None
         try:
             example = _example(setting, record)
-            prompt = _asked(setting, example)
+            prompt = question(setting, example)
             replayed = self._replay(setting, example)
             note = difference(replayed.trace, record)
         except REASONS as error:
@@ -111,19 +108,6 @@ def _example(setting: Setting, record: pd.Series) -> Example:
     return found[position]
 
 
-def _asked(setting: Setting, example: Example) -> str:
-    """The question, without few-shot examples and what a chat template puts around it."""
-    form = form_of(setting.task, setting.model.prompt)
-    return example.chat.request if example.chat and form != "completion" else example.prompt
-
-
 def _texts(setting: Setting, tokens: set[int]) -> dict[int, str]:
     """What is shown for each token: its text, or its number where there is no tokenizer here."""
-    try:
-        checkpoint = open_model(setting.model)
-        texts = {
-            token: str(checkpoint.tokenizer.decode([token], skip_special_tokens=False)) for token in tokens
-        }
-    except REASONS:
-        return {token: f"#{token}" for token in tokens}
-    return texts | dict.fromkeys(tokens & set(checkpoint.described.end_token_ids), END)
+    return {token: f"#{token}" for token in tokens} | token_texts(setting, tokens)

@@ -1,7 +1,5 @@
 """Settings with identical decodes are one row and one point, whose name has every value."""
 
-import json
-
 import pandas as pd
 
 from pipeline.report.distinct import share_rows
@@ -33,8 +31,8 @@ def test_shared_rows_in_terminal_page_and_picture_but_not_in_the_table(tmp_path)
     page = Page(html)
     assert html.count('<tr class="point">') == 3
     assert sorted(page.points) == list(range(6))  # each setting can still be found
-    (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"views"')]
-    drawn = [point for trace in figure["views"][0]["data"] for point in trace.get("customdata", [])]
+    (figure,) = page.figures
+    drawn = [row["points"][0] for row in figure["rows"]]
     assert list(points_of(report)["setting_id"].loc[sorted(drawn)]) == ["0.3-1", "0.7-1", "0.7-2"]
 
 

@@ -27,6 +27,11 @@ class Page(HTMLParser):
         self.fetched, self.points, self.scripts, self.shown, self.inside = [], [], [], [], ""
         self.feed(html)
 
+    @property
+    def figures(self):
+        """The data of each facet's figures."""
+        return [json.loads(script) for script in self.scripts if script.startswith('{"band"')]
+
     def handle_starttag(self, tag, attrs):
         self.inside = tag
         self.fetched += [
@@ -101,23 +106,26 @@ def test_page_tells_the_verdict_and_the_notes(report, page):
     assert "made on a toaster" in text
 
 
-def test_figure_has_each_scored_setting_and_its_hover(report, page):
-    (figure,) = [json.loads(script) for script in page.scripts if script.startswith('{"views"')]
-    (view,) = figure["views"]
-    drawn = [point for trace in view["data"] for point in trace.get("customdata", [])]
-    assert sorted(drawn) == list(range(len(points_of(report))))
-    assert all("tokens per step" in text for trace in view["data"] for text in trace.get("hovertext", []))
-    opacities = [own for trace in view["data"] if "customdata" in trace for own in trace["marker"]["opacity"]]
-    assert len(opacities) == len(drawn) and min(opacities) > 0.2 and max(opacities) <= 1
+def test_figure_has_each_scored_setting_and_its_numbers(report, page):
+    (figure,) = page.figures
+    drawn = {point: row for row in figure["rows"] for point in row["points"]}
+    points = points_of(report)
+    assert sorted(drawn) == list(points.index)
+    for point, row in drawn.items():
+        own = points.loc[point]
+        assert row["quality"] == [own["quality"], own["quality_lo"], own["quality_hi"]]
+        assert row["costs"]["nfe"][0] == own["nfe"] and row["likely"] == [own["on_front"]]
+        assert (row["group"], row["label"]) == (own["group"], own["label"])
+        assert ["tokens per step", f"{own['tokens_per_step']:.2f}"] in row["notes"]
 
 
 def test_axes_of_cost_are_buttons(tmp_path, report):
     assert 'role="group"' not in report.page.read_text(encoding="utf-8")
     html = write(tmp_path, count(make_sweep(gain=1.0))).page.read_text(encoding="utf-8")
-    assert html.count('aria-pressed="true"') == 1 and html.count('aria-pressed="false"') == 2
+    assert html.count('data-view="') == 3 and html.count('aria-pressed="false"') == 2
     assert "Computed positions</button>" in html and "Model FLOPs</button>" in html
-    (figure,) = [json.loads(script) for script in Page(html).scripts if script.startswith('{"views"')]
-    assert [view["name"] for view in figure["views"]] == ["NFE", "Computed positions", "Model FLOPs"]
+    (figure,) = Page(html).figures
+    assert [cost["name"] for cost in figure["costs"]] == ["NFE", "Computed positions", "Model FLOPs"]
 
 
 def test_nothing_from_outside_becomes_markup(tmp_path):

@@ -1,0 +1,136 @@
+"""The page's table of examples: what two settings answered, which of them only one got right, and both decodes.
+
+The page holds every setting's scores and NFE; answers and decodes are beside it (`details`). The frame is
+web/examples.html, the script web/examples.js.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from string import Template
+from typing import Any
+
+import pandas as pd
+
+from pipeline.report.details import Details
+from pipeline.report.facet import Facet
+from pipeline.report.matchups import Matchup, distinct_settings, matchups
+from pipeline.report.stats import Floats, is_binary
+from pipeline.report.web import read
+from pipeline.show import panel
+
+MOST = 200_000  # outcomes that a facet's part of the page holds, about 1 MB
+SHORT = 160  # characters of a question in the table
+TOLD = (
+    "What two settings did with each example. Fixed: B scores higher than A, broke: lower; at first the settings "
+    "that the verdict compares. A row opens both decodes, step by step."
+)
+
+
+def section(facet: Facet, details: Details) -> str:
+    """The facet's part. Empty where nothing was scored."""
+    settings = _settings(facet)
+    if settings.empty:
+        return ""
+    rows = {row: number for number, members in enumerate(settings["members"]) for row in members}
+    found = [own for own in matchups(facet) if own.first in rows and own.second in rows]
+    chosen = (rows[found[0].first], rows[found[0].second]) if found else (0, 0)
+    questions = details.questions.get(facet.name, {})
+    data = {
+        "examples": [
+            [position, name, _short(questions.get(name, ""))] for position, name in facet.sample.examples
+        ],
+        "settings": [_setting(facet, own, details) for own in settings.to_dict("records")],
+        "matchups": [{"first": rows[own.first], "second": rows[own.second]} for own in found],
+        "chosen": chosen,
+        "asked": details.asked.get(facet.name),
+        "inRun": details.in_run,
+        "legend": panel.legend(guesses=False),
+    }
+    left = len(distinct_settings(facet)) - len(settings)
+    more = f" {left:,} settings off the fronts are left out." if left else ""
+    return Template(read("examples.html")).substitute(
+        told=TOLD + more,
+        matchups=_buttons(found),
+        options=_options(settings),
+        data=_inert(data),
+    )
+
+
+def style() -> str:
+    """To stand in a page once, the decode panel's included."""
+    return panel.style() + read("examples.css")
+
+
+def script() -> str:
+    """Likewise, after the page's own scripts."""
+    return "\n".join([panel.script(), read("details.js"), read("examples.js")])
+
+
+def _settings(facet: Facet) -> pd.DataFrame:
+    """Those that the page has room for, in the order of the tables: by group, along the front."""
+    settings = distinct_settings(facet)
+    if settings.empty:
+        return settings
+    kept = settings.head(max(2, MOST // max(1, facet.sample.n)))
+    order = {group: place for place, group in enumerate(facet.points["group"].unique())}
+    return kept.sort_values(["group", "nfe"], key=lambda own: own.map(order) if own.name == "group" else own)
+
+
+def _setting(facet: Facet, point: Mapping[Any, Any], details: Details) -> dict[str, Any]:
+    row = point["members"][0]
+    return {
+        "id": point["setting_id"],
+        "run": point["run"],
+        "group": str(point["group"]),
+        "name": "" if point["label"] == point["group"] else str(point["label"]),
+        "axon": bool(point["axon"]),
+        "gate": facet.settings[row].decode.axon.gate,
+        "scores": _scores(facet.sample.quality_SN[row]),
+        "nfe": [None if math.isnan(nfe) else int(nfe) for nfe in facet.sample.nfe_SN[row]],
+        "file": details.decodes.get((point["run"], point["setting_id"])),
+    }
+
+
+def _scores(scores_N: Floats) -> str | list[float | None]:
+    """A character each where all are 0 or 1 (blank: unscored), else numbers."""
+    if is_binary(scores_N):
+        return "".join(" " if math.isnan(score) else str(int(score)) for score in scores_N)
+    return [None if math.isnan(score) else round(score, 4) for score in scores_N]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
+
+
+def _buttons(found: Sequence[Matchup]) -> str:
+    """One for each matchup; nothing where there is only one."""
+    if len(found) < 2:
+        return ""
+    buttons = "".join(
+        f'<button type="button" data-matchup="{number}" aria-pressed="false">{escape(own.name)}</button>'
+        for number, own in enumerate(found)
+    )
+    return f'<div class="matchups" role="group" aria-label="What the verdicts compare">{buttons}</div>'
+
+
+def _options(settings: pd.DataFrame) -> str:
+    """Of a choice among the settings, a group of options for each group."""
+    numbered = settings.assign(number=range(len(settings)))
+    return "".join(
+        f'<optgroup label="{escape(str(group))}">'
+        + "".join(
+            f'<option value="{point["number"]}">{escape(str(point["label"]))} · {point["quality"]:.3f} at '
+            f"{point['nfe']:.1f} NFE</option>"
+            for point in own.to_dict("records")
+        )
+        + "</optgroup>"
+        for group, own in numbered.groupby("group", sort=False)
+    )
+
+
+def _inert(data: Any) -> str:
+    """JSON that is safe inside a script element, whatever it contains."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,122 @@
+"""A facet's part of the page: its findings, its figures, its table, and what further parts it has."""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from string import Template
+
+from pipeline.report import examples, histogram
+from pipeline.report.aup_table import aup_section
+from pipeline.report.axes import Axis
+from pipeline.report.details import Details
+from pipeline.report.facet import Facet
+from pipeline.report.figure import figure_json
+from pipeline.report.labels import NO_VALUE
+from pipeline.report.matched_table import matched_section
+from pipeline.report.palette import styles
+from pipeline.report.phrases import number
+from pipeline.report.rows import interval, settings_table
+from pipeline.report.toggles import swatch
+from pipeline.report.verdict import Verdict
+from pipeline.report.views import View
+from pipeline.report.web import read
+
+
+def facet_section(
+    place: int,
+    facet: Facet,
+    picture: bytes,
+    axes: Sequence[Axis],
+    details: Details,
+    heading: str,
+    forest: str,
+    toggles: str,
+) -> str:
+    """`picture`: a PNG, shown where no script runs and on paper; the last three: html or nothing."""
+    summary = facet.summary
+    return Template(read("facet.html")).substitute(
+        place=place,
+        name=escape(facet.name),
+        heading=heading,
+        forest=forest,
+        toggles=toggles,
+        swept=escape(summary.swept),
+        inert="\n".join(f'<p class="inert">{escape(warning)}</p>' for warning in summary.inert),
+        verdicts="\n".join(_verdict(verdict) for verdict in summary.verdicts),
+        front=escape(summary.front),
+        warnings="\n".join(f'<p class="warn">{escape(warning)}</p>' for warning in summary.warnings),
+        picture=f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}",
+        axes=_axes(facet.views),
+        groups=_groups(facet),
+        reference=f"{facet.reference_nfe:g}",
+        matched=matched_section(facet),
+        aup=aup_section(facet),
+        histogram=histogram.section(facet),
+        examples=examples.section(facet, details),
+        table=settings_table(facet),
+        figure=figure_json(facet, axes),
+    )
+
+
+def _verdict(verdict: Verdict) -> str:
+    """The headlines, the numbers as a table, and the evidence in sentences (folded where there is a table)."""
+    parts = [f'<p class="verdict">{escape(part)}</p>' for part in (verdict.short, verdict.saved) if part]
+    if verdict.rows:
+        headings = (*verdict.sides, "difference [95 %]")
+        head = "".join(f"<th>{escape(text)}</th>" for text in headings)
+        body = "".join(
+            f'<tr><td class="text">{escape(row.what)}</td>'
+            + "".join(
+                f'<td data-label="{escape(label)}">{escape(text)}</td>'
+                for label, text in zip(headings, row[1:], strict=True)
+            )
+            + "</tr>"
+            for row in verdict.rows
+        )
+        parts.append(
+            f'<div class="scroll"><table class="evidence"><thead><tr><th></th>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
+        )
+    sentences = "".join(f"<p>{escape(part)}</p>" for part in (verdict.evidence, verdict.pick) if part)
+    if verdict.rows:
+        parts.append(f'<p class="soft">{escape(verdict.caption)}</p>')
+        sentences = f"<details><summary>In sentences</summary>{sentences}</details>"
+    return "".join([*parts, sentences])
+
+
+def _axes(views: Sequence[View]) -> str:
+    """A button for each measure of cost; nothing where there is only one."""
+    if len(views) == 1:
+        return ""
+    buttons = "".join(
+        f'<button type="button" data-view="{place}" aria-pressed="{"false" if place else "true"}">'
+        f"{escape(view.cost.name)}</button>"
+        for place, view in enumerate(views)
+    )
+    return f'<div class="tools axes" role="group" aria-label="Measure of cost">against {buttons}</div>'
+
+
+def _groups(facet: Facet) -> str:
+    """A line per group: its settings, and what it achieves."""
+    lines = []
+    for group, style in styles(facet.points).items():
+        own = facet.points[facet.points["group"] == group]
+        front = own[own["group_front"]].sort_values(["quality", "nfe"], ascending=[False, True])
+        best = front.iloc[0] if len(front) else None
+        area = facet.hypervolumes[group]
+        cells = [
+            f'<td class="text">{swatch(style)}{escape(group)}</td>',
+            f"<td>{len(own)}</td><td>{own['decode'].nunique()}</td>",
+            f"<td>{front['decode'].nunique()}</td><td>{own.loc[own['front'], 'decode'].nunique()}</td>",
+            f"<td>{number(area.estimate, 3)} {interval(area.lo, area.hi, 3)}</td>",
+            f"<td>{best['quality']:.3f} at {best['nfe']:.1f}</td>"
+            if best is not None
+            else f"<td>{NO_VALUE}</td>",
+        ]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return (
+        '<table class="groups"><thead><tr><th class="text">group</th><th>settings</th><th>distinct decodes</th>'
+        "<th>on its own front</th><th>on the common front</th><th>hypervolume</th>"
+        "<th>best quality, at NFE</th></tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )

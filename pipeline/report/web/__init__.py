@@ -1,0 +1,15 @@
+"""The page's frame, style and scripts, as they are put into report.html."""
+
+from importlib.resources import files
+
+SCRIPTS = ("state", "toggles", "fronts", "figure", "card", "table", "knobs", "start")  # in this order
+
+
+def read(name: str) -> str:
+    """The text of a file beside this one."""
+    return (files("pipeline.report.web") / name).read_text(encoding="utf-8")
+
+
+def scripts() -> str:
+    """All of the page's own, as one."""
+    return "\n".join(read(f"{name}.js") for name in SCRIPTS)

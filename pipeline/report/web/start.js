@@ -1,0 +1,24 @@
+// Starts it all.
+document.querySelectorAll(".toggles").forEach(makeToggles);
+document.querySelectorAll(".facet").forEach((facet, place) => {
+  const data = JSON.parse(facet.querySelector("script.figure").textContent);
+  makeTable(facet);
+  const card = makeCard(facet, data, place);
+  makeKnobs(facet, data, card);
+  const shown = makeShown(facet, data), draw = makeFigure(facet, data, card);
+  view.listeners.push(() => draw(shown()));
+});
+document.querySelectorAll("nav a").forEach((link) => link.addEventListener("click", (event) => {
+  event.preventDefault();  // the address keeps the view
+  document.querySelector(link.getAttribute("href")).scrollIntoView();
+}));
+view.read();
+view.tell();
+
+const folded = () => [...document.querySelectorAll("details:not([open])")];
+let opened = [];
+window.addEventListener("beforeprint", () => {
+  opened = folded();
+  opened.forEach((part) => { part.open = true; });
+});
+window.addEventListener("afterprint", () => opened.forEach((part) => { part.open = false; }));
