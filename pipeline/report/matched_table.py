@@ -76,7 +76,8 @@ def _html(own: Matched) -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in headings)
     body = "".join(_html_row(headings, *_texts(own, row)) for row in own.rows)
     return (
-        f'<p>{escape(own.front.name)} against {escape(own.against.name)}</p><div class="scroll"><table class="evidence">'
+        f"<p>{escape(own.front.name)} against {escape(own.against.name)}</p>"
+        f'<div class="scroll"><table class="evidence">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f'<p class="soft">{escape(_caption(own))}</p>'
     )
