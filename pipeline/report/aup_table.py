@@ -26,7 +26,10 @@ def aup_section(facet: Facet) -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in HEADINGS)
     body = "".join(
         f'<tr><td class="text">{escape(own.side.name)}</td>'
-        + "".join(f"<td>{escape(text)}</td>" for text in _texts(own))
+        + "".join(
+            f'<td data-label="{escape(heading)}">{escape(text)}</td>'
+            for heading, text in zip(HEADINGS, _texts(own), strict=True)
+        )
         + "</tr>"
         for own in facet.aups
     )

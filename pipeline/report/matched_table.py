@@ -19,7 +19,7 @@ from pipeline.report.stats import Interval
 
 DIGITS = 3
 HELD = "†"
-HEADINGS = ("difference [95 %]", "of it by choice")
+HEADINGS = ("by choice", "difference [95 %]")
 
 
 def matched_section(facet: Facet) -> str:
@@ -72,15 +72,24 @@ def difference_text(difference: Interval) -> str:
 
 
 def _html(own: Matched) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in (own.front.name, own.against.name, *HEADINGS))
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in _texts(own, row))}</tr>" for row in own.rows
-    )
+    headings = (own.front.name, own.against.name, *HEADINGS)
+    head = "".join(f"<th>{escape(text)}</th>" for text in headings)
+    body = "".join(_html_row(headings, *_texts(own, row)) for row in own.rows)
     return (
-        f'<div class="scroll"><table class="evidence"><caption>{escape(_title(own))}</caption>'
-        f"<thead><tr><th>NFE</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<p>{escape(own.front.name)} against {escape(own.against.name)}</p>"
+        f'<div class="scroll"><table class="evidence">'
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f'<p class="soft">{escape(_caption(own))}</p>'
     )
+
+
+def _html_row(headings: Sequence[str], nfe: str, *texts: str) -> str:
+    """The headings again, for narrow screens, on which a row is a block."""
+    cells = "".join(
+        f'<td data-label="{escape(heading)}">{escape(text)}</td>'
+        for heading, text in zip(headings, texts, strict=True)
+    )
+    return f'<tr><td class="text">{escape(nfe)} NFE</td>{cells}</tr>'
 
 
 def _title(own: Matched) -> str:
@@ -93,7 +102,7 @@ def _texts(own: Matched, row: AtBudget) -> list[str]:
         for side, height in ((own.front, row.front), (own.against, row.against))
     ]
     choice = NO_VALUE if math.isnan(row.flattered) else f"{round(row.flattered, DIGITS) + 0.0:+.{DIGITS}f}"
-    return [f"{row.nfe:g}", *heights, difference_text(row.difference), choice]
+    return [f"{row.nfe:g}", *heights, choice, difference_text(row.difference)]
 
 
 def _caption(own: Matched) -> str:

@@ -37,7 +37,7 @@ RUN_CASES = {
     "job=compare": "job=compare: needs runs=[FOLDER,FOLDER]",
     "run=A": "job: missing; with run=FOLDER or runs=[A,B] one of report, rerun, compare",
     "job=time run=A": "job=time: does not take run=FOLDER or runs=[A,B]; one of report, rerun, compare",
-    "job=report run=A task=arith": "task=arith: job=report takes run, out, wandb; leave it out",
+    "job=report run=A task=arith": "task=arith: job=report takes run, out, wandb, nfe, against, format; leave it out",
     "job=rerun run=A +limit=3": "+limit=3: job=rerun takes run, limit, batch_size, workers; leave it out",
     "job=report run=A run=B": "run: is given twice; give it once",
     "job=report run=/nowhere": "run=/nowhere: ",

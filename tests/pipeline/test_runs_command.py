@@ -226,9 +226,9 @@ def test_another_model_in_the_same_place_is_told(
 WRONG = {
     "job=run": "job=run: does not take run=FOLDER or runs=[A,B]; one of report, rerun, compare",
     "": "job: missing; with run=FOLDER or runs=[A,B] one of report, rerun, compare",
-    "job=report limit=3": "limit=3: job=report takes run, out, wandb; leave it out",
+    "job=report limit=3": "limit=3: job=report takes run, out, wandb, nfe, against, format; leave it out",
     "job=rerun out=x": "out=x: job=rerun takes run, limit, batch_size, workers; leave it out",
-    "job=compare": "run={folder}: job=compare takes runs, out, wandb; leave it out",
+    "job=compare": "run={folder}: job=compare takes runs, out, wandb, nfe, against, format; leave it out",
     "job=report wandb=on": "wandb=on: unknown; one of off, offline, online",
     "job=rerun limit=0": "limit=0: must be a whole number of at least 1; write digits alone",
     "job=rerun batch_size=two": "batch_size=two: must be a whole number of at least 1; write digits alone",
