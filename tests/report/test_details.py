@@ -117,7 +117,7 @@ def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():
 def test_every_value_lies_within_the_drawing():
     scale = scale_of([Interval(0.1, -0.2, float("inf")), Interval(-0.3, -0.4, 0.0)])
     places = [float(scale.place(value)[:-1]) for value in (-np.inf, -0.4, 0, 0.1, 5, np.inf)]
-    assert places == sorted(places) and 0 < places[0] and places[-1] < 100
+    assert places == sorted(places) and places[0] > 0 and places[-1] < 100
     assert scale.beyond(np.inf) and not scale.beyond(0.1) and 0 in scale.ticks
 
 
