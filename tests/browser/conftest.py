@@ -61,7 +61,7 @@ def visit(chromium: Browser) -> Iterator[Visit]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(30_000)  # a busy machine
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda own: faults.append(own.text) if _is_fault(own, told) else None)
         page.on("request", lambda asked: None if asked.url.startswith(LOCAL) else faults.append(asked.url))
