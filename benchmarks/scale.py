@@ -126,7 +126,6 @@ def _sweep(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
     joined, again = Store(config.store), Store(config.store)
     _timed(found, "resume, joined", lambda: advance(plan, joined, examples, SLICE))
     _timed(found, "write the index", lambda: joined.write_index(plan.settings))
-    del joined
     indexed, _ = _timed(found, "resume, indexed", lambda: advance(plan, again, examples, SLICE))
     pd.testing.assert_frame_equal(indexed.records, contents.records)
     return {**found, "peak GB": _peak()}

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.storage import store as store_module
 from pipeline.storage.record import Record
+from pipeline.storage.span import Span
 from pipeline.storage.store import Store
 
 IDS, SIZE = ("a", "b"), 8
@@ -31,10 +32,21 @@ def indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def watched(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Span]]:
+    """The slices that are read from now on."""
+    read, seen = store.read, list[tuple[str, Span]]()
+
+    def noted(setting_id: str, span: Span) -> object:
+        seen.append((setting_id, span))
+        return read(setting_id, span)
+
+    monkeypatch.setattr(store, "read", noted)
+    return seen
+
+
 def reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many slices are read for the outcomes, which are those of the records."""
-    read, seen = store.read, list[object]()
-    monkeypatch.setattr(store, "read", lambda *key: (seen.append(key), read(*key))[1])
+    seen = watched(store, monkeypatch)
     found = store.outcomes(IDS, SIZE)
     whole = Store(store.root).load(IDS, SIZE)
     assert (found.covered, found.damaged) == (whole.covered, whole.damaged)
@@ -65,7 +77,6 @@ def test_what_changed_since_is_read_again(indexed: Path, monkeypatch: pytest.Mon
 
 
 def test_any_scored_reads_until_it_knows(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, seen = Store(str(indexed)), list[object]()
-    read = store.read
-    monkeypatch.setattr(store, "read", lambda *key: (seen.append(key), read(*key))[1])
+    store = Store(str(indexed))
+    seen = watched(store, monkeypatch)
     assert store.any_scored("a", SIZE) and len(seen) == 1 and not store.any_scored("c", SIZE)
