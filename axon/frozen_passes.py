@@ -145,10 +145,10 @@ class FrozenPasses:
             if self._block_alone and max(left) > length:
                 read_RK = self._block_K.expand(len(rows), -1)
         layout = self._of_rows(rows_R, columns_RQ)
-        firsts = {blocks[row] for row in rows}
+        spans = {(blocks[row], self._batch.blocks[row].area) for row in rows}
         stretch = None
-        if rows_R is None and len(firsts) == 1:
-            first = layout.prefix + firsts.pop() * length
+        if rows_R is None and len(spans) == 1:
+            first = layout.prefix + blocks[0] * length
             stretch = slice(first, first + columns_RQ.shape[1])
         computed = Columns(self._kept, rows_R, columns_RQ, slice(0, self._width), stretch)
         return _Part(
