@@ -21,7 +21,7 @@ from pipeline.stop import DONE
 WORDS = {
     "report": ("run", "out", "wandb"),
     "rerun": ("run", "limit", "batch_size", "workers"),
-    "compare": ("runs", "out", "wandb"),
+    "compare": ("runs", "where", "under", "out", "wandb"),
     "show": ("run", "setting", "settings", "example", "step", "format", "out"),
 }
 _WANDB = TypeAdapter(WandbSettings)
