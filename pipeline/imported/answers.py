@@ -55,14 +55,21 @@ def read_answers(settings: ImportedSettings) -> Answers:
         if not line.strip():
             continue
         try:
-            found.append(_answer(number, json.loads(line), settings))
-        except (ValueError, RecursionError) as error:
+            found.append(_answer(number, _row(line), settings))
+        except ValueError as error:
             refused.append(f"line {number}: {reason(error)}")
     if not found:
         first = f"; {refused[0]}" if refused else ""
         line = f"has no row with an answer{first}; give one per line, as JSON: {_form(settings)}"
         raise ConfigError([f"{place}: {line}"])
     return Answers(tuple(found), tuple(refused))
+
+
+def _row(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no JSON ({reason(error)})") from None
 
 
 def _answer(number: int, row: Any, settings: ImportedSettings) -> Answer:

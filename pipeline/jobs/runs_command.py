@@ -75,15 +75,18 @@ def _report(words: Mapping[str, str], console: Console) -> int:
 def _rerun(words: Mapping[str, str], console: Console) -> int:
     from pipeline.jobs.rerun import rerun  # torch and transformers take seconds to import
 
+    opened = open_run(words["run"])
+    _check_decoded(opened)
     command = command_line([f"{key}={value}" for key, value in words.items()])
     limit, batch_size, workers = (_count(words, key) for key in ("limit", "batch_size", "workers"))
-    return rerun(open_run(words["run"]), limit, batch_size, workers, command, console)
+    return rerun(opened, limit, batch_size, workers, command, console)
 
 
 def _show(words: Mapping[str, str], console: Console) -> int:
     from pipeline.show.job import show
 
     opened = open_run(words["run"])
+    _check_decoded(opened)
     _check_records(opened)
     return show(opened, words, console)
 
@@ -172,6 +175,13 @@ def _comparison_folder(opened: Sequence[OpenedRun], words: Mapping[str, str]) ->
 def _check_records(opened: OpenedRun) -> None:
     if opened.contents.records.empty:
         line = f"run={opened.path}: nothing of it is stored; run it first: {opened.run.command}"
+        raise ConfigError([line])
+
+
+def _check_decoded(opened: OpenedRun) -> None:
+    """Raises ConfigError for answers from elsewhere, which name no decode."""
+    if any(setting.foreign for setting in opened.run.settings):
+        line = f"run={opened.path}: its answers were imported, and nothing of it was decoded here; give another run"
         raise ConfigError([line])
 
 

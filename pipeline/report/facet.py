@@ -49,7 +49,7 @@ class Facet:
 
         FLOPs are left to the page: they hardly differ from computed positions.
         """
-        several = self.points["cache"].nunique() > 1
+        several = self.points.loc[~self.points["foreign"], "cache"].nunique() > 1
         return [view for view in self.views if view.cost.column != "flops"] if several else self.views[:1]
 
 
@@ -66,7 +66,8 @@ class Draft:
         """`own`: of this facet; `comparisons`: how many there are in the whole report."""
         points, settings = self.evidence.points, self.evidence.settings
         # A step reveals at least one token, so no setting can need more steps than the longest generation length.
-        reference_nfe = float(max(setting.decode.gen_length for setting in settings))
+        decoded = [setting for setting in settings if not setting.foreign] or settings
+        reference_nfe = float(max(setting.decode.gen_length for setting in decoded))
         return Facet(
             task=self.part.task,
             model=self.part.model,
@@ -87,8 +88,9 @@ class Draft:
 
 
 def draft(part: Part, knobs: Names) -> Draft:
-    several = len({setting.decode.cache for setting in part.settings}) > 1
-    timed = several and one_machine(part.rows[part.rows["scored"]])
+    several = len({setting.decode.cache for setting in part.settings if not setting.foreign}) > 1
+    foreign = [point for point, setting in enumerate(part.settings) if setting.foreign]
+    timed = several and one_machine(part.rows[part.rows["scored"] & ~part.rows["point"].isin(foreign)])
     sample = make_sample(part.rows, len(part.entries), (*COSTS, SECONDS) if timed else COSTS)
     draws = draw(sample)
     points = make_points(part, knobs, sample, draws)

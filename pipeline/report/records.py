@@ -34,7 +34,8 @@ COLUMNS = (
 def clean(records: pd.DataFrame) -> pd.DataFrame:
     """The records in a canonical order, each once, numbers as floats (NaN: unknown).
 
-    Adds `scored`: has a score and a step count; `seconds`: machine time in all; `passes`: every call of the network,
+    Adds `scored`: has a score and a step count, or a score where no record of its setting has a step
+    count, as answers from elsewhere may lack them; `seconds`: machine time in all; `passes`: every call of the network,
     prefill and store passes too; `axon_taken` and `axon_unsupported`: in how many steps AXON chose the
     tokens, and in how many of those no candidate had any support.
     """
@@ -47,7 +48,9 @@ def clean(records: pd.DataFrame) -> pd.DataFrame:
     rows["passes"] = rows["nfe"] + rows["prefill_passes"] + rows["store_passes"]
     rows["axon_taken"] = _lengths(rows["axon_steps"])
     rows["axon_unsupported"] = _lengths(rows["unsupported_steps"])
-    rows["scored"] = rows["score"].notna() & rows["nfe"].notna()
+    counted = rows["nfe"].notna()
+    silent = ~counted.groupby([rows["run"], rows["setting_id"]], dropna=False).transform("any")
+    rows["scored"] = rows["score"].notna() & (counted | silent)
     return rows
 
 
