@@ -4,9 +4,11 @@ A record holds no confidence; it holds the step of each token and which steps AX
 much of the text stood when a token was revealed: the earlier, the less a model knows. *Differs*: the reference decode
 of the same prompt has another token at that position. Only an answer's score says what is wrong: where two answers are
 worded differently, positions shift, and then tokens differ that are right. That hits anchors and the decoder's reveals
-of the same decodes alike, so their difference says more than either.
+alike, so that their difference says more than either. Low thresholds reveal more at once, and differ more: kinds are
+compared at equal values of the trade-off parameter, those of the anchors.
 
-Shapes: N examples, G generated tokens, S steps, C kinds, E stages, B bootstrap replicates.
+Shapes: N examples, G generated tokens, S steps, C kinds, V values of the trade-off parameter, E stages, B bootstrap
+replicates; the first replicate is the sample itself.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.report import stats
+from pipeline.report.cohorts import as_key, trade_off_of
 from pipeline.report.entries import Part
 from pipeline.report.stats import Floats, Interval
 
@@ -43,8 +46,10 @@ class Calibration:
     reference: str  # the setting that is the reference, in words
     tokens_per_step: float  # of the reference
     examples: int
-    differs_CE: tuple[tuple[Interval, ...], ...]  # share of tokens that differ from the reference
-    tokens_CE: tuple[tuple[int, ...], ...]
+    # Share of tokens that differ from the reference, averaged over trade-off values as the anchors are spread.
+    differs_CE: tuple[tuple[Interval, ...], ...]
+    tokens_CE: tuple[tuple[int, ...], ...]  # that these shares are of
+    anchors_differ: Interval  # of all anchors
     over_own: Interval  # anchors less the decoder's reveals in the same decodes, at the anchors' stages
     over_base: Interval  # anchors less its reveals without AXON
     score_if_differs: Interval  # mean score of the decodes in which an anchor differs
@@ -106,7 +111,9 @@ def _calibrated(
     if len(places) < FEWEST:
         return None
     said_NG = _padded(list(careful["tokens"]), -1)
-    differ_CNE, tokens_CNE = np.zeros((2, len(KINDS), len(places), STAGES))
+    values = {point: as_key(trade_off_of(part.settings[point])) for point in (*chosen, *alone)}
+    strata = {value: place for place, value in enumerate(dict.fromkeys(values.values()))}
+    differ_CNVE, tokens_CNVE = np.zeros((2, len(KINDS), len(places), len(strata), STAGES))
     scores_2N, decodes_2N = np.zeros((2, 2, len(places)))
     for point, rows in traces[traces["example_id"].isin(places)].groupby("point", sort=False):
         if point == reference:
@@ -120,30 +127,40 @@ def _calibrated(
         for kind in range(len(KINDS)):
             counted_NG = kind_NG == kind
             row, _ = place = np.nonzero(counted_NG)
-            at = (where_N[row], stage_NG[place])
-            np.add.at(tokens_CNE[kind], at, 1.0)
-            np.add.at(differ_CNE[kind], at, differs_NG[place].astype(np.float64))
+            at = (where_N[row], strata[values[point]], stage_NG[place])
+            np.add.at(tokens_CNVE[kind], at, 1.0)
+            np.add.at(differ_CNVE[kind], at, differs_NG[place].astype(np.float64))
         anchored_N = (kind_NG == 0).any(axis=1)
         wrong_N = ((kind_NG == 0) & differs_NG).any(axis=1)
         for side, own_N in enumerate((wrong_N, anchored_N & ~wrong_N)):
             np.add.at(scores_2N[side], where_N[own_N], rows["score"].to_numpy(dtype=np.float64)[own_N])
             np.add.at(decodes_2N[side], where_N[own_N], 1.0)
-    if not tokens_CNE[0].any():
+    if not tokens_CNVE[0].any():
         return None
     careful_nfe, careful_tokens = careful["nfe"].sum(), careful["tokens_generated"].sum()
     setting = part.settings[reference]
     counts_BN = np.concatenate([np.ones((1, len(places))), stats.draw_counts(len(places))])
+    total_CBVE, differ_CBVE = (
+        np.einsum("bn,cnve->cbve", counts_BN, own_CNVE, optimize=True) for own_CNVE in (tokens_CNVE, differ_CNVE)
+    )
+    share_CBVE, weight_BVE = _ratio(differ_CBVE, total_CBVE), total_CBVE[0]
+    anchored_VE = weight_BVE[0] > 0
+    stage_XE = np.eye(STAGES)[np.nonzero(anchored_VE)[1]]
     return Calibration(
         decoder,
         f"{setting.decode.decoder.name}, {points['label'].iloc[reference]}",
         float(careful_tokens / careful_nfe),
         len(places),
         tuple(
-            tuple(_interval(_ratio(counts_BN @ differ_NE, counts_BN @ tokens_NE)[:, e]) for e in range(STAGES))
-            for differ_NE, tokens_NE in zip(differ_CNE, tokens_CNE, strict=True)
+            tuple(_interval(_mean(share_BVE, weight_BVE, (1,))[:, e]) for e in range(STAGES))
+            for share_BVE in share_CBVE
         ),
-        tuple(tuple(int(own) for own in tokens_NE.sum(axis=0)) for tokens_NE in tokens_CNE),
-        *(_interval(_excess(differ_CNE, tokens_CNE, other, counts_BN)) for other in (1, 2)),
+        tuple(
+            tuple(int(own) for own in tokens_NVE[:, anchored_VE].sum(axis=0) @ stage_XE)
+            for tokens_NVE in tokens_CNVE
+        ),
+        _interval(_mean(share_CBVE[0], weight_BVE, (1, 2))),
+        *(_interval(_mean(share_CBVE[0] - share_CBVE[other], weight_BVE, (1, 2))) for other in (1, 2)),
         *(_interval(_ratio(counts_BN @ scores_2N[side], counts_BN @ decodes_2N[side])) for side in (0, 1)),
     )
 
@@ -174,14 +191,10 @@ def _reveals(rows: pd.DataFrame, with_axon: bool) -> tuple[Ints, Ints]:
     return np.where(text_NG, by_NS[rows_N, np.maximum(step_NG, 0)], -1), stage_NG
 
 
-def _excess(differ_CNE: Floats, tokens_CNE: Floats, other: int, counts_BN: Floats) -> Floats:
-    """Anchors' share less that of another kind, averaged over the stages of the anchors that both have, (B,)."""
-    share_0BE, share_1BE = (
-        _ratio(counts_BN @ differ_CNE[kind], counts_BN @ tokens_CNE[kind]) for kind in (0, other)
-    )
-    gap_BE = share_0BE - share_1BE
-    weight_BE = np.where(np.isnan(gap_BE), 0.0, counts_BN @ tokens_CNE[0])
-    return _ratio((np.nan_to_num(gap_BE) * weight_BE).sum(axis=1), weight_BE.sum(axis=1))
+def _mean(values_BVE: Floats, weight_BVE: Floats, axes: tuple[int, ...]) -> Floats:
+    """The mean of the known values, weighted, over some axes."""
+    known_BVE = np.where(np.isnan(values_BVE), 0.0, weight_BVE)
+    return _ratio((np.nan_to_num(values_BVE) * known_BVE).sum(axis=axes), known_BVE.sum(axis=axes))
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from pipeline.planning.setting import Setting
 from pipeline.report.caches import compare_caches
+from pipeline.report.calibration import Calibration, calibrate
 from pipeline.report.comparison import Comparison, Evidence
 from pipeline.report.entries import Part
 from pipeline.report.labels import Names
@@ -29,6 +30,7 @@ class Facet:
     views: list[View]  # quality against NFE, and against each further cost that the records contain
     comparisons: list[Comparison]  # one per cohort: settings equal in all but AXON, trade-off value and seed
     summary: Summary
+    calibrations: tuple[Calibration, ...] = ()  # one per decoder with AXON settings
 
     @property
     def name(self) -> str:
@@ -84,6 +86,7 @@ class Draft:
                 comparisons,
                 compare_caches(settings, points, self.evidence.sample),
             ),
+            calibrations=calibrate(self.part, points),
         )
 
 

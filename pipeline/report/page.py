@@ -19,6 +19,7 @@ from pipeline.report.labels import NO_VALUE
 from pipeline.report.palette import styles
 from pipeline.report.phrases import number
 from pipeline.report.points import MIN_COVERAGE
+from pipeline.report.reliability import calibration_section
 from pipeline.report.rows import dot, interval, settings_table
 from pipeline.report.verdict import Verdict
 from pipeline.report.views import View
@@ -93,6 +94,7 @@ def _facet(place: int, facet: Facet, picture: bytes, several: bool) -> str:
         axes=_axes(facet.views),
         groups=_groups(facet),
         reference=f"{facet.reference_nfe:g}",
+        calibration=calibration_section(facet.calibrations),
         table=settings_table(facet.points, facet.settings),
         figure=figure_json(facet.views),
     )
