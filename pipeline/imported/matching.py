@@ -43,7 +43,9 @@ def match(answers: Sequence[Answer], task: Task, examples: Sequence[Example]) ->
         own, position = points.setdefault(answer.point, {}), positions[name]
         first = own.setdefault(position, answer)
         if first is not answer and not _same(first, answer):
-            refused.append(f"line {answer.line}: {name!r} has another answer in line {first.line}; neither counts")
+            refused.append(
+                f"line {answer.line}: {name!r} has another answer in line {first.line}; neither counts"
+            )
             twice.add((answer.point, position))
     for point, position in twice:
         del points[point][position]
@@ -55,7 +57,9 @@ def _example(answer: Answer, documents: _Documents | None) -> str:
     if isinstance(answer.example, str):
         return answer.example
     if documents is None:
-        raise ValueError(f"doc_id={answer.example}: a generated task has no documents; give the examples' ids")
+        raise ValueError(
+            f"doc_id={answer.example}: a generated task has no documents; give the examples' ids"
+        )
     return documents.example(answer)
 
 
@@ -84,7 +88,9 @@ class _Documents:
                 raise ValueError(f"doc_id={place}: its document is no row of {self._task.name} in this split")
             place = place if place in places else places[0]
         elif not 0 <= place < len(self._task.rows):
-            raise ValueError(f"doc_id={place}: {self._task.name} has {len(self._task.rows)} rows in this split")
+            raise ValueError(
+                f"doc_id={place}: {self._task.name} has {len(self._task.rows)} rows in this split"
+            )
         return self._task.label(self._task.rows[place], place)
 
 

@@ -17,7 +17,9 @@ Text = Annotated[str, Field(min_length=1)]
 class ImportedSettings:
     """A file of answers, and the names of its columns."""
 
-    file: Text | None = None  # a sample log of lm-eval, or jsonl: an example, an answer and, where known, its NFE a line
+    file: Text | None = (
+        None  # a sample log of lm-eval, or jsonl: an example, an answer and, where known, its NFE a line
+    )
     name: Annotated[str, AfterValidator(folder_name)] | None = None  # of the run, and of its front in reports
     point: Text | None = None  # the column whose values tell the points of a front apart, such as a threshold
     example: Text = "example"

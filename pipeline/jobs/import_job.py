@@ -34,7 +34,9 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
     given = config.imported
     for key in ("file", "name"):
         if getattr(given, key) is None:
-            remedy = "a sample log of lm-eval, or jsonl" if key == "file" else "what its front is to be called"
+            remedy = (
+                "a sample log of lm-eval, or jsonl" if key == "file" else "what its front is to be called"
+            )
             raise ConfigError([f"imported.{key}: missing; job=import needs imported.{key}=..., {remedy}"])
     check_places(config)
     answers = read_answers(given)
@@ -65,7 +67,9 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
         make_report(path, [run], contents.records, notes, (), config.wandb, f"{FOLDER}/{given.name}", console)
         folder.end("done", {})
     except OSError as error:
-        line = f"out={config.out}: can't be written ({reason(error)}); make room, or choose another with out=..."
+        line = (
+            f"out={config.out}: can't be written ({reason(error)}); make room, or choose another with out=..."
+        )
         raise ConfigError([line]) from None
     _say(points, matched, refused, path, console)
     return DONE
@@ -127,6 +131,9 @@ def _say(
     answered = sum(len(own) for own in matched.points.values())
     scores = sum(record.score is not None for one in points for record in one.records)
     named = "1 point" if len(points) == 1 else f"{len(points)} points"
-    say(console, f"{named}, {answered:,} answers, {scores:,} scored; put them beside a run of the same task and")
+    say(
+        console,
+        f"{named}, {answered:,} answers, {scores:,} scored; put them beside a run of the same task and",
+    )
     say(console, f"model with: python launch.py 'job=compare' 'runs=[RUN,{path}]'")
     say(console, str(path))

@@ -129,7 +129,7 @@ def _named(words: Mapping[str, str]) -> list[OpenedRun]:
 
 def _chosen(words: Mapping[str, str], console: Console) -> tuple[list[OpenedRun], list[str]]:
     """The settings that `where` chooses, of `runs` or of all runs under `under`, by run; and a note that says so."""
-    where, unread = words["where"], []
+    where, unread = words["where"], list[str]()
     if words.get("runs") and words.get("under"):
         raise ConfigError([f"under={words['under']}: runs names the runs already; leave one out"])
     if words.get("runs"):

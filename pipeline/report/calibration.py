@@ -7,7 +7,7 @@ worded differently, positions shift, and then tokens differ that are right. That
 alike, so that their difference says more than either. Low thresholds reveal more at once, and differ more: kinds are
 compared at equal values of the trade-off parameter, those of the anchors.
 
-Shapes: N examples, G generated tokens, S steps, C kinds, V values of the trade-off parameter, E stages, B bootstrap
+Shapes: N examples, C kinds, V values of the trade-off parameter, E stages, B bootstrap
 replicates; the first replicate is the sample itself.
 """
 
@@ -15,27 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pipeline.report import stats
 from pipeline.report.cohorts import as_key, trade_off_of
 from pipeline.report.entries import Part
+from pipeline.report.reveals import Tally, is_trace
 from pipeline.report.stats import Floats, Interval
 
-STAGES = 5  # equal shares of the text
-ANCHORS, OWN, BASE = KINDS = (
-    "anchors",
-    "the decoder's reveals in the same decodes",
-    "the decoder's reveals without AXON",
-)
 MOST_TOKENS = 10_000_000  # of the settings compared: more take longer than the rest of a report
 FEWEST = 10  # examples, for an interval over them
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -102,93 +93,47 @@ def _calibrated(
     part: Part,
     points: pd.DataFrame,
 ) -> Calibration | None:
-    traces = part.rows[part.rows["scored"] & part.rows["point"].isin([*chosen, *alone, reference])]
-    traces = traces[[_is_trace(own) for own in traces["tokens"]]]
-    careful = traces[traces["point"] == reference].sort_values("position")
-    length = part.settings[reference].decode.gen_length
-    careful = careful.head(max(FEWEST, MOST_TOKENS // (length * (len(chosen) + len(alone)))))
-    places = {example: place for place, example in enumerate(careful["example_id"])}
-    if len(places) < FEWEST:
-        return None
-    said_NG = _padded(list(careful["tokens"]), -1)
-    values = {point: as_key(trade_off_of(part.settings[point])) for point in (*chosen, *alone)}
-    strata = {value: place for place, value in enumerate(dict.fromkeys(values.values()))}
-    differ_CNVE, tokens_CNVE = np.zeros((2, len(KINDS), len(places), len(strata), STAGES))
-    scores_2N, decodes_2N = np.zeros((2, 2, len(places)))
-    for point, rows in traces[traces["example_id"].isin(places)].groupby("point", sort=False):
-        if point == reference:
-            continue
-        where_N = rows["example_id"].map(places).to_numpy(dtype=np.int64)
-        kind_NG, stage_NG = _reveals(rows, with_axon=point in set(chosen))
-        tokens_NG = _padded(list(rows["tokens"]), -2)
-        width = min(tokens_NG.shape[1], said_NG.shape[1])
-        differs_NG = tokens_NG[:, :width] != said_NG[where_N, :width]
-        kind_NG, stage_NG = kind_NG[:, :width], stage_NG[:, :width]
-        for kind in range(len(KINDS)):
-            counted_NG = kind_NG == kind
-            row, _ = place = np.nonzero(counted_NG)
-            at = (where_N[row], strata[values[point]], stage_NG[place])
-            np.add.at(tokens_CNVE[kind], at, 1.0)
-            np.add.at(differ_CNVE[kind], at, differs_NG[place].astype(np.float64))
-        anchored_N = (kind_NG == 0).any(axis=1)
-        wrong_N = ((kind_NG == 0) & differs_NG).any(axis=1)
-        for side, own_N in enumerate((wrong_N, anchored_N & ~wrong_N)):
-            np.add.at(scores_2N[side], where_N[own_N], rows["score"].to_numpy(dtype=np.float64)[own_N])
-            np.add.at(decodes_2N[side], where_N[own_N], 1.0)
-    if not tokens_CNVE[0].any():
-        return None
-    careful_nfe, careful_tokens = careful["nfe"].sum(), careful["tokens_generated"].sum()
+    """`chosen`, `alone`: the points with AXON, and those without. None where too little is known."""
     setting = part.settings[reference]
-    counts_BN = np.concatenate([np.ones((1, len(places))), stats.draw_counts(len(places))])
+    traces = part.rows[part.rows["scored"] & part.rows["point"].isin([*chosen, *alone, reference])]
+    traces = traces[[is_trace(own) for own in traces["tokens"]]]
+    careful = traces[traces["point"] == reference].sort_values("position")
+    most = MOST_TOKENS // (setting.decode.gen_length * (len(chosen) + len(alone)))
+    careful = careful.head(max(FEWEST, most))
+    if len(careful) < FEWEST:
+        return None
+    values = [as_key(trade_off_of(part.settings[point])) for point in (*chosen, *alone)]
+    strata = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    tally = Tally(careful, len(strata))
+    for point, value in zip((*chosen, *alone), values, strict=True):
+        tally.add(traces[traces["point"] == point], strata[value], with_axon=point in chosen)
+    if not tally.tokens_CNVE[0].any():
+        return None
+    counts_BN = np.concatenate([np.ones((1, len(careful))), stats.draw_counts(len(careful))])
     total_CBVE, differ_CBVE = (
-        np.einsum("bn,cnve->cbve", counts_BN, own_CNVE, optimize=True) for own_CNVE in (tokens_CNVE, differ_CNVE)
+        np.einsum("bn,cnve->cbve", counts_BN, own_CNVE, optimize=True)
+        for own_CNVE in (tally.tokens_CNVE, tally.differ_CNVE)
     )
     share_CBVE, weight_BVE = _ratio(differ_CBVE, total_CBVE), total_CBVE[0]
-    anchored_VE = weight_BVE[0] > 0
-    stage_XE = np.eye(STAGES)[np.nonzero(anchored_VE)[1]]
+    tokens_CVE = np.where(weight_BVE[0] > 0, tally.tokens_CNVE.sum(axis=1), 0.0)
+    careful_tokens, careful_nfe = (float(careful[name].sum()) for name in ("tokens_generated", "nfe"))
     return Calibration(
         decoder,
         f"{setting.decode.decoder.name}, {points['label'].iloc[reference]}",
-        float(careful_tokens / careful_nfe),
-        len(places),
+        careful_tokens / careful_nfe,
+        len(careful),
         tuple(
-            tuple(_interval(_mean(share_BVE, weight_BVE, (1,))[:, e]) for e in range(STAGES))
+            tuple(_interval(own_B) for own_B in _mean(share_BVE, weight_BVE, (1,)).T)
             for share_BVE in share_CBVE
         ),
-        tuple(
-            tuple(int(own) for own in tokens_NVE[:, anchored_VE].sum(axis=0) @ stage_XE)
-            for tokens_NVE in tokens_CNVE
-        ),
+        tuple(tuple(map(int, own_E)) for own_E in tokens_CVE.sum(axis=1)),
         _interval(_mean(share_CBVE[0], weight_BVE, (1, 2))),
         *(_interval(_mean(share_CBVE[0] - share_CBVE[other], weight_BVE, (1, 2))) for other in (1, 2)),
-        *(_interval(_ratio(counts_BN @ scores_2N[side], counts_BN @ decodes_2N[side])) for side in (0, 1)),
+        *(
+            _interval(_ratio(counts_BN @ score_N, counts_BN @ decodes_N))
+            for score_N, decodes_N in zip(tally.score_2N, tally.decodes_2N, strict=True)
+        ),
     )
-
-
-def _reveals(rows: pd.DataFrame, with_axon: bool) -> tuple[Ints, Ints]:
-    """Per token which kind of reveal it is, -1 after the end of the text, and at which stage, (N, G) each.
-
-    What AXON revealed for want of support is neither an anchor nor the decoder's choice: -1, too.
-    """
-    step_NG = _padded(list(rows["revealed_at"]), -1)
-    rows_N = np.arange(len(step_NG))[:, None]
-    end_N1 = rows["tokens_to_eos"].to_numpy(dtype=np.float64)[:, None]
-    text_NG = (np.arange(step_NG.shape[1]) <= end_N1) & (step_NG >= 0)
-    steps = int(step_NG.max(initial=0)) + 1
-    revealed_NS = np.zeros((len(step_NG), steps))
-    np.add.at(revealed_NS, (np.broadcast_to(rows_N, step_NG.shape)[text_NG], step_NG[text_NG]), 1.0)
-    before_NS = revealed_NS.cumsum(axis=1) - revealed_NS
-    share_NG = before_NS[rows_N, np.maximum(step_NG, 0)] / np.maximum(text_NG.sum(axis=1, keepdims=True), 1)
-    stage_NG = np.minimum((share_NG * STAGES).astype(np.int64), STAGES - 1)
-    if not with_axon:
-        return np.where(text_NG, 2, -1), stage_NG
-    by_NS = np.full((len(step_NG), steps), 1)
-    for kind, column in ((0, "axon_steps"), (-1, "unsupported_steps")):
-        for row, own in enumerate(rows[column]):
-            if isinstance(own, (list, tuple, np.ndarray)) and len(own):
-                taken = np.asarray(own, dtype=np.int64)
-                by_NS[row, taken[taken < steps]] = kind
-    return np.where(text_NG, by_NS[rows_N, np.maximum(step_NG, 0)], -1), stage_NG
 
 
 def _mean(values_BVE: Floats, weight_BVE: Floats, axes: tuple[int, ...]) -> Floats:
@@ -205,18 +150,3 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 def _interval(values_B: Floats) -> Interval:
     """Of an estimate and its replicates."""
     return stats.percentile_interval(float(values_B[0]), values_B[1:])
-
-
-def _is_trace(tokens: Any) -> bool:
-    return isinstance(tokens, (list, tuple, np.ndarray)) and len(tokens) > 0
-
-
-def _padded(lists: Sequence[Any], fill: int) -> Ints:
-    """The lists as rows, the shorter ones filled up."""
-    width = max(map(len, lists), default=0)
-    if all(len(own) == width for own in lists):
-        return np.array(lists, dtype=np.int64).reshape(len(lists), width)
-    rows = np.full((len(lists), width), fill, dtype=np.int64)
-    for row, own in enumerate(lists):
-        rows[row, : len(own)] = own
-    return rows

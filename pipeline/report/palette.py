@@ -40,7 +40,7 @@ FOREIGN_STYLES = (  # hollow
 
 
 def styles(points: pd.DataFrame) -> dict[str, Style]:
-    """Base groups in cold colours, then AXON groups in warm ones, then hollow those from elsewhere; after four they repeat."""
+    """Base groups in cold colours, AXON groups in warm ones, those from elsewhere hollow; after four styles repeat."""
     chosen: dict[str, Style] = {}
     foreign = points["foreign"]
     kinds = (

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.report.calibration import KINDS, STAGES, Calibration
+from pipeline.report.calibration import Calibration
 from pipeline.report.labels import NO_VALUE
 from pipeline.report.phrases import number
+from pipeline.report.reveals import KINDS, STAGES
 from pipeline.report.stats import Interval
 
 WIDTH, HEIGHT = 460, 230
@@ -56,24 +57,26 @@ def calibration_table(found: Sequence[tuple[str, str, Calibration]]) -> pd.DataF
 
 
 _LIMITS = (
-    '<p class="soft">By how much of the text stood before the step; as records hold no confidence, this stands for it. '
-    "<b>Differs</b>: the reference decode has another token at the position. Not every such token is wrong: where two "
-    "answers are worded differently, positions shift. Kinds are compared at equal stages and trade-off values, those of "
-    "the anchors; what AXON revealed for want of support counts as neither. Intervals: 95&#8239;%, bootstrap over examples.</p>"
+    '<p class="soft">By how much of the text stood before the step; as records hold no confidence, this stands for '
+    "it. <b>Differs</b>: the reference decode has another token at the position. Not every such token is wrong: where "
+    "two answers are worded differently, positions shift. Kinds are compared at equal stages and trade-off values, "
+    "those of the anchors; what AXON revealed for want of support counts as neither. Intervals: 95&#8239;%, bootstrap "
+    "over examples.</p>"
 )
+CAREFUL = 1.5  # tokens a step, at most, of a decode that may be called careful
 
 
 def _section(one: Calibration) -> str:
     careful = (
         ""
-        if one.tokens_per_step < 1.5
-        else ' <span class="warn">That is no careful decode: for one, evaluate decoder=fixed_steps on the same examples '
-        "and compare the runs.</span>"
+        if one.tokens_per_step < CAREFUL
+        else ' <span class="warn">That is no careful decode: for one, evaluate decoder=fixed_steps on the same '
+        "examples and compare the runs.</span>"
     )
     return (
-        f'<p class="calibration"><b>{escape(one.decoder)}</b>: {_share(one.anchors_differ)} of the anchors differ from the '
-        f"reference: {_points(one.over_base)} than what the decoder reveals without AXON, {_points(one.over_own)} than "
-        f"what it reveals in the same decodes. Mean score where an anchor differs {_score(one.score_if_differs)}, where "
+        f'<p class="calibration"><b>{escape(one.decoder)}</b>: {_share(one.anchors_differ)} of the anchors differ from '
+        f"the reference: {_points(one.over_base)} than what the decoder reveals without AXON, {_points(one.over_own)} "
+        f"than what it reveals in the same decodes. Mean score where an anchor differs {_score(one.score_if_differs)}, where "
         f"none does {_score(one.score_if_agrees)}.</p>"
         f'<p class="soft">Reference: {escape(one.reference)}, {one.tokens_per_step:.2f} tokens per step, '
         f"{one.examples} examples.{careful}</p>{_drawn(one)}{_figures(one)}"
@@ -96,9 +99,8 @@ def _drawn(one: Calibration) -> str:
         x = LEFT + wide * (stage + 0.5)
         named = f"{100 * stage // STAGES}&#8211;{100 * (stage + 1) // STAGES}&#8239;%"
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{named}</text>')
-    parts.append(
-        f'<text x="{LEFT + (WIDTH - LEFT - RIGHT) / 2:.1f}" y="{HEIGHT - 5}" text-anchor="middle">of the text stood</text>'
-    )
+    middle = LEFT + (WIDTH - LEFT - RIGHT) / 2
+    parts.append(f'<text x="{middle:.1f}" y="{HEIGHT - 5}" text-anchor="middle">of the text stood</text>')
     for kind, shares, look in zip(KINDS, one.differs_CE, LOOKS, strict=True):
         places = [
             (LEFT + wide * (stage + 0.5) + look.shift, *(TOP + high * (1 - own / highest) for own in share))
@@ -122,7 +124,8 @@ def _drawn(one: Calibration) -> str:
 
 def _figures(one: Calibration) -> str:
     head = "".join(
-        f"<th>{100 * stage // STAGES}&#8211;{100 * (stage + 1) // STAGES}&#8239;%</th>" for stage in range(STAGES)
+        f"<th>{100 * stage // STAGES}&#8211;{100 * (stage + 1) // STAGES}&#8239;%</th>"
+        for stage in range(STAGES)
     )
     body = "".join(
         f'<tr><td class="text"><span class="dot" style="background:{look.colour}"></span>{escape(kind)}</td>'

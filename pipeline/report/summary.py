@@ -62,9 +62,8 @@ def _swept(part: Part, knobs: Names, points: pd.DataFrame) -> str:
     values = "; ".join(f"{name} {_values(found)}" for name, found in varying_values(settings, knobs).items())
     decoded = points[~points["foreign"]] if not points["foreign"].all() else points
     examples = counted(int(decoded["n"].max()), f"{settings[0].task.name} example")
-    start = (
-        f"{_counted_decodes(points)} on {examples} ({settings[0].task.split} split)"
-        + ("" if settings[0].foreign else f"{_prompts(settings)}{_canvas(settings)}")
+    start = f"{_counted_decodes(points)} on {examples} ({settings[0].task.split} split)" + (
+        "" if settings[0].foreign else f"{_prompts(settings)}{_canvas(settings)}"
     )
     return (f"{start}: {values}." if values else f"{start}.") + _scored(settings, points)
 
@@ -174,8 +173,8 @@ def _foreign(points: pd.DataFrame) -> list[str]:
         return []
     groups = ", ".join(foreign["group"].unique())
     found = [
-        f"{counted(len(foreign), 'point')} of {groups}: the answers are from elsewhere, scored here. Their NFE is as given, "
-        "their prompts and settings are unknown, and they are in no paired comparison."
+        f"{counted(len(foreign), 'point')} of {groups}: the answers are from elsewhere, scored here. Their NFE "
+        "is as given, their prompts and settings are unknown, and they are in no paired comparison."
     ]
     silent = foreign[(foreign["n"] > 0) & foreign["nfe"].isna()]
     if len(silent):

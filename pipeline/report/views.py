@@ -35,7 +35,10 @@ COSTS = (
 
 @dataclass(frozen=True)
 class View:
-    """`points` as make_points returns them, those whose cost is known, with their fronts along `cost`; `bands` per group with a front."""
+    """`points` as make_points returns them, those whose cost is known, with their fronts along `cost`.
+
+    `bands`: per group with a front.
+    """
 
     cost: Cost
     points: pd.DataFrame

@@ -32,11 +32,13 @@ class OpenedRun:
         """The same run with some of its settings."""
         part = OpenedRun(self.path)
         kept = tuple(setting for setting in self.run.settings if setting.id in setting_ids)
-        of_kept = {
-            name: {sid: own for sid, own in getattr(self.run, name).items() if sid in setting_ids}
-            for name in ("examples", "failures", "stopped")
-        }
-        part.run = replace(self.run, settings=kept, asked=len(kept), **of_kept)
+        examples, failures, stopped = (
+            {sid: own for sid, own in of_all.items() if sid in setting_ids}
+            for of_all in (self.run.examples, self.run.failures, self.run.stopped)
+        )
+        part.run = replace(
+            self.run, settings=kept, asked=len(kept), examples=examples, failures=failures, stopped=stopped
+        )
         return part
 
     @cached_property
