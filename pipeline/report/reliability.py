@@ -76,8 +76,8 @@ def _section(one: Calibration) -> str:
     return (
         f'<p class="calibration"><b>{escape(one.decoder)}</b>: {_share(one.anchors_differ)} of the anchors differ from '
         f"the reference: {_points(one.over_base)} than what the decoder reveals without AXON, {_points(one.over_own)} "
-        f"than what it reveals in the same decodes. Mean score where an anchor differs {_score(one.score_if_differs)}, where "
-        f"none does {_score(one.score_if_agrees)}.</p>"
+        f"than what it reveals in the same decodes. Mean score where an anchor differs "
+        f"{_score(one.score_if_differs)}, where none does {_score(one.score_if_agrees)}.</p>"
         f'<p class="soft">Reference: {escape(one.reference)}, {one.tokens_per_step:.2f} tokens per step, '
         f"{one.examples} examples.{careful}</p>{_drawn(one)}{_figures(one)}"
     )
