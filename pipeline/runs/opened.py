@@ -32,12 +32,14 @@ class OpenedRun:
         """The same run with some of its settings."""
         part = OpenedRun(self.path)
         kept = tuple(setting for setting in self.run.settings if setting.id in setting_ids)
-        examples, failures, stopped = (
-            {sid: own for sid, own in of_all.items() if sid in setting_ids}
-            for of_all in (self.run.examples, self.run.failures, self.run.stopped)
-        )
+        run = self.run
         part.run = replace(
-            self.run, settings=kept, asked=len(kept), examples=examples, failures=failures, stopped=stopped
+            run,
+            settings=kept,
+            asked=len(kept),
+            examples={sid: own for sid, own in run.examples.items() if sid in setting_ids},
+            failures={sid: own for sid, own in run.failures.items() if sid in setting_ids},
+            stopped={sid: own for sid, own in run.stopped.items() if sid in setting_ids},
         )
         return part
 

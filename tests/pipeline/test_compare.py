@@ -126,8 +126,8 @@ def test_answers_from_elsewhere_lie_beside_ours_and_change_no_figure_of_them(
         for tau, nfe in ((0.5, 3), (0.9, None))
     ]
     (tmp_path / "theirs.jsonl").write_text("\n".join([*lines, '{"example": "no", "answer": "", "tau": 0.5}']))
-    given = f'imported={{file: "{tmp_path / "theirs.jsonl"}", name: theirs, point: tau}}'
-    config = make_config("task.name=judge", given)
+    file = f'imported.file="{tmp_path / "theirs.jsonl"}"'
+    config = make_config("task.name=judge", file, 'imported.name="theirs"', 'imported.point="tau"')
     assert import_job(config, ["job=import"], Console(file=io.StringIO(), width=100)) == 0
     folder = Path(config.out) / "imported" / "theirs"
     assert (folder / "refused.txt").read_text() == "line 21: 'no' is no example of judge (of 200)\n"
