@@ -130,7 +130,7 @@ def test_answers_from_elsewhere_lie_beside_ours_and_change_no_figure_of_them(
     config = make_config("task.name=judge", file, 'imported.name="theirs"', 'imported.point="tau"')
     assert import_job(config, ["job=import"], Console(file=io.StringIO(), width=100)) == 0
     folder = Path(config.out) / "imported" / "theirs"
-    assert (folder / "refused.txt").read_text() == "line 21: 'no' is no example of judge (of 200)\n"
+    assert (folder / "refused.txt").read_text() == "line 21: 'no' is no example of judge (of 10)\n"
     main("job=compare", f"runs=[{runs[0]},{folder}]", f"out={tmp_path / 'both'}")
     points = pd.read_csv(tmp_path / "both/points.csv").set_index("label")
     assert points["foreign"].tolist() == [False, True, True] and points["n"].tolist() == [10, 10, 10]
