@@ -16,7 +16,7 @@ class Padding:
     def __init__(self, answer: int) -> None:
         """`answer`: columns of each row after its prompt, and at most so many passes."""
         self._answer = answer
-        self._columns = self._padded = 0  # so far
+        self.columns = self.padded = 0  # so far
         self._passes = 0
         self._entered: dict[int, int] = {}  # the passes before each row that is being decoded
         self._batch = (0, 0)  # columns of a pass, and how many of them are padding
@@ -32,8 +32,8 @@ class Padding:
         """After that many passes; the batch has been the same since `begin`."""
         passes = self._entered.pop(row) + steps
         columns, padded = self._batch
-        self._columns += (passes - self._passes) * columns
-        self._padded += (passes - self._passes) * padded
+        self.columns += (passes - self._passes) * columns
+        self.padded += (passes - self._passes) * padded
         self._passes = passes
         self._finished, self._steps = self._finished + 1, self._steps + steps
 
@@ -50,7 +50,7 @@ class Padding:
         if padded <= MOST_PADDING * columns:
             return False
         lasts = self._steps / self._finished if self._finished else self._answer
-        return self._padded + lasts * padded > MOST_PADDING * (self._columns + lasts * columns)
+        return self.padded + lasts * padded > MOST_PADDING * (self.columns + lasts * columns)
 
     def _of(self, lengths: Sequence[int]) -> tuple[int, int]:
         columns = len(lengths) * (max(lengths) + self._answer)
