@@ -18,7 +18,7 @@ class Slice(NamedTuple):
 
 
 def from_bytes(data: bytes, setting_id: str, span: Span) -> Slice:
-    """Raises NewerFormat as `conformed`; ValueError, OSError or pa.ArrowException for what is not the setting's slice of
+    """Raises NewerFormat as `conformed`; ValueError, OSError or pa.ArrowException for what isn't the setting's slice of
     these examples.
     """
     own = from_sealed(data)
