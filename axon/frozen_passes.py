@@ -95,9 +95,6 @@ class FrozenPasses:
         if rows_R is not None:
             layout = self._of_rows(rows_R, self._columns_W.expand(len(rows_R), -1))
         canvas, capture = Canvas(self._kept, rows_R, self._width), Capture(self._layers, layout.real_BW)
-        read_RK = (
-            self._model.read_columns(columns_RK, layout.starts_B[:, None]) if self._block_alone else None
-        )
         canvas.keep_hidden(
             self._model(self._tokens_RW(rows_R), layout, capture if self._layers else None, canvas)
         )
