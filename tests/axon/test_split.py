@@ -26,19 +26,24 @@ CASES: list[dict[str, Any]] = [
     {"decoder": Klass()},
     {"decoder": Confidence(threshold=0.5), "cache": "prefix", "axon": AxonSettings(gate="always")},
     {"decoder": Confidence(threshold=0.5), "cache": "dual", "axon": AxonSettings(gate="always")},
+    {
+        "decoder": Confidence(threshold=0.5),
+        "cache": "block",
+        "sink_rows": "visible",
+        "axon": AxonSettings(gate="always"),
+    },
 ]
 
 
-@pytest.mark.parametrize("places", [PLACES, [1, 1, 2, 2], [0, 0, 0, 3]])
-@pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
+@pytest.mark.parametrize(
+    ("family", "places"), [("llada", PLACES), ("dream", [1, 1, 2, 2]), ("sdar", [0, 0, 0, 3])]
+)
 def test_a_split_network_decodes_as_a_whole_one(family: str, places: list[int]) -> None:
     whole, parts = toy_model(family, layers=4), split(toy_model(family, layers=4), places)
     assert [device.index for device in parts.devices] == sorted({0, *places})
-    block_cache = [{"decoder": Confidence(threshold=0.5), "cache": "block"}] if family == "sdar" else []
-    for case in [*CASES, *block_cache]:
-        settings = DecodeSettings(12, 4, **case)
-        if settings.cache in ("prefix", "dual") and family == "sdar":
-            continue  # block-causal
+    caches = ("none", "block") if whole.block_causal else ("none", "prefix", "dual")
+    for case in [case for case in CASES if case.get("cache", "none") in caches]:
+        settings = DecodeSettings(8, 4, **case)
         with FakeDevices():
             found = decode(parts, PROMPTS, settings)
         assert found == decode(whole, PROMPTS, settings), case
@@ -82,5 +87,3 @@ def test_a_gpu_that_is_not_there_is_told_and_a_processor_is_but_one(tmp_path: Pa
     with pytest.raises(CheckpointError, match=rf"model.device='{KIND}(:\d)?': cannot be used here"):
         load_model(folder, device=KIND, gpus=2)
     assert load_model(folder, gpus=2).devices == (torch.device("cpu"),)
-
-
