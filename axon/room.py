@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -106,7 +106,7 @@ class Room:
         """A power of two, so that machines with nearly as much memory choose the same."""
         if settings not in self._chosen:
             if self._free is None:
-                self._free = free_memory(model.device)
+                self._free = free_memory(model.devices)
             self._chosen[settings] = ON_PROCESSOR
             if self._free is not None:
                 fit = min(MOST, self._free // _bytes(model, settings, longest))
@@ -178,10 +178,14 @@ def _free() -> None:
         torch.cuda.empty_cache()
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that rows may take beside the model: of a GPU, what nobody else holds; None for a processor."""
-    if device.type != "cuda":
+def free_memory(devices: Sequence[torch.device]) -> int | None:
+    """Bytes that rows may take beside the model: of the fullest GPU, what nobody else holds; None for a processor."""
+    if devices[0].type != "cuda":
         return None
+    return int(SHARE * min(map(_free_on, devices)))
+
+
+def _free_on(device: torch.device) -> int:
     free, _ = torch.cuda.mem_get_info(device)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(SHARE * (free + unused))
+    return int(free + unused)

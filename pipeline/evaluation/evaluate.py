@@ -14,12 +14,13 @@ from functools import partial
 from typing import Any
 
 from axon import Trace, load_model, load_tokenizer, row_seed
+from axon.models.description import describe
 from axon.padding import MOST_PADDING, sorted_padding
 from axon.room import Room
 from axon.settings import DecodeSettings
 from axon.waiting import Prompt
 from pipeline.checkpoints.checkpoint import locate
-from pipeline.checkpoints.devices import device_of
+from pipeline.checkpoints.devices import check_fits, device_of, gpu_memories
 from pipeline.checkpoints.prompt import encode
 from pipeline.errors import fault_line
 from pipeline.evaluation.decoded import Decoded, outcomes
@@ -68,7 +69,10 @@ def load(model: ModelSettings, cores_only: bool = False) -> Loaded:
     """Raises CheckpointError, one line, if it can't be loaded on this machine. `cores_only`: see `device_of`."""
     folder = locate(model.path, model.revision)
     device = device_of(model, cores_only)
-    network = load_model(folder, model.dtype, device, model.attention_kernel, model.overrides)
+    if device == "cuda":
+        check_fits(model, describe(folder, model.overrides), gpu_memories())
+    kernel, overrides = model.attention_kernel, model.overrides
+    network = load_model(folder, model.dtype, device, kernel, overrides, model.gpus)
     if model.compile:
         network.compile_network()
     return Loaded(network, load_tokenizer(folder), model)
