@@ -20,7 +20,7 @@ MARKS = {  # plotly's names, as paths around (0, 0)
 }
 DASHES = {"solid": "", "dash": "7 3", "dot": "2 3", "dashdot": "7 3 2 3"}
 
-HINT = "They hide points, knobs' lines and rows of settings; nothing else. Shift-click: that value alone."
+HINT = "A button hides points of the figures and rows of the settings. Shift-click: that value alone."
 
 
 def toggle_bar(axes: Mapping[str, Sequence[str]], facets: Sequence[Facet]) -> str:
