@@ -38,7 +38,7 @@ def aup_section(facet: Facet) -> str:
         '<section class="aup"><h3>Accuracy under parallelism</h3>'
         f'<p class="soft">{escape(caption(facet))}</p>'
         f'<div class="scroll"><table class="evidence plain"><thead><tr><th></th>{head}</tr></thead>'
-        f'<tbody>{body}</tbody></table></div></section>'
+        f"<tbody>{body}</tbody></table></div></section>"
     )
 
 
@@ -46,10 +46,10 @@ def caption(facet: Facet) -> str:
     """What AUP is and with which parameters, for a facet that has some."""
     first = facet.aups[0]
     return (
-        "One number for a front (AUP): the area under accuracy (in percent) against tokens per forward (TPF), as d3LLM defines it: alpha "
-        f"{ALPHA:g}, y_max {first.y_max:.4g}, the highest accuracy of the pool ({listed(first.pool)}); points of a "
-        f"front down to {MARGIN:g} percentage points below its slowest. It compares only within this pool. TPF counts "
-        "the whole canvas, or up to the end of text."
+        "One number for a front (AUP): the area under accuracy (in percent) against tokens per forward (TPF), as d3LLM "
+        f"defines it: alpha {ALPHA:g}, y_max {first.y_max:.4g}, the highest accuracy of the pool "
+        f"({listed(first.pool)}); points of a front down to {MARGIN:g} percentage points below its slowest. It compares "
+        "only within this pool. TPF counts the whole canvas, or up to the end of text."
     )
 
 

@@ -19,9 +19,7 @@ from pipeline.report.stats import Interval
 
 DIGITS = 3
 HELD = "†"
-TOLD = (
-    "The quality of two fronts at the same number of model calls: positive differences where the first lies higher."
-)
+TOLD = "The quality of two fronts at the same number of model calls: positive differences where the first lies higher."
 HEADINGS = ("by choice", "difference [95 %]")
 
 
