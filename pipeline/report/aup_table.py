@@ -20,9 +20,11 @@ HEADINGS = (
 
 
 def aup_section(facet: Facet) -> str:
-    """The page's part: a heading, a table with a row per front, a caption with the parameters; empty where no
-    front has two points, of which single ones give no area between."""
-    if all(len(own.pairs) < 2 for own in facet.aups):
+    """The page's part: a heading, a caption with the parameters, a table with a row per front.
+
+    Empty without scores, and of one setting alone: it compares with nothing.
+    """
+    if len(facet.points) < 2 or not facet.aups:
         return ""
     head = "".join(f"<th>{escape(text)}</th>" for text in HEADINGS)
     body = "".join(
@@ -48,8 +50,8 @@ def caption(facet: Facet) -> str:
     return (
         "One number for a front (AUP): the area under accuracy (in percent) against tokens per forward (TPF), as d3LLM "
         f"defines it: alpha {ALPHA:g}, y_max {first.y_max:.4g}, the highest accuracy of the pool "
-        f"({listed(first.pool)}); points of a front down to {MARGIN:g} percentage points below its slowest. It compares "
-        "only within this pool. TPF counts the whole canvas, or up to the end of text."
+        f"({listed(first.pool)}); points of a front down to {MARGIN:g} percentage points below its slowest. It "
+        "compares only within this pool. TPF counts the whole canvas, or up to the end of text."
     )
 
 

@@ -26,7 +26,7 @@ Visit = Callable[..., Page]
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Of this folder's tests, not of the session: Playwright keeps an event loop running, beside which asyncio.run fails."""
+    """Of this folder, not of the session: Playwright keeps an event loop running, beside which asyncio.run fails."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip(f"no {', '.join(NAMES)} on this machine (Debian: apt install chromium)")
