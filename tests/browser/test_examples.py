@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def page(visit, folder):
-    page = visit(folder / "report.html")
+    page = visit(folder / "report.html", figure=False)
     page.locator(".compared .answer").first.wait_for()
     return page
 
@@ -85,18 +86,16 @@ def test_text_of_an_example_never_runs(page):
     assert "<img src=x" in shown and "\x1b" not in shown
 
 
-def test_a_page_alone_says_what_is_missing(chromium, folder, tmp_path):
-    alone = shutil.copy(folder / "report.html", tmp_path)
-    page = chromium.new_page()
-    page.goto(f"file://{alone}")
+def test_a_page_alone_says_what_is_missing(visit, folder, tmp_path):
+    alone = Path(shutil.copy(folder / "report.html", tmp_path))
+    page = visit(alone, figure=False, told="ERR_FILE_NOT_FOUND")
     page.locator(".absent").wait_for()
     assert "details" in page.locator(".absent").inner_text()
     assert page.locator("tr.example").count() == 20  # scores and NFE stand in the page itself
-    page.close()
 
 
 def test_a_phone_shows_it_without_scrolling_sideways(visit, folder):
-    page = visit(folder / "report.html", width=390)
+    page = visit(folder / "report.html", width=390, figure=False)
     page.locator(".compared .answer").first.wait_for()
     page.locator("tr.example button").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
