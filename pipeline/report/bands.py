@@ -9,6 +9,7 @@ Source: Efron, JASA 78 (1983) 316, the bootstrap's estimate of optimism.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,22 @@ class Band:
     hi_G: Floats
 
 
-def make_bands(points: pd.DataFrame, cost: str, draws: Draws, widest: float) -> dict[str, Band]:
+class Chosen(NamedTuple):
+    """Of a group, per replicate by increasing cost: the cost, the best quality so far, and its setting's score in the
+    sample that is resampled; (B, K) each, K complete settings.
+    """
+
+    cost_BK: Floats
+    best_BK: Floats
+    seen_BK: Floats
+
+
+def choose(points: pd.DataFrame, cost: str, draws: Draws) -> dict[str, Chosen]:
+    """Per group."""
+    return {str(group): _chosen(_complete(points, group), cost, draws) for group in points["group"].unique()}
+
+
+def make_bands(points: pd.DataFrame, cost: str, chosen: dict[str, Chosen], widest: float) -> dict[str, Band]:
     """Per group, over its complete settings, for budgets of `cost` from 0 to `widest`.
 
     A band starts at 0 where some replicates have no setting within the budget, and contains the group's front.
@@ -42,33 +58,35 @@ def make_bands(points: pd.DataFrame, cost: str, draws: Draws, widest: float) -> 
         budget_G = np.union1d(np.linspace(0.0, widest, BUDGETS), corners)
         spent_s, best_s, _ = best_so_far(quality, spent)
         front_G = within(budget_G, spent_s[None], best_s[None])[0]
-        cost_BK, best_BK, seen_BK = _chosen(own, cost, draws)
+        cost_BK, best_BK, seen_BK = chosen[str(group)]
         best_BG, seen_BG = within(budget_G, cost_BK, best_BK), within(budget_G, cost_BK, seen_BK)
         bands[str(group)] = Band(budget_G, *_ends(front_G, best_BG, seen_BG))
     return bands
 
 
 def hypervolumes(
-    points: pd.DataFrame, draws: Draws, reference: float, cost: str = "nfe"
+    points: pd.DataFrame, chosen: dict[str, Chosen], reference: float, cost: str = "nfe"
 ) -> dict[str, Interval]:
     """Per group, over its complete settings, up to a `reference` cost; 0 for a group without any."""
     areas = {}
-    for group in points["group"].unique():
-        own = points[(points["group"] == group) & points["complete"]]
+    for group, (cost_BK, best_BK, seen_BK) in chosen.items():
+        own = _complete(points, group)
         quality, spent = (own[name].to_numpy(dtype=np.float64) for name in ("quality", cost))
         estimate = hypervolume(quality, spent, reference)
-        cost_BK, best_BK, seen_BK = _chosen(own, cost, draws)
         ends = _ends(estimate, area(cost_BK, best_BK, reference), area(cost_BK, seen_BK, reference))
-        areas[str(group)] = Interval(float(estimate), *map(float, ends))
+        areas[group] = Interval(float(estimate), *map(float, ends))
     return areas
 
 
-def _chosen(own: pd.DataFrame, cost: str, draws: Draws) -> tuple[Floats, Floats, Floats]:
-    """Per replicate by increasing cost: the cost, the best quality so far, and its setting's score in the sample."""
+def _complete(points: pd.DataFrame, group: str) -> pd.DataFrame:
+    return points[(points["group"] == group) & points["complete"]]
+
+
+def _chosen(own: pd.DataFrame, cost: str, draws: Draws) -> Chosen:
     rows = own.index.to_numpy()
     cost_BK, best_BK, index_BK = best_so_far(draws.quality_BS[:, rows], draws.cost_BS[cost][:, rows])
     seen_BK = np.where(best_BK > 0, draws.quality_S[rows][index_BK], 0.0)
-    return cost_BK, best_BK, seen_BK
+    return Chosen(cost_BK, best_BK, seen_BK)
 
 
 def _ends(estimate: Floats, best_B: Floats, seen_B: Floats) -> tuple[Floats, Floats]:

@@ -71,11 +71,20 @@ def means(values_SN: Floats, counts_BN: Floats | None = None) -> Floats:
     if counts_BN is None:
         totals, sizes = filled_SN.sum(axis=1), scored_SN.sum(axis=1).astype(np.float64)
     else:
-        totals, sizes = counts_BN @ filled_SN.T, counts_BN @ scored_SN.T.astype(np.float64)
+        totals, sizes = counts_BN @ filled_SN.T, _sizes(scored_SN, counts_BN)
     ratio = np.divide(totals, sizes, out=np.full(totals.shape, np.nan), where=sizes > 0)
     # Equal outcomes must give equal means whatever the order of summation, so that ties on a front are real ties.
     rounded: Floats = np.round(ratio, 12)
     return rounded
+
+
+def _sizes(scored_SN: NDArray[np.bool_], counts_BN: Floats) -> Floats:
+    """How many scored examples each replicate drew of each setting, (B, S); of a complete setting, all that it drew."""
+    sizes_BS = np.repeat(counts_BN.sum(axis=1)[:, None], len(scored_SN), axis=1)
+    partly_S = ~scored_SN.all(axis=1)
+    if partly_S.any():
+        sizes_BS[:, partly_S] = counts_BN @ scored_SN[partly_S].T.astype(np.float64)
+    return sizes_BS
 
 
 def percentile_interval(estimate: float, replicates_B: Floats, level: float = LEVEL) -> Interval:

@@ -65,7 +65,7 @@ def command(
 
 def used(plan: Plan, store: Store) -> list[list[object]]:
     """The records that a report is made of."""
-    records, wanted = store.load(plan.settings, SIZE).records, sizes(plan, SIZE)
+    records, wanted = store.outcomes(plan.settings, SIZE).records, sizes(plan, SIZE)
     own = records[records["position"] < records["setting_id"].map(wanted)]
     found: list[list[object]] = own[["setting_id", "position", "score", "nfe"]].values.tolist()
     return found
@@ -134,7 +134,7 @@ def test_neither_workers_nor_losses_change_what_is_stopped(config: Config, tmp_p
 def test_a_stopped_setting_counts_as_its_witness_and_their_difference(config: Config, tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     plan, _ = command(config, store)
-    records = store.load(plan.settings, SIZE).records
+    records = store.outcomes(plan.settings, SIZE).records
     means = records.groupby("setting_id")[["score", "nfe"]].mean()
     for outcome in outcomes(plan, records):
         stop = plan.stopped.get(outcome.setting_id)
@@ -228,6 +228,6 @@ def test_a_search_that_costs_less_than_the_grid_says_so(
     fine = f"trade_off.values={[n / 40 for n in range(41)]}"
     words = ["task.name=judge", f"limit={SIZE}", "sweep.along_trade_off=true", fine]
     plan, _ = command(make_config(*words, "sweep.search=refine"), store := Store(str(tmp_path)))
-    line = grid_cost(plan, store.load(plan.settings, SIZE).records, SIZE)
+    line = grid_cost(plan, store.outcomes(plan.settings, SIZE).records, SIZE)
     assert line is not None and "the grid's 41 settings would have taken about " in line
     assert "less" not in line and len(plan.settings) < 20
