@@ -186,7 +186,7 @@ def test_nobody_looks_at_attention_in_vain(
     dawn = Dawn(tau_low=1.0, tau_induce=1.0)
     calls = _looks(model, monkeypatch, decoder=dawn, axon=one)
     steps = int(calls[-1].split()[-2])
-    assert calls[:-1] == ["keep", "rows", "column_means"] * steps
+    assert calls[:-1] == ["keep", "column_means", "rows"] * steps
 
 
 @pytest.mark.parametrize("seed", range(24))
