@@ -29,6 +29,8 @@ KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
     "eager": eager_attention_forward,
 }
 
+LEAST = 4  # rows: with fewer, other routines take over (oneMKL 2024.2; seen at ten shapes from 16 x 16 to 1536 x 512)
+
 # Scores that are held at once for the column means.
 CACHED_ELEMENTS = 1 << 21
 BYTES = 10  # of one score: 2 as the product leaves it, 4 as float32, 4 as attention
@@ -47,6 +49,9 @@ class Capture:
         self._first_B = first_B
         self._kept: list[tuple[Tensor, Tensor, float]] = []
         self._mask: Tensor | None = None
+        self._maps: Tensor | None = (
+            None  # (L, B x G, W x H/G, W), where the column means took them all at once
+        )
 
     def keep(self, query_BHWD: Tensor, key_BHWD: Tensor, mask: Tensor | None, scaling: float) -> None:
         """Called by the attention function of a chosen layer; keeps references, computes nothing."""
@@ -71,9 +76,14 @@ class Capture:
         mask = self._mask_rows(rows_R, columns_RQ)
         _, heads, _, size = self._kept[0][0].shape
         mean: Tensor | None = None
-        for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
-            index = columns_RQ[None, :, None, :, None].expand(len(query_LRHWD), -1, heads, -1, size)
-            weights = self._weights(query_LRHWD.gather(3, index), key_LRGWD, scaling, mask)
+        if self._maps is not None and columns_RQ.shape[1] >= LEAST:
+            maps = [self._of_maps(self._maps, rows_R, columns_RQ)]
+        else:
+            maps = []
+            for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
+                index = columns_RQ[None, :, None, :, None].expand(len(query_LRHWD), -1, heads, -1, size)
+                maps.append(self._weights(query_LRHWD.gather(3, index), key_LRGWD, scaling, mask))
+        for weights in maps:
             for weights_RQW in weights.mean(2).unbind():
                 mean = weights_RQW if mean is None else mean.add_(weights_RQW)
         assert mean is not None
@@ -125,10 +135,21 @@ class Capture:
                     seen = mask[rows] if mask.shape[2] == 1 else mask[rows, :, places]
                     scores.view(layers, rows.stop - rows.start, groups, -1, shared, width).add_(seen)
                 weights = torch.softmax(scores, dim=-1, dtype=torch.float32)
-                for of_layer in weights.view(layers, -1, *weights.shape[1:]).unbind():
+                weights = weights.view(layers, -1, *weights.shape[1:])
+                if rows_R is None and weights.shape[:3] == (len(self._kept), count * groups, width * shared):
+                    self._maps = weights
+                for of_layer in weights.unbind():
                     sums[flat].baddbmm_(marks[flat, :, inner], of_layer)
         sums_RW = sums.view(count, groups, width).sum(1)
         return sums_RW, len(self._kept) * heads
+
+    def _of_maps(self, maps: Tensor, rows_R: Tensor | None, columns_RQ: Tensor) -> Tensor:
+        """Attention (L, R, H, Q, W) of those positions."""
+        groups, width = self._kept[0][1].shape[1], maps.shape[-1]
+        maps = maps.view(len(maps), -1, groups, width, maps.shape[2] // width, width)
+        maps = maps if rows_R is None else maps[:, rows_R]
+        index = columns_RQ[None, :, None, :, None, None].expand(*maps.shape[:3], -1, *maps.shape[4:])
+        return maps.gather(3, index).transpose(3, 4).flatten(2, 3)
 
     def _layers(self, rows_R: Tensor | None) -> Iterator[tuple[Tensor, Tensor, float]]:
         """Queries (L, R, H, W, D), keys (L, R, G, W, D) and scaling of L layers at a time, the chosen ones in order.

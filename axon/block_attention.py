@@ -53,6 +53,8 @@ class BlockAttention:
     def column_means(self) -> Tensor:
         """The mean attention that each column receives from the counted positions, (B, W)."""
         if self._column_means_BW is None:
+            if self._attended_BW is not None:
+                self.rows()  # they are a part of these means
             self._column_means_BW = self._captured_means(None)
         return self._column_means_BW
 

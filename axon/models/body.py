@@ -19,13 +19,11 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from axon.attention import Capture
+from axon.attention import LEAST, Capture
 from axon.key_values import Exchange
 from axon.models.experts import weights_per_position
 from axon.models.layer import Attend, Layer, Narrow, Norm, Rotation
 from axon.models.split import SentCapture, SentColumns
-
-LEAST = 4  # rows: with fewer, other routines take over (oneMKL 2024.2; seen at ten shapes from 16 x 16 to 1536 x 512)
 
 
 class Body(nn.Module):

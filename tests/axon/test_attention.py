@@ -186,4 +186,39 @@ def test_nobody_looks_at_attention_in_vain(
     dawn = Dawn(tau_low=1.0, tau_induce=1.0)
     calls = _looks(model, monkeypatch, decoder=dawn, axon=one)
     steps = int(calls[-1].split()[-2])
-    assert calls[:-1] == ["keep", "rows", "column_means"] * steps
+    assert calls[:-1] == ["keep", "column_means", "rows"] * steps
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_maps_of_the_means_hold_the_rows(seed: int) -> None:
+    """Whether layers are taken together, and rows from the maps that column means were made of, changes no bit."""
+    random = torch.Generator().manual_seed(seed)
+    width, count, groups, shared = (
+        (7, 31, 45, 64)[seed % 4],
+        (1, 3)[seed % 2],
+        (1, 2, 4)[seed % 3],
+        (2, 1)[seed % 2],
+    )
+    dtype = (torch.float32, torch.bfloat16)[seed // 3 % 2]
+    mask = None
+    if seed % 3:
+        hidden = torch.rand((count, 1, (1, width)[seed // 2 % 2], width), generator=random) < 0.2
+        mask = torch.zeros(hidden.shape, dtype=dtype).masked_fill(hidden, torch.finfo(dtype).min)
+    real_BW = torch.ones((count, width), dtype=torch.bool)
+    captures = [Capture((0, 1, 2), real_BW) for _ in range(3)]
+    for _ in range(3):
+        query = torch.randn((count, width, groups * shared, 16), generator=random).to(dtype).transpose(1, 2)
+        key = torch.randn((count, width, groups, 16), generator=random).to(dtype).transpose(1, 2)
+        for capture in captures:
+            capture.keep(query, key, mask, 0.25)
+    together, rows_first, apart = captures
+    columns_BK = torch.arange(5).expand(count, -1)
+    means_BW, rows_BKW = together.column_means(None), together.rows(None, columns_BK)
+    assert torch.equal(rows_BKW, rows_first.rows(None, columns_BK))
+    some_R = torch.tensor([count - 1])
+    assert torch.equal(together.rows(some_R, columns_BK[some_R]), rows_BKW[some_R])
+    with pytest.MonkeyPatch.context() as patch:
+        most = groups * shared * width * width * count
+        patch.setattr("axon.attention.CACHED_ELEMENTS", most)  # one layer at a time, whole
+        assert torch.equal(apart.column_means(None), means_BW)
+        assert torch.equal(apart.rows(None, columns_BK), rows_BKW)

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
-from axon.attention import Capture
+from axon.attention import LEAST, Capture
 from axon.decoders import Decoder
 from axon.models import layer as layers
-from axon.models.body import LEAST
 from tests.axon.toy_model import VOCAB, toy_model
 
 FAMILIES = ["llada", "dream", "sdar"]

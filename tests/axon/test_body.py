@@ -1,0 +1,59 @@
+"""The body computes what transformers' own modules compute, to the bit, for every family and every kind of pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from axon import MaskedDiffusionModel, Overrides, load_model
+from axon.attention import Capture
+from tests.axon import published, published_experts
+
+KINDS = [*published.NAMES, *published_experts.SMALL]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    kind: str = request.param
+    write = published_experts if kind in published_experts.SMALL else published
+    return kind, write.write_published(tmp_path_factory.mktemp("body") / kind, kind)
+
+
+def _theirs(model: MaskedDiffusionModel, tokens_BW: Tensor, layout: Any, **extra: Any) -> Tensor:
+    with torch.inference_mode():
+        output = model.network.get_submodule("model")(
+            input_ids=tokens_BW,
+            attention_mask=layout.mask,
+            position_ids=layout.positions_BQ,
+            use_cache=False,
+            is_causal=False,
+            **extra,
+        )
+    hidden_BWD: Tensor = output.last_hidden_state
+    return hidden_BWD
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_states_logits_and_captured_attention_are_transformers(folder: tuple[str, Path], dtype: str) -> None:
+    kind, path = folder
+    model = load_model(path, dtype, overrides=Overrides(attention=published.ATTENTION.get(kind)))
+    head = model.network.get_submodule("lm_head")
+    last = tuple(range(model.num_layers))[-2:]
+    for lengths in ([9], [5, 5, 5], [9, 1, 4]):
+        layout = model.layout(lengths, 16, 8)
+        random = torch.Generator().manual_seed(len(lengths))
+        tokens_BW = torch.randint(0, model.vocab_size, layout.real_BW.shape, generator=random)
+        own, of_theirs = Capture(last, layout.real_BW), Capture(last, layout.real_BW)
+        with torch.inference_mode():
+            plain = _theirs(model, tokens_BW, layout, axon_capture=of_theirs)
+            assert plain.abs().max() > 0.1 and plain.isfinite().all()
+            hidden_BWD = model(tokens_BW, layout)
+            assert torch.equal(hidden_BWD, plain)
+            some = slice(-8, None)  # of a large vocabulary, the logits of a few columns
+            assert torch.equal(head(hidden_BWD[:, some]), head(plain[:, some]))
+            assert torch.equal(model(tokens_BW, layout, own), plain)
+            assert torch.equal(own.column_means(None), of_theirs.column_means(None))
