@@ -88,7 +88,7 @@ def test_a_replay_that_differs_is_told_and_not_shown(config: Config, folder: Pat
 def test_what_cannot_be_decoded_again_is_shown_from_its_record(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*_: object) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise CheckpointError("model.path='x': no such folder")
 
     monkeypatch.setattr(replay, "load", gone)
