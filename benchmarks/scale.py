@@ -147,7 +147,7 @@ def _report(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
     run = _run(config, plan)
     records, whole = contents.records, in_stores([run], [store])
     del contents
-    _timed(found, REPORT[1], lambda: write_report(folder, [run], records, [], (), whole))
+    _timed(found, REPORT[1], lambda: write_report(folder, [run], records, [], whole=whole))
     return {**found, "peak GB": _peak()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,10 +28,10 @@ from axon import (
 )
 from axon.checks import check_whole
 from axon.models.hub import download, is_hub_id
-from axon.room import Room
-from axon.waiting import Prompt, Waiting
+from axon.waiting import Prompt
 from lm_eval_axon.arguments import LOG, Request, read_request, read_settings
 from lm_eval_axon.tally import Tally
+from lm_eval_axon.workers import Workers, device_of
 
 NUMERICS = ("dtype", "attention_kernel")
 OVERRIDES = ("mask_token_id", "block_size", "attention")  # in place of what the files say
@@ -42,6 +43,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
     pretrained: a checkpoint folder, or a hub id (with `revision`). dtype, attention_kernel, device: as in
     axon.load_model; the default device is a GPU if there is one. decoder, axon and `others`: see
     arguments.read_settings. batch_size: rows decoded at once, at most; "auto": as many as memory has room for.
+    workers: processes that share the prompts, each with the model on a GPU of its own; gpus: over how many GPUs the
+    model of each is split.
     seed: for sampling; each answer has its own random numbers, whatever its batch.
     lm-eval's `--use_cache` looks only at the request: give each setting its own cache.
     """
@@ -55,6 +58,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         device: str | None = None,
         revision: str | None = None,
         seed: int = 0,
+        workers: int | str = 1,
+        gpus: int | str = 1,
         **others: Any,
     ) -> None:
         """Raises ValueError, one line, for an invalid argument; settings are checked before the checkpoint is read."""
@@ -63,10 +68,12 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         numerics["overrides"] = Overrides(**{key: others.pop(key) for key in OVERRIDES if key in others})
         self._settings = read_settings(decoder, axon, others)
         rows = None if batch_size == "auto" else _whole("batch_size", batch_size, 1)
-        self._room = Room(rows, LOG.warning)
         self._seed = _whole("seed", seed, 0)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.model, self.tokenizer = _load(str(pretrained), revision, device=device, **numerics)
+        numerics["gpus"] = of_each = _whole("gpus", gpus, 1)
+        devices = [device_of(device, number, of_each) for number in range(_whole("workers", workers, 1))]
+        self._workers, self.tokenizer = _load(str(pretrained), revision, devices, rows, **numerics)
+        self.model = self._workers.model
         self._settings = self._settings.for_model(self.model.block_size)
         self._device = self.model.device
         self._template: str | None = None  # for chats; None: the tokenizer's own
@@ -121,8 +128,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         answers: dict[int, str] = {}
         with tqdm(total=len(requests), desc="Running generate_until requests") as bar:
             for settings, rows in by_settings.items():
-                waiting = Waiting([[Prompt(row, prompts[row], seeds[row]) for row in rows]])
-                for row, trace, batch_size in self._room.stream(self.model, waiting, settings):
+                waiting = [Prompt(row, prompts[row], seeds[row]) for row in rows]
+                for row, trace, batch_size in self._workers.decoded(waiting, settings):
                     answers[row] = self._answer(trace, parsed[row])
                     task = str(requests[row].task_name)
                     self._tallies[task, settings].add(trace, self.model.end_token_ids, batch_size)
@@ -168,17 +175,21 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
 
 def _load(
-    pretrained: str, revision: str | None, **numerics: Any
-) -> tuple[MaskedDiffusionModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer. Errors use the names of lm-eval's arguments."""
+    pretrained: str, revision: str | None, devices: Sequence[str], rows: int | None, **numerics: Any
+) -> tuple[Workers, PreTrainedTokenizerBase]:
+    """The workers with the model, and its tokenizer. Errors use the names of lm-eval's arguments."""
     try:
         folder = Path(pretrained).expanduser()
         if not folder.is_dir() and is_hub_id(pretrained):
             folder = download(pretrained, revision and str(revision))
-        return load_model(folder, **numerics), load_tokenizer(folder)
+        return Workers(partial(_on, folder, numerics), devices, rows), load_tokenizer(folder)
     except CheckpointError as error:
         line = re.sub(r"\bmodel\.(\w+)=", r"\1=", str(error).replace("model.path=", "pretrained="))
         raise CheckpointError(line) from error
+
+
+def _on(folder: Path, numerics: dict[str, Any], device: str) -> MaskedDiffusionModel:
+    return load_model(folder, device=device, **numerics)
 
 
 def _whole(key: str, value: int | str, low: int) -> int:

@@ -86,12 +86,13 @@ def this_environment() -> Environment:
     )
 
 
-def device_name(device: torch.device) -> str:
-    """The GPU's name, or the processor's."""
+def device_name(device: torch.device, *others: torch.device) -> str:
+    """The GPU's name, or the processor's; with the number of GPUs that a model is split over: `2 x NVIDIA H100`."""
     import torch
 
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        name = torch.cuda.get_device_name(device)
+        return f"{1 + len(others)} x {name}" if others else name
     return f"{device.type} ({_processor() or platform.machine()})"
 
 

@@ -11,6 +11,7 @@ Shapes: B rows, Q columns of a pass, R those of them that are read, D hidden siz
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,7 +22,8 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from axon.attention import Capture
 from axon.key_values import Exchange
 from axon.models.experts import weights_per_position
-from axon.models.layer import Layer, Narrow, Norm, Rotation
+from axon.models.layer import Attend, Layer, Narrow, Norm, Rotation
+from axon.models.split import SentCapture, SentColumns
 
 LEAST = 4  # rows: with fewer, other routines take over (oneMKL 2024.2; seen at ten shapes from 16 x 16 to 1536 x 512)
 
@@ -36,10 +38,14 @@ class Body(nn.Module):
         self._embedding: Tensor = body.embed_tokens.weight
         self._rotary = (body.rotary_emb,)  # in a tuple, as layers are: no part of this module
         self._layers = tuple(Layer(layer) for layer in body.layers)
+        places = [self._embedding.device, *(layer.device for layer in self._layers)]
+        self.devices = tuple(dict.fromkeys(places))  # home first
+        # Before each layer: where the states go, if they are elsewhere.
+        self._moves = tuple(here if here != before else None for before, here in pairwise(places))
         self._norm = Norm(body.norm)
         # Of experts each sees few positions, perhaps one: which others there are would change the rounding.
         self._narrows = weights_per_position(body.layers[-1]) == 0
-        self._last: tuple[Tensor, Rotation] | None = None
+        self._last: tuple[Tensor, dict[torch.device, Rotation]] | None = None
 
     def forward(
         self,
@@ -56,20 +62,24 @@ class Body(nn.Module):
         """
         x_BQD = embedding(tokens_BQ, self._embedding)
         rotation = self._rotation(x_BQD, positions_BQ)
-        attend = partial(
-            ALL_ATTENTION_FUNCTIONS[self._config._attn_implementation],
-            attention_mask=mask,
-            is_causal=False,
-            axon_capture=capture,
-            axon_columns=columns,
-        )
-        for layer in self._layers[:-1]:
+        attend = self._attend(mask, capture, columns)
+        for layer, move in zip(self._layers[:-1], self._moves, strict=False):
+            if move is not None:
+                x_BQD, rotation = x_BQD.to(move), self._rotation_at(move)
+                attend = self._attend_at(move, mask, capture, columns)
             x_BQD = layer(x_BQD, rotation, attend)
+        if (move := self._moves[-1]) is not None:
+            x_BQD, rotation = x_BQD.to(move), self._rotation_at(move)
+            attend = self._attend_at(move, mask, capture, columns)
         read = None
         if read_BR is not None and self._narrows and read_BR.shape[1] >= LEAST:
             read = Narrow(read_BR, tokens_BQ.shape[1])
-        queries = read if capture is None else None  # whose attention is asked for, all are read
-        x_BRD = self._norm(self._layers[-1](x_BQD, rotation, attend, queries, read))
+        there = read if read is None or len(self.devices) == 1 else read.to(x_BQD.device)
+        queries = there if capture is None else None  # whose attention is asked for, all are read
+        x_BRD = self._layers[-1](x_BQD, rotation, attend, queries, there)
+        if len(self.devices) > 1:
+            x_BRD = x_BRD.to(self.devices[0])
+        x_BRD = self._norm(x_BRD)
         return x_BRD if read is None else read.spread(x_BRD)
 
     def _rotation(self, x_BQD: Tensor, positions_BQ: Tensor) -> Rotation:
@@ -77,5 +87,33 @@ class Body(nn.Module):
         if self._last is None or self._last[0] is not positions_BQ:
             [rotary] = self._rotary
             with torch.no_grad():
-                self._last = positions_BQ, Rotation.of(*rotary(x_BQD, position_ids=positions_BQ))
-        return self._last[1]
+                made = Rotation.of(*rotary(x_BQD, position_ids=positions_BQ))
+            self._last = positions_BQ, {self.devices[0]: made}
+        return self._last[1][self.devices[0]]
+
+    def _rotation_at(self, device: torch.device) -> Rotation:
+        """The last one, on that device."""
+        assert self._last is not None, "made at home first"
+        made = self._last[1]
+        if device not in made:
+            made[device] = made[self.devices[0]].to(device)
+        return made[device]
+
+    def _attend(self, mask: Tensor | None, capture: Any, columns: Exchange | None) -> Attend:
+        return partial(
+            ALL_ATTENTION_FUNCTIONS[self._config._attn_implementation],
+            attention_mask=mask,
+            is_causal=False,
+            axon_capture=capture,
+            axon_columns=columns,
+        )
+
+    def _attend_at(
+        self, device: torch.device, mask: Tensor | None, capture: Capture | None, columns: Exchange | None
+    ) -> Attend:
+        """The attention of layers that are not at home."""
+        return self._attend(
+            None if mask is None else mask.to(device),
+            None if capture is None else SentCapture(capture, mask),
+            None if columns is None else SentColumns(columns, self.devices[0]),
+        )

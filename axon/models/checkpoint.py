@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from axon.models.description import describe
 from axon.models.family import CheckpointError, Family
 from axon.models.model import MaskedDiffusionModel
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
+from axon.models.split import away
 from axon.models.weights import read_weights
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -24,11 +26,12 @@ def load_model(
     device: str = "cpu",
     attention_kernel: str = "sdpa",
     overrides: Overrides = AS_THE_FILES_SAY,
+    gpus: int = 1,
 ) -> MaskedDiffusionModel:
     """Load a checkpoint in the format of one of FAMILIES into transformers' own modules, in evaluation mode.
 
-    Raises CheckpointError if the folder, its config or a tensor is faulty, and for an unknown dtype,
-    device or attention kernel.
+    `gpus`: over how many its layers are split; device `cuda:2` and 2 mean cuda:2 and cuda:3. Raises CheckpointError if
+    the folder, its config or a tensor is faulty, and for an unknown dtype, device or attention kernel.
     """
     if dtype not in DTYPES:
         raise CheckpointError(f"model.dtype={dtype!r}: unknown; one of {', '.join(DTYPES)}")
@@ -39,7 +42,7 @@ def load_model(
     described = describe(path, overrides)
     family, config = described.family, described.family.config(**described.network)
     config._attn_implementation = kernel_name(attention_kernel)
-    network = _load_network(Path(path), family, config, DTYPES[dtype], _device(device))
+    network = _load_network(Path(path), family, config, DTYPES[dtype], _devices(device, gpus))
     model = MaskedDiffusionModel(
         network,
         family,
@@ -53,21 +56,34 @@ def load_model(
 
 
 def _load_network(
-    folder: Path, family: Family, config: PretrainedConfig, dtype: torch.dtype, device: torch.device
+    folder: Path,
+    family: Family,
+    config: PretrainedConfig,
+    dtype: torch.dtype,
+    devices: Sequence[torch.device],
 ) -> PreTrainedModel:
     """The network with the checkpoint's weights, which are read straight into place."""
+    home = devices[0]
     with torch.device("meta"):
         network = family.network(config)
     expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
     tied = (HEAD, EMBEDDING) if config.tie_word_embeddings else None
-    weights = read_weights(folder, family, expected, dtype, device, tied)
+    weights = read_weights(folder, family, expected, dtype, home, tied, away(expected, devices))
     network.load_state_dict(weights, strict=False, assign=True)
     if tied:
         network.get_submodule("lm_head").weight = network.get_submodule("model.embed_tokens").weight
     # The rotary frequencies are computed, not stored, so on "meta" they have no values: they are made again here.
     body = network.get_submodule("model")
-    body.rotary_emb = type(body.get_submodule("rotary_emb"))(config).to(device)
+    body.rotary_emb = type(body.get_submodule("rotary_emb"))(config).to(home)
     return network.requires_grad_(False)
+
+
+def _devices(name: str, gpus: int) -> list[torch.device]:
+    """Raises CheckpointError if one of them can't be used. A processor is but one device."""
+    first = _device(name)
+    if gpus == 1 or first.type == "cpu":
+        return [first]
+    return [_device(f"{first.type}:{(first.index or 0) + number}") for number in range(gpus)]
 
 
 def _device(name: str) -> torch.device:

@@ -28,6 +28,10 @@ class Narrow:
     columns_BR: Tensor
     width: int  # Q
 
+    def to(self, device: torch.device) -> Narrow:
+        """The same on that device."""
+        return Narrow(self.columns_BR.to(device), self.width)
+
     @cached_property
     def _index_BR1(self) -> Tensor:
         return self.columns_BR[..., None]
@@ -67,6 +71,10 @@ class Rotation:
         first, second = sin_BQA.chunk(2, -1)
         return cls(cos_BQA[:, :, None], torch.cat([-first, second], -1)[:, :, None])
 
+    def to(self, device: torch.device) -> Rotation:
+        """The same on that device."""
+        return Rotation(self.cos_BQ1A.to(device), self.sin_BQ1A.to(device))
+
     def __call__(self, x_BQHA: Tensor) -> Tensor:
         """Heads at their positions; of heads longer than the rotation, what is beyond it stays."""
         size = self.cos_BQ1A.shape[-1]
@@ -88,6 +96,11 @@ class Layer:
         normed = hasattr(own, "q_norm")
         self._head_norms = (Norm(own.q_norm), Norm(own.k_norm)) if normed else None
         self._mlp = Gated(module.mlp) if hasattr(module.mlp, "gate_proj") else module.mlp
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self._query[0].device
 
     def __call__(
         self,

@@ -108,6 +108,11 @@ class MaskedDiffusionModel(nn.Module):
         return self.network.device
 
     @property
+    def devices(self) -> tuple[torch.device, ...]:
+        """Those that have a part of it: first `device`, from which everything is read."""
+        return self.body.devices
+
+    @property
     def dtype(self) -> torch.dtype:
         return self.network.dtype
 

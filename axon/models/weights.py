@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -24,8 +25,11 @@ def read_weights(
     dtype: torch.dtype,
     device: torch.device,
     tied: tuple[str, str] | None = None,
+    away: Mapping[str, torch.device] = MappingProxyType({}),
 ) -> dict[str, Tensor]:
     """The expected tensors by transformers' names, every number finite in `dtype`. Raises CheckpointError.
+
+    They are on `device`, but for those that `away` names: each of these goes where it says once it is made.
 
     Of a `tied` pair the first is the second again, and not returned: it need not be stored, and if it is, it must be
     equal.
@@ -45,6 +49,8 @@ def read_weights(
             raise _refusal(folder, problems, "the checkpoint must match its config.json exactly")
         for name in expected:
             weights[name], culprits = _converted(name, conversions[name], stored, dtype)
+            if name in away:
+                weights[name] = weights[name].to(away[name])
             broken |= dict.fromkeys(
                 f"{culprit} in {str(dtype).removeprefix('torch.')}" for culprit in culprits
             )

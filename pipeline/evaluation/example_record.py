@@ -36,7 +36,7 @@ def filled(record: Record, model: Any, kernel: str, decoded: Decoded, answer: st
         seconds_in_batch=seconds.in_batch,
         seconds_to_first_block=seconds.to_first_block,
         batch_size=decoded.batch_size,
-        device=device_name(model.device),
+        device=device_name(*model.devices),
         attention_kernel=kernel,
         torch=torch.__version__,
         answer=answer,

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.checkpoints.checkpoint import open_model
-from pipeline.checkpoints.devices import has_gpu
+from pipeline.checkpoints.devices import check_fits, gpu_memories, has_gpu
 from pipeline.checkpoints.loadable import check_loads
 from pipeline.checkpoints.prompt import check_tokenizer, encode
 from pipeline.errors import ConfigError, reason
+from pipeline.inputs.config import ModelSettings
 from pipeline.inputs.names import ADDRESS
 from pipeline.planning.setting import Setting
 from pipeline.tasks import Example, TaskSettings, open_task
@@ -49,7 +50,7 @@ def check_settings(settings: Mapping[str, Setting], limit: int, here: bool) -> N
         seen.add(asked)
         try:
             if here:
-                _check_device(setting.model.device)
+                _check_device(setting.model)
             _check_prompts(setting, limit)
         except ValueError as error:
             faults[str(error)] = None
@@ -86,8 +87,10 @@ def _automatic() -> tuple[str, str]:
     return given, f" ({temporary}/ray/ray_current_cluster names {given})"
 
 
-def _check_device(device: str) -> None:
-    if device == "cuda" and not has_gpu():
+def _check_device(model: ModelSettings) -> None:
+    if model.device != "cpu" and has_gpu():
+        check_fits(model, open_model(model).described, gpu_memories())
+    elif model.device == "cuda":
         raise ValueError("model.device='cuda': torch finds no GPU here; choose model.device=auto or cpu")
 
 

@@ -19,6 +19,7 @@ from axon.decoders import Confidence, DecoderSettings
 from axon.models.overrides import Attention, Overrides
 from axon.settings import DecodeSettings
 from pipeline.errors import ConfigError, fault_lines
+from pipeline.imported.settings import ImportedSettings
 from pipeline.inputs.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.inputs.recipe import RecipeSettings
 from pipeline.sandbox import Require
@@ -64,6 +65,7 @@ class ModelSettings:
     prompt: PromptStyle  # the text as it is, a turn of the chat template, or the text after BOS
     template: Template = Keywords()  # keywords of the chat template, such as enable_thinking
     compile: bool = False  # torch.compile the network
+    gpus: Annotated[int, Field(ge=1, le=64)] = 1  # over which its layers are split, where it runs on GPUs
     # In place of what the checkpoint's files say; None: as they say.
     mask_token_id: Annotated[int, Field(ge=0)] | None = None
     end_tokens: Annotated[tuple[int | Text, ...], Field(min_length=1)] | None = None  # numbers or texts
@@ -186,7 +188,7 @@ class Config:
     decode: Decode
     seed: int
 
-    job: Literal["run", "report", "check_task", "time", "plan", "dashboard"]
+    job: Literal["run", "report", "check_task", "time", "plan", "dashboard", "import"]
     limit: Count
     batch_size: Count | None  # rows decoded at once, at most; None: as many as memory has room for
     slice_size: Count
@@ -199,6 +201,7 @@ class Config:
     out: Annotated[str, AfterValidator(local_folder)]
     store: Annotated[str, AfterValidator(store_root)]
     budget: BudgetSettings = BudgetSettings()
+    imported: ImportedSettings = ImportedSettings()  # of job=import
     recipe: RecipeSettings | None = None  # the published result that this job repeats
 
     def __post_init__(self) -> None:
@@ -207,6 +210,8 @@ class Config:
             raise ValueError(
                 "cluster.gpus_per_worker=0: workers without a GPU run on cores, but model.device=cuda; leave one out"
             )
+        if self.model.gpus > 1 and self.model.compile:
+            raise ValueError(f"model.gpus={self.model.gpus}: not with model.compile=true; leave one out")
         if self.trade_off.parameter and self.trade_off.parameter.split(".")[0] not in SETTING_KEYS:
             raise ValueError(
                 f"trade_off.parameter={self.trade_off.parameter!r}: can't be swept; a sweep varies keys of "

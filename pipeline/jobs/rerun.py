@@ -36,7 +36,7 @@ from pipeline.stop import DONE, FAILED, Lost
 from pipeline.storage.record_differences import compare_records
 from pipeline.storage.store import Store, StoreFull
 from pipeline.storage.totals import stored_totals
-from pipeline.workers.capacity import check_room, this_machine
+from pipeline.workers.capacity import check_room, this_machine, widened
 from pipeline.workers.execute import execute
 
 FOLDER = "rerun"
@@ -70,7 +70,7 @@ def rerun(
     given = (setting for setting in opened.run.settings if setting.id in recorded)
     plan = GivenPlan(given, opened.run.stopped)
     with console.status("reading the task and the model's description"):
-        check_room(config.cluster, [this_machine()])
+        check_room(widened(config.cluster, [config.model]), [this_machine()])
         check_settings(plan.settings, config.limit, here=True)
         changes = _identity_changes(config, plan.settings.values())
     folder = _begin(opened, config, plan, console)

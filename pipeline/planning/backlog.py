@@ -156,7 +156,8 @@ class Backlog:
         self._bereft.add(sid)
         contents = self._store.outcomes([sid], self._limit)
         losses = self._begun[assignment.key]
-        again = self._losses.again(sid, slices, reason, contents.covered[sid], losses)
+        stored, apart = contents.covered[sid], assignment.apart
+        again = self._losses.again(sid, slices, reason, stored, losses, apart)
         self._settle(assignment, max(stop for _, stop in slices))
         if again and not self.left_out and sid not in self._failures:
             self._waiting[sid] = [*self._waiting.pop(sid, []), *again]

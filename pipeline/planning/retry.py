@@ -1,8 +1,8 @@
 """What is retried after workers were lost, and what is given up: a pure function of the losses and the store.
 
 A worker is lost because of its machine (preempted, out of memory) or because of the slice it was evaluating; nobody
-knows which. So that slice comes last in its setting's next attempt, and is given up when a worker is lost at it
-again. A setting that loses its workers several times in a row with no slice finished in between is given up entirely;
+knows which. So that slice comes last in its setting's next attempt, and is given up when workers were lost at it
+twice. Losses while several slices were open count against none of them. A setting that loses its workers several times in a row with no slice finished in between is given up entirely;
 workers that were at it at the same time, and may have died with one machine, count as one.
 """
 
@@ -34,12 +34,20 @@ class Losses:
         self._fruitless[sid] = 0
 
     def again(
-        self, sid: str, asked: Sequence[Span], reason: str, stored: Iterable[Span], begun: int = sys.maxsize
+        self,
+        sid: str,
+        asked: Sequence[Span],
+        reason: str,
+        stored: Iterable[Span],
+        begun: int = sys.maxsize,
+        apart: bool = True,
     ) -> list[Span]:
         """The next attempt after a setting has lost a worker: its slices, in the order in which to evaluate them.
 
         `asked`: the slices of the lost attempt in their order; `reason`: what is known about its end; `stored`: what
-        the store has of the setting by now; `begun`: how many losses had been told of when the attempt began.
+        the store has of the setting by now; `begun`: how many losses had been told of when the attempt began; `apart`:
+        whether its slices were evaluated one after the other. Where they were not, the first that is lacking is only
+        suspected: it comes last, and the loss is not counted against it.
         """
         self.count += 1
         have = set(stored)
@@ -52,7 +60,7 @@ class Losses:
             self._fruitless[sid] += 1
             self._counted[sid] = self.count
         blamed, *others = lacking
-        self._lost[sid, blamed] += 1
+        self._lost[sid, blamed] += apart or len(asked) == 1
         fruitless = self._fruitless[sid] == FRUITLESS
         if fruitless:
             self.abandoned.add(sid)

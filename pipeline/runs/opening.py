@@ -23,7 +23,7 @@ from pipeline.runs.run import FORMAT, Run, read_run, store_from
 from pipeline.runs.run_folder import RunFolder, asked_for, plain_space
 from pipeline.storage.store import Contents, Span, Store, StoreFull
 from pipeline.tasks import CodeTask, open_task
-from pipeline.workers.capacity import check_room, this_machine
+from pipeline.workers.capacity import check_room, this_machine, widened
 from pipeline.workers.execute import runs_here
 
 OF_THE_DECODE = ("command", "environment", "started", "finished", "seconds")  # fields of a run
@@ -53,7 +53,8 @@ def check_start(config: Config, plan: Plan, contents: Contents, pending: Mapping
         return
     address, here = config.cluster.address, runs_here(config, plan)
     if address is None:
-        check_room(config.cluster, [this_machine()])
+        models = [plan.settings[sid].model for sid in pending]
+        check_room(widened(config.cluster, models), [this_machine()])
     check_settings({sid: plan.settings[sid] for sid in pending}, config.limit, here or address is None)
     if address is not None and not here:
         check_address(address)

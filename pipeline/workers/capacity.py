@@ -6,12 +6,12 @@ A worker's cores and GPUs must be on the same machine. Nothing here depends on R
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from pipeline.checkpoints.devices import gpu_count, has_gpu
 from pipeline.errors import ConfigError
-from pipeline.inputs.config import ClusterSettings
+from pipeline.inputs.config import ClusterSettings, ModelSettings
 
 SLACK = 1e-9  # ten times 0.1 is a whole GPU
 
@@ -43,6 +43,13 @@ class Need:
         each = int(1 / self.gpus + SLACK)
         by_gpus = int(machine.gpus) * each if each else int(machine.gpus / self.gpus + SLACK)
         return min(by_cpus, by_gpus)
+
+
+def widened(cluster: ClusterSettings, models: Iterable[ModelSettings]) -> ClusterSettings:
+    """With as many GPUs for each worker as the largest of the models is split over, if workers have GPUs at all."""
+    most = max((model.gpus for model in models), default=1)
+    least = (1.0 if has_gpu() else 0.0) if cluster.gpus_per_worker is None else cluster.gpus_per_worker
+    return replace(cluster, gpus_per_worker=float(most)) if most > 1 and 0 < least < most else cluster
 
 
 def need_of(cluster: ClusterSettings) -> Need:
@@ -82,6 +89,8 @@ def _excess(need: Need, machines: Sequence[Machine]) -> str:
 def _remedy(cluster: ClusterSettings, need: Need, machines: Sequence[Machine]) -> str:
     if need.gpus and not any(machine.gpus for machine in machines):
         lower = "set cluster.gpus_per_worker=0 to run on cores"
+    elif need.gpus > 1:
+        lower = "lower it, and model.gpus where that asks for as many"
     else:
         lower = "lower it"
     if cluster.address is None:

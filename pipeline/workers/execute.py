@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.errors import fault_line, reason
@@ -14,6 +15,7 @@ from pipeline.planning.plan import Plan
 from pipeline.search import ASK_ONCE
 from pipeline.storage.store import Contents, Span, Store, StoreFull
 from pipeline.storage.totals import stored_totals
+from pipeline.workers.capacity import widened
 
 if TYPE_CHECKING:
     from pipeline.evaluation.evaluate import Evaluator
@@ -79,7 +81,8 @@ def execute(
     with importing():  # Ray takes seconds: only when it is needed
         from pipeline.workers.sweep import run_sweep
 
-    run_sweep(backlog, config, store.root, display)
+    models = [setting.model for setting in plan.settings.values()]
+    run_sweep(backlog, replace(config, cluster=widened(config.cluster, models)), store.root, display)
     return backlog
 
 

@@ -40,10 +40,10 @@ class Cluster:
         return ["cluster=ray_address", f"cluster.address={self.address}", "cluster.gpus_per_worker=0"]
 
     @contextmanager
-    def node(self) -> Iterator[subprocess.Popen[str]]:
-        """One more node, for a while. Yields its first process."""
+    def node(self, *more: str) -> Iterator[subprocess.Popen[str]]:
+        """One more node, for a while, started with `more` options. Yields its first process."""
         with folder_of_a_node() as folder:
-            process = start_node([f"--address={self.address}", folder], self.environment)
+            process = start_node([f"--address={self.address}", folder, *more], self.environment)
             try:
                 yield process
             finally:

@@ -75,6 +75,24 @@ def test_a_submitted_job_runs_the_code_that_it_ships(
     pd.testing.assert_frame_equal(records(asked, tmp_path / "job", LIMIT), expected)
 
 
+def test_a_model_over_two_gpus_goes_where_a_machine_has_two(
+    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
+) -> None:
+    """Ray counts the GPUs that it is told of; torch finds none here, so that the worker decodes on its core."""
+    group = "+sweep.groups.g={grid: {seed: [1, 2]}, set: {temperature: 0.7}}"
+    small = [f"limit={LIMIT}", "gen_length=8", "block_length=4", "wandb=off", f"model.path={checkpoint}"]
+    asked = ["~sweep.groups.setting", group, *small, f"out={tmp_path / 'two'}"]
+    joined = ["cluster=ray_address", f"cluster.address={ray_cluster.address}"]
+    with ray_cluster.node("--num-gpus=2"):
+        code, shown, errors = completed([*asked, *joined, "model.gpus=3"], **ray_cluster.environment)
+        assert code == 2 and "cluster.gpus_per_worker=3: no machine has that many GPUs" in errors, errors
+        assert "1 core and 2 GPUs, 1 core and no GPUs; lower it, and model.gpus where" in errors
+        code, shown, errors = completed([*asked, *joined, "model.gpus=2"], **ray_cluster.environment)
+    assert code == 0 and errors == "", shown + errors
+    expected = uninterrupted(asked, tmp_path / "one", LIMIT)
+    pd.testing.assert_frame_equal(records(asked, tmp_path / "two", LIMIT), expected)
+
+
 @pytest.mark.parametrize(
     "words_more, token, expected",
     [

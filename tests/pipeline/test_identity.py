@@ -52,6 +52,7 @@ STAYS = [
     "slice_size=1",
     "cluster.workers=7",
     "model.device=cpu",
+    "model.gpus=2",
     "model.compile=false",
     "cluster.gpus_per_worker=0",
     "model.mask_token_id=null",

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import Judge
+from test_job import UNSTEADY, run, stored
 
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
 from pipeline.storage import store as store_module
+from pipeline.storage.outcomes import Outcomes
 from pipeline.storage.record import Record
 from pipeline.storage.span import Span
 from pipeline.storage.store import Store
@@ -80,3 +88,74 @@ def test_any_scored_reads_until_it_knows(indexed: Path, monkeypatch: pytest.Monk
     store = Store(str(indexed))
     seen = watched(store, monkeypatch)
     assert store.any_scored("a", SIZE) and len(seen) == 1 and not store.any_scored("c", SIZE)
+
+
+def test_two_sweeps_that_write_it_one_after_the_other_leave_what_both_know(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of settings that they share and of their own."""
+    one, other = Store(str(indexed)), Store(str(indexed))
+    fill(one, "c", 0)
+    fill(other, "d", 0)
+    one.outcomes([*IDS, "c"], SIZE)
+    other.outcomes([*IDS, "d"], SIZE)
+    one.write_index([*IDS, "c"])
+    other.write_index([*IDS, "d"])
+    after = Store(str(indexed))
+    seen = watched(after, monkeypatch)
+    assert len(after.outcomes([*IDS, "c", "d"], SIZE).records) == 2 * SIZE + 8 and seen == []
+
+
+def test_two_sweeps_that_write_it_at_once_leave_a_whole_one(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [index] = (indexed / "index").iterdir()
+    index.unlink()
+    stores = [Store(str(indexed)) for _ in range(8)]
+    for store, sid in zip(stores, "ab" * 4, strict=True):
+        store.outcomes([sid], SIZE)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda place: stores[place].write_index(["ab"[place % 2]]), range(8)))
+    assert [path.name for path in (indexed / "index").iterdir()] == [index.name]
+    assert reads(Store(str(indexed)), monkeypatch) <= 2
+
+
+def test_a_slice_that_is_gone_or_was_joined_leaves_the_index(indexed: Path) -> None:
+    store = Store(str(indexed))
+    store.outcomes(IDS, SIZE)
+    store.remove("a", (4, 8))
+    fill(store, "b", 8)
+    store.outcomes(IDS, 12)
+    store.write_index(IDS)
+    known = Outcomes()
+    [index] = (indexed / "index").iterdir()
+    known.add_index(index.read_bytes())
+    assert {key[:3] for key in known._known} == {("a", 0, 4), ("b", 0, 4), ("b", 4, 8), ("b", 8, 12)}
+
+
+def test_what_the_index_hid_is_decoded_again(
+    make_config: Callable[..., Config], judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that loses what a file held, and keeps its size, its time and its place."""
+    monkeypatch.setattr(store_module, "WORTH", 1)
+    config = make_config("task.name=judge")
+    assert run(config)[0] == 0
+    before = stored(config)
+    [file] = Path(config.store).glob("slices/*/*")
+    times = file.stat()
+    with file.open("r+b") as opened:
+        opened.seek(times.st_size // 2)
+        opened.write(b"\0" * 64)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    ids = list(before["setting_id"].unique())
+    assert (
+        Store(config.store).outcomes(ids, 10).damaged == []
+        and len(Store(config.store).load(ids, 10).damaged) == 1
+    )
+    code, shown = run(config)
+    assert code == 0, shown
+    pd.testing.assert_frame_equal(stored(config).drop(columns=UNSTEADY), before.drop(columns=UNSTEADY))
+    assert Store(config.store).load(ids, 10).damaged == []
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "slices", None)
+        assert "10 of 10 stored already" in run(config)[1]

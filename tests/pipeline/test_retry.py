@@ -65,6 +65,16 @@ def test_a_setting_under_which_nothing_is_ever_finished_costs_few_workers() -> N
     assert losses.given_up == {"a": "its worker was lost 3 times with nothing finished: killed at (2, 3)"}
 
 
+def test_a_loss_is_counted_against_a_slice_only_where_it_is_known_to_be_its_fault() -> None:
+    """Of slices that were open at the same time, the first that is lacking is suspected: it comes last."""
+    losses = Losses()
+    assert losses.again("a", SLICES[:3], "killed", SLICES[1:2], apart=False) == [SLICES[2], SLICES[0]]
+    assert losses.again("a", [SLICES[2], SLICES[0]], "its machine is gone", SLICES[1:3]) == [SLICES[0]]
+    assert losses.given_up == {}
+    assert losses.again("a", [SLICES[0]], "killed", SLICES[1:3], apart=False) == [], "it was alone"
+    assert losses.given_up == {"a": "its worker was lost 2 times at examples 0-0: killed"}
+
+
 def test_a_slice_that_is_stored_although_nobody_reported_it_is_not_tried_again() -> None:
     losses = Losses()
     assert losses.again("a", [(0, 4), (4, 8)], "killed", [(0, 4)]) == [(4, 8)]
