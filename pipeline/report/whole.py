@@ -28,7 +28,8 @@ def in_stores(runs: Sequence[Run], stores: Sequence[Store]) -> Whole:
 
 def in_memory(records: pd.DataFrame) -> Whole:
     """Of whole records; with several runs their column `run` is the index of the one they are from."""
-    places = records.groupby("setting_id", sort=False, observed=True).indices
+    known = "setting_id" in records  # not where there is no record at all
+    places = records.groupby("setting_id", sort=False, observed=True).indices if known else {}
     schema = pa.schema([field for field in SCHEMA if field.name in records])
 
     def whole(number: int, setting_id: str) -> pa.Table:

@@ -75,17 +75,21 @@ def change_slice(config: Config, name: str, change: Callable[[pa.Table], pa.Tabl
     pq.write_table(change(pq.read_table(file)), file)
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
 def test_a_report_is_drawn_again_without_a_model_and_without_composing(
     config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    before = contents(folder)
     for file in before.keys() - {folder / RUN_FILE}:
         file.unlink()
     for never, name in ((checkpoint, "open_checkpoint"), (Plan, "__init__"), (Evaluator, "__init__")):
         monkeypatch.setattr(never, name, lambda *_: pytest.fail("needs a model or a config"))
     code, shown = main("job=report", f"run={folder}")
     assert code == 0 and shown.splitlines()[-1] == str(folder)
-    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    assert contents(folder) == before
 
 
 def test_a_report_is_drawn_into_another_folder(folder: Path, tmp_path: Path) -> None:

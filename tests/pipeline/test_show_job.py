@@ -88,7 +88,7 @@ def test_a_replay_that_differs_is_told_and_not_shown(config: Config, folder: Pat
 def test_what_cannot_be_decoded_again_is_shown_from_its_record(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*_: object) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise CheckpointError("model.path='x': no such folder")
 
     monkeypatch.setattr(replay, "load", gone)
@@ -96,7 +96,7 @@ def test_what_cannot_be_decoded_again_is_shown_from_its_record(
     code, shown = main("job=show", f"run={folder}")
     assert code == 0 and told in " ".join(shown.replace("│", " ").split())
     assert "#" not in shown
-    monkeypatch.setattr(replay, "open_model", gone)
+    monkeypatch.setattr("pipeline.show.words.locate", gone)
     assert "[#" in main("job=show", f"run={folder}")[1], "without a tokenizer tokens are numbers"
 
 

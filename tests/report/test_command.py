@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -115,6 +115,7 @@ values = st.recursive(
 
 
 @given(values)
+@example("A¹")
 def test_a_value_is_read_back_as_it_was(value: object) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
