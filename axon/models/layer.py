@@ -100,7 +100,8 @@ class Layer:
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return self._query[0].device
+        place: torch.device = self._query[0].device
+        return place
 
     def __call__(
         self,

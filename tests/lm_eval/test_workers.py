@@ -64,7 +64,7 @@ def on_one_alone(device: str) -> MaskedDiffusionModel:
 
 
 def test_a_worker_whose_model_does_not_load_is_told_before_anything_is_decoded() -> None:
-    with pytest.raises(CheckpointError, match="model.device='quantum': cannot be used here"):
+    with pytest.raises(CheckpointError, match=r"model.device='quantum': cannot be used here"):
         Workers(on_one_alone, ["cpu", "quantum"], None)
 
 

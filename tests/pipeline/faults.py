@@ -86,7 +86,7 @@ def disturbed(asked: list[str], kind: str, after: float, choice: Random) -> tupl
 def fault_of(asked: list[str], out: Path, expected: pd.DataFrame, below: set[Process]) -> str | None:
     """What is wrong after the command has been repeated; None if nothing is."""
     if left := still_running(below, PATIENCE):
-        return f"left behind: {left}"
+        return f"left behind: {', '.join(command.strip() for command in left)}"
     code, shown, errors = completed(asked)
     if code or errors:
         return f"exit code {code}: {shown}{errors}"

@@ -100,5 +100,5 @@ def test_a_model_that_no_gpu_here_holds_is_refused_with_its_size(
 
 
 def test_a_compiled_network_is_not_split(make_config: Make) -> None:
-    with pytest.raises(ConfigError, match="model.gpus=2: not with model.compile=true; leave one out"):
+    with pytest.raises(ConfigError, match=r"model.gpus=2: not with model.compile=true; leave one out"):
         make_config("model.gpus=2", "model.compile=true")
