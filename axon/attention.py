@@ -1,7 +1,7 @@
 """Attention of chosen layers, computed for chosen rows only, beside the kernel that computes the output.
 
 Shapes: B batch, W canvas width (padding + prompt + generated), K block length, H heads, D head size,
-R the rows of the batch whose attention is asked for.
+R the rows of the batch whose attention is asked for, L some of the chosen layers.
 
 During a forward pass a registered attention function keeps a reference to the queries and keys of the chosen
 layers and passes the call on, untouched, to the kernel: capturing changes no logit, bit for bit, and costs nothing
@@ -11,7 +11,7 @@ until a map is asked for. Afterwards `Capture.rows` computes the few rows that a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -70,13 +70,12 @@ class Capture:
             columns_RQ = columns_RQ - of_rows(self._first_B, rows_R)[:, None]
         mask = self._mask_rows(rows_R, columns_RQ)
         _, heads, _, size = self._kept[0][0].shape
-        index = columns_RQ[:, None, :, None].expand(-1, heads, -1, size)
         mean: Tensor | None = None
-        for query_BHWD, key_BHWD, scaling in self._kept:
-            query_RHQD = of_rows(query_BHWD, rows_R).gather(2, index)
-            weights = self._weights(query_RHQD, of_rows(key_BHWD, rows_R), scaling, mask)
-            weights_RQW = weights.mean(1)
-            mean = weights_RQW if mean is None else mean.add_(weights_RQW)
+        for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
+            index = columns_RQ[None, :, None, :, None].expand(len(query_LRHWD), -1, heads, -1, size)
+            weights = self._weights(query_LRHWD.gather(3, index), key_LRGWD, scaling, mask)
+            for weights_RQW in weights.mean(2).unbind():
+                mean = weights_RQW if mean is None else mean.add_(weights_RQW)
         assert mean is not None
         return mean.div_(len(self._kept))
 
@@ -111,20 +110,37 @@ class Capture:
         mask = None if self._mask is None else of_rows(self._mask, rows_R)[:, :, :, None]
         sums = marks.new_zeros((count * groups, 1, width))
         pieces = list(_pieces(count, heads, width, chunk_elements(sums.device, BYTES, CACHED_ELEMENTS)))
-        for query_BHWD, key_BGWD, scaling in self._kept:
-            query = of_rows(query_BHWD, rows_R).unflatten(1, (groups, shared))
-            query = query.transpose(2, 3).reshape(count * groups, width * shared, -1)
-            key = of_rows(key_BGWD, rows_R).flatten(0, 1).transpose(1, 2)
+        for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
+            layers = len(query_LRHWD)
+            query = query_LRHWD.unflatten(2, (groups, shared)).transpose(3, 4)
+            query = query.reshape(layers, count * groups, width * shared, -1)
+            key = key_LRGWD.flatten(1, 2).transpose(2, 3)
             for rows, places in pieces:
                 flat = slice(rows.start * groups, rows.stop * groups)
                 inner = slice(places.start * shared, places.stop * shared)
-                scores = torch.bmm(query[flat, inner], key[flat]).mul_(scaling)
+                scores = torch.bmm(query[:, flat, inner].flatten(0, 1), key[:, flat].flatten(0, 1)).mul_(
+                    scaling
+                )
                 if mask is not None:
                     seen = mask[rows] if mask.shape[2] == 1 else mask[rows, :, places]
-                    scores.view(rows.stop - rows.start, groups, -1, shared, width).add_(seen)
-                sums[flat].baddbmm_(marks[flat, :, inner], torch.softmax(scores, dim=-1, dtype=torch.float32))
+                    scores.view(layers, rows.stop - rows.start, groups, -1, shared, width).add_(seen)
+                weights = torch.softmax(scores, dim=-1, dtype=torch.float32)
+                for of_layer in weights.view(layers, -1, *weights.shape[1:]).unbind():
+                    sums[flat].baddbmm_(marks[flat, :, inner], of_layer)
         sums_RW = sums.view(count, groups, width).sum(1)
         return sums_RW, len(self._kept) * heads
+
+    def _layers(self, rows_R: Tensor | None) -> Iterator[tuple[Tensor, Tensor, float]]:
+        """Queries (L, R, H, W, D), keys (L, R, G, W, D) and scaling of L layers at a time, the chosen ones in order.
+
+        On a short canvas starting operators takes longer than running them, so that L is more than 1.
+        """
+        count, heads = (len(self.real_BW) if rows_R is None else len(rows_R)), self._kept[0][0].shape[1]
+        room = chunk_elements(self.real_BW.device, BYTES, CACHED_ELEMENTS)
+        together = max(1, room // (count * heads * self._kept[0][1].shape[2] ** 2))
+        for start in range(0, len(self._kept), together):
+            queries, keys, scalings = zip(*self._kept[start : start + together], strict=True)
+            yield _stack(queries, rows_R), _stack(keys, rows_R), scalings[0]
 
     def _mask_rows(self, rows_R: Tensor | None, columns_RQ: Tensor) -> Tensor | None:
         """The additive mask of those queries, broadcastable to (R, H, Q, W)."""
@@ -136,14 +152,20 @@ class Capture:
         return mask_R.gather(2, columns_RQ[:, None, :, None].expand(-1, -1, -1, mask_R.shape[3]))
 
     @staticmethod
-    def _weights(query_RHQD: Tensor, key_RGWD: Tensor, scaling: float, mask: Tensor | None) -> Tensor:
-        """Softmax attention (R, H, Q, W) in float32; with fewer key heads G than heads, each serves H/G of them."""
-        count, heads, length, size = query_RHQD.shape
-        grouped = query_RHQD.reshape(count, key_RGWD.shape[1], -1, size)
-        scores = (grouped @ key_RGWD.transpose(2, 3)).view(count, heads, length, -1).mul_(scaling)
+    def _weights(query_LRHQD: Tensor, key_LRGWD: Tensor, scaling: float, mask: Tensor | None) -> Tensor:
+        """Softmax attention (L, R, H, Q, W) in float32; each of G key heads serves H/G heads."""
+        layers, count, heads, length, size = query_LRHQD.shape
+        grouped = query_LRHQD.reshape(layers, count, key_LRGWD.shape[2], -1, size)
+        scores = (grouped @ key_LRGWD.transpose(3, 4)).view(layers, count, heads, length, -1).mul_(scaling)
         if mask is not None:
             scores = scores + mask
         return torch.softmax(scores, dim=-1, dtype=torch.float32)
+
+
+def _stack(of_layers: Sequence[Tensor], rows_R: Tensor | None) -> Tensor:
+    if len(of_layers) == 1:
+        return of_rows(of_layers[0], rows_R)[None]
+    return torch.stack([of_rows(of_layer, rows_R) for of_layer in of_layers])
 
 
 def _pieces(count: int, heads: int, width: int, room: int) -> Iterator[tuple[slice, slice]]:

@@ -29,10 +29,11 @@ def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
     afterwards what it was.
     """
     logits_NV = logits.view(-1, logits.shape[-1])
-    masks_N = logits_NV[:, mask_id].clone()
-    logits_NV[:, mask_id] = -torch.inf  # for a moment: a copy of all logits would take longer than the search
+    column_N = logits_NV.select(1, mask_id)
+    masks_N = column_N.clone()
+    column_N.fill_(-torch.inf)  # for a moment: a copy of all logits would take longer than the search
     best_N, token_N = _first_largest(logits_NV)
-    logits_NV[:, mask_id] = masks_N
+    column_N.copy_(masks_N)
     partition_N = _log_sum_exp(logits_NV, torch.maximum(best_N, masks_N).double())
     p_max_N = (best_N.double() - partition_N).exp()
     shape = logits.shape[:-1]
@@ -56,7 +57,9 @@ def _log_sum_exp(logits_NV: Tensor, largest_N: Tensor) -> Tensor:
     """The log of the partition sum in float64, (N,), given the largest logit: a few rows at a time, in one buffer."""
     count, vocabulary = logits_NV.shape
     rows = max(1, chunk_elements(logits_NV.device, BYTES, DOUBLED_ELEMENTS) // vocabulary)
-    buffer_NV = largest_N.new_empty((min(rows, count), vocabulary))
+    if count <= rows:
+        return logits_NV.double().sub_(largest_N[:, None]).exp_().sum(1).log_().add_(largest_N)
+    buffer_NV = largest_N.new_empty((rows, vocabulary))
     sums = [
         buffer_NV[: len(some)].copy_(some).sub_(largest[:, None]).exp_().sum(1)
         for some, largest in zip(logits_NV.split(rows), largest_N.split(rows), strict=True)

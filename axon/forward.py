@@ -96,6 +96,8 @@ class Forward:
 
     def p_max_at(self, where_BW: Tensor, marked: int) -> Tensor:
         """p* at the marked positions, of which there are so many, (B, W) float64, 0 elsewhere; in chunks of them."""
+        if not marked:
+            return torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
         self._count(where_BW.sum(1))
         # Stable, so that the marked ones come first in their order; `nonzero` would ask the device for their number.
         flat_N = (~where_BW).flatten().byte().argsort(stable=True)[:marked]

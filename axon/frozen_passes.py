@@ -33,7 +33,6 @@ class _Part:
     rows_R: Tensor | None  # None: all
     layout: Layout
     computed: Columns
-    read_RK: Tensor | None  # the block's among the columns computed, where nobody reads others
     computed_R: Tensor | int
     pairs_R: Tensor
 
@@ -59,8 +58,6 @@ class FrozenPasses:
         self._width = self._layout.real_BW.shape[1]
         self._device = batch.tokens_BG.device
         self._columns_W = torch.arange(self._width, device=self._device)
-        self._block_K = self._columns_W[: settings.block]
-        self._block_alone = settings.decoder.reads == "block"
         self._last: _Part | None = None
         kept.reserve(self._width)
 
@@ -94,13 +91,12 @@ class FrozenPasses:
     ) -> list[tuple[Tensor, float]]:
         """The first pass of those rows' blocks; the queries of the blocks."""
         columns_RK = of_rows(columns_BK, rows_R)
-        layout = self._of_rows(rows_R, self._columns_W.expand(len(columns_RK), -1))
+        layout = self._layout  # itself where it is of all rows, so that its rotation is computed once
+        if rows_R is not None:
+            layout = self._of_rows(rows_R, self._columns_W.expand(len(rows_R), -1))
         canvas, capture = Canvas(self._kept, rows_R, self._width), Capture(self._layers, layout.real_BW)
-        read_RK = (
-            self._model.read_columns(columns_RK, layout.starts_B[:, None]) if self._block_alone else None
-        )
         canvas.keep_hidden(
-            self._model(self._tokens_RW(rows_R), layout, capture if self._layers else None, canvas, read_RK)
+            self._model(self._tokens_RW(rows_R), layout, capture if self._layers else None, canvas)
         )
         if self._layers:
             # The block's own rows are of each pass; those of all others that sinks are sought by stay these.
@@ -122,10 +118,8 @@ class FrozenPasses:
         columns_RQ = part.computed.columns_RQ
         capture = Capture(layers, part.layout.real_BW, columns_RQ[:, 0])
         tokens_RQ = self._tokens_RW(part.rows_R).gather(1, columns_RQ)
-        hidden_RQD = self._model(
-            tokens_RQ, part.layout, capture if layers else None, part.computed, part.read_RK
-        )
-        part.computed.keep_hidden(hidden_RQD if part.read_RK is None else hidden_RQD[:, : len(self._block_K)])
+        hidden_RQD = self._model(tokens_RQ, part.layout, capture if layers else None, part.computed)
+        part.computed.keep_hidden(hidden_RQD)
         self._count(part.rows_R, part.computed_R, part.pairs_R)
         return list(capture.queries(of_rows(columns_BK, part.rows_R)))
 
@@ -134,7 +128,6 @@ class FrozenPasses:
         rows_R, length = self._places(rows), self._settings.block
         columns_RQ = of_rows(columns_BK, rows_R)
         computed_R: Tensor | int = length
-        read_RK = None
         if self._settings.cache == "prefix":
             left = [self._batch.blocks[row].area - blocks[row] * length for row in rows]
             computed_R = places_on(left, self._device)
@@ -142,18 +135,14 @@ class FrozenPasses:
             columns_RQ = columns_RQ[:, :1] + torch.minimum(
                 self._columns_W[: max(left)], computed_R[:, None] - 1
             )
-            if self._block_alone and max(left) > length:
-                read_RK = self._block_K.expand(len(rows), -1)
         layout = self._of_rows(rows_R, columns_RQ)
-        firsts = {blocks[row] for row in rows}
+        spans = {(blocks[row], self._batch.blocks[row].area) for row in rows}
         stretch = None
-        if rows_R is None and len(firsts) == 1:
-            first = layout.prefix + firsts.pop() * length
+        if rows_R is None and len(spans) == 1:
+            first = layout.prefix + blocks[0] * length
             stretch = slice(first, first + columns_RQ.shape[1])
         computed = Columns(self._kept, rows_R, columns_RQ, slice(0, self._width), stretch)
-        return _Part(
-            rows, list(blocks), rows_R, layout, computed, read_RK, computed_R, computed_R * layout.width_B
-        )
+        return _Part(rows, list(blocks), rows_R, layout, computed, computed_R, computed_R * layout.width_B)
 
     def _places(self, rows: list[int]) -> Tensor | None:
         """Of those rows on the device; None: all."""
@@ -162,8 +151,6 @@ class FrozenPasses:
     def _of_rows(self, rows_R: Tensor | None, columns_RQ: Tensor) -> Layout:
         """Those rows, of which the pass computes those columns."""
         whole = self._layout
-        if rows_R is None and columns_RQ.shape[1] == self._width:
-            return whole
         starts_R = of_rows(whole.starts_B, rows_R)
         mask = None if whole.mask is None else of_rows(whole.mask, rows_R)
         return Layout(

@@ -104,12 +104,11 @@ class Columns:
         )
 
     def keep_hidden(self, hidden_RQD: Tensor) -> None:
-        """Keeps the final hidden states of the computed columns, or of the first of them."""
-        count = hidden_RQD.shape[1]
+        """Keeps the final hidden states of the computed columns."""
         if self.stretch is not None:
-            self.kept.hidden_BWD[:, self.stretch.start : self.stretch.start + count] = hidden_RQD
+            self.kept.hidden_BWD[:, self.stretch] = hidden_RQD
         else:
-            self.kept.hidden_BWD[self._rows_R1, self.columns_RQ[:, :count]] = hidden_RQD
+            self.kept.hidden_BWD[self._rows_R1, self.columns_RQ] = hidden_RQD
 
     def add_attended(self, attended_RS: Tensor) -> None:
         """Adds the attention that the columns seen received from the computed ones, which are final."""

@@ -11,6 +11,7 @@ from axon.blocks import row_blocks
 from axon.decoding import stream
 from axon.faults import out_of_memory
 from axon.models.model import MaskedDiffusionModel
+from axon.padding import Padding
 from axon.row_memory import ON_PROCESSOR, row_bytes
 from axon.settings import DecodeSettings
 from axon.state import PartTimer
@@ -19,9 +20,6 @@ from axon.waiting import Waiting
 
 SHARE = 0.8  # of a GPU's free memory is planned with: the rest is for what is not estimated
 MOST = 64  # on a GPU: that many blocks keep it busy, and each row is one more that an interruption loses
-# Of the positions of a pass over whole canvases, when a row enters: it waits where it would make it more. Over a run it
-# is less on most tasks (benchmarks/packing.py), though rows that leave can make it more for a while.
-MOST_PADDING = 0.1
 
 
 class Room:
@@ -59,29 +57,33 @@ class Room:
     ) -> Iterator[tuple[int, Trace, int]]:
         """As `axon.decoding.stream`, with fewer rows at once if memory runs out: (index, trace, rows at most at once).
 
+        A prompt also waits where it would make too much of what is computed padding, though there were room for it.
         What was finished before is kept; the rows that were in the batch wait again. Any other error leaves them in
         `waiting.taken`. Raises MemoryError, one line, if there is no room for a single row.
         """
         settings = settings.for_model(model.block_size)
+        padding = Padding(settings.gen_length)
         most = rows = columns = 0
         failed = False
 
         def at_most() -> int:
             nonlocal most
             most = self.rows(model, settings, waiting.longest)
-            crowded = (
-                settings.cache == "none" and waiting.padding_with_next(settings.gen_length) > MOST_PADDING
-            )
+            if settings.cache != "none" or (following := waiting.next_length) is None:
+                return most
+            crowded = padding.too_much([*waiting.lengths.values(), following])
             return len(waiting.taken) if crowded else most
 
         def begin(now: int, wide: int) -> None:
             nonlocal rows, columns
             rows, columns = now, wide
+            padding.begin(waiting.lengths)
             on_batch(now, wide)
 
         while True:
             try:
                 for index, trace in stream(model, waiting, settings, at_most, timer, begin):
+                    padding.finished(index, trace.nfe)
                     waiting.finished(index)
                     if failed:
                         self._tell(most, columns)
@@ -97,6 +99,7 @@ class Room:
             longest = max(len(prompt.tokens) for prompt in waiting.taken.values())
             self._halve(model, settings, longest, rows, columns, fault)
             waiting.again()
+            padding.failed()
             failed = True
 
     def _chosen_for(self, model: MaskedDiffusionModel, settings: DecodeSettings, longest: int) -> int:

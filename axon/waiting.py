@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +27,15 @@ def longest_first(prompts: Iterable[Prompt]) -> list[Prompt]:
 class Waiting(Iterator[Prompt]):
     """Groups of prompts, read one after the other, as prompts are taken.
 
-    The first group goes from its longest prompt to its shortest, the second back, and so on, so that the lengths of
-    neighbours differ little where one group follows another. What is taken and never `finished` can wait again.
+    The first group goes from its shortest prompt to its longest, the second back, and so on, so that the lengths of
+    neighbours differ little where one group follows another. Long prompts are those whose lengths differ most: after
+    short ones there is padding to spare for them (axon/padding.py). What is taken and never `finished` can wait again.
     """
 
     def __init__(self, groups: Iterable[Sequence[Prompt]]) -> None:
         self._groups = iter(groups)
         self._line: deque[Prompt] = deque()
-        self._falling = False
+        self._falling = True
         self.taken: dict[int, Prompt] = {}  # and not finished
 
     def __next__(self) -> Prompt:
@@ -67,11 +67,16 @@ class Waiting(Iterator[Prompt]):
         self._read()
         return max((len(prompt.tokens) for prompt in (*self.taken.values(), *self._line)), default=0)
 
-    def padding_with_next(self, more: int) -> float:
-        """The share of padding in a batch of what is taken and the next one, each with `more` columns after it."""
+    @property
+    def lengths(self) -> dict[int, int]:
+        """Tokens of each prompt that is taken, by its index."""
+        return {index: len(prompt.tokens) for index, prompt in self.taken.items()}
+
+    @property
+    def next_length(self) -> int | None:
+        """Tokens of the prompt that is taken next; None for none."""
         self._read()
-        widths = [len(prompt.tokens) + more for prompt in (*self.taken.values(), *islice(self._line, 1))]
-        return 1 - sum(widths) / (len(widths) * max(widths)) if widths else 0.0
+        return len(self._line[0].tokens) if self._line else None
 
     def _read(self) -> None:
         """The next group, once the current one is used up."""

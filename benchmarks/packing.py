@@ -29,7 +29,7 @@ from axon.models.layout import Layout
 from axon.room import Room
 from axon.waiting import Prompt, Waiting
 from benchmarks.shapes import TOY, random_model
-from pipeline.evaluation.evaluate import GROUP_BATCHES
+from pipeline.evaluation.evaluate import enough
 from pipeline.tasks import get_task
 
 ROWS = Path(__file__).resolve().parents[2] / "shared/data"
@@ -83,9 +83,12 @@ def _slices(model: MaskedDiffusionModel, prompts: list[list[int]], asked: argpar
 
 
 def _stream(model: MaskedDiffusionModel, prompts: list[list[int]], asked: argparse.Namespace) -> None:
-    size = -(-GROUP_BATCHES * asked.batch // asked.slice) * asked.slice  # whole slices
     rows = [Prompt(place, tokens, None) for place, tokens in enumerate(prompts)]
-    groups = [rows[start : start + size] for start in range(0, len(rows), size)]
+    groups: list[list[Prompt]] = [[]]
+    for start in range(0, len(rows), asked.slice):
+        if enough([len(row.tokens) for row in groups[-1]], asked.batch, SETTINGS.gen_length):
+            groups.append([])
+        groups[-1] += rows[start : start + asked.slice]
     for _ in Room(asked.batch).stream(model, Waiting(groups), SETTINGS):
         pass
 

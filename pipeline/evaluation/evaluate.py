@@ -15,6 +15,7 @@ from typing import Any
 
 from axon import Trace, load_model, load_tokenizer, row_seed
 from axon.models.description import describe
+from axon.padding import MOST_PADDING, sorted_padding
 from axon.room import Room
 from axon.settings import DecodeSettings
 from axon.waiting import Prompt
@@ -34,8 +35,9 @@ from pipeline.storage.store import Span
 from pipeline.tasks import CodeTask, Example, TaskSettings, get_task, open_task
 from pipeline.tasks.candidate import stopped
 
-# Prompts are sorted by length among so many batches of them: fewer pad more, and of more an interruption loses more.
-GROUP_BATCHES = 4
+# Prompts are sorted by length among as many batches of them as it takes for little padding, at most so many: of more
+# an interruption loses more.
+GROUP_BATCHES = 16
 HOPELESS = 64  # examples that fail before any is decoded: it is the setting's fault
 
 
@@ -157,9 +159,9 @@ class Evaluator:
         """The prompts of as many whole slices at a time as packing by length takes."""
         group: list[Prompt] = []
         for span in spans:
-            rows = list(zip(range(*span), examples[slice(*span)], strict=True))
-            opened.add(span, [Record(setting.id, setting.task.name, ex.id, place) for place, ex in rows])
-            for position, example in rows:
+            own = list(zip(range(*span), examples[slice(*span)], strict=True))
+            opened.add(span, [Record(setting.id, setting.task.name, ex.id, place) for place, ex in own])
+            for position, example in own:
                 record = opened.records[position]
                 try:
                     tokens = fitting(loaded, loaded.encode(example, setting.task), setting.decode)
@@ -171,7 +173,8 @@ class Evaluator:
                     opened.records[position] = replace(record, prompt_tokens=len(tokens))
                     group.append(Prompt(position, tokens, row_seed(setting.seed, example.id)))
             longest = max((len(prompt.tokens) for prompt in group), default=0)
-            if len(group) >= GROUP_BATCHES * self._room.rows(loaded.model, setting.decode, longest):
+            rows = self._room.rows(loaded.model, setting.decode, longest)
+            if enough([len(prompt.tokens) for prompt in group], rows, setting.decode.gen_length):
                 yield group
                 group = []
         if group:
@@ -187,6 +190,15 @@ class Evaluator:
             self._loaded, self._key = load(model, self._cores_only), model
             self._room = Room(self._batch_size, self._say)
         return self._loaded
+
+
+def enough(lengths: Sequence[int], rows: int, answer: int) -> bool:
+    """Whether prompts of such lengths are a group: of batches that pad half of what a stream may, as rows that leave
+    and enter one by one pad more than whole batches do.
+    """
+    if len(lengths) >= GROUP_BATCHES * rows:
+        return True
+    return len(lengths) >= rows and sorted_padding(lengths, rows, answer) <= MOST_PADDING / 2
 
 
 def _examples(task: Any, setting: Setting, count: int) -> list[Example]:

@@ -19,6 +19,7 @@ from axon.decoders import Confidence, DecoderSettings
 from axon.models.overrides import Attention, Overrides
 from axon.settings import DecodeSettings
 from pipeline.errors import ConfigError, fault_lines
+from pipeline.imported.settings import ImportedSettings
 from pipeline.inputs.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.inputs.recipe import RecipeSettings
 from pipeline.sandbox import Require
@@ -187,7 +188,7 @@ class Config:
     decode: Decode
     seed: int
 
-    job: Literal["run", "report", "check_task", "time", "plan", "dashboard"]
+    job: Literal["run", "report", "check_task", "time", "plan", "dashboard", "import"]
     limit: Count
     batch_size: Count | None  # rows decoded at once, at most; None: as many as memory has room for
     slice_size: Count
@@ -200,6 +201,7 @@ class Config:
     out: Annotated[str, AfterValidator(local_folder)]
     store: Annotated[str, AfterValidator(store_root)]
     budget: BudgetSettings = BudgetSettings()
+    imported: ImportedSettings = ImportedSettings()  # of job=import
     recipe: RecipeSettings | None = None  # the published result that this job repeats
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,15 +19,17 @@ from pipeline.jobs.console import command_line, say
 from pipeline.jobs.report_job import make_report, notes_of, part_of
 from pipeline.report.whole import in_stores
 from pipeline.runs.opened import OpenedRun, open_run
+from pipeline.runs.selection import runs_under, selected
 from pipeline.stop import DONE
 
 WORDS = {
     "report": ("run", "out", "wandb", *ASKED),
     "rerun": ("run", "limit", "batch_size", "workers"),
-    "compare": ("runs", "out", "wandb", *ASKED),
+    "compare": ("runs", "where", "under", "out", "wandb", *ASKED),
     "show": ("run", "setting", "settings", "example", "step", "format", "out"),
 }
 _WANDB = TypeAdapter(WandbSettings)
+OUT = "outputs"  # where runs are, unless `under` says otherwise: conf/config.yaml's `out`
 LONGEST = 100  # characters of a folder's name
 
 
@@ -48,8 +51,8 @@ def _job(words: Mapping[str, str]) -> Callable[[Mapping[str, str], Console], int
     taken = WORDS[job]
     if unknown := [f"{key}={value}" for key, value in words.items() if key not in ("job", *taken)]:
         raise ConfigError(f"{word}: job={job} takes {', '.join(taken)}; leave it out" for word in unknown)
-    if not words.get(taken[0]):
-        example = "run=FOLDER" if taken[0] == "run" else "runs=[FOLDER,FOLDER]"
+    if not words.get(taken[0]) and not words.get("where"):
+        example = "run=FOLDER" if taken[0] == "run" else "runs=[FOLDER,FOLDER] or where=CONDITION"
         raise ConfigError(
             [f"job={job}: needs {example}; give the folder that a job's last line prints, for each run"]
         )
@@ -79,37 +82,33 @@ def _report(words: Mapping[str, str], console: Console) -> int:
 def _rerun(words: Mapping[str, str], console: Console) -> int:
     from pipeline.jobs.rerun import rerun  # torch and transformers take seconds to import
 
+    opened = open_run(words["run"])
+    _check_decoded(opened)
     command = command_line([f"{key}={value}" for key, value in words.items()])
     limit, batch_size, workers = (_count(words, key) for key in ("limit", "batch_size", "workers"))
-    return rerun(open_run(words["run"]), limit, batch_size, workers, command, console)
+    return rerun(opened, limit, batch_size, workers, command, console)
 
 
 def _show(words: Mapping[str, str], console: Console) -> int:
     from pipeline.show.job import show
 
     opened = open_run(words["run"])
+    _check_decoded(opened)
     _check_records(opened)
     return show(opened, words, console)
 
 
 def _compare(words: Mapping[str, str], console: Console) -> int:
-    """Several runs on one page, into a folder of their own."""
-    folders = [part.strip().strip("'\"") for part in words["runs"].strip().strip("[]()").split(",")]
-    opened = [open_run(folder) for folder in folders if folder]
-    if len({one.path for one in opened}) < 2 or len({one.path for one in opened}) < len(opened):
-        raise ConfigError(
-            [f"runs={words['runs']}: needs two or more different runs; write runs=[FOLDER,FOLDER]"]
-        )
+    """Several runs on one page, or settings of any by a condition, into a folder of their own."""
+    opened, notes = _chosen(words, console) if words.get("where") else (_named(words), [])
     wandb, asked = _wandb(words, opened[0]), read_asked(words)
-    for one in opened:
-        _check_records(one)
     names = [one.path.name for one in opened]
-    out = Path(words["out"]).expanduser() if words.get("out") else _comparison_folder(opened)
+    out = Path(words["out"]).expanduser() if words.get("out") else _comparison_folder(opened, words)
     # Each run's records are those of its own store, which another run's may not share.
     records = pd.concat(
         [one.contents.records.assign(run=number) for number, one in enumerate(opened)], ignore_index=True
     )
-    notes = [
+    notes += [
         f"{name}: {note}"
         for one, name in zip(opened, names, strict=True)
         for note in notes_of(one.run, one.contents, one.run.failures)
@@ -124,11 +123,59 @@ def _compare(words: Mapping[str, str], console: Console) -> int:
     return DONE
 
 
-def _comparison_folder(opened: Sequence[OpenedRun]) -> Path:
+def _named(words: Mapping[str, str]) -> list[OpenedRun]:
+    """The runs that `runs` names."""
+    opened = _opened(words)
+    if len({one.path for one in opened}) < 2 or len({one.path for one in opened}) < len(opened):
+        raise ConfigError(
+            [f"runs={words['runs']}: needs two or more different runs; write runs=[FOLDER,FOLDER]"]
+        )
+    for one in opened:
+        _check_records(one)
+    return opened
+
+
+def _chosen(words: Mapping[str, str], console: Console) -> tuple[list[OpenedRun], list[str]]:
+    """The settings that `where` chooses, of `runs` or of all runs under `under`, by run; and a note that says so."""
+    where, unread = words["where"], list[str]()
+    if words.get("runs") and words.get("under"):
+        raise ConfigError([f"under={words['under']}: runs names the runs already; leave one out"])
+    if words.get("runs"):
+        opened = _opened(words)
+    else:
+        opened, unread = runs_under(Path(words.get("under") or OUT))
+    fitting, kept = selected(opened, where), []
+    for one in fitting:
+        try:
+            _check_records(one)
+            kept.append(one)
+        except ConfigError as error:  # of many runs one may be gone
+            unread += error.lines
+    for line in unread:
+        say(console, f"left out: {line}")
+    if not kept:
+        raise ConfigError([f"where={where}: nothing is stored of what fits; run it first"])
+    count = sum(len(one.run.settings) for one in kept)
+    every = sum(len(one.run.settings) for one in opened)
+    chosen = f"{count:,} of {every:,} settings, in {len(kept)} of {len(opened)} runs, where {where}"
+    say(console, chosen)
+    return kept, [f"Chosen: {chosen}.", *(f"Left out: {line}" for line in unread)]
+
+
+def _opened(words: Mapping[str, str]) -> list[OpenedRun]:
+    folders = [part.strip().strip("'\"") for part in words["runs"].strip().strip("[]()").split(",")]
+    return [open_run(folder) for folder in folders if folder]
+
+
+def _comparison_folder(opened: Sequence[OpenedRun], words: Mapping[str, str]) -> Path:
     """`compare/<names>` in the folder that holds all the runs: their common `out`, as a rule."""
     common = Path(os.path.commonpath([one.path.parent.parent for one in opened]))
     name = "+".join(one.path.name for one in opened)
-    if len(name) > LONGEST:
+    if where := words.get("where"):  # another folder for other runs, or another condition
+        common = Path(words["under"]).expanduser() if words.get("under") else common
+        digest = hashlib.sha256(f"{name} {where}".encode()).hexdigest()[:6]
+        name = f"{re.sub(r'[^A-Za-z0-9._]+', '_', where).strip('_')[:LONGEST]}-{digest}"
+    elif len(name) > LONGEST:
         name = f"{name[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
     return common / "compare" / name
 
@@ -136,6 +183,13 @@ def _comparison_folder(opened: Sequence[OpenedRun]) -> Path:
 def _check_records(opened: OpenedRun) -> None:
     if opened.contents.records.empty:
         line = f"run={opened.path}: nothing of it is stored; run it first: {opened.run.command}"
+        raise ConfigError([line])
+
+
+def _check_decoded(opened: OpenedRun) -> None:
+    """Raises ConfigError for answers from elsewhere, which name no decode."""
+    if any(setting.foreign for setting in opened.run.settings):
+        line = f"run={opened.path}: its answers were imported, and nothing of it was decoded here; give another run"
         raise ConfigError([line])
 
 

@@ -23,6 +23,10 @@ def start_job(config: Config, compose: Compose, arguments: Sequence[str], consol
         from pipeline.jobs.dashboard_job import dashboard_job
 
         return dashboard_job(config, console)
+    if config.job == "import":
+        from pipeline.jobs.import_job import import_job
+
+        return import_job(config, arguments, console)
     if config.job == "plan":
         with importing():
             from pipeline.jobs.plan_job import plan_job

@@ -168,7 +168,7 @@ def _identity(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any
             **({"compile": True} if config.model.compile else {}),
             **_overridden(config, checkpoint),
         },
-        "task": _task_identity(config.task, config.model.prompt),
+        "task": task_identity(config.task, config.model.prompt),
         **decode,
         "versions": {**decode["versions"], "model": checkpoint.described.family.version},
         "seed": config.seed if draws else None,
@@ -186,7 +186,7 @@ def _overridden(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, A
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _task_identity(settings: TaskSettings, prompt: PromptStyle) -> dict[str, Any]:
+def task_identity(settings: TaskSettings, prompt: PromptStyle) -> dict[str, Any]:
     """A benchmark is identified by its rows, wherever they were found; the form counts where it is not the default."""
     task = open_task(settings)
     identity = {"name": task.name, "version": task.version, "split": settings.split, "seed": settings.seed}

@@ -43,6 +43,11 @@ class Setting:
         return self.decode.axon.gate != "never"
 
     @property
+    def foreign(self) -> bool:
+        """Whether its answers are from elsewhere (job=import): `decode` then says nothing but gen_length."""
+        return "foreign" in self.identity
+
+    @property
     def frame(self) -> dict[str, Any]:
         """What two settings must share to be compared: all but AXON, the trade-off parameter and the seed.
 

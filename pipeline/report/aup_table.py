@@ -20,8 +20,11 @@ HEADINGS = (
 
 
 def aup_section(facet: Facet) -> str:
-    """The page's part: a heading, a table with a row per front, a caption with the parameters; empty without scores."""
-    if not facet.aups:
+    """The page's part: a heading, a caption with the parameters, a table with a row per front.
+
+    Empty without scores, and of one setting alone: it compares with nothing.
+    """
+    if len(facet.points) < 2 or not facet.aups:
         return ""
     head = "".join(f"<th>{escape(text)}</th>" for text in HEADINGS)
     body = "".join(
@@ -35,8 +38,9 @@ def aup_section(facet: Facet) -> str:
     )
     return (
         '<section class="aup"><h3>Accuracy under parallelism</h3>'
-        f'<div class="scroll"><table class="evidence"><thead><tr><th></th>{head}</tr></thead>'
-        f'<tbody>{body}</tbody></table></div><p class="soft">{escape(caption(facet))}</p></section>'
+        f'<p class="soft">{escape(caption(facet))}</p>'
+        f'<div class="scroll"><table class="evidence plain"><thead><tr><th></th>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div></section>"
     )
 
 
@@ -44,10 +48,10 @@ def caption(facet: Facet) -> str:
     """What AUP is and with which parameters, for a facet that has some."""
     first = facet.aups[0]
     return (
-        "AUP: the area under accuracy (in percent) against tokens per forward (TPF), as d3LLM defines it: alpha "
-        f"{ALPHA:g}, y_max {first.y_max:.4g}, the highest accuracy of the pool ({listed(first.pool)}); points of a "
-        f"front down to {MARGIN:g} percentage points below its slowest. It compares only within this pool. TPF counts "
-        "the whole canvas, or up to the end of text."
+        "One number for a front (AUP): the area under accuracy (in percent) against tokens per forward (TPF), as d3LLM "
+        f"defines it: alpha {ALPHA:g}, y_max {first.y_max:.4g}, the highest accuracy of the pool "
+        f"({listed(first.pool)}); points of a front down to {MARGIN:g} percentage points below its slowest. It "
+        "compares only within this pool. TPF counts the whole canvas, or up to the end of text."
     )
 
 

@@ -13,7 +13,7 @@ from pipeline.search.space import is_name
 
 PROGRAM = ("python", "launch.py")
 OTHERS = ("job", "sweep", "budget", "timing", "run", "runs")  # keys that say what to do with many settings
-BARE = re.compile(r"[A-Za-z_./][\w./:@+-]*")  # text that Hydra reads as itself
+BARE = re.compile(r"[A-Za-z_./][\w./:@+-]*", re.ASCII)  # text that Hydra reads as itself
 RESERVED = ("null", "true", "false", "nan", "inf", "yes", "no", "on", "off")
 
 

@@ -66,16 +66,24 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame, whole: 
     A record that doesn't say which run it is from belongs to every run that has its setting.
     """
     owners: dict[tuple[str, ...], list[tuple[int, Entry]]] = {}
+    facet = _facets([setting for run in runs for setting in run.settings])
     for number, (run, name) in enumerate(zip(runs, names, strict=True)):
         for setting in run.settings:
-            named = replace(setting, group=f"{name}: {setting.group}") if len(runs) > 1 else setting
-            owners.setdefault(_facet(setting), []).append(
+            group = f"{name} (imported)" if setting.foreign else f"{name}: {setting.group}"
+            named = replace(setting, group=group) if len(runs) > 1 else setting
+            owners.setdefault(facet(setting), []).append(
                 (number, Entry(name, named, run.stopped.get(setting.id), run.command))
             )
     tasks = distinct_names([_task(own[0][1].setting) for own in owners.values()])
     models = distinct_names([_model(own[0][1].setting) for own in owners.values()])
     return [
-        Part(task, model, tuple(entry for _, entry in own), _rows(runs, own, rows), _whole(own, whole))
+        Part(
+            task,
+            model,
+            tuple(entry for _, entry in own),
+            _common(own, _rows(runs, own, rows)),
+            _whole(own, whole),
+        )
         for task, model, own in zip(tasks, models, owners.values(), strict=True)
     ]
 
@@ -104,6 +112,20 @@ def distinct_names(things: Sequence[Mapping[str, Any]]) -> list[str]:
     return names
 
 
+def _facets(settings: Sequence[Setting]) -> Callable[[Setting], tuple[str, ...]]:
+    """Where a setting belongs: one from elsewhere, whose weights nobody has hashed, by its model's name."""
+    named: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for setting in settings:
+        if not setting.foreign:
+            named.setdefault((setting.model_name, *_facet(setting)[:-1]), _facet(setting))
+
+    def facet(setting: Setting) -> tuple[str, ...]:
+        own = _facet(setting)
+        return named.get((setting.model_name, *own[:-1]), own) if setting.foreign else own
+
+    return facet
+
+
 def _facet(setting: Setting) -> tuple[str, ...]:
     return tuple(str(value) for value in (*_task(setting).values(), setting.identity["model"]["content"]))
 
@@ -124,6 +146,15 @@ def _whole(entries: Sequence[tuple[int, Entry]], whole: Whole) -> Callable[[int]
         return whole(number, entry.setting.id)
 
     return of_point
+
+
+def _common(entries: Sequence[tuple[int, Entry]], rows: pd.DataFrame) -> pd.DataFrame:
+    """Without answers from elsewhere to examples that nothing was decoded on here: points are of the same examples."""
+    foreign = [point for point, (_, entry) in enumerate(entries) if entry.setting.foreign]
+    if not foreign or len(foreign) == len(entries):
+        return rows
+    elsewhere = rows["point"].isin(foreign)
+    return rows[~elsewhere | rows["example_id"].isin(rows.loc[~elsewhere, "example_id"].unique())]
 
 
 def _rows(runs: Sequence[Run], entries: Iterable[tuple[int, Entry]], rows: pd.DataFrame) -> pd.DataFrame:

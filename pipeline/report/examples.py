@@ -23,9 +23,10 @@ from pipeline.show import panel
 MOST = 200_000  # outcomes that a facet's part of the page holds, about 1 MB
 SHORT = 160  # characters of a question in the table
 TOLD = (
-    "What two settings did with each example. Fixed: B scores higher than A, broke: lower; at first the settings "
-    "that the verdict compares. A row opens both decodes, step by step."
+    "What two settings, whichever you choose, did with each example: at first those that the verdict compares. Fixed: "
+    "B scores higher than A, broke: lower. A row opens both decodes, step by step."
 )
+TOLD_ALONE = "What the setting did with each example. A row opens its decode, step by step."
 
 
 def section(facet: Facet, details: Details) -> str:
@@ -51,7 +52,8 @@ def section(facet: Facet, details: Details) -> str:
     left = len(distinct_settings(facet)) - len(settings)
     more = f" {left:,} settings off the fronts are left out." if left else ""
     return Template(read("examples.html")).substitute(
-        told=TOLD + more,
+        told=(TOLD if len(settings) > 1 else TOLD_ALONE) + more,
+        alone="" if len(settings) > 1 else " hidden",
         matchups=_buttons(found),
         options=_options(settings),
         data=_inert(data),

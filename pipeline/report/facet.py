@@ -8,6 +8,7 @@ from pipeline.planning.setting import Setting
 from pipeline.report.asked import Asked
 from pipeline.report.aup import TOKENS, Aup, Tokens, aups
 from pipeline.report.caches import compare_caches
+from pipeline.report.calibration import Calibration, calibrate
 from pipeline.report.comparison import Comparison, Evidence
 from pipeline.report.entries import Part
 from pipeline.report.labels import Names
@@ -37,6 +38,7 @@ class Facet:
     one_machine: bool  # whether all records name the same, so that seconds can be compared
     summary: Summary
     sample: Sample  # the outcome of each example under the settings of `points`
+    calibrations: tuple[Calibration, ...]  # one per decoder with AXON settings
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ class Facet:
 
         FLOPs are left to the page: they hardly differ from computed positions.
         """
-        several = self.points["cache"].nunique() > 1
+        several = self.points.loc[~self.points["foreign"], "cache"].nunique() > 1
         return [view for view in self.views if view.cost.column != "flops"] if several else self.views[:1]
 
 
@@ -76,7 +78,8 @@ class Draft:
         """`own`: of this facet; `comparisons`: how many there are in the whole report."""
         points, settings = self.evidence.points, self.evidence.settings
         # A step reveals at least one token, so no setting can need more steps than the longest generation length.
-        reference_nfe = float(max(setting.decode.gen_length for setting in settings))
+        decoded = [setting for setting in settings if not setting.foreign] or settings
+        reference_nfe = float(max(setting.decode.gen_length for setting in decoded))
         return Facet(
             task=self.part.task,
             model=self.part.model,
@@ -98,12 +101,14 @@ class Draft:
                 compare_caches(settings, points, self.evidence.sample),
             ),
             sample=self.evidence.sample,
+            calibrations=calibrate(self.part, points),
         )
 
 
 def draft(part: Part, knobs: Names) -> Draft:
-    several = len({setting.decode.cache for setting in part.settings}) > 1
-    alone = one_machine(part.scored)
+    foreign = [point for point, setting in enumerate(part.settings) if setting.foreign]
+    several = len({setting.decode.cache for setting in part.settings if not setting.foreign}) > 1
+    alone = one_machine(part.scored[~part.scored["point"].isin(foreign)] if foreign else part.scored)
     costs = (*COSTS, SECONDS) if several and alone else COSTS
     everything = make_sample(part.rows, len(part.entries), (*costs, *TOKENS))
     sample = replace(everything, further_costs={name: everything.further_costs[name] for name in costs})

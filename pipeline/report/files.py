@@ -1,4 +1,5 @@
-"""The report's files: points.csv, front.png, report.html, and recipe.csv for runs that repeat a published result."""
+"""The report's files: points.csv, front.png, report.html, and recipe.csv for runs that repeat a published result,
+calibration.csv where AXON's anchors can be compared with a reference."""
 
 import re
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings, find
 from pipeline.report.matched_table import matched_table
 from pipeline.report.paper.formats import write_formats
+from pipeline.report.reliability import calibration_table
 from pipeline.report.whole import Whole, in_memory
 from pipeline.runs.run import RUN_FILE, Run
 
@@ -63,6 +65,9 @@ def write_report(
         matched_table(facets).to_csv(folder / "matched_nfe.csv", index=False)
     if findings.checks:
         table(findings.checks).to_csv(folder / "recipe.csv", index=False)
+    calibrated = [(facet.task, facet.model, one) for facet in facets for one in facet.calibrations]
+    if calibrated:
+        calibration_table(calibrated).to_csv(folder / "calibration.csv", index=False)
     title = findings.title if len(facets) == 1 else ""
     images = [picture.draw([(title or facet.name, facet)]) for facet in facets]
     first = [(facet.name, facet) for facet in facets[: picture.MOST_PANELS]]

@@ -21,6 +21,10 @@ HEIGHT = 22  # of a row, in pixels
 QUALITY, NFE = "difference in mean quality", "NFE at equal quality"
 DIRECTIONS = {QUALITY: ("lower", "higher with AXON"), NFE: ("fewer with AXON", "more")}
 TITLE = "What AXON does to each front"
+TOLD = (
+    "A row is a variant of AXON: how much higher its front lies than the base decoder's on average, and how many fewer "
+    "model calls it takes to the same quality."
+)
 CAPTION = (
     "Dots: estimates; bars: 95 % intervals, which hold simultaneously over the variants and comparisons of this "
     "report. A bar that doesn't touch the line of no difference is blue where AXON is better, orange where it is "
@@ -102,6 +106,7 @@ def section(facets: Sequence[Facet]) -> str:
     )
     return (
         f'<section class="forest" aria-label="{TITLE}"><style>{read("forest.css")}</style><h3>{TITLE}</h3>'
+        f'<p class="soft">{TOLD}</p>'
         f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}"
         f'<tr class="axis" aria-hidden="true"><td></td>{axes}</tr></tbody></table>'
         f'<p class="soft">{CAPTION}</p></section>'

@@ -15,6 +15,10 @@ MOST = 12  # pairs of settings
 BARS = 40  # at most about so many
 HEIGHT = 120  # of the bars, in pixels
 KINDS = ("first", "second")
+TOLD = (
+    "How many model calls each example took, under the settings that the verdict compares. Height: the share of "
+    "examples with so many. Dashed: the median."
+)
 
 
 def section(facet: Facet) -> str:
@@ -24,8 +28,8 @@ def section(facet: Facet) -> str:
         return ""
     return (
         f'<section class="histograms" aria-label="NFE of single examples"><style>{read("histogram.css")}</style>'
-        f'<h3>NFE of single examples</h3><div class="multiples">{"".join(drawn)}</div>'
-        '<p class="soft">Height: the share of examples that took so many steps. Dashed: the median.</p></section>'
+        f'<h3>NFE of single examples</h3><p class="soft">{TOLD}</p><div class="multiples">{"".join(drawn)}</div>'
+        "</section>"
     )
 
 

@@ -19,6 +19,7 @@ from pipeline.report.stats import Interval
 
 DIGITS = 3
 HELD = "†"
+TOLD = "The quality of two fronts at the same number of model calls: positive differences where the first lies higher."
 HEADINGS = ("by choice", "difference [95 %]")
 
 
@@ -27,7 +28,7 @@ def matched_section(facet: Facet) -> str:
     if not facet.matched:
         return ""
     tables = "".join(_html(own) for own in facet.matched)
-    return f'<section class="matched"><h3>Quality at matched NFE</h3>{tables}</section>'
+    return f'<section class="matched"><h3>Quality at matched NFE</h3><p class="soft">{TOLD}</p>{tables}</section>'
 
 
 def matched_terminal(facet: Facet) -> Iterator[RenderableType]:

@@ -82,7 +82,9 @@ def _lengths(lists: pa.ListArray) -> NDArray[Any]:
 def _traces(tokens: pa.ListArray, revealed_at: pa.ListArray) -> Digests:
     """pandas' hash of 64 bits, over values and places: two traces that differ are as good as never equal."""
     both = _hashed(_digests(tokens) + _hashed(_digests(revealed_at) + np.uint64(1)))
-    known = pc.and_(tokens.is_valid(), revealed_at.is_valid()).to_numpy(zero_copy_only=False)
+    # An answer from elsewhere has an empty list.
+    decoded = pc.fill_null(pc.greater(pc.list_value_length(tokens), 0), False)
+    known = pc.and_(decoded, revealed_at.is_valid()).to_numpy(zero_copy_only=False)
     return np.where(known, np.maximum(both, np.uint64(1)), np.uint64(NO_TRACE))
 
 

@@ -24,20 +24,21 @@ def kendall_tau(place_NG: Integers) -> npt.NDArray[np.float64]:
     """Kendall's tau-b between position and step, (N,): 1 left to right, -1 right to left, about 0 unrelated.
 
     Positions revealed together are ties; those not decoded are left out; NaN where no two differ. From left to right,
-    each position is compared with how many before it were revealed in each step.
+    each position is compared with how many before it were revealed up to each step.
     """
     rows_N = np.arange(len(place_NG))
-    seen_NS = np.zeros((len(rows_N), 1 + int(place_NG.max(initial=0))), dtype=np.int64)
+    steps_S = np.arange(1 + int(place_NG.max(initial=0)), dtype=np.int32)
+    narrow_NG = place_NG.astype(np.int32)  # half the memory to go through, of which there is much
+    up_to_NS = np.zeros((len(rows_N), len(steps_S)), dtype=np.int32)
     agreement_N, apart_N, pairs_N = np.zeros((3, len(rows_N)), dtype=np.int64)
-    for place_N in place_NG.T:
-        decoded_N = (place_N > 0).astype(np.int64)
-        up_to_NS = seen_NS.cumsum(axis=1)
+    for place_N in narrow_NG.T:
+        decoded_N = place_N > 0
         all_before_N, not_later_N = up_to_NS[:, -1], up_to_NS[rows_N, place_N]
-        earlier_N, later_N = not_later_N - seen_NS[rows_N, place_N], all_before_N - not_later_N
-        agreement_N += decoded_N * (earlier_N - later_N)
-        apart_N += decoded_N * (earlier_N + later_N)
-        pairs_N += decoded_N * all_before_N
-        seen_NS[rows_N, place_N] += decoded_N
+        earlier_N, later_N = up_to_NS[rows_N, np.maximum(place_N - 1, 0)], all_before_N - not_later_N
+        agreement_N += np.where(decoded_N, earlier_N - later_N, 0)
+        apart_N += np.where(decoded_N, earlier_N + later_N, 0)
+        pairs_N += np.where(decoded_N, all_before_N, 0)
+        up_to_NS += decoded_N[:, None] & (steps_S >= place_N[:, None])
     with np.errstate(invalid="ignore"):  # 0 / 0 where no two differ
         tau_N: npt.NDArray[np.float64] = agreement_N / np.sqrt(apart_N.astype(np.float64) * pairs_N)
     return tau_N

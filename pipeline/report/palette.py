@@ -31,13 +31,25 @@ AXON_STYLES = (
     Style("#E69F00", "p", "pentagon", "dot"),
     Style("#A0522D", "X", "x", "dashdot"),
 )
+FOREIGN_STYLES = (  # hollow
+    Style("#3B3B3B", "$\\circ$", "circle-open", "dot"),
+    Style("#7B4FA3", "$\\diamond$", "diamond-open", "dashdot"),
+    Style("#3B7A57", "$\\square$", "square-open", "dash"),
+    Style("#8C6D1F", "$\\bigtriangleup$", "triangle-up-open", "solid"),
+)
 
 
 def styles(points: pd.DataFrame) -> dict[str, Style]:
-    """Base groups in cold colours, then AXON groups in warm ones; the styles repeat after four."""
+    """Base groups in cold colours, AXON groups in warm ones, those from elsewhere hollow; after four styles repeat."""
     chosen: dict[str, Style] = {}
-    for axon, choices in ((False, BASE_STYLES), (True, AXON_STYLES)):
-        groups = points.loc[points["axon"] == axon, "group"].unique()
+    foreign = points["foreign"]
+    kinds = (
+        (~foreign & ~points["axon"], BASE_STYLES),
+        (points["axon"], AXON_STYLES),
+        (foreign, FOREIGN_STYLES),
+    )
+    for own, choices in kinds:
+        groups = points.loc[own, "group"].unique()
         for index, group in enumerate(groups):
             chosen.setdefault(str(group), choices[index % len(choices)])
     return chosen

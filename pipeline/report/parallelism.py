@@ -47,10 +47,9 @@ def afp(place_NG: Integers) -> Floats:
 
 def _counts(place_NG: Integers) -> Integers:
     """How many tokens each step revealed, (N, S)."""
-    rows, columns = np.nonzero(place_NG)
-    count_NS = np.zeros((len(place_NG), int(place_NG.max(initial=1))), dtype=np.int64)
-    np.add.at(count_NS, (rows, place_NG[rows, columns] - 1), 1)
-    return count_NS
+    rows, steps = len(place_NG), int(place_NG.max(initial=1))
+    cell_NG = np.arange(rows)[:, None] * steps + place_NG - 1
+    return np.bincount(cell_NG[place_NG > 0], minlength=rows * steps).reshape(rows, steps)
 
 
 def _ratio(above_N: npt.NDArray[np.number], below_N: npt.NDArray[np.number]) -> Floats:

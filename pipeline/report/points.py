@@ -28,10 +28,10 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     `knobs`: the short names of the dotted keys. All figures are over the scored examples only, so that quality and
     cost are of the same ones. Columns:
 
-    - setting_id, task, model, run, group, axon, label, knob.<name>...; decode: equal where two settings decode
-      identically;
-    - n, unscored, stopped (why it was, early; empty for others), complete (not stopped, and scored on almost as many
-      examples as any); quality(_lo, _hi), nfe(_lo, _hi);
+    - setting_id, task, model, run, group, axon, foreign (its answers are from elsewhere), label, knob.<name>...;
+      decode: equal where two settings decode identically;
+    - n, unscored, stopped (why it was, early; empty for others), complete (not stopped, its NFE known, and scored on
+      almost as many examples as any decoded here); quality(_lo, _hi), nfe(_lo, _hi);
     - computed_positions, flops (per example; _lo, _hi): positions that went through the network, and its FLOPs; seconds
       likewise where settings differ in their cache and one machine decoded them all;
     - cache; prefill_passes and store_passes (per example) and tokens_per_pass (both counted) under an exact cache,
@@ -56,8 +56,10 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     total = part.rows.groupby("point").size().reindex(range(len(points)), fill_value=0)
     points["unscored"] = total.to_numpy(dtype=np.int64) - points["n"]
     points["stopped"] = _stops(part, points)
-    enough = (points["n"] > 0) & (points["n"] >= MIN_COVERAGE * points["n"].max())
-    points["complete"] = enough & (points["stopped"] == "")
+    own = points.loc[~points["foreign"], "n"]
+    most = own.max() if len(own) else points["n"].max()
+    enough = (points["n"] > 0) & (points["n"] >= MIN_COVERAGE * most)
+    points["complete"] = enough & (points["stopped"] == "") & ~np.isnan(stats.means(sample.nfe_SN))
 
     counts_BN = stats.draw_counts(sample.n)
     for name, values_SN in {"quality": sample.quality_SN, **sample.every_cost}.items():
@@ -81,13 +83,14 @@ def _labelled(part: Part, knobs: Names) -> pd.DataFrame:
         "run": [entry.run for entry in part.entries],
         "group": [setting.group for setting in settings],
         "axon": [setting.uses_axon for setting in settings],
+        "foreign": [setting.foreign for setting in settings],
         "cache": [setting.decode.cache for setting in settings],
         "label": list(knob_texts(settings, knobs)),
     }
     own = dict.fromkeys(key for setting in settings for key in setting.knobs)
     columns |= {f"knob.{knobs[key]}": [setting.knobs.get(key) for setting in settings] for key in own}
     points = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
-    return points.astype({"axon": np.bool_})
+    return points.astype({"axon": np.bool_, "foreign": np.bool_})
 
 
 def _stops(part: Part, points: pd.DataFrame) -> list[str]:

@@ -35,8 +35,9 @@ KEY = ["run", "setting_id", "example_id"]
 def clean(records: pd.DataFrame) -> pd.DataFrame:
     """The records, whole or measured, in a canonical order, each once, with numbers as numpy has them (NaN: unknown).
 
-    The columns of measures.py, and `scored`: has a score and a step count; `seconds`: machine time in all; `passes`:
-    every call of the network, prefill and store passes too.
+    The columns of measures.py, and `scored`: has a score and a step count, or a score where no record of its setting
+    has a step count, as answers from elsewhere may lack them; `seconds`: machine time in all; `passes`: every call of
+    the network, prefill and store passes too.
     """
     known = measured(records)
     columns = {name: known[name] if name in known else np.float32(np.nan) for name in COLUMNS}
@@ -51,7 +52,13 @@ def clean(records: pd.DataFrame) -> pd.DataFrame:
     rows = _ordered(rows)
     rows["seconds"] = rows[list(SECONDS)].sum(axis=1)
     rows["passes"] = rows["nfe"] + rows["prefill_passes"] + rows["store_passes"]
-    rows["scored"] = rows["score"].notna() & rows["nfe"].notna()
+    counted = rows["nfe"].notna()
+    if not counted.all():
+        silent = ~counted.groupby([rows["run"], rows["setting_id"]], dropna=False, observed=True).transform(
+            "any"
+        )
+        counted |= silent
+    rows["scored"] = rows["score"].notna() & counted
     return rows
 
 

@@ -116,6 +116,8 @@ def _body(
         if row["complete"]
         else "stopped"
         if row["stopped"]
+        else "no NFE"
+        if row["n"] and math.isnan(row["nfe"])
         else "partial"
     )
     times = f' <span class="interval">x{row["shares"]}</span>' if row["shares"] > 1 else ""

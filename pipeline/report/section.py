@@ -15,6 +15,7 @@ from pipeline.report.labels import NO_VALUE
 from pipeline.report.matched_table import matched_section
 from pipeline.report.palette import styles
 from pipeline.report.phrases import number
+from pipeline.report.reliability import calibration_section
 from pipeline.report.rows import interval, settings_table
 from pipeline.report.toggles import swatch
 from pipeline.report.verdict import Verdict
@@ -52,6 +53,7 @@ def facet_section(
         matched=matched_section(facet),
         aup=aup_section(facet),
         histogram=histogram.section(facet),
+        calibration=calibration_section(facet.calibrations),
         examples=examples.section(facet, details),
         table=settings_table(facet),
         figure=figure_json(facet, axes),

@@ -58,12 +58,12 @@ def summarise(
 
 def _swept(part: Part, knobs: Names, points: pd.DataFrame) -> str:
     """`65 settings on 100 arith examples (test split), 20 tokens in blocks of 20, ...: threshold 0.3, 0.5.`"""
-    settings = part.settings
+    settings = [setting for setting in part.settings if not setting.foreign] or part.settings
     values = "; ".join(f"{name} {_values(found)}" for name, found in varying_values(settings, knobs).items())
-    examples = counted(int(points["n"].max()), f"{settings[0].task.name} example")
-    start = (
-        f"{_counted_decodes(points)} on {examples} ({settings[0].task.split} split){_prompts(settings)}"
-        f"{_canvas(settings)}"
+    decoded = points[~points["foreign"]] if not points["foreign"].all() else points
+    examples = counted(int(decoded["n"].max()), f"{settings[0].task.name} example")
+    start = f"{_counted_decodes(points)} on {examples} ({settings[0].task.split} split)" + (
+        "" if settings[0].foreign else f"{_prompts(settings)}{_canvas(settings)}"
     )
     return (f"{start}: {values}." if values else f"{start}.") + _scored(settings, points)
 
@@ -127,7 +127,8 @@ def _front(points: pd.DataFrame) -> str:
     distinct = share_rows(points)
     front = distinct[distinct["front"]].sort_values(["nfe", "quality"])
     if front.empty:
-        return "No setting has a score, so there is no Pareto front."
+        lacking = "an NFE" if points["n"].any() else "a score"
+        return f"No setting has {lacking}, so there is no Pareto front."
     groups = ", ".join(f"{size} {group}" for group, size in front["group"].value_counts(sort=False).items())
     fast, good = front.iloc[0], front.iloc[-1]
     ends = f"quality {fast['quality']:.3f} at {fast['nfe']:.1f} NFE"
@@ -165,6 +166,22 @@ def _caches(points: pd.DataFrame) -> list[str]:
     ]
 
 
+def _foreign(points: pd.DataFrame) -> list[str]:
+    """What is from elsewhere."""
+    foreign = points[points["foreign"]]
+    if foreign.empty:
+        return []
+    groups = ", ".join(foreign["group"].unique())
+    found = [
+        f"{counted(len(foreign), 'point')} of {groups}: the answers are from elsewhere, scored here. Their NFE "
+        "is as given, their prompts and settings are unknown, and they are in no paired comparison."
+    ]
+    silent = foreign[(foreign["n"] > 0) & foreign["nfe"].isna()]
+    if len(silent):
+        found.append(f"{counted(len(silent), 'point')} without an NFE: listed, but on no front.")
+    return found
+
+
 def _coverage(points: pd.DataFrame) -> list[str]:
     """What is missing; nothing if all settings are scored on equally many examples."""
     found = []
@@ -176,7 +193,9 @@ def _coverage(points: pd.DataFrame) -> list[str]:
             "examples, as another of the group is surely as good within the margin in no more passes: shown (marked "
             f"stopped), but on no front and in no comparison (for example {first['label']}: {first['stopped']})."
         )
-    partial = points[~points["complete"] & (points["stopped"] == "")]
+    found += _foreign(points)
+    silent = (points["n"] > 0) & points["nfe"].isna()
+    partial = points[~points["complete"] & (points["stopped"] == "") & ~silent]
     if len(partial):
         found.append(
             f"{counted(len(partial), 'setting')} scored on fewer than {MIN_COVERAGE:.0%} of the examples: "

@@ -115,6 +115,8 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
 def _examples(row: Mapping[Any, Any]) -> str:
     if row["complete"] or not row["n"]:
         return str(row["n"])
+    if math.isnan(row["nfe"]):
+        return f"{row['n']} no NFE"
     return f"{row['n']} stopped" if row["stopped"] else f"{row['n']} part"
 
 

@@ -20,6 +20,8 @@ MARKS = {  # plotly's names, as paths around (0, 0)
 }
 DASHES = {"solid": "", "dash": "7 3", "dot": "2 3", "dashdot": "7 3 2 3"}
 
+HINT = "A button hides points of the figures and rows of the settings. Shift-click: that value alone."
+
 
 def toggle_bar(axes: Mapping[str, Sequence[str]], facets: Sequence[Facet]) -> str:
     """`axes`: the values by the axis's name. Empty where nothing can be told apart."""
@@ -37,7 +39,7 @@ def toggle_bar(axes: Mapping[str, Sequence[str]], facets: Sequence[Facet]) -> st
     return (
         f'<form class="toggles" aria-label="What is shown">{"".join(sets)}'
         '<button type="button" class="all" hidden>show all</button>'
-        '<span class="soft hint">Shift-click: that value alone.</span></form>'
+        f'<span class="soft hint">{HINT}</span></form>'
     )
 
 

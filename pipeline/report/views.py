@@ -35,7 +35,10 @@ COSTS = (
 
 @dataclass(frozen=True)
 class View:
-    """`points` as make_points returns them, with their fronts along `cost`; `bands` per group with a front."""
+    """`points` as make_points returns them, those whose cost is known, with their fronts along `cost`.
+
+    `bands`: per group with a front.
+    """
 
     cost: Cost
     points: pd.DataFrame
@@ -47,11 +50,11 @@ class View:
 
 
 def make_views(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> list[View]:
-    """NFE first; then each further cost that is known for every scored setting.
+    """NFE first; then each further cost that is known for every scored setting that was decoded here.
 
     Hypervolumes reach up to `reference_nfe`, and on other axes to the last setting.
     """
-    scored = points[points["n"] > 0]
+    scored = points[(points["n"] > 0) & ~points["foreign"]]
     known = [
         cost for cost in COSTS if cost.column in scored and len(scored) and scored[cost.column].notna().all()
     ]
@@ -65,7 +68,8 @@ def _view(points: pd.DataFrame, cost: Cost, draws: Draws, reference_nfe: float) 
     bands = make_bands(marked, cost.column, draws, widest)
     reference = reference_nfe if cost is COSTS[0] else float(marked[cost.column].max())
     areas = hypervolumes(marked, draws, reference, cost.column)
-    return View(cost, marked, bands, widest, _heights(marked), reference, areas)
+    placed = marked[marked[cost.column].notna()]
+    return View(cost, placed, bands, widest, _heights(marked), reference, areas)
 
 
 def _heights(points: pd.DataFrame) -> tuple[float, float]:

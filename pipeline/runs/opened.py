@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 from functools import cached_property
 from os import PathLike
@@ -31,12 +31,27 @@ class OpenedRun:
         self.path = Path(path).expanduser().absolute()
         self.run: Run = read_run(self.path)
 
+    def only(self, setting_ids: Collection[str]) -> OpenedRun:
+        """The same run with some of its settings."""
+        part = OpenedRun(self.path)
+        kept = tuple(setting for setting in self.run.settings if setting.id in setting_ids)
+        run = self.run
+        part.run = replace(
+            run,
+            settings=kept,
+            asked=len(kept),
+            examples={sid: own for sid, own in run.examples.items() if sid in setting_ids},
+            failures={sid: own for sid, own in run.failures.items() if sid in setting_ids},
+            stopped={sid: own for sid, own in run.stopped.items() if sid in setting_ids},
+        )
+        return part
+
     @cached_property
     def settings(self) -> pd.DataFrame:
         """One row per setting, in the order they run: setting_id, group, model, task, decoder, then every value by
         the key that sets it (`axon.anchors`), those that the sweep varied first. Keys of other decoders are NaN.
         """
-        rows = [_row(setting) for setting in self.run.settings]
+        rows = [setting_row(setting) for setting in self.run.settings]
         return pd.DataFrame(rows)[list(_ordered(rows, self.run))]
 
     @cached_property
@@ -107,22 +122,17 @@ def open_run(folder: str | PathLike[str]) -> OpenedRun:
     return OpenedRun(folder)
 
 
-def _row(setting: Setting) -> dict[str, Any]:
+def setting_row(setting: Setting) -> dict[str, Any]:
+    """What names a setting, then every value by the key that sets it."""
     known = {
         "setting_id": setting.id,
         "group": setting.group,
         "model": setting.model_name,
         "task": setting.task.name,
-        "decoder": setting.decode.decoder.name,
+        "decoder": None if setting.foreign else setting.decode.decoder.name,
     }
-    values = flatten(
-        {
-            **asdict(setting.decode),
-            "seed": setting.seed,
-            "task": asdict(setting.task),
-            "model": asdict(setting.model),
-        }
-    )
+    decode = {} if setting.foreign else {**asdict(setting.decode), "seed": setting.seed}
+    values = flatten({**decode, "task": asdict(setting.task), "model": asdict(setting.model)})
     return {**known, **setting.knobs, **values, **known}
 
 

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.storage.record import FORMAT
+from pipeline.storage.seal import from_sealed, to_sealed
 from pipeline.storage.span import Span
 
 Floats = NDArray[np.float64]
@@ -82,8 +82,7 @@ class Outcomes:
     def add_index(self, data: bytes) -> None:
         """Raises pa.ArrowException, OSError or ValueError for what is no index."""
         self.indexed = True
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        table = file.read(use_threads=False)
+        table = from_sealed(data)
         if table.schema != _SCHEMA:
             raise ValueError("another version's index")
         own = [table.column(name).to_pylist() for name in ("setting_id", "start", "stop", "mark")]
@@ -112,11 +111,7 @@ class Outcomes:
             parts = [getattr(own, name) for own in found]
             offsets = np.cumsum([0, *map(len, parts)], dtype=np.int32)
             columns.append(pa.ListArray.from_arrays(offsets, pa.array(_joined(parts), kind)))
-        buffer = pa.BufferOutputStream()
-        table = pa.Table.from_arrays(columns, schema=_SCHEMA)
-        pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-        data: bytes = buffer.getvalue().to_pybytes()
-        return data
+        return to_sealed(pa.Table.from_arrays(columns, schema=_SCHEMA), compression="zstd")
 
 
 def outcome_frame(

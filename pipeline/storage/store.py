@@ -34,7 +34,8 @@ from pipeline.errors import ConfigError, reason
 from pipeline.storage.listing import READERS, Marks, list_slices
 from pipeline.storage.outcomes import INDEX, Outcome, Outcomes, first_of_each, outcome_frame, outcome_of
 from pipeline.storage.record import SCHEMA, NewerFormat, Record, to_table
-from pipeline.storage.slice_file import Slice, from_bytes, to_bytes
+from pipeline.storage.seal import to_sealed
+from pipeline.storage.slice_file import Slice, from_bytes
 from pipeline.storage.span import Span as Span
 from pipeline.storage.span import missing as missing
 
@@ -101,7 +102,7 @@ class Store:
 
     def write_table(self, setting_id: str, span: Span, table: pa.Table) -> None:
         """The same of records in a table with exactly SCHEMA."""
-        self._write(self._slice_path(setting_id, span), to_bytes(table))
+        self._write(self._slice_path(setting_id, span), to_sealed(table))
 
     def load(self, setting_ids: Iterable[str], limit: int) -> Contents:
         """The records of these settings on examples 0..limit-1, each example once, ordered by setting and position.

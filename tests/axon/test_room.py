@@ -16,7 +16,8 @@ from axon import AxonSettings, Confidence, DecodeSettings, Klass, MaskedDiffusio
 from axon.blocks import row_blocks
 from axon.decoding import stream
 from axon.faults import context_is_dead, out_of_memory
-from axon.room import MOST, MOST_PADDING, ON_PROCESSOR, Room
+from axon.padding import MOST_PADDING
+from axon.room import MOST, ON_PROCESSOR, Room
 from axon.row_memory import row_bytes
 from axon.waiting import Prompt, Waiting
 from tests.axon.toy_model import toy_model

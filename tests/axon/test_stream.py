@@ -108,7 +108,7 @@ def test_a_bad_prompt_and_a_missing_seed_are_said_when_they_are_met() -> None:
     st.integers(1, 6),
     st.randoms(),
 )
-def test_groups_are_read_as_they_are_needed_and_go_down_and_up(
+def test_groups_are_read_as_they_are_needed_and_go_up_and_down(
     groups: list[list[int]], batch: int, leaving: Any
 ) -> None:
     read: list[int] = []
@@ -136,7 +136,7 @@ def test_groups_are_read_as_they_are_needed_and_go_down_and_up(
             line.finished(taken.pop(leaving.randrange(len(taken))).index)
     assert sorted(given_out) == sorted(length for group in groups for length in group)
     assert len(given_out) == total
-    place, falling = 0, False
+    place, falling = 0, True
     for lengths in groups:
         falling = not falling
         assert given_out[place : place + len(lengths)] == sorted(lengths, reverse=falling)

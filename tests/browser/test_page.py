@@ -64,7 +64,7 @@ def toggle(page, axis, value):
 
 
 def test_the_figure_has_every_setting_and_the_fronts_that_the_report_found(visit, report):
-    page = visit(report.page)
+    page = visit(report.page, shared=True)
     points = report.findings.points
     front, every = drawn(page)
     assert every == set(points.index) == rows_shown(page)
@@ -79,7 +79,7 @@ def test_the_figure_has_every_setting_and_the_fronts_that_the_report_found(visit
 
 
 def test_toggles_hide_points_and_rows_alike_and_the_address_keeps_them(visit, report):
-    page = visit(report.page)
+    page = visit(report.page, shared=True)
     points = report.findings.points
     toggle(page, "anchors per step", 2).click()
     left = set(points.index[points["knob.anchors"] != 2])
@@ -96,7 +96,7 @@ def test_toggles_hide_points_and_rows_alike_and_the_address_keeps_them(visit, re
 
 
 def test_a_front_of_what_is_left_is_found_anew_and_has_no_band(visit, report):
-    page = visit(report.page)
+    page = visit(report.page, shared=True)
     filled = "part => part.querySelector('.interactive').data.filter(trace => trace.fill).length"
     facet = page.locator(".facet")
     assert facet.evaluate(filled) == 2
@@ -116,7 +116,7 @@ def test_a_front_of_what_is_left_is_found_anew_and_has_no_band(visit, report):
 
 
 def test_hovering_shows_the_setting_and_a_click_keeps_it(visit, report):
-    page = visit(report.page)
+    page = visit(report.page, shared=True)
     points, card = report.findings.points, page.locator(".card")
     best = points.index[points["quality"] == points["quality"].max()][0]
     place = """point => {
@@ -144,7 +144,7 @@ def test_hovering_shows_the_setting_and_a_click_keeps_it(visit, report):
 
 
 def test_the_keyboard_reaches_points_lines_rows_and_copies_the_command(visit, report):
-    page = visit(report.page)
+    page = visit(report.page, shared=True)
     points = report.findings.points
     card = page.locator(".card")
     page.locator(".interactive").focus()
@@ -169,7 +169,7 @@ def test_the_keyboard_reaches_points_lines_rows_and_copies_the_command(visit, re
 
 
 def test_every_control_is_reached_by_tab(visit, report):
-    page = visit(report.page)
+    page = visit(report.page, figure=False)
     controls = page.locator("button:visible, summary:visible, input:visible").count()
     seen = []
     for _ in range(controls + page.locator("[tabindex='0']:visible").count() + 10):
@@ -178,25 +178,27 @@ def test_every_control_is_reached_by_tab(visit, report):
     assert sum(own in ("BUTTON", "SUMMARY", "INPUT") for own in seen) >= controls
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_a_phone_shows_all_of_it_without_scrolling_sideways(visit, report, facets, dark):
-    for found in (report, facets):
-        page = visit(found.page, width=390, dark=dark)
-        assert page.evaluate("document.documentElement.scrollWidth") == 390
-        number = page.locator(".evidence td[data-label]").last
-        box = number.bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= 390, "the verdict's numbers are on the screen"
-        page.locator("tr.point").first.click()
-        about = page.locator("tbody.open .about").bounding_box()
-        assert about["x"] >= 0 and about["x"] + about["width"] <= 390
-        buttons = page.locator(".toggles button:visible").evaluate_all(
-            "all => all.map(own => own.offsetHeight)"
-        )
-        assert min(buttons) >= 24, "large enough for a finger (WCAG 2.5.8)"
+@pytest.mark.parametrize("which", ["report", "facets"])
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(visit, request, which):
+    dark = which == "facets"
+    page = visit(request.getfixturevalue(which).page, width=390, dark=dark)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    number = page.locator(".evidence td[data-label]").last
+    box = number.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390, "the verdict's numbers are on the screen"
+    page.locator("tr.point").first.click()
+    about = page.locator("tbody.open .about").bounding_box()
+    assert about["x"] >= 0 and about["x"] + about["width"] <= 390
+    buttons = page.locator(".toggles button:visible").evaluate_all("all => all.map(own => own.offsetHeight)")
+    assert min(buttons) >= 24, "large enough for a finger (WCAG 2.5.8)"
+    ink = page.evaluate("document.querySelector('.interactive')._fullLayout.font.color")
+    assert ink == ("#e6e9ed" if dark else "#1d2126")
 
 
 def test_dark_is_dark_and_can_be_read(visit, report):
-    page = visit(report.page, dark=True)
+    page = visit(report.page, shared=True)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(200)
     assert min(page.evaluate(CONTRAST)) >= 4.5, "WCAG AA"
     assert page.evaluate("document.querySelector('.interactive')._fullLayout.font.color") == "#e6e9ed"
     page.emulate_media(color_scheme="light")
@@ -206,7 +208,8 @@ def test_dark_is_dark_and_can_be_read(visit, report):
 
 
 def test_print_is_light_open_and_without_controls(visit, report):
-    page = visit(report.page, dark=True)
+    page = visit(report.page, shared=True)
+    page.emulate_media(color_scheme="dark")
     page.evaluate("window.seen = []; window.addEventListener('beforeprint', () => seen.push("
                   "document.querySelectorAll('details:not([open])').length))")  # fmt: skip
     assert page.pdf(format="A4").startswith(b"%PDF")
@@ -225,7 +228,7 @@ def test_without_a_script_everything_is_there(visit, report):
 
 
 def test_the_toggles_are_of_all_facets_and_can_hide_one(visit, facets):
-    page = visit(facets.page)
+    page = visit(facets.page, figure=False)
     assert page.locator(".facet:visible").count() == 2 and page.locator(".toggles").count() == 1
     toggle(page, "anchors per step", 2).click()
     for number, facet in enumerate(facets.findings.facets):
@@ -236,6 +239,32 @@ def test_the_toggles_are_of_all_facets_and_can_hide_one(visit, facets):
     assert page.locator(".facet:visible").get_attribute("id") == "facet-1"
     page.locator("nav a").last.click()
     assert "hide=" in page.url, "a way on the page keeps the view"
+
+
+def test_sections_stand_once_in_one_order_each_told_in_a_line(visit, report):
+    page = visit(report.page, figure=False)
+    names = page.locator(".facet h3:visible").all_inner_texts()
+    assert names == [
+        "Quality against cost",
+        "Quality at matched NFE",
+        "Accuracy under parallelism",
+        "What AXON does to each front",
+        "NFE of single examples",
+        "Example by example",
+        "What the knobs do",
+        "All settings",
+    ]
+    assert page.locator(".facet h3:visible + p.soft, .facet h3:visible + style + p.soft").count() == len(
+        names
+    )
+
+
+def test_one_setting_alone_has_no_sections_that_compare(visit, tmp_path):
+    sweep = make_sweep(examples=20, anchors=(1,), thresholds=(0.5,))
+    page = visit(write_report(tmp_path, [sweep.run], sweep.records, []).page, figure=False)
+    names = page.locator(".facet h3:visible").all_inner_texts()
+    assert names == ["Quality against cost", "Example by example", "All settings"]
+    assert page.locator(".examples select:visible").count() == 1, "the order alone: there is nothing to pair"
 
 
 def test_a_hostile_text_does_not_run(visit, tmp_path):
@@ -261,7 +290,7 @@ def test_a_hostile_text_does_not_run(visit, tmp_path):
 
 
 def test_an_address_that_names_nothing_shows_everything(visit, report):
-    page = visit(report.page, hash="#hide=x:y&hide=&point=9-99&cost=z")
+    page = visit(report.page, figure=False, hash="#hide=x:y&hide=&point=9-99&cost=z")
     for words in ("%", "facet-0", "point=0-999", "point=x"):
         assert rows_shown(page) == set(report.findings.points.index)
         page.evaluate("words => { location.hash = words; }", words)

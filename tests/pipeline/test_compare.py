@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from test_runs_command import main, refused
 from pipeline import open_run
 from pipeline.inputs.config import Config
 from pipeline.jobs import run_job
+from pipeline.jobs.import_job import import_job
 from pipeline.runs.run_folder import folder_of
 
 __all__ = ["refused"]  # a fixture
@@ -105,3 +107,35 @@ def test_a_run_of_which_nothing_is_stored_is_told(
     shutil.rmtree(Path(make_config().store) / f"slices/{setting.id}")
     line = refused("job=compare", f"runs=[{runs[0]},{runs[1]}]")
     assert line == f"run={runs[1]}: nothing of it is stored; run it first: python launch.py 'a command'"
+
+
+def test_settings_of_all_runs_are_chosen_by_a_condition(runs: tuple[Path, Path], make_config: Make) -> None:
+    code, shown = main("job=compare", "where=axon.anchors == 2", f"under={make_config().out}")
+    assert code == 0 and "1 of 2 settings, in 1 of 2 runs, where axon.anchors == 2" in shown
+    points = pd.read_csv(Path(shown.splitlines()[-1]) / "points.csv")
+    assert points["setting_id"].tolist() == [open_run(runs[1]).run.settings[0].id]
+
+
+def test_answers_from_elsewhere_lie_beside_ours_and_change_no_figure_of_them(
+    runs: tuple[Path, Path], make_config: Make, tmp_path: Path
+) -> None:
+    rows = open_run(runs[0]).records[["example_id", "answer"]].to_dict("records")
+    lines = [
+        json.dumps({"example": row["example_id"], "answer": row["answer"], "nfe": nfe, "tau": tau})
+        for row in rows
+        for tau, nfe in ((0.5, 3), (0.9, None))
+    ]
+    (tmp_path / "theirs.jsonl").write_text("\n".join([*lines, '{"example": "no", "answer": "", "tau": 0.5}']))
+    file = f'imported.file="{tmp_path / "theirs.jsonl"}"'
+    config = make_config("task.name=judge", file, 'imported.name="theirs"', 'imported.point="tau"')
+    assert import_job(config, ["job=import"], Console(file=io.StringIO(), width=100)) == 0
+    folder = Path(config.out) / "imported" / "theirs"
+    assert (folder / "refused.txt").read_text() == "line 21: 'no' is no example of judge (of 10)\n"
+    main("job=compare", f"runs=[{runs[0]},{folder}]", f"out={tmp_path / 'both'}")
+    points = pd.read_csv(tmp_path / "both/points.csv").set_index("label")
+    assert points["foreign"].tolist() == [False, True, True] and points["n"].tolist() == [10, 10, 10]
+    assert points.loc["tau=0.5", "nfe"] == 3 and points.loc["tau=0.5", "complete"]
+    assert not points.loc["tau=0.9", "complete"] and pd.isna(points.loc["tau=0.9", "nfe"])
+    alone = pd.read_csv(runs[0] / "points.csv").iloc[0]
+    for name in ("quality", "quality_lo", "nfe", "nfe_hi"):
+        assert points.iloc[0][name] == alone[name]

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 import torch
 from conftest import Judge, sliced
+from hypothesis import given
+from hypothesis import strategies as st
 
 import axon.room
 import pipeline.evaluation.evaluate as evaluate
 import pipeline.evaluation.stopwatch as stopwatch
 from axon import decode
 from axon.decoding import stream
+from axon.padding import MOST_PADDING
 from axon.waiting import Prompt
-from pipeline.evaluation.evaluate import GROUP_BATCHES, Evaluator
+from pipeline.evaluation.evaluate import GROUP_BATCHES, Evaluator, enough
 from pipeline.evaluation.stopwatch import Stopwatch
 from pipeline.inputs.config import Config
 from pipeline.planning.plan import make_setting
@@ -218,11 +221,22 @@ def test_a_batch_is_full_across_slices_and_a_slice_is_there_with_its_last_row(
     evaluator = Evaluator(4, on_example=lambda: finished.append(len(finished)))
     spans = [(start, start + 2) for start in range(0, 40, 2)]
     first = next(found := evaluator.slices(setting, spans))
-    assert len(finished) <= (GROUP_BATCHES + 1) * 4 + 2, (
-        "only a group is begun before the first slice is whole"
-    )
+    assert len(finished) <= 2 * 4 + 2, "lengths are about equal: a group is one batch"
     assert sorted([first, *found])[3][0] == (6, 8) and len(finished) == 40
     assert set(batches[: batches.index(4, -8)]) == {4}, "it empties once, at the end"
+
+
+@given(st.lists(st.integers(1, 400), max_size=150), st.integers(1, 8), st.integers(1, 256))
+def test_a_group_is_as_long_as_little_padding_takes(lengths: list[int], rows: int, answer: int) -> None:
+    count = len(lengths)
+    assert not enough(lengths[: rows - 1], rows, answer), "a batch at least"
+    assert enough([answer] * rows, rows, answer), "one, where lengths are equal"
+    assert enough(lengths, rows, answer) or count < GROUP_BATCHES * rows, "and no more than so many"
+    if rows <= count < GROUP_BATCHES * rows:
+        ordered = sorted(lengths, reverse=True)
+        full = [ordered[start] + answer for start in range(0, count, rows) for _ in ordered[start:][:rows]]
+        padded = 1 - (sum(lengths) + count * answer) / sum(full)
+        assert enough(lengths, rows, answer) == (padded <= MOST_PADDING / 2)
 
 
 def test_a_setting_is_given_up_where_nothing_decodes(

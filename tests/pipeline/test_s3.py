@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from test_job import UNSTEADY, run, stored
 from test_store import records
 
 from pipeline.inputs.config import Config
+from pipeline.storage import listing
+from pipeline.storage import store as store_module
 from pipeline.storage.compaction import compact
+from pipeline.storage.listing import list_slices
+from pipeline.storage.span import Span
 from pipeline.storage.store import Store, missing
 
 Make = Callable[..., Config]
@@ -122,6 +127,40 @@ def test_slices_are_joined_in_a_bucket(store: str) -> None:
     compact(own, ["a"])
     assert Store(store).spans("a") == [(0, 20)]
     pd.testing.assert_frame_equal(Store(store).load(["a"], 20).records, before)
+
+
+@pytest.mark.parametrize("few", [0, 100])
+def test_what_is_listed_and_an_index_is_read_for_unchanged_objects_only(
+    few: int, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listed setting by setting, or all of the store at once."""
+    monkeypatch.setattr(listing, "FEW", few)
+    monkeypatch.setattr(store_module, "WORTH", 1)
+    own, ids = Store(store), ["a", "b", "none"]
+    for setting_id in "ab":
+        for start in (0, 4):
+            own.write_slice(setting_id, start, start + 4, records(start, start + 4, setting_id))
+    own._fs.pipe_file(f"{store}/slices/a/8-12.parquet.1.tmp", b"half")
+    listed = list_slices(own._fs, f"{own._base}/slices", ids)
+    assert {sid: list(marks) for sid, marks in listed.items()} == {
+        "a": [(0, 4), (4, 8)],
+        "b": [(0, 4), (4, 8)],
+        "none": [],
+    }
+    assert all(mark for marks in listed.values() for mark in marks.values())
+    before = own.outcomes(ids, 8)
+    own.write_index(ids)
+    better = [replace(record, score=0.25) for record in records(4, 8)]
+    Store(store).write_slice("a", 4, 8, better)
+    after = Store(store)
+    read, seen = after.read, list[tuple[str, Span]]()
+    monkeypatch.setattr(after, "read", lambda *key: seen.append(key) or read(*key))
+    found = after.outcomes(ids, 8)
+    assert seen == [("a", (4, 8))]
+    assert (
+        found.covered == before.covered
+        and found.records["score"].tolist() == [1.0] * 4 + [0.25] * 4 + [1.0] * 8
+    )
 
 
 def test_a_bucket_that_is_not_there_is_told(store: str, refuse: Callable[..., str]) -> None:

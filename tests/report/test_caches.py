@@ -16,6 +16,7 @@ from pipeline.report.caches import compare_caches
 from pipeline.report.entries import split
 from pipeline.report.records import clean
 from pipeline.report.sample import make_sample
+from pipeline.report.whole import in_memory
 from tests.report.counts import WIDTH, count
 from tests.report.sweep import GEN_LENGTH, identified, make_sweep
 from tests.report.test_machines import ONE
@@ -160,7 +161,7 @@ def test_a_cache_is_compared_with_whole_passes_along_each_axis(found):
 
 
 def facet_rows(sweep):
-    [part] = split([sweep.run], ["sweep"], clean(sweep.records))
+    [part] = split([sweep.run], ["sweep"], clean(sweep.records), in_memory(sweep.records))
     return part.rows
 
 

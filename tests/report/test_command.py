@@ -95,7 +95,7 @@ def test_the_command_of_a_point_composes_to_its_setting(
     for name, place in places.items():
         words = [word.replace(f"={name}", f"={place}") for word in words]
     settings = list(plan_of(words).settings.values())
-    for setting in settings[:: max(1, len(settings) // 3)]:
+    for setting in settings[:: max(1, len(settings) - 1)]:  # the first and the last
         assert [own.id for own in again(plan_of, words, setting)] == [setting.id]
 
 

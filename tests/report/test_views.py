@@ -35,7 +35,9 @@ def marked(groups, seed=0):
     draws = Draws(
         stats.means(quality_SN), stats.means(quality_SN, counts_BN), {"nfe": stats.means(nfe_SN, counts_BN)}
     )
-    points = pd.DataFrame({"group": [row[0] for row in rows], "n": EXAMPLES, "complete": True})
+    points = pd.DataFrame(
+        {"group": [row[0] for row in rows], "n": EXAMPLES, "complete": True, "foreign": False}
+    )
     for name, values_SN in (("quality", quality_SN), ("nfe", nfe_SN)):
         points[name] = stats.means(values_SN)
         points[f"{name}_lo"], points[f"{name}_hi"] = points[name] - 0.1, points[name] + 0.1

@@ -11,6 +11,7 @@ from pipeline.report.decodes import decode_hashes
 from pipeline.report.entries import split
 from pipeline.report.records import clean
 from pipeline.report.sample import make_sample
+from pipeline.report.whole import in_memory
 
 
 def found_in(sweep):
@@ -25,7 +26,7 @@ def facet_of(sweep):
 
 def compared(sweep):
     """The comparisons without the points' own figures, which they don't need."""
-    (part,) = split([sweep.run], ["sweep"], clean(sweep.records))
+    (part,) = split([sweep.run], ["sweep"], clean(sweep.records), in_memory(sweep.records))
     sample = make_sample(part.rows, len(part.entries))
     points = pd.DataFrame(
         {

@@ -14,7 +14,7 @@ function makeCard(facet, data, place) {
   function fill(row) {
     card.hidden = false;
     if (!row) {
-      card.replaceChildren(line("p", "Point at a point of the figure for its setting and the command that evaluates it again; click to keep it.", "soft"));
+      card.replaceChildren(line("p", "Point at a dot for its setting and the command that evaluates it again; click it to keep them here.", "soft"));
       return;
     }
     const costs = data.costs.map((cost) => [cost.name, figures(row.costs[cost.column])]);

@@ -1,0 +1,142 @@
+"""`job=import`: answers from elsewhere, scored by the task, as a run of their own that reports can take in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.environment import this_environment
+from pipeline.errors import ConfigError, reason
+from pipeline.imported.answers import read_answers
+from pipeline.imported.foreign import ForeignPoint, foreign_point, foreign_setting
+from pipeline.imported.matching import Matched, match
+from pipeline.inputs.config import Config, to_tree
+from pipeline.inputs.places import check_places
+from pipeline.jobs.console import command_line, say
+from pipeline.jobs.report_job import make_report, notes_of
+from pipeline.planning.setting import model_name
+from pipeline.report.whole import in_stores
+from pipeline.runs.run import FORMAT, Run, store_from
+from pipeline.runs.run_folder import RunFolder
+from pipeline.stop import DONE
+from pipeline.storage.store import Store
+from pipeline.tasks import Example, Task, open_task
+
+FOLDER = "imported"  # of all such runs, in `out`
+REFUSED = "refused.txt"
+SHOWN = 5  # refused rows that the terminal names
+
+
+def import_job(config: Config, arguments: Sequence[str], console: Console) -> int:
+    """Reads, matches, scores, stores and reports. Raises ConfigError, one line, where nothing can be imported."""
+    given = config.imported
+    for key in ("file", "name"):
+        if getattr(given, key) is None:
+            remedy = (
+                "a sample log of lm-eval, or jsonl" if key == "file" else "what its front is to be called"
+            )
+            raise ConfigError([f"imported.{key}: missing; job=import needs imported.{key}=..., {remedy}"])
+    check_places(config)
+    answers = read_answers(given)
+    task, examples = _task(config)
+    matched = match(answers.found, task, examples)
+    refused = [*answers.refused, *matched.refused]
+    if not matched.points:
+        line = f"none of its rows answers an example of task={task.name}; {refused[0]}; check task, its split and rows"
+        raise ConfigError([f"imported.file={given.file}: {line}"])
+    with console.status("scoring the answers"):
+        points = [
+            foreign_point(foreign_setting(config, point, own), own, task, examples)
+            for point, own in matched.points.items()
+        ]
+    path = Path(config.out) / FOLDER / str(given.name)
+    run = _run(config, points, path, command_line(arguments))
+    store = Store(config.store)
+    try:
+        folder = RunFolder(path, run, writes=True)
+        (path / REFUSED).unlink(missing_ok=True)
+        if refused:
+            (path / REFUSED).write_text("\n".join(refused) + "\n", encoding="utf-8")
+        store.write_settings({one.setting.id: dict(one.setting.identity) for one in points})
+        for one in points:
+            store.write_slice(one.setting.id, 0, len(one.records), one.records)
+        contents = store.load(run.by_id, run.limit)
+        notes = [*notes_of(run, contents, {}), *_notes(matched, refused, str(given.file))]
+        whole = in_stores([run], [store])
+        group = f"{FOLDER}/{given.name}"
+        make_report(path, [run], contents.records, notes, (), config.wandb, group, console, whole)
+        folder.end("done", {})
+    except OSError as error:
+        line = (
+            f"out={config.out}: can't be written ({reason(error)}); make room, or choose another with out=..."
+        )
+        raise ConfigError([line]) from None
+    _say(points, matched, refused, path, console)
+    return DONE
+
+
+def _task(config: Config) -> tuple[Task, list[Example]]:
+    """The task with all its examples; as many as `limit` where it generates them."""
+    try:
+        task = open_task(config.task, config.sandbox.require)
+        return task, task.examples(config.task.split, config.task.seed, task.size or config.limit)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+
+
+def _run(config: Config, points: Sequence[ForeignPoint], path: Path, command: str) -> Run:
+    name = str(config.imported.name)
+    return Run(
+        format=FORMAT,
+        name=name,
+        title=f"{name} · {config.task.name} · {model_name(config.model)} · imported",
+        command=command,
+        status="running",
+        error=None,
+        failures={},
+        config=to_tree(config),
+        space=(),
+        settings=tuple(one.setting for one in points),
+        asked=len(points),
+        limit=max(len(one.records) for one in points),
+        examples={one.setting.id: len(one.records) for one in points},
+        store=store_from(path, Store(config.store).root, config.out),
+        environment=this_environment(),
+        started=datetime.now(UTC),
+        finished=None,
+        seconds=None,
+    )
+
+
+def _notes(matched: Matched, refused: Sequence[str], file: str) -> list[str]:
+    found = [f"The answers are from elsewhere ({file}): scored here, decoded and counted there."]
+    if refused:
+        found.append(f"{len(refused)} rows refused ({REFUSED}); the first: {refused[0]}")
+    if lacking := sum(_without_nfe(own) for own in matched.points.values()):
+        found.append(f"{lacking} of {len(matched.points)} points have no NFE: listed, but on no front.")
+    return found
+
+
+def _without_nfe(answers: object) -> bool:
+    return isinstance(answers, dict) and all(own.nfe is None for own in answers.values())
+
+
+def _say(
+    points: Sequence[ForeignPoint], matched: Matched, refused: Sequence[str], path: Path, console: Console
+) -> None:
+    for line in refused[:SHOWN]:
+        say(console, f"refused: {line}")
+    if len(refused) > SHOWN:
+        say(console, f"refused: {len(refused) - SHOWN} more rows; all in {path / REFUSED}")
+    answered = sum(len(own) for own in matched.points.values())
+    scores = sum(record.score is not None for one in points for record in one.records)
+    named = "1 point" if len(points) == 1 else f"{len(points)} points"
+    say(
+        console,
+        f"{named}, {answered:,} answers, {scores:,} scored; put them beside a run of the same task and",
+    )
+    say(console, f"model with: python launch.py 'job=compare' 'runs=[RUN,{path}]'")
+    say(console, str(path))

@@ -1,0 +1,87 @@
+"""Files of answers from elsewhere: what is read, what is refused, and which example an answer is to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.imported.answers import read_answers
+from pipeline.imported.matching import match
+from pipeline.imported.settings import ImportedSettings
+from pipeline.tasks import Task, TaskSettings, open_task
+
+ROWS = [{"question": f"What is {n} + 1?", "answer": f"It is.\n#### {n + 1}"} for n in range(4)]
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, ROWS)))
+    return open_task(TaskSettings("gsm8k", "test", 0, path=str(tmp_path / "rows.jsonl")))
+
+
+def logged(place: int, text: str, log: str = "strict-match", doc: Any = None) -> dict[str, Any]:
+    """As lm-eval writes a row (lm_eval/evaluator.py)."""
+    row = {"doc_id": place, "doc": doc or ROWS[place], "target": ROWS[place]["answer"]}
+    return {**row, "resps": [[text]], "filtered_resps": ["[invalid]"], "filter": log, "exact_match": 0.0}
+
+
+def written(tmp_path: Path, *rows: Any) -> str:
+    file = tmp_path / "samples_gsm8k.jsonl"
+    file.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows))
+    return str(file)
+
+
+def test_a_log_of_lm_eval_counts_an_answer_once_and_refuses_the_rest(tmp_path: Path, task: Task) -> None:
+    file = written(
+        tmp_path,
+        logged(0, "so #### 1"),
+        logged(0, "so #### 1", "flexible-extract"),
+        logged(1, "one answer"),
+        logged(1, "another"),
+        logged(2, "moved", doc={**ROWS[3]}),
+        logged(2, "other rows", doc={"question": "else?", "answer": "#### 0"}),
+        "{broken",
+        {"doc_id": 3, "resps": [[[-1.5, True]]]},
+    )
+    read = read_answers(ImportedSettings(file=file, name="x"))
+    examples = task.examples("test", 0, 4)
+    matched = match(read.found, task, examples)
+    [answers] = matched.points.values()
+    assert {examples[position].id: own.text for position, own in answers.items()} == {
+        "gsm8k-0": "so #### 1",
+        "gsm8k-3": "moved",
+    }
+    assert [line.split(":")[0] for line in (*read.refused, *matched.refused)] == [
+        "line 7",
+        "line 8",
+        "line 4",
+        "line 6",
+    ]
+
+
+def test_points_and_nfe_of_plain_rows(tmp_path: Path, task: Task) -> None:
+    rows = [{"example": "gsm8k-1", "answer": "2", "nfe": n, "tau": tau} for n, tau in ((3, 0.5), (None, 0.9))]
+    bad = [
+        {"example": "no", "answer": "2", "tau": 1},
+        {"example": "gsm8k-2", "answer": "1", "tau": 1, "nfe": 0.5},
+    ]
+    file = written(tmp_path, *rows, *bad)
+    read = read_answers(ImportedSettings(file=file, name="x", point="tau"))
+    matched = match(read.found, task, task.examples("test", 0, 4))
+    assert [(point, own.nfe) for point, found in matched.points.items() for own in found.values()] == [
+        (0.5, 3),
+        (0.9, None),
+    ]
+    assert "nfe=0.5" in read.refused[0] and "'no' is no example" in matched.refused[0]
+
+
+def test_a_file_without_an_answer_is_told_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"has no row with an answer; line 1: lacks answer; it has example"
+    ) as error:
+        read_answers(ImportedSettings(file=written(tmp_path, {"example": "a"}), name="x"))
+    assert len(error.value.lines) == 1

@@ -1,0 +1,96 @@
+"""Whatever changes in a file of the store, it holds what it held, or is known to be damaged."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_store import records
+
+from pipeline.storage.outcomes import Outcome, Outcomes, outcome_of
+from pipeline.storage.record import FORMAT_KEY, to_table
+from pipeline.storage.seal import DIGITS, MARK, from_sealed, to_sealed
+from pipeline.storage.slice_file import from_bytes
+from pipeline.storage.store import Store
+
+TABLE = to_table(records(0, 4))
+FILE = to_sealed(TABLE)
+DAMAGED = (ValueError, OSError, pa.ArrowException)
+
+
+def turned(data: bytes) -> Iterator[bytes]:
+    """With one bit turned: one of each byte, and all of what says that there is a digest, and of the file's end."""
+    mark = data.rindex(MARK)
+    closely = {*range(mark - 8, mark + len(MARK) + DIGITS + 8), *range(len(data) - 12, len(data))}
+    for place in range(len(data)):
+        for bit in range(8) if place in closely else (place % 8,):
+            yield data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]
+
+
+def test_with_a_bit_turned_a_slice_is_damaged_or_the_same() -> None:
+    same = 0
+    for data in turned(FILE):
+        try:
+            found = from_bytes(data, "a", (0, 4))
+        except DAMAGED:
+            continue
+        assert found.table.equals(TABLE) and found.current
+        same += 1
+    assert same == 8 * len(MARK)
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_with_bytes_changed_added_or_lost_a_slice_is_damaged_or_the_same(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(FILE)))
+    lost = data.draw(st.integers(0, 40))
+    changed = FILE[:start] + data.draw(st.binary(max_size=40)) + FILE[start + lost :]
+    try:
+        found = from_bytes(changed, "a", (0, 4))
+    except DAMAGED:
+        return
+    assert found.table.equals(TABLE)
+
+
+def test_an_index_with_a_bit_turned_is_refused_or_tells_the_same() -> None:
+    known = Outcomes()
+    known.put("a", (0, 4), "mark", outcome_of(TABLE))
+    for data in turned(known.to_index()):
+        read = Outcomes()
+        try:
+            read.add_index(data)
+        except DAMAGED:
+            continue
+        found = read.get("a", (0, 4), "mark")
+        assert isinstance(found, Outcome)
+        for own, other in zip(found, outcome_of(TABLE), strict=True):
+            assert own.tolist() == other.tolist()
+
+
+@pytest.mark.parametrize("compression", ["snappy", "zstd"])
+def test_it_is_parquet_as_any_other(compression: str) -> None:
+    data = to_sealed(TABLE, compression)
+    assert pq.read_table(pa.BufferReader(data)).equals(TABLE) and from_sealed(data).equals(TABLE)
+    assert pq.read_metadata(pa.BufferReader(data)).num_rows == 4
+    assert pq.read_schema(pa.BufferReader(data)).metadata[FORMAT_KEY]
+    assert pd.read_parquet(pa.BufferReader(data))["nfe"].tolist() == [2] * 4
+
+
+def test_a_file_of_an_earlier_version_or_written_again_by_another_program_is_read() -> None:
+    store = Store(f"memory://{uuid.uuid4().hex}")
+    store.write_slice("a", 0, 4, records(0, 4))
+    path = f"{store._base}/slices/a/0-4.parquet"
+    before = store.load(["a"], 4).records
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pq.read_table(pa.BufferReader(store._fs.cat_file(path))), buffer, write_page_checksum=True)
+    store._fs.pipe_file(path, buffer.getvalue().to_pybytes())
+    assert MARK not in store._fs.cat_file(path)
+    found = store.load(["a"], 4)
+    assert found.damaged == []
+    pd.testing.assert_frame_equal(found.records, before)

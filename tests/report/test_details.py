@@ -1,0 +1,131 @@
+"""What lies beside the page, and what the page holds itself: equal to the records, written once, cleared away."""
+
+from __future__ import annotations
+
+import json
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+
+from pipeline.report import details, examples, find, forest, histogram, payload
+from pipeline.report.matchups import distinct_settings, matchups
+from pipeline.report.scale import Scale, scale_of
+from pipeline.report.stats import Interval
+from tests.report.sweep import make_sweep
+
+
+class Words:
+    def __init__(self):
+        self.asked = 0
+
+    def questions(self, setting, count):
+        return {f"arith-{position}": f"question {position}" for position in range(count)}
+
+    def token_texts(self, setting, tokens):
+        self.asked += 1
+        return {token: str(token) for token in tokens}
+
+
+def written(folder, sweep, words):
+    records = sweep.records
+
+    def rows(run, setting):
+        return records[records["setting_id"] == setting]
+
+    findings = find([sweep.run], records)
+    return findings, details.write(folder, findings, rows, words)
+
+
+def test_files_hold_the_records_and_are_made_once(tmp_path):
+    sweep, words = make_sweep(gain=1.0, examples=12), Words()
+    _, told = written(tmp_path, sweep, words)
+    assert len(told.decodes) == words.asked == len(sweep.settings)
+    for (_, setting), name in told.decodes.items():
+        found = payload.read(tmp_path, name)
+        for row in (row for row in sweep.rows if row["setting_id"] == setting):
+            tokens, revealed, axon, *_, answer, extracted, _ = found["records"][row["example_id"]]
+            assert (tokens, revealed, axon) == (row["tokens"], row["revealed_at"], row["axon_steps"])
+            assert (answer, extracted) == (row["answer"], row["extracted"])
+    again = written(tmp_path, sweep, words)[1]
+    assert again == told and words.asked == len(sweep.settings)
+
+
+def test_what_an_earlier_report_left_goes_and_nothing_else(tmp_path):
+    sweep = make_sweep(gain=1.0, examples=12)
+    _, before = written(tmp_path, sweep, Words())
+    mine = tmp_path / payload.FOLDER / "mine.js"
+    mine.write_text("kept")
+    sweep.drop(*[sid for sid in sweep.settings if sid.startswith("0.3")])
+    _, after = written(tmp_path, sweep, Words())
+    names = {file.stem for file in (tmp_path / payload.FOLDER).iterdir()}
+    assert names == {*after.decodes.values(), *after.asked.values(), "mine"}
+    assert len(after.decodes) < len(before.decodes)
+
+
+def test_texts_are_looked_up_again_where_they_were_unknown(tmp_path):
+    sweep = make_sweep(examples=12)
+    _, unknown = written(tmp_path, sweep, None)
+    words = Words()
+    _, known = written(tmp_path, sweep, words)
+    assert words.asked and not {*unknown.decodes.values()} & {*known.decodes.values()}
+
+
+def test_where_there_is_no_room_what_the_verdict_compares_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(details, "MOST", 30)
+    findings, told = written(tmp_path, make_sweep(gain=1.0, examples=12), Words())
+    (facet,) = findings.facets
+    (compared,) = matchups(facet)
+    kept = {setting for _, setting in told.decodes}
+    assert kept == {facet.points["setting_id"][row] for row in (compared.first, compared.second)}
+
+
+def test_the_page_holds_the_outcomes_of_the_records():
+    sweep = make_sweep(gain=1.0, examples=12)
+    (facet,) = find([sweep.run], sweep.records).facets
+    html = examples.section(facet, details.Details())
+    data = json.loads(re.search(r'outcomes-data">(.*?)</script>', html)[1])
+    scores = {(row["setting_id"], row["example_id"]): (row["score"], row["nfe"]) for row in sweep.rows}
+    assert len(data["settings"]) == len(distinct_settings(facet))
+    for setting in data["settings"]:
+        for place, (_, example, _) in enumerate(data["examples"]):
+            told = float(setting["scores"][place]), setting["nfe"][place]
+            assert told == scores[setting["id"], example]
+    first, second = (data["settings"][own] for own in data["chosen"])
+    assert not first["axon"] and second["axon"]
+
+
+def test_the_forest_tells_the_figures_of_the_verdict():
+    sweep = make_sweep(gain=1.0)
+    findings = find([sweep.run], sweep.records)
+    rows = forest.rows_of(findings.facets)
+    (comparison,) = findings.comparisons
+    assert {row.quality for row in rows} == {effect.difference for effect in comparison.effects}
+    assert rows[0].leading and rows[0].quality == comparison.leading.difference
+    drawing = forest.draw(findings.facets)
+    ElementTree.fromstring(drawing)
+    assert rows[0].texts[0] in drawing and rows[0].texts[0] in forest.section(findings.facets)
+
+
+def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():
+    sweep = make_sweep(anchors=(None,), thresholds=(0.5,))
+    (facet,) = find([sweep.run], sweep.records).facets
+    assert forest.section([facet]) == histogram.section(facet) == "" and forest.draw([facet]) is None
+    assert 'class="compared"' in examples.section(facet, details.Details())
+
+
+def test_every_value_lies_within_the_drawing():
+    scale = scale_of([Interval(0.1, -0.2, float("inf")), Interval(-0.3, -0.4, 0.0)])
+    places = [float(scale.place(value)[:-1]) for value in (-np.inf, -0.4, 0, 0.1, 5, np.inf)]
+    assert places == sorted(places) and places[0] > 0 and places[-1] < 100
+    assert scale.beyond(np.inf) and not scale.beyond(0.1) and 0 in scale.ticks
+
+
+def test_bins_are_of_whole_steps_and_hold_all_of_them():
+    rng = np.random.default_rng(0)
+    for most in (1, 7, 300):
+        taken = [rng.integers(1, most + 1, 50).astype(np.float64) for _ in range(2)]
+        edges = histogram.bins(taken)
+        assert len(edges) <= histogram.BARS + 2 and {*np.diff(edges)} == {edges[1] - edges[0]}
+        assert all(np.histogram(own, edges)[0].sum() == 50 for own in taken)
+    assert Scale(0, 10, "count").wide(10) == "94.00%"
