@@ -100,8 +100,8 @@ class Layer:
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        device: torch.device = self._query[0].device
-        return device
+        place: torch.device = self._query[0].device
+        return place
 
     def __call__(
         self,

@@ -2,9 +2,9 @@
 
 A worker is lost because of its machine (preempted, out of memory) or because of the slice it was evaluating; nobody
 knows which. So that slice comes last in its setting's next attempt, and is given up when workers were lost at it
-twice. Losses while several slices were open count against none of them. A setting that loses its workers several times
-in a row with no slice finished in between is given up entirely; workers that were at it at the same time, and may have
-died with one machine, count as one.
+twice. While several slices are open, the first that is lacking is only suspected: it comes last, and the loss counts
+against none. A setting that loses its workers several times in a row with no slice finished in between is given up
+entirely; workers that were at it at the same time, and may have died with one machine, count as one.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
 
 Every run starts the command, sends SIGKILL to one of its processes (in turn a worker, Ray's node process, Ray's head
 process, the command itself) at a moment drawn from the time that an undisturbed one takes, and repeats the command. By
-then it must be done, have left no process behind, and have stored exactly the records of an undisturbed run.
+then it must be done and have stored exactly the records of an undisturbed run. No process may be left in the end: those
+of Ray's agents whose command was killed look for its dead head for more than a minute, so that nobody waits before.
 
 Each run is a line of the log, too. `--first 21` goes on with the twenty-first: a run draws by its own number.
 """
@@ -40,7 +41,8 @@ VICTIMS = {
 GROUP = "+sweep.groups.g={grid: {seed: [1, 2]}, set: {temperature: 0.7}}"
 SMALL = [f"limit={LIMIT}", "slice_size=2", "gen_length=8", "block_length=4", "wandb=off", "cluster.workers=2"]
 LOOK = 0.1  # seconds between two looks at the machine's processes, each of which takes some time itself
-PATIENCE = 60.0  # seconds that a victim may take to appear, and that processes may take to end
+PATIENCE = 60.0  # seconds that a victim may take to appear
+LINGER = 180.0  # seconds that processes may take to end
 
 
 def words(checkpoint: Path, out: Path) -> list[str]:
@@ -83,10 +85,8 @@ def disturbed(asked: list[str], kind: str, after: float, choice: Random) -> tupl
     return f"{'killed' if there else 'missed'}, then {process.returncode}", below
 
 
-def fault_of(asked: list[str], out: Path, expected: pd.DataFrame, below: set[Process]) -> str | None:
+def fault_of(asked: list[str], out: Path, expected: pd.DataFrame) -> str | None:
     """What is wrong after the command has been repeated; None if nothing is."""
-    if left := still_running(below, PATIENCE):
-        return f"left behind: {left}"
     code, shown, errors = completed(asked)
     if code or errors:
         return f"exit code {code}: {shown}{errors}"
@@ -102,7 +102,7 @@ def main() -> int:
     options.add_argument("--log", type=Path, default=ROOT / "outputs" / "faults.log")
     chosen = options.parse_args()
     chosen.log.parent.mkdir(parents=True, exist_ok=True)
-    ends, faults = Counter[str](), 0
+    ends, faults, started = Counter[str](), 0, set[Process]()
     with chosen.log.open("a") as log:
 
         def tell(line: str) -> None:
@@ -121,13 +121,17 @@ def main() -> int:
                 out = Path(folder) / str(number)
                 asked = words(checkpoint, out)
                 end, below = disturbed(asked, kind, after, choice)
-                fault = fault_of(asked, out, expected, below)
+                started |= below
+                fault = fault_of(asked, out, expected)
                 faults += fault is not None
                 ends[f"{kind} {end}"] += 1
                 took = time.monotonic() - begun
                 tell(
                     f"{number}/{chosen.runs} {kind} after {after:.1f} s: {end}; {fault or 'equal'} ({took:.0f} s)"
                 )
+        if left := still_running(started, LINGER):
+            tell(f"left behind: {', '.join(command.strip() for command in left)}")
+            faults += len(left)
         for end, count in sorted(ends.items()):
             tell(f"{count} x {end}")
         tell(f"{sum(ends.values())} runs, {faults} faults (seed {chosen.seed})")

@@ -44,6 +44,7 @@ def test_one_evaluation_ends_with_its_folder(config: Config) -> None:
     assert code == 0
     folder = Path(shown.strip().splitlines()[-1])
     assert {path.name for path in folder.iterdir()} == {
+        "details",
         "front.png",
         "points.csv",
         "report.html",

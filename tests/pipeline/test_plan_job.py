@@ -144,9 +144,7 @@ def test_of_a_hub_id_only_the_small_files_are_asked_for(
 ) -> None:
     asked: list[list[str]] = []
 
-    def download(
-        hub_id: str, revision: str | None, allow_patterns: list[str], local_files_only: bool
-    ) -> str:
+    def download(hub_id: str, revision: str | None, allow_patterns: list[str], local_files_only: bool) -> str:
         asked.append(allow_patterns)
         return str(without(tmp_path / "hub", checkpoint, "*.safetensors"))
 
