@@ -26,8 +26,8 @@ def load_measured(store: Store, setting_ids: Iterable[str], limit: int) -> Conte
     covered: dict[str, list[Span]] = {}
     damaged: list[str] = []
     texts = {field.name: _Texts() for field in KEPT if pa.types.is_string(field.type)}
-    parts: dict[str, list[NDArray[Any]]] = {field.name: [] for field in KEPT if field.name not in texts}
-    sizes: list[int] = []
+    numbers = {field.name: _Numbers() for field in KEPT if field.name not in texts}
+    size = 0
     # In order of the ids, as `clean` wants them.
     for portion in store.portions(sorted(setting_ids), limit):
         covered |= portion.covered
@@ -35,23 +35,47 @@ def load_measured(store: Store, setting_ids: Iterable[str], limit: int) -> Conte
         table = portion.table.combine_chunks()
         if not len(table):
             continue
-        sizes.append(len(table))
         for name, own in texts.items():
             own.add(_whole(table, name))
         for field in KEPT:
             if field.name not in texts:
-                parts[field.name].append(_narrow(_whole(table, field.name)))
+                numbers[field.name].add(_narrow(_whole(table, field.name)))
         found = measures({name: _whole(table, name) for name in LISTS}, _whole(table, "metrics"))
         for name, values in found.items():
-            before = [np.full(size, np.nan, dtype=np.float32) for size in sizes[:-1]]
-            parts.setdefault(name, before).append(_shortened(values))
-        for name in parts.keys() - found.keys():
+            if name not in numbers:  # a metric that no record had so far
+                numbers[name] = _Numbers()
+                numbers[name].add(_unknown(size))
+            numbers[name].add(_shortened(values))
+        size += len(table)
+        for name in numbers.keys() - found.keys():
             if name.startswith(METRIC):
-                parts[name].append(np.full(len(table), np.nan, dtype=np.float32))
+                numbers[name].add(_unknown(len(table)))
     columns: dict[str, Any] = {name: own.column() for name, own in texts.items()}
-    for name in list(parts):
-        columns[name] = _joined(parts.pop(name))
+    columns |= {name: own.column() for name, own in numbers.items()}
     return Contents(pd.DataFrame(columns, copy=False), covered, damaged)
+
+
+class _Numbers:
+    """A column of numbers, as it grows, in one array: many small ones would leave as much memory again in pieces."""
+
+    def __init__(self) -> None:
+        self._size, self._values = 0, np.zeros(0)
+
+    def add(self, values: NDArray[Any]) -> None:
+        if not self._size:
+            self._values = values.copy()
+        kind, end = np.result_type(self._values, values), self._size + len(values)
+        if kind != self._values.dtype:
+            self._values = self._values.astype(kind)
+        if end > len(self._values):
+            self._values.resize(max(end, len(self._values) * 9 // 8), refcheck=False)
+        self._values[self._size : end] = values
+        self._size = end
+
+    def column(self) -> NDArray[Any]:
+        """Of int32 and float of any kind: float64."""
+        self._values.resize(self._size, refcheck=False)
+        return self._values
 
 
 class _Texts:
@@ -59,13 +83,13 @@ class _Texts:
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
-        self._parts: list[NDArray[np.int32]] = []
+        self._places = _Numbers()
 
     def add(self, values: pa.Array) -> None:
         encoded = values.dictionary_encode()
         own = [self._codes.setdefault(text, len(self._codes)) for text in encoded.dictionary.to_pylist()]
         place = encoded.indices.fill_null(len(own)).to_numpy(zero_copy_only=False)
-        self._parts.append(np.array([*own, -1], dtype=np.int32)[place])
+        self._places.add(np.array([*own, -1], dtype=np.int32)[place])
 
     def column(self) -> pd.Categorical:
         """With the categories in order, so that sorting by it sorts the texts."""
@@ -73,8 +97,9 @@ class _Texts:
         rank = np.full(len(ordered) + 1, -1, dtype=np.int32)
         for place, text in enumerate(ordered):
             rank[self._codes[text]] = place
-        codes = np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=np.int32)
-        return pd.Categorical.from_codes(rank[codes], categories=ordered)
+        return pd.Categorical.from_codes(
+            rank[self._places.column().astype(np.int32, copy=False)], categories=ordered
+        )
 
 
 def _whole(table: pa.Table, name: str) -> Any:
@@ -84,20 +109,18 @@ def _whole(table: pa.Table, name: str) -> Any:
 
 def _narrow(values: pa.Array) -> NDArray[Any]:
     if values.null_count == len(values):
-        return np.full(len(values), np.nan, dtype=np.float32)
+        return _unknown(len(values))
     if values.null_count:
         return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
     return _shortened(values.to_numpy())
 
 
 def _shortened(values: NDArray[Any]) -> NDArray[Any]:
-    """Whole numbers as int32 where they fit. A copy, so that the slice it comes from can go."""
+    """Whole numbers as int32 where they fit."""
     if values.dtype == np.int64 and np.abs(values).max(initial=0) < 2**31:
         return values.astype(np.int32)
-    return values.copy()
+    return values
 
 
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    if not parts:
-        return np.zeros(0)
-    return np.concatenate(parts)  # of int32 and float of any kind: float64
+def _unknown(size: int) -> NDArray[np.float32]:
+    return np.full(size, np.nan, dtype=np.float32)

@@ -154,7 +154,12 @@ def test_what_is_listed_and_an_index_is_read_for_unchanged_objects_only(
     Store(store).write_slice("a", 4, 8, better)
     after = Store(store)
     read, seen = after.read, list[tuple[str, Span]]()
-    monkeypatch.setattr(after, "read", lambda *key: seen.append(key) or read(*key))
+
+    def noted(setting_id: str, span: Span) -> object:
+        seen.append((setting_id, span))
+        return read(setting_id, span)
+
+    monkeypatch.setattr(after, "read", noted)
     found = after.outcomes(ids, 8)
     assert seen == [("a", (4, 8))]
     assert (

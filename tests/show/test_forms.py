@@ -165,7 +165,9 @@ def test_a_page_loads_nothing_and_takes_no_text_for_its_own() -> None:
     page = panel.draw(BOTH).decode()
     policy = re.search(r'content="(default-src [^"]+)"', page)
     report = (files("pipeline.report") / "web" / "page.html").read_text()
-    assert policy and f'content="{policy[1]}"' in report.replace(" $source", ""), "beside what lies in details/"
+    assert policy and f'content="{policy[1]}"' in report.replace(" $source", ""), (
+        "beside what lies in details/"
+    )
     assert set(re.findall(r"https?://[^\"' ]+", page)) == {"http://www.w3.org/2000/svg"}
     assert "<a&b>" not in page and "\\u003ca&b>" in page
 
