@@ -5,13 +5,8 @@
     <root>/index/outcomes-<format>.parquet         score and NFE again, of large sweeps (outcomes.py); may be deleted
 
 `root` is any fsspec address (a folder, s3://bucket/path). A file is written under a temporary name and then renamed,
-<<<<<<< HEAD
-so a file with its final name is complete. One that can't be read all the same, or that has changed since (a damaged
-disk, an interrupted copy, a format too old; seal.py), counts as missing, and running the sweep again decodes it again.
-=======
 so a file with its final name is complete. One that can't be read all the same, or has changed since (seal.py: a
 damaged disk, an interrupted copy, a format too old), counts as missing, and running the sweep again decodes it again.
->>>>>>> scale2
 Slices may overlap; each example counts once. Small ones are joined into larger ones in the end (compaction.py), even
 while others read: who finds that a listed file is gone lists again. Reading writes nothing, so a report can be made
 from a read-only store.
