@@ -29,7 +29,8 @@ LOOKS = (Look("#D55E00", "", -7), Look("#0072B2", "6 3", 0), Look("#009E73", "2 
 
 def calibration_section(found: Sequence[Calibration]) -> str:
     """Html for one facet; empty where nothing was calibrated."""
-    return f"<h3>Is AXON calibrated?</h3>{''.join(map(_section, found))}{_LIMITS}" if found else ""
+    sections = "".join(map(_section, found))
+    return f'<h3>Is AXON calibrated?</h3><p class="soft">{_TOLD}</p>{sections}{_LIMITS}' if found else ""
 
 
 def calibration_table(found: Sequence[tuple[str, str, Calibration]]) -> pd.DataFrame:
@@ -56,6 +57,9 @@ def calibration_table(found: Sequence[tuple[str, str, Calibration]]) -> pd.DataF
     )
 
 
+_TOLD = (
+    "How often a token that AXON chose as an anchor is another one in a reference decode of the same example."
+)
 _LIMITS = (
     '<p class="soft">By how much of the text stood before the step; as records hold no confidence, this stands for '
     "it. <b>Differs</b>: the reference decode has another token at the position. Not every such token is wrong: where "

@@ -251,6 +251,7 @@ def test_sections_stand_once_in_one_order_each_told_in_a_line(visit, report):
         "What AXON does to each front",
         "NFE of single examples",
         "Example by example",
+        "Is AXON calibrated?",
         "What the knobs do",
         "All settings",
     ]
