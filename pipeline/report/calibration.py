@@ -146,6 +146,7 @@ def _calibrated(
 def _traces(part: Part, point: int) -> pd.DataFrame:
     """The setting's scored records that hold a trace, read anew: a part keeps none."""
     rows: pd.DataFrame = part.whole(point).to_pandas().reindex(columns=list(READ))
+    rows = rows.drop_duplicates("example_id", keep="last")
     return rows.loc[rows["score"].notna() & rows["tokens"].map(is_trace).astype(bool)]
 
 

@@ -45,11 +45,13 @@ def toggle_bar(axes: Mapping[str, Sequence[str]], facets: Sequence[Facet]) -> st
 
 def swatch(style: Style) -> str:
     """A piece of the group's line with its marker."""
-    dash = DASHES[style.dash]
+    dash, mark = DASHES[style.dash], MARKS[style.symbol.removesuffix("-open")]
+    hollow = style.symbol.endswith("-open")
+    paint = f'fill="none" stroke="{style.colour}" stroke-width="1.6"' if hollow else f'fill="{style.colour}"'
     return (
         '<svg class="swatch" viewBox="-15 -6 30 12" width="30" height="12" aria-hidden="true">'
         f'<path d="M-15 0H15" stroke="{style.colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
-        f'<path d="{MARKS[style.symbol]}" fill="{style.colour}"/></svg>'
+        f'<path d="{mark}" {paint}/></svg>'
     )
 
 

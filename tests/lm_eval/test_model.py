@@ -240,7 +240,7 @@ def test_settings_without_effect_are_accepted_and_layers_may_be_a_number() -> No
 def test_a_prompt_too_long_for_the_canvas_is_refused_before_anything_is_decoded() -> None:
     model = lm()
     with pytest.raises(
-        ValueError, match=r"^prompts\[0\]: \d+ tokens: at most 12 fit before gen_length=500 .*; shorten"
+        ValueError, match=r"^prompts\[\d\]: \d+ tokens: at most 12 fit before gen_length=500 .*; shorten"
     ):
         answers(model, max_gen_toks=500)
     assert model.get_model_info() == {"axon": []}
