@@ -75,7 +75,7 @@ def _row(row: Mapping[Any, Any], views: Sequence[View], knobs: Sequence[str]) ->
         "complete": bool(row["complete"]),
         "quality": _interval(row, "quality"),
         "costs": {column: _interval(row, column) for column in columns},
-        "likely": [_known(view.points.at[first, "on_front"]) for view in views],
+        "likely": [_known(view.points["on_front"].get(first)) for view in views],
         "knobs": [None if value_text(row[knob]) == NO_VALUE else _plain(row[knob]) for knob in knobs],
         "notes": _notes(row),
     }

@@ -101,13 +101,13 @@ def test_a_second_ctrl_c_while_the_first_is_answered_loses_nothing(
 ) -> None:
     words = ["limit=12", "slice_size=4", "wandb=off", f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
     monkeypatch.setattr(sys, "argv", ["launch.py", *words])
-    load, left = Store.load, [True]
+    outcomes, left = Store.outcomes, [True]
 
     def again(self: Store, *arguments: Any) -> Any:
         if ended and left:  # what is kept is counted for the last line
             left.clear()
             os.kill(os.getpid(), signal.SIGINT)
-        return load(self, *arguments)
+        return outcomes(self, *arguments)
 
     ended: list[bool] = []
 
@@ -115,7 +115,7 @@ def test_a_second_ctrl_c_while_the_first_is_answered_loses_nothing(
         ended.append(True)
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(Store, "load", again)
+    monkeypatch.setattr(Store, "outcomes", again)
     with ended_after(2, end):
         assert launch.main() == 130
     shown = capsys.readouterr()
