@@ -40,10 +40,11 @@ def finish(
         say_failures(run, failures, console)
         return FAILED
     try:
+        folder.keep_cost(cost)
+        run = folder.run
         notes = notes_of(run, contents, failures, left_out)
         if cost:
             say(console, cost)
-            notes.insert(1, cost)  # after the command
         group = f"{run.name}/{folder.path.name}"
         whole = in_stores([run], [store])
         make_report(folder.path, [run], contents.records, notes, (), config.wandb, group, console, whole)

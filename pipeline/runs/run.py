@@ -62,6 +62,7 @@ class Run:
     finished: datetime | None
     seconds: float | None
     stopped: Mapping[str, Stop] = field(default_factory=dict)  # setting id -> why it has no more examples
+    cost: str | None = None  # what a search took beside the grid, in a sentence
 
     @property
     def by_id(self) -> dict[str, Setting]:

@@ -41,6 +41,10 @@ class RunFolder:
     def end(self, status: Status, failures: Mapping[str, str], error: str | None = None) -> None:
         self._change(status=status, failures=dict(failures), error=error, **_until_now(self.run))
 
+    def keep_cost(self, cost: str | None) -> None:
+        """What a search took beside the grid, in a sentence: for reports that are drawn again."""
+        self._change(cost=cost)
+
     @contextmanager
     def ended_early(self) -> Iterator[None]:
         """Notes in run.json whatever ends the command early, and passes it on."""

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 LIMIT = 16
 WORDS = [
     "sweep=uncertainty_threshold",
+    "sweep.search=grid",
     "trade_off.values=[0.5,0.9]",
     f"limit={LIMIT}",
     "slice_size=4",
