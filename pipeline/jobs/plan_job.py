@@ -98,7 +98,7 @@ def _stored(
     if not all(outline.identified for outline in outlines.values()):
         return None
     try:
-        return Store(config.store).load([setting.id for setting in settings], config.limit)
+        return Store(config.store).outcomes([setting.id for setting in settings], config.limit)
     except ConfigError:
         raise
     except Exception as error:  # the client of every service has errors of its own
@@ -125,13 +125,12 @@ def _work(setting: Setting, config: Config, contents: Contents | None, prompts: 
     measured = rows[rows["nfe"].notna()]
     if measured.empty:
         return replace(work, stored=len(rows))
-    seconds = measured[["seconds_model", "seconds_capture", "seconds_select"]].sum(axis=1).mean()
     return replace(
         work,
         stored=len(rows),
         passes=float(measured["nfe"].mean()),
         source=f"measured on {len(measured):,} examples in the store",
-        seconds=float(seconds),
+        seconds=float(measured["seconds"].mean()),
     )
 
 

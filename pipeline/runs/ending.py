@@ -40,8 +40,9 @@ def finish(
         say_failures(run, failures, console)
         return FAILED
     try:
-        folder.keep_cost(cost)
-        run = folder.run
+        if cost != run.cost:
+            folder.keep_cost(cost)
+            run = folder.run
         notes = notes_of(run, contents, failures, left_out)
         if cost:
             say(console, cost)
