@@ -119,6 +119,7 @@ def _renewed(page: Page) -> Page:
         scrollTo(0, 0);
     }""")
     page.mouse.move(0, 0)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page
 
 

@@ -139,7 +139,8 @@ def test_hovering_shows_the_setting_and_a_click_keeps_it(visit, report):
     page.mouse.click(x, y)
     page.mouse.move(5, 5)
     page.wait_for_timeout(200)
-    assert points.at[best, "setting_id"] in card.inner_text() and f"point=0-{best}" in page.url
+    card.get_by_text(points.at[best, "setting_id"]).wait_for()
+    assert f"point=0-{best}" in page.url
     assert page.locator("tbody.chosen").get_attribute("data-points").split()[0] == str(best)
 
 
@@ -150,7 +151,7 @@ def test_the_keyboard_reaches_points_lines_rows_and_copies_the_command(visit, re
     page.locator(".interactive").focus()
     page.keyboard.press("ArrowRight")
     fastest = points.sort_values(["nfe", "quality"]).iloc[0]
-    assert fastest["setting_id"] in card.inner_text()
+    card.get_by_text(fastest["setting_id"]).wait_for()
     card.get_by_role("button").focus()
     page.keyboard.press("Enter")
     card.get_by_text("Copied").wait_for()
@@ -159,7 +160,7 @@ def test_the_keyboard_reaches_points_lines_rows_and_copies_the_command(visit, re
     line = page.locator("g.setting").last
     line.focus()
     page.keyboard.press("Enter")
-    assert points.at[int(line.get_attribute("data-points").split()[0]), "setting_id"] in card.inner_text()
+    card.get_by_text(points.at[int(line.get_attribute("data-points").split()[0]), "setting_id"]).wait_for()
     row = page.locator(".settings > tbody").first
     row.locator("button.fold").focus()
     page.keyboard.press("Enter")

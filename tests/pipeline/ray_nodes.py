@@ -91,7 +91,7 @@ def end(nodes: list[subprocess.Popen[str]]) -> None:
     for process in reversed(nodes):
         process.terminate()
         process.communicate(timeout=60)
-    assert still_running(below, 30) == []
+    assert still_running(below, 120) == []
 
 
 def free_port() -> int:

@@ -43,7 +43,9 @@ function makeFigure(facet, data, card) {
     view.cost = own ? data.costs[own].column : "";
     view.change();
   }));
-  place.on("plotly_hover", (event) => card.show(ofPoint(event.points[0].customdata)));
+  place.on("plotly_hover", (event) => {  // drawing anew repeats the last one, even after the pointer has left
+    if (place.matches(":hover")) card.show(ofPoint(event.points[0].customdata));
+  });
   place.on("plotly_unhover", () => card.show(null));
   place.on("plotly_click", (event) => card.keep(ofPoint(event.points[0].customdata)));
   place.addEventListener("keydown", (event) => {
