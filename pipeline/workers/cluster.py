@@ -10,8 +10,10 @@ import json
 import logging
 import math
 import os
+import re
 import secrets
 import socket
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -46,6 +48,7 @@ from pipeline.errors import ConfigError  # noqa: E402
 from pipeline.inputs.config import ClusterSettings  # noqa: E402
 from pipeline.jobs.display import Display  # noqa: E402
 from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
+from pipeline.workers import bound  # noqa: E402
 from pipeline.workers.capacity import Machine, check_room  # noqa: E402
 from pipeline.workers.scratch import scratch_folder  # noqa: E402
 
@@ -58,6 +61,10 @@ JOB_CONFIG = (
 )
 LOOK_SECONDS = 2.0  # between two looks at a joined cluster
 SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
+# Where in an option of the raylet a command begins: --dashboard_agent_command=, --runtime_env_agent_command=,
+# --python_worker_command= (ray/_private/services.py, start_raylet).
+COMMAND = re.compile(r"^--\w+_command=(?=\S)")
+BOUND = subprocess.list2cmdline([sys.executable, "-IS", bound.__file__])
 VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
 
 
@@ -168,7 +175,7 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
     reason = ""
     for attempt in range(START_ATTEMPTS):
         try:
-            with _own_session():
+            with _apart():
                 ray.init(
                     num_cpus=cores,
                     include_dashboard=False,
@@ -187,16 +194,21 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
 
 
 @contextmanager
-def _own_session() -> Iterator[None]:
-    """Ray's processes that start within get a session of their own.
+def _apart() -> Iterator[None]:
+    """Ray's processes that start within get a session of their own, and those of its node process end with it.
 
     So SIGTERM to this command's group reaches this command alone, which then shuts Ray down. Were the raylet to end
     first, Ray's C++ code in this process would exit with 1 at once (src/ray/raylet_ipc_client). Ray already blocks
-    Ctrl-C for them, and they end with this process (Linux' PR_SET_PDEATHSIG).
+    Ctrl-C for them, and lets them end with this process (Linux' PR_SET_PDEATHSIG), as bound.py lets theirs.
     """
     services: Any = ray_services
     popen = services.ConsolePopen
-    services.ConsolePopen = partial(popen, start_new_session=True)
+
+    def apart(command: list[str], **others: Any) -> Any:
+        words = [COMMAND.sub(lambda option: f"{option[0]}{BOUND} ", word) for word in command]
+        return popen(words, start_new_session=True, **others)
+
+    services.ConsolePopen = apart
     try:
         yield
     finally:
