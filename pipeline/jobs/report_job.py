@@ -59,13 +59,6 @@ def make_report(
     say(console, f"page    {report.page}")
 
 
-def find_points(runs: Sequence[Run], records: pd.DataFrame, whole: Whole) -> pd.DataFrame:
-    """The report's points, one row per setting, without its files."""
-    from pipeline.report import find
-
-    return find(runs, records, whole=whole).points
-
-
 def notes_of(
     run: Run, contents: Contents, failures: Mapping[str, str], left_out: str | None = None
 ) -> list[str]:

@@ -11,15 +11,15 @@ from axon.lazy import lazily
 if TYPE_CHECKING:
     from pipeline.report.facet import Facet
     from pipeline.report.files import Report, write_report
-    from pipeline.report.findings import Findings, find
+    from pipeline.report.findings import Findings, find, find_points
 
-__all__ = ["Facet", "Findings", "Report", "find", "write_report"]
+__all__ = ["Facet", "Findings", "Report", "find", "find_points", "write_report"]
 
 __getattr__ = lazily(
     __name__,
     {
         "pipeline.report.facet": ("Facet",),
         "pipeline.report.files": ("Report", "write_report"),
-        "pipeline.report.findings": ("Findings", "find"),
+        "pipeline.report.findings": ("Findings", "find", "find_points"),
     },
 )

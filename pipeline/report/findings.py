@@ -10,7 +10,7 @@ from pipeline.report.asked import NOTHING, Asked
 from pipeline.report.comparison import Comparison, compare
 from pipeline.report.entries import Part, run_names, split
 from pipeline.report.expected import Check, check_recipes
-from pipeline.report.facet import Facet, draft
+from pipeline.report.facet import Draft, Facet, draft
 from pipeline.report.labels import knob_names
 from pipeline.report.phrases import listed
 from pipeline.report.records import clean
@@ -72,18 +72,32 @@ def find(
     record belongs to every run that has its setting. `folders`: the names of the runs' folders, to tell runs of equal
     names apart. Raises ValueError where no run has a setting, ConfigError where no setting is of the group asked for.
     """
-    if not any(run.settings for run in runs):
-        raise ValueError("a report needs a run with at least one setting")
     names = run_names(runs, folders)
-    parts = split(runs, names, clean(records), whole or in_memory(records))
+    parts = _parts(runs, names, records, whole or in_memory(records))
     _check_against(asked, parts)
-    knobs = knob_names(setting for part in parts for setting in part.settings)
-    drafts = [draft(part, knobs) for part in parts]
+    drafts = _drafts(parts)
     compared = compare([facet.evidence for facet in drafts])
     total = sum(len(own) for own in compared)
     facets = tuple(facet.compared(own, total, asked) for facet, own in zip(drafts, compared, strict=True))
     checks = check_recipes(runs, names, parts)
     return Findings(runs[0].title if len(runs) == 1 else listed(names), facets, checks)
+
+
+def find_points(runs: Sequence[Run], records: pd.DataFrame) -> pd.DataFrame:
+    """The points of `find` alone: no fronts are compared, and no record is read again. Raises ValueError as `find`."""
+    drafts = _drafts(_parts(runs, run_names(runs, ()), records, in_memory(records)))
+    return pd.concat([one.evidence.points for one in drafts], ignore_index=True)
+
+
+def _parts(runs: Sequence[Run], names: Sequence[str], records: pd.DataFrame, whole: Whole) -> list[Part]:
+    if not any(run.settings for run in runs):
+        raise ValueError("a report needs a run with at least one setting")
+    return split(runs, names, clean(records), whole)
+
+
+def _drafts(parts: Sequence[Part]) -> list[Draft]:
+    knobs = knob_names(setting for part in parts for setting in part.settings)
+    return [draft(part, knobs) for part in parts]
 
 
 def _check_against(asked: Asked, parts: Sequence[Part]) -> None:

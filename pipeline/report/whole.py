@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import pandas as pd
 import pyarrow as pa
@@ -28,12 +29,16 @@ def in_stores(runs: Sequence[Run], stores: Sequence[Store]) -> Whole:
 
 def in_memory(records: pd.DataFrame) -> Whole:
     """Of whole records; with several runs their column `run` is the index of the one they are from."""
-    known = "setting_id" in records  # not where there is no record at all
-    places = records.groupby("setting_id", sort=False, observed=True).indices if known else {}
+
+    @cache
+    def places() -> Mapping[str, Sequence[int]]:
+        known = "setting_id" in records  # not where there is no record at all
+        return records.groupby("setting_id", sort=False, observed=True).indices if known else {}
+
     schema = pa.schema([field for field in SCHEMA if field.name in records])
 
     def whole(number: int, setting_id: str) -> pa.Table:
-        own = records.iloc[places.get(setting_id, [])]
+        own = records.iloc[places().get(setting_id, [])]
         if "run" in own:
             own = own[own["run"].isna() | (own["run"] == number)]
         return pa.Table.from_pandas(own, schema, preserve_index=False)

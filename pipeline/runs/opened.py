@@ -14,7 +14,6 @@ import pandas as pd
 
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.dotted import flatten
-from pipeline.jobs.report_job import find_points
 from pipeline.planning.setting import Setting
 from pipeline.runs.run import Run, read_run, store_of
 from pipeline.storage.store import Contents, Store
@@ -65,7 +64,9 @@ class OpenedRun:
     @cached_property
     def points(self) -> pd.DataFrame:
         """One row per setting: quality, NFE and tokens per step with their intervals, as in points.csv."""
-        return find_points([self.run], self.contents.records, self.whole)
+        from pipeline.report import find_points
+
+        return find_points([self.run], self.contents.records)
 
     @cached_property
     def contents(self) -> Contents:

@@ -1,8 +1,11 @@
 """Settings with identical decodes are one row and one point, whose name has every value."""
 
+import numpy as np
 import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.report.distinct import share_rows
+from pipeline.report.distinct import ALIKE, share_rows
 from tests.report.counts import count, decode_alike
 from tests.report.sweep import make_sweep
 from tests.report.test_report import Page, points_of, printed, summary_of, write
@@ -63,3 +66,42 @@ def test_nothing_is_shared_across_groups_or_where_a_score_is_missing(tmp_path):
 def test_distinct_settings_stay_as_they_are(tmp_path):
     points = points_of(write(tmp_path, make_sweep(examples=30)))
     pd.testing.assert_frame_equal(share_rows(points)[list(points.columns)], points)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.sampled_from([0.5, float("nan")])),
+        max_size=9,
+    )
+)
+def test_every_point_is_in_one_row_and_a_row_has_the_numbers_of_its_first(drawn):
+    """Under index labels that are not places, as of a part of the points."""
+    points = pd.DataFrame(
+        {
+            "setting_id": [f"s{place}" for place in range(len(drawn))],
+            "group": [group for group, _, _ in drawn],
+            "cache": "none",
+            "decode": [decode for _, decode, _ in drawn],
+            "n": 3,
+            "quality": [quality for _, _, quality in drawn],
+            "batch_seconds": [float(place) for place in range(len(drawn))],
+            "knob.anchors": np.arange(len(drawn)).astype("object"),
+            "label": [f"anchors={place}" for place in range(len(drawn))],
+        },
+        index=range(10, 10 + len(drawn)),
+    )
+    shared = share_rows(points)
+    places = [place - 10 for members in shared["members"] for place in members]
+    assert sorted(places) == list(range(len(drawn)))
+    keys = [tuple(map(str, key)) for key in drawn]
+    assert len(shared) == len(set(keys)) and sorted(shared["shares"].tolist()) == sorted(
+        map(keys.count, set(keys))
+    )
+    for row in shared.to_dict("records"):
+        own = [place - 10 for place in row["members"]]
+        assert own == [place for place, key in enumerate(keys) if key == keys[own[0]]]
+        assert row["setting_ids"] == tuple(f"s{place}" for place in own)
+        assert row["knob.anchors"] == (own[0] if len(own) == 1 else "|".join(map(str, own)))
+        assert row["batch_seconds"] == sum(own) / len(own)
+        assert [str(row[name]) for name in ALIKE] == [str(points.iloc[own[0]][name]) for name in ALIKE]
+    assert shared["members"].tolist() == sorted(shared["members"], key=lambda own: own[0])

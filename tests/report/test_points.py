@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.report import find
+from pipeline.report import facet as facet_module
+from pipeline.report import find, find_points
+from pipeline.report import findings as findings_module
 from tests.report.sweep import make_record, make_run, make_setting, make_sweep
 from tests.report.verdict import facet_of, found_in
 
@@ -105,3 +107,22 @@ def test_a_report_on_nothing_is_refused(runs):
 def test_nothing_scored_is_no_number():
     found = point([make_record("a", 0, None, None)])
     assert found["n"] == 0 and np.isnan(found["quality"]) and not found["complete"]
+
+
+def test_points_alone_are_those_of_the_findings_and_nothing_else_is_made(monkeypatch):
+    sweep = make_sweep(gain=1.0, examples=12)
+    other = make_run(list(make_sweep(prefix="b").settings.values()), name="other")
+    runs = [sweep.run, other]
+    expected = find(runs, sweep.records).points
+
+    def unasked(*_):
+        raise AssertionError("nobody asked for it")
+
+    for module, name in (
+        *((facet_module, own) for own in ("calibrate", "match_nfe", "aups", "make_views", "summarise")),
+        (findings_module, "compare"),
+    ):
+        monkeypatch.setattr(module, name, unasked)
+    pd.testing.assert_frame_equal(find_points(runs, sweep.records), expected)
+    with pytest.raises(ValueError, match="at least one setting"):
+        find_points([], pd.DataFrame())
