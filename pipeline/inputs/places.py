@@ -40,7 +40,7 @@ def check_folder(key: str, folder: str) -> None:
 
 def _check_remote(root: str, write: bool) -> None:
     """The package for the protocol is installed, the bucket exists, and a file can be written."""
-    _check_protocol(root)
+    check_protocol(root)
     try:
         files, base = fsspec.core.url_to_fs(root)
         _check_bucket(root, files, base)
@@ -57,7 +57,8 @@ def _check_remote(root: str, write: bool) -> None:
         raise ConfigError([line]) from None
 
 
-def _check_protocol(root: str) -> None:
+def check_protocol(root: str) -> None:
+    """The package for the address's protocol is installed."""
     protocol = root.split("://")[0].split("::")[-1]
     try:
         fsspec.get_filesystem_class(protocol)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from pipeline.errors import ConfigError, one_of
+from pipeline.inputs.word_list import read_list
 from pipeline.report.asked import FORMATS, Asked
 
 ASKED = ("nfe", "against", "format")
@@ -14,22 +15,15 @@ MOST = 50  # budgets
 
 def read_asked(words: Mapping[str, str]) -> Asked:
     """Raises ConfigError, one line per fault."""
-    wrong = [name for name in _entries(words, "format") if name not in FORMATS]
-    if wrong:
+    formats = read_list(words, "format")
+    if wrong := [name for name in formats if name not in FORMATS]:
         raise ConfigError(f"format={name}: unknown; {one_of(FORMATS)}" for name in wrong)
-    budgets = sorted({_budget(text) for text in _entries(words, "nfe")})
+    budgets = sorted({_budget(text) for text in read_list(words, "nfe")})
     if len(budgets) > MOST:
-        raise ConfigError([f"nfe: are {len(budgets)} budgets; name at most {MOST}"])
-    for key in ASKED:
-        if key in words and not _entries(words, key):
-            raise ConfigError([f"{key}={words[key]}: must not be empty; give it a value, or leave it out"])
-    return Asked(tuple(budgets), words.get("against"), tuple(dict.fromkeys(_entries(words, "format"))))
-
-
-def _entries(words: Mapping[str, str], key: str) -> list[str]:
-    """`[8,16]`, `8,16` and `8`."""
-    parts = words.get(key, "").strip().removeprefix("[").removesuffix("]").split(",")
-    return [part.strip().strip("'\"") for part in parts if part.strip()]
+        raise ConfigError([f"nfe={words['nfe']}: are {len(budgets)} budgets; name at most {MOST}"])
+    if words.get("against") == "":
+        raise ConfigError(["against=: must not be empty; give it a value, or leave it out"])
+    return Asked(tuple(budgets), words.get("against"), tuple(dict.fromkeys(formats)))
 
 
 def _budget(text: str) -> float:

@@ -63,7 +63,7 @@ def notes_of(
     run: Run, contents: Contents, failures: Mapping[str, str], left_out: str | None = None
 ) -> list[str]:
     """What a reader of the report must know beside the figures."""
-    notes = [f"Made by: {run.command}", *([run.cost] if run.cost else [])]
+    notes = [*([f"Made by: {run.command}"] if run.command else []), *([run.cost] if run.cost else [])]
     if levels := sorted(set(contents.records["sandbox"].dropna())):
         notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
     errors = contents.records["error"].dropna()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from pipeline.inputs.config import Compose, Config
+from pipeline.inputs.places import check_places
 from pipeline.jobs.console import command_line
 from pipeline.jobs.display import Display
 from pipeline.planning.backlog import Backlog, advance
@@ -28,17 +29,19 @@ from pipeline.storage.totals import stored_totals
 from pipeline.workers.execute import execute
 
 
-def run_job(
-    config: Config, compose: Compose, arguments: Sequence[str], console: Console, known: Store | None = None
-) -> int:
-    """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts.
+def run_job(config: Config, compose: Compose, arguments: Sequence[str], console: Console) -> int:
+    """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
+    check_places(config)
+    store, command = Store(config.store), command_line(arguments)
+    while (code := _run_on(store, config, compose, command, console)) is None:
+        pass  # the store has learnt which file is damaged, and won't take it for whole again
+    return code
 
-    `known`: the store, once some of it was read, so that a file which its index took for whole is known to be damaged.
-    """
-    command = command_line(arguments)
+
+def _run_on(store: Store, config: Config, compose: Compose, command: str, console: Console) -> int | None:
+    """None: a file that the store's index took for whole proved to be damaged, so that there is more to decode."""
     plan = open_plan(config, compose, console)
     path = folder_of(config, plan)  # before the search has asked for more
-    store = known or Store(config.store)
     contents, pending = advance(plan, store, config.limit, config.slice_size, config.sweep.stop)
     check_start(config, plan, contents, pending)
     title = title_of(config, plan)
@@ -64,10 +67,8 @@ def run_job(
             measured = load_measured(store, plan.settings, config.limit)
             if config.job == "run":
                 store.write_index(plan.settings)
-                if not decodes and set(measured.damaged) - set(
-                    contents.damaged
-                ):  # which the index did not tell
-                    return run_job(config, compose, arguments, console, store)
+                if not decodes and set(measured.damaged) - set(contents.damaged):
+                    return None
             contents = replace(contents, records=folder.run.own(contents.records))
             searched = config.sweep.search not in ASK_ONCE
             cost = grid_cost(plan, contents.records, config.limit) if searched else None

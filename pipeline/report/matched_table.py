@@ -14,7 +14,7 @@ from rich.text import Text
 from pipeline.report.facet import Facet
 from pipeline.report.labels import NO_VALUE
 from pipeline.report.matched import AtBudget, Matched
-from pipeline.report.phrases import listed, number, signed
+from pipeline.report.phrases import listed, number, quoted, signed
 from pipeline.report.stats import Interval
 
 DIGITS = 3
@@ -77,7 +77,7 @@ def _html(own: Matched) -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in headings)
     body = "".join(_html_row(headings, *_texts(own, row)) for row in own.rows)
     return (
-        f"<p>{escape(own.front.name)} against {escape(own.against.name)}</p>"
+        f"<p>{escape(_pair(own))}</p>"
         f'<div class="scroll"><table class="evidence">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f'<p class="soft">{escape(_caption(own))}</p>'
@@ -94,7 +94,11 @@ def _html_row(headings: Sequence[str], nfe: str, *texts: str) -> str:
 
 
 def _title(own: Matched) -> str:
-    return f"Quality at matched NFE: {own.front.name} against {own.against.name}"
+    return f"Quality at matched NFE: {_pair(own)}"
+
+
+def _pair(own: Matched) -> str:
+    return f"{quoted(own.front.name)} against {quoted(own.against.name)}"
 
 
 def _texts(own: Matched, row: AtBudget) -> list[str]:

@@ -1,6 +1,7 @@
 """Parts of the report's sentences: numbers with their intervals, counted things, the names of variants."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 from pipeline.report.cohorts import Side
 from pipeline.report.labels import NO_VALUE, joined, knob_columns, value_text
 from pipeline.report.stats import Interval
+
+WORD = re.compile(r"[\w.+-]+")
 
 
 def number(value: float, digits: int) -> str:
@@ -41,12 +44,36 @@ def listed(texts: Sequence[str]) -> str:
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
+def quoted(name: str) -> str:
+    """A group's name within a sentence: in quotation marks, unless it is one word."""
+    return name if WORD.fullmatch(name) else f"“{name}”"
+
+
+def label_phrase(points: pd.DataFrame, row: int) -> str:
+    """What a setting is called within a sentence: its knobs, or the group that it alone makes up."""
+    label, group = (str(points[name].iloc[row]) for name in ("label", "group"))
+    return f"group {quoted(group)}" if label == group else label
+
+
+def variant_phrase(points: pd.DataFrame, variant: Side, base: Side) -> str:
+    """`variant_text` within a sentence: `anchors=1 in group axon`."""
+    group, names = _variant(points, variant, base)
+    parts = (" ".join(names), f"group {quoted(group)}" if group else "")
+    return " in ".join(part for part in parts if part)
+
+
 def variant_text(points: pd.DataFrame, variant: Side, base: Side) -> str:
     """The knobs that define a variant, with all values that decode alike (`anchors=1|2|4`).
 
     Preceded by its group, the first of a variant that several runs have, where several groups use AXON. Knobs that
     vary within the variant (the trade-off parameter, the seed) are left out.
     """
+    group, names = _variant(points, variant, base)
+    return " ".join([group, *names] if group else names)
+
+
+def _variant(points: pd.DataFrame, variant: Side, base: Side) -> tuple[str, list[str]]:
+    """The group, empty where it need not be told, and the knobs."""
     own = points.iloc[variant.members[0]]
     group = str(own["group"].iloc[0])
     own = own[own["group"] == group]
@@ -60,4 +87,4 @@ def variant_text(points: pd.DataFrame, variant: Side, base: Side) -> str:
         told = [value for value in alike[column] if value_text(value) != NO_VALUE]
         names.append(f"{column.removeprefix('knob.')}={joined(told)}")
     groups = points.loc[points["axon"], "group"].nunique()
-    return " ".join([group, *names] if groups > 1 or not names else names)
+    return (group if groups > 1 or not names else ""), names

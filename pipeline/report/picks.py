@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.report.cohorts import Indices, Side
 from pipeline.report.effects import MARGIN
+from pipeline.report.phrases import label_phrase
 from pipeline.report.stats import Floats
 
 
@@ -37,7 +38,8 @@ def pick_sentence(points: pd.DataFrame, base: Side, variant: Side) -> str:
         else f"No setting of this variant reaches {aim}; the closest"
     )
     without, with_it = (
-        points.iloc[row][["label", "quality", "nfe"]].tolist() for row in (chosen.base, chosen.axon)
+        (label_phrase(points, row), *points.iloc[row][["quality", "nfe"]])
+        for row in (chosen.base, chosen.axon)
     )
     return (
         f"{start}: {without[0]} without AXON ({without[1]:.3f} at {without[2]:.1f} NFE), "

@@ -13,7 +13,7 @@ from pipeline.report.entries import Part
 from pipeline.report.inert import inert_warnings
 from pipeline.report.labels import Names, metric, one_value, varying_values
 from pipeline.report.machines import mixed_warnings
-from pipeline.report.phrases import counted
+from pipeline.report.phrases import counted, quoted
 from pipeline.report.points import MIN_COVERAGE
 from pipeline.report.verdict import Verdict, no_verdict, verdict
 
@@ -129,7 +129,8 @@ def _front(points: pd.DataFrame) -> str:
     if front.empty:
         lacking = "an NFE" if points["n"].any() else "a score"
         return f"No setting has {lacking}, so there is no Pareto front."
-    groups = ", ".join(f"{size} {group}" for group, size in front["group"].value_counts(sort=False).items())
+    sizes = front["group"].value_counts(sort=False).items()
+    groups = ", ".join(f"{size} {quoted(str(group))}" for group, size in sizes)
     fast, good = front.iloc[0], front.iloc[-1]
     ends = f"quality {fast['quality']:.3f} at {fast['nfe']:.1f} NFE"
     if len(front) > 1:

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.report.comparison import INCONCLUSIVE, NO, NO_FRONT, POINT, POWER, YES, Comparison
 from pipeline.report.effects import MARGIN, MIN_EXAMPLES, Effect, Saving
 from pipeline.report.pairs import Pair
-from pipeline.report.phrases import counted, listed, reduction, signed, variant_text
+from pipeline.report.phrases import counted, label_phrase, listed, reduction, signed, variant_phrase
 from pipeline.report.picks import pick_sentence
 
 AT_ONCE = {  # base, AXON
@@ -86,7 +86,7 @@ def verdict(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdic
 
 def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdict:
     cohort, leading = found.cohort, found.leading
-    variant = variant_text(points, leading.variant, cohort.base)
+    variant = variant_phrase(points, leading.variant, cohort.base)
     claim = {
         YES: f"AXON improves the Pareto front of {cohort.name}",
         NO: f"AXON lowers the Pareto front of {cohort.name}",
@@ -139,7 +139,7 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
     lowering = [own for own in found.lowering if own is not leading]
     if lowering:
         names = [
-            f"{variant_text(points, own.variant, cohort.base)} ({signed(own.difference, 3)})"
+            f"{variant_phrase(points, own.variant, cohort.base)} ({signed(own.difference, 3)})"
             for own in lowering
         ]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -241,7 +241,7 @@ def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdic
         )
     pairs = sorted(found.pairs, key=lambda pair: pair.p)
     first = pairs[0]
-    which = f" with {points['label'].iloc[first.axon]}" if len(pairs) > 1 else ""
+    which = f" with {label_phrase(points, first.axon)}" if len(pairs) > 1 else ""
     many = comparisons > 1 or len(pairs) > 1
     jointly = "The intervals and p-values of quality are adjusted for all pairs (Holm)." if many else ""
     return Verdict(
@@ -262,7 +262,7 @@ def _pair_text(points: pd.DataFrame, pair: Pair) -> str:
         counts = f": {quality.first_only} correct only with it, {quality.second_only} only without"
     test = "exact McNemar" if quality.p is not None else "bootstrap"
     return (
-        f"{points['label'].iloc[pair.axon]}: quality {pair.quality_axon:.3f} at {pair.nfe_axon:.1f} NFE with AXON, "
+        f"{label_phrase(points, pair.axon)}: quality {pair.quality_axon:.3f} at {pair.nfe_axon:.1f} NFE with AXON, "
         f"{pair.quality_base:.3f} at {pair.nfe_base:.1f} without, on {counted(quality.n, 'example')}{counts} "
         f"({test} p = {pair.p:.2g}, adjusted for all comparisons)."
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -25,17 +25,34 @@ if TYPE_CHECKING:
 class OpenedRun:
     """`run` is run.json as a dataclass; the rest are DataFrames, read when they are first asked for."""
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        """Raises ConfigError, one line, if the folder holds no run that this version reads."""
-        self.path = Path(path).expanduser().absolute()
-        self.run: Run = read_run(self.path)
+    def __init__(self, path: Path, run: Run) -> None:
+        self.path, self.run = path, run
 
-    def only(self, setting_ids: Collection[str]) -> OpenedRun:
+    @property
+    def name(self) -> str:
+        """Tells it from others of one comparison, as a rule."""
+        return self.path.name
+
+    @property
+    def word(self) -> str:
+        """The word of a command that names it."""
+        return f"run={self.path}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of its report must know beside what run.json says."""
+        return []
+
+    @property
+    def remedy(self) -> str:
+        """What to do where results are lacking."""
+        return f"run it first: {self.run.command}"
+
+    def only(self, setting_ids: Collection[str]) -> Self:
         """The same run with some of its settings."""
-        part = OpenedRun(self.path)
-        kept = tuple(setting for setting in self.run.settings if setting.id in setting_ids)
         run = self.run
-        part.run = replace(
+        kept = tuple(setting for setting in run.settings if setting.id in setting_ids)
+        part = replace(
             run,
             settings=kept,
             asked=len(kept),
@@ -43,7 +60,15 @@ class OpenedRun:
             failures={sid: own for sid, own in run.failures.items() if sid in setting_ids},
             stopped={sid: own for sid, own in run.stopped.items() if sid in setting_ids},
         )
-        return part
+        return type(self)(self.path, part)
+
+    def values(self, setting: Setting) -> dict[str, Any]:
+        """What conditions on its settings may name: each value by the key that sets it, and what is said of the run.
+
+        What of AXON the setting doesn't read is left out, whatever its value.
+        """
+        told = {"run": self.name, "sweep": self.run.name, "status": self.run.status}
+        return {**read_values(setting, setting_row(setting)), **told}
 
     @cached_property
     def settings(self) -> pd.DataFrame:
@@ -95,11 +120,9 @@ class OpenedRun:
         except ConfigError:
             raise
         except Exception as error:  # the client of every service has errors of its own
-            line = f"run={self.path}: its store {store.root} can't be read ({reason(error)}); check your access to it"
+            line = f"{self.word}: its store {store.root} can't be read ({reason(error)}); check your access to it"
             raise ConfigError([line]) from None
-        line = (
-            f"run={self.path}: its store {store.root} is gone; put it back, or run again: {self.run.command}"
-        )
+        line = f"{self.word}: its store {store.root} is gone; put it back, or run again: {self.run.command}"
         raise ConfigError([line])
 
     @cached_property
@@ -109,9 +132,7 @@ class OpenedRun:
         try:
             return Store(root)
         except (ImportError, ValueError) as error:
-            line = (
-                f"run={self.path}: its store {root} can't be opened ({reason(error)}); install what it needs"
-            )
+            line = f"{self.word}: its store {root} can't be opened ({reason(error)}); install what it needs"
             raise ConfigError([line]) from None
 
     def __repr__(self) -> str:
@@ -119,8 +140,12 @@ class OpenedRun:
 
 
 def open_run(folder: str | PathLike[str]) -> OpenedRun:
-    """The run whose folder this is (the last line that a job prints): its settings, points and records."""
-    return OpenedRun(folder)
+    """The run whose folder this is (the last line that a job prints): its settings, points and records.
+
+    Raises ConfigError, one line, if the folder holds no run that this version reads.
+    """
+    path = Path(folder).expanduser().absolute()
+    return OpenedRun(path, read_run(path))
 
 
 def setting_row(setting: Setting) -> dict[str, Any]:
@@ -135,6 +160,14 @@ def setting_row(setting: Setting) -> dict[str, Any]:
     decode = {} if setting.foreign else {**asdict(setting.decode), "seed": setting.seed}
     values = flatten({**decode, "task": asdict(setting.task), "model": asdict(setting.model)})
     return {**known, **setting.knobs, **values, **known}
+
+
+def read_values(setting: Setting, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a setting's row what it reads."""
+    read = {f"axon.{key}" for key in setting.identity.get("axon", ())}
+    if setting.uses_axon:
+        read.add("axon.budget_counts")  # which at its default is in no identity
+    return {key: value for key, value in row.items() if not key.startswith("axon.") or key in read}
 
 
 def _ordered(rows: list[dict[str, Any]], run: Run) -> dict[str, None]:

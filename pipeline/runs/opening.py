@@ -14,7 +14,6 @@ from pipeline.errors import ConfigError, reason
 from pipeline.inputs.block_size import unlike_training
 from pipeline.inputs.checks import check_address, check_login, check_settings
 from pipeline.inputs.config import Compose, Config, to_tree
-from pipeline.inputs.places import check_places
 from pipeline.inputs.silent_gate import never_fires
 from pipeline.jobs.console import say
 from pipeline.planning.pending import reachable
@@ -32,7 +31,6 @@ NAMED = 3  # tasks, decoders or models that a title names one by one
 
 def open_plan(config: Config, compose: Compose, console: Console) -> Plan:
     """The plan, once its settings fit the model's description. Raises ConfigError."""
-    check_places(config)
     if config.wandb.mode == "online":
         check_login()
     with console.status("reading the task and the model's description"):  # from the hub it may take a while

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError
 from pipeline.runs.condition import Condition, Row, read_condition
-from pipeline.runs.opened import OpenedRun, open_run, setting_row
+from pipeline.runs.opened import OpenedRun, open_run
 from pipeline.runs.run import RUN_FILE, store_of
 
 VALUES = 6  # of a column, that an error names
@@ -37,7 +37,7 @@ def selected(opened: Sequence[OpenedRun], where: str) -> list[OpenedRun]:
 
     Raises ConfigError, one line, for what is no condition on their settings, and where none fits.
     """
-    rows = [[_row(one, number) for number in range(len(one.run.settings))] for one in opened]
+    rows = [[one.values(setting) for setting in one.run.settings] for one in opened]
     columns = dict.fromkeys(key for own in rows for row in own for key in row)
     condition = read_condition(where, columns)
     owners: dict[tuple[str, str], tuple[int, int]] = {}  # store, setting -> examples, -place of the run
@@ -60,20 +60,6 @@ def _folders(folder: Path) -> Iterator[Path]:
         below[:] = sorted(name for name in below if name not in NOT_RUNS)
         if RUN_FILE in files:
             yield Path(path)
-
-
-def _row(one: OpenedRun, number: int) -> Row:
-    """A setting's values, and those of its run. What of AXON it doesn't read is left out, whatever its value."""
-    setting = one.run.settings[number]
-    read = {f"axon.{key}" for key in setting.identity.get("axon", ())}
-    if setting.uses_axon:
-        read.add("axon.budget_counts")  # which at its default is in no identity
-    values = {
-        key: value
-        for key, value in setting_row(setting).items()
-        if not key.startswith("axon.") or key in read
-    }
-    return {**values, "run": one.path.name, "sweep": one.run.name, "status": one.run.status}
 
 
 def _nothing(condition: Condition, rows: Sequence[Row]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.errors import ConfigError, one_of, reason
+from pipeline.inputs.word_list import read_list
 from pipeline.jobs.console import say
 from pipeline.runs.opened import OpenedRun
 from pipeline.show.choice import find_example, find_setting
@@ -73,7 +74,7 @@ def _asked(words: Mapping[str, str]) -> list[tuple[str, str]]:
         return [("setting", words.get("setting", ""))]
     if "setting" in words:
         raise ConfigError([f"setting={words['setting']}: settings=[A,B] names both; leave one of them out"])
-    named = [part.strip().strip("'\"") for part in words["settings"].strip().strip("[]()").split(",")]
+    named = read_list(words, "settings")
     if len(named) != MOST:
         line = f"settings={words['settings']}: names {len(named)}; write settings=[A,B], or setting=A for one"
         raise ConfigError([line])

@@ -233,7 +233,7 @@ WRONG = {
     "": "job: missing; with run=FOLDER or runs=[A,B] one of report, rerun, compare",
     "job=report limit=3": "limit=3: job=report takes run, out, wandb, nfe, against, format; leave it out",
     "job=rerun out=x": "out=x: job=rerun takes run, limit, batch_size, workers; leave it out",
-    "job=compare": "run={folder}: job=compare takes runs, where, under, out, wandb, nfe, against, format; leave it out",
+    "job=compare": "run={folder}: job=compare takes runs, under, store, where, out, wandb, nfe, ",
     "job=report wandb=on": "wandb=on: unknown; one of off, offline, online",
     "job=rerun limit=0": "limit=0: must be a whole number of at least 1; write digits alone",
     "job=rerun batch_size=two": "batch_size=two: must be a whole number of at least 1; write digits alone",

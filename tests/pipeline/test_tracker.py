@@ -63,6 +63,11 @@ def started(run: dict[str, Any]) -> float:
 
 
 RECORDS = sample(0)
+FOREIGN: dict[str, Any] = {
+    "foreign": {"name": "theirs"},
+    "model": {"content": ""},
+    "task": SETTINGS[0].identity["task"],
+}
 FRONTS = 2  # base and AXON
 
 
@@ -267,3 +272,33 @@ def test_a_group_with_two_decoders_has_two_fronts(tmp_path: Path) -> None:
     }
     assert sum(run["summary"]["settings"] for run in runs) == len(SETTINGS)
     assert not any("hypervolume_lo" in run["summary"] for run in runs), "the report has it for whole groups"
+
+
+def test_answers_from_elsewhere_are_of_no_decoder(tmp_path: Path) -> None:
+    """Their decode settings are placeholders: no run, tag or table says that they are the default decoder's."""
+    theirs = [
+        replace(own, id=f"theirs-{own.id}", group="theirs (imported)", identity=FOREIGN | {"n": number})
+        for number, own in enumerate(SETTINGS[:2])
+    ]
+    records = pd.concat(
+        [
+            RECORDS,
+            *(
+                RECORDS[RECORDS["setting_id"] == own.id.removeprefix("theirs-")].assign(setting_id=own.id)
+                for own in theirs
+            ),
+        ],
+        ignore_index=True,
+    )
+    report = write_report(tmp_path, [make_run([*SETTINGS, *theirs])], records, [])
+    track(Destination("offline", "axon", "g", tmp_path), report, tables(records))
+    found = [run for kind in ("setting", "front") for run in runs_in(tmp_path, kind)]
+    elsewhere = [run for run in found if run["config"]["group"] == "theirs (imported)"]
+    assert [run["kind"] for run in elsewhere].count("front") == 1 and len(elsewhere) == 3
+    for run in elsewhere:
+        assert "decoder" not in run["config"] and "confidence" not in str(
+            [run["config"], run["tags"], run["name"]]
+        )
+        assert run["config"]["front"] == "theirs (imported) · arith · tiny"
+    ours = [run for run in found if run not in elsewhere]
+    assert len(ours) == len(SETTINGS) + FRONTS and all("confidence" in run["tags"] for run in ours)

@@ -21,7 +21,9 @@ OUTDATED = "outdated_front"
 
 @dataclass(frozen=True)
 class Front:
-    """The front of one group with one decoder; `vertices`: its distinct points by increasing NFE."""
+    """The front of one group with one decoder, "" of answers from elsewhere; `vertices`: its distinct points by
+    increasing NFE.
+    """
 
     facet: Facet
     group: str
@@ -66,11 +68,12 @@ def fronts_of(facet: Facet) -> Iterator[Front]:
 
 def front_name(facet: Facet, group: str, decoder: str) -> str:
     """What a legend shows; also the config key `front` of the settings that belong to it."""
-    return " · ".join((group, decoder, facet.task, facet.model))
+    return " · ".join(part for part in (group, decoder, facet.task, facet.model) if part)
 
 
 def decoder_name(setting: Setting) -> str:
-    return str(setting.decode.decoder.name)
+    """Empty for answers from elsewhere, of which nobody said how they were decoded."""
+    return "" if setting.foreign else str(setting.decode.decoder.name)
 
 
 def front_content(front: Front, sweep: str) -> Content:
@@ -80,7 +83,7 @@ def front_content(front: Front, sweep: str) -> Content:
         "sweep": sweep,
         "front": front.name,
         "group": front.group,
-        "decoder": {"name": front.decoder},
+        **({"decoder": {"name": front.decoder}} if front.decoder else {}),
         "task": {"name": front.facet.task},
         "model": {"name": front.facet.model},
     }

@@ -1,0 +1,120 @@
+"""job=compare: several runs on one page, settings of any by a condition, or what a store holds by itself."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from pipeline.errors import ConfigError
+from pipeline.inputs.word_list import read_list
+from pipeline.jobs.asked_words import read_asked
+from pipeline.jobs.console import say
+from pipeline.jobs.drawing import check_records, say_part, wandb_settings, written
+from pipeline.jobs.report_job import make_report, notes_of
+from pipeline.report.whole import in_stores
+from pipeline.runs.opened import OpenedRun, open_run
+from pipeline.runs.opened_store import OpenedStore, open_store
+from pipeline.runs.selection import runs_under, selected
+from pipeline.stop import DONE
+
+OUT = "outputs"  # where runs are, unless `under` says otherwise: conf/config.yaml's `out`
+LONGEST = 100  # characters of a folder's name
+PLACES = ("runs", "under", "store")  # what is compared: one of them
+
+
+def compare(words: Mapping[str, str], console: Console) -> int:
+    """Into a folder of its own. Raises ConfigError, one line per fault."""
+    given = [key for key in PLACES if key in words]
+    if len(given) > 1:
+        line = f"{given[1]}={words[given[1]]}: {given[0]} says already what is compared; leave one out"
+        raise ConfigError([line])
+    opened, notes = _chosen(words, console) if words.get("where") or "store" in words else (_named(words), [])
+    wandb, asked = wandb_settings(words, opened[0]), read_asked(words)
+    names = [one.name for one in opened]
+    out = Path(words["out"]).expanduser() if words.get("out") else _folder(opened, words)
+    # Each run's records are those of its own store, which another run's may not share.
+    records = pd.concat(
+        [one.contents.records.assign(run=number) for number, one in enumerate(opened)], ignore_index=True
+    )
+    notes += [
+        f"{name}: {note}"
+        for one, name in zip(opened, names, strict=True)
+        for note in (*one.notes, *notes_of(one.run, one.contents, one.run.failures))
+    ]
+    runs = [one.run for one in opened]
+    group = f"compare/{out.name}"
+    whole = in_stores(runs, [one.store for one in opened])
+    written(lambda: make_report(out, runs, records, notes, names, wandb, group, console, whole, asked), out)
+    for one in opened:
+        say_part(one, f"{one.word}: ", console)
+    say(console, str(out))
+    return DONE
+
+
+def _named(words: Mapping[str, str]) -> list[OpenedRun]:
+    """The runs that `runs` names."""
+    opened = [open_run(folder) for folder in read_list(words, "runs")]
+    if len({one.path for one in opened}) < 2 or len({one.path for one in opened}) < len(opened):
+        raise ConfigError(
+            [f"runs={words['runs']}: needs two or more different runs; write runs=[FOLDER,FOLDER]"]
+        )
+    for one in opened:
+        check_records(one)
+    return opened
+
+
+def _chosen(words: Mapping[str, str], console: Console) -> tuple[list[OpenedRun], list[str]]:
+    """The settings that `where` chooses, or all, of the runs or stores named; and notes that say so."""
+    opened, unread = _places(words)
+    where = words.get("where")
+    fitting, kept = selected(opened, where) if where else opened, []
+    for one in fitting:
+        try:
+            check_records(one)
+            kept.append(one)
+        except ConfigError as error:  # of many runs one may be gone
+            unread += error.lines
+    for line in unread:
+        say(console, f"left out: {line}")
+    if not kept:
+        what = f"where={where}: nothing is stored of what fits; run it first"
+        raise ConfigError([what] if where else unread[:1])
+    count = sum(len(one.run.settings) for one in kept)
+    every = sum(len(one.run.settings) for one in opened)
+    kind = "stores" if isinstance(opened[0], OpenedStore) else "runs"
+    chosen = f"{count:,} of {every:,} settings, in {len(kept)} of {len(opened)} {kind}"
+    chosen += f", where {where}" if where else ""
+    say(console, chosen)
+    return kept, [f"Chosen: {chosen}.", *(f"Left out: {line}" for line in unread)]
+
+
+def _places(words: Mapping[str, str]) -> tuple[list[OpenedRun], list[str]]:
+    """The runs or stores that the words name, and a line for each part that can't be read."""
+    if "runs" in words:
+        return [open_run(folder) for folder in read_list(words, "runs")], []
+    if "store" not in words:
+        return runs_under(Path(words.get("under") or OUT))
+    found = [open_store(address) for address in dict.fromkeys(read_list(words, "store"))]
+    return [store for store, _ in found], [line for _, unread in found for line in unread]
+
+
+def _folder(opened: Sequence[OpenedRun], words: Mapping[str, str]) -> Path:
+    """`compare/<names>` in the folder that holds all the runs: their common `out`, as a rule."""
+    name = "+".join(one.name for one in opened)
+    if "store" in words:
+        common = Path(OUT)
+    elif words.get("under"):
+        common = Path(words["under"]).expanduser()
+    else:
+        common = Path(os.path.commonpath([one.path.parent.parent for one in opened]))
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", words.get("where") or name).strip("_")[:LONGEST]
+    if words.get("where") or plain != name:  # another folder for other runs, or another condition
+        digest = hashlib.sha256(f"{name} {words.get('where', '')}".encode()).hexdigest()[:6]
+        plain = f"{plain}-{digest}"
+    return common / "compare" / plain
