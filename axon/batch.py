@@ -243,10 +243,12 @@ class Batch:
         if end_ids:
             tokens_G = torch.where(self.masked_BG[place], end_ids[0], tokens_G)
         tokens_G = tokens_G[self.blocks[place].given : self.blocks[place].area]
+        events = self.events.of_row(place)
         return Trace(
             prompt=self.prompts[place],
             tokens=tuple(tokens_G.tolist()),
-            events=self.events.of_row(place),
+            events=events,
             nfe=int(self.pace.steps_B[place]),
+            confidences=self.events.confidences(place, len(events)),
             **self.counts.of_row(place),
         )

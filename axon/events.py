@@ -24,6 +24,7 @@ class Change:
     kind_BK: Tensor  # there, REVEAL, REMASK or REPLACE
     token_BK: Tensor  # there, what the position holds afterwards
     by_BK: Tensor  # there, index into CHOOSERS
+    confidence_BK: Tensor  # float64, c of the token that a reveal writes
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Events:
     """A row's events come first. The last place of the log takes what is no event, so that a step has one shape."""
 
     log_BEF: Tensor
+    confidence_BE: Tensor  # float64, of the same events
     last_B1: Tensor  # place of the row's last event, -1 before the first
     bound: int = 0  # no row has more events, as far as `reserve` was called: known without asking the device
 
@@ -38,7 +40,8 @@ class Events:
     def none(cls, rows: int, room: int, device: torch.device) -> Events:
         """No events, room for as many in each row."""
         log_BEF = torch.zeros((rows, room + 1, FIELDS), dtype=torch.long, device=device)
-        return cls(log_BEF, torch.full((rows, 1), -1, dtype=torch.long, device=device))
+        confidence_BE = torch.zeros((rows, room + 1), dtype=torch.float64, device=device)
+        return cls(log_BEF, confidence_BE, torch.full((rows, 1), -1, dtype=torch.long, device=device))
 
     @property
     def room(self) -> int:
@@ -53,6 +56,7 @@ class Events:
         step_BK = step_B[:, None].expand_as(places_BK)
         event_BKF = torch.stack([step_BK, places_BK, change.token_BK, change.kind_BK, change.by_BK], 2)
         self.log_BEF.scatter_(1, slot_BK[..., None].expand_as(event_BKF), event_BKF)
+        self.confidence_BE.scatter_(1, slot_BK, change.confidence_BK)
 
     def reserve(self, more: int) -> None:
         """Make room for `more` events a row. Asks the device for their number only when the log may be full."""
@@ -66,6 +70,7 @@ class Events:
         """Room for at least `room` events a row."""
         more = max(0, room - self.room)
         self.log_BEF = torch.nn.functional.pad(self.log_BEF, (0, 0, 0, more))
+        self.confidence_BE = torch.nn.functional.pad(self.confidence_BE, (0, more))
 
     def of_row(self, place: int) -> tuple[Event, ...]:
         """The events of one row, in the order of steps and positions."""
@@ -74,3 +79,7 @@ class Events:
             Event(step, position, token, KINDS[kind], CHOOSERS[by])
             for step, position, token, kind, by in fields
         )
+
+    def confidences(self, place: int, count: int) -> tuple[float, ...]:
+        """The confidences of one row's first `count` events."""
+        return tuple(self.confidence_BE[place, :count].tolist())

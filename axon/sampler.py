@@ -125,7 +125,7 @@ class Sampler:
         by_B = batch.zeros_B if reveal.by_B is None else reveal.by_B
         by_BK = by_B[:, None].expand_as(token_BK)
         if not proposal.revises:
-            return Change(happens_BK, kind_BK, token_BK, by_BK)
+            return Change(happens_BK, kind_BK, token_BK, by_BK, state.confidence_BK)
         by_BK = by_BK * happens_BK
         # What can be revised: not the prompt, and not the masks of sub-blocks that are not open yet.
         revisable_BK = (state.places_BK >= batch.given_B[:, None]) & (state.written_BK != batch.mask_id)
@@ -140,7 +140,7 @@ class Sampler:
             happens_BK = happens_BK | replace_BK
             kind_BK = kind_BK.masked_fill(replace_BK, REPLACE)
             token_BK = torch.where(replace_BK, proposal.token_BK, token_BK)
-        return Change(happens_BK, kind_BK, token_BK, by_BK)
+        return Change(happens_BK, kind_BK, token_BK, by_BK, state.confidence_BK)
 
     def _text_over(self, batch: Batch) -> Tensor:
         """Rows (B,) bool whose tokens are final up to and with an end-of-text.

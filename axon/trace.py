@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple, get_args
 
@@ -41,6 +41,9 @@ class Trace(Counts):
     tokens: tuple[int, ...]  # (G,) never the mask token
     events: tuple[Event, ...]
     nfe: int  # steps the row was in
+    # c (docs/method.md) of the token that each event writes; of events that reveal, other values mean nothing. No part
+    # of what makes two decodes equal: its last digits depend on the batch.
+    confidences: tuple[float, ...] = field(compare=False)
 
     @cached_property
     def revealed_at(self) -> tuple[int, ...]:
@@ -50,6 +53,14 @@ class Trace(Counts):
             if event.kind == "reveal":
                 steps[event.position] = event.step
         return tuple(steps)
+
+    @cached_property
+    def revealed_with(self) -> tuple[float | None, ...]:
+        """The confidence with which each token was revealed, (G,); None: not decoded, or replaced since then."""
+        known: list[float | None] = [None] * len(self.tokens)
+        for event, confidence in zip(self.events, self.confidences, strict=True):
+            known[event.position] = confidence if event.kind == "reveal" else None
+        return tuple(known)
 
     @cached_property
     def axon_steps(self) -> tuple[int, ...]:

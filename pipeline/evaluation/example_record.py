@@ -22,6 +22,7 @@ def filled(record: Record, model: Any, kernel: str, decoded: Decoded, answer: st
         record,
         tokens=tuple(trace.tokens),
         revealed_at=tuple(trace.revealed_at),
+        confidence_percent=tuple(map(_percent, trace.revealed_with)),
         axon_steps=tuple(trace.axon_steps),
         unsupported_steps=trace.unsupported_steps,
         **{name: getattr(trace, name) for name in COUNTS},
@@ -41,6 +42,11 @@ def filled(record: Record, model: Any, kernel: str, decoded: Decoded, answer: st
         torch=torch.__version__,
         answer=answer,
     )
+
+
+def _percent(confidence: float | None) -> int | None:
+    """Rounded to whole percent; None where it is no probability, as of a model that computes NaN."""
+    return round(100 * confidence) if confidence is not None and 0 <= confidence <= 1.001 else None
 
 
 def scored(task: Any, example: Example, record: Record) -> Record:

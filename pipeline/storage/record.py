@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
         pa.field("prompt_tokens", pa.int64(), nullable=False),
         pa.field("tokens", pa.list_(pa.int64()), nullable=False),
         pa.field("revealed_at", pa.list_(pa.int64()), nullable=False),
+        pa.field("confidence_percent", pa.list_(pa.uint8())),
         pa.field("axon_steps", pa.list_(pa.int64()), nullable=False),
         pa.field("unsupported_steps", pa.list_(pa.int64())),
         pa.field("gate_checks", pa.int64(), nullable=False),
@@ -89,6 +90,9 @@ class Record:
     prompt_tokens: int = 0
     tokens: tuple[int, ...] = ()  # the generated tokens: gen_length, or to fill an absolute block a few more
     revealed_at: tuple[int, ...] = ()  # the step that revealed each of them, 0-based
+    # The confidence c (docs/method.md) with which each was revealed, in percent, rounded to whole ones; None for a
+    # token that no step revealed. None in all: not decoded, or recorded before the column existed.
+    confidence_percent: tuple[int | None, ...] | None = None
     axon_steps: tuple[int, ...] = ()  # steps in which AXON's anchors were revealed
     unsupported_steps: tuple[int, ...] | None = None  # those of them in which no candidate had any support
     gate_checks: int = 0  # steps in which a gate was evaluated

@@ -13,10 +13,11 @@ import pandas as pd
 from axon.trace import COUNTS
 from pipeline.storage.record import SCHEMA
 
-# How long a decode took, on what, and how its programs were isolated are not part of its result.
+# How long a decode took, on what, and how its programs were isolated are not part of its result. Nor are confidences:
+# a batch of another shape rounds them differently, while the tokens say what came of them.
 IGNORED = (
     *("seconds_model", "seconds_capture", "seconds_select", "seconds_in_batch", "seconds_to_first_block"),
-    *("batch_size", "device", "attention_kernel", "torch", "sandbox"),
+    *("batch_size", "device", "attention_kernel", "torch", "sandbox", "confidence_percent"),
 )
 COMPARED = tuple(name for name in SCHEMA.names if name not in IGNORED)
 COUNTED = (*COUNTS, "unsupported_steps", "flops")  # null in records older than the column

@@ -59,7 +59,14 @@ def test_a_token_is_final_from_its_last_event_on() -> None:
         Event(3, 1, 8, "replace", "decoder"),
         Event(3, 3, 2, "reveal", "axon_fallback"),
     )
-    trace = Trace(prompt=(1, 1), tokens=(6, 8, 4, 2), events=events, nfe=4)
+    trace = Trace(
+        prompt=(1, 1),
+        tokens=(6, 8, 4, 2),
+        events=events,
+        nfe=4,
+        confidences=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    )
+    assert trace.revealed_with == (0.5, None, 0.4, 0.7)
     assert trace.revealed_at == (2, 0, 1, 3)
     assert trace.reveals() == [[2, 3], [4], [2], [5]]
     assert (trace.axon_steps, trace.unsupported_steps) == ((0, 3), (3,))
@@ -133,7 +140,13 @@ def test_the_log_keeps_every_event_however_many_there_are(data: Any, rows: int, 
         places = torch.arange(length).expand(rows, -1)
         log.reserve(length)
         log.append(
-            Change(kinds > 0, kinds - 1, places + 10 * step, torch.zeros_like(kinds)),
+            Change(
+                kinds > 0,
+                kinds - 1,
+                places + 10 * step,
+                torch.zeros_like(kinds),
+                (places + 10 * step).double() / 50,
+            ),
             torch.full((rows,), step),
             places,
         )
@@ -144,3 +157,6 @@ def test_the_log_keeps_every_event_however_many_there_are(data: Any, rows: int, 
                 if kind
             ]
     assert [list(log.of_row(row)) for row in range(rows)] == expected
+    for row, events in enumerate(expected):
+        own = [event.token / 50 for event in events]
+        assert log.confidences(row, len(events)) == pytest.approx(own)

@@ -26,7 +26,12 @@ def trace_of(
         if step != NOT_DECODED
     )
     return Trace(
-        prompt=prompt, tokens=tuple(tokens), events=tuple(events), nfe=1 + max(revealed_at), **counts
+        prompt=prompt,
+        tokens=tuple(tokens),
+        events=tuple(events),
+        nfe=1 + max(revealed_at),
+        confidences=(0.5,) * len(events),
+        **counts,
     )
 
 

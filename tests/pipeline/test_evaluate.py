@@ -53,6 +53,9 @@ def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> No
     for n, (record, trace, example) in enumerate(zip(records, traces, examples, strict=True)):
         assert (record.position, record.example_id, record.task) == (n, example.id, "judge")
         assert (record.tokens, record.revealed_at) == (trace.tokens, trace.revealed_at)
+        assert record.confidence_percent is not None
+        percent = [100 * confidence for confidence in trace.revealed_with if confidence is not None]
+        assert list(record.confidence_percent) == pytest.approx(percent, abs=0.51)  # rounded
         assert (record.nfe, record.axon_steps, record.gate_checks) == (
             trace.nfe,
             trace.axon_steps,
