@@ -58,6 +58,9 @@ SMALL = [
     "wandb=off",
     "cluster.workers=2",
 ]
+EVEN = {
+    "RAY_worker_niceness": "0"
+}  # by 15 nicer, as Ray wants them, workers starve on a machine that does other things
 LOOK = 0.1  # seconds between two looks at the machine's processes, each of which takes some time itself
 PATIENCE = 60.0  # seconds that a victim may take to appear
 LINGER = 90.0  # seconds that processes may take to end
@@ -102,7 +105,7 @@ class Disturbed:
 
 def disturbed(asked: list[str], kind: str, after: float, choice: Random) -> Disturbed:
     """Starts the command, and kills one of the kind `after` seconds after the first of them is there, if any is."""
-    process = start(asked)
+    process = start(asked, **EVEN)
     try:
         until = time.monotonic() + PATIENCE
         while not victims(process, kind) and process.poll() is None and time.monotonic() < until:
@@ -140,7 +143,7 @@ def stored(out: Path, expected: pd.DataFrame) -> Contents:
 
 
 def same(found: Contents, expected: pd.DataFrame) -> bool:
-    return found.records.drop(columns=UNSTEADY).equals(expected)
+    return bool(found.records.drop(columns=UNSTEADY).equals(expected))
 
 
 def main() -> int:
@@ -182,7 +185,7 @@ def main() -> int:
                     shutil.move(out, chosen.log.parent / f"fault-{chosen.seed}-{number}")
                 if fault or end.code == DONE:
                     out = Path(folder) / f"after-{number}"
-            code, shown, errors = completed(words(checkpoint, out))
+            code, shown, errors = completed(words(checkpoint, out), **EVEN)
             if code or errors or not same(stored(out, expected), expected):
                 tell(f"the last one, undisturbed: {code}: {shown}{errors}")
                 faults += 1
@@ -199,7 +202,7 @@ def undisturbed(checkpoint: Path, folder: Path) -> tuple[pd.DataFrame, float]:
     """The records of a run that nobody disturbs, equal to those of one without Ray, and its seconds."""
     out = folder / "whole"
     asked, begun = words(checkpoint, out), time.monotonic()
-    code, shown, errors = completed(asked)
+    code, shown, errors = completed(asked, **EVEN)
     length = time.monotonic() - begun
     assert code == 0, shown + errors
     expected = uninterrupted(words(checkpoint, folder / "here"), folder / "here", LIMIT)
