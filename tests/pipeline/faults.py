@@ -2,12 +2,13 @@
 
     python tests/pipeline/faults.py --runs 50 --seed 0
 
-Every run starts the command, sends SIGKILL to one of its processes (in turn a worker, Ray's node process, Ray's head
-process, the command itself) at a moment drawn from the time that an undisturbed one takes, and looks at what is left:
+Every run starts the command and sends SIGKILL to one of its processes (in turn Ray's node process, Ray's head
+process, the command itself, a worker) at a moment drawn from the time that an undisturbed one takes. Then:
 
-- The command ended as it should: with 0 where only a worker was killed, and never with a traceback.
-- Where it ended with 0, the store has exactly the records of an undisturbed run.
-- The same command again, with one worker, ends with 0, finds no unreadable file, and leaves exactly those records.
+- The command has ended as it should: with 0 where only a worker was killed, and never with a traceback.
+- No file in the store is unreadable, and whatever records it has are those of an undisturbed run.
+- Where the command ended with 0, all of them are there, and the next run begins with an empty store. Otherwise the next
+  run goes on from what this one kept: it is the same command, and is disturbed, too.
 
 When all runs are over no process may be left: whatever a killed process leaves behind becomes a child of this one.
 
@@ -41,10 +42,10 @@ from pipeline.storage.store import Contents, Store
 
 LIMIT = 24
 VICTIMS = {
-    "worker": ("SliceTrial", "_Inner"),
     "raylet": ("raylet/raylet",),
     "GCS": ("gcs_server",),
     "driver": (),
+    "worker": ("SliceTrial", "_Inner"),
 }
 # Ray is started again where it is lost while it starts.
 ENDS = {"worker": (DONE,), "raylet": (DONE, FAILED), "GCS": (DONE, FAILED), "driver": (-signal.SIGKILL,)}
@@ -57,6 +58,9 @@ SMALL = [
     "wandb=off",
     "cluster.workers=2",
 ]
+EVEN = {
+    "RAY_worker_niceness": "0"
+}  # by 15 nicer, as Ray wants them, workers starve on a machine that does other things
 LOOK = 0.1  # seconds between two looks at the machine's processes, each of which takes some time itself
 PATIENCE = 60.0  # seconds that a victim may take to appear
 LINGER = 90.0  # seconds that processes may take to end
@@ -101,7 +105,7 @@ class Disturbed:
 
 def disturbed(asked: list[str], kind: str, after: float, choice: Random) -> Disturbed:
     """Starts the command, and kills one of the kind `after` seconds after the first of them is there, if any is."""
-    process = start(asked)
+    process = start(asked, **EVEN)
     try:
         until = time.monotonic() + PATIENCE
         while not victims(process, kind) and process.poll() is None and time.monotonic() < until:
@@ -123,23 +127,15 @@ def disturbed(asked: list[str], kind: str, after: float, choice: Random) -> Dist
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def fault_of(
-    end: Disturbed, kept: Contents, asked: list[str], out: Path, expected: pd.DataFrame
-) -> str | None:
-    """What is wrong with the command, with what it `kept`, or with the command repeated; None if nothing is."""
+def fault_of(end: Disturbed, kept: Contents, expected: pd.DataFrame) -> str | None:
+    """What is wrong with the command, or with what the store has now; None if nothing is."""
     if end.fault:
         return end.fault
     if kept.damaged:
-        return f"files that can't be read: {kept.damaged}"
-    if end.code == DONE and not same(kept, expected):
-        return "other records, though it ended with 0"
-    code, shown, errors = completed(
-        [*asked, "cluster.workers=1"]
-    )  # a worker imports torch: that takes seconds
-    if code or errors or "Traceback" in shown:
-        return f"exit code {code} when repeated: {shown}{errors}"
-    found = stored(out, expected)
-    return None if same(found, expected) and not found.damaged else "other records when repeated"
+        return f"unreadable files: {kept.damaged}"
+    own = ["setting_id", "position"]
+    there = expected if end.code == DONE else expected.merge(kept.records[own])
+    return None if same(kept, there) else "other records"
 
 
 def stored(out: Path, expected: pd.DataFrame) -> Contents:
@@ -147,7 +143,7 @@ def stored(out: Path, expected: pd.DataFrame) -> Contents:
 
 
 def same(found: Contents, expected: pd.DataFrame) -> bool:
-    return found.records.drop(columns=UNSTEADY).equals(expected)
+    return bool(found.records.drop(columns=UNSTEADY).equals(expected))
 
 
 def main() -> int:
@@ -171,25 +167,28 @@ def main() -> int:
             checkpoint = write_checkpoint(Path(folder) / "model")
             expected, length = undisturbed(checkpoint, Path(folder))
             tell(f"undisturbed: {length:.0f} s, {len(expected)} records")
+            out = Path(folder) / "first"
             for number in range(chosen.first, chosen.runs + 1):
                 choice, begun = Random(f"{chosen.seed} {number}"), time.monotonic()
                 kind = list(VICTIMS)[(number - 1) % len(VICTIMS)]
                 after = choice.uniform(0, length if kind == "driver" else length / 2)
-                out = Path(folder) / str(number)
-                asked = words(checkpoint, out)
-                end = disturbed(asked, kind, after, choice)
+                end = disturbed(words(checkpoint, out), kind, after, choice)
                 kept = stored(out, expected)
-                fault = fault_of(end, kept, asked, out, expected)
-                if fault is None:
-                    shutil.rmtree(out)
-                else:  # to be looked into
-                    shutil.move(out, chosen.log.parent / f"fault-{chosen.seed}-{number}")
+                fault = fault_of(end, kept, expected)
                 faults += fault is not None
                 ends[f"{kind} {end}"] += 1
                 tell(
-                    f"{number}/{chosen.runs} {kind} after {after:.1f} s: {end}; kept {len(kept.records)}; "
+                    f"{number}/{chosen.runs} {kind} after {after:.1f} s: {end}; {len(kept.records)} records, "
                     f"{fault or 'equal'} ({time.monotonic() - begun:.0f} s)"
                 )
+                if fault:  # to be looked into
+                    shutil.move(out, chosen.log.parent / f"fault-{chosen.seed}-{number}")
+                if fault or end.code == DONE:
+                    out = Path(folder) / f"after-{number}"
+            code, shown, errors = completed(words(checkpoint, out), **EVEN)
+            if code or errors or not same(stored(out, expected), expected):
+                tell(f"the last one, undisturbed: {code}: {shown}{errors}")
+                faults += 1
         if left := still_running(descendants(os.getpid()), LINGER):
             tell(f"left behind: {', '.join(command.strip() for command in left)}")
             faults += len(left)
@@ -203,7 +202,7 @@ def undisturbed(checkpoint: Path, folder: Path) -> tuple[pd.DataFrame, float]:
     """The records of a run that nobody disturbs, equal to those of one without Ray, and its seconds."""
     out = folder / "whole"
     asked, begun = words(checkpoint, out), time.monotonic()
-    code, shown, errors = completed(asked)
+    code, shown, errors = completed(asked, **EVEN)
     length = time.monotonic() - begun
     assert code == 0, shown + errors
     expected = uninterrupted(words(checkpoint, folder / "here"), folder / "here", LIMIT)
