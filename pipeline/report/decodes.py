@@ -6,7 +6,9 @@ Two settings with equal hashes revealed the same tokens in the same steps on eve
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.report.measures import NO_TRACE
@@ -21,19 +23,24 @@ def decode_hashes(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
     trace (measures.py) and nfe (NaN: not decoded), in any order. A point without decoded records, or whose records
     hold no trace, equals only itself; its hash is made from its name.
     """
-    columns = ["point", "position", "example_id", "trace"]
-    decoded = rows.loc[rows["nfe"].notna(), columns].sort_values(columns[:3])
-    found = {point: _hash(own) for point, own in decoded.groupby("point", sort=False)}
+    known = rows["nfe"].notna()
+    decoded = rows if known.all() else rows[known]
+    named = decoded["example_id"].astype("category").cat
+    position, trace = decoded["position"].to_numpy(), decoded["trace"].to_numpy()
+    code, texts = named.codes.to_numpy(), [str(text).encode() for text in named.categories]
+    found: dict[Any, str] = {}
+    begun: dict[bytes, Any] = {}  # the examples -> their digest: most settings have the same
+    for point, own in decoded.groupby("point").indices.items():
+        ordered = own[np.lexsort((code[own], position[own]))]
+        codes, traces = code[ordered], trace[ordered]
+        if (traces == NO_TRACE).any():
+            continue
+        if (key := codes.tobytes()) not in begun:
+            begun[key] = blake2b(b"\0".join(texts[place] for place in codes.tolist()))
+        digest = begun[key].copy()
+        digest.update(traces.tobytes())
+        found[point] = digest.hexdigest()[:DIGITS]
     return [found.get(point) or _own(name) for point, name in enumerate(names)]
-
-
-def _hash(rows: pd.DataFrame) -> str | None:
-    trace = rows["trace"].to_numpy()
-    if (trace == NO_TRACE).any():
-        return None
-    digest = blake2b(b"\0".join(str(example_id).encode() for example_id in rows["example_id"]))
-    digest.update(trace.tobytes())
-    return digest.hexdigest()[:DIGITS]
 
 
 def _own(name: str) -> str:

@@ -165,7 +165,7 @@ def _rows(runs: Sequence[Run], entries: Iterable[tuple[int, Entry]], rows: pd.Da
     found = []
     for number, of_setting in points.items():
         names, codes = rows["setting_id"].cat.categories, rows["setting_id"].cat.codes.to_numpy()
-        points_N = np.array([*(of_setting.get(name, -1) for name in names), -1])[codes]
+        points_N = np.array([*(of_setting.get(name, -1) for name in names), -1], dtype=np.int32)[codes]
         examples_N = np.array([*(runs[number].examples.get(name, 0) for name in names), 0])[codes]
         own_N = (points_N >= 0) & (rows["position"] < examples_N)
         own_N &= rows["run"].isna() | (rows["run"] == number)

@@ -111,8 +111,9 @@ def draft(part: Part, knobs: Names) -> Draft:
     alone = one_machine(part.scored[~part.scored["point"].isin(foreign)] if foreign else part.scored)
     costs = (*COSTS, SECONDS) if several and alone else COSTS
     everything = make_sample(part.rows, len(part.entries), (*costs, *TOKENS))
-    sample = replace(everything, further_costs={name: everything.further_costs[name] for name in costs})
     draws = draw(everything)
-    points = make_points(part, knobs, sample, draws)
     tokens = {name: means(everything.further_costs[name]) for name in TOKENS}
+    sample = replace(everything, further_costs={name: everything.further_costs[name] for name in costs})
+    del everything  # of ten million records a quarter of a gigabyte, while the most is needed
+    points = make_points(part, knobs, sample, draws)
     return Draft(part, knobs, draws, tokens, alone, Evidence(part.settings, points, sample))

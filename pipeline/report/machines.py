@@ -49,9 +49,14 @@ def _several(rows: pd.DataFrame) -> pd.DataFrame:
 
     By the least and the greatest: counting the values of each point takes ten times as long.
     """
-    codes = pd.DataFrame({name: pd.factorize(rows[name])[0] for name in MACHINE}, dtype="float32")
-    of_point = codes.where(codes >= 0).groupby(rows["point"].to_numpy())
-    return of_point.max() > of_point.min()
+    several = pd.DataFrame(False, index=pd.unique(rows["point"]), columns=list(MACHINE))
+    for name in MACHINE:
+        places, values = pd.factorize(rows[name])
+        if len(values) > 1:
+            codes = pd.Series(places, dtype="float32")
+            of_point = codes.where(codes >= 0).groupby(rows["point"].to_numpy())
+            several[name] = of_point.max() > of_point.min()
+    return several
 
 
 def _of(settings: dict[int, pd.DataFrame]) -> str:

@@ -1,6 +1,6 @@
 """What explains a point beside its quality and NFE: ratios of sums over its records."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -43,21 +43,24 @@ def metric_columns(scored: pd.DataFrame, points: int) -> pd.DataFrame:
     """One row per point: RATIOS, ORDERS (means) and metric.<name>; NaN where the denominator is 0 or unknown."""
     places = range(points)
     counted = scored.assign(examples=1.0)
-    found = {ratio.name: _sum_over_sum(counted, ratio, places) for ratio in RATIOS}
+    of_point = counted.groupby("point")
+    found = {ratio.name: _sum_over_sum(counted, of_point, ratio, places) for ratio in RATIOS}
     for name in ORDERS:
-        orders = scored.groupby("point")[name].apply(_known_mean)
+        orders = of_point[name].apply(_known_mean)
         found[name] = orders.reindex(places).to_numpy(dtype=np.float64)
     metrics = [str(name) for name in scored if str(name).startswith(METRIC)]
-    means = scored.groupby("point")[metrics].mean().reindex(places)
+    means = of_point[metrics].mean().reindex(places)
     return pd.DataFrame({**found, **{name: means[name].to_numpy(dtype=np.float64) for name in metrics}})
 
 
-def _sum_over_sum(rows: pd.DataFrame, ratio: Ratio, places: range) -> Floats:
-    """Per point, over the rows that have both columns."""
+def _sum_over_sum(rows: pd.DataFrame, of_point: Any, ratio: Ratio, places: range) -> Floats:
+    """Per point, over the rows that have both columns. `of_point`: the rows grouped, once for all ratios."""
     columns = [ratio.above, ratio.below]
-    pairs = rows[["point", *columns]]
-    both = pairs[pairs.notna().all(axis=1)]
-    sums = both.groupby("point")[columns].sum().reindex(places)
+    both = rows[ratio.above].notna() & rows[ratio.below].notna()
+    if not both.any():
+        return np.full(len(places), np.nan)
+    own = of_point if both.all() else rows.loc[both, ["point", *columns]].groupby("point")
+    sums = own[columns].sum().reindex(places)
     below = sums[ratio.below].to_numpy(dtype=np.float64)
     above = sums[ratio.above].to_numpy(dtype=np.float64)
     ratios: Floats = np.divide(above, below, out=np.full(len(places), np.nan), where=below > 0)

@@ -27,14 +27,16 @@ def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str,
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     frame = axes.get_window_extent(renderer)
     taken = [legend.get_window_extent(renderer)]
-    obstacles = list(_obstacles(axes, points, cost))
+    found = list(_obstacles(axes, points, cost))
+    extents_O4 = np.array([box.extents for box, _ in found]).reshape(-1, 4)
+    cost_O = np.array([cost for _, cost in found])
     for spent, quality, text, colour in names:
         at = np.asarray(axes.transData.transform((spent, quality)), dtype=np.float64)
         written = axes.text(spent, quality, text, color=colour, fontsize=8.5, fontweight="bold")
         written.set(ha="center", va="center")
         size = written.get_window_extent(renderer)
         places = list(_places(at, size.width, size.height))
-        costs = [_cost(box, frame, taken, obstacles) + 0.05 * distance for box, distance in places]
+        costs = [_cost(box, frame, taken, extents_O4, cost_O) + 0.05 * distance for box, distance in places]
         best = int(np.argmin(costs))
         if costs[best] >= HARD:
             written.remove()
@@ -78,11 +80,16 @@ def _obstacles(axes: Axes, points: pd.DataFrame, cost: str) -> Iterator[tuple[Bb
                 yield box(until, quality, until, following["quality"], 2.0), BAR
 
 
-def _cost(box: Bbox, frame: Bbox, taken: list[Bbox], obstacles: list[tuple[Bbox, float]]) -> float:
+def _cost(
+    box: Bbox, frame: Bbox, taken: list[Bbox], extents_O4: NDArray[np.float64], cost_O: NDArray[np.float64]
+) -> float:
+    """`extents_O4`: left, low, right and high of the O obstacles, whose costs are `cost_O`."""
     inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
     if not inside or any(box.padded(3.0).overlaps(other) for other in taken):
         return HARD
-    return float(sum(cost for obstacle, cost in obstacles if box.overlaps(obstacle)))
+    left_O, low_O, right_O, high_O = extents_O4.T
+    covered_O = (box.x0 <= right_O) & (left_O <= box.x1) & (box.y0 <= high_O) & (low_O <= box.y1)
+    return float(cost_O[covered_O].sum())
 
 
 def _lead(axes: Axes, at: NDArray[np.float64], box: Bbox, colour: str) -> None:

@@ -51,7 +51,8 @@ def clean(records: pd.DataFrame) -> pd.DataFrame:
             rows[name] = pd.to_numeric(rows[name]).astype("float64")
     rows = _ordered(rows)
     rows["seconds"] = rows[list(SECONDS)].sum(axis=1)
-    rows["passes"] = rows["nfe"] + rows["prefill_passes"] + rows["store_passes"]
+    # Counts may be as narrow as their largest value allows.
+    rows["passes"] = rows["nfe"].astype("float64") + rows["prefill_passes"] + rows["store_passes"]
     counted = rows["nfe"].notna()
     if not counted.all():
         silent = ~counted.groupby([rows["run"], rows["setting_id"]], dropna=False, observed=True).transform(

@@ -99,12 +99,12 @@ def percentile_interval(estimate: float, replicates_B: Floats, level: float = LE
 
 def mean_intervals(values_SN: Floats, counts_BN: Floats, level: float = LEVEL) -> list[Interval]:
     """One interval per setting: Wilson's where all its outcomes are 0 or 1, otherwise the bootstrap's."""
-    estimates_S, replicates_BS = means(values_SN), means(values_SN, counts_BN)
+    binary_S = np.array([is_binary(values_N) for values_N in values_SN], dtype=np.bool_)
+    others_SN = values_SN[~binary_S] if binary_S.any() else values_SN
+    drawn = zip(means(others_SN), means(others_SN, counts_BN).T, strict=True)
     return [
-        _wilson(values_N, level)
-        if is_binary(values_N)
-        else percentile_interval(estimates_S[s], replicates_BS[:, s], level)
-        for s, values_N in enumerate(values_SN)
+        _wilson(values_N, level) if binary else percentile_interval(*next(drawn), level)
+        for values_N, binary in zip(values_SN, binary_S, strict=True)
     ]
 
 

@@ -21,7 +21,8 @@ KEPT = [field for field in SCHEMA if field.name in (*COLUMNS, "sandbox") and fie
 def load_measured(store: Store, setting_ids: Iterable[str], limit: int) -> Contents:
     """As `Store.load`, with the records as `measured` leaves them.
 
-    Texts are categories. A count is int32 where every record has it, else float64; a column without values is float32.
+    Texts are categories. A count that every record has is int16 or int32 where it fits, one that some lack float64; a
+    column without values is float32.
     """
     covered: dict[str, list[Span]] = {}
     damaged: list[str] = []
@@ -65,6 +66,8 @@ class _Numbers:
         if not self._size:
             self._values = values.copy()
         kind, end = np.result_type(self._values, values), self._size + len(values)
+        if kind.kind == "f" and (self._values.dtype.kind == "i" or values.dtype.kind == "i"):
+            kind = np.dtype(np.float64)  # of counts: a narrower one would be added up in so few digits
         if kind != self._values.dtype:
             self._values = self._values.astype(kind)
         if end > len(self._values):
@@ -73,7 +76,6 @@ class _Numbers:
         self._size = end
 
     def column(self) -> NDArray[Any]:
-        """Of int32 and float of any kind: float64."""
         self._values.resize(self._size, refcheck=False)
         return self._values
 
@@ -116,9 +118,12 @@ def _narrow(values: pa.Array) -> NDArray[Any]:
 
 
 def _shortened(values: NDArray[Any]) -> NDArray[Any]:
-    """Whole numbers as int32 where they fit."""
-    if values.dtype == np.int64 and np.abs(values).max(initial=0) < 2**31:
-        return values.astype(np.int32)
+    """Whole numbers in as few bytes as hold all of them."""
+    if values.dtype == np.int64:
+        largest = np.abs(values).max(initial=0)
+        for kind in (np.int16, np.int32):
+            if largest <= np.iinfo(kind).max:
+                return values.astype(kind)
     return values
 
 

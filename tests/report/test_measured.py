@@ -113,7 +113,7 @@ def test_a_column_that_some_files_lack_is_unknown_there_and_known_elsewhere(tmp_
     )
     rows = load_measured(store, ["a"], 2 * SIZE).records
     assert rows["full_passes"].isna().tolist() == [False] * SIZE + [True] * SIZE
-    assert rows["nfe"].dtype == np.int32 and rows["full_passes"].dtype == np.float64
+    assert rows["nfe"].dtype == np.int16 and rows["full_passes"].dtype == np.float64
 
 
 def test_a_count_that_needs_more_than_32_bits_keeps_its_value() -> None:
