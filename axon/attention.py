@@ -217,8 +217,10 @@ def _with_capture(kernel: Callable[..., tuple[Tensor, Tensor | None]]) -> Callab
         axon_columns: Exchange | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        # A rotation in float32 leaves queries and keys in it (axon.models.rotary); otherwise nothing is cast.
-        query, key = query.to(value.dtype), key.to(value.dtype)
+        if (
+            query.dtype is not value.dtype
+        ):  # a rotation in float32 leaves queries and keys in it (axon.models.rotary)
+            query, key = query.to(value.dtype), key.to(value.dtype)
         if axon_columns is not None:
             key, value = axon_columns.exchange(int(module.layer_idx), key, value)  # type: ignore[arg-type]
         if axon_capture is not None and module.layer_idx in axon_capture.layers:

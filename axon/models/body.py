@@ -5,25 +5,23 @@ computes queries, output projection and MLP of these alone. That changes no roun
 of its rows by itself, as long as there are LEAST of them. (The attention kernel does not: it takes queries by 32, and
 the last one may be alone.)
 
-Shapes: B rows, Q columns of a pass, R those of them that are read, D hidden size.
+Shapes: B rows, Q columns of a pass, N positions of all rows, R and M those of them that are read, D hidden size.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from axon.attention import LEAST, Capture
 from axon.key_values import Exchange
+from axon.models.attend import RowAttention
 from axon.models.experts import weights_per_position
-from axon.models.layer import Attend, Layer, Narrow, Norm, Rotation
-from axon.models.split import SentCapture, SentColumns
+from axon.models.layer import Layer, Narrow, Norm, Rotation
 
 
 class Body(nn.Module):
@@ -58,27 +56,30 @@ class Body(nn.Module):
 
         `mask` is added to the scores, (B, 1, 1 or Q, columns seen); None: every position sees every column.
         """
+        count, width = tokens_BQ.shape
         x_BQD = embedding(tokens_BQ, self._embedding)
         rotation = self._rotation(x_BQD, positions_BQ)
-        attend = self._attend(mask, capture, columns)
+        x_ND = x_BQD.view(count * width, -1)
+        at_home = attend = RowAttention(self._config._attn_implementation, count, mask, capture, columns)
         for layer, move in zip(self._layers[:-1], self._moves, strict=False):
             if move is not None:
-                x_BQD, rotation = x_BQD.to(move), self._rotation_at(move)
-                attend = self._attend_at(move, mask, capture, columns)
-            x_BQD = layer(x_BQD, rotation, attend)
+                x_ND, rotation = x_ND.to(move), self._rotation_at(move)
+                attend = at_home.at(move, self.devices[0])
+            x_ND = layer(x_ND, rotation, attend)
         if (move := self._moves[-1]) is not None:
-            x_BQD, rotation = x_BQD.to(move), self._rotation_at(move)
-            attend = self._attend_at(move, mask, capture, columns)
+            x_ND, rotation = x_ND.to(move), self._rotation_at(move)
+            attend = at_home.at(move, self.devices[0])
         read = None
         if read_BR is not None and self._narrows and read_BR.shape[1] >= LEAST:
-            read = Narrow(read_BR, tokens_BQ.shape[1])
-        there = read if read is None or len(self.devices) == 1 else read.to(x_BQD.device)
+            read = Narrow.of(read_BR, width)
+        there = read if read is None or len(self.devices) == 1 else read.to(x_ND.device)
         queries = there if capture is None else None  # whose attention is asked for, all are read
-        x_BRD = self._layers[-1](x_BQD, rotation, attend, queries, there)
+        x_MD = self._layers[-1](x_ND, rotation, attend, queries, there)
         if len(self.devices) > 1:
-            x_BRD = x_BRD.to(self.devices[0])
-        x_BRD = self._norm(x_BRD)
-        return x_BRD if read is None else read.spread(x_BRD)
+            x_MD = x_MD.to(self.devices[0])
+        x_MD = self._norm(x_MD)
+        x_ND = x_MD if read is None else read.spread(x_MD)
+        return x_ND.view(count, width, -1)
 
     def _rotation(self, x_BQD: Tensor, positions_BQ: Tensor) -> Rotation:
         """All passes over a batch have the same positions, told by being the same tensor, which nobody changes."""
@@ -96,22 +97,3 @@ class Body(nn.Module):
         if device not in made:
             made[device] = made[self.devices[0]].to(device)
         return made[device]
-
-    def _attend(self, mask: Tensor | None, capture: Any, columns: Exchange | None) -> Attend:
-        return partial(
-            ALL_ATTENTION_FUNCTIONS[self._config._attn_implementation],
-            attention_mask=mask,
-            is_causal=False,
-            axon_capture=capture,
-            axon_columns=columns,
-        )
-
-    def _attend_at(
-        self, device: torch.device, mask: Tensor | None, capture: Capture | None, columns: Exchange | None
-    ) -> Attend:
-        """The attention of layers that are not at home."""
-        return self._attend(
-            None if mask is None else mask.to(device),
-            None if capture is None else SentCapture(capture, mask),
-            None if columns is None else SentColumns(columns, self.devices[0]),
-        )

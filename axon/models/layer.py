@@ -1,49 +1,54 @@
 """A layer of a network in as few operators as its roundings allow.
 
-Transformers' modules normalise in seven operators and rotate in fifteen; on a small network, starting them takes as
-long as the products of matrices. These are the same sums and products in the same order, so that no bit differs.
+Transformers' modules normalise in seven operators and rotate queries and keys in fifteen each; on a small network,
+starting them takes as long as the products of matrices. These are the same sums and products in the same order, so that
+no bit differs. Only attention knows of rows: to all else a pass is N positions, one row's columns after the other's.
 
-Shapes: B rows, Q columns of a pass, R those of them that are read, D hidden size, H heads, A head size.
+Shapes: B rows, R columns of each that are read, N positions of a pass, M those of them that are read, D hidden size,
+H heads, G key heads, A head size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear, silu
 
-# Of a layer's own module, its queries, keys and values (B, heads, Q, A): what its positions see, (B, Q, H, A), first.
-Attend = Callable[..., tuple[Tensor, Any]]
+# Of a layer's own module, its queries (N, H, A), keys and values (N, G, A): what its positions see, (N, H x A).
+Attend = Callable[[Any, Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Narrow:
-    """The columns of a pass that are read."""
+    """The positions of a pass that are read."""
 
-    columns_BR: Tensor
-    width: int  # Q
+    places_M: Tensor
+    count: int  # N
+
+    @classmethod
+    def of(cls, columns_BR: Tensor, width: int) -> Narrow:
+        """Those columns of rows that wide."""
+        rows = len(columns_BR)
+        if rows > 1:
+            columns_BR = columns_BR + torch.arange(0, rows * width, width, device=columns_BR.device)[:, None]
+        return cls(columns_BR.flatten(), rows * width)
 
     def to(self, device: torch.device) -> Narrow:
         """The same on that device."""
-        return Narrow(self.columns_BR.to(device), self.width)
+        return Narrow(self.places_M.to(device), self.count)
 
-    @cached_property
-    def _index_BR1(self) -> Tensor:
-        return self.columns_BR[..., None]
+    def take(self, x_ND: Tensor) -> Tensor:
+        """Of those positions, (M, D)."""
+        return x_ND.index_select(0, self.places_M)
 
-    def take(self, x_BQD: Tensor) -> Tensor:
-        """Of those columns, (B, R, D)."""
-        return x_BQD.gather(1, self._index_BR1.expand(-1, -1, x_BQD.shape[2]))
-
-    def spread(self, some_BRD: Tensor) -> Tensor:
-        """At their places, (B, Q, D), and zeros elsewhere."""
-        zeros = some_BRD.new_zeros((len(some_BRD), self.width, some_BRD.shape[2]))
-        return zeros.scatter_(1, self._index_BR1.expand_as(some_BRD), some_BRD)
+    def spread(self, some_MD: Tensor) -> Tensor:
+        """At their places, (N, D), and zeros elsewhere."""
+        zeros = some_MD.new_zeros((self.count, some_MD.shape[1]))
+        return zeros.index_copy_(0, self.places_M, some_MD)
 
 
 class Norm:
@@ -55,6 +60,8 @@ class Norm:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Over the last axis."""
+        if x.dtype is torch.float32:  # there is no other precision to multiply in
+            return torch.rms_norm(x, self._weight.shape, self._weight, self._eps)
         return torch.rms_norm(x, self._weight.shape, None, self._eps).mul_(self._weight)
 
 
@@ -62,25 +69,26 @@ class Norm:
 class Rotation:
     """Sines and cosines of a pass's positions; those of the first half of a head are of the negative angle."""
 
-    cos_BQ1A: Tensor
-    sin_BQ1A: Tensor  # sines, the first half with the sign changed: rotating a half is then a swap of halves
+    cos_N1A: Tensor
+    sin_N1A: Tensor  # sines, the first half with the sign changed: rotating a half is then a swap of halves
 
     @classmethod
     def of(cls, cos_BQA: Tensor, sin_BQA: Tensor) -> Rotation:
-        """From an embedding's own."""
-        first, second = sin_BQA.chunk(2, -1)
-        return cls(cos_BQA[:, :, None], torch.cat([-first, second], -1)[:, :, None])
+        """From an embedding's own, of Q columns of each row."""
+        cos_NA, sin_NA = cos_BQA.flatten(0, 1), sin_BQA.flatten(0, 1)
+        first, second = sin_NA.chunk(2, -1)
+        return cls(cos_NA[:, None], torch.cat([-first, second], -1)[:, None])
 
     def to(self, device: torch.device) -> Rotation:
         """The same on that device."""
-        return Rotation(self.cos_BQ1A.to(device), self.sin_BQ1A.to(device))
+        return Rotation(self.cos_N1A.to(device), self.sin_N1A.to(device))
 
-    def __call__(self, x_BQHA: Tensor) -> Tensor:
+    def __call__(self, x_NHA: Tensor) -> Tensor:
         """Heads at their positions; of heads longer than the rotation, what is beyond it stays."""
-        size = self.cos_BQ1A.shape[-1]
-        if size == x_BQHA.shape[-1]:
-            return (x_BQHA * self.cos_BQ1A).add_(x_BQHA.roll(size // 2, -1) * self.sin_BQ1A)
-        return torch.cat([self(x_BQHA[..., :size]), x_BQHA[..., size:]], -1)
+        size = self.cos_N1A.shape[-1]
+        if size == x_NHA.shape[-1]:
+            return (x_NHA * self.cos_N1A).add_(x_NHA.roll(size // 2, -1) * self.sin_N1A)
+        return torch.cat([self(x_NHA[..., :size]), x_NHA[..., size:]], -1)
 
 
 class Layer:
@@ -95,7 +103,7 @@ class Layer:
         )
         normed = hasattr(own, "q_norm")
         self._head_norms = (Norm(own.q_norm), Norm(own.k_norm)) if normed else None
-        self._mlp = Gated(module.mlp) if hasattr(module.mlp, "gate_proj") else module.mlp
+        self._mlp = Gated(module.mlp) if hasattr(module.mlp, "gate_proj") else Routed(module.mlp)
 
     @property
     def device(self) -> torch.device:
@@ -105,41 +113,47 @@ class Layer:
 
     def __call__(
         self,
-        x_BQD: Tensor,
+        x_ND: Tensor,
         rotation: Rotation,
         attend: Attend,
         queries: Narrow | None = None,
         read: Narrow | None = None,
     ) -> Tensor:
-        """The states after it, (B, Q, D), or with `read` (B, R, D).
+        """The states after it, (N, D), or with `read` (M, D).
 
-        `attend` is the attention of the pass. With `queries`, those of other columns are zeros.
+        `attend` is the attention of the pass. With `queries`, those of other positions are zeros.
         """
-        count, width, _ = x_BQD.shape
-        heads = count, width, -1, self._own.head_dim
-        normed_BQD = self._before(x_BQD)
+        heads = len(x_ND), -1, self._own.head_dim
+        normed_ND = self._before(x_ND)
         if queries is None:
-            query_BQHA = linear(normed_BQD, *self._query).view(heads)
+            query_NHA = linear(normed_ND, *self._query).view(heads)
         else:
-            query_BQHA = queries.spread(linear(queries.take(normed_BQD), *self._query)).view(heads)
-        key_BQGA = linear(normed_BQD, *self._key).view(heads)
-        value_BQGA = linear(normed_BQD, *self._value).view(heads)
+            query_NHA = queries.spread(linear(queries.take(normed_ND), *self._query)).view(heads)
+        key_NGA = linear(normed_ND, *self._key).view(heads)
+        value_NGA = linear(normed_ND, *self._value).view(heads)
         if self._head_norms is not None:
             norm_query, norm_key = self._head_norms
-            query_BQHA, key_BQGA = norm_query(query_BQHA), norm_key(key_BQGA)
-        mixed_BQHA, _ = attend(
-            self._own,
-            rotation(query_BQHA).transpose(1, 2),
-            rotation(key_BQGA).transpose(1, 2),
-            value_BQGA.transpose(1, 2),
-            scaling=self._own.scaling,
-        )
-        mixed_BQD = mixed_BQHA.view(count, width, -1)
+            query_NHA, key_NGA = norm_query(query_NHA), norm_key(key_NGA)
+        sizes = [query_NHA.shape[1], key_NGA.shape[1]]
+        query_NHA, key_NGA = rotation(torch.cat((query_NHA, key_NGA), 1)).split(sizes, 1)
+        mixed_ND = attend(self._own, query_NHA, key_NGA, value_NGA)
         if read is not None:
-            mixed_BQD, x_BQD = read.take(mixed_BQD), read.take(x_BQD)
-        x_BQD = linear(mixed_BQD, *self._output).add_(x_BQD)
-        deep_BQD: Tensor = self._mlp(self._between(x_BQD))
-        return deep_BQD.add_(x_BQD)
+            mixed_ND, x_ND = read.take(mixed_ND), read.take(x_ND)
+        x_ND = linear(mixed_ND, *self._output).add_(x_ND)
+        deep_ND: Tensor = self._mlp(self._between(x_ND))
+        return deep_ND.add_(x_ND)
+
+
+class Routed:
+    """Experts: transformers' own module, which wants rows."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __call__(self, x_ND: Tensor) -> Tensor:
+        """Of every position by itself."""
+        deep_1ND: Tensor = self._module(x_ND[None])
+        return deep_1ND[0]
 
 
 class Gated:
@@ -150,7 +164,7 @@ class Gated:
             (part.weight, part.bias) for part in (module.gate_proj, module.up_proj, module.down_proj)
         )
 
-    def __call__(self, x_BQD: Tensor) -> Tensor:
+    def __call__(self, x_ND: Tensor) -> Tensor:
         """Of every position by itself."""
-        gate_BQF = silu(linear(x_BQD, *self._gate), inplace=True)
-        return linear(gate_BQF.mul_(linear(x_BQD, *self._up)), *self._down)
+        gate_NF = silu(linear(x_ND, *self._gate), inplace=True)
+        return linear(gate_NF.mul_(linear(x_ND, *self._up)), *self._down)

@@ -63,14 +63,14 @@ def test_what_it_computes_is_what_somebody_reads(
     }
     plain = torch.nn.functional.linear
 
-    def linear(x_BQD: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def linear(x_ND: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if id(weight) in names:
-            seen.append((names[id(weight)], x_BQD.shape[1]))
-        return plain(x_BQD, weight, bias)
+            seen.append((names[id(weight)], len(x_ND) // 2))  # of each of two rows, which end together
+        return plain(x_ND, weight, bias)
 
     monkeypatch.setattr(layers, "linear", linear)
     axon = AxonSettings(gate=gate, attention_layers="all", max_anchor_steps=100)
-    decode(network, [[1, 2, 3], [4, 5, 6]], DecodeSettings(8, block, decoder=decoder, axon=axon))  # type: ignore[arg-type]
+    decode(network, [[1, 2, 3]] * 2, DecodeSettings(8, block, decoder=decoder, axon=axon))  # type: ignore[arg-type]
     width, narrow = 3 + 8, block if block >= LEAST and decoder.reads == "block" else 3 + 8
     assert {count for name, count in seen if name == "k_proj"} == {width}
     assert {count for name, count in seen if name in ("o_proj", "down_proj")} == {narrow}

@@ -1,0 +1,60 @@
+"""The attention of a pass, as its layers meet it: of positions that lie one row's after the other's.
+
+Shapes: B rows, Q columns of a pass, N = B x Q positions, H heads, G key heads, A head size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from axon.attention import Capture
+from axon.key_values import Exchange
+from axon.models.split import SentCapture, SentColumns
+
+
+@dataclass(frozen=True)
+class RowAttention:
+    """Of rows whose columns see those of their own row."""
+
+    kernel: str  # its name among transformers' attention functions
+    rows: int  # B
+    mask: (
+        Tensor | None
+    )  # added to the scores, (B, 1, 1 or Q, columns seen); None: every position sees every column
+    capture: Capture | SentCapture | None
+    columns: Exchange | None
+
+    def __call__(self, own: Any, query_NHA: Tensor, key_NGA: Tensor, value_NGA: Tensor) -> Tensor:
+        """What the positions see in a layer with the module `own`, (N, H x A)."""
+        query_BHQA, key_BGQA, value_BGQA = (
+            part.view(self.rows, -1, *part.shape[1:]).transpose(1, 2)
+            for part in (query_NHA, key_NGA, value_NGA)
+        )
+        mixed_BQHA, _ = ALL_ATTENTION_FUNCTIONS[self.kernel](
+            own,
+            query_BHQA,
+            key_BGQA,
+            value_BGQA,
+            attention_mask=self.mask,
+            scaling=own.scaling,
+            is_causal=False,
+            axon_capture=self.capture,
+            axon_columns=self.columns,
+        )
+        mixed_ND: Tensor = mixed_BQHA.view(len(query_NHA), -1)
+        return mixed_ND
+
+    def at(self, device: torch.device, home: torch.device) -> RowAttention:
+        """Of layers that are on another device than what is kept and captured."""
+        return RowAttention(
+            self.kernel,
+            self.rows,
+            None if self.mask is None else self.mask.to(device),
+            None if self.capture is None else SentCapture(self.capture, self.mask),
+            None if self.columns is None else SentColumns(self.columns, home),
+        )
