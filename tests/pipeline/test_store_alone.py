@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -27,7 +28,7 @@ from pipeline.inputs.config import Decode
 from pipeline.planning.setting import setting_id
 from pipeline.runs.identified import identified_setting, with_knobs
 from pipeline.storage.store import Store
-from tests.report.sweep import identified, make_setting
+from tests.report.sweep import changed, identified, make_setting
 
 __all__ = ["refused"]  # a fixture
 LAYERS = 8
@@ -160,3 +161,9 @@ def test_knobs_are_what_differs_within_a_group() -> None:
     assert [own.knobs for own in found] == [
         {"decoder.threshold": own.decode.decoder.threshold} for own in made
     ]
+
+
+def test_a_value_left_out_at_its_default_is_a_knob_where_another_setting_has_another() -> None:
+    made = [changed(make_setting("", 0.7, 2), **own) for own in (dict[str, Any](), {"cache": "prefix"})]
+    found = with_knobs([identified_setting(setting_id(own.identity), own.identity) for own in made])
+    assert [own.knobs for own in found] == [{"cache": "none"}, {"cache": "prefix"}]
