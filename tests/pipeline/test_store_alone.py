@@ -76,10 +76,11 @@ def test_a_condition_chooses_among_what_stores_hold(lone: Path, tmp_path: Path) 
 
 def test_what_is_not_there_is_told(lone: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     store = lone
-    for empty in (tmp_path / "none", tmp_path):
+    store.rename(tmp_path / "store")
+    store = tmp_path / "store"
+    for empty, such in ((tmp_path / "none", "outputs/store"), (tmp_path, store)):
         assert refused("job=compare", f"store={empty}") == (
-            f"store={empty}: holds no results; give the folder or address that a sweep wrote as its store, such as "
-            "outputs/store"
+            f"store={empty}: holds no results; give a sweep's store, such as {such}"
         )
     assert refused("job=compare", f"store={store}", "where=task == 'gsm8k'") == (
         "where=task == 'gsm8k': none of 4 settings fits; task is 'judge'"
