@@ -68,6 +68,8 @@ def run_words(line: CommandLine) -> dict[str, str] | None:
     words = dict(pairs)
     if not words.keys() & {"run", "runs"} and words.get("job") not in RUN_JOBS:
         return None
+    if unread := [word for word in line.words if "=" not in word]:
+        raise ConfigError([explain_word(unread[0])])
     keys = [key for key, _ in pairs]
     if twice := [key for key in words if keys.count(key) > 1]:
         raise ConfigError([f"{twice[0]}: is given twice; give it once"])

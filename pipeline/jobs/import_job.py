@@ -23,7 +23,7 @@ from pipeline.runs.run import FORMAT, Run, store_from
 from pipeline.runs.run_folder import RunFolder
 from pipeline.stop import DONE
 from pipeline.storage.store import Store
-from pipeline.tasks import Example, Task, open_task
+from pipeline.tasks import CodeTask, Example, Task, open_task
 
 FOLDER = "imported"  # of all such runs, in `out`
 REFUSED = "refused.txt"
@@ -42,6 +42,8 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
     check_places(config)
     answers = read_answers(given)
     task, examples = _task(config)
+    if isinstance(task, CodeTask):  # raises where this machine lacks the isolation required
+        say(console, f"answers are programs; they run in a sandbox of level {task.sandbox.level!r}")
     matched = match(answers.found, task, examples)
     refused = [*answers.refused, *matched.refused]
     if not matched.points:
@@ -138,5 +140,5 @@ def _say(
         console,
         f"{named}, {answered:,} answers, {scores:,} scored; put them beside a run of the same task and",
     )
-    say(console, f"model with: python launch.py 'job=compare' 'runs=[RUN,{path}]'")
+    say(console, f"model with: python launch.py job=compare 'runs=[RUN,{path}]'")
     say(console, str(path))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.inputs.config import Decode, ModelSettings
+from pipeline.inputs.config import DECODE_KEYS, Decode, ModelSettings
 from pipeline.inputs.dotted import flatten
 from pipeline.inputs.trade_offs import usual_trade_offs
 from pipeline.planning.setting import Setting, setting_id
@@ -53,23 +53,33 @@ def identified_setting(sid: str, identity: Mapping[str, Any]) -> Setting:
 
 def with_knobs(settings: Sequence[Setting]) -> list[Setting]:
     """The same settings with those of their values as knobs in which settings of one group differ."""
-    values = [
-        {key: own for key, own in flatten(setting.identity).items() if key not in NO_KNOBS}
-        for setting in settings
-    ]
+    values = [_values(setting) for setting in settings]
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for setting, own in zip(settings, values, strict=True):
         groups.setdefault(setting.group, []).append(own)
     knobs = dict.fromkeys(key for own in groups.values() for key in _differing(own))
     return [
-        replace(setting, knobs={key: _knob(own[key]) for key in knobs if own.get(key) is not None})
+        replace(setting, knobs={key: _knob(own[key]) for key in knobs if key in own})
         for setting, own in zip(settings, values, strict=True)
     ]
 
 
+def _values(setting: Setting) -> dict[str, Any]:
+    """What a setting reads, by key: what its identity says, and leaves out only because it is at its default."""
+    found: dict[str, Any] = {}
+    if not setting.foreign:
+        decode = {name: getattr(setting.decode, name) for name in DECODE_KEYS if name not in APART}
+        found = flatten({**decode, "task": asdict(setting.task), "model": asdict(setting.model)})
+    if setting.uses_axon:
+        found["axon.budget_counts"] = setting.decode.axon.budget_counts
+    found |= flatten(setting.identity)
+    return {key: value for key, value in found.items() if key not in NO_KNOBS}
+
+
 def _differing(settings: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Not what some of them don't read, whatever the others' value."""
     keys = dict.fromkeys(key for own in settings for key in own)
-    return [key for key in keys if len({str(own.get(key)) for own in settings}) > 1]
+    return [key for key in keys if len({str(own[key]) for own in settings if key in own}) > 1]
 
 
 def _knob(value: Any) -> Any:

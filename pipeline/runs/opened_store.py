@@ -88,9 +88,14 @@ def open_store(address: str) -> tuple[OpenedStore, list[str]]:
             raise ConfigError(
                 [f"store={address}: none of its {len(unread)} settings can be read; {unread[0]}"]
             )
-        line = "holds no results; give the folder or address that a sweep wrote as its store, such as outputs/store"
-        raise ConfigError([f"store={address}: {line}"])
+        raise ConfigError([f"store={address}: holds no results; give a sweep's store, such as {_below(address)}"])
     return OpenedStore(Path(root), _run(address, root, with_knobs(settings), found)), unread
+
+
+def _below(address: str) -> str:
+    """The store in the folder that was given in its place, where there is one."""
+    below = f"{address.rstrip('/')}/store"
+    return below if "://" not in address and read_inventory(below).examples else "outputs/store"
 
 
 def _settings(found: Inventory) -> tuple[list[Setting], list[str]]:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from axon import AxonSettings, Dawn, DecodeSettings, decode, load_model, load_tokenizer
+from pipeline import open_run
+from pipeline.inputs.config import read_config
+from pipeline.jobs.import_job import import_job
 from pipeline.tasks import get_task
 from tests.lm_eval.harness import MISSING, TINY, python
+from tests.pipeline.conftest import compose_tree
 
 pytest.importorskip("lm_eval", reason=MISSING)
 
 EXAMPLES = get_task("arith").examples("test", 0, 8)
 WRONG = 2  # rows whose target is wrong on purpose, so that a score of 1 would be an error
+NUMBER = "999999"  # theirs
 
 TASK = r"""
 task: arith_rows
@@ -24,34 +32,40 @@ dataset_kwargs: {data_files: {test: ROWS}}
 test_split: test
 output_type: generate_until
 doc_to_text: "{{question}}"
-doc_to_target: "{{answer}}"
+doc_to_target: "{{answer.split('#### ')[-1]}}"
 generation_kwargs: {until: ["\n"], do_sample: false}
 filter_list:
   - name: final
     filter:
       - {function: regex, regex_pattern: "####\\s*(-?\\d+)"}
       - {function: take_first}
+  - name: any
+    filter:
+      - {function: regex, regex_pattern: "(-?\\d+)"}
+      - {function: take_first}
 metric_list:
   - {metric: exact_match, aggregation: mean, higher_is_better: true}
 """
 
 
-@pytest.fixture
-def tasks(tmp_path: Path) -> Path:
-    """A folder with the task and its rows."""
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the task and its rows, whose columns are GSM8K's."""
+    folder = tmp_path_factory.mktemp("tasks")
     targets = [str(example.check) for example in EXAMPLES]
-    targets[:WRONG] = ["none"] * WRONG
+    targets[:WRONG] = [NUMBER] * WRONG
     rows = [
-        {"question": example.prompt, "answer": target}
+        {"question": example.prompt, "answer": f"#### {target}"}
         for example, target in zip(EXAMPLES, targets, strict=True)
     ]
-    (tmp_path / "rows.json").write_text("\n".join(map(json.dumps, rows)))
-    (tmp_path / "task.yaml").write_text(TASK.replace("ROWS", str(tmp_path / "rows.json")))
-    return tmp_path
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "task.yaml").write_text(TASK.replace("ROWS", str(folder / "rows.jsonl")))
+    return folder
 
 
-@pytest.mark.slow
-def test_a_task_of_local_rows_is_decoded_scored_and_its_model_calls_counted(tasks: Path) -> None:
+@pytest.fixture(scope="module")
+def evaluated(tasks: Path) -> tuple[dict[str, Any], Path, str]:
+    """What lm-eval's command wrote: its results, its sample log; and what it printed."""
     arguments = (
         f"pretrained={TINY},decoder=dawn,decoder.tau_low=0.6,axon=coverage_gap,gen_length=20,block_length=20"
     )
@@ -63,8 +77,16 @@ def test_a_task_of_local_rows_is_decoded_scored_and_its_model_calls_counted(task
     assert done.returncode == 0, done.stderr
     [results_file] = (tasks / "out").rglob("results_*.json")
     [samples_file] = (tasks / "out").rglob("samples_*.jsonl")
-    results = json.loads(results_file.read_text())
-    samples = [json.loads(line) for line in samples_file.read_text().splitlines()]
+    return json.loads(results_file.read_text()), samples_file, done.stderr
+
+
+@pytest.mark.slow
+def test_a_task_of_local_rows_is_decoded_scored_and_its_model_calls_counted(
+    evaluated: tuple[dict[str, Any], Path, str],
+) -> None:
+    results, samples_file, told = evaluated
+    logged = [json.loads(line) for line in samples_file.read_text().splitlines()]
+    samples = [sample for sample in logged if sample["filter"] == "final"]
 
     model, tokenizer = load_model(TINY), load_tokenizer(TINY)
     settings = DecodeSettings(20, 20, decoder=Dawn(tau_low=0.6), axon=AxonSettings(gate="coverage_gap"))
@@ -83,7 +105,28 @@ def test_a_task_of_local_rows_is_decoded_scored_and_its_model_calls_counted(task
     assert counts["tokens_per_step"] == 160 / counts["nfe"]
     assert counts["mechanism"]["axon_steps"] == sum(len(trace.axon_steps) for trace in traces) > 0
     assert counts["settings"]["decoder"]["tau_low"] == 0.6
-    assert f"8 answers decoded, {counts['nfe'] / 8:.2f} steps (NFE) each" in done.stderr
+    assert f"8 answers decoded, {counts['nfe'] / 8:.2f} steps (NFE) each" in told
+
+
+@pytest.mark.slow
+def test_the_sample_log_that_lm_eval_wrote_is_imported_with_its_scores(
+    tasks: Path, evaluated: tuple[dict[str, Any], Path, str], tmp_path: Path
+) -> None:
+    """Rows of one answer under two filters count once."""
+    _, samples_file, _ = evaluated
+    words = [f"task.path={tasks / 'rows.jsonl'}", "task.shots=0", f"imported.file={samples_file}"]
+    words += ["imported.name=theirs", "imported.nfe=20", f"out={tmp_path}", "wandb=off"]
+    config = read_config(compose_tree("task=gsm8k", "job=import", *words))
+    shown = io.StringIO()
+    assert import_job(config, ["job=import"], Console(file=shown, width=200)) == 0
+    assert "1 point, 8 answers, 8 scored" in shown.getvalue() and "refused" not in shown.getvalue()
+    records = open_run(tmp_path / "imported/theirs").records.set_index("example_id")
+    logged = [json.loads(line) for line in samples_file.read_text().splitlines()]
+    theirs = {f"gsm8k-{row['doc_id']}": row for row in logged if row["filter"] == "final"}
+    assert len(logged) == 2 * len(theirs) == 2 * len(records)
+    for name, row in theirs.items():
+        assert records.loc[name, "score"] == row["exact_match"]
+        assert records.loc[name, "answer"] == row["resps"][0][0]
 
 
 @pytest.mark.slow

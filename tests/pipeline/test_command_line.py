@@ -41,6 +41,8 @@ RUN_CASES = {
     "job=rerun run=A +limit=3": "+limit=3: job=rerun takes run, limit, batch_size, workers; leave it out",
     "job=report run=A run=B": "run: is given twice; give it once",
     "job=report run=/nowhere": "run=/nowhere: ",
+    "job=compare runs=[A, B]": "B]: can't be read as key=value; write key=value without spaces, and quotes around",
+    "job=compare runs=[A,B": "runs=[A,B: can't be read as a list (no closing bracket); write runs=[A,B]",
     "job=report run=A --config-dir /tmp": "--config-dir: a finished run has its own config; leave it out",
     "job=report --config-dir /tmp limit=0": "limit=0: must be at least 1",
 }

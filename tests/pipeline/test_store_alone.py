@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -27,7 +28,7 @@ from pipeline.inputs.config import Decode
 from pipeline.planning.setting import setting_id
 from pipeline.runs.identified import identified_setting, with_knobs
 from pipeline.storage.store import Store
-from tests.report.sweep import identified, make_setting
+from tests.report.sweep import changed, identified, make_setting
 
 __all__ = ["refused"]  # a fixture
 LAYERS = 8
@@ -75,10 +76,11 @@ def test_a_condition_chooses_among_what_stores_hold(lone: Path, tmp_path: Path) 
 
 def test_what_is_not_there_is_told(lone: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     store = lone
-    for empty in (tmp_path / "none", tmp_path):
+    store.rename(tmp_path / "store")
+    store = tmp_path / "store"
+    for empty, such in ((tmp_path / "none", "outputs/store"), (tmp_path, store)):
         assert refused("job=compare", f"store={empty}") == (
-            f"store={empty}: holds no results; give the folder or address that a sweep wrote as its store, such as "
-            "outputs/store"
+            f"store={empty}: holds no results; give a sweep's store, such as {such}"
         )
     assert refused("job=compare", f"store={store}", "where=task == 'gsm8k'") == (
         "where=task == 'gsm8k': none of 4 settings fits; task is 'judge'"
@@ -160,3 +162,9 @@ def test_knobs_are_what_differs_within_a_group() -> None:
     assert [own.knobs for own in found] == [
         {"decoder.threshold": own.decode.decoder.threshold} for own in made
     ]
+
+
+def test_a_value_left_out_at_its_default_is_a_knob_where_another_setting_has_another() -> None:
+    made = [changed(make_setting("", 0.7, 2), **own) for own in (dict[str, Any](), {"cache": "prefix"})]
+    found = with_knobs([identified_setting(setting_id(own.identity), own.identity) for own in made])
+    assert [own.knobs for own in found] == [{"cache": "none"}, {"cache": "prefix"}]

@@ -148,7 +148,7 @@ def test_a_variant_is_named_by_its_group_where_several_use_axon():
     for setting_id, setting in sweep.settings.items():
         if setting_id.endswith("-2"):
             sweep.settings[setting_id] = replace(setting, group="AXON twice")
-    assert "] mean quality with anchors=1 in group AXON, the best of 2 variants." in text(sweep)
+    assert "] mean quality with group AXON, the best of 2 variants." in text(sweep)
 
 
 def test_a_variant_with_one_setting_has_no_line_and_does_not_count():

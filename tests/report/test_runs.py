@@ -67,7 +67,10 @@ def test_a_variant_of_two_runs_is_named_by_the_first():
         for own in part_of(sweep, "second", 1).settings
     ]
     (facet,) = find([first, make_run(settings, name="second")], sweep.records).facets
-    assert "] mean quality with anchors=1 in group “first: AXON”." in facet.summary.verdicts[0].short
+    assert (
+        "] mean quality with anchors=1 in group “first: AXON”, the best of 2 variants."
+        in facet.summary.verdicts[0].short
+    )
 
 
 def test_base_and_axon_may_be_of_different_runs():

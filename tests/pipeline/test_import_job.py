@@ -1,0 +1,127 @@
+"""job=import: answers that are programs, and what can't be imported, told in a line."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Judge
+from rich.console import Console
+from test_code_sweep import ROW, lose_isolation
+
+from pipeline import open_run
+from pipeline.errors import ConfigError
+from pipeline.inputs.config import Config
+from pipeline.jobs.import_job import import_job
+
+Make = Callable[..., Config]
+MBPP = {
+    "task_id": 11,
+    "text": "Write a function two.",
+    "code": "def two(): return 2",
+    "test_list": ["assert two() == 2"],
+}
+
+
+def imported(config: Config) -> str:
+    shown = io.StringIO()
+    assert import_job(config, ["job=import"], Console(file=shown, width=200)) == 0
+    return shown.getvalue()
+
+
+def answers(tmp_path: Path, *rows: object) -> str:
+    file = tmp_path / "samples.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    return f'imported.file="{file}"'
+
+
+@pytest.fixture
+def programs(tmp_path: Path, make_config: Make) -> Config:
+    """Four answers to functions that are to return 2, as lm-eval logs them."""
+    rows = [ROW | {"task_id": f"Mine/{number}"} for number in range(4)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    said = ("    return 2\n", "    return 3\n", "```python\ndef two():\n    return 2\n```", "no program")
+    logged = [
+        {"doc_id": place, "doc": row, "resps": [[text]], "filter": "create_test"}
+        for place, (row, text) in enumerate(zip(rows, said, strict=True))
+    ]
+    where = f'task.path="{tmp_path / "rows.jsonl"}"'
+    return make_config("task.name=humaneval", where, answers(tmp_path, *logged), 'imported.name="theirs"')
+
+
+def test_answers_that_are_programs_run_in_the_sandbox(programs: Config) -> None:
+    assert "answers are programs; they run in a sandbox of level '" in imported(programs)
+    records = open_run(Path(programs.out) / "imported/theirs").records.set_index("example_id")
+    scores = {name: records.loc[f"Mine/{number}", "score"] for number, name in enumerate("abcd")}
+    assert scores == {"a": 1, "b": 0, "c": 1, "d": 0}
+    assert records["sandbox"].notna().all() and records["error"].isna().all()
+
+
+def test_answers_to_mbpp_run_with_its_tests(make_config: Make, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(MBPP))
+    logged = {
+        "doc_id": 0,
+        "doc": MBPP,
+        "resps": [["def two():\n    return 2\n[DONE]"]],
+        "filter": "extract_code",
+    }
+    words = ("task.name=mbpp", f'task.path="{tmp_path / "rows.jsonl"}"', 'imported.name="theirs"')
+    config = make_config(*words, answers(tmp_path, logged))
+    imported(config)
+    [record] = open_run(Path(config.out) / "imported/theirs").records.to_dict("records")
+    assert (record["example_id"], record["score"]) == ("mbpp-11", 1) and record["sandbox"]
+
+
+def test_without_the_isolation_required_no_program_is_imported(
+    programs: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one that leaves every answer unscored, which would look like a fault of theirs."""
+    lose_isolation(monkeypatch)
+    with pytest.raises(ConfigError, match=r"^sandbox\.require='isolated': answers are programs") as error:
+        imported(programs)
+    assert len(error.value.lines) == 1 and not (Path(programs.out) / "imported").exists()
+
+
+def test_answers_to_other_examples_are_refused_in_a_line(
+    make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    file = answers(tmp_path, *({"example": f"other-{n}", "answer": "4"} for n in range(3)))
+    with pytest.raises(ConfigError) as error:
+        imported(make_config("task.name=judge", file, 'imported.name="theirs"'))
+    assert error.value.lines == [
+        f"imported.file={tmp_path / 'samples.jsonl'}: none of its rows answers an example of task=judge; "
+        "line 1: 'other-0' is no example of judge (of 10); check task, its split and rows"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            'imported.name="a"',
+            "imported.file: missing; job=import needs imported.file=..., a sample log of lm-eval, or",
+        ),
+        (
+            'imported.file="a.jsonl"',
+            "imported.name: missing; job=import needs imported.name=..., what its front is to",
+        ),
+        (
+            'imported.name="a" imported.file="/none.jsonl"',
+            "imported.file=/none.jsonl: can't be read (No such file or directory); give a jsonl file",
+        ),
+        (
+            'imported.name="a" imported.file="/proc"',
+            "imported.file=/proc: can't be read (Is a directory); give a",
+        ),
+        (
+            'imported.name="../a" imported.file="a"',
+            "imported.name='../a': must be the name of one folder; write up to",
+        ),
+        ('imported.name="a" imported.file="a" imported.nfe=0', "imported.nfe=0: must be"),
+    ],
+)
+def test_what_cannot_be_imported_is_told(words: str, expected: str, refuse: Callable[..., str]) -> None:
+    assert refuse("job=import", *words.split()).startswith(expected)
