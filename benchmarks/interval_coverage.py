@@ -4,7 +4,7 @@ Exact: every outcome of n examples is enumerated and weighted by its probability
 replicates. First table: a proportion p, by Wilson's interval (which the report uses for 0/1 scores) and, for contrast,
 by the percentile bootstrap. Second: a difference of paired proportions, where a fraction `discordant` of the examples
 scores differently, and `first` of these in favour of the first, by Tango's interval and by the bootstrap.
-Nominal: 95 %.
+Nominal: 95 %. Of fronts: front_coverage.py.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Is AXON calibrated? How often its anchors differ from a careful decode, beside what the decoder reveals.
 
-A record holds no confidence; it holds the step of each token and which steps AXON took. So the diagram is over how
-much of the text stood when a token was revealed: the earlier, the less a model knows. *Differs*: the reference decode
-of the same prompt has another token at that position. Only an answer's score says what is wrong: where two answers are
-worded differently, positions shift, and then tokens differ that are right. That hits anchors and the decoder's reveals
-alike, so that their difference says more than either. Low thresholds reveal more at once, and differ more: kinds are
-compared at equal values of the trade-off parameter, those of the anchors.
+Over the confidence with which a token was revealed (confidence.py), and over how much of the text stood then: the
+earlier, the less a model knows. Records of earlier versions hold the step of each token and no confidence. *Differs*:
+the reference decode of the same prompt has another token at that position. Only an answer's score says what is wrong:
+where two answers are worded differently, positions shift, and then tokens differ that are right. That hits anchors and
+the decoder's reveals alike, so that their difference says more than either. Low thresholds reveal more at once, and
+differ more: kinds are compared at equal values of the trade-off parameter, those of the anchors.
 
 Shapes: N examples, C kinds, V values of the trade-off parameter, E stages, B bootstrap
 replicates; the first replicate is the sample itself.
@@ -22,9 +22,10 @@ import pandas as pd
 
 from pipeline.report import stats
 from pipeline.report.cohorts import as_key, trade_off_of
+from pipeline.report.confidence import Confidences, confidences, interval, mean, ratio, redrawn
 from pipeline.report.entries import Part
-from pipeline.report.reveals import Tally, is_trace
-from pipeline.report.stats import Floats, Interval
+from pipeline.report.reveals import ANCHORS, BASE, OWN, Tally, is_trace
+from pipeline.report.stats import Interval
 
 MOST_TOKENS = 10_000_000  # of the settings compared: more take longer than the rest of a report
 MOST_RECORDS = (
@@ -32,7 +33,7 @@ MOST_RECORDS = (
 )
 READ = (
     *("example_id", "position", "score", "nfe", "tokens_generated"),
-    *("tokens", "revealed_at", "axon_steps", "unsupported_steps", "tokens_to_eos"),
+    *("tokens", "revealed_at", "confidence_percent", "axon_steps", "unsupported_steps", "tokens_to_eos"),
 )
 FEWEST = 10  # examples, for an interval over them
 
@@ -53,6 +54,7 @@ class Calibration:
     over_base: Interval  # anchors less its reveals without AXON
     score_if_differs: Interval  # mean score of the decodes in which an anchor differs
     score_if_agrees: Interval  # and of those with anchors none of which does
+    confidences: Confidences | None  # None: no anchor's is recorded
 
 
 def calibrate(part: Part, points: pd.DataFrame) -> tuple[Calibration, ...]:
@@ -114,15 +116,14 @@ def _calibrated(
     tally = Tally(careful, len(strata))
     for point, value in zip((*chosen, *alone), values, strict=True):
         tally.add(_traces(part, point), strata[value], with_axon=point in chosen)
-    if not tally.tokens_CNVE[0].any():
+    tokens_CNVE = tally.stages.of["tokens"]
+    if not tokens_CNVE[ANCHORS].any():
         return None
     counts_BN = np.concatenate([np.ones((1, len(careful))), stats.draw_counts(len(careful))])
-    total_CBVE, differ_CBVE = (
-        np.einsum("bn,cnve->cbve", counts_BN, own_CNVE, optimize=True)
-        for own_CNVE in (tally.tokens_CNVE, tally.differ_CNVE)
-    )
-    share_CBVE, weight_BVE = _ratio(differ_CBVE, total_CBVE), total_CBVE[0]
-    tokens_CVE = np.where(weight_BVE[0] > 0, tally.tokens_CNVE.sum(axis=1), 0.0)
+    total_CBVE, differ_CBVE = (redrawn(tally.stages.of[name], counts_BN) for name in ("tokens", "differ"))
+    share_CBVE, weight_BVE = ratio(differ_CBVE, total_CBVE), total_CBVE[ANCHORS]
+    tokens_CVE = np.where(weight_BVE[0] > 0, tokens_CNVE.sum(axis=1), 0.0)
+    score_2B = ratio(tally.score_2N @ counts_BN.T, tally.decodes_2N @ counts_BN.T)
     careful_tokens, careful_nfe = (float(careful[name].sum()) for name in ("tokens_generated", "nfe"))
     return Calibration(
         decoder,
@@ -130,16 +131,16 @@ def _calibrated(
         careful_tokens / careful_nfe,
         len(careful),
         tuple(
-            tuple(_interval(own_B) for own_B in _mean(share_BVE, weight_BVE, (1,)).T)
+            tuple(interval(own_B) for own_B in mean(share_BVE, weight_BVE, (1,)).T)
             for share_BVE in share_CBVE
         ),
         tuple(tuple(map(int, own_E)) for own_E in tokens_CVE.sum(axis=1)),
-        _interval(_mean(share_CBVE[0], weight_BVE, (1, 2))),
-        *(_interval(_mean(share_CBVE[0] - share_CBVE[other], weight_BVE, (1, 2))) for other in (1, 2)),
-        *(
-            _interval(_ratio(counts_BN @ score_N, counts_BN @ decodes_N))
-            for score_N, decodes_N in zip(tally.score_2N, tally.decodes_2N, strict=True)
-        ),
+        interval(mean(share_CBVE[ANCHORS], weight_BVE, (1, 2))),
+        interval(mean(share_CBVE[ANCHORS] - share_CBVE[OWN], weight_BVE, (1, 2))),
+        interval(mean(share_CBVE[ANCHORS] - share_CBVE[BASE], weight_BVE, (1, 2))),
+        interval(score_2B[0]),
+        interval(score_2B[1]),
+        confidences(tally.confidences, float(tokens_CNVE.sum()), counts_BN),
     )
 
 
@@ -148,19 +149,3 @@ def _traces(part: Part, point: int) -> pd.DataFrame:
     rows: pd.DataFrame = part.whole(point).to_pandas().reindex(columns=list(READ))
     rows = rows.drop_duplicates("example_id", keep="last")
     return rows.loc[rows["score"].notna() & rows["tokens"].map(is_trace).astype(bool)]
-
-
-def _mean(values_BVE: Floats, weight_BVE: Floats, axes: tuple[int, ...]) -> Floats:
-    """The mean of the known values, weighted, over some axes."""
-    known_BVE = np.where(np.isnan(values_BVE), 0.0, weight_BVE)
-    return _ratio((np.nan_to_num(values_BVE) * known_BVE).sum(axis=axes), known_BVE.sum(axis=axes))
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    ratios: Floats = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
-    return ratios
-
-
-def _interval(values_B: Floats) -> Interval:
-    """Of an estimate and its replicates."""
-    return stats.percentile_interval(float(values_B[0]), values_B[1:])

@@ -1,30 +1,21 @@
-"""The calibration of anchors as the page shows it, a reliability diagram with its figures, and as a table."""
+"""The calibration of anchors as the page shows it, reliability diagrams with their figures, and as a table."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
-from typing import NamedTuple
 
 import pandas as pd
 
+from pipeline.report.binned import Binned, Mark, figures, picture, share_text
 from pipeline.report.calibration import Calibration
-from pipeline.report.labels import NO_VALUE
+from pipeline.report.confidence import Confidences, Excess
 from pipeline.report.phrases import number
-from pipeline.report.reveals import KINDS, STAGES
-from pipeline.report.stats import Interval
+from pipeline.report.reveals import ANCHORS, BASE, BINS, KINDS, OWN, STAGES
+from pipeline.report.stats import UNKNOWN, Interval
 
-WIDTH, HEIGHT = 460, 230
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 40
-RADIUS = 4.5
-
-
-class Look(NamedTuple):
-    colour: str
-    dash: str
-    shift: int  # of its marks, so that bars don't hide each other
-
-
-LOOKS = (Look("#D55E00", "", -7), Look("#0072B2", "6 3", 0), Look("#009E73", "2 3", 7))
+BY_CONFIDENCE, BY_STAGE = "confidence", "text that stood"
+CAREFUL = 1.5  # tokens a step, at most, of a decode that may be called careful
+MET = 0.5  # share of the anchors at least, for a comparison at equal confidence to speak for them
 
 
 def calibration_section(found: Sequence[Calibration]) -> str:
@@ -34,40 +25,72 @@ def calibration_section(found: Sequence[Calibration]) -> str:
 
 
 def calibration_table(found: Sequence[tuple[str, str, Calibration]]) -> pd.DataFrame:
-    """calibration.csv: of each task, model and decoder a row for each kind and stage that has tokens."""
+    """calibration.csv: of each task, model and decoder a row for each kind and bin with tokens, by both measures."""
     return pd.DataFrame(
-        {
-            "task": task,
-            "model": model,
-            "decoder": one.decoder,
-            "reference": one.reference,
-            "kind": kind,
-            "stood_from": stage / STAGES,
-            "stood_to": (stage + 1) / STAGES,
-            "differs": share.estimate,
-            "differs_lo": share.lo,
-            "differs_hi": share.hi,
-            "tokens": tokens,
-            "examples": one.examples,
-        }
+        {"task": task, "model": model, "decoder": one.decoder, "reference": one.reference}
+        | row
+        | {"examples": one.examples}
         for task, model, one in found
-        for kind, shares, counts in zip(KINDS, one.differs_CE, one.tokens_CE, strict=True)
-        for stage, (share, tokens) in enumerate(zip(shares, counts, strict=True))
-        if tokens
+        for row in (*_confidence_rows(one), *_stage_rows(one))
+        if row["tokens"]
     )
+
+
+def _confidence_rows(one: Calibration) -> Iterator[dict[str, object]]:
+    for kind, own in zip(KINDS, one.confidences.kinds_C if one.confidences else (), strict=False):
+        for place, found in enumerate(own.bins_Q):
+            yield _row(
+                BY_CONFIDENCE, kind, place, BINS, found.tokens, found.differs, found.confidence, found.score
+            )
+
+
+def _stage_rows(one: Calibration) -> Iterator[dict[str, object]]:
+    for kind, shares, counts in zip(KINDS, one.differs_CE, one.tokens_CE, strict=True):
+        for place, (share, tokens) in enumerate(zip(shares, counts, strict=True)):
+            yield _row(BY_STAGE, kind, place, STAGES, tokens, share, math.nan, UNKNOWN)
+
+
+def _row(
+    by: str,
+    kind: str,
+    place: int,
+    bins: int,
+    tokens: int,
+    share: Interval,
+    confidence: float,
+    score: Interval,
+) -> dict[str, object]:
+    return {
+        "kind": kind,
+        "by": by,
+        "from": place / bins,
+        "to": (place + 1) / bins,
+        "mean_confidence": confidence,
+        "differs": share.estimate,
+        "differs_lo": share.lo,
+        "differs_hi": share.hi,
+        "score": score.estimate,
+        "score_lo": score.lo,
+        "score_hi": score.hi,
+        "tokens": tokens,
+    }
 
 
 _TOLD = (
     "How often a token that AXON chose as an anchor is another one in a reference decode of the same example."
 )
 _LIMITS = (
-    '<p class="soft">By how much of the text stood before the step; as records hold no confidence, this stands for '
-    "it. <b>Differs</b>: the reference decode has another token at the position. Not every such token is wrong: where "
-    "two answers are worded differently, positions shift. Kinds are compared at equal stages and trade-off values, "
-    "those of the anchors; what AXON revealed for want of support counts as neither. Intervals: 95&#8239;%, bootstrap "
-    "over examples.</p>"
+    '<p class="soft"><b>Differs</b>: the reference decode has another token at the position. Not every such token is '
+    "wrong: where two answers are worded differently, positions shift; the mean score is that of the answers in which "
+    "the tokens stand. Kinds are compared at equal trade-off values, those of the anchors; what AXON revealed for want "
+    "of support counts as neither. <b>Calibration error</b>: the expected one (Guo et al. 2017, ten bins, agreement "
+    "with the reference for accuracy); with few tokens it is too high. Intervals: 95&#8239;%, bootstrap over examples."
+    "</p>"
 )
-CAREFUL = 1.5  # tokens a step, at most, of a decode that may be called careful
+_NO_CONFIDENCE = (
+    '<p class="soft">No record of these anchors holds a confidence (earlier versions kept none, and what they decoded '
+    "stays as it is): below is by how much of the text stood alone.</p>"
+)
 
 
 def _section(one: Calibration) -> str:
@@ -77,78 +100,76 @@ def _section(one: Calibration) -> str:
         else ' <span class="warn">That is no careful decode: for one, evaluate decoder=fixed_steps on the same '
         "examples and compare the runs.</span>"
     )
+    stages = _by_stage(one)
     return (
-        f'<p class="calibration"><b>{escape(one.decoder)}</b>: {_share(one.anchors_differ)} of the anchors differ from '
-        f"the reference: {_points(one.over_base)} than what the decoder reveals without AXON, {_points(one.over_own)} "
-        f"than what it reveals in the same decodes. Mean score where an anchor differs "
+        f'<p class="calibration"><b>{escape(one.decoder)}</b>: {share_text(one.anchors_differ)} of the anchors differ '
+        f"from the reference: {_points(one.over_base)} than what the decoder reveals without AXON at equal stages, "
+        f"{_points(one.over_own)} than what it reveals in the same decodes. Mean score where an anchor differs "
         f"{_score(one.score_if_differs)}, where none does {_score(one.score_if_agrees)}.</p>"
         f'<p class="soft">Reference: {escape(one.reference)}, {one.tokens_per_step:.2f} tokens per step, '
-        f"{one.examples} examples.{careful}</p>{_drawn(one)}{_figures(one)}"
+        f"{one.examples} examples.{careful}</p>"
+        f"{_confidence_section(one.confidences) if one.confidences else _NO_CONFIDENCE}"
+        f'<p class="soft">By how much of the text stood before the step:</p>{picture(stages)}{figures(stages)}'
     )
 
 
-def _drawn(one: Calibration) -> str:
-    """An SVG without a style sheet: it is read alone, too."""
-    known = [share for shares in one.differs_CE for share in shares if not math.isnan(share.estimate)]
-    highest = max(0.1, math.ceil(10 * max(share.hi for share in known)) / 10)
-    wide, high = (WIDTH - LEFT - RIGHT) / STAGES, HEIGHT - TOP - BOTTOM
-    parts = []
-    for tick in range(5):
-        y, value = TOP + high * (1 - tick / 4), highest * tick / 4
-        parts.append(
-            f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" stroke-opacity=".15"/>'
-            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value * 100:.3g}&#8239;%</text>'
-        )
-    for stage in range(STAGES):
-        x = LEFT + wide * (stage + 0.5)
-        named = f"{100 * stage // STAGES}&#8211;{100 * (stage + 1) // STAGES}&#8239;%"
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{named}</text>')
-    middle = LEFT + (WIDTH - LEFT - RIGHT) / 2
-    parts.append(f'<text x="{middle:.1f}" y="{HEIGHT - 5}" text-anchor="middle">of the text stood</text>')
-    for kind, shares, look in zip(KINDS, one.differs_CE, LOOKS, strict=True):
-        places = [
-            (LEFT + wide * (stage + 0.5) + look.shift, *(TOP + high * (1 - own / highest) for own in share))
-            for stage, share in enumerate(shares)
-            if not math.isnan(share.estimate)
-        ]
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in places)
-        bars = "".join(f"M{x:.1f} {lo:.1f}V{hi:.1f}" for x, _, lo, hi in places)
-        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"/>' for x, y, *_ in places)
-        parts.append(
-            f'<g fill="{look.colour}" stroke="{look.colour}"><title>{escape(kind)}</title>'
-            f'<polyline points="{line}" fill="none" stroke-width="2" stroke-dasharray="{look.dash}"/>'
-            f'<path d="{bars}"/>{dots}</g>'
-        )
+def _confidence_section(found: Confidences) -> str:
+    anchors, own, base = (found.kinds_C[kind] for kind in (ANCHORS, OWN, BASE))
+    partly = (
+        ""
+        if found.known > 0.9995
+        else f" Of {found.known:.1%} of the tokens: the others' records hold no confidence."
+    )
+    errors = ", ".join(
+        f"{name} {share_text(kind.error)}"
+        for name, kind in (("anchors", anchors), ("the decoder's in the same decodes", own), ("alone", base))
+        if not math.isnan(kind.error.estimate)
+    )
+    binned = by_confidence(found)
     return (
-        f'<svg class="reliability" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width:100%;height:auto" '
-        f'role="img" aria-label="Share of tokens that differ from the reference, by how much of the text stood" '
-        f'font-size="12" fill="currentColor">{"".join(parts)}</svg>'
+        f'<p class="calibration by-confidence">By their confidences {anchors.expected:.1%} of the anchors would '
+        f"differ. At equal confidence they differ {_excess(found.over_base)} than what the decoder reveals without "
+        f"AXON, {_excess(found.over_own)} than what it reveals in the same decodes. "
+        f"Calibration error: {errors}.{partly}</p>"
+        f'<p class="soft">By confidence; dotted: as often as it says.</p>{picture(binned)}{figures(binned)}'
     )
 
 
-def _figures(one: Calibration) -> str:
-    head = "".join(
-        f"<th>{100 * stage // STAGES}&#8211;{100 * (stage + 1) // STAGES}&#8239;%</th>"
-        for stage in range(STAGES)
+def by_confidence(found: Confidences) -> Binned:
+    """From the lowest bin that has tokens on; a mark stands at the mean confidence of its tokens."""
+    first = next(place for place in range(BINS) if any(kind.bins_Q[place].tokens for kind in found.kinds_C))
+    start = first / BINS
+    return Binned(
+        "confidence when it was revealed",
+        tuple(100 * place // BINS for place in range(first, BINS + 1)),
+        tuple(
+            tuple(
+                Mark((own.confidence - start) / (1 - start), own.differs, own.tokens, own.score.estimate)
+                for own in kind.bins_Q[first:]
+            )
+            for kind in found.kinds_C
+        ),
+        (1 - start, 0.0),
     )
-    body = "".join(
-        f'<tr><td class="text"><span class="dot" style="background:{look.colour}"></span>{escape(kind)}</td>'
-        + "".join(f"<td>{_cell(share, tokens)}</td>" for share, tokens in zip(shares, counts, strict=True))
-        + "</tr>"
-        for kind, look, shares, counts in zip(KINDS, LOOKS, one.differs_CE, one.tokens_CE, strict=True)
+
+
+def _by_stage(one: Calibration) -> Binned:
+    return Binned(
+        "of the text stood",
+        tuple(100 * place // STAGES for place in range(STAGES + 1)),
+        tuple(
+            tuple(
+                Mark((place + 0.5) / STAGES, share, tokens)
+                for place, (share, tokens) in enumerate(zip(shares, counts, strict=True))
+            )
+            for shares, counts in zip(one.differs_CE, one.tokens_CE, strict=True)
+        ),
     )
-    return (
-        '<div class="scroll"><table class="evidence"><thead><tr><th class="text">differ; of tokens</th>'
-        f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
 
 
-def _cell(share: Interval, tokens: int) -> str:
-    return f'{_share(share)} <span class="interval">of {tokens:,}</span>' if tokens else NO_VALUE
-
-
-def _share(share: Interval) -> str:
-    return f"{share.estimate:.1%} [{share.lo:.1%}, {share.hi:.1%}]"
+def _excess(excess: Excess) -> str:
+    few = f", where such reveals are ({excess.met:.0%} of the anchors)" if 0 < excess.met < MET else ""
+    return _points(excess.points) + few
 
 
 def _points(excess: Interval) -> str:

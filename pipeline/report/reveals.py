@@ -1,11 +1,13 @@
-"""The tokens of decodes beside a reference's: what kind of reveal each was, at which stage, and whether it differs.
+"""The tokens of decodes beside a reference's: what kind of reveal each was, when, how sure, and whether it differs.
 
-Shapes: N examples, G generated tokens, S steps, C kinds, V values of the trade-off parameter, E stages.
+Shapes: N examples, G generated tokens, S steps, C kinds, V values of the trade-off parameter, E stages, Q bins of
+confidence, T tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,38 @@ import pandas as pd
 from numpy.typing import NDArray
 
 STAGES = 5  # equal shares of the text
+BINS = 10  # of confidence, equally wide; the last one holds 100 %, too
 ANCHORS, OWN, BASE = range(3)
 KINDS = ("anchors", "the decoder's reveals in the same decodes", "the decoder's reveals without AXON")
 NEITHER = -1
+UNKNOWN = -1  # of a confidence
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Over tokens by kind, example, value and bin: how many, how many differ, and sums of `more`, each by its name."""
+
+    of: dict[str, Floats]  # (C, N, V, bins) each
+
+    @classmethod
+    def none(cls, examples: int, values: int, bins: int, *more: str) -> Sums:
+        shape = (len(KINDS), examples, values, bins)
+        return cls({name: np.zeros(shape) for name in ("tokens", "differ", *more)})
+
+    def add(self, value: int, kind_T: Ints, example_T: Ints, bin_T: Ints, **summed: Floats) -> None:
+        """Tokens of one value; `summed`: of each token what is summed up besides their number."""
+        shape = tuple(np.delete(self.of["tokens"].shape, 2))
+        cells = np.ravel_multi_index((kind_T, example_T, bin_T), shape)
+        for name, sums_CNVE in self.of.items():
+            own = None if name == "tokens" else summed[name]
+            sums_CNVE[:, :, value] += np.bincount(cells, own, int(np.prod(shape))).reshape(shape)
 
 
 class Tally:
-    """Counts over decodes of the reference's N examples: `differ_CNVE` of `tokens_CNVE`.
+    """Of the tokens of decodes of the reference's N examples, by stage, and where it is known by confidence.
 
     Of the decodes with anchors, first those in which one differs, then the others: `decodes_2N`, and sums of scores.
     """
@@ -31,7 +56,8 @@ class Tally:
         self._places = {example: place for place, example in enumerate(reference["example_id"])}
         self._said_NG = padded(list(reference["tokens"]), -1)
         examples = len(reference)
-        self.differ_CNVE, self.tokens_CNVE = np.zeros((2, len(KINDS), examples, values, STAGES))
+        self.stages = Sums.none(examples, values, STAGES)
+        self.confidences = Sums.none(examples, values, BINS, "confidence", "score")
         self.score_2N, self.decodes_2N = np.zeros((2, 2, examples))
 
     def add(self, rows: pd.DataFrame, value: int, with_axon: bool) -> None:
@@ -45,16 +71,24 @@ class Tally:
         width = min(tokens_NG.shape[1], self._said_NG.shape[1])
         kind_NG, stage_NG = kind_NG[:, :width], stage_NG[:, :width]
         differs_NG = tokens_NG[:, :width] != self._said_NG[where_N, :width]
-        row, _ = counted = np.nonzero(kind_NG != NEITHER)
-        shape = (len(KINDS), len(self._places), STAGES)
-        cells = np.ravel_multi_index((kind_NG[counted], where_N[row], stage_NG[counted]), shape)
-        size = int(np.prod(shape))
-        self.tokens_CNVE[:, :, value] += np.bincount(cells, minlength=size).reshape(shape)
-        self.differ_CNVE[:, :, value] += np.bincount(cells, differs_NG[counted], size).reshape(shape)
+        score_N = rows["score"].to_numpy(dtype=np.float64)
+        row, _ = own = np.nonzero(kind_NG != NEITHER)
+        self.stages.add(value, kind_NG[own], where_N[row], stage_NG[own], differ=differs_NG[own])
+        percent_NG = percents(list(rows["confidence_percent"]), width)
+        row, _ = own = np.nonzero((kind_NG != NEITHER) & (percent_NG != UNKNOWN))
+        self.confidences.add(
+            value,
+            kind_NG[own],
+            where_N[row],
+            np.minimum(percent_NG[own] * BINS // 100, BINS - 1),
+            differ=differs_NG[own],
+            confidence=percent_NG[own] / 100,
+            score=score_N[row],
+        )
         anchors_NG = kind_NG == ANCHORS
         wrong_N = (anchors_NG & differs_NG).any(axis=1)
         for side, own_N in enumerate((wrong_N, anchors_NG.any(axis=1) & ~wrong_N)):
-            self.score_2N[side, where_N[own_N]] += rows["score"].to_numpy(dtype=np.float64)[own_N]
+            self.score_2N[side, where_N[own_N]] += score_N[own_N]
             self.decodes_2N[side, where_N[own_N]] += 1.0
 
 
@@ -87,6 +121,16 @@ def reveals(rows: pd.DataFrame, with_axon: bool) -> tuple[Ints, Ints]:
 
 def is_trace(tokens: Any) -> bool:
     return isinstance(tokens, list | tuple | np.ndarray) and len(tokens) > 0
+
+
+def percents(lists: Sequence[Any], width: int) -> Ints:
+    """The confidences of records in percent, (N, width); UNKNOWN where a record or a token has none."""
+    known = np.full((len(lists), width), UNKNOWN, dtype=np.int64)
+    for row, own in enumerate(lists):
+        if is_trace(own):
+            percent = np.asarray(own[:width], dtype=np.float64)
+            known[row, : len(percent)] = np.where(np.isnan(percent), UNKNOWN, percent)
+    return known
 
 
 def padded(lists: Sequence[Any], fill: int) -> Ints:

@@ -1,0 +1,152 @@
+"""Shares that differ, by kind of reveal and bin, as the page shows them: a picture, and the same figures as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from typing import NamedTuple
+
+from pipeline.report.labels import NO_VALUE
+from pipeline.report.reveals import KINDS
+from pipeline.report.stats import Interval
+
+WIDTH, HEIGHT = 460, 230
+LEFT, RIGHT, TOP, BOTTOM = 46, 18, 10, 40
+RADIUS = 4.5
+
+
+class Look(NamedTuple):
+    colour: str
+    dash: str
+    shift: int  # of its marks, so that bars don't hide each other
+
+
+LOOKS = (Look("#D55E00", "", -7), Look("#0072B2", "6 3", 0), Look("#009E73", "2 3", 7))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Of one kind in one bin. `at`: where it is drawn, 0 the first bin's start and 1 the last one's end."""
+
+    at: float
+    share: Interval
+    tokens: int
+    score: float | None = None  # mean score of the answers; None: not told
+
+
+@dataclass(frozen=True)
+class Binned:
+    """`edges`: of the bins, in percent. `expected`: the shares that are right at the first and the last edge."""
+
+    axis: str
+    edges: tuple[int, ...]
+    marks_C: tuple[tuple[Mark, ...], ...]
+    expected: tuple[float, float] | None = None
+
+
+def picture(binned: Binned) -> str:
+    """An SVG without a style sheet, in colours for light and dark paper; empty where nothing is known."""
+    known = [mark.share.hi for own in binned.marks_C for mark in own if not math.isnan(mark.share.estimate)]
+    if not known:
+        return ""
+    highest = max(0.1, math.ceil(10 * max(known)) / 10)
+    label = f"Share of tokens that differ from the reference, by {binned.axis}"
+    return (
+        f'<svg class="reliability" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width:100%;height:auto" '
+        f'role="img" aria-label="{escape(label)}" font-size="12" fill="currentColor">'
+        f"{_axes(binned, highest)}{_expected(binned, highest)}{_lines(binned, highest)}</svg>"
+    )
+
+
+def figures(binned: Binned) -> str:
+    """The table beside the picture."""
+    head = "".join(f"<th>{lo}&#8211;{hi}&#8239;%</th>" for lo, hi in pairwise(binned.edges))
+    body = "".join(
+        f'<tr><td class="text"><span class="dot" style="background:{look.colour}"></span>{escape(kind)}</td>'
+        + "".join(f"<td>{_cell(mark)}</td>" for mark in marks)
+        + "</tr>"
+        for kind, look, marks in zip(KINDS, LOOKS, binned.marks_C, strict=True)
+    )
+    scored = any(mark.score is not None for marks in binned.marks_C for mark in marks)
+    return (
+        f'<div class="scroll"><table class="evidence"><thead><tr><th class="text">differ; of tokens'
+        f"{'; mean score' if scored else ''}</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def share_text(share: Interval) -> str:
+    """`25.7% [14.1%, 37.6%]`; a dash where it is not known."""
+    if math.isnan(share.estimate):
+        return NO_VALUE
+    return f"{share.estimate:.1%} [{share.lo:.1%}, {share.hi:.1%}]"
+
+
+def _x(at: float) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * at
+
+
+def _y(share: float, highest: float) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share / highest)
+
+
+def _axes(binned: Binned, highest: float) -> str:
+    parts = []
+    for tick in range(5):
+        value = highest * tick / 4
+        y = _y(value, highest)
+        parts.append(
+            f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" stroke-opacity=".15"/>'
+            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value * 100:.3g}&#8239;%</text>'
+        )
+    for place, edge in enumerate(binned.edges):
+        x = _x(place / (len(binned.edges) - 1))
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{edge}&#8239;%</text>')
+    parts.append(
+        f'<text x="{_x(0.5):.1f}" y="{HEIGHT - 5}" text-anchor="middle">{escape(binned.axis)}</text>'
+    )
+    return "".join(parts)
+
+
+def _expected(binned: Binned, highest: float) -> str:
+    if binned.expected is None:
+        return ""
+    first, last = binned.expected
+    start = 0.0 if first <= highest else (first - highest) / (first - last)
+    return (
+        f'<path class="expected" d="M{_x(start):.1f} {_y(min(first, highest), highest):.1f}'
+        f'L{_x(1):.1f} {_y(last, highest):.1f}" stroke="currentColor" stroke-opacity=".6" stroke-dasharray="1 3">'
+        f"<title>as often as the confidence says</title></path>"
+    )
+
+
+def _lines(binned: Binned, highest: float) -> str:
+    return "".join(
+        _line(kind, look, marks, highest)
+        for kind, look, marks in zip(KINDS, LOOKS, binned.marks_C, strict=True)
+    )
+
+
+def _line(kind: str, look: Look, marks: Sequence[Mark], highest: float) -> str:
+    places = [
+        (_x(mark.at) + look.shift, *(_y(own, highest) for own in mark.share))
+        for mark in marks
+        if not math.isnan(mark.share.estimate)
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in places)
+    bars = "".join(f"M{x:.1f} {lo:.1f}V{hi:.1f}" for x, _, lo, hi in places)
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"/>' for x, y, *_ in places)
+    return (
+        f'<g fill="{look.colour}" stroke="{look.colour}"><title>{escape(kind)}</title>'
+        f'<polyline points="{line}" fill="none" stroke-width="2" stroke-dasharray="{look.dash}"/>'
+        f'<path d="{bars}"/>{dots}</g>'
+    )
+
+
+def _cell(mark: Mark) -> str:
+    if not mark.tokens:
+        return NO_VALUE
+    score = "" if mark.score is None else f"; {mark.score:.3f}"
+    return f'{share_text(mark.share)} <span class="interval">of {mark.tokens:,}{score}</span>'

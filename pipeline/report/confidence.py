@@ -1,0 +1,142 @@
+"""Whether confidences are calibrated: how often tokens differ from the reference, beside how often they should by them.
+
+A token revealed with confidence c should differ in 1 - c of all cases. Each kind's tokens are weighted so that its
+trade-off values are as frequent as they are among the anchors: kinds are compared at equal values, and each keeps its
+own confidences. The calibration error is the expected one (ECE), with agreement in place of accuracy:
+
+    ECE = sum over bins of (weight of the bin) |mean confidence in it - share of its tokens that agree|
+
+It is never below 0, and with few tokens too high. Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern
+Neural Networks, ICML 2017, arXiv 1706.04599, equation 3 (equal bins, there 15).
+
+Shapes: N examples, C kinds, V values of the trade-off parameter, Q bins, B bootstrap replicates, of which the first is
+the sample itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.report import stats
+from pipeline.report.reveals import ANCHORS, BASE, KINDS, OWN, Sums
+from pipeline.report.stats import Floats, Interval
+
+
+@dataclass(frozen=True)
+class InBin:
+    """Of one kind's tokens in one bin; NaN where it has none, or none at a value that anchors have."""
+
+    tokens: int
+    confidence: float  # their mean
+    differs: Interval
+    score: Interval  # mean score of the answers that they stand in
+
+
+@dataclass(frozen=True)
+class OfKind:
+    """Of one kind's tokens; NaN where it has none."""
+
+    bins_Q: tuple[InBin, ...]
+    expected: float  # share that differs, by the confidences
+    differs: Interval
+    error: Interval  # ECE
+
+
+@dataclass(frozen=True)
+class Excess:
+    """How much more often anchors differ than other reveals at the same value and in the same bin of confidence."""
+
+    points: Interval  # a difference of shares
+    met: float  # share of the anchors that there are such reveals for: the rest has no say
+
+
+@dataclass(frozen=True)
+class Confidences:
+    """Of one decoder, from the tokens whose records hold a confidence."""
+
+    kinds_C: tuple[OfKind, ...]
+    known: float  # share of all tokens of these decodes whose confidence is recorded
+    over_own: Excess  # over the decoder's reveals in the same decodes
+    over_base: Excess  # over its reveals without AXON
+
+
+def confidences(sums: Sums, tokens: float, counts_BN: Floats) -> Confidences | None:
+    """None where no anchor's confidence is known. `tokens`: of these decodes, whether known or not."""
+    if not sums.of["tokens"][ANCHORS].any():
+        return None
+    drawn = {name: redrawn(own_CNVQ, counts_BN) for name, own_CNVQ in sums.of.items()}
+    total_CBVQ = drawn["tokens"]
+    weight_BVQ = total_CBVQ[ANCHORS]
+    factor_CBV = ratio(weight_BVQ.sum(axis=2), total_CBVQ.sum(axis=3))
+    weighed = {
+        name: (own_CBVQ * np.nan_to_num(factor_CBV)[..., None]).sum(axis=2)
+        for name, own_CBVQ in drawn.items()
+    }
+    share_CBVQ = ratio(drawn["differ"], total_CBVQ)
+    tokens_CVQ = np.where(weight_BVQ[0].any(axis=1)[:, None], sums.of["tokens"].sum(axis=1), 0.0)
+    over_own, over_base = (
+        _excess(share_CBVQ[ANCHORS] - share_CBVQ[kind], weight_BVQ) for kind in (OWN, BASE)
+    )
+    return Confidences(
+        tuple(
+            _of_kind({name: own_CBQ[kind] for name, own_CBQ in weighed.items()}, tokens_CVQ[kind].sum(axis=0))
+            for kind in range(len(KINDS))
+        ),
+        float(sums.of["tokens"].sum() / tokens),
+        over_own,
+        over_base,
+    )
+
+
+def _excess(excess_BVQ: Floats, weight_BVQ: Floats) -> Excess:
+    known_VQ = ~np.isnan(excess_BVQ[0])
+    return Excess(
+        interval(mean(excess_BVQ, weight_BVQ, (1, 2))),
+        float(weight_BVQ[0][known_VQ].sum() / weight_BVQ[0].sum()),
+    )
+
+
+def _of_kind(weighed_BQ: dict[str, Floats], tokens_Q: Floats) -> OfKind:
+    total_BQ = weighed_BQ["tokens"]
+    doubt_BQ = total_BQ - weighed_BQ["confidence"]
+    whole_B = total_BQ.sum(axis=1)
+    share_BQ, score_BQ, mean_BQ = (
+        ratio(weighed_BQ[name], total_BQ) for name in ("differ", "score", "confidence")
+    )
+    return OfKind(
+        tuple(
+            InBin(int(count), float(sure), interval(share_B), interval(score_B))
+            for count, sure, share_B, score_B in zip(
+                tokens_Q, mean_BQ[0], share_BQ.T, score_BQ.T, strict=True
+            )
+        ),
+        float(ratio(doubt_BQ.sum(axis=1), whole_B)[0]),
+        interval(ratio(weighed_BQ["differ"].sum(axis=1), whole_B)),
+        interval(ratio(np.abs(weighed_BQ["differ"] - doubt_BQ).sum(axis=1), whole_B)),
+    )
+
+
+def redrawn(sums_CNVE: Floats, counts_BN: Floats) -> Floats:
+    """Sums over the examples, as often as each was drawn, (C, B, V, E)."""
+    drawn: Floats = np.einsum("bn,cnve->cbve", counts_BN, sums_CNVE, optimize=True)
+    return drawn
+
+
+def mean(values_BVE: Floats, weight_BVE: Floats, axes: tuple[int, ...]) -> Floats:
+    """The mean of the known values, weighted, over some axes."""
+    known_BVE = np.where(np.isnan(values_BVE), 0.0, weight_BVE)
+    return ratio((np.nan_to_num(values_BVE) * known_BVE).sum(axis=axes), known_BVE.sum(axis=axes))
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """NaN where there is nothing below."""
+    above, below = np.broadcast_arrays(above, below)
+    ratios: Floats = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return ratios
+
+
+def interval(values_B: Floats) -> Interval:
+    """Of an estimate and its replicates."""
+    return stats.percentile_interval(float(values_B[0]), values_B[1:])
