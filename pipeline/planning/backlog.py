@@ -103,6 +103,11 @@ class Backlog:
         """How many assignments are being worked on."""
         return len(self._taken)
 
+    @property
+    def waiting(self) -> int:
+        """How many slices nobody works on yet."""
+        return sum(map(len, self._waiting.values()))
+
     def take(self, loaded: ModelSettings | None = None, workers: int = 1) -> Assignment | None:
         """The next assignment, for a worker that has this model loaded; None when it must wait or all is over.
 

@@ -28,7 +28,7 @@ ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_prestart_worker_first_driver": "0",  # processes that no trial gets: Tune's workers are started anew
+    "RAY_prestart_worker_first_driver": "0",  # early.py says when workers start before they are needed
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops at once: finished slices are in the store already
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
@@ -40,6 +40,7 @@ os.environ.update(ENVIRONMENT)
 import ray  # noqa: E402
 import ray._private.parameter as ray_parameter  # noqa: E402
 import ray._private.services as ray_services  # noqa: E402
+import ray._private.utils as ray_utils  # noqa: E402
 import ray._private.worker as ray_worker  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
 
@@ -175,7 +176,7 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
     reason = ""
     for attempt in range(START_ATTEMPTS):
         try:
-            with _apart():
+            with _apart(), _no_dashboard():
                 ray.init(
                     num_cpus=cores,
                     include_dashboard=False,
@@ -191,6 +192,23 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
     raise ConfigError(
         [f"cluster.address=null: Ray did not start here ({reason}); free some cores, and try again"]
     )
+
+
+@contextmanager
+def _no_dashboard() -> Iterator[None]:
+    """Within, Ray starts no process for its dashboard and the small form of a node's agent, and waits for less.
+
+    It would start the first even without a dashboard, for statistics that are off; the second is what it starts where
+    the dashboard's packages are not installed (ray/_private/services.py).
+    """
+    services, utils = ray_services, ray_utils
+    start, lacking = services.start_api_server, utils.get_dashboard_dependency_error
+    services.start_api_server = lambda *ignored, **also: ("", None)
+    utils.get_dashboard_dependency_error = lambda: ImportError("not asked for")
+    try:
+        yield
+    finally:
+        services.start_api_server, utils.get_dashboard_dependency_error = start, lacking
 
 
 @contextmanager

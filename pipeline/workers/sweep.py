@@ -30,8 +30,9 @@ from pipeline.storage.store import StoreFull
 from pipeline.storage.totals import Totals
 from pipeline.workers.capacity import need_of
 from pipeline.workers.cluster import Ground, ray_for
+from pipeline.workers.early import early_workers, inherited
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING, SliceTrial, WorkerSettings
-from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler
+from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler, take_early_workers
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
 from ray.air._internal import usage  # isort: skip
@@ -104,7 +105,10 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
         store, config.limit, config.batch_size, threads, config.sandbox.require, cores_only
     )
     request = Request()
-    with request.awaited(), ray_for(config.cluster, display) as ground:
+    early = early_workers(config.cluster, backlog.waiting, threads)
+    if early:
+        take_early_workers()
+    with request.awaited(), inherited(early), ray_for(config.cluster, display) as ground:
         request.listen()  # Ray has just taken SIGTERM
         request.check()
         watch = Watch(backlog, display, request)

@@ -11,6 +11,7 @@ from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING
 
+import ray  # isort: skip  # sweep.py imports cluster.py first
 from ray.tune.execution import tune_controller  # isort: skip  # sweep.py imports cluster.py first
 from ray.tune.experiment import Trial  # isort: skip
 from ray.tune.schedulers import FIFOScheduler  # isort: skip
@@ -36,6 +37,23 @@ class FreeWorkers(_ObjectCache):
 
 
 tune_controller._ObjectCache = FreeWorkers  # type: ignore[attr-defined]
+
+
+class PlainWorkers:
+    """Tune's remote classes without environment variables of their own, which workers of this machine inherit."""
+
+    def __init__(self) -> None:
+        self._remote: dict[Any, Any] = {}
+
+    def get(self, trainable: Any) -> Any:
+        if trainable not in self._remote:
+            self._remote[trainable] = ray.remote(trainable)
+        return self._remote[trainable]
+
+
+def take_early_workers() -> None:
+    """From now on trials get the workers that Ray has started by itself (early.py)."""
+    tune_controller._ActorClassCache = PlainWorkers  # type: ignore[attr-defined, assignment]
 
 
 class BacklogSearch(Searcher):

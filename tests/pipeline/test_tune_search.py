@@ -166,7 +166,7 @@ def test_when_tune_ends_early_what_it_left_is_tried_again(
 
     monkeypatch.setattr(sweep, "ray_for", no_ray)
     monkeypatch.setattr(sweep.tune, "run", run)
-    cluster = SimpleNamespace(cpus_per_worker=1, gpus_per_worker=0, workers=None)
+    cluster = SimpleNamespace(address="auto", cpus_per_worker=1, gpus_per_worker=0, workers=None)
     config: Any = SimpleNamespace(
         cluster=cluster, limit=8, batch_size=1, sandbox=SimpleNamespace(require="process")
     )
