@@ -25,23 +25,20 @@ from pipeline.storage import store as store_module
 from pipeline.storage.outcomes import INDEX
 from pipeline.storage.store import LEFT_OVER, Store
 
-CHANGES = (
-    "os.rename",
-    "os.remove",
-)  # audit events, as is "open"; a folder that is there or not changes nothing
 PAGE = "report.html"
 
 
-def killed_before(chosen: Callable[[str, int], bool], config: Config) -> bool:
-    """Runs the job in a child process, which kills itself before it changes a file for the n-th time.
+def killed_before(number: int, config: Config, *events: str, file: str = "") -> bool:
+    """Runs the job in a child process, which kills itself before the audit event of that number, from 0.
 
-    `chosen`: whether this is the moment, of the file and n. Returns whether it came to that; else the job ended with 0.
+    Only `events` on files below `out` count whose path ends with `file`. Returns whether it came to that; if not, the
+    job has ended with 0.
     """
     child = os.fork()
     if not child:
         code = 1
         try:
-            sys.addaudithook(hook(chosen, config.out))
+            sys.addaudithook(killing(number, config.out, events, file))
             code = run(config)[0]
         finally:
             os._exit(code)
@@ -50,18 +47,21 @@ def killed_before(chosen: Callable[[str, int], bool], config: Config) -> bool:
     return end != 0
 
 
-def hook(chosen: Callable[[str, int], bool], out: str) -> Callable[[str, tuple[Any, ...]], None]:
-    changes = 0
+def killing(
+    number: int, out: str, events: tuple[str, ...], file: str
+) -> Callable[[str, tuple[Any, ...]], None]:
+    left = iter(range(number))
 
-    def look(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal changes
-        writes = event in CHANGES or (event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR))
-        if writes and str(arguments[0]).startswith(out):
-            if chosen(str(arguments[0]), changes):
-                os.kill(os.getpid(), signal.SIGKILL)
-            changes += 1
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        counts = event in events and str(arguments[0]).startswith(out) and str(arguments[0]).endswith(file)
+        if counts and next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-    return look
+    return hook
+
+
+def go_on(config: Config) -> None:
+    assert not killed_before(0, config)
 
 
 @pytest.fixture
@@ -101,32 +101,32 @@ def test_killed_before_any_change_of_a_file_the_next_job_ends_as_if_undisturbed(
     monkeypatch.setattr(store_module, "WORTH", 1)
     monkeypatch.setattr(compaction, "MANY", 2)
     whole = asked("whole")
-    assert not killed_before(lambda *_: False, whole)
+    go_on(whole)
     expected, names = records(whole), files(whole)
     assert len(expected) == 8 and INDEX in {name.removeprefix("store/") for name in names}
     change = 0
-    while killed_before(lambda _, changes, change=change: changes == change, config := asked(change)):
+    while killed_before(change, config := asked(change), "os.rename", "os.remove"):
         kept = records(config)
         pd.testing.assert_frame_equal(kept, expected.merge(kept[["setting_id", "position"]]))
         for file in Path(config.out).rglob(RUN_FILE):
             assert read_run(file.parent).status in ("running", "done")
         an_hour_later(config)
-        assert not killed_before(lambda *_: False, config)
+        go_on(config)
         pd.testing.assert_frame_equal(records(config), expected)
         assert files(config) == names, change
         [file] = Path(config.out).rglob(RUN_FILE)
         assert read_run(file.parent).status == "done"
         change += 1
-    assert change > 16
+    assert change >= 10
 
 
 def test_killed_while_it_writes_its_page_the_next_job_writes_it_whole(
     asked: Callable[[object], Config],
 ) -> None:
     config = asked("page")
-    assert killed_before(lambda path, _: path.endswith(PAGE), config)
+    assert killed_before(0, config, "open", file=PAGE)
     [folder] = {file.parent for file in Path(config.out).rglob(RUN_FILE)}
     assert read_run(folder).status == "running" and not (folder / PAGE).exists()
     (folder / PAGE).write_text("<!doctype html><p>half")
-    assert not killed_before(lambda *_: False, config)
+    go_on(config)
     assert read_run(folder).status == "done" and "</html>" in (folder / PAGE).read_text()
