@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.environment import Environment
 from pipeline.errors import ConfigError, reason
 from pipeline.planning.setting import Setting, Stop, setting_id
+from pipeline.storage.store import LEFT_OVER
 from pipeline.tasks.task import STRICT
 
 FORMAT = 1  # raised when the form of run.json changes
@@ -81,6 +84,14 @@ def write_run(folder: Path, run: Run) -> None:
     temporary = folder / f".{RUN_FILE}.{uuid.uuid4().hex}"  # the same command may run twice at once
     temporary.write_bytes(_private(_ADAPTER.dump_json(run, indent=1).decode()).encode())
     temporary.replace(folder / RUN_FILE)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what commands left there that were killed while they wrote run.json, long ago."""
+    for temporary in folder.glob(f".{RUN_FILE}.*"):
+        with suppress(OSError):  # another command may be faster
+            if time.time() - temporary.stat().st_mtime > LEFT_OVER.total_seconds():
+                temporary.unlink()
 
 
 def read_run(folder: Path) -> Run:

@@ -190,8 +190,9 @@ class Store:
         return bool(self._fs.exists(f"{self._base}/slices"))
 
     def remove_leftovers(self, setting_ids: Iterable[str]) -> None:
-        """Removes temporary files of these settings whose writers died long ago."""
-        folders = [f"{self._base}/settings", *(self._folder(setting_id) for setting_id in setting_ids)]
+        """Removes temporary files of these settings, and of the index, whose writers died long ago."""
+        shared = [f"{self._base}/settings", f"{self._base}/{INDEX}".rpartition("/")[0]]
+        folders = [*shared, *(self._folder(setting_id) for setting_id in setting_ids)]
         with ThreadPoolExecutor(READERS) as pool:
             list(pool.map(self._clean, folders))
 

@@ -3,7 +3,8 @@
     python tests/pipeline/faults.py --runs 50 --seed 0
 
 Every run starts the command and sends SIGKILL to one of its processes (in turn Ray's node process, Ray's head
-process, the command itself, a worker) at a moment drawn from the time that an undisturbed one takes. Then:
+process, the command itself, a worker) at a random moment: in one round of four it is drawn from the time that an
+undisturbed command takes, most of which is starting; in the next it is once some number of slices is stored. Then:
 
 - The command has ended as it should: with 0 where only a worker was killed, and never with a traceback.
 - No file in the store is unreadable, and whatever records it has are those of an undisturbed run.
@@ -27,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +36,7 @@ from pathlib import Path
 from random import Random
 
 import pandas as pd
-from commands import UNSTEADY, completed, descendants, start, still_running, uninterrupted
+from commands import UNSTEADY, completed, descendants, slices, start, still_running, uninterrupted
 from conftest import ROOT, write_checkpoint
 
 from pipeline.stop import DONE, FAILED
@@ -62,6 +64,7 @@ EVEN = {
     "RAY_worker_niceness": "0"
 }  # by 15 nicer, as Ray wants them, workers starve on a machine that does other things
 LOOK = 0.1  # seconds between two looks at the machine's processes, each of which takes some time itself
+SLICES = 24  # of both settings
 PATIENCE = 60.0  # seconds that a victim may take to appear
 LINGER = 90.0  # seconds that processes may take to end
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -103,15 +106,15 @@ class Disturbed:
         return f"{'killed' if self.killed else 'missed'}, then {self.code}"
 
 
-def disturbed(asked: list[str], kind: str, after: float, choice: Random) -> Disturbed:
-    """Starts the command, and kills one of the kind `after` seconds after the first of them is there, if any is."""
+def disturbed(asked: list[str], kind: str, moment: Callable[[], bool], choice: Random) -> Disturbed:
+    """Starts the command and kills one of the kind once `moment` says so, if one of them is left then."""
     process = start(asked, **EVEN)
     try:
         until = time.monotonic() + PATIENCE
         while not victims(process, kind) and process.poll() is None and time.monotonic() < until:
             time.sleep(LOOK)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(after)
+        while process.poll() is None and not moment():
+            time.sleep(LOOK)
         killed = False
         if there := victims(process, kind) if process.poll() is None else []:
             with suppress(ProcessLookupError):
@@ -125,6 +128,27 @@ def disturbed(asked: list[str], kind: str, after: float, choice: Random) -> Dist
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def after_seconds(seconds: float) -> Callable[[], bool]:
+    """From the first question on."""
+    begun: list[float] = []
+
+    def moment() -> bool:
+        begun.append(time.monotonic())
+        return begun[-1] - begun[0] >= seconds
+
+    return moment
+
+
+def drawn(number: int, kind: str, length: float, out: Path, choice: Random) -> tuple[str, Callable[[], bool]]:
+    """When to kill, in words and as a function."""
+    if (number - 1) // len(VICTIMS) % 2 == 0:
+        seconds = choice.uniform(0, length if kind == "driver" else length / 2)
+        return f"after {seconds:.1f} s", after_seconds(seconds)
+    there = slices(out)
+    count = choice.randint(1, max(SLICES - there, 1))
+    return f"after {count} more slices", lambda: slices(out) >= there + count
 
 
 def fault_of(end: Disturbed, kept: Contents, expected: pd.DataFrame) -> str | None:
@@ -171,14 +195,14 @@ def main() -> int:
             for number in range(chosen.first, chosen.runs + 1):
                 choice, begun = Random(f"{chosen.seed} {number}"), time.monotonic()
                 kind = list(VICTIMS)[(number - 1) % len(VICTIMS)]
-                after = choice.uniform(0, length if kind == "driver" else length / 2)
-                end = disturbed(words(checkpoint, out), kind, after, choice)
+                when, moment = drawn(number, kind, length, out, choice)
+                end = disturbed(words(checkpoint, out), kind, moment, choice)
                 kept = stored(out, expected)
                 fault = fault_of(end, kept, expected)
                 faults += fault is not None
                 ends[f"{kind} {end}"] += 1
                 tell(
-                    f"{number}/{chosen.runs} {kind} after {after:.1f} s: {end}; {len(kept.records)} records, "
+                    f"{number}/{chosen.runs} {kind} {when}: {end}; {len(kept.records)} records, "
                     f"{fault or 'equal'} ({time.monotonic() - begun:.0f} s)"
                 )
                 if fault:  # to be looked into
