@@ -26,21 +26,23 @@ def mixed_warnings(part: Part) -> list[str]:
     In float32 a batch decodes as its rows do one by one; below it, and on another machine, roundings differ.
     Records older than a column say nothing.
     """
-    tokens: dict[int, pd.DataFrame] = {}
-    seconds: dict[int, pd.DataFrame] = {}
+    tokens: dict[int, list[str]] = {}
+    seconds: dict[int, list[str]] = {}
     several = _several(part.rows)
     for point in several.index[several.any(axis=1)].tolist():
         mixed = [name for name in MACHINE if several.loc[point, name]]
         exact = part.settings[point].model.dtype == EXACT and mixed == ["batch_size"]
-        (seconds if exact else tokens)[point] = part.rows.loc[part.rows["point"] == point, mixed]
+        (seconds if exact else tokens)[point] = mixed
     found = []
     if tokens:
         found.append(
-            f"{_of(tokens)}: there the same example may decode to other tokens (docs/method.md, section 6), and "
-            "seconds are not comparable."
+            f"{_of(tokens, part.rows)}: there the same example may decode to other tokens (docs/method.md, "
+            "section 6), and seconds are not comparable."
         )
     if seconds:
-        found.append(f"{_of(seconds)}: their tokens are the same, their seconds are not comparable.")
+        found.append(
+            f"{_of(seconds, part.rows)}: their tokens are the same, their seconds are not comparable."
+        )
     return found
 
 
@@ -59,11 +61,12 @@ def _several(rows: pd.DataFrame) -> pd.DataFrame:
     return several
 
 
-def _of(settings: dict[int, pd.DataFrame]) -> str:
-    """`2 settings have records of several batch sizes (16, 32)`"""
+def _of(settings: dict[int, list[str]], rows: pd.DataFrame) -> str:
+    """`2 settings have records of several batch sizes (16, 32)`: by point, what its records have several of."""
     kinds = []
     for name, what in MACHINE.items():
-        values = sorted({value for own in settings.values() if name in own for value in own[name].dropna()})
+        own = [point for point, mixed in settings.items() if name in mixed]
+        values = sorted(rows.loc[rows["point"].isin(own), name].dropna().unique().tolist()) if own else []
         if len(values) > 1:
             shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values[:SHOWN]]
             more = [f"{len(values) - SHOWN} more"] if len(values) > SHOWN else []

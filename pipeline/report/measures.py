@@ -90,12 +90,13 @@ def _traces(tokens: pa.ListArray, revealed_at: pa.ListArray) -> Digests:
 
 def _digests(lists: pa.ListArray) -> Digests:
     values, lengths = _flat(lists)
-    ends = np.cumsum(lengths)
-    place = np.arange(len(values)) - np.repeat(ends - lengths, lengths)
+    starts = np.cumsum(lengths) - lengths
     sums = np.zeros(len(lengths), dtype=np.uint64)
     if len(values):
-        mixed = _hashed(values.astype(np.uint64) + _hashed(place.astype(np.uint64) + np.uint64(1)))
-        sums[lengths > 0] = np.add.reduceat(mixed, (ends - lengths)[lengths > 0])
+        of_place = _hashed(np.arange(1, 1 + int(lengths.max()), dtype=np.uint64))
+        mixed = of_place[np.arange(len(values)) - np.repeat(starts, lengths)]
+        mixed += values.view(np.uint64)  # in place: what is allocated anew takes longer than what is computed
+        sums[lengths > 0] = np.add.reduceat(_hashed(mixed), starts[lengths > 0])
     return sums + _hashed(lengths.astype(np.uint64))
 
 

@@ -27,9 +27,11 @@ def kendall_tau(place_NG: Integers) -> npt.NDArray[np.float64]:
     each position is compared with how many before it were revealed up to each step.
     """
     rows_N = np.arange(len(place_NG))
-    steps_S = np.arange(1 + int(place_NG.max(initial=0)), dtype=np.int32)
-    narrow_NG = place_NG.astype(np.int32)  # half the memory to go through, of which there is much
-    up_to_NS = np.zeros((len(rows_N), len(steps_S)), dtype=np.int32)
+    steps = 1 + int(place_NG.max(initial=0))
+    # As narrow as steps and counts allow: there is much memory to go through.
+    kind = np.int16 if max(steps, place_NG.shape[1]) < 2**15 else np.int32
+    steps_S, narrow_NG = np.arange(steps, dtype=kind), place_NG.astype(kind)
+    up_to_NS = np.zeros((len(rows_N), steps), dtype=kind)
     agreement_N, apart_N, pairs_N = np.zeros((3, len(rows_N)), dtype=np.int64)
     for place_N in narrow_NG.T:
         decoded_N = place_N > 0

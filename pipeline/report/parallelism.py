@@ -28,7 +28,9 @@ def spearman_rho(place_NG: Integers) -> Floats:
     own_NG = np.where(decoded_NG, np.take_along_axis(away_NS, np.maximum(place_NG - 1, 0), axis=1), np.inf)
     ordered_NG = np.sort(own_NG, axis=1)
     # The decoded positions side by side, in their order, so that the k-th meets the k-th smallest.
-    compact_NG = np.take_along_axis(own_NG, np.argsort(~decoded_NG, axis=1, kind="stable"), axis=1)
+    compact_NG = own_NG
+    if not decoded_NG.all():
+        compact_NG = np.take_along_axis(own_NG, np.argsort(~decoded_NG, axis=1, kind="stable"), axis=1)
     known_NG = np.arange(place_NG.shape[1]) < size_N[:, None]
     products_NG = np.multiply(ordered_NG, compact_NG, out=np.zeros(own_NG.shape), where=known_NG)
     return _ratio(products_NG.sum(axis=1), spread_N)

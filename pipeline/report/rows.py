@@ -75,16 +75,16 @@ def settings_table(facet: Facet) -> str:
         _heading(column.heading, sort="ascending" if column.name == "nfe" else "") for column in columns
     ]
     colours = {group: style.colour for group, style in styles(points).items()}
-    further = _known(FURTHER, points)
+    further, labels = _known(FURTHER, points), dict(points["label"])
     bodies = []
     for row in sort_along_front(share_rows(points)).to_dict("records"):
-        members = points.loc[list(row["members"])]
-        details = _details(row, further, members, [settings[own] for own in row["members"]])
+        names = [str(labels[own]) for own in row["members"]]
+        details = _details(row, further, names, [settings[own] for own in row["members"]])
         details += "".join(
-            _command(str(points.at[own, "label"]), point_command(facet.commands[own], settings[own]))
-            for own in row["members"]
+            _command(name, point_command(facet.commands[own], settings[own]))
+            for name, own in zip(names, row["members"], strict=True)
         )
-        bodies.append(_body(row, knobs, columns, colours[row["group"]], members, details))
+        bodies.append(_body(row, knobs, columns, colours[row["group"]], names, details))
     return f'<table class="settings"><thead><tr>{"".join(headings)}</tr></thead>{"".join(bodies)}</table>'
 
 
@@ -103,10 +103,13 @@ def _body(
     knobs: Sequence[str],
     columns: Sequence[Column],
     colour: str,
-    members: pd.DataFrame,
+    names: Sequence[str],
     details: str,
 ) -> str:
-    """A row of settings that decode identically (mostly one), and below it, folded, the settings themselves."""
+    """A row of settings that decode identically (mostly one), and below it, folded, the settings themselves.
+
+    `names`: theirs.
+    """
     mark = (
         "●"
         if row["front"]
@@ -131,10 +134,8 @@ def _body(
         text = escape(value_text(row[knob]))
         cells.append(f'<td data-value="{"" if text == NO_VALUE else text}">{text}</td>')
     cells += [_cell(row, column) for column in columns]
-    searched = escape(
-        " ".join([row["group"], row["label"], *members["label"], *members["setting_id"]]).lower()
-    )
-    places = " ".join(str(place) for place in members.index)
+    searched = escape(" ".join([row["group"], row["label"], *names, *row["setting_ids"]]).lower())
+    places = " ".join(str(place) for place in row["members"])
     kind = "front" if row["group_front"] else "behind"
     return (
         f'<tbody class="{kind}" data-points="{places}" data-front="{int(row["group_front"])}" '
@@ -159,14 +160,16 @@ def interval(lo: float, hi: float, digits: int) -> str:
 
 
 def _details(
-    row: Mapping[Any, Any], further: Sequence[Column], members: pd.DataFrame, settings: Sequence[Setting]
+    row: Mapping[Any, Any], further: Sequence[Column], names: Sequence[str], settings: Sequence[Setting]
 ) -> str:
     """What the row has no room for: further metrics, then the settings as they were run (where they differ: `1|2`)."""
     pairs = [(column.heading, number(row[column.name] * column.factor, column.digits)) for column in further]
     metrics = [str(name) for name in row if str(name).startswith("metric.")]
     pairs += [(f"metric {name.removeprefix('metric.')}", number(row[name], 3)) for name in metrics]
-    named = members[["setting_id", "label"]].to_numpy()
-    pairs += [("setting_id", f"{own} ({label})" if len(named) > 1 else str(own)) for own, label in named]
+    pairs += [
+        ("setting_id", f"{own} ({name})" if len(names) > 1 else str(own))
+        for own, name in zip(row["setting_ids"], names, strict=True)
+    ]
     flat = [described(setting) for setting in settings]
     pairs += [
         (key, joined(own.get(key) for own in flat))
