@@ -44,18 +44,19 @@ def support_of(
     wanted_FK = torch.where(needy_FK, uncertainty_FK, 0.0)
     weights_FKC = clean_FKC * wanted_FK[..., None] * torch.where(valid_FC, confidence_FC, 0.0)[:, None, :]
 
-    among_FCC = clean_FKC.gather(1, order_FC[..., None].expand(-1, -1, order_FC.shape[1]))
-    risk_FC = 1 - confidence_FC
-    conflict_FCC = 0.5 * (among_FCC + among_FCC.transpose(1, 2)) * risk_FC[..., None] * risk_FC[:, None, :]
-    target_F = target_coverage(masked_FK, proposal_FK, p_max_FK, attention_FKK)
+    def conflict() -> Tensor:
+        among_FCC = clean_FKC.gather(1, order_FC[..., None].expand(-1, -1, order_FC.shape[1]))
+        risk_FC = 1 - confidence_FC
+        return 0.5 * (among_FCC + among_FCC.transpose(1, 2)) * risk_FC[..., None] * risk_FC[:, None, :]
+
     support = Support(
         weights_FKC=weights_FKC,
         confidence_FC=confidence_FC,
         valid_FC=valid_FC,
         masked_F=masked_F,
-        target_F=target_F,
-        density_F=target_F / proposal_FK.sum(1).clamp(min=1),
-        conflict_FCC=conflict_FCC,
+        proposed_F=proposal_FK.sum(1),
+        target=lambda: target_coverage(masked_FK, proposal_FK, p_max_FK, attention_FKK),
+        conflict=conflict,
     )
     return support, order_FC
 
@@ -84,7 +85,7 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
     selection = Selection(
         chosen_FC=torch.zeros_like(valid_FC),
         covered_FK=torch.zeros_like(support.weights_FKC[..., 0]),
-        value_F=torch.zeros_like(support.target_F),
+        value_F=torch.zeros_like(support.confidence_FC[:, 0]),
     )
     cap_F = torch.minimum(policy.cap(support, settings).clamp(min=settings.min_anchors), valid_FC.sum(1))
     open_F = torch.ones_like(valid_FC[:, 0])
@@ -97,9 +98,9 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
             valid_FC & ~selection.chosen_FC, score_FC + TIE_BREAK * support.confidence_FC, -torch.inf
         )
         best_F1 = ranked_FC.argmax(1, keepdim=True)  # the first, so the best rank, on a tie
-        gain_F, score_F = gain_FC.gather(1, best_F1)[:, 0], score_FC.gather(1, best_F1)[:, 0]
         open_F = open_F & (cap_F > count) & (ranked_FC.gather(1, best_F1)[:, 0] > -torch.inf)
         if count >= settings.min_anchors:
+            gain_F, score_F = gain_FC.gather(1, best_F1)[:, 0], score_FC.gather(1, best_F1)[:, 0]
             open_F = open_F & ~policy.stop(support, selection, gain_F, score_F)
-        selection.add(support, best_F1, open_F)
+        selection.add(support, best_F1, open_F, last=count + 1 == rounds)
     return selection.chosen_FC

@@ -5,7 +5,9 @@ Shapes: F rows in which the gate fired, K block length, C candidates in rank ord
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,9 +29,26 @@ class Support:
     confidence_FC: Tensor  # c_j
     valid_FC: Tensor  # bool, a candidate
     masked_F: Tensor  # m_all = |M|
-    target_F: Tensor  # F, what the base decoder's proposal would cover
-    density_F: Tensor  # F / |P|
-    conflict_FCC: Tensor  # of two candidates, symmetric
+    proposed_F: Tensor  # |P|
+    target: Callable[[], Tensor]
+    conflict: Callable[[], Tensor]
+
+    # What only some policies weigh is computed when one of them asks.
+
+    @cached_property
+    def target_F(self) -> Tensor:
+        """F, what the base decoder's proposal would cover."""
+        return self.target()
+
+    @cached_property
+    def density_F(self) -> Tensor:
+        """F / |P|."""
+        return self.target_F / self.proposed_F.clamp(min=1)
+
+    @cached_property
+    def conflict_FCC(self) -> Tensor:
+        """Of two candidates, symmetric."""
+        return self.conflict()
 
     @property
     def empty_F(self) -> Tensor:
@@ -45,9 +64,11 @@ class Selection:
     covered_FK: Tensor  # max over chosen of w_ij, the support of position i
     value_F: Tensor  # facility-location f(S), what `cover` compares with F, whatever the objective
 
-    def add(self, support: Support, best_F1: Tensor, open_F: Tensor) -> None:
-        """Choose candidate `best_F1` in the open rows."""
+    def add(self, support: Support, best_F1: Tensor, open_F: Tensor, last: bool) -> None:
+        """Choose candidate `best_F1` in the open rows; after the `last` one nobody asks what is covered."""
         self.chosen_FC.scatter_(1, best_F1, self.chosen_FC.gather(1, best_F1) | open_F[:, None])
+        if last:
+            return
         index = best_F1[:, None, :].expand(-1, self.covered_FK.shape[1], -1)
         weight_FK = support.weights_FKC.gather(2, index)[..., 0]
         self.covered_FK = self.covered_FK.maximum(weight_FK).where(open_F[:, None], self.covered_FK)

@@ -43,23 +43,26 @@ class Dawn(Decoder):
 
     def propose(self, state: StepState) -> Proposal:
         """H, I and N of docs/method.md."""
-        masked_BK, confidence_BK = state.masked_BK, state.confidence_BK
-        context = state.context()
+        masked_BK, context = state.masked_BK, state.context()
+        confidence_BK = state.confidence_BK.where(masked_BK, -1.0)  # below every threshold
         edges_BKW = self._edges(state, context)
         needed_BW = (edges_BKW & masked_BK[..., None]).any(1)  # columns that some masked position depends on
         state.counts.add("graph_steps", 1)
         state.counts.add("empty_graph_steps", ~needed_BW.any(1))
-        high_BK = masked_BK & (confidence_BK >= SURE)
+        high_BK = confidence_BK >= SURE
         pulled_BW = context.decoded_BW & needed_BW  # the only ones whose p* is needed: a handful
-        unsure_BK = masked_BK & (confidence_BK >= self.tau_low) & ~high_BK
+        unsure_BK = (confidence_BK >= self.tau_low) & ~high_BK
         pulled, unsure = state.ask(pulled_BW.sum(), unsure_BK.sum(1).max())
-        inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
-        induced_BK = (
-            masked_BK & (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
-        )
+        # Most steps ask nothing more in any row.
+        induced_BK = masked_BK.new_zeros(masked_BK.shape)
+        if pulled:
+            inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
+            induced_BK = (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
+        if not unsure:
+            return Proposal(high_BK | induced_BK)
         inside_BKK = edges_BKW.gather(2, state.columns_BK[:, None, :].expand(-1, masked_BK.shape[1], -1))
         settled_BK = (inside_BKK & (high_BK & induced_BK)[:, None, :]).any(2)
-        candidates_BK = unsure_BK & ~induced_BK & ~settled_BK
+        candidates_BK = unsure_BK & ~(induced_BK | settled_BK)
         conflict_BKK = inside_BKK | inside_BKK.transpose(1, 2)
         rank_BK = state.rank(confidence_BK, candidates_BK)
         chosen_BK = independent_set(candidates_BK, conflict_BKK, rank_BK, unsure)
@@ -69,8 +72,8 @@ class Dawn(Decoder):
         """(B, K, W) bool: "position i of the block depends on column j", where j is neither a sink nor i itself."""
         threshold = context.tau_sink if self.tau_sink is None else self.tau_sink
         sink_BW = sinks(context.column_means(), context.width_B, threshold)
-        edges_BKW = (context.rows() >= self.tau_edge) & ~sink_BW[:, None, :]
-        edges_BKW = edges_BKW.scatter_(2, state.columns_BK[..., None], False)
+        attention_BKW = context.rows().masked_fill(sink_BW[:, None, :], -1.0)
+        edges_BKW = attention_BKW.scatter_(2, state.columns_BK[..., None], -1.0) >= self.tau_edge
         state.counts.add("graph_columns", context.width_B)
         state.counts.add("graph_sinks", sink_BW.sum(1))
         return edges_BKW

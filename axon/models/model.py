@@ -180,7 +180,8 @@ class MaskedDiffusionModel(nn.Module):
         The shift of a family that predicts position i from i-1 is applied here. A row's first position has no i-1
         and is predicted from itself, as in the reference implementation.
         """
-        columns = self.read_columns(columns, layout.starts_B[rows])
+        if self.shifted:
+            columns = self.read_columns(columns, layout.starts_B[rows])
         logits: Tensor = self.network.get_submodule("lm_head")(hidden_BWD[rows, columns])
         return logits
 

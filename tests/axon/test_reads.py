@@ -98,14 +98,15 @@ def _support() -> Support:
     """Random anchor problems, with conflicts around the published threshold."""
     generator = torch.Generator().manual_seed(0)
     conflict = 0.15 * torch.rand(STATES, CANDIDATES, CANDIDATES, generator=generator, dtype=torch.float64)
+    target_F = torch.rand(STATES, generator=generator, dtype=torch.float64) * 4
     return Support(
         weights_FKC=torch.rand(STATES, BLOCK, CANDIDATES, generator=generator, dtype=torch.float64) ** 4,
         confidence_FC=torch.rand(STATES, CANDIDATES, generator=generator, dtype=torch.float64),
         valid_FC=torch.ones(STATES, CANDIDATES, dtype=torch.bool),
         masked_F=torch.full((STATES,), BLOCK),
-        target_F=torch.rand(STATES, generator=generator, dtype=torch.float64) * 4,
-        density_F=torch.rand(STATES, generator=generator, dtype=torch.float64),
-        conflict_FCC=(conflict + conflict.transpose(1, 2)) / 2,
+        proposed_F=torch.full((STATES,), 4),
+        target=lambda: target_F,
+        conflict=lambda: (conflict + conflict.transpose(1, 2)) / 2,
     )
 
 
