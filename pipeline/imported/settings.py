@@ -13,6 +13,15 @@ from pipeline.tasks.task import STRICT
 Text = Annotated[str, Field(min_length=1)]
 
 
+def _nfe(given: str | int) -> str | int:
+    """Raises ValueError: rule; remedy."""
+    if given == "" or (isinstance(given, int) and given < 1):
+        raise ValueError(
+            "must be a column, or the model calls of every answer, at least 1; write one of them"
+        )
+    return given
+
+
 @dataclass(frozen=True, config=STRICT)
 class ImportedSettings:
     """A file of answers, and the names of its columns."""
@@ -24,4 +33,4 @@ class ImportedSettings:
     point: Text | None = None  # the column whose values tell the points of a front apart, such as a threshold
     example: Text = "example"
     answer: Text = "answer"
-    nfe: Text | Annotated[int, Field(ge=1)] = "nfe"  # a number: of every answer
+    nfe: Annotated[str | int, AfterValidator(_nfe)] = "nfe"  # a column; a number: of every answer

@@ -88,7 +88,9 @@ def open_store(address: str) -> tuple[OpenedStore, list[str]]:
             raise ConfigError(
                 [f"store={address}: none of its {len(unread)} settings can be read; {unread[0]}"]
             )
-        raise ConfigError([f"store={address}: holds no results; give a sweep's store, such as {_below(address)}"])
+        raise ConfigError(
+            [f"store={address}: holds no results; give a sweep's store, such as {_below(address)}"]
+        )
     return OpenedStore(Path(root), _run(address, root, with_knobs(settings), found)), unread
 
 

@@ -120,7 +120,14 @@ def test_answers_to_other_examples_are_refused_in_a_line(
             'imported.name="../a" imported.file="a"',
             "imported.name='../a': must be the name of one folder; write up to",
         ),
-        ('imported.name="a" imported.file="a" imported.nfe=0', "imported.nfe=0: must be"),
+        (
+            'imported.name="a" imported.file="a" imported.nfe=0',
+            "imported.nfe=0: must be a column, or the model calls",
+        ),
+        (
+            'imported.name="a" imported.file="a" imported.nfe=1.5',
+            "imported.nfe=1.5: must be text or a whole number;",
+        ),
     ],
 )
 def test_what_cannot_be_imported_is_told(words: str, expected: str, refuse: Callable[..., str]) -> None:
