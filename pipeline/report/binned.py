@@ -16,6 +16,7 @@ from pipeline.report.stats import Interval
 WIDTH, HEIGHT = 460, 230
 LEFT, RIGHT, TOP, BOTTOM = 46, 18, 10, 40
 RADIUS = 4.5
+TICK = 10  # percent: edges between two ticks are in the table alone
 
 
 class Look(NamedTuple):
@@ -101,8 +102,9 @@ def _axes(binned: Binned, highest: float) -> str:
             f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" stroke-opacity=".15"/>'
             f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value * 100:.3g}&#8239;%</text>'
         )
-    for place, edge in enumerate(binned.edges):
-        x = _x(place / (len(binned.edges) - 1))
+    lo, hi = binned.edges[0], binned.edges[-1]
+    for edge in (edge for edge in binned.edges if edge % TICK == 0):
+        x = _x((edge - lo) / (hi - lo))
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{edge}&#8239;%</text>')
     parts.append(
         f'<text x="{_x(0.5):.1f}" y="{HEIGHT - 5}" text-anchor="middle">{escape(binned.axis)}</text>'

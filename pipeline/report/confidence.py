@@ -7,7 +7,7 @@ own confidences. The calibration error is the expected one (ECE), with agreement
     ECE = sum over bins of (weight of the bin) |mean confidence in it - share of its tokens that agree|
 
 It is never below 0, and with few tokens too high. Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern
-Neural Networks, ICML 2017, arXiv 1706.04599, equation 3 (equal bins, there 15).
+Neural Networks, ICML 2017, arXiv 1706.04599, equation 3 (there 15 equal bins).
 
 Shapes: N examples, C kinds, V values of the trade-off parameter, Q bins, B bootstrap replicates, of which the first is
 the sample itself.

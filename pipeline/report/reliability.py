@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import pairwise
 
 import pandas as pd
 
@@ -10,11 +11,13 @@ from pipeline.report.binned import Binned, Mark, figures, picture, share_text
 from pipeline.report.calibration import Calibration
 from pipeline.report.confidence import Confidences, Excess
 from pipeline.report.phrases import number
-from pipeline.report.reveals import ANCHORS, BASE, BINS, KINDS, OWN, STAGES
+from pipeline.report.reveals import ANCHORS, BASE, BINS, EDGES, KINDS, OWN, STAGES
 from pipeline.report.stats import UNKNOWN, Interval
 
 BY_CONFIDENCE, BY_STAGE = "confidence", "text that stood"
 CAREFUL = 1.5  # tokens a step, at most, of a decode that may be called careful
+_CONFIDENCE = tuple(pairwise(edge / 100 for edge in (*EDGES, 100)))
+_STOOD = tuple(pairwise(stage / STAGES for stage in range(STAGES + 1)))
 MET = 0.5  # share of the anchors at least, for a comparison at equal confidence to speak for them
 
 
@@ -40,21 +43,26 @@ def _confidence_rows(one: Calibration) -> Iterator[dict[str, object]]:
     for kind, own in zip(KINDS, one.confidences.kinds_C if one.confidences else (), strict=False):
         for place, found in enumerate(own.bins_Q):
             yield _row(
-                BY_CONFIDENCE, kind, place, BINS, found.tokens, found.differs, found.confidence, found.score
+                BY_CONFIDENCE,
+                kind,
+                _CONFIDENCE[place],
+                found.tokens,
+                found.differs,
+                found.confidence,
+                found.score,
             )
 
 
 def _stage_rows(one: Calibration) -> Iterator[dict[str, object]]:
     for kind, shares, counts in zip(KINDS, one.differs_CE, one.tokens_CE, strict=True):
         for place, (share, tokens) in enumerate(zip(shares, counts, strict=True)):
-            yield _row(BY_STAGE, kind, place, STAGES, tokens, share, math.nan, UNKNOWN)
+            yield _row(BY_STAGE, kind, _STOOD[place], tokens, share, math.nan, UNKNOWN)
 
 
 def _row(
     by: str,
     kind: str,
-    place: int,
-    bins: int,
+    ends: tuple[float, float],
     tokens: int,
     share: Interval,
     confidence: float,
@@ -63,8 +71,8 @@ def _row(
     return {
         "kind": kind,
         "by": by,
-        "from": place / bins,
-        "to": (place + 1) / bins,
+        "from": ends[0],
+        "to": ends[1],
         "mean_confidence": confidence,
         "differs": share.estimate,
         "differs_lo": share.lo,
@@ -83,9 +91,9 @@ _LIMITS = (
     '<p class="soft"><b>Differs</b>: the reference decode has another token at the position. Not every such token is '
     "wrong: where two answers are worded differently, positions shift; the mean score is that of the answers in which "
     "the tokens stand. Kinds are compared at equal trade-off values, those of the anchors; what AXON revealed for want "
-    "of support counts as neither. <b>Calibration error</b>: the expected one (Guo et al. 2017, ten bins, agreement "
-    "with the reference for accuracy); with few tokens it is too high. Intervals: 95&#8239;%, bootstrap over examples."
-    "</p>"
+    "of support counts as neither. <b>Calibration error</b>: the expected one (Guo et al. 2017) over these bins, with "
+    "agreement with the reference in place of accuracy; with few tokens it is too high. Intervals: 95&#8239;%, "
+    "bootstrap over examples.</p>"
 )
 _NO_CONFIDENCE = (
     '<p class="soft">No record of these anchors holds a confidence (earlier versions kept none, and what they decoded '
@@ -138,10 +146,11 @@ def _confidence_section(found: Confidences) -> str:
 def by_confidence(found: Confidences) -> Binned:
     """From the lowest bin that has tokens on; a mark stands at the mean confidence of its tokens."""
     first = next(place for place in range(BINS) if any(kind.bins_Q[place].tokens for kind in found.kinds_C))
-    start = first / BINS
+    edges = (*EDGES[first:], 100)
+    start = edges[0] / 100
     return Binned(
         "confidence when it was revealed",
-        tuple(100 * place // BINS for place in range(first, BINS + 1)),
+        edges,
         tuple(
             tuple(
                 Mark((own.confidence - start) / (1 - start), own.differs, own.tokens, own.score.estimate)

@@ -15,12 +15,13 @@ from pipeline.report import write_report
 from pipeline.report.binned import LOOKS
 from pipeline.report.calibration import Calibration
 from pipeline.report.reliability import calibration_section, calibration_table
-from pipeline.report.reveals import ANCHORS, BASE, BINS, KINDS, OWN
+from pipeline.report.reveals import ANCHORS, BASE, EDGES, KINDS, OWN
 from tests.report.sweep import GEN_LENGTH, Sweep, make_sweep
 from tests.report.verdict import facet_of
 
 TEXT = 41  # tokens up to and with the end of text
 PERCENTS = (15, 55, 75, 95)
+ENDS = (*EDGES[1:], 101)
 
 Rate = Callable[[int, float, float], float]  # of kind, threshold, confidence: the share that differs
 Anchored = Callable[[float], int]  # of a threshold: how many steps are AXON's
@@ -87,7 +88,7 @@ def test_known_rates_are_found_with_their_intervals(known: tuple[Sweep, Calibrat
     covered = 0
     for kind, own in enumerate(one.confidences.kinds_C):
         for place, found in enumerate(own.bins_Q):
-            percents = [percent for percent in PERCENTS if percent * BINS // 100 == place]
+            percents = [percent for percent in PERCENTS if EDGES[place] <= percent < ENDS[place]]
             assert (found.tokens > 0) == bool(percents)
             if percents:
                 [confidence] = [percent / 100 for percent in percents]
@@ -118,8 +119,7 @@ def test_estimates_are_those_of_a_plain_count(known: tuple[Sweep, Calibration]) 
         weights = {value: anchors[value] / len(tokens) for value, tokens in everything.items()}
         whole, error = sum(anchors[value] for value in everything), 0.0
         for place, found in enumerate(own.bins_Q):
-            end = 10 * place + 10 if place < BINS - 1 else 101
-            told = plain(sweep, kind, range(10 * place, end))
+            told = plain(sweep, kind, range(EDGES[place], ENDS[place]))
             total, differ, sure = (
                 sum(weights[value] * sum(part(token) for token in tokens) for value, tokens in told.items())
                 for part in (lambda token: 1, lambda token: token[0], lambda token: token[1])
