@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from pipeline.planning.setting import Setting
 from pipeline.report.cohorts import Cohort, cohorts
@@ -83,7 +83,7 @@ class Comparison:
     @property
     def detectable(self) -> float:
         """The smallest true difference that these examples detect with probability POWER (leading variant)."""
-        return (self.critical + float(norm.ppf(POWER))) * self.leading.spread
+        return (self.critical + float(ndtri(POWER))) * self.leading.spread
 
     @property
     def needed(self) -> int:

@@ -15,7 +15,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from pipeline.report.stats import UNKNOWN, Floats, Interval
 
@@ -33,7 +34,7 @@ class MaxT:
         """The family's p-value: how often chance alone gives a largest difference this large."""
         statistic = float(np.abs(self.estimate_V / self.spread_V).max())
         drawn = (1 + (self.largest_B >= statistic).sum()) / (1 + len(self.largest_B))
-        return max(float(drawn), 2 * float(norm.sf(statistic)))
+        return max(float(drawn), 2 * float(ndtr(-statistic)))
 
     def critical(self, alpha: float) -> float:
         """The value that |estimate| / spread must exceed at `alpha`; it does so exactly where p <= alpha.
@@ -42,7 +43,7 @@ class MaxT:
         """
         allowed = math.floor(alpha * (1 + len(self.largest_B)) + 1e-9)
         drawn = float(self.largest_B[allowed - 1]) if allowed >= 1 else math.inf
-        return max(drawn, float(norm.isf(alpha / 2)))
+        return max(drawn, -float(ndtri(alpha / 2)))
 
     def intervals(self, alpha: float) -> list[Interval]:
         half_V = self.critical(alpha) * self.spread_V
@@ -86,12 +87,18 @@ def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: f
     size = len(replicates_BV)
     if not replicates_BV.size:
         return [UNKNOWN] * len(estimate_V)
-    below, above = (rankdata(sign * replicates_BV, method="max", axis=0) for sign in (1, -1))
+    below, above = (_no_larger(sign * replicates_BV) for sign in (1, -1))
     depth_B = np.minimum(below, above).min(axis=1) / size  # of each replicate's outermost variant
     depth = min(float(np.quantile(depth_B, alpha)), 0.5)
     lo_V, hi_V = np.quantile(replicates_BV, [depth, 1 - depth], axis=0)
     ends = zip(estimate_V, np.minimum(lo_V, estimate_V), np.maximum(hi_V, estimate_V), strict=True)
     return [Interval(float(estimate), float(lo), float(hi)) for estimate, lo, hi in ends]
+
+
+def _no_larger(values_BV: Floats) -> NDArray[np.intp]:
+    """Of each value, how many of its column are no larger than it."""
+    columns = zip(np.sort(values_BV, axis=0).T, values_BV.T, strict=True)
+    return np.stack([np.searchsorted(ordered, own, side="right") for ordered, own in columns], axis=1)
 
 
 def _whole(replicates_BV: Floats) -> Floats:

@@ -14,7 +14,7 @@ from pipeline.inputs.config import read_config
 from pipeline.runs.run_folder import folder_of
 
 WORDS = ["sweep=with_axon", "sweep.search=grid", "task=lists", "wandb=off"]
-HEAVY = {"torch", "ray", "datasets", "wandb"}
+HEAVY = {"torch", "ray", "datasets", "wandb", "scipy.stats"}
 # Its tokenizers give the tokens' texts of a page, and count those of a plan's prompts: without torch, in half a second.
 ONCE = "transformers"
 

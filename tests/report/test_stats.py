@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, multinomial
+from scipy.stats import binom, binomtest, multinomial
 
 from pipeline.report import stats
 
@@ -45,6 +45,19 @@ def coverage(intervals, truth, probabilities):
     """Exact: the probability of all the outcomes whose interval holds the truth."""
     held = [interval.lo - 1e-12 <= truth <= interval.hi + 1e-12 for interval in intervals]
     return float(np.asarray(probabilities)[held].sum())
+
+
+@fast
+@given(st.integers(0, 3000), st.integers(0, 3000), st.floats(0.5, 0.9999))
+def test_wilson_and_mcnemar_are_scipys_which_is_slow_to_import(first, second, level):
+    assert np.isclose(
+        stats.mcnemar_p(first, second),
+        binomtest(first, first + second).pvalue if first + second else 1,
+        rtol=1e-9,
+    )
+    n = first + second + 1
+    expected = binomtest(first, n).proportion_ci(confidence_level=level, method="wilson")
+    assert np.allclose(stats.wilson_interval(first, n, level)[1:], expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("n", [10, 30, 100])
