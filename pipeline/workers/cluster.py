@@ -80,7 +80,6 @@ class Ground:
         self._node: Any = ray_worker._global_node
         self._head = ray.get_runtime_context().gcs_address
         self._me = ray.get_runtime_context().get_node_id()
-        self._processes: set[Any] = set()  # of a private Ray
         self._looked = self._heard = monotonic()
 
     def check(self) -> None:
@@ -99,7 +98,6 @@ class Ground:
         for kind, process in self._node.dead_processes():
             if kind in VITAL:
                 raise Lost(f"Ray has died ({VITAL[kind]} {kind} ended with code {process.returncode})")
-        self._processes = _descendants()
 
     def _check_joined(self) -> None:
         if not _answers(self._head):
@@ -128,9 +126,6 @@ class Ground:
             ray.shutdown()
             return
         self._node.kill_all_processes(check_alive=False, allow_graceful=False)
-        for process in self._processes:
-            with suppress(Exception):
-                process.kill()
         atexit.register(_exit_now, code)  # before what Ray has registered
 
 
@@ -293,12 +288,3 @@ def _answers(address: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _descendants() -> set[Any]:
-    """Processes below this one. Once a raylet is dead, its own are below nobody: they must be collected before."""
-    import psutil  # type: ignore[import-untyped]  # comes with Ray
-
-    with suppress(psutil.Error):
-        return set(psutil.Process().children(recursive=True))
-    return set()

@@ -19,7 +19,6 @@ Each run is a line of the log, too. `--first 21` goes on with the twenty-first: 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import shutil
 import signal
@@ -39,6 +38,7 @@ import pandas as pd
 from commands import UNSTEADY, completed, descendants, slices, start, still_running, uninterrupted
 from conftest import ROOT, write_checkpoint
 
+from pipeline.sandbox.jail import kernel
 from pipeline.stop import DONE, FAILED
 from pipeline.storage.store import Contents, Store
 
@@ -67,7 +67,6 @@ LOOK = 0.1  # seconds between two looks at the machine's processes, each of whic
 SLICES = 24  # of both settings
 PATIENCE = 60.0  # seconds that a victim may take to appear
 LINGER = 90.0  # seconds that processes may take to end
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 def words(checkpoint: Path, out: Path) -> list[str]:
@@ -178,7 +177,7 @@ def main() -> int:
     options.add_argument("--log", type=Path, default=ROOT / "outputs" / "faults.log")
     chosen = options.parse_args()
     chosen.log.parent.mkdir(parents=True, exist_ok=True)
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     ends, faults = Counter[str](), 0
     with chosen.log.open("a") as log:
 
