@@ -1,12 +1,7 @@
-"""What a front may still hide: a box in the plane of NFE and quality, and how much of it nothing known reaches.
-
-Two settings reach what lies on the line between them, too, in expectation: one of them decodes some of the examples
-and the other the rest (as in report/matched.py). So the known front is the concave one over the known points.
-"""
+"""What a front may still hide: a box in the plane of NFE and quality, and how much of it nothing dominates."""
 
 from __future__ import annotations
 
-import bisect
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +27,8 @@ class Box:
 
     @classmethod
     def between(cls, one: Point, other: Point, best: float) -> Box:
-        """Of two neighbours. Where quality falls while NFE rises, the line is not monotone: what fell by so much may
-        have risen by as much before, and may be as good as `best`.
+        """Of two neighbours. Where quality falls while NFE rises, the line is not monotone: between the two it may be
+        as good as `best`, and may have risen by as much as it falls.
         """
         left, right = sorted((one, other), key=lambda point: (point.nfe, -point.quality))
         fall = left.quality - right.quality
@@ -48,43 +43,12 @@ class Box:
         )  # fmt: skip
 
     def uncertain_area(self, front: Sequence[Point], scale: float) -> float:
-        """What of it lies above a concave front that begins no later than the box, as a share of `scale` x 1."""
+        """What of it no known point dominates, as a share of `scale` x 1."""
         if self.top <= self.floor or scale <= 0:
             return 0.0  # nothing in it can be better than what bounds it
         inner = (point.nfe for point in front if self.start < point.nfe < self.stop)
-        edges = sorted({self.start, self.stop, *inner})
-        above = [self.top - _quality(front, nfe) for nfe in edges]
         area = 0.0
-        for (start, stop), (first, last) in zip(
-            itertools.pairwise(edges), itertools.pairwise(above), strict=True
-        ):
-            if last >= 0:
-                area += (stop - start) * (first + last) / 2
-            elif first > 0:  # the front leaves the box through its top
-                area += (stop - start) * first / (first - last) * first / 2
+        for start, stop in itertools.pairwise(sorted({self.start, self.stop, *inner})):
+            known = max((point.quality for point in front if point.nfe <= start), default=self.floor)
+            area += (stop - start) * max(0.0, self.top - max(self.floor, known))
         return area / scale
-
-
-def concave(points: Sequence[Point]) -> list[Point]:
-    """The corners of the front of points and mixes of two, by increasing NFE and quality."""
-    corners: list[Point] = []
-    for point in sorted(points, key=lambda point: (point.nfe, -point.quality)):
-        if corners and point.quality <= corners[-1].quality:
-            continue
-        while len(corners) > 1 and _rise(corners[-2], corners[-1]) <= _rise(corners[-2], point):
-            corners.pop()
-        corners.append(point)
-    return corners
-
-
-def _rise(start: Point, stop: Point) -> float:
-    return (stop.quality - start.quality) / (stop.nfe - start.nfe)
-
-
-def _quality(front: Sequence[Point], nfe: float) -> float:
-    """Of a concave front at an NFE no less than its first point's; past its last point it stays."""
-    place = bisect.bisect_right(front, nfe, key=lambda point: point.nfe)
-    left = front[place - 1]
-    if place == len(front):
-        return left.quality
-    return left.quality + _rise(left, front[place]) * (nfe - left.nfe)

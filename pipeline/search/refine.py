@@ -2,11 +2,11 @@
 
 A *line* is one combination of a region's other keys, with the trade-off parameter free. On a line, two neighbouring
 values with outcomes (NFE a, quality p) and (b, q), a < b and p < q, leave a box: a setting between them may lie
-anywhere in it. What the region's settings, or a mix of two of them, already reach of it is no longer open; the area of
-the rest is the *uncertain area* between the two, as a share of the plane from the least to the largest NFE and from
-quality 0 to 1. Where quality falls instead (p > q), the line is not monotone there: a setting between the two may be as
-good as the region's best, and better than p by as much as q is worse. A coarse grid draws its front through the middle
-of such boxes, whatever is in them.
+anywhere in it. What the region's front already dominates of it is no longer open; the area of the rest is the
+*uncertain area* between the two, as a share of the plane from the least to the largest NFE and from quality 0 to 1.
+Where quality falls instead (p > q), the line is not monotone there: a setting between the two may be as good as the
+region's best, and better than p by as much as q is worse. A coarse grid draws its front through the middle of such
+boxes, whatever is in them.
 
 The costly end of a line is worth its passes only if the line may still get better than the front there. So the first
 line of a region is evaluated at both ends and in the middle, the others in the middle and then at the cheap end; beyond
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.search.box import Box, Point, concave
+from pipeline.search.box import Box, Point
 from pipeline.search.grid import combinations
 from pipeline.search.space import Candidate, Dimension, Outcome, Range, Region, Space, existing, is_name
 
@@ -123,8 +123,8 @@ def _new(candidates: Sequence[Candidate], found: Found) -> list[Candidate]:
 
 
 def _gaps(measured: Sequence[tuple[Line, list[Point]]], scale: float) -> Iterator[Gap]:
-    front = concave([point for _, points in measured for point in points])
-    best = front[-1].quality if front else 0.0
+    front = [point for _, points in measured for point in points]
+    best = max((point.quality for point in front), default=0.0)
     for line, points in measured:
         for low, high in itertools.pairwise(points):
             if (value := line.between(low.value, high.value)) is not None:

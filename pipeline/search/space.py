@@ -180,7 +180,7 @@ class Region:
     when: Conditions
     along: str | None = None  # the key of the grid that trades quality for speed, if it is searched along one
     tolerance: float = (
-        0.008  # of a search along it: the uncertain area that it may leave between two neighbours
+        0.018  # of a search along it: the uncertain area that it may leave between two neighbours
     )
 
 
