@@ -1,4 +1,4 @@
-"""How large a sweep may be: `python benchmarks/scale.py [--settings 1000 3000 9000] [--examples 10] [--points 300]`.
+"""How large a sweep may be: `python benchmarks/scale.py [--tables sweep report] [--settings 1000 3000 9000] ...`.
 
 A synthetic finished sweep of so many settings, in a store of its own, goes through what a command does beside decoding:
 planning, writing run.json, resuming (what is pending, and what the search asks for next), and joining slices. Then the
@@ -6,8 +6,9 @@ report, on as many records as these settings have, of few settings (`--points`) 
 process of its own, for its peak memory.
 
 Seconds are of processor time: a machine that does other work takes longer by the clock. `grows`: the exponent between
-the first size and the last; n log n is about 1.1. For the issue's goals:
-`--settings 10000 30000 100000 --examples 100 --points 2000`, an hour.
+the first size and the last; n log n is about 1.1. For the goals, without other work on the machine perhaps a quarter of
+an hour each: `--tables sweep --settings 10000 30000 100000 --examples 4` and
+`--tables report --settings 10000 30000 100000 --examples 100 --points 2000`.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("--settings", type=int, nargs="+", default=[1000, 3000, 9000])
     parser.add_argument("--examples", type=int, default=10, help="of each setting")
     parser.add_argument("--points", type=int, default=300, help="settings of the report")
+    parser.add_argument("--tables", nargs="+", choices=("sweep", "report"), default=["sweep", "report"])
     parser.add_argument("--one", choices=("sweep", "report"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
@@ -74,7 +76,8 @@ def main() -> None:
         return
     print(f"{asked.examples} examples each, {load_line()}")
     for one, stages in (("sweep", STAGES), ("report", REPORT)):
-        _table(asked, one, stages)
+        if one in asked.tables:
+            _table(asked, one, stages)
 
 
 def _table(asked: argparse.Namespace, one: str, stages: tuple[str, ...]) -> None:
@@ -163,13 +166,14 @@ def _peak() -> float:
 
 
 def _config(folder: Path, settings: int, examples: int) -> Config:
-    """A grid over thresholds and anchors."""
+    """A grid over thresholds, without AXON and with it, which a report compares."""
     words = [f"out={folder}", f"limit={examples}", "wandb=off"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         tree: Any = OmegaConf.to_container(compose("config", overrides=words), resolve=True)
-    count = settings // len(ANCHORS)
+    count = settings // (1 + len(ANCHORS))
     thresholds = [round(0.2 + 0.7 * place / count, 9) for place in range(count)]
     tree["sweep"]["groups"] = {
+        "base": {"grid": {"decoder.threshold": thresholds}, "set": {"axon.gate": "never"}},
         "axon": {"grid": {"decoder.threshold": thresholds, "axon.anchors": ANCHORS}},
     }
     return read_config(tree)

@@ -57,3 +57,19 @@ def test_several_kinds_are_one_warning():
     assert warning.startswith(
         "2 settings have records of several devices (A100, H100) and batch sizes (16, 32): "
     )
+
+
+def test_a_setting_is_named_for_what_its_own_records_differ_in():
+    """All records are read once, whichever settings are mixed, and only theirs count."""
+    sweep = make_sweep(examples=4, thresholds=(0.3, 0.7))
+    sweep.change(model={"dtype": "bfloat16"})
+    first, second, *_ = sweep.settings
+    for row in sweep.rows:
+        odd = row["position"] % 2 == 1
+        row |= ONE | {"batch_size": 1 if row["setting_id"] not in (first, second) else 32}
+        row |= {"batch_size": 16} if odd and row["setting_id"] == first else {}
+        row |= {"device": "A100"} if odd and row["setting_id"] == second else {}
+    [warning] = facet_of(sweep).summary.warnings
+    assert warning.startswith(
+        "2 settings have records of several devices (A100, H100) and batch sizes (16, 32): "
+    )

@@ -119,3 +119,19 @@ def test_a_column_that_some_files_lack_is_unknown_there_and_known_elsewhere(tmp_
 def test_a_count_that_needs_more_than_32_bits_keeps_its_value() -> None:
     values = pa.array([2**31, -(2**40), 7])
     assert stored_module._narrow(values).tolist() == values.to_pylist()
+
+
+def test_counts_are_narrow_and_nothing_that_is_made_of_them_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One setting's files lack a column that the other's have: in a portion each, as of a large sweep."""
+    monkeypatch.setattr(store_module, "AT_ONCE", 1)
+    store = Store(str(tmp_path))
+    for sid in "ab":
+        known = {"prefill_passes": 30_000, "store_passes": 0, "full_passes": 7 if sid == "a" else None}
+        store.write_slice(
+            sid, 0, SIZE, [Record(sid, "arith", f"e{n}", n, nfe=30_000, **known) for n in range(SIZE)]
+        )
+    rows = clean(load_measured(store, "ab", SIZE).records)
+    assert rows["nfe"].dtype == np.int16 and rows["passes"].tolist() == [60_000] * 2 * SIZE
+    assert rows["full_passes"].dtype == np.float64, "sums of float32 have seven digits"
