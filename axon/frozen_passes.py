@@ -18,7 +18,7 @@ from axon.attention import Capture
 from axon.batch import Batch
 from axon.key_values import Canvas, Columns, KeyValues
 from axon.models.layout import Layout, positions
-from axon.models.model import MaskedDiffusionModel
+from axon.models.model import MaskedDiffusionModel, Part
 from axon.passes import Pass, canvas_layout
 from axon.rows import of_rows, places_on
 from axon.settings import DecodeSettings
@@ -68,10 +68,17 @@ class FrozenPasses:
         within = [row for row, block in enumerate(blocks) if stored[row] == block]
         columns_BK = layout.prefix + self._batch.places_BK()
         queries = []
+        starts_R, part = self._places(starting), self._part(within, blocks, columns_BK)
+        passes = [self._whole(starts_R)] if starting else []
+        if part is not None:
+            passes.append(self._later(part, layers))
+        for one, hidden_RQD in zip(passes, self._model.together(passes), strict=True):
+            one.columns.keep_hidden(hidden_RQD)
         if starting:
-            queries.append(self._whole(self._places(starting), columns_BK, layers))
-        if within:
-            queries.append(self._part(within, blocks, columns_BK, layers))
+            queries.append(self._begun(passes[0], starts_R, columns_BK, layers))
+        if part is not None:
+            self._count(part.rows_R, part.computed_R, part.pairs_R)
+            queries.append(list(passes[-1].capture.queries(of_rows(columns_BK, part.rows_R))))
         for row in starting:
             stored[row] = blocks[row]
         capture = Capture(layers, layout.real_BW, columns_BK[:, 0])
@@ -86,42 +93,42 @@ class FrozenPasses:
         seen = slice(0, self._width)
         return Pass(layout, kept.hidden_BWD[:, seen], capture, kept.attended_BW1[:, seen, 0])
 
-    def _whole(
-        self, rows_R: Tensor | None, columns_BK: Tensor, layers: tuple[int, ...]
-    ) -> list[tuple[Tensor, float]]:
-        """The first pass of those rows' blocks; the queries of the blocks."""
-        columns_RK = of_rows(columns_BK, rows_R)
+    def _whole(self, rows_R: Tensor | None) -> Part:
+        """The first pass of those rows' blocks."""
         layout = self._layout  # itself where it is of all rows, so that its rotation is computed once
         if rows_R is not None:
             layout = self._of_rows(rows_R, self._columns_W.expand(len(rows_R), -1))
-        canvas, capture = Canvas(self._kept, rows_R, self._width), Capture(self._layers, layout.real_BW)
-        canvas.keep_hidden(
-            self._model(self._tokens_RW(rows_R), layout, capture if self._layers else None, canvas)
-        )
+        capture, canvas = Capture(self._layers, layout.real_BW), Canvas(self._kept, rows_R, self._width)
+        return Part(self._tokens_RW(rows_R), layout, capture, canvas)
+
+    def _begun(
+        self, whole: Part, rows_R: Tensor | None, columns_BK: Tensor, layers: tuple[int, ...]
+    ) -> list[tuple[Tensor, float]]:
+        """What is kept of the attention of such a pass; the queries of the blocks."""
+        columns_RK, layout, capture = of_rows(columns_BK, rows_R), whole.layout, whole.capture
         if self._layers:
             # The block's own rows are of each pass; those of all others that sinks are sought by stay these.
             others_RW = self._columns_W < columns_RK[:, :1]
             if self._settings.sink_rows == "canvas":
                 others_RW = others_RW | (self._columns_W > columns_RK[:, -1:])
-            canvas.keep_attended(capture.column_sums(None, others_RW & layout.real_BW))
+            attended_RW = capture.column_sums(None, others_RW & layout.real_BW)
+            Canvas(self._kept, rows_R, self._width).keep_attended(attended_RW)
         self._count(rows_R, layout.width_B, layout.width_B**2)
         self._batch.counts.add("full_passes", 1, rows_R)
         return list(capture.queries(columns_RK)) if layers else []
 
-    def _part(
-        self, rows: list[int], blocks: list[int], columns_BK: Tensor, layers: tuple[int, ...]
-    ) -> list[tuple[Tensor, float]]:
-        """A later pass of those rows' blocks; the queries of the blocks."""
+    def _part(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Part | None:
+        """The later passes of those rows' blocks, if there are any."""
         part = self._last
-        if part is None or part.rows != rows or part.blocks != blocks:
+        if rows and (part is None or part.rows != rows or part.blocks != blocks):
             part = self._last = self._prepared(rows, blocks, columns_BK)
+        return part if rows else None
+
+    def _later(self, part: _Part, layers: tuple[int, ...]) -> Part:
+        """A later pass of those rows' blocks."""
         columns_RQ = part.computed.columns_RQ
         capture = Capture(layers, part.layout.real_BW, columns_RQ[:, 0])
-        tokens_RQ = self._tokens_RW(part.rows_R).gather(1, columns_RQ)
-        hidden_RQD = self._model(tokens_RQ, part.layout, capture if layers else None, part.computed)
-        part.computed.keep_hidden(hidden_RQD)
-        self._count(part.rows_R, part.computed_R, part.pairs_R)
-        return list(capture.queries(of_rows(columns_BK, part.rows_R)))
+        return Part(self._tokens_RW(part.rows_R).gather(1, columns_RQ), part.layout, capture, part.computed)
 
     def _prepared(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Part:
         """What their passes have in common."""

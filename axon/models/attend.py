@@ -1,11 +1,14 @@
 """The attention of a pass, as its layers meet it: of positions that lie one row's after the other's.
 
-Shapes: B rows, Q columns of a pass, N = B x Q positions, H heads, G key heads, A head size.
+A pass may consist of several parts, of other rows and as many columns each: to all but attention they are one.
+
+Shapes: B rows, Q columns of a part, N = B x Q positions, H heads, G key heads, A head size.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,6 +26,7 @@ class RowAttention:
 
     kernel: str  # its name among transformers' attention functions
     rows: int  # B
+    width: int  # Q
     mask: (
         Tensor | None
     )  # added to the scores, (B, 1, 1 or Q, columns seen); None: every position sees every column
@@ -32,7 +36,7 @@ class RowAttention:
     def __call__(self, own: Any, query_NHA: Tensor, key_NGA: Tensor, value_NGA: Tensor) -> Tensor:
         """What the positions see in a layer with the module `own`, (N, H x A)."""
         query_BHQA, key_BGQA, value_BGQA = (
-            part.view(self.rows, -1, *part.shape[1:]).transpose(1, 2)
+            part.view(self.rows, self.width, *part.shape[1:]).transpose(1, 2)
             for part in (query_NHA, key_NGA, value_NGA)
         )
         mixed_BQHA, _ = ALL_ATTENTION_FUNCTIONS[self.kernel](
@@ -51,10 +55,28 @@ class RowAttention:
 
     def at(self, device: torch.device, home: torch.device) -> RowAttention:
         """Of layers that are on another device than what is kept and captured."""
-        return RowAttention(
-            self.kernel,
-            self.rows,
-            None if self.mask is None else self.mask.to(device),
-            None if self.capture is None else SentCapture(self.capture, self.mask),
-            None if self.columns is None else SentColumns(self.columns, home),
+        return replace(
+            self,
+            mask=None if self.mask is None else self.mask.to(device),
+            capture=None if self.capture is None else SentCapture(self.capture, self.mask),
+            columns=None if self.columns is None else SentColumns(self.columns, home),
         )
+
+
+class Attention:
+    """Of all parts of a pass."""
+
+    def __init__(self, parts: Sequence[RowAttention]) -> None:
+        self._parts = parts
+
+    def __call__(self, own: Any, query_NHA: Tensor, key_NGA: Tensor, value_NGA: Tensor) -> Tensor:
+        """See `RowAttention`; the positions of the parts lie one after the other."""
+        if len(self._parts) == 1:
+            return self._parts[0](own, query_NHA, key_NGA, value_NGA)
+        sizes = [part.rows * part.width for part in self._parts]
+        given = zip(*(every.split(sizes) for every in (query_NHA, key_NGA, value_NGA)), strict=True)
+        return torch.cat([part(own, *of_part) for part, of_part in zip(self._parts, given, strict=True)])
+
+    def at(self, device: torch.device, home: torch.device) -> Attention:
+        """See `RowAttention`."""
+        return Attention([part.at(device, home) for part in self._parts])

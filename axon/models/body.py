@@ -10,6 +10,7 @@ Shapes: B rows, Q columns of a pass, N positions of all rows, R and M those of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,9 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from axon.attention import LEAST, Capture
-from axon.key_values import Exchange
-from axon.models.attend import RowAttention
+from axon.attention import LEAST
+from axon.models.attend import Attention, RowAttention
 from axon.models.experts import weights_per_position
 from axon.models.layer import Layer, Narrow, Norm, Rotation
 
@@ -30,7 +30,6 @@ class Body(nn.Module):
     def __init__(self, network: Any) -> None:
         super().__init__()
         body = network.model
-        self._config = network.config
         self._embedding: Tensor = body.embed_tokens.weight
         self._rotary = (body.rotary_emb,)  # in a tuple, as layers are: no part of this module
         self._layers = tuple(Layer(layer) for layer in body.layers)
@@ -40,27 +39,25 @@ class Body(nn.Module):
         self._moves = tuple(here if here != before else None for before, here in pairwise(places))
         self._norm = Norm(body.norm)
         # Of experts each sees few positions, perhaps one: which others there are would change the rounding.
-        self._narrows = weights_per_position(body.layers[-1]) == 0
+        self.dense = weights_per_position(body.layers[-1]) == 0
         self._last: tuple[Tensor, dict[torch.device, Rotation]] | None = None
 
     def forward(
         self,
         tokens_BQ: Tensor,
         positions_BQ: Tensor,
-        mask: Tensor | None,
-        capture: Capture | None = None,
-        columns: Exchange | None = None,
+        parts: Sequence[RowAttention],
         read_BR: Tensor | None = None,
     ) -> Tensor:
         """Final hidden states (B, Q, D): with `read_BR` of those columns, and undefined elsewhere.
 
-        `mask` is added to the scores, (B, 1, 1 or Q, columns seen); None: every position sees every column.
+        Of several `parts` the positions lie one after the other, as those of a single row.
         """
         count, width = tokens_BQ.shape
         x_BQD = embedding(tokens_BQ, self._embedding)
         rotation = self._rotation(x_BQD, positions_BQ)
         x_ND = x_BQD.view(count * width, -1)
-        at_home = attend = RowAttention(self._config._attn_implementation, count, mask, capture, columns)
+        at_home = attend = Attention(parts)
         for layer, move in zip(self._layers[:-1], self._moves, strict=False):
             if move is not None:
                 x_ND, rotation = x_ND.to(move), self._rotation_at(move)
@@ -70,10 +67,11 @@ class Body(nn.Module):
             x_ND, rotation = x_ND.to(move), self._rotation_at(move)
             attend = at_home.at(move, self.devices[0])
         read = None
-        if read_BR is not None and self._narrows and read_BR.shape[1] >= LEAST:
+        if read_BR is not None and self.dense and read_BR.shape[1] >= LEAST:
             read = Narrow.of(read_BR, width)
         there = read if read is None or len(self.devices) == 1 else read.to(x_ND.device)
-        queries = there if capture is None else None  # whose attention is asked for, all are read
+        captured = any(part.capture is not None for part in parts)
+        queries = None if captured else there  # whose attention is asked for, all are read
         x_MD = self._layers[-1](x_ND, rotation, attend, queries, there)
         if len(self.devices) > 1:
             x_MD = x_MD.to(self.devices[0])

@@ -7,15 +7,17 @@ The canvas is padded on the left, so that generated positions have the same colu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from axon.attention import Capture
+from axon.attention import LEAST, Capture
 from axon.blocks import row_blocks
-from axon.key_values import Exchange
+from axon.key_values import Canvas, Columns, Exchange
+from axon.models.attend import RowAttention
 from axon.models.body import Body
 from axon.models.experts import weights_per_position
 from axon.models.family import Family
@@ -23,6 +25,16 @@ from axon.models.layout import Layout, additive, positions
 from axon.row_memory import NetworkShape
 from axon.settings import BlockAlignment
 from axon.trace import Trace
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a pass computes of some rows: as many columns of each. See `MaskedDiffusionModel.forward`."""
+
+    tokens_BQ: Tensor
+    layout: Layout
+    capture: Capture
+    columns: Columns | Canvas
 
 
 class MaskedDiffusionModel(nn.Module):
@@ -171,8 +183,42 @@ class MaskedDiffusionModel(nn.Module):
         With `columns` the tokens are those of some columns only, which see what is kept of others. With `read_BQ` only
         the states of those columns will be read: what stands at others is undefined.
         """
-        hidden_BWD: Tensor = self.body(tokens_BW, layout.positions_BQ, layout.mask, capture, columns, read_BQ)
+        part = self._attention(tokens_BW, layout, capture, columns)
+        hidden_BWD: Tensor = self.body(tokens_BW, layout.positions_BQ, (part,), read_BQ)
         return hidden_BWD
+
+    def together(self, parts: Sequence[Part]) -> list[Tensor]:
+        """Final hidden states of the parts, each as of a pass of its own.
+
+        Where no rounding tells them apart they are of one pass: products of matrices round each of their rows by
+        itself in float32, from LEAST rows on. (Experts see few positions each, perhaps one.)
+        """
+        least = min(part.tokens_BQ.numel() for part in parts)
+        if len(parts) > 1 and least >= LEAST and self.dtype is torch.float32 and self.body.dense:
+            return self.in_one_pass(parts)
+        return [
+            self(part.tokens_BQ, part.layout, part.capture if part.capture.layers else None, part.columns)
+            for part in parts
+        ]
+
+    def in_one_pass(self, parts: Sequence[Part]) -> list[Tensor]:
+        """See `together`: their positions lie one after the other, and attend to those of their own rows."""
+        tokens_1N = torch.cat([part.tokens_BQ.flatten() for part in parts])[None]
+        positions_1N = torch.cat([part.layout.positions_BQ.flatten() for part in parts])[None]
+        attentions = [
+            self._attention(part.tokens_BQ, part.layout, part.capture, part.columns) for part in parts
+        ]
+        hidden_1ND: Tensor = self.body(tokens_1N, positions_1N, attentions)
+        hidden = hidden_1ND[0].split([part.tokens_BQ.numel() for part in parts])
+        return [
+            states_ND.view(*part.tokens_BQ.shape, -1) for states_ND, part in zip(hidden, parts, strict=True)
+        ]
+
+    def _attention(
+        self, tokens_BQ: Tensor, layout: Layout, capture: Capture | None, columns: Exchange | None
+    ) -> RowAttention:
+        kernel: str = self.network.config._attn_implementation
+        return RowAttention(kernel, len(tokens_BQ), tokens_BQ.shape[1], layout.mask, capture, columns)
 
     def logits(self, hidden_BWD: Tensor, rows: Tensor, columns: Tensor, layout: Layout) -> Tensor:
         """Logits (..., V) that predict the positions (rows, columns), two index tensors of the same shape.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
-from typing import Any
+from unittest.mock import patch
 
 import torch
 
 from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
 from axon.blocks import RowBlocks, row_blocks
 from axon.models.layout import Layout
+from axon.models.model import Part
 from axon.sampler import REMASK_STEPS
 from tests.axon.toy_model import MASK, VOCAB
 from tests.axon.traces import check_events
@@ -40,8 +42,7 @@ def check_rows(
     """
     calls: Counter[int | None] = Counter()  # by a prompt's first token; None: a pass without the prompt
 
-    def count(module: Any, inputs: tuple[torch.Tensor, Layout]) -> None:
-        tokens_BW, layout = inputs[:2]
+    def count(tokens_BW: torch.Tensor, layout: Layout) -> None:
         if tokens_BW.shape[1] < layout.real_BW.shape[1] or layout.positions_BQ[:, 0].any():
             calls[None] += len(tokens_BW)
             return
@@ -50,11 +51,8 @@ def check_rows(
             assert row[start : start + len(prompt)] == prompt
             calls[prompt[0]] += 1
 
-    hook = model.register_forward_pre_hook(count)
-    try:
+    with passes_told(model, count):
         traces = decode_rows(model, prompts, setting, batch_size)
-    finally:
-        hook.remove()
     assert calls.total() == sum(trace.nfe for trace in traces)
     for prompt, trace in zip(prompts, traces, strict=True):
         blocks = blocks_of(prompt, setting)
@@ -123,3 +121,21 @@ def _block_of(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> list[
     """The block of each step."""
     found = {event.step: (blocks.given + event.position) // setting.block for event in trace.events}
     return [found[step] for step in range(trace.nfe)]
+
+
+@contextmanager
+def passes_told(model: MaskedDiffusionModel, tell: Callable[[torch.Tensor, Layout], None]) -> Iterator[None]:
+    """Within it, `tell` is called with tokens and layout of each pass, and of each part of one."""
+    plain = model.in_one_pass
+
+    def in_one_pass(parts: Sequence[Part]) -> list[torch.Tensor]:
+        for part in parts:
+            tell(part.tokens_BQ, part.layout)
+        return plain(parts)
+
+    hook = model.register_forward_pre_hook(lambda module, inputs: tell(*inputs[:2]))
+    with patch.object(model, "in_one_pass", in_one_pass):
+        try:
+            yield
+        finally:
+            hook.remove()

@@ -30,7 +30,7 @@ from axon.attention import Capture, kernel_name
 from axon.forward import Forward
 from axon.identity import decode_identity
 from tests.axon.plain_fast_dllm import HowMany, plain_decode
-from tests.axon.row_laws import check_rows, decode_rows
+from tests.axon.row_laws import check_rows, decode_rows, passes_told
 from tests.axon.test_cache import LONG
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import COMBINATIONS, MIXED, VARIED
@@ -220,11 +220,8 @@ def test_a_row_pays_for_its_own_columns_alone() -> None:
             replace(VARIED["confidence, always"], gen_length=12, block_alignment="absolute"), kind
         )
         shapes: list[tuple[int, int]] = []
-        handle = model.register_forward_pre_hook(
-            lambda module, inputs, found=shapes: found.append(inputs[0].shape)
-        )
-        traces = decode_rows(model, LONG, setting, 3)
-        handle.remove()
+        with passes_told(model, lambda tokens, layout, found=shapes: found.append(tokens.shape)):
+            traces = decode_rows(model, LONG, setting, 3)
         assert sum(rows for rows, _ in shapes) == sum(trace.nfe for trace in traces) > len(shapes)
         assert sum(rows * columns for rows, columns in shapes) > sum(one.computed_positions for one in traces)
         assert len({len(trace.events) for trace in traces}) > 1, "prompt remainders differ"
