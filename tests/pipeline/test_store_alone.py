@@ -55,7 +55,7 @@ def test_a_store_without_its_runs_is_compared(lone: Path, tmp_path: Path) -> Non
     assert set(found.index) == set(means.index) and set(found["n"]) == {6}
     assert found["quality"].tolist() == pytest.approx(means.loc[found.index, "score"].tolist())
     assert found["nfe"].tolist() == pytest.approx(means.loc[found.index, "nfe"].tolist())
-    assert set(found["group"]) == {"confidence", "confidence, coverage_gap, fixed"}
+    assert set(found["group"]) == {"confidence", "confidence + coverage_gap/fixed"}
     assert set(found["label"]) == {"threshold=0.9", "threshold=0.5", "anchors=1", "anchors=2"}
     page = (tmp_path / "page/report.html").read_text()
     assert "Which sweeps asked for them" in page and "Made by" not in page
