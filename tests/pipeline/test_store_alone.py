@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pandas as pd
 import pytest
 from conftest import Judge, planned, sliced
@@ -72,6 +73,17 @@ def test_a_condition_chooses_among_what_stores_hold(lone: Path, tmp_path: Path) 
     points = pd.read_csv(tmp_path / "page/points.csv")
     assert points["setting_id"].nunique() == 1 and points["group"].nunique() == 2
     assert points["group"].str.startswith((f"{store}: ", f"{tmp_path / 'other'}: ")).all()
+
+
+def test_a_store_of_a_service_is_read_by_its_address(
+    lone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec.filesystem("memory").put(str(lone), "/lone", recursive=True)
+    monkeypatch.chdir(tmp_path)
+    code, shown = main("job=compare", "store=memory://lone", "where=not axon.gate == 'coverage_gap'")
+    folder = Path(shown.splitlines()[-1])
+    assert code == 0 and folder.parent == Path("outputs/compare")
+    assert pd.read_csv(folder / "points.csv")["group"].tolist() == ["confidence"] * 2
 
 
 def test_what_is_not_there_is_told(lone: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
