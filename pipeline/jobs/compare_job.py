@@ -17,7 +17,9 @@ from pipeline.jobs.asked_words import read_asked
 from pipeline.jobs.console import say
 from pipeline.jobs.drawing import check_records, say_part, wandb_settings, written
 from pipeline.jobs.report_job import make_report, notes_of
+from pipeline.planning.setting import ALONE
 from pipeline.report.whole import in_stores
+from pipeline.runs.identified import told_apart
 from pipeline.runs.opened import OpenedRun, open_run
 from pipeline.runs.opened_store import OpenedStore, open_store
 from pipeline.runs.selection import runs_under, selected
@@ -34,9 +36,10 @@ def compare(words: Mapping[str, str], console: Console) -> int:
     if len(given) > 1:
         line = f"{given[1]}={words[given[1]]}: {given[0]} says already what is compared; leave one out"
         raise ConfigError([line])
-    opened, notes = _chosen(words, console) if words.get("where") or "store" in words else (_named(words), [])
-    wandb, asked = wandb_settings(words, opened[0]), read_asked(words)
-    names = [one.name for one in opened]
+    asked = read_asked(words)
+    by_name = "runs" in words and not words.get("where")
+    opened, notes = (_named(words), []) if by_name else _chosen(words, console)
+    wandb, names = wandb_settings(words, opened[0]), _names(opened)
     out = Path(words["out"]).expanduser() if words.get("out") else _folder(opened, words)
     # Each run's records are those of its own store, which another run's may not share.
     records = pd.concat(
@@ -73,8 +76,8 @@ def _chosen(words: Mapping[str, str], console: Console) -> tuple[list[OpenedRun]
     """The settings that `where` chooses, or all, of the runs or stores named; and notes that say so."""
     opened, unread = _places(words)
     where = words.get("where")
-    fitting, kept = selected(opened, where) if where else opened, []
-    for one in fitting:
+    kept = []
+    for one in selected(opened, where):
         try:
             check_records(one)
             kept.append(one)
@@ -104,11 +107,20 @@ def _places(words: Mapping[str, str]) -> tuple[list[OpenedRun], list[str]]:
     return [store for store, _ in found], [line for _, unread in found for line in unread]
 
 
+def _names(opened: Sequence[OpenedRun]) -> list[str]:
+    """Of their folders; of runs without a sweep what tells their settings apart, where that is enough."""
+    single = [one for one in opened if [own.group for own in one.run.settings] == [ALONE]]
+    told = dict(zip(single, told_apart([one.run.settings[0] for one in single]), strict=True))
+    taken = [*told.values(), *(one.name for one in opened)]
+    return [told[one] if one in told and taken.count(told[one]) == 1 else one.name for one in opened]
+
+
 def _folder(opened: Sequence[OpenedRun], words: Mapping[str, str]) -> Path:
     """`compare/<names>` in the folder that holds all the runs: their common `out`, as a rule."""
     name = "+".join(one.name for one in opened)
     if "store" in words:
-        common = Path(OUT)
+        local = [one.path.parent for one in opened if "://" not in one.run.store]
+        common = local[0] if local else Path(OUT)
     elif words.get("under"):
         common = Path(words["under"]).expanduser()
     else:

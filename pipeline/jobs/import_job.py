@@ -47,8 +47,9 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
     matched = match(answers.found, task, examples)
     refused = [*answers.refused, *matched.refused]
     if not matched.points:
-        line = f"none of its rows answers an example of task={task.name}; {refused[0]}; check task, its split and rows"
-        raise ConfigError([f"imported.file={given.file}: {line}"])
+        line = f"none of its rows answers an example of task={task.name}; {refused[0]}"
+        such = f" (ids are such as {examples[0].id})" if examples else ""
+        raise ConfigError([f"imported.file={given.file}: {line}; check task, its split and rows{such}"])
     with console.status("scoring the answers"):
         points = [
             foreign_point(foreign_setting(config, point, own), own, task, examples)

@@ -23,10 +23,10 @@ WORDS = {
     "show": ("run", "setting", "settings", "example", "step", "format", "out"),
 }
 FOLDER = "the folder that a job's last line prints"
-NEEDED = {"report": ("run",), "rerun": ("run",), "compare": ("runs", "where", "store"), "show": ("run",)}
+NEEDED = {**dict.fromkeys(WORDS, ("run",)), "compare": (*PLACES, "where")}
 EXAMPLES = {
     **dict.fromkeys(WORDS, f"run=FOLDER; give {FOLDER}"),
-    "compare": f"runs=[FOLDER,FOLDER], where=CONDITION or store=ADDRESS; give {FOLDER}, for each run",
+    "compare": f"runs=[FOLDER,FOLDER], where=CONDITION, under=FOLDER or store=ADDRESS; give {FOLDER}, for each run",
 }
 
 

@@ -29,7 +29,7 @@ from pipeline.inputs.config import (
     to_tree,
 )
 from pipeline.inputs.dotted import assign, flatten
-from pipeline.planning.setting import Setting, Stop, setting_id
+from pipeline.planning.setting import ALONE, Setting, Stop, setting_id
 from pipeline.search import (
     OPTUNA,
     SEARCHES,
@@ -49,7 +49,7 @@ Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
 Base = Callable[[Names], Config]
 Open = Callable[[ModelSettings], Checkpoint | Outline]  # raises CheckpointError
 
-NO_SWEEP = SweepSettings("none", "grid", along_trade_off=False, groups={"setting": GroupSettings()})
+NO_SWEEP = SweepSettings("none", "grid", along_trade_off=False, groups={ALONE: GroupSettings()})
 
 
 class Plan:
@@ -124,7 +124,7 @@ def _search(config: Config, base: Base) -> Ask:
 
 def make_setting(config: Config, candidate: Candidate | None = None, open_: Open = open_model) -> Setting:
     """The setting of a config's own values. Raises ConfigError if they don't fit the model."""
-    candidate = candidate or Candidate("setting", {})
+    candidate = candidate or Candidate(ALONE, {})
     try:
         checkpoint = open_(config.model)
         decode = config.decode.for_model(checkpoint.described.block_size)

@@ -13,6 +13,8 @@ from pipeline.inputs.config import Decode, ModelSettings
 from pipeline.inputs.dotted import flatten
 from pipeline.tasks.task import STRICT, TaskSettings
 
+ALONE = "setting"  # the group of what is evaluated without a sweep, as in conf/sweep/none.yaml
+
 
 @dataclass(frozen=True, config=STRICT)
 class Setting:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.planning.setting import Setting, Stop
+from pipeline.planning.setting import ALONE, Setting, Stop
 from pipeline.report.whole import Whole
 from pipeline.runs.run import Run
 
@@ -69,8 +69,7 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame, whole: 
     facet = _facets([setting for run in runs for setting in run.settings])
     for number, (run, name) in enumerate(zip(runs, names, strict=True)):
         for setting in run.settings:
-            group = f"{name} (imported)" if setting.foreign else f"{name}: {setting.group}"
-            named = replace(setting, group=group) if len(runs) > 1 else setting
+            named = replace(setting, group=_group(run, name, setting)) if len(runs) > 1 else setting
             owners.setdefault(facet(setting), []).append(
                 (number, Entry(name, named, run.stopped.get(setting.id), run.command))
             )
@@ -88,12 +87,29 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame, whole: 
     ]
 
 
+def _group(run: Run, name: str, setting: Setting) -> str:
+    """The group's name where there are several runs, this one called `name`."""
+    if setting.foreign and setting.group == f"{run.name} (imported)":
+        return f"{name} (imported)"
+    return name if _alone(run) else f"{name}: {setting.group}"
+
+
+def _alone(run: Run) -> bool:
+    """Whether it is no sweep: what its one group is called says nothing."""
+    return [setting.group for setting in run.settings] == [ALONE]
+
+
 def run_names(runs: Sequence[Run], folders: Sequence[str]) -> list[str]:
-    """Each run by its name; by its folder, if given, where several share a name; numbered where that doesn't help."""
+    """Each run by its name; by its folder, if given, where several share a name or it is of no sweep; numbered where
+    that doesn't help.
+    """
     names = [run.name for run in runs]
     if folders:
         shared = Counter(names)
-        names = [folder if shared[name] > 1 else name for name, folder in zip(names, folders, strict=True)]
+        names = [
+            folder if shared[run.name] > 1 or _alone(run) else run.name
+            for run, folder in zip(runs, folders, strict=True)
+        ]
     shared = Counter(names)
     return [
         f"{name} #{1 + names[:number].count(name)}" if shared[name] > 1 else name

@@ -64,6 +64,11 @@ def with_knobs(settings: Sequence[Setting]) -> list[Setting]:
     ]
 
 
+def told_apart(settings: Sequence[Setting]) -> list[str]:
+    """What each may be called among the others, by decoder, gate and policy, and what differs between those alike."""
+    return [str(own) for own in with_knobs([replace(own, group=_group(own.decode)) for own in settings])]
+
+
 def _values(setting: Setting) -> dict[str, Any]:
     """What a setting reads, by key: what its identity says, and leaves out only because it is at its default."""
     found: dict[str, Any] = {}
@@ -87,9 +92,9 @@ def _knob(value: Any) -> Any:
 
 
 def _group(decode: Decode) -> str:
-    """`dawn`, or with AXON `dawn, coverage_gap, fixed`."""
-    axon = () if decode.axon.gate == "never" else (decode.axon.gate, decode.axon.policy)
-    return ", ".join((decode.decoder.name, *axon))
+    """`dawn`, or with AXON `dawn + coverage_gap/fixed`."""
+    name, axon = decode.decoder.name, decode.axon
+    return name if axon.gate == "never" else f"{name} + {axon.gate}/{axon.policy}"
 
 
 def _decode(identity: Mapping[str, Any]) -> Decode:

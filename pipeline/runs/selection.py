@@ -32,14 +32,16 @@ def runs_under(folder: Path) -> tuple[list[OpenedRun], list[str]]:
     return found, unread
 
 
-def selected(opened: Sequence[OpenedRun], where: str) -> list[OpenedRun]:
+def selected(opened: Sequence[OpenedRun], where: str | None) -> list[OpenedRun]:
     """The runs with those of their settings that fit, a setting of one store in the run that has most examples of it.
+
+    None: all fit.
 
     Raises ConfigError, one line, for what is no condition on their settings, and where none fits.
     """
     rows = [[one.values(setting) for setting in one.run.settings] for one in opened]
     columns = dict.fromkeys(key for own in rows for row in own for key in row)
-    condition = read_condition(where, columns)
+    condition = read_condition(where or "true", columns)
     owners: dict[tuple[str, str], tuple[int, int]] = {}  # store, setting -> examples, -place of the run
     for place, (one, own) in enumerate(zip(opened, rows, strict=True)):
         store = store_of(one.run, one.path)

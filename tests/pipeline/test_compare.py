@@ -45,11 +45,12 @@ def test_each_run_has_its_groups_on_one_page(runs: tuple[Path, Path], make_confi
     assert code == 0 and shown.splitlines()[-1] == str(out)
     points = pd.read_csv(out / "points.csv")
     assert points["n"].tolist() == [10, 10]
-    assert [group.split(":")[0] for group in points["group"]] == ["single", "second"]
+    names = [f"confidence + coverage_gap/fixed anchors={count}" for count in (1, 2)]
+    assert points["group"].tolist() == names, "what tells them apart: they are of no sweep"
     assert points["setting_id"].tolist() == [open_run(run).run.settings[0].id for run in runs]
     page = (out / "report.html").read_text()
-    assert f"{runs[0].name}: Made by: python launch.py" in page
-    assert f"{runs[1].name}: Made by: python launch.py" in page
+    for name in names:
+        assert f"{name}: Made by: python launch.py" in page
 
 
 def test_a_setting_of_both_is_a_point_of_each_with_its_own_records(
@@ -107,6 +108,16 @@ def test_a_run_of_which_nothing_is_stored_is_told(
     shutil.rmtree(Path(make_config().store) / f"slices/{setting.id}")
     line = refused("job=compare", f"runs=[{runs[0]},{runs[1]}]")
     assert line == f"run={runs[1]}: nothing of it is stored; run it first: python launch.py 'a command'"
+
+
+def test_all_runs_under_a_folder_are_compared_each_setting_once(
+    runs: tuple[Path, Path], make_config: Make
+) -> None:
+    shutil.copytree(runs[0], runs[0].parent / "again")
+    code, shown = main("job=compare", f"under={make_config().out}")
+    assert code == 0 and "2 of 3 settings, in 2 of 3 runs" in shown
+    points = pd.read_csv(Path(shown.splitlines()[-1]) / "points.csv")
+    assert points["setting_id"].is_unique and len(points) == 2
 
 
 def test_settings_of_all_runs_are_chosen_by_a_condition(runs: tuple[Path, Path], make_config: Make) -> None:

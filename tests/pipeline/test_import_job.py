@@ -93,7 +93,8 @@ def test_answers_to_other_examples_are_refused_in_a_line(
         imported(make_config("task.name=judge", file, 'imported.name="theirs"'))
     assert error.value.lines == [
         f"imported.file={tmp_path / 'samples.jsonl'}: none of its rows answers an example of task=judge; "
-        "line 1: 'other-0' is no example of judge (of 10); check task, its split and rows"
+        "line 1: 'other-0' is no example of judge (of 10); check task, its split and rows "
+        "(ids are such as test-0-0)"
     ]
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pandas as pd
 import pytest
 from conftest import Judge, planned, sliced
@@ -55,7 +56,7 @@ def test_a_store_without_its_runs_is_compared(lone: Path, tmp_path: Path) -> Non
     assert set(found.index) == set(means.index) and set(found["n"]) == {6}
     assert found["quality"].tolist() == pytest.approx(means.loc[found.index, "score"].tolist())
     assert found["nfe"].tolist() == pytest.approx(means.loc[found.index, "nfe"].tolist())
-    assert set(found["group"]) == {"confidence", "confidence, coverage_gap, fixed"}
+    assert set(found["group"]) == {"confidence", "confidence + coverage_gap/fixed"}
     assert set(found["label"]) == {"threshold=0.9", "threshold=0.5", "anchors=1", "anchors=2"}
     page = (tmp_path / "page/report.html").read_text()
     assert "Which sweeps asked for them" in page and "Made by" not in page
@@ -72,6 +73,17 @@ def test_a_condition_chooses_among_what_stores_hold(lone: Path, tmp_path: Path) 
     points = pd.read_csv(tmp_path / "page/points.csv")
     assert points["setting_id"].nunique() == 1 and points["group"].nunique() == 2
     assert points["group"].str.startswith((f"{store}: ", f"{tmp_path / 'other'}: ")).all()
+
+
+def test_a_store_of_a_service_is_read_by_its_address(
+    lone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec.filesystem("memory").put(str(lone), "/lone", recursive=True)
+    monkeypatch.chdir(tmp_path)
+    code, shown = main("job=compare", "store=memory://lone", "where=not axon.gate == 'coverage_gap'")
+    folder = Path(shown.splitlines()[-1])
+    assert code == 0 and folder.parent == Path("outputs/compare")
+    assert pd.read_csv(folder / "points.csv")["group"].tolist() == ["confidence"] * 2
 
 
 def test_what_is_not_there_is_told(lone: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
