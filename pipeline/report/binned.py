@@ -16,6 +16,7 @@ from pipeline.report.stats import Interval
 WIDTH, HEIGHT = 460, 230
 LEFT, RIGHT, TOP, BOTTOM = 46, 18, 10, 40
 RADIUS = 4.5
+FEWEST = 20  # tokens of a mark: what is of fewer is in the table alone
 TICK = 10  # percent: edges between two ticks are in the table alone
 
 
@@ -49,8 +50,9 @@ class Binned:
 
 
 def picture(binned: Binned) -> str:
-    """An SVG without a style sheet, in colours for light and dark paper; empty where nothing is known."""
-    known = [mark.share.hi for own in binned.marks_C for mark in own if not math.isnan(mark.share.estimate)]
+    """An SVG without a style sheet, in colours for light and dark paper; empty where too little is known."""
+    drawn = [mark for own in binned.marks_C for mark in own if mark.tokens >= FEWEST]
+    known = [mark.share.hi for mark in drawn if not math.isnan(mark.share.estimate)]
     if not known:
         return ""
     highest = max(0.1, math.ceil(10 * max(known)) / 10)
@@ -63,18 +65,24 @@ def picture(binned: Binned) -> str:
 
 
 def figures(binned: Binned) -> str:
-    """The table beside the picture."""
-    head = "".join(f"<th>{lo}&#8211;{hi}&#8239;%</th>" for lo, hi in pairwise(binned.edges))
-    body = "".join(
-        f'<tr><td class="text"><span class="dot" style="background:{look.colour}"></span>{escape(kind)}</td>'
-        + "".join(f"<td>{_cell(mark)}</td>" for mark in marks)
-        + "</tr>"
-        for kind, look, marks in zip(KINDS, LOOKS, binned.marks_C, strict=True)
+    """The table beside the picture, a row per bin that has tokens."""
+    head = "".join(
+        f'<th><span class="dot" style="background:{look.colour}"></span>{escape(kind)}</th>'
+        for kind, look in zip(KINDS, LOOKS, strict=True)
     )
-    scored = any(mark.score is not None for marks in binned.marks_C for mark in marks)
+    body = "".join(
+        f'<tr><td class="text">{lo}&#8211;{hi}&#8239;%</td>'
+        + "".join(
+            f'<td data-label="{escape(kind)}">{_cell(mark)}</td>'
+            for kind, mark in zip(KINDS, marks, strict=True)
+        )
+        + "</tr>"
+        for (lo, hi), *marks in zip(pairwise(binned.edges), *binned.marks_C, strict=True)
+        if any(mark.tokens for mark in marks)
+    )
     return (
-        f'<div class="scroll"><table class="evidence"><thead><tr><th class="text">differ; of tokens'
-        f"{'; mean score' if scored else ''}</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="scroll"><table class="evidence plain"><thead><tr><th class="text">{escape(binned.axis)}</th>'
+        f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -119,7 +127,8 @@ def _expected(binned: Binned, highest: float) -> str:
     start = 0.0 if first <= highest else (first - highest) / (first - last)
     return (
         f'<path class="expected" d="M{_x(start):.1f} {_y(min(first, highest), highest):.1f}'
-        f'L{_x(1):.1f} {_y(last, highest):.1f}" stroke="currentColor" stroke-opacity=".6" stroke-dasharray="1 3">'
+        f'L{_x(1):.1f} {_y(last, highest):.1f}" stroke="currentColor" stroke-opacity=".8" '
+        f'stroke-width="1.5" stroke-dasharray="1.5 3">'
         f"<title>as often as the confidence says</title></path>"
     )
 
@@ -135,7 +144,7 @@ def _line(kind: str, look: Look, marks: Sequence[Mark], highest: float) -> str:
     places = [
         (_x(mark.at) + look.shift, *(_y(own, highest) for own in mark.share))
         for mark in marks
-        if not math.isnan(mark.share.estimate)
+        if mark.tokens >= FEWEST and not math.isnan(mark.share.estimate)
     ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in places)
     bars = "".join(f"M{x:.1f} {lo:.1f}V{hi:.1f}" for x, _, lo, hi in places)
@@ -150,5 +159,5 @@ def _line(kind: str, look: Look, marks: Sequence[Mark], highest: float) -> str:
 def _cell(mark: Mark) -> str:
     if not mark.tokens:
         return NO_VALUE
-    score = "" if mark.score is None else f"; {mark.score:.3f}"
-    return f'{share_text(mark.share)} <span class="interval">of {mark.tokens:,}{score}</span>'
+    score = "" if mark.score is None else f"; score {mark.score:.3f}"
+    return f'<span>{share_text(mark.share)}<br><span class="interval">of {mark.tokens:,}{score}</span></span>'

@@ -8,7 +8,10 @@ has a difference there. Beyond the slowest settings of both nothing is compared:
 Intervals are of a paired bootstrap over examples, in which every replicate has its own fronts. A front's settings are
 chosen on the examples that they are measured on, and in a replicate once more, which flatters the front that had more
 to choose from: as in bands.py the replicates estimate by how much, and each end is moved by twice that of the front
-that would profit. An interval is of one budget: with several, the chance that all hold is smaller.
+that would profit. Where all scores are 0 or 1 an interval reaches at least as far as Tango's of a pair that no example
+tells apart: of 30 examples that all are right the bootstrap draws no difference at all, and one of 11 points is not
+ruled out (simulated: benchmarks/front_coverage.py).
+An interval is of one budget: with several, the chance that all hold is smaller.
 
 Source of the figure: ADAS, arXiv 2606.10829, which compares samplers at matched denoiser evaluations.
 """
@@ -144,20 +147,28 @@ def _rows(
     )
     flattered_G = np.maximum(np.nanmean(first_BG - first_seen_BG, axis=0), 0.0)
     other_flattered_G = np.maximum(np.nanmean(second_BG - second_seen_BG, axis=0), 0.0)
-    rows = []
+    least, rows = _least(points, draws, sides), []
     for place, budget in enumerate(budgets):
         first, second = float(first_G[place]), float(second_G[place])
         plain = stats.percentile_interval(first - second, first_BG[:, place] - second_BG[:, place])
         # Not by the difference of the two alone, which is too little: up to 9 % of intervals of ten variants as good as
         # the base were above 0 then, on 100 examples, against 3 % (LOG.md, 2026-11-26).
         moved = plain._replace(
-            lo=plain.lo - 2 * float(flattered_G[place]), hi=plain.hi + 2 * float(other_flattered_G[place])
+            lo=min(plain.lo - 2 * float(flattered_G[place]), first - second - least),
+            hi=max(plain.hi + 2 * float(other_flattered_G[place]), first - second + least),
         )
         known = not math.isnan(first - second)
         flattered = float(flattered_G[place] - other_flattered_G[place]) if known else math.nan
         held = tuple(side.name for side in sides if _slowest(points, side) < budget <= hi)
         rows.append(AtBudget(budget, first, second, moved, flattered, held))
     return tuple(rows)
+
+
+def _least(points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side]) -> float:
+    """How far an interval reaches at least; 0 where scores are graded."""
+    if not all(draws.binary_S[side.rows].all() for side in sides):
+        return 0.0
+    return stats.tango_interval(0, 0, _fewest(points, *sides)).hi
 
 
 def _own(points: pd.DataFrame, side: Side, budget_G: Floats, hi: float) -> Floats:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from pipeline.report.binned import Binned, Mark, figures, picture, share_text
+from pipeline.report.binned import FEWEST, Binned, Mark, figures, picture, share_text
 from pipeline.report.calibration import Calibration
 from pipeline.report.confidence import Confidences, Excess
 from pipeline.report.phrases import number
@@ -15,6 +15,7 @@ from pipeline.report.reveals import ANCHORS, BASE, BINS, EDGES, KINDS, OWN, STAG
 from pipeline.report.stats import UNKNOWN, Interval
 
 BY_CONFIDENCE, BY_STAGE = "confidence", "text that stood"
+FEW = f"What is of fewer than {FEWEST} tokens is in the table alone."
 CAREFUL = 1.5  # tokens a step, at most, of a decode that may be called careful
 _CONFIDENCE = tuple(pairwise(edge / 100 for edge in (*EDGES, 100)))
 _STOOD = tuple(pairwise(stage / STAGES for stage in range(STAGES + 1)))
@@ -117,7 +118,7 @@ def _section(one: Calibration) -> str:
         f'<p class="soft">Reference: {escape(one.reference)}, {one.tokens_per_step:.2f} tokens per step, '
         f"{one.examples} examples.{careful}</p>"
         f"{_confidence_section(one.confidences) if one.confidences else _NO_CONFIDENCE}"
-        f'<p class="soft">By how much of the text stood before the step:</p>{picture(stages)}{figures(stages)}'
+        f'<p class="soft">By how much of the text stood before the step. {FEW}</p>{picture(stages)}{figures(stages)}'
     )
 
 
@@ -130,7 +131,11 @@ def _confidence_section(found: Confidences) -> str:
     )
     errors = ", ".join(
         f"{name} {share_text(kind.error)}"
-        for name, kind in (("anchors", anchors), ("the decoder's in the same decodes", own), ("alone", base))
+        for name, kind in (
+            ("anchors", anchors),
+            ("the decoder's in the same decodes", own),
+            ("without AXON", base),
+        )
         if not math.isnan(kind.error.estimate)
     )
     binned = by_confidence(found)
@@ -139,7 +144,7 @@ def _confidence_section(found: Confidences) -> str:
         f"differ. At equal confidence they differ {_excess(found.over_base)} than what the decoder reveals without "
         f"AXON, {_excess(found.over_own)} than what it reveals in the same decodes. "
         f"Calibration error: {errors}.{partly}</p>"
-        f'<p class="soft">By confidence; dotted: as often as it says.</p>{picture(binned)}{figures(binned)}'
+        f'<p class="soft">By confidence; dotted: as often as it says. {FEW}</p>{picture(binned)}{figures(binned)}'
     )
 
 
@@ -149,7 +154,7 @@ def by_confidence(found: Confidences) -> Binned:
     edges = (*EDGES[first:], 100)
     start = edges[0] / 100
     return Binned(
-        "confidence when it was revealed",
+        "confidence",
         edges,
         tuple(
             tuple(
@@ -164,7 +169,7 @@ def by_confidence(found: Confidences) -> Binned:
 
 def _by_stage(one: Calibration) -> Binned:
     return Binned(
-        "of the text stood",
+        "text that stood",
         tuple(100 * place // STAGES for place in range(STAGES + 1)),
         tuple(
             tuple(

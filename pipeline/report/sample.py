@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.report import stats
 from pipeline.report.stats import Floats
@@ -38,6 +39,7 @@ class Draws:
     quality_S: Floats  # of the sample that is resampled
     quality_BS: Floats
     cost_BS: dict[str, Floats]  # NFE and the further ones
+    binary_S: NDArray[np.bool_]  # settings whose scores are all 0 or 1
 
 
 def make_sample(rows: pd.DataFrame, points: int, costs: Sequence[str] = COSTS) -> Sample:
@@ -83,4 +85,4 @@ def draw(sample: Sample) -> Draws:
         for name, own_SN in sample.every_cost.items()
     }
     quality_S = stats.means(np.concatenate([sample.quality_SN, added_S4], axis=1))
-    return Draws(quality_S, drawn(sample.quality_SN, added_S4), costs)
+    return Draws(quality_S, drawn(sample.quality_SN, added_S4), costs, binary_S1[:, 0])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.report import write_report
-from pipeline.report.binned import LOOKS
+from pipeline.report.binned import FEWEST, LOOKS
 from pipeline.report.calibration import Calibration
 from pipeline.report.reliability import calibration_section, calibration_table
 from pipeline.report.reveals import ANCHORS, BASE, EDGES, KINDS, OWN
@@ -181,7 +181,8 @@ class Balanced(HTMLParser):
         self.seen: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.open.append(tag)
+        if tag != "br":
+            self.open.append(tag)
         self.seen.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:
@@ -200,13 +201,13 @@ def test_both_diagrams_have_their_figures_beside_them(
     page.feed(section)
     assert page.open == [] and page.seen.count("svg") == page.seen.count("table") == 2
     assert page.seen.count("circle") == sum(
-        found.tokens > 0 for kind in one.confidences.kinds_C for found in kind.bins_Q
-    ) + 1 * sum(tokens > 0 for own in one.tokens_CE for tokens in own)
+        found.tokens >= FEWEST for kind in one.confidences.kinds_C for found in kind.bins_Q
+    ) + sum(tokens >= FEWEST for own in one.tokens_CE for tokens in own)
     for kind in one.confidences.kinds_C:
         for found in kind.bins_Q:
             if found.tokens:
                 assert f"{found.differs.estimate:.1%} [{found.differs.lo:.1%}" in section
-                assert f"of {found.tokens:,}; {found.score.estimate:.3f}" in section
+                assert f"of {found.tokens:,}; score {found.score.estimate:.3f}" in section
     assert section.count('class="expected"') == 1
     assert all(0 <= float(y) <= 230 for y in re.findall(r'cy="([-\d.]+)"', section))
     write_report(tmp_path, [sweep.run], sweep.records, [])

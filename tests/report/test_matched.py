@@ -17,7 +17,7 @@ from pipeline.report.matched_table import matched_section, matched_table
 from pipeline.report.pareto import non_dominated
 from pipeline.report.sample import Sample, draw
 from pipeline.report.sides import pairs_of, sides_of
-from pipeline.report.stats import means
+from pipeline.report.stats import means, tango_interval
 from tests.report.sweep import Sweep, changed, make_sweep
 
 fast = settings(max_examples=80, deadline=None)
@@ -145,3 +145,15 @@ def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
         plain += row.difference.lo + 2 * row.flattered > 0
     assert wrong <= 2
     assert plain >= 6
+
+
+def test_no_difference_on_a_few_examples_is_not_taken_for_none() -> None:
+    """All right on both sides: the bootstrap draws no difference at all. Graded scores keep the bootstrap's ends."""
+    made = facet_of(make_sweep(examples=30, anchors=(None, 1)), Asked())
+    cost = np.tile([10.0, 14.0, 18.0, 22.0], 2)[:, None] + np.random.default_rng(0).normal(0, 0.5, (1, 30))
+    for right, least in ((1.0, tango_interval(0, 0, 30).hi), (0.5, 0.0)):
+        sample = Sample(np.full((8, 30), right), cost)
+        points = pd.DataFrame({"quality": means(sample.quality_SN), "nfe": means(sample.nfe_SN), "n": 30})
+        points = made.points[["run", "complete"]].join(points)
+        (own,) = match_nfe(points, made.settings, draw(sample), Asked(nfe=(12.0,)))
+        assert own.rows[0].difference == pytest.approx((0.0, -least, least), abs=1e-9)

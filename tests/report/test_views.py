@@ -33,7 +33,10 @@ def marked(groups, seed=0):
     )
     counts_BN = stats.draw_counts(EXAMPLES, replicates=200)
     draws = Draws(
-        stats.means(quality_SN), stats.means(quality_SN, counts_BN), {"nfe": stats.means(nfe_SN, counts_BN)}
+        stats.means(quality_SN),
+        stats.means(quality_SN, counts_BN),
+        {"nfe": stats.means(nfe_SN, counts_BN)},
+        np.ones(len(rows), dtype=bool),
     )
     points = pd.DataFrame(
         {"group": [row[0] for row in rows], "n": EXAMPLES, "complete": True, "foreign": False}
