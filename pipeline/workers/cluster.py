@@ -57,7 +57,7 @@ UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
 JOB_CONFIG = (
     "RAY_JOB_CONFIG_JSON_ENV_VAR"  # the variable's name, in which `ray job submit` tells its runtime_env
 )
-LOOK_SECONDS = 2.0  # between two looks at a joined cluster
+LOOK_SECONDS = 2.0  # between two looks at a joined cluster, or at the processes of a private one
 SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
 VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
 
@@ -92,7 +92,9 @@ class Ground:
         for kind, process in self._node.dead_processes():
             if kind in VITAL:
                 raise Lost(f"Ray has died ({VITAL[kind]} {kind} ended with code {process.returncode})")
-        self._processes = _descendants()
+        if not self._processes or monotonic() - self._looked >= LOOK_SECONDS:  # it reads all of /proc
+            self._processes = _descendants()
+            self._looked = monotonic()
 
     def _check_joined(self) -> None:
         if not _answers(self._head):
