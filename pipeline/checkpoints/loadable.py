@@ -16,6 +16,7 @@ from axon.models.family import CheckpointError
 from pipeline.checkpoints.checkpoint import Checkpoint, open_model
 from pipeline.checkpoints.content import files_of
 from pipeline.checkpoints.kept import keep, known
+from pipeline.importing import importing_models
 from pipeline.inputs.config import ModelSettings
 
 SMALL = 256 * 2**20  # bytes of weights that load in a fraction of a second
@@ -34,7 +35,8 @@ def check_loads(model: ModelSettings) -> None:
     entries, mark = known(LOADED), _mark(checkpoint, model)
     if mark in entries:
         return
-    from axon import load_model
+    with importing_models():
+        from axon import load_model
 
     load_model(checkpoint.folder, overrides=model.overrides)
     keep(LOADED, dict([*entries.items(), (mark, model.path)][-MOST:]))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.errors import fault_line, reason
-from pipeline.importing import importing
+from pipeline.importing import importing, importing_models
 from pipeline.inputs.config import Config
 from pipeline.jobs.display import Display
 from pipeline.planning.backlog import Backlog
@@ -66,7 +66,7 @@ def execute(
     if runs_here(config, plan):
         if config.cluster.address is not None:
             display.status("a single setting needs no cluster: it runs on this machine")
-        with importing():  # torch takes seconds: only when something is decoded
+        with importing_models():  # torch takes seconds: only when something is decoded
             from pipeline.evaluation.evaluate import Evaluator
 
         evaluator = Evaluator(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.importing import importing
+from pipeline.importing import importing_models
 
-with importing():
+with importing_models():
     import pipeline.evaluation.evaluate
     import pipeline.workers.trial  # noqa: F401  # and Tune

@@ -7,7 +7,7 @@ from typing import Any
 
 from axon.faults import context_is_dead
 from pipeline.errors import fault_line
-from pipeline.importing import importing
+from pipeline.importing import importing_models
 from pipeline.planning.assignment import Assignment
 from pipeline.sandbox import Require
 from pipeline.storage.store import Store, StoreFull
@@ -40,7 +40,9 @@ class SliceTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
         assert worker is not None, "tune.with_parameters hands it over"
-        with importing():  # in the worker alone: whoever hands out settings needs neither torch nor a model
+        with (
+            importing_models()
+        ):  # in the worker alone: whoever hands out settings needs neither torch nor a model
             import torch
 
             from pipeline.evaluation.evaluate import Evaluator
