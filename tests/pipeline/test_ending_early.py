@@ -211,7 +211,7 @@ def test_a_search_says_what_the_grid_would_have_cost(make_config: Make, config: 
     """And that it would have cost less, where it would. NFE follows a straight line here, up to rounding."""
     values = "trade_off.values=[0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]"
     words = ["task.name=judge", f"limit={SIZE}", "sweep.along_trade_off=true", values]
-    _, shown = job(make_config(*words, "sweep.search=refine"))
+    _, shown = job(make_config(*words, "sweep.search=refine", "sweep.tolerance=0.005"))
     [line] = [line for line in shown.splitlines() if line.startswith("The search took")]
     assert f"<li>{escape(line)}</li>" in (Path(shown.strip().splitlines()[-1]) / "report.html").read_text()
     own, number = (int(text.replace(",", "")) for text in re.findall(r"[\d,]*\d(?= model|, less)", line))
