@@ -36,15 +36,27 @@ LAYERS = 8
 LOWER = "decoder.threshold=0.5"
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the store is kept that the first test has filled."""
+    return tmp_path_factory.mktemp("filled") / "lone"
+
+
 @pytest.fixture
-def lone(make_config: Make, judge: Judge, tmp_path: Path) -> Path:
+def lone(filled: Path, make_config: Make, judge: Judge, tmp_path: Path) -> Path:
     """A store that several commands filled, with no folder of any run beside it."""
-    store, evaluator = Store(str(tmp_path / "lone")), Evaluator(3)
-    for words in (("axon.gate=never",), ("axon.anchors=1",), ("axon.anchors=2",), ("axon.gate=never", LOWER)):
-        for setting in planned(make_config("task.name=judge", *words)).settings.values():
-            store.write_settings({setting.id: dict(setting.identity)})
-            store.write_slice(setting.id, 0, 6, sliced(evaluator, setting, 0, 6))
-    return tmp_path / "lone"
+    if not filled.exists():
+        store, evaluator = Store(str(filled)), Evaluator(3)
+        for words in (
+            ("axon.gate=never",),
+            ("axon.anchors=1",),
+            ("axon.anchors=2",),
+            ("axon.gate=never", LOWER),
+        ):
+            for setting in planned(make_config("task.name=judge", *words)).settings.values():
+                store.write_settings({setting.id: dict(setting.identity)})
+                store.write_slice(setting.id, 0, 6, sliced(evaluator, setting, 0, 6))
+    return Path(shutil.copytree(filled, tmp_path / "lone"))
 
 
 def test_a_store_without_its_runs_is_compared(lone: Path, tmp_path: Path) -> None:

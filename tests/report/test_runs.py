@@ -73,6 +73,15 @@ def test_a_variant_of_two_runs_is_named_by_the_first():
     )
 
 
+def test_a_group_that_is_one_setting_is_quoted_in_sentences():
+    """Its name may be any text, such as a run's."""
+    sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1), examples=30)
+    base, axon = ([own for own in sweep.settings.values() if own.uses_axon == uses] for uses in (False, True))
+    runs = [make_run(base, name="the old one"), make_run(axon, name="with it")]
+    told = find(runs, sweep.records).verdict
+    assert "group “with it: AXON”: quality " in told and "with with it" not in told
+
+
 def test_base_and_axon_may_be_of_different_runs():
     sweep = make_sweep(gain=1.0, faster=0.8)
     base = make_run([own for own in sweep.settings.values() if not own.uses_axon], name="alone")
