@@ -8,8 +8,9 @@ steps are skewed. Truths are those of 100,000 examples.
 Shapes of the fronts: `concave` (steps gain less and less), `straight`, `jump` (one threshold decides), `bump` (the
 middle is best, so that the slowest is on no front), `ceiling` (most answers are right), `partial` (concave, graded
 scores). AXON's variants are +5, 0 and -3 points against the base, at 0.85, 0.78 and 0.95 times its steps; `equal`:
-concave, all as good as the base at its steps. The rule for matched NFE was chosen on another simulation (LOG.md,
-2026-11-26).
+concave, all as good as the base at its steps; `ties`: straight, all variants at 0.85 times its steps, so that in a
+sample a worse one may take a little less than the best and lie on the front, too. The rule for
+matched NFE was chosen on another simulation (LOG.md, 2026-11-26).
 
 Columns: of matched NFE, at three budgets each, the fraction of intervals that cover the true difference, their mean
 width, and the fraction that lies above and below the truth; of AUP, base and AXON, the fraction that covers the AUP of
@@ -56,6 +57,7 @@ SHAPES = {
     "ceiling": 0.97 - 0.05 * (1 - ALONG) ** 2,
     "partial": 0.9 - 0.5 * (1 - ALONG) ** 2,
     "equal": 0.9 - 0.5 * (1 - ALONG) ** 2,
+    "ties": 0.4 + 0.4 * ALONG,
 }
 
 
@@ -119,7 +121,10 @@ def tally(shape: str, n: int, sweeps: int) -> tuple[float, ...]:
 def truth(shape: str) -> tuple[Floats, Floats]:
     """Mean score and NFE of each setting, (S,) each."""
     quality_SN, nfe_SN = _outcomes(np.random.default_rng(1), shape, MANY)
-    return quality_SN.mean(axis=1), nfe_SN.mean(axis=1)
+    quality_S, nfe_S = quality_SN.mean(axis=1), nfe_SN.mean(axis=1)
+    if shape == "ties":
+        nfe_S[VALUES:] = np.tile(nfe_S[VALUES : 2 * VALUES], VARIANTS)
+    return quality_S, nfe_S
 
 
 def drawn(rng: np.random.Generator, shape: str, n: int) -> Sample:
@@ -134,19 +139,17 @@ def _outcomes(rng: np.random.Generator, shape: str, n: int) -> tuple[Floats, Flo
     """Settings in the order of `describe`: the base's, then each variant's."""
     ease_N = rng.normal(size=n)
     quality, nfe = [], []
-    for gain, faster in zip((0.0, *GAINS), (1.0, *FASTER), strict=True):
+    for gain, own in zip((0.0, *GAINS), (1.0, *FASTER), strict=True):
         chance_V1 = np.clip(SHAPES[shape] + gain * (shape != "equal"), 0.01, 0.99)[:, None]
         noisy_VN = ease_N + 0.5 * rng.normal(size=(VALUES, n))
         if shape == "partial":
             quality.append(np.clip(chance_V1 + 0.15 * noisy_VN, 0, 1).round(2))
         else:
             quality.append((noisy_VN > norm.isf(chance_V1) * np.sqrt(1.25)).astype(np.float64))
+        faster = {"equal": 1.0, "ties": FASTER[0]}.get(shape, own) if len(quality) > 1 else own
         skewed_VN = np.exp(0.3 * (rng.normal(size=(VALUES, n)) - ease_N) - 0.09)
-        nfe.append(
-            np.maximum(
-                np.round((5 + 25 * ALONG[:, None]) * (1.0 if shape == "equal" else faster) * skewed_VN), 1.0
-            )
-        )
+        steps_V1 = (5 + 25 * ALONG[:, None]) * faster
+        nfe.append(np.maximum(np.round(steps_V1 * skewed_VN), 1.0))
     return np.concatenate(quality), np.concatenate(nfe)
 
 
