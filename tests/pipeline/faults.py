@@ -2,8 +2,8 @@
 
     python tests/pipeline/faults.py --runs 50 --seed 0
 
-Every run starts the command and sends SIGKILL to one of its processes (in turn Ray's node process, Ray's head
-process, the command itself, a worker) at a random moment: in one round of four it is drawn from the time that an
+Every run starts the command and sends SIGKILL to one of its processes (in turn the command itself, Ray's node
+process, Ray's head process, a worker) at a random moment: in one round of four it is drawn from the time that an
 undisturbed command takes, most of which is starting; in the next it is once some number of slices is stored. Then:
 
 - The command has ended as it should: with 0 where only a worker was killed, and never with a traceback.
@@ -44,9 +44,9 @@ from pipeline.storage.store import Contents, Store
 
 LIMIT = 24
 VICTIMS = {
+    "driver": (),
     "raylet": ("raylet/raylet",),
     "GCS": ("gcs_server",),
-    "driver": (),
     "worker": ("SliceTrial", "_Inner"),
 }
 # Ray is started again where it is lost while it starts.
