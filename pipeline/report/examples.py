@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline.report.details import Details
 from pipeline.report.facet import Facet
 from pipeline.report.matchups import Matchup, distinct_settings, matchups
+from pipeline.report.phrases import counted
 from pipeline.report.stats import Floats, is_binary
 from pipeline.report.web import read
 from pipeline.show import panel
@@ -31,7 +32,8 @@ TOLD_ALONE = "What the setting did with each example. A row opens its decode, st
 
 def section(facet: Facet, details: Details) -> str:
     """The facet's part. Empty where nothing was scored."""
-    settings = _settings(facet)
+    every = distinct_settings(facet)
+    settings = _kept(facet, every)
     if settings.empty:
         return ""
     rows = {row: number for number, members in enumerate(settings["members"]) for row in members}
@@ -49,10 +51,8 @@ def section(facet: Facet, details: Details) -> str:
         "inRun": details.in_run,
         "legend": panel.legend(guesses=False),
     }
-    left = len(distinct_settings(facet)) - len(settings)
-    more = f" {left:,} settings off the fronts are left out." if left else ""
     return Template(read("examples.html")).substitute(
-        told=(TOLD if len(settings) > 1 else TOLD_ALONE) + more,
+        told=(TOLD if len(settings) > 1 else TOLD_ALONE) + _left_out(every.drop(settings.index)),
         alone="" if len(settings) > 1 else " hidden",
         matchups=_buttons(found),
         options=_options(settings),
@@ -70,14 +70,20 @@ def script() -> str:
     return "\n".join([panel.script(), read("details.js"), read("examples.js")])
 
 
-def _settings(facet: Facet) -> pd.DataFrame:
+def _kept(facet: Facet, settings: pd.DataFrame) -> pd.DataFrame:
     """Those that the page has room for, in the order of the tables: by group, along the front."""
-    settings = distinct_settings(facet)
     if settings.empty:
         return settings
     kept = settings.head(max(2, MOST // max(1, facet.sample.n)))
     order = {group: place for place, group in enumerate(facet.points["group"].unique())}
     return kept.sort_values(["group", "nfe"], key=lambda own: own.map(order) if own.name == "group" else own)
+
+
+def _left_out(settings: pd.DataFrame) -> str:
+    """How many the page has no room for, as a sentence; empty for none."""
+    on = int(settings["group_front"].sum())
+    which = f", {on:,} of them on their group's front" if on else ", all off the fronts"
+    return f" Left out here: {counted(len(settings), 'setting')}{which}." if len(settings) else ""
 
 
 def _setting(facet: Facet, point: Mapping[Any, Any], details: Details) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -31,7 +32,7 @@ def in_memory(records: pd.DataFrame) -> Whole:
     """Of whole records; with several runs their column `run` is the index of the one they are from."""
 
     @cache
-    def places() -> Mapping[str, Sequence[int]]:
+    def places() -> Mapping[Any, Any]:
         known = "setting_id" in records  # not where there is no record at all
         return records.groupby("setting_id", sort=False, observed=True).indices if known else {}
 

@@ -95,6 +95,19 @@ def test_the_page_holds_the_outcomes_of_the_records():
     assert not first["axon"] and second["axon"]
 
 
+def test_the_page_says_how_many_settings_it_has_no_room_for(monkeypatch):
+    sweep = make_sweep(gain=1.0, examples=12)
+    (facet,) = find([sweep.run], sweep.records).facets
+    every = distinct_settings(facet)
+    assert "Left out" not in examples.section(facet, details.Details())
+    monkeypatch.setattr(examples, "MOST", 24)
+    on = int(every["group_front"].iloc[2:].sum())
+    told = f"Left out here: {len(every) - 2} settings, {on} of them on their group's front."
+    assert on > 0 and told in examples.section(facet, details.Details())
+    monkeypatch.setattr(examples, "MOST", 12 * int((every["rank"] < 2).sum()))
+    assert "settings, all off the fronts." in examples.section(facet, details.Details())
+
+
 def test_the_forest_tells_the_figures_of_the_verdict():
     sweep = make_sweep(gain=1.0)
     findings = find([sweep.run], sweep.records)
