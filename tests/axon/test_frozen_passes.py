@@ -199,16 +199,19 @@ def first_pass(model: MaskedDiffusionModel, canvas: list[int], setting: DecodeSe
 @pytest.mark.parametrize("family", ["llada", "dream"])
 @caches
 def test_passes_and_flops_are_counted_as_they_happen(kind: str, family: str) -> None:
-    """One row, so no padding; eager attention, whose products torch's counter sees, and no capture beside it."""
+    """One row, so no padding; eager attention, whose products torch's counter sees, and no capture beside it.
+
+    A block of three is too short for the last layer to compute it alone, which counts as whole.
+    """
     model = toy_model(family)
     model.network.set_attn_implementation(kernel_name("eager"))
     widths: list[int] = []
     model.register_forward_pre_hook(lambda module, inputs: widths.append(inputs[0].shape[1]))
-    setting = cached(DecodeSettings(12, 4, decoder=Confidence(threshold=0.6), axon=OFF), kind)
+    setting = cached(DecodeSettings(12, 3, decoder=Confidence(threshold=0.6), axon=OFF), kind)
     with FlopCounterMode(display=False) as counter:
         [trace] = decode(model, [LONG[1]], setting)
     assert counter.get_total_flops() == model.flops(trace)
-    assert sum(widths) == trace.computed_positions and len(widths) == trace.nfe > trace.full_passes == 3
+    assert sum(widths) == trace.computed_positions and len(widths) == trace.nfe > trace.full_passes == 4
     assert trace.prefill_passes == trace.store_passes == 0
 
 
