@@ -230,6 +230,23 @@ def test_a_row_pays_for_its_own_columns_alone() -> None:
         assert len({len(trace.events) for trace in traces}) > 1, "prompt remainders differ"
 
 
+@caches
+def test_a_step_is_one_pass_where_no_rounding_tells(kind: str) -> None:
+    """Rows at their own pace, so that some start a block beside others within one."""
+    prompts = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [7, 7], [9, 2, 4, 1]]
+    setting = cached(DecodeSettings(16, 4, decoder=Confidence(threshold=0.5), axon=OFF), kind)
+    extra = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        model, passes = toy_model("llada").to(dtype), []
+        model.body.register_forward_pre_hook(
+            lambda module, inputs, found=passes: found.append(len(inputs[2]))
+        )
+        traces = decode_rows(model, prompts, setting)
+        extra[dtype] = len(passes) - max(trace.nfe for trace in traces)
+        assert (max(passes) == 2) == (dtype is torch.float32)
+    assert extra[torch.float32] == 0 < extra[torch.bfloat16]
+
+
 def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(
         ValueError,
