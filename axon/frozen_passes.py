@@ -33,6 +33,7 @@ class _Part:
     rows_R: Tensor | None  # None: all
     layout: Layout
     computed: Columns
+    read_RK: Tensor | None  # see `model.Part`
     computed_R: Tensor | int
     pairs_R: Tensor
 
@@ -58,6 +59,7 @@ class FrozenPasses:
         self._width = self._layout.real_BW.shape[1]
         self._device = batch.tokens_BG.device
         self._columns_W = torch.arange(self._width, device=self._device)
+        self._block_alone = settings.decoder.reads == "block" and model.rounds_alone
         self._last: _Part | None = None
         kept.reserve(self._width)
 
@@ -69,7 +71,7 @@ class FrozenPasses:
         columns_BK = layout.prefix + self._batch.places_BK()
         queries = []
         starts_R, part = self._places(starting), self._part(within, blocks, columns_BK)
-        passes = [self._whole(starts_R)] if starting else []
+        passes = [self._whole(starts_R, columns_BK)] if starting else []
         if part is not None:
             passes.append(self._later(part, layers))
         for one, hidden_RQD in zip(passes, self._model.together(passes), strict=True):
@@ -93,13 +95,16 @@ class FrozenPasses:
         seen = slice(0, self._width)
         return Pass(layout, kept.hidden_BWD[:, seen], capture, kept.attended_BW1[:, seen, 0])
 
-    def _whole(self, rows_R: Tensor | None) -> Part:
+    def _whole(self, rows_R: Tensor | None, columns_BK: Tensor) -> Part:
         """The first pass of those rows' blocks."""
         layout = self._layout  # itself where it is of all rows, so that its rotation is computed once
         if rows_R is not None:
             layout = self._of_rows(rows_R, self._columns_W.expand(len(rows_R), -1))
         capture, canvas = Capture(self._layers, layout.real_BW), Canvas(self._kept, rows_R, self._width)
-        return Part(self._tokens_RW(rows_R), layout, capture, canvas)
+        read_RK: Tensor | None = None
+        if self._block_alone:
+            read_RK = self._model.read_columns(of_rows(columns_BK, rows_R), layout.starts_B[:, None])
+        return Part(self._tokens_RW(rows_R), layout, capture, canvas, read_RK)
 
     def _begun(
         self, whole: Part, rows_R: Tensor | None, columns_BK: Tensor, layers: tuple[int, ...]
@@ -128,7 +133,8 @@ class FrozenPasses:
         """A later pass of those rows' blocks."""
         columns_RQ = part.computed.columns_RQ
         capture = Capture(layers, part.layout.real_BW, columns_RQ[:, 0])
-        return Part(self._tokens_RW(part.rows_R).gather(1, columns_RQ), part.layout, capture, part.computed)
+        tokens_RQ = self._tokens_RW(part.rows_R).gather(1, columns_RQ)
+        return Part(tokens_RQ, part.layout, capture, part.computed, part.read_RK)
 
     def _prepared(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Part:
         """What their passes have in common."""
@@ -149,7 +155,13 @@ class FrozenPasses:
             first = layout.prefix + blocks[0] * length
             stretch = slice(first, first + columns_RQ.shape[1])
         computed = Columns(self._kept, rows_R, columns_RQ, slice(0, self._width), stretch)
-        return _Part(rows, list(blocks), rows_R, layout, computed, computed_R, computed_R * layout.width_B)
+        # The block comes first; what its first position is predicted from under a shift is frozen. A last column that
+        # is computed several times must have one state: where rows differ in what is left, all is read.
+        alike = len({self._batch.blocks[row].area - blocks[row] * length for row in rows}) == 1
+        narrows = self._block_alone and (alike or self._settings.cache == "dual")
+        read_RK = self._batch.block_K.expand(len(rows), -1) if narrows else None
+        pairs_R = computed_R * layout.width_B
+        return _Part(rows, list(blocks), rows_R, layout, computed, read_RK, computed_R, pairs_R)
 
     def _places(self, rows: list[int]) -> Tensor | None:
         """Of those rows on the device; None: all."""

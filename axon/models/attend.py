@@ -55,6 +55,7 @@ class RowAttention:
 
     def at(self, device: torch.device, home: torch.device) -> RowAttention:
         """Of layers that are on another device than what is kept and captured."""
+        assert not isinstance(self.capture, SentCapture), "what is at home is sent, once"
         return replace(
             self,
             mask=None if self.mask is None else self.mask.to(device),

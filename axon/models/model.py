@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from axon.models.attend import RowAttention
 from axon.models.body import Body
 from axon.models.experts import weights_per_position
 from axon.models.family import Family
+from axon.models.layer import Narrow
 from axon.models.layout import Layout, additive, positions
 from axon.row_memory import NetworkShape
 from axon.settings import BlockAlignment
@@ -35,6 +37,7 @@ class Part:
     layout: Layout
     capture: Capture
     columns: Columns | Canvas
+    read_BR: Tensor | None  # among the Q columns of each row, those whose final states are read; None: any
 
 
 class MaskedDiffusionModel(nn.Module):
@@ -187,17 +190,27 @@ class MaskedDiffusionModel(nn.Module):
         hidden_BWD: Tensor = self.body(tokens_BW, layout.positions_BQ, (part,), read_BQ)
         return hidden_BWD
 
-    def together(self, parts: Sequence[Part]) -> list[Tensor]:
-        """Final hidden states of the parts, each as of a pass of its own.
+    @property
+    def rounds_alone(self) -> bool:
+        """Whether no rounding of a position tells which others are computed beside it, from LEAST of them on.
 
-        Where no rounding tells them apart they are of one pass: products of matrices round each of their rows by
-        itself in float32, from LEAST rows on. (Experts see few positions each, perhaps one.)
+        Products of matrices round each of their rows by itself in float32; experts see few positions, perhaps one.
         """
+        return self.dtype is torch.float32 and self.body.dense
+
+    def together(self, parts: Sequence[Part]) -> list[Tensor]:
+        """Final hidden states of the parts, each as of a pass of its own: of one pass, where no rounding tells."""
         least = min(part.tokens_BQ.numel() for part in parts)
-        if len(parts) > 1 and least >= LEAST and self.dtype is torch.float32 and self.body.dense:
+        if len(parts) > 1 and least >= LEAST and self.rounds_alone:
             return self.in_one_pass(parts)
         return [
-            self(part.tokens_BQ, part.layout, part.capture if part.capture.layers else None, part.columns)
+            self(
+                part.tokens_BQ,
+                part.layout,
+                part.capture if part.capture.layers else None,
+                part.columns,
+                part.read_BR,
+            )
             for part in parts
         ]
 
@@ -206,12 +219,23 @@ class MaskedDiffusionModel(nn.Module):
         tokens_1N = torch.cat([part.tokens_BQ.flatten() for part in parts])[None]
         positions_1N = torch.cat([part.layout.positions_BQ.flatten() for part in parts])[None]
         attentions = [
-            self._attention(part.tokens_BQ, part.layout, part.capture, part.columns) for part in parts
+            self._attention(
+                part.tokens_BQ, part.layout, part.capture if part.capture.layers else None, part.columns
+            )
+            for part in parts
         ]
-        hidden_1ND: Tensor = self.body(tokens_1N, positions_1N, attentions)
-        hidden = hidden_1ND[0].split([part.tokens_BQ.numel() for part in parts])
+        sizes = [part.tokens_BQ.numel() for part in parts]
+        starts = accumulate(sizes, initial=0)
+        read = [
+            start + Narrow.of(part.read_BR, part.tokens_BQ.shape[1]).places_M
+            for start, part in zip(starts, parts, strict=False)
+            if part.read_BR is not None
+        ]
+        read_1M = torch.cat(read)[None] if len(read) == len(parts) else None
+        hidden_1ND: Tensor = self.body(tokens_1N, positions_1N, attentions, read_1M)
         return [
-            states_ND.view(*part.tokens_BQ.shape, -1) for states_ND, part in zip(hidden, parts, strict=True)
+            states_ND.view(*part.tokens_BQ.shape, -1)
+            for states_ND, part in zip(hidden_1ND[0].split(sizes), parts, strict=True)
         ]
 
     def _attention(

@@ -199,16 +199,19 @@ def first_pass(model: MaskedDiffusionModel, canvas: list[int], setting: DecodeSe
 @pytest.mark.parametrize("family", ["llada", "dream"])
 @caches
 def test_passes_and_flops_are_counted_as_they_happen(kind: str, family: str) -> None:
-    """One row, so no padding; eager attention, whose products torch's counter sees, and no capture beside it."""
+    """One row, so no padding; eager attention, whose products torch's counter sees, and no capture beside it.
+
+    A block of three is too short for the last layer to compute it alone, which counts as whole.
+    """
     model = toy_model(family)
     model.network.set_attn_implementation(kernel_name("eager"))
     widths: list[int] = []
     model.register_forward_pre_hook(lambda module, inputs: widths.append(inputs[0].shape[1]))
-    setting = cached(DecodeSettings(12, 4, decoder=Confidence(threshold=0.6), axon=OFF), kind)
+    setting = cached(DecodeSettings(12, 3, decoder=Confidence(threshold=0.6), axon=OFF), kind)
     with FlopCounterMode(display=False) as counter:
         [trace] = decode(model, [LONG[1]], setting)
     assert counter.get_total_flops() == model.flops(trace)
-    assert sum(widths) == trace.computed_positions and len(widths) == trace.nfe > trace.full_passes == 3
+    assert sum(widths) == trace.computed_positions and len(widths) == trace.nfe > trace.full_passes == 4
     assert trace.prefill_passes == trace.store_passes == 0
 
 
@@ -225,6 +228,23 @@ def test_a_row_pays_for_its_own_columns_alone() -> None:
         assert sum(rows for rows, _ in shapes) == sum(trace.nfe for trace in traces) > len(shapes)
         assert sum(rows * columns for rows, columns in shapes) > sum(one.computed_positions for one in traces)
         assert len({len(trace.events) for trace in traces}) > 1, "prompt remainders differ"
+
+
+@caches
+def test_a_step_is_one_pass_where_no_rounding_tells(kind: str) -> None:
+    """Rows at their own pace, so that some start a block beside others within one."""
+    prompts = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [7, 7], [9, 2, 4, 1]]
+    setting = cached(DecodeSettings(16, 4, decoder=Confidence(threshold=0.5), axon=OFF), kind)
+    extra = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        model, passes = toy_model("llada").to(dtype), []
+        model.body.register_forward_pre_hook(
+            lambda module, inputs, found=passes: found.append(len(inputs[2]))
+        )
+        traces = decode_rows(model, prompts, setting)
+        extra[dtype] = len(passes) - max(trace.nfe for trace in traces)
+        assert (max(passes) == 2) == (dtype is torch.float32)
+    assert extra[torch.float32] == 0 < extra[torch.bfloat16]
 
 
 def test_what_has_no_meaning_is_refused() -> None:
