@@ -13,6 +13,7 @@ import pytest
 from axon import Confidence
 from benchmarks.contest import CONTESTS, hold
 from benchmarks.sizes import Size, toy
+from benchmarks.sweep_time import Parts, parallel_from
 from benchmarks.tables import TABLES, Script
 
 PEERS = Path(__file__).resolve().parents[1] / "benchmarks/peers"
@@ -49,6 +50,17 @@ def test_a_loop_names_what_it_was_learnt_from(name: str) -> None:
     text = (PEERS / name).read_text()
     if "def generate(" in text:
         assert re.search(r"Learnt from [\w-]+/[\w-]+: [\w/]+\.py", text) and "Left out:" in text
+
+
+def test_two_workers_reach_the_goal_where_the_sweep_decodes_as_much_longer_as_is_said() -> None:
+    one, two = Parts(6, 20, 3), Parts(7, 10, 3)
+    times = float(re.search(r"from ([\d.]+) times", parallel_from(one, two))[1])  # type: ignore[index]
+
+    def ratio(times: float) -> float:
+        return (9 + 20 * times) / (10 + 10 * times)
+
+    assert ratio(times - 0.1) < 1.8 < ratio(times + 0.1)
+    assert "gains less" in parallel_from(one, Parts(0, 12, 0))
 
 
 class Read(Exception):
