@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inputs.config import ClusterSettings
+from pipeline.workers.bound import needed
 from pipeline.workers.capacity import check_room, this_machine
 from pipeline.workers.early import early_workers, inherited
 
@@ -39,6 +40,15 @@ def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> N
         assert (os.environ["THERE"], os.environ["AWAY"]) == ("within", "within")
         raise KeyboardInterrupt
     assert os.environ["THERE"] == "before" and "AWAY" not in os.environ
+
+
+def test_a_worker_without_an_environment_of_its_own_starts_at_once() -> None:
+    plain = ["python", "/ray/setup_worker.py", "/ray/default_worker.py", "--node-id=1", "--language=PYTHON"]
+    assert needed(plain) == ["python", "/ray/default_worker.py", "--node-id=1"]
+    own = [*plain, "--serialized-runtime-env-context={}"]
+    assert needed(own) == own
+    agent = ["python", "/ray/agent.py", "--language=PYTHON"]
+    assert needed(agent) == agent and needed(["python"]) == ["python"]
 
 
 @pytest.mark.slow
