@@ -47,8 +47,11 @@ driver=$!
 while wait "$driver"; code=$?; kill -0 "$driver" 2>/dev/null; do :; done  # a signal ends `wait`, too
 
 kill -0 "${steps[0]}" 2>/dev/null && taken='' || taken=yes  # Ray was ended by somebody else: Slurm, or a fault
-kill "${steps[@]}" 2>/dev/null
-wait
+# The head last: nodes and agents take leave of it, and look for it for a minute where it is gone.
+for step in "${steps[@]:1}" "${steps[0]}"; do
+    kill "$step" 2>/dev/null
+    wait "$step"
+done
 # A job that was cancelled is no longer running, and stays away.
 if [[ $code == 143 || ($code != 0 && $taken) ]] && [[ $(squeue -h -j "$SLURM_JOB_ID" -o %T) == RUNNING ]] &&
     ((${SLURM_RESTART_COUNT:-0} < 100)); then
