@@ -2,7 +2,7 @@
 
 Ray asks the kernel for this where it starts its head and its node process; the node process does not for its own. They
 outlived it: workers by 20 seconds, with their GPU, and agents by 60, in which they report its end to a head that is
-dead, too (ray/_private/process_watcher.py, report_raylet_error_logs).
+dead, too (ray/_private/process_watcher.py, report_raylet_error_logs). Linux alone can be asked.
 """
 
 import ctypes

@@ -1,6 +1,6 @@
 """Ray: started for this command or joined, watched while it is used, and shut down or left alone afterwards.
 
-What concerns Ray Tune is in sweep.py, trial.py and tune_search.py.
+What concerns Ray Tune is in sweep.py, trial.py and tune_search.py, what is changed of Ray itself in private_ray.py.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ import json
 import logging
 import math
 import os
-import re
 import secrets
 import socket
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -38,9 +35,6 @@ ENVIRONMENT = {
 os.environ.update(ENVIRONMENT)
 
 import ray  # noqa: E402
-import ray._private.parameter as ray_parameter  # noqa: E402
-import ray._private.services as ray_services  # noqa: E402
-import ray._private.utils as ray_utils  # noqa: E402
 import ray._private.worker as ray_worker  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
 
@@ -49,11 +43,10 @@ from pipeline.errors import ConfigError  # noqa: E402
 from pipeline.inputs.config import ClusterSettings  # noqa: E402
 from pipeline.jobs.display import Display  # noqa: E402
 from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
-from pipeline.workers import bound  # noqa: E402
 from pipeline.workers.capacity import Machine, check_room  # noqa: E402
+from pipeline.workers.private_ray import hush, small_ray  # noqa: E402
 from pipeline.workers.scratch import scratch_folder  # noqa: E402
 
-RAY_PARAMS = ray_parameter.RayParams
 OBJECT_STORE_BYTES = 100 * 2**20  # only settings and totals pass through it
 START_ATTEMPTS = 3
 UNSHIPPED = ["outputs", ".git", ".venv", "tests", "**/__pycache__"]
@@ -62,10 +55,6 @@ JOB_CONFIG = (
 )
 LOOK_SECONDS = 2.0  # between two looks at a joined cluster
 SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
-# Where in an option of the raylet a command begins: --dashboard_agent_command=, --runtime_env_agent_command=,
-# --python_worker_command= (ray/_private/services.py, start_raylet).
-COMMAND = re.compile(r"^--\w+_command=(?=\S)")
-BOUND = subprocess.list2cmdline([sys.executable, "-IS", bound.__file__])
 VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
 
 
@@ -134,8 +123,7 @@ def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
     """Ray, started or joined. Raises ConfigError if that fails or no machine has room for a worker."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"ray\.")
-    # The workers' output is off; all that would be printed are Ray's messages on lost workers, of twenty lines each.
-    ray_worker.print_to_stdstream = lambda *ignored, **also: None
+    hush()
     with scratch_folder() as scratch:
         ground: Ground | None = None
         code = FAILED
@@ -164,14 +152,11 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
     """
     # A token of our own: Ray would write one to the user's home, and every later `ray start` would require it.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    # What nobody asks here: which lines the workers print, and for more machines.
-    parts: dict[str, Any] = {"include_log_monitor": False, "no_monitor": True}
-    ray_parameter.RayParams = partial(RAY_PARAMS, **parts)  # type: ignore[misc, assignment]
     cores = math.ceil(cluster.workers * cluster.cpus_per_worker) if cluster.workers else os.cpu_count()
     reason = ""
     for attempt in range(START_ATTEMPTS):
         try:
-            with _apart(), _no_dashboard():
+            with small_ray():
                 ray.init(
                     num_cpus=cores,
                     include_dashboard=False,
@@ -187,45 +172,6 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
     raise ConfigError(
         [f"cluster.address=null: Ray did not start here ({reason}); free some cores, and try again"]
     )
-
-
-@contextmanager
-def _no_dashboard() -> Iterator[None]:
-    """Within, Ray starts no process for its dashboard and the small form of a node's agent, and waits for less.
-
-    It would start the first even without a dashboard, for statistics that are off; the second is what it starts where
-    the dashboard's packages are not installed (ray/_private/services.py).
-    """
-    services, utils = ray_services, ray_utils
-    start, lacking = services.start_api_server, utils.get_dashboard_dependency_error
-    services.start_api_server = lambda *ignored, **also: ("", None)
-    utils.get_dashboard_dependency_error = lambda: ImportError("not asked for")
-    try:
-        yield
-    finally:
-        services.start_api_server, utils.get_dashboard_dependency_error = start, lacking
-
-
-@contextmanager
-def _apart() -> Iterator[None]:
-    """Ray's processes that start within get a session of their own, and those of its node process end with it.
-
-    So SIGTERM to this command's group reaches this command alone, which then shuts Ray down. Were the raylet to end
-    first, Ray's C++ code in this process would exit with 1 at once (src/ray/raylet_ipc_client). Ray already blocks
-    Ctrl-C for them, and lets them end with this process (Linux' PR_SET_PDEATHSIG), as bound.py lets theirs.
-    """
-    services: Any = ray_services
-    popen = services.ConsolePopen
-
-    def apart(command: list[str], **others: Any) -> Any:
-        words = [COMMAND.sub(lambda option: f"{option[0]}{BOUND} ", word) for word in command]
-        return popen(words, start_new_session=True, **others)
-
-    services.ConsolePopen = apart
-    try:
-        yield
-    finally:
-        services.ConsolePopen = popen
 
 
 def _join(address: str) -> None:

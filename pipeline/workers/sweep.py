@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -31,15 +32,13 @@ from pipeline.storage.totals import Totals
 from pipeline.workers.capacity import need_of
 from pipeline.workers.cluster import Ground, ray_for
 from pipeline.workers.early import early_workers, inherited
+from pipeline.workers.private_ray import skip_tags
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING, SliceTrial, WorkerSettings
-from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler, take_early_workers
+from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler, early_workers_taken
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
-from ray.air._internal import usage  # isort: skip
 
-usage.tag_callbacks = lambda callbacks: (
-    False
-)  # for statistics that are off, it would import wandb: half a second
+skip_tags()
 
 TICK = 0.2  # seconds between two looks at the user's wishes and at Ray's health
 PATIENCE = 10.0  # seconds that a step of Tune may take to end
@@ -106,9 +105,8 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
     )
     request = Request()
     early = early_workers(config.cluster, backlog.waiting, threads)
-    if early:
-        take_early_workers()
-    with request.awaited(), inherited(early), ray_for(config.cluster, display) as ground:
+    taken = early_workers_taken() if early else nullcontext()
+    with request.awaited(), inherited(early), taken, ray_for(config.cluster, display) as ground:
         request.listen()  # Ray has just taken SIGTERM
         request.check()
         watch = Watch(backlog, display, request)

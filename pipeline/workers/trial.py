@@ -40,9 +40,7 @@ class SliceTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
         assert worker is not None, "tune.with_parameters hands it over"
-        with (
-            importing_models()
-        ):  # in the worker alone: whoever hands out settings needs neither torch nor a model
+        with importing_models():  # here alone: whoever hands out settings needs neither torch nor a model
             import torch
 
             from pipeline.evaluation.evaluate import Evaluator

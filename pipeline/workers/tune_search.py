@@ -4,39 +4,44 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pipeline.inputs.config import ModelSettings
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
+from pipeline.workers.private_ray import change, changed
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING
 
 import ray  # isort: skip  # sweep.py imports cluster.py first
-from ray.tune.execution import tune_controller  # isort: skip  # sweep.py imports cluster.py first
 from ray.tune.experiment import Trial  # isort: skip
 from ray.tune.schedulers import FIFOScheduler  # isort: skip
 from ray.tune.search import Searcher  # isort: skip
-from ray.tune.utils.object_cache import _ObjectCache  # isort: skip
+
+CONTROLLER = "ray.tune.execution.tune_controller"
 
 
-class FreeWorkers(_ObjectCache):
-    """Workers without a trial, first in, first out. All of them are kept until the sweep ends.
+def free_workers(cache: Any) -> Any:
+    """Tune's cache of workers without a trial, first in, first out, which keeps all of them until the sweep ends.
 
     Tune keeps as many as trials wait, and one. Between two of a search's questions none waits, so that all others would
     start anew, each importing torch and loading its model.
     """
 
-    def cache_object(self, key: Any, obj: Any) -> bool:
-        self._cached_objects[key].append(obj)
-        self._num_cached_objects += 1
-        return True
+    class FreeWorkers(cache):  # type: ignore[misc]
+        def cache_object(self, key: Any, obj: Any) -> bool:
+            self._cached_objects[key].append(obj)
+            self._num_cached_objects += 1
+            return True
 
-    def flush_cached_objects(self, force_all: bool = False) -> Generator[Any, None, None]:
-        if force_all:
-            yield from super().flush_cached_objects(force_all)
+        def flush_cached_objects(self, force_all: bool = False) -> Generator[Any, None, None]:
+            if force_all:
+                yield from super().flush_cached_objects(force_all)
+
+    return FreeWorkers
 
 
-tune_controller._ObjectCache = FreeWorkers  # type: ignore[attr-defined]
+change(CONTROLLER, "_ObjectCache", free_workers)
 
 
 class PlainWorkers:
@@ -51,9 +56,9 @@ class PlainWorkers:
         return self._remote[trainable]
 
 
-def take_early_workers() -> None:
-    """From now on trials get the workers that Ray has started by itself (early.py)."""
-    tune_controller._ActorClassCache = PlainWorkers  # type: ignore[attr-defined, assignment]
+def early_workers_taken() -> AbstractContextManager[None]:
+    """Within, trials get the workers that Ray has started by itself (early.py)."""
+    return changed(CONTROLLER, "_ActorClassCache", lambda _: PlainWorkers)
 
 
 class BacklogSearch(Searcher):
@@ -66,7 +71,9 @@ class BacklogSearch(Searcher):
         super().__init__()
         self._backlog, self._room = backlog, room
         self._assigned: dict[str, Assignment] = {}  # by trial
-        self._free: deque[ModelSettings] = deque()  # what the free workers have loaded, in FreeWorkers' order
+        self._free: deque[ModelSettings] = (
+            deque()
+        )  # what the free workers have loaded, in the order of `free_workers`
 
     def suggest(self, trial_id: str) -> Any:
         """The config of the next trial; None while there is no room or outcomes are awaited; FINISHED at the end."""

@@ -52,21 +52,21 @@ def test_a_worker_without_an_environment_of_its_own_starts_at_once() -> None:
 
 
 @pytest.mark.slow
-def test_a_trial_gets_a_worker_that_has_imported_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_gets_a_worker_that_has_imported_what_it_needs() -> None:
     import pipeline.workers.cluster as cluster_module  # isort: skip  # it says what Ray reads when it is imported
     import psutil  # type: ignore[import-untyped]  # comes with Ray
     import ray
+    from ray.tune.execution import tune_controller
 
-    from pipeline.workers.tune_search import take_early_workers, tune_controller
+    from pipeline.workers.tune_search import early_workers_taken
 
     class Told:  # here, so that its module is not imported
         def found(self, needed: set[str]) -> tuple[int, set[str], str]:
             """What a trial would find in its worker."""
             return os.getpid(), needed & set(sys.modules), os.environ["OMP_NUM_THREADS"]
 
-    monkeypatch.setattr(tune_controller, "_ActorClassCache", None)  # and as it was, at the end
-    take_early_workers()
-    remote: Any = tune_controller._ActorClassCache()
+    with early_workers_taken():
+        remote: Any = tune_controller._ActorClassCache()
     cluster, display = ClusterSettings(None, 2, 1, 0), SimpleNamespace(status=lambda _: None)
     with inherited(early_workers(cluster, 9, 1)), cluster_module.ray_for(cluster, display):  # type: ignore[arg-type]
         processes = psutil.Process().children(recursive=True)

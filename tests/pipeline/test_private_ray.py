@@ -1,0 +1,96 @@
+"""What is changed of Ray's own code: a release that lacks a name is left as it is, and so is another system."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import pipeline.workers.cluster  # noqa: F401  # it says what Ray reads when it is imported
+from pipeline.workers import private_ray
+from pipeline.workers.private_ray import BOUND, bound_words, change, changed, small_ray
+
+import ray._private.parameter as parameter  # isort: skip
+import ray._private.services as services  # isort: skip
+import ray._private.utils as utils  # isort: skip
+
+NAMES = (
+    (services, "start_api_server"),
+    (services, "ConsolePopen"),
+    (utils, "get_dashboard_dependency_error"),
+)
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Any:
+    module: Any = ModuleType("some_ray")
+    module.known = 1
+    monkeypatch.setitem(sys.modules, "some_ray", module)
+    return module
+
+
+def test_a_name_is_changed_within_and_afterwards_as_it_was(place: Any) -> None:
+    with pytest.raises(KeyboardInterrupt), changed("some_ray", "known", lambda own: own + 1):
+        assert place.known == 2
+        raise KeyboardInterrupt
+    assert place.known == 1
+    change("some_ray", "known", lambda own: own + 1)
+    assert place.known == 2
+
+
+@pytest.mark.parametrize(("module", "name"), [("some_ray", "unknown"), ("some_ray.gone", "known")])
+def test_what_a_release_lacks_is_left_alone(place: Any, module: str, name: str) -> None:
+    before = dict(vars(place))
+    with changed(module, name, lambda own: own + 1):
+        assert vars(place) == before
+    change(module, name, lambda own: own + 1)()
+    assert vars(place) == before
+
+
+def test_a_release_without_any_of_the_names_starts_as_it_does_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, name in (*NAMES, (parameter, "RayParams")):
+        monkeypatch.delattr(module, name)
+    with small_ray():
+        assert not any(hasattr(module, name) for module, name in NAMES)
+
+
+def test_parameters_that_a_release_lacks_are_not_given() -> None:
+    def params(no_monitor: bool = False, other: int = 1) -> dict[str, Any]:
+        return {"no_monitor": no_monitor, "other": other}
+
+    assert private_ray._without_parts(params)(other=2) == {"no_monitor": True, "other": 2}
+    assert "include_log_monitor" not in private_ray._without_parts(params).keywords
+
+
+def test_ray_is_as_it_was_after_it_has_started() -> None:
+    before = [getattr(module, name) for module, name in NAMES]
+    with small_ray():
+        assert all(
+            getattr(module, name) is not own for (module, name), own in zip(NAMES, before, strict=True)
+        )
+    assert [getattr(module, name) for module, name in NAMES] == before
+
+
+def test_commands_of_a_node_process_are_bound_to_it_on_linux_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [
+        "/ray/raylet",
+        "--python_worker_command=python worker.py",
+        "--java_worker_command=",
+        "--dashboard_agent_command=python agent.py",
+        "--log_dir=/x",
+    ]
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    assert bound_words(command) == [
+        "/ray/raylet",
+        f"--python_worker_command={BOUND} python worker.py",
+        "--java_worker_command=",
+        f"--dashboard_agent_command={BOUND} python agent.py",
+        "--log_dir=/x",
+    ]
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    assert bound_words(command) == command
