@@ -35,7 +35,10 @@ def importing_models() -> Iterator[None]:
         import transformers
 
         utils: Any = transformers.utils
-        found = utils.is_scipy_available
+        found = getattr(utils, "is_scipy_available", None)
+        if found is None:  # a release that asks otherwise loads all
+            yield
+            return
         utils.is_scipy_available = lambda: False
         try:
             yield

@@ -14,6 +14,12 @@ FOLDER = REPOSITORY / "conf" / "decoder"
 
 @lru_cache(maxsize=1)
 def usual_trade_offs() -> MappingProxyType[str, str | None]:
-    """Decoder -> the parameter's dotted key; None for a decoder that has none."""
-    trees = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.yaml"))]
-    return MappingProxyType({tree["decoder"]["name"]: tree["trade_off"]["parameter"] for tree in trees})
+    """Decoder -> the parameter's dotted key; None for a decoder that has none.
+
+    By the file of the decoder's name: others may set other values of it.
+    """
+    found = {}
+    for file in FOLDER.glob("*.yaml"):
+        tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        found[file.stem] = (tree.get("trade_off") or {}).get("parameter")
+    return MappingProxyType(found)

@@ -17,7 +17,6 @@ from pipeline.jobs.asked_words import read_asked
 from pipeline.jobs.console import say
 from pipeline.jobs.drawing import check_records, say_part, wandb_settings, written
 from pipeline.jobs.report_job import make_report, notes_of
-from pipeline.planning.setting import ALONE
 from pipeline.report.whole import in_stores
 from pipeline.runs.identified import told_apart
 from pipeline.runs.opened import OpenedRun, open_run
@@ -109,7 +108,7 @@ def _places(words: Mapping[str, str]) -> tuple[list[OpenedRun], list[str]]:
 
 def _names(opened: Sequence[OpenedRun]) -> list[str]:
     """Of their folders; of runs without a sweep what tells their settings apart, where that is enough."""
-    single = [one for one in opened if [own.group for own in one.run.settings] == [ALONE]]
+    single = [one for one in opened if one.run.alone]
     told = dict(zip(single, told_apart([one.run.settings[0] for one in single]), strict=True))
     taken = [*told.values(), *(one.name for one in opened)]
     return [told[one] if one in told and taken.count(told[one]) == 1 else one.name for one in opened]

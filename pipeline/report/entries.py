@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.planning.setting import ALONE, Setting, Stop
+from pipeline.planning.setting import Setting, Stop
 from pipeline.report.whole import Whole
 from pipeline.runs.run import Run
 
@@ -91,12 +91,7 @@ def _group(run: Run, name: str, setting: Setting) -> str:
     """The group's name where there are several runs, this one called `name`."""
     if setting.foreign and setting.group == f"{run.name} (imported)":
         return f"{name} (imported)"
-    return name if _alone(run) else f"{name}: {setting.group}"
-
-
-def _alone(run: Run) -> bool:
-    """Whether it is no sweep: what its one group is called says nothing."""
-    return [setting.group for setting in run.settings] == [ALONE]
+    return name if run.alone else f"{name}: {setting.group}"
 
 
 def run_names(runs: Sequence[Run], folders: Sequence[str]) -> list[str]:
@@ -107,7 +102,7 @@ def run_names(runs: Sequence[Run], folders: Sequence[str]) -> list[str]:
     if folders:
         shared = Counter(names)
         names = [
-            folder if shared[run.name] > 1 or _alone(run) else run.name
+            folder if shared[run.name] > 1 or run.alone else run.name
             for run, folder in zip(runs, folders, strict=True)
         ]
     shared = Counter(names)

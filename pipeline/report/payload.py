@@ -16,12 +16,15 @@ from uuid import uuid4
 from zlib import compress, decompress
 from zlib import error as zlib_error
 
+from pipeline.storage.leftovers import remove_leftovers
+
 FOLDER = "details"
 # The page's script-src holds it: no policy can name a folder of a file:// page, and 'self' allows nothing that lies
 # elsewhere. Headless Chromium loads details/X.js beside a page on disk under it.
 SOURCE = "'self'"
 VERSION = 1  # of what the files hold
 FAST = 1  # zlib's level: a sixth larger than the default, three times as fast
+TEMPORARY = ".{name}.{own}"  # a file's while it is written
 NAME = re.compile(r"[0-9a-f]{16}\.js")
 CALL = re.compile(r'axonDetails\("[0-9a-f]{16}","([\w+/=]*)"\)\s*')
 
@@ -36,7 +39,9 @@ def write(folder: Path, name: str, value: Any) -> None:
     home = folder / FOLDER
     home.mkdir(exist_ok=True)
     packed = b64encode(compress(json.dumps(value, separators=(",", ":")).encode(), FAST)).decode()
-    temporary = home / f".{name}.{uuid4().hex}"  # the same report may be drawn twice at once
+    temporary = home / TEMPORARY.format(
+        name=name, own=uuid4().hex
+    )  # the same report may be drawn twice at once
     temporary.write_text(f'axonDetails("{name}","{packed}")\n')
     temporary.replace(home / f"{name}.js")
 
@@ -55,7 +60,8 @@ def exists(folder: Path, name: str) -> bool:
 
 
 def keep(folder: Path, names: Collection[str]) -> None:
-    """Removes the files of earlier reports, and nothing that isn't one."""
+    """Removes the files of earlier reports, and what reports left that were killed, and nothing that isn't one."""
+    remove_leftovers(folder / FOLDER, TEMPORARY.format(name="[0-9a-f]" * 16, own="[0-9a-f]" * 32))
     for file in (folder / FOLDER).glob("*.js"):
         if NAME.fullmatch(file.name) and file.stem not in names:
             file.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +77,7 @@ def open_store(address: str) -> tuple[OpenedStore, list[str]]:
     """
     if "://" in address:
         check_protocol(address)
-    root = Store(address).root
+    root = Store(address if "://" in address else str(Path(address).expanduser())).root
     try:
         found = read_inventory(root)
     except Exception as error:  # the client of every service has errors of its own
@@ -89,15 +90,17 @@ def open_store(address: str) -> tuple[OpenedStore, list[str]]:
                 [f"store={address}: none of its {len(unread)} settings can be read; {unread[0]}"]
             )
         raise ConfigError(
-            [f"store={address}: holds no results; give a sweep's store, such as {_below(address)}"]
+            [f"store={address}: holds no results; give a sweep's store, such as {_below(address, root)}"]
         )
     return OpenedStore(Path(root), _run(address, root, with_knobs(settings), found)), unread
 
 
-def _below(address: str) -> str:
+def _below(address: str, root: str) -> str:
     """The store in the folder that was given in its place, where there is one."""
-    below = f"{address.rstrip('/')}/store"
-    return below if "://" not in address and read_inventory(below).examples else "outputs/store"
+    with suppress(OSError):  # it can't be read
+        if "://" not in address and read_inventory(f"{root}/store").examples:
+            return f"{address.rstrip('/')}/store"
+    return "outputs/store"
 
 
 def _settings(found: Inventory) -> tuple[list[Setting], list[str]]:

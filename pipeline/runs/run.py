@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
@@ -24,12 +22,12 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.environment import Environment
 from pipeline.errors import ConfigError, reason
-from pipeline.planning.setting import Setting, Stop, setting_id
-from pipeline.storage.store import LEFT_OVER
+from pipeline.planning.setting import ALONE, Setting, Stop, setting_id
 from pipeline.tasks.task import STRICT
 
 FORMAT = 1  # raised when the form of run.json changes
 RUN_FILE = "run.json"
+TEMPORARY = f".{RUN_FILE}.*"  # its name while it is written
 PASSWORD = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
 
 # running: not ended, or killed; incomplete: some settings lack results; stopped: by Ctrl-C or SIGTERM; failed: the
@@ -68,6 +66,11 @@ class Run:
     cost: str | None = None  # what a search took beside the grid, in a sentence
 
     @property
+    def alone(self) -> bool:
+        """Whether it is of no sweep: one setting, whose group's name says nothing."""
+        return [setting.group for setting in self.settings] == [ALONE]
+
+    @property
     def by_id(self) -> dict[str, Setting]:
         return {setting.id: setting for setting in self.settings}
 
@@ -81,17 +84,9 @@ _ADAPTER = TypeAdapter(Run)
 
 def write_run(folder: Path, run: Run) -> None:
     """Raises OSError if the file can't be written."""
-    temporary = folder / f".{RUN_FILE}.{uuid.uuid4().hex}"  # the same command may run twice at once
+    temporary = folder / TEMPORARY.replace("*", uuid.uuid4().hex)  # the same command may run twice at once
     temporary.write_bytes(_private(_ADAPTER.dump_json(run, indent=1).decode()).encode())
     temporary.replace(folder / RUN_FILE)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Removes what commands left there that were killed while they wrote run.json, long ago."""
-    for temporary in folder.glob(f".{RUN_FILE}.*"):
-        with suppress(OSError):  # another command may be faster
-            if time.time() - temporary.stat().st_mtime > LEFT_OVER.total_seconds():
-                temporary.unlink()
 
 
 def read_run(folder: Path) -> Run:

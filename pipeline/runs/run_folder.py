@@ -16,9 +16,10 @@ from pipeline.inputs.config import DECODE_KEYS, Config, to_tree
 from pipeline.planning.pending import sizes
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import model_name, setting_id
-from pipeline.runs.run import Run, Status, remove_leftovers, write_run
+from pipeline.runs.run import TEMPORARY, Run, Status, write_run
 from pipeline.search import OPTUNA, Range, Space
 from pipeline.stop import Terminated
+from pipeline.storage.leftovers import remove_leftovers
 
 
 class RunFolder:
@@ -33,7 +34,7 @@ class RunFolder:
         self._lock = Lock()  # a search may ask for more in Ray Tune's thread
         path.mkdir(parents=True, exist_ok=True)
         if writes:
-            remove_leftovers(path)
+            remove_leftovers(path, TEMPORARY)
         self._change()
 
     def grow(self, plan: Plan) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,6 +32,7 @@ import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import ConfigError, reason
+from pipeline.storage.leftovers import LEFT_OVER
 from pipeline.storage.listing import READERS, Marks, list_slices
 from pipeline.storage.outcomes import INDEX, Outcome, Outcomes, first_of_each, outcome_frame, outcome_of
 from pipeline.storage.record import SCHEMA, NewerFormat, Record, to_table
@@ -42,7 +43,6 @@ from pipeline.storage.span import missing as missing
 
 T = TypeVar("T")
 TEMPORARY = ".tmp"
-LEFT_OVER = timedelta(hours=1)  # a temporary file exists only while it is written; an older one was abandoned
 LISTINGS = 5  # of a setting, while files that were listed are gone: each time another sweep has joined them
 AT_ONCE = 8192  # examples of a portion, unless a setting alone has more
 WORTH = 1000  # slices to read that make it worth to ask the index, or to write it

@@ -22,8 +22,9 @@ from pipeline.inputs.config import Config
 from pipeline.runs.run import RUN_FILE, read_run
 from pipeline.storage import compaction
 from pipeline.storage import store as store_module
+from pipeline.storage.leftovers import LEFT_OVER
 from pipeline.storage.outcomes import INDEX
-from pipeline.storage.store import LEFT_OVER, Store
+from pipeline.storage.store import Store
 
 PAGE = "report.html"
 

@@ -25,9 +25,12 @@ from axon.gates import GATES
 from axon.identity import decode_identity
 from axon.policies import POLICIES
 from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs import trade_offs
 from pipeline.inputs.config import Decode
 from pipeline.planning.setting import setting_id
+from pipeline.runs import opened_store
 from pipeline.runs.identified import identified_setting, with_knobs
+from pipeline.storage.inventory import Inventory, read_inventory
 from pipeline.storage.store import Store
 from tests.report.sweep import changed, identified, make_setting
 
@@ -98,7 +101,18 @@ def test_a_store_of_a_service_is_read_by_its_address(
     assert pd.read_csv(folder / "points.csv")["group"].tolist() == ["confidence"] * 2
 
 
-def test_what_is_not_there_is_told(lone: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+def unreadable_below(folder: Path) -> Callable[[str], Inventory]:
+    def read(root: str) -> Inventory:
+        if root != str(folder):
+            raise PermissionError(13, "Permission denied")
+        return read_inventory(root)
+
+    return read
+
+
+def test_what_is_not_there_is_told(
+    lone: Path, tmp_path: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = lone
     store.rename(tmp_path / "store")
     store = tmp_path / "store"
@@ -118,6 +132,12 @@ def test_what_is_not_there_is_told(lone: Path, tmp_path: Path, refused: Callable
     assert refused("job=compare", f"store={store}", "under=outputs") == (
         f"store={store}: under says already what is compared; leave one out"
     )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for home in ("~/store", "~"):
+        line = refused("job=compare", f"store={home}", "where=task == 'gsm8k'")
+        assert ("none of 4 settings fits" in line) == (home == "~/store")
+    monkeypatch.setattr(opened_store, "read_inventory", unreadable_below(tmp_path))
+    assert refused("job=compare", f"store={tmp_path}").endswith("such as outputs/store")
     assert refused("job=compare", "store=[]").startswith("store=[]: must not be empty; ")
 
 
@@ -192,3 +212,17 @@ def test_a_value_left_out_at_its_default_is_a_knob_where_another_setting_has_ano
     made = [changed(make_setting("", 0.7, 2), **own) for own in (dict[str, Any](), {"cache": "prefix"})]
     found = with_knobs([identified_setting(setting_id(own.identity), own.identity) for own in made])
     assert [own.knobs for own in found] == [{"cache": "none"}, {"cache": "prefix"}]
+
+
+def test_a_decoders_parameter_is_that_of_its_own_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever other files set of it, and whether they say anything of a trade-off."""
+    before = dict(trade_offs.usual_trade_offs.__wrapped__())
+    folder = Path(shutil.copytree(trade_offs.FOLDER, tmp_path / "decoder"))
+    (folder / "sharp.yaml").write_text("decoder: {name: dawn}\ntrade_off: {parameter: decoder.tau_edge}\n")
+    (folder / "mine.yaml").write_text("defaults: [dawn]\n")
+    monkeypatch.setattr(trade_offs, "FOLDER", folder)
+    found = trade_offs.usual_trade_offs.__wrapped__()
+    assert {key: found[key] for key in before} == before and found["mine"] is None
+    assert before["dawn"] == "decoder.tau_low" and before["left_to_right"] is None

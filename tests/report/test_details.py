@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from xml.etree import ElementTree
 
@@ -56,10 +57,16 @@ def test_what_an_earlier_report_left_goes_and_nothing_else(tmp_path):
     _, before = written(tmp_path, sweep, Words())
     mine = tmp_path / payload.FOLDER / "mine.js"
     mine.write_text("kept")
+    killed, writing = (
+        mine.with_name(f".{'0a' * 8}.{own * 32}") for own in "bc"
+    )  # the second is just being written
+    for file in (killed, writing):
+        file.write_text("axonDeta")
+    os.utime(killed, (0, 0))
     sweep.drop(*[sid for sid in sweep.settings if sid.startswith("0.3")])
     _, after = written(tmp_path, sweep, Words())
     names = {file.stem for file in (tmp_path / payload.FOLDER).iterdir()}
-    assert names == {*after.decodes.values(), *after.asked.values(), "mine"}
+    assert names == {*after.decodes.values(), *after.asked.values(), "mine", writing.stem}
     assert len(after.decodes) < len(before.decodes)
 
 
