@@ -25,8 +25,8 @@ from axon.settings import DecodeSettings
 
 
 @dataclass(frozen=True)
-class _Part:
-    """The later passes of some rows' blocks: the same until one more is within its block, or one ends it."""
+class _Common:
+    """What the later passes of some rows' blocks share, until one more is within its block, or one ends it."""
 
     rows: list[int]
     blocks: list[int]  # of all rows
@@ -60,7 +60,7 @@ class FrozenPasses:
         self._device = batch.tokens_BG.device
         self._columns_W = torch.arange(self._width, device=self._device)
         self._block_alone = settings.decoder.reads == "block" and model.rounds_alone
-        self._last: _Part | None = None
+        self._last: _Common | None = None
         kept.reserve(self._width)
 
     def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
@@ -70,17 +70,17 @@ class FrozenPasses:
         within = [row for row, block in enumerate(blocks) if stored[row] == block]
         columns_BK = layout.prefix + self._batch.places_BK()
         queries = []
-        starts_R, part = self._places(starting), self._part(within, blocks, columns_BK)
+        starts_R, common = self._places(starting), self._common(within, blocks, columns_BK)
         passes = [self._whole(starts_R, columns_BK)] if starting else []
-        if part is not None:
-            passes.append(self._later(part, layers))
+        if common is not None:
+            passes.append(self._later(common, layers))
         for one, hidden_RQD in zip(passes, self._model.together(passes), strict=True):
             one.columns.keep_hidden(hidden_RQD)
         if starting:
             queries.append(self._begun(passes[0], starts_R, columns_BK, layers))
-        if part is not None:
-            self._count(part.rows_R, part.computed_R, part.pairs_R)
-            queries.append(list(passes[-1].capture.queries(of_rows(columns_BK, part.rows_R))))
+        if common is not None:
+            self._count(common.rows_R, common.computed_R, common.pairs_R)
+            queries.append(list(passes[-1].capture.queries(of_rows(columns_BK, common.rows_R))))
         for row in starting:
             stored[row] = blocks[row]
         capture = Capture(layers, layout.real_BW, columns_BK[:, 0])
@@ -122,22 +122,23 @@ class FrozenPasses:
         self._batch.counts.add("full_passes", 1, rows_R)
         return list(capture.queries(columns_RK)) if layers else []
 
-    def _part(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Part | None:
-        """The later passes of those rows' blocks, if there are any."""
-        part = self._last
-        if rows and (part is None or part.rows != rows or part.blocks != blocks):
-            part = self._last = self._prepared(rows, blocks, columns_BK)
-        return part if rows else None
+    def _common(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Common | None:
+        """Of the later passes of those rows' blocks, if there are any: made anew where rows or blocks are others."""
+        if not rows:
+            return None
+        last = self._last
+        if last is None or last.rows != rows or last.blocks != blocks:
+            last = self._last = self._prepared(rows, blocks, columns_BK)
+        return last
 
-    def _later(self, part: _Part, layers: tuple[int, ...]) -> Part:
+    def _later(self, common: _Common, layers: tuple[int, ...]) -> Part:
         """A later pass of those rows' blocks."""
-        columns_RQ = part.computed.columns_RQ
-        capture = Capture(layers, part.layout.real_BW, columns_RQ[:, 0])
-        tokens_RQ = self._tokens_RW(part.rows_R).gather(1, columns_RQ)
-        return Part(tokens_RQ, part.layout, capture, part.computed, part.read_RK)
+        columns_RQ = common.computed.columns_RQ
+        capture = Capture(layers, common.layout.real_BW, columns_RQ[:, 0])
+        tokens_RQ = self._tokens_RW(common.rows_R).gather(1, columns_RQ)
+        return Part(tokens_RQ, common.layout, capture, common.computed, common.read_RK)
 
-    def _prepared(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Part:
-        """What their passes have in common."""
+    def _prepared(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Common:
         rows_R, length = self._places(rows), self._settings.block
         columns_RQ = of_rows(columns_BK, rows_R)
         computed_R: Tensor | int = length
@@ -161,7 +162,7 @@ class FrozenPasses:
         narrows = self._block_alone and (alike or self._settings.cache == "dual")
         read_RK = self._batch.block_K.expand(len(rows), -1) if narrows else None
         pairs_R = computed_R * layout.width_B
-        return _Part(rows, list(blocks), rows_R, layout, computed, read_RK, computed_R, pairs_R)
+        return _Common(rows, list(blocks), rows_R, layout, computed, read_RK, computed_R, pairs_R)
 
     def _places(self, rows: list[int]) -> Tensor | None:
         """Of those rows on the device; None: all."""

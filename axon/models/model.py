@@ -39,6 +39,11 @@ class Part:
     columns: Columns | Canvas
     read_BR: Tensor | None  # among the Q columns of each row, those whose final states are read; None: any
 
+    @property
+    def captured(self) -> Capture | None:
+        """None where the attention of no layer is asked for, which would cost time."""
+        return self.capture if self.capture.layers else None
+
 
 class MaskedDiffusionModel(nn.Module):
     """A network of one family. What differs between families (shift, mask) is handled here, not by decoders."""
@@ -204,14 +209,7 @@ class MaskedDiffusionModel(nn.Module):
         if len(parts) > 1 and least >= LEAST and self.rounds_alone:
             return self.in_one_pass(parts)
         return [
-            self(
-                part.tokens_BQ,
-                part.layout,
-                part.capture if part.capture.layers else None,
-                part.columns,
-                part.read_BR,
-            )
-            for part in parts
+            self(part.tokens_BQ, part.layout, part.captured, part.columns, part.read_BR) for part in parts
         ]
 
     def in_one_pass(self, parts: Sequence[Part]) -> list[Tensor]:
@@ -219,10 +217,7 @@ class MaskedDiffusionModel(nn.Module):
         tokens_1N = torch.cat([part.tokens_BQ.flatten() for part in parts])[None]
         positions_1N = torch.cat([part.layout.positions_BQ.flatten() for part in parts])[None]
         attentions = [
-            self._attention(
-                part.tokens_BQ, part.layout, part.capture if part.capture.layers else None, part.columns
-            )
-            for part in parts
+            self._attention(part.tokens_BQ, part.layout, part.captured, part.columns) for part in parts
         ]
         sizes = [part.tokens_BQ.numel() for part in parts]
         starts = accumulate(sizes, initial=0)
