@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.report.stats import Floats
+
 STAGES = 5  # equal shares of the text
 # Where bins of confidence start, in percent. Most tokens are in the highest tenth, where 90 % and 99.9 % are not alike.
 EDGES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
@@ -24,7 +26,6 @@ NEITHER = -1
 UNKNOWN = -1  # of a confidence
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

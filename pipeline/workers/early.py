@@ -26,16 +26,16 @@ def early_workers(cluster: ClusterSettings, slices: int, threads: int) -> dict[s
     """
     if cluster.address is not None or need_of(cluster).gpus:
         return {}
-    room = check_room(cluster, [this_machine()])
+    count = min(
+        slices, cluster.workers or check_room(cluster, [this_machine()])
+    )  # else one a core would start
     path = os.environ.get("PYTHONPATH")
     return {
         "RAY_enable_worker_prestart": "1",
-        "RAY_worker_maximum_startup_concurrency": str(
-            min(slices, cluster.workers or room)
-        ),  # else one a core
+        "RAY_worker_maximum_startup_concurrency": str(count),
         "RAY_preload_python_modules": PRELOADED,
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *([path] if path else [])]),
-        "OMP_NUM_THREADS": str(threads),  # as Ray sets it for a trial, which would now be too late
+        "OMP_NUM_THREADS": str(threads),  # as Ray sets it for a trial, too late for what is imported
     }
 
 

@@ -132,7 +132,7 @@ def descendants(pid: int) -> set[Process]:
     return {(child, parents[child][1]) for child in found - {pid}}
 
 
-def still_running(processes: set[Process], seconds: float = 60) -> list[str]:
+def still_running(processes: set[Process], seconds: float = 20) -> list[str]:
     """Commands of those that haven't ended within some seconds."""
     until = time.monotonic() + seconds
     while left := [p for p in processes if (f := _fields(p[0])) and f[19] == p[1] and f[0] != "Z"]:

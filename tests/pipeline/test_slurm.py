@@ -26,7 +26,8 @@ def started(folder: Path, commands: Path, sweep: str, **environment: str) -> sub
 
 
 def test_ray_runs_on_all_nodes_with_one_token_and_the_sweep_joins_it(tmp_path: Path, commands: Path) -> None:
-    job = started(tmp_path, commands, "exit 0")
+    """A sweep that is over before the second node has begun would end that unseen."""
+    job = started(tmp_path, commands, 'until (($(grep -c ^srun "$LOG") == 2)); do sleep 0.05; done')
     shown, _ = job.communicate(timeout=30)
     assert job.returncode == 0, shown
     head, others = logged(tmp_path, "srun")
