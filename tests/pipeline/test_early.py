@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from types import SimpleNamespace
@@ -71,7 +72,9 @@ def test_a_trial_gets_a_worker_that_has_imported_what_it_needs() -> None:
     with inherited(early_workers(cluster, 9, 1)), cluster_module.ray_for(cluster, display):  # type: ignore[arg-type]
         processes = psutil.Process().children(recursive=True)
         names, lines = [each.name() for each in processes], [" ".join(each.cmdline()) for each in processes]
-        assert names.count("ray::IDLE") == 2 and not any("dashboard.py" in line for line in lines)
+        assert names.count("ray::IDLE") == 2 and not any(
+            re.search("dashboard.py|log_monitor.py|monitor.py", line) for line in lines
+        )
         started = time.time()
         actors = [remote.get(Told).remote() for _ in range(2)]
         told = ray.get([actor.found.remote(NEEDED) for actor in actors])

@@ -24,6 +24,7 @@ from axon.decoders import DECODERS
 from axon.gates import GATES
 from axon.identity import decode_identity
 from axon.policies import POLICIES
+from pipeline.environment import REPOSITORY
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs import trade_offs
 from pipeline.inputs.config import Decode
@@ -226,3 +227,8 @@ def test_a_decoders_parameter_is_that_of_its_own_file(
     found = trade_offs.usual_trade_offs.__wrapped__()
     assert {key: found[key] for key in before} == before and found["mine"] is None
     assert before["dawn"] == "decoder.tau_low" and before["left_to_right"] is None
+
+
+def test_a_comparison_of_stores_goes_to_the_usual_project() -> None:
+    for file in (REPOSITORY / "conf/wandb").glob("*.yaml"):
+        assert f"project: {opened_store.PROJECT}\n" in file.read_text()
