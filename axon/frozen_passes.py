@@ -18,7 +18,7 @@ from axon.attention import Capture
 from axon.batch import Batch
 from axon.key_values import Canvas, Columns, KeyValues
 from axon.models.layout import Layout, positions
-from axon.models.model import MaskedDiffusionModel, Part
+from axon.models.model import MaskedDiffusionModel, PassPart
 from axon.passes import Pass, canvas_layout
 from axon.rows import of_rows, places_on
 from axon.settings import DecodeSettings
@@ -33,7 +33,7 @@ class _Common:
     rows_R: Tensor | None  # None: all
     layout: Layout
     computed: Columns
-    read_RK: Tensor | None  # see `model.Part`
+    read_RK: Tensor | None  # see `model.PassPart`
     computed_R: Tensor | int
     pairs_R: Tensor
 
@@ -95,7 +95,7 @@ class FrozenPasses:
         seen = slice(0, self._width)
         return Pass(layout, kept.hidden_BWD[:, seen], capture, kept.attended_BW1[:, seen, 0])
 
-    def _whole(self, rows_R: Tensor | None, columns_BK: Tensor) -> Part:
+    def _whole(self, rows_R: Tensor | None, columns_BK: Tensor) -> PassPart:
         """The first pass of those rows' blocks."""
         layout = self._layout  # itself where it is of all rows, so that its rotation is computed once
         if rows_R is not None:
@@ -104,10 +104,10 @@ class FrozenPasses:
         read_RK: Tensor | None = None
         if self._block_alone:
             read_RK = self._model.read_columns(of_rows(columns_BK, rows_R), layout.starts_B[:, None])
-        return Part(self._tokens_RW(rows_R), layout, capture, canvas, read_RK)
+        return PassPart(self._tokens_RW(rows_R), layout, capture, canvas, read_RK)
 
     def _begun(
-        self, whole: Part, rows_R: Tensor | None, columns_BK: Tensor, layers: tuple[int, ...]
+        self, whole: PassPart, rows_R: Tensor | None, columns_BK: Tensor, layers: tuple[int, ...]
     ) -> list[tuple[Tensor, float]]:
         """What is kept of the attention of such a pass; the queries of the blocks."""
         columns_RK, layout, capture = of_rows(columns_BK, rows_R), whole.layout, whole.capture
@@ -131,12 +131,12 @@ class FrozenPasses:
             last = self._last = self._prepared(rows, blocks, columns_BK)
         return last
 
-    def _later(self, common: _Common, layers: tuple[int, ...]) -> Part:
+    def _later(self, common: _Common, layers: tuple[int, ...]) -> PassPart:
         """A later pass of those rows' blocks."""
         columns_RQ = common.computed.columns_RQ
         capture = Capture(layers, common.layout.real_BW, columns_RQ[:, 0])
         tokens_RQ = self._tokens_RW(common.rows_R).gather(1, columns_RQ)
-        return Part(tokens_RQ, common.layout, capture, common.computed, common.read_RK)
+        return PassPart(tokens_RQ, common.layout, capture, common.computed, common.read_RK)
 
     def _prepared(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Common:
         rows_R, length = self._places(rows), self._settings.block

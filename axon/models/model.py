@@ -30,7 +30,7 @@ from axon.trace import Trace
 
 
 @dataclass(frozen=True)
-class Part:
+class PassPart:
     """What a pass computes of some rows: as many columns of each. See `MaskedDiffusionModel.forward`."""
 
     tokens_BQ: Tensor
@@ -203,7 +203,7 @@ class MaskedDiffusionModel(nn.Module):
         """
         return self.dtype is torch.float32 and self.body.dense
 
-    def together(self, parts: Sequence[Part]) -> list[Tensor]:
+    def together(self, parts: Sequence[PassPart]) -> list[Tensor]:
         """Final hidden states of the parts, each as of a pass of its own: of one pass, where no rounding tells."""
         least = min(part.tokens_BQ.numel() for part in parts)
         if len(parts) > 1 and least >= LEAST and self.rounds_alone:
@@ -212,7 +212,7 @@ class MaskedDiffusionModel(nn.Module):
             self(part.tokens_BQ, part.layout, part.captured, part.columns, part.read_BR) for part in parts
         ]
 
-    def in_one_pass(self, parts: Sequence[Part]) -> list[Tensor]:
+    def in_one_pass(self, parts: Sequence[PassPart]) -> list[Tensor]:
         """See `together`: their positions lie one after the other, and attend to those of their own rows."""
         tokens_1N = torch.cat([part.tokens_BQ.flatten() for part in parts])[None]
         positions_1N = torch.cat([part.layout.positions_BQ.flatten() for part in parts])[None]

@@ -13,7 +13,7 @@ import torch
 from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
 from axon.blocks import RowBlocks, row_blocks
 from axon.models.layout import Layout
-from axon.models.model import Part
+from axon.models.model import PassPart
 from axon.sampler import REMASK_STEPS
 from tests.axon.toy_model import MASK, VOCAB
 from tests.axon.traces import check_events
@@ -128,7 +128,7 @@ def passes_told(model: MaskedDiffusionModel, tell: Callable[[torch.Tensor, Layou
     """Within it, `tell` is called with tokens and layout of each pass, and of each part of one."""
     plain = model.in_one_pass
 
-    def in_one_pass(parts: Sequence[Part]) -> list[torch.Tensor]:
+    def in_one_pass(parts: Sequence[PassPart]) -> list[torch.Tensor]:
         for part in parts:
             tell(part.tokens_BQ, part.layout)
         return plain(parts)
