@@ -44,7 +44,7 @@ from pipeline.inputs.config import ClusterSettings  # noqa: E402
 from pipeline.jobs.display import Display  # noqa: E402
 from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
 from pipeline.workers.capacity import Machine, check_room  # noqa: E402
-from pipeline.workers.private_ray import hush, small_ray  # noqa: E402
+from pipeline.workers.private_ray import silence_workers, small_ray  # noqa: E402
 from pipeline.workers.scratch import scratch_folder  # noqa: E402
 
 OBJECT_STORE_BYTES = 100 * 2**20  # only settings and totals pass through it
@@ -123,7 +123,7 @@ def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
     """Ray, started or joined. Raises ConfigError if that fails or no machine has room for a worker."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"ray\.")
-    hush()
+    silence_workers()
     with scratch_folder() as scratch:
         ground: Ground | None = None
         code = FAILED

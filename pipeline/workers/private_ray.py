@@ -48,7 +48,7 @@ def changed(module: str, name: str, to: Callable[[Any], Any]) -> Iterator[None]:
         undo()
 
 
-def hush() -> None:
+def silence_workers() -> None:
     """The workers' output is off: all that Ray would print of them are messages on lost ones, of twenty lines each."""
     change("ray._private.worker", "print_to_stdstream", lambda _: lambda *ignored, **also: None)
 
