@@ -111,9 +111,7 @@ def unknown_key(key: str, siblings: Iterable[str], below: Sequence[str] = ()) ->
     """The line for a key that doesn't exist, with those that it may stand for: of that name `below`, or the closest."""
     parent, _, leaf = key.rpartition(".")
     known = sorted(siblings)
-    near = below or [
-        f"{parent}.{name}".lstrip(".") for name in difflib.get_close_matches(leaf, known, n=1)
-    ]
+    near = below or [f"{parent}.{name}".lstrip(".") for name in difflib.get_close_matches(leaf, known, n=1)]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"{key}: unknown key; {hint}{one_of(known) if known else 'it takes no keys'}"
 

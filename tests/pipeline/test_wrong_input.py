@@ -19,7 +19,10 @@ Told = Callable[[Callable[[], int]], str]
 CASES = {
     "misspelt key": ("axon.gaet=always", "axon.gaet: unknown key; did you mean axon.gate? one of"),
     "misspelt group": ("decodr=dawn", "decodr: unknown key; did you mean decoder? one of"),
-    "key without its group": ("threshold=0.5", "threshold: unknown key; did you mean decoder.threshold? one of"),
+    "key without its group": (
+        "threshold=0.5",
+        "threshold: unknown key; did you mean decoder.threshold? one of",
+    ),
     "key without its group, of what is chosen": (
         "decoder=dawn tau_low=0.5",
         "tau_low: unknown key; did you mean decoder.tau_low? one of",
