@@ -157,6 +157,7 @@ def _uncompared(points: pd.DataFrame, own: list[Comparison]) -> list[str]:
 
 def _caches(points: pd.DataFrame) -> list[str]:
     """Where settings differ in their cache: what does not compare them, and which axes do."""
+    points = points[~points["foreign"]]  # under which cache those were decoded nobody says
     if points["cache"].nunique() < 2:
         return []
     timed = (
