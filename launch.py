@@ -218,7 +218,14 @@ def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:
         return f"{word}: this sweep's groups ({there}) have no such key yet; to add it, write +{word}"
     if group == "sweep" and key.split(".")[1] in optional_keys():
         return f"{word}: this sweep's file doesn't set it yet; to add it, write +{word}"
-    return unknown_key(key, siblings(key, line))
+    meant = [] if "." in key else below(key, line)
+    from pipeline.jobs.runs_command import WORDS
+
+    if jobs := [f"job={job}" for job, taken in WORDS.items() if key in taken]:
+        several = f"{', '.join(jobs[:-1])} and {jobs[-1]} take" if len(jobs) > 1 else f"{jobs[0]} takes"
+        what = f"{several} it, on runs that exist"
+        return f"{word}: {what}; give it there" + (f", or write {' or '.join(meant)}" if meant else "")
+    return unknown_key(key, siblings(key, line), meant)
 
 
 def optional_keys() -> set[str]:
@@ -241,14 +248,24 @@ def siblings(key: str, line: CommandLine) -> list[str]:
 
 def keys_of(owner: str, wrong: str, line: CommandLine) -> list[str]:
     """The keys that a dotted key ("": the config) holds under what the user chose, but for the wrong word."""
-    others = [word for word in line.words if key_of(word) != wrong]
-    try:
-        tree: Any = composed(others, line)
-    except UNREADABLE:  # another word is wrong, too
-        tree = composed([], line)
+    tree: Any = composed_without(wrong, line)
     for parent in filter(None, owner.split(".")):
         tree = tree.get(parent) if isinstance(tree, Mapping) else None
     return [str(name) for name in tree] if isinstance(tree, Mapping) else []
+
+
+def below(key: str, line: CommandLine) -> list[str]:
+    """The keys one level down that have this name: decoder.threshold, for who leaves out `decoder.`"""
+    groups = composed_without(key, line).items()
+    return [f"{group}.{key}" for group, tree in groups if isinstance(tree, Mapping) and key in tree]
+
+
+def composed_without(wrong: str, line: CommandLine) -> Mapping[str, Any]:
+    """The config of the user's words, but for the wrong one."""
+    try:
+        return composed([word for word in line.words if key_of(word) != wrong], line)
+    except UNREADABLE:  # another word is wrong, too
+        return composed([], line)
 
 
 if __name__ == "__main__":

@@ -107,12 +107,12 @@ def fault_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"[:300]
 
 
-def unknown_key(key: str, siblings: Iterable[str]) -> str:
-    """The line for a key that doesn't exist, with the closest one that does."""
+def unknown_key(key: str, siblings: Iterable[str], below: Sequence[str] = ()) -> str:
+    """The line for a key that doesn't exist, with those that it may stand for: of that name `below`, or the closest."""
     parent, _, leaf = key.rpartition(".")
     known = sorted(siblings)
-    near = difflib.get_close_matches(leaf, known, n=1)
-    hint = f"did you mean {parent + '.' if parent else ''}{near[0]}? " if near else ""
+    near = below or [f"{parent}.{name}".lstrip(".") for name in difflib.get_close_matches(leaf, known, n=1)]
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"{key}: unknown key; {hint}{one_of(known) if known else 'it takes no keys'}"
 
 

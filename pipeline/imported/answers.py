@@ -87,6 +87,10 @@ def _answer(number: int, row: Any, settings: ImportedSettings) -> Answer:
     if lacking := [column for column in (settings.example, settings.answer) if column not in row]:
         raise ValueError(f"lacks {' and '.join(lacking)}; it has {', '.join(map(str, row)) or 'nothing'}")
     example, text = row[settings.example], row[settings.answer]
+    if isinstance(example, int) and not isinstance(example, bool):
+        example = str(
+            example
+        )  # an id that is a number; one that names no example is refused with those there are
     if not isinstance(example, str):
         raise ValueError(f"{settings.example}={example!r} is no text")
     if not isinstance(text, str):

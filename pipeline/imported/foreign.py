@@ -15,11 +15,10 @@ from pipeline.imported.matching import Point
 from pipeline.inputs.config import Config, Decode
 from pipeline.planning.plan import task_identity
 from pipeline.planning.setting import Setting, setting_id
-from pipeline.storage.record import Record
+from pipeline.storage.record import UNANSWERED, Record
 from pipeline.tasks import Example, Task
 from pipeline.tasks.candidate import stopped
 
-NO_ANSWER = "no answer to it was imported"
 NO_NFE = "its NFE is not given, as those of other answers are"
 
 
@@ -69,7 +68,7 @@ def foreign_point(
     """
     counted = any(answer.nfe is not None for answer in answers.values())
     blank = [
-        Record(setting.id, setting.task.name, example.id, position, error=NO_ANSWER)
+        Record(setting.id, setting.task.name, example.id, position, error=UNANSWERED)
         for position, example in enumerate(examples[: max(answers) + 1])
     ]
 

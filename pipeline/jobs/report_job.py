@@ -20,6 +20,7 @@ from pipeline.jobs.console import say
 from pipeline.report.asked import NOTHING, Asked
 from pipeline.runs.run import Run
 from pipeline.search import ASK_ONCE
+from pipeline.storage.record import UNANSWERED
 from pipeline.storage.store import NO_ROOM, Contents
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def notes_of(
     if levels := sorted(set(contents.records["sandbox"].dropna())):
         notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
     errors = contents.records["error"].dropna()
+    errors = errors[errors != UNANSWERED]
     if len(errors):
         notes.append(f"{len(errors)} examples unscored; the first: {errors.iloc[0]}")
     notes += [f"Failed: {run.by_id[sid]}: {error}" for sid, error in failures.items()]

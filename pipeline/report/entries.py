@@ -17,6 +17,7 @@ import pyarrow as pa
 from pipeline.planning.setting import Setting, Stop
 from pipeline.report.whole import Whole
 from pipeline.runs.run import Run
+from pipeline.storage.record import UNANSWERED
 
 DIGITS = 8  # of a content hash, enough to tell two apart
 
@@ -160,8 +161,13 @@ def _whole(entries: Sequence[tuple[int, Entry]], whole: Whole) -> Callable[[int]
 
 
 def _common(entries: Sequence[tuple[int, Entry]], rows: pd.DataFrame) -> pd.DataFrame:
-    """Without answers from elsewhere to examples that nothing was decoded on here: points are of the same examples."""
+    """Without what was imported to examples that nothing was decoded on here: points are of the same examples.
+
+    Nor is an example unscored that a file from elsewhere leaves out.
+    """
     foreign = [point for point, (_, entry) in enumerate(entries) if entry.setting.foreign]
+    if foreign:
+        rows = rows[rows["error"] != UNANSWERED]
     if not foreign or len(foreign) == len(entries):
         return rows
     elsewhere = rows["point"].isin(foreign)

@@ -28,6 +28,7 @@ TOLD = (
     "B scores higher than A, broke: lower. A row opens both decodes, step by step."
 )
 TOLD_ALONE = "What the setting did with each example. A row opens its decode, step by step."
+TOLD_FOREIGN = "What was answered elsewhere to each example. A row opens the answer."
 
 
 def section(facet: Facet, details: Details) -> str:
@@ -52,7 +53,7 @@ def section(facet: Facet, details: Details) -> str:
         "legend": panel.legend(guesses=False),
     }
     return Template(read("examples.html")).substitute(
-        told=(TOLD if len(settings) > 1 else TOLD_ALONE) + _left_out(every.drop(settings.index)),
+        told=_told(settings) + _left_out(every.drop(settings.index)),
         alone="" if len(settings) > 1 else " hidden",
         matchups=_buttons(found),
         options=_options(settings),
@@ -79,6 +80,12 @@ def _kept(facet: Facet, settings: pd.DataFrame) -> pd.DataFrame:
     return kept.sort_values(["group", "nfe"], key=lambda own: own.map(order) if own.name == "group" else own)
 
 
+def _told(settings: pd.DataFrame) -> str:
+    if settings["foreign"].all():
+        return TOLD_FOREIGN
+    return TOLD if len(settings) > 1 else TOLD_ALONE
+
+
 def _left_out(settings: pd.DataFrame) -> str:
     """How many the page has no room for, as a sentence; empty for none."""
     on = int(settings["group_front"].sum())
@@ -94,6 +101,7 @@ def _setting(facet: Facet, point: Mapping[Any, Any], details: Details) -> dict[s
         "group": str(point["group"]),
         "name": "" if point["label"] == point["group"] else str(point["label"]),
         "axon": bool(point["axon"]),
+        "foreign": bool(point["foreign"]),
         "gate": facet.settings[row].decode.axon.gate,
         "scores": _scores(facet.sample.quality_SN[row]),
         "nfe": [None if math.isnan(nfe) else int(nfe) for nfe in facet.sample.nfe_SN[row]],

@@ -118,8 +118,9 @@ def _never(scored: pd.DataFrame) -> str:
     if never.empty:
         return ""
     checked = _percent(never["gate_share"].fillna(0.0))
+    which, whose = (f"{_of(never, known)} that use it", "their") if len(known) > 1 else ("its setting", "the")
     return (
-        f"AXON never fired in {_of(never, known)} that use it; its gate was evaluated in {checked} of their steps. "
+        f"AXON never fired in {which}; its gate was evaluated in {checked} of {whose} steps. "
         f"{_no_evidence(never)} about AXON except that its gate never fired; axon.gate=always fires in every step "
         "in which the gate is evaluated."
     )

@@ -110,11 +110,20 @@ def _texts(own: Matched, row: AtBudget) -> list[str]:
     return [f"{row.nfe:g}", *heights, choice, difference_text(row.difference)]
 
 
+def _reach(own: Matched) -> str:
+    """Between which budgets the fronts can be compared, in the digits that tell them apart."""
+    digits = 1 if f"{own.lo:.1f}" != f"{own.hi:.1f}" else 2
+    lo, hi = (f"{end:.{digits}f}" for end in (own.lo, own.hi))
+    if lo == hi:
+        return f"The fronts can be compared at {own.lo:g} NFE alone."
+    which = "." if own.asked else ": shown at round numbers between; nfe=[8,16] names others."
+    return f"The fronts can be compared from {lo} to {hi} NFE{which}"
+
+
 def _caption(own: Matched) -> str:
     """What the figures are, which budgets, and what of them holds beyond the settings tried."""
     texts = [
-        f"The fronts can be compared from {own.lo:.1f} to {own.hi:.1f} NFE"
-        + ("." if own.asked else ": shown at round numbers between; nfe=[8,16] names others."),
+        _reach(own),
         "Fronts are linear between their settings (one setting on some examples, the other on the rest).",
         f"Paired bootstrap over {own.n} examples, each budget for itself.",
         "By choice: what picking settings on the examples that measure them adds to the difference, at least; the "

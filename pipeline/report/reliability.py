@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.report.binned import FEWEST, Binned, Mark, figures, picture, share_text
 from pipeline.report.calibration import Calibration
 from pipeline.report.confidence import Confidences, Excess
-from pipeline.report.phrases import number
+from pipeline.report.phrases import listed, number
 from pipeline.report.reveals import ANCHORS, BASE, BINS, EDGES, KINDS, OWN, STAGES
 from pipeline.report.stats import UNKNOWN, Interval
 
@@ -94,7 +94,7 @@ _LIMITS = (
     "the tokens stand. Kinds are compared at equal trade-off values, those of the anchors; what AXON revealed for want "
     "of support counts as neither. <b>Calibration error</b>: the expected one (Guo et al. 2017) over these bins, with "
     "agreement with the reference in place of accuracy; with few tokens it is too high. Intervals: 95&#8239;%, "
-    "bootstrap over examples.</p>"
+    "bootstrap over examples; none where these agree.</p>"
 )
 _NO_CONFIDENCE = (
     '<p class="soft">No record of these anchors holds a confidence (earlier versions kept none, and what they decoded '
@@ -110,10 +110,13 @@ def _section(one: Calibration) -> str:
         "examples and compare the runs.</span>"
     )
     stages = _by_stage(one)
+    beside = _compared(
+        (_points(one.over_base), "what the decoder reveals without AXON at equal stages"),
+        (_points(one.over_own), "what it reveals in the same decodes"),
+    )
     return (
         f'<p class="calibration"><b>{escape(one.decoder)}</b>: {share_text(one.anchors_differ)} of the anchors differ '
-        f"from the reference: {_points(one.over_base)} than what the decoder reveals without AXON at equal stages, "
-        f"{_points(one.over_own)} than what it reveals in the same decodes. Mean score where an anchor differs "
+        f"from the reference{beside}. Mean score where an anchor differs "
         f"{_score(one.score_if_differs)}, where none does {_score(one.score_if_agrees)}.</p>"
         f'<p class="soft">Reference: {escape(one.reference)}, {one.tokens_per_step:.2f} tokens per step, '
         f"{one.examples} examples.{careful}</p>"
@@ -139,10 +142,13 @@ def _confidence_section(found: Confidences) -> str:
         if not math.isnan(kind.error.estimate)
     )
     binned = by_confidence(found)
+    beside = _compared(
+        (_excess(found.over_base), "what the decoder reveals without AXON"),
+        (_excess(found.over_own), "what it reveals in the same decodes"),
+    )
     return (
         f'<p class="calibration by-confidence">By their confidences {anchors.expected:.1%} of the anchors would '
-        f"differ. At equal confidence they differ {_excess(found.over_base)} than what the decoder reveals without "
-        f"AXON, {_excess(found.over_own)} than what it reveals in the same decodes. "
+        f"differ. At equal confidence{beside}. "
         f"Calibration error: {errors}.{partly}</p>"
         f'<p class="soft">By confidence; dotted: as often as it says. {FEW}</p>{picture(binned)}{figures(binned)}'
     )
@@ -181,15 +187,23 @@ def _by_stage(one: Calibration) -> Binned:
     )
 
 
+def _compared(*sides: tuple[str, str]) -> str:
+    """`: 12.9 points more [4.5, 22.3] than what ...`; what there is nothing of to compare with is named as that."""
+    known = ", ".join(f"{points} than {what}" for points, what in sides if points)
+    lacking = listed([what for points, what in sides if not points])
+    unknown = f"not known beside {lacking}, for want of such tokens" if lacking else ""
+    return f": {'; '.join(filter(None, (known, unknown)))}"
+
+
 def _excess(excess: Excess) -> str:
     few = f", where such reveals are ({excess.met:.0%} of the anchors)" if 0 < excess.met < MET else ""
-    return _points(excess.points) + few
+    return _points(excess.points) and _points(excess.points) + few
 
 
 def _points(excess: Interval) -> str:
-    """`12.9 points more [4.5, 22.3]`"""
+    """`12.9 points more [4.5, 22.3]`; empty where it is not known."""
     if math.isnan(excess.estimate):
-        return "not known whether more or less"
+        return ""
     lo, hi = (100 * end for end in excess[1:])
     if excess.estimate < 0:
         return f"{-100 * excess.estimate:.1f} points less [{-hi:.1f}, {-lo:.1f}]"

@@ -130,13 +130,16 @@ def _front(points: pd.DataFrame) -> str:
         lacking = "an NFE" if points["n"].any() else "a score"
         return f"No setting has {lacking}, so there is no Pareto front."
     sizes = front["group"].value_counts(sort=False).items()
-    groups = ", ".join(f"{size} {quoted(str(group))}" for group, size in sizes)
+    several = points["group"].nunique() > 1
+    groups = f" ({', '.join(f'{size} {quoted(str(group))}' for group, size in sizes)})" if several else ""
     fast, good = front.iloc[0], front.iloc[-1]
     ends = f"quality {fast['quality']:.3f} at {fast['nfe']:.1f} NFE"
     if len(front) > 1:
-        ends = f"{ends} ({fast['label']}) to {good['quality']:.3f} at {good['nfe']:.1f} ({good['label']})"
+        ends = (
+            f"from {ends} ({fast['label']}) to {good['quality']:.3f} at {good['nfe']:.1f} ({good['label']})"
+        )
     what = "distinct decode" if (front["shares"] > 1).any() else "setting"
-    return f"The Pareto front holds {counted(len(front), what)} ({groups}), from {ends}."
+    return f"The Pareto front holds {counted(len(front), what)}{groups}, {ends}."
 
 
 def _uncompared(points: pd.DataFrame, own: list[Comparison]) -> list[str]:
@@ -154,6 +157,7 @@ def _uncompared(points: pd.DataFrame, own: list[Comparison]) -> list[str]:
 
 def _caches(points: pd.DataFrame) -> list[str]:
     """Where settings differ in their cache: what does not compare them, and which axes do."""
+    points = points[~points["foreign"]]  # under which cache those were decoded nobody says
     if points["cache"].nunique() < 2:
         return []
     timed = (

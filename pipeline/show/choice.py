@@ -13,18 +13,22 @@ LISTED = 8  # choices that an error names
 
 
 def find_setting(key: str, asked: str, settings: Sequence[Setting]) -> Setting:
-    """By id or label (`axon threshold=0.9`), or the start of one that no other shares."""
+    """By id or label (`axon threshold=0.9`), the start of one, or words of one, that no other has."""
     if not asked and len(settings) == 1:
         return settings[0]
     named = [one for one in settings if asked in (one.id, str(one))]
     if asked and not named:
         named = [one for one in settings if one.id.startswith(asked) or str(one).startswith(asked)]
+    if asked and not named:  # reports leave out of a label what a whole group has alike
+        named = [one for one in settings if set(asked.split()) <= set(str(one).split())]
     if len(named) == 1:
         return named[0]
     if not asked:
         raise ConfigError([f"{key}: missing; give an id or a label, {_listed(settings)}"])
     if named:
-        raise ConfigError([f"{key}={asked}: {len(named)} settings begin so; give an id, {_listed(named)}"])
+        raise ConfigError(
+            [f"{key}={asked}: fits {len(named)} settings; give an id or a label, {_listed(named)}"]
+        )
     raise ConfigError(
         [f"{key}={asked}: the run has no such setting; give an id or a label, {_listed(settings)}"]
     )

@@ -79,6 +79,9 @@ SCHEMA = pa.schema(
 )
 
 
+UNANSWERED = "no answer to it was imported"  # the error of an example that a file from elsewhere leaves out
+
+
 @dataclass(frozen=True)
 class Record:
     """One example under one setting. `score` None means unscored; then `error` says why."""

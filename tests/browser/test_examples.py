@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pipeline.report import write_report
 from pipeline.show import panel
 from pipeline.show.decode import Decode
 from pipeline.show.frames import events_of_record, frames
-from tests.report.sweep import make_sweep
+from tests.report.sweep import make_run, make_sweep
 
 EVIL = "</script><img src=x onerror=\"document.title='ran'\">\u202e\x00\x1b"
 
@@ -77,6 +78,22 @@ def test_a_row_opens_both_decodes_by_the_keyboard(page):
     page.keyboard.press("ArrowRight")
     assert "step 2 of" in panels.first.inner_text()
     assert "job=show" in page.locator(".decodes .command code").inner_text()
+
+
+def test_an_answer_from_elsewhere_opens_without_a_decode(visit, tmp_path):
+    """`job=show` has nothing to decode again."""
+    sweep = make_sweep(examples=12, anchors=(None,), thresholds=(0.5,))
+    [(name, setting)] = sweep.settings.items()
+    sweep.settings[name] = replace(setting, identity=dict(setting.identity) | {"foreign": {"name": "theirs"}})
+    for row in sweep.rows:
+        row |= {"answer": "as theirs", "tokens": [], "revealed_at": []}
+    write_report(tmp_path, [make_run(list(sweep.settings.values()))], sweep.records, [])
+    page = visit(tmp_path / "report.html", figure=False)
+    page.locator(".compared .answer").first.wait_for()
+    page.locator("tr.example button").first.click()
+    assert page.locator("tr.decodes pre").inner_text() == "as theirs"
+    assert page.locator("tr.decodes .command, tr.decodes .decode").count() == 0
+    assert "A row opens the answer." in page.locator(".examples").inner_text()
 
 
 def test_text_of_an_example_never_runs(page):

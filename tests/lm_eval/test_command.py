@@ -135,12 +135,24 @@ def test_wrong_arguments_end_the_command_with_a_line_that_names_the_choices(task
         tasks / "cache", "-m", "lm_eval_axon", "--model", "axon", "--model_args", f"pretrained={TINY},axon=gap",
         "--tasks", "arith_rows", "--include_path", tasks,
     )  # fmt: skip
-    assert done.returncode != 0
-    assert (
-        done.stderr.strip()
-        .splitlines()[-1]
-        .startswith("ValueError: axon='gap': unknown; one of off, always,")
-    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("axon='gap': unknown; one of off, always,")
+
+
+def test_only_our_own_errors_end_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lm_eval_axon import __main__ as command
+    from lm_eval_axon.model import AxonLM
+
+    monkeypatch.setattr(command, "cli_evaluate", lambda: AxonLM(pretrained="/nowhere", device="cpu"))
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "pretrained='/nowhere': is not a folder; give a checkpoint folder\n"
+    monkeypatch.setattr(command, "cli_evaluate", lambda: int("x"))
+    with pytest.raises(ValueError, match="invalid literal"):
+        command.main()
 
 
 def test_lm_eval_versions_that_look_for_models_find_ours() -> None:

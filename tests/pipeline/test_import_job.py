@@ -98,6 +98,26 @@ def test_answers_to_other_examples_are_refused_in_a_line(
     ]
 
 
+def test_examples_that_the_file_leaves_out_are_not_unscored(
+    make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    """They may be most of a benchmark, where the first rows of it were decoded elsewhere."""
+    file = answers(tmp_path, *({"example": f"test-0-{n}", "answer": "4", "nfe": 3} for n in (2, 7)))
+    config = make_config("task.name=judge", file, 'imported.name="theirs"')
+    shown = imported(config)
+    assert "1 point, 2 answers, 2 scored" in shown and "unscored" not in shown
+    run = open_run(Path(config.out) / "imported/theirs")
+    assert run.points[["n", "unscored"]].to_numpy().tolist() == [[2, 0]] and len(run.records) == 8
+    assert "unscored; the first" not in (Path(config.out) / "imported/theirs/report.html").read_text()
+
+
+def test_an_id_may_be_a_number(make_config: Make, judge: Judge, tmp_path: Path) -> None:
+    """Then what is wrong with it is told with the ids that there are."""
+    file = answers(tmp_path, {"example": 3, "answer": "4"})
+    with pytest.raises(ConfigError, match=r"line 1: '3' is no example of judge .*ids are such as test-0-0"):
+        imported(make_config("task.name=judge", file, 'imported.name="theirs"'))
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

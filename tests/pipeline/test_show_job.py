@@ -19,6 +19,7 @@ from pipeline import open_run
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config
 from pipeline.show import replay
+from pipeline.show.choice import find_setting
 from pipeline.show.job import show
 from pipeline.show.panel import KINDS
 
@@ -136,6 +137,41 @@ def test_wrong_words_are_told_with_the_choices(folder: Path, refused: Words) -> 
         for name, value in known.items():
             words, line = words.replace(name, value), line.replace(name, value)
         assert refused("job=show", f"run={folder}", *words.split()).startswith(line)
+
+
+def test_a_setting_is_named_by_words_that_no_other_has(folder: Path) -> None:
+    [one] = open_run(folder).run.settings
+    base, fast, slow = (
+        replace(one, id=sid * 16, group=group, knobs=knobs)
+        for sid, group, knobs in (
+            ("a", "base", {"axon.gate": "never", "decoder.threshold": 0.5}),
+            ("b", "axon", {"axon.anchors": 1, "decoder.threshold": 0.5}),
+            ("c", "axon", {"axon.anchors": 1, "decoder.threshold": 0.55}),
+        )
+    )
+    settings = (base, fast, slow)
+    for asked, found in (
+        ("base threshold=0.5", base),  # as the report calls it
+        ("threshold=0.55", slow),
+        ("axon threshold=0.5", fast),
+        ("base", base),
+        ("axon anchors=1 threshold=0.55", slow),
+        ("cc", slow),
+    ):
+        assert find_setting("setting", asked, settings) is found
+    for asked, told in (
+        (
+            "axon",
+            r"setting=axon: fits 2 settings; give an id or a label, one of b+ \(axon anchors=1 threshold=0\.5\), c+ ",
+        ),
+        ("threshold=0.5", r"setting=threshold=0\.5: fits 2 settings"),
+        (
+            "base threshold=0.55",
+            r"setting=base threshold=0\.55: the run has no such setting; give an id or a label",
+        ),
+    ):
+        with pytest.raises(ConfigError, match=f"^{told}"):
+            find_setting("setting", asked, settings)
 
 
 def test_two_settings_have_one_prompt(folder: Path) -> None:

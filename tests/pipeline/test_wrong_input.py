@@ -19,6 +19,22 @@ Told = Callable[[Callable[[], int]], str]
 CASES = {
     "misspelt key": ("axon.gaet=always", "axon.gaet: unknown key; did you mean axon.gate? one of"),
     "misspelt group": ("decodr=dawn", "decodr: unknown key; did you mean decoder? one of"),
+    "key without its group": (
+        "threshold=0.5",
+        "threshold: unknown key; did you mean decoder.threshold? one of",
+    ),
+    "key without its group, of what is chosen": (
+        "decoder=dawn tau_low=0.5",
+        "tau_low: unknown key; did you mean decoder.tau_low? one of",
+    ),
+    "key of a job on finished runs": (
+        "format=latex",
+        "format=latex: job=report, job=compare and job=show take it, on runs that exist; give it there",
+    ),
+    "key of such a job and of another group": (
+        "workers=4",
+        "workers=4: job=rerun takes it, on runs that exist; give it there, or write cluster.workers",
+    ),
     "appended key": ("+axon.foo=1", "axon.foo: unknown key; one of"),
     "appended key that exists": ("+limit=3", "+limit=3: this key exists already; write limit=3"),
     "key of another decoder": ("decoder.tau_low=0.5", "decoder.tau_low: unknown key; one of name, threshold"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 
 from pipeline.report import write_report
-from pipeline.report.binned import FEWEST, LOOKS
+from pipeline.report.binned import FEWEST, LOOKS, share_text
 from pipeline.report.calibration import Calibration
 from pipeline.report.reliability import calibration_section, calibration_table
 from pipeline.report.reveals import ANCHORS, BASE, EDGES, KINDS, OWN
+from pipeline.report.stats import Interval
 from tests.report.sweep import GEN_LENGTH, Sweep, make_sweep
 from tests.report.verdict import facet_of
 
@@ -206,7 +208,7 @@ def test_both_diagrams_have_their_figures_beside_them(
     for kind in one.confidences.kinds_C:
         for found in kind.bins_Q:
             if found.tokens:
-                assert f"{found.differs.estimate:.1%} [{found.differs.lo:.1%}" in section
+                assert share_text(found.differs) in section
                 assert f"of {found.tokens:,}; score {found.score.estimate:.3f}" in section
     assert section.count('class="expected"') == 1
     assert all(0 <= float(y) <= 230 for y in re.findall(r'cy="([-\d.]+)"', section))
@@ -215,6 +217,30 @@ def test_both_diagrams_have_their_figures_beside_them(
     assert len(table) == 12 + len([1 for own in one.tokens_CE for tokens in own if tokens])
     assert (tmp_path / "calibration.csv").read_text().count("\n") == 1 + len(table)
     assert section in (tmp_path / "report.html").read_text()
+
+
+def test_what_cannot_be_compared_is_named_apart(known: tuple[Sweep, Calibration]) -> None:
+    _, one = known
+    both = calibration_section([one])
+    assert "not known" not in both and " than what the decoder reveals without AXON at equal stages, " in both
+    unknown = Interval(math.nan, math.nan, math.nan)
+    found = replace(one.confidences, over_base=replace(one.confidences.over_base, points=unknown))
+    alone = calibration_section([replace(one, over_base=unknown, confidences=found)])
+    for what in (" at equal stages", ""):
+        lacking = f"not known beside what the decoder reveals without AXON{what}, for want of such tokens."
+        assert f" than what it reveals in the same decodes; {lacking}" in alone
+    neither = calibration_section([replace(one, over_base=unknown, over_own=unknown, confidences=None)])
+    assert (
+        "from the reference: not known beside what the decoder reveals without AXON at equal stages and "
+        in neither
+    )
+
+
+def test_an_interval_without_width_is_none() -> None:
+    """Of nine tokens that all differ a bootstrap says 100 % [100 %, 100 %]: no certainty."""
+    assert share_text(Interval(1.0, 1.0, 1.0)) == "100.0%"
+    assert share_text(Interval(0.257, 0.141, 0.376)) == "25.7% [14.1%, 37.6%]"
+    assert share_text(Interval(*[math.nan] * 3)) == "-"
 
 
 def test_hostile_names_are_text(known: tuple[Sweep, Calibration]) -> None:

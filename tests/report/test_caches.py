@@ -114,6 +114,18 @@ def test_several_caches_are_drawn_against_every_cost(found):
     assert positions.hypervolumes["block"].lo > positions.hypervolumes["none"].hi
 
 
+def test_what_was_imported_is_under_no_cache():
+    """Its setting holds `none`, which says nothing of how it was decoded."""
+    sweep = together(under("dual", **SMALL), under("none", **SMALL))
+    for name, setting in sweep.settings.items():
+        if setting.decode.cache == "none":
+            foreign = dict(setting.identity) | {"foreign": {"name": "theirs"}}
+            sweep.settings[name] = replace(setting, identity=foreign)
+    [facet] = find([sweep.run], sweep.records).facets
+    assert facet.points["foreign"].sum() == 2
+    assert not any(line.startswith("NFE counts") for line in facet.summary.warnings)
+
+
 def test_seconds_are_compared_on_one_machine_only():
     sweep = together(under("none", **SMALL), under("dual", **SMALL))
     records = sweep.records.assign(device=lambda rows: np.where(rows["position"] % 2, "H100", "A100"))

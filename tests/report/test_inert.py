@@ -108,6 +108,12 @@ def test_gate_that_never_fired():
             row |= {"axon_steps": [], "unsupported_steps": [], "anchors": 0}
     (warning,) = warned(sweep)
     assert warning.startswith("AXON never fired in 2 of 4 settings that use it; its gate was evaluated in ")
+    alone = make_sweep(anchors=(1,), thresholds=(0.5,))
+    for row in alone.rows:
+        row |= {"axon_steps": [], "unsupported_steps": [], "anchors": 0}
+    (warning,) = warned(alone)
+    assert warning.startswith("AXON never fired in its setting; its gate was evaluated in ")
+    assert " of the steps. This setting is no evidence about AXON except" in warning
 
 
 def test_axon_that_decodes_as_its_base():

@@ -90,6 +90,17 @@ def test_equal_decodes_differ_by_nothing_at_any_budget() -> None:
     assert all(row.difference.lo <= 0 <= row.difference.hi for row in own.rows)
 
 
+def test_what_is_compared_is_told_in_figures_that_differ() -> None:
+    (own,) = facet_of(make_sweep(faster=0.5), Asked()).matched
+    for lo, hi, told in (
+        (3.51, 4.48, "from 3.5 to 4.5 NFE: shown at round numbers between"),
+        (8.31, 8.34, "from 8.31 to 8.34 NFE: shown at"),
+        (8.35, 8.35, "at 8.35 NFE alone. Fronts are"),
+    ):
+        facet = replace(facet_of(make_sweep(), Asked()), matched=(replace(own, lo=lo, hi=hi),))
+        assert f"The fronts can be compared {told}" in matched_section(facet)
+
+
 def test_fronts_are_compared_like_with_like() -> None:
     """With AXON against without, of the same decoder; or all others against the group that is named."""
     sweep = make_sweep()

@@ -1,6 +1,7 @@
 """The files a reader opens: complete, self-contained, safe, and there even when there is little to show."""
 
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -197,6 +198,15 @@ LITTLE = {
 def test_little_is_reported_without_fuss(tmp_path, sweep):
     report = write(tmp_path, make_sweep(**sweep))
     assert len(report.findings.front) and report.picture.stat().st_size > 5000 and printed(report)
+
+
+def test_groups_on_the_front_are_counted_where_there_are_several(tmp_path):
+    alone = printed(write(tmp_path / "alone", make_sweep(anchors=(None,), thresholds=(0.5,))))
+    assert "The Pareto front holds 1 setting, quality 0." in alone
+    both = " ".join(printed(write(tmp_path / "both", make_sweep(gain=1.0))).split())
+    assert re.search(
+        r"The Pareto front holds \d+ (settings|distinct decodes) \(\d+ [^)]+\), from quality", both
+    )
 
 
 def test_no_scored_example_is_reported_without_fuss(tmp_path):

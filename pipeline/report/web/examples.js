@@ -181,7 +181,9 @@ function makeExamples(section) {
     drawCommand(host, distinct, row);
   }
 
-  function drawCommand(host, distinct, row) {
+  function drawCommand(host, compared, row) {
+    const distinct = compared.filter((side) => !side.setting.foreign); // an answer from elsewhere has no decode here
+    if (!distinct.length) return;
     const ids = distinct.map((side) => side.setting.id), runs = new Set(distinct.map((side) => side.setting.run));
     const note = element(host, "p", "soft");
     note.textContent = "Drawn from the records. What attends to each anchor, confidences and the gate's numbers come from decoding it again:";
