@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import sys
-import time
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
 
 import pytest
+from commands import completed
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,33 +52,43 @@ def test_a_worker_without_an_environment_of_its_own_starts_at_once() -> None:
     assert needed(agent) == agent and needed(["python"]) == ["python"]
 
 
+# In a process of its own: Ray reads a token once, and a test before this one may have started it without.
+COMMAND = """
+import json, os, sys, time
+from types import SimpleNamespace
+from pipeline.inputs.config import ClusterSettings
+from pipeline.workers.cluster import ray, ray_for
+from pipeline.workers.early import early_workers, inherited
+from pipeline.workers.tune_search import early_workers_taken
+from ray.tune.execution import tune_controller
+import psutil
+
+class Told:
+    def found(self, needed):
+        return os.getpid(), sorted(needed & set(sys.modules)), os.environ["OMP_NUM_THREADS"]
+
+with early_workers_taken():
+    remote = tune_controller._ActorClassCache()
+cluster = ClusterSettings(None, 2, 1, 0)
+with inherited(early_workers(cluster, 9, 1)), ray_for(cluster, SimpleNamespace(status=lambda _: None)):
+    processes = psutil.Process().children(recursive=True)
+    names, lines = [each.name() for each in processes], [" ".join(each.cmdline()) for each in processes]
+    started = time.time()
+    actors = [remote.get(Told).remote() for _ in range(2)]
+    told = ray.get([actor.found.remote(set(sys.argv[1:])) for actor in actors])
+    born = [psutil.Process(pid).create_time() < started for pid, *_ in told]
+print(json.dumps({"names": names, "lines": lines, "told": told, "born": born}))
+"""
+
+
 @pytest.mark.slow
-def test_a_trial_gets_a_worker_that_has_imported_what_it_needs() -> None:
-    import pipeline.workers.cluster as cluster_module  # isort: skip  # it says what Ray reads when it is imported
-    import psutil  # type: ignore[import-untyped]  # comes with Ray
-    import ray
-    from ray.tune.execution import tune_controller
-
-    from pipeline.workers.tune_search import early_workers_taken
-
-    class Told:  # here, so that its module is not imported
-        def found(self, needed: set[str]) -> tuple[int, set[str], str]:
-            """What a trial would find in its worker."""
-            return os.getpid(), needed & set(sys.modules), os.environ["OMP_NUM_THREADS"]
-
-    with early_workers_taken():
-        remote: Any = tune_controller._ActorClassCache()
-    cluster, display = ClusterSettings(None, 2, 1, 0), SimpleNamespace(status=lambda _: None)
-    with inherited(early_workers(cluster, 9, 1)), cluster_module.ray_for(cluster, display):  # type: ignore[arg-type]
-        processes = psutil.Process().children(recursive=True)
-        names, lines = [each.name() for each in processes], [" ".join(each.cmdline()) for each in processes]
-        assert names.count("ray::IDLE") == 2 and not any(
-            re.search("dashboard.py|log_monitor.py|monitor.py", line) for line in lines
-        )
-        started = time.time()
-        actors = [remote.get(Told).remote() for _ in range(2)]
-        told = ray.get([actor.found.remote(NEEDED) for actor in actors])
-        assert len({pid for pid, *_ in told}) == 2
-        for pid, modules, threads in told:
-            assert (modules, threads) == (NEEDED, "1")
-            assert psutil.Process(pid).create_time() < started
+def test_a_trial_gets_a_worker_that_has_imported_what_it_needs(tmp_path: Path) -> None:
+    script = tmp_path / "command.py"
+    script.write_text(COMMAND)
+    code, shown, errors = completed(sorted(NEEDED), script, PYTHONPATH=str(ROOT))
+    assert code == 0, errors
+    found = json.loads(shown.splitlines()[-1])
+    assert found["names"].count("ray::IDLE") == 2
+    assert not any(re.search("dashboard.py|log_monitor.py|monitor.py", line) for line in found["lines"])
+    assert len({pid for pid, *_ in found["told"]}) == 2 and all(found["born"])
+    assert all(modules == sorted(NEEDED) and threads == "1" for _, modules, threads in found["told"])

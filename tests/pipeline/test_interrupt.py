@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
 from pathlib import Path
 
@@ -11,15 +12,18 @@ import pytest
 from commands import (
     Ending,
     completed,
+    descendants,
     ended,
     killed,
     plan_of,
     records,
     signalled,
     slices,
+    start,
     still_running,
     uninterrupted,
 )
+from conftest import ROOT
 
 from pipeline.workers.scratch import OWNER, PREFIX
 
@@ -172,3 +176,35 @@ def test_a_setting_that_fails_and_a_slice_that_kills_its_workers_leave_the_other
     assert own.to_dict() == {f"{poisoned} {start}": 3 if start == 4 else 2 for start in (0, 4, 8, 12)}
     assert set(counts.drop(own.index)) == {1}
     assert Path(shown.strip().splitlines()[-1], "report.html").is_file()
+
+
+WORKING = """
+from types import SimpleNamespace
+from pipeline.inputs.config import ClusterSettings
+from pipeline.workers.cluster import ray, ray_for
+
+class Worker:
+    def ready(self):
+        print("ready", flush=True)
+
+with ray_for(ClusterSettings(None, 1, 1, 0), SimpleNamespace(status=print)):
+    worker = ray.remote(Worker).remote()
+    ray.get(worker.ready.remote())
+    print("ready", flush=True)
+    input()
+"""
+
+
+def test_nothing_of_a_private_ray_outlives_a_command_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "command.py"
+    script.write_text(WORKING)
+    command = start([], script, PYTHONPATH=str(ROOT))
+    assert command.stdout
+    try:
+        assert "ready\n" in iter(command.stdout.readline, "")
+        below = descendants(command.pid)
+    finally:
+        os.kill(command.pid, signal.SIGKILL)
+        _, errors = command.communicate()
+    assert len(below) >= 5, "head, node process, two agents and a worker"
+    assert still_running(below) == [], errors

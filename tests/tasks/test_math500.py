@@ -99,7 +99,7 @@ def test_answers_are_compared_in_a_ray_worker_and_the_process_ends_with_it() -> 
             value = task.score("It is \\boxed{0.5}.", Example("x", "", "", "\\frac{1}{2}")).value
             return value, task.verifier._process.pid  # type: ignore[attr-defined]
 
-    with tempfile.TemporaryDirectory(prefix="axon-ray-", dir="/tmp") as scratch:
+    with tempfile.TemporaryDirectory(prefix="axon-math-", dir="/tmp") as scratch:
         try:
             ray.init(
                 num_cpus=1,
