@@ -1,4 +1,4 @@
-"""The words that jobs on finished runs take, without what carries them out: a command line is explained in an instant."""
+"""The words that jobs on finished runs take, known without what carries them out: errors are told in an instant."""
 
 from __future__ import annotations
 
