@@ -28,6 +28,7 @@ from pipeline.errors import ConfigError, one_in, reason, unknown_key
 from pipeline.importing import importing
 from pipeline.inputs.choices import check_folders, check_names, chosen, described, undecodable
 from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
+from pipeline.inputs.run_words import RUN_WORDS
 from pipeline.stop import exit_code, sigterm_raised
 
 # Only what reads and checks a config is imported here: importing torch takes seconds, and a typo is reported at once.
@@ -219,9 +220,7 @@ def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:
     if group == "sweep" and key.split(".")[1] in optional_keys():
         return f"{word}: this sweep's file doesn't set it yet; to add it, write +{word}"
     meant = [] if "." in key else below(key, line)
-    from pipeline.jobs.runs_command import WORDS
-
-    if jobs := [f"job={job}" for job, taken in WORDS.items() if key in taken]:
+    if jobs := [f"job={job}" for job, taken in RUN_WORDS.items() if key in taken]:
         several = f"{', '.join(jobs[:-1])} and {jobs[-1]} take" if len(jobs) > 1 else f"{jobs[0]} takes"
         what = f"{several} it, on runs that exist"
         return f"{word}: {what}; give it there" + (f", or write {' or '.join(meant)}" if meant else "")

@@ -9,7 +9,6 @@ from pipeline.errors import ConfigError, one_of
 from pipeline.inputs.word_list import read_list
 from pipeline.report.asked import FORMATS, Asked
 
-ASKED = ("nfe", "against", "format")
 MOST = 50  # budgets
 
 

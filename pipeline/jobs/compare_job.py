@@ -12,6 +12,7 @@ import pandas as pd
 from rich.console import Console
 
 from pipeline.errors import ConfigError
+from pipeline.inputs.run_words import PLACES
 from pipeline.inputs.word_list import read_list
 from pipeline.jobs.asked_words import read_asked
 from pipeline.jobs.console import say
@@ -26,7 +27,6 @@ from pipeline.stop import DONE
 
 OUT = "outputs"  # where runs are, unless `under` says otherwise: conf/config.yaml's `out`
 LONGEST = 100  # characters of a folder's name
-PLACES = ("runs", "under", "store")  # what is compared: one of them
 
 
 def compare(words: Mapping[str, str], console: Console) -> int:

@@ -8,24 +8,19 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.errors import ConfigError, one_of
-from pipeline.jobs.asked_words import ASKED, read_asked
-from pipeline.jobs.compare_job import PLACES, compare
+from pipeline.inputs.run_words import PLACES, RUN_WORDS
+from pipeline.jobs.asked_words import read_asked
+from pipeline.jobs.compare_job import compare
 from pipeline.jobs.console import command_line, say
 from pipeline.jobs.drawing import check_records, say_part, wandb_settings, written
 from pipeline.jobs.report_job import make_report, notes_of
 from pipeline.runs.opened import OpenedRun, open_run
 from pipeline.stop import DONE
 
-WORDS = {
-    "report": ("run", "out", "wandb", *ASKED),
-    "rerun": ("run", "limit", "batch_size", "workers"),
-    "compare": (*PLACES, "where", "out", "wandb", *ASKED),
-    "show": ("run", "setting", "settings", "example", "step", "format", "out"),
-}
 FOLDER = "the folder that a job's last line prints"
-NEEDED = {**dict.fromkeys(WORDS, ("run",)), "compare": (*PLACES, "where")}
+NEEDED = {**dict.fromkeys(RUN_WORDS, ("run",)), "compare": (*PLACES, "where")}
 EXAMPLES = {
-    **dict.fromkeys(WORDS, f"run=FOLDER; give {FOLDER}"),
+    **dict.fromkeys(RUN_WORDS, f"run=FOLDER; give {FOLDER}"),
     "compare": f"runs=[FOLDER,FOLDER], where=CONDITION, under=FOLDER or store=ADDRESS; give {FOLDER}, for each run",
 }
 
@@ -45,7 +40,7 @@ def _job(words: Mapping[str, str]) -> Callable[[Mapping[str, str], Console], int
     if job not in jobs:
         line = f"job={job}: does not take run=FOLDER or runs=[A,B]; {one_of(jobs)}"
         raise ConfigError([line if job else f"job: missing; with run=FOLDER or runs=[A,B] {one_of(jobs)}"])
-    taken = WORDS[job]
+    taken = RUN_WORDS[job]
     if unknown := [f"{key}={value}" for key, value in words.items() if key not in ("job", *taken)]:
         raise ConfigError(f"{word}: job={job} takes {', '.join(taken)}; leave it out" for word in unknown)
     if not any(words.get(key) for key in NEEDED[job]):
