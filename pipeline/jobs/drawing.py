@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.config import WandbSettings
+from pipeline.inputs.places import check_folder
 from pipeline.jobs.console import say
 from pipeline.jobs.report_job import part_of
 from pipeline.runs.opened import OpenedRun
@@ -37,7 +38,8 @@ def wandb_settings(words: Mapping[str, str], opened: OpenedRun) -> WandbSettings
 
 
 def written(write: Callable[[], None], out: Path) -> None:
-    """Raises ConfigError, one line, where the report can't be written."""
+    """Raises ConfigError, one line, where the report can't be written: before it is made, if that can be told."""
+    check_folder("out", str(out))
     try:
         write()
     except OSError as error:

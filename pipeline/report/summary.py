@@ -204,7 +204,7 @@ def _coverage(points: pd.DataFrame) -> list[str]:
     if len(partial):
         found.append(
             f"{counted(len(partial), 'setting')} scored on fewer than {MIN_COVERAGE:.0%} of the examples: "
-            "shown (marked partial), but on no front and in no comparison."
+            "shown (marked partial), but on no front and in no comparison until they are run to the same limit."
         )
     unscored = int(points["unscored"].sum())
     if unscored:
