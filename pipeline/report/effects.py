@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.report.cohorts import Cohort, Side
-from pipeline.report.fronts import first_reach, mean_height
+from pipeline.report.fronts import first_reach, mean_height, mixes
 from pipeline.report.multiplicity import MaxT, max_t, simultaneous_percentiles
 from pipeline.report.replicates import Replicates, replicate
 from pipeline.report.sample import Sample
@@ -42,6 +42,7 @@ class Line:
     holds: bool  # whether the variant's best quality is at most MARGIN below the base's
     at_once: tuple[bool, bool]  # whether the base, and the variant, reach it with their fastest setting
     discordance: float
+    mixed: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Effect:
     discordance: (
         float  # fraction of examples that score differently at an equal trade-off value; NaN: none is shared
     )
+    mixed: float  # the difference between what mixes of any two settings of a side achieve (fronts.mixes)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Measured:
                 float(self.gains.spread_V[v]),
                 savings[v],
                 line.discordance,
+                line.mixed,
             )
             for v, line in enumerate(self.lines)
         ]
@@ -167,7 +170,13 @@ def _line(variant: Side, base: Side, drawn: Replicates) -> Line | None:
         bool(best_axon[0] >= best_base[0] - MARGIN),
         (bool(base_first_B[0] <= base_cost[0].min()), bool(axon_first_B[0] <= axon_cost[0].min())),
         _discordance(variant, base, drawn),
+        _mixed(axon_q[0], axon_cost[0], lo, hi) - _mixed(base_q[0], base_cost[0], lo, hi),
     )
+
+
+def _mixed(quality_F: Floats, cost_F: Floats, lo: float, hi: float) -> float:
+    quality, cost = mixes(quality_F, cost_F)
+    return float(mean_height(quality[None], cost[None], lo, hi)[0])
 
 
 def _discordance(variant: Side, base: Side, drawn: Replicates) -> float:

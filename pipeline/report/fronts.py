@@ -9,6 +9,7 @@ Nothing is selected along the way: every setting is a knot, and a poor one pulls
 running maximum) would keep the lucky settings and drop the unlucky ones, the more so the more settings a side has: of
 two equal sides with 13 and 4 settings it placed the finer one 0.011 higher at 100 examples and reported "lowers" in
 up to 8 % of sweeps, the line in up to 3 % (LOG.md, 2026-11-25). A NaN knot is left out.
+`mixes` is such an envelope, of what any two settings achieve: an estimate beside the line's, without an interval.
 """
 
 import numpy as np
@@ -45,6 +46,27 @@ def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
     share = np.divide(missing, rise, out=np.ones_like(rise), where=rise > 0)
     found = nfe[rows, before] + share * (nfe[rows, at] - nfe[rows, before])
     return np.where(enough.any(axis=1), found, np.inf)
+
+
+def mixes(quality_F: Floats, nfe_F: Floats) -> tuple[Floats, Floats]:
+    """The corners of the least concave line, never falling, that no setting lies above: their quality, their NFE."""
+    corners: list[tuple[float, float]] = []
+    known = ~(np.isnan(quality_F) | np.isnan(nfe_F))
+    for nfe, quality in sorted(
+        zip(nfe_F[known], quality_F[known], strict=True), key=lambda own: (own[0], -own[1])
+    ):
+        if corners and quality <= corners[-1][1]:
+            continue
+        while len(corners) > 1 and _turns_up(corners[-2], corners[-1], (nfe, quality)):
+            corners.pop()
+        corners.append((nfe, quality))
+    found = np.array(corners, dtype=np.float64).reshape(-1, 2)
+    return found[:, 1], found[:, 0]
+
+
+def _turns_up(first: tuple[float, float], second: tuple[float, float], third: tuple[float, float]) -> bool:
+    rise, run = second[1] - first[1], second[0] - first[0]
+    return (third[1] - first[1]) * run >= rise * (third[0] - first[0])
 
 
 def by_rising_nfe(quality_BF: Floats, nfe_BF: Floats) -> tuple[Floats, Floats]:

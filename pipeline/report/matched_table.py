@@ -124,7 +124,7 @@ def _caption(own: Matched) -> str:
     """What the figures are, which budgets, and what of them holds beyond the settings tried."""
     texts = [
         _reach(own),
-        "Fronts are linear between their settings (one setting on some examples, the other on the rest).",
+        "Fronts are linear between neighbouring settings (one on some examples, the other on the rest).",
         f"Paired bootstrap over {own.n} examples, each budget for itself.",
         "By choice: what picking settings on the examples that measure them adds to the difference, at least; the "
         "interval allows for it.",

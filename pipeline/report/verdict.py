@@ -98,12 +98,32 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
         short=f"{claim}{colon} {signed(leading.difference, 3)} mean quality with {variant}{best}.",
         saved=_saved(leading.saving, variant),
         evidence=" ".join(
-            [*_measured(points, found), _multiplicity(found, comparisons), *_cached(points, found)]
+            [
+                *_measured(points, found),
+                _mixed(leading),
+                _multiplicity(found, comparisons),
+                *_cached(points, found),
+            ]
         ),
         pick=pick_sentence(points, cohort.base, leading.variant),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
         rows=tuple(_rows(leading)),
-        caption=" ".join([f"{_on(found)}.", _multiplicity(found, comparisons), *_cached(points, found)]),
+        caption=" ".join(
+            [
+                f"{_on(found)}.",
+                _multiplicity(found, comparisons),
+                _mixed(leading),
+                *_cached(points, found),
+            ]
+        ),
+    )
+
+
+def _mixed(leading: Effect) -> str:
+    """What a reader who may mix settings must know: a line is linear between neighbours alone."""
+    return (
+        f"Where each side may mix any two of its settings (one on some examples, the other on the rest), the mean "
+        f"qualities differ by {leading.mixed:+.3f} (an estimate)."
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.fronts import first_reach, mean_height
+from pipeline.report.fronts import first_reach, mean_height, mixes
 
 fast = settings(max_examples=80, deadline=None)
 # Few distinct values, so that ties, in either, are common.
@@ -93,3 +93,31 @@ def test_a_line_between_two_settings_is_their_mixture():
     points = [(0.9, 20.0), (0.5, 10.0)]
     assert np.isclose(height(points, 10, 20), 0.7) and np.isclose(height(points, 20, 30), 0.9)
     assert np.isclose(first_reach(*split(points), np.array([0.6]))[0], 12.5)
+
+
+def mixed(points, nfe):
+    quality, cost = mixes(*np.array(points, dtype=float).T)
+    return np.interp(nfe, cost, quality)
+
+
+@fast
+@given(knots, st.floats(0, 1))
+def test_mixes_reach_every_setting_and_every_mix_of_two_and_no_more(points, first):
+    for quality, nfe in points:
+        assert mixed(points, nfe) >= quality - 1e-9
+    lowest = min(n for _, n in points)
+    budget = lowest + first * (max(n for _, n in points) - lowest)
+    pairs = [(a, b) for a in points for b in points if a[1] <= budget <= b[1]]
+    best = max(
+        np.interp(budget, [a[1], b[1]], [a[0], b[0]]) if a[1] < b[1] else max(a[0], b[0]) for a, b in pairs
+    )
+    # More steps than a setting takes are never needed.
+    best = max(best, *(q for q, n in points if n <= budget))
+    assert np.isclose(mixed(points, budget), best)
+
+
+@fast
+@given(knots, knots, st.floats(1, 24))
+def test_one_more_setting_never_lowers_mixes(points, more, nfe):
+    if nfe >= min(n for _, n in points):
+        assert mixed(points + more, nfe) >= mixed(points, nfe) - 1e-9
