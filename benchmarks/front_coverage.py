@@ -19,7 +19,6 @@ the true front with the sample's y_max, which is a parameter, and the mean width
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -32,6 +31,7 @@ from scipy.stats import norm
 
 from axon import AxonSettings
 from axon.decoders import Confidence
+from benchmarks.simulated import read_words
 from pipeline.inputs.config import Decode, ModelSettings
 from pipeline.planning.setting import Setting
 from pipeline.report.asked import Asked
@@ -62,12 +62,7 @@ SHAPES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sweeps", type=int, default=100, help="simulated sweeps per row (default: 100)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of examples")
-    asked = parser.parse_args()
+    asked = read_words(__doc__, SIZES)
     heads = ("matched", "width", "above", "below", "AUP base", "width", "AUP AXON", "width")
     print(f"{'shape':<9}{'n':>5}" + "".join(f"{head:>10}" for head in heads) + f"{'s':>8}")
     for shape in SHAPES:

@@ -17,7 +17,6 @@ at an equal value of the trade-off parameter.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from scipy.stats import norm
 
 from axon import AxonSettings
 from axon.decoders import Confidence, DecoderSettings, LeftToRight
+from benchmarks.simulated import read_words
 from pipeline.inputs.config import Decode, ModelSettings
 from pipeline.planning.setting import Setting
 from pipeline.report.comparison import INCONCLUSIVE, NO, YES, Comparison, Evidence, compare
@@ -68,12 +68,7 @@ TRUTHS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sweeps", type=int, default=100, help="simulated sweeps per row (default: 100)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of examples")
-    asked = parser.parse_args()
+    asked = read_words(__doc__, SIZES)
     heads = ("differ", "wrong", "false yes", "false no", "yes", "no", "inconclusive", "saves", "covered")
     print(f"{'n':>5} {'accuracy':>8} {'truth':<13}" + "".join(f"{head:>13}" for head in heads) + f"{'s':>8}")
     for n in asked.sizes:

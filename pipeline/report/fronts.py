@@ -14,6 +14,7 @@ up to 8 % of sweeps, the line in up to 3 % (LOG.md, 2026-11-25). A NaN knot is l
 
 import numpy as np
 
+from pipeline.report.pareto import front_order
 from pipeline.report.stats import Floats
 
 
@@ -50,23 +51,17 @@ def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
 
 def mixes(quality_F: Floats, nfe_F: Floats) -> tuple[Floats, Floats]:
     """The corners of the least concave line, never falling, that no setting lies above: their quality, their NFE."""
-    corners: list[tuple[float, float]] = []
-    known = ~(np.isnan(quality_F) | np.isnan(nfe_F))
-    for nfe, quality in sorted(
-        zip(nfe_F[known], quality_F[known], strict=True), key=lambda own: (own[0], -own[1])
-    ):
-        if corners and quality <= corners[-1][1]:
-            continue
-        while len(corners) > 1 and _turns_up(corners[-2], corners[-1], (nfe, quality)):
+    corners: list[int] = []
+    for place in front_order(quality_F, nfe_F):
+        while len(corners) > 1 and _turns_up(quality_F, nfe_F, corners[-2], corners[-1], place):
             corners.pop()
-        corners.append((nfe, quality))
-    found = np.array(corners, dtype=np.float64).reshape(-1, 2)
-    return found[:, 1], found[:, 0]
+        corners.append(place)
+    return quality_F[corners], nfe_F[corners]
 
 
-def _turns_up(first: tuple[float, float], second: tuple[float, float], third: tuple[float, float]) -> bool:
-    rise, run = second[1] - first[1], second[0] - first[0]
-    return (third[1] - first[1]) * run >= rise * (third[0] - first[0])
+def _turns_up(quality_F: Floats, nfe_F: Floats, first: int, second: int, third: int) -> bool:
+    rise, run = quality_F[second] - quality_F[first], nfe_F[second] - nfe_F[first]
+    return bool((quality_F[third] - quality_F[first]) * run >= rise * (nfe_F[third] - nfe_F[first]))
 
 
 def by_rising_nfe(quality_BF: Floats, nfe_BF: Floats) -> tuple[Floats, Floats]:
