@@ -31,8 +31,10 @@ KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
 
 LEAST = 4  # rows: with fewer, other routines take over (oneMKL 2024.2; seen at ten shapes from 16 x 16 to 1536 x 512)
 
-# Scores that are held at once for the column means.
-CACHED_ELEMENTS = 1 << 21
+# Scores that are held at once for the column means: so few that they lie where those before them did. New memory takes
+# longer than what is computed in it, since the system clears it, and threads wait for each other there.
+CACHED_ELEMENTS = 1 << 19
+ROW_ELEMENTS = 1 << 21  # a row of the batch is cut only where it has more: a sum of sums rounds otherwise
 BYTES = 10  # of one score: 2 as the product leaves it, 4 as float32, 4 as attention
 
 
@@ -49,9 +51,6 @@ class Capture:
         self._first_B = first_B
         self._kept: list[tuple[Tensor, Tensor, float]] = []
         self._mask: Tensor | None = None
-        self._maps: Tensor | None = (
-            None  # (L, B x G, W x H/G, W), where the column means took them all at once
-        )
 
     def keep(self, query_BHWD: Tensor, key_BHWD: Tensor, mask: Tensor | None, scaling: float) -> None:
         """Called by the attention function of a chosen layer; keeps references, computes nothing."""
@@ -75,19 +74,13 @@ class Capture:
             columns_RQ = columns_RQ - of_rows(self._first_B, rows_R)[:, None]
         mask = self._mask_rows(rows_R, columns_RQ)
         _, heads, _, size = self._kept[0][0].shape
-        mean: Tensor | None = None
-        if self._maps is not None and columns_RQ.shape[1] >= LEAST:
-            maps = [self._of_maps(self._maps, rows_R, columns_RQ)]
-        else:
-            maps = []
-            for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
-                index = columns_RQ[None, :, None, :, None].expand(len(query_LRHWD), -1, heads, -1, size)
-                maps.append(self._weights(query_LRHWD.gather(3, index), key_LRGWD, scaling, mask))
-        for weights in maps:
-            for weights_RQW in weights.mean(2).unbind():
-                mean = weights_RQW if mean is None else mean.add_(weights_RQW)
-        assert mean is not None
-        return mean.div_(len(self._kept))
+        sums_RQW = self._no_rows(columns_RQ)
+        for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
+            index = columns_RQ[None, :, None, :, None].expand(len(query_LRHWD), -1, heads, -1, size)
+            maps_LRHQW = self._weights(query_LRHWD.gather(3, index), key_LRGWD, scaling, mask)
+            for map_RQW in maps_LRHQW.mean(2).unbind():
+                sums_RQW.add_(map_RQW)
+        return sums_RQW.div_(len(self._kept))
 
     def column_means(self, rows_R: Tensor | None, counted_RW: Tensor | None = None) -> Tensor:
         """How much attention each column receives: (R, W) float32, the mean over the positions `counted_RW`.
@@ -103,8 +96,24 @@ class Capture:
         sums_RW, weights = self._sums(rows_R, counted_RW)
         return sums_RW / weights
 
-    def _sums(self, rows_R: Tensor | None, counted_RW: Tensor) -> tuple[Tensor, int]:
+    def means_and_rows(
+        self, rows_R: Tensor | None, counted_RW: Tensor, columns_RQ: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """`column_means` and `rows`, sooner than one after the other: maps of all positions hold the rows."""
+        if columns_RQ.shape[1] < LEAST or self._step() < counted_RW.shape[1]:
+            return self.column_means(rows_R, counted_RW), self.rows(rows_R, columns_RQ)
+        picked = columns_RQ, self._no_rows(columns_RQ)
+        sums_RW, weights = self._sums(rows_R, counted_RW, picked)
+        means_RW = sums_RW / (weights * counted_RW.sum(1, keepdim=True))
+        return means_RW, picked[1].div_(len(self._kept))
+
+    def _sums(
+        self, rows_R: Tensor | None, counted_RW: Tensor, picked: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, int]:
         """Sums over the positions, the heads and the chosen layers, and the number of the latter two.
+
+        `picked`: columns (R, Q), and (R, Q, W) to which their attention is added, the mean over heads of each layer.
+        No row of the batch may be cut then.
 
         Every column seen must be a position of this pass, too. Positions are taken in chunks of a size that the other
         rows of the batch have no part in, so that the sums of a row are formed in the same order in every batch.
@@ -119,7 +128,8 @@ class Capture:
         marks = marks.reshape(count * groups, 1, width * shared)
         mask = None if self._mask is None else of_rows(self._mask, rows_R)[:, :, :, None]
         sums = marks.new_zeros((count * groups, 1, width))
-        pieces = list(_pieces(count, heads, width, chunk_elements(sums.device, BYTES, CACHED_ELEMENTS)))
+        step = self._step()
+        pieces = list(_pieces(count, width, step, self._room(CACHED_ELEMENTS) // (heads * step * width)))
         for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
             layers = len(query_LRHWD)
             query = query_LRHWD.unflatten(2, (groups, shared)).transpose(3, 4)
@@ -134,22 +144,29 @@ class Capture:
                 if mask is not None:
                     seen = mask[rows] if mask.shape[2] == 1 else mask[rows, :, places]
                     scores.view(layers, rows.stop - rows.start, groups, -1, shared, width).add_(seen)
-                weights = torch.softmax(scores, dim=-1, dtype=torch.float32)
-                weights = weights.view(layers, -1, *weights.shape[1:])
-                if rows_R is None and weights.shape[:3] == (len(self._kept), count * groups, width * shared):
-                    self._maps = weights
-                for of_layer in weights.unbind():
+                alike = scores.dtype is torch.float32
+                maps = torch.softmax(scores, dim=-1, dtype=torch.float32, out=scores if alike else None)
+                for of_layer in maps.view(layers, -1, *maps.shape[1:]).unbind():
                     sums[flat].baddbmm_(marks[flat, :, inner], of_layer)
+                if picked is not None:
+                    columns_RQ, picked_RQW = (part[rows] for part in picked)
+                    maps = maps.view(layers, -1, groups, width, shared, width)
+                    for of_layer in _picked(maps, columns_RQ).unbind():
+                        picked_RQW.add_(of_layer)
         sums_RW = sums.view(count, groups, width).sum(1)
         return sums_RW, len(self._kept) * heads
 
-    def _of_maps(self, maps: Tensor, rows_R: Tensor | None, columns_RQ: Tensor) -> Tensor:
-        """Attention (L, R, H, Q, W) of those positions."""
-        groups, width = self._kept[0][1].shape[1], maps.shape[-1]
-        maps = maps.view(len(maps), -1, groups, width, maps.shape[2] // width, width)
-        maps = maps if rows_R is None else maps[:, rows_R]
-        index = columns_RQ[None, :, None, :, None, None].expand(*maps.shape[:3], -1, *maps.shape[4:])
-        return maps.gather(3, index).transpose(3, 4).flatten(2, 3)
+    def _no_rows(self, columns_RQ: Tensor) -> Tensor:
+        return torch.zeros((*columns_RQ.shape, self._kept[0][1].shape[2]), device=columns_RQ.device)
+
+    def _room(self, cached: int) -> int:
+        """How many scores there may be at once."""
+        return chunk_elements(self.real_BW.device, BYTES, cached)
+
+    def _step(self) -> int:
+        """How many positions of a row are taken at once: however many rows there are."""
+        _, heads, width, _ = self._kept[0][0].shape
+        return min(width, max(1, self._room(ROW_ELEMENTS) // (heads * width)))
 
     def _layers(self, rows_R: Tensor | None) -> Iterator[tuple[Tensor, Tensor, float]]:
         """Queries (L, R, H, W, D), keys (L, R, G, W, D) and scaling of L layers at a time, the chosen ones in order.
@@ -157,8 +174,7 @@ class Capture:
         On a short canvas starting operators takes longer than running them, so that L is more than 1.
         """
         count, heads = (len(self.real_BW) if rows_R is None else len(rows_R)), self._kept[0][0].shape[1]
-        room = chunk_elements(self.real_BW.device, BYTES, CACHED_ELEMENTS)
-        together = max(1, room // (count * heads * self._kept[0][1].shape[2] ** 2))
+        together = max(1, self._room(CACHED_ELEMENTS) // (count * heads * self._kept[0][1].shape[2] ** 2))
         for start in range(0, len(self._kept), together):
             queries, keys, scalings = zip(*self._kept[start : start + together], strict=True)
             yield _stack(queries, rows_R), _stack(keys, rows_R), scalings[0]
@@ -189,13 +205,16 @@ def _stack(of_layers: Sequence[Tensor], rows_R: Tensor | None) -> Tensor:
     return torch.stack([of_rows(of_layer, rows_R) for of_layer in of_layers])
 
 
-def _pieces(count: int, heads: int, width: int, room: int) -> Iterator[tuple[slice, slice]]:
-    """Rows of the batch and positions, such that no piece has more than `room` scores (but one position of a row).
+def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor) -> Tensor:
+    """Attention (L, R, Q, V) of those positions, the mean over G groups of H heads; they see V columns."""
+    index = columns_RQ[None, :, None, :, None, None]
+    index = index.expand(*maps_LRGWHV.shape[:3], -1, *maps_LRGWHV.shape[4:])
+    return maps_LRGWHV.gather(3, index).transpose(3, 4).flatten(2, 3).mean(2)
 
-    How many positions a piece has does not depend on how many rows there are.
-    """
-    step = min(width, max(1, room // (heads * width)))
-    together = max(1, room // (heads * step * width))
+
+def _pieces(count: int, width: int, step: int, together: int) -> Iterator[tuple[slice, slice]]:
+    """Of a batch of `count` rows, `together` at a time or one, their positions, `step` at a time."""
+    together = max(1, together)
     for row in range(0, count, together):
         for place in range(0, width, step):
             yield slice(row, min(row + together, count)), slice(place, min(place + step, width))

@@ -39,6 +39,18 @@ class BlockAttention:
         self._rows_BKW: Tensor | None = None  # of all rows, once they have been asked for
         self._column_means_BW: Tensor | None = None
 
+    def look(self, means: bool) -> None:
+        """Compute `rows` and, with `means`, `column_means`: ahead, where a decoder asks for both while it is timed."""
+        if means and self._attended_BW is None:
+            with self._timer("capture"):
+                self._column_means_BW, self._rows_BKW = self._capture.means_and_rows(
+                    None, self._counted_BW, self._columns_BK
+                )
+        else:
+            self.rows()
+            if means:
+                self.column_means()
+
     @property
     def known(self) -> bool:
         """Whether all of it has been computed."""

@@ -50,6 +50,8 @@ def intervene(
         places_F = None if attention.known else fires_R.nonzero()[:, 0]
     if places_F is not None and not len(places_F):
         return Reveal(reveal_BK)
+    if places_F is not None and len(places_F) == len(fires_R):
+        places_F = None
     rows_F, fires_F = _among(asked_R, places_F), of_rows(fires_R, places_F)
     attention_FKK = attention.among(rows_F) if attention_RKK is None else of_rows(attention_RKK, places_F)
     masked_FK, proposal_FK = of_rows(state.masked_BK, rows_F), of_rows(reveal_BK, rows_F)

@@ -25,9 +25,7 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
     decoder, attention = settings.decoder, forward.attention
     sequence = decoder.reads == "sequence"
     if decoder.needs_attention:  # computed ahead, since the timer's parts do not nest
-        if sequence:
-            attention.column_means()
-        attention.rows()  # after the means, of whose maps they may be a part
+        attention.look(means=sequence)
 
     def declared(declaration: str, holds: bool, value: Callable[[], Part]) -> Callable[[], Part]:
         return value if holds else undeclared(f"decoder {decoder.name}", declaration)
