@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -27,20 +28,61 @@ def importing() -> Iterator[None]:
 
 @contextmanager
 def importing_models() -> Iterator[None]:
-    """As `importing`; and transformers finds no scipy, which its losses for object detection alone would use.
+    """As `importing`; and transformers does without two things that cost a fifth of a second each.
 
-    They are imported with every model's class (transformers/loss/loss_utils.py): a fifth of a second for 320 modules.
+    It finds no scipy, 320 modules that its losses for object detection alone would use and that are imported with every
+    model's class (transformers/loss/loss_utils.py); and it reads its 2,500 files of models once, not
+    twice. A release that lacks a name does both as it always did.
     """
-    with importing():
+    with importing(), ExitStack() as stack:
         import transformers
 
-        utils: Any = transformers.utils
-        found = getattr(utils, "is_scipy_available", None)
-        if found is None:  # a release that asks otherwise loads all
-            yield
-            return
-        utils.is_scipy_available = lambda: False
-        try:
-            yield
-        finally:
-            utils.is_scipy_available = found
+        structure = getattr(transformers, "_import_structure", None)
+        for module, name, to in (
+            (transformers.utils, "is_scipy_available", lambda _: lambda: False),
+            (transformers.utils.import_utils, "define_import_structure", _known(structure)),
+        ):
+            stack.enter_context(_replaced(module, name, to))
+        yield
+
+
+@contextmanager
+def _replaced(module: Any, name: str, to: Callable[[Any], Any]) -> Iterator[None]:
+    own = getattr(module, name, None)
+    if own is None:
+        yield
+        return
+    setattr(module, name, to(own))
+    try:
+        yield
+    finally:
+        setattr(module, name, own)
+
+
+def _known(structure: Any) -> Callable[[Any], Any]:
+    """What transformers has found about its models is what its package `models` would look for again.
+
+    `structure`: names by module, as transformers/__init__.py hands them to its _LazyModule (utils/import_utils.py).
+    """
+    prefix = "models."
+    known = {
+        module.removeprefix(prefix): set(names)
+        for module, names in (structure or {}).items()
+        if module.startswith(prefix)
+    }
+
+    def knowing(own: Any) -> Any:
+        def define(module_path: str, *others: Any, **named: Any) -> Any:
+            path = Path(module_path)
+            if (
+                known
+                and not others
+                and not named
+                and path.parts[-3:] == ("transformers", "models", "__init__.py")
+            ):
+                return {frozenset(): known}
+            return own(module_path, *others, **named)
+
+        return define
+
+    return knowing

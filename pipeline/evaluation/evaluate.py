@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from axon import Trace, load_model, load_tokenizer, row_seed
@@ -24,7 +22,8 @@ from pipeline.checkpoints.devices import check_fits, device_of, gpu_memories
 from pipeline.checkpoints.prompt import encode
 from pipeline.errors import fault_line
 from pipeline.evaluation.decoded import Decoded, outcomes
-from pipeline.evaluation.example_record import filled, scored
+from pipeline.evaluation.example_record import filled
+from pipeline.evaluation.judge import Judge
 from pipeline.evaluation.open_slices import OpenSlices
 from pipeline.evaluation.stopwatch import Stopwatch
 from pipeline.inputs.config import ModelSettings
@@ -107,6 +106,7 @@ class Evaluator:
         self._key: ModelSettings | None = None
         self._room = Room(batch_size, say)
         self._loaded: Loaded | None = None
+        self._judge = Judge()
         self._proved: set[str] = set()  # settings under which something has been decoded
 
     def slices(self, setting: Setting, spans: Sequence[Span]) -> Iterator[tuple[Span, list[Record]]]:
@@ -139,10 +139,10 @@ class Evaluator:
                 faults = {}
             elif len(faults) >= HOPELESS:
                 break
-            yield from _judged(task, examples, opened)
+            yield from self._judged(task, setting, examples, opened)
         if faults:
             raise next(iter(faults.values()))  # nothing ever decoded: the setting's fault
-        yield from _judged(task, examples, opened)
+        yield from self._judged(task, setting, examples, opened)
 
     def prove(self, setting_id: str) -> None:
         """Something has been decoded under that setting, so that what fails is an example's fault."""
@@ -179,6 +179,13 @@ class Evaluator:
                 group = []
         if group:
             yield group
+
+    def _judged(
+        self, task: Any, setting: Setting, examples: Sequence[Example], opened: OpenSlices
+    ) -> Iterator[tuple[Span, list[Record]]]:
+        """The slices that are whole by now, scored."""
+        for span, records in opened.whole():
+            yield span, self._judge.scored(task, setting.task, examples[slice(*span)], records)
 
     def _settle(self, opened: OpenSlices, record: Record) -> None:
         opened.settle(record)
@@ -217,12 +224,3 @@ def check_ids(examples: Sequence[Example]) -> None:
     [(name, count)] = Counter(example.id for example in examples).most_common(1) or [("", 0)]
     if count > 1:
         raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")
-
-
-def _judged(
-    task: Any, examples: Sequence[Example], opened: OpenSlices
-) -> Iterator[tuple[Span, list[Record]]]:
-    """The slices that are whole by now, scored."""
-    for span, records in opened.whole():
-        with ThreadPoolExecutor() as judges:
-            yield span, list(judges.map(partial(scored, task), examples[slice(*span)], records))

@@ -46,9 +46,9 @@ def make_report(
     `records`: measured (report/measures.py), `whole` gives whole ones; with several runs, their column `run` is the
     index of the run they belong to. `folders`: the names of the runs' folders, which tell runs of one name apart.
     """
-    with importing():  # scipy, plotly and matplotlib take seconds: only when there are results
-        from pipeline.report import write_report
-        from pipeline.show import words
+    import_report()
+    from pipeline.report import write_report
+    from pipeline.show import words
 
     report = write_report(folder, runs, records, notes, folders, words, asked, whole)
     console.print(report.terminal())
@@ -58,6 +58,13 @@ def make_report(
         say(console, f"table   {table}")
     say(console, f"picture {report.picture}")
     say(console, f"page    {report.page}")
+
+
+def import_report() -> None:
+    """What a report takes: scipy, plotly and matplotlib need seconds. A sweep does so while it waits for Ray."""
+    with importing():
+        import pipeline.report.files
+        import pipeline.show.words  # noqa: F401
 
 
 def notes_of(

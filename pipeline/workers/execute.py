@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from pipeline.errors import fault_line, reason
 from pipeline.importing import importing, importing_models
 from pipeline.inputs.config import Config
 from pipeline.jobs.display import Display
+from pipeline.jobs.report_job import import_report
 from pipeline.planning.backlog import Backlog
 from pipeline.planning.plan import Plan
 from pipeline.search import ASK_ONCE
@@ -81,6 +83,9 @@ def execute(
     with importing():  # Ray takes seconds: only when it is needed
         from pipeline.workers.sweep import run_sweep
 
+    Thread(
+        target=import_report, name="report", daemon=True
+    ).start()  # Ray starts meanwhile, in other processes
     models = [setting.model for setting in plan.settings.values()]
     run_sweep(backlog, replace(config, cluster=widened(config.cluster, models)), store.root, display)
     return backlog

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -230,3 +233,15 @@ def test_a_store_that_takes_no_more_settings_ends_it_with_a_line(
         StoreFull, match=r"^store=.*: can't be written \(.*\); choose another with store=\.\.\.$"
     ):
         execute(config, plan, store, pending, display(plan))
+
+
+def test_what_a_report_takes_is_imported_while_ray_is_awaited(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, imported = Event(), []
+    plan, store = planned(config), Store(str(tmp_path))
+    sweep = SimpleNamespace(run_sweep=lambda *_: imported.append(begun.wait(10)))
+    monkeypatch.setitem(sys.modules, "pipeline.workers.sweep", sweep)
+    monkeypatch.setattr(execute_module, "import_report", begun.set)
+    execute(config, plan, store, {}, display(plan))
+    assert imported == [True]
