@@ -254,6 +254,6 @@ class Batch:
             events=events,
             nfe=int(self.pace.steps_B[place]),
             confidences=self.events.confidences(place, len(events)),
-            leeway=self.leeway and self.leeway.of_row(place),
+            leeway=None if self.leeway is None else self.leeway.of_row(place),
             **self.counts.of_row(place),
         )
