@@ -18,6 +18,7 @@ from axon.counts import COUNTS, RowCounts
 from axon.events import REVEAL, Change, Events
 from axon.gates import GateMemory
 from axon.key_values import KeyValues
+from axon.leeway import Leeway
 from axon.pace import Pace
 from axon.rows import join_rows, keep_rows, places_on
 from axon.trace import Trace
@@ -51,6 +52,7 @@ class Batch:
     kept: KeyValues | None  # with a cache
     counts: RowCounts
     events: Events
+    leeway: Leeway | None  # where it is asked for
 
     @classmethod
     def start(
@@ -63,6 +65,7 @@ class Batch:
         mask_id: int,
         decoder_state: object,
         kept: KeyValues | None,
+        leeway: Leeway | None,
         device: torch.device,
     ) -> Batch:
         """Fresh rows, everything masked; `area` is at least that of each row, and the same in all that are to join."""
@@ -92,6 +95,7 @@ class Batch:
             kept=kept,
             counts=RowCounts(zeros.new_zeros((count, len(COUNTS)))),
             events=Events.none(count, area, device),
+            leeway=leeway,
         )
 
     # What a membership fixes is made once: rows enter and leave by making another Batch.
@@ -250,5 +254,6 @@ class Batch:
             events=events,
             nfe=int(self.pace.steps_B[place]),
             confidences=self.events.confidences(place, len(events)),
+            leeway=None if self.leeway is None else self.leeway.of_row(place),
             **self.counts.of_row(place),
         )

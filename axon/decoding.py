@@ -18,6 +18,7 @@ from axon.blocks import RowBlocks, row_blocks, widest_area
 from axon.checks import check_whole
 from axon.key_values import KeyValues
 from axon.layers import resolve_layers
+from axon.leeway import Leeway
 from axon.models.model import MaskedDiffusionModel
 from axon.sampler import Sampler
 from axon.settings import DecodeSettings, check_cache, check_ends
@@ -36,6 +37,7 @@ def decode(
     on_finish: Callable[[int, Trace], None] | None = None,
     timer: PartTimer | None = None,
     watcher: Watcher | None = None,
+    leeway: bool = False,
 ) -> list[Trace]:
     """Decode every prompt (token ids) and return the traces in the prompts' order.
 
@@ -44,6 +46,7 @@ def decode(
     on_finish(index, trace) is called as each row finishes; the longest prompts start first.
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
     watcher is told of every step (axon/watch.py).
+    leeway: whether traces say it (axon/leeway.py); only of decoders that declare `leeway_of`.
     Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
     """
     settings = settings.for_model(model.block_size)
@@ -58,7 +61,9 @@ def decode(
         _check_prompt(model, settings, prompt)
     traces: dict[int, Trace] = {}
     entering = iter(longest_first(waiting))
-    for row, trace in stream(model, entering, settings, lambda: batch_size, timer, watcher=watcher):
+    for row, trace in stream(
+        model, entering, settings, lambda: batch_size, timer, watcher=watcher, leeway=leeway
+    ):
         traces[row] = trace
         if on_finish is not None:
             on_finish(row, trace)
@@ -73,13 +78,14 @@ def stream(
     timer: PartTimer | None = None,
     on_batch: Callable[[int, int], None] | None = None,
     watcher: Watcher | None = None,
+    leeway: bool = False,
 ) -> Iterator[tuple[int, Trace]]:
     """Decode prompts as they come: (index, trace) of each, as soon as it is finished.
 
     A prompt is taken from `prompts` only when it enters the batch at once, so that the order is the iterator's and
     what has been taken and not yielded is what the batch holds. Little is padded if neighbours are about as long.
-    batch_size(): how many rows there may be at once; asked before a prompt is taken. timer, watcher: as in
-    `decode`.
+    batch_size(): how many rows there may be at once; asked before a prompt is taken. timer, watcher, leeway: as
+    in `decode`.
     on_batch(rows, columns): how many rows the next steps have and how many columns their canvas, before they begin.
     Raises ValueError as `decode` does, for a prompt when it is taken.
     """
@@ -104,7 +110,7 @@ def stream(
                 both = [*(batch.blocks if batch else ()), *blocks]
                 on_batch(len(both), max(row.prefix for row in both) + max(row.area for row in both))
             if entering:
-                fresh = _fresh(model, settings, entering, blocks)
+                fresh = _fresh(model, settings, entering, blocks, leeway)
                 batch = batch.join(fresh) if batch else fresh
             assert batch is not None
             finished = sampler.until_finish(batch)
@@ -120,7 +126,11 @@ def row_seed(seed: int, name: str) -> int:
 
 
 def _fresh(
-    model: MaskedDiffusionModel, settings: DecodeSettings, rows: list[Prompt], blocks: list[RowBlocks]
+    model: MaskedDiffusionModel,
+    settings: DecodeSettings,
+    rows: list[Prompt],
+    blocks: list[RowBlocks],
+    leeway: bool,
 ) -> Batch:
     """Rows that enter, everything masked, each with a generator of its own where tokens are sampled."""
     generators, area = [], widest_area(settings.gen_length, settings.block, settings.block_alignment)
@@ -136,6 +146,7 @@ def _fresh(
         model.mask_token_id,
         decoder_state,
         KeyValues.none(model, len(rows)) if settings.cache != "none" else None,
+        Leeway.whole(len(rows), model.device) if leeway and settings.decoder.leeway_of else None,
         model.device,
     )
 

@@ -5,6 +5,7 @@ Shapes: B rows, K block length.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,17 @@ class Proposal:
 
     What is asked of a remainder of the prompt that shares the block is ignored, too. No position is both remasked and
     replaced. Only decoders that declare `revises` remask or replace.
+
+    by_threshold() says where the decoder's `leeway_of` alone decides, by confidence (axon/leeway.py): (B, K) bool, the
+    positions revealed that a higher one would keep from being revealed, and those kept that a lower one might reveal.
+    It is called only where somebody wants to know.
     """
 
     reveal_BK: Tensor
     remask_BK: Tensor | None = None
     replace_BK: Tensor | None = None
     token_BK: Tensor | None = None  # read at the positions of replace_BK alone
+    by_threshold: Callable[[], Tensor] | None = None
 
     @property
     def revises(self) -> bool:

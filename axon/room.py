@@ -54,6 +54,7 @@ class Room:
         settings: DecodeSettings,
         timer: PartTimer | None = None,
         on_batch: Callable[[int, int], None] = lambda rows, columns: None,
+        leeway: bool = False,
     ) -> Iterator[tuple[int, Trace, int]]:
         """As `axon.decoding.stream`, with fewer rows at once if memory runs out: (index, trace, rows at most at once).
 
@@ -82,7 +83,7 @@ class Room:
 
         while True:
             try:
-                for index, trace in stream(model, waiting, settings, at_most, timer, begin):
+                for index, trace in stream(model, waiting, settings, at_most, timer, begin, leeway=leeway):
                     padding.finished(index, trace.nfe)
                     waiting.finished(index)
                     if failed:

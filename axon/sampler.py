@@ -89,8 +89,10 @@ class Sampler:
         with self.timer("select"):
             proposal = decoder.propose(state)
             broken_B = proposal.broken_B(state.masked_BK, batch.mask_id)
-            nothing_B1 = ~proposal.reveal_BK.any(1, keepdim=True)
-            reveal_BK = proposal.reveal_BK | (state.top_one() & nothing_B1)
+            nothing_B1, top_one_BK = ~proposal.reveal_BK.any(1, keepdim=True), state.top_one()
+            reveal_BK = proposal.reveal_BK | (top_one_BK & nothing_B1)
+            if batch.leeway is not None:
+                batch.leeway = batch.leeway.narrowed(proposal, reveal_BK, top_one_BK, state.confidence_BK)
             progress_B = None if gate is None else progress(state.masked_BK, reveal_BK)
         reveal = Reveal(reveal_BK)
         if gate is not None and asked:

@@ -44,6 +44,9 @@ class Trace(Counts):
     # c (docs/method.md) of the token that each event writes; of events that reveal, other values mean nothing. No part
     # of what makes two decodes equal: its last digits depend on the batch.
     confidences: tuple[float, ...] = field(compare=False)
+    # The decoder's `leeway_of` could have been anything above the first and below the second, and the decode the same
+    # (axon/leeway.py). None: not asked for, or the decoder can't tell. Like confidences no part of equality.
+    leeway: tuple[float, float] | None = field(default=None, compare=False)
 
     @cached_property
     def revealed_at(self) -> tuple[int, ...]:

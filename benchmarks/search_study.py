@@ -13,11 +13,11 @@ that a search asks for is taken from the nearest recorded one.
 Columns, as means over the runs: the model calls at the search's end, and those after which every group's known front
 had 99 % of its hypervolume in the whole grid, both as fractions of the grid's calls (inf: in more than half of the runs
 it never had); that hypervolume at the end; settings asked for and stopped. How far the worst point of the grid's fronts
-is from what was found: the least by which quality may be lower and NFE higher, relatively, for something to take its
-place (the epsilon indicator of Zitzler et al., IEEE Trans. Evol. Comput. 7, 2003, 117, in each group). Then fractions
-of runs. In which a point is lost, that is, farther than the margin, in three senses, each narrower than the last:
+is from what was found (losses.py). Then fractions of runs. In which a point is lost, that is, farther than the margin,
+in four senses:
 
 - *lost*: from every setting found;
+- *surely*: that, and its quality's paired interval lies above that of each setting found of as few passes;
 - *from mixes*: from every mix of two of them as well, which are reached in expectation where one setting decodes some
   of the examples and the other the rest (as in pipeline/report/matched.py);
 - *of all*: from mixes, measured on all recorded examples. On the run's own, the settings on the grid's front are there
@@ -26,8 +26,9 @@ of runs. In which a point is lost, that is, farther than the margin, in three se
 In which stopping lost a point of what the search had asked for. In which a setting was stopped though its witness does
 not cover it.
 
-A task's last line is what no search without mixes can do better than: the calls of the cheapest settings that take the
-place of every point of the fronts, within the margin, for one who knows them all.
+A task's last two lines are what no search can do better than that evaluates whole settings and loses nothing: the calls
+of the cheapest settings that take the place of every point of the fronts, within the margin, for one who knows them
+all; and of the cheapest that leave room for no other one, for one who knows them but not that they are all.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,17 +45,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, milp
 
+from benchmarks.losses import EXACT, excluding, farthest, fewest, from_mixes, surely, wrongly
+from benchmarks.recorded import Recorded
 from pipeline.inputs.config import StopSettings
-from pipeline.inputs.dotted import flatten
 from pipeline.planning.pending import outcomes
-from pipeline.planning.setting import Setting, Stop
+from pipeline.planning.setting import Stop
 from pipeline.planning.stopping import looks, stand
-from pipeline.report.pareto import hypervolume, non_dominated
+from pipeline.report.pareto import hypervolume
 from pipeline.runs.opened import open_run
-from pipeline.search import SEARCHES, Ask, Candidate, Region
+from pipeline.search import SEARCHES, Ask
 from pipeline.search.optuna_search import optuna_search
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,57 +71,6 @@ SETS = {  # of recordings: the examples' split, and every task's decoder
 ENOUGH = 0.99  # of the grid's hypervolume
 TRIALS = 32  # of optuna, in each group
 SLICE = 16
-EXACT = 1e-9
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A task's fine grid: scores and passes, settings by examples."""
-
-    settings: Sequence[Setting]
-    space: tuple[Region, ...]
-    defaults: Mapping[str, Any]
-    quality_SN: np.ndarray
-    nfe_SN: np.ndarray
-    lines: Mapping[
-        str, Mapping[float, int]
-    ]  # the knobs but for the trade-off parameter -> its values -> setting
-
-    @classmethod
-    def of(cls, folder: Path, tolerance: float) -> Recorded:
-        opened = open_run(folder)
-        run, records = opened.run, opened.records
-        wide = records.pivot(index="setting_id", columns="position")
-        ids = [setting.id for setting in run.settings]
-        space = tuple(
-            Region(
-                **{
-                    **region,
-                    "grid": {key: tuple(own) for key, own in region["grid"].items()},
-                    "tolerance": tolerance,
-                }
-            )
-            for region in run.space
-        )
-        lines: dict[str, dict[float, int]] = {}
-        for row, setting in enumerate(run.settings):
-            own = dict(setting.knobs)
-            value = own.pop(str(setting.trade_off))
-            lines.setdefault(_line(setting.group, own), {})[value] = row
-        quality_SN, nfe_SN = (wide[name].loc[ids].to_numpy(dtype=np.float64) for name in ("score", "nfe"))
-        return cls(run.settings, space, flatten(run.config), quality_SN, nfe_SN, lines)
-
-    def run(self, seed: int, examples: int | None) -> Recorded:
-        """With the examples in another order; or with as many as that, drawn with replacement."""
-        rng, recorded = np.random.default_rng(seed), self.quality_SN.shape[1]
-        order = rng.permutation(recorded) if examples is None else rng.integers(recorded, size=examples)
-        return replace(self, quality_SN=self.quality_SN[:, order], nfe_SN=self.nfe_SN[:, order])
-
-    def nearest(self, candidate: Candidate) -> int:
-        knobs = dict(candidate.knobs)
-        wanted = knobs.pop(str(self.settings[0].trade_off))
-        own = self.lines[_line(candidate.group, knobs)]
-        return own[min(own, key=lambda value: (abs(value - wanted), value))]
 
 
 @dataclass(frozen=True)
@@ -142,7 +91,7 @@ class Replay:
 
 
 def replay(recorded: Recorded, ask: Ask, rule: StopSettings | None) -> Replay:
-    records = _frame(recorded)
+    records = recorded.records
     plan: Any = SimpleNamespace(asked=[], stopped={})
     asks: list[list[int]] = []
     while candidates := ask(recorded.space, outcomes(plan, records)):
@@ -195,76 +144,6 @@ def _reached(recorded: Recorded, rows: Sequence[int]) -> float:
     return least
 
 
-def farthest(recorded: Recorded, among: Sequence[int], known: Sequence[int]) -> float:
-    """Of the points of the groups' fronts among those rows, the largest distance to a known one of the group."""
-    return max((float(gaps.min()) for _, _, gaps in _distances(recorded, among, known)), default=0.0)
-
-
-def from_mixes(run: Recorded, known: Sequence[int], truth: Recorded) -> float:
-    """Of the points of the run's fronts, the largest distance to a known one of the group or a mix of two, in truth."""
-    quality, nfe = truth.quality_SN.mean(axis=1), truth.nfe_SN.mean(axis=1)
-    far = 0.0
-    for row, others, _ in _distances(run, range(len(run.settings)), known):
-        worse_K, slower_K = quality[row] - quality[others], nfe[others] / nfe[row] - 1
-        # By the share that the second of a pair takes, one rises and the other falls on straight lines: they are equal
-        # at `over / slope`. At any share a mix is reached, so where they don't cross, one of the two alone is as good.
-        over_KK = np.broadcast_to((worse_K - slower_K)[:, None], (len(others), len(others)))
-        slope_KK = over_KK - over_KK.T
-        share_KK = np.divide(over_KK, slope_KK, out=np.zeros_like(slope_KK), where=slope_KK != 0).clip(0, 1)
-        mixes = [own[:, None] + share_KK * (own[None, :] - own[:, None]) for own in (worse_K, slower_K)]
-        far = max(far, float(np.maximum(0.0, np.maximum(*mixes)).min()))
-    return far
-
-
-def fewest(recorded: Recorded, margin: float) -> float:
-    """The model calls of the cheapest settings that are within the margin of every point of the groups' fronts."""
-    rows = list(range(len(recorded.settings)))
-    near = np.zeros((0, len(rows)))
-    for _, others, gaps in _distances(recorded, rows, rows):
-        near = np.vstack([near, np.isin(rows, np.array(others)[gaps <= margin + EXACT])])
-    calls = recorded.nfe_SN.sum(axis=1)
-    found = milp(calls, constraints=LinearConstraint(near, 1, np.inf), integrality=1, bounds=Bounds(0, 1))
-    return float(found.fun)
-
-
-def _distances(
-    recorded: Recorded, among: Sequence[int], known: Sequence[int]
-) -> Iterator[tuple[int, list[int], np.ndarray]]:
-    """Each point of a group's front among those rows, the known rows of the group, and its distances to them."""
-    quality, nfe = recorded.quality_SN.mean(axis=1), recorded.nfe_SN.mean(axis=1)
-    groups = [setting.group for setting in recorded.settings]
-    for group in dict.fromkeys(groups):
-        own = np.array([row for row in among if groups[row] == group])
-        others = [row for row in known if groups[row] == group]
-        for row in own[non_dominated(quality[own], nfe[own])]:
-            worse, slower = quality[row] - quality[others], nfe[others] / nfe[row] - 1
-            yield row, others, np.maximum(0.0, np.maximum(worse, slower))
-
-
-def wrongly(recorded: Recorded, stopped: Mapping[str, Stop], margin: float) -> bool:
-    """Whether any setting was stopped by one that does not cover it."""
-    place = {setting.id: row for row, setting in enumerate(recorded.settings)}
-    quality, nfe = recorded.quality_SN.mean(axis=1), recorded.nfe_SN.mean(axis=1)
-    pairs = [(place[sid], place[stop.by]) for sid, stop in stopped.items()]
-    return any(quality[a] - quality[b] > margin + EXACT or nfe[a] < nfe[b] for a, b in pairs)
-
-
-def _frame(recorded: Recorded) -> pd.DataFrame:
-    size = recorded.quality_SN.shape[1]
-    return pd.DataFrame(
-        {
-            "setting_id": np.repeat([setting.id for setting in recorded.settings], size),
-            "position": np.tile(np.arange(size), len(recorded.settings)),
-            "score": recorded.quality_SN.ravel(),
-            "nfe": recorded.nfe_SN.ravel(),
-        }
-    )
-
-
-def _line(group: str, knobs: Mapping[str, Any]) -> str:
-    return repr((group, sorted(knobs.items())))
-
-
 def record(folder: Path, name: str) -> None:
     split, tasks = SETS[name]
     for task, decoder in tasks.items():
@@ -302,6 +181,7 @@ def main() -> None:
         "stopped",
         "farthest",
         "lost",
+        "surely",
         "from mixes",
         "of all",
         "by stopping",
@@ -321,8 +201,9 @@ def main() -> None:
                 figures = _figures(recorded, runs, asked.margin)
                 label = f"{recorded.settings[0].task.name:<8}{name:<8}{'yes' if stopping else 'no':<6}"
                 print(label + "".join(f"{figure:>13.3f}" for figure in figures), flush=True)
-        least = fewest(recorded, asked.margin) / recorded.nfe_SN.sum()
-        print(f"{recorded.settings[0].task.name:<14}{'fewest':<6}{least:>13.3f}")
+        for label, least in (("fewest", fewest), ("excluding", excluding)):
+            share = least(recorded, asked.margin) / recorded.nfe_SN.sum()
+            print(f"{recorded.settings[0].task.name:<8}{label:<14}{share:>13.3f}")
 
 
 def _figures(recorded: Recorded, runs: Sequence[Replay], margin: float) -> list[float]:
@@ -339,7 +220,9 @@ def _figures(recorded: Recorded, runs: Sequence[Replay], margin: float) -> list[
         float(np.mean([len(run.rows) for run in runs])),
         float(np.mean([len(run.stopped) for run in runs])),
         float(np.mean(far)),
-        *(float(np.mean([one > margin + EXACT for one in own])) for own in (far, mixes, of_all, by_stopping)),
+        float(np.mean([one > margin + EXACT for one in far])),
+        float(np.mean([surely(run.recorded, run.whole, margin) for run in runs])),
+        *(float(np.mean([one > margin + EXACT for one in own])) for own in (mixes, of_all, by_stopping)),
         float(np.mean([wrongly(run.recorded, run.stopped, margin) for run in runs])),
     ]
 

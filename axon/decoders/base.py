@@ -38,6 +38,9 @@ class Decoder(ABC):
     reads: ClassVar[Reads] = "block"
     needs_attention: ClassVar[bool] = False
     reads_later_blocks: ClassVar[bool] = False  # it follows what the model believes of them
+    leeway_of: ClassVar[str | None] = (
+        None  # the field of which its proposals say where it decides (axon/leeway.py)
+    )
     revises: ClassVar[bool] = False  # it may remask or replace tokens that it has revealed
 
     name: str

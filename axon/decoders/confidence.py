@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from axon.checks import check_range
 from axon.decoders.base import Decoder
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Confidence(Decoder):
     """Fast-dLLM: every position whose confidence is at least `threshold`."""
 
+    leeway_of: ClassVar[str] = "threshold"
+
     name: Literal["confidence"] = "confidence"
     threshold: float = 0.9
 
@@ -24,4 +26,5 @@ class Confidence(Decoder):
         check_range("decoder.threshold", self.threshold, 0.0, 1.0)
 
     def propose(self, state: StepState) -> Proposal:
-        return Proposal(state.masked_BK & (state.confidence_BK >= self.threshold))
+        reveal_BK = state.masked_BK & (state.confidence_BK >= self.threshold)
+        return Proposal(reveal_BK, by_threshold=lambda: state.masked_BK)

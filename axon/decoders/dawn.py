@@ -28,6 +28,7 @@ class Dawn(Decoder):
 
     reads: ClassVar[Reads] = "sequence"
     needs_attention: ClassVar[bool] = True
+    leeway_of: ClassVar[str] = "tau_low"
 
     name: Literal["dawn"] = "dawn"
     tau_sink: SinkThreshold | None = None  # a column with a higher mean is a sink; None: AXON's tau_sink
@@ -58,15 +59,21 @@ class Dawn(Decoder):
         if pulled:
             inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
             induced_BK = (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
+
+        def low() -> Tensor:
+            """What tau_low is too high for, some of it perhaps in conflict with what is chosen."""
+            return masked_BK & ~(high_BK | induced_BK | unsure_BK)
+
         if not unsure:
-            return Proposal(high_BK | induced_BK)
+            return Proposal(high_BK | induced_BK, by_threshold=low)
         inside_BKK = edges_BKW.gather(2, state.columns_BK[:, None, :].expand(-1, masked_BK.shape[1], -1))
         settled_BK = (inside_BKK & (high_BK & induced_BK)[:, None, :]).any(2)
         candidates_BK = unsure_BK & ~(induced_BK | settled_BK)
         conflict_BKK = inside_BKK | inside_BKK.transpose(1, 2)
         rank_BK = state.rank(confidence_BK, candidates_BK)
         chosen_BK = independent_set(candidates_BK, conflict_BKK, rank_BK, unsure)
-        return Proposal(high_BK | induced_BK | chosen_BK)
+        # Those that lost to a better one would lose to it under any tau_low that lets them in.
+        return Proposal(high_BK | induced_BK | chosen_BK, by_threshold=lambda: low() | chosen_BK)
 
     def _edges(self, state: StepState, context: Context) -> Tensor:
         """(B, K, W) bool: "position i of the block depends on column j", where j is neither a sink nor i itself."""

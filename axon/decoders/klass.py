@@ -38,6 +38,7 @@ class Klass(Decoder):
 
     reads: ClassVar[Reads] = "sequence"
     reads_later_blocks: ClassVar[bool] = True
+    leeway_of: ClassVar[str] = "threshold"
 
     name: Literal["klass"] = "klass"
     threshold: float = 0.9
@@ -70,5 +71,5 @@ class Klass(Decoder):
         still_BG = (divergence_BG < self.kl_threshold) & known_B[:, None]
         seen.still_BG = (seen.still_BG + 1).where(still_BG, 0)
         seen.steps_B = seen.steps_B + 1
-        settled_BK = seen.still_BG.gather(1, state.places_BK) >= self.history
-        return Proposal(state.masked_BK & (state.confidence_BK > self.threshold) & settled_BK)
+        settled_BK = state.masked_BK & (seen.still_BG.gather(1, state.places_BK) >= self.history)
+        return Proposal((state.confidence_BK > self.threshold) & settled_BK, by_threshold=lambda: settled_BK)

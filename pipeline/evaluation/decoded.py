@@ -60,7 +60,7 @@ def _decoded(
 ) -> Generator[tuple[int, Outcome], None, Exception | None]:
     """What is decoded until all is or the batch fails; returns why it did."""
     try:
-        for index, trace, rows in room.stream(model, waiting, settings, timer, timer.begin):
+        for index, trace, rows in room.stream(model, waiting, settings, timer, timer.begin, leeway=True):
             seconds = timer.of_row(trace.nfe, steps_to_first_block(trace, settings))
             with timer.stopped():
                 yield index, Decoded(trace, rows, seconds)

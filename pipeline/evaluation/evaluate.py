@@ -7,8 +7,9 @@ others are kept. A fault that concerns all examples (no model, no memory, nothin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from axon import Trace, load_model, load_tokenizer, row_seed
@@ -37,6 +38,7 @@ from pipeline.tasks.candidate import stopped
 # Prompts are sorted by length among as many batches of them as it takes for little padding, at most so many: of more
 # an interruption loses more.
 GROUP_BATCHES = 16
+NOTHING_KNOWN: Mapping[int, Record] = MappingProxyType({})
 HOPELESS = 64  # examples that fail before any is decoded: it is the setting's fault
 
 
@@ -109,11 +111,13 @@ class Evaluator:
         self._judge = Judge()
         self._proved: set[str] = set()  # settings under which something has been decoded
 
-    def slices(self, setting: Setting, spans: Sequence[Span]) -> Iterator[tuple[Span, list[Record]]]:
+    def slices(
+        self, setting: Setting, spans: Sequence[Span], known: Mapping[int, Record] = NOTHING_KNOWN
+    ) -> Iterator[tuple[Span, list[Record]]]:
         """Each span with the records of its examples, in order, as soon as the last of them is decoded.
 
-        All are decoded as one stream, so that the batch is full until the stream ends. Raises errors that concern all
-        examples.
+        All are decoded as one stream, so that the batch is full until the stream ends; but not those whose record is
+        `known`, by position. Raises errors that concern all examples.
         """
         task = open_task(setting.task, self._require)
         if isinstance(task, CodeTask):
@@ -122,7 +126,9 @@ class Evaluator:
         loaded = self._load(setting.model)
         opened = OpenSlices()
         timer = Stopwatch(loaded.model.device)
-        groups = self._groups(loaded, setting, examples, spans, opened)
+        groups = self._groups(loaded, setting, examples, spans, opened, known)
+        if known:
+            self._proved.add(setting.id)
         stops = get_task(setting.task.name, setting.task.form).stops
         faults: dict[int, Exception] = {}  # until something is decoded, which proves the setting
         for position, outcome in outcomes(loaded.model, setting.decode, groups, self._room, timer):
@@ -155,6 +161,7 @@ class Evaluator:
         examples: Sequence[Example],
         spans: Sequence[Span],
         opened: OpenSlices,
+        known: Mapping[int, Record],
     ) -> Iterator[list[Prompt]]:
         """The prompts of as many whole slices at a time as packing by length takes."""
         group: list[Prompt] = []
@@ -162,6 +169,9 @@ class Evaluator:
             own = list(zip(range(*span), examples[slice(*span)], strict=True))
             opened.add(span, [Record(setting.id, setting.task.name, ex.id, place) for place, ex in own])
             for position, example in own:
+                if position in known:
+                    self._settle(opened, known[position])
+                    continue
                 record = opened.records[position]
                 try:
                     tokens = fitting(loaded, loaded.encode(example, setting.task), setting.decode)

@@ -18,11 +18,14 @@ from pipeline.tasks import Example
 def filled(record: Record, model: Any, kernel: str, decoded: Decoded, answer: str) -> Record:
     """The record with all but the score; `kernel` is the model's attention kernel."""
     ends, trace, seconds = model.end_token_ids, decoded.trace, decoded.seconds
+    above, below = trace.leeway or (None, None)
     return replace(
         record,
         tokens=tuple(trace.tokens),
         revealed_at=tuple(trace.revealed_at),
         confidence_percent=tuple(map(_percent, trace.revealed_with)),
+        leeway_above=above,
+        leeway_below=below,
         axon_steps=tuple(trace.axon_steps),
         unsupported_steps=trace.unsupported_steps,
         **{name: getattr(trace, name) for name in COUNTS},
@@ -51,7 +54,7 @@ def _percent(confidence: float | None) -> int | None:
 
 def scored(task: Any, example: Example, record: Record) -> Record:
     """The record with its answer's score; without one where there is no answer, or the scorer breaks."""
-    if record.answer is None:
+    if record.answer is None or record.decoded_under is not None:  # which was scored there
         return record
     try:
         score = task.score(record.answer, example)

@@ -49,6 +49,7 @@ class GivenPlan(Plan):
         self.space = ()
         self.stopped = dict(stopped)
         self.settings = {setting.id: setting for setting in settings}
+        self.neighbours = lambda setting_id: ()  # nothing is taken for decoded
         self.asked = [(Candidate(own.group, own.knobs), own.id) for own in self.settings.values()]
 
     def extend(self, outcomes: Sequence[Outcome]) -> list[Setting]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.planning.line import place_of
 from pipeline.planning.setting import Setting
+from pipeline.storage.repeats import repeated
 from pipeline.storage.store import Span, Store
 from pipeline.storage.totals import Totals, totals_of
 
@@ -24,6 +26,7 @@ class Assignment:
     setting: Setting
     slices: tuple[Span, ...]
     apart: bool = False  # one slice after the other: where a worker is lost, it is known at which
+    neighbours: tuple[str, ...] = ()  # settings whose decodes this one's may repeat, see line.py
 
     def __str__(self) -> str:
         return self.setting.id
@@ -36,14 +39,16 @@ class Assignment:
     def evaluated(self, evaluator: Evaluator, store: Store, limit: int) -> Iterator[Totals]:
         """Evaluates all slices as one stream unless they are to be kept apart, and stores each once it is finished.
 
-        Yields, after each, the totals of those finished by then. The store is asked whether anything of the setting's
-        first `limit` examples has been decoded: then an example that can't be is at fault, and not the setting.
+        What would repeat a neighbour's decode is taken from there. Yields, after each, the totals of those finished by
+        then. The store is asked whether anything of the setting's first `limit` examples has been decoded: then an
+        example that can't be is at fault, and not the setting.
         """
-        sid, totals = self.setting.id, Totals()
+        sid, totals, place = self.setting.id, Totals(), place_of(self.setting)
+        known = repeated(store, sid, place[1], self.neighbours, self.slices) if place else {}
         if store.any_scored(sid, limit):
             evaluator.prove(sid)
         for spans in [[span] for span in self.slices] if self.apart else [self.slices]:
-            for (start, stop), records in evaluator.slices(self.setting, spans):
+            for (start, stop), records in evaluator.slices(self.setting, spans, known):
                 store.write_slice(sid, start, stop, records)
                 totals += totals_of(records)
                 yield totals

@@ -76,14 +76,17 @@ class Backlog:
         asked: Callable[[Contents], None] = lambda contents: None,
         rule: StopSettings | None = None,
         budget: BudgetSettings = UNBOUNDED,
+        neighbours: Callable[[str], tuple[str, ...]] = lambda setting_id: (),
     ) -> None:
-        """`asked` is called whenever the search has been asked, with what the store holds by then."""
+        """`asked` is called whenever the search has been asked, with what the store holds by then. `neighbours` names
+        the settings whose decodes a setting's may repeat.
+        """
         self.over = (
             False  # the search has nothing more to ask for, and all it asked for is settled; or left out
         )
         self.left_out: str | None = None  # why something was left out that was asked for
         self._plan, self._store, self._limit, self._slice_size = plan, store, limit, slice_size
-        self._asked, self._rule, self._budget = asked, rule, budget
+        self._asked, self._rule, self._budget, self._neighbours = asked, rule, budget, neighbours
         self._spent: dict[str, Spent] | None = None  # by setting; None: not known yet, or of no interest
         self._waiting: dict[str, list[Span]] = dict(pending)
         self._taken: dict[tuple[str, Span], Assignment] = {}
@@ -131,7 +134,8 @@ class Backlog:
         del self._waiting[sid]
         if slices[share:]:
             self._waiting = {sid: slices[share:], **self._waiting}
-        assignment = Assignment(self._plan.settings[sid], tuple(slices[:share]), apart=sid in self._bereft)
+        setting, own, apart = self._plan.settings[sid], tuple(slices[:share]), sid in self._bereft
+        assignment = Assignment(setting, own, apart, self._neighbours(sid))
         self._taken[assignment.key], self._begun[assignment.key] = assignment, self._losses.count
         return assignment
 

@@ -26,10 +26,9 @@ class Spent:
 
 
 def spent(records: pd.DataFrame) -> dict[str, Spent]:
-    """By setting id. `records`: as of `Store.outcomes`."""
-    sums = (
-        records.astype({"seconds": "float64"}).groupby("setting_id", observed=True)[["nfe", "seconds"]].sum()
-    )
+    """By setting id. `records`: as of `Store.outcomes`. What repeats another setting's decode has cost nothing."""
+    made = records[records["seconds"].notna()].astype({"seconds": "float64"})
+    sums = made.groupby("setting_id", observed=True)[["nfe", "seconds"]].sum()
     rows: Any = sums.itertuples()
     return {str(sid): Spent(int(nfe), seconds / SECONDS_PER_HOUR) for sid, nfe, seconds in rows}
 

@@ -29,6 +29,7 @@ from pipeline.inputs.config import (
     to_tree,
 )
 from pipeline.inputs.dotted import assign, flatten
+from pipeline.planning.line import Lines
 from pipeline.planning.setting import ALONE, Setting, Stop, setting_id
 from pipeline.search import (
     OPTUNA,
@@ -64,6 +65,7 @@ class Plan:
         self._search = _search(config, self._base)
         self.space = _space(config, self._base)
         self.settings: dict[str, Setting] = {}
+        self.neighbours = Lines(self.settings).neighbours
         self.asks: list[list[str]] = []  # the new settings of each time that the search was asked, by id
         self.stopped: dict[str, Stop] = {}  # by id; the others are to be evaluated on all examples
         self.asked: list[

@@ -44,15 +44,17 @@ class Outcome(NamedTuple):
 
     score: Floats
     nfe: Floats
-    seconds: NDArray[np.float32]  # of the machine, in all
+    seconds: NDArray[
+        np.float32
+    ]  # of the machine, in all; NaN for one that repeats a decode under another setting
 
 
 def outcome_of(table: pa.Table) -> Outcome:
     """`table`: the records of a slice."""
-    score, nfe, *seconds = (table.column(name).to_numpy() for name in ("score", "nfe", *SECONDS))
-    return Outcome(
-        score.astype(np.float64), nfe.astype(np.float64), np.sum(seconds, axis=0).astype(np.float32)
-    )
+    score, nfe, *parts = (table.column(name).to_numpy() for name in ("score", "nfe", *SECONDS))
+    own = table.column("decoded_under").is_null().to_numpy()
+    seconds = np.where(own, np.sum(parts, axis=0), np.nan)
+    return Outcome(score.astype(np.float64), nfe.astype(np.float64), seconds.astype(np.float32))
 
 
 class Outcomes:

@@ -38,6 +38,9 @@ SCHEMA = pa.schema(
         pa.field("tokens", pa.list_(pa.int64()), nullable=False),
         pa.field("revealed_at", pa.list_(pa.int64()), nullable=False),
         pa.field("confidence_percent", pa.list_(pa.uint8())),
+        pa.field("leeway_above", pa.float64()),
+        pa.field("leeway_below", pa.float64()),
+        pa.field("decoded_under", pa.string()),
         pa.field("axon_steps", pa.list_(pa.int64()), nullable=False),
         pa.field("unsupported_steps", pa.list_(pa.int64())),
         pa.field("gate_checks", pa.int64(), nullable=False),
@@ -96,6 +99,10 @@ class Record:
     # The confidence c (docs/method.md) with which each was revealed, in percent, rounded to whole ones; None for a
     # token that no step revealed. None in all: not decoded, or recorded before the column existed.
     confidence_percent: tuple[int | None, ...] | None = None
+    # Between which values of the decoder's trade-off parameter the decode would be the same (axon/leeway.py).
+    leeway_above: float | None = None
+    leeway_below: float | None = None
+    decoded_under: str | None = None  # the setting whose decode this one would repeat; None: its own
     axon_steps: tuple[int, ...] = ()  # steps in which AXON's anchors were revealed
     unsupported_steps: tuple[int, ...] | None = None  # those of them in which no candidate had any support
     gate_checks: int = 0  # steps in which a gate was evaluated
@@ -146,6 +153,17 @@ def to_table(records: list[Record]) -> pa.Table:
     """The records as a table with exactly SCHEMA; raises pa.ArrowInvalid where a value doesn't fit."""
     rows: list[dict[str, Any]] = [asdict(record) for record in records]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def from_table(table: pa.Table) -> list[Record]:
+    """The records of a table with exactly SCHEMA."""
+    return [Record(**{name: _plain(name, value) for name, value in row.items()}) for row in table.to_pylist()]
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "metrics":
+        return dict(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 class NewerFormat(ValueError):

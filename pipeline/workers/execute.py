@@ -61,9 +61,8 @@ def execute(
         totals = stored_totals(contents.records)
         display.asked(plan.settings, totals, more=not backlog.over, stopped=plan.stopped)
 
-    backlog = Backlog(
-        plan, store, config.limit, config.slice_size, pending, follow, config.sweep.stop, config.budget
-    )
+    limit, slice_size, rule = config.limit, config.slice_size, config.sweep.stop
+    backlog = Backlog(plan, store, limit, slice_size, pending, follow, rule, config.budget, plan.neighbours)
     display.asked(plan.settings, {}, more=config.sweep.search not in ASK_ONCE, stopped=plan.stopped)
     if runs_here(config, plan):
         if config.cluster.address is not None:

@@ -47,14 +47,16 @@ def test_a_slice_without_room_is_decoded_in_smaller_batches_and_its_records_say_
     sound = sliced(Evaluator(4), setting, 0, 8)
     tried: list[int] = []
 
-    def small(model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any) -> Any:
+    def small(
+        model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any, leeway: bool
+    ) -> Any:
         def begin(at_once: int, columns: int) -> None:
             on_batch(at_once, columns)
             tried.append(at_once)
             if at_once > 2:
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
-        return stream(model, prompts, settings, rows, timer, begin)
+        return stream(model, prompts, settings, rows, timer, begin, leeway=leeway)
 
     monkeypatch.setattr(axon.room, "stream", small)
     said: list[str] = []
@@ -86,13 +88,15 @@ def test_a_dead_context_is_no_rows_fault_and_nothing_more_is_tried_in_it(
 def dying(error: Exception, tried: list[int]) -> Callable[..., Any]:
     """A stream whose every batch raises the error."""
 
-    def run(model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any) -> Any:
+    def run(
+        model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any, leeway: bool
+    ) -> Any:
         def begin(at_once: int, columns: int) -> None:
             on_batch(at_once, columns)
             tried.append(at_once)
             raise error
 
-        return stream(model, prompts, settings, rows, timer, begin)
+        return stream(model, prompts, settings, rows, timer, begin, leeway=leeway)
 
     return run
 

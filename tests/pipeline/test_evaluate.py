@@ -134,14 +134,14 @@ def test_a_prompt_too_long_leaves_one_example_unscored(setting: Setting, judge: 
 def failing_stream(bad: Callable[[Sequence[int]], Exception | None]) -> Callable[..., Any]:
     """Fails as soon as it is given a bad prompt."""
 
-    def run(model: Any, prompts: Iterator[Prompt], *rest: Any) -> Any:
+    def run(model: Any, prompts: Iterator[Prompt], *rest: Any, **further: Any) -> Any:
         def checked() -> Iterator[Prompt]:
             for prompt in prompts:
                 if error := bad(prompt.tokens):
                     raise error
                 yield prompt
 
-        return stream(model, checked(), *rest)
+        return stream(model, checked(), *rest, **further)
 
     return run
 

@@ -108,7 +108,8 @@ def test_a_column_that_is_newer_than_the_record_is_not_compared_and_is_told(name
     assert name in compare_records(table([undecoded]), table([record])).columns
 
 
-def test_what_is_ignored_is_time_the_machine_isolation_and_confidences_alone() -> None:
+def test_what_is_ignored_is_time_the_machine_isolation_confidences_and_whose_decode_it_was() -> None:
     seconds = {name for name in SCHEMA.names if name.startswith("seconds_")}
     machine = {"batch_size", "device", "attention_kernel", "torch"}
-    assert set(IGNORED) == seconds | machine | {"sandbox", "confidence_percent"}
+    decode = {"confidence_percent", "leeway_above", "leeway_below", "decoded_under"}
+    assert set(IGNORED) == seconds | machine | decode | {"sandbox"}

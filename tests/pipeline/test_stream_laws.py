@@ -48,7 +48,14 @@ class Device:
     faults: list[int] = field(default_factory=list)  # rows that an attempt finishes before memory runs out
 
     def __call__(
-        self, model: Any, prompts: Iterator[Prompt], settings: Any, rows: Any, timer: Any, on_batch: Any
+        self,
+        model: Any,
+        prompts: Iterator[Prompt],
+        settings: Any,
+        rows: Any,
+        timer: Any,
+        on_batch: Any,
+        leeway: bool,
     ) -> Iterator[Any]:
         batch: set[int] = set()
         left = self.faults.pop() if self.faults else COUNT + 1
@@ -66,7 +73,7 @@ class Device:
             if batch & self.bad:
                 raise IndexError("a bad prompt")
 
-        for index, trace in stream(model, own(), settings, rows, timer, begin):
+        for index, trace in stream(model, own(), settings, rows, timer, begin, leeway=leeway):
             yield index, trace
             batch.remove(index)
             left -= 1
