@@ -42,13 +42,13 @@ def indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def watched(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Span]]:
     """The slices that are read from now on."""
-    read, seen = store.read, list[tuple[str, Span]]()
+    read, seen = store._bytes, list[tuple[str, Span]]()
 
     def noted(setting_id: str, span: Span) -> object:
         seen.append((setting_id, span))
         return read(setting_id, span)
 
-    monkeypatch.setattr(store, "read", noted)
+    monkeypatch.setattr(store, "_bytes", noted)
     return seen
 
 
