@@ -159,3 +159,21 @@ def test_what_the_index_hid_is_decoded_again(
     with monkeypatch.context() as patch:
         patch.setattr(Evaluator, "slices", None)
         assert "10 of 10 stored already" in run(config)[1]
+
+
+def test_a_sweep_that_is_killed_has_written_what_it_had_read(
+    make_config: Callable[..., Config], judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "WORTH", 1)
+    assert run(make_config("task.name=judge"))[0] == 0
+    more = make_config("task.name=judge", "limit=12")
+    [index] = Path(more.store).glob("index/*")
+    index.unlink()
+
+    def killed(*_: object) -> None:
+        assert index.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evaluator, "slices", killed)
+    assert run(more)[0] == 130
+    assert index.exists()
