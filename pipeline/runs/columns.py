@@ -10,7 +10,7 @@ has, where there are several. An empty mapping is a value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Form = Mapping[str, Any]
@@ -27,7 +27,7 @@ def to_columns(trees: Iterable[Mapping[str, Any]]) -> list[Form]:
     return [
         {
             "columns": {
-                name: _column(own) for name, own in zip(names, zip(*values, strict=True), strict=True)
+                name: to_column(own) for name, own in zip(names, zip(*values, strict=True), strict=True)
             },
             "rows": rows,
         }
@@ -55,7 +55,8 @@ def _leaves(tree: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _column(values: Sequence[Any]) -> dict[str, list[Any]]:
+def to_column(values: Iterable[Any]) -> dict[str, list[Any]]:
+    """As a column of a form."""
     places: dict[str, int] = {}
     distinct: list[Any] = []
     of = []
