@@ -56,6 +56,7 @@ def _run_on(store: Store, config: Config, compose: Compose, command: str, consol
                 prepare_store(config, plan, store)
             failures: dict[str, str] = {}
             if decodes and not left_out:
+                store.write_index(plan.settings)  # now: who is killed writes none
                 backlog = _decode(config, plan, store, folder, contents, pending, console)
                 contents, left_out = store.outcomes(plan.settings, config.limit), backlog.left_out
                 folder.grow(plan)

@@ -23,16 +23,22 @@ def point_command(command: str, setting: Setting) -> str | None:
     With the same conf/ and the same model the words compose to the setting's id. A store that holds the results isn't
     decoded again: what changes is the report.
     """
+    words = point_words(command, setting)
+    return " ".join(words) if words else None
+
+
+def point_words(command: str, setting: Setting) -> list[str]:
+    """The same as shell words, the first of them all those that don't depend on the point's values."""
     words = shlex.split(command)
     if tuple(words[: len(PROGRAM)]) != PROGRAM:
-        return None
+        return []
     own = {key: value for key, value in setting.knobs.items() if is_name(key, value)}
     rest = {key: value for key, value in setting.knobs.items() if key not in own}
     kept = [word for word in words[len(PROGRAM) :] if not _replaced(word, own, rest)]
     sweep = ["sweep=none"] if any(_group(word) in ("sweep", "experiment") for word in words) else []
     values = [f"{key}={name}" for key, name in own.items()]
     values += [f"{key}={spelled(value)}" for key, value in rest.items()]
-    return shlex.join([*PROGRAM, *kept, *sweep, *values])
+    return [shlex.join([*PROGRAM, *kept, *sweep]), *map(shlex.quote, values)]
 
 
 def spelled(value: Any) -> str:

@@ -3,7 +3,6 @@
 The script chooses what is shown and finds the fronts of what is left; everything else is computed here.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,21 +11,22 @@ import pandas as pd
 from pipeline.report.axes import Axis
 from pipeline.report.distinct import share_rows
 from pipeline.report.facet import Facet
+from pipeline.report.inline import inline_json
 from pipeline.report.labels import NO_VALUE, knob_columns, value_text
 from pipeline.report.palette import BAND, styles
 from pipeline.report.views import View
+from pipeline.runs.columns import to_columns
 
 DIGITS = 7  # of the numbers that are drawn
+EXACTLY = 10  # of those that fronts are found from
 PASSES = (("whole passes", "full_passes"), ("store passes", "store_passes"))
 Json = dict[str, Any]
 
 
 def figure_json(facet: Facet, axes: Sequence[Axis]) -> str:
-    """Safe inside a script element, whatever the labels contain.
-
-    `groups`: name, colour, symbol, dash; `costs`: a view each, its bands by the group's name; `rows`: settings that
-    decode identically, `points` their rows in the points; `axes`: for the toggles, `of` by point; `knobs`: the names of
-    what varies, in the order of each row's `knobs`.
+    """`groups`: name, colour, symbol, dash; `costs`: a view each, its bands by the group's name; `rows`, in columns
+    (runs/columns.py): settings that decode identically, `points` their rows in the points; `axes`: for the toggles,
+    `of` by point; `knobs`: the names of what varies, in the order of each row's `knobs`.
     """
     found = {
         "band": BAND,
@@ -34,10 +34,9 @@ def figure_json(facet: Facet, axes: Sequence[Axis]) -> str:
         "costs": [_cost(view) for view in facet.views],
         "axes": [{"name": axis.name, "values": axis.values, "of": axis.of} for axis in axes],
         "knobs": [name.removeprefix("knob.").replace("_", " ") for name in knob_columns(facet.points)],
-        "rows": _rows(facet),
+        "rows": to_columns(_rows(facet)),
     }
-    text = json.dumps(found, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return inline_json(found)
 
 
 def _cost(view: View) -> Json:
@@ -99,15 +98,15 @@ def _notes(row: Mapping[Any, Any]) -> list[tuple[str, str]]:
 
 def _interval(row: Mapping[Any, Any], name: str) -> list[float | None]:
     """Estimate, lower, upper."""
-    return [_known(row[column]) for column in (name, f"{name}_lo", f"{name}_hi")]
+    return [_known(row[name], EXACTLY), *(_known(row[f"{name}_{end}"]) for end in ("lo", "hi"))]
 
 
-def _known(value: Any) -> float | None:
-    return None if pd.isna(value) else float(value)
+def _known(value: Any, digits: int = DIGITS) -> float | None:
+    return None if pd.isna(value) else _short(value, digits)
 
 
-def _short(value: Any) -> float:
-    return float(f"{float(value):.{DIGITS}g}")
+def _short(value: Any, digits: int = DIGITS) -> float:
+    return float(f"{float(value):.{digits}g}")
 
 
 def _plain(value: Any) -> float | str:

@@ -1,20 +1,23 @@
-"""The page's table: a row for the settings that decode identically (mostly one), and the details it unfolds."""
+"""The data of the page's table: a row for the settings that decode identically (mostly one), and what it unfolds."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from pipeline.planning.setting import Setting
-from pipeline.report.command import point_command
+from pipeline.report.command import point_words
 from pipeline.report.distinct import share_rows
 from pipeline.report.facet import Facet
-from pipeline.report.labels import NO_VALUE, described, joined, knob_columns, value_text
+from pipeline.report.inline import inline_json
+from pipeline.report.labels import described, knob_columns, value_text
 from pipeline.report.palette import styles
 from pipeline.report.phrases import number
 from pipeline.report.points import sort_along_front
+from pipeline.runs.columns import to_column, to_columns
+
+Json = dict[str, Any]
 
 
 class Column(NamedTuple):
@@ -64,28 +67,63 @@ FURTHER = (
 )
 
 
-def settings_table(facet: Facet) -> str:
-    """Of all its points."""
+def settings_json(facet: Facet) -> str:
+    """What web/table.js and web/about.js make rows, and what they unfold, from: each text once, in columns
+    (runs/columns.py), for 20,000 settings have a million of them.
+
+    `columns`: those of the table, `lo` and `hi` the ends of an interval; `marks`, `shares` and `points`, the places of
+    a row's settings among the points, by row; `further`: figures that are unfolded; `labels`, `ids`, `settings` and
+    `commands` by point.
+    """
     points, settings = facet.points, facet.settings
     cached = (points["cache"] != "none").any()
-    knobs, columns = knob_columns(points), _known((*COLUMNS, *CACHED) if cached else COLUMNS, points)
-    headings = ["<th></th><th></th>", _heading("group", "text")]
-    headings += [_heading(escape(knob.removeprefix("knob.").replace("_", " "))) for knob in knobs]
-    headings += [
-        _heading(column.heading, sort="ascending" if column.name == "nfe" else "") for column in columns
+    rows = sort_along_front(share_rows(points)).to_dict("records")
+    columns = [_column("group", (str(row["group"]) for row in rows), "text")]
+    columns += [
+        _column(knob.removeprefix("knob.").replace("_", " "), (value_text(row[knob]) for row in rows))
+        for knob in knob_columns(points)
     ]
-    colours = {group: style.colour for group, style in styles(points).items()}
-    further, labels = _known(FURTHER, points), dict(points["label"])
-    bodies = []
-    for row in sort_along_front(share_rows(points)).to_dict("records"):
-        names = [str(labels[own]) for own in row["members"]]
-        details = _details(row, further, names, [settings[own] for own in row["members"]])
-        details += "".join(
-            _command(name, point_command(facet.commands[own], settings[own]))
-            for name, own in zip(names, row["members"], strict=True)
-        )
-        bodies.append(_body(row, knobs, columns, colours[row["group"]], names, details))
-    return f'<table class="settings"><thead><tr>{"".join(headings)}</tr></thead>{"".join(bodies)}</table>'
+    columns += [
+        _figures(rows, column) for column in _known((*COLUMNS, *CACHED) if cached else COLUMNS, points)
+    ]
+    further = [_figures(rows, column) for column in _known(FURTHER, points)]
+    metrics = [str(name) for name in points if str(name).startswith("metric.")]
+    further += [
+        _column(f"metric {name.removeprefix('metric.')}", (number(row[name], 3) for row in rows))
+        for name in metrics
+    ]
+    words = [point_words(*own) for own in zip(facet.commands, settings, strict=True)]
+    known = to_column(word for own in words for word in own)["values"]
+    places = {word: place for place, word in enumerate(known)}
+    return inline_json(
+        {
+            "columns": columns,
+            "colours": {group: style.colour for group, style in styles(points).items()},
+            "marks": to_column(_mark(row) for row in rows),
+            "shares": to_column(row["shares"] for row in rows),
+            "points": [row["members"] for row in rows],
+            "further": further,
+            "labels": to_column(str(label) for label in points["label"]),
+            "ids": [setting.id for setting in settings],
+            "settings": to_columns(
+                {key: value_text(value) for key, value in described(setting).items()} for setting in settings
+            ),
+            "commands": {"words": known, "of": [[places[word] for word in own] for own in words]},
+        }
+    )
+
+
+def fronts_table(facet: Facet) -> str:
+    """The settings of the groups' fronts alone, for where no script runs."""
+    rows = sort_along_front(share_rows(facet.points[facet.points["group_front"]])).to_dict("records")
+    lines = "".join(
+        f'<tr><td class="text">{escape(str(row["group"]))}</td><td class="text">{escape(str(row["label"]))}</td>'
+        f"<td>{number(row['quality'], 3)} {interval(row['quality_lo'], row['quality_hi'], 3)}</td>"
+        f"<td>{number(row['nfe'], 1)}</td></tr>"
+        for row in rows
+    )
+    head = '<th class="text">group</th><th class="text">setting</th><th>quality</th><th>NFE</th>'
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def _known(columns: Sequence[Column], points: pd.DataFrame) -> list[Column]:
@@ -93,101 +131,31 @@ def _known(columns: Sequence[Column], points: pd.DataFrame) -> list[Column]:
     return [column for column in columns if points[column.name].notna().any()]
 
 
-def _heading(text: str, kind: str = "", sort: str = "") -> str:
-    attributes = (f' class="{kind}"' if kind else "") + (f' aria-sort="{sort}"' if sort else "")
-    return f'<th data-column="1"{attributes}><button type="button">{text}</button></th>'
+def _column(heading: str, texts: Iterable[str], kind: str = "") -> Json:
+    return {"heading": heading, "kind": kind, **to_column(texts)}
 
 
-def _body(
-    row: Mapping[Any, Any],
-    knobs: Sequence[str],
-    columns: Sequence[Column],
-    colour: str,
-    names: Sequence[str],
-    details: str,
-) -> str:
-    """A row of settings that decode identically (mostly one), and below it, folded, the settings themselves.
+def _figures(rows: Sequence[Mapping[Any, Any]], column: Column) -> Json:
+    def texts(name: str) -> Iterable[str]:
+        return (number(row[name] * column.factor, column.digits) for row in rows)
 
-    `names`: theirs.
-    """
-    mark = (
-        "●"
-        if row["front"]
-        else "○"
-        if row["group_front"]
-        else ""
-        if row["complete"]
-        else "stopped"
-        if row["stopped"]
-        else "no NFE"
-        if row["n"] and math.isnan(row["nfe"])
-        else "partial"
-    )
-    times = f' <span class="interval">x{row["shares"]}</span>' if row["shares"] > 1 else ""
-    cells = [
-        '<td><button type="button" class="fold" aria-expanded="false" aria-label="details">+</button></td>',
-        f"<td>{mark}</td>",
-        f'<td class="text" data-value="{escape(str(row["group"]))}">'
-        f"{dot(colour)}{escape(str(row['group']))}{times}</td>",
-    ]
-    for knob in knobs:
-        text = escape(value_text(row[knob]))
-        cells.append(f'<td data-value="{"" if text == NO_VALUE else text}">{text}</td>')
-    cells += [_cell(row, column) for column in columns]
-    searched = escape(" ".join([row["group"], row["label"], *names, *row["setting_ids"]]).lower())
-    places = " ".join(str(place) for place in row["members"])
-    kind = "front" if row["group_front"] else "behind"
-    return (
-        f'<tbody class="{kind}" data-points="{places}" data-front="{int(row["group_front"])}" '
-        f'data-text="{searched}"><tr class="point">{"".join(cells)}</tr>'
-        f'<tr class="detail"><td colspan="{len(cells)}"><div class="about">{details}</div></td></tr></tbody>\n'
-    )
-
-
-def _cell(row: Mapping[Any, Any], column: Column) -> str:
-    value = row[column.name]
-    if math.isnan(value):
-        return f'<td data-value="">{NO_VALUE}</td>'
-    beside = ""
+    found = _column(column.heading, texts(column.name), "nfe" if column.name == "nfe" else "")
     if column.interval:
-        lo, hi = row[f"{column.name}_lo"], row[f"{column.name}_hi"]
-        beside = f" {interval(lo, hi, column.digits)}"
-    return f'<td data-value="{value:.12g}">{number(value * column.factor, column.digits)}{beside}</td>'
+        found |= {end: to_column(texts(f"{column.name}_{end}")) for end in ("lo", "hi")}
+    return found
+
+
+def _mark(row: Mapping[Any, Any]) -> str:
+    if row["front"]:
+        return "●"
+    if row["group_front"]:
+        return "○"
+    if row["complete"]:
+        return ""
+    if row["stopped"]:
+        return "stopped"
+    return "no NFE" if row["n"] and math.isnan(row["nfe"]) else "partial"
 
 
 def interval(lo: float, hi: float, digits: int) -> str:
     return f'<span class="interval">{lo:.{digits}f}&ndash;{hi:.{digits}f}</span>'
-
-
-def _details(
-    row: Mapping[Any, Any], further: Sequence[Column], names: Sequence[str], settings: Sequence[Setting]
-) -> str:
-    """What the row has no room for: further metrics, then the settings as they were run (where they differ: `1|2`)."""
-    pairs = [(column.heading, number(row[column.name] * column.factor, column.digits)) for column in further]
-    metrics = [str(name) for name in row if str(name).startswith("metric.")]
-    pairs += [(f"metric {name.removeprefix('metric.')}", number(row[name], 3)) for name in metrics]
-    pairs += [
-        ("setting_id", f"{own} ({name})" if len(names) > 1 else str(own))
-        for own, name in zip(row["setting_ids"], names, strict=True)
-    ]
-    flat = [described(setting) for setting in settings]
-    pairs += [
-        (key, joined(own.get(key) for own in flat))
-        for key in dict.fromkeys(key for own in flat for key in own)
-    ]
-    items = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in pairs)
-    return f"<dl>{items}</dl>"
-
-
-def _command(label: str, command: str | None) -> str:
-    """What evaluates a setting again, with a button that copies it."""
-    if command is None:
-        return ""
-    return (
-        f'<div class="command"><code>{escape(command)}</code>'
-        f'<button type="button" class="copy" aria-label="Copy the command: {escape(label)}">Copy</button></div>'
-    )
-
-
-def dot(colour: str) -> str:
-    return f'<span class="dot" style="background:{colour}"></span>'

@@ -16,7 +16,7 @@ from pipeline.report.matched_table import matched_section
 from pipeline.report.palette import styles
 from pipeline.report.phrases import number
 from pipeline.report.reliability import calibration_section
-from pipeline.report.rows import interval, settings_table
+from pipeline.report.rows import fronts_table, interval, settings_json
 from pipeline.report.toggles import swatch
 from pipeline.report.verdict import Verdict
 from pipeline.report.views import View
@@ -55,7 +55,8 @@ def facet_section(
         histogram=histogram.section(facet),
         calibration=calibration_section(facet.calibrations),
         examples=examples.section(facet, details),
-        table=settings_table(facet),
+        fronts=fronts_table(facet),
+        settings=settings_json(facet),
         figure=figure_json(facet, axes),
     )
 

@@ -10,22 +10,21 @@ in it but for a file that is there, with the very mark that it had when it was r
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.storage.outcome import Outcome
 from pipeline.storage.record import FORMAT
 from pipeline.storage.seal import from_sealed, to_sealed
 from pipeline.storage.span import Span
 
-Floats = NDArray[np.float64]
 Key = tuple[str, int, int, str]  # setting, start, stop, mark
 
 INDEX = f"index/outcomes-{FORMAT}.parquet"  # of a version that reads other formats, another
-SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
 _SCHEMA = pa.schema(
     [
         pa.field("setting_id", pa.string()),
@@ -37,24 +36,6 @@ _SCHEMA = pa.schema(
         pa.field("seconds", pa.list_(pa.float32())),
     ]
 )
-
-
-class Outcome(NamedTuple):
-    """Of the examples of a slice, (N,) each; NaN for an example without one."""
-
-    score: Floats
-    nfe: Floats
-    seconds: NDArray[
-        np.float32
-    ]  # of the machine, in all; NaN for one that repeats a decode under another setting
-
-
-def outcome_of(table: pa.Table) -> Outcome:
-    """`table`: the records of a slice."""
-    score, nfe, *parts = (table.column(name).to_numpy() for name in ("score", "nfe", *SECONDS))
-    own = table.column("decoded_under").is_null().to_numpy()
-    seconds = np.where(own, np.sum(parts, axis=0), np.nan)
-    return Outcome(score.astype(np.float64), nfe.astype(np.float64), seconds.astype(np.float32))
 
 
 class Outcomes:

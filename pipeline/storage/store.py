@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import fsspec
 import numpy as np
@@ -34,7 +34,9 @@ from fsspec.implementations.local import LocalFileSystem
 from pipeline.errors import ConfigError, reason
 from pipeline.storage.leftovers import LEFT_OVER
 from pipeline.storage.listing import READERS, Marks, list_slices
-from pipeline.storage.outcomes import INDEX, Outcome, Outcomes, first_of_each, outcome_frame, outcome_of
+from pipeline.storage.outcome import Outcome, from_aside, outcome_of, to_aside
+from pipeline.storage.outcomes import INDEX, Outcomes, outcome_frame
+from pipeline.storage.portion import Portion, first_records, in_portions
 from pipeline.storage.record import SCHEMA, NewerFormat, Record, to_table
 from pipeline.storage.seal import to_sealed
 from pipeline.storage.slice_file import Slice, from_bytes
@@ -44,7 +46,6 @@ from pipeline.storage.span import missing as missing
 T = TypeVar("T")
 TEMPORARY = ".tmp"
 LISTINGS = 5  # of a setting, while files that were listed are gone: each time another sweep has joined them
-AT_ONCE = 8192  # examples of a portion, unless a setting alone has more
 WORTH = 1000  # slices to read that make it worth to ask the index, or to write it
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -60,14 +61,6 @@ class Contents:
     records: pd.DataFrame
     covered: dict[str, list[Span]] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)  # one line per file
-
-
-class Portion(NamedTuple):
-    """The contents of some settings, the records as a table with exactly SCHEMA."""
-
-    table: pa.Table
-    covered: dict[str, list[Span]]
-    damaged: list[str]
 
 
 class Store:
@@ -103,7 +96,9 @@ class Store:
 
     def write_table(self, setting_id: str, span: Span, table: pa.Table) -> None:
         """The same of records in a table with exactly SCHEMA."""
-        self._write(self._slice_path(setting_id, span), to_sealed(table))
+        self._write(
+            self._slice_path(setting_id, span), to_sealed(table, aside=to_aside(table, setting_id, span))
+        )
 
     def load(self, setting_ids: Iterable[str], limit: int) -> Contents:
         """The records of these settings on examples 0..limit-1, each example once, ordered by setting and position.
@@ -123,7 +118,7 @@ class Store:
         """The same, some settings at a time: all records of a large sweep need not fit into memory."""
         ids = list(setting_ids)
         listed = self._listed(ids)
-        for some in _portions(listed):
+        for some in in_portions(listed):
             covered: dict[str, list[Span]] = {sid: [] for sid in some}
             whole, damaged = [], []
             for sid, span, slice_ in self._found(some, limit, self._whole, listed):
@@ -132,7 +127,7 @@ class Store:
                 else:
                     covered[sid].append(span)
                     whole.append(slice_.table)
-            yield Portion(_first_of_each(whole, limit), covered, damaged)
+            yield Portion(first_records(whole, limit), covered, damaged)
 
     def outcomes(self, setting_ids: Iterable[str], limit: int) -> Contents:
         """As `load`, of the records but setting_id, position, score, nfe and seconds (outcomes.py).
@@ -244,7 +239,11 @@ class Store:
 
     def _whole(self, setting_id: str, span: Span, mark: str) -> Slice | str | None:
         """A slice, whose outcomes are remembered."""
-        slice_ = self.read(setting_id, span)
+        return self._remembered(self.read(setting_id, span), setting_id, span, mark)
+
+    def _remembered(
+        self, slice_: Slice | str | None, setting_id: str, span: Span, mark: str
+    ) -> Slice | str | None:
         if isinstance(slice_, Slice):
             self._outcomes.put(setting_id, span, mark, outcome_of(slice_.table))
         else:
@@ -252,10 +251,15 @@ class Store:
         return slice_
 
     def _outcome(self, setting_id: str, span: Span, mark: str) -> Outcome | str | None:
-        """The outcomes of a slice, read if they are not remembered."""
+        """The outcomes of a slice, read if they are not remembered: of its file, or else of its table."""
         if (known := self._outcomes.get(setting_id, span, mark)) is not None:
             return known
-        slice_ = self._whole(setting_id, span, mark)
+        data = self._bytes(setting_id, span)
+        with suppress(ValueError):  # a damaged file: reading all of it says how
+            if isinstance(data, bytes) and (told := from_aside(data, setting_id, span)) is not None:
+                self._outcomes.put(setting_id, span, mark, told)
+                return told
+        slice_ = self._remembered(self._parsed(data, setting_id, span), setting_id, span, mark)
         return outcome_of(slice_.table) if isinstance(slice_, Slice) else slice_
 
     def _names(self, folder: str) -> list[str]:
@@ -270,16 +274,24 @@ class Store:
 
         Raises ConfigError for a newer format.
         """
-        path = self._slice_path(setting_id, span)
+        return self._parsed(self._bytes(setting_id, span), setting_id, span)
+
+    def _bytes(self, setting_id: str, span: Span) -> bytes | str | None:
         try:
-            data = self._fs.cat_file(path)
+            data: bytes = self._fs.cat_file(self._slice_path(setting_id, span))
+            return data
         except FileNotFoundError:
             return None
         except OSError as error:
             return self._damaged(setting_id, span, reason(error))
+
+    def _parsed(self, data: bytes | str | None, setting_id: str, span: Span) -> Slice | str | None:
+        if not isinstance(data, bytes):
+            return data
         try:
             return from_bytes(data, setting_id, span)
         except NewerFormat as error:
+            path = self._slice_path(setting_id, span)
             line = (
                 f"store={self.root}: {path} was {error}; update this repository, or choose another store=..."
             )
@@ -321,28 +333,3 @@ class Store:
             Path(temporary).replace(path)
         else:
             self._fs.mv(temporary, path)
-
-
-def _portions(listed: Mapping[str, Marks]) -> Iterator[list[str]]:
-    """The settings in order, as many at a time as have AT_ONCE examples."""
-    some: list[str] = []
-    examples = 0
-    for sid, slices in listed.items():
-        some.append(sid)
-        examples += sum(stop - start for start, stop in slices)
-        if examples >= AT_ONCE:
-            yield some
-            some, examples = [], 0
-    yield some
-
-
-def _first_of_each(slices: Sequence[pa.Table], limit: int) -> pa.Table:
-    """Examples 0..limit-1 of slices that come setting by setting: the first record of each, in order of position."""
-    table = pa.concat_tables([SCHEMA.empty_table(), *slices])
-    position = table.column("position").to_numpy()
-    setting = np.repeat(np.arange(len(slices)), [len(own) for own in slices])
-    ids = [own.column("setting_id")[0].as_py() if len(own) else None for own in slices]
-    ranks = {sid: rank for rank, sid in enumerate(dict.fromkeys(ids))}
-    setting = np.array([ranks[sid] for sid in ids], dtype=np.int64)[setting]
-    kept = first_of_each(setting, position, limit)
-    return table if kept is None else table.take(kept)

@@ -42,13 +42,13 @@ def indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def watched(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Span]]:
     """The slices that are read from now on."""
-    read, seen = store.read, list[tuple[str, Span]]()
+    read, seen = store._bytes, list[tuple[str, Span]]()
 
     def noted(setting_id: str, span: Span) -> object:
         seen.append((setting_id, span))
         return read(setting_id, span)
 
-    monkeypatch.setattr(store, "read", noted)
+    monkeypatch.setattr(store, "_bytes", noted)
     return seen
 
 
@@ -159,3 +159,21 @@ def test_what_the_index_hid_is_decoded_again(
     with monkeypatch.context() as patch:
         patch.setattr(Evaluator, "slices", None)
         assert "10 of 10 stored already" in run(config)[1]
+
+
+def test_a_sweep_that_is_killed_has_written_what_it_had_read(
+    make_config: Callable[..., Config], judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "WORTH", 1)
+    assert run(make_config("task.name=judge"))[0] == 0
+    more = make_config("task.name=judge", "limit=12")
+    [index] = Path(more.store).glob("index/*")
+    index.unlink()
+
+    def killed(*_: object) -> None:
+        assert index.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evaluator, "slices", killed)
+    assert run(more)[0] == 130
+    assert index.exists()

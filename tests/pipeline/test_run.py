@@ -22,6 +22,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config, read_config
 from pipeline.jobs import run_job
+from pipeline.planning.setting import setting_id
 from pipeline.runs.run import FORMAT, RUN_FILE, Run, read_run, store_from, store_of, write_run
 from pipeline.runs.run_folder import RunFolder, folder_of
 from pipeline.search import SEARCHES, Candidate
@@ -174,6 +175,37 @@ def test_a_run_that_is_written_is_read_back_equal(config: Config, tmp_path: Path
         assert read_run(tmp_path) == changed
 
 
+def test_a_run_of_an_older_version_is_read_and_written_again(tmp_path: Path) -> None:
+    """Two settings of one that this project wrote before settings were columns."""
+    shutil.copy(Path(__file__).parent / "run_of_format_1.json", tmp_path / RUN_FILE)
+    own = open_run(tmp_path)
+    base, axon = own.run.settings
+    assert own.run.examples == {base.id: 2, axon.id: 2} and own.run.failures == {base.id: "made up"}
+    assert not base.uses_axon and axon.knobs == {"decoder.threshold": 0.99, "axon.anchors": 1}
+    assert list(own.settings["setting_id"]) == [base.id, axon.id]
+    write_run(tmp_path, own.run)
+    assert read_run(tmp_path) == own.run
+    assert json.loads((tmp_path / RUN_FILE).read_bytes())["format"] == FORMAT
+
+
+def test_many_settings_take_little_more_room_than_what_differs(config: Config, tmp_path: Path) -> None:
+    run(config)
+    own = found(config)
+    [setting] = own.settings
+    many = []
+    for place in range(500):
+        identity = {**setting.identity, "seed": place}
+        many.append(replace(setting, id=setting_id(identity), identity=identity, knobs={"seed": place}))
+    whole = replace(own, settings=tuple(many), examples=dict.fromkeys([one.id for one in many], 7))
+    write_run(tmp_path, whole)
+    assert read_run(tmp_path) == whole
+    assert (tmp_path / RUN_FILE).stat().st_size < 500 * 60 + 10_000
+
+
+def with_column(form: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
+    return form | {"columns": form["columns"] | {name: {"values": [value]}}}
+
+
 BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "another format": (
         lambda own: own | {"format": 99},
@@ -184,8 +216,16 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "a key too many": (lambda own: own | {"more": 1}, "is damaged (more: "),
     "a key too few": (lambda own: {key: own[key] for key in own if key != "store"}, "is damaged (store: "),
     "another setting": (
-        lambda own: own | {"settings": [own["settings"][0] | {"id": "0" * 16}]},
+        lambda own: own | {"settings": [with_column(own["settings"][0], "/id", "0" * 16)]},
         "is damaged (setting 0000000000000000: the id doesn't belong to the identity)",
+    ),
+    "a setting's value": (
+        lambda own: own | {"settings": [with_column(own["settings"][0], "/decode/gen_length", "x")]},
+        "is damaged (decode.gen_length: ",
+    ),
+    "no settings": (
+        lambda own: {key: own[key] for key in own if key != "settings"},
+        "is damaged (not columns",
     ),
 }
 

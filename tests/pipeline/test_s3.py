@@ -153,13 +153,13 @@ def test_what_is_listed_and_an_index_is_read_for_unchanged_objects_only(
     better = [replace(record, score=0.25) for record in records(4, 8)]
     Store(store).write_slice("a", 4, 8, better)
     after = Store(store)
-    read, seen = after.read, list[tuple[str, Span]]()
+    read, seen = after._bytes, list[tuple[str, Span]]()
 
     def noted(setting_id: str, span: Span) -> object:
         seen.append((setting_id, span))
         return read(setting_id, span)
 
-    monkeypatch.setattr(after, "read", noted)
+    monkeypatch.setattr(after, "_bytes", noted)
     found = after.outcomes(ids, 8)
     assert seen == [("a", (4, 8))]
     assert (

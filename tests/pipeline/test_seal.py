@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pandas as pd
 import pyarrow as pa
@@ -13,14 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_store import records
 
-from pipeline.storage.outcomes import Outcome, Outcomes, outcome_of
+from pipeline.storage import store as store_module
+from pipeline.storage.outcome import Outcome, from_aside, outcome_of, to_aside
+from pipeline.storage.outcomes import Outcomes
 from pipeline.storage.record import FORMAT_KEY, to_table
 from pipeline.storage.seal import DIGITS, MARK, from_sealed, to_sealed
 from pipeline.storage.slice_file import from_bytes
 from pipeline.storage.store import Store
 
 TABLE = to_table(records(0, 4))
-FILE = to_sealed(TABLE)
+FILE = to_sealed(TABLE, aside=to_aside(TABLE, "a", (0, 4)))
 DAMAGED = (ValueError, OSError, pa.ArrowException)
 
 
@@ -34,15 +37,15 @@ def turned(data: bytes) -> Iterator[bytes]:
 
 
 def test_with_a_bit_turned_a_slice_is_damaged_or_the_same() -> None:
-    same = 0
+    equal = 0
     for data in turned(FILE):
         try:
             found = from_bytes(data, "a", (0, 4))
         except DAMAGED:
             continue
         assert found.table.equals(TABLE) and found.current
-        same += 1
-    assert same == 8 * len(MARK)
+        equal += 1
+    assert equal == 8 * len(MARK)
 
 
 @settings(max_examples=50, deadline=None)
@@ -58,6 +61,42 @@ def test_with_bytes_changed_added_or_lost_a_slice_is_damaged_or_the_same(data: s
     assert found.table.equals(TABLE)
 
 
+def same(found: Outcome, other: Outcome) -> bool:
+    return all(getattr(found, name).tolist() == getattr(other, name).tolist() for name in Outcome._fields)
+
+
+def test_with_a_bit_turned_a_slice_tells_the_same_outcomes_or_none() -> None:
+    told = 0
+    for data in [FILE, *turned(FILE)]:
+        with suppress(ValueError):
+            if (found := from_aside(data, "a", (0, 4))) is not None:
+                assert same(found, outcome_of(TABLE))
+                told += 1
+    assert told == 1
+    assert from_aside(FILE, "b", (0, 4)) is None and from_aside(FILE, "a", (4, 8)) is None
+
+
+@pytest.mark.parametrize("aside", [b"", b"told"])
+def test_without_its_outcomes_a_file_is_read_whole(aside: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of earlier versions, or of later ones that tell something else."""
+    store = Store(f"memory://{uuid.uuid4().hex}")
+    store.write_slice("a", 0, 4, records(0, 4))
+    path = f"{store._base}/slices/a/0-4.parquet"
+    told = store.outcomes(["a"], 4).records
+    store._fs.pipe_file(path, to_sealed(TABLE, aside=aside))
+    pd.testing.assert_frame_equal(Store(store.root).outcomes(["a"], 4).records, told)
+
+
+def test_the_outcomes_of_a_slice_are_read_without_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(f"memory://{uuid.uuid4().hex}")
+    store.write_slice("a", 0, 4, records(0, 4))
+    whole = store.load(["a"], 4).records
+    monkeypatch.setattr(store_module, "from_bytes", None)
+    found = Store(store.root).outcomes(["a"], 4).records
+    assert found["nfe"].tolist() == whole["nfe"].tolist()
+    assert found["score"].tolist() == whole["score"].tolist()
+
+
 def test_an_index_with_a_bit_turned_is_refused_or_tells_the_same() -> None:
     known = Outcomes()
     known.put("a", (0, 4), "mark", outcome_of(TABLE))
@@ -69,8 +108,7 @@ def test_an_index_with_a_bit_turned_is_refused_or_tells_the_same() -> None:
             continue
         found = read.get("a", (0, 4), "mark")
         assert isinstance(found, Outcome)
-        for name in Outcome._fields:
-            assert getattr(found, name).tolist() == getattr(outcome_of(TABLE), name).tolist()
+        assert same(found, outcome_of(TABLE))
 
 
 @pytest.mark.parametrize("compression", ["snappy", "zstd"])

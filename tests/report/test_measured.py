@@ -18,7 +18,7 @@ from pipeline.report import stored as stored_module
 from pipeline.report.measures import NO_TRACE, measured
 from pipeline.report.records import clean
 from pipeline.report.stored import load_measured
-from pipeline.storage import store as store_module
+from pipeline.storage import portion
 from pipeline.storage.record import SCHEMA, Record, to_table
 from pipeline.storage.seal import to_sealed
 from pipeline.storage.store import Store
@@ -73,7 +73,7 @@ def test_measured_records_say_what_whole_ones_say(data: st.DataObject, slices: i
     fill(store, drawn, lacks)
     limit = data.draw(st.integers(1, 12))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_module, "AT_ONCE", at_once)
+        patch.setattr(portion, "AT_ONCE", at_once)
         found = load_measured(store, ["b", "a", "none"], limit)
     whole = store.load(["b", "a", "none"], limit)
     assert found.covered == whole.covered and found.damaged == whole.damaged == []
@@ -125,7 +125,7 @@ def test_counts_are_narrow_and_nothing_that_is_made_of_them_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One setting's files lack a column that the other's have: in a portion each, as of a large sweep."""
-    monkeypatch.setattr(store_module, "AT_ONCE", 1)
+    monkeypatch.setattr(portion, "AT_ONCE", 1)
     store = Store(str(tmp_path))
     for sid in "ab":
         known = {"prefill_passes": 30_000, "store_passes": 0, "full_passes": 7 if sid == "a" else None}

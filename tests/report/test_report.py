@@ -12,6 +12,9 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from pipeline.report import write_report
+from pipeline.report.command import point_command
+from pipeline.report.labels import described, value_text
+from pipeline.runs.columns import from_columns
 from pipeline.tasks import get_task
 from tests.report.counts import count
 from tests.report.sweep import identified, make_run, make_sweep
@@ -25,21 +28,24 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.fetched, self.points, self.scripts, self.shown, self.inside = [], [], [], [], ""
+        self.fetched, self.scripts, self.shown, self.inside = [], [], [], ""
         self.feed(html)
 
     @property
     def figures(self):
         """The data of each facet's figures."""
-        return [json.loads(script) for script in self.scripts if script.startswith('{"band"')]
+        found = [json.loads(script) for script in self.scripts if script.startswith('{"band"')]
+        return [own | {"rows": from_columns(own["rows"])} for own in found]
+
+    @property
+    def tables(self):
+        """The data of each facet's table of settings."""
+        return [json.loads(script) for script in self.scripts if script.startswith('{"columns"')]
 
     def handle_starttag(self, tag, attrs):
         self.inside = tag
         self.fetched += [
             value for name, value in attrs if name in {"src", "href", "srcset", "data", "action"}
-        ]
-        self.points += [
-            int(point) for name, value in attrs if name == "data-points" for point in value.split()
         ]
         if tag == "script":
             self.scripts.append("")
@@ -88,10 +94,28 @@ def page(report):
     return Page(report.page.read_text(encoding="utf-8"))
 
 
-def test_page_holds_every_setting_once(report, page):
-    assert sorted(page.points) == list(range(len(points_of(report))))
-    shown = " ".join(page.shown)
-    assert all(setting_id in shown for setting_id in points_of(report)["setting_id"])
+def test_page_holds_every_setting_once_and_in_full(report, page):
+    (table,) = page.tables
+    points, (facet,) = points_of(report), report.findings.facets
+    assert sorted(point for own in table["points"] for point in own) == list(range(len(points)))
+    assert table["ids"] == list(points["setting_id"])
+    for told, setting in zip(from_columns(table["settings"]), facet.settings, strict=True):
+        assert told == {key: value_text(value) for key, value in described(setting).items()}
+    for words, command, setting in zip(table["commands"]["of"], facet.commands, facet.settings, strict=True):
+        told = " ".join(table["commands"]["words"][word] for word in words)
+        assert told == point_command(command, setting)
+
+
+def test_rows_are_those_of_the_points_by_rising_nfe(report, page):
+    (table,) = page.tables
+    points = points_of(report)
+    nfe = [points.at[own[0], "nfe"] for own in table["points"]]
+    assert nfe == sorted(nfe)
+    columns = {own["heading"]: own for own in table["columns"]}
+    for name, heading, digits in (("nfe", "NFE", 1), ("quality", "quality", 3)):
+        shown = [f"{points.at[own[0], name]:.{digits}f}" for own in table["points"]]
+        column = columns[heading]
+        assert [column["values"][place] for place in column["of"]] == shown
 
 
 def test_page_fetches_nothing(report, page):
@@ -114,8 +138,12 @@ def test_figure_has_each_scored_setting_and_its_numbers(report, page):
     assert sorted(drawn) == list(points.index)
     for point, row in drawn.items():
         own = points.loc[point]
-        assert row["quality"] == [own["quality"], own["quality_lo"], own["quality_hi"]]
-        assert row["costs"]["nfe"][0] == own["nfe"] and row["likely"] == [own["on_front"]]
+        assert row["quality"] == pytest.approx(
+            [own["quality"], own["quality_lo"], own["quality_hi"]], rel=1e-6
+        )
+        assert row["costs"]["nfe"][0] == pytest.approx(own["nfe"], rel=1e-9) and row["likely"] == [
+            own["on_front"]
+        ]
         assert (row["group"], row["label"]) == (own["group"], own["label"])
         assert ["tokens per step", f"{own['tokens_per_step']:.2f}"] in row["notes"]
 

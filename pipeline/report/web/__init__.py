@@ -2,7 +2,18 @@
 
 from importlib.resources import files
 
-SCRIPTS = ("state", "toggles", "fronts", "figure", "card", "table", "knobs", "start")  # in this order
+SCRIPTS = (
+    "state",
+    "columns",
+    "toggles",
+    "fronts",
+    "figure",
+    "card",
+    "about",
+    "table",
+    "knobs",
+    "start",
+)  # in this order
 
 
 def read(name: str) -> str:

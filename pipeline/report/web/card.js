@@ -1,40 +1,31 @@
 // The card beside the figure: the setting of the point that is pointed at, or was kept by a click, and its command.
-function makeCard(facet, data, place) {
+function makeCard(facet, data, table, place) {
   const card = facet.querySelector(".card");
   let kept = null;
-  const bodyOf = (row) => facet.querySelector(`.settings > tbody[data-points~="${row.points[0]}"]`);
-
-  function line(tag, text, kind = "") {
-    const part = document.createElement(tag);
-    part.textContent = text;
-    part.className = kind;
-    return part;
-  }
 
   function fill(row) {
     card.hidden = false;
     if (!row) {
-      card.replaceChildren(line("p", "Point at a dot for its setting and the command that evaluates it again; click it to keep them here.", "soft"));
+      card.replaceChildren(element("p", "Point at a dot for its setting and the command that evaluates it again; click it to keep them here.", "soft"));
       return;
     }
     const costs = data.costs.map((cost) => [cost.name, figures(row.costs[cost.column])]);
     const numbers = document.createElement("dl");
     [["quality", figures(row.quality, 3)], ...costs, ...row.notes].forEach(([name, value]) => {
       const pair = document.createElement("div");
-      pair.append(line("dt", name), line("dd", value));
+      pair.append(element("dt", name), element("dd", value));
       numbers.append(pair);
     });
-    const about = bodyOf(row).querySelector(".about").cloneNode(true), commands = [...about.querySelectorAll(".command")];
-    commands.forEach((command) => command.remove());
-    card.replaceChildren(line("h4", row.group), line("p", row.label, "soft"), numbers, ...commands, ...about.children);
+    const { list, commands } = table.aboutOf(row.points[0]);
+    card.replaceChildren(element("h4", row.group), element("p", row.label, "soft"), numbers, ...commands, list);
   }
 
   function mark(row) {
     facet.querySelectorAll(".chosen").forEach((part) => part.classList.remove("chosen"));
     if (!row) return;
     facet.querySelectorAll(`[data-points~="${row.points[0]}"]`).forEach((part) => part.classList.add("chosen"));
-    facet.dispatchEvent(new CustomEvent("chosen", { detail: row.points[0] }));
   }
+  facet.addEventListener("rows", () => mark(kept));  // those of the table were made anew
 
   view.listeners.push(() => {
     const [facetOf, point] = view.point.split("-").map(Number);
@@ -43,6 +34,7 @@ function makeCard(facet, data, place) {
     kept = row ?? null;
     fill(kept);
     mark(kept);
+    if (kept) facet.dispatchEvent(new CustomEvent("chosen", { detail: kept.points[0] }));
   });
   return {
     row: () => kept,

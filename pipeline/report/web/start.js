@@ -2,8 +2,9 @@
 document.querySelectorAll(".toggles").forEach(makeToggles);
 document.querySelectorAll(".facet").forEach((facet, place) => {
   const data = JSON.parse(facet.querySelector("script.figure").textContent);
-  makeTable(facet);
-  const card = makeCard(facet, data, place);
+  data.rows = fromColumns(data.rows);
+  const table = makeTable(facet, JSON.parse(facet.querySelector("script.rows").textContent));
+  const card = makeCard(facet, data, table, place);
   makeKnobs(facet, data, card);
   const shown = makeShown(facet, data), draw = makeFigure(facet, data, card);
   view.listeners.push(() => draw(shown()));
