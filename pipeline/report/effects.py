@@ -175,8 +175,8 @@ def _line(variant: Side, base: Side, drawn: Replicates) -> Line | None:
 
 
 def _mixed(quality_F: Floats, cost_F: Floats, lo: float, hi: float) -> float:
-    quality, cost = mixes(quality_F, cost_F)
-    return float(mean_height(quality[None], cost[None], lo, hi)[0])
+    corners = mixes(quality_F[None], cost_F[None])
+    return float(mean_height(quality_F[corners], cost_F[corners], lo, hi)[0])
 
 
 def _discordance(variant: Side, base: Side, drawn: Replicates) -> float:

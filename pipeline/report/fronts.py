@@ -13,8 +13,8 @@ up to 8 % of sweeps, the line in up to 3 % (LOG.md, 2026-11-25). A NaN knot is l
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.report.pareto import front_order
 from pipeline.report.stats import Floats
 
 
@@ -49,19 +49,28 @@ def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
     return np.where(enough.any(axis=1), found, np.inf)
 
 
-def mixes(quality_F: Floats, nfe_F: Floats) -> tuple[Floats, Floats]:
-    """The corners of the least concave line, never falling, that no setting lies above: their quality, their NFE."""
-    corners: list[int] = []
-    for place in front_order(quality_F, nfe_F):
-        while len(corners) > 1 and _turns_up(quality_F, nfe_F, corners[-2], corners[-1], place):
-            corners.pop()
-        corners.append(place)
-    return quality_F[corners], nfe_F[corners]
+def mixes(quality_BF: Floats, nfe_BF: Floats) -> NDArray[np.intp]:
+    """The corners of each replicate's least concave line, never falling, that no setting lies above: (B, C) settings.
 
-
-def _turns_up(quality_F: Floats, nfe_F: Floats, first: int, second: int, third: int) -> bool:
-    rise, run = quality_F[second] - quality_F[first], nfe_F[second] - nfe_F[first]
-    return bool((quality_F[third] - quality_F[first]) * run >= rise * (nfe_F[third] - nfe_F[first]))
+    By rising NFE from the fastest on; a replicate with fewer corners repeats its last. NaN settings are left out.
+    """
+    known = ~(np.isnan(quality_BF) | np.isnan(nfe_BF))
+    spent_BF = np.where(known, nfe_BF, np.inf)
+    first = known & (spent_BF == spent_BF.min(axis=1, keepdims=True))
+    at = np.where(first, quality_BF, -np.inf).argmax(axis=1)
+    corners = [at]
+    rising = np.arange(len(at))  # the replicates whose last corner isn't known yet
+    while len(rising):
+        quality, nfe, own = quality_BF[rising], nfe_BF[rising], at[rising, None]
+        rise, run = (values - np.take_along_axis(values, own, axis=1) for values in (quality, nfe))
+        slope = np.divide(rise, run, out=np.zeros_like(rise), where=(rise > 0) & (run > 0))
+        steepest = slope.argmax(axis=1)
+        higher = np.take_along_axis(slope, steepest[:, None], axis=1)[:, 0] > 0
+        rising = rising[higher]
+        at = at.copy()
+        at[rising] = steepest[higher]
+        corners.append(at)
+    return np.stack(corners, axis=1)
 
 
 def by_rising_nfe(quality_BF: Floats, nfe_BF: Floats) -> tuple[Floats, Floats]:

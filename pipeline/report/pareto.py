@@ -9,10 +9,15 @@ linear axes, divided by the generation length. It lies in [0, 1] for qualities i
 an NFE budget, averaged over all budgets from 0 to the generation length.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:  # stats.py imports scipy, which a display that sorts a front does not wait for
+    from pipeline.report.stats import Floats
 
 
 def non_dominated(quality: Floats, nfe: Floats) -> NDArray[np.bool_]:

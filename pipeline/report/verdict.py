@@ -94,28 +94,15 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
     }[found.outcome]
     colon = "," if found.outcome == INCONCLUSIVE else ":"
     best = f", the best of {len(found.effects)} variants" if len(found.effects) > 1 else ""
+    closing = (_mixed(leading), _multiplicity(found, comparisons), *_cached(points, found))
     return Verdict(
         short=f"{claim}{colon} {signed(leading.difference, 3)} mean quality with {variant}{best}.",
         saved=_saved(leading.saving, variant),
-        evidence=" ".join(
-            [
-                *_measured(points, found),
-                _mixed(leading),
-                _multiplicity(found, comparisons),
-                *_cached(points, found),
-            ]
-        ),
+        evidence=" ".join([*_measured(points, found), *closing]),
         pick=pick_sentence(points, cohort.base, leading.variant),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
         rows=tuple(_rows(leading)),
-        caption=" ".join(
-            [
-                f"{_on(found)}.",
-                _multiplicity(found, comparisons),
-                _mixed(leading),
-                *_cached(points, found),
-            ]
-        ),
+        caption=" ".join([f"{_on(found)}.", *closing]),
     )
 
 
