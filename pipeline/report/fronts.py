@@ -9,13 +9,14 @@ Nothing is selected along the way: every setting is a knot, and a poor one pulls
 running maximum) would keep the lucky settings and drop the unlucky ones, the more so the more settings a side has: of
 two equal sides with 13 and 4 settings it placed the finer one 0.011 higher at 100 examples and reported "lowers" in
 up to 8 % of sweeps, the line in up to 3 % (LOG.md, 2026-11-25). A NaN knot is left out.
-`mixes` is such an envelope, of what any two settings achieve: an estimate beside the line's, without an interval.
+mixes.py has such an envelope, and what allows for it.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.report.stats import Floats
+
+Line = tuple[Floats, Floats]  # quality and cost of its knots
 
 
 def mean_height(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Floats:
@@ -47,30 +48,6 @@ def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
     share = np.divide(missing, rise, out=np.ones_like(rise), where=rise > 0)
     found = nfe[rows, before] + share * (nfe[rows, at] - nfe[rows, before])
     return np.where(enough.any(axis=1), found, np.inf)
-
-
-def mixes(quality_BF: Floats, nfe_BF: Floats) -> NDArray[np.intp]:
-    """The corners of each replicate's least concave line, never falling, that no setting lies above: (B, C) settings.
-
-    By rising NFE from the fastest on; a replicate with fewer corners repeats its last. NaN settings are left out.
-    """
-    known = ~(np.isnan(quality_BF) | np.isnan(nfe_BF))
-    spent_BF = np.where(known, nfe_BF, np.inf)
-    first = known & (spent_BF == spent_BF.min(axis=1, keepdims=True))
-    at = np.where(first, quality_BF, -np.inf).argmax(axis=1)
-    corners = [at]
-    rising = np.arange(len(at))  # the replicates whose last corner isn't known yet
-    while len(rising):
-        quality, nfe, own = quality_BF[rising], nfe_BF[rising], at[rising, None]
-        rise, run = (values - np.take_along_axis(values, own, axis=1) for values in (quality, nfe))
-        slope = np.divide(rise, run, out=np.zeros_like(rise), where=(rise > 0) & (run > 0))
-        steepest = slope.argmax(axis=1)
-        higher = np.take_along_axis(slope, steepest[:, None], axis=1)[:, 0] > 0
-        rising = rising[higher]
-        at = at.copy()
-        at[rising] = steepest[higher]
-        corners.append(at)
-    return np.stack(corners, axis=1)
 
 
 def by_rising_nfe(quality_BF: Floats, nfe_BF: Floats) -> tuple[Floats, Floats]:
