@@ -53,6 +53,15 @@ def front_order(quality: Floats, nfe: Floats) -> NDArray[np.intp]:
     return members[first]
 
 
+def corners(quality_BF: Floats, nfe_BF: Floats) -> NDArray[np.intp]:
+    """The front's points of each set by increasing NFE, (B, C); a set with fewer repeats its last."""
+    on_BF = non_dominated(quality_BF, nfe_BF)
+    order_BF = np.argsort(np.where(on_BF, nfe_BF, np.inf), axis=1, kind="stable")
+    size_B1 = on_BF.sum(axis=1, keepdims=True)
+    place_BC = np.minimum(np.arange(max(int(size_B1.max(initial=1)), 1)), np.maximum(size_B1 - 1, 0))
+    return np.take_along_axis(order_BF, place_BC, axis=1)
+
+
 def best_so_far(quality: Floats, nfe: Floats) -> tuple[Floats, Floats, NDArray[np.intp]]:
     """By increasing NFE: the NFE, the best quality so far (0 for none), and the index of its point; (..., K)."""
     order, quality_s, nfe_s = _by_nfe(quality, nfe)
