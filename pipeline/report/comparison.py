@@ -3,7 +3,8 @@
 All examples are used, and nothing is selected before it is measured: max-T makes the intervals hold simultaneously
 for all distinct variants of a cohort, Holm for all cohorts of the report (`multiplicity`). So the interval of
 whichever variant is reported is as valid as if it had been the only one. Each cohort's interval is shown at the level
-at which Holm decided it: it excludes zero exactly where the outcome is yes or no.
+at which Holm decided it: it excludes zero exactly where the outcome is yes or no. Whether the outcome is shown also
+where settings are mixed is a second question, asked for all cohorts at once (Bonferroni), as savings are.
 
 Error rates: `python benchmarks/verdict_calibration.py`; the table is in LOG.md.
 """
@@ -73,8 +74,23 @@ class Comparison:
 
     @property
     def leading(self) -> Effect:
-        """The variant with the largest gain relative to its spread; if it lowers the front, all others do too."""
-        return max(self.effects, key=lambda effect: effect.difference.estimate / effect.spread)
+        """The variant with the largest gain relative to its spread; if it lowers the front, all others do too.
+
+        One that improves the front also where settings are mixed comes before all that don't: intervals hold for all.
+        """
+
+        def rank(effect: Effect) -> tuple[bool, float]:
+            both = effect.difference.lo > 0 and effect.mixed.difference.lo > 0
+            return both, effect.difference.estimate / effect.spread
+
+        return max(self.effects, key=rank)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the outcome, yes or no, is shown also where settings are mixed."""
+        if self.outcome == YES:
+            return self.leading.mixed.difference.lo > 0
+        return all(effect.mixed.difference.hi < 0 for effect in self.effects)
 
     @property
     def lowering(self) -> list[Effect]:

@@ -6,19 +6,26 @@
   highest that both reach. That quality is recomputed in each replicate, since replicates differ mostly in how hard
   their examples are, which affects both sides alike. (If it is fixed beforehand, so many replicates never reach it
   that more than three in four intervals are unbounded: LOG.md, 2026-11-25.)
+- Both once more where each side may mix its settings (see `mixes`). Choosing mixes on the examples that measure them
+  flatters the side that has more to choose from, so each end moves by how much it flatters the side that would profit:
+  of a gain once, since its interval is the bootstrap's spread around the estimate; of a saving twice, since the
+  bootstrap's percentiles are flattered once more than the estimate. (Without it up to 20 % of the intervals of
+  variants as good as the base lie above 0: `python benchmarks/mix_coverage.py`.)
 
-Both along one measure of cost, NFE unless told; and not of AXON alone: `caches` measures what a cache does.
+All along one measure of cost, NFE unless told; and not of AXON alone: `caches` measures what a cache does.
 
 Shapes: B replicates, of which row 0 is the estimate; V variants.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.report.cohorts import Cohort, Side
-from pipeline.report.fronts import first_reach, mean_height, mixes
-from pipeline.report.multiplicity import MaxT, max_t, simultaneous_percentiles
+from pipeline.report.mixes import mixes
+from pipeline.report.multiplicity import MaxT, max_t
+from pipeline.report.reach import Reach, Saving, reach, saved
 from pipeline.report.replicates import Replicates, replicate
 from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats, Interval
@@ -34,28 +41,23 @@ class Line:
     variant: Side
     n: int  # examples scored under all settings of both
     budgets: tuple[float, float]
-    base_height_B: Floats
-    axon_height_B: Floats
-    quality_B: Floats  # the common one, and the cost at which each reaches it
-    base_cost_B: Floats
-    axon_cost_B: Floats
-    holds: bool  # whether the variant's best quality is at most MARGIN below the base's
-    at_once: tuple[bool, bool]  # whether the base, and the variant, reach it with their fastest setting
+    quality_B: Floats  # the common one
+    own: Reach
+    mixed: Reach
+    seen: Reach  # what the mixes of `mixed` reach by the settings' qualities in the sample
+    holds: bool
+    at_once: tuple[bool, bool]
     discordance: float
-    mixed: float
 
 
 @dataclass(frozen=True)
-class Saving:
-    """Cost saved where both lines first reach `quality`."""
+class Mixed:
+    """What an effect is where each side may mix its settings. Intervals hold simultaneously for all variants."""
 
-    quality: float
-    base_cost: float
-    axon_cost: float
-    fraction: Interval  # 1 - axon_cost / base_cost
-    cost: Interval  # axon_cost - base_cost
-    holds: bool
-    at_once: tuple[bool, bool]  # base, AXON: with the fastest setting, so that it depends on what was swept
+    base_quality: float  # mean heights over the budgets
+    axon_quality: float
+    difference: Interval  # axon - base
+    saving: Saving
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ class Effect:
     difference: Interval  # axon - base
     spread: float  # its bootstrap standard deviation
     saving: Saving
+    mixed: Mixed
     discordance: (
         float  # fraction of examples that score differently at an equal trade-off value; NaN: none is shared
     )
-    mixed: float  # the difference between what mixes of any two settings of a side achieve (fronts.mixes)
 
 
 @dataclass(frozen=True)
@@ -82,48 +84,61 @@ class Measured:
 
     lines: tuple[Line, ...]
     gains: MaxT
+    mixed_gains: MaxT
 
     @property
     def p(self) -> float:
         return self.gains.p
 
-    def effects(self, alpha: float, saving_alpha: float) -> list[Effect]:
-        """Gains with intervals at 1 - alpha, savings at 1 - saving_alpha."""
-        gains, savings = self.gains.intervals(alpha), self._savings(saving_alpha)
+    def effects(self, alpha: float, further_alpha: float) -> list[Effect]:
+        """Gains with intervals at 1 - alpha; savings, and both where settings are mixed, at 1 - further_alpha."""
+        gains = self.gains.intervals(alpha)
+        savings = [
+            _saving(line, line.own, *ends)
+            for line, ends in zip(
+                self.lines, saved([line.own for line in self.lines], further_alpha), strict=True
+            )
+        ]
+        mixed = self._mixed(further_alpha)
         return [
             Effect(
                 line.variant,
                 line.n,
                 line.budgets,
-                float(line.base_height_B[0]),
-                float(line.axon_height_B[0]),
+                float(line.own.base_height_B[0]),
+                float(line.own.axon_height_B[0]),
                 gains[v],
                 float(self.gains.spread_V[v]),
                 savings[v],
+                mixed[v],
                 line.discordance,
-                line.mixed,
             )
             for v, line in enumerate(self.lines)
         ]
 
-    def _savings(self, alpha: float) -> list[Saving]:
-        fraction_BV = np.array([1 - line.axon_cost_B / line.base_cost_B for line in self.lines]).T
-        cost_BV = np.array([line.axon_cost_B - line.base_cost_B for line in self.lines]).T
-        fractions, costs = (
-            simultaneous_percentiles(own_BV[0], own_BV[1:], alpha) for own_BV in (fraction_BV, cost_BV)
-        )
-        return [
-            Saving(
-                float(line.quality_B[0]),
-                float(line.base_cost_B[0]),
-                float(line.axon_cost_B[0]),
-                fractions[v],
-                costs[v],
-                line.holds,
-                line.at_once,
+    def _mixed(self, alpha: float) -> list[Mixed]:
+        savings = saved([line.mixed for line in self.lines], alpha)
+        found = []
+        for line, gain, (fraction, cost) in zip(
+            self.lines, self.mixed_gains.intervals(alpha), savings, strict=True
+        ):
+            flattered = line.mixed.beyond(line.seen)
+            gain = gain._replace(lo=gain.lo - flattered.axon_height, hi=gain.hi + flattered.base_height)
+            fraction = fraction._replace(
+                lo=1 - (1 - fraction.lo) * flattered.axon_times**2,
+                hi=1 - (1 - fraction.hi) / flattered.base_times**2,
             )
-            for v, line in enumerate(self.lines)
-        ]
+            cost = cost._replace(lo=cost.lo - 2 * flattered.base_cost, hi=cost.hi + 2 * flattered.axon_cost)
+            base, axon = (float(own_B[0]) for own_B in line.mixed[:2])
+            found.append(Mixed(base, axon, gain, _saving(line, line.mixed, fraction, cost)))
+        return found
+
+
+def _saving(line: Line, reach: Reach, fraction: Interval, cost: Interval) -> Saving:
+    quality, base, axon = (
+        float(own_B[0]) for own_B in (line.quality_B, reach.base_cost_B, reach.axon_cost_B)
+    )
+    return Saving(quality, base, axon, fraction, cost, line.holds, line.at_once)
 
 
 def measure(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Measured | None:
@@ -137,10 +152,18 @@ def measure(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Measured | Non
     kept = tuple(line for line in lines if line)
     if not kept:
         return None
-    gain_BV = np.array([line.axon_height_B - line.base_height_B for line in kept]).T
     # Where hardly any example differs, the bootstrap is overconfident: at least one more might have.
     least_spread = 1 / min(line.n for line in kept)
-    return Measured(kept, max_t(gain_BV[0], gain_BV[1:], least_spread))
+    return Measured(
+        kept,
+        _max_t([line.own for line in kept], least_spread),
+        _max_t([line.mixed for line in kept], least_spread),
+    )
+
+
+def _max_t(reaches: Sequence[Reach], least_spread: float) -> MaxT:
+    gain_BV = np.array([own.gain_B for own in reaches]).T
+    return max_t(gain_BV[0], gain_BV[1:], least_spread)
 
 
 def _line(variant: Side, base: Side, drawn: Replicates) -> Line | None:
@@ -154,29 +177,26 @@ def _line(variant: Side, base: Side, drawn: Replicates) -> Line | None:
         return None
     best_base, best_axon = np.nanmax(base_q, axis=1), np.nanmax(axon_q, axis=1)
     common_B = np.minimum(best_base, best_axon) - MARGIN
-    base_first_B, axon_first_B = (
-        first_reach(own_q, own_cost, common_B)
-        for own_q, own_cost in ((base_q, base_cost), (axon_q, axon_cost))
-    )
+    budgets, lines = (lo, hi), ((base_q, base_cost), (axon_q, axon_cost))
+    own = reach(*lines, budgets, common_B)
+    base_mixes, axon_mixes = (mixes(quality, spent, quality[0]) for quality, spent in lines)
+    mixed = reach(base_mixes.line, axon_mixes.line, budgets, common_B)
+    seen = reach(base_mixes.seen, axon_mixes.seen, budgets, common_B)
     return Line(
         variant,
         drawn.n,
-        (lo, hi),
-        mean_height(base_q, base_cost, lo, hi),
-        mean_height(axon_q, axon_cost, lo, hi),
+        budgets,
         common_B,
-        base_first_B,
-        axon_first_B,
+        own,
+        mixed,
+        seen,
         bool(best_axon[0] >= best_base[0] - MARGIN),
-        (bool(base_first_B[0] <= base_cost[0].min()), bool(axon_first_B[0] <= axon_cost[0].min())),
+        (
+            bool(own.base_cost_B[0] <= base_cost[0].min()),
+            bool(own.axon_cost_B[0] <= axon_cost[0].min()),
+        ),
         _discordance(variant, base, drawn),
-        _mixed(axon_q[0], axon_cost[0], lo, hi) - _mixed(base_q[0], base_cost[0], lo, hi),
     )
-
-
-def _mixed(quality_F: Floats, cost_F: Floats, lo: float, hi: float) -> float:
-    quality, cost = mixes(quality_F, cost_F)
-    return float(mean_height(quality[None], cost[None], lo, hi)[0])
 
 
 def _discordance(variant: Side, base: Side, drawn: Replicates) -> float:

@@ -9,13 +9,14 @@ Nothing is selected along the way: every setting is a knot, and a poor one pulls
 running maximum) would keep the lucky settings and drop the unlucky ones, the more so the more settings a side has: of
 two equal sides with 13 and 4 settings it placed the finer one 0.011 higher at 100 examples and reported "lowers" in
 up to 8 % of sweeps, the line in up to 3 % (LOG.md, 2026-11-25). A NaN knot is left out.
-`mixes` is such an envelope, of what any two settings achieve: an estimate beside the line's, without an interval.
+mixes.py has such an envelope, and what allows for it.
 """
 
 import numpy as np
 
-from pipeline.report.pareto import front_order
 from pipeline.report.stats import Floats
+
+Line = tuple[Floats, Floats]  # quality and cost of its knots
 
 
 def mean_height(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Floats:
@@ -47,21 +48,6 @@ def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
     share = np.divide(missing, rise, out=np.ones_like(rise), where=rise > 0)
     found = nfe[rows, before] + share * (nfe[rows, at] - nfe[rows, before])
     return np.where(enough.any(axis=1), found, np.inf)
-
-
-def mixes(quality_F: Floats, nfe_F: Floats) -> tuple[Floats, Floats]:
-    """The corners of the least concave line, never falling, that no setting lies above: their quality, their NFE."""
-    corners: list[int] = []
-    for place in front_order(quality_F, nfe_F):
-        while len(corners) > 1 and _turns_up(quality_F, nfe_F, corners[-2], corners[-1], place):
-            corners.pop()
-        corners.append(place)
-    return quality_F[corners], nfe_F[corners]
-
-
-def _turns_up(quality_F: Floats, nfe_F: Floats, first: int, second: int, third: int) -> bool:
-    rise, run = quality_F[second] - quality_F[first], nfe_F[second] - nfe_F[first]
-    return bool((quality_F[third] - quality_F[first]) * run >= rise * (nfe_F[third] - nfe_F[first]))
 
 
 def by_rising_nfe(quality_BF: Floats, nfe_BF: Floats) -> tuple[Floats, Floats]:

@@ -1,9 +1,10 @@
 """Quality at matched NFE: what two fronts differ by at the same NFE.
 
 A front is linear between its points: a point on the line between two settings is achieved, in expectation, by running
-one of them on some of the examples and the other on the rest (as in fronts.py). Beyond its slowest setting a front
-stays where it is, since nobody has to spend steps that gain nothing; below its fastest it has no value, and neither
-has a difference there. Beyond the slowest settings of both nothing is compared: neither was tried there.
+one of them on some of the examples and the other on the rest (as in fronts.py). A mix of two that are no neighbours may
+achieve more, so that everything is told once more for each side's best mixes (mixes.py). Beyond its slowest setting a
+front stays where it is, since nobody has to spend steps that gain nothing; below its fastest it has no value, and
+neither has a difference there. Beyond the slowest settings of both nothing is compared: neither was tried there.
 
 Intervals are of a paired bootstrap over examples, in which every replicate has its own fronts. A front's settings are
 chosen on the examples that they are measured on, and in a replicate once more, which flatters the front that had more
@@ -19,36 +20,48 @@ Source of the figure: ADAS, arXiv 2606.10829, which compares samplers at matched
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.planning.setting import Setting
-from pipeline.report import stats
+from pipeline.report import mixes, pareto, stats
 from pipeline.report.asked import Asked
 from pipeline.report.effects import MIN_EXAMPLES
-from pipeline.report.pareto import non_dominated
 from pipeline.report.sample import Draws
 from pipeline.report.sides import Side, pairs_of, sides_of
 from pipeline.report.stats import Floats, Interval
+
+Indices = NDArray[np.intp]
+Line = Callable[[Floats, Floats], Indices]  # from quality and NFE, (B, F) each, to the line's corners
+LINES: tuple[Line, Line] = (pareto.corners, mixes.corners)
 
 MOST = 6  # budgets, where the user names none
 ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
-@dataclass(frozen=True)
-class AtBudget:
-    """Two fronts at one NFE; NaN where a front has no value there, and then no difference."""
+class Heights(NamedTuple):
+    """Of both fronts; NaN where one has no value, and then no difference."""
 
-    nfe: float
     front: float
     against: float
     difference: Interval  # front - against
     flattered: (
         float  # by how much choosing the settings on the same examples raises it, as the replicates estimate
     )
+
+
+@dataclass(frozen=True)
+class AtBudget:
+    """Two fronts at one NFE: linear between neighbours, and where each side may mix any two of its settings."""
+
+    nfe: float
+    linear: Heights
+    mixed: Heights
     held: tuple[str, ...]  # the names of those whose slowest setting takes fewer steps
 
 
@@ -103,65 +116,71 @@ def round_budgets(lo: float, hi: float) -> tuple[float, ...]:
     return tuple(budget for budget in found if lo <= budget <= hi) or (lo,)
 
 
-def heights(quality_BF: Floats, nfe_BF: Floats, seen_F: Floats, budget_G: Floats) -> tuple[Floats, Floats]:
-    """The height of each replicate's front at each NFE, and what its settings score in the sample there; (B, G) each.
+def heights(
+    quality_BF: Floats, nfe_BF: Floats, seen_F: Floats, corners_BC: Indices, budget_G: Floats
+) -> tuple[Floats, Floats]:
+    """The height of each replicate's line at each NFE, and what its settings score in the sample there; (B, G) each.
 
-    `seen_F`: the settings' quality in the sample. Below its fastest setting a front is as high as that one here: a
+    `corners_BC`: the settings that the line goes through by rising NFE, of pareto.py's or mixes.py's `corners`.
+    `seen_F`: the settings' quality in the sample. Below its fastest setting a line is as high as that one here: a
     replicate's fastest may be slower than the sample's. NaN for a replicate without a point.
     """
-    on_BF = non_dominated(quality_BF, nfe_BF)
-    nfe_BF = np.where(on_BF, nfe_BF, np.inf)
-    order_BF = np.argsort(nfe_BF, axis=1, kind="stable")
-    nfe_BF, quality_BF = (np.take_along_axis(own, order_BF, axis=1) for own in (nfe_BF, quality_BF))
-    seen_BF = seen_F[order_BF]
-    last_B1 = on_BF.sum(axis=1, keepdims=True) - 1
-    within_BG = (nfe_BF[:, None, :] <= budget_G[None, :, None]).sum(axis=2)
-    left_BG, right_BG = (np.clip(place, 0, np.maximum(last_B1, 0)) for place in (within_BG - 1, within_BG))
-
-    start_BG, stop_BG = (np.take_along_axis(nfe_BF, place, axis=1) for place in (left_BG, right_BG))
-    inside_BG = right_BG > left_BG  # otherwise below the fastest or beyond the slowest
+    nfe_BC, quality_BC = (np.take_along_axis(own, corners_BC, axis=1) for own in (nfe_BF, quality_BF))
+    seen_BC = np.where(np.isnan(nfe_BC + quality_BC), np.nan, seen_F[corners_BC])
+    right_BG = (nfe_BC[:, None, :] <= budget_G[None, :, None]).sum(axis=2)
+    left_BG, right_BG = (np.clip(place, 0, corners_BC.shape[1] - 1) for place in (right_BG - 1, right_BG))
+    start_BG, stop_BG = (np.take_along_axis(nfe_BC, place, axis=1) for place in (left_BG, right_BG))
+    # Not inside: below the fastest or beyond the slowest.
     share_BG = np.divide(
-        budget_G - start_BG, stop_BG - start_BG, out=np.zeros(start_BG.shape), where=inside_BG
+        budget_G - start_BG, stop_BG - start_BG, out=np.zeros_like(start_BG), where=stop_BG > start_BG
     )
 
-    def between(values_BF: Floats) -> Floats:
-        start, stop = (np.take_along_axis(values_BF, place, axis=1) for place in (left_BG, right_BG))
-        return np.where(last_B1 >= 0, start + share_BG * (stop - start), np.nan)
+    def between(values_BC: Floats) -> Floats:
+        start, stop = (np.take_along_axis(values_BC, place, axis=1) for place in (left_BG, right_BG))
+        found: Floats = start + share_BG * (stop - start)
+        return found
 
-    return between(quality_BF), between(seen_BF)
+    return between(quality_BC), between(seen_BC)
 
 
 def _rows(
     points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side], hi: float, budgets: Sequence[float]
 ) -> tuple[AtBudget, ...]:
     budget_G = np.array(budgets, dtype=np.float64)
-    first_G, second_G = (_own(points, side, budget_G, hi) for side in sides)
-    (first_BG, first_seen_BG), (second_BG, second_seen_BG) = (
-        heights(
-            draws.quality_BS[:, side.rows],
-            draws.cost_BS["nfe"][:, side.rows],
-            draws.quality_S[side.rows],
-            budget_G,
-        )
-        for side in sides
-    )
-    flattered_G = np.maximum(np.nanmean(first_BG - first_seen_BG, axis=0), 0.0)
-    other_flattered_G = np.maximum(np.nanmean(second_BG - second_seen_BG, axis=0), 0.0)
-    least, rows = _least(points, draws, sides), []
-    for place, budget in enumerate(budgets):
+    linear, mixed = (_heights(points, draws, sides, hi, budget_G, line) for line in LINES)
+    slowest = {side.name: _slowest(points, side) for side in sides}
+    held = [tuple(name for name, last in slowest.items() if last < budget <= hi) for budget in budgets]
+    return tuple(AtBudget(*own) for own in zip(budgets, linear, mixed, held, strict=True))
+
+
+def _heights(
+    points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side], hi: float, budget_G: Floats, line: Line
+) -> list[Heights]:
+    """At each budget."""
+    first_G, second_G = (_own(points, side, budget_G, hi, line) for side in sides)
+    (first_BG, first_up_G), (second_BG, second_up_G) = (_drawn(draws, side, budget_G, line) for side in sides)
+    least, found = _least(points, draws, sides), []
+    for place in range(len(budget_G)):
         first, second = float(first_G[place]), float(second_G[place])
         plain = stats.percentile_interval(first - second, first_BG[:, place] - second_BG[:, place])
         # Not by the difference of the two alone, which is too little: up to 9 % of intervals of ten variants as good as
         # the base were above 0 then, on 100 examples, against 3 % (LOG.md, 2026-11-26).
         moved = plain._replace(
-            lo=min(plain.lo - 2 * float(flattered_G[place]), first - second - least),
-            hi=max(plain.hi + 2 * float(other_flattered_G[place]), first - second + least),
+            lo=min(plain.lo - 2 * float(first_up_G[place]), first - second - least),
+            hi=max(plain.hi + 2 * float(second_up_G[place]), first - second + least),
         )
-        known = not math.isnan(first - second)
-        flattered = float(flattered_G[place] - other_flattered_G[place]) if known else math.nan
-        held = tuple(side.name for side in sides if _slowest(points, side) < budget <= hi)
-        rows.append(AtBudget(budget, first, second, moved, flattered, held))
-    return tuple(rows)
+        flattered = float(first_up_G[place] - second_up_G[place])
+        found.append(Heights(first, second, moved, math.nan if math.isnan(first - second) else flattered))
+    return found
+
+
+def _drawn(draws: Draws, side: Side, budget_G: Floats, line: Line) -> tuple[Floats, Floats]:
+    """The heights of the replicates' lines, (B, G), and by how much choosing flatters them, (G,)."""
+    quality_BF, nfe_BF = draws.quality_BS[:, side.rows], draws.cost_BS["nfe"][:, side.rows]
+    height_BG, seen_BG = heights(
+        quality_BF, nfe_BF, draws.quality_S[side.rows], line(quality_BF, nfe_BF), budget_G
+    )
+    return height_BG, np.maximum(np.nanmean(height_BG - seen_BG, axis=0), 0.0)
 
 
 def _least(points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side]) -> float:
@@ -171,10 +190,11 @@ def _least(points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side]) -> floa
     return stats.tango_interval(0, 0, _fewest(points, *sides)).hi
 
 
-def _own(points: pd.DataFrame, side: Side, budget_G: Floats, hi: float) -> Floats:
-    """The heights of the sample's front, (G,); NaN below its fastest setting and above `hi`."""
+def _own(points: pd.DataFrame, side: Side, budget_G: Floats, hi: float, line: Line) -> Floats:
+    """The heights of the sample's line, (G,); NaN below its fastest setting and above `hi`."""
     quality_F, nfe_F = (points[name].to_numpy(dtype=np.float64)[side.rows] for name in ("quality", "nfe"))
-    height_G = heights(quality_F[None], nfe_F[None], quality_F, budget_G)[0][0]
+    corners = line(quality_F[None], nfe_F[None])
+    height_G = heights(quality_F[None], nfe_F[None], quality_F, corners, budget_G)[0][0]
     return np.where((budget_G >= nfe_F.min()) & (budget_G <= hi), height_G, np.nan)
 
 

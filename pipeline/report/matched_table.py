@@ -13,14 +13,14 @@ from rich.text import Text
 
 from pipeline.report.facet import Facet
 from pipeline.report.labels import NO_VALUE
-from pipeline.report.matched import AtBudget, Matched
+from pipeline.report.matched import AtBudget, Heights, Matched
 from pipeline.report.phrases import listed, number, quoted, signed
 from pipeline.report.stats import Interval
 
 DIGITS = 3
 HELD = "†"
 TOLD = "The quality of two fronts at the same number of model calls: positive differences where the first lies higher."
-HEADINGS = ("by choice", "difference [95 %]")
+HEADINGS = ("by choice", "difference [95 %]", "settings mixed [95 %]")
 
 
 def matched_section(facet: Facet) -> str:
@@ -51,12 +51,8 @@ def matched_table(facets: Sequence[Facet]) -> pd.DataFrame:
                 "front": own.front.name,
                 "against": own.against.name,
                 "nfe": row.nfe,
-                "front_quality": row.front,
-                "against_quality": row.against,
-                "difference": row.difference.estimate,
-                "difference_lo": row.difference.lo,
-                "difference_hi": row.difference.hi,
-                "by_choice": row.flattered,
+                **_figures(row.linear),
+                **{f"mixed_{name}": value for name, value in _figures(row.mixed).items()},
                 "held": "|".join(row.held),
                 "n": own.n,
             }
@@ -65,6 +61,17 @@ def matched_table(facets: Sequence[Facet]) -> pd.DataFrame:
             for row in own.rows
         ]
     )
+
+
+def _figures(own: Heights) -> dict[str, float]:
+    return {
+        "front_quality": own.front,
+        "against_quality": own.against,
+        "difference": own.difference.estimate,
+        "difference_lo": own.difference.lo,
+        "difference_hi": own.difference.hi,
+        "by_choice": own.flattered,
+    }
 
 
 def difference_text(difference: Interval) -> str:
@@ -104,10 +111,12 @@ def _pair(own: Matched) -> str:
 def _texts(own: Matched, row: AtBudget) -> list[str]:
     heights = [
         number(height, DIGITS) + (HELD if side.name in row.held else "")
-        for side, height in ((own.front, row.front), (own.against, row.against))
+        for side, height in ((own.front, row.linear.front), (own.against, row.linear.against))
     ]
-    choice = NO_VALUE if math.isnan(row.flattered) else f"{round(row.flattered, DIGITS) + 0.0:+.{DIGITS}f}"
-    return [f"{row.nfe:g}", *heights, choice, difference_text(row.difference)]
+    flattered = row.linear.flattered
+    choice = NO_VALUE if math.isnan(flattered) else f"{round(flattered, DIGITS) + 0.0:+.{DIGITS}f}"
+    differences = (difference_text(own.difference) for own in (row.linear, row.mixed))
+    return [f"{row.nfe:g}", *heights, choice, *differences]
 
 
 def _reach(own: Matched) -> str:
@@ -125,6 +134,7 @@ def _caption(own: Matched) -> str:
     texts = [
         _reach(own),
         "Fronts are linear between neighbouring settings (one on some examples, the other on the rest).",
+        "Settings mixed: the difference where each side may mix any two of its settings.",
         f"Paired bootstrap over {own.n} examples, each budget for itself.",
         "By choice: what picking settings on the examples that measure them adds to the difference, at least; the "
         "interval allows for it.",
@@ -134,6 +144,6 @@ def _caption(own: Matched) -> str:
         texts.append(
             f"{HELD} {listed(held)}: its slowest setting takes fewer steps, and its quality is kept."
         )
-    if any(math.isnan(row.difference.estimate) for row in own.rows):
+    if any(math.isnan(row.linear.difference.estimate) for row in own.rows):
         texts.append(f"{NO_VALUE}: outside what the settings cover.")
     return " ".join(texts)

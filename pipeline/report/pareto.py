@@ -9,10 +9,15 @@ linear axes, divided by the generation length. It lies in [0, 1] for qualities i
 an NFE budget, averaged over all budgets from 0 to the generation length.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:  # stats.py imports scipy, which a display that sorts a front does not wait for
+    from pipeline.report.stats import Floats
 
 
 def non_dominated(quality: Floats, nfe: Floats) -> NDArray[np.bool_]:
@@ -46,6 +51,15 @@ def front_order(quality: Floats, nfe: Floats) -> NDArray[np.intp]:
     members = np.flatnonzero(non_dominated(quality, nfe))
     _, first = np.unique(nfe[members], return_index=True)
     return members[first]
+
+
+def corners(quality_BF: Floats, nfe_BF: Floats) -> NDArray[np.intp]:
+    """The front's points of each set by increasing NFE, (B, C); a set with fewer repeats its last."""
+    on_BF = non_dominated(quality_BF, nfe_BF)
+    order_BF = np.argsort(np.where(on_BF, nfe_BF, np.inf), axis=1, kind="stable")
+    size_B1 = on_BF.sum(axis=1, keepdims=True)
+    place_BC = np.minimum(np.arange(max(int(size_B1.max(initial=1)), 1)), np.maximum(size_B1 - 1, 0))
+    return np.take_along_axis(order_BF, place_BC, axis=1)
 
 
 def best_so_far(quality: Floats, nfe: Floats) -> tuple[Floats, Floats, NDArray[np.intp]]:

@@ -8,11 +8,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from pipeline.report.comparison import INCONCLUSIVE, NO, NO_FRONT, POINT, POWER, YES, Comparison
-from pipeline.report.effects import MARGIN, MIN_EXAMPLES, Effect, Saving
+from pipeline.report.effects import MARGIN, MIN_EXAMPLES, Effect
 from pipeline.report.pairs import Pair
 from pipeline.report.phrases import counted, label_phrase, listed, reduction, signed, variant_phrase
 from pipeline.report.picks import pick_sentence
+from pipeline.report.reach import Saving
 
+WHERE_MIXED = "where settings may be mixed"
 AT_ONCE = {  # base, AXON
     (False, False): "",
     (True, False): "the base decoder reaches",
@@ -92,42 +94,35 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
         NO: f"AXON lowers the Pareto front of {cohort.name}",
         INCONCLUSIVE: f"Effect of AXON on the Pareto front of {cohort.name}: {INCONCLUSIVE}",
     }[found.outcome]
-    colon = "," if found.outcome == INCONCLUSIVE else ":"
+    if found.outcome == INCONCLUSIVE:
+        claim += ","
+    else:
+        claim += ":" if found.mixed else f", not shown {WHERE_MIXED}:"
     best = f", the best of {len(found.effects)} variants" if len(found.effects) > 1 else ""
+    closing = (_mixed(leading), _multiplicity(found, comparisons), *_cached(points, found))
     return Verdict(
-        short=f"{claim}{colon} {signed(leading.difference, 3)} mean quality with {variant}{best}.",
-        saved=_saved(leading.saving, variant),
-        evidence=" ".join(
-            [
-                *_measured(points, found),
-                _mixed(leading),
-                _multiplicity(found, comparisons),
-                *_cached(points, found),
-            ]
-        ),
+        short=f"{claim} {signed(leading.difference, 3)} mean quality with {variant}{best}. "
+        f"{WHERE_MIXED.capitalize()}: {signed(leading.mixed.difference, 3)}.",
+        saved=_saved(leading, variant),
+        evidence=" ".join([*_measured(points, found), *closing]),
         pick=pick_sentence(points, cohort.base, leading.variant),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
         rows=tuple(_rows(leading)),
-        caption=" ".join(
-            [
-                f"{_on(found)}.",
-                _multiplicity(found, comparisons),
-                _mixed(leading),
-                *_cached(points, found),
-            ]
-        ),
+        caption=" ".join([f"{_on(found)}.", *closing]),
     )
 
 
 def _mixed(leading: Effect) -> str:
-    """What a reader who may mix settings must know: a line is linear between neighbours alone."""
+    """What a line, which is linear between neighbours alone, hides."""
+    own = leading.mixed
     return (
-        f"Where each side may mix any two of its settings (one on some examples, the other on the rest), the mean "
-        f"qualities differ by {leading.mixed:+.3f} (an estimate)."
+        f"A mix runs one setting on some examples and another on the rest: where each side may mix any two of its "
+        f"settings, the mean quality is {own.axon_quality:.3f} with AXON and {own.base_quality:.3f} without."
     )
 
 
-def _saved(saving: Saving, variant: str) -> str:
+def _saved(leading: Effect, variant: str) -> str:
+    saving, mixed = leading.saving, leading.mixed.saving
     if not saving.quality > 0:
         return (
             f"NFE at equal quality: unknown, because the two sides reach no common quality above {MARGIN:g}."
@@ -137,7 +132,7 @@ def _saved(saving: Saving, variant: str) -> str:
     return (
         f"NFE at equal quality: {reduction(saving.fraction)} with {variant}, {saving.axon_cost:.1f} instead of "
         f"{saving.base_cost:.1f} ({signed(saving.cost, 1)}), where each side first reaches {level}{below}"
-        f"{_at_once(saving)}."
+        f"{_at_once(saving)}. {WHERE_MIXED.capitalize()}: {reduction(mixed.fraction)}."
     )
 
 
@@ -234,21 +229,23 @@ def _left_out(found: Comparison) -> str:
 
 
 def _rows(leading: Effect) -> Iterator[Row]:
-    (lo, hi), own = leading.budgets, leading.saving
-    yield Row(
-        f"mean quality from {lo:.1f} to {hi:.1f} NFE",
-        f"{leading.base_quality:.3f}",
-        f"{leading.axon_quality:.3f}",
-        signed(leading.difference, 3),
-    )
-    if not own.quality > 0:
+    (lo, hi), saving, mixed = leading.budgets, leading.saving, leading.mixed
+    for how, own in (("", leading), (", settings mixed", mixed)):
+        yield Row(
+            f"mean quality from {lo:.1f} to {hi:.1f} NFE{how}",
+            f"{own.base_quality:.3f}",
+            f"{own.axon_quality:.3f}",
+            signed(own.difference, 3),
+        )
+    if not saving.quality > 0:
         return
-    yield Row(
-        f"NFE at equal quality, {own.quality:.3f}",
-        f"{own.base_cost:.1f}",
-        f"{own.axon_cost:.1f} ({reduction(own.fraction)})",
-        signed(own.cost, 1),
-    )
+    for how, cost in (("", saving), (", settings mixed", mixed.saving)):
+        yield Row(
+            f"NFE at equal quality, {saving.quality:.3f}{how}",
+            f"{cost.base_cost:.1f}",
+            f"{cost.axon_cost:.1f} ({reduction(cost.fraction)})",
+            signed(cost.cost, 1),
+        )
 
 
 def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdict:

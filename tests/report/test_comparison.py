@@ -192,7 +192,8 @@ def test_no_steps_are_saved_at_a_quality_of_nothing():
     assert "NFE at equal quality: unknown, because the two sides reach no common quality above 0.01." in told
     assert "-0.010" not in told
     assert [row.what for row in facet_of(sweep).summary.verdicts[0].rows] == [
-        "mean quality from 10.9 to 32.3 NFE"
+        "mean quality from 10.9 to 32.3 NFE",
+        "mean quality from 10.9 to 32.3 NFE, settings mixed",
     ]
 
 

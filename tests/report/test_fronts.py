@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.fronts import first_reach, mean_height, mixes
+from pipeline.report.fronts import first_reach, mean_height
+from pipeline.report.mixes import corners
 
 fast = settings(max_examples=80, deadline=None)
 # Few distinct values, so that ties, in either, are common.
@@ -70,6 +71,10 @@ def test_replicates_do_not_see_each_other_and_holes_are_left_out(rows, budgets):
     quality, nfe = np.moveaxis(np.array(padded, dtype=float), -1, 0)
     together = mean_height(quality, nfe, *budgets)
     assert np.allclose(together, [height(points, *budgets) for points in rows])
+    found = corners(quality, nfe)
+    for place, points in enumerate(rows):
+        own = (np.take_along_axis(values, found, axis=1)[place] for values in (quality, nfe))
+        assert np.allclose(mixed(points, 7.0), np.interp(7.0, *reversed(list(own))))
     assert np.isnan(mean_height(np.full((1, 2), np.nan), np.ones((1, 2)), 0.0, 1.0)).all()
 
 
@@ -96,8 +101,9 @@ def test_a_line_between_two_settings_is_their_mixture():
 
 
 def mixed(points, nfe):
-    quality, cost = mixes(*np.array(points, dtype=float).T)
-    return np.interp(nfe, cost, quality)
+    quality, cost = split(points)
+    (own,) = corners(quality, cost)
+    return np.interp(nfe, cost[0, own], quality[0, own])
 
 
 @fast

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.report import find
+from pipeline.report import find, mixes, pareto
 from pipeline.report.asked import Asked
 from pipeline.report.facet import Facet
 from pipeline.report.matched import heights, match_nfe, round_budgets
@@ -40,7 +40,9 @@ def test_a_front_is_linear_between_its_points_and_flat_beyond(sets, budgets):
         np.array([[own[place] for own in points] + [np.nan] * (width - len(points)) for points in sets])
         for place in (0, 1)
     )
-    found, seen = heights(quality, nfe, np.arange(width) / 10, np.array(budgets))
+    found, seen = heights(
+        quality, nfe, np.arange(width) / 10, pareto.corners(quality, nfe), np.array(budgets)
+    )
     for row, points in enumerate(sets):
         q, n = np.array(points).T
         on = np.flatnonzero(non_dominated(q, n))
@@ -48,6 +50,23 @@ def test_a_front_is_linear_between_its_points_and_flat_beyond(sets, budgets):
         assert np.allclose(found[row], np.interp(budgets, n[on], q[on]))
         assert (np.diff(np.interp(sorted(budgets), n[on], q[on])) >= -1e-12).all()
         assert (seen[row] <= on.max() / 10 + 1e-12).all()
+
+
+@fast
+@given(knots, st.lists(st.integers(0, 26).map(float), min_size=1))
+def test_a_mix_of_any_two_settings_is_reached_where_settings_are_mixed(points, budgets):
+    """The best of all pairs, of which the front's neighbours are some; chosen by the sample they are as good in it."""
+    quality, nfe = np.array(points).T[:, None]
+    lines = [own.corners(quality, nfe) for own in (pareto, mixes)]
+    (front, _), (mixed, seen) = (heights(quality, nfe, quality[0], line, np.array(budgets)) for line in lines)
+    assert (mixed >= front - 1e-12).all() and np.array_equal(mixed, seen)
+    start = min(n for _, n in points)
+    for budget, found in zip(budgets, mixed[0], strict=True):
+        reached = max(budget, start)
+        best = max(q for q, n in points if n <= reached)
+        pairs = ((a, b) for a in points for b in points if a[1] <= reached < b[1])
+        best = max(best, *(np.interp(reached, (a[1], b[1]), (a[0], b[0])) for a, b in pairs), 0)
+        assert np.isclose(found, best)
 
 
 @fast
@@ -72,12 +91,15 @@ def test_a_budget_outside_what_was_tried_has_no_value() -> None:
     base, axon = points[~points["axon"]]["nfe"], points[points["axon"]]["nfe"]
     assert (own.lo, own.hi) == (max(base.min(), axon.min()), max(base.max(), axon.max()))
     first, below, inside, beyond, last = own.rows
-    assert np.isnan([first.front, first.against, first.difference.estimate]).all()
-    assert below.front > 0 and np.isnan([below.against, below.difference.estimate, below.flattered]).all()
-    assert inside.difference.lo <= inside.difference.estimate <= inside.difference.hi
+    assert np.isnan([first.linear.front, first.linear.against, first.linear.difference.estimate]).all()
+    assert (
+        below.linear.front > 0
+        and np.isnan([below.linear.against, below.linear.difference.estimate, below.linear.flattered]).all()
+    )
+    assert inside.linear.difference.lo <= inside.linear.difference.estimate <= inside.linear.difference.hi
     assert inside.held == () and beyond.held == ("AXON",) and last.held == ()
-    assert beyond.front == points[points["axon"]]["quality"].max()
-    assert np.isnan([last.front, last.against, last.difference.estimate]).all()
+    assert beyond.linear.front == points[points["axon"]]["quality"].max()
+    assert np.isnan([last.linear.front, last.linear.against, last.linear.difference.estimate]).all()
     section, table = matched_section(facet), matched_table([facet])
     assert section.count("<tr>") == 1 + len(own.rows) and "kept" in section
     assert table["difference"].notna().tolist() == [False, False, True, True, False]
@@ -86,8 +108,8 @@ def test_a_budget_outside_what_was_tried_has_no_value() -> None:
 def test_equal_decodes_differ_by_nothing_at_any_budget() -> None:
     (own,) = facet_of(make_sweep(gain=0.0, anchors=(None, 1)), Asked()).matched
     assert len(own.rows) >= 2
-    assert all(row.difference.estimate == row.flattered == 0 for row in own.rows)
-    assert all(row.difference.lo <= 0 <= row.difference.hi for row in own.rows)
+    assert all(row.linear.difference.estimate == row.linear.flattered == 0 for row in own.rows)
+    assert all(row.linear.difference.lo <= 0 <= row.linear.difference.hi for row in own.rows)
 
 
 def test_what_is_compared_is_told_in_figures_that_differ() -> None:
@@ -143,7 +165,7 @@ def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
     rng = np.random.default_rng(5)
     made = facet_of(make_sweep(anchors=(None, *range(1, 11))), Asked())
     setup = made.points[["run", "complete"]], made.settings
-    wrong = plain = 0
+    wrong, plain = [0, 0], [0, 0]
     for _ in range(40):
         correct = rng.random((len(made.settings), 100)) < np.tile([0.5, 0.6, 0.7, 0.8], 11)[:, None]
         cost = np.tile([10.0, 14.0, 18.0, 22.0], 11)[:, None] + rng.normal(0, 0.5, (1, 100))
@@ -151,11 +173,12 @@ def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
         points = pd.DataFrame({"quality": means(sample.quality_SN), "nfe": means(sample.nfe_SN), "n": 100})
         (own,) = match_nfe(setup[0].join(points), setup[1], draw(sample), Asked(nfe=(16.0,)))
         (row,) = own.rows
-        assert row.flattered > 0
-        wrong += row.difference.lo > 0
-        plain += row.difference.lo + 2 * row.flattered > 0
-    assert wrong <= 2
-    assert plain >= 6
+        assert row.linear.flattered > 0
+        for place, line in enumerate((row.linear, row.mixed)):
+            wrong[place] += line.difference.lo > 0
+            plain[place] += line.difference.lo + 2 * line.flattered > 0
+    assert max(wrong) <= 2
+    assert min(plain) >= 5
 
 
 def test_no_difference_on_a_few_examples_is_not_taken_for_none() -> None:
@@ -167,4 +190,5 @@ def test_no_difference_on_a_few_examples_is_not_taken_for_none() -> None:
         points = pd.DataFrame({"quality": means(sample.quality_SN), "nfe": means(sample.nfe_SN), "n": 30})
         points = made.points[["run", "complete"]].join(points)
         (own,) = match_nfe(points, made.settings, draw(sample), Asked(nfe=(12.0,)))
-        assert own.rows[0].difference == pytest.approx((0.0, -least, least), abs=1e-9)
+        assert own.rows[0].linear.difference == pytest.approx((0.0, -least, least), abs=1e-9)
+        assert own.rows[0].mixed == own.rows[0].linear
