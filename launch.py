@@ -26,7 +26,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from axon.settings import BLOCK_LENGTH
 from pipeline.errors import ConfigError, one_in, reason, unknown_key
 from pipeline.importing import importing
-from pipeline.inputs.choices import check_folders, check_names, chosen, described, undecodable
+from pipeline.inputs.choices import check_folders, check_names, chosen, described, holders, undecodable
 from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.inputs.run_words import RUN_WORDS
 from pipeline.stop import exit_code, sigterm_raised
@@ -224,7 +224,7 @@ def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:
         several = f"{', '.join(jobs[:-1])} and {jobs[-1]} take" if len(jobs) > 1 else f"{jobs[0]} takes"
         what = f"{several} it, on runs that exist"
         return f"{word}: {what}; give it there" + (f", or write {' or '.join(meant)}" if meant else "")
-    return unknown_key(key, siblings(key, line), meant)
+    return unknown_key(key, siblings(key, line), meant, holders(folders(line), key))
 
 
 def optional_keys() -> set[str]:

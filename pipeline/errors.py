@@ -17,6 +17,7 @@ _TRUTH = "must be true or false; write one of them"
 _GROUP = "must be a group of key: value; write {{key: value}}"
 _LIST = "must be a list; write [a, b]"
 MANY = 30  # names that an error still lists
+NAMED = 3  # choices that are named where several have a key
 
 RULES = {
     "int_parsing": _WHOLE,
@@ -107,21 +108,31 @@ def fault_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"[:300]
 
 
-def unknown_key(key: str, siblings: Iterable[str], below: Sequence[str] = ()) -> str:
-    """The line for a key that doesn't exist, with those that it may stand for: of that name `below`, or the closest."""
+def unknown_key(
+    key: str, siblings: Iterable[str], below: Sequence[str] = (), holders: Sequence[str] = ()
+) -> str:
+    """The line for a key that doesn't exist.
+
+    With it stand the choices that do have it (`holders`: "decoder=dawn"), else the keys that it may stand for: of that
+    name `below`, or the closest.
+    """
     parent, _, leaf = key.rpartition(".")
     known = sorted(siblings)
     near = below or [f"{parent}.{name}".lstrip(".") for name in difflib.get_close_matches(leaf, known, n=1)]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
+    if holders:
+        more = f" and {len(holders) - NAMED} more" if len(holders) > NAMED else ""
+        hint = f"{', '.join(holders[:NAMED])}{more} {'has' if len(holders) == 1 else 'have'} it; "
     return f"{key}: unknown key; {hint}{one_of(known) if known else 'it takes no keys'}"
 
 
 def _line(fault: dict[str, Any], schema: type) -> str:
     kind, context = fault["type"], fault.get("ctx") or {}
-    keys, owner = _resolve(fault["loc"], schema)
+    keys, owner, others = _resolve(fault["loc"], schema)
     key = ".".join(keys)
     if kind == "unexpected_keyword_argument":
-        return unknown_key(key, _keys(owner) if owner else [])
+        holders = [f"{'.'.join(keys[:-1])}={_tag(other)}" for other in others if keys[-1] in _keys(other)]
+        return unknown_key(key, _keys(owner) if owner else [], holders=holders)
     if kind == "missing":
         return f"{key}: missing; give it a value"
     if kind == "value_error":
@@ -139,14 +150,15 @@ def _line(fault: dict[str, Any], schema: type) -> str:
     return f"{key}={_shown(fault['input'])}: {rule}"
 
 
-def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], type | None]:
-    """The location as the user writes it, and the dataclass that owns its last key.
+def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], type | None, list[type]]:
+    """The location as the user writes it, the dataclass that owns its last key, and what might stand in its place.
 
     Inside a tagged union pydantic adds the tag to the location, although it is not a key.
     """
     keys: list[str] = []
     owner: Any = schema
     candidates: list[Any] = [schema]
+    others: list[Any] = []
     by_name = False
     for number, step in enumerate(location):
         if not number and step == NESTED:
@@ -162,14 +174,14 @@ def _resolve(location: tuple[int | str, ...], schema: type) -> tuple[list[str], 
             continue
         tagged = [c for c in candidates if len(candidates) > 1 and _tag(c) == step]
         if tagged:
-            candidates = tagged
+            candidates, others = tagged, candidates
             continue
         owner = next((c for c in candidates if dataclasses.is_dataclass(c)), None)
         keys.append(step)
         kind = _field_type(owner, step) if owner else None
         candidates = _dataclasses_in(kind)
         by_name = _is_mapping(kind) and bool(candidates)
-    return keys, owner
+    return keys, owner, others
 
 
 def _keys(owner: Any) -> list[str]:

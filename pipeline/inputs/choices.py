@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import yaml
+
 from pipeline.errors import ConfigError, one_in
 
 UNCHOSEN = ("hydra", "published", "published_task")  # taken by the other choices, not by a user
@@ -51,6 +53,26 @@ def check_names(folders: Folders, words: Sequence[str]) -> None:
             raise ConfigError(
                 [f"{word}: must be the name of one choice; {one_in(f'conf/{group}', names, value)}"]
             )
+
+
+def holders(folders: Folders, key: str) -> list[str]:
+    """The choices of its group whose own file sets a dotted key: `decoder=dawn` for decoder.tau_low."""
+    group = key.split(".")[0]
+    return [f"{group}={name}" for name in choices(folders, group) if _sets(_file(folders, group, name), key)]
+
+
+def _file(folders: Folders, group: str, name: str) -> Path:
+    return next(file for folder in folders if (file := folder / group / f"{name}.yaml").exists())
+
+
+def _sets(file: Path, key: str) -> bool:
+    """Whether a choice with `# @package _global_` sets the key; files of other packages all have the same keys."""
+    with suppress(OSError, ValueError, yaml.YAMLError):
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for part in key.split("."):
+            tree = tree[part] if isinstance(tree, dict) and part in tree else file
+        return tree is not file
+    return False
 
 
 def check_folders(folders: Folders) -> None:

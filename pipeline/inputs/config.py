@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -18,8 +18,9 @@ from pydantic.dataclasses import dataclass
 from axon.decoders import Confidence, DecoderSettings
 from axon.models.overrides import Attention, Overrides
 from axon.settings import DecodeSettings
-from pipeline.errors import ConfigError, fault_lines
+from pipeline.errors import ConfigError, fault_lines, one_of
 from pipeline.imported.settings import ImportedSettings
+from pipeline.inputs.command_line import RUN_JOBS
 from pipeline.inputs.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.inputs.recipe import RecipeSettings
 from pipeline.sandbox import Require
@@ -29,6 +30,7 @@ from pipeline.tasks.task import STRICT
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]  # more is a slip, and would exhaust the memory
 Text = Annotated[str, Field(min_length=1)]
+Job = Literal["run", "plan", "time", "check_task", "import", "dashboard", "report"]
 PromptStyle = Literal["raw", "chat", "bos"]
 
 
@@ -44,6 +46,13 @@ def _keywords(given: Mapping[str, Any]) -> Keywords:
         if not isinstance(value, bool | int | float | str | None):
             raise ValueError(f"{key} must be text, a number, true, false or null; write one of them")
     return Keywords(given)
+
+
+def _known_job(given: object) -> object:
+    """An error lists all jobs, also those that take no config: they are about runs that exist."""
+    if given not in (jobs := (*get_args(Job), *RUN_JOBS)):
+        raise ValueError(f"unknown; {one_of(jobs)}")
+    return given
 
 
 Template = Annotated[  # null: no keywords
@@ -188,7 +197,7 @@ class Config:
     decode: Decode
     seed: int
 
-    job: Literal["run", "report", "check_task", "time", "plan", "dashboard", "import"]
+    job: Annotated[Job, BeforeValidator(_known_job)]
     limit: Count
     batch_size: Count | None  # rows decoded at once, at most; None: as many as memory has room for
     slice_size: Count

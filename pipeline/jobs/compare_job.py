@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -115,7 +114,7 @@ def _names(opened: Sequence[OpenedRun]) -> list[str]:
 
 
 def _folder(opened: Sequence[OpenedRun], words: Mapping[str, str]) -> Path:
-    """`compare/<names>` in the folder that holds all the runs: their common `out`, as a rule."""
+    """`compare/<names>` where all the runs are, their `out`; under `outputs` here if they are of several."""
     name = "+".join(one.name for one in opened)
     if "store" in words:
         local = [one.path.parent for one in opened if "://" not in one.run.store]
@@ -123,7 +122,8 @@ def _folder(opened: Sequence[OpenedRun], words: Mapping[str, str]) -> Path:
     elif words.get("under"):
         common = Path(words["under"]).expanduser()
     else:
-        common = Path(os.path.commonpath([one.path.parent.parent for one in opened]))
+        places = {one.path.parent.parent for one in opened}
+        common = places.pop() if len(places) == 1 else Path(OUT)
     plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", words.get("where") or name).strip("_")[:LONGEST]
     if words.get("where") or plain != name:  # another folder for other runs, or another condition
         digest = hashlib.sha256(f"{name} {words.get('where', '')}".encode()).hexdigest()[:6]

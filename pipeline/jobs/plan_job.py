@@ -23,7 +23,7 @@ from pipeline.jobs.console import say
 from pipeline.jobs.display import clock
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
-from pipeline.planning.setting import Setting
+from pipeline.planning.setting import Setting, model_name
 from pipeline.runs.opening import title_of
 from pipeline.search import ASK_ONCE, OPTUNA
 from pipeline.search.grid import ask_grid
@@ -55,14 +55,15 @@ class Prompts:
 
 @dataclass(frozen=True)
 class Work:
-    """What one setting still has to do. `source`: where the passes of an example are from."""
+    """What one setting still has to do. `source`: where the passes of an example are from, unless the store has any."""
 
     setting: Setting
     examples: int
     stored: int
     passes: float  # of an example
     source: str
-    seconds: float | None  # of an example, as the store measured them
+    seconds: float | None = None  # of an example, as the store measured them
+    measured: int = 0  # examples in the store that say so
 
     @property
     def left(self) -> int:
@@ -115,7 +116,6 @@ def _work(setting: Setting, config: Config, contents: Contents | None, prompts: 
         stored=0,
         passes=float(most_passes(setting.decode, prompts.most)),
         source="at most: every pass reveals one token",
-        seconds=None,
     )
     if config.recipe is not None and (published := _published(config.recipe, setting)) is not None:
         work = replace(work, passes=published, source="published by the recipe's source")
@@ -129,8 +129,8 @@ def _work(setting: Setting, config: Config, contents: Contents | None, prompts: 
         work,
         stored=len(rows),
         passes=float(measured["nfe"].mean()),
-        source=f"measured on {len(measured):,} examples in the store",
         seconds=float(measured["seconds"].mean()),
+        measured=len(measured),
     )
 
 
@@ -181,12 +181,11 @@ def _lines(
     if config.sweep.search not in ASK_ONCE:
         lines.append(f"search     {_later(config, plan, works)}")
     lines += [
-        f"prompts    {setting.task.name}: {prompts[setting.model, setting.task]}"
-        for setting in {(work.setting.model, work.setting.task): work.setting for work in works}.values()
+        f"prompts    {task.name}{f' for {model_name(model)}' * (len(networks) > 1)}: {lengths}"
+        for (model, task), lengths in prompts.items()
     ]
     passes = sum(work.left * work.passes for work in works)
-    sources = ", ".join(dict.fromkeys(work.source for work in works))
-    lines.append(f"passes     {passes:,.0f}, a batch of rows counted row by row ({sources})")
+    lines.append(f"passes     {passes:,.0f}, a batch of rows counted row by row ({_sources(works)})")
     flops = sum(
         work.left
         * networks[work.setting.model].flops(
@@ -197,6 +196,17 @@ def _lines(
     lines.append(f"FLOPs      {flops:.2e} (from the shapes in config.json, prompts of the mean length)")
     lines += [f"time       {text}" for text in _times(works, flops)]
     return [*lines, *_memory(config, works, networks, prompts), *_too_long(works, networks, prompts)]
+
+
+def _sources(works: Sequence[Work]) -> str:
+    """Where the passes are from, each kind of source once."""
+    counts = sorted(work.measured for work in works if work.measured)
+    others = list(dict.fromkeys(work.source for work in works if not work.measured))
+    if not counts:
+        return "; ".join(others)
+    spread = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+    part = f" for {len(counts):,} of {len(works):,} settings" if others else ""
+    return "; ".join([f"measured on {spread} examples in the store{part}", *others])
 
 
 def _later(config: Config, plan: Plan, works: Sequence[Work]) -> str:

@@ -23,6 +23,8 @@ from pipeline.search import ASK_ONCE
 from pipeline.storage.record import UNANSWERED
 from pipeline.storage.store import NO_ROOM, Contents
 
+KINDS = 3  # of errors that are shown
+
 if TYPE_CHECKING:
     from pipeline.report import Report
     from pipeline.report.whole import Whole
@@ -52,6 +54,8 @@ def make_report(
 
     report = write_report(folder, runs, records, notes, folders, words, asked, whole)
     console.print(report.terminal())
+    for line in why_unscored(records):
+        say(console, line)
     if wandb.mode != "off":
         _track(wandb, group, folder, report, whole_tables(runs, whole), console)
     for table in report.tables:
@@ -74,10 +78,7 @@ def notes_of(
     notes = [*([f"Made by: {run.command}"] if run.command else []), *([run.cost] if run.cost else [])]
     if levels := sorted(set(contents.records["sandbox"].dropna())):
         notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
-    errors = contents.records["error"].dropna()
-    errors = errors[errors != UNANSWERED]
-    if len(errors):
-        notes.append(f"{len(errors)} examples unscored; the first: {errors.iloc[0]}")
+    notes += why_unscored(contents.records)
     notes += [f"Failed: {run.by_id[sid]}: {error}" for sid, error in failures.items()]
     part = part_of(run, contents.records)
     if left_out:
@@ -85,6 +86,20 @@ def notes_of(
     elif part:
         notes.append(part)
     return [*notes, *contents.damaged]
+
+
+def why_unscored(records: pd.DataFrame) -> list[str]:
+    """How many records have no score, and the errors that say why: of each kind, numbers aside, the first."""
+    errors = records["error"].dropna().astype(str)
+    errors = errors[errors != UNANSWERED]
+    if errors.empty:
+        return []
+    kinds = errors.groupby(errors.str.replace(r"\d+", "0", regex=True), sort=False).agg(["size", "first"])
+    kinds = kinds.sort_values("size", ascending=False, kind="stable")
+    shown = [f"{size:,} x {first}" for size, first in kinds.head(KINDS).itertuples(index=False)]
+    others = int(kinds["size"][KINDS:].sum())
+    rest = [f"{others:,} x others"] if others else []
+    return [f"Unscored records: {'; '.join([*shown, *rest])}"]
 
 
 def part_of(run: Run, records: pd.DataFrame) -> str:

@@ -15,7 +15,7 @@ from pipeline.report.labels import Names, metric, one_value, varying_values
 from pipeline.report.machines import mixed_warnings
 from pipeline.report.phrases import counted, quoted
 from pipeline.report.points import MIN_COVERAGE
-from pipeline.report.verdict import Verdict, no_verdict, verdict
+from pipeline.report.verdict import Verdict, no_verdict, verdicts
 
 MANY_VALUES = 8
 END_OF_TEXT = {
@@ -49,7 +49,7 @@ def summarise(
         front=_front(points),
         inert=inert_warnings(points),
         verdicts=[
-            *([verdict(points, one, comparisons) for one in own] or [no_verdict(points)]),
+            *(verdicts(points, own, comparisons) or [no_verdict(points)]),
             *cache_verdicts(caches),
         ],
         warnings=[*_coverage(points), *_uncompared(points, own), *mixed_warnings(part), *_caches(points)],

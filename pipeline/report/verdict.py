@@ -1,7 +1,7 @@
 """Whether AXON moves a base decoder's Pareto front, in words: the headlines, the evidence, and both as a table."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -63,7 +63,33 @@ def no_verdict(points: pd.DataFrame) -> Verdict:
     )
 
 
-def verdict(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdict:
+def verdicts(points: pd.DataFrame, found: Sequence[Comparison], comparisons: int) -> list[Verdict]:
+    """Of each comparison; those that lack examples share one, which stands where the first of them does."""
+    few = [own for own in found if _lacks_examples(own)]
+    made = []
+    for own in found:
+        if not _lacks_examples(own):
+            made.append(_verdict(points, own, comparisons))
+        elif own is few[0]:
+            made.append(_too_few(few))
+    return made
+
+
+def _lacks_examples(found: Comparison) -> bool:
+    return not found.enough and not (found.cohort.empty and not found.cohort.variants)
+
+
+def _too_few(found: Sequence[Comparison]) -> Verdict:
+    least, most = (pick(own.n for own in found) for pick in (min, max))
+    scored = f"{least}" if least == most else f"{least} to {most}"
+    fronts = f"Pareto front{'s' * (len(found) > 1)} of {listed([own.cohort.name for own in found])}"
+    return Verdict(
+        f"Effect of AXON on the {fronts}: {INCONCLUSIVE}, because of too few examples: {scored} scored, at least "
+        f"{MIN_EXAMPLES} needed."
+    )
+
+
+def _verdict(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdict:
     """`comparisons`: how many there are in the whole report, over which the intervals hold simultaneously."""
     name, asked = found.cohort.name, found.cohort.asked
     inconclusive = f"Effect of AXON on the Pareto front of {name}: {INCONCLUSIVE}"
@@ -72,14 +98,10 @@ def verdict(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdic
             f"{inconclusive}, because AXON was empty: {found.cohort.empty} of {counted(asked, 'variant')} had no "
             "support to select anchors by in most of AXON's steps."
         )
-    if not found.cohort.variants and found.enough:
+    if not found.cohort.variants:
         variants = "the only variant decodes" if asked == 1 else f"all {asked} variants decode"
         return Verdict(
             f"AXON has no effect on the Pareto front of {name}: {variants} every example exactly as {name} alone."
-        )
-    if not found.enough:
-        return Verdict(
-            f"{inconclusive}, because of too few examples: {found.n} scored, at least {MIN_EXAMPLES} needed."
         )
     if found.outcome == NO_FRONT:
         return _paired(points, found, comparisons)

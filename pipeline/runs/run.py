@@ -107,7 +107,10 @@ def read_run(folder: Path) -> Run:
         rule = f"has no {RUN_FILE} ({reason(error)}); give the folder that a job's last line prints"
     except ValidationError as error:
         first = error.errors()[0]
-        rule = f"{RUN_FILE} is damaged ({'.'.join(map(str, first['loc']))}: {first['msg']}); run its command again"
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        rule = (
+            f"{RUN_FILE} is damaged ({what}), or other code wrote it; run its command again, or use that code"
+        )
     except ConfigError:
         raise
     except ValueError as error:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from pipeline.tasks.rows import Hub, Row, check_rows, digest, is_empty, read_file, read_hub
+from pipeline.tasks.rows import NOT_ON_HUB, Hub, Row, check_rows, digest, is_empty, read_file, read_hub
 from pipeline.tasks.task import Chat, Example, Score, Shots, Split, TaskSettings
 
 SHOT_SEED = 1234  # lm-eval's default fewshot_random_seed
@@ -34,7 +34,7 @@ class Benchmark:
     metric = ""
     chats = False
     stops: ClassVar[tuple[str, ...]] = ()
-    hub: ClassVar[Hub]
+    hub: ClassVar[Hub] = NOT_ON_HUB
     columns: ClassVar[tuple[str, ...]]
     lists: ClassVar[tuple[str, ...]] = ()  # the columns that hold lists of texts
     aliases: ClassVar[Mapping[str, str]] = {}  # other names that files use for columns
@@ -133,6 +133,8 @@ class Benchmark:
     def _read(self, key: str, path: str | None, settings: TaskSettings, split: str) -> list[Row]:
         if path is not None:
             rows, place = read_file(key, path, self.columns, self.aliases), path
+        elif self.hub == NOT_ON_HUB:
+            raise ValueError(f"{key}=null: the rows of {self.name} are not on the hub; give {key}=FILE")
         else:
             rows, place = self._from_hub(key, settings.revision, split), self.hub.id
         check_rows(key, place, rows, self.label, self.fault)

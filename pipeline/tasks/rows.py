@@ -24,6 +24,9 @@ class Hub:
     config: str | None = None
 
 
+NOT_ON_HUB = Hub("")
+
+
 def read_file(key: str, path: str, columns: Sequence[str], aliases: Mapping[str, str]) -> list[Row]:
     """The rows of a jsonl, json or parquet file, possibly gzipped; columns with a name in `aliases` are renamed.
 

@@ -20,7 +20,7 @@ YOUNG = 60.0  # seconds; a younger folder may not be locked yet, or its Ray may 
 def scratch_folder() -> Iterator[str]:
     """It holds sockets, whose paths must be short: so it isn't in the run's folder."""
     parent = "/tmp" if Path("/tmp").is_dir() else tempfile.gettempdir()
-    remove_leftovers(Path(parent))
+    remove_ownerless(Path(parent))
     folder = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
     owner = os.open(Path(folder, OWNER), os.O_RDWR | os.O_CREAT)
     try:
@@ -31,7 +31,7 @@ def scratch_folder() -> Iterator[str]:
         os.close(owner)
 
 
-def remove_leftovers(parent: Path) -> None:
+def remove_ownerless(parent: Path) -> None:
     """Removes the folders of this user's killed runs, but none that is locked or that can't be read."""
     for folder in parent.glob(f"{PREFIX}*"):
         try:

@@ -71,6 +71,17 @@ def test_a_setting_of_both_is_a_point_of_each_with_its_own_records(
     assert points["nfe"].diff().iloc[1] == pytest.approx(100)
 
 
+def test_runs_of_several_places_are_compared_here_and_not_in_what_these_have_in_common(
+    runs: tuple[Path, Path], make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(make_config().out, tmp_path / "theirs/outputs")
+    theirs = tmp_path / "theirs/outputs" / runs[1].relative_to(make_config().out)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    code, shown = main("job=compare", f"runs=[{runs[0]},{theirs}]")
+    assert code == 0 and Path(shown.splitlines()[-1]).parent == Path("outputs/compare")
+
+
 def test_a_run_that_lacks_records_is_told(runs: tuple[Path, Path], make_config: Make) -> None:
     [setting] = open_run(runs[1]).run.settings
     (Path(make_config().store) / f"slices/{setting.id}/4-8.parquet").unlink()

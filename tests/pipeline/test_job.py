@@ -15,7 +15,9 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config
 from pipeline.jobs import run_job
+from pipeline.jobs.report_job import why_unscored
 from pipeline.runs.run_folder import folder_of
+from pipeline.storage.record import UNANSWERED
 from pipeline.storage.record_differences import IGNORED
 from pipeline.storage.store import Store
 
@@ -134,7 +136,16 @@ def test_unscored_examples_are_told_and_are_no_zeros(config: Config, judge: Judg
         for a, e in zip(stored(config)["answer"][1:], judge.examples("test", 1, 9), strict=True)
     ]
     assert point["quality"] == pytest.approx(sum(scores) / 9)
-    assert "the scorer broke" in (folder / "report.html").read_text()
+    for where in (shown, (folder / "report.html").read_text()):
+        assert "Unscored records: 1 x " in where and "the scorer broke" in where
+
+
+def test_the_reasons_of_unscored_records_are_told_by_kind() -> None:
+    too_long = [f"ValueError: prompt of {size} tokens" for size in (402, 334, 17)]
+    records = pd.DataFrame({"error": [None, "E: a", *too_long, "E: b", "E: c", "E: d", UNANSWERED]})
+    [line] = why_unscored(records)
+    assert line == "Unscored records: 3 x ValueError: prompt of 402 tokens; 1 x E: a; 1 x E: b; 2 x others"
+    assert why_unscored(records[records["error"].isna()]) == []
 
 
 def test_a_setting_with_no_score_at_all_is_a_failure(config: Config, judge: Judge) -> None:

@@ -88,6 +88,28 @@ def test_what_the_store_has_is_counted_and_measured(make_config: Make, judge: Ju
     assert "measured in the store, on the machine and at the batch of then" in text
 
 
+def test_what_was_measured_for_some_settings_only_is_said_once(make_config: Make, judge: Judge) -> None:
+    config = make_config("task.name=judge")
+    groups = {"both": {"grid": {"decoder.threshold": [0.01, 0.02, 0.9]}}}
+    swept = read_config({**to_tree(config), "sweep": {**to_tree(config)["sweep"], "groups": groups}})
+    for threshold, stop in {0.01: 4, 0.02: 6}.items():
+        stored(make_config("task.name=judge", f"decoder.threshold={threshold}"), stop)
+    text = " ".join(shown(swept).split())
+    assert (
+        "(measured on 4 to 6 examples in the store for 2 of 3 settings; at most: every pass reveals" in text
+    )
+
+
+def test_prompts_name_the_model_where_there_are_several(
+    make_config: Make, judge: Judge, checkpoint: Path
+) -> None:
+    config = make_config("task.name=judge")
+    groups = {"both": {"grid": {"model.path": [str(checkpoint), str(ROOT / "assets/tiny")]}}}
+    swept = read_config({**to_tree(config), "sweep": {**to_tree(config)["sweep"], "groups": groups}})
+    text = shown(swept)
+    assert f"prompts    judge for {checkpoint.name}: 11 tokens" in text and "judge for tiny: " in text
+
+
 def test_a_recipes_figure_stands_in_for_what_was_not_measured(make_config: Make, judge: Judge) -> None:
     config = replace(make_config("task.name=judge"), recipe=RECIPE)
     assert "passes     50, " in shown(config) and "published by the recipe's source" in shown(config)

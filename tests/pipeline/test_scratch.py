@@ -39,7 +39,7 @@ def test_what_a_killed_run_left_goes_and_what_a_living_one_holds_stays() -> None
         with scratch.scratch_folder() as own:
             assert not left.exists() and held.is_dir() and Path(own).is_dir()
             os.utime(own, (time.time() - 2 * scratch.YOUNG,) * 2)
-            scratch.remove_leftovers(Path(own).parent)
+            scratch.remove_ownerless(Path(own).parent)
             assert Path(own).is_dir()
         assert not Path(own).exists()
     finally:
@@ -54,7 +54,7 @@ def test_a_young_folder_and_one_that_was_never_locked_are_left_alone(tmp_path: P
         (tmp_path / name / scratch.OWNER).touch()
     for name in ("axon-ray-without", "of-somebody-else"):
         os.utime(tmp_path / name, (time.time() - 7200,) * 2)
-    scratch.remove_leftovers(tmp_path)
+    scratch.remove_ownerless(tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
 
 

@@ -37,11 +37,29 @@ CASES = {
     ),
     "appended key": ("+axon.foo=1", "axon.foo: unknown key; one of"),
     "appended key that exists": ("+limit=3", "+limit=3: this key exists already; write limit=3"),
-    "key of another decoder": ("decoder.tau_low=0.5", "decoder.tau_low: unknown key; one of name, threshold"),
-    "key of another task": ("task.path=x.jsonl", "task.path: unknown key; one of name, seed, split"),
+    "key of another decoder": (
+        "decoder.tau_low=0.5",
+        "decoder.tau_low: unknown key; decoder=dawn has it; one of name, threshold",
+    ),
+    "key of another decoder that resembles one of this": (
+        "decoder.kl_threshold=0.5",
+        "decoder.kl_threshold: unknown key; decoder=klass has it; one of name, threshold",
+    ),
+    "key of another task": (
+        "task.path=x.jsonl",
+        "task.path: unknown key; task=gsm8k, task=gsm8k_cot, task=gsm8k_cot_zeroshot and 6 more have it; one of name,",
+    ),
+    "key of another decoder in a sweep": (
+        "sweep=with_axon +sweep.groups.axon.set.decoder.tau_low=0.5",
+        "sweep.groups.axon: decoder.tau_low: unknown key; decoder=dawn has it; one of name, threshold",
+    ),
     "unknown choice of many": (
         "recipe=sdar_8b",
         "recipe=sdar_8b: unknown; one of the 128 in conf/recipe, such as sdar_8b_",
+    ),
+    "unknown job": (
+        "job=reprot",
+        "job='reprot': unknown; one of run, plan, time, check_task, import, dashboard, report, rerun, compare, show",
     ),
     "unknown choice": ("decoder=fastest", "decoder=fastest: unknown; one of confidence, dawn, "),
     "no choice": ("decoder=", "decoder=: must be the name of one choice; one of confidence, dawn, "),
@@ -155,7 +173,7 @@ CASES = {
     ),
     "added key that a swept choice lacks": (
         "sweep=decoders ++decoder.threshold=0.5",
-        "sweep.groups.base: decoder=fixed_steps: decoder.threshold: unknown key; one of name, remasking, steps",
+        "sweep.groups.base: decoder=fixed_steps: decoder.threshold: unknown key; decoder=confidence, decoder=",
     ),
 }
 

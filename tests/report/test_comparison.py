@@ -116,6 +116,14 @@ def test_too_few_examples_give_no_verdict():
     assert compared(make_sweep(gain=3.0, examples=10))[0].effects
 
 
+def test_decoders_that_lack_examples_are_told_in_one_sentence():
+    sweep = make_sweep(gain=3.0, examples=9)
+    add_copy(sweep, "dawn", lambda setting: changed(setting, decoder="dawn"))
+    said = text(sweep)
+    assert said.count("too few examples") == 1
+    assert "fronts of confidence and dawn: inconclusive, because of too few examples: 9 scored" in said
+
+
 def test_steps_are_saved_where_a_side_is_only_faster():
     sweep = make_sweep(gain=0.0, faster=0.75, examples=200, anchors=(None, 1))
     (found,) = compared(sweep)

@@ -9,7 +9,9 @@ from typing import Any
 import datasets
 import pytest
 
+from pipeline.tasks.benchmark import Benchmark
 from pipeline.tasks.rows import Hub, read_file, read_hub
+from pipeline.tasks.task import TaskSettings
 
 HERE = Hub("owner/rows", "main")
 
@@ -85,3 +87,11 @@ def test_a_folder_of_rows_is_not_a_file(tmp_path: Path) -> None:
         ValueError, match=r"rows.jsonl': is a folder; give a file of the benchmark's rows, or null"
     ):
         read_file("task.path", str(tmp_path / "rows.jsonl"), ["question"], {})
+
+
+def test_a_task_whose_rows_are_in_files_alone_asks_for_one() -> None:
+    class Own(Benchmark):
+        name = "own"
+
+    with pytest.raises(ValueError, match="the rows of own are not on the hub; give task"):
+        Own().opened(TaskSettings("own", "test", 0))

@@ -1,0 +1,82 @@
+"""docs/extending.md is followed to the letter in a copy of the repository: its decoder, its gate and its task run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from pipeline import open_run
+from pipeline.errors import ConfigError
+
+BLOCK = re.compile(r"^   ```\w+\n(.*?)^   ```$", re.MULTILINE | re.DOTALL)
+
+
+def inserted(file: Path, before: str, text: str) -> None:
+    """Puts the text before the first occurrence of `before`."""
+    head, found, tail = file.read_text().partition(before)
+    assert found, f"{file} has no {before!r}"
+    file.write_text(head + text + found + tail)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The repository with what the page adds to it."""
+    here = tmp_path / "copy"
+    for folder in ("axon", "pipeline", "conf", "assets"):
+        shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "launch.py", here)
+    page = (ROOT / "docs/extending.md").read_text()
+    decoder, values, gate, task, task_values = map(dedent, BLOCK.findall(page))
+    (here / "axon/decoders/margin.py").write_text(decoder)
+    (here / "conf/decoder/margin.yaml").write_text(values)
+    decoders = here / "axon/decoders/__init__.py"
+    inserted(decoders, "\n__all__", "from axon.decoders.margin import Margin\n")
+    inserted(decoders, "FixedSteps |", "Margin | ")
+    inserted(here / "axon/gates.py", "# `never` has no rule", f"{gate}\n\n")
+    inserted(
+        here / "axon/gates.py", '    "never": None', '    "trickle": Gate(trickle, needs_attention=False),\n'
+    )
+    inserted(here / "axon/settings.py", '"always", "never"', '"trickle", ')
+    (here / "conf/axon/trickle.yaml").write_text("defaults: [coverage_gap, _self_]\ngate: trickle\n")
+    (here / "pipeline/tasks/capitals.py").write_text(task)
+    inserted(
+        here / "pipeline/tasks/__init__.py",
+        '    "arith": _lazy',
+        '    "capitals": _lazy("capitals", "Capitals"),\n',
+    )
+    (here / "conf/task/capitals.yaml").write_text(task_values)
+    return here
+
+
+@pytest.mark.slow
+def test_what_the_page_adds_runs(copy: Path) -> None:
+    rows = [{"country": "France", "capital": "Paris"}, {"country": "Japan", "capital": "Tokyo"}]
+    (copy / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    asked = (
+        "decoder=margin axon=trickle task=capitals task.path=rows.jsonl gen_length=8 block_length=8 wandb=off"
+    )
+    done = subprocess.run(
+        [sys.executable, "launch.py", *asked.split()], cwd=copy, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    folder = copy / done.stdout.splitlines()[-1]
+    [setting] = json.loads((folder / "run.json").read_text())["settings"]
+    asked_for = (
+        setting["decode"]["decoder"]["name"],
+        setting["decode"]["axon"]["gate"],
+        setting["task"]["name"],
+    )
+    assert asked_for == ("margin", "trickle", "capitals")
+    [point] = pd.read_csv(folder / "points.csv").to_dict("records")
+    assert (point["n"], point["unscored"]) == (2, 0)
+    with pytest.raises(ConfigError, match=r"margin.* or other code wrote it"):
+        open_run(str(folder))  # with this repository's own code
