@@ -6,7 +6,6 @@ others are kept. A fault that concerns all examples (no model, no memory, nothin
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -23,6 +22,7 @@ from pipeline.checkpoints.devices import check_fits, device_of, gpu_memories
 from pipeline.checkpoints.prompt import encode
 from pipeline.errors import fault_line
 from pipeline.evaluation.decoded import Decoded, outcomes
+from pipeline.evaluation.drawn import Drawn
 from pipeline.evaluation.example_record import filled
 from pipeline.evaluation.judge import Judge
 from pipeline.evaluation.open_slices import OpenSlices
@@ -108,6 +108,7 @@ class Evaluator:
         self._key: ModelSettings | None = None
         self._room = Room(batch_size, say)
         self._loaded: Loaded | None = None
+        self._drawn = Drawn()
         self._judge = Judge()
         self._proved: set[str] = set()  # settings under which something has been decoded
 
@@ -122,7 +123,7 @@ class Evaluator:
         task = open_task(setting.task, self._require)
         if isinstance(task, CodeTask):
             shared_sandbox(self._require)  # if programs can't be run here, nothing is decoded
-        examples = _examples(task, setting, max((stop for _, stop in spans), default=0))
+        examples = self._drawn.first(task, setting.task, max((stop for _, stop in spans), default=0))
         loaded = self._load(setting.model)
         opened = OpenSlices()
         timer = Stopwatch(loaded.model.device)
@@ -216,21 +217,3 @@ def enough(lengths: Sequence[int], rows: int, answer: int) -> bool:
     if len(lengths) >= GROUP_BATCHES * rows:
         return True
     return len(lengths) >= rows and sorted_padding(lengths, rows, answer) <= MOST_PADDING / 2
-
-
-def _examples(task: Any, setting: Setting, count: int) -> list[Example]:
-    """The task's first examples. Raises ValueError if there are fewer, or if two of them share an id."""
-    found: list[Example] = task.examples(setting.task.split, setting.task.seed, count)
-    check_ids(found)
-    if len(found) < count:
-        raise ValueError(
-            f"limit={count}: {setting.task.name} has {len(found)} examples in this split; lower limit"
-        )
-    return found
-
-
-def check_ids(examples: Sequence[Example]) -> None:
-    """Raises ValueError if two share an id: a report would take them for one example."""
-    [(name, count)] = Counter(example.id for example in examples).most_common(1) or [("", 0)]
-    if count > 1:
-        raise ValueError(f"{count} examples have the id {name!r}; the task must give each its own")

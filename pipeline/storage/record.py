@@ -10,8 +10,7 @@ newer format may mean something else by the same column, so it is never read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -151,8 +150,7 @@ class Record:
 
 def to_table(records: list[Record]) -> pa.Table:
     """The records as a table with exactly SCHEMA; raises pa.ArrowInvalid where a value doesn't fit."""
-    rows: list[dict[str, Any]] = [asdict(record) for record in records]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    return pa.Table.from_pylist([vars(record) for record in records], schema=SCHEMA)
 
 
 def from_table(table: pa.Table) -> list[Record]:
