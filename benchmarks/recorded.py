@@ -11,20 +11,24 @@ import numpy as np
 import pandas as pd
 
 from pipeline.inputs.dotted import flatten
+from pipeline.planning.line import place_of
 from pipeline.planning.setting import Setting
 from pipeline.runs.opened import open_run
 from pipeline.search import Candidate, Region
 
+TRACE = ("tokens", "revealed_at", "axon_steps")
+
 
 @dataclass(frozen=True)
 class Recorded:
-    """A task's fine grid: scores and passes, settings by examples."""
+    """A task's fine grid: scores, passes and decodes, settings by examples."""
 
     settings: Sequence[Setting]
     space: tuple[Region, ...]
     defaults: Mapping[str, Any]
     quality_SN: np.ndarray
     nfe_SN: np.ndarray
+    trace_SN: np.ndarray  # equal numbers in a column: equal decodes, step by step
     lines: Mapping[str, Mapping[float, int]]  # the knobs but for the trade-off parameter -> its values -> row
 
     @classmethod
@@ -49,13 +53,37 @@ class Recorded:
             value = own.pop(str(setting.trade_off))
             lines.setdefault(_line(setting.group, own), {})[value] = row
         quality_SN, nfe_SN = (wide[name].loc[ids].to_numpy(dtype=np.float64) for name in ("score", "nfe"))
-        return cls(run.settings, space, flatten(run.config), quality_SN, nfe_SN, lines)
+        codes: dict[Any, int] = {}
+        traces = zip(*(records[name].map(tuple) for name in TRACE), strict=True)
+        coded = records[["setting_id", "position"]].assign(
+            trace=[codes.setdefault(trace, len(codes)) for trace in traces]
+        )
+        trace_SN = coded.pivot(index="setting_id", columns="position", values="trace").loc[ids].to_numpy()
+        return cls(run.settings, space, flatten(run.config), quality_SN, nfe_SN, trace_SN, lines)
 
     def run(self, seed: int, examples: int | None) -> Recorded:
         """With the examples in another order; or with as many as that, drawn with replacement."""
         rng, recorded = np.random.default_rng(seed), self.quality_SN.shape[1]
         order = rng.permutation(recorded) if examples is None else rng.integers(recorded, size=examples)
-        return replace(self, quality_SN=self.quality_SN[:, order], nfe_SN=self.nfe_SN[:, order])
+        own = {name: getattr(self, name)[:, order] for name in ("quality_SN", "nfe_SN", "trace_SN")}
+        return replace(self, **own)
+
+    def repeated(self, row: int, there_SN: np.ndarray) -> np.ndarray:
+        """Examples (N,) whose decode repeats that of a setting of the line which is there, and of all between the two:
+        as far as the grid shows, their leeway holds there. (DAWN can't tell all of it: see axon/decoders/dawn.py.)
+        """
+        line = next(sorted(own.items()) for own in self.lines.values() if row in own.values())
+        rows = [other for _, other in line]
+        at = rows.index(row)
+        found = np.zeros(there_SN.shape[1], dtype=bool)
+        if place_of(self.settings[row]) is None:
+            return found
+        for way in (rows[at + 1 :], rows[:at][::-1]):
+            same = np.ones_like(found)
+            for other in way:
+                same = same & (self.trace_SN[row] == self.trace_SN[other])
+                found |= same & there_SN[other]
+        return found
 
     @property
     def records(self) -> pd.DataFrame:

@@ -110,9 +110,10 @@ def replay(recorded: Recorded, ask: Ask, rule: StopSettings | None) -> Replay:
 def _counted(
     recorded: Recorded, asks: Sequence[Sequence[int]], stopped: Mapping[str, Stop], by_looks: bool
 ) -> Replay:
-    """The calls in the order in which one worker would make them."""
+    """The calls in the order in which one worker would make them, who repeats no neighbour's decode."""
     nfe_SN, size = recorded.nfe_SN, recorded.nfe_SN.shape[1]
     whole: list[int] = []
+    there_SN = np.zeros(nfe_SN.shape, dtype=bool)
     spent, enough, reached = 0.0, np.inf, 0.0
     for own in asks:
         start = 0
@@ -121,7 +122,9 @@ def _counted(
                 stop = stopped.get(recorded.settings[row].id)
                 if stop is not None and stop.n < look:
                     continue
-                spent += nfe_SN[row, start:look].sum()
+                made_N = ~recorded.repeated(row, there_SN)
+                spent += nfe_SN[row, start:look][made_N[start:look]].sum()
+                there_SN[row, start:look] = True
                 if stop is None and look == size:
                     whole.append(row)
                     reached = _reached(recorded, whole)

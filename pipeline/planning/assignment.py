@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.planning.line import place_of
+from pipeline.planning.repeats import repeated
 from pipeline.planning.setting import Setting
-from pipeline.storage.repeats import repeated
 from pipeline.storage.store import Span, Store
 from pipeline.storage.totals import Totals, totals_of
 
@@ -43,8 +42,8 @@ class Assignment:
         then. The store is asked whether anything of the setting's first `limit` examples has been decoded: then an
         example that can't be is at fault, and not the setting.
         """
-        sid, totals, place = self.setting.id, Totals(), place_of(self.setting)
-        known = repeated(store, sid, place[1], self.neighbours, self.slices) if place else {}
+        sid, totals = self.setting.id, Totals()
+        known = repeated(store, self.setting, self.neighbours, self.slices)
         if store.any_scored(sid, limit):
             evaluator.prove(sid)
         for spans in [[span] for span in self.slices] if self.apart else [self.slices]:

@@ -45,12 +45,22 @@ def grid_cost(plan: Plan, records: pd.DataFrame, limit: int) -> str | None:
                 calls += nfe * reachable(setting, limit)
     own = sum(one.calls for one in spent(records).values())
     sentence = (
-        f"The search took {own:,} model calls in {len(plan.settings):,} settings; the grid's {len(settings):,} "
-        f"settings would have taken about {calls:,.0f}"
+        f"The search took {own:,} model calls in {len(plan.settings):,} settings{_repeats(records)}; the grid's "
+        f"{len(settings):,} settings, each decoded whole, would have taken about {calls:,.0f}"
     )
     if own <= calls:
         return f"{sentence}."
     return f"{sentence}, less: it has few values. sweep.search=grid evaluates those alone."
+
+
+def _repeats(records: pd.DataFrame) -> str:
+    decoded = records[records["nfe"].notna()]
+    repeats = int(decoded["seconds"].isna().sum())
+    if not repeats:
+        return ""
+    return (
+        f" ({repeats:,} of the {len(decoded):,} decodes repeat a neighbouring setting's and were made there)"
+    )
 
 
 def _lines(plan: Plan, records: pd.DataFrame, along: str) -> Lines:

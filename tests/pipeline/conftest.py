@@ -107,9 +107,9 @@ def ended_after(count: int, end: Callable[[], object]) -> Iterator[list[Span]]:
     real, decoded = Evaluator.slices, list[Span]()
 
     def slices(
-        self: Evaluator, setting: Setting, spans: Sequence[Span]
+        self: Evaluator, setting: Setting, spans: Sequence[Span], *known: Any
     ) -> Iterator[tuple[Span, list[Record]]]:
-        for span, records in real(self, setting, spans):
+        for span, records in real(self, setting, spans, *known):
             if len(decoded) == count:
                 end()
             decoded.append(span)

@@ -108,12 +108,12 @@ import importlib.util, os, sys
 def slices(module):
     real = module.Evaluator.slices
 
-    def slices(self, setting, spans):
+    def slices(self, setting, spans, known):
         with open(os.environ["TRIED"], "a") as log:
             log.write("".join(f"{setting.id} {start}\n" for start, _ in spans))
         if f"{setting.id} {spans[-1][0]}" == os.environ["POISON"]:
             os.kill(os.getpid(), 9)
-        for done in real(self, setting, spans):
+        for done in real(self, setting, spans, known):
             if any(f"{setting.id} {start}" == os.environ["POISON"] for start, _ in spans):
                 os.kill(os.getpid(), 9)  # all are open
             yield done

@@ -182,7 +182,7 @@ def trial_of(evaluate: Any, store: Any) -> Any:
     setting: Any = SimpleNamespace(id="s0", task=SimpleNamespace(name="t"))
     trial: Any = SliceTrial.__new__(SliceTrial)
 
-    def slices(setting: Any, spans: Sequence[Span]) -> Iterator[tuple[Span, Any]]:
+    def slices(setting: Any, spans: Sequence[Span], known: Any) -> Iterator[tuple[Span, Any]]:
         for start, stop in spans:
             yield (start, stop), evaluate(setting, start, stop)
 

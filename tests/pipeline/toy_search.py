@@ -55,7 +55,9 @@ class World:
     def __init__(self, before: Callable[[Setting, int], None] = lambda setting, start: None) -> None:
         self._before = before
 
-    def slices(self, setting: Setting, spans: Sequence[Span]) -> Iterator[tuple[Span, list[Record]]]:
+    def slices(
+        self, setting: Setting, spans: Sequence[Span], known: object
+    ) -> Iterator[tuple[Span, list[Record]]]:
         for start, stop in spans:
             self._before(setting, start)
             yield (start, stop), [record(setting, position) for position in range(start, stop)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.planning.line import place_of
+from pipeline.planning.setting import Setting
 from pipeline.storage.record import Record, from_table
 from pipeline.storage.slice_file import Slice
 from pipeline.storage.span import Span
@@ -15,11 +17,13 @@ from pipeline.storage.store import Store
 
 
 def repeated(
-    store: Store, setting_id: str, value: float, neighbours: Iterable[str], spans: Sequence[Span]
+    store: Store, setting: Setting, neighbours: Sequence[str], spans: Sequence[Span]
 ) -> dict[int, Record]:
-    """By position: records of a setting with this value of the trade-off parameter on the examples of the spans, as far
-    as its neighbours' decodes hold under it. They say under which setting they were decoded.
+    """By position: the setting's records on the examples of the spans, as far as its neighbours' decodes hold under its
+    value of the trade-off parameter. They say under which setting they were decoded.
     """
+    if not neighbours or (place := place_of(setting)) is None:
+        return {}
     lacking = {position for span in spans for position in range(*span)}
     found: dict[int, Record] = {}
     for neighbour in neighbours:
@@ -29,10 +33,10 @@ def repeated(
             slice_ = store.read(neighbour, span)  # a damaged one is none of this setting's concern
             if not isinstance(slice_, Slice):
                 continue
-            for record in from_table(_holding(slice_.table, value)):
+            for record in from_table(_holding(slice_.table, place[1])):
                 if record.position in lacking:
                     under = record.decoded_under or neighbour
-                    found[record.position] = replace(record, setting_id=setting_id, decoded_under=under)
+                    found[record.position] = replace(record, setting_id=setting.id, decoded_under=under)
                     lacking.discard(record.position)
     return found
 
