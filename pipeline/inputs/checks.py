@@ -5,7 +5,6 @@ They run before anything is decoded. Each raises ConfigError with one line per f
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from pipeline.checkpoints.loadable import check_loads
 from pipeline.checkpoints.prompt import check_tokenizer, encode
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.config import ModelSettings
-from pipeline.inputs.names import ADDRESS
+from pipeline.inputs.names import ADDRESS, CLIENT
 from pipeline.planning.setting import Setting
 from pipeline.tasks import Example, TaskSettings, open_task
 
@@ -61,18 +60,17 @@ def check_settings(settings: Mapping[str, Setting], limit: int, here: bool) -> N
 def check_address(address: str) -> None:
     """Something answers at the cluster's address. Ray itself would keep trying for minutes."""
     asked, source = _automatic() if address == "auto" else (address, "")
+    named = f"cluster.address={address!r}{source}"
+    if asked.startswith("ray://"):
+        raise ConfigError([f"{named}: {CLIENT}"])
     found = ADDRESS.fullmatch(asked)
     if not found:  # auto: Ray looks for a cluster on this machine and says at once if there is none
         return
-    named = f"cluster.address={address!r}{source}"
     try:
         socket.create_connection((found["host"].strip("[]"), int(found["port"])), PATIENCE).close()
     except (OSError, OverflowError) as error:
         line = f"{named}: nothing answers there ({reason(error)}); start Ray there, or choose cluster=local"
         raise ConfigError([line]) from None
-    if asked.startswith("ray://") and importlib.util.find_spec("grpc") is None:
-        line = f"{named}: needs Ray's client; pip install 'ray[client]', or give the head's HOST:6379"
-        raise ConfigError([line])
 
 
 def _automatic() -> tuple[str, str]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-ADDRESS = re.compile(r"(?:ray://)?(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<port>\d{1,5})")
+ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<port>\d{1,5})")
+# Ray Tune runs only in a process that has a Ray node beside it.
+CLIENT = (
+    "is for Ray's client, through which a sweep can't be driven; give HOST:PORT on a machine of the cluster, "
+    "or submit a job (deploy/README.md)"
+)
 
 
 def folder_name(text: str) -> str:
@@ -53,6 +58,8 @@ def project_name(text: str) -> str:
 
 def address(text: str) -> str:
     """The address of a Ray cluster."""
+    if text.startswith("ray://"):
+        raise ValueError(CLIENT)
     if text != "auto" and not ADDRESS.fullmatch(text):
-        raise ValueError("must be auto, HOST:PORT or ray://HOST:PORT; give one, or choose cluster=local")
+        raise ValueError("must be auto or HOST:PORT; give one, or choose cluster=local")
     return text

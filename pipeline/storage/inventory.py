@@ -25,6 +25,15 @@ class Inventory:
     unread: tuple[str, ...]
 
 
+def is_filed(root: str, setting_id: str) -> bool:
+    """Whether the store at this address has the setting's identity. Raises whatever the service's client raises."""
+    fs, base = fsspec.core.url_to_fs(root)
+    try:
+        return bool(fs.cat_file(f"{base}/settings/{setting_id}{SUFFIX}"))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def read_inventory(root: str) -> Inventory:
     """Of the store at this address; empty where there is none. Raises whatever the service's client raises."""
     fs, base = fsspec.core.url_to_fs(root)

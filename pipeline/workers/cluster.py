@@ -16,7 +16,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 # Ray reads these when it is imported.
@@ -35,6 +35,7 @@ ENVIRONMENT = {
 os.environ.update(ENVIRONMENT)
 
 import ray  # noqa: E402
+import ray._private.services as ray_services  # noqa: E402
 import ray._private.worker as ray_worker  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
 
@@ -54,6 +55,7 @@ JOB_CONFIG = (
     "RAY_JOB_CONFIG_JSON_ENV_VAR"  # the variable's name, in which `ray job submit` tells its runtime_env
 )
 LOOK_SECONDS = 2.0  # between two looks at a joined cluster
+NODE_SECONDS = 20.0  # a node of this machine may be starting; Ray looks for one for 60, then blames the head
 SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
 VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
 
@@ -175,7 +177,11 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
 
 
 def _join(address: str) -> None:
-    """Raises ConfigError if there is no cluster to join."""
+    """Raises ConfigError if there is no cluster to join, or if this machine is none of its nodes."""
+    if address != "auto" or os.environ.get(
+        "RAY_ADDRESS"
+    ):  # else Ray itself looks here alone, and says so at once
+        _await_node(address)
     try:
         with _hushed():
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=_code())
@@ -187,6 +193,16 @@ def _join(address: str) -> None:
             "start Ray there, export RAY_AUTH_MODE=token if it was started with one, or choose cluster=local"
         )
         raise ConfigError([f"cluster.address={address!r}: can't be joined ({reason}); {remedy}"]) from None
+
+
+def _await_node(address: str) -> None:
+    until = monotonic() + NODE_SECONDS
+    while not ray_services.find_node_ids():  # type: ignore[no-untyped-call]
+        if monotonic() > until:
+            rule = "a sweep is driven from a machine of the cluster, and no Ray node runs on this one"
+            remedy = "give the command there, start a node here, or submit a job (deploy/README.md)"
+            raise ConfigError([f"cluster.address={address!r}: {rule}; {remedy}"])
+        sleep(0.5)
 
 
 def _code() -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import platform
+from dataclasses import dataclass, field
 from typing import Any
 
 from axon.faults import context_is_dead
@@ -11,6 +12,7 @@ from pipeline.importing import importing_models
 from pipeline.planning.assignment import Assignment
 from pipeline.sandbox import Require
 from pipeline.storage.store import Store, StoreFull
+from pipeline.workers.shared_store import await_setting
 
 from ray import tune  # isort: skip  # sweep.py imports cluster.py first
 
@@ -28,6 +30,7 @@ class WorkerSettings:
     threads: int
     require: Require  # of the sandbox
     cores_only: bool = False  # it may use no GPU, even if one is in sight
+    launched_on: str = field(default_factory=platform.node)  # the machine
 
 
 class SliceTrial(tune.Trainable):
@@ -48,6 +51,7 @@ class SliceTrial(tune.Trainable):
         torch.set_num_threads(worker.threads)
         self._worker = worker
         self._store = Store(worker.store)
+        self._shared = platform.node() == worker.launched_on  # whether the store is seen to be the sweep's
         self._notes: list[str] = []
         self._evaluator = Evaluator(
             worker.batch_size, worker.require, say=self._notes.append, cores_only=worker.cores_only
@@ -62,15 +66,29 @@ class SliceTrial(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         try:
+            self._check_store()
             totals = next(self._slices)
         except StoreFull as error:
             return {"full": str(error), "done": True}
         except Exception as error:
             if context_is_dead(error):
                 raise  # Tune ends this worker with its trial, and what is missing is tried again by another
-            return {"error": fault_line(error), "notes": self._told(), "done": True}
+            return {"error": self._fault(error), "notes": self._told(), "done": True}
         self._left -= 1
         return {"totals": totals, "notes": self._told(), "done": not self._left}
+
+    def _check_store(self) -> None:
+        """Before the worker's first slice."""
+        if not self._shared:
+            await_setting(self._store.root, self.config[SETTING], self._worker.launched_on)
+        self._shared = True
+
+    def _fault(self, error: Exception) -> str:
+        """The error in a line, with the machine, if that is another than where the sweep was launched and checked."""
+        line, here = fault_line(error), platform.node()
+        if here == self._worker.launched_on:
+            return line
+        return f"{line} (on {here}; every machine must reach the model and the store)"
 
     def _told(self) -> list[str]:
         """What the evaluator has said since the last result."""

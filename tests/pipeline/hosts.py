@@ -27,6 +27,8 @@ INIT = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); print('up'
 HOST = """set -e
 hostname {name}
 mount --bind {shared} /mnt
+mount --bind /mnt/hosts /etc/hosts
+mount --bind /dev/null /etc/resolv.conf
 mount --bind {venv} /media
 for folder in {hidden}; do mount -t tmpfs none "$folder"; done
 mount -t tmpfs none /tmp
@@ -110,14 +112,16 @@ class Network:
             name=name, shared=self.shared, venv=VENV, hidden=" ".join(folders) if hidden else "",
             python=os.path.realpath(sys.executable), init=INIT,
         )  # fmt: skip
-        pid = self._ends.enter_context(_spaces(script, SPACES))
-        host = Host(name, len(self.hosts) + 1, pid, self)
+        number = len(self.hosts) + 1
+        with (self.shared / "hosts").open("a") as names:
+            names.write(f"{NETWORK}.{number} {name}\n")
+        host = Host(name, number, self._ends.enter_context(_spaces(script, SPACES)), self)
         port = f"port{host.number}"
-        self.ip(f"link add {port} type veth peer name eth0 netns {pid}")
+        self.ip(f"link add {port} type veth peer name eth0 netns {host.pid}")
         self.ip(f"link set {port} master {SWITCH} up")
-        self.ip(f"address add {host.address}/24 dev eth0", pid)
-        self.ip("link set eth0 up", pid)
-        self.ip(f"route add default via {NETWORK}.{ROUTER}", pid)
+        self.ip(f"address add {host.address}/24 dev eth0", host.pid)
+        self.ip("link set eth0 up", host.pid)
+        self.ip(f"route add default via {NETWORK}.{ROUTER}", host.pid)
         self.hosts.append(host)
         return host
 
@@ -127,6 +131,7 @@ def network(shared: Path) -> Iterator[Network]:
     """Hosts and all that runs on them end with it, and with this process."""
     init = f'{os.path.realpath(sys.executable)} -IS -c "{INIT}"'
     with _spaces(f"exec {init}", ["--net"]) as pid, ExitStack() as ends:
+        (shared / "hosts").write_text("127.0.0.1 localhost\n")
         found = Network(pid, shared, _ends=ends)
         found.ip(f"link add {SWITCH} type bridge")
         found.ip(f"link set {SWITCH} up")

@@ -35,10 +35,11 @@ PLACES = {
 }
 
 ADDRESSES = {
-    "": "must be auto, HOST:PORT or ray://HOST:PORT; give one, or choose cluster=local",
-    "head": "must be auto, HOST:PORT or ray://HOST:PORT",
-    "http://127.0.0.1:8265": "must be auto, HOST:PORT or ray://HOST:PORT",
-    "127.0.0.1": "must be auto, HOST:PORT or ray://HOST:PORT",
+    "": "must be auto or HOST:PORT; give one, or choose cluster=local",
+    "head": "must be auto or HOST:PORT",
+    "http://127.0.0.1:8265": "must be auto or HOST:PORT",
+    "127.0.0.1": "must be auto or HOST:PORT",
+    "ray://127.0.0.1:10001": "is for Ray's client, through which a sweep can't be driven; give HOST:PORT on a",
 }
 
 
@@ -152,7 +153,7 @@ def dead() -> Iterator[str]:
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("source", ["given", "ray://", "environment", "file"])
+@pytest.mark.parametrize("source", ["given", "environment", "file"])
 def test_an_address_where_nothing_answers_is_told_within_seconds(
     source: str, dead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
 ) -> None:
@@ -160,7 +161,6 @@ def test_an_address_where_nothing_answers_is_told_within_seconds(
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     address, named = {
         "given": (dead, f"{dead!r}"),
-        "ray://": (f"ray://{dead}", f"'ray://{dead}'"),
         "environment": ("auto", f"'auto' (RAY_ADDRESS={dead})"),
         "file": ("auto", f"'auto' ({tmp_path}/ray/ray_current_cluster names {dead})"),
     }[source]
@@ -182,9 +182,9 @@ def test_an_address_that_answers_passes(monkeypatch: pytest.MonkeyPatch) -> None
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         check_address(address)
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        with pytest.raises(ConfigError, match=r"needs Ray's client; pip install 'ray\[client\]', or give"):
-            check_address(f"ray://{address}")
+        monkeypatch.setenv("RAY_ADDRESS", f"ray://{address}")
+        with pytest.raises(ConfigError, match=r"'auto' \(RAY_ADDRESS=ray://.*\): is for Ray's client"):
+            check_address("auto")
 
 
 def test_a_file_system_that_takes_writes_passes(tmp_path: Path, tree: dict[str, Any]) -> None:
