@@ -87,11 +87,16 @@ SHAPES = {
 
 def truth(shape: Shape) -> tuple[Floats, Floats]:
     """Mean score and NFE of each setting, (S,) each."""
-    drawn_SN = [_outcomes(np.random.default_rng(1), shape, *side, MANY) for side in shape.sides]
-    nfe_S = np.concatenate([nfe_VN.mean(axis=1) for _, nfe_VN in drawn_SN])
-    if shape.graded:
-        return np.concatenate([quality_VN.mean(axis=1) for quality_VN, _ in drawn_SN]), nfe_S
-    return np.concatenate([shape.chance_V(along, gain) for along, gain, _ in shape.sides]), nfe_S
+    means: dict[tuple[int, float, float], tuple[Floats, Floats]] = {}
+    for along, gain, steps in shape.sides:
+        key = len(along), gain, steps  # alike variants take as many steps, to the last digit
+        if key not in means:
+            quality_VN, nfe_VN = _outcomes(np.random.default_rng(1), shape, along, gain, steps, MANY)
+            exact_V = quality_VN.mean(axis=1) if shape.graded else shape.chance_V(along, gain)
+            means[key] = exact_V, nfe_VN.mean(axis=1)
+    found = [means[len(along), gain, steps] for along, gain, steps in shape.sides]
+    quality_S, nfe_S = (np.concatenate(own) for own in zip(*found, strict=True))
+    return quality_S, nfe_S
 
 
 def drawn(rng: np.random.Generator, shape: Shape, n: int) -> Sample:

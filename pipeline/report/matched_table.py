@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
+from typing import NamedTuple
 
 import pandas as pd
 from rich.console import RenderableType
@@ -17,28 +18,52 @@ from pipeline.report.matched import AtBudget, Heights, Matched
 from pipeline.report.phrases import listed, number, quoted, signed
 from pipeline.report.stats import Interval
 
+TITLE = "Quality at matched NFE"
 DIGITS = 3
 HELD = "†"
 TOLD = "The quality of two fronts at the same number of model calls: positive differences where the first lies higher."
 HEADINGS = ("by choice", "difference [95 %]", "settings mixed [95 %]")
 
 
+class Texts(NamedTuple):
+    """Of a pair of fronts, to be read by people; `table`: a row per budget."""
+
+    pair: str
+    table: pd.DataFrame
+    caption: str
+
+
+def matched_texts(facet: Facet) -> list[Texts]:
+    return [
+        Texts(
+            f"{quoted(own.front.name)} against {quoted(own.against.name)}",
+            pd.DataFrame(
+                [_texts(own, row) for row in own.rows],
+                columns=["NFE", own.front.name, own.against.name, *HEADINGS],
+            ),
+            _caption(own),
+        )
+        for own in facet.matched
+    ]
+
+
 def matched_section(facet: Facet) -> str:
     """The page's part: a heading, a table per pair of fronts with a row per budget, captions; empty without pairs."""
     if not facet.matched:
         return ""
-    tables = "".join(_html(own) for own in facet.matched)
-    return f'<section class="matched"><h3>Quality at matched NFE</h3><p class="soft">{TOLD}</p>{tables}</section>'
+    tables = "".join(_html(own) for own in matched_texts(facet))
+    return f'<section class="matched"><h3>{TITLE}</h3><p class="soft">{TOLD}</p>{tables}</section>'
 
 
 def matched_terminal(facet: Facet) -> Iterator[RenderableType]:
-    for own in facet.matched:
-        table = Table(title=Text(_title(own)), title_justify="left", box=None, padding=(0, 1, 0, 0))
-        for heading in ("NFE", own.front.name, own.against.name, *HEADINGS):
+    for own in matched_texts(facet):
+        title = Text(f"{TITLE}: {own.pair}")
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+        for heading in own.table.columns:
             table.add_column(heading, justify="right")
-        for row in own.rows:
-            table.add_row(*_texts(own, row))
-        yield from (Text(), table, Text(_caption(own), style="dim"))
+        for row in own.table.itertuples(index=False):
+            table.add_row(*row)
+        yield from (Text(), table, Text(own.caption, style="dim"))
 
 
 def matched_table(facets: Sequence[Facet]) -> pd.DataFrame:
@@ -79,15 +104,15 @@ def difference_text(difference: Interval) -> str:
     return NO_VALUE if math.isnan(difference.estimate) else signed(difference, DIGITS)
 
 
-def _html(own: Matched) -> str:
-    headings = (own.front.name, own.against.name, *HEADINGS)
+def _html(own: Texts) -> str:
+    headings = list(own.table.columns)[1:]
     head = "".join(f"<th>{escape(text)}</th>" for text in headings)
-    body = "".join(_html_row(headings, *_texts(own, row)) for row in own.rows)
+    body = "".join(_html_row(headings, *row) for row in own.table.itertuples(index=False))
     return (
-        f"<p>{escape(_pair(own))}</p>"
+        f"<p>{escape(own.pair)}</p>"
         f'<div class="scroll"><table class="evidence">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        f'<p class="soft">{escape(_caption(own))}</p>'
+        f'<p class="soft">{escape(own.caption)}</p>'
     )
 
 
@@ -98,14 +123,6 @@ def _html_row(headings: Sequence[str], nfe: str, *texts: str) -> str:
         for heading, text in zip(headings, texts, strict=True)
     )
     return f'<tr><td class="text">{escape(nfe)} NFE</td>{cells}</tr>'
-
-
-def _title(own: Matched) -> str:
-    return f"Quality at matched NFE: {_pair(own)}"
-
-
-def _pair(own: Matched) -> str:
-    return f"{quoted(own.front.name)} against {quoted(own.against.name)}"
 
 
 def _texts(own: Matched, row: AtBudget) -> list[str]:

@@ -94,6 +94,14 @@ class OpenedRun:
         return find_points([self.run], self.contents.records)
 
     @cached_property
+    def matched_nfe(self) -> pd.DataFrame:
+        """Quality at matched NFE, as in matched_nfe.csv: a row per pair of fronts and budget; none without a pair."""
+        from pipeline.report import find
+        from pipeline.report.matched_table import matched_table
+
+        return matched_table(find([self.run], self.contents.records, whole=self.whole).facets)
+
+    @cached_property
     def contents(self) -> Contents:
         """What the store holds of the run, its records measured for a report (report/measures.py).
 

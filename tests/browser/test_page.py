@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.report import write_report
+from pipeline.report.mixes import corners
 from tests.report.counts import count
 from tests.report.sweep import make_run, make_sweep
 from tests.report.test_facets import on, together
@@ -113,6 +114,30 @@ def test_a_front_of_what_is_left_is_found_anew_and_has_no_band(visit, report):
             & ((rest["quality"] > own.quality) | (rest["nfe"] < own.nfe))).any()
     }  # fmt: skip
     assert drawn(page)[0] & set(rest.index) == set(rest.index) - beaten
+
+
+def test_dotted_lines_are_the_best_mixes_of_what_is_left_and_can_be_hidden(visit, report):
+    page = visit(report.page, shared=True)
+    dotted = """part => part.querySelector('.interactive').data.filter(trace => trace.line?.dash === 'dot')
+        .map(trace => trace.x.map((x, place) => [x, trace.y[place]]))"""
+    facet, points = page.locator(".facet").first, report.findings.points
+    for hidden in (False, True):
+        if hidden:
+            toggle(page, "anchors per step", 2).click()
+        for (group, own), line in zip(
+            points.groupby("group", sort=False), facet.evaluate(dotted), strict=True
+        ):
+            own = own[own["knob.anchors"] != 2] if hidden else own
+            quality, nfe = (own[[name]].to_numpy(dtype=float).T for name in ("quality", "nfe"))
+            (found,) = corners(quality, nfe)
+            found = list(dict.fromkeys(found.tolist()))
+            assert line[:-1] == [[nfe[0, at], quality[0, at]] for at in found], group
+            assert line[-1][1] == line[-2][1]
+    page.get_by_label("mixes of two settings").uncheck()
+    assert facet.evaluate(dotted) == [] and "mixes=off" in page.url
+    again = visit(report.page, hash="#mixes=off")
+    assert again.locator(".facet").first.evaluate(dotted) == []
+    assert not again.get_by_label("mixes of two settings").is_checked()
 
 
 def test_hovering_shows_the_setting_and_a_click_keeps_it(visit, report):

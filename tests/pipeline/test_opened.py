@@ -68,6 +68,16 @@ def test_records_and_points_are_those_of_the_store_and_the_report(config: Config
         assert opened.points[name].tolist() == pytest.approx(written[name].tolist())
 
 
+def test_quality_at_matched_nfe_is_there_where_there_are_enough_examples(
+    opened: OpenedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert opened.matched_nfe.empty
+    monkeypatch.setattr("pipeline.report.matched.MIN_EXAMPLES", 6)
+    found = open_run(opened.path).matched_nfe
+    assert set(found["n"]) == {6} and set(found["front"]) == {"a"}
+    assert found[["difference", "mixed_difference"]].notna().all(axis=None)
+
+
 def test_the_tables_join_by_their_setting(opened: OpenedRun) -> None:
     joined = opened.records.merge(opened.settings, on="setting_id")
     assert len(joined) == len(opened.records)

@@ -190,6 +190,10 @@ def test_the_sweep_run_holds_the_report(logged: tuple[Path, Report]) -> None:
     assert front[["setting_id", "nfe", "quality"]].to_numpy().tolist() == expected.to_numpy().tolist() != []
     assert len(table_in(path, "points")) == len(SETTINGS)
     assert set(table_in(path, "fronts")["group"]) == {"base", "AXON"}
+    matched, (facet,) = table_in(path, "matched_nfe"), report.findings.facets
+    assert matched["mixed_difference_lo"].tolist() == [
+        row.mixed.difference.lo for own in facet.matched for row in own.rows
+    ]
     for key, file in {"front_picture": report.picture, "report": report.page}.items():
         assert (path.parent / "files" / run["history"][f"{key}.path"]).read_bytes() == file.read_bytes()
     assert run["summary"]["warnings"] == report.findings.warnings != []

@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 import yaml
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from pipeline.report import find, write_report
 from pipeline.report.asked import FORMATS, Asked
 from pipeline.report.findings import Findings
+from pipeline.report.matched_table import matched_texts
 from pipeline.report.paper.cells import HEADINGS
 from pipeline.report.paper.formats import WRITERS
 from pipeline.report.paper.latex import escaped
@@ -78,16 +80,29 @@ def test_tokens_a_second_are_of_one_machine_only(sweep: Sweep) -> None:
         assert ("no tokens per second" in table.caption) == (not known)
 
 
+def cells_of(tokens: list[Token]) -> list[list[str]]:
+    """The rows of a table."""
+    rows: list[list[str]] = []
+    for opening, inline in itertools.pairwise(tokens):
+        if opening.type == "tr_open":
+            rows.append([])
+        if opening.type in ("td_open", "th_open"):
+            parts = [part.content for part in inline.children or [] if part.type in ("text", "text_special")]
+            rows[-1].append("".join(parts))
+    return rows
+
+
 def test_markdown_renders_to_the_cells(found: Findings) -> None:
     (table,) = lines_of(found.facets)
     tokens = MarkdownIt("commonmark").enable("table").parse(text_of(found, "markdown"))
-    cells = [
-        "".join(part.content for part in inline.children if part.type in ("text", "text_special"))
-        for opening, inline in itertools.pairwise(tokens)
-        if opening.type in ("td_open", "th_open")
-    ]
     assert all(part.type in ("text", "text_special") for token in tokens for part in token.children or [])
-    rows = [cells[start : start + len(HEADINGS)] for start in range(0, len(cells), len(HEADINGS))]
+    ends = [place + 1 for place, token in enumerate(tokens) if token.type == "table_close"]
+    parts = [tokens[start:end] for start, end in itertools.pairwise([0, *ends])]
+    rows, *matched = (cells_of(part) for part in parts)
+    assert matched == [
+        [list(own.table.columns), *own.table.to_numpy().tolist()] for own in matched_texts(found.facets[0])
+    ]
+    assert len(matched) == 1 and matched[0][0][-1] == "settings mixed [95 %]"
     assert rows[0] == list(HEADINGS)
     assert [row[:2] for row in rows[1:]] == [[line.method, line.setting] for line in table.lines]
     assert [row[3] for row in rows[1:]] == [f"{line.nfe:.1f}" for line in table.lines]
@@ -95,16 +110,19 @@ def test_markdown_renders_to_the_cells(found: Findings) -> None:
 
 def test_latex_has_as_many_cells_in_every_row_and_nothing_that_it_would_read(found: Findings) -> None:
     text = text_of(found, "latex")
-    body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
-    rows = [line for line in body.splitlines() if line.endswith(r"\\")]
     (table,) = lines_of(found.facets)
-    assert len(rows) == 1 + len(table.lines)
-    unescaped = re.compile(r"(?<!\\)&")
-    assert {len(unescaped.findall(row)) for row in rows} == {len(HEADINGS) - 1}
-    bare = re.sub(r"\\(text\w+|ldots)\{\}|\\[&%$#_{}]", "", "".join(rows))
-    assert not set(bare.replace(r"\\", "")) & set("%$#_{}~^\\<>|")
-    caption = text[text.index(r"\caption{") + 9 : text.index("}\n\\label")]
-    assert not re.search(r"(?<!\\)[%#_&]", caption)
+    expected = [(1 + len(table.lines), len(HEADINGS))]
+    expected += [(1 + len(own.table), len(own.table.columns)) for own in table.matched]
+    bodies = re.findall(r"\\toprule(.*?)\\bottomrule", text, re.DOTALL)
+    for body, (count, width) in zip(bodies, expected, strict=True):
+        rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+        assert len(rows) == count
+        unescaped = re.compile(r"(?<!\\)&")
+        assert {len(unescaped.findall(row)) for row in rows} == {width - 1}
+        bare = re.sub(r"\\(text\w+|ldots)\{\}|\\[&%$#_{}]", "", "".join(rows))
+        assert not set(bare.replace(r"\\", "")) & set("%$#_{}~^\\<>|†")
+    for caption in re.findall(r"\\caption\{(.*?)\}\n\\label", text, re.DOTALL):
+        assert not re.search(r"(?<!\\)[%#_&]", caption)
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import pandas as pd
+
+from pipeline.report.matched_table import TITLE
 from pipeline.report.paper.cells import cells
 from pipeline.report.paper.lines import Lines
 
@@ -16,6 +19,7 @@ ESCAPES = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "…": r"\ldots{}",
+    "†": r"\textdagger{}",
     "·": r"$\cdot$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
@@ -23,21 +27,28 @@ SPECIAL = re.compile("|".join(map(re.escape, ESCAPES)))
 
 
 def latex(tables: Sequence[Lines]) -> str:
-    return "\n".join(_table(own, place) for place, own in enumerate(tables))
+    return "\n".join(text for place, own in enumerate(tables) for text in _tables(own, place))
 
 
 def escaped(text: str) -> str:
     return SPECIAL.sub(lambda found: ESCAPES[found[0]], text)
 
 
-def _table(own: Lines, place: int) -> str:
-    table = cells(own).map(escaped)
+def _tables(own: Lines, place: int) -> Iterator[str]:
+    yield _table(cells(own), own.caption, f"tab:fronts-{place}", 2)
+    for further, (pair, table, caption) in enumerate(own.matched):
+        yield _table(table, f"{own.facet}: {TITLE}, {pair}. {caption}", f"tab:matched-{place}-{further}", 0)
+
+
+def _table(cells: pd.DataFrame, caption: str, label: str, texts: int) -> str:
+    """`texts`: how many columns hold texts, and not numbers."""
+    table = cells.map(escaped)
     table.columns = table.columns.map(escaped)
     return table.to_latex(
         index=False,
         escape=False,  # done above, in the caption too
-        column_format=f"ll{'r' * (len(table.columns) - 2)}",
-        caption=escaped(own.caption),
-        label=f"tab:fronts-{place}",
+        column_format="l" * texts + "r" * (len(table.columns) - texts),
+        caption=escaped(caption),
+        label=label,
         position="t",
     )

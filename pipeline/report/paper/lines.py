@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.report.facet import Facet
 from pipeline.report.labels import metric
+from pipeline.report.matched_table import Texts, matched_texts
 from pipeline.report.pareto import front_order
 from pipeline.report.sides import Side, sides_of
 from pipeline.report.stats import Interval
@@ -38,7 +39,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Lines:
-    """Of one facet; `caption` says what the figures are, and what the speed-up is against."""
+    """Of one facet; `caption` says what the figures are, and what the speed-up is against.
+
+    `matched`: quality at matched NFE, a table per pair of fronts.
+    """
 
     facet: str
     task: str
@@ -46,6 +50,7 @@ class Lines:
     lines: tuple[Line, ...]
     against: str
     caption: str
+    matched: tuple[Texts, ...]
 
 
 def lines_of(facets: Sequence[Facet]) -> list[Lines]:
@@ -76,7 +81,9 @@ def _table(facet: Facet) -> Lines:
         f"tokens per step, over the whole canvas and up to the end of text; {seconds}. Speed-up: steps of {against} "
         f"({slowest['nfe']:.1f}) by the line's own. Every front's settings, chosen on the same examples.",
     ]
-    return Lines(facet.name, facet.task, facet.model, own, against, " ".join(parts))
+    return Lines(
+        facet.name, facet.task, facet.model, own, against, " ".join(parts), tuple(matched_texts(facet))
+    )
 
 
 def _reference(facet: Facet, sides: Sequence[Side]) -> tuple[Side, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from pipeline.report.matched_table import TITLE
 from pipeline.report.paper.cells import cells
 from pipeline.report.paper.lines import Lines
 
@@ -14,14 +15,22 @@ SPECIAL = re.compile(r"([\\|`*_<>\[\]])")
 
 
 def markdown(tables: Sequence[Lines]) -> str:
-    return "\n".join(
-        f"### {escaped(own.facet)}\n\n{pipe_table(cells(own))}\n\n{escaped(own.caption)}\n" for own in tables
-    )
+    return "\n".join(part for own in tables for part in _parts(own))
 
 
-def pipe_table(table: pd.DataFrame) -> str:
-    """Texts in the first two columns, numbers in the others; `|` and all that Markdown would read is escaped."""
-    rule = ["---" if place < 2 else "---:" for place in range(len(table.columns))]
+def _parts(own: Lines) -> Iterator[str]:
+    yield _part(own.facet, pipe_table(cells(own)), own.caption)
+    for pair, table, caption in own.matched:
+        yield _part(f"{own.facet}: {TITLE}, {pair}", pipe_table(table, texts=0), caption)
+
+
+def _part(heading: str, table: str, caption: str) -> str:
+    return f"### {escaped(heading)}\n\n{table}\n\n{escaped(caption)}\n"
+
+
+def pipe_table(table: pd.DataFrame, texts: int = 2) -> str:
+    """Texts in the first columns, numbers in the others; `|` and all that Markdown would read is escaped."""
+    rule = ["---" if place < texts else "---:" for place in range(len(table.columns))]
     rows = [map(escaped, table.columns), rule, *(map(escaped, own) for own in table.itertuples(index=False))]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

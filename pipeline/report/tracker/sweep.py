@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import wandb
 
 from pipeline.report import Report
+from pipeline.report.matched_table import matched_table
 from pipeline.report.tracker.content import Content, digest, identifier, rows, tags
 from pipeline.report.tracker.fronts import fronts_of
 from pipeline.storage.record import SCHEMA
@@ -25,6 +26,8 @@ def sweep_content(report: Report, records: Iterable[pa.Table], sweep: str, folde
     """Writes the records into `folder`, from where W&B takes them."""
     findings = report.findings
     tables = {"points": findings.points, "front": findings.front, "fronts": _fronts(report)}
+    if any(facet.matched for facet in findings.facets):
+        tables["matched_nfe"] = matched_table(findings.facets)
     data = folder / RECORDS
     examples = _write(records, data)
     config = {"kind": "sweep", "sweep": sweep, "title": findings.title, "settings": len(findings.points)}

@@ -19,6 +19,7 @@ function layoutOf(cost) {
 function makeFigure(facet, data, card) {
   const place = facet.querySelector(".interactive"), picture = facet.querySelector(".picture");
   const axes = [...facet.querySelectorAll(".axes button")];
+  const mixes = facet.querySelector(".mixes");
   let shown = data.rows, at = 0;
   const ofPoint = (point) => data.rows.find((row) => row.points.includes(point));
 
@@ -26,6 +27,7 @@ function makeFigure(facet, data, card) {
     shown = rows;
     at = Math.max(0, data.costs.findIndex((cost) => cost.column === view.cost));
     axes.forEach((button, own) => button.setAttribute("aria-pressed", own === at));
+    mixes.checked = view.mixes;
     const kept = card.row();
     return Plotly.react(place, traces(data, at, shown, shown.includes(kept) ? kept : null), layoutOf(data.costs[at]), CONFIG);
   }
@@ -43,6 +45,10 @@ function makeFigure(facet, data, card) {
     view.cost = own ? data.costs[own].column : "";
     view.change();
   }));
+  mixes.addEventListener("change", () => {
+    view.mixes = mixes.checked;
+    view.change();
+  });
   place.on("plotly_hover", (event) => {  // drawing anew repeats the last one, even after the pointer has left
     if (place.matches(":hover")) card.show(ofPoint(event.points[0].customdata));
   });

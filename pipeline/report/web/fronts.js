@@ -11,6 +11,16 @@ function onFront(rows, column) {  // by rising cost; equal points are all on it
   return front;
 }
 
+function bestMixes(front, column) {  // the front's points that no mix of two others lies above
+  const corners = [], x = (row) => row.costs[column][0], y = (row) => row.quality[0];
+  const above = (a, b, c) => (y(c) - y(a)) * (x(b) - x(a)) >= (y(b) - y(a)) * (x(c) - x(a));
+  for (const row of front) {
+    while (corners.length > 1 && above(corners.at(-2), corners.at(-1), row)) corners.pop();
+    corners.push(row);
+  }
+  return corners;
+}
+
 const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 // `4.95 [4.58, 5.33]`, thousands and more as 734M
@@ -28,6 +38,7 @@ function traces(data, place, shown, chosen) {
     const whole = members.length === data.rows.filter((row) => row.group === group.name).length;
     const front = onFront(members, column), behind = members.filter((row) => !front.includes(row));
     if (whole && cost.bands[group.name]) found.push(...band(cost.bands[group.name], group, data.band));
+    if (view.mixes) found.push(dotted(bestMixes(front, column), cost, group));
     found.push(dots(behind, place, cost, group, 7), steps(front, cost, group), {
       ...dots(front, place, cost, group, 10), error_x: bars(front.map((row) => row.costs[column]), group.colour), error_y: bars(front.map((row) => row.quality), group.colour),
     });
@@ -60,11 +71,14 @@ function dots(rows, place, cost, group, size) {
   };
 }
 
-function steps(front, cost, group) {
-  const x = front.map((row) => row.costs[cost.column][0]), y = front.map((row) => row.quality[0]);
+function line(rows, cost, group, style) {  // to the right end of the figure
+  const x = rows.map((row) => row.costs[cost.column][0]), y = rows.map((row) => row.quality[0]);
   if (x.length) (x.push(cost.widest), y.push(y.at(-1)));
-  return { type: "scatter", mode: "lines", name: plain(group.name), showlegend: false, hoverinfo: "skip", x, y, line: { shape: "hv", color: group.colour, dash: group.dash, width: 2 } };
+  return { type: "scatter", mode: "lines", name: plain(group.name), showlegend: false, hoverinfo: "skip", x, y, line: { color: group.colour, ...style } };
 }
+
+const steps = (front, cost, group) => line(front, cost, group, { shape: "hv", dash: group.dash, width: 2 });
+const dotted = (corners, cost, group) => line(corners, cost, group, { dash: "dot", width: 1 });
 
 function bars(intervals, color) {
   const reach = (end) => intervals.map((own) => (own[end] === null ? 0 : Math.abs(own[end] - own[0])));

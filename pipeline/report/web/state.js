@@ -2,8 +2,8 @@
 document.documentElement.classList.add("js");
 
 // What the reader has chosen, kept in the address after the #, so that a view can be sent to somebody:
-// #hide=decoder:dawn&hide=gate:always&cost=flops&point=0-12
-const view = { hidden: new Map(), cost: "", point: "", listeners: [] };
+// #hide=decoder:dawn&hide=gate:always&cost=flops&point=0-12&mixes=off
+const view = { hidden: new Map(), cost: "", point: "", mixes: true, listeners: [] };
 
 view.read = () => {
   const given = new URLSearchParams(location.hash.slice(1));
@@ -14,6 +14,7 @@ view.read = () => {
   }
   view.cost = given.get("cost") ?? "";
   view.point = given.get("point") ?? "";
+  view.mixes = given.get("mixes") !== "off";
 };
 
 view.hide = (axis, value, hidden) => {
@@ -28,6 +29,7 @@ view.change = () => {
   view.hidden.forEach((values, axis) => values.forEach((value) => words.append("hide", axis + ":" + value)));
   if (view.cost) words.set("cost", view.cost);
   if (view.point) words.set("point", view.point);
+  if (!view.mixes) words.set("mixes", "off");
   try {
     history.replaceState(null, "", "#" + words);
   } catch (error) { /* in a frame that has no address of its own */ }
