@@ -46,14 +46,14 @@ def compare(words: Mapping[str, str], console: Console) -> int:
     notes += [
         f"{name}: {note}"
         for one, name in zip(opened, names, strict=True)
-        for note in (*one.notes, *notes_of(one.run, one.contents, one.run.failures))
+        for note in (*one.origin.notes, *notes_of(one.run, one.contents, one.run.failures))
     ]
     runs = [one.run for one in opened]
     group = f"compare/{out.name}"
     whole = in_stores(runs, [one.store for one in opened])
     written(lambda: make_report(out, runs, records, notes, names, wandb, group, console, whole, asked), out)
     for one in opened:
-        say_part(one, f"{one.word}: ", console)
+        say_part(one, f"{one.origin.word}: ", console)
     say(console, str(out))
     return DONE
 
@@ -109,13 +109,13 @@ def _names(opened: Sequence[OpenedRun]) -> list[str]:
     """Of their folders; of runs without a sweep what tells their settings apart, where that is enough."""
     single = [one for one in opened if one.run.alone]
     told = dict(zip(single, told_apart([one.run.settings[0] for one in single]), strict=True))
-    taken = [*told.values(), *(one.name for one in opened)]
-    return [told[one] if one in told and taken.count(told[one]) == 1 else one.name for one in opened]
+    taken = [*told.values(), *(one.origin.name for one in opened)]
+    return [told[one] if one in told and taken.count(told[one]) == 1 else one.origin.name for one in opened]
 
 
 def _folder(opened: Sequence[OpenedRun], words: Mapping[str, str]) -> Path:
     """`compare/<names>` where all the runs are, their `out`; under `outputs` here if they are of several."""
-    name = "+".join(one.name for one in opened)
+    name = "+".join(one.origin.name for one in opened)
     if "store" in words:
         local = [one.path.parent for one in opened if "://" not in one.run.store]
         common = local[0] if local else Path(OUT)

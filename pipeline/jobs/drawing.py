@@ -21,7 +21,7 @@ _WANDB = TypeAdapter(WandbSettings)
 def check_records(opened: OpenedRun) -> None:
     """Raises ConfigError, one line, where there is nothing to draw."""
     if opened.contents.records.empty:
-        raise ConfigError([f"{opened.word}: nothing of it is stored; {opened.remedy}"])
+        raise ConfigError([f"{opened.origin.word}: nothing of it is stored; {opened.origin.remedy}"])
 
 
 def wandb_settings(words: Mapping[str, str], opened: OpenedRun) -> WandbSettings:

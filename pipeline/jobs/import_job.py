@@ -27,18 +27,16 @@ from pipeline.tasks import CodeTask, Example, Task, open_task
 
 FOLDER = "imported"  # of all such runs, in `out`
 REFUSED = "refused.txt"
+FILE, NAME = "a sample log of lm-eval, or jsonl", "what its front is to be called"
 SHOWN = 5  # refused rows that the terminal names
 
 
 def import_job(config: Config, arguments: Sequence[str], console: Console) -> int:
     """Reads, matches, scores, stores and reports. Raises ConfigError, one line, where nothing can be imported."""
     given = config.imported
-    for key in ("file", "name"):
+    for key, what in {"file": FILE, "name": NAME}.items():
         if getattr(given, key) is None:
-            remedy = (
-                "a sample log of lm-eval, or jsonl" if key == "file" else "what its front is to be called"
-            )
-            raise ConfigError([f"imported.{key}: missing; job=import needs imported.{key}=..., {remedy}"])
+            raise ConfigError([f"imported.{key}: missing; job=import needs imported.{key}=..., {what}"])
     check_places(config)
     answers = read_answers(given)
     task, examples = _task(config)
@@ -57,28 +55,39 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
         ]
     path = Path(config.out) / FOLDER / str(given.name)
     run = _run(config, points, path, command_line(arguments))
-    store = Store(config.store)
     try:
-        folder = RunFolder(path, run, writes=True)
-        (path / REFUSED).unlink(missing_ok=True)
-        if refused:
-            (path / REFUSED).write_text("\n".join(refused) + "\n", encoding="utf-8")
-        store.write_settings({one.setting.id: dict(one.setting.identity) for one in points})
-        for one in points:
-            store.write_slice(one.setting.id, 0, len(one.records), one.records)
-        contents = store.load(run.by_id, run.limit)
-        notes = [*notes_of(run, contents, {}), *_notes(matched, refused, str(given.file))]
-        whole = in_stores([run], [store])
-        group = f"{FOLDER}/{given.name}"
-        make_report(path, [run], contents.records, notes, (), config.wandb, group, console, whole)
-        folder.end("done", {})
+        _keep(config, path, run, points, matched, refused, console)
     except OSError as error:
-        line = (
-            f"out={config.out}: can't be written ({reason(error)}); make room, or choose another with out=..."
-        )
-        raise ConfigError([line]) from None
+        line = f"can't be written ({reason(error)}); make room, or choose another with out=..."
+        raise ConfigError([f"out={config.out}: {line}"]) from None
     _say(points, matched, refused, path, console)
     return DONE
+
+
+def _keep(
+    config: Config,
+    path: Path,
+    run: Run,
+    points: Sequence[ForeignPoint],
+    matched: Matched,
+    refused: Sequence[str],
+    console: Console,
+) -> None:
+    """Stores the answers, writes the run's folder and its report. Raises OSError."""
+    store = Store(config.store)
+    folder = RunFolder(path, run, writes=True)
+    (path / REFUSED).unlink(missing_ok=True)
+    if refused:
+        (path / REFUSED).write_text("\n".join(refused) + "\n", encoding="utf-8")
+    store.write_settings({one.setting.id: dict(one.setting.identity) for one in points})
+    for one in points:
+        store.write_slice(one.setting.id, 0, len(one.records), one.records)
+    contents = store.load(run.by_id, run.limit)
+    notes = [*notes_of(run, contents, {}), *_notes(matched, refused, str(config.imported.file))]
+    whole = in_stores([run], [store])
+    group = f"{FOLDER}/{path.name}"
+    make_report(path, [run], contents.records, notes, (), config.wandb, group, console, whole)
+    folder.end("done", {})
 
 
 def _task(config: Config) -> tuple[Task, list[Example]]:

@@ -58,6 +58,8 @@ def no_verdict(points: pd.DataFrame) -> Verdict:
         return Verdict(f"{unknown}: no setting uses AXON.")
     if not points.loc[points["complete"], "axon"].any():
         return Verdict(f"{unknown}: no AXON setting was scored.")
+    if len(points) == 1:
+        return Verdict(f"{unknown}: this is one setting; sweep=with_axon evaluates the base decoder, too.")
     return Verdict(
         f"{unknown}: no base setting equals an AXON setting in everything but AXON and the trade-off parameter."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -22,31 +22,21 @@ if TYPE_CHECKING:
     from pipeline.report.whole import Whole
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a run was read from, as reports and errors say it."""
+
+    name: str  # tells it from others of one comparison, as a rule
+    word: str  # of a command that names it
+    remedy: str  # where results are lacking
+    notes: tuple[str, ...] = ()  # what a reader of its report must know beside what run.json says
+
+
 class OpenedRun:
     """`run` is run.json as a dataclass; the rest are DataFrames, read when they are first asked for."""
 
-    def __init__(self, path: Path, run: Run) -> None:
-        self.path, self.run = path, run
-
-    @property
-    def name(self) -> str:
-        """Tells it from others of one comparison, as a rule."""
-        return self.path.name
-
-    @property
-    def word(self) -> str:
-        """The word of a command that names it."""
-        return f"run={self.path}"
-
-    @property
-    def notes(self) -> list[str]:
-        """What a reader of its report must know beside what run.json says."""
-        return []
-
-    @property
-    def remedy(self) -> str:
-        """What to do where results are lacking."""
-        return f"run it first: {self.run.command}"
+    def __init__(self, path: Path, run: Run, origin: Origin) -> None:
+        self.path, self.run, self.origin = path, run, origin
 
     def only(self, setting_ids: Collection[str]) -> Self:
         """The same run with some of its settings."""
@@ -60,14 +50,14 @@ class OpenedRun:
             failures={sid: own for sid, own in run.failures.items() if sid in setting_ids},
             stopped={sid: own for sid, own in run.stopped.items() if sid in setting_ids},
         )
-        return type(self)(self.path, part)
+        return type(self)(self.path, part, self.origin)
 
     def values(self, setting: Setting) -> dict[str, Any]:
         """What conditions on its settings may name: each value by the key that sets it, and what is said of the run.
 
         What of AXON the setting doesn't read is left out, whatever its value.
         """
-        told = {"run": self.name, "sweep": self.run.name, "status": self.run.status}
+        told = {"run": self.origin.name, "sweep": self.run.name, "status": self.run.status}
         return {**read_values(setting, setting_row(setting)), **told}
 
     @cached_property
@@ -119,7 +109,7 @@ class OpenedRun:
         return in_stores([self.run], [self.store])
 
     def _read(self, load: Callable[[Store], Contents]) -> Contents:
-        store = self.store
+        store, word = self.store, self.origin.word
         try:
             there = store.exists()
             if there:
@@ -128,9 +118,9 @@ class OpenedRun:
         except ConfigError:
             raise
         except Exception as error:  # the client of every service has errors of its own
-            line = f"{self.word}: its store {store.root} can't be read ({reason(error)}); check your access to it"
+            line = f"{word}: its store {store.root} can't be read ({reason(error)}); check your access to it"
             raise ConfigError([line]) from None
-        line = f"{self.word}: its store {store.root} is gone; put it back, or run again: {self.run.command}"
+        line = f"{word}: its store {store.root} is gone; put it back, or run again: {self.run.command}"
         raise ConfigError([line])
 
     @cached_property
@@ -140,7 +130,7 @@ class OpenedRun:
         try:
             return Store(root)
         except (ImportError, ValueError) as error:
-            line = f"{self.word}: its store {root} can't be opened ({reason(error)}); install what it needs"
+            line = f"{self.origin.word}: its store {root} can't be opened ({reason(error)}); install what it needs"
             raise ConfigError([line]) from None
 
     def __repr__(self) -> str:
@@ -153,7 +143,8 @@ def open_run(folder: str | PathLike[str]) -> OpenedRun:
     Raises ConfigError, one line, if the folder holds no run that this version reads.
     """
     path = Path(folder).expanduser().absolute()
-    return OpenedRun(path, read_run(path))
+    run = read_run(path)
+    return OpenedRun(path, run, Origin(path.name, f"run={path}", f"run it first: {run.command}"))
 
 
 def setting_row(setting: Setting) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pipeline.inputs.dotted import flatten
 from pipeline.inputs.places import check_protocol
 from pipeline.planning.setting import Setting
 from pipeline.runs.identified import identified_setting, with_knobs
-from pipeline.runs.opened import OpenedRun, read_values
+from pipeline.runs.opened import OpenedRun, Origin, read_values
 from pipeline.runs.run import FORMAT, Run
 from pipeline.storage.inventory import Inventory, read_inventory
 from pipeline.storage.store import Store
@@ -30,23 +30,6 @@ PROJECT = "axon"  # in W&B, as in conf/wandb
 
 class OpenedStore(OpenedRun):
     """`run`: all that the store holds, or some of it, with what is not known left empty."""
-
-    @property
-    def name(self) -> str:
-        """Its address as it was given."""
-        return self.run.name
-
-    @property
-    def word(self) -> str:
-        return f"store={self.run.name}"
-
-    @property
-    def notes(self) -> list[str]:
-        return [UNKNOWN]
-
-    @property
-    def remedy(self) -> str:
-        return "give another, or run the sweep again"
 
     def only(self, setting_ids: Collection[str]) -> Self:
         """Knobs are what differs between those that are left."""
@@ -92,7 +75,8 @@ def open_store(address: str) -> tuple[OpenedStore, list[str]]:
         raise ConfigError(
             [f"store={address}: holds no results; give a sweep's store, such as {_below(address, root)}"]
         )
-    return OpenedStore(Path(root), _run(address, root, with_knobs(settings), found)), unread
+    origin = Origin(address, f"store={address}", "give another, or run the sweep again", (UNKNOWN,))
+    return OpenedStore(Path(root), _run(address, root, with_knobs(settings), found), origin), unread
 
 
 def _below(address: str, root: str) -> str:

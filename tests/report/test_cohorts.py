@@ -53,6 +53,11 @@ def test_settings_that_differ_in_more_than_axon_and_the_trade_off_parameter_are_
     )
 
 
+def test_of_one_setting_it_is_said_how_to_compare():
+    sweep = make_sweep(examples=20, anchors=(1,), thresholds=(0.5,))
+    assert "this is one setting; sweep=with_axon evaluates the base decoder, too" in text(sweep)
+
+
 def test_without_a_trade_off_parameter_every_threshold_is_its_own_comparison():
     found = compared(
         make_sweep(gain=1.0, examples=30, anchors=(None, 1), thresholds=(0.3, 0.7), trade_off=None)

@@ -1,0 +1,46 @@
+"""Every command of the README and of docs/ is one that this version takes: it composes, and its config is valid."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+import launch
+from pipeline.inputs.command_line import read_command_line, run_words
+from pipeline.inputs.config import read_config
+from pipeline.inputs.run_words import RUN_WORDS
+
+PAGES = [ROOT / "README.md", ROOT / "deploy/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^ *```\w*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words behind `python launch.py`, of each such line in a block of code."""
+    lines = "\n".join(BLOCK.findall(page.read_text())).replace("\\\n", " ").splitlines()
+    found = [re.sub(r"\s+(#|\| less).*", "", line.strip()) for line in lines]
+    return [shlex.split(line)[2:] for line in found if line.startswith("python launch.py")]
+
+
+ALL = {shlex.join(words): words for page in PAGES for words in commands(page)}
+
+
+def test_there_are_commands() -> None:
+    assert len(ALL) > 40
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_a_command_is_taken(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = read_command_line(ALL[command])
+    if line.flags:
+        return
+    if (words := run_words(line)) is not None:
+        job = words.get("job", "")
+        assert job == "import" or words.keys() - {"job"} <= set(RUN_WORDS[job])
+        return
+    monkeypatch.setattr(sys, "argv", ["launch.py", *ALL[command]])
+    read_config(launch.compose())
