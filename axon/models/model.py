@@ -62,6 +62,7 @@ class MaskedDiffusionModel(nn.Module):
         super().__init__()
         self.network = network
         self.body = Body(network)
+        self._head = (network.get_submodule("lm_head"),)  # in a tuple: no part of this module
         self._family = family
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
@@ -118,7 +119,7 @@ class MaskedDiffusionModel(nn.Module):
             block_causal=self.block_causal,
         )
 
-    @property
+    @cached_property
     def vocab_size(self) -> int:
         """Rows of the embedding, which may be a few more than the tokenizer has tokens."""
         return int(self.network.config.vocab_size)
@@ -247,7 +248,8 @@ class MaskedDiffusionModel(nn.Module):
         """
         if self.shifted:
             columns = self.read_columns(columns, layout.starts_B[rows])
-        logits: Tensor = self.network.get_submodule("lm_head")(hidden_BWD[rows, columns])
+        [head] = self._head
+        logits: Tensor = head(hidden_BWD[rows, columns])
         return logits
 
     def read_columns(self, columns: Tensor, starts: Tensor) -> Tensor:
