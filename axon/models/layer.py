@@ -79,6 +79,15 @@ class Rotation:
         first, second = sin_NA.chunk(2, -1)
         return cls(cos_NA[:, None], torch.cat([-first, second], -1)[:, None])
 
+    @property
+    def count(self) -> int:
+        """N."""
+        return self.cos_N1A.shape[0]
+
+    def at(self, places_M: Tensor) -> Rotation:
+        """Of those among its positions."""
+        return Rotation(self.cos_N1A.index_select(0, places_M), self.sin_N1A.index_select(0, places_M))
+
     def to(self, device: torch.device) -> Rotation:
         """The same on that device."""
         return Rotation(self.cos_N1A.to(device), self.sin_N1A.to(device))

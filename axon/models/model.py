@@ -193,7 +193,7 @@ class MaskedDiffusionModel(nn.Module):
         the states of those columns will be read: what stands at others is undefined.
         """
         part = self._attention(tokens_BW, layout, capture, columns)
-        hidden_BWD: Tensor = self.body(tokens_BW, layout.positions_BQ, (part,), read_BQ)
+        hidden_BWD: Tensor = self.body(tokens_BW, layout.positions_BQ, layout.seen, (part,), read_BQ)
         return hidden_BWD
 
     @property
@@ -228,7 +228,8 @@ class MaskedDiffusionModel(nn.Module):
             if part.read_BR is not None
         ]
         read_1M = torch.cat(read)[None] if len(read) == len(parts) else None
-        hidden_1ND: Tensor = self.body(tokens_1N, positions_1N, attentions, read_1M)
+        reach = max(part.layout.seen for part in parts)
+        hidden_1ND: Tensor = self.body(tokens_1N, positions_1N, reach, attentions, read_1M)
         return [
             states_ND.view(*part.tokens_BQ.shape, -1)
             for states_ND, part in zip(hidden_1ND[0].split(sizes), parts, strict=True)
