@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.llama.modeling_llama import eager_attention_forward
@@ -24,8 +25,19 @@ from axon.chunks import chunk_elements
 from axon.key_values import Exchange
 from axon.rows import of_rows
 
+
+def _sdpa(
+    module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **kwargs: Any
+) -> tuple[Tensor, Tensor | None]:
+    """Transformers' own where heads share keys; where they don't, none of what it asks first applies."""
+    if key.shape[1] != query.shape[1]:
+        return sdpa_attention_forward(module, query, key, value, mask, **kwargs)
+    mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=kwargs["scaling"])
+    return mixed.transpose(1, 2).contiguous(), None
+
+
 KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
-    "sdpa": sdpa_attention_forward,
+    "sdpa": _sdpa,
     "eager": eager_attention_forward,
 }
 
@@ -138,6 +150,7 @@ class Capture:
             for rows, places in pieces:
                 flat = slice(rows.start * groups, rows.stop * groups)
                 inner = slice(places.start * shared, places.stop * shared)
+                of_piece, counted = sums[flat], marks[flat, :, inner]
                 scores = torch.bmm(query[:, flat, inner].flatten(0, 1), key[:, flat].flatten(0, 1)).mul_(
                     scaling
                 )
@@ -147,7 +160,7 @@ class Capture:
                 alike = scores.dtype is torch.float32
                 maps = torch.softmax(scores, dim=-1, dtype=torch.float32, out=scores if alike else None)
                 for of_layer in maps.view(layers, -1, *maps.shape[1:]).unbind():
-                    sums[flat].baddbmm_(marks[flat, :, inner], of_layer)
+                    of_piece.baddbmm_(counted, of_layer)
                 if picked is not None:
                     columns_RQ, picked_RQW = (part[rows] for part in picked)
                     maps = maps.view(layers, -1, groups, width, shared, width)
@@ -207,7 +220,8 @@ def _stack(of_layers: Sequence[Tensor], rows_R: Tensor | None) -> Tensor:
 
 def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor) -> Tensor:
     """Attention (L, R, Q, V) of those positions, the mean over G groups of H heads; they see V columns."""
-    index = columns_RQ[None, :, None, :, None, None]
+    count, length = columns_RQ.shape
+    index = columns_RQ.view(1, count, 1, length, 1, 1)
     index = index.expand(*maps_LRGWHV.shape[:3], -1, *maps_LRGWHV.shape[4:])
     return maps_LRGWHV.gather(3, index).transpose(3, 4).flatten(2, 3).mean(2)
 

@@ -116,6 +116,11 @@ class Batch:
         return torch.zeros_like(self.given_B)
 
     @cached_property
+    def zeros_BK(self) -> Tensor:
+        """A number of each position of the blocks that is 0."""
+        return self.zeros_B[:, None].expand(-1, len(self.block_K))
+
+    @cached_property
     def rows_B1(self) -> Tensor:
         """Places of all rows."""
         return torch.arange(len(self.rows), device=self.canvas_BW.device)[:, None]

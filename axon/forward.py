@@ -42,7 +42,7 @@ class Forward:
         self._held = held_ids(model, settings.end_of_text)
         self.places_BK = batch.places_BK()
         with timer("model"):
-            done = passes.next(blocks, layers)
+            done = passes.next(blocks, self.places_BK, layers)
             layout = self.layout = done.layout
             self._hidden_BWD = done.hidden_BWD
             self.columns_BK = self.places_BK + layout.prefix  # the same on the canvas

@@ -61,14 +61,14 @@ class FrozenPasses:
         self._columns_W = torch.arange(self._width, device=self._device)
         self._block_alone = settings.decoder.reads == "block" and model.rounds_alone
         self._last: _Common | None = None
-        kept.reserve(self._width)
+        kept.reserve(self._width, step=1)
 
-    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
+    def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
         stored, layout, kept = self._batch.stored, self._layout, self._kept
         starting = [row for row, block in enumerate(blocks) if stored[row] != block]
         within = [row for row, block in enumerate(blocks) if stored[row] == block]
-        columns_BK = layout.prefix + self._batch.places_BK()
+        columns_BK = layout.prefix + places_BK
         queries = []
         starts_R, common = self._places(starting), self._common(within, blocks, columns_BK)
         passes = [self._whole(starts_R, columns_BK)] if starting else []

@@ -18,14 +18,14 @@ from axon.rows import of_rows
 if TYPE_CHECKING:
     from axon.models.model import MaskedDiffusionModel
 
-STEP = 128  # columns that room is made for at once
+STEP = 128  # columns that room is made for at once, where the text grows
 
 
 @dataclass
 class KeyValues:
     """Of every row: keys and values of each layer, final hidden states, and the attention that columns received.
 
-    There is room for what has been computed and few columns more: it grows as the text does.
+    There is room for what has been computed and few columns more.
     """
 
     keys_BLGWA: Tensor
@@ -48,10 +48,10 @@ class KeyValues:
         """Columns that there is room for."""
         return self.hidden_BWD.shape[1]
 
-    def reserve(self, width: int) -> None:
-        """Make room for at least `width` columns."""
+    def reserve(self, width: int, step: int = STEP) -> None:
+        """Make room for at least `width` columns, by `step`: all that there is room for is copied as rows leave."""
         if width > self.width:
-            self.widen(self.width + -(-(width - self.width) // STEP) * STEP)
+            self.widen(self.width + -(-(width - self.width) // step) * step)
 
     def widen(self, width: int) -> None:
         """Make room for `width` columns, which are at least as many as there is room for."""

@@ -32,11 +32,11 @@ class Pass:
 class Passes(Protocol):
     """The passes over a batch of fixed membership."""
 
-    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
+    def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
         """One function evaluation of every row, counted.
 
-        `blocks` is the batch's block_B, as the host knows it. `layers` are those whose attention is captured; none
-        where nobody asks for it.
+        `blocks` is the batch's block_B, as the host knows it, and `places_BK` its places_BK. `layers` are those whose
+        attention is captured; none where nobody asks for it.
         """
 
 
@@ -50,22 +50,23 @@ class WholePasses:
         self._pairs_B = self._layout.width_B**2
         self._block_alone = settings.decoder.reads == "block"
 
-    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
+    def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
         batch, layout = self._batch, self._layout
         capture = Capture(layers, layout.real_BW)
         canvas_BW = batch.canvas_BW[:, : layout.real_BW.shape[1]]
-        hidden_BWD = self._model(canvas_BW, layout, capture if layers else None, read_BQ=self._read())
+        hidden_BWD = self._model(
+            canvas_BW, layout, capture if layers else None, read_BQ=self._read(places_BK)
+        )
         batch.counts.add("computed_positions", layout.width_B)
         batch.counts.add("attention_pairs", self._pairs_B)
         return Pass(layout, hidden_BWD, capture)
 
-    def _read(self) -> Tensor | None:
+    def _read(self, places_BK: Tensor) -> Tensor | None:
         """The columns whose final hidden states somebody reads; None: any of them."""
         if not self._block_alone:
             return None
-        columns_BK = self._batch.places_BK() + self._layout.prefix
-        return self._model.read_columns(columns_BK, self._layout.starts_B[:, None])
+        return self._model.read_columns(places_BK + self._layout.prefix, self._layout.starts_B[:, None])
 
 
 def canvas_layout(model: MaskedDiffusionModel, batch: Batch, settings: DecodeSettings) -> Layout:

@@ -124,8 +124,7 @@ class Sampler:
                 f"decoder {self.settings.decoder.name} remasks or replaces; declare revises in its class"
             )
         happens_BK, token_BK, kind_BK = reveal.positions_BK, state.token_BK, batch.reveals_BK
-        by_B = batch.zeros_B if reveal.by_B is None else reveal.by_B
-        by_BK = by_B[:, None].expand_as(token_BK)
+        by_BK = batch.zeros_BK if reveal.by_B is None else reveal.by_B[:, None].expand_as(token_BK)
         if not proposal.revises:
             return Change(happens_BK, kind_BK, token_BK, by_BK, state.confidence_BK)
         by_BK = by_BK * happens_BK

@@ -1,8 +1,9 @@
 """How much of a pass is neither body nor lm_head: `python benchmarks/pass_share.py [--before FOLDER --batch 1 8 32]`.
 
 A random network with LLaDA's vocabulary decodes prompts of 128 tokens, by blocks of 32. Each decode has a process of
-its own; with `--before`, a checkout of an earlier commit, the same is timed with its library, in turns. The run fails
-where the two differ in tokens or steps.
+its own, in which one of a single block comes first, since a decode of few passes would else be timed with what is done
+once a process. With `--before`, a checkout of an earlier commit, the same is timed with its library, in turns. The run
+fails where the two differ in tokens or steps.
 """
 
 from __future__ import annotations
@@ -83,7 +84,9 @@ def _measure(name: str, batch: int, tokens: int) -> dict[str, Any]:
     head = model.network.get_submodule("lm_head")
     prompts = torch.randint(0, 100_000, (batch, PROMPT)).tolist()
     axon = AxonSettings(gate="always" if "axon" in name else "never", tau_sink="4x", max_anchor_steps=2)
-    settings = DecodeSettings(tokens, 32, decoder=Dawn() if name == "dawn" else Confidence(), axon=axon)
+    decoder = Dawn() if name == "dawn" else Confidence()
+    decode(model, prompts, DecodeSettings(32, 32, decoder=decoder, axon=axon), batch_size=batch)
+    settings = DecodeSettings(tokens, 32, decoder=decoder, axon=axon)
     spent: list[float] = []
 
     def start(*_: object) -> None:

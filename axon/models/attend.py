@@ -35,22 +35,19 @@ class RowAttention:
 
     def __call__(self, own: Any, query_NHA: Tensor, key_NGA: Tensor, value_NGA: Tensor) -> Tensor:
         """What the positions see in a layer with the module `own`, (N, H x A)."""
-        query_BHQA, key_BGQA, value_BGQA = (
-            part.view(self.rows, self.width, *part.shape[1:]).transpose(1, 2)
-            for part in (query_NHA, key_NGA, value_NGA)
-        )
+        size = query_NHA.shape[2]
         mixed_BQHA, _ = ALL_ATTENTION_FUNCTIONS[self.kernel](
             own,
-            query_BHQA,
-            key_BGQA,
-            value_BGQA,
+            query_NHA.view(self.rows, self.width, -1, size).transpose(1, 2),
+            key_NGA.view(self.rows, self.width, -1, size).transpose(1, 2),
+            value_NGA.view(self.rows, self.width, -1, size).transpose(1, 2),
             attention_mask=self.mask,
             scaling=own.scaling,
             is_causal=False,
             axon_capture=self.capture,
             axon_columns=self.columns,
         )
-        mixed_ND: Tensor = mixed_BQHA.view(len(query_NHA), -1)
+        mixed_ND: Tensor = mixed_BQHA.view(query_NHA.shape[0], -1)
         return mixed_ND
 
     def at(self, device: torch.device, home: torch.device) -> RowAttention:

@@ -23,6 +23,8 @@ from axon.models.attend import Attention, RowAttention
 from axon.models.experts import weights_per_position
 from axon.models.layer import Layer, Narrow, Norm, Rotation
 
+STEP = 256  # positions whose rotations are computed at once
+
 
 class Body(nn.Module):
     """Of a network of one of FAMILIES, whose weights it reads and does not own."""
@@ -40,22 +42,25 @@ class Body(nn.Module):
         self._norm = Norm(body.norm)
         # Of experts each sees few positions, perhaps one: which others there are would change the rounding.
         self.dense = weights_per_position(body.layers[-1]) == 0
+        self._all: tuple[torch.dtype, Rotation] | None = None  # of positions 0, 1, ...
         self._last: tuple[Tensor, dict[torch.device, Rotation]] | None = None
 
     def forward(
         self,
         tokens_BQ: Tensor,
         positions_BQ: Tensor,
+        reach: int,
         parts: Sequence[RowAttention],
         read_BR: Tensor | None = None,
     ) -> Tensor:
         """Final hidden states (B, Q, D): with `read_BR` of those columns, and undefined elsewhere.
 
+        `reach` is above every position, which only the device knows.
         Of several `parts` the positions lie one after the other, as those of a single row.
         """
         count, width = tokens_BQ.shape
         x_BQD = embedding(tokens_BQ, self._embedding)
-        rotation = self._rotation(x_BQD, positions_BQ)
+        rotation = self._rotation(x_BQD, positions_BQ, reach)
         x_ND = x_BQD.view(count * width, -1)
         at_home = attend = Attention(parts)
         for layer, move in zip(self._layers[:-1], self._moves, strict=False):
@@ -79,14 +84,21 @@ class Body(nn.Module):
         x_ND = x_MD if read is None else read.spread(x_MD)
         return x_ND.view(count, width, -1)
 
-    def _rotation(self, x_BQD: Tensor, positions_BQ: Tensor) -> Rotation:
-        """All passes over a batch have the same positions, told by being the same tensor, which nobody changes."""
+    def _rotation(self, x_BQD: Tensor, positions_BQ: Tensor, reach: int) -> Rotation:
+        """Many passes over a batch have the same positions, told by being the same tensor, which nobody changes."""
         if self._last is None or self._last[0] is not positions_BQ:
-            [rotary] = self._rotary
-            with torch.no_grad():
-                made = Rotation.of(*rotary(x_BQD, position_ids=positions_BQ))
+            made = self._rotations(x_BQD, reach).at(positions_BQ.flatten())
             self._last = positions_BQ, {self.devices[0]: made}
         return self._last[1][self.devices[0]]
+
+    def _rotations(self, x_BQD: Tensor, reach: int) -> Rotation:
+        """Of so many positions or more."""
+        if self._all is None or self._all[0] is not x_BQD.dtype or self._all[1].count < reach:
+            [rotary] = self._rotary
+            positions_1N = torch.arange(-(-reach // STEP) * STEP, device=x_BQD.device)[None]
+            with torch.no_grad():
+                self._all = x_BQD.dtype, Rotation.of(*rotary(x_BQD, position_ids=positions_1N))
+        return self._all[1]
 
     def _rotation_at(self, device: torch.device) -> Rotation:
         """The last one, on that device."""

@@ -79,6 +79,15 @@ class Rotation:
         first, second = sin_NA.chunk(2, -1)
         return cls(cos_NA[:, None], torch.cat([-first, second], -1)[:, None])
 
+    @property
+    def count(self) -> int:
+        """N."""
+        return self.cos_N1A.shape[0]
+
+    def at(self, places_M: Tensor) -> Rotation:
+        """Of those among its positions."""
+        return Rotation(self.cos_N1A.index_select(0, places_M), self.sin_N1A.index_select(0, places_M))
+
     def to(self, device: torch.device) -> Rotation:
         """The same on that device."""
         return Rotation(self.cos_N1A.to(device), self.sin_N1A.to(device))
@@ -123,7 +132,7 @@ class Layer:
 
         `attend` is the attention of the pass. With `queries`, those of other positions are zeros.
         """
-        heads = len(x_ND), -1, self._own.head_dim
+        heads = x_ND.shape[0], -1, self._own.head_dim
         normed_ND = self._before(x_ND)
         if queries is None:
             query_NHA = linear(normed_ND, *self._query).view(heads)
@@ -135,7 +144,7 @@ class Layer:
             norm_query, norm_key = self._head_norms
             query_NHA, key_NGA = norm_query(query_NHA), norm_key(key_NGA)
         sizes = [query_NHA.shape[1], key_NGA.shape[1]]
-        query_NHA, key_NGA = rotation(torch.cat((query_NHA, key_NGA), 1)).split(sizes, 1)
+        query_NHA, key_NGA = rotation(torch.cat((query_NHA, key_NGA), 1)).split_with_sizes(sizes, 1)
         mixed_ND = attend(self._own, query_NHA, key_NGA, value_NGA)
         if read is not None:
             mixed_ND, x_ND = read.take(mixed_ND), read.take(x_ND)

@@ -22,6 +22,11 @@ class Layout:
     positions_BQ: Tensor  # position ids of what the pass computes, 0 at the first real column
     mask: Tensor | None  # additive, (B, 1, 1 or Q, W); None: every position sees every column
 
+    @property
+    def seen(self) -> int:
+        """Columns that a pass sees, W: every position is below it."""
+        return self.real_BW.shape[1]
+
     @cached_property
     def width_B(self) -> Tensor:
         """Real columns of each row."""

@@ -62,6 +62,7 @@ class MaskedDiffusionModel(nn.Module):
         super().__init__()
         self.network = network
         self.body = Body(network)
+        self._head = (network.get_submodule("lm_head"),)  # in a tuple: no part of this module
         self._family = family
         self.mask_token_id = mask_token_id
         self.end_token_ids = end_token_ids  # each of them ends the text; empty if the checkpoint names none
@@ -118,7 +119,7 @@ class MaskedDiffusionModel(nn.Module):
             block_causal=self.block_causal,
         )
 
-    @property
+    @cached_property
     def vocab_size(self) -> int:
         """Rows of the embedding, which may be a few more than the tokenizer has tokens."""
         return int(self.network.config.vocab_size)
@@ -192,7 +193,7 @@ class MaskedDiffusionModel(nn.Module):
         the states of those columns will be read: what stands at others is undefined.
         """
         part = self._attention(tokens_BW, layout, capture, columns)
-        hidden_BWD: Tensor = self.body(tokens_BW, layout.positions_BQ, (part,), read_BQ)
+        hidden_BWD: Tensor = self.body(tokens_BW, layout.positions_BQ, layout.seen, (part,), read_BQ)
         return hidden_BWD
 
     @property
@@ -227,7 +228,8 @@ class MaskedDiffusionModel(nn.Module):
             if part.read_BR is not None
         ]
         read_1M = torch.cat(read)[None] if len(read) == len(parts) else None
-        hidden_1ND: Tensor = self.body(tokens_1N, positions_1N, attentions, read_1M)
+        reach = max(part.layout.seen for part in parts)
+        hidden_1ND: Tensor = self.body(tokens_1N, positions_1N, reach, attentions, read_1M)
         return [
             states_ND.view(*part.tokens_BQ.shape, -1)
             for states_ND, part in zip(hidden_1ND[0].split(sizes), parts, strict=True)
@@ -247,7 +249,8 @@ class MaskedDiffusionModel(nn.Module):
         """
         if self.shifted:
             columns = self.read_columns(columns, layout.starts_B[rows])
-        logits: Tensor = self.network.get_submodule("lm_head")(hidden_BWD[rows, columns])
+        [head] = self._head
+        logits: Tensor = head(hidden_BWD[rows, columns])
         return logits
 
     def read_columns(self, columns: Tensor, starts: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from axon import MaskedDiffusionModel, Overrides, load_model
 from axon.attention import Capture
 from tests.axon import published, published_experts
+from tests.axon.toy_model import toy_model
 
 KINDS = [*published.NAMES, *published_experts.SMALL]
 
@@ -57,3 +58,21 @@ def test_states_logits_and_captured_attention_are_transformers(folder: tuple[str
             assert torch.equal(head(hidden_BWD[:, some]), head(plain[:, some]))
             assert torch.equal(model(tokens_BW, layout, own), plain)
             assert torch.equal(own.column_means(None), of_theirs.column_means(None))
+
+
+@pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
+def test_rotations_reach_as_far_as_the_canvas(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are computed for a few positions, and for more where a longer canvas comes; the dtype may change between."""
+    monkeypatch.setattr("axon.models.body.STEP", 1)
+    model = toy_model(family)
+    for lengths, dtype in (
+        ([2], torch.float32),
+        ([9, 1], torch.float32),
+        ([4], torch.bfloat16),
+        ([12], torch.bfloat16),
+    ):
+        model = model.to(dtype)
+        layout = model.layout(lengths, 6, 3)
+        tokens_BW = torch.randint(0, 20, layout.real_BW.shape, generator=torch.Generator().manual_seed(0))
+        with torch.inference_mode():
+            assert torch.equal(model(tokens_BW, layout), _theirs(model, tokens_BW, layout))

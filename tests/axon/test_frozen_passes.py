@@ -247,6 +247,24 @@ def test_a_step_is_one_pass_where_no_rounding_tells(kind: str) -> None:
     assert extra[torch.float32] == 0 < extra[torch.bfloat16]
 
 
+@caches
+def test_no_more_is_kept_than_the_canvas(kind: str, model: MaskedDiffusionModel) -> None:
+    """All of it is copied whenever a row leaves or enters."""
+    kept: list[tuple[int, int]] = []
+
+    class Spied(axon.sampler.FrozenPasses):
+        def next(self, *given: Any) -> Any:
+            found = super().next(*given)
+            kept.append((self._kept.width, self._layout.seen))
+            return found
+
+    settings = cached(DecodeSettings(8, 4, axon=OFF), kind)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(axon.sampler, "FrozenPasses", Spied)
+        decode(model, [[1, 2, 3, 4, 5], [6], [7, 8, 9], [10]], settings, batch_size=2)
+    assert len(kept) > 4 and all(width == seen for width, seen in kept), kept
+
+
 def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(
         ValueError,
