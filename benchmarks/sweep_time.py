@@ -1,10 +1,11 @@
 """What a sweep takes beside its decoding: `python benchmarks/sweep_time.py [--values 4 --limit 50]`.
 
-`anchor_budget` on the bundled model and `lists`, 11 settings at each value of the threshold, is run by one command into
-a store of its own; then the same command again, which finds everything done; then single settings of it, each in a
-fresh process. Of the latter a few are timed, and as many as the sweep has are computed from them. Last, how soon a
-fresh process makes its first pass, against the time of importing torch and transformers, and two workers against one:
-what surrounds the decoding (Ray's start, imports, the report) is not halved by a second worker.
+`anchor_budget` on the bundled model and `lists`, a grid of 11 settings at each value of the threshold, is run by one
+command into a store of its own; then the same command again, which finds everything done; then single settings of it,
+each in a fresh process. Of the latter a few are timed, and as many as the sweep has are computed from them. Last, how
+soon a fresh process makes its first pass, against the time of importing torch and transformers, and two workers of one
+thread against one worker of one thread and of two, on `pycode`. What surrounds the decoding (Ray's start, imports, the
+report) is not halved by a second worker, so it is also said from how long a sweep on two would be 1.8 times as fast.
 Seconds are on the clock, from start to end of a process; in brackets of processor time.
 """
 
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 VARIANTS = 11  # of anchor_budget: the base decoder, 4 x 2 of policy fixed, 2 of cover
 ALONE = 3  # settings that are timed in a process of their own
+GOAL = 1.8  # of two workers
 IMPORTS = "import torch, transformers"
 # launch.py, ended by its first pass. Nothing is imported before launch.py would.
 FIRST_PASS = """
@@ -113,15 +115,17 @@ def _start(asked: argparse.Namespace, folder: str) -> None:
 def _workers(asked: argparse.Namespace, folder: str) -> None:
     """A longer sweep. Ray's processes are no children of this one: the clock alone counts.
 
-    One worker with a thread, one with a thread on each of two cores, and two with a thread each.
+    One worker with a thread, one with two, and two with a thread each.
     """
-    parts = [_parts(asked, f"{folder}/{w}-{cores}", w, cores) for w, cores in ((1, 1), (1, 2), (2, 1))]
-    one, two = min(parts[:2], key=lambda part: part.whole), parts[2]
-    print(
-        f"{one.whole / two.whole:.2f} x as fast with two (goal: 1.8); between first and last result "
-        f"{one.between / two.between:.2f} x. {parallel_from(one, two)}",
-        flush=True,
-    )
+    one, threads, two = [
+        _parts(asked, f"{folder}/{w}-{cores}", w, cores) for w, cores in ((1, 1), (1, 2), (2, 1))
+    ]
+    for name, other in (("one thread", one), ("two threads", threads)):
+        print(
+            f"two workers against one of {name}: {other.whole / two.whole:.2f} x, between first and last result "
+            f"{other.between / two.between:.2f} x (goal: {GOAL:g}). {parallel_from(other, two)}",
+            flush=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -137,13 +141,15 @@ class Parts:
         return self.before + self.between + self.after
 
 
-def parallel_from(one: Parts, two: Parts, goal: float = 1.8) -> str:
-    """How much longer a sweep must decode for two workers to reach the goal, if what is around it stays as it is."""
-    around = goal * (two.before + two.after) - (one.before + one.after)
-    gained = one.between - goal * two.between
+def parallel_from(one: Parts, two: Parts) -> str:
+    """From how long a sweep on two workers reach the goal, if only its decoding grows."""
+    around = GOAL * (two.before + two.after) - (one.before + one.after)
+    gained = one.between - GOAL * two.between
     if gained <= 0:
-        return f"Decoding itself gains less than {goal:g} x here"
-    return f"Computed: {goal:g} x from {max(around / gained, 0):.1f} times as much decoding on"
+        return f"Decoding itself gains less than {GOAL:g} x here"
+    times = max(around / gained, 0)
+    seconds = one.before + one.after + times * one.between
+    return f"Computed: {GOAL:g} x from sweeps of {seconds:.0f} s on one ({times:.1f} times as much decoding)"
 
 
 def _parts(asked: argparse.Namespace, folder: str, workers: int, cores: int) -> Parts:
@@ -162,7 +168,7 @@ def _parts(asked: argparse.Namespace, folder: str, workers: int, cores: int) -> 
 
 def _thresholds(count: int) -> list[str]:
     values = ",".join(f"{0.5 + 0.45 * place / count:.3f}" for place in range(count))
-    return ["sweep=anchor_budget", f"trade_off.values=[{values}]"]
+    return ["sweep=anchor_budget", "sweep.search=grid", f"trade_off.values=[{values}]"]
 
 
 def _words(task: str, limit: int, folder: str) -> list[str]:

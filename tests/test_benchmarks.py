@@ -54,7 +54,9 @@ def test_a_loop_names_what_it_was_learnt_from(name: str) -> None:
 
 def test_two_workers_reach_the_goal_where_the_sweep_decodes_as_much_longer_as_is_said() -> None:
     one, two = Parts(6, 20, 3), Parts(7, 10, 3)
-    times = float(re.search(r"from ([\d.]+) times", parallel_from(one, two))[1])  # type: ignore[index]
+    said = parallel_from(one, two)
+    times = float(re.search(r"\(([\d.]+) times", said)[1])  # type: ignore[index]
+    assert f"of {9 + 20 * times:.0f} s on one" in said
 
     def ratio(times: float) -> float:
         return (9 + 20 * times) / (10 + 10 * times)

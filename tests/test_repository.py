@@ -50,7 +50,10 @@ def test_the_library_needs_torch_and_transformers_alone() -> None:
         ),
         (
             "wandb",
-            [f"pipeline/report/tracker/{name}.py" for name in ("client", "dashboard", "fronts", "sweep")],
+            [
+                f"pipeline/report/tracker/{name}.py"
+                for name in ("ahead", "client", "dashboard", "fronts", "sweep")
+            ],
         ),
         ("optuna", ["pipeline/search/optuna_search.py"]),
         ("hydra", ["launch.py"]),

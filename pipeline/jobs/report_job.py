@@ -48,7 +48,7 @@ def make_report(
     `records`: measured (report/measures.py), `whole` gives whole ones; with several runs, their column `run` is the
     index of the run they belong to. `folders`: the names of the runs' folders, which tell runs of one name apart.
     """
-    import_report()
+    import_report(wandb)
     from pipeline.report import write_report
     from pipeline.show import words
 
@@ -64,11 +64,14 @@ def make_report(
     say(console, f"page    {report.page}")
 
 
-def import_report() -> None:
-    """What a report takes: scipy, plotly and matplotlib need seconds. A sweep does so while it waits for Ray."""
+def import_report(wandb: WandbSettings) -> None:
+    """What a report takes: scipy, plotly, matplotlib and W&B need seconds. A sweep does so while it waits for Ray."""
     with importing():
         import pipeline.report.files
-        import pipeline.show.words  # noqa: F401
+        import pipeline.show.words
+
+        if wandb.mode != "off":
+            import pipeline.report.tracker.ahead  # noqa: F401
 
 
 def notes_of(

@@ -82,9 +82,8 @@ def execute(
     with importing():  # Ray takes seconds: only when it is needed
         from pipeline.workers.sweep import run_sweep
 
-    Thread(
-        target=import_report, name="report", daemon=True
-    ).start()  # Ray starts meanwhile, in other processes
+    # Meanwhile Ray starts, in other processes.
+    Thread(target=import_report, args=[config.wandb], name="report", daemon=True).start()
     models = [setting.model for setting in plan.settings.values()]
     run_sweep(backlog, replace(config, cluster=widened(config.cluster, models)), store.root, display)
     return backlog

@@ -41,7 +41,22 @@ def free_workers(cache: Any) -> Any:
     return FreeWorkers
 
 
+def unrecorded(controller: Any) -> Any:
+    """Tune's loop without its record of the trials, from which alone it could go on: nobody reads it.
+
+    It looks at each turn whether the record is due, and at the end writes and reads a state of every trial.
+    """
+
+    class Unrecorded(controller):  # type: ignore[misc]
+        def checkpoint(self, *ignored: Any, **also: Any) -> None:
+            pass
+
+    return Unrecorded
+
+
 change(CONTROLLER, "_ObjectCache", free_workers)
+change("ray.tune.tune", "TuneController", unrecorded)
+change("ray.tune.tune", "ExperimentAnalysis", lambda _: lambda *ignored, **also: None)  # it reads that record
 
 
 class PlainWorkers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Judge, planned
+from conftest import ROOT, Judge, planned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -242,6 +243,20 @@ def test_what_a_report_takes_is_imported_while_ray_is_awaited(
     plan, store = planned(config), Store(str(tmp_path))
     sweep = SimpleNamespace(run_sweep=lambda *_: imported.append(begun.wait(10)))
     monkeypatch.setitem(sys.modules, "pipeline.workers.sweep", sweep)
-    monkeypatch.setattr(execute_module, "import_report", begun.set)
+    monkeypatch.setattr(execute_module, "import_report", lambda _: begun.set())
     execute(config, plan, store, {}, display(plan))
     assert imported == [True]
+
+
+def test_nothing_heavy_is_left_to_import_once_a_report_is_drawn() -> None:
+    program = """
+import sys
+from pipeline.inputs.config import WandbSettings
+from pipeline.jobs.report_job import import_report
+import_report(WandbSettings("off", "axon"))
+print("wandb" in sys.modules)
+import_report(WandbSettings("offline", "axon"))
+print({"matplotlib.figure", "scipy.optimize", "transformers", "wandb.sdk.launch"} - set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["False", "set()"], done.stderr

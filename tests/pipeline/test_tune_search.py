@@ -144,6 +144,15 @@ def test_every_free_worker_is_kept_until_the_end_and_the_first_goes_first() -> N
     assert not free.has_cached_object("key") and not free.num_cached_objects
 
 
+def test_tune_keeps_no_record_of_its_trials_and_reads_none() -> None:
+    import pipeline.workers.sweep  # noqa: F401
+    from ray.tune import tune as loops  # isort: skip
+
+    loop: Any = loops.TuneController
+    loop.__new__(loop).checkpoint(force=True, wait=True)  # Tune's own takes what __init__ has made
+    assert loops.ExperimentAnalysis("nowhere", trials=[]) is None
+
+
 def test_when_tune_ends_early_what_it_left_is_tried_again(
     room: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
