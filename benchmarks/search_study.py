@@ -6,9 +6,11 @@ the set `chosen`. `seen` has other examples and decoders and judged its first fo
 it counted what mixes of two settings reach as known, and drew fronts with less in them than the grid's. `unseen`, with
 a third decoder, was recorded after the rule was fixed and judges it, once.
 
-What was recorded is replayed by grid, refine and optuna, each with and without stopping (margin and alpha as given). A
-run has the recorded examples in a random order or, with `--examples`, as many drawn from them with replacement. A value
-that a search asks for is taken from the nearest recorded one.
+What was recorded is replayed by grid, refine and optuna, each with and without stopping (margin and alpha as given),
+by one worker, who decodes nothing that repeats a neighbour's decode (pipeline/planning/line.py). The grid's calls, of
+which the figures are fractions, are those of all its settings, each decoded whole. A run has the recorded examples in a
+random order or, with `--examples`, as many drawn from them with replacement. A value that a search asks for is taken
+from the nearest recorded one.
 
 Columns, as means over the runs: the model calls at the search's end, and those after which every group's known front
 had 99 % of its hypervolume in the whole grid, both as fractions of the grid's calls (inf: in more than half of the runs

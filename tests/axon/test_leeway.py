@@ -40,22 +40,31 @@ def _decode(
     return decode(model, prompts, settings, seeds, batch_size=3, leeway=True)
 
 
-@pytest.mark.parametrize("further", [{}, {"temperature": 0.7}, {"cache": "prefix"}], ids=str)
-@pytest.mark.parametrize("axon", AXONS.values(), ids=AXONS)
+@pytest.mark.parametrize(
+    ("axon", "further"),
+    [
+        *((axon, {}) for axon in AXONS),
+        ("base", {"temperature": 0.7}),
+        ("fixed", {"temperature": 0.7}),
+        ("always", {"cache": "prefix"}),
+    ],
+)
 @pytest.mark.parametrize("decoder", TELLING)
 def test_a_decode_is_the_same_under_every_threshold_of_its_leeway(
-    decoder: str, axon: AxonSettings, further: dict[str, Any]
+    decoder: str, axon: str, further: dict[str, Any]
 ) -> None:
     model, random = toy_model(), Random(f"{decoder} {further}")
     moved = 0
-    for value in (0.05, 0.15, 0.3, 0.5):
-        for row, trace in enumerate(_decode(model, _settings(decoder, value, axon, **further), PROMPTS)):
+    for value in (0.1, 0.3):
+        for row, trace in enumerate(
+            _decode(model, _settings(decoder, value, AXONS[axon], **further), PROMPTS)
+        ):
             assert trace.leeway is not None
             above, below = trace.leeway
             low, high = max(0.0, above), min(1.0, below)
             for other in [low + random.random() * (high - low) for _ in range(2)]:
                 if above < other < below:
-                    settings = _settings(decoder, other, axon, **further)
+                    settings = _settings(decoder, other, AXONS[axon], **further)
                     [again] = _decode(model, settings, [PROMPTS[row]], row)
                     assert again == trace
                     moved += abs(other - value) > 0.01

@@ -29,7 +29,7 @@ from pipeline.storage.store import Store
 from pipeline.workers.execute import execute_here
 
 Make = Callable[..., Config]
-LIMIT, SLICE = 12, 4
+LIMIT, SLICE = 8, 4
 VALUES = [0.02, 0.05, 0.1, 0.101, 0.102, 0.15, 0.2, 0.4, 0.401, 0.9]
 ALONG = ("sweep.along_trade_off=true", f"trade_off.values={VALUES}", "gen_length=16", "block_length=8")
 
