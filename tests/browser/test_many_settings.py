@@ -10,6 +10,7 @@ import pytest
 from pipeline.report import find
 from pipeline.report.details import Details
 from pipeline.report.page import render
+from tests.report.counts import decode_alike
 from tests.report.sweep import make_sweep
 
 AT_ONCE = 200
@@ -89,3 +90,20 @@ def test_of_many_dots_that_nearly_coincide_the_likeliest_is_drawn(page):
         return [apart(rows.slice(0, 2000), 0, cost).length, apart(rows, 0, cost).map(row => row.at)];
     }""")
     assert drawn == [2000, [1500, 1, 2]]
+
+
+def test_a_row_of_several_settings_tells_all_their_values_and_commands(visit, tmp_path):
+    sweep = decode_alike(
+        make_sweep(examples=3, anchors=(1, 2, 4), thresholds=(0.3,)), "0.3-1", "0.3-2", "0.3-4"
+    )
+    file = tmp_path / "report.html"
+    file.write_text(render(find([sweep.run], sweep.records), [b""], [], Details()), encoding="utf-8")
+    page = visit(file, figure=False)
+    assert page.locator(ROWS).count() == 1 and page.locator("tr.point .interval").first.inner_text() == "x3"
+    page.locator("tr.point").click()
+    told = dict(
+        zip(*(page.locator(f"tbody.open {part}").all_inner_texts() for part in ("dt", "dd")), strict=True)
+    )
+    assert told["axon.anchors"] == "1|2|4" and told["decoder.threshold"] == "0.3"
+    commands = page.locator("tbody.open .command code").all_inner_texts()
+    assert [text.rpartition("=")[2] for text in commands] == ["1", "2", "4"]
