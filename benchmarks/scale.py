@@ -40,7 +40,7 @@ from pipeline.inputs.config import Config, read_config, to_tree
 from pipeline.planning.backlog import advance
 from pipeline.planning.pending import outcomes
 from pipeline.planning.plan import Plan
-from pipeline.runs.run import FORMAT, Run, write_run
+from pipeline.runs.run import FORMAT, RUN_FILE, Run, read_run, write_run
 from pipeline.runs.run_folder import asked_for
 from pipeline.storage.compaction import compact
 from pipeline.storage.record import SCHEMA
@@ -51,11 +51,16 @@ ANCHORS = (1, 2, 3, 4)
 SLICE = 32
 TOKENS = 32  # of an answer
 STAGES = (
-    *("plan", "file settings", "run.json", "resume", "ask"),
+    *("plan", "file settings", "write run.json", "read run.json", "resume", "ask"),
     *("join slices", "resume, joined", "write the index", "resume, indexed"),
 )
 REPORT = ("load for a report", "report")
-GOALS = {"plan": "60 s", "resume, indexed": "30 s"}  # of 100,000 settings; of reports beside their sizes
+SIZES = {"sweep": ("run.json, MB", "peak GB"), "report": ("peak GB",)}
+GOALS = {
+    "plan": "60 s",
+    "resume": "30 s",
+    "resume, indexed": "30 s",
+}  # of 100,000 settings; of reports beside their sizes
 REPORT_GOALS = "goals: 30 s and 2 GB in all for 1,000,000 records, 120 s and 4 GB for 10,000,000"
 
 
@@ -96,10 +101,10 @@ def _table(asked: argparse.Namespace, one: str, stages: tuple[str, ...]) -> None
     heads = [f"{size * (asked.examples if one == 'report' else 1):,}" for size in asked.settings]
     print(f"\n{'records' if one == 'report' else 'settings':<20}" + "".join(f"{head:>12}" for head in heads))
     steps = math.log(asked.settings[-1] / asked.settings[0]) if len(asked.settings) > 1 else math.nan
-    for stage in (*stages, "peak GB"):
+    for stage in (*stages, *SIZES[one]):
         own = [one_size[stage] for one_size in found]
         grows = math.log(max(own[-1], 1e-3) / max(own[0], 1e-3)) / steps
-        unit = "" if stage == "peak GB" else " s"
+        unit = "" if stage in SIZES[one] else " s"
         print(
             f"{stage:<20}"
             + "".join(f"{value:>{12 - len(unit)}.2f}{unit}" for value in own)
@@ -120,7 +125,10 @@ def _sweep(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
     _fill(store, list(plan.settings), examples, SLICE)
     identities = {sid: dict(setting.identity) for sid, setting in plan.settings.items()}
     _timed(found, "file settings", lambda: store.write_settings(identities))
-    _timed(found, "run.json", lambda: write_run(folder, _run(config, plan)))
+    run = _run(config, plan)
+    _timed(found, "write run.json", lambda: write_run(folder, run))
+    assert _timed(found, "read run.json", lambda: read_run(folder)) == run
+    found["run.json, MB"] = (folder / RUN_FILE).stat().st_size / 1e6
     contents, pending = _timed(found, "resume", lambda: advance(plan, store, examples, SLICE))
     assert not pending and len(contents.records) == len(plan.settings) * examples
     _timed(found, "ask", lambda: plan.extend(outcomes(plan, contents.records)))

@@ -4,7 +4,6 @@ The page holds every setting's scores and NFE; answers and decodes are beside it
 web/examples.html, the script web/examples.js.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -15,6 +14,7 @@ import pandas as pd
 
 from pipeline.report.details import Details
 from pipeline.report.facet import Facet
+from pipeline.report.inline import inline_json
 from pipeline.report.matchups import Matchup, distinct_settings, matchups
 from pipeline.report.phrases import counted
 from pipeline.report.stats import Floats, is_binary
@@ -22,6 +22,7 @@ from pipeline.report.web import read
 from pipeline.show import panel
 
 MOST = 200_000  # outcomes that a facet's part of the page holds, about 1 MB
+SETTINGS = 1000  # that a reader chooses from, at most
 SHORT = 160  # characters of a question in the table
 TOLD = (
     "What two settings, whichever you choose, did with each example: at first those that the verdict compares. Fixed: "
@@ -57,7 +58,7 @@ def section(facet: Facet, details: Details) -> str:
         alone="" if len(settings) > 1 else " hidden",
         matchups=_buttons(found),
         options=_options(settings),
-        data=_inert(data),
+        data=inline_json(data),
     )
 
 
@@ -75,7 +76,7 @@ def _kept(facet: Facet, settings: pd.DataFrame) -> pd.DataFrame:
     """Those that the page has room for, in the order of the tables: by group, along the front."""
     if settings.empty:
         return settings
-    kept = settings.head(max(2, MOST // max(1, facet.sample.n)))
+    kept = settings.head(min(SETTINGS, max(2, MOST // max(1, facet.sample.n))))
     order = {group: place for place, group in enumerate(facet.points["group"].unique())}
     return kept.sort_values(["group", "nfe"], key=lambda own: own.map(order) if own.name == "group" else own)
 
@@ -144,9 +145,3 @@ def _options(settings: pd.DataFrame) -> str:
         + "</optgroup>"
         for group, own in numbered.groupby("group", sort=False)
     )
-
-
-def _inert(data: Any) -> str:
-    """JSON that is safe inside a script element, whatever it contains."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -6,5 +6,5 @@ from typing import Any
 
 def inline_json(value: Any) -> str:
     """Safe inside a script element, whatever its texts contain."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

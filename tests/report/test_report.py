@@ -42,6 +42,11 @@ class Page(HTMLParser):
         """The data of each facet's table of settings."""
         return [json.loads(script) for script in self.scripts if script.startswith('{"columns"')]
 
+    @property
+    def points(self):
+        """Those of the rows of all facets."""
+        return [point for table in self.tables for row in table["points"] for point in row]
+
     def handle_starttag(self, tag, attrs):
         self.inside = tag
         self.fetched += [
@@ -97,7 +102,7 @@ def page(report):
 def test_page_holds_every_setting_once_and_in_full(report, page):
     (table,) = page.tables
     points, (facet,) = points_of(report), report.findings.facets
-    assert sorted(point for own in table["points"] for point in own) == list(range(len(points)))
+    assert sorted(page.points) == list(range(len(points)))
     assert table["ids"] == list(points["setting_id"])
     for told, setting in zip(from_columns(table["settings"]), facet.settings, strict=True):
         assert told == {key: value_text(value) for key, value in described(setting).items()}

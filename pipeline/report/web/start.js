@@ -3,6 +3,7 @@ document.querySelectorAll(".toggles").forEach(makeToggles);
 document.querySelectorAll(".facet").forEach((facet, place) => {
   const data = JSON.parse(facet.querySelector("script.figure").textContent);
   data.rows = fromColumns(data.rows);
+  facet.querySelectorAll(".thinned").forEach((part) => { part.hidden = data.rows.length <= LINES; });
   const table = makeTable(facet, JSON.parse(facet.querySelector("script.rows").textContent));
   const card = makeCard(facet, data, table, place);
   makeKnobs(facet, data, card);

@@ -3,7 +3,7 @@ const ROWS_AT_ONCE = 200;
 
 function makeTable(facet, data) {
   const one = (selector) => facet.querySelector(selector);
-  const table = one(".settings"), filter = one(".filter"), fronts = one(".fronts"), more = one("button.more");
+  const table = one(".settings"), filter = one(".filter"), fronts = one(".fronts"), more = one(".further");
   const aboutOf = makeAbout(data), count = data.points.length, open = new Set();
   const texts = [];  // of a row, for the filter; made when they are first asked for
   let order = [...data.points.keys()], left = null, most = ROWS_AT_ONCE;
