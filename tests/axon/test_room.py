@@ -45,6 +45,7 @@ class Device:
         rows: Any,
         timer: Any,
         on_batch: Callable[[int, int], None],
+        leeway: bool,
     ) -> Iterator[tuple[int, Trace]]:
         assert not any(batch() is not None for batch in self.batches), "a failed batch is still held"
         self.tried.append(0)
@@ -62,7 +63,7 @@ class Device:
                     kept = [error]
                     raise kept[0] from None
 
-        yield from stream(model, prompts, settings, rows, timer, begin)
+        yield from stream(model, prompts, settings, rows, timer, begin, leeway=leeway)
 
 
 @pytest.fixture
@@ -126,14 +127,16 @@ def test_what_was_finished_before_memory_ran_out_is_not_decoded_again(
 ) -> None:
     taken: list[int] = []
 
-    def dying(model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any) -> Any:
+    def dying(
+        model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any, leeway: bool
+    ) -> Any:
         def own() -> Iterator[Prompt]:
             for prompt in prompts:
                 taken.append(prompt.index)
                 yield prompt
 
         first = not taken
-        for done, row in enumerate(stream(model, own(), settings, rows, timer, on_batch)):
+        for done, row in enumerate(stream(model, own(), settings, rows, timer, on_batch, leeway=leeway)):
             if first and done == 4:
                 raise torch.OutOfMemoryError(NO_MEMORY)
             yield row

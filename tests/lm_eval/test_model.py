@@ -249,13 +249,15 @@ def test_a_prompt_too_long_for_the_canvas_is_refused_before_anything_is_decoded(
 def test_memory_that_runs_out_halves_the_batch_and_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = answers(lm())
 
-    def small(model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any) -> Any:
+    def small(
+        model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any, leeway: bool
+    ) -> Any:
         def begin(at_once: int, columns: int) -> None:
             on_batch(at_once, columns)
             if at_once > 1:
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
-        return stream(model, prompts, settings, rows, timer, begin)
+        return stream(model, prompts, settings, rows, timer, begin, leeway=leeway)
 
     monkeypatch.setattr(axon.room, "stream", small)
     model = lm()
