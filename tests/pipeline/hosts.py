@@ -99,6 +99,9 @@ class Network:
     hosts: list[Host] = field(default_factory=list)
     _ends: ExitStack = field(default_factory=ExitStack)
 
+    def __getitem__(self, name: str) -> Host:
+        return next(host for host in self.hosts if host.name == name)
+
     def ip(self, words: str, pid: int | None = None) -> None:
         """`ip` on the switch, or on the host with that first process."""
         command = ["nsenter", f"--target={pid or self.pid}", "--net", "ip", *words.split()]
