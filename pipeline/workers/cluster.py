@@ -55,7 +55,7 @@ JOB_CONFIG = (
     "RAY_JOB_CONFIG_JSON_ENV_VAR"  # the variable's name, in which `ray job submit` tells its runtime_env
 )
 LOOK_SECONDS = 2.0  # between two looks at a joined cluster
-NODE_SECONDS = 20.0  # a node of this machine may be starting; Ray looks for one for 60, then blames the head
+NODE_SECONDS = 30.0  # a node of this machine may be starting; Ray looks for one for 60, then blames the head
 SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
 VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
 

@@ -56,16 +56,18 @@ class Host:
     def start(
         self, words: list[str], environment: dict[str, str] | None = None, folder: str = "/tmp"
     ) -> subprocess.Popen[str]:
-        """A command on this host. Signals don't reach it: `killed` ends it, and so does the host's end."""
+        """A command on this host. Signals don't reach it; it ends with the host."""
         kept = {
             key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "AWS_", "PYTHON"))
         }
         return subprocess.Popen(
-            ["nsenter", f"--target={self.pid}", *SPACES, f"--wd={folder}", *words],
-            env={**kept, "HOME": "/tmp/home", **(environment or {})},
-            text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True,
+            self.command(words, folder), env={**kept, **(environment or {})}, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
+
+    def command(self, words: list[str], folder: str = "/tmp") -> list[str]:
+        """What has these words run on this host, with its own home."""
+        return ["nsenter", f"--target={self.pid}", *SPACES, f"--wd={folder}", "env", "HOME=/tmp/home", *words]
 
     def run(
         self,
@@ -98,6 +100,9 @@ class Network:
     shared: Path  # what all hosts see as /mnt
     hosts: list[Host] = field(default_factory=list)
     _ends: ExitStack = field(default_factory=ExitStack)
+
+    def __getitem__(self, name: str) -> Host:
+        return next(host for host in self.hosts if host.name == name)
 
     def ip(self, words: str, pid: int | None = None) -> None:
         """`ip` on the switch, or on the host with that first process."""

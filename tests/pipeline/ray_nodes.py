@@ -66,17 +66,30 @@ def folder_of_a_node() -> Iterator[str]:
 def start_node(words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     env = {**inherited, **environment, "RAY_USAGE_STATS_ENABLED": "0"}
-    pipe, command = subprocess.PIPE, [RAY, "start", *words, *SMALL]
     process = subprocess.Popen(
-        command, env=env, text=True, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True
+        node_command(words),
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
+    return started(process)
+
+
+def node_command(words: list[str]) -> list[str]:
+    return [RAY, "start", *words, *SMALL]
+
+
+def started(process: subprocess.Popen[str]) -> subprocess.Popen[str]:
+    """The process of `node_command`, once its node is there."""
     assert process.stdout
     said = []
     for line in process.stdout:
         said.append(line)
         if "Ray runtime started" in line:
             return process
-    raise AssertionError(f"{' '.join(command)}: {''.join(said)}")
+    raise AssertionError(f"{process.args}: {''.join(said)}")
 
 
 def kill(node: subprocess.Popen[str]) -> None:

@@ -14,13 +14,11 @@ from conftest import ROOT
 
 SCRIPT = ROOT / "deploy/slurm.sh"
 
-# Slurm ends a step with its srun, and so does `exec`. FLAGS: more words for `ray start`. Nodes that
-# share this machine need a folder each for Ray's files; all but the head get OTHERS.
+# Slurm ends a step with its srun, and so does `exec`.
 SRUN = """#!/bin/bash
 while [[ $1 == --* ]]; do options+=("$1"); shift; done
 echo "srun ${options[*]} $* mode=$RAY_AUTH_MODE token=$RAY_AUTH_TOKEN" >> "$LOG"
-[[ $* == *--head* ]] || FLAGS+=" $OTHERS"
-exec "$@" $FLAGS
+exec "$@"
 """
 SCONTROL = """#!/bin/bash
 [[ $1 == show ]] && printf '%s\\n' $NODES || echo "scontrol $*" >> "$LOG"
@@ -60,7 +58,7 @@ def start_job(folder: Path, bin_folder: Path, words: list[str], **environment: s
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     slurm = {
         "SLURM_JOB_ID": "4711", "SLURM_JOB_NODELIST": "n[1-2]", "SLURM_JOB_NUM_NODES": "2", "SLURM_CPUS_PER_TASK": "1",
-        "NODES": "127.0.0.1 n2", "STATE": "RUNNING", "FLAGS": "", "OTHERS": "", "LOG": str(folder / "log"),
+        "NODES": "127.0.0.1 n2", "STATE": "RUNNING", "LOG": str(folder / "log"),
     }  # fmt: skip
     path = {"PATH": f"{bin_folder}:{inherited['PATH']}"}
     return subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import torch
 from conftest import Judge, sliced
 
 import axon.room
-from axon import DecodeSettings
+from axon import CheckpointError, DecodeSettings
 from axon.decoding import stream
 from pipeline.checkpoints.devices import device_of
 from pipeline.errors import ConfigError
@@ -24,7 +25,7 @@ from pipeline.planning.setting import Setting
 from pipeline.storage.record import Record
 from pipeline.storage.record_differences import IGNORED
 from pipeline.workers.sweep import Watch, why_lost
-from pipeline.workers.trial import SETTING, SliceTrial
+from pipeline.workers.trial import SETTING, SliceTrial, WorkerSettings
 from tests.axon.traces import trace_of
 
 Make = Callable[..., Config]
@@ -101,7 +102,7 @@ def dying(error: Exception, tried: list[int]) -> Callable[..., Any]:
     return run
 
 
-def trial(error: Exception) -> SliceTrial:
+def trial(error: Exception, launched_on: str = platform.node()) -> SliceTrial:
     """A trial whose next slice raises; made without Ray."""
 
     def slices() -> Iterator[Any]:
@@ -110,6 +111,10 @@ def trial(error: Exception) -> SliceTrial:
 
     made = SliceTrial.__new__(SliceTrial)
     made._slices, made._left, made._notes = slices(), 1, ["said"]
+    made._shared, made._worker = (
+        True,
+        WorkerSettings("/store", 1, None, 1, "process", launched_on=launched_on),
+    )
     return made
 
 
@@ -118,6 +123,12 @@ def test_a_worker_whose_context_is_dead_ends_and_others_are_spared() -> None:
     assert failed == {"error": "ValueError: no such layer", "notes": ["said"], "done": True}
     with pytest.raises(RuntimeError, match="device-side assert"):
         trial(RuntimeError(DEAD)).step()
+
+
+def test_a_fault_on_another_machine_than_the_sweeps_own_names_it() -> None:
+    failed = trial(CheckpointError("model.path='/m': no such folder"), "head").step()
+    where = f"(on {platform.node()}; every machine must reach the model and the store)"
+    assert failed["error"] == f"CheckpointError: model.path='/m': no such folder {where}"
 
 
 def test_what_cuda_said_is_told_of_a_worker_that_ended_by_it() -> None:

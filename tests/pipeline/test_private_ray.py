@@ -9,19 +9,31 @@ from typing import Any
 
 import pytest
 
-import pipeline.workers.cluster  # noqa: F401  # it says what Ray reads when it is imported
-from pipeline.workers import private_ray
+from pipeline.errors import ConfigError
+from pipeline.workers import cluster, private_ray  # cluster first: it says what Ray reads when it is imported
 from pipeline.workers.private_ray import BOUND, bound_words, change, changed, small_ray
 
 import ray._private.parameter as parameter  # isort: skip
 import ray._private.services as services  # isort: skip
 import ray._private.utils as utils  # isort: skip
 
+ELSEWHERE = "a sweep is driven from a machine of the cluster, and no Ray node runs on this one; give the command there"
 NAMES = (
     (services, "start_api_server"),
     (services, "ConsolePopen"),
     (utils, "get_dashboard_dependency_error"),
 )
+
+
+def test_a_machine_that_is_no_node_is_told_before_ray_blames_the_head(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = iter([set(), {"a node that was starting"}])
+    monkeypatch.setattr(services, "find_node_ids", lambda: next(found, set()))
+    cluster._await_node("head:6379")
+    monkeypatch.setattr(cluster, "NODE_SECONDS", 0.0)
+    with pytest.raises(ConfigError, match=f"^cluster.address='head:6379': {ELSEWHERE}"):
+        cluster._join("head:6379")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -196,7 +197,8 @@ def trial_of(evaluate: Any, store: Any) -> Any:
             yield (start, stop), evaluate(setting, start, stop)
 
     trial._evaluator, trial._store = SimpleNamespace(slices=slices, prove=lambda sid: None), store
-    trial._worker, trial._notes = SimpleNamespace(limit=12), []
+    trial._shared, trial._notes = True, []
+    trial._worker = SimpleNamespace(limit=12, launched_on=platform.node())
     trial.reset_config({"setting": "s0", "assignment": Assignment(setting, ((4, 8), (8, 12)))})
     return trial
 

@@ -1,12 +1,13 @@
 """launch.py with a toy search, as a process of its own. The file RESULTS gets a line per result: worker, setting.
 
 With DIES, a file that isn't there yet, the first slice of all finds that CUDA has failed in its worker. With HELD, a
-folder, every step of a worker writes a file there, named by its setting and its process, and waits for the file `go`.
+folder, every step of a worker writes a file there, SETTING-MACHINE-PROCESS, and waits for the file `go`.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ class Held(sweep.SliceTrial):
     )  # goes with the class to the workers, as the environment does not
 
     def step(self) -> dict[str, Any]:
-        (self.folder / f"{self.config['setting']}-{os.getpid()}").touch()
+        (self.folder / f"{self.config['setting']}-{platform.node()}-{os.getpid()}").touch()
         while not (self.folder / "go").exists():
             time.sleep(0.05)
         return super().step()

@@ -1,0 +1,123 @@
+"""A Ray cluster of several hosts, each with a network, files and processes of its own, joined by nothing but cables.
+
+The workers' hosts have no repository. A machine that is no node submits a sweep; a host comes in mid-sweep, and another
+one is cut off, so that it answers nobody and hangs up on nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from commands import records, uninterrupted
+from conftest import ROOT
+from hosts import Host, Network, network, why_not
+from ray_nodes import RAY, node_command, started
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(why_not()), reason=f"no hosts of our own in namespaces: {why_not()}"),
+]
+LIMIT = 8
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+# Where nothing else is set, Ray gives a host that answers nobody up after a minute.
+WATCHFUL = {
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_failure_threshold": "6",
+}
+PATIENCE = 240.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
+    """What every host sees as /mnt, as a folder of the network."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copytree(checkpoint, folder / "model")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hosts(shared: Path) -> Iterator[Network]:
+    """A cluster of the hosts head and worker, and another one that is only plugged in."""
+    with network(shared) as found:
+        head, worker = found.host("head", hidden=False), found.host("worker")
+        found.host("elsewhere", hidden=False)
+        join(head, "--head", "--port=6379", "--dashboard-host=0.0.0.0")
+        join(worker, "--address=head:6379")
+        yield found
+
+
+def join(host: Host, *words: str) -> None:
+    """Ray's node on this host, until that ends."""
+    environment = {**TOKEN, **WATCHFUL, "RAY_USAGE_STATS_ENABLED": "0"}
+    node = started(host.start(node_command([*words]), environment))
+    threading.Thread(target=node.communicate, daemon=True).start()  # nobody reads what else it says
+
+
+def words(shared: str | Path, name: str, seeds: list[int]) -> list[str]:
+    group = f"+sweep.groups.g={{grid: {{seed: {seeds}}}, set: {{temperature: 0.7}}}}"
+    small = [f"limit={LIMIT}", "slice_size=4", "gen_length=8", "block_length=4", "wandb=off"]
+    return ["~sweep.groups.setting", group, *small, f"model.path={shared}/model", f"out={shared}/{name}"]
+
+
+def joined(name: str, seeds: list[int], address: str) -> list[str]:
+    return [
+        *words("/mnt", name, seeds), "cluster=ray_address", f"cluster.address={address}", "cluster.gpus_per_worker=0",
+    ]  # fmt: skip
+
+
+def assert_stored(shared: Path, name: str, seeds: list[int], whole: Path) -> None:
+    """What the hosts have stored is what this process decodes by itself."""
+    expected = uninterrupted(words(shared, "whole", seeds), whole, LIMIT)
+    assert len(expected) == len(seeds) * LIMIT
+    pd.testing.assert_frame_equal(records(words(shared, name, seeds), shared / name, LIMIT), expected)
+
+
+def test_a_machine_that_is_no_node_submits_a_sweep(hosts: Network, shared: Path, tmp_path: Path) -> None:
+    where = ["--address", "http://head:8265", "--working-dir", str(ROOT)]
+    shipped = ["--runtime-env", str(ROOT / "deploy/runtime_env.yaml")]
+    sweep = [sys.executable, "launch.py", *joined("submitted", [1, 2], "auto")]
+    code, said = hosts["elsewhere"].run([RAY, "job", "submit", *where, *shipped, "--", *sweep], TOKEN)
+    assert code == 0, said
+    assert_stored(shared, "submitted", [1, 2], tmp_path)
+
+
+def test_a_host_that_comes_gets_work_and_that_of_one_that_is_cut_off_is_done_elsewhere(
+    hosts: Network, shared: Path, tmp_path: Path
+) -> None:
+    (held := shared / "held").mkdir()
+    environment = {**TOKEN, "HELD": "/mnt/held", "RESULTS": os.devnull}
+    toy = [sys.executable, str(ROOT / "tests/pipeline/toy_command.py")]
+    command = hosts["head"].start([*toy, *joined("held", [1, 2, 3], "head:6379")], environment)
+    try:
+        await_steps(command, held, {"head", "worker"})
+        join(hosts.host("late"), "--address=head:6379")
+        await_steps(command, held, {"head", "worker", "late"})
+        hosts["worker"].cut()
+        assert command.stdout
+        assert any(line.strip().endswith("trying again what is missing") for line in command.stdout)
+        hosts["worker"].mend()
+        (held / "go").touch()
+        shown, _ = command.communicate(timeout=PATIENCE)
+    finally:
+        command.kill()
+    assert command.returncode == 0, shown
+    assert len({step.name.split("-")[0] for step in held.glob("*-*")}) == 3
+    assert_stored(shared, "held", [1, 2, 3], tmp_path)
+
+
+def await_steps(command: subprocess.Popen[str], held: Path, names: set[str]) -> None:
+    """Until a worker on each of these hosts is within a step."""
+    until = time.monotonic() + PATIENCE
+    while {step.name.split("-")[1] for step in held.glob("*-*")} < names:
+        assert command.poll() is None and time.monotonic() < until, f"no worker on each of {names}"
+        time.sleep(0.1)
