@@ -25,7 +25,7 @@ from benchmarks.front_shapes import LENGTH, SHAPES, describe, drawn, truth
 from benchmarks.simulated import read_words
 from pipeline.report.asked import Asked
 from pipeline.report.aup import area, aups
-from pipeline.report.matched import LINES, heights, match_nfe
+from pipeline.report.matched import heights, lines_of, match_nfe
 from pipeline.report.pareto import front_order
 from pipeline.report.sample import draw
 from pipeline.report.stats import Interval, means
@@ -57,19 +57,14 @@ def tally(name: str, n: int, sweeps: int) -> tuple[float, ...]:
     sides = [np.flatnonzero([setting.group == group for setting in settings]) for group in ("base", "AXON")]
     first, last = (max(own(nfe_S[rows]) for rows in sides) for own in (np.min, np.max))
     budgets = tuple(first + share * (last - first) for share in (0.2, 0.5, 0.8))
-    true_2G = []
-    for line in LINES:
-        base_G, axon_G = (
-            heights(
-                quality_S[None, rows],
-                nfe_S[None, rows],
-                quality_S[rows],
-                line(quality_S[None, rows], nfe_S[None, rows]),
-                np.array(budgets),
-            )[0][0]
-            for rows in sides
-        )
-        true_2G.append(axon_G - base_G)
+    base_2G, axon_2G = (
+        [
+            heights(quality_S[None, rows], nfe_S[None, rows], quality_S[rows], line, np.array(budgets))[0][0]
+            for line in lines_of(quality_S[None, rows], nfe_S[None, rows])
+        ]
+        for rows in sides
+    )
+    true_2G = [axon_G - base_G for base_G, axon_G in zip(base_2G, axon_2G, strict=True)]
     fronts = [rows[front_order(quality_S[rows], nfe_S[rows])] for rows in sides]
     rng = np.random.default_rng([n, list(SHAPES).index(name)])
     matched, parallel = [], []

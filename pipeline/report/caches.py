@@ -21,7 +21,7 @@ from pipeline.report.comparison import ALPHA
 from pipeline.report.effects import Effect, measure
 from pipeline.report.phrases import reduction, signed
 from pipeline.report.sample import Sample
-from pipeline.report.verdict import Row, Verdict
+from pipeline.report.verdict import WHERE_MIXED, Row, Verdict
 
 WHOLE = "none"
 
@@ -109,16 +109,19 @@ def _called(setting: Setting) -> str:
 
 def _verdict(found: CacheEffect) -> Verdict:
     effect = found.effects[DECIDING]
-    gain, where = effect.difference, f"the front of {found.side} against computed positions"
+    gain, mixed = effect.difference, effect.mixed.difference
+    where = f"the front of {found.side} against computed positions"
     changed = signed(gain, 3)
     if gain.lo > 0:
-        claim = f"Cache {found.cache} improves {where}: {changed} mean quality"
+        alone = "" if mixed.lo > 0 else f", not shown {WHERE_MIXED}"
+        claim = f"Cache {found.cache} improves {where}{alone}: {changed} mean quality"
     elif gain.hi < 0:
-        claim = f"Cache {found.cache} lowers {where}: {changed} mean quality"
+        alone = "" if mixed.hi < 0 else f", not shown {WHERE_MIXED}"
+        claim = f"Cache {found.cache} lowers {where}{alone}: {changed} mean quality"
     else:
         claim = f"Effect of cache {found.cache} on {where}: inconclusive, {changed} mean quality"
     return Verdict(
-        short=f"{claim}.",
+        short=f"{claim}. {WHERE_MIXED.capitalize()}: {signed(mixed, 3)}.",
         saved=_saved(found),
         sides=("whole passes", f"cache {found.cache}"),
         rows=tuple(row for axis, own in found.effects.items() for row in _rows(axis, own)),

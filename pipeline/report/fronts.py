@@ -16,15 +16,15 @@ import numpy as np
 
 from pipeline.report.stats import Floats
 
-Line = tuple[Floats, Floats]  # quality and cost of its knots
+Line = tuple[Floats, Floats]  # quality and NFE of its knots by rising NFE, (B, F) each
 
 
-def mean_height(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Floats:
+def mean_height(line: Line, lo: float, hi: float) -> Floats:
     """Mean height of each replicate's line over NFE budgets from lo to hi, lo < hi: the exact integral; (B,).
 
     NaN for a replicate without knots.
     """
-    quality, nfe = by_rising_nfe(quality_BF, nfe_BF)
+    quality, nfe = line
     inside = np.clip(nfe, lo, hi)
     rise, run = np.diff(quality, axis=1), np.diff(nfe, axis=1)
     slope = np.divide(rise, run, out=np.zeros_like(rise), where=run > 0)
@@ -36,9 +36,9 @@ def mean_height(quality_BF: Floats, nfe_BF: Floats, lo: float, hi: float) -> Flo
     return heights
 
 
-def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
+def first_reach(line: Line, level_B: Floats) -> Floats:
     """The lowest NFE at which each replicate's line is at `level` or above, (B,); inf where it never is."""
-    quality, nfe = by_rising_nfe(quality_BF, nfe_BF)
+    quality, nfe = line
     enough = quality >= level_B[:, None]
     at = np.argmax(enough, axis=1)
     before = np.maximum(at - 1, 0)
@@ -50,7 +50,7 @@ def first_reach(quality_BF: Floats, nfe_BF: Floats, level_B: Floats) -> Floats:
     return np.where(enough.any(axis=1), found, np.inf)
 
 
-def by_rising_nfe(quality_BF: Floats, nfe_BF: Floats) -> tuple[Floats, Floats]:
+def by_rising_nfe(quality_BF: Floats, nfe_BF: Floats) -> Line:
     """The knots in order, the lower first at equal NFE; NaN ones replaced by the last, which changes no line."""
     unknown = np.isnan(quality_BF) | np.isnan(nfe_BF)
     order = np.lexsort((quality_BF, np.where(unknown, np.inf, nfe_BF)), axis=1)

@@ -20,7 +20,7 @@ Source of the figure: ADAS, arXiv 2606.10829, which compares samplers at matched
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,8 +37,6 @@ from pipeline.report.sides import Side, pairs_of, sides_of
 from pipeline.report.stats import Floats, Interval
 
 Indices = NDArray[np.intp]
-Line = Callable[[Floats, Floats], Indices]  # from quality and NFE, (B, F) each, to the line's corners
-LINES: tuple[Line, Line] = (pareto.corners, mixes.corners)
 
 MOST = 6  # budgets, where the user names none
 ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -116,12 +114,19 @@ def round_budgets(lo: float, hi: float) -> tuple[float, ...]:
     return tuple(budget for budget in found if lo <= budget <= hi) or (lo,)
 
 
+def lines_of(quality_BF: Floats, nfe_BF: Floats) -> tuple[Indices, Indices]:
+    """The settings that each replicate's front, and its best mixes, go through by rising NFE; (B, C) each."""
+    front_BC = pareto.corners(quality_BF, nfe_BF)
+    kept = (np.take_along_axis(own, front_BC, axis=1) for own in (quality_BF, nfe_BF))
+    return front_BC, np.take_along_axis(front_BC, mixes.corners(*kept), axis=1)
+
+
 def heights(
     quality_BF: Floats, nfe_BF: Floats, seen_F: Floats, corners_BC: Indices, budget_G: Floats
 ) -> tuple[Floats, Floats]:
     """The height of each replicate's line at each NFE, and what its settings score in the sample there; (B, G) each.
 
-    `corners_BC`: the settings that the line goes through by rising NFE, of pareto.py's or mixes.py's `corners`.
+    `corners_BC`: the settings that the line goes through by rising NFE, as `lines_of` finds them.
     `seen_F`: the settings' quality in the sample. Below its fastest setting a line is as high as that one here: a
     replicate's fastest may be slower than the sample's. NaN for a replicate without a point.
     """
@@ -143,44 +148,59 @@ def heights(
     return between(quality_BC), between(seen_BC)
 
 
+class Drawn(NamedTuple):
+    """One side's line."""
+
+    own_G: Floats  # its height in the sample; NaN below its fastest setting and beyond the slowest of both
+    height_BG: Floats  # in the replicates,
+    flattered_G: Floats  # and by how much choosing settings raises that
+
+
 def _rows(
     points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side], hi: float, budgets: Sequence[float]
 ) -> tuple[AtBudget, ...]:
     budget_G = np.array(budgets, dtype=np.float64)
-    linear, mixed = (_heights(points, draws, sides, hi, budget_G, line) for line in LINES)
+    first, second = (_drawn(points, draws, side, budget_G, hi) for side in sides)
+    least = _least(points, draws, sides)
+    linear, mixed = (_heights(*lines, least) for lines in zip(first, second, strict=True))
     slowest = {side.name: _slowest(points, side) for side in sides}
     held = [tuple(name for name, last in slowest.items() if last < budget <= hi) for budget in budgets]
     return tuple(AtBudget(*own) for own in zip(budgets, linear, mixed, held, strict=True))
 
 
-def _heights(
-    points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side], hi: float, budget_G: Floats, line: Line
-) -> list[Heights]:
-    """At each budget."""
-    first_G, second_G = (_own(points, side, budget_G, hi, line) for side in sides)
-    (first_BG, first_up_G), (second_BG, second_up_G) = (_drawn(draws, side, budget_G, line) for side in sides)
-    least, found = _least(points, draws, sides), []
-    for place in range(len(budget_G)):
-        first, second = float(first_G[place]), float(second_G[place])
-        plain = stats.percentile_interval(first - second, first_BG[:, place] - second_BG[:, place])
-        # Not by the difference of the two alone, which is too little: up to 9 % of intervals of ten variants as good as
-        # the base were above 0 then, on 100 examples, against 3 % (LOG.md, 2026-11-26).
-        moved = plain._replace(
-            lo=min(plain.lo - 2 * float(first_up_G[place]), first - second - least),
-            hi=max(plain.hi + 2 * float(second_up_G[place]), first - second + least),
-        )
-        flattered = float(first_up_G[place] - second_up_G[place])
-        found.append(Heights(first, second, moved, math.nan if math.isnan(first - second) else flattered))
+def _drawn(points: pd.DataFrame, draws: Draws, side: Side, budget_G: Floats, hi: float) -> list[Drawn]:
+    """Of its front, and of its best mixes."""
+    quality_F, nfe_F = (points[name].to_numpy(dtype=np.float64)[side.rows] for name in ("quality", "nfe"))
+    quality_BF, nfe_BF = draws.quality_BS[:, side.rows], draws.cost_BS["nfe"][:, side.rows]
+    tried_G = (budget_G >= nfe_F.min()) & (budget_G <= hi)
+    found = []
+    for own_1C, drawn_BC in zip(
+        lines_of(quality_F[None], nfe_F[None]), lines_of(quality_BF, nfe_BF), strict=True
+    ):
+        ((own_G,), _) = heights(quality_F[None], nfe_F[None], quality_F, own_1C, budget_G)
+        height_BG, seen_BG = heights(quality_BF, nfe_BF, draws.quality_S[side.rows], drawn_BC, budget_G)
+        flattered_G = np.maximum(np.nanmean(height_BG - seen_BG, axis=0), 0.0)
+        found.append(Drawn(np.where(tried_G, own_G, np.nan), height_BG, flattered_G))
     return found
 
 
-def _drawn(draws: Draws, side: Side, budget_G: Floats, line: Line) -> tuple[Floats, Floats]:
-    """The heights of the replicates' lines, (B, G), and by how much choosing flatters them, (G,)."""
-    quality_BF, nfe_BF = draws.quality_BS[:, side.rows], draws.cost_BS["nfe"][:, side.rows]
-    height_BG, seen_BG = heights(
-        quality_BF, nfe_BF, draws.quality_S[side.rows], line(quality_BF, nfe_BF), budget_G
-    )
-    return height_BG, np.maximum(np.nanmean(height_BG - seen_BG, axis=0), 0.0)
+def _heights(first: Drawn, second: Drawn, least: float) -> list[Heights]:
+    """At each budget."""
+    found = []
+    for place, (front, against) in enumerate(zip(first.own_G.tolist(), second.own_G.tolist(), strict=True)):
+        plain = stats.percentile_interval(
+            front - against, first.height_BG[:, place] - second.height_BG[:, place]
+        )
+        up, other_up = (float(own.flattered_G[place]) for own in (first, second))
+        # Not by the difference of the two alone, which is too little: up to 9 % of intervals of ten variants as good as
+        # the base were above 0 then, on 100 examples, against 3 % (LOG.md, 2026-11-26).
+        moved = plain._replace(
+            lo=min(plain.lo - 2 * up, front - against - least),
+            hi=max(plain.hi + 2 * other_up, front - against + least),
+        )
+        flattered = math.nan if math.isnan(front - against) else up - other_up
+        found.append(Heights(front, against, moved, flattered))
+    return found
 
 
 def _least(points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side]) -> float:
@@ -188,14 +208,6 @@ def _least(points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side]) -> floa
     if not all(draws.binary_S[side.rows].all() for side in sides):
         return 0.0
     return stats.tango_interval(0, 0, _fewest(points, *sides)).hi
-
-
-def _own(points: pd.DataFrame, side: Side, budget_G: Floats, hi: float, line: Line) -> Floats:
-    """The heights of the sample's line, (G,); NaN below its fastest setting and above `hi`."""
-    quality_F, nfe_F = (points[name].to_numpy(dtype=np.float64)[side.rows] for name in ("quality", "nfe"))
-    corners = line(quality_F[None], nfe_F[None])
-    height_G = heights(quality_F[None], nfe_F[None], quality_F, corners, budget_G)[0][0]
-    return np.where((budget_G >= nfe_F.min()) & (budget_G <= hi), height_G, np.nan)
 
 
 def _range(points: pd.DataFrame, front: Side, against: Side) -> tuple[float, float]:

@@ -50,22 +50,19 @@ def corners(quality_BF: Floats, cost_BF: Floats) -> NDArray[np.intp]:
     A replicate with fewer corners repeats its last. Settings with a NaN are left out.
     """
     known = ~(np.isnan(quality_BF) | np.isnan(cost_BF))
-    spent_BF = np.where(known, cost_BF, np.inf)
-    fastest = known & (spent_BF == spent_BF.min(axis=1, keepdims=True))
-    at_B = np.where(fastest, quality_BF, -np.inf).argmax(axis=1)
-    found = [at_B]
-    rising = np.arange(len(at_B))  # the replicates that may have a further corner
+    quality, cost = (np.where(known, own, -np.inf) for own in (quality_BF, cost_BF))
+    spent = np.where(known, cost, np.inf)
+    at_B = np.where(spent == spent.min(axis=1, keepdims=True), quality, -np.inf).argmax(axis=1)
+    found, rising = [at_B], np.arange(len(at_B))  # the replicates that may have a further corner
     while len(rising):
-        last = at_B[rising, None]
-        rise, run = (
-            own[rising] - np.take_along_axis(own[rising], last, axis=1) for own in (quality_BF, cost_BF)
-        )
-        slope = np.divide(rise, run, out=np.zeros_like(rise), where=(rise > 0) & (run > 0))
+        rows, last = np.arange(len(rising)), at_B[rising]
+        with np.errstate(invalid="ignore", divide="ignore"):  # settings as fast as the last, or left out
+            rise, run = (own - own[rows, last, None] for own in (quality, cost))
+            slope = np.where(run > 0, rise / run, 0.0)
         steepest = slope.argmax(axis=1)
-        higher = slope[np.arange(len(rising)), steepest] > 0
-        rising = rising[higher]
-        if len(rising):
-            at_B = at_B.copy()
-            at_B[rising] = steepest[higher]
-            found.append(at_B)
+        higher = slope[rows, steepest] > 0
+        at_B = at_B.copy()
+        at_B[rising[higher]] = steepest[higher]
+        found.append(at_B)
+        rising, quality, cost = rising[higher], quality[higher], cost[higher]
     return np.stack(found, axis=1)

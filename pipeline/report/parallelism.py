@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from pipeline.report.order import Integers
 
-Floats = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from pipeline.report.stats import Floats
 
 
 def spearman_rho(place_NG: Integers) -> Floats:
@@ -54,7 +57,7 @@ def _counts(place_NG: Integers) -> Integers:
     return np.bincount(cell_NG[place_NG > 0], minlength=rows * steps).reshape(rows, steps)
 
 
-def _ratio(above_N: npt.NDArray[np.number], below_N: npt.NDArray[np.number]) -> Floats:
+def _ratio(above_N: NDArray[np.number], below_N: NDArray[np.number]) -> Floats:
     """NaN where there is nothing to divide by."""
     found_N: Floats = np.divide(above_N, below_N, out=np.full(len(below_N), np.nan), where=below_N > 0)
     return found_N

@@ -63,9 +63,10 @@ class Saving:
 
 def reach(base: Line, axon: Line, budgets: tuple[float, float], level_B: Floats) -> Reach:
     """Of two lines; one that never reaches the level counts where it is highest."""
+    lines = base, axon
     return Reach(
-        *(mean_height(*line, *budgets) for line in (base, axon)),
-        *(first_reach(*line, np.minimum(level_B, np.fmax.reduce(line[0], axis=1))) for line in (base, axon)),
+        *(mean_height(line, *budgets) for line in lines),
+        *(first_reach(line, np.minimum(level_B, line[0].max(axis=1))) for line in lines),
     )
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from axon import AxonSettings
 from pipeline.report import find, write_report
-from pipeline.report.caches import compare_caches
+from pipeline.report.caches import cache_verdicts, compare_caches
 from pipeline.report.entries import split
 from pipeline.report.records import clean
 from pipeline.report.sample import make_sample
@@ -170,6 +170,16 @@ def test_a_cache_is_compared_with_whole_passes_along_each_axis(found):
         assert positions.saving.fraction.lo > 0.3 and positions.difference.lo > 0
     said = [str(verdict) for verdict in facet.summary.verdicts if "Cache dual improves" in str(verdict)]
     assert said and all("At equal quality" in text and "computed positions -" in text for text in said)
+    assert all(
+        "computed positions: +" in text and "Where settings may be mixed: +0." in text for text in said
+    )
+    dual = next(one for one in effects if one.cache == "dual")
+    deciding = next(iter(dual.effects))
+    mixed = dual.effects[deciding].mixed
+    doubtful = replace(mixed, difference=mixed.difference._replace(lo=-0.1))
+    known = {**dual.effects, deciding: replace(dual.effects[deciding], mixed=doubtful)}
+    [told] = cache_verdicts([replace(dual, effects=known)])
+    assert "against computed positions, not shown where settings may be mixed: +0." in told.short
 
 
 def facet_rows(sweep):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.fronts import first_reach, mean_height
+from pipeline.report.fronts import by_rising_nfe, first_reach, mean_height
 from pipeline.report.mixes import corners
 
 fast = settings(max_examples=80, deadline=None)
@@ -17,11 +17,11 @@ ranges = st.tuples(st.integers(0, 20), st.integers(1, 10)).map(lambda own: (floa
 
 def split(points):
     quality, nfe = np.array(points, dtype=float).T
-    return quality[None], nfe[None]
+    return by_rising_nfe(quality[None], nfe[None])
 
 
 def height(points, lo, hi):
-    return float(mean_height(*split(points), lo, hi)[0])
+    return float(mean_height(split(points), lo, hi)[0])
 
 
 @fast
@@ -69,19 +69,19 @@ def test_replicates_do_not_see_each_other_and_holes_are_left_out(rows, budgets):
     padded = [[*points, *[(np.nan, 3.0), (0.5, np.nan)][: width - len(points)]] for points in rows]
     padded = [[*points, *[(np.nan, np.nan)] * (width - len(points))] for points in padded]
     quality, nfe = np.moveaxis(np.array(padded, dtype=float), -1, 0)
-    together = mean_height(quality, nfe, *budgets)
+    together = mean_height(by_rising_nfe(quality, nfe), *budgets)
     assert np.allclose(together, [height(points, *budgets) for points in rows])
     found = corners(quality, nfe)
     for place, points in enumerate(rows):
         own = (np.take_along_axis(values, found, axis=1)[place] for values in (quality, nfe))
         assert np.allclose(mixed(points, 7.0), np.interp(7.0, *reversed(list(own))))
-    assert np.isnan(mean_height(np.full((1, 2), np.nan), np.ones((1, 2)), 0.0, 1.0)).all()
+    assert np.isnan(mean_height(by_rising_nfe(np.full((1, 2), np.nan), np.ones((1, 2))), 0.0, 1.0)).all()
 
 
 @fast
 @given(knots, st.integers(0, 10).map(lambda q: q / 10))
 def test_a_line_reaches_a_quality_first_where_it_is_as_high_and_never_before(points, level):
-    found = float(first_reach(*split(points), np.array([level]))[0])
+    found = float(first_reach(split(points), np.array([level]))[0])
     ordered = sorted(points, key=lambda own: (own[1], own[0]))
     nfe, quality = [n for _, n in ordered], [q for q, _ in ordered]
     if max(quality) < level:
@@ -97,7 +97,7 @@ def test_a_line_reaches_a_quality_first_where_it_is_as_high_and_never_before(poi
 def test_a_line_between_two_settings_is_their_mixture():
     points = [(0.9, 20.0), (0.5, 10.0)]
     assert np.isclose(height(points, 10, 20), 0.7) and np.isclose(height(points, 20, 30), 0.9)
-    assert np.isclose(first_reach(*split(points), np.array([0.6]))[0], 12.5)
+    assert np.isclose(first_reach(split(points), np.array([0.6]))[0], 12.5)
 
 
 def mixed(points, nfe):

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.report import find, mixes, pareto
+from pipeline.report import find
 from pipeline.report.asked import Asked
 from pipeline.report.facet import Facet
-from pipeline.report.matched import heights, match_nfe, round_budgets
+from pipeline.report.matched import heights, lines_of, match_nfe, round_budgets
 from pipeline.report.matched_table import matched_section, matched_table
 from pipeline.report.pareto import non_dominated
 from pipeline.report.sample import Sample, draw
@@ -40,9 +40,8 @@ def test_a_front_is_linear_between_its_points_and_flat_beyond(sets, budgets):
         np.array([[own[place] for own in points] + [np.nan] * (width - len(points)) for points in sets])
         for place in (0, 1)
     )
-    found, seen = heights(
-        quality, nfe, np.arange(width) / 10, pareto.corners(quality, nfe), np.array(budgets)
-    )
+    line, _ = lines_of(quality, nfe)
+    found, seen = heights(quality, nfe, np.arange(width) / 10, line, np.array(budgets))
     for row, points in enumerate(sets):
         q, n = np.array(points).T
         on = np.flatnonzero(non_dominated(q, n))
@@ -57,8 +56,9 @@ def test_a_front_is_linear_between_its_points_and_flat_beyond(sets, budgets):
 def test_a_mix_of_any_two_settings_is_reached_where_settings_are_mixed(points, budgets):
     """The best of all pairs, of which the front's neighbours are some; chosen by the sample they are as good in it."""
     quality, nfe = np.array(points).T[:, None]
-    lines = [own.corners(quality, nfe) for own in (pareto, mixes)]
-    (front, _), (mixed, seen) = (heights(quality, nfe, quality[0], line, np.array(budgets)) for line in lines)
+    (front, _), (mixed, seen) = (
+        heights(quality, nfe, quality[0], line, np.array(budgets)) for line in lines_of(quality, nfe)
+    )
     assert (mixed >= front - 1e-12).all() and np.array_equal(mixed, seen)
     start = min(n for _, n in points)
     for budget, found in zip(budgets, mixed[0], strict=True):
