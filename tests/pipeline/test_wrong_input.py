@@ -59,7 +59,7 @@ CASES = {
     ),
     "unknown job": (
         "job=reprot",
-        "job='reprot': unknown; one of run, plan, time, check_task, import, dashboard, report, rerun, compare, show",
+        "one of run, plan, time, check_task, import, dashboard, report, rerun, compare, show, list",
     ),
     "unknown choice": ("decoder=fastest", "decoder=fastest: unknown; one of confidence, dawn, "),
     "file of one's own for a choice": (
