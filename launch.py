@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -164,8 +165,7 @@ def explain_composition(
         found := re.search(r"Could not find '(.+?)/(.*?)' ", text)
     ):
         choices = re.findall(r"^\t(\S+)$", str(error), flags=re.MULTILINE)
-        is_path = found[1] == "model" and "/" in found[2]
-        remedy = f"; a folder or hub id is given as model.path={found[2]}" if is_path else ""
+        remedy = _own_file(found[1], found[2], choices, line)
         return f"{found[1]}={found[2]}: unknown; {one_in(f'conf/{found[1]}', choices, found[2])}{remedy}"
     if found := re.search(r"Error resolving interpolation '(.+?)', possible interpolation keys: (.*)", text):
         removed = set(re.findall(r"\$\{(\w+)\}", found[1])) - set(found[2].split(", "))
@@ -204,6 +204,16 @@ def explain_composition(
         )
         return f"{word}: is several values; give one{listed}{swept}"
     return None
+
+
+def _own_file(group: str, name: str, choices: Sequence[str], line: CommandLine) -> str:
+    """How a checkpoint or a file of the user's own is given, where that may be what an unknown choice means."""
+    if group == "model" and "/" in name:
+        return f"; a folder or hub id is given as model.path={name}"
+    own = Path(name).name.removesuffix(".yaml")
+    if own == name and (line.config_dir or get_close_matches(name, choices)):
+        return ""
+    return f"; a file of your own, MINE/{group}/{own}.yaml, is given as --config-dir MINE {group}={own}"
 
 
 def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar, get_args
 
@@ -53,14 +53,29 @@ def read_settings(decoder: str, axon: str, parameters: Mapping[str, Any]) -> Dec
     for key, value in parameters.items():
         part, _, name = key.rpartition(".")
         if key not in known:
-            siblings = [other for other in known if other.rpartition(".")[0] == part]
             raise ValueError(
-                f"{key}={value!r}: unknown with decoder={decoder}; one of {', '.join(siblings or known)}"
+                f"{key}={value!r}: unknown with decoder={decoder}; {_hint(key)}one of {_siblings(key, known)}"
             )
         # lm-eval reads 3 as a number, which here is a list with a single layer
         parts[part][name] = str(value) if name == "attention_layers" else value
     of_axon = AxonSettings(gate=gate, **parts["axon"])
     return DecodeSettings(decoder=kind(**parts["decoder"]), axon=of_axon, **parts[""])
+
+
+def _siblings(key: str, known: Sequence[str]) -> str:
+    """The parameters that this one may stand for: of its name in another part, else of its part, else all."""
+    part, _, name = key.rpartition(".")
+    of_name = [other for other in known if other.endswith(f".{name}")]
+    of_part = [other for other in known if other.rpartition(".")[0] == part]
+    return ", ".join(of_name or of_part or known)
+
+
+def _hint(key: str) -> str:
+    """Which decoders have it."""
+    part, _, name = key.rpartition(".")
+    kinds = DECODERS.items() if part == "decoder" else ()
+    having = [f"decoder={own}" for own, kind in kinds if name in {field.name for field in fields(kind)}]
+    return f"{', '.join(having)} {'has' if len(having) == 1 else 'have'} it; " if having else ""
 
 
 def read_request(kwargs: Mapping[str, Any], settings: DecodeSettings) -> Request:

@@ -51,7 +51,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     def __init__(
         self,
-        pretrained: str,
+        pretrained: str | None = None,
         decoder: str = "confidence",
         axon: str = "off",
         batch_size: int | str = 1,
@@ -67,6 +67,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         numerics = {key: others.pop(key) for key in NUMERICS if key in others}
         numerics["overrides"] = Overrides(**{key: others.pop(key) for key in OVERRIDES if key in others})
         self._settings = read_settings(decoder, axon, others)
+        if pretrained is None:
+            raise ValueError("pretrained: missing; write --model_args pretrained=FOLDER_OR_HUB_ID")
         rows = None if batch_size == "auto" else _whole("batch_size", batch_size, 1)
         self._seed = _whole("seed", seed, 0)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -115,7 +115,7 @@ def _check_prompts(setting: Setting, limit: int) -> None:
     if sizes:
         raise ValueError(
             f"gen_length={length}: with the shortest prompt, of {min(sizes)} tokens, it exceeds the {longest} that "
-            "the model takes; lower it, or task.shots"
+            f"the model takes; lower it{', or task.shots' * (setting.task.shots > 0)}"
         )
     raise ValueError(
         f"model.prompt={model.prompt!r}: no example becomes a prompt ({faults[0]}); choose the other form"

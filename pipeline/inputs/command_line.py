@@ -22,7 +22,7 @@ SHOWING = (
     "info",
     "shell_completion",
 )  # print something and run nothing
-RUN_JOBS = ("rerun", "compare", "show")  # jobs that are always about runs that exist; report may be
+RUN_JOBS = ("rerun", "compare", "show", "list")  # jobs that are always about runs that exist; report may be
 HOW_TO_SWEEP = (
     "one command makes one report; sweep=NAME evaluates many settings (--help lists the sweeps), and "
     "+sweep.groups.NAME.grid.KEY=[a,b] adds values, or names of configs, to one"

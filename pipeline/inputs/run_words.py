@@ -8,5 +8,6 @@ RUN_WORDS = {
     "report": ("run", "out", "wandb", *ASKED),
     "rerun": ("run", "limit", "batch_size", "workers"),
     "compare": (*PLACES, "where", "out", "wandb", *ASKED),
+    "list": ("under",),
     "show": ("run", "setting", "settings", "example", "step", "format", "out"),
 }

@@ -16,6 +16,7 @@ from pipeline.inputs.word_list import read_list
 from pipeline.jobs.asked_words import read_asked
 from pipeline.jobs.console import say
 from pipeline.jobs.drawing import check_records, say_part, wandb_settings, written
+from pipeline.jobs.list_job import OUT
 from pipeline.jobs.report_job import make_report, notes_of
 from pipeline.report.whole import in_stores
 from pipeline.runs.identified import told_apart
@@ -24,7 +25,6 @@ from pipeline.runs.opened_store import OpenedStore, open_store
 from pipeline.runs.selection import runs_under, selected
 from pipeline.stop import DONE
 
-OUT = "outputs"  # where runs are, unless `under` says otherwise: conf/config.yaml's `out`
 LONGEST = 100  # characters of a folder's name
 
 

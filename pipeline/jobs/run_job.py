@@ -10,7 +10,8 @@ from rich.console import Console
 
 from pipeline.inputs.config import Compose, Config
 from pipeline.inputs.places import check_places
-from pipeline.jobs.console import command_line
+from pipeline.inputs.unread import unread
+from pipeline.jobs.console import command_line, say
 from pipeline.jobs.display import Display
 from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.budget import exhausted, spent
@@ -32,20 +33,25 @@ from pipeline.workers.execute import execute
 def run_job(config: Config, compose: Compose, arguments: Sequence[str], console: Console) -> int:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
     check_places(config)
-    store, command = Store(config.store), command_line(arguments)
-    while (code := _run_on(store, config, compose, command, console)) is None:
+    store = Store(config.store)
+    while (code := _run_on(store, config, compose, arguments, console)) is None:
         pass  # the store has learnt which file is damaged, and won't take it for whole again
     return code
 
 
-def _run_on(store: Store, config: Config, compose: Compose, command: str, console: Console) -> int | None:
+def _run_on(
+    store: Store, config: Config, compose: Compose, arguments: Sequence[str], console: Console
+) -> int | None:
     """None: a file that the store's index took for whole proved to be damaged, so that there is more to decode."""
+    command = command_line(arguments)
     plan = open_plan(config, compose, console)
     path = folder_of(config, plan)  # before the search has asked for more
     contents, pending = advance(plan, store, config.limit, config.slice_size, config.sweep.stop)
     check_start(config, plan, contents, pending)
     title = title_of(config, plan)
     announce(title, config, plan, contents, pending, console)
+    for line in unread(arguments, plan.settings.values()):
+        say(console, line)
     decodes, left_out = bool(pending) and config.job == "run", None
     if decodes:
         left_out = exhausted(config.budget, spent(contents.records).values())

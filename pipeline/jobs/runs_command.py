@@ -1,4 +1,4 @@
-"""Jobs on runs that exist: report, rerun, compare, show. Their words name folders, so that no config is composed."""
+"""Jobs on runs that exist: report, rerun, compare, show, list. Their words name folders; no config is composed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from pipeline.jobs.asked_words import read_asked
 from pipeline.jobs.compare_job import compare
 from pipeline.jobs.console import command_line, say
 from pipeline.jobs.drawing import check_records, say_part, wandb_settings, written
+from pipeline.jobs.list_job import list_runs
 from pipeline.jobs.report_job import make_report, notes_of
 from pipeline.runs.opened import OpenedRun, open_run
 from pipeline.stop import DONE
 
 FOLDER = "the folder that a job's last line prints"
-NEEDED = {**dict.fromkeys(RUN_WORDS, ("run",)), "compare": (*PLACES, "where")}
+NEEDED = {**dict.fromkeys(RUN_WORDS, ("run",)), "compare": (*PLACES, "where"), "list": ()}
 EXAMPLES = {
     **dict.fromkeys(RUN_WORDS, f"run=FOLDER; give {FOLDER}"),
     "compare": f"runs=[FOLDER,FOLDER], where=CONDITION, under=FOLDER or store=ADDRESS; give {FOLDER}, for each run",
@@ -36,14 +37,14 @@ def main(words: Mapping[str, str], console: Console) -> int:
 
 def _job(words: Mapping[str, str]) -> Callable[[Mapping[str, str], Console], int]:
     job = words.get("job", "")
-    jobs = {"report": _report, "rerun": _rerun, "compare": compare, "show": _show}
+    jobs = {"report": _report, "rerun": _rerun, "compare": compare, "show": _show, "list": list_runs}
     if job not in jobs:
         line = f"job={job}: does not take run=FOLDER or runs=[A,B]; {one_of(jobs)}"
         raise ConfigError([line if job else f"job: missing; with run=FOLDER or runs=[A,B] {one_of(jobs)}"])
     taken = RUN_WORDS[job]
     if unknown := [f"{key}={value}" for key, value in words.items() if key not in ("job", *taken)]:
         raise ConfigError(f"{word}: job={job} takes {', '.join(taken)}; leave it out" for word in unknown)
-    if not any(words.get(key) for key in NEEDED[job]):
+    if NEEDED[job] and not any(words.get(key) for key in NEEDED[job]):
         raise ConfigError([f"job={job}: needs {EXAMPLES[job]}"])
     return jobs[job]
 

@@ -183,7 +183,9 @@ def test_chats_go_through_the_tokenizers_template() -> None:
     [
         ({"decoder": "dwan"}, "decoder='dwan': unknown; one of fixed_steps, confidence,"),
         ({"axon": "coverage"}, "axon='coverage': unknown; one of off, always, never, coverage_gap,"),
-        ({"decoder.tau_low": 0.5}, "decoder.tau_low=0.5: unknown with decoder=confidence; one of decoder.threshold"),
+        ({"decoder.tau_low": 0.5}, "decoder.tau_low=0.5: unknown with decoder=confidence; decoder=dawn has it; one"),
+        ({"threshold": 0.5}, "threshold=0.5: unknown with decoder=confidence; one of decoder.threshold"),
+        ({"pretrained": None}, "pretrained: missing; write --model_args pretrained=FOLDER_OR_HUB_ID"),
         ({"decoder.threshold": 2}, "decoder.threshold=2: must lie in [0, 1]"),
         ({"axon.anchor": 2}, "axon.anchor=2: unknown with decoder=confidence; one of axon.policy, axon.anchors,"),
         ({"axon.gate": "always"}, "axon.gate='always': unknown"),

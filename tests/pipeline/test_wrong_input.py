@@ -59,9 +59,14 @@ CASES = {
     ),
     "unknown job": (
         "job=reprot",
-        "job='reprot': unknown; one of run, plan, time, check_task, import, dashboard, report, rerun, compare, show",
+        "one of run, plan, time, check_task, import, dashboard, report, rerun, compare, show, list",
     ),
     "unknown choice": ("decoder=fastest", "decoder=fastest: unknown; one of confidence, dawn, "),
+    "file of one's own for a choice": (
+        "sweep=MINE/sweep/mine.yaml",
+        "with_axon; a file of your own, MINE/sweep/mine.yaml, is given as --config-dir MINE sweep=mine",
+    ),
+    "name of one's own for a choice": ("task=capitals", "is given as --config-dir MINE task=capitals"),
     "no choice": ("decoder=", "decoder=: must be the name of one choice; one of confidence, dawn, "),
     "null for a choice": ("task=null", "task=null: must be the name of one choice; one of arith, "),
     "number for a choice": ("axon=5", "axon=5: must be the name of one choice; one of adaptive_coverage, "),

@@ -138,6 +138,10 @@ def test_a_wrong_value_is_told_in_a_line(overrides: str, refuse: Callable[..., s
     assert VALUES[overrides] in refuse(*overrides.split(" & "))
 
 
+def test_a_task_without_few_shot_examples_is_not_told_to_lower_them(refuse: Callable[..., str]) -> None:
+    assert refuse("task.name=sudoku_n4").endswith("the model takes; lower it")
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder per way in which a checkpoint can be broken."""

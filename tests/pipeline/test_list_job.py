@@ -1,0 +1,42 @@
+"""job=list: every run below a folder with the command that made it, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Judge
+from test_compare import ran
+from test_runs_command import main, refused
+
+from pipeline.inputs.config import Config
+from pipeline.runs.run import RUN_FILE
+
+__all__ = ["refused"]  # a fixture
+Make = Callable[..., Config]
+
+
+def test_runs_are_listed_with_their_commands(
+    make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [ran(make_config("task.name=judge", f"seed={seed}")) for seed in (2, 1)]
+    other = folders[0].parent / "broken"
+    other.mkdir()
+    (other / RUN_FILE).write_text("{")
+    monkeypatch.chdir(Path(make_config().out).parent)
+    code, shown = main("job=list", f"under={make_config().out}")
+    first, command, second, _, left_out = shown.splitlines()
+    assert code == 0 and command == "    python launch.py 'a command'"
+    for line, folder in zip((first, second), folders, strict=True):
+        assert line.startswith(str(folder.relative_to(Path.cwd()))) and line.endswith("done  1 setting x 10")
+    assert left_out.startswith(f"left out: run={other}: ")
+
+
+def test_a_folder_without_runs_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert refused("job=list").startswith(
+        "under=outputs: holds no run; give a folder that runs were written to"
+    )
