@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +31,6 @@ SMALL = [
 class Cluster:
     address: str
     environment: dict[str, str]  # with which its token is found
-    jobs: str  # where `ray job submit` finds it, if it has a dashboard
 
     @property
     def words(self) -> list[str]:
@@ -90,13 +88,6 @@ def started(process: subprocess.Popen[str]) -> subprocess.Popen[str]:
         if "Ray runtime started" in line:
             return process
     raise AssertionError(f"{process.args}: {''.join(said)}")
-
-
-def kill(node: subprocess.Popen[str]) -> None:
-    """All its processes at once, as when its machine is taken away."""
-    for pid, _ in [(node.pid, ""), *descendants(node.pid)]:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def end(nodes: list[subprocess.Popen[str]]) -> None:

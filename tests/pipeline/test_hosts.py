@@ -1,7 +1,7 @@
 """A Ray cluster of several hosts, each with a network, files and processes of its own, joined by nothing but cables.
 
-The workers' hosts have no repository. A machine that is no node submits a sweep; a host comes in mid-sweep, and another
-one is cut off, so that it answers nobody and hangs up on nobody.
+The head has no copy of the repository: what runs there was shipped. A machine that is no node submits a sweep; a host
+comes in mid-sweep, and is cut off then, so that it answers nobody and hangs up on nobody.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def hosts(shared: Path) -> Iterator[Network]:
-    """A cluster of the hosts head and worker, and another one that is only plugged in."""
+    """A cluster of the hosts head and worker, and another host that is no part of it."""
     with network(shared) as found:
-        head, worker = found.host("head", hidden=False), found.host("worker")
+        head, worker = found.host("head"), found.host("worker", hidden=False)
         found.host("elsewhere", hidden=False)
         join(head, "--head", "--port=6379", "--dashboard-host=0.0.0.0")
         join(worker, "--address=head:6379")
@@ -91,21 +91,21 @@ def test_a_machine_that_is_no_node_submits_a_sweep(hosts: Network, shared: Path,
     assert_stored(shared, "submitted", [1, 2], tmp_path)
 
 
-def test_a_host_that_comes_gets_work_and_that_of_one_that_is_cut_off_is_done_elsewhere(
+def test_a_host_that_comes_gets_work_and_what_it_has_when_it_is_cut_off_is_done_elsewhere(
     hosts: Network, shared: Path, tmp_path: Path
 ) -> None:
     (held := shared / "held").mkdir()
     environment = {**TOKEN, "HELD": "/mnt/held", "RESULTS": os.devnull}
     toy = [sys.executable, str(ROOT / "tests/pipeline/toy_command.py")]
-    command = hosts["head"].start([*toy, *joined("held", [1, 2, 3], "head:6379")], environment)
+    command = hosts["worker"].start([*toy, *joined("held", [1, 2, 3], "head:6379")], environment)
     try:
         await_steps(command, held, {"head", "worker"})
-        join(hosts.host("late"), "--address=head:6379")
+        join(late := hosts.host("late"), "--address=head:6379")
         await_steps(command, held, {"head", "worker", "late"})
-        hosts["worker"].cut()
+        late.cut()
         assert command.stdout
         assert any(line.strip().endswith("trying again what is missing") for line in command.stdout)
-        hosts["worker"].mend()
+        late.mend()
         (held / "go").touch()
         shown, _ = command.communicate(timeout=PATIENCE)
     finally:

@@ -1,19 +1,16 @@
-"""A sweep on Ray: a search that is interrupted, workers that keep their model, a cluster that grows."""
+"""A sweep on Ray: a search that is interrupted, workers that keep their model or end with a fault."""
 
 from __future__ import annotations
 
 import io
-import os
 import signal
-import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import completed, ended, plan_of, signalled, start
+from commands import completed, ended, plan_of, signalled
 from conftest import compose_tree, composing
-from ray_nodes import Cluster, kill
+from ray_nodes import Cluster
 from rich.console import Console
 from toy_search import bisecting, left_behind
 
@@ -98,33 +95,6 @@ def test_a_worker_keeps_its_model(ray_cluster: Cluster, checkpoint: Path, tmp_pa
     )
 
 
-def test_a_node_that_joins_gets_work_and_what_a_killed_one_had_is_done_elsewhere(
-    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
-) -> None:
-    asked = words(checkpoint, tmp_path, "{grid: {seed: [1, 2, 3]}, set: {temperature: 0.7}}")
-    held = tmp_path / "held"
-    held.mkdir()
-    process = start(
-        [*asked, *ray_cluster.words], TOY, **ray_cluster.environment, HELD=str(held), RESULTS=os.devnull
-    )
-    try:
-        wait_for_workers(process, held, 2)
-        with ray_cluster.node() as node:
-            wait_for_workers(process, held, 3)
-            kill(node)
-            wait_for_line(process, "a worker was lost; trying again what is missing")
-        (held / "go").touch()
-        shown, errors = process.communicate(timeout=240)
-    finally:
-        process.kill()
-    assert process.returncode == 0 and errors == "", shown + errors
-    settings = [file.name.split("-")[0] for file in held.glob("*-*")]
-    assert len(set(settings)) == 3 and len(settings) >= 4, "one setting has had more than one worker"
-    assert in_this_process(asked, Store(str(tmp_path / "store"))) == in_this_process(
-        asked, Store(str(tmp_path / "whole"))
-    )
-
-
 def test_a_worker_in_which_cuda_has_failed_is_replaced_and_its_setting_tried_again(
     checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -141,16 +111,3 @@ def test_a_worker_in_which_cuda_has_failed_is_replaced_and_its_setting_tried_aga
     assert in_this_process(asked, Store(str(tmp_path / "store"))) == in_this_process(
         asked, Store(str(tmp_path / "whole"))
     )
-
-
-def wait_for_workers(process: subprocess.Popen[str], held: Path, count: int) -> None:
-    """Until so many workers are within a step."""
-    until = time.monotonic() + 240
-    while len(list(held.glob("*-*"))) < count:
-        assert process.poll() is None and time.monotonic() < until, f"no {count} workers"
-        time.sleep(0.2)
-
-
-def wait_for_line(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdout
-    assert any(said.strip().endswith(line) for said in iter(process.stdout.readline, ""))
