@@ -41,8 +41,23 @@ class Checkpoint:
 
 
 def open_model(model: ModelSettings) -> Checkpoint:
-    """The checkpoint that the settings name, with what they say in place of its files. Raises CheckpointError."""
-    return open_checkpoint(model.path, model.revision, model.overrides)
+    """The checkpoint that the settings name, with what they say in place of its files.
+
+    Raises CheckpointError, also where it is of another family than the one that the settings' values are for.
+    """
+    checkpoint = open_checkpoint(model.path, model.revision, model.overrides)
+    check_family(model, checkpoint.described)
+    return checkpoint
+
+
+def check_family(model: ModelSettings, described: Description) -> None:
+    """Raises CheckpointError for a checkpoint of another family than the settings' other values are for."""
+    found = described.family.name
+    if model.family not in (None, found):
+        raise CheckpointError(
+            f"model.path={model.path!r}: a checkpoint of {found}, but the chosen model has the values of "
+            f"{model.family}; choose a model of {found} or model=checkpoint (--help), or add model.family={found}"
+        )
 
 
 @lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ from axon import CheckpointError, Overrides
 from axon.models.description import Description, describe
 from axon.models.folder import tensor_files
 from axon.models.hub import OUTLINE
-from pipeline.checkpoints.checkpoint import locate
+from pipeline.checkpoints.checkpoint import check_family, locate
 from pipeline.checkpoints.content import content_of, files_of, is_quick
 from pipeline.inputs.config import ModelSettings
 
@@ -48,8 +48,10 @@ class Outline:
 
 
 def open_outline(model: ModelSettings) -> Outline:
-    """Raises CheckpointError, one line, if there is no config that can be read."""
-    return _outline(model.path, model.revision, model.overrides)
+    """Raises CheckpointError, one line, if there is no config that can be read, or it is of another family."""
+    outline = _outline(model.path, model.revision, model.overrides)
+    check_family(model, outline.described)
+    return outline
 
 
 @lru_cache(maxsize=8)

@@ -81,6 +81,7 @@ class ModelSettings:
     block_size: Count | None = None  # the block length that it was trained with
     attention: Attention | None = None  # for a format in which both are trained and no key tells them apart
     inert_keys: tuple[Text, ...] = ()  # keys of config.json that are unknown here and change nothing
+    family: Text | None = None  # the format that the values beside it are for; None: any
 
     @property
     def overrides(self) -> Overrides:
