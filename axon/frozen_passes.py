@@ -61,7 +61,8 @@ class FrozenPasses:
         self._columns_W = torch.arange(self._width, device=self._device)
         self._block_alone = settings.decoder.reads == "block" and model.rounds_alone
         self._last: _Common | None = None
-        kept.reserve(self._width, step=1)
+        if self._width > kept.width:
+            kept.widen(self._width)  # and no more: all of it is copied whenever a row enters or leaves
 
     def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""

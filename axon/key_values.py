@@ -18,7 +18,7 @@ from axon.rows import of_rows
 if TYPE_CHECKING:
     from axon.models.model import MaskedDiffusionModel
 
-STEP = 128  # columns that room is made for at once, where the text grows
+STEP = 128  # columns that room is made for at once where the text grows
 
 
 @dataclass
@@ -48,10 +48,10 @@ class KeyValues:
         """Columns that there is room for."""
         return self.hidden_BWD.shape[1]
 
-    def reserve(self, width: int, step: int = STEP) -> None:
-        """Make room for at least `width` columns, by `step`: all that there is room for is copied as rows leave."""
+    def reserve(self, width: int) -> None:
+        """Make room for at least `width` columns, and for a few more, since the text grows."""
         if width > self.width:
-            self.widen(self.width + -(-(width - self.width) // step) * step)
+            self.widen(self.width + -(-(width - self.width) // STEP) * STEP)
 
     def widen(self, width: int) -> None:
         """Make room for `width` columns, which are at least as many as there is room for."""

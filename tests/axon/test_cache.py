@@ -226,8 +226,8 @@ def test_memory_grows_with_the_text_and_a_text_that_is_over_takes_no_more(
     model.max_length = 5000
     plain_next = BlockPasses.next
 
-    def next_(self: BlockPasses, blocks: list[int], layers: Any) -> Any:
-        done = plain_next(self, blocks, layers)
+    def next_(self: BlockPasses, blocks: list[int], *given: Any) -> Any:
+        done = plain_next(self, blocks, *given)
         needed.append(self._batch.prefix_BP.shape[1] + 4 * (max(blocks) + 1))
         assert needed[-1] <= self._kept.width < max(needed) + 8
         return done
