@@ -28,6 +28,7 @@ from axon import (
 )
 from axon.attention import Capture, kernel_name
 from axon.forward import Forward
+from axon.frozen_passes import FrozenPasses
 from axon.identity import decode_identity
 from tests.axon.plain_fast_dllm import HowMany, plain_decode
 from tests.axon.row_laws import check_rows, decode_rows, passes_told
@@ -252,7 +253,7 @@ def test_no_more_is_kept_than_the_canvas(kind: str, model: MaskedDiffusionModel)
     """All of it is copied whenever a row leaves or enters."""
     kept: list[tuple[int, int]] = []
 
-    class Spied(axon.sampler.FrozenPasses):
+    class Spied(FrozenPasses):
         def next(self, *given: Any) -> Any:
             found = super().next(*given)
             kept.append((self._kept.width, self._layout.seen))
