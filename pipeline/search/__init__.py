@@ -4,6 +4,8 @@ from pipeline.search.grid import ask_grid
 from pipeline.search.refine import ask_refine
 from pipeline.search.space import (
     CHOICES,
+    COARSE,
+    FINE,
     Ask,
     Candidate,
     GroupSettings,
@@ -18,6 +20,8 @@ from pipeline.search.space import (
 __all__ = [
     "ASK_ONCE",
     "CHOICES",
+    "COARSE",
+    "FINE",
     "OPTUNA",
     "SEARCHES",
     "Ask",
