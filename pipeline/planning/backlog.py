@@ -206,10 +206,23 @@ class Backlog:
     def _next(self, loaded: ModelSettings | None) -> str:
         """The first that waits of the worker's model; failing that, of the model with the most left per worker."""
         settings = self._plan.settings
-        own = next((sid for sid in self._waiting if settings[sid].model == loaded), None)
-        if own is not None:
+        if (own := self._first(loaded)) is not None:
             return own
         left = Counter(settings[sid].model for sid in self._waiting)
         workers = Counter(assignment.setting.model for assignment in self._taken.values())
-        chosen = max(left, key=lambda model: left[model] / (workers[model] + 1))
-        return next(sid for sid in self._waiting if settings[sid].model == chosen)
+        chosen = self._first(max(left, key=lambda model: left[model] / (workers[model] + 1)))
+        assert chosen is not None
+        return chosen
+
+    def _first(self, model: ModelSettings | None) -> str | None:
+        """The first that waits of a model; but those of whose neighbours one is being decoded, whose decodes they may
+        repeat, after the others.
+        """
+        busy = {assignment.setting.id for assignment in self._taken.values()}
+        first = None
+        for sid in self._waiting:
+            if self._plan.settings[sid].model == model:
+                if busy.isdisjoint(self._neighbours(sid)):
+                    return sid
+                first = first or sid
+        return first

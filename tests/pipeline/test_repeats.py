@@ -129,6 +129,24 @@ def test_only_scored_records_within_their_leeway_repeat(
     assert repeated(store, two, [one.id], [(0, 6)]) == {}
 
 
+def test_no_two_workers_are_at_neighbours_while_others_wait(
+    make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    groups = 'sweep.groups={"base": {"set": {"axon.gate": "never"}}, "axon": {"set": {"axon.anchors": 2}}}'
+    plan, store = planned(make_config("task.name=judge", groups, *ALONG)), Store(str(tmp_path))
+    _, pending = advance(plan, store, LIMIT, SLICE)
+    backlog = Backlog(plan, store, LIMIT, SLICE, pending, neighbours=plan.neighbours)
+    one, two, three = (backlog.take() for _ in range(3))
+    assert one and two and three
+    first, second, third = (own.setting.decode for own in (one, two, three))
+    values = [own.decoder.threshold for own in (first, second, third)]  # type: ignore[attr-defined]
+    assert first.axon == second.axon != third.axon
+    assert values == [VALUES[0], VALUES[5], VALUES[0]], "the fifth value is a neighbour no more"
+    backlog.finished(one)
+    following = backlog.take()
+    assert following and following.setting.id in plan.neighbours(one.setting.id)
+
+
 @given(
     st.lists(
         st.builds(
