@@ -142,7 +142,8 @@ def test_no_two_workers_are_at_neighbours_while_others_wait(
     values = [own.decoder.threshold for own in (first, second, third)]  # type: ignore[attr-defined]
     assert first.axon == second.axon != third.axon
     assert values == [VALUES[0], VALUES[5], VALUES[0]], "the fifth value is a neighbour no more"
-    backlog.finished(one)
+    for done in (one, two, three):
+        backlog.finished(done)
     following = backlog.take()
     assert following and following.setting.id in plan.neighbours(one.setting.id)
 
