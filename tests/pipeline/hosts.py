@@ -23,19 +23,21 @@ SWITCH = "switch"
 VENV = Path(sys.prefix)
 # Its first process, which takes what its own leave behind, as an init does.
 INIT = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); print('up', flush=True); signal.pause()"
-# Between these, /media holds the interpreter, which may lie in the checkout.
+# Between these, /srv holds the checkout, which may lie in /tmp, and /media the interpreter, which may lie in that.
 HOST = """set -e
 hostname {name}
 mount --bind {shared} /mnt
 mount --bind /mnt/hosts /etc/hosts
 mount --bind /dev/null /etc/resolv.conf
 mount --bind {venv} /media
+mount --bind {root} /srv
 for folder in {hidden}; do mount -t tmpfs none "$folder"; done
 mount -t tmpfs none /tmp
 mount -t tmpfs none /dev/shm
+for folder in {seen}; do mkdir -p "$folder"; mount --bind /srv "$folder"; done
 mkdir -p {venv} /tmp/home
 mount --bind /media {venv}
-umount /media
+umount /media /srv
 ip link set lo up
 exec {python} -IS -c "{init}"
 """
@@ -114,8 +116,8 @@ class Network:
         """One more host. `hidden`: it doesn't see the repository."""
         folders = {str(folder) for folder in (ROOT, VENV.parent) if (folder / "launch.py").exists()}
         script = HOST.format(
-            name=name, shared=self.shared, venv=VENV, hidden=" ".join(folders) if hidden else "",
-            python=os.path.realpath(sys.executable), init=INIT,
+            name=name, shared=self.shared, root=ROOT, venv=VENV, hidden=" ".join(folders) if hidden else "",
+            seen="" if hidden else ROOT, python=os.path.realpath(sys.executable), init=INIT,
         )  # fmt: skip
         number = len(self.hosts) + 1
         with (self.shared / "hosts").open("a") as names:
