@@ -125,11 +125,12 @@ def _work(setting: Setting, config: Config, contents: Contents | None, prompts: 
     measured = rows[rows["nfe"].notna()]
     if measured.empty:
         return replace(work, stored=len(rows))
+    seconds = measured["seconds"].dropna()  # repeats of other settings' decodes took none
     return replace(
         work,
         stored=len(rows),
         passes=float(measured["nfe"].mean()),
-        seconds=float(measured["seconds"].mean()),
+        seconds=None if seconds.empty else float(seconds.mean()),
         measured=len(measured),
     )
 

@@ -82,6 +82,7 @@ def notes_of(
     if levels := sorted(set(contents.records["sandbox"].dropna())):
         notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
     notes += why_unscored(contents.records)
+    notes += repeats(contents.records)
     notes += [f"Failed: {run.by_id[sid]}: {error}" for sid, error in failures.items()]
     part = part_of(run, contents.records)
     if left_out:
@@ -103,6 +104,18 @@ def why_unscored(records: pd.DataFrame) -> list[str]:
     others = int(kinds["size"][KINDS:].sum())
     rest = [f"{others:,} x others"] if others else []
     return [f"Unscored records: {'; '.join([*shown, *rest])}"]
+
+
+def repeats(records: pd.DataFrame) -> list[str]:
+    """How many records repeat another setting's decode, and what that means for seconds."""
+    count = int(records["decoded_under"].notna().sum())
+    if not count:
+        return []
+    return [
+        f"{count:,} of the {len(records):,} decodes repeat a neighbouring setting's step by step and were made there: "
+        "seconds are of that decode. What is left of a setting fills fewer rows of a batch, in which each takes "
+        "longer: compare seconds by job=time."
+    ]
 
 
 def part_of(run: Run, records: pd.DataFrame) -> str:

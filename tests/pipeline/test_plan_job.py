@@ -43,10 +43,10 @@ def shown(config: Config) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
-def stored(config: Config, stop: int) -> None:
-    """The first examples of the config's setting, decoded."""
+def stored(config: Config, stop: int, **also: Any) -> None:
+    """The first examples of the config's setting, decoded; their records say that, `also`."""
     [setting] = planned(config).settings.values()
-    records = sliced(Evaluator(3), setting, 0, stop)
+    records = [replace(own, **also) for own in sliced(Evaluator(3), setting, 0, stop)]
     Store(config.store).write_slice(setting.id, 0, stop, records)
 
 
@@ -86,6 +86,14 @@ def test_what_the_store_has_is_counted_and_measured(make_config: Make, judge: Ju
     assert "10 examples to decode in all; 4 of them stored already" in text
     assert "passes     12, " in text and "measured on 4 examples in the store" in text
     assert "measured in the store, on the machine and at the batch of then" in text
+
+
+def test_a_setting_that_only_repeats_decodes_has_no_seconds_to_go_by(make_config: Make, judge: Judge) -> None:
+    config = make_config("task.name=judge", "decoder.threshold=0.01")
+    stored(config, 4, decoded_under="another")
+    text = shown(config)
+    assert "passes     12, " in text and "measured on 4 examples in the store" in text
+    assert "seconds on an H100" in text and "at the batch of then" not in text
 
 
 def test_what_was_measured_for_some_settings_only_is_said_once(make_config: Make, judge: Judge) -> None:

@@ -16,6 +16,7 @@ from toy_search import record
 
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config
+from pipeline.jobs.report_job import repeats
 from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.budget import spent
 from pipeline.planning.grid_cost import grid_cost
@@ -23,6 +24,7 @@ from pipeline.planning.line import Lines, place_of
 from pipeline.planning.plan import Plan, make_setting
 from pipeline.planning.repeats import repeated
 from pipeline.planning.setting import Setting
+from pipeline.report.stored import load_measured
 from pipeline.storage.record import Record, from_table, to_table
 from pipeline.storage.record_differences import compare_records
 from pipeline.storage.store import Store
@@ -59,17 +61,20 @@ def test_a_sweep_that_repeats_has_the_records_of_one_that_decodes_everything(
     found = compare_records(then, now)
     assert found.compared == len(then) == len(plan.settings) * LIMIT and not found.differences
     assert then["decoded_under"].isna().all()
-    repeats = now["decoded_under"].notna()
-    assert repeats.sum() > len(now) / 5
-    made = now[~repeats]
+    elsewhere = now["decoded_under"].notna()
+    assert elsewhere.sum() > len(now) / 5
+    made = now[~elsewhere]
     calls = sum(one.calls for one in spent(store.outcomes(plan.settings, LIMIT).records).values())
     assert calls == made["nfe"].sum() < then["nfe"].sum()
     firsthand = set(zip(made["setting_id"], made["position"], strict=True))
-    under = zip(now.loc[repeats, "decoded_under"], now.loc[repeats, "position"], strict=True)
+    under = zip(now.loc[elsewhere, "decoded_under"], now.loc[elsewhere, "position"], strict=True)
     assert set(under) <= firsthand, "a repeat names the setting that it was decoded under"
+    [note] = repeats(load_measured(store, plan.settings, LIMIT).records)
+    assert note.startswith(f"{len(now) - len(made):,} of the {len(now):,} decodes repeat")
+    assert repeats(load_measured(whole, plan.settings, LIMIT).records) == repeats(then) == []
     sentence = grid_cost(plan, store.outcomes(plan.settings, LIMIT).records, LIMIT)
     assert sentence is not None and f"{calls:,} model calls" in sentence
-    assert f"{int(repeats.sum()):,} of the {len(now):,} decodes" in sentence
+    assert f"{int(elsewhere.sum()):,} of the {len(now):,} decodes" in sentence
 
 
 def _setting(make_config: Make, *words: str) -> Setting:
