@@ -22,7 +22,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config, read_config
 from pipeline.jobs import run_job
-from pipeline.planning.setting import setting_id
+from pipeline.planning.setting import Setting, setting_id
 from pipeline.runs.run import FORMAT, RUN_FILE, Run, read_run, store_from, store_of, write_run
 from pipeline.runs.run_folder import RunFolder, folder_of
 from pipeline.search import SEARCHES, Candidate
@@ -208,7 +208,7 @@ def test_a_password_is_of_one_text(config: Config, tmp_path: Path) -> None:
     own = found(config)
     texts = ["s3://bucket", "a:b@c", "ftp://user:secret@host"]
     [setting] = own.settings
-    some = []
+    some: list[Setting] = []
     for text in texts:
         identity = {**setting.identity, "note": len(some)}
         some.append(replace(setting, id=setting_id(identity), identity=identity, knobs={"note": text}))
