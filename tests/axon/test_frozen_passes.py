@@ -240,7 +240,7 @@ def test_a_step_is_one_pass_where_no_rounding_tells(kind: str) -> None:
     for dtype in (torch.float32, torch.bfloat16):
         model, passes = toy_model("llada").to(dtype), []
         model.body.register_forward_pre_hook(
-            lambda module, inputs, found=passes: found.append(len(inputs[2]))
+            lambda module, inputs, found=passes: found.append(len(inputs[3]))
         )
         traces = decode_rows(model, prompts, setting)
         extra[dtype] = len(passes) - max(trace.nfe for trace in traces)

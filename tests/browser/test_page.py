@@ -6,6 +6,7 @@ import json
 import shlex
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -131,7 +132,7 @@ def test_dotted_lines_are_the_best_mixes_of_what_is_left_and_can_be_hidden(visit
             quality, nfe = (own[[name]].to_numpy(dtype=float).T for name in ("quality", "nfe"))
             (found,) = corners(quality, nfe)
             found = list(dict.fromkeys(found.tolist()))
-            assert line[:-1] == [[nfe[0, at], quality[0, at]] for at in found], group
+            assert line[:-1] == pytest.approx(np.array([[nfe[0, at], quality[0, at]] for at in found])), group
             assert line[-1][1] == line[-2][1]
     page.get_by_label("mixes of two settings").uncheck()
     assert facet.evaluate(dotted) == [] and "mixes=off" in page.url

@@ -16,6 +16,7 @@ from conftest import ROOT
 
 from pipeline import open_run
 from pipeline.errors import ConfigError
+from pipeline.runs.columns import from_columns
 
 BLOCK = re.compile(r"^   ```\w+\n(.*?)^   ```$", re.MULTILINE | re.DOTALL)
 
@@ -69,7 +70,7 @@ def test_what_the_page_adds_runs(copy: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     folder = copy / done.stdout.splitlines()[-1]
-    [setting] = json.loads((folder / "run.json").read_text())["settings"]
+    [setting] = from_columns(json.loads((folder / "run.json").read_text())["settings"])
     asked_for = (
         setting["decode"]["decoder"]["name"],
         setting["decode"]["axon"]["gate"],

@@ -117,6 +117,8 @@ def small(name: str, checkpoints: dict[str, Path], folder: Path) -> Config:
     tree = copy.deepcopy(composed(name))
     task = tree["task"]
     tree["model"]["path"] = str(next(own for start, own in checkpoints.items() if name.startswith(start)))
+    if name.startswith("sdar_30b"):
+        tree["model"]["family"] = None  # its stand-in has no experts
     tree |= {"gen_length": GEN_LENGTH, "block_length": BLOCK_LENGTH, "sandbox": {"require": "process"}}
     task["path"] = write_rows(folder, task["name"])[0].removeprefix("task.path=")
     if not str(task.get("form")).startswith("opencompass"):  # which has fixed numbers of examples
