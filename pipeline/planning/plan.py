@@ -35,6 +35,7 @@ from pipeline.search import (
     COARSE,
     FINE,
     OPTUNA,
+    REFINE,
     SEARCHES,
     Ask,
     Candidate,
@@ -219,15 +220,18 @@ def _space(config: Config, base: Base) -> Space:
         for name, group in config.sweep.groups.items()
         for region in _regions(config, name, group, base)
     )
-    tolerance = config.sweep.tolerance or _tolerance(space, base)
+    tolerance = config.sweep.tolerance or _tolerance(config.sweep.search, space, base)
     return tuple(replace(region, tolerance=tolerance) for region in space)
 
 
-def _tolerance(space: Space, base: Base) -> float:
-    """Of all regions alike: FINE where every decoder tells under which other values a decode would be repeated."""
+def _tolerance(search: str, space: Space, base: Base) -> float:
+    """Of all regions alike: FINE where every decoder tells under which other values a decode would be repeated.
+
+    COARSE, as ever, where nothing is searched by it: runs' folders are named by the space.
+    """
     searched = [(region.along, base(_names(region.fixed))) for region in space if region.along]
     telling = (along == f"decoder.{own.decode.decoder.leeway_of}" for along, own in searched)
-    return FINE if all(telling) else COARSE
+    return FINE if search == REFINE and searched and all(telling) else COARSE
 
 
 def _regions(config: Config, name: str, group: GroupSettings, base: Base) -> Iterator[Region]:

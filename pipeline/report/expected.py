@@ -6,6 +6,7 @@ examples.
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.inputs.config import DECODE_KEYS, Decode, ModelSettings
 from pipeline.inputs.recipe import QUALITY, RecipeSettings, recipe_of
@@ -139,13 +140,20 @@ def _repeats(setting: Setting, config: Mapping[str, Any]) -> bool:
     decode = {**_DECODE.dump_python(setting.decode, mode="json")}
     if config.get("block_length") is None:  # then it was the model's own
         decode["block_length"] = None
-    model = {**_MODEL.dump_python(setting.model, mode="json")}
     return (
         all(config.get(key) == decode[key] for key in DECODE_KEYS)
-        and config.get("model") == model
+        and _model_of(config) == setting.model
         and config.get("task") == _TASK.dump_python(setting.task, mode="json")
         and config.get("seed") == setting.seed
     )
+
+
+def _model_of(config: Mapping[str, Any]) -> ModelSettings | None:
+    """With the defaults of keys that a run.json of an earlier version lacks; None if it can't be read."""
+    try:
+        return _MODEL.validate_json(json.dumps(config.get("model")), strict=True)
+    except ValidationError:
+        return None
 
 
 def _figures(recipe: RecipeSettings, rows: pd.DataFrame) -> Iterator[Figure]:

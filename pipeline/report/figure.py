@@ -25,11 +25,12 @@ Json = dict[str, Any]
 
 def figure_json(facet: Facet, axes: Sequence[Axis]) -> str:
     """`groups`: name, colour, symbol, dash; `costs`: a view each, its bands by the group's name; `rows`, in columns
-    (runs/columns.py): settings that decode identically, `points` their rows in the points; `axes`: for the toggles,
-    `of` by point; `knobs`: the names of what varies, in the order of each row's `knobs`.
+    (runs/columns.py): settings that decode identically, `points` their rows in the points, of which there are `count`;
+    `axes`: for the toggles, `of` by point; `knobs`: the names of what varies, in the order of each row's `knobs`.
     """
     found = {
         "band": BAND,
+        "count": len(facet.points),
         "groups": [{"name": name, **style._asdict()} for name, style in styles(facet.points).items()],
         "costs": [_cost(view) for view in facet.views],
         "axes": [{"name": axis.name, "values": axis.values, "of": axis.of} for axis in axes],

@@ -36,7 +36,7 @@ def to_columns(trees: Iterable[Mapping[str, Any]]) -> list[Form]:
 
 
 def from_columns(forms: Any) -> list[dict[str, Any]]:
-    """The trees, in order, which share nothing. Raises ValueError for what `to_columns` doesn't make."""
+    """The trees, in order. Raises ValueError for what `to_columns` doesn't make."""
     try:
         rows = sorted((row for form in forms for row in _rows(form)), key=lambda row: row[0])
     except (KeyError, IndexError, TypeError, AttributeError) as error:

@@ -23,7 +23,8 @@ from pipeline.tasks import TaskSettings
 DIGITS = 8  # of a content's hash: enough to tell models apart
 NO_KNOBS = (  # told by the group or the facet
     *("decoder.name", "axon.gate", "axon.policy", "foreign.name", "foreign.answers"),
-    *("model.content", "model.path", "task.name", "task.version", "task.split", "task.seed", "task.content"),
+    *("model.content", "model.path", "model.family"),
+    *("task.name", "task.version", "task.split", "task.seed", "task.content"),
 )
 APART = ("decoder", "axon", "versions", "model", "task", "seed")  # the other keys are of Decode itself
 

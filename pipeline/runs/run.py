@@ -33,7 +33,7 @@ LISTED = (
 )
 RUN_FILE = "run.json"
 TEMPORARY = f".{RUN_FILE}.*"  # its name while it is written
-PASSWORD = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
+PASSWORD = re.compile(r"(?<=://)[^/@\s:\"]*:[^/@\s\"]+(?=@)")  # within one text of the JSON
 
 # running: not ended, or killed; incomplete: some settings lack results; stopped: by Ctrl-C or SIGTERM; failed: the
 # command ended early through an error.
@@ -146,6 +146,8 @@ def _from_columns(loaded: Mapping[str, Any]) -> Run:
 
 
 def _listed(loaded: Mapping[str, Any]) -> Run:
+    if not isinstance(loaded.get("settings"), list):
+        raise ValueError("no list of settings")
     run = _RUN.validate_json(json.dumps({**loaded, "format": FORMAT, "settings": []}), strict=True)
     # One by one: all of them, written out, may be hundreds of MB.
     settings = tuple(_SETTING.validate_json(json.dumps(tree), strict=True) for tree in loaded["settings"])

@@ -21,6 +21,8 @@ from pipeline.search import OPTUNA, Range, Space
 from pipeline.stop import Terminated
 from pipeline.storage.leftovers import remove_leftovers
 
+UNASKED = ("device", "family")  # keys of a model that change nothing of what is asked
+
 
 class RunFolder:
     """A run in progress. Every change is written to run.json; raises OSError if it can't be.
@@ -95,7 +97,7 @@ def folder_of(config: Config, plan: Plan) -> Path:
     plain = [re.sub(r"[^A-Za-z0-9._]+", "_", word) for word in words]
     tree = to_tree(config)
     asked = {key: tree[key] for key in ("model", "task", *DECODE_KEYS, "seed")}
-    asked["model"] = {key: value for key, value in asked["model"].items() if key != "device"}
+    asked["model"] = {key: value for key, value in asked["model"].items() if key not in UNASKED}
     regions = [list(region.values()) for region in plain_space(plan.space)]
     content = {**asked, "limit": limit, "search": config.sweep.search, "space": regions}
     if config.sweep.stop is not None:

@@ -23,6 +23,7 @@ __all__ = [
     "COARSE",
     "FINE",
     "OPTUNA",
+    "REFINE",
     "SEARCHES",
     "Ask",
     "Candidate",
@@ -35,6 +36,7 @@ __all__ = [
     "is_name",
 ]
 
-SEARCHES: dict[str, Ask] = {"grid": ask_grid, "refine": ask_refine}
+REFINE = "refine"
+SEARCHES: dict[str, Ask] = {"grid": ask_grid, REFINE: ask_refine}
 OPTUNA = "optuna"  # made for a plan, as it starts from the composed values (optuna_search.py)
 ASK_ONCE = frozenset({"grid"})  # searches that never ask again: all of their settings are known at the start

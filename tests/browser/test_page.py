@@ -293,7 +293,15 @@ def test_one_setting_alone_has_no_sections_that_compare(visit, tmp_path):
     page = visit(write_report(tmp_path, [sweep.run], sweep.records, []).page, figure=False)
     names = page.locator(".facet h3:visible").all_inner_texts()
     assert names == ["Quality against cost", "Example by example", "All settings"]
+    assert rows_shown(page) == {0} and page.locator(".shown").inner_text() == "1 of 1 rows"
     assert page.locator(".examples select:visible").count() == 1, "the order alone: there is nothing to pair"
+
+
+def test_settings_that_differ_in_the_trade_off_alone_are_in_the_table(visit, tmp_path):
+    """There is nothing to toggle."""
+    sweep = make_sweep(examples=20, anchors=(None,))
+    page = visit(write_report(tmp_path, [sweep.run], sweep.records, []).page, figure=False)
+    assert page.locator("fieldset").count() == 0 and len(rows_shown(page)) == len(sweep.settings)
 
 
 def test_a_hostile_text_does_not_run(visit, tmp_path):

@@ -13,31 +13,37 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pytest
 from conftest import ROOT
 
 NEEDED = ("ip", "unshare", "nsenter", "mount")
 NETWORK, ROUTER = "10.77.0", 254
 SWITCH = "switch"
 VENV = Path(sys.prefix)
-# Its first process, which takes what its own leave behind, as an init does.
-INIT = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); print('up', flush=True); signal.pause()"
-# Between these, /srv holds the checkout, which may lie in /tmp, and /media the interpreter, which may lie in that.
+# Its first process, which takes what its own leave behind, as an init does, and ends with whoever holds its input.
+INIT = (
+    "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); print('up', flush=True); "
+    "sys.stdin.read()"
+)
+# Between these, /media holds what is kept: the interpreter, which may lie in the checkout, and that one, which may lie
+# in /tmp.
 HOST = """set -e
 hostname {name}
 mount --bind {shared} /mnt
 mount --bind /mnt/hosts /etc/hosts
 mount --bind /dev/null /etc/resolv.conf
-mount --bind {venv} /media
-mount --bind {root} /srv
+mount -t tmpfs none /media
+for folder in {kept}; do mkdir -p "/media$folder"; mount --bind "$folder" "/media$folder"; done
 for folder in {hidden}; do mount -t tmpfs none "$folder"; done
 mount -t tmpfs none /tmp
 mount -t tmpfs none /dev/shm
-for folder in {seen}; do mkdir -p "$folder"; mount --bind /srv "$folder"; done
-mkdir -p {venv} /tmp/home
-mount --bind /media {venv}
-umount /media /srv
+mkdir -p /tmp/home
+for folder in {kept}; do mkdir -p "$folder"; mount --bind "/media$folder" "$folder"; done
+umount --recursive /media
 ip link set lo up
 exec {python} -IS -c "{init}"
 """
@@ -110,14 +116,15 @@ class Network:
         """`ip` on the switch, or on the host with that first process."""
         command = ["nsenter", f"--target={pid or self.pid}", "--net", "ip", *words.split()]
         done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+        if done.returncode:
+            raise OSError(f"{' '.join(command)}: {done.stderr}")
 
     def host(self, name: str, hidden: bool = True) -> Host:
         """One more host. `hidden`: it doesn't see the repository."""
         folders = {str(folder) for folder in (ROOT, VENV.parent) if (folder / "launch.py").exists()}
         script = HOST.format(
-            name=name, shared=self.shared, root=ROOT, venv=VENV, hidden=" ".join(folders) if hidden else "",
-            seen="" if hidden else ROOT, python=os.path.realpath(sys.executable), init=INIT,
+            name=name, shared=self.shared, hidden=" ".join(folders) if hidden else "",
+            kept=VENV if hidden else f"{ROOT} {VENV}", python=os.path.realpath(sys.executable), init=INIT,
         )  # fmt: skip
         number = len(self.hosts) + 1
         with (self.shared / "hosts").open("a") as names:
@@ -135,7 +142,15 @@ class Network:
 
 @contextmanager
 def network(shared: Path) -> Iterator[Network]:
-    """Hosts and all that runs on them end with it, and with this process."""
+    """Hosts and all that runs on them end with it, and with this process. Skips the test where there can be none."""
+    if reason := why_not():
+        pytest.skip(f"no hosts of our own in namespaces: {reason}")
+    with _network(shared) as found:
+        yield found
+
+
+@contextmanager
+def _network(shared: Path) -> Iterator[Network]:
     init = f'{os.path.realpath(sys.executable)} -IS -c "{INIT}"'
     with _spaces(f"exec {init}", ["--net"]) as pid, ExitStack() as ends:
         (shared / "hosts").write_text("127.0.0.1 localhost\n")
@@ -151,7 +166,8 @@ def _spaces(script: str, spaces: list[str]) -> Iterator[int]:
     """Namespaces with a first process, which yields its number."""
     proc = ["--mount-proc"] if "--pid" in spaces else []
     command = ["unshare", *spaces, *proc, "--fork", "--kill-child=KILL", "bash", "-c", script]
-    holder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    holder = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     try:
         assert holder.stdout and holder.stderr
         if holder.stdout.readline() != "up\n":
@@ -163,9 +179,15 @@ def _spaces(script: str, spaces: list[str]) -> Iterator[int]:
         holder.communicate()
 
 
+@cache
 def why_not() -> str | None:
-    """Why this machine can't have hosts of its own; None if it can."""
+    """Why this machine can't have hosts of its own, in a line; None if it can, which is tried."""
     if missing := [name for name in NEEDED if not shutil.which(name)]:
         return f"no {', '.join(missing)} here"
-    done = subprocess.run(["unshare", *SPACES, "--fork", "true"], capture_output=True, text=True)
-    return done.stderr.strip().splitlines()[-1] if done.returncode else None
+    with TemporaryDirectory() as shared:
+        try:
+            with _network(Path(shared)) as tried:
+                code, said = tried.host("tried").run(["true"], seconds=60)
+        except OSError as error:
+            code, said = 1, str(error)
+    return " ".join(said.split()) or "a command on one fails" if code else None

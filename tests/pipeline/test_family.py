@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, compose_tree, write_checkpoint
+from conftest import ROOT, compose_tree, planned, write_checkpoint
 
 from axon import CheckpointError
 from axon.models.description import FAMILIES
 from pipeline.checkpoints.checkpoint import open_model
 from pipeline.checkpoints.outline import open_outline
-from pipeline.inputs.config import read_config
+from pipeline.inputs.config import Config, read_config
+from pipeline.planning.plan import make_setting
+from pipeline.runs.identified import told_apart
+from pipeline.runs.run_folder import folder_of
 
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 OF_ANY = ("checkpoint", "tiny")
@@ -37,3 +41,11 @@ def test_a_user_may_keep_the_values_of_another_family(tmp_path: Path) -> None:
     write_checkpoint(tmp_path)
     words = ("model=dream_v0_instruct_7b", f"model.path={tmp_path}", "task=arith", "model.family=llada")
     assert open_model(read_config(compose_tree(*words)).model).described.family.name == "llada"
+
+
+def test_it_is_in_no_name(make_config: Callable[..., Config]) -> None:
+    """A command finds the folder that an earlier version gave it, and a run compares with one of that version."""
+    plain, named = (make_config(f"model.family={family}") for family in ("null", "llada"))
+    settings = [make_setting(config) for config in (plain, named)]
+    assert settings[0].id == settings[1].id and len(set(told_apart(settings))) == 1
+    assert folder_of(plain, planned(plain)) == folder_of(named, planned(named))

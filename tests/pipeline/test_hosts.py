@@ -19,13 +19,10 @@ import pandas as pd
 import pytest
 from commands import records, uninterrupted
 from conftest import ROOT
-from hosts import Host, Network, network, why_not
+from hosts import NEEDED, Host, Network, network, why_not
 from ray_nodes import RAY, node_command, started
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(why_not()), reason=f"no hosts of our own in namespaces: {why_not()}"),
-]
+pytestmark = pytest.mark.slow
 LIMIT = 8
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
 # Where nothing else is set, Ray gives a host that answers nobody up after a minute.
@@ -80,6 +77,57 @@ def assert_stored(shared: Path, name: str, seeds: list[int], whole: Path) -> Non
     expected = uninterrupted(words(shared, "whole", seeds), whole, LIMIT)
     assert len(expected) == len(seeds) * LIMIT
     pd.testing.assert_frame_equal(records(words(shared, name, seeds), shared / name, LIMIT), expected)
+
+
+@pytest.mark.parametrize("refused", NEEDED)
+def test_where_a_step_is_refused_the_reason_is_told(
+    refused: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / refused).write_text("#!/bin/sh\necho not permitted >&2\nexit 1\n")
+    (tmp_path / refused).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    reason = why_not.__wrapped__()
+    assert reason and "not permitted" in reason and "\n" not in reason
+
+
+def test_a_host_sees_the_checkout_unless_it_is_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it lies in /tmp, which every host has for itself."""
+    for name in ("checkout", "shared"):
+        (tmp_path / name).mkdir()
+    (file := tmp_path / "checkout/launch.py").touch()
+    monkeypatch.setattr("hosts.ROOT", file.parent)
+    with network(tmp_path / "shared") as made:
+        for hidden in (True, False):
+            code, _ = made.host(f"host{hidden}", hidden).run(["test", "-e", str(file)])
+            assert code == hidden
+
+
+def test_hosts_end_with_the_process_that_made_them_however_it_ends(tmp_path: Path) -> None:
+    if reason := why_not():
+        pytest.skip(reason)
+    (shared := tmp_path / "shared").mkdir()
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+from types import SimpleNamespace
+sys.modules["conftest"] = SimpleNamespace(ROOT=Path({str(ROOT)!r}))  # which imports torch
+import hosts
+with hosts.network(Path({str(shared)!r})) as made:
+    host = made.host("one")
+    host.start(["sleep", "600"])
+    print(made.pid, host.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests/pipeline")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    pids = done.stdout.split()
+    assert done.returncode == -9 and len(pids) == 2, done.stderr
+    until = time.monotonic() + 30
+    while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < until, left
+        time.sleep(0.05)
 
 
 def test_a_machine_that_is_no_node_submits_a_sweep(hosts: Network, shared: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config, read_config
 from pipeline.jobs import run_job
-from pipeline.planning.setting import setting_id
+from pipeline.planning.setting import Setting, setting_id
 from pipeline.runs.run import FORMAT, RUN_FILE, Run, read_run, store_from, store_of, write_run
 from pipeline.runs.run_folder import RunFolder, folder_of
 from pipeline.search import SEARCHES, Candidate
@@ -200,6 +200,29 @@ def test_many_settings_take_little_more_room_than_what_differs(config: Config, t
     write_run(tmp_path, whole)
     assert read_run(tmp_path) == whole
     assert (tmp_path / RUN_FILE).stat().st_size < 500 * 60 + 10_000
+
+
+def test_a_password_is_of_one_text(config: Config, tmp_path: Path) -> None:
+    """Values of a column stand side by side, so that an address may be followed by a colon and an @ of another."""
+    run(config)
+    own = found(config)
+    texts = ["s3://bucket", "a:b@c", "ftp://user:secret@host"]
+    [setting] = own.settings
+    some: list[Setting] = []
+    for text in texts:
+        identity = {**setting.identity, "note": len(some)}
+        some.append(replace(setting, id=setting_id(identity), identity=identity, knobs={"note": text}))
+    write_run(tmp_path, replace(own, settings=tuple(some), examples={}))
+    kept = [one.knobs["note"] for one in read_run(tmp_path).settings]
+    assert kept == ["s3://bucket", "a:b@c", "ftp://***@host"]
+
+
+@pytest.mark.parametrize("settings", [None, 5])
+def test_a_damaged_run_of_an_older_version_is_refused_in_a_line(settings: object, tmp_path: Path) -> None:
+    older = json.loads((Path(__file__).parent / "run_of_format_1.json").read_bytes())
+    (tmp_path / RUN_FILE).write_text(json.dumps({**older, "settings": settings}))
+    with pytest.raises(ConfigError, match=rf"^run={tmp_path}: {RUN_FILE} is damaged \(no list of settings\)"):
+        read_run(tmp_path)
 
 
 def with_column(form: dict[str, Any], name: str, value: Any) -> dict[str, Any]:

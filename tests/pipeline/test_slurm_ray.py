@@ -17,14 +17,11 @@ import pandas as pd
 import pytest
 from commands import records, slices, uninterrupted
 from conftest import ROOT
-from hosts import Host, network, why_not
+from hosts import Host, network
 from ray_nodes import RAY
 from slurm_stubs import SCONTROL, SCRIPT, SQUEUE, logged, write_commands
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(why_not()), reason=f"no hosts of our own in namespaces: {why_not()}"),
-]
+pytestmark = pytest.mark.slow
 LIMIT = 8
 # A host's own program, to which SIGTERM is passed on: what is entered has other numbers for its processes.
 ON = """#!/bin/bash

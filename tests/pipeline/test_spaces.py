@@ -183,6 +183,10 @@ def test_decoders_are_varied_by_name_each_along_its_own_parameter(plan_of: Plann
         (["decoder=factor"], COARSE),  # it doesn't tell its decodes' leeway
         (["decoder=dawn", "+sweep.groups.axon.grid.decoder=[dawn,factor]"], COARSE),
         (["decoder=dawn", "+sweep.tolerance=0.005"], 0.005),
+        (
+            ["decoder=dawn", "sweep.search=grid"],
+            COARSE,
+        ),  # not read, and in the names of folders as it ever was
     ],
 )
 def test_all_groups_are_searched_as_finely_as_the_one_that_repeats_least(

@@ -110,6 +110,12 @@ def test_what_was_given_beside_the_recipe_is_said_and_what_changes_nothing_is_no
     assert RECIPE["notes"][0] in found.remarks
 
 
+def test_a_run_of_an_earlier_version_lacks_keys_of_the_model_that_came_later():
+    model = config()["model"]
+    del model["family"]
+    assert outcomes(check(model=model)) == outcomes(check())
+
+
 def test_of_a_sweep_only_the_recipes_own_setting_is_compared():
     others = [make_setting(f"t{value}", value, None) for value in (0.3, 0.5)]
     rows = pd.concat([records(), *(records(0).assign(setting_id=other.id) for other in others)])

@@ -67,7 +67,8 @@ function makeTable(facet, data) {
     const found = order.filter((row) => (
       data.points[row].some((point) => left.has(point)) && (!fronts.checked || isFront(row)) && words.every((word) => textOf(row).includes(word))
     ));
-    table.replaceChildren(table.tHead, ...found.slice(0, most).map(bodyOf));
+    [...table.tBodies].forEach((body) => body.remove());  // the head stays where it is: it may have the focus
+    table.append(...found.slice(0, most).map(bodyOf));
     one(".shown").textContent = found.length + " of " + count + " rows";
     more.hidden = found.length <= most;
     more.textContent = `Show ${Math.min(ROWS_AT_ONCE, found.length - most)} more of ${found.length}`;

@@ -34,10 +34,9 @@ function makeShown(facet, data) {
   return () => {
     facet.classList.toggle("off", view.hides("task and model", facet.dataset.name));
     const hidden = data.axes.map((axis) => axis.values.map((value) => view.hides(axis.name, value)));
-    const count = data.axes.length ? data.axes[0].of.length : 0;
     const isShown = (point) => data.axes.every((axis, place) => axis.of[point] === null || !hidden[place][axis.of[point]]);
-    const shown = new Set([...Array(count).keys()].filter(isShown));
-    const fits = (points) => !count || points.some((point) => shown.has(point));
+    const shown = new Set([...Array(data.count).keys()].filter(isShown));
+    const fits = (points) => points.some((point) => shown.has(point));
     facet.querySelectorAll("[data-points]").forEach((part) =>
       part.classList.toggle("off", !fits(part.dataset.points.split(" ").map(Number))));
     facet.dispatchEvent(new CustomEvent("shown", { detail: shown }));
