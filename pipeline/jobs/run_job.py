@@ -22,7 +22,7 @@ from pipeline.report.stored import load_measured
 from pipeline.runs.ending import finish, stopped
 from pipeline.runs.opening import announce, begin_run, check_start, open_plan, prepare_store, title_of
 from pipeline.runs.run_folder import RunFolder, folder_of
-from pipeline.search import ASK_ONCE
+from pipeline.search import ASK_ONCE, OPTUNA
 from pipeline.stop import Lost
 from pipeline.storage.compaction import compact, crowded
 from pipeline.storage.store import Contents, Span, Store, StoreFull
@@ -50,8 +50,9 @@ def _run_on(
     check_start(config, plan, contents, pending)
     title = title_of(config, plan)
     announce(title, config, plan, contents, pending, console)
-    for line in unread(arguments, plan.settings.values()):
-        say(console, line)
+    if config.sweep.search != OPTUNA:  # which may ask for other gates and policies later
+        for line in unread(arguments, plan.settings.values()):
+            say(console, line)
     decodes, left_out = bool(pending) and config.job == "run", None
     if decodes:
         left_out = exhausted(config.budget, spent(contents.records).values())

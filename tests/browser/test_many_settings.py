@@ -82,6 +82,17 @@ def test_a_row_that_is_open_or_chosen_stays_so(page):
     assert row.count() == 1
 
 
+def test_a_row_that_is_chosen_is_there_though_it_is_not_among_the_first(visit, file, found):
+    last, before = found.points.sort_values("nfe").index[[-1, -2]]
+    page = visit(file, figure=False, hash=f"#point=0-{last}")
+    chosen = page.locator(f"{ROWS}.chosen")
+    assert chosen.get_attribute("data-points") == str(last) and page.locator(ROWS).count() == AT_ONCE + 1
+    page.evaluate(f"view.point = '0-{before}'; view.change();")
+    assert chosen.get_attribute("data-points") == str(before) and page.locator(ROWS).count() == AT_ONCE + 1
+    page.locator(".further").click()
+    assert page.locator(ROWS).count() == len(found.points) and chosen.count() == 1
+
+
 def test_of_many_dots_that_nearly_coincide_the_likeliest_is_drawn(page):
     drawn = page.evaluate("""() => {
         const cost = { column: 'nfe', widest: 100, low: 0, high: 1 };

@@ -70,3 +70,10 @@ def test_a_run_says_so(make_config: Make, judge: Judge) -> None:
     config, shown = make_config("task.name=judge", "axon.gate=never"), io.StringIO()
     run_job(config, composing(config), ["axon.anchors=3"], Console(file=shown, width=100))
     assert "axon.anchors=3: changes nothing, since AXON is off" in shown.getvalue()
+
+
+def test_a_search_that_may_ask_for_another_gate_later_says_nothing(make_config: Make, judge: Judge) -> None:
+    words = ("task.name=judge", "axon.gate=never", "sweep.search=optuna", "sweep.optuna.trials=1")
+    config, shown = make_config(*words), io.StringIO()
+    run_job(config, composing(config), ["axon.anchors=3"], Console(file=shown, width=100))
+    assert "changes nothing" not in shown.getvalue()

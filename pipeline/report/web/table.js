@@ -6,7 +6,8 @@ function makeTable(facet, data) {
   const table = one(".settings"), filter = one(".filter"), fronts = one(".fronts"), more = one(".further");
   const aboutOf = makeAbout(data), count = data.points.length, open = new Set();
   const texts = [];  // of a row, for the filter; made when they are first asked for
-  let order = [...data.points.keys()], left = null, most = ROWS_AT_ONCE;
+  const rowOf = new Map(data.points.flatMap((points, row) => points.map((point) => [point, row])));
+  let order = [...data.points.keys()], left = null, most = ROWS_AT_ONCE, chosen = null;
 
   function textOf(row) {
     return texts[row] ??= [
@@ -68,7 +69,8 @@ function makeTable(facet, data) {
       data.points[row].some((point) => left.has(point)) && (!fronts.checked || isFront(row)) && words.every((word) => textOf(row).includes(word))
     ));
     [...table.tBodies].forEach((body) => body.remove());  // the head stays where it is: it may have the focus
-    table.append(...found.slice(0, most).map(bodyOf));
+    const beyond = found.slice(most).filter((row) => row === chosen);
+    table.append(...[...found.slice(0, most), ...beyond].map(bodyOf));
     one(".shown").textContent = found.length + " of " + count + " rows";
     more.hidden = found.length <= most;
     more.textContent = `Show ${Math.min(ROWS_AT_ONCE, found.length - most)} more of ${found.length}`;
@@ -81,6 +83,10 @@ function makeTable(facet, data) {
     if (left && left.size === detail.size && [...left].every((point) => detail.has(point))) return;
     left = detail;
     anew();
+  });
+  facet.addEventListener("chosen", ({ detail }) => {
+    chosen = rowOf.get(detail);
+    if (left && !table.querySelector(`tbody[data-points~="${detail}"]`)) show();
   });
   more.addEventListener("click", () => { most += ROWS_AT_ONCE; show(); });
 
@@ -111,6 +117,5 @@ function makeTable(facet, data) {
 
   const head = table.createTHead().insertRow();
   head.append(document.createElement("th"), document.createElement("th"), ...data.columns.map(headingOf));
-  const rowOf = new Map(data.points.flatMap((points, row) => points.map((point) => [point, row])));
   return { aboutOf: (point) => aboutOf(rowOf.get(point)) };
 }
