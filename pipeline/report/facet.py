@@ -36,6 +36,7 @@ class Facet:
     matched: tuple[Matched, ...]  # quality at matched NFE, per pair of fronts
     aups: tuple[Aup, ...]  # accuracy under parallelism, per front
     one_machine: bool  # whether all records name the same, so that seconds can be compared
+    repeats: int  # scored records that have another setting's decode, and its seconds
     summary: Summary
     sample: Sample  # the outcome of each example under the settings of `points`
     calibrations: tuple[Calibration, ...]  # one per decoder with AXON settings
@@ -92,6 +93,7 @@ class Draft:
             matched=match_nfe(points, settings, self.draws, asked),
             aups=aups(points, settings, self.draws, self.tokens),
             one_machine=self.one_machine,
+            repeats=int(self.part.scored["decoded_under"].notna().sum()),
             summary=summarise(
                 self.part,
                 self.knobs,

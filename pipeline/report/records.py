@@ -28,6 +28,7 @@ COLUMNS = (
     *SECONDS,
     *CLOCKED,
     *("device", "attention_kernel", "torch", "batch_size"),
+    "decoded_under",
 )
 KEY = ["run", "setting_id", "example_id"]
 

@@ -15,8 +15,7 @@ from pipeline.report.records import COLUMNS
 from pipeline.storage.record import SCHEMA
 from pipeline.storage.store import Contents, Span, Store
 
-NOTED = ("sandbox", "decoded_under")  # of which a report only takes note
-KEPT = [field for field in SCHEMA if field.name in (*COLUMNS, *NOTED) and field.name not in TAKEN_OUT]
+KEPT = [field for field in SCHEMA if field.name in (*COLUMNS, "sandbox") and field.name not in TAKEN_OUT]
 
 
 def load_measured(store: Store, setting_ids: Iterable[str], limit: int) -> Contents:

@@ -78,6 +78,10 @@ def test_tokens_a_second_are_of_one_machine_only(sweep: Sweep) -> None:
         (table,) = lines_of(find([sweep.run], records).facets)
         assert [not np.isnan(line.tokens_per_second) for line in table.lines] == [known] * len(table.lines)
         assert ("no tokens per second" in table.caption) == (not known)
+        assert "neighbouring" not in table.caption
+    repeats = one["position"] == 0
+    (table,) = lines_of(find([sweep.run], one.assign(decoded_under=np.where(repeats, "other", None))).facets)
+    assert f"machine second ({repeats.sum()} decodes are neighbouring settings'" in table.caption
 
 
 def cells_of(tokens: list[Token]) -> list[list[str]]:

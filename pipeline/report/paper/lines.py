@@ -70,8 +70,13 @@ def _table(facet: Facet) -> Lines:
     )
     against = _named(side.name, str(slowest["label"]))
     meaning = metric(facet.settings[0])
+    repeats = (
+        f" ({facet.repeats:,} decodes are neighbouring settings', with their seconds)"
+        if facet.repeats
+        else ""
+    )
     seconds = (
-        "tokens per machine second"
+        f"tokens per machine second{repeats}"
         if facet.one_machine
         else "no tokens per second, as the records are of several machines or batch sizes, or don't say of which"
     )
