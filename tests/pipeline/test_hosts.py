@@ -28,8 +28,8 @@ TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
 # Where nothing else is set, Ray gives a host that answers nobody up after a minute.
 WATCHFUL = {
     "RAY_health_check_period_ms": "500",
-    "RAY_health_check_timeout_ms": "1000",
-    "RAY_health_check_failure_threshold": "6",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "8",
 }
 PATIENCE = 240.0  # seconds
 
