@@ -55,7 +55,7 @@ def test_a_decode_is_the_same_under_every_threshold_of_its_leeway(
 ) -> None:
     model, random = toy_model(), Random(f"{decoder} {further}")
     moved = 0
-    for value in (0.1, 0.3):
+    for value in (0.1, 0.3, 0.8):
         for row, trace in enumerate(
             _decode(model, _settings(decoder, value, AXONS[axon], **further), PROMPTS)
         ):
