@@ -56,7 +56,7 @@ from pipeline.planning.setting import Stop
 from pipeline.planning.stopping import looks, stand
 from pipeline.report.pareto import hypervolume
 from pipeline.runs.opened import open_run
-from pipeline.search import FINE, SEARCHES, Ask
+from pipeline.search import SEARCHES, Ask
 from pipeline.search.optuna_search import optuna_search
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -172,7 +172,7 @@ def main() -> None:
         type=int,
         help="of a run, drawn from the recorded ones with replacement; default: all, in turn",
     )
-    parser.add_argument("--tolerance", type=float, default=FINE, help="of refine")
+    parser.add_argument("--tolerance", type=float, default=0.018, help="of refine")
     parser.add_argument("--alpha", type=float, default=0.05)
     asked = parser.parse_args()
     if asked.record:

@@ -131,9 +131,7 @@ class SweepSettings:
     search: str  # a name in pipeline.search.SEARCHES
     along_trade_off: bool  # evaluate every group along its decoder's trade-off parameter
     groups: Annotated[Mapping[Text, GroupSettings], Field(min_length=1)]
-    tolerance: Annotated[float, Field(gt=0, lt=1)] | None = (
-        None  # of search refine: uncertain area of an interval
-    )
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.018  # of search refine: uncertain area of an interval
     optuna: OptunaSettings = OptunaSettings()
     stop: StopSettings | None = None  # None: every setting is evaluated on all examples
 

@@ -32,10 +32,7 @@ from pipeline.inputs.dotted import assign, flatten
 from pipeline.planning.line import Lines
 from pipeline.planning.setting import ALONE, Setting, Stop, setting_id
 from pipeline.search import (
-    COARSE,
-    FINE,
     OPTUNA,
-    REFINE,
     SEARCHES,
     Ask,
     Candidate,
@@ -215,23 +212,11 @@ def _placed(group: str, line: str) -> str:
 
 def _space(config: Config, base: Base) -> Space:
     """The regions of the sweep's groups. Raises ConfigError for names of configs that don't compose."""
-    space = tuple(
+    return tuple(
         region
         for name, group in config.sweep.groups.items()
         for region in _regions(config, name, group, base)
     )
-    tolerance = config.sweep.tolerance or _tolerance(config.sweep.search, space, base)
-    return tuple(replace(region, tolerance=tolerance) for region in space)
-
-
-def _tolerance(search: str, space: Space, base: Base) -> float:
-    """Of all regions alike: FINE where every decoder tells under which other values a decode would be repeated.
-
-    COARSE, as ever, where nothing is searched by it: runs' folders are named by the space.
-    """
-    searched = [(region.along, base(_names(region.fixed))) for region in space if region.along]
-    telling = (along == f"decoder.{own.decode.decoder.leeway_of}" for along, own in searched)
-    return FINE if search == REFINE and searched and all(telling) else COARSE
 
 
 def _regions(config: Config, name: str, group: GroupSettings, base: Base) -> Iterator[Region]:
@@ -252,7 +237,7 @@ def _regions(config: Config, name: str, group: GroupSettings, base: Base) -> Ite
         if config.sweep.along_trade_off and trade_off.parameter and trade_off.parameter not in fixed:
             along = trade_off.parameter
             spanned.setdefault(along, trade_off.values)
-        yield Region(name, fixed, spanned, group.when, along)
+        yield Region(name, fixed, spanned, group.when, along, config.sweep.tolerance)
 
 
 def _composed(config: Config, compose: Compose, names: Names) -> Config:

@@ -4,8 +4,6 @@ from pipeline.search.grid import ask_grid
 from pipeline.search.refine import ask_refine
 from pipeline.search.space import (
     CHOICES,
-    COARSE,
-    FINE,
     Ask,
     Candidate,
     GroupSettings,
@@ -20,10 +18,7 @@ from pipeline.search.space import (
 __all__ = [
     "ASK_ONCE",
     "CHOICES",
-    "COARSE",
-    "FINE",
     "OPTUNA",
-    "REFINE",
     "SEARCHES",
     "Ask",
     "Candidate",
@@ -36,7 +31,6 @@ __all__ = [
     "is_name",
 ]
 
-REFINE = "refine"
-SEARCHES: dict[str, Ask] = {"grid": ask_grid, REFINE: ask_refine}
+SEARCHES: dict[str, Ask] = {"grid": ask_grid, "refine": ask_refine}
 OPTUNA = "optuna"  # made for a plan, as it starts from the composed values (optuna_search.py)
 ASK_ONCE = frozenset({"grid"})  # searches that never ask again: all of their settings are known at the start

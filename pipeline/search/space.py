@@ -170,11 +170,6 @@ def existing(knobs: Mapping[str, Any], when: Conditions) -> dict[str, Any]:
     return {key: value for key, value in knobs.items() if exists(key)}
 
 
-# Tolerances of a search. What the coarse one leaves out can be seen in a front, but a fine one asks for several times
-# as many settings: it is for sweeps in which most of their decodes repeat a neighbour's and need not be made.
-FINE, COARSE = 0.001, 0.018
-
-
 @plain_dataclass(frozen=True)
 class Region:
     """A part of the space under one combination of named configs: `fixed` holds for all of it, `grid` spans it."""
@@ -184,7 +179,9 @@ class Region:
     grid: Mapping[str, Dimension]
     when: Conditions
     along: str | None = None  # the key of the grid that trades quality for speed, if it is searched along one
-    tolerance: float = COARSE  # of a search along it: the uncertain area that may be left between neighbours
+    tolerance: float = (
+        0.018  # of a search along it: the uncertain area that it may leave between two neighbours
+    )
 
 
 Space = tuple[Region, ...]

@@ -18,7 +18,7 @@ from pipeline.inputs.config import Config, ModelSettings, read_config
 from pipeline.planning import plan as plan_module
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting
-from pipeline.search import COARSE, FINE, SEARCHES, Candidate, Outcome, Space
+from pipeline.search import SEARCHES, Candidate, Outcome, Space
 
 Planned = Callable[..., Plan]
 
@@ -173,27 +173,6 @@ def test_decoders_are_varied_by_name_each_along_its_own_parameter(plan_of: Plann
     dawn, klass = ([p for p in knobs(plan, "axon") if p["decoder"] == name] for name in ("dawn", "klass"))
     assert [point["decoder.tau_low"] for point in dawn] == [0.3, 0.5, 0.7, 0.8, 0.89]
     assert [point["decoder.threshold"] for point in klass] == [0.3, 0.5, 0.7, 0.9, 0.99]
-
-
-@pytest.mark.parametrize(
-    "words, tolerance",
-    [
-        (["decoder=dawn"], FINE),
-        (["decoder=klass", "+sweep.groups.axon.grid.decoder=[confidence,dawn]"], FINE),
-        (["decoder=factor"], COARSE),  # it doesn't tell its decodes' leeway
-        (["decoder=dawn", "+sweep.groups.axon.grid.decoder=[dawn,factor]"], COARSE),
-        (["decoder=dawn", "+sweep.tolerance=0.005"], 0.005),
-        (
-            ["decoder=dawn", "sweep.search=grid"],
-            COARSE,
-        ),  # not read, and in the names of folders as it ever was
-    ],
-)
-def test_all_groups_are_searched_as_finely_as_the_one_that_repeats_least(
-    plan_of: Planned, words: list[str], tolerance: float
-) -> None:
-    plan = plan_of("sweep=with_axon", *words)
-    assert {region.tolerance for region in plan.space} == {tolerance}
 
 
 @pytest.mark.parametrize(
