@@ -42,7 +42,7 @@ class Body(nn.Module):
         self._norm = Norm(body.norm)
         # Of experts each sees few positions, perhaps one: which others there are would change the rounding.
         self.dense = weights_per_position(body.layers[-1]) == 0
-        self._all: tuple[torch.dtype, Rotation] | None = None  # of positions 0, 1, ...
+        self._all: tuple[tuple[torch.dtype, torch.device], Rotation] | None = None  # of positions 0, 1, ...
         self._last: tuple[Tensor, dict[torch.device, Rotation]] | None = None
 
     def forward(
@@ -93,11 +93,12 @@ class Body(nn.Module):
 
     def _rotations(self, x_BQD: Tensor, reach: int) -> Rotation:
         """Of so many positions or more."""
-        if self._all is None or self._all[0] is not x_BQD.dtype or self._all[1].count < reach:
+        kind = x_BQD.dtype, x_BQD.device
+        if self._all is None or self._all[0] != kind or self._all[1].count < reach:
             [rotary] = self._rotary
             positions_1N = torch.arange(-(-reach // STEP) * STEP, device=x_BQD.device)[None]
             with torch.no_grad():
-                self._all = x_BQD.dtype, Rotation.of(*rotary(x_BQD, position_ids=positions_1N))
+                self._all = kind, Rotation.of(*rotary(x_BQD, position_ids=positions_1N))
         return self._all[1]
 
     def _rotation_at(self, device: torch.device) -> Rotation:
