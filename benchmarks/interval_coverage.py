@@ -56,7 +56,7 @@ def main() -> None:
 
 def _bootstrapped(n: int) -> list[Interval]:
     """The correct examples come first, so how often they are drawn is a running sum."""
-    drawn_BN = np.cumsum(draw_counts(n, REPLICATES), axis=1) / n
+    drawn_BN = np.cumsum(draw_counts(n, REPLICATES), axis=1, dtype=np.float64) / n
     some = [percentile_interval(correct / n, drawn_BN[:, correct - 1]) for correct in range(1, n + 1)]
     return [Interval(0.0, 0.0, 0.0), *some]
 

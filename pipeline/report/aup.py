@@ -109,25 +109,25 @@ def _aup(
     quality_F, nfe_F = quality_S[rows], nfe_S[rows]
     on_F = np.zeros(len(rows), dtype=np.bool_)
     on_F[front_order(quality_F, nfe_F)] = True
-    drawn_BF = draws.quality_BS[:, rows]
-    on_BF = non_dominated(drawn_BF, draws.cost_BS["nfe"][:, rows])
-    accuracy_F, accuracy_BF = (
-        100 * np.where(on, own, np.nan) for on, own in ((on_F, quality_F), (on_BF, drawn_BF))
-    )
-    seen_BF = 100 * np.where(on_BF, draws.quality_S[rows], np.nan)
+    accuracy_F = 100 * np.where(on_F, quality_F, np.nan)
     canvas_F = tokens["tokens_generated"][rows] / nfe_F
     ended_F = tokens["tokens_to_eos"][rows] / tokens["nfe_to_eos"][rows]
-    cost_BS = draws.cost_BS
-    canvas_BF = (cost_BS["tokens_generated"] / cost_BS["nfe"])[:, rows]
-    ended_BF = (cost_BS["tokens_to_eos"] / cost_BS["nfe_to_eos"])[:, rows]
+    canvas, ended, near = [], [], []
+    for quality_bF, nfe_bF, tokens_bF, to_eos_bF, nfe_to_eos_bF in draws.blocks(rows, "nfe", *TOKENS):
+        on_bF = non_dominated(quality_bF, nfe_bF)
+        accuracy_bF, seen_bF = (
+            100 * np.where(on_bF, own, np.nan) for own in (quality_bF, draws.quality_S[rows])
+        )
+        for found, tpf_bF in ((canvas, tokens_bF / nfe_bF), (ended, to_eos_bF / nfe_to_eos_bF)):
+            found.append([area(tpf_bF, own_bF, y_max) for own_bF in (accuracy_bF, seen_bF)])
+        near.append(fastest_near(tokens_bF / nfe_bF, accuracy_bF))
 
-    def interval(tpf_F: Floats, tpf_BF: Floats) -> Interval:
-        found_B, seen_B = area(tpf_BF, accuracy_BF, y_max), area(tpf_BF, seen_BF, y_max)
+    def interval(tpf_F: Floats, drawn: list[list[Floats]]) -> Interval:
+        found_B, seen_B = np.concatenate(drawn, axis=1)
         plain = stats.percentile_interval(float(area(tpf_F, accuracy_F, y_max)), found_B)
         flattered = max(float(np.nanmean(found_B - seen_B)), 0.0) if np.isfinite(plain.lo) else 0.0
         return plain._replace(lo=max(plain.lo - 2 * flattered, 0.0))
 
-    near_B = fastest_near(canvas_BF, accuracy_BF)
     tpf, accuracy = kept(canvas_F, accuracy_F)
     pairs = tuple(dict.fromkeys(zip(tpf.tolist(), accuracy.tolist(), strict=True)))
     return Aup(
@@ -136,9 +136,9 @@ def _aup(
         int(on_F.sum()) - len(pairs),
         y_max,
         pool,
-        interval(canvas_F, canvas_BF),
-        interval(ended_F, ended_BF),
-        stats.percentile_interval(float(fastest_near(canvas_F, accuracy_F)), near_B),
+        interval(canvas_F, canvas),
+        interval(ended_F, ended),
+        stats.percentile_interval(float(fastest_near(canvas_F, accuracy_F)), np.concatenate(near)),
     )
 
 

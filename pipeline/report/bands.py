@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.report import stats
 from pipeline.report.pareto import area, best_so_far, front_order, hypervolume, within
@@ -31,62 +32,56 @@ class Band:
     hi_G: Floats
 
 
-class Chosen(NamedTuple):
-    """Of a group, per replicate by increasing cost: the cost, the best quality so far, and its setting's score in the
-    sample that is resampled; (B, K) each, K complete settings.
+class Achieved(NamedTuple):
+    """By a group's complete settings."""
+
+    band: Band | None  # None without any
+    hypervolume: Interval
+
+
+class Reached(NamedTuple):
+    """Per replicate the best quality within each budget and the area under it; and both by what the settings that are
+    best score in the sample that is resampled.
     """
 
-    cost_BK: Floats
-    best_BK: Floats
-    seen_BK: Floats
+    best_BG: Floats
+    seen_BG: Floats
+    best_area_B: Floats
+    seen_area_B: Floats
 
 
-def choose(points: pd.DataFrame, cost: str, draws: Draws) -> dict[str, Chosen]:
-    """Per group."""
-    return {str(group): _chosen(_complete(points, group), cost, draws) for group in points["group"].unique()}
+def achieve(
+    points: pd.DataFrame, cost: str, draws: Draws, widest: float, reference: float
+) -> dict[str, Achieved]:
+    """Per group, over its complete settings: bands for budgets of `cost` from 0 to `widest`, hypervolumes up to
+    `reference`.
 
-
-def make_bands(points: pd.DataFrame, cost: str, chosen: dict[str, Chosen], widest: float) -> dict[str, Band]:
-    """Per group, over its complete settings, for budgets of `cost` from 0 to `widest`.
-
-    A band starts at 0 where some replicates have no setting within the budget, and contains the group's front.
+    A band starts at 0 where some replicates have no setting within the budget, and contains the group's front. The
+    hypervolume of a group without a complete setting is 0.
     """
-    bands = {}
-    for group, own in points[points["complete"]].groupby("group", sort=False):
+    found = {}
+    for group in points["group"].unique():
+        own = points[(points["group"] == group) & points["complete"]]
         quality, spent = (own[name].to_numpy(dtype=np.float64) for name in ("quality", cost))
-        corners = spent[front_order(quality, spent)]
-        budget_G = np.union1d(np.linspace(0.0, widest, BUDGETS), corners)
         spent_s, best_s, _ = best_so_far(quality, spent)
+        budget_G = np.union1d(np.linspace(0.0, widest, BUDGETS), spent[front_order(quality, spent)])
         front_G = within(budget_G, spent_s[None], best_s[None])[0]
-        cost_BK, best_BK, seen_BK = chosen[str(group)]
-        best_BG, seen_BG = within(budget_G, cost_BK, best_BK), within(budget_G, cost_BK, seen_BK)
-        bands[str(group)] = Band(budget_G, *_ends(front_G, best_BG, seen_BG))
-    return bands
-
-
-def hypervolumes(
-    points: pd.DataFrame, chosen: dict[str, Chosen], reference: float, cost: str = "nfe"
-) -> dict[str, Interval]:
-    """Per group, over its complete settings, up to a `reference` cost; 0 for a group without any."""
-    areas = {}
-    for group, (cost_BK, best_BK, seen_BK) in chosen.items():
-        own = _complete(points, group)
-        quality, spent = (own[name].to_numpy(dtype=np.float64) for name in ("quality", cost))
+        reached = _reached(own.index.to_numpy(), cost, draws, budget_G, reference)
         estimate = hypervolume(quality, spent, reference)
-        ends = _ends(estimate, area(cost_BK, best_BK, reference), area(cost_BK, seen_BK, reference))
-        areas[group] = Interval(float(estimate), *map(float, ends))
-    return areas
+        ends = _ends(estimate, reached.best_area_B, reached.seen_area_B)
+        band = Band(budget_G, *_ends(front_G, reached.best_BG, reached.seen_BG)) if len(own) else None
+        found[str(group)] = Achieved(band, Interval(float(estimate), *map(float, ends)))
+    return found
 
 
-def _complete(points: pd.DataFrame, group: str) -> pd.DataFrame:
-    return points[(points["group"] == group) & points["complete"]]
-
-
-def _chosen(own: pd.DataFrame, cost: str, draws: Draws) -> Chosen:
-    rows = own.index.to_numpy()
-    cost_BK, best_BK, index_BK = best_so_far(draws.quality_BS[:, rows], draws.cost_BS[cost][:, rows])
-    seen_BK = np.where(best_BK > 0, draws.quality_S[rows][index_BK], 0.0)
-    return Chosen(cost_BK, best_BK, seen_BK)
+def _reached(rows: NDArray[np.intp], cost: str, draws: Draws, budget_G: Floats, reference: float) -> Reached:
+    found = []
+    for quality_bK, cost_bK in draws.blocks(rows, cost):
+        cost_bK, best_bK, index_bK = best_so_far(quality_bK, cost_bK)
+        seen_bK = np.where(best_bK > 0, draws.quality_S[rows][index_bK], 0.0)
+        heights = (within(budget_G, cost_bK, own_bK) for own_bK in (best_bK, seen_bK))
+        found.append((*heights, *(area(cost_bK, own_bK, reference) for own_bK in (best_bK, seen_bK))))
+    return Reached(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def _ends(estimate: Floats, best_B: Floats, seen_B: Floats) -> tuple[Floats, Floats]:

@@ -17,8 +17,8 @@ All along one measure of cost, NFE unless told; and not of AXON alone: `caches` 
 Shapes: B replicates, of which row 0 is the estimate; V variants.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from pipeline.report.fronts import Line, by_rising_nfe
 from pipeline.report.mixes import Mixes, mixes
 from pipeline.report.multiplicity import MaxT, max_t
 from pipeline.report.reach import Reach, Saving, reach, saved
-from pipeline.report.replicates import Replicates, replicate
+from pipeline.report.replicates import Block, Replicates, replicate
 from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats, Interval
 
@@ -149,12 +149,14 @@ def measure(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Measured | Non
     that all their settings have.
     """
     drawn = replicate(cohort, sample, cost)
-    base = _ways(drawn, cohort.base)
-    lines = []
+    alike: dict[bytes, list[Side]] = {}  # variants that have the same examples in common with the base
     for variant in cohort.variants:
-        own = drawn.common(cohort.base, variant)
-        lines.append(_line(variant, cohort.base, own, base if own is drawn else _ways(own, cohort.base)))
-    kept = tuple(line for line in lines if line)
+        alike.setdefault(drawn.common(cohort.base, variant).tobytes(), []).append(variant)
+    lines: dict[int, Compared] = {}
+    for common, own in alike.items():
+        known_N = np.frombuffer(common, dtype=np.bool_)
+        lines |= _lines(own, cohort.base, drawn.on(known_N))
+    kept = tuple(lines[id(variant)] for variant in cohort.variants if id(variant) in lines)
     if not kept:
         return None
     # Where hardly any example differs, the bootstrap is overconfident: at least one more might have.
@@ -171,16 +173,51 @@ def _max_t(reaches: Sequence[Reach], least_spread: float) -> MaxT:
     return max_t(gain_BV[0], gain_BV[1:], least_spread)
 
 
-def _ways(drawn: Replicates, side: Side) -> tuple[Line, Mixes]:
+def _lines(variants: Sequence[Side], base: Side, drawn: Replicates) -> dict[int, Compared]:
+    """By the identity of each variant, without those that are no line."""
+    if drawn.n < MIN_EXAMPLES or len(base.rows) < 2:
+        return {}
+    several = [variant for variant in variants if len(variant.rows) > 1]
+    discordances = {id(variant): _discordance(variant, base, drawn) for variant in several}
+    found: dict[int, list[Compared]] = {id(variant): [] for variant in several}
+    for block in drawn.blocks([base, *several]):
+        base_ways = _ways(block, base)
+        for variant in several:
+            line = _line(variant, base_ways, _ways(block, variant), drawn.n, discordances[id(variant)])
+            if line:
+                found[id(variant)].append(line)
+    return {key: _joined(parts) for key, parts in found.items() if parts}
+
+
+def _ways(block: Block, side: Side) -> tuple[Line, Mixes]:
     """What a side achieves, per replicate."""
-    quality_BF, cost_BF = drawn.of(side)
+    quality_BF, cost_BF = block.of(side)
     return by_rising_nfe(quality_BF, cost_BF), mixes(quality_BF, cost_BF, quality_BF[0])
 
 
-def _line(variant: Side, base: Side, drawn: Replicates, base_ways: tuple[Line, Mixes]) -> Compared | None:
-    if drawn.n < MIN_EXAMPLES or min(len(base.rows), len(variant.rows)) < 2:
-        return None
-    (base_line, base_mixes), (axon_line, axon_mixes) = base_ways, _ways(drawn, variant)
+def _joined(parts: Sequence[Compared]) -> Compared:
+    """Of blocks of replicates, each of which has the estimate in its row 0: of all their replicates."""
+
+    def all_of(own: Iterable[Floats]) -> Floats:
+        first, *rest = own
+        return np.concatenate([first, *(more_B[1:] for more_B in rest)])
+
+    def reached(own: Sequence[Reach]) -> Reach:
+        return Reach(*map(all_of, zip(*own, strict=True)))
+
+    return replace(
+        parts[0],
+        quality_B=all_of(part.quality_B for part in parts),
+        own=reached([part.own for part in parts]),
+        mixed=reached([part.mixed for part in parts]),
+        seen=reached([part.seen for part in parts]),
+    )
+
+
+def _line(
+    variant: Side, base_ways: tuple[Line, Mixes], ways: tuple[Line, Mixes], n: int, discordance: float
+) -> Compared | None:
+    (base_line, base_mixes), (axon_line, axon_mixes) = base_ways, ways
     lines = base_line, axon_line
     lo, hi = (max(float(nfe_BF[0, end]) for _, nfe_BF in lines) for end in (0, -1))
     if not lo < hi:
@@ -193,7 +230,7 @@ def _line(variant: Side, base: Side, drawn: Replicates, base_ways: tuple[Line, M
     seen = reach(base_mixes.seen, axon_mixes.seen, budgets, common_B)
     return Compared(
         variant,
-        drawn.n,
+        n,
         budgets,
         common_B,
         own,
@@ -201,7 +238,7 @@ def _line(variant: Side, base: Side, drawn: Replicates, base_ways: tuple[Line, M
         seen,
         bool(best_axon[0] >= best_base[0] - MARGIN),
         (bool(own.base_cost_B[0] <= base_line[1][0, 0]), bool(own.axon_cost_B[0] <= axon_line[1][0, 0])),
-        _discordance(variant, base, drawn),
+        discordance,
     )
 
 

@@ -171,14 +171,18 @@ def _rows(
 def _drawn(points: pd.DataFrame, draws: Draws, side: Side, budget_G: Floats, hi: float) -> list[Drawn]:
     """Of its front, and of its best mixes."""
     quality_F, nfe_F = (points[name].to_numpy(dtype=np.float64)[side.rows] for name in ("quality", "nfe"))
-    quality_BF, nfe_BF = draws.quality_BS[:, side.rows], draws.cost_BS["nfe"][:, side.rows]
     tried_G = (budget_G >= nfe_F.min()) & (budget_G <= hi)
+    drawn = [
+        [
+            heights(quality_bF, nfe_bF, draws.quality_S[side.rows], line_bC, budget_G)
+            for line_bC in lines_of(quality_bF, nfe_bF)
+        ]
+        for quality_bF, nfe_bF in draws.blocks(side.rows, "nfe")
+    ]
     found = []
-    for own_1C, drawn_BC in zip(
-        lines_of(quality_F[None], nfe_F[None]), lines_of(quality_BF, nfe_BF), strict=True
-    ):
+    for place, own_1C in enumerate(lines_of(quality_F[None], nfe_F[None])):
         ((own_G,), _) = heights(quality_F[None], nfe_F[None], quality_F, own_1C, budget_G)
-        height_BG, seen_BG = heights(quality_BF, nfe_BF, draws.quality_S[side.rows], drawn_BC, budget_G)
+        height_BG, seen_BG = map(np.concatenate, zip(*(lines[place] for lines in drawn), strict=True))
         flattered_G = np.maximum(np.nanmean(height_BG - seen_BG, axis=0), 0.0)
         found.append(Drawn(np.where(tried_G, own_G, np.nan), height_BG, flattered_G))
     return found

@@ -121,10 +121,11 @@ def mark_fronts(points: pd.DataFrame, cost: str, draws: Draws) -> pd.DataFrame:
     for group in points["group"].unique():
         members = np.flatnonzero((points["group"] == group).to_numpy() & complete)
         group_front[members] = non_dominated(quality[members], spent[members])
-        quality_BK, cost_BK = draws.quality_BS[:, members], draws.cost_BS[cost][:, members]
-        known_BK = ~np.isnan(quality_BK)  # a replicate may have drawn no scored example
-        times_K = non_dominated(quality_BK, cost_BK).sum(axis=0)
-        on_front[members] = times_K / np.maximum(known_BK.sum(axis=0), 1)
+        times_K, known_K = np.zeros((2, len(members)), dtype=np.intp)
+        for quality_bK, cost_bK in draws.blocks(members, cost):
+            times_K += non_dominated(quality_bK, cost_bK).sum(axis=0)
+            known_K += (~np.isnan(quality_bK)).sum(axis=0)  # a replicate may have drawn no scored example
+        on_front[members] = times_K / np.maximum(known_K, 1)
     return points.assign(front=non_dominated(quality, spent), group_front=group_front, on_front=on_front)
 
 

@@ -1,14 +1,15 @@
 """The outcomes of the examples, settings by examples, and the bootstrap over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.report import stats
-from pipeline.report.stats import Floats
+from pipeline.report.resampling import Counts, Floats, Outcomes, blocks, outcomes, ratio
 
 PLUS_FOUR = (1.0, 1.0, 0.0, 0.0)
 COSTS = ("computed_positions", "flops")  # besides NFE; and `seconds` where they are asked for
@@ -32,14 +33,40 @@ class Sample:
         return {"nfe": self.nfe_SN, **self.further_costs}
 
 
+class Measure(NamedTuple):
+    """Outcomes to be resampled, and those of further examples that are added to a setting's own; NaN for none."""
+
+    own: Outcomes
+    added_SA: Floats
+
+
 @dataclass(frozen=True)
 class Draws:
     """Bootstrap replicates of the settings' means, all settings on the same resampled examples."""
 
     quality_S: Floats  # of the sample that is resampled
-    quality_BS: Floats
-    cost_BS: dict[str, Floats]  # NFE and the further ones
     binary_S: NDArray[np.bool_]  # settings whose scores are all 0 or 1
+    measures: Mapping[str, Measure]  # quality, NFE and the further costs
+    counts_BN: Counts  # of the examples and of those added
+
+    def blocks(self, rows: NDArray[np.intp], *costs: str) -> Iterator[tuple[Floats, ...]]:
+        """Of these settings the quality and these costs, (b, F) each: every replicate once, in order, b at a time."""
+        own = [_of(self.measures[name], rows) for name in ("quality", *costs)]
+        for counts_bN in blocks(self.counts_BN, len(rows)):
+            yield tuple(_means(one, counts_bN) for one in own)
+
+
+def _of(measure: Measure, rows: NDArray[np.intp]) -> Measure:
+    return Measure(measure.own.of(rows), measure.added_SA[rows])
+
+
+def _means(measure: Measure, counts_BN: Counts) -> Floats:
+    examples = measure.own.filled_SN.shape[1]
+    totals, sizes = measure.own.sums(counts_BN[:, :examples])
+    added_BA = counts_BN[:, examples:].astype(np.float64)
+    known_SA = ~np.isnan(measure.added_SA)
+    totals += added_BA @ np.where(known_SA, measure.added_SA, 0.0).T
+    return ratio(totals, sizes + added_BA @ known_SA.T.astype(np.float64))
 
 
 def make_sample(rows: pd.DataFrame, points: int, costs: Sequence[str] = COSTS) -> Sample:
@@ -75,14 +102,9 @@ def draw(sample: Sample) -> Draws:
     """
     binary_S1 = np.array([[stats.is_binary(own_N)] for own_N in sample.quality_SN]).reshape(-1, 1)
     added_S4 = np.where(binary_S1, PLUS_FOUR, np.nan)
-    counts_BN = stats.draw_counts(sample.n + len(PLUS_FOUR))
-
-    def drawn(values_SN: Floats, more_S4: Floats) -> Floats:
-        return stats.means(np.concatenate([values_SN, more_S4], axis=1), counts_BN)
-
-    costs = {
-        name: drawn(own_SN, np.where(binary_S1, stats.means(own_SN)[:, None], added_S4))
-        for name, own_SN in sample.every_cost.items()
-    }
+    measures = {"quality": Measure(outcomes(sample.quality_SN), added_S4)}
+    for name, own_SN in sample.every_cost.items():
+        average_S4 = np.where(binary_S1, stats.means(own_SN)[:, None], added_S4)
+        measures[name] = Measure(outcomes(own_SN), average_S4)
     quality_S = stats.means(np.concatenate([sample.quality_SN, added_S4], axis=1))
-    return Draws(quality_S, drawn(sample.quality_SN, added_S4), costs, binary_S1[:, 0])
+    return Draws(quality_S, binary_S1[:, 0], measures, stats.draw_counts(sample.n + len(PLUS_FOUR)))

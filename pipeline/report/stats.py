@@ -13,14 +13,15 @@ Bootstrap (1993), the percentile interval.
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import bdtr, ndtri  # not scipy.stats, which takes half a second to import
 
-Floats = NDArray[np.float64]
+from pipeline.report.resampling import BLOCK, Counts, outcomes, ratio
+from pipeline.report.resampling import Floats as Floats
 
 REPLICATES = 4000
 SEED = 0
@@ -49,42 +50,28 @@ class PairedDifference(NamedTuple):
 
 
 @lru_cache(maxsize=2)  # drawing takes longer than using them; a report draws for N examples and for N + 4
-def draw_counts(examples: int, replicates: int = REPLICATES, seed: int = SEED) -> Floats:
+def draw_counts(examples: int, replicates: int = REPLICATES, seed: int = SEED) -> Counts:
     """How often each replicate drew each example, (B, N), read-only; every row sums to N."""
     if examples == 0:
-        return np.zeros((replicates, 0))
+        return np.zeros((replicates, 0), dtype=np.float32)
     draws = np.random.default_rng(seed).multinomial(
         examples, np.full(examples, 1 / examples), size=replicates
     )
-    counts_BN = draws.astype(np.float64)
+    counts_BN = draws.astype(np.float32)
     counts_BN.flags.writeable = False
     return counts_BN
 
 
-def means(values_SN: Floats, counts_BN: Floats | None = None) -> Floats:
+def means(values_SN: Floats, counts_BN: NDArray[Any] | None = None) -> Floats:
     """Mean of each setting over its scored examples: (S,), or (B, S) under the bootstrap's counts.
 
     NaN where a setting, or its replicate, has no scored example.
     """
+    if counts_BN is not None:
+        return ratio(*outcomes(values_SN).sums(counts_BN))
     scored_SN = ~np.isnan(values_SN)
-    filled_SN = np.where(scored_SN, values_SN, 0.0)
-    if counts_BN is None:
-        totals, sizes = filled_SN.sum(axis=1), scored_SN.sum(axis=1).astype(np.float64)
-    else:
-        totals, sizes = counts_BN @ filled_SN.T, _sizes(scored_SN, counts_BN)
-    ratio = np.divide(totals, sizes, out=np.full(totals.shape, np.nan), where=sizes > 0)
-    # Equal outcomes must give equal means whatever the order of summation, so that ties on a front are real ties.
-    rounded: Floats = np.round(ratio, 12)
-    return rounded
-
-
-def _sizes(scored_SN: NDArray[np.bool_], counts_BN: Floats) -> Floats:
-    """How many scored examples each replicate drew of each setting, (B, S); of a complete setting, all that it drew."""
-    sizes_BS = np.repeat(counts_BN.sum(axis=1)[:, None], len(scored_SN), axis=1)
-    partly_S = ~scored_SN.all(axis=1)
-    if partly_S.any():
-        sizes_BS[:, partly_S] = counts_BN @ scored_SN[partly_S].T.astype(np.float64)
-    return sizes_BS
+    totals = np.where(scored_SN, values_SN, 0.0).sum(axis=1)
+    return ratio(totals, scored_SN.sum(axis=1).astype(np.float64))
 
 
 def percentile_interval(estimate: float, replicates_B: Floats, level: float = LEVEL) -> Interval:
@@ -97,15 +84,19 @@ def percentile_interval(estimate: float, replicates_B: Floats, level: float = LE
     return Interval(float(estimate), float(min(lo, estimate)), float(max(hi, estimate)))
 
 
-def mean_intervals(values_SN: Floats, counts_BN: Floats, level: float = LEVEL) -> list[Interval]:
+def mean_intervals(values_SN: Floats, counts_BN: NDArray[Any], level: float = LEVEL) -> list[Interval]:
     """One interval per setting: Wilson's where all its outcomes are 0 or 1, otherwise the bootstrap's."""
+    found = [UNKNOWN] * len(values_SN)
     binary_S = np.array([is_binary(values_N) for values_N in values_SN], dtype=np.bool_)
-    others_SN = values_SN[~binary_S] if binary_S.any() else values_SN
-    drawn = zip(means(others_SN), means(others_SN, counts_BN).T, strict=True)
-    return [
-        _wilson(values_N, level) if binary else percentile_interval(*next(drawn), level)
-        for values_N, binary in zip(values_SN, binary_S, strict=True)
-    ]
+    for row in np.flatnonzero(binary_S).tolist():
+        found[row] = _wilson(values_SN[row], level)
+    others, size = np.flatnonzero(~binary_S), max(BLOCK // max(len(counts_BN), 1), 1)
+    for start in range(0, len(others), size):
+        rows = others[start : start + size]
+        drawn = zip(rows.tolist(), means(values_SN[rows]), means(values_SN[rows], counts_BN).T, strict=True)
+        for row, estimate, replicates_B in drawn:
+            found[row] = percentile_interval(estimate, replicates_B, level)
+    return found
 
 
 def paired_difference(first_N: Floats, second_N: Floats, level: float = LEVEL) -> PairedDifference:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.report.bands import Band, choose, hypervolumes, make_bands
+from pipeline.report.bands import Band, achieve
 from pipeline.report.points import mark_fronts
 from pipeline.report.sample import Draws
 from pipeline.report.stats import Interval
@@ -62,13 +62,13 @@ def make_views(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> list
 
 
 def _view(points: pd.DataFrame, cost: Cost, draws: Draws, reference_nfe: float) -> View:
-    marked = mark_fronts(points, cost.column, draws)
+    marked = points if cost is COSTS[0] else mark_fronts(points, cost.column, draws)
     last = float(marked[f"{cost.column}_hi"].max())
     widest = last * MARGIN if last > 0 else 1.0
-    chosen = choose(marked, cost.column, draws)  # which takes longer than both that need it
-    bands = make_bands(marked, cost.column, chosen, widest)
     reference = reference_nfe if cost is COSTS[0] else float(marked[cost.column].max())
-    areas = hypervolumes(marked, chosen, reference, cost.column)
+    achieved = achieve(marked, cost.column, draws, widest, reference)
+    bands = {group: own.band for group, own in achieved.items() if own.band}
+    areas = {group: own.hypervolume for group, own in achieved.items()}
     placed = marked[marked[cost.column].notna()]
     return View(cost, placed, bands, widest, _heights(marked), reference, areas)
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from pipeline.report import find, stats
-from pipeline.report.bands import choose, hypervolumes
+from pipeline.report import find, resampling, stats
+from pipeline.report.bands import achieve
 from pipeline.report.points import mark_fronts
-from pipeline.report.sample import Draws, Sample, draw
+from pipeline.report.sample import Draws, Measure, Sample, draw
 from pipeline.report.views import make_views
 from tests.report.counts import count
 from tests.report.sweep import make_sweep
@@ -31,12 +31,16 @@ def marked(groups, seed=0):
     nfe_SN = np.array(
         [least + rng.integers(0, spread + 1, EXAMPLES) for *_, least, spread in rows], dtype=float
     )
-    counts_BN = stats.draw_counts(EXAMPLES, replicates=200)
+    none_S0 = np.zeros((len(rows), 0))
+    measures = {
+        "quality": Measure(resampling.outcomes(quality_SN), none_S0),
+        "nfe": Measure(resampling.outcomes(nfe_SN), none_S0),
+    }
     draws = Draws(
         stats.means(quality_SN),
-        stats.means(quality_SN, counts_BN),
-        {"nfe": stats.means(nfe_SN, counts_BN)},
         np.ones(len(rows), dtype=bool),
+        measures,
+        stats.draw_counts(EXAMPLES, replicates=200),
     )
     points = pd.DataFrame(
         {"group": [row[0] for row in rows], "n": EXAMPLES, "complete": True, "foreign": False}
@@ -59,7 +63,7 @@ def test_probability_of_the_front(groups, seed):
         if len(own) == 1:
             assert own["on_front"].iloc[0] == 1, group
     # One by one, as the definition says it.
-    quality_BS, nfe_BS = draws.quality_BS, draws.cost_BS["nfe"]
+    [(quality_BS, nfe_BS)] = draws.blocks(np.arange(len(points)), "nfe")
     group = points["group"].to_numpy()
     for row in range(len(points)):
         rivals = np.flatnonzero(group == group[row])
@@ -104,9 +108,8 @@ def test_band_of_one_setting_is_the_bootstraps_interval():
     points, draws = marked([[(0.5, 5, 0)]])
     (view,) = make_views(points, draws, 40.0)
     (band,) = view.bands.values()
-    assert band.hi_G[-1] - band.lo_G[-1] == pytest.approx(
-        np.diff(np.quantile(draws.quality_BS, [0.025, 0.975]))[0]
-    )
+    [(quality_B1, _)] = draws.blocks(np.arange(1), "nfe")
+    assert band.hi_G[-1] - band.lo_G[-1] == pytest.approx(np.diff(np.quantile(quality_B1, [0.025, 0.975]))[0])
 
 
 def test_hypervolume_stands_in_its_interval():
@@ -124,7 +127,7 @@ def test_interval_covers_the_truth_where_nearly_all_are_right():
     ids = tuple(str(k) for k in right)
     draws = draw(Sample(quality_SN, np.full((n + 1, n), steps)))
     points = pd.DataFrame({"group": ids, "quality": right / n, "nfe": steps, "complete": True})
-    areas = list(hypervolumes(points, choose(points, "nfe", draws), reference).values())
+    areas = [own.hypervolume for own in achieve(points, "nfe", draws, steps, reference).values()]
     for truth in (0.3, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99):
         holds = [area.lo <= truth * (1 - steps / reference) <= area.hi for area in areas]
         assert 0.93 <= binom.pmf(right, n, truth)[holds].sum() <= 1
@@ -137,7 +140,7 @@ def test_best_of_many_is_not_taken_at_its_word():
     draws = draw(Sample(quality_SN, np.full(quality_SN.shape, 5.0)))
     points = pd.DataFrame({"quality": quality_SN.mean(1), "nfe": 5.0, "complete": True})
     points["group"] = np.repeat([f"group {place}" for place in range(groups)], variants)
-    areas = hypervolumes(points, choose(points, "nfe", draws), 10.0).values()
+    areas = [own.hypervolume for own in achieve(points, "nfe", draws, 5.0, 10.0).values()]
     assert np.mean([area.estimate for area in areas]) > truth / 2 + 0.02
     assert np.mean([area.lo <= truth / 2 <= area.hi for area in areas]) >= 0.9
 
