@@ -17,12 +17,17 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from pipeline.workers import bound
+from pipeline.workers import bound, idle_agent
 
 # Where in an option of the raylet a command begins: --dashboard_agent_command=, --runtime_env_agent_command=,
 # --python_worker_command= (ray/_private/services.py, start_raylet).
-COMMAND = re.compile(r"^--\w+_command=(?=\S)")
+COMMAND = re.compile(r"^--(\w+)_command=(?=\S)")
 BOUND = subprocess.list2cmdline([sys.executable, "-IS", bound.__file__])
+# The agents, and the ports on which each says that it listens (ray/_private/node.py).
+AGENTS = {
+    "dashboard_agent": "metrics_agent_port,metrics_export_port,dashboard_agent_listen_port",
+    "runtime_env_agent": "runtime_env_agent_port",
+}
 # What nobody asks of a private Ray: which lines the workers print, and for more machines.
 PARTS = {"include_log_monitor": False, "no_monitor": True}
 
@@ -103,4 +108,11 @@ def bound_words(command: Sequence[str]) -> list[str]:
     """The command of a Ray process, whose own processes end with it: on Linux, which alone can be asked for that."""
     if platform.system() != "Linux":
         return list(command)
-    return [COMMAND.sub(lambda option: f"{option[0]}{BOUND} ", word) for word in command]
+    return [COMMAND.sub(_bound, word) for word in command]
+
+
+def _bound(option: re.Match[str]) -> str:
+    if ports := AGENTS.get(option[1]):
+        idle = subprocess.list2cmdline([sys.executable, "-IS", idle_agent.__file__, ports])
+        return f"{option[0]}{BOUND} {idle} "
+    return f"{option[0]}{BOUND} "

@@ -1,6 +1,6 @@
 """Settings spread over workers by Ray Tune.
 
-A trial is an assignment: slices of one setting, each step one more of them. A worker keeps its loaded model from trial
+A trial is an assignment: slices of one setting, each step some more of them. A worker keeps its loaded model from trial
 to trial, and a setting with many slices is shared by several workers.
 Results go straight to the store, so nothing is lost with the process that asked for them.
 
@@ -34,7 +34,7 @@ from pipeline.workers.cluster import Ground, ray_for
 from pipeline.workers.early import early_workers, inherited
 from pipeline.workers.private_ray import skip_tags
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING, SliceTrial, WorkerSettings
-from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler, early_workers_taken
+from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler, plain_workers
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
 
@@ -72,10 +72,10 @@ class Watch(tune.Callback):
         self._full = self._full or result.get("full")
         for line in result.get("notes", ()):
             self._display.note(line)
+        if isinstance(result.get("totals"), Totals):
+            self._display.evaluated(trial.config[ASSIGNMENT], result["totals"])
         if result.get("error"):
             self._display.failed(trial.config[SETTING])
-        elif isinstance(result.get("totals"), Totals):
-            self._display.evaluated(trial.config[ASSIGNMENT], result["totals"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         sid = trial.config[SETTING]
@@ -105,7 +105,7 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
     )
     request = Request()
     early = early_workers(config.cluster, backlog.waiting, threads)
-    taken = early_workers_taken() if early else nullcontext()
+    taken = plain_workers() if config.cluster.address is None else nullcontext()
     with request.awaited(), inherited(early), taken, ray_for(config.cluster, display) as ground:
         request.listen()  # Ray has just taken SIGTERM
         request.check()

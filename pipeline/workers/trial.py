@@ -1,9 +1,10 @@
-"""A trial of Ray Tune: slices of one setting, each step one more of them."""
+"""A trial of Ray Tune: slices of one setting, each step some more of them."""
 
 from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from axon.faults import context_is_dead
@@ -18,6 +19,9 @@ from ray import tune  # isort: skip  # sweep.py imports cluster.py first
 
 # The keys of a trial's config. KEPT: it goes to a worker that is there already.
 ASSIGNMENT, SETTING, KEPT = "assignment", "setting", "kept"
+STEP_SECONDS = 1.0  # a step answers after so long, with its next slice
+STEP_WAYS = 50  # or after so many times the way to the sweep and back, in which a worker does nothing
+MOST_SECONDS = 5.0  # but a user wants to see how far a sweep is
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,9 @@ class WorkerSettings:
 class SliceTrial(tune.Trainable):
     """Its worker keeps the loaded model for the next trial.
 
-    Every result has as `totals` the sums over the trial's slices that are finished by then. A setting that fails
-    ends its trial with `error` and spares the worker; a store in which nothing can be kept ends it with `full`.
-    `notes` are lines for the user.
+    Every result has as `totals` the sums over the trial's slices that are finished by then, None before the first. A
+    setting that fails ends its trial with `error` and spares the worker; a store in which nothing can be kept ends it
+    with `full`. `notes` are lines for the user.
     """
 
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
@@ -61,21 +65,36 @@ class SliceTrial(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         assignment: Assignment = new_config[ASSIGNMENT]
         self._left = len(assignment.slices)
+        self._answered: float | None = None  # when the last step of this trial ended
         self._slices = assignment.evaluated(self._evaluator, self._store, self._worker.limit)
         return True
 
     def step(self) -> dict[str, Any]:
+        """Slices of the trial, at least one, until `_until`."""
+        totals, until = None, self._until()
         try:
             self._check_store()
-            totals = next(self._slices)
+            while totals is None or (self._left and monotonic() < until):
+                totals = next(self._slices)
+                self._left -= 1
+            end: dict[str, Any] = {"done": not self._left}
         except StoreFull as error:
-            return {"full": str(error), "done": True}
+            end = {"full": str(error), "done": True}
         except Exception as error:
             if context_is_dead(error):
                 raise  # Tune ends this worker with its trial, and what is missing is tried again by another
-            return {"error": self._fault(error), "notes": self._told(), "done": True}
-        self._left -= 1
-        return {"totals": totals, "notes": self._told(), "done": not self._left}
+            end = {"error": self._fault(error), "done": True}
+        self._answered = monotonic()
+        return {"totals": totals, "notes": self._told()} | end
+
+    def _until(self) -> float:
+        """When this step shall end, so that the way to the sweep and back is a small part of it.
+
+        How long that takes is known from the step before; between trials a worker may have waited for something to do.
+        """
+        now = monotonic()
+        way = 0.0 if self._answered is None else now - self._answered
+        return now + min(max(STEP_SECONDS, STEP_WAYS * way), MOST_SECONDS)
 
     def _check_store(self) -> None:
         """Before the worker's first slice."""

@@ -71,8 +71,8 @@ class PlainWorkers:
         return self._remote[trainable]
 
 
-def early_workers_taken() -> AbstractContextManager[None]:
-    """Within, trials get the workers that Ray has started by itself (early.py)."""
+def plain_workers() -> AbstractContextManager[None]:
+    """Within, trials get the workers that Ray has started by itself (early.py), and none needs an agent to start."""
     return changed(CONTROLLER, "_ActorClassCache", lambda _: PlainWorkers)
 
 

@@ -110,7 +110,7 @@ def trial(error: Exception, launched_on: str = platform.node()) -> SliceTrial:
         yield
 
     made = SliceTrial.__new__(SliceTrial)
-    made._slices, made._left, made._notes = slices(), 1, ["said"]
+    made._slices, made._left, made._notes, made._answered = slices(), 1, ["said"], None
     made._shared, made._worker = (
         True,
         WorkerSettings("/store", 1, None, 1, "process", launched_on=launched_on),
@@ -120,7 +120,7 @@ def trial(error: Exception, launched_on: str = platform.node()) -> SliceTrial:
 
 def test_a_worker_whose_context_is_dead_ends_and_others_are_spared() -> None:
     failed = trial(ValueError("no such layer")).step()
-    assert failed == {"error": "ValueError: no such layer", "notes": ["said"], "done": True}
+    assert failed == {"totals": None, "error": "ValueError: no such layer", "notes": ["said"], "done": True}
     with pytest.raises(RuntimeError, match="device-side assert"):
         trial(RuntimeError(DEAD)).step()
 

@@ -59,7 +59,7 @@ from types import SimpleNamespace
 from pipeline.inputs.config import ClusterSettings
 from pipeline.workers.cluster import ray, ray_for
 from pipeline.workers.early import early_workers, inherited
-from pipeline.workers.tune_search import early_workers_taken
+from pipeline.workers.tune_search import plain_workers
 from ray.tune.execution import tune_controller
 import psutil
 
@@ -67,7 +67,7 @@ class Told:
     def found(self, needed):
         return os.getpid(), sorted(needed & set(sys.modules)), os.environ["OMP_NUM_THREADS"]
 
-with early_workers_taken():
+with plain_workers():
     remote = tune_controller._ActorClassCache()
 cluster = ClusterSettings(None, 2, 1, 0)
 with inherited(early_workers(cluster, 9, 1)), ray_for(cluster, SimpleNamespace(status=lambda _: None)):
@@ -89,6 +89,6 @@ def test_a_trial_gets_a_worker_that_has_imported_what_it_needs(tmp_path: Path) -
     assert code == 0, errors
     found = json.loads(shown.splitlines()[-1])
     assert found["names"].count("ray::IDLE") == 2
-    assert not any(re.search("dashboard.py|log_monitor.py|monitor.py", line) for line in found["lines"])
+    assert not any(re.search("dashboard.py|log_monitor.py|monitor.py|Agent", line) for line in found["lines"])
     assert len({pid for pid, *_ in found["told"]}) == 2 and all(found["born"])
     assert all(modules == sorted(NEEDED) and threads == "1" for _, modules, threads in found["told"])

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import platform
+import shlex
+import subprocess
 import sys
+from pathlib import Path
+from time import monotonic, sleep
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.workers import cluster, private_ray  # cluster first: it says what Ray reads when it is imported
-from pipeline.workers.private_ray import BOUND, bound_words, change, changed, small_ray
+from pipeline.workers import (
+    cluster,
+    idle_agent,
+    private_ray,
+)  # cluster first: it says what Ray reads when it is imported
+from pipeline.workers.private_ray import AGENTS, BOUND, bound_words, change, changed, small_ray
 
 import ray._private.parameter as parameter  # isort: skip
 import ray._private.services as services  # isort: skip
 import ray._private.utils as utils  # isort: skip
+import ray._raylet as raylet  # isort: skip
 
 ELSEWHERE = "a sweep is driven from a machine of the cluster, and no Ray node runs on this one; give the command there"
+PORTS = (
+    "METRICS_AGENT_PORT_NAME",
+    "METRICS_EXPORT_PORT_NAME",
+    "DASHBOARD_AGENT_LISTEN_PORT_NAME",
+    "RUNTIME_ENV_AGENT_PORT_NAME",
+)
 NAMES = (
     (services, "start_api_server"),
     (services, "ConsolePopen"),
@@ -93,7 +108,6 @@ def test_commands_of_a_node_process_are_bound_to_it_on_linux_alone(monkeypatch: 
         "/ray/raylet",
         "--python_worker_command=python worker.py",
         "--java_worker_command=",
-        "--dashboard_agent_command=python agent.py",
         "--log_dir=/x",
     ]
     monkeypatch.setattr(platform, "system", lambda: "Linux")
@@ -101,8 +115,33 @@ def test_commands_of_a_node_process_are_bound_to_it_on_linux_alone(monkeypatch: 
         "/ray/raylet",
         f"--python_worker_command={BOUND} python worker.py",
         "--java_worker_command=",
-        f"--dashboard_agent_command={BOUND} python agent.py",
         "--log_dir=/x",
     ]
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     assert bound_words(command) == command
+
+
+def test_the_agents_of_a_node_process_say_that_they_listen_nowhere_and_wait(tmp_path: Path) -> None:
+    node, names = "0a" * 28, [getattr(raylet, name) for name in PORTS if hasattr(raylet, name)]
+    words = [f"--session-dir={tmp_path}", f"--node-id={node}", "--minimal", "--logging-format=a=b"]
+    lines = bound_words([f"--{agent}_command=python agent.py {shlex.join(words)}" for agent in AGENTS])
+    agents = [subprocess.Popen(shlex.split(line.partition("=")[2])) for line in lines]
+    try:
+        until = monotonic() + 20
+        files = {tmp_path / raylet.get_port_filename(node, name) for name in names}
+        while set(tmp_path.iterdir()) != files and monotonic() < until:
+            sleep(0.02)
+        assert {file: file.read_text() for file in tmp_path.iterdir()} == dict.fromkeys(files, "-1")
+        assert [agent.poll() for agent in agents] == [None, None]
+    finally:
+        for agent in agents:
+            agent.kill()
+            agent.wait()
+
+
+def test_an_older_release_that_reads_no_files_gets_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    idle_agent.say_none(["port"], ["--node-id=1", "--listen-port=5"])
+    assert not list(tmp_path.iterdir())

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, call
 
 import pytest
 from test_backlog import backlog_of
 
 from pipeline.planning.backlog import Backlog
+from pipeline.storage.record import Record
 from pipeline.storage.store import Span, Store, StoreFull
 from pipeline.storage.totals import Totals
 
@@ -184,7 +185,7 @@ def test_when_tune_ends_early_what_it_left_is_tried_again(
     assert runs == ["s0", "s1", "s0", "FINISHED"]
 
 
-def trial_of(evaluate: Any, store: Any) -> Any:
+def trial_of(evaluate: Any, store: Any, stop: int = 12) -> Any:
     import pipeline.workers.sweep  # noqa: F401
     from pipeline.planning.assignment import Assignment
     from pipeline.workers.trial import SliceTrial
@@ -198,33 +199,64 @@ def trial_of(evaluate: Any, store: Any) -> Any:
 
     trial._evaluator, trial._store = SimpleNamespace(slices=slices, prove=lambda sid: None), store
     trial._shared, trial._notes = True, []
-    trial._worker = SimpleNamespace(limit=12, launched_on=platform.node())
-    trial.reset_config({"setting": "s0", "assignment": Assignment(setting, ((4, 8), (8, 12)))})
+    spans = tuple((start, start + 4) for start in range(4, stop, 4))
+    trial._worker = SimpleNamespace(limit=stop, launched_on=platform.node())
+    trial.reset_config({"setting": "s0", "assignment": Assignment(setting, spans)})
     return trial
 
 
-def test_results_are_cumulative_over_the_trials_own_slices(tmp_path: Path) -> None:
+def scored(setting: Any, start: int, stop: int) -> list[Record]:
+    return [Record("s0", "t", f"e{n}", n, nfe=4 + n % 2, score=float(n % 4 == 0)) for n in range(start, stop)]
+
+
+def test_results_are_cumulative_over_the_trials_own_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ray import cloudpickle
 
-    from pipeline.storage.record import Record
-
-    def evaluate(setting: Any, start: int, stop: int) -> list[Record]:
-        return [
-            Record("s0", "t", f"e{n}", n, nfe=4 + n % 2, score=float(n % 4 == 0)) for n in range(start, stop)
-        ]
-
+    monkeypatch.setattr("pipeline.workers.trial.STEP_SECONDS", 0.0)
     store = Store(str(tmp_path))
-    store.write_slice("s0", 0, 4, evaluate(None, 0, 4))
-    trial = trial_of(evaluate, store)
+    store.write_slice("s0", 0, 4, scored(None, 0, 4))
+    trial = trial_of(scored, store)
     first, second = trial.step(), trial.step()
-    assert (first["totals"].examples, first["done"], second["totals"].examples, second["done"]) == (
-        4,
-        False,
-        8,
-        True,
-    )
+    assert (first["totals"].examples, first["done"]) == (4, False)
+    assert (second["totals"].examples, second["done"]) == (8, True)
     assert second["totals"] == Totals(8, 8, 2.0, 36.0)
     assert len(cloudpickle.dumps(second)) < 1000
+
+
+@pytest.mark.parametrize(("way", "slices"), [(0.0, 8), (0.01, 8), (0.0625, 25), (3.0, 40)])
+def test_a_step_is_long_against_the_way_to_the_sweep(
+    way: float, slices: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slice takes an eighth of a second, and the next step comes so late."""
+    clock = [0.0]
+
+    def evaluate(*asked: Any) -> list[Record]:
+        clock[0] += 0.125
+        return scored(*asked)
+
+    monkeypatch.setattr("pipeline.workers.trial.monotonic", lambda: clock[0])
+    trial = trial_of(evaluate, Store(str(tmp_path)), 200)
+    assert trial.step()["totals"].examples == 4 * 8
+    clock[0] += way
+    assert trial.step()["totals"].examples == 4 * (8 + slices)
+
+
+def test_a_fault_after_some_slices_tells_of_them_too(tmp_path: Path) -> None:
+    def fails(setting: Any, start: int, stop: int) -> list[Record]:
+        if start == 8:
+            raise ValueError("no memory")
+        return scored(setting, start, stop)
+
+    from pipeline.workers.sweep import Watch
+
+    result = trial_of(fails, Store(str(tmp_path))).step()
+    assert (result["totals"].examples, result["error"], result["done"]) == (4, "ValueError: no memory", True)
+    display = MagicMock()
+    about: Any = SimpleNamespace(config={"setting": "s0", "assignment": "a"})
+    Watch(MagicMock(), display, MagicMock()).on_trial_result(0, [], about, result)
+    assert display.mock_calls == [call.evaluated("a", result["totals"]), call.failed("s0")]
 
 
 def test_a_setting_that_fails_is_a_result_and_not_a_lost_worker(tmp_path: Path) -> None:
@@ -232,6 +264,7 @@ def test_a_setting_that_fails_is_a_result_and_not_a_lost_worker(tmp_path: Path) 
         raise ValueError("no memory\nand more")
 
     assert trial_of(fails, Store(str(tmp_path))).step() == {
+        "totals": None,
         "error": "ValueError: no memory",
         "notes": [],
         "done": True,
