@@ -1,4 +1,4 @@
-"""Coverage of the report's intervals: `python benchmarks/interval_coverage.py`.
+"""Coverage of the report's intervals: `python benchmarks/interval_coverage.py [--sizes 10 30] [--paired-sizes 30]`.
 
 Exact: every outcome of n examples is enumerated and weighted by its probability; nothing is random but the bootstrap's
 replicates. First table: a proportion p, by Wilson's interval (which the report uses for 0/1 scores) and, for contrast,
@@ -9,6 +9,7 @@ Nominal: 95 %. Of fronts: front_coverage.py.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -36,8 +37,16 @@ NEGLIGIBLE = 1e-9  # outcomes less likely than this are left out
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=SIZES, help="numbers of examples, first table"
+    )
+    parser.add_argument("--paired-sizes", type=int, nargs="*", default=PAIRED_SIZES, help="of the second")
+    asked = parser.parse_args()
     print(f"{'n':>5} {'p':>6} {'Wilson':>9} {'bootstrap':>10}")
-    for n in SIZES:
+    for n in asked.sizes:
         wilson = [wilson_interval(correct, n) for correct in range(n + 1)]
         bootstrap = _bootstrapped(n)
         for p in SHARES:
@@ -46,7 +55,7 @@ def main() -> None:
                 f"{n:>5} {p:>6} {_coverage(wilson, weights, p):>9.1%} {_coverage(bootstrap, weights, p):>10.1%}"
             )
     print(f"\n{'n':>5} {'discordant':>10} {'first':>6} {'Tango':>9} {'bootstrap':>10}")
-    for n in PAIRED_SIZES:
+    for n in asked.paired_sizes:
         counts_BN = draw_counts(n, REPLICATES)
         made: dict[tuple[int, int], tuple[Interval, Interval]] = {}
         for discordant in DISCORDANT:

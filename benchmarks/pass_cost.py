@@ -1,4 +1,4 @@
-"""What a pass of LLaDA-8B asks of a GPU, counted without one: `python benchmarks/pass_cost.py`.
+"""What a pass of LLaDA-8B asks of a GPU, counted without one: `python benchmarks/pass_cost.py [--batch 1 8]`.
 
 First table: kernels and multiply-adds of the network, and of the column means of its last four layers (sinks, on a
 canvas of 500 positions), at several batch sizes, on tensors without data, chunked as on a card of 80 GB. Second: how
@@ -8,6 +8,7 @@ of the same kind.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -32,10 +33,17 @@ GATES: dict[str, GateName] = {"alone": "never", "with AXON": "always"}
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--batch", type=int, nargs="+", default=BATCHES, help="batch sizes of the first table"
+    )
+    asked = parser.parse_args()
     print(
         f"{'batch':>6}{'padded':>8}{'kernels':>9}{'of means':>10}{'share':>8}{'GFLOP':>10}{'of means':>10}{'share':>8}"
     )
-    for batch in BATCHES:
+    for batch in asked.batch:
         for padded in (False, True)[: 1 + (batch > 1)]:
             network, means = counted(batch, padded)
             cells = [f"{network[0]:9}{means[0]:10}{means[0] / network[0]:8.1%}"]

@@ -16,7 +16,9 @@ from benchmarks.sizes import Size, toy
 from benchmarks.sweep_time import Parts, parallel_from
 from benchmarks.tables import TABLES, Script
 
-PEERS = Path(__file__).resolve().parents[1] / "benchmarks/peers"
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+PEERS = BENCHMARKS / "peers"
+SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if '== "__main__"' in path.read_text())
 SIZES: dict[bool, Size] = {}
 
 
@@ -80,3 +82,13 @@ def test_the_tables_scripts_understand_their_words(script: Script, monkeypatch: 
     monkeypatch.setattr(ArgumentParser, "parse_args", read_only)
     with pytest.raises(Read):
         import_module(f"benchmarks.{script.name.removesuffix('.py')}").main()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_tells_its_words_before_it_starts(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", [f"{name}.py", "--help"])
+    with pytest.raises(SystemExit) as left:
+        import_module(f"benchmarks.{name}").main()
+    assert left.value.code == 0 and capsys.readouterr().out.startswith("usage:")

@@ -137,7 +137,7 @@ def _saved(found: CacheEffect) -> str:
         return ""
     parts = [f"{axis.name} {reduction(effect.saving.fraction)}" for axis, effect in found.effects.items()]
     below = "" if saving.holds else ", below the best of whole passes"
-    return f"At equal quality ({saving.quality:.3f}{below}): {'; '.join(parts)}."
+    return f"At equal quality ({saving.quality:.3f}{below}), {WHERE_MIXED}: {'; '.join(parts)}."
 
 
 def _rows(axis: Axis, effect: Effect) -> Iterator[Row]:
@@ -150,7 +150,7 @@ def _rows(axis: Axis, effect: Effect) -> Iterator[Row]:
     )
     if saving.quality > 0:
         yield Row(
-            f"{axis.name} at equal quality, {saving.quality:.3f}",
+            f"{axis.name} at equal quality, {saving.quality:.3f}, settings mixed",
             f"{saving.base_cost:,.{digits}f}",
             f"{saving.axon_cost:,.{digits}f} ({reduction(saving.fraction)})",
             signed(saving.cost, digits),

@@ -2,15 +2,19 @@
 
 - Gain: mean height of the variant's line minus that of the base's (see `fronts`), over the budgets from where both
   have begun to where the slower of them ends. The budgets are fixed from all examples.
-- Saving at equal quality: the difference in NFE where each line first reaches a common quality, MARGIN below the
-  highest that both reach. That quality is recomputed in each replicate, since replicates differ mostly in how hard
-  their examples are, which affects both sides alike. (If it is fixed beforehand, so many replicates never reach it
-  that more than three in four intervals are unbounded: LOG.md, 2026-11-25.)
-- Both once more where each side may mix its settings (see `mixes`). Choosing mixes on the examples that measure them
-  flatters the side that has more to choose from, so each end moves by how much it flatters the side that would profit:
-  of a gain once, since its interval is the bootstrap's spread around the estimate; of a saving twice, since the
-  bootstrap's percentiles are flattered once more than the estimate. (Without it 16 to 26 % of sweeps whose variants
-  are as good as the base, with 25 settings against its 3, show a gain, with it 2 to 4 %: LOG.md, 2026-11-26.)
+- Gain once more where each side may mix its settings (see `mixes`).
+- Saving at equal quality: the difference in NFE where the mixes of each side first reach a common quality, a margin
+  below the highest that both reach. That quality is recomputed in each replicate, since replicates differ mostly in
+  how hard their examples are, which affects both sides alike. (If it is fixed beforehand, so many replicates never
+  reach it that more than three in four intervals are unbounded: LOG.md, 2026-11-25.) Of mixes alone: they rise and
+  never fall, so that a quality is reached at one NFE, and no cheaper by any mix. Where a line through all settings
+  reaches it first is chosen, too, by luck: unallowed for, 7 to 12 % false savings (25 settings against 3).
+
+Choosing mixes on the examples that measure them flatters the side that has more to choose from, so each end moves by
+how much it flatters the side that would profit: of a gain once, since its interval is the bootstrap's spread around the
+estimate; of a saving twice, since the bootstrap's percentiles are flattered once more than the estimate. (Without it 16
+to 26 % of sweeps whose variants are as good as the base, with 25 settings against its 3, show a gain, with it 2 to 4 %:
+LOG.md, 2026-11-26.)
 
 All along one measure of cost, NFE unless told; and not of AXON alone: `caches` measures what a cache does.
 
@@ -23,15 +27,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.report.cohorts import Cohort, Side
-from pipeline.report.fronts import Line, by_rising_nfe
+from pipeline.report.fronts import Line, by_rising_nfe, mean_height
 from pipeline.report.mixes import Mixes, mixes
 from pipeline.report.multiplicity import MaxT, max_t
-from pipeline.report.reach import Reach, Saving, reach, saved
+from pipeline.report.reach import Flattered, Reach, Saving, reach, saved
 from pipeline.report.replicates import Block, Replicates, replicate
 from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats, Interval
 
-MARGIN = 0.01  # a quality lower by no more than this counts as equal
+MARGIN = 0.01  # a quality lower by no more than this counts as equal,
+ANSWERS = 2  # nor one by no more than so many examples: what they can't tell apart is reached at no one NFE
 MIN_EXAMPLES = 10  # with fewer, nothing is concluded
 
 
@@ -42,23 +47,32 @@ class Compared:
     variant: Side
     n: int  # examples scored under all settings of both
     budgets: tuple[float, float]
+    margin: float
     quality_B: Floats  # the common one
-    own: Reach
+    base_height_B: Floats  # mean heights of the lines over the budgets
+    axon_height_B: Floats
     mixed: Reach
     seen: Reach  # what the mixes of `mixed` reach by the settings' qualities in the sample
     holds: bool
     at_once: tuple[bool, bool]
     discordance: float
 
+    @property
+    def gain_B(self) -> Floats:
+        return self.axon_height_B - self.base_height_B
+
+    @property
+    def flattered(self) -> Flattered:
+        return self.mixed.beyond(self.seen)
+
 
 @dataclass(frozen=True)
 class Mixed:
-    """What an effect is where each side may mix its settings. Intervals hold simultaneously for all variants."""
+    """What a gain is where each side may mix its settings. Intervals hold simultaneously for all variants."""
 
     base_quality: float  # mean heights over the budgets
     axon_quality: float
     difference: Interval  # axon - base
-    saving: Saving
 
 
 @dataclass(frozen=True)
@@ -72,8 +86,8 @@ class Effect:
     axon_quality: float
     difference: Interval  # axon - base
     spread: float  # its bootstrap standard deviation
-    saving: Saving
     mixed: Mixed
+    saving: Saving  # by mixes
     discordance: (
         float  # fraction of examples that score differently at an equal trade-off value; NaN: none is shared
     )
@@ -92,54 +106,49 @@ class Measured:
         return self.gains.p
 
     def effects(self, alpha: float, further_alpha: float) -> list[Effect]:
-        """Gains with intervals at 1 - alpha; savings, and both where settings are mixed, at 1 - further_alpha."""
+        """Gains with intervals at 1 - alpha; those where settings are mixed, and savings, at 1 - further_alpha."""
         gains = self.gains.intervals(alpha)
-        savings = [
-            _saving(line, line.own, *ends)
-            for line, ends in zip(
-                self.lines, saved([line.own for line in self.lines], further_alpha), strict=True
-            )
-        ]
-        mixed = self._mixed(further_alpha)
+        mixed, savings = self._mixed(further_alpha), self._savings(further_alpha)
         return [
             Effect(
                 line.variant,
                 line.n,
                 line.budgets,
-                float(line.own.base_height_B[0]),
-                float(line.own.axon_height_B[0]),
+                float(line.base_height_B[0]),
+                float(line.axon_height_B[0]),
                 gains[v],
                 float(self.gains.spread_V[v]),
-                savings[v],
                 mixed[v],
+                savings[v],
                 line.discordance,
             )
             for v, line in enumerate(self.lines)
         ]
 
     def _mixed(self, alpha: float) -> list[Mixed]:
-        savings = saved([line.mixed for line in self.lines], alpha)
         found = []
-        for line, gain, (fraction, cost) in zip(
-            self.lines, self.mixed_gains.intervals(alpha), savings, strict=True
-        ):
-            flattered = line.mixed.beyond(line.seen)
-            gain = gain._replace(lo=gain.lo - flattered.axon_height, hi=gain.hi + flattered.base_height)
-            fraction = fraction._replace(
-                lo=1 - (1 - fraction.lo) * flattered.axon_times**2,
-                hi=1 - (1 - fraction.hi) / flattered.base_times**2,
-            )
-            cost = cost._replace(lo=cost.lo - 2 * flattered.base_cost, hi=cost.hi + 2 * flattered.axon_cost)
+        for line, gain in zip(self.lines, self.mixed_gains.intervals(alpha), strict=True):
+            up = line.flattered
+            gain = gain._replace(lo=gain.lo - up.axon_height, hi=gain.hi + up.base_height)
             base, axon = (float(own_B[0]) for own_B in line.mixed[:2])
-            found.append(Mixed(base, axon, gain, _saving(line, line.mixed, fraction, cost)))
+            found.append(Mixed(base, axon, gain))
         return found
 
-
-def _saving(line: Compared, reach: Reach, fraction: Interval, cost: Interval) -> Saving:
-    quality, base, axon = (
-        float(own_B[0]) for own_B in (line.quality_B, reach.base_cost_B, reach.axon_cost_B)
-    )
-    return Saving(quality, base, axon, fraction, cost, line.holds, line.at_once)
+    def _savings(self, alpha: float) -> list[Saving]:
+        drawn = saved([line.mixed for line in self.lines], alpha)
+        found = []
+        for line, (fraction, cost) in zip(self.lines, drawn, strict=True):
+            up = line.flattered
+            fraction = fraction._replace(
+                lo=1 - (1 - fraction.lo) * up.axon_times**2,
+                hi=1 - (1 - fraction.hi) / up.base_times**2,
+            )
+            cost = cost._replace(lo=cost.lo - 2 * up.base_cost, hi=cost.hi + 2 * up.axon_cost)
+            quality, base, axon = (
+                float(own_B[0]) for own_B in (line.quality_B, line.mixed.base_cost_B, line.mixed.axon_cost_B)
+            )
+            found.append(Saving(quality, line.margin, base, axon, fraction, cost, line.holds, line.at_once))
+        return found
 
 
 def measure(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Measured | None:
@@ -163,13 +172,18 @@ def measure(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Measured | Non
     least_spread = 1 / min(line.n for line in kept)
     return Measured(
         kept,
-        _max_t([line.own for line in kept], least_spread),
-        _max_t([line.mixed for line in kept], least_spread),
+        _max_t([line.gain_B for line in kept], least_spread),
+        _max_t([line.mixed.gain_B for line in kept], least_spread),
     )
 
 
-def _max_t(reaches: Sequence[Reach], least_spread: float) -> MaxT:
-    gain_BV = np.array([own.gain_B for own in reaches]).T
+def margin(n: int) -> float:
+    """How much lower a quality on n examples may be and still count as equal."""
+    return max(MARGIN, ANSWERS / n)
+
+
+def _max_t(gains: Sequence[Floats], least_spread: float) -> MaxT:
+    gain_BV = np.array(gains).T
     return max_t(gain_BV[0], gain_BV[1:], least_spread)
 
 
@@ -208,7 +222,8 @@ def _joined(parts: Sequence[Compared]) -> Compared:
     return replace(
         parts[0],
         quality_B=all_of(part.quality_B for part in parts),
-        own=reached([part.own for part in parts]),
+        base_height_B=all_of(part.base_height_B for part in parts),
+        axon_height_B=all_of(part.axon_height_B for part in parts),
         mixed=reached([part.mixed for part in parts]),
         seen=reached([part.seen for part in parts]),
     )
@@ -222,22 +237,26 @@ def _line(
     lo, hi = (max(float(nfe_BF[0, end]) for _, nfe_BF in lines) for end in (0, -1))
     if not lo < hi:
         return None
-    budgets = lo, hi
+    budgets, least = (lo, hi), margin(n)
     best_base, best_axon = (quality_BF.max(axis=1) for quality_BF, _ in lines)
-    common_B = np.minimum(best_base, best_axon) - MARGIN
-    own = reach(*lines, budgets, common_B)
+    common_B = np.minimum(best_base, best_axon) - least
     mixed = reach(base_mixes.line, axon_mixes.line, budgets, common_B)
     seen = reach(base_mixes.seen, axon_mixes.seen, budgets, common_B)
     return Compared(
         variant,
         n,
         budgets,
+        least,
         common_B,
-        own,
+        mean_height(base_line, *budgets),
+        mean_height(axon_line, *budgets),
         mixed,
         seen,
-        bool(best_axon[0] >= best_base[0] - MARGIN),
-        (bool(own.base_cost_B[0] <= base_line[1][0, 0]), bool(own.axon_cost_B[0] <= axon_line[1][0, 0])),
+        bool(best_axon[0] >= best_base[0] - least),
+        (
+            bool(mixed.base_cost_B[0] <= base_line[1][0, 0]),
+            bool(mixed.axon_cost_B[0] <= axon_line[1][0, 0]),
+        ),
         discordance,
     )
 

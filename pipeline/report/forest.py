@@ -28,8 +28,8 @@ TOLD = (
 CAPTION = (
     "Dots: estimates; bars: 95 % intervals, which hold simultaneously over the variants and comparisons of this "
     "report. A bar that doesn't touch the line of no difference is blue where AXON is better, orange where it is "
-    "worse. Bold: the variant of the verdict. An arrow: the interval goes on. Lines are those between neighbouring "
-    "settings; the verdict says what is left where settings may be mixed."
+    "worse. Bold: the variant of the verdict. An arrow: the interval goes on. Quality is that of lines between "
+    "neighbouring settings (the verdict says what is left where settings may be mixed), NFE that of mixes."
 )
 LABEL, PLOT, TEXT, GAP, ROW, HEAD = 400, 230, 190, 16, 26, 44  # of the file's columns and rows, in pixels
 

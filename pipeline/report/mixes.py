@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from pipeline.report.fronts import Line
 from pipeline.report.stats import Floats
 
+ROUNDING = 1e-9  # relative
+
 
 class Mixes(NamedTuple):
     """A side's best mixes per replicate: their corners by rising cost; `seen_BC`: quality in the sample."""
@@ -59,7 +61,9 @@ def corners(quality_BF: Floats, cost_BF: Floats) -> NDArray[np.intp]:
         with np.errstate(invalid="ignore", divide="ignore"):  # settings as fast as the last, or left out
             rise, run = (own - own[rows, last, None] for own in (quality, cost))
             slope = np.where(run > 0, rise / run, 0.0)
-        steepest = slope.argmax(axis=1)
+        # Of settings on one straight line the last: neither their order nor rounding decides.
+        tied = slope >= slope.max(axis=1, keepdims=True) * (1 - ROUNDING)
+        steepest = np.where(tied, cost, -np.inf).argmax(axis=1)
         higher = slope[rows, steepest] > 0
         at_B = at_B.copy()
         at_B[rising[higher]] = steepest[higher]

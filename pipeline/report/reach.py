@@ -1,4 +1,4 @@
-"""What two sides reach, the base and a variant: how high they lie over budgets, and at which cost a common quality.
+"""What mixes of two sides reach, base and variant: how high they lie over budgets, at which cost a common quality.
 
 Shapes: B replicates, of which row 0 is the estimate.
 """
@@ -53,11 +53,12 @@ class Saving:
     """Cost saved where both sides first reach `quality`."""
 
     quality: float
+    margin: float  # how far below the highest quality that both reach (effects.py)
     base_cost: float
     axon_cost: float
     fraction: Interval  # 1 - axon_cost / base_cost
     cost: Interval  # axon_cost - base_cost
-    holds: bool  # whether the variant's best quality is at most MARGIN (effects.py) below the base's
+    holds: bool  # whether the variant's best quality is at most the margin below the base's
     at_once: tuple[bool, bool]  # base, AXON: with the fastest setting, so that it depends on what was swept
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from pipeline.report.comparison import INCONCLUSIVE, NO, NO_FRONT, POINT, POWER, YES, Comparison
-from pipeline.report.effects import MARGIN, MIN_EXAMPLES, Effect
+from pipeline.report.effects import MIN_EXAMPLES, Effect
 from pipeline.report.pairs import Pair
 from pipeline.report.phrases import counted, label_phrase, listed, reduction, signed, variant_phrase
 from pipeline.report.picks import pick_sentence
@@ -127,7 +127,7 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
     return Verdict(
         short=f"{claim} {signed(leading.difference, 3)} mean quality with {variant}{best}. "
         f"{WHERE_MIXED.capitalize()}: {signed(leading.mixed.difference, 3)}.",
-        saved=_saved(leading, variant),
+        saved=_saved(leading.saving, variant),
         evidence=" ".join([*_measured(points, found), *closing]),
         pick=pick_sentence(points, cohort.base, leading.variant),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
@@ -145,18 +145,18 @@ def _mixed(leading: Effect) -> str:
     )
 
 
-def _saved(leading: Effect, variant: str) -> str:
-    saving, mixed = leading.saving, leading.mixed.saving
+def _saved(saving: Saving, variant: str) -> str:
     if not saving.quality > 0:
         return (
-            f"NFE at equal quality: unknown, because the two sides reach no common quality above {MARGIN:g}."
+            "NFE at equal quality: unknown, because the two sides reach no common quality above "
+            f"{saving.margin:.2g}."
         )
-    level = f"quality {saving.quality:.3f}, {MARGIN:g} below the highest quality that both reach"
+    level = f"quality {saving.quality:.3f}, {saving.margin:.2g} below the highest quality that both reach"
     below = "" if saving.holds else " and below the base decoder's best"
     return (
         f"NFE at equal quality: {reduction(saving.fraction)} with {variant}, {saving.axon_cost:.1f} instead of "
-        f"{saving.base_cost:.1f} ({signed(saving.cost, 1)}), where each side first reaches {level}{below}"
-        f"{_at_once(saving)}. {WHERE_MIXED.capitalize()}: {reduction(mixed.fraction)}."
+        f"{saving.base_cost:.1f} ({signed(saving.cost, 1)}), {WHERE_MIXED} and each side first reaches {level}{below}"
+        f"{_at_once(saving)}."
     )
 
 
@@ -253,22 +253,20 @@ def _left_out(found: Comparison) -> str:
 
 
 def _rows(leading: Effect) -> Iterator[Row]:
-    (lo, hi), saving, mixed = leading.budgets, leading.saving, leading.mixed
-    for how, own in (("", leading), (", settings mixed", mixed)):
+    (lo, hi), saving = leading.budgets, leading.saving
+    for how, own in (("", leading), (", settings mixed", leading.mixed)):
         yield Row(
             f"mean quality from {lo:.1f} to {hi:.1f} NFE{how}",
             f"{own.base_quality:.3f}",
             f"{own.axon_quality:.3f}",
             signed(own.difference, 3),
         )
-    if not saving.quality > 0:
-        return
-    for how, cost in (("", saving), (", settings mixed", mixed.saving)):
+    if saving.quality > 0:
         yield Row(
-            f"NFE at equal quality, {saving.quality:.3f}{how}",
-            f"{cost.base_cost:.1f}",
-            f"{cost.axon_cost:.1f} ({reduction(cost.fraction)})",
-            signed(cost.cost, 1),
+            f"NFE at equal quality, {saving.quality:.3f}, settings mixed",
+            f"{saving.base_cost:.1f}",
+            f"{saving.axon_cost:.1f} ({reduction(saving.fraction)})",
+            signed(saving.cost, 1),
         )
 
 

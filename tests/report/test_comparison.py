@@ -195,12 +195,12 @@ def test_hard_examples_that_only_one_side_fails_to_score_are_no_gain():
 
 
 def test_no_steps_are_saved_at_a_quality_of_nothing():
-    sweep = make_sweep(faster=0.8, anchors=(None, 1))
+    sweep = make_sweep(faster=0.8, examples=60, anchors=(None, 1))
     for row in sweep.rows:
         row["score"] = 0.0
     told = text(sweep)
-    assert "NFE at equal quality: unknown, because the two sides reach no common quality above 0.01." in told
-    assert "-0.010" not in told
+    assert "NFE at equal quality: unknown, because the two sides reach no common quality above 0.033." in told
+    assert "quality -0.033" not in told
     assert [row.what for row in facet_of(sweep).summary.verdicts[0].rows] == [
         "mean quality from 10.9 to 32.3 NFE",
         "mean quality from 10.9 to 32.3 NFE, settings mixed",
@@ -285,10 +285,8 @@ def test_a_gain_over_what_mixes_of_the_base_reach_is_told_apart(axon, told):
     (effect,) = found.effects
     if not found.mixed:
         assert effect.mixed.difference.estimate == pytest.approx(0)
-        assert (
-            effect.mixed.saving.fraction.estimate == pytest.approx(0) and effect.saving.fraction.estimate > 0
-        )
-        assert effect.mixed.saving.fraction.lo <= 0 <= effect.mixed.saving.fraction.hi
+        saved = effect.saving.fraction
+        assert saved.estimate == pytest.approx(0) and saved.lo <= 0 <= saved.hi
     assert effect.mixed.base_quality == pytest.approx(0.5) and effect.mixed.axon_quality > 0.5 - 1e-9
 
 
@@ -310,7 +308,6 @@ def test_concave_fronts_are_their_own_mixes():
     )
     (effect,) = compared(sweep)[0].effects
     assert effect.mixed.difference.estimate == pytest.approx(effect.difference.estimate)
-    assert effect.mixed.saving.cost.estimate == pytest.approx(effect.saving.cost.estimate)
     assert effect.mixed.difference.lo <= effect.difference.lo + 0.01
 
 
@@ -335,4 +332,4 @@ def test_the_caption_closes_as_the_evidence_does():
     (verdict,) = facet_of(make_sweep(gain=1.0, faster=0.8, examples=30)).summary.verdicts
     closing = verdict.caption.partition(". ")[2]
     assert closing and verdict.evidence.endswith(closing)
-    assert [row.what.partition(" ")[0] for row in verdict.rows] == ["mean", "mean", "NFE", "NFE"]
+    assert [row.what.partition(" ")[0] for row in verdict.rows] == ["mean", "mean", "NFE"]
