@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,6 +28,7 @@ from axon import (
     row_seed,
 )
 from axon.checks import check_whole
+from axon.models.description import describe
 from axon.models.hub import download, is_hub_id
 from axon.waiting import Prompt
 from lm_eval_axon.arguments import LOG, Request, read_request, read_settings
@@ -35,6 +37,7 @@ from lm_eval_axon.workers import Workers, device_of
 
 NUMERICS = ("dtype", "attention_kernel")
 OVERRIDES = ("mask_token_id", "block_size", "attention")  # in place of what the files say
+OF_DEFAULTS = ("llada", "dream")  # whose published values AXON's defaults are
 
 
 class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
@@ -42,9 +45,10 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     pretrained: a checkpoint folder, or a hub id (with `revision`). dtype, attention_kernel, device: as in
     axon.load_model; the default device is a GPU if there is one. decoder, axon and `others`: see
-    arguments.read_settings. batch_size: rows decoded at once, at most; "auto": as many as memory has room for.
-    workers: processes that share the prompts, each with the model on a GPU of its own; gpus: over how many GPUs the
-    model of each is split.
+    arguments.read_settings. family: whose values these are; a checkpoint of another is refused, and without it one that
+    AXON's defaults are not for is warned of. batch_size: rows decoded at once, at most; "auto": as many as memory has
+    room for. workers: processes that share the prompts, each with the model on a GPU of its own; gpus: over how many
+    GPUs the model of each is split.
     seed: for sampling; each answer has its own random numbers, whatever its batch.
     lm-eval's `--use_cache` looks only at the request: give each setting its own cache.
     """
@@ -60,6 +64,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         seed: int = 0,
         workers: int | str = 1,
         gpus: int | str = 1,
+        family: str | None = None,
         **others: Any,
     ) -> None:
         """Raises ValueError, one line, for an invalid argument; settings are checked before the checkpoint is read."""
@@ -74,7 +79,12 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         numerics["gpus"] = of_each = _whole("gpus", gpus, 1)
         devices = [device_of(device, number, of_each) for number in range(_whole("workers", workers, 1))]
-        self._workers, self.tokenizer = _load(str(pretrained), revision, devices, rows, **numerics)
+        folder = _folder(str(pretrained), revision)
+        with _lm_evals_names():
+            found = describe(folder, numerics["overrides"]).family.name
+            _check_family(str(pretrained), found, family, self._settings)
+            self._workers = Workers(partial(_on, folder, numerics), devices, rows)
+            self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(folder)
         self.model = self._workers.model
         self._settings = self._settings.for_model(self.model.block_size)
         self._device = self.model.device
@@ -176,18 +186,36 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         return str(postprocess_generated_text(text, list(request.stops), None))
 
 
-def _load(
-    pretrained: str, revision: str | None, devices: Sequence[str], rows: int | None, **numerics: Any
-) -> tuple[Workers, PreTrainedTokenizerBase]:
-    """The workers with the model, and its tokenizer. Errors use the names of lm-eval's arguments."""
+def _folder(pretrained: str, revision: str | None) -> Path:
+    folder = Path(pretrained).expanduser()
+    if folder.is_dir() or not is_hub_id(pretrained):
+        return folder
+    with _lm_evals_names():
+        return download(pretrained, revision and str(revision))
+
+
+@contextmanager
+def _lm_evals_names() -> Iterator[None]:
+    """A checkpoint's errors use the names of lm-eval's arguments."""
     try:
-        folder = Path(pretrained).expanduser()
-        if not folder.is_dir() and is_hub_id(pretrained):
-            folder = download(pretrained, revision and str(revision))
-        return Workers(partial(_on, folder, numerics), devices, rows), load_tokenizer(folder)
+        yield
     except CheckpointError as error:
         line = re.sub(r"\bmodel\.(\w+)=", r"\1=", str(error).replace("model.path=", "pretrained="))
         raise CheckpointError(line) from error
+
+
+def _check_family(pretrained: str, found: str, meant: str | None, settings: DecodeSettings) -> None:
+    """Raises CheckpointError for a checkpoint of another family than the values of decoder and AXON are for."""
+    if meant not in (None, found):
+        raise CheckpointError(
+            f"pretrained={pretrained!r}: a checkpoint of {found}, and family={meant}; choose a checkpoint of {meant}, "
+            f"or give the values of {found} and family={found}"
+        )
+    if meant is None and settings.axon.gate != "never" and found not in OF_DEFAULTS:
+        LOG.warning(
+            f"pretrained={pretrained}: a checkpoint of {found}; AXON's values that are not given are those published "
+            f"for {' and '.join(OF_DEFAULTS)}, in conf/model stand those of others; family={found} says they are meant"
+        )
 
 
 def _on(folder: Path, numerics: dict[str, Any], device: str) -> MaskedDiffusionModel:

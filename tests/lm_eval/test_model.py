@@ -199,6 +199,7 @@ def test_chats_go_through_the_tokenizers_template() -> None:
         ({"attention_kernel": "flash"}, "attention_kernel='flash': unknown; one of"),
         ({"device": "quantum"}, "device='quantum': cannot be used here"),
         ({"pretrained": "/nowhere"}, "pretrained='/nowhere': is not a folder; give a checkpoint folder"),
+        ({"family": "dream"}, f"pretrained={str(TINY)!r}: a checkpoint of llada, and family=dream; choose"),
         ({"pretrained": "someone/absent"}, "pretrained='someone/absent': not on this disk and cannot be downloaded"),
     ],
 )  # fmt: skip
@@ -237,6 +238,22 @@ def test_nothing_in_a_request_is_ignored(kwargs: dict[str, Any], told: str) -> N
 def test_settings_without_effect_are_accepted_and_layers_may_be_a_number() -> None:
     model = lm(axon="always", **{"axon.attention_layers": 3})
     assert answers(model, num_beams=1, top_p=1.0) == answers(model)
+
+
+def test_axons_defaults_are_not_taken_for_another_family_in_silence(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those published for LLaDA and Dream; SDAR's candidates, layers and conflicts are others."""
+    monkeypatch.setattr("lm_eval_axon.model.OF_DEFAULTS", ("dream",))
+    told = "a checkpoint of llada; AXON's values that are not given are those published for dream,"
+    for arguments, warned in [
+        ({}, False),
+        ({"axon": "always"}, True),
+        ({"axon": "always", "family": "llada"}, False),
+    ]:
+        caplog.clear()
+        lm(**arguments)
+        assert (told in caplog.text) == warned
 
 
 def test_a_prompt_too_long_for_the_canvas_is_refused_before_anything_is_decoded() -> None:
