@@ -18,7 +18,7 @@ from pipeline.sandbox.jail.execution import Execution, Outcome
 from pipeline.sandbox.jail.pipe import receive, send
 
 START_SECONDS = 30.0
-GRACE_SECONDS = 30.0  # beyond the program's own wall time, for setting up and cleaning up on a busy machine
+GRACE_SECONDS = 30.0  # beyond the program's longest time, for setting up and cleaning up on a busy machine
 CODE = Path(__file__).parent  # holds the package `jail`
 # The same order of sets in every run of a program; one heap for all threads, as the memory limit assumes.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
@@ -63,7 +63,7 @@ class Worker:
         try:
             self._await_ready()
             send(self._requests, asdict(execution))
-            reply = receive(self._replies, execution.limits.wall_seconds + GRACE_SECONDS)
+            reply = receive(self._replies, execution.limits.longest_seconds + GRACE_SECONDS)
         except (OSError, ValueError) as error:
             raise WorkerError(f"{self.level}: {error}") from error
         if reply is None:

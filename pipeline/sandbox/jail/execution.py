@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+PATIENCE = 10.0
+
 
 @dataclass(frozen=True)
 class Limits:
     """What one program may use. Times are for the whole program; a MiB is 2**20 bytes."""
 
-    wall_seconds: float = 10.0
+    wall_seconds: float = 10.0  # of its own: running, or waiting for anything but a processor (own_time.py)
     cpu_seconds: int = 8  # of all its processes together
     memory_bytes: int = 512 * 2**20  # address space of each process, and resident memory of all together
     processes: int = 32  # including threads
@@ -19,6 +21,11 @@ class Limits:
     open_files: int = 64
     output_bytes: int = 16 * 2**20  # printed; a program that prints more is stopped
     value_bytes: int = 2**20  # the returned values as JSON
+
+    @property
+    def longest_seconds(self) -> float:
+        """By the clock, on a machine that hardly lets it run: after them its outcome stays unknown."""
+        return PATIENCE * self.wall_seconds
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from . import child, kernel
 from .execution import Execution, Limits, Outcome
+from .own_time import OwnTime, is_ready
 
 START_SECONDS = 10.0  # for setting up, before the program's time begins
 TICK_SECONDS = 0.05
@@ -77,11 +78,14 @@ class Watch:
         place = self._waiting_place()
         self._base, _ = _used(self._pid)
         began = time.monotonic()
+        own = OwnTime(began)
         self._channel.send(b".")
         verdict = None
         while not verdict:
             alive = self._listen(TICK_SECONDS)
-            verdict = self._judge(alive, began, place)
+            verdict = self._judge(alive, place) or self._used_up(own)
+            if not verdict and time.monotonic() - began > self._limits.longest_seconds:
+                raise OSError(f"too busy a machine: no outcome in {self._limits.longest_seconds:g} seconds")
         return verdict
 
     def _begin(self) -> None:
@@ -123,7 +127,7 @@ class Watch:
                 self._closed = time.monotonic()
         return self._death not in ready
 
-    def _judge(self, alive: bool, began: float, place: Place | None) -> Outcome | None:
+    def _judge(self, alive: bool, place: Place | None) -> Outcome | None:
         limits, calls = self._limits, self._calls
         if self._output > limits.output_bytes:
             return Outcome("output", f"more than {limits.output_bytes} bytes printed")
@@ -137,16 +141,21 @@ class Watch:
             return self._after_death()
         if time.monotonic() - self._closed > STILL_SECONDS:
             return Outcome("no verdict", "the program closed the channel")
-        if time.monotonic() - began > limits.wall_seconds:
-            return Outcome("timeout", f"{limits.wall_seconds:g} seconds")
+        return None
+
+    def _used_up(self, own: OwnTime) -> Outcome | None:
+        limits = self._limits
         tree = _tree(os.getpid())[1:]  # including those whose parents are gone, which are now ours
         if len(tree) > 2 * limits.processes:
             return Outcome("killed", "too many processes")
         used = [_used(pid) for pid in tree]
         if sum(max(0, resident - self._base) for resident, _ in used) > limits.memory_bytes:
             return Outcome("memory", f"more than {limits.memory_bytes} bytes in all its processes")
-        if sum(seconds for _, seconds in used) > limits.cpu_seconds:
+        seconds = sum(seconds for _, seconds in used)
+        if seconds > limits.cpu_seconds:
             return Outcome("timeout", f"{limits.cpu_seconds} seconds of CPU")
+        if own.add(time.monotonic(), any(map(is_ready, tree)), seconds) > limits.wall_seconds:
+            return Outcome("timeout", f"{limits.wall_seconds:g} seconds")
         return None
 
     def _witness(self, place: Place | None) -> Outcome:

@@ -1,0 +1,103 @@
+"""The sandbox's time limit is of the program's own time, so that a busy machine fails no program."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.sandbox import Limits, Sandbox, WorkerError
+from pipeline.sandbox.jail.own_time import OwnTime, is_ready
+
+RIVALS = 2
+COMPUTES = "import time\nwhile time.process_time() < {}: pass"
+STATES = st.sampled_from(["runs", "starves", "sleeps"])
+SPELLS = st.lists(st.tuples(STATES, st.integers(1, 40)), max_size=12)  # in ticks
+
+
+@given(SPELLS)
+def test_only_waiting_for_a_processor_is_not_counted(spells: list[tuple[str, int]]) -> None:
+    own, now, processor = OwnTime(0.0), 0.0, 0.0
+    found, total = 0.0, 0.0
+    for state, ticks in spells:
+        for _ in range(ticks):
+            now += 0.05
+            processor += 0.05 * (state == "runs")
+            total += 0.05 * (state != "starves")
+            found = own.add(now, state != "sleeps", processor)
+    ends = sum(state == "sleeps" for state, _ in spells)  # a tick in which it changes counts as ready
+    assert total - 0.05 * ends - 1e-6 <= found <= total + 1e-6
+
+
+def test_whether_a_process_would_run() -> None:
+    assert is_ready(os.getpid())
+    assert not is_ready(2**22 + 1)  # there is none
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """For this process and those that it starts."""
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(own)})
+    yield
+    os.sched_setaffinity(0, own)
+
+
+@pytest.fixture
+def rivals() -> Iterator[list[BaseProcess]]:
+    """Not started; each never rests."""
+    found = [multiprocessing.get_context("fork").Process(target=_spin, daemon=True) for _ in range(RIVALS)]
+    yield list(found)
+    for rival in found:
+        if rival.is_alive():
+            rival.kill()
+            rival.join()
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+def test_a_busy_machine_fails_no_program_that_stays_within_its_time(
+    one_processor: None, rivals: list[BaseProcess]
+) -> None:
+    limits = Limits(wall_seconds=0.5, cpu_seconds=1)
+    with Sandbox("process", workers=1, limits=limits) as sandbox:
+        for rival in rivals:
+            rival.start()
+        began = time.monotonic()
+        outcome = sandbox.run(COMPUTES.format(0.3))
+        took = time.monotonic() - began
+        for rival in rivals:
+            rival.kill()
+        assert outcome.passed, outcome
+        assert took > limits.wall_seconds, "they took their share"
+        assert sandbox.run(COMPUTES.format(9)).reason == "timeout: 0.5 seconds"
+        assert sandbox.run("import time\ntime.sleep(9)").reason == "timeout: 0.5 seconds"
+
+
+# Its processes leave no account of what they used, so that its own time stands nearly still.
+UNCOUNTED = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    if os.fork() == 0:
+        while time.process_time() < 0.05: pass
+        os._exit(0)
+    try: os.wait()
+    except ChildProcessError: pass
+"""
+
+
+def test_where_a_program_seems_hardly_to_be_let_run_its_outcome_is_unknown() -> None:
+    with Sandbox("process", workers=1, limits=Limits(wall_seconds=0.15, cpu_seconds=1)) as sandbox:
+        with pytest.raises(WorkerError, match=r"too busy a machine: no outcome in 1\.5 seconds"):
+            sandbox.run(UNCOUNTED)
+        assert sandbox.run("pass").passed
