@@ -81,7 +81,7 @@ def match_nfe(
 ) -> tuple[Matched, ...]:
     """One per pair of fronts (sides.py) with enough examples. `settings`: one per point; `draws`: of the points.
 
-    Where the user names no budgets, each pair has round ones of its own: those of all together would lie outside of many.
+    Where the user names no budgets, each pair has round ones of its own: those of all would lie outside of many.
     """
     pairs = [
         (front, against)
