@@ -90,8 +90,10 @@ def _undrawn(facets: Sequence[Facet]) -> str:
     found = [found for facet in facets for found in facet.comparisons]
     variants = sum(max(0, len(own.effects) - MOST) for own in found)
     pairs = sum(max(0, len(own.pairs) - MOST) for own in found)
-    told = listed([counted(*own) for own in ((variants, "variant"), (pairs, "pair")) if own[0]])
-    return f" Not drawn: {told} of smaller differences in quality." if told else ""
+    told = listed(
+        [counted(*own) for own in ((variants, "further variant"), (pairs, "further pair")) if own[0]]
+    )
+    return f" Not drawn: {told}." if told else ""
 
 
 def section(facets: Sequence[Facet]) -> str:

@@ -134,7 +134,7 @@ def test_the_forest_says_how_many_variants_it_leaves_out(monkeypatch):
     count = len(findings.comparisons[0].effects)
     monkeypatch.setattr(forest, "MOST", 1)
     assert count > 1 and len(forest.rows_of(findings.facets)) == 1
-    assert f"Not drawn: {count - 1} variant" in forest.section(findings.facets)
+    assert f"Not drawn: {count - 1} further variant" in forest.section(findings.facets)
 
 
 def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():
