@@ -42,7 +42,12 @@ def make_axes(settings: Sequence[Setting]) -> list[Axis]:
 
     Of all facets together, so that one axis is one thing on the whole page.
     """
-    names = {key: name for key, name in knob_names(settings).items() if key not in NAMED}
+    names = {
+        key: name
+        for key, name in knob_names(settings).items()
+        if key not in NAMED
+        and name not in NAMED.values()  # decoder: a file's name, whose values have keys of their own
+    }
     parameters = {setting.trade_off for setting in settings}
     keys = {**NAMED, **{key: name for key, name in names.items() if key not in parameters}}
     columns: dict[str, list[str | None]] = {"group": [setting.group for setting in settings]}

@@ -14,9 +14,11 @@ from pipeline.report.reveals import KINDS
 from pipeline.report.stats import Interval
 
 WIDTH, HEIGHT = 460, 230
-LEFT, RIGHT, TOP, BOTTOM = 46, 18, 10, 40
+LEFT, RIGHT, TOP, BOTTOM = 64, 18, 10, 40
 RADIUS = 4.5
+TOPS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the shares' axis, each with round quarters
 FEWEST = 20  # tokens of a mark: what is of fewer is in the table alone
+DIFFERS = "differ from the reference"
 TICK = 10  # percent: edges between two ticks are in the table alone
 
 
@@ -55,7 +57,7 @@ def picture(binned: Binned) -> str:
     known = [mark.share.hi for mark in drawn if not math.isnan(mark.share.estimate)]
     if not known:
         return ""
-    highest = max(0.1, math.ceil(10 * max(known)) / 10)
+    highest = next(own for own in TOPS if own >= min(max(known), TOPS[-1]))
     label = f"Share of tokens that differ from the reference, by {binned.axis}"
     return (
         f'<svg class="reliability" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width:100%;height:auto" '
@@ -121,6 +123,10 @@ def _axes(binned: Binned, highest: float) -> str:
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{edge}&#8239;%</text>')
     parts.append(
         f'<text x="{_x(0.5):.1f}" y="{HEIGHT - 5}" text-anchor="middle">{escape(binned.axis)}</text>'
+    )
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    parts.append(
+        f'<text transform="translate(12 {middle:.1f}) rotate(-90)" text-anchor="middle">{DIFFERS}</text>'
     )
     return "".join(parts)
 

@@ -34,7 +34,7 @@ def figure_json(facet: Facet, axes: Sequence[Axis]) -> str:
         "groups": [{"name": name, **style._asdict()} for name, style in styles(facet.points).items()],
         "costs": [_cost(view) for view in facet.views],
         "axes": [{"name": axis.name, "values": axis.values, "of": axis.of} for axis in axes],
-        "knobs": [name.removeprefix("knob.").replace("_", " ") for name in knob_columns(facet.points)],
+        "knobs": [name.removeprefix("knob.") for name in knob_columns(facet.points)],
         "rows": to_columns(_rows(facet)),
     }
     return inline_json(found)

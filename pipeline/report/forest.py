@@ -11,7 +11,7 @@ from html import escape
 
 from pipeline.report.comparison import Comparison
 from pipeline.report.facet import Facet
-from pipeline.report.phrases import reduction, signed, variant_text
+from pipeline.report.phrases import counted, listed, reduction, signed, variant_text
 from pipeline.report.scale import Scale, scale_of
 from pipeline.report.stats import Interval
 from pipeline.report.web import read
@@ -85,6 +85,17 @@ def _rows(facet: Facet, found: Comparison, facet_name: str) -> Iterator[Row]:
         yield Row(name, True, texts=(found.outcome if found.enough else "too few examples", ""))
 
 
+def _undrawn(facets: Sequence[Facet]) -> str:
+    """How many there is no row of, in a sentence; empty where there are none."""
+    found = [found for facet in facets for found in facet.comparisons]
+    variants = sum(max(0, len(own.effects) - MOST) for own in found)
+    pairs = sum(max(0, len(own.pairs) - MOST) for own in found)
+    told = listed(
+        [counted(*own) for own in ((variants, "further variant"), (pairs, "further pair")) if own[0]]
+    )
+    return f" Not drawn: {told}." if told else ""
+
+
 def section(facets: Sequence[Facet]) -> str:
     """All comparisons of the report; empty where there is none. To stand once, before the facets."""
     rows = rows_of(facets)
@@ -110,7 +121,7 @@ def section(facets: Sequence[Facet]) -> str:
         f'<p class="soft">{TOLD}</p>'
         f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}"
         f'<tr class="axis" aria-hidden="true"><td></td>{axes}</tr></tbody></table>'
-        f'<p class="soft">{CAPTION}</p></section>'
+        f'<p class="soft">{CAPTION}{_undrawn(facets)}</p></section>'
     )
 
 
@@ -143,7 +154,7 @@ def draw(facets: Sequence[Facet]) -> str | None:
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="forest" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}">'
+        f'height="{height}" role="img"><title>{TITLE}</title>'
         f'<style>{read("forest.css")}</style><rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
     )
 

@@ -53,9 +53,11 @@ def _drawn(facet: Facet, own: Matchup) -> str:
         for kind, name, nfe_n in zip(KINDS, names, taken, strict=True)
     )
     return (
-        f'<figure><figcaption>{escape(own.name)}</figcaption><svg width="100%" height="{HEIGHT + 20}" role="img" '
+        f'<figure><figcaption>{escape(own.name)}</figcaption><svg width="100%" height="{HEIGHT + 36}" role="img" '
         f'aria-label="{escape(f"NFE of {names[0]} and of {names[1]}")}">{marks}'
-        f'<svg y="{HEIGHT + 3}" width="100%" height="16">{scale.axis()}</svg></svg><ul>{legend}</ul></figure>'
+        f'<svg y="{HEIGHT + 3}" width="100%" height="16">{scale.axis()}</svg>'
+        f'<text x="50%" y="{HEIGHT + 33}" class="tick" text-anchor="middle">NFE; the highest bar: {highest:.0%} of the '
+        f"examples</text></svg><ul>{legend}</ul></figure>"
     )
 
 

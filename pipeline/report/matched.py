@@ -79,16 +79,16 @@ class Matched:
 def match_nfe(
     points: pd.DataFrame, settings: Sequence[Setting], draws: Draws, asked: Asked
 ) -> tuple[Matched, ...]:
-    """One per pair of fronts (sides.py) with enough examples. `settings`: one per point; `draws`: of the points."""
+    """One per pair of fronts (sides.py) with enough examples. `settings`: one per point; `draws`: of the points.
+
+    Where the user names no budgets, each pair has round ones of its own: those of all would lie outside of many.
+    """
     pairs = [
         (front, against)
         for front, against in pairs_of(sides_of(points, settings), asked.against)
         if _fewest(points, front, against) >= MIN_EXAMPLES
     ]
     ranges = [_range(points, front, against) for front, against in pairs]
-    if not pairs:
-        return ()
-    budgets = asked.nfe or round_budgets(min(lo for lo, _ in ranges), max(hi for _, hi in ranges))
     return tuple(
         Matched(
             front,
@@ -96,7 +96,7 @@ def match_nfe(
             *own,
             _fewest(points, front, against),
             bool(asked.nfe),
-            _rows(points, draws, (front, against), own[1], budgets),
+            _rows(points, draws, (front, against), own[1], asked.nfe or round_budgets(*own)),
         )
         for (front, against), own in zip(pairs, ranges, strict=True)
     )

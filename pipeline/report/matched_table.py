@@ -30,7 +30,12 @@ class Texts(NamedTuple):
 
     pair: str
     table: pd.DataFrame
-    caption: str
+    reach: str  # which budgets, on how many examples
+    legend: str  # what the figures are: the same of all pairs but for signs that some don't have
+
+    @property
+    def caption(self) -> str:
+        return f"{self.reach} {self.legend}"
 
 
 def matched_texts(facet: Facet) -> list[Texts]:
@@ -41,18 +46,20 @@ def matched_texts(facet: Facet) -> list[Texts]:
                 [_texts(own, row) for row in own.rows],
                 columns=["NFE", own.front.name, own.against.name, *HEADINGS],
             ),
-            _caption(own),
+            _reach(own),
+            _legend([own]),
         )
         for own in facet.matched
     ]
 
 
 def matched_section(facet: Facet) -> str:
-    """The page's part: a heading, a table per pair of fronts with a row per budget, captions; empty without pairs."""
+    """The page's part: a heading, a table per pair of fronts with a row per budget, a legend; empty without pairs."""
     if not facet.matched:
         return ""
     tables = "".join(_html(own) for own in matched_texts(facet))
-    return f'<section class="matched"><h3>{TITLE}</h3><p class="soft">{TOLD}</p>{tables}</section>'
+    legend = f'<p class="soft">{escape(_legend(facet.matched))}</p>'
+    return f'<section class="matched"><h3>{TITLE}</h3><p class="soft">{TOLD}</p>{tables}{legend}</section>'
 
 
 def matched_terminal(facet: Facet) -> Iterator[RenderableType]:
@@ -60,10 +67,12 @@ def matched_terminal(facet: Facet) -> Iterator[RenderableType]:
         title = Text(f"{TITLE}: {own.pair}")
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         for heading in own.table.columns:
-            table.add_column(heading, justify="right")
+            table.add_column(Text(heading), justify="right", overflow="fold")
         for row in own.table.itertuples(index=False):
             table.add_row(*row)
-        yield from (Text(), table, Text(own.caption, style="dim"))
+        yield from (Text(), table, Text(own.reach, style="dim"))
+    if facet.matched:
+        yield from (Text(), Text(_legend(facet.matched), style="dim"))
 
 
 def matched_table(facets: Sequence[Facet]) -> pd.DataFrame:
@@ -112,7 +121,7 @@ def _html(own: Texts) -> str:
         f"<p>{escape(own.pair)}</p>"
         f'<div class="scroll"><table class="evidence">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        f'<p class="soft">{escape(own.caption)}</p>'
+        f'<p class="soft">{escape(own.reach)}</p>'
     )
 
 
@@ -137,30 +146,28 @@ def _texts(own: Matched, row: AtBudget) -> list[str]:
 
 
 def _reach(own: Matched) -> str:
-    """Between which budgets the fronts can be compared, in the digits that tell them apart."""
+    """Between which budgets the fronts can be compared, in the digits that tell them apart, and on what."""
     digits = 1 if f"{own.lo:.1f}" != f"{own.hi:.1f}" else 2
     lo, hi = (f"{end:.{digits}f}" for end in (own.lo, own.hi))
-    if lo == hi:
-        return f"The fronts can be compared at {own.lo:g} NFE alone."
     which = "." if own.asked else ": shown at round numbers between; nfe=[8,16] names others."
-    return f"The fronts can be compared from {lo} to {hi} NFE{which}"
+    where = f"at {own.lo:g} NFE alone." if lo == hi else f"from {lo} to {hi} NFE{which}"
+    return f"The fronts can be compared {where} Paired bootstrap over {own.n} examples."
 
 
-def _caption(own: Matched) -> str:
-    """What the figures are, which budgets, and what of them holds beyond the settings tried."""
+def _legend(matched: Sequence[Matched]) -> str:
+    """What the figures are, and what of them holds beyond the settings tried."""
     texts = [
-        _reach(own),
         "Fronts are linear between neighbouring settings (one on some examples, the other on the rest).",
         "Settings mixed: the difference where each side may mix any two of its settings.",
-        f"Paired bootstrap over {own.n} examples, each budget for itself.",
+        "Intervals are of each budget for itself.",
         "By choice: what picking settings on the examples that measure them adds to the difference, at least; the "
         "interval allows for it.",
     ]
-    held = list(dict.fromkeys(name for row in own.rows for name in row.held))
+    held = list(dict.fromkeys(name for own in matched for row in own.rows for name in row.held))
     if held:
         texts.append(
             f"{HELD} {listed(held)}: its slowest setting takes fewer steps, and its quality is kept."
         )
-    if any(math.isnan(row.linear.difference.estimate) for row in own.rows):
+    if any(math.isnan(row.linear.difference.estimate) for own in matched for row in own.rows):
         texts.append(f"{NO_VALUE}: outside what the settings cover.")
     return " ".join(texts)

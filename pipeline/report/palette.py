@@ -4,7 +4,7 @@ Colours: Okabe and Ito's palette, safe for the common colour-vision deficiencies
 light enough for a dark screen. A point's opacity shows how likely it is on its group's front.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ class Style(NamedTuple):
 
 FAINTEST = 0.3  # opacity of a point that is on no front
 BAND = 0.13  # opacity of the band behind a group's front
-DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+DASHES: dict[str, Literal["-", "--", ":", "-."]] = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 BASE_STYLES = (
     Style("#0072B2", "o", "circle", "solid"),
     Style("#009E73", "^", "triangle-up", "dash"),
@@ -40,7 +40,10 @@ FOREIGN_STYLES = (  # hollow
 
 
 def styles(points: pd.DataFrame) -> dict[str, Style]:
-    """Base groups in cold colours, AXON groups in warm ones, those from elsewhere hollow; after four styles repeat."""
+    """Base groups in cold colours, AXON groups in warm ones, those from elsewhere hollow.
+
+    After four the colours repeat with other markers and dashes, after sixteen all does.
+    """
     chosen: dict[str, Style] = {}
     foreign = points["foreign"]
     kinds = (
@@ -48,10 +51,11 @@ def styles(points: pd.DataFrame) -> dict[str, Style]:
         (points["axon"], AXON_STYLES),
         (foreign, FOREIGN_STYLES),
     )
-    for own, choices in kinds:
-        groups = points.loc[own, "group"].unique()
+    for rows, choices in kinds:
+        groups = points.loc[rows, "group"].unique()
         for index, group in enumerate(groups):
-            chosen.setdefault(str(group), choices[index % len(choices)])
+            own, other = choices[index % 4], choices[(index + index // 4) % 4]
+            chosen.setdefault(str(group), other._replace(colour=own.colour))
     return chosen
 
 

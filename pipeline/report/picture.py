@@ -10,11 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 
 from pipeline.report.bands import Band
 from pipeline.report.distinct import share_rows
 from pipeline.report.facet import Facet
-from pipeline.report.labels import knob_columns, value_text
+from pipeline.report.labels import NO_VALUE, knob_columns, knob_names, value_text
 from pipeline.report.palette import BAND, DASHES, Style, opacities, styles
 from pipeline.report.placement import place_labels
 from pipeline.report.views import View
@@ -24,6 +26,7 @@ PANEL_INCHES, DPI = (9.6, 6.0), 125  # 1200 x 750 pixels
 LEFT, BOTTOM, WIDTH, HEIGHT = 0.075, 0.10, 0.905, 0.765  # of the axes, as fractions of the panel
 TITLE_HEIGHT, SUBTITLE_HEIGHT = 0.945, 0.895
 NAMED_PER_FRONT = 5
+COLUMNS, MOST_LISTED, LINE_HEIGHT = 2, 12, 0.037  # of the legend; a line as a fraction of the panel
 INK, FAINT = "#222222", "#6b6b6b"
 
 
@@ -39,8 +42,9 @@ class Panel(NamedTuple):
         width, height = self.figure.get_size_inches()
         return (self.x + x * PANEL_INCHES[0]) / width, (self.y + y * PANEL_INCHES[1]) / height
 
-    def axes(self) -> Axes:
-        (left, bottom), (right, top) = self.at(LEFT, BOTTOM), self.at(LEFT + WIDTH, BOTTOM + HEIGHT)
+    def axes(self, room: float) -> Axes:
+        """`room`: what is left free below them for the legend, as a fraction of the panel."""
+        (left, bottom), (right, top) = self.at(LEFT, BOTTOM + room), self.at(LEFT + WIDTH, BOTTOM + HEIGHT)
         return self.figure.add_axes((left, bottom, right - left, top - bottom))
 
 
@@ -64,7 +68,11 @@ def draw(titled: Sequence[tuple[str, Facet]]) -> bytes:
 
 
 def _draw_panel(panel: Panel, title: str, facet: Facet, view: View) -> None:
-    axes, write = panel.axes(), panel.figure.text
+    scored = share_rows(view.points[view.points["n"] > 0])
+    named = _named_by(facet, scored)
+    groups = styles(scored)
+    lines = -(-min(len(groups), MOST_LISTED + 1) // COLUMNS) + bool(named)
+    axes, write = panel.axes(lines * LINE_HEIGHT), panel.figure.text
     write(
         *panel.at(LEFT, TITLE_HEIGHT),
         _clip(title, 78),
@@ -76,20 +84,56 @@ def _draw_panel(panel: Panel, title: str, facet: Facet, view: View) -> None:
     write(
         *panel.at(LEFT, SUBTITLE_HEIGHT), _clip(_subtitle(facet), 125), fontsize=9.5, color=FAINT, va="center"
     )
-    scored = share_rows(view.points[view.points["n"] > 0])
     _frame(axes, view)
     if scored.empty:
         nothing = axes.text(0.5, 0.5, "no scored example", color=FAINT, fontsize=14, ha="center")
         nothing.set_transform(axes.transAxes)
+        return
     names: list[tuple[float, float, str, str]] = []
-    for group, style in styles(scored).items():
+    for group, style in groups.items():
         members = scored[scored["group"] == group]
         if group in view.bands:
             _draw_band(axes, view.bands[group], style)
-        names += _draw_group(axes, group, members, style, view)
-    if len(scored):
-        legend = axes.legend(loc="lower right", fontsize=9, frameon=True, edgecolor="#dddddd", labelcolor=INK)
-        place_labels(axes, names, scored, view.cost.column, legend)
+        names += _draw_group(axes, members, style, view, named)
+    _legend(panel, axes, groups, view, named)
+    place_labels(axes, names, scored, view.cost.column)
+
+
+def _legend(
+    panel: Panel, axes: Axes, groups: Mapping[str, Style], view: View, named: Sequence[Sequence[str]]
+) -> None:
+    """Below the axes, where it hides no point."""
+    listed = list(groups.items())[:MOST_LISTED]
+    handles = [
+        Line2D([], [], linestyle=DASHES[own.dash], marker=own.marker, color=own.colour, markersize=7)
+        for _, own in listed
+    ]
+    labels = [
+        f"{_clip(group, 30)}: hypervolume {{:.3f}} [{{:.3f}}, {{:.3f}}]".format(*view.hypervolumes[group])
+        for group, _ in listed
+    ]
+    if more := len(groups) - len(listed):
+        handles.append(Line2D([], [], linestyle="none"))
+        labels.append(f"and {more} more groups")
+    axes.add_artist(
+        Legend(
+            axes,
+            handles,
+            labels,
+            loc="lower left",
+            bbox_to_anchor=panel.at(LEFT - 0.01, 0.0),
+            bbox_transform=panel.figure.transFigure,
+            ncols=COLUMNS,
+            fontsize=9,
+            frameon=False,
+            labelcolor=INK,
+            handlelength=3.2,
+            columnspacing=2.5,
+            title=f"labels: {_clip(_named(named), 110)}" if named else None,
+            title_fontproperties={"size": 9},
+            alignment="left",
+        )
+    )
 
 
 def _subtitle(facet: Facet) -> str:
@@ -113,8 +157,7 @@ def _frame(axes: Axes, view: View) -> None:
     axes.set_xlim(0, view.widest)
     low, high = view.heights
     room = max(high - low, 0.1)
-    # A fifth below is left for the legend, in the lower right corner.
-    axes.set_ylim(max(low - 0.2 * room, -0.04), high + 0.07 * room)
+    axes.set_ylim(max(low - 0.07 * room, -0.04), high + 0.07 * room)
 
 
 def _draw_band(axes: Axes, band: Band, style: Style) -> None:
@@ -131,7 +174,7 @@ def _draw_band(axes: Axes, band: Band, style: Style) -> None:
 
 
 def _draw_group(
-    axes: Axes, group: str, members: pd.DataFrame, style: Style, view: View
+    axes: Axes, members: pd.DataFrame, style: Style, view: View, named: Sequence[Sequence[str]]
 ) -> list[tuple[float, float, str, str]]:
     """Draws one group; returns the (cost, quality, text, colour) to be named."""
     cost = view.cost.column
@@ -158,23 +201,12 @@ def _draw_group(
         spent, quality, xerr=across, yerr=along, fmt="none", ecolor=style.colour, elinewidth=1, alpha=0.45
     )
     _scatter(axes, front, cost, style, size=52, edge=0.9)
-    knobs = [column.removeprefix("knob.") for column in knob_columns(members)]
-    naming = f"\n  labels: {' / '.join(knobs)}" if knobs else ""
-    area = "hypervolume {:.3f} [{:.3f}, {:.3f}]".format(*view.hypervolumes[group])
-    axes.plot(
-        [],
-        [],
-        linestyle=DASHES[style.dash],
-        marker=style.marker,
-        color=style.colour,
-        markersize=7,
-        label=f"{group}: {area}{naming}",
-    )
-    if not knobs:
-        return []
-    named = np.unique(np.linspace(0, len(front) - 1, NAMED_PER_FRONT).round().astype(np.intp))
-    rows = front.iloc[named].to_dict("records")
-    return [(row[cost], row["quality"], _name(row, knobs), style.colour) for row in rows]
+    told = np.unique(np.linspace(0, len(front) - 1, NAMED_PER_FRONT).round().astype(np.intp))
+    rows = front.iloc[told].to_dict("records")
+    texts = [_name(row, named) for row in rows]
+    return [
+        (row[cost], row["quality"], text, style.colour) for row, text in zip(rows, texts, strict=True) if text
+    ]
 
 
 def _scatter(axes: Axes, rows: pd.DataFrame, cost: str, style: Style, size: float, edge: float) -> None:
@@ -190,8 +222,29 @@ def _scatter(axes: Axes, rows: pd.DataFrame, cost: str, style: Style, size: floa
     )
 
 
-def _name(row: Mapping[Any, Any], knobs: list[str]) -> str:
-    return " / ".join(value_text(row[f"knob.{knob}"]) for knob in knobs)
+def _named_by(facet: Facet, points: pd.DataFrame) -> list[list[str]]:
+    """The knobs that a point is named by, in order. Trade-off parameters, of which a setting has one, are one part."""
+    names = knob_names(facet.settings)
+    parameters = {names.get(own.trade_off or "") for own in facet.settings}
+    knobs = [column.removeprefix("knob.") for column in knob_columns(points)]
+    parts = {knob: [knob] for knob in knobs if knob not in parameters}
+    along = [knob for knob in knobs if knob in parameters]
+    return [parts.get(knob, along) for knob in knobs if knob not in along[1:]]
+
+
+def _named(parts: Sequence[Sequence[str]]) -> str:
+    return " / ".join(" or ".join(part) for part in parts)
+
+
+def _name(row: Mapping[Any, Any], parts: Sequence[Sequence[str]]) -> str:
+    """The values that a setting has, those of the last knobs that it lacks left out."""
+    texts = [
+        next((text for knob in part if (text := value_text(row[f"knob.{knob}"])) != NO_VALUE), NO_VALUE)
+        for part in parts
+    ]
+    while texts and texts[-1] == NO_VALUE:
+        texts.pop()
+    return " / ".join(texts)
 
 
 def _clip(text: str, length: int) -> str:

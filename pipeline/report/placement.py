@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.legend import Legend
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
@@ -19,14 +18,14 @@ ANGLES = np.deg2rad([135, 90, 180, 45, 315, 270, 225, 0])
 HARD, BAR, FADED = 1000.0, 3.0, 1.0
 
 
-def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str, legend: Legend) -> None:
+def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str) -> None:
     """Writes each name at the cheapest free place around its point, or leaves it out if every place collides."""
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     canvas.draw()  # type: ignore[no-untyped-call]
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     frame = axes.get_window_extent(renderer)
-    taken = [legend.get_window_extent(renderer)]
+    taken: list[Bbox] = []
     found = list(_obstacles(axes, points, cost))
     extents_O4 = np.array([box.extents for box, _ in found]).reshape(-1, 4)
     cost_O = np.array([cost for _, cost in found])

@@ -150,7 +150,8 @@ def _confidence_section(found: Confidences) -> str:
         f'<p class="calibration by-confidence">By their confidences {anchors.expected:.1%} of the anchors would '
         f"differ. At equal confidence{beside}. "
         f"Calibration error: {errors}.{partly}</p>"
-        f'<p class="soft">By confidence; dotted: as often as it says. {FEW}</p>{picture(binned)}{figures(binned)}'
+        f'<p class="soft">By confidence; dotted: as often as a calibrated one would. {FEW}</p>'
+        f"{picture(binned)}{figures(binned)}"
     )
 
 

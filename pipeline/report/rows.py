@@ -39,6 +39,7 @@ COLUMNS = (
     Column("n", "n", 0),
     Column("unscored", "unscored", 0),
 )
+ALIKE = {"axon_empty", "n", "unscored"}  # no column of the table where they tell no setting from another
 CACHED = (  # where any setting has a cache
     Column("computed positions per example", "computed_positions", 0),
     Column("prefill passes", "prefill_passes", 2),
@@ -80,13 +81,12 @@ def settings_json(facet: Facet) -> str:
     rows = sort_along_front(share_rows(points)).to_dict("records")
     columns = [_column("group", (str(row["group"]) for row in rows), "text")]
     columns += [
-        _column(knob.removeprefix("knob.").replace("_", " "), (value_text(row[knob]) for row in rows))
+        _column(knob.removeprefix("knob."), (value_text(row[knob]) for row in rows))
         for knob in knob_columns(points)
     ]
-    columns += [
-        _figures(rows, column) for column in _known((*COLUMNS, *CACHED) if cached else COLUMNS, points)
-    ]
-    further = [_figures(rows, column) for column in _known(FURTHER, points)]
+    shown, folded = _split(_known((*COLUMNS, *CACHED) if cached else COLUMNS, points), points)
+    columns += [_figures(rows, column) for column in shown]
+    further = [_figures(rows, column) for column in (*folded, *_known(FURTHER, points))]
     metrics = [str(name) for name in points if str(name).startswith("metric.")]
     further += [
         _column(f"metric {name.removeprefix('metric.')}", (number(row[name], 3) for row in rows))
@@ -129,6 +129,13 @@ def fronts_table(facet: Facet) -> str:
 def _known(columns: Sequence[Column], points: pd.DataFrame) -> list[Column]:
     """Those of which anything is known: records of older versions lack some, and not every decoder has all."""
     return [column for column in columns if points[column.name].notna().any()]
+
+
+def _split(columns: Sequence[Column], points: pd.DataFrame) -> tuple[list[Column], list[Column]]:
+    """Those of the table, and those that say the same of every setting, which are unfolded with its other figures."""
+    same = {column.name for column in columns if points[column.name].dropna().nunique() <= 1} & ALIKE
+    parts = [column for column in columns if column.name not in same]
+    return parts, [column for column in columns if column.name in same]
 
 
 def _column(heading: str, texts: Iterable[str], kind: str = "") -> Json:

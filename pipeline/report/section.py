@@ -22,6 +22,8 @@ from pipeline.report.verdict import Verdict
 from pipeline.report.views import View
 from pipeline.report.web import read
 
+UNFOLDED = 2  # verdicts with their evidence in full
+
 
 def facet_section(
     place: int,
@@ -43,7 +45,7 @@ def facet_section(
         toggles=toggles,
         swept=escape(summary.swept),
         inert="\n".join(f'<p class="inert">{escape(warning)}</p>' for warning in summary.inert),
-        verdicts="\n".join(_verdict(verdict) for verdict in summary.verdicts),
+        verdicts=_verdicts(summary.verdicts),
         front=escape(summary.front),
         warnings="\n".join(f'<p class="warn">{escape(warning)}</p>' for warning in summary.warnings),
         picture=f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}",
@@ -61,30 +63,47 @@ def facet_section(
     )
 
 
-def _verdict(verdict: Verdict) -> str:
-    """The headlines, the numbers as a table, and the evidence in sentences (folded where there is a table)."""
-    parts = [f'<p class="verdict">{escape(part)}</p>' for part in (verdict.short, verdict.saved) if part]
-    if verdict.rows:
-        headings = (*verdict.sides, "difference [95 %]")
-        head = "".join(f"<th>{escape(text)}</th>" for text in headings)
-        body = "".join(
-            f'<tr><td class="text">{escape(row.what)}</td>'
-            + "".join(
-                f'<td data-label="{escape(label)}">{escape(text)}</td>'
-                for label, text in zip(headings, row[1:], strict=True)
-            )
-            + "</tr>"
-            for row in verdict.rows
-        )
-        parts.append(
-            f'<div class="scroll"><table class="evidence"><thead><tr><th></th>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>"
-        )
+def _verdicts(verdicts: Sequence[Verdict]) -> str:
+    """Of several, the headlines alone at first: what comes next is the figure."""
+    if len(verdicts) <= UNFOLDED:
+        return "\n".join(_headlines(own) + _evidence(own) for own in verdicts)
+    parts = (
+        f"<div>{_headlines(own)}<details><summary>Figures and evidence</summary>{_evidence(own)}</details></div>"
+        for own in verdicts
+    )
+    return f'<div class="verdicts">{"".join(parts)}</div>'
+
+
+def _headlines(verdict: Verdict) -> str:
+    return "".join(
+        f'<p class="verdict">{escape(part).replace(" %", "&nbsp;%")}</p>'
+        for part in (verdict.short, verdict.saved)
+        if part
+    )
+
+
+def _evidence(verdict: Verdict) -> str:
+    """The numbers as a table, and the evidence in sentences (folded where there is a table)."""
     sentences = "".join(f"<p>{escape(part)}</p>" for part in (verdict.evidence, verdict.pick) if part)
-    if verdict.rows:
-        parts.append(f'<p class="soft">{escape(verdict.caption)}</p>')
-        sentences = f"<details><summary>In sentences</summary>{sentences}</details>"
-    return "".join([*parts, sentences])
+    if not verdict.rows:
+        return sentences
+    headings = (*verdict.sides, "difference [95 %]")
+    head = "".join(f"<th>{escape(text)}</th>" for text in headings)
+    body = "".join(
+        f'<tr><td class="text">{escape(row.what)}</td>'
+        + "".join(
+            f'<td data-label="{escape(label)}">{escape(text)}</td>'
+            for label, text in zip(headings, row[1:], strict=True)
+        )
+        + "</tr>"
+        for row in verdict.rows
+    )
+    return (
+        f'<div class="scroll"><table class="evidence"><thead><tr><th></th>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+        f'<p class="soft">{escape(verdict.caption)}</p>'
+        f"<details><summary>In sentences</summary>{sentences}</details>"
+    )
 
 
 def _axes(views: Sequence[View]) -> str:

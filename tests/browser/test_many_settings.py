@@ -53,6 +53,17 @@ def test_so_many_rows_are_made_as_are_asked_for(page, found):
     assert page.locator(ROWS).count() == count and more.is_hidden()
 
 
+def test_on_paper_are_all_rows(page, found):
+    page.evaluate("""() => window.addEventListener("beforeprint", () => {
+        const told = document.querySelector(".printed.rows").textContent;
+        window.printed = [document.querySelectorAll(".settings > tbody").length, told];
+    })""")
+    page.pdf(format="A4")
+    count, told = page.evaluate("window.printed")
+    assert count == len(found.points) and told.startswith(f"Of {len(found.points)} rows those that")
+    assert page.locator(ROWS).count() == AT_ONCE, "and as it was afterwards"
+
+
 def test_sorting_and_filtering_are_of_all(page, found):
     heading = page.locator(".settings th", has_text="threshold")
     heading.get_by_role("button").click()

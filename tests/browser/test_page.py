@@ -197,12 +197,12 @@ def test_the_keyboard_reaches_points_lines_rows_and_copies_the_command(visit, re
 
 def test_every_control_is_reached_by_tab(visit, report):
     page = visit(report.page, figure=False)
-    controls = page.locator("button:visible, summary:visible, input:visible").count()
+    controls = page.locator("a:visible, button:visible, summary:visible, input:visible").count()
     seen = []
     for _ in range(controls + page.locator("[tabindex='0']:visible").count() + 10):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.tagName"))
-    assert sum(own in ("BUTTON", "SUMMARY", "INPUT") for own in seen) >= controls
+    assert sum(own in ("A", "BUTTON", "SUMMARY", "INPUT") for own in seen) >= controls
 
 
 @pytest.mark.parametrize("which", ["report", "facets"])
@@ -265,7 +265,7 @@ def test_the_toggles_are_of_all_facets_and_can_hide_one(visit, facets):
         assert rows.count() == len(left)
     page.locator('fieldset[data-axis="task and model"] button').first.click()
     assert page.locator(".facet:visible").get_attribute("id") == "facet-1"
-    page.locator("nav a").last.click()
+    page.get_by_role("navigation", name="Contents").get_by_role("link").last.click()
     assert "hide=" in page.url, "a way on the page keeps the view"
 
 
@@ -286,6 +286,17 @@ def test_sections_stand_once_in_one_order_each_told_in_a_line(visit, report):
     assert page.locator(".facet h3:visible + p.soft, .facet h3:visible + style + p.soft").count() == len(
         names
     )
+
+
+def test_the_sections_are_linked_above_them_and_the_link_takes_the_keyboard_there(visit, report):
+    page = visit(report.page, figure=False)
+    links = page.get_by_role("navigation", name="Sections").get_by_role("link")
+    assert links.all_inner_texts() == page.locator(".facet h3:visible").all_inner_texts()
+    links.last.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == "All settings"
+    top = page.locator(".facet h3", has_text="All settings").bounding_box()["y"]
+    assert -1 < top < 900 and "#facet" not in page.url, "the address keeps the view"
 
 
 def test_one_setting_alone_has_no_sections_that_compare(visit, tmp_path):

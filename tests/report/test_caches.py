@@ -218,6 +218,8 @@ def test_the_pages_table_and_the_terminal_have_the_columns(tmp_path):
     for heading in ("prefill passes", "store passes", "whole passes", "computed positions per example"):
         assert f'"heading":"{heading}"' in page
     assert {"cache", "full_passes", "tokens_per_pass", "seconds", "seconds_lo"} <= set(table.columns)
+    verdicts = report.findings.facets[0].summary.verdicts
+    assert len(verdicts) > 2 and page.count("<summary>Figures and evidence</summary>") == len(verdicts)
     width, height = struct.unpack(">II", report.picture.read_bytes()[16:24])
     assert width > 4 * height, "three panels side by side"
 

@@ -124,7 +124,17 @@ def test_the_forest_tells_the_figures_of_the_verdict():
     assert rows[0].leading and rows[0].quality == comparison.leading.difference
     drawing = forest.draw(findings.facets)
     ElementTree.fromstring(drawing)
-    assert rows[0].texts[0] in drawing and rows[0].texts[0] in forest.section(findings.facets)
+    section = forest.section(findings.facets)
+    assert rows[0].texts[0] in drawing and rows[0].texts[0] in section and "Not drawn" not in section
+
+
+def test_the_forest_says_how_many_variants_it_leaves_out(monkeypatch):
+    sweep = make_sweep(gain=1.0)
+    findings = find([sweep.run], sweep.records)
+    count = len(findings.comparisons[0].effects)
+    monkeypatch.setattr(forest, "MOST", 1)
+    assert count > 1 and len(forest.rows_of(findings.facets)) == 1
+    assert f"Not drawn: {count - 1} further variant" in forest.section(findings.facets)
 
 
 def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():

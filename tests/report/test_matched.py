@@ -1,5 +1,6 @@
 """Quality at matched NFE: fronts between their settings, pairs like with like, nothing beyond what was tried."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from pipeline.errors import ConfigError
 from pipeline.report import find
 from pipeline.report.asked import Asked
 from pipeline.report.facet import Facet
 from pipeline.report.matched import heights, lines_of, match_nfe, round_budgets
-from pipeline.report.matched_table import matched_section, matched_table
+from pipeline.report.matched_table import matched_section, matched_table, matched_terminal
 from pipeline.report.pareto import non_dominated
 from pipeline.report.sample import Sample, draw
 from pipeline.report.sides import pairs_of, sides_of
@@ -117,7 +119,7 @@ def test_what_is_compared_is_told_in_figures_that_differ() -> None:
     for lo, hi, told in (
         (3.51, 4.48, "from 3.5 to 4.5 NFE: shown at round numbers between"),
         (8.31, 8.34, "from 8.31 to 8.34 NFE: shown at"),
-        (8.35, 8.35, "at 8.35 NFE alone. Fronts are"),
+        (8.35, 8.35, "at 8.35 NFE alone. Paired"),
     ):
         facet = replace(facet_of(make_sweep(), Asked()), matched=(replace(own, lo=lo, hi=hi),))
         assert f"The fronts can be compared {told}" in matched_section(facet)
@@ -142,6 +144,26 @@ def test_fronts_are_compared_like_with_like() -> None:
     ]
     with pytest.raises(ConfigError, match="against=AXN: unknown; one of base, AXON"):
         facet_of(sweep, Asked(against="AXN"))
+
+
+def test_each_pair_has_round_budgets_of_its_own_and_the_legend_stands_once() -> None:
+    """A decoder with a fifth of the steps: budgets of both together would lie outside what one of them covers."""
+    sweep = make_sweep()
+    for setting_id, setting in list(sweep.settings.items()):
+        other = f"dawn-{setting_id}"
+        sweep.settings[other] = replace(changed(setting, decoder="dawn"), id=other)
+        own = [row for row in sweep.rows if row["setting_id"] == setting_id]
+        sweep.rows += [row | {"setting_id": other, "nfe": row["nfe"] // 5 + 1} for row in own]
+    facet = facet_of(sweep, Asked())
+    budgets = [[row.nfe for row in own.rows] for own in facet.matched]
+    assert budgets == [list(round_budgets(own.lo, own.hi)) for own in facet.matched]
+    assert budgets[0] != budgets[1] and min(map(len, budgets)) > 1
+    assert matched_table([facet])["difference"].notna().all()
+    section, console = matched_section(facet), Console(width=100, record=True, file=io.StringIO())
+    console.print(*matched_terminal(facet))
+    told = " ".join(console.export_text().split())
+    for text in (section, told):
+        assert text.count("can be compared from") == 2 and text.count("By choice: what") == 1
 
 
 def test_without_axon_all_are_compared_with_the_first_and_never_with_what_was_imported() -> None:

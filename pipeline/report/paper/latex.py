@@ -36,8 +36,9 @@ def escaped(text: str) -> str:
 
 def _tables(own: Lines, place: int) -> Iterator[str]:
     yield _table(cells(own), own.caption, f"tab:fronts-{place}", 2)
-    for further, (pair, table, caption) in enumerate(own.matched):
-        yield _table(table, f"{own.facet}: {TITLE}, {pair}. {caption}", f"tab:matched-{place}-{further}", 0)
+    for further, texts in enumerate(own.matched):
+        caption = f"{own.facet}: {TITLE}, {texts.pair}. {texts.caption}"
+        yield _table(texts.table, caption, f"tab:matched-{place}-{further}", 0)
 
 
 def _table(cells: pd.DataFrame, caption: str, label: str, texts: int) -> str:

@@ -20,8 +20,8 @@ def markdown(tables: Sequence[Lines]) -> str:
 
 def _parts(own: Lines) -> Iterator[str]:
     yield _part(own.facet, pipe_table(cells(own)), own.caption)
-    for pair, table, caption in own.matched:
-        yield _part(f"{own.facet}: {TITLE}, {pair}", pipe_table(table, texts=0), caption)
+    for texts in own.matched:
+        yield _part(f"{own.facet}: {TITLE}, {texts.pair}", pipe_table(texts.table, texts=0), texts.caption)
 
 
 def _part(heading: str, table: str, caption: str) -> str:

@@ -12,6 +12,7 @@ SCRIPTS = (
     "about",
     "table",
     "knobs",
+    "sections",
     "start",
 )  # in this order
 

@@ -136,7 +136,7 @@ function makeExamples(section) {
       const cell = element(line, "td", "text"), answer = answerOf(side, row), { score, nfe } = number ? row.b : row.a;
       cell.dataset.side = alone() ? "" : "AB"[number];
       if (answer !== undefined) element(cell, "div", answer === null ? "clipped unknown" : "clipped answer", answer?.replace(/^\s*\n/, "") ?? "no answer");
-      element(cell, "span", "figures", `${score === null ? "not scored" : `score ${score}`} · ${nfe ?? "?"} NFE`);
+      element(cell, "span", "figures", `${score === null ? "not scored" : `score ${Number(score.toFixed(3))}`} · ${nfe ?? "?"} NFE`);
     });
     const by = row.b.nfe - row.a.nfe;
     const differing = element(line, "td", "", row.outcome === "unscored" ? "–" : (by > 0 ? "+" : by < 0 ? "−" : "±") + Math.abs(by));

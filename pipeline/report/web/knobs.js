@@ -7,8 +7,8 @@ function makeKnobs(facet, data, card) {
   part.hidden = false;
   const scales = [
     ...data.knobs.map((name, place) => scaleOf(name, rows.map((row) => row.knobs[place]))),
-    scaleOf(data.costs[0].name, rows.map((row) => row.costs[data.costs[0].column][0])),
-    scaleOf("quality", rows.map((row) => row.quality[0])),
+    scaleOf(data.costs[0].name, rows.map((row) => row.costs[data.costs[0].column][0]), 3),
+    scaleOf("quality", rows.map((row) => row.quality[0]), 3),
   ];
   const across = (place) => SIDE + (place * (WIDE - 2 * SIDE)) / (scales.length - 1);
   const qualities = rows.map((row) => row.quality[0]), low = Math.min(...qualities), high = Math.max(...qualities);
@@ -53,7 +53,7 @@ function shape(name, attributes = {}) {
 }
 
 // Numbers on a line, anything else evenly spaced; what a setting doesn't have lies below the rest.
-function scaleOf(name, values) {
+function scaleOf(name, values, digits = 4) {
   const known = [...new Set(values.filter((value) => value !== null))], lacking = values.includes(null);
   const numbers = known.every((value) => typeof value === "number");
   known.sort(numbers ? (a, b) => a - b : undefined);
@@ -61,11 +61,11 @@ function scaleOf(name, values) {
   const share = (value) => (known.length < 2 ? 0.5 : numbers ? (value - ends[0]) / (ends[1] - ends[0]) : known.indexOf(value) / (known.length - 1));
   const at = (value) => (value === null ? TALL - BOTTOM : floor - share(value) * (floor - TOP));
   const told = numbers && known.length > 7 ? ends : known.filter((value, place) => known.length <= 12 || place % Math.ceil(known.length / 12) === 0);
-  return { name, at, ticks: [...told, ...(lacking ? [null] : [])] };
+  return { name, at, digits, ticks: [...told, ...(lacking ? [null] : [])] };
 }
 
 function axisOf(scale, x, place) {
-  const write = (value) => (value === null ? "–" : typeof value === "number" ? String(Number(value.toPrecision(4))) : value);
+  const write = (value) => (value === null ? "–" : typeof value === "number" ? String(Number(value.toPrecision(scale.digits))) : value);
   const text = (kind, y, words, left) => {
     const made = shape("text", { class: kind, x, y, "text-anchor": kind === "name" ? "middle" : "end", dx: kind === "name" ? 0 : -6 });
     made.textContent = words.length > 18 ? words.slice(0, 17) + "…" : words;

@@ -7,12 +7,15 @@ document.querySelectorAll(".facet").forEach((facet, place) => {
   const table = makeTable(facet, JSON.parse(facet.querySelector("script.rows").textContent));
   const card = makeCard(facet, data, table, place);
   makeKnobs(facet, data, card);
+  listSections(facet);
   const shown = makeShown(facet, data), draw = makeFigure(facet, data, card);
   view.listeners.push(() => draw(shown()));
 });
 document.querySelectorAll("nav a").forEach((link) => link.addEventListener("click", (event) => {
   event.preventDefault();  // the address keeps the view
-  document.querySelector(link.getAttribute("href")).scrollIntoView();
+  const goal = document.querySelector(link.getAttribute("href"));
+  goal.scrollIntoView();
+  goal.focus({ preventScroll: true });
 }));
 view.read();
 view.tell();

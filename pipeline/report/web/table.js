@@ -1,5 +1,5 @@
 // The table of the settings: sorted, filtered, and so many rows of it as are asked for; each unfolds its details.
-const ROWS_AT_ONCE = 200;
+const ROWS_AT_ONCE = 200, ROWS_PRINTED = 2000;
 
 function makeTable(facet, data) {
   const one = (selector) => facet.querySelector(selector);
@@ -88,11 +88,21 @@ function makeTable(facet, data) {
     chosen = rowOf.get(detail);
     if (left && !table.querySelector(`tbody[data-points~="${detail}"]`)) show();
   });
+  let before = null;  // on paper are all rows that the toggles and the filter leave
+  window.addEventListener("beforeprint", () => {
+    before = most;
+    most = ROWS_PRINTED;
+    show();
+    const left = count > ROWS_PRINTED ? `At most ${ROWS_PRINTED} of ` : "Of ";
+    one(".printed.rows").textContent = `${left}${count} rows those that the toggles and the filter left; all are in points.csv.`;
+  });
+  window.addEventListener("afterprint", () => { most = before; show(); });
   more.addEventListener("click", () => { most += ROWS_AT_ONCE; show(); });
 
   function headingOf(column) {
-    const heading = element("th", "", column.kind === "text" ? "text" : ""), button = element("button", column.heading);
+    const heading = element("th", "", column.kind === "text" ? "text" : ""), button = element("button", "");
     button.type = "button";
+    column.heading.split("_").forEach((word, place) => button.append(...(place ? ["_", document.createElement("wbr"), word] : [word])));
     if (column.kind === "nfe") heading.setAttribute("aria-sort", "ascending");
     heading.append(button);
     button.addEventListener("click", () => {

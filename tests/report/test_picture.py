@@ -1,0 +1,84 @@
+"""front.png: the legend and the labels hide no point, and groups can be told apart."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+
+from pipeline.report import find, picture
+from pipeline.report.palette import AXON_STYLES, BASE_STYLES, FOREIGN_STYLES, styles
+from tests.report.sweep import changed, make_sweep
+
+
+def of_groups(count):
+    """Each variant of AXON as a group of its own, and a second decoder with a trade-off parameter of its own."""
+    sweep = make_sweep(anchors=(None, *range(1, count)), thresholds=(0.3, 0.9))
+    for sid, setting in sweep.settings.items():
+        anchors = setting.knobs.get("axon.anchors")
+        sweep.settings[sid] = replace(setting, group=f"AXON {anchors}" if anchors else "base")
+    return sweep
+
+
+@pytest.fixture
+def figure(monkeypatch):
+    """The figure that `draw` made."""
+    made = []
+    monkeypatch.setattr(Figure, "savefig", lambda own, *args, **kinds: made.append(own))
+    return made
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 20])
+def test_the_legend_lies_outside_the_axes_and_within_the_picture(figure, count):
+    sweep = of_groups(count)
+    (facet,) = find([sweep.run], sweep.records).facets
+    picture.draw([("a title", facet)])
+    (axes,) = figure[0].axes
+    (legend,) = (own for own in axes.get_children() if isinstance(own, Legend))
+    renderer = figure[0].canvas.get_renderer()
+    box, frame = legend.get_window_extent(renderer), axes.get_window_extent(renderer)
+    below = axes.xaxis.label.get_window_extent(renderer).y0
+    assert box.y1 <= below + 1 and box.y0 >= -1 and box.x1 <= figure[0].bbox.x1
+    assert frame.height > 0.4 * figure[0].bbox.height
+    texts = [own.get_text() for own in legend.get_texts()]
+    assert len(texts) == min(count, picture.MOST_LISTED + 1)
+    assert (texts[-1] == f"and {count - picture.MOST_LISTED} more groups") == (count > picture.MOST_LISTED)
+    drawn = sum(len(own.get_offsets()) for own in axes.collections if isinstance(own, PathCollection))
+    assert drawn > 0
+
+
+def test_a_point_is_named_by_what_its_setting_has(figure):
+    """Two decoders in a group, each with a trade-off parameter of its own: no label has a dash for the other's."""
+    sweep = make_sweep(anchors=(None,), thresholds=(0.3, 0.9))
+    for sid, setting in list(sweep.settings.items()):
+        value = setting.knobs["decoder.threshold"]
+        sweep.settings[sid] = replace(setting, knobs={"decoder": "confidence", "decoder.threshold": value})
+        sweep.settings[f"dawn-{sid}"] = replace(
+            changed(setting, decoder="dawn"),
+            id=f"dawn-{sid}",
+            knobs={"decoder": "dawn", "decoder.tau_low": value},
+        )
+        sweep.rows += [row | {"setting_id": f"dawn-{sid}"} for row in sweep.rows if row["setting_id"] == sid]
+    (facet,) = find([sweep.run], sweep.records).facets
+    parts = picture._named_by(facet, facet.points)
+    assert parts == [["decoder"], ["threshold", "tau_low"]]
+    names = {picture._name(row, parts) for row in facet.points.to_dict("records")}
+    assert names == {f"{own} / {value}" for own in ("confidence", "dawn") for value in (0.3, 0.9)}
+
+
+def test_sixteen_groups_of_a_kind_can_be_told_apart_without_their_colours():
+    """By marker and dash four, by marker, dash and colour sixteen."""
+    for axon, foreign, first in (
+        (False, False, BASE_STYLES),
+        (True, False, AXON_STYLES),
+        (False, True, FOREIGN_STYLES),
+    ):
+        names = [f"group {number}" for number in range(16)]
+        found = styles(pd.DataFrame({"group": names, "axon": axon, "foreign": foreign}))
+        assert tuple(found.values())[:4] == first
+        assert len(set(found.values())) == 16
+        for start in range(0, 16, 4):
+            four = list(found.values())[start : start + 4]
+            assert len({(own.symbol, own.dash) for own in four}) == 4
