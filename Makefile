@@ -4,8 +4,9 @@ VENV ?= .venv
 PYTHON ?= python3.11 python3 python3.12 python3.13 python3.14 python3.15 python
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
-# Two test files at a time: tests of one file share what they set up. More would starve those that start Ray.
-PARALLEL := -n 2 --dist loadfile
+# Two test files at a time: tests of one file share what they set up. More would starve those that start Ray. In the
+# order of tests/conftest.py: xdist's own begins with the files that have most tests, and ends with the longest ones.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test check bench train-tiny card clean
 

@@ -64,6 +64,14 @@ def test_each_framework_has_its_place(package: str, homes: list[str]) -> None:
     assert sorted(users) == homes
 
 
+def test_files_with_slow_tests_come_first(request: pytest.FixtureRequest) -> None:
+    items = request.session.items
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    assert [item.path in slow for item in items] == sorted(
+        (item.path in slow for item in items), reverse=True
+    )
+
+
 def test_no_remote_code_and_no_pickle() -> None:
     for file in SOURCES:
         if file != Path(__file__):

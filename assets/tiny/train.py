@@ -6,30 +6,21 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import random
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast
+from torch import Tensor
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from assets.tiny.batches import CANVASES, Canvas, draw_batch, mask_answers  # noqa: E402
-from assets.tiny.network import build_network, export  # noqa: E402
-from assets.tiny.tokenizer import build_tokenizer  # noqa: E402
+from assets.tiny.batches import CANVASES  # noqa: E402
+from assets.tiny.training import STEPS, Training  # noqa: E402
 
-# (step, fraction of the peak learning rate), linear in between: warm-up, constant, decay.
-SCHEDULE = ((0, 0.0), (200, 1.0), (1500, 1.0), (9000, 0.0))
-STEPS = SCHEDULE[-1][0]
-AVERAGE, SAVE_EVERY, SHOW_EVERY = 0.998, 250, 25
+SAVE_EVERY, SHOW_EVERY = 250, 25
 
 
 def options() -> argparse.Namespace:
@@ -54,136 +45,62 @@ def options() -> argparse.Namespace:
 def main() -> None:
     chosen = options()
     chosen.work.mkdir(parents=True, exist_ok=True)
-    tokenizer = build_tokenizer()
-    torch.manual_seed(chosen.seed)
-    network = build_network(len(tokenizer)).to(chosen.device)
-    optimizers = _optimizers(network, chosen.rate)
-    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    training = Training(chosen.seed, chosen.rate, chosen.device, chosen.compile)
     state_file = chosen.work / "state.pt"
-    start, seconds = 0, 0.0
     if state_file.exists():
-        state = torch.load(state_file, weights_only=True, map_location=chosen.device)
-        network.load_state_dict(state["network"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        average, start, seconds = state["average"], state["step"], state["seconds"]
-        print(f"continuing from step {start}", flush=True)
-    forward = torch.compile(network, dynamic=False) if chosen.compile else network
-
-    def save(step: int) -> None:
-        partial = state_file.with_suffix(".part")
-        torch.save(
-            {
-                "network": network.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-                "average": average,
-                "step": step,
-                "seconds": seconds + time.perf_counter() - began,
-            },
-            partial,
-        )
-        partial.rename(state_file)
-        export({name: value.cpu() for name, value in average.items()}, tokenizer, chosen.work / "checkpoint")
-
-    began = time.perf_counter()
-    shown: list[list[Tensor]] = []
-    step = start
+        training.load(state_file)
+        print(f"continuing from step {training.step}", flush=True)
     try:
-        for step in range(start, STEPS):
-            factor = _rate_fraction(step)
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = chosen.rate * factor
-            rng = random.Random(f"{chosen.seed} {step}")
-            generator = torch.Generator().manual_seed(chosen.seed * 1_000_003 + step)
-            losses = [
-                _task_loss(
-                    forward,
-                    canvas,
-                    tokenizer,
-                    rng,
-                    generator,
-                    chosen.device,
-                )
-                for canvas in CANVASES
-            ]
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            with torch.no_grad():
-                for name, value in network.state_dict().items():
-                    average[name].lerp_(value, 1 - min(AVERAGE, (step + 1) / (step + 10)))
-            shown.append(losses)
-            if (step + 1) % SHOW_EVERY == 0:
-                _show(step + 1, start, shown, seconds, began, chosen.work / "loss.csv")
-                shown = []
-            if (step + 1) % SAVE_EVERY == 0:
-                save(step + 1)
+        _train(training, chosen.work)
     except KeyboardInterrupt:
-        save(step)
-        print(f"\nstopped at step {step}; the same command continues from there")
+        _save(training, chosen.work)
+        print(f"\nstopped at step {training.step}; the same command continues from there")
         raise SystemExit(130) from None
-    save(STEPS)
-    export({name: value.cpu() for name, value in average.items()}, tokenizer, chosen.out)
+    _save(training, chosen.work)
+    training.export(chosen.out)
     shutil.copy(chosen.work / "loss.csv", chosen.out)  # which the card plots
     print(f"checkpoint in {chosen.out}")
 
 
-def _rate_fraction(step: int) -> float:
-    knots, fractions = zip(*SCHEDULE, strict=True)
-    return float(np.interp(step + 1, knots, fractions))
+def _train(training: Training, work: Path) -> None:
+    """To the last step; `training.seconds` is kept up to date at every save and line."""
+    start, before, began = training.step, training.seconds, time.perf_counter()
+    shown: list[list[Tensor]] = []
+    try:
+        while training.step < STEPS:
+            shown.append(training.advance())
+            if training.step % SHOW_EVERY == 0:
+                training.seconds = before + time.perf_counter() - began
+                pace = (training.seconds - before) / (training.step - start)
+                _show(training, shown, pace, work / "loss.csv")
+                shown = []
+            if training.step % SAVE_EVERY == 0:
+                training.seconds = before + time.perf_counter() - began
+                _save(training, work)
+    finally:
+        training.seconds = before + time.perf_counter() - began
 
 
-def _task_loss(
-    forward: Callable[..., Any],
-    canvas: Canvas,
-    tokenizer: PreTrainedTokenizerFast,
-    rng: random.Random,
-    generator: torch.Generator,
-    device: str,
-) -> Tensor:
-    """One task's loss per canvas token: cross-entropy on masked tokens, weighted by 1/t; adds its gradient."""
-    tokens_BL, prompt_B1 = draw_batch(canvas, tokenizer, rng)
-    noised_BL, masked_BL, t_B1 = mask_answers(tokens_BL, prompt_B1, tokenizer.mask_token_id, generator)
-    tokens_BL, noised_BL, masked_BL, t_B1 = (
-        tensor.to(device) for tensor in (tokens_BL, noised_BL, masked_BL, t_B1)
-    )
-    with torch.autocast(device, torch.bfloat16):
-        logits_BLV = forward(input_ids=noised_BL, use_cache=False).logits
-    loss_BL = nn.functional.cross_entropy(logits_BLV.float().transpose(1, 2), tokens_BL, reduction="none")
-    loss: Tensor = (loss_BL * masked_BL / t_B1).sum() / (len(tokens_BL) * canvas.answer)
-    loss.backward()
-    return loss.detach()
+def _save(training: Training, work: Path) -> None:
+    training.save(work / "state.pt")
+    training.export(work / "checkpoint")
 
 
-def _optimizers(network: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for embeddings, head and norms."""
-    inside = {id(p) for n, p in network.named_parameters() if p.ndim == 2 and ".layers." in n}
-    matrices = [p for p in network.parameters() if id(p) in inside]
-    others = [p for p in network.parameters() if id(p) not in inside]
-    return [
-        torch.optim.Muon(matrices, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
-
-
-def _show(step: int, start: int, shown: list[list[Tensor]], before: float, began: float, file: Path) -> None:
+def _show(training: Training, shown: list[list[Tensor]], pace: float, file: Path) -> None:
+    """The losses since the last line, on the terminal and in a csv file; `pace`: seconds a step."""
     means = torch.tensor([[float(loss) for loss in losses] for losses in shown]).mean(0).tolist()
-    spent = time.perf_counter() - began
-    left = spent / (step - start) * (STEPS - step)
     names = [canvas.task.name for canvas in CANVASES]
     text = "  ".join(f"{name} {mean:.4f}" for name, mean in zip(names, means, strict=True))
+    left = math.ceil(pace * (STEPS - training.step) / 60)
     print(
-        f"step {step}/{STEPS}  {text}  {before + spent:.0f} s, about {math.ceil(left / 60)} min left",
-        flush=True,
+        f"step {training.step}/{STEPS}  {text}  {training.seconds:.0f} s, about {left} min left", flush=True
     )
     fresh = not file.exists()
     with file.open("a", newline="") as stream:
         writer = csv.writer(stream)
         if fresh:
             writer.writerow(["step", "seconds", *names])
-        writer.writerow([step, f"{before + spent:.1f}", *(f"{mean:.5f}" for mean in means)])
+        writer.writerow([training.step, f"{training.seconds:.1f}", *(f"{mean:.5f}" for mean in means)])
 
 
 if __name__ == "__main__":

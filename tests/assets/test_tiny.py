@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
+from assets.tiny import training
 from assets.tiny.batches import CANVASES, Canvas, draw_batch, mask_answers
 from assets.tiny.card import measure
 from assets.tiny.tokenizer import END, MASK, build_tokenizer
+from assets.tiny.training import Training
 from axon import Confidence, FixedSteps, load_model, load_tokenizer
 from pipeline.tasks import split_of
 
@@ -51,6 +55,25 @@ def test_masks_spare_prompts_and_follow_t() -> None:
     assert abs(float(t_B1.mean()) - 0.5) < 0.01
     weights = (masked_BL[:, 10:] / t_B1).mean()  # E[1{masked} / t] = 1: the objective counts each token once
     assert abs(float(weights) - 1) < 0.05
+
+
+def test_a_training_run_that_was_stopped_and_continued_equals_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "CANVASES", [replace(CANVASES[0], rows=2)])
+    whole, stopped = (Training(0, 3e-3, "cpu", compiled=False) for _ in range(2))
+    losses = [float(*whole.advance()) for _ in range(3)]
+    assert [float(*stopped.advance()) for _ in range(2)] == losses[:2]
+    stopped.save(tmp_path / "state.pt")
+    continued = Training(0, 3e-3, "cpu", compiled=False)
+    continued.load(tmp_path / "state.pt")
+    assert continued.step == 2
+    assert float(*continued.advance()) == losses[2]
+    for name, run in (("whole", whole), ("continued", continued)):
+        run.export(tmp_path / name)
+    weights, again = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "continued"))
+    assert weights.keys() == again.keys()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in weights.items())
 
 
 def test_the_checkpoint_is_small_and_in_lladas_format() -> None:

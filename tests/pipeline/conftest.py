@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,12 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
 
 
 def compose_tree(*overrides: str) -> dict[str, Any]:
+    """What the command line composes of these words; the caller's own, to change."""
+    return copy.deepcopy(_composed(overrides))
+
+
+@cache
+def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         tree = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(tree, dict)
@@ -174,9 +181,9 @@ def make_config(checkpoint: Path, tmp_path: Path) -> Callable[..., Config]:
 
     def make(*overrides: str) -> Config:
         small = ["gen_length=8", "block_length=4", "limit=10", "slice_size=4", "batch_size=3", "wandb=off"]
-        here = [f"model.path={checkpoint}", f"out={tmp_path / 'out'}"]
-        tree = compose_tree(*here, *small)
-        for override in overrides:
+        tree = compose_tree(f"model.path={checkpoint}", *small)
+        here = [f"out={tmp_path / 'out'}", f"store={tmp_path / 'out/store'}"]
+        for override in (*here, *overrides):
             set_key(tree, override)
         return read_config(tree)
 

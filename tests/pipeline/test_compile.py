@@ -1,14 +1,10 @@
-"""model.compile: the network is compiled, decodes with attention captured, and is another setting."""
+"""model.compile: compiled where asked for, and another setting (tests/axon/test_compile.py decodes with it)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-import torch
-from conftest import sliced
-
-from pipeline.evaluation.evaluate import Evaluator, load
+from pipeline.evaluation.evaluate import load
 from pipeline.inputs.config import Config
 from pipeline.planning.plan import make_setting
 
@@ -29,13 +25,3 @@ def test_it_is_another_setting_and_left_out_of_the_id_where_it_is_not_asked_for(
     plain, other = make_setting(make_config()), make_setting(make_config("model.compile=true"))
     assert plain.id != other.id
     assert "compile" not in plain.identity["model"] and other.identity["model"]["compile"] is True
-
-
-@pytest.mark.slow
-def test_a_compiled_network_decodes_as_the_plain_one(make_config: Make) -> None:
-    """Attention is read, prompts differ in length, and rows leave: every shape that a decode has."""
-    words = ("axon.gate=always", "axon.attention_layers=all")
-    settings = [make_setting(make_config(*words, *more)) for more in ((), ("model.compile=true",))]
-    plain, fast = ([record.tokens for record in sliced(Evaluator(3), own, 0, 5)] for own in settings)
-    torch.compiler.reset()
-    assert plain == fast

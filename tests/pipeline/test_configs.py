@@ -20,6 +20,9 @@ CONF = ROOT / "conf"
 FILES = sorted(path for path in CONF.glob("*/*.yaml"))
 
 
+COMPOSED = [file for file in FILES if file.parent.name != "recipe"]  # test_recipes.py composes those
+
+
 def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
@@ -32,7 +35,7 @@ def chosen(file: Path) -> dict[str, Any]:
     return compose_tree(word, *(["model.path=assets/tiny"] if file.stem == "checkpoint" else []))
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+@pytest.mark.parametrize("file", COMPOSED, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_every_choice_composes_and_validates(file: Path) -> None:
     config = read_config(chosen(file))
     assert read_config(to_tree(config)) == config
@@ -50,9 +53,14 @@ def block_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_checkpoint("sdar", tmp_path_factory.mktemp("models") / "sdar")
 
 
-@pytest.mark.parametrize("sweep", choices("sweep"))
-@pytest.mark.parametrize("decoder", choices("decoder"))
-@pytest.mark.parametrize("task", ["arith", "sudoku_n4"])  # what is swept is not the task: two stand for all
+SWEPT = [  # what is swept is not the task: one of two lengths each
+    (sweep, decoder, ("arith", "sudoku_n4")[(row + column) % 2])
+    for row, sweep in enumerate(choices("sweep"))
+    for column, decoder in enumerate(choices("decoder"))
+]
+
+
+@pytest.mark.parametrize(("sweep", "decoder", "task"), SWEPT)
 def test_every_sweep_can_be_planned(
     sweep: str, decoder: str, task: str, checkpoint: Path, block_causal: Path
 ) -> None:
@@ -125,11 +133,11 @@ def test_a_family_brings_its_own_values_of_axon_and_nothing_else(model: str) -> 
     path = ["model.path=assets/tiny"] if model == "checkpoint" else []
     family = next((own for own in AXON if any(model.startswith(start) for start in own)), ())
     own = AXON.get(family, {})
-    for gate in ("coverage_gap", "always"):
-        expected = {**asdict(AxonSettings()), "gate": gate, **own}
-        assert compose_tree(f"model={model}", f"axon={gate}", *path)["axon"] == expected
-    layers = compose_tree(f"model={model}", "axon.attention_layers=last 2", *path)["axon"]["attention_layers"]
-    assert layers == "last 2"
+    expected = asdict(AxonSettings()) | own
+    assert compose_tree(f"model={model}", *path)["axon"] == expected
+    chosen = {"gate": "always", "attention_layers": "last 2"}
+    words = [f"axon={chosen['gate']}", f"axon.attention_layers={chosen['attention_layers']}"]
+    assert compose_tree(f"model={model}", *words, *path)["axon"] == expected | chosen
 
 
 @pytest.mark.parametrize("decoder", choices("decoder"))

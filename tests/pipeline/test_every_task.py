@@ -1,4 +1,4 @@
-"""Every task with every decoder, alone and with AXON, from the prompt to the report, in each checkpoint format."""
+"""Every task with every decoder, alone and with AXON, from the prompt to the report, in the checkpoint formats."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ from tests.report.sweep import make_run
 
 pytestmark = pytest.mark.slow
 GENERATED = [name for name in TASKS if isinstance(get_task(name), GeneratedTask)]
+IN_ALL = (
+    "arith",
+    "gsm8k",
+    "humaneval",
+)  # made from seeds, of rows, programs: in every format; the others in turn
+RUN = [
+    (task, family)
+    for turn, task in enumerate(TASKS)
+    for family in (FORMATS if task in IN_ALL else FORMATS[turn % len(FORMATS) :][:1])
+]
 LIMIT, GEN_LENGTH = 2, 4
 SUM = {"question": "Ann has {n} pens and buys 3. How many now?", "answer": "She has #### {n}"}
 POWER = {
@@ -91,8 +101,7 @@ def test_the_benchmarks_all_have_rows_here() -> None:
     assert sorted(ROWS) == sorted(set(TASKS) - set(GENERATED))
 
 
-@pytest.mark.parametrize("family", FORMATS)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(("task", "family"), RUN)
 def test_every_task_runs_with_every_decoder(
     task: str, family: str, checkpoints: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -56,7 +56,8 @@ def test_a_recipe_composes_and_is_of_the_whole_task(file: Path) -> None:
     config = recipe(file.stem)
     assert config.recipe is not None and config.recipe.name == file.stem
     assert config.limit == config.recipe.examples == WHOLE[config.task.name]
-    assert recipe_of(to_tree(config)) == config.recipe, "run.json keeps it"
+    assert read_config(to_tree(config)) == config, "run.json keeps it, and the recipe in it"
+    assert recipe_of(to_tree(config)) == config.recipe
     assert len(file.read_text().splitlines()) < 20
 
 
