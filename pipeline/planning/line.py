@@ -28,7 +28,7 @@ def place_of(setting: Setting) -> tuple[str, float] | None:
     if not tells_leeway(setting):
         return None
     keys = flatten(setting.identity)
-    value = float(keys.pop(setting.trade_off))
+    value = float(keys.pop(str(setting.trade_off)))
     return json.dumps(keys, sort_keys=True), value
 
 

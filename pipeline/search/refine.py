@@ -34,7 +34,7 @@ from pipeline.search.grid import combinations
 from pipeline.search.space import Candidate, Dimension, Outcome, Range, Region, Space, existing, is_name
 
 FINEST = 1 / 256  # of a line's length; a jump of the front within such a step is left as it is
-FREE = 1 / 16  # of the examples; a value of which no more are new is taken for one that costs so much
+FREE = 1 / 8  # of the examples; a value of which no more are new is taken for one that costs so much
 EIGHTHS = (4, 3, 5, 2, 6, 1, 7)  # of a gap: the values looked at, the middle one first
 LOG_FROM = 100  # between ends whose ratio is at least this, the middle is the geometric mean
 
