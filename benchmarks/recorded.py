@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.inputs.dotted import flatten
-from pipeline.planning.line import place_of
+from pipeline.planning.line import tells_leeway
 from pipeline.planning.setting import Setting
 from pipeline.runs.opened import open_run
 from pipeline.search import Candidate, Region
@@ -28,7 +29,8 @@ class Recorded:
     defaults: Mapping[str, Any]
     quality_SN: np.ndarray
     nfe_SN: np.ndarray
-    trace_SN: np.ndarray  # equal numbers in a column: equal decodes, step by step
+    above_SN: np.ndarray  # the values of the trade-off parameter between which the decode is the same,
+    below_SN: np.ndarray  # as far as the grid shows
     lines: Mapping[str, Mapping[float, int]]  # the knobs but for the trade-off parameter -> its values -> row
 
     @classmethod
@@ -59,30 +61,26 @@ class Recorded:
             trace=[codes.setdefault(trace, len(codes)) for trace in traces]
         )
         trace_SN = coded.pivot(index="setting_id", columns="position", values="trace").loc[ids].to_numpy()
-        return cls(run.settings, space, flatten(run.config), quality_SN, nfe_SN, trace_SN, lines)
+        ends = _leeways(trace_SN, lines)
+        return cls(run.settings, space, flatten(run.config), quality_SN, nfe_SN, *ends, lines)
 
     def run(self, seed: int, examples: int | None) -> Recorded:
         """With the examples in another order; or with as many as that, drawn with replacement."""
         rng, recorded = np.random.default_rng(seed), self.quality_SN.shape[1]
         order = rng.permutation(recorded) if examples is None else rng.integers(recorded, size=examples)
-        own = {name: getattr(self, name)[:, order] for name in ("quality_SN", "nfe_SN", "trace_SN")}
+        names = ("quality_SN", "nfe_SN", "above_SN", "below_SN")
+        own = {name: getattr(self, name)[:, order] for name in names}
         return replace(self, **own)
 
     def repeated(self, row: int, there_SN: np.ndarray) -> np.ndarray:
-        """Examples (N,) whose decode repeats that of a setting of the line which is there, and of all between the two:
-        as far as the grid shows, their leeway holds there. (DAWN can't tell all of it: see axon/decoders/dawn.py.)
-        """
-        line = next(sorted(own.items()) for own in self.lines.values() if row in own.values())
-        rows = [other for _, other in line]
-        at = rows.index(row)
+        """Examples (N,) whose decode repeats that of a setting of the line which is there."""
+        line = next(own for own in self.lines.values() if row in own.values())
         found = np.zeros(there_SN.shape[1], dtype=bool)
-        if place_of(self.settings[row]) is None:
+        if not tells_leeway(self.settings[row]):
             return found
-        for way in (rows[at + 1 :], rows[:at][::-1]):
-            same = np.ones_like(found)
-            for other in way:
-                same = same & (self.trace_SN[row] == self.trace_SN[other])
-                found |= same & there_SN[other]
+        value = next(value for value, other in line.items() if other == row)
+        for other in line.values():
+            found |= there_SN[other] & (self.above_SN[other] < value) & (value < self.below_SN[other])
         return found
 
     @property
@@ -95,6 +93,8 @@ class Recorded:
                 "position": np.tile(np.arange(size), len(self.settings)),
                 "score": self.quality_SN.ravel(),
                 "nfe": self.nfe_SN.ravel(),
+                "above": self.above_SN.ravel(),
+                "below": self.below_SN.ravel(),
             }
         )
 
@@ -107,3 +107,21 @@ class Recorded:
 
 def _line(group: str, knobs: Mapping[str, Any]) -> str:
     return repr((group, sorted(knobs.items())))
+
+
+def _leeways(trace_SN: np.ndarray, lines: Mapping[str, Mapping[float, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Above and below which values decodes are the same, (S, N) each: up to half the way to a value of the line where
+    they differ, as what is asked for is taken from the nearest. (DAWN can't tell all of it: see axon/decoders/dawn.py.)
+
+    `trace_SN`: equal numbers in a column are equal decodes, step by step.
+    """
+    above_SN, below_SN = np.full(trace_SN.shape, -np.inf), np.full(trace_SN.shape, np.inf)
+    for line in lines.values():
+        ascending = sorted(line.items())
+        for (low, before), (high, row) in itertools.pairwise(ascending):
+            same_N = trace_SN[before] == trace_SN[row]
+            above_SN[row] = np.where(same_N, above_SN[before], (low + high) / 2)
+        for (high, before), (low, row) in itertools.pairwise(reversed(ascending)):
+            same_N = trace_SN[before] == trace_SN[row]
+            below_SN[row] = np.where(same_N, below_SN[before], (low + high) / 2)
+    return above_SN, below_SN

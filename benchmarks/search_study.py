@@ -94,7 +94,8 @@ class Replay:
 
 def replay(recorded: Recorded, ask: Ask, rule: StopSettings | None) -> Replay:
     records = recorded.records
-    plan: Any = SimpleNamespace(asked=[], stopped={})
+    by_id = {setting.id: setting for setting in recorded.settings}
+    plan: Any = SimpleNamespace(settings=by_id, asked=[], stopped={})
     asks: list[list[int]] = []
     while candidates := ask(recorded.space, outcomes(plan, records)):
         known = {row for own in asks for row in own}

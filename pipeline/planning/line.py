@@ -18,12 +18,17 @@ from pipeline.planning.setting import Setting
 NEAREST = 4  # neighbours on either side that are looked at: some may have no results yet
 
 
+def tells_leeway(setting: Setting) -> bool:
+    """Whether its decodes can tell their leeway along its line."""
+    return not setting.foreign and setting.trade_off == f"decoder.{setting.decode.decoder.leeway_of}"
+
+
 def place_of(setting: Setting) -> tuple[str, float] | None:
     """What names a setting's line, and its value there; None where no decode can tell its leeway along it."""
-    if setting.foreign or setting.trade_off != f"decoder.{setting.decode.decoder.leeway_of}":
+    if not tells_leeway(setting):
         return None
     keys = flatten(setting.identity)
-    value = float(keys.pop(setting.trade_off))
+    value = float(keys.pop(str(setting.trade_off)))
     return json.dumps(keys, sort_keys=True), value
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
+from pipeline.planning.line import tells_leeway
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting
-from pipeline.search import Outcome
+from pipeline.search import Decodes, Outcome
 from pipeline.storage.store import Contents, Span, Store, missing
 from pipeline.storage.totals import Totals, stored_totals
 from pipeline.tasks import open_task
@@ -41,8 +44,10 @@ def outcomes(plan: Plan, records: pd.DataFrame) -> list[Outcome]:
 
     A pure function of the records in their canonical order, so that a search resumed from the store sees the very
     numbers that it would have seen without the interruption. A stopped setting counts with its witness's means plus
-    its own mean differences from that one: what it is expected to come to on all examples.
+    its own mean differences from that one: what it is expected to come to on all examples. Of its single decodes
+    nothing is said, as of those that can't tell their leeway.
     """
+    decodes = _decodes(plan, records)
     totals = stored_totals(records)
     found = []
     for candidate, sid in plan.asked:
@@ -52,7 +57,29 @@ def outcomes(plan: Plan, records: pd.DataFrame) -> list[Outcome]:
         if stop and quality is not None and nfe is not None:
             quality, nfe, examples = min(1.0, max(0.0, quality + stop.quality)), nfe + stop.nfe, stop.n
             scored = min(scored, examples)
-        found.append(Outcome(candidate, sid, examples, scored, quality, nfe))
+        found.append(Outcome(candidate, sid, examples, scored, quality, nfe, decodes.get(sid)))
+    return found
+
+
+def _decodes(plan: Plan, records: pd.DataFrame) -> dict[str, Decodes]:
+    """By setting id. `records`: as of `Store.outcomes`."""
+    ids = records["setting_id"].astype("category").cat
+    codes = ids.codes.to_numpy()
+    edges = [*np.flatnonzero(np.diff(codes, prepend=-1)).tolist(), len(codes)]
+    position = records["position"].to_numpy()
+    columns = [records[name].to_numpy() for name in Decodes._fields]
+    found = {}
+    for start, stop in itertools.pairwise(edges):
+        sid = str(ids.categories[codes[start]])
+        setting = plan.settings.get(sid)
+        # Two settings' decodes are set beside each other by their place: none may lack an example in between.
+        if (
+            setting
+            and sid not in plan.stopped
+            and tells_leeway(setting)
+            and position[stop - 1] == stop - start - 1
+        ):
+            found[sid] = Decodes(*(column[start:stop] for column in columns))
     return found
 
 

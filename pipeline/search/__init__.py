@@ -1,5 +1,6 @@
 """Which settings a sweep evaluates: a space, and searches that ask for settings in it."""
 
+from pipeline.search.decodes import Decodes
 from pipeline.search.grid import ask_grid
 from pipeline.search.refine import ask_refine
 from pipeline.search.space import (
@@ -22,6 +23,7 @@ __all__ = [
     "SEARCHES",
     "Ask",
     "Candidate",
+    "Decodes",
     "GroupSettings",
     "Outcome",
     "Range",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from pipeline.search.decodes import Decodes
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,7 @@ class Point:
     value: float
     nfe: float
     quality: float
+    decodes: Decodes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,12 @@ class Box:
             known = max((point.quality for point in front if point.nfe <= start), default=self.floor)
             area += (stop - start) * max(0.0, self.top - max(self.floor, known))
         return area / scale
+
+
+def undominated(points: Sequence[Point]) -> list[Point]:
+    """Those that leave as much of any box open as all of them do: by ascending NFE and quality."""
+    found: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.nfe, -point.quality)):
+        if not found or point.quality > found[-1].quality:
+            found.append(point)
+    return found

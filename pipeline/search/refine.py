@@ -8,6 +8,12 @@ Where quality falls instead (p > q), the line is not monotone there: a setting b
 region's best, and better than p by as much as q is worse. A coarse grid draws its front through the middle of such
 boxes, whatever is in them.
 
+Where neighbours have examples whose decodes hold up to the value asked (axon/leeway.py), only the others are decoded
+there, and only they are uncertain: the gap's box is the smaller one of between.py. A value of which a share s of the
+examples is new is worth its passes from s^2 of the tolerance on. For the new examples' own means may lie anywhere in a
+box 1/s times as wide and as high: so the rule asks the same of them as of a value of which nothing is known, and a
+model whose decodes never repeat is searched as coarsely as if none ever did.
+
 The costly end of a line is worth its passes only if the line may still get better than the front there. So the first
 line of a region is evaluated at both ends and in the middle, the others in the middle and then at the cheap end; beyond
 the middle they have a box, too, up to quality 1 and as many times the middle's NFE as on the first line.
@@ -22,11 +28,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.search.box import Box, Point
+from pipeline.search.between import Prospect, beyond, prospects
+from pipeline.search.box import Box, Point, undominated
 from pipeline.search.grid import combinations
 from pipeline.search.space import Candidate, Dimension, Outcome, Range, Region, Space, existing, is_name
 
 FINEST = 1 / 256  # of a line's length; a jump of the front within such a step is left as it is
+FREE = 1 / 8  # of the examples; a value of which no more are new is taken for one that costs so much
+EIGHTHS = (4, 3, 5, 2, 6, 1, 7)  # of a gap: the values looked at, the middle one first
 LOG_FROM = 100  # between ends whose ratio is at least this, the middle is the geometric mean
 
 
@@ -47,20 +56,30 @@ class Line:
         """The ends and the middle one of the values given."""
         return sorted({self.values[0], self.values[len(self.values) // 2], self.values[-1]})
 
-    def between(self, low: float, high: float) -> float | None:
-        """The value to evaluate between two neighbours; None where they are as close as they need be."""
+    def between(self, low: float, high: float) -> list[float]:
+        """Values that may be evaluated between two neighbours, the middle one first; none where they are as close as
+        they need be.
+        """
         if all(isinstance(value, int) for value in self.values):
             inside = [value for value in self.values if low < value < high]
-            return inside[len(inside) // 2] if inside else None
+            return list(dict.fromkeys(inside[len(inside) * part // 8] for part in EIGHTHS)) if inside else []
         first, last = self.values[0], self.values[-1]
-        if first > 0 and last / first >= LOG_FROM:
+        by_ratio = first > 0 and last / first >= LOG_FROM
+        if by_ratio:
             near = math.log(high / low) <= FINEST * math.log(last / first)
-            middle = math.sqrt(low * high)
         else:
             near = high - low <= FINEST * (last - first)
-            middle = (low + high) / 2
-        rounded = float(f"{middle:.4g}")
-        return None if near or not low < rounded < high else rounded
+        values = [low, high]
+        for _ in range(3):
+            means = [
+                math.sqrt(one * other) if by_ratio else (one + other) / 2
+                for one, other in itertools.pairwise(values)
+            ]
+            values = [*itertools.chain(*zip(values, means, strict=False)), high]
+        rounded = [float(f"{values[part]:.4g}") for part in EIGHTHS]
+        if near or not low < rounded[0] < high:
+            return []
+        return [value for value in dict.fromkeys(rounded) if low < value < high]
 
 
 @dataclass(frozen=True)
@@ -70,15 +89,20 @@ class Gap:
     candidate: Candidate
     box: Box
     area: float  # of the box, as far as it is open
+    new: float  # the share of the examples that the candidate has to decode
+
+    def open(self, tolerance: float) -> bool:
+        return self.area > tolerance * max(self.new, FREE) ** 2
 
 
 def ask_refine(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
     """Every line's start at first; then, region by region, a value in each of the widest gaps.
 
-    A gap is open while its uncertain area exceeds the region's tolerance, the same for all groups of a sweep, so that
-    none is drawn more finely than another; of a region's open ones those are filled at once that have at least half
-    the area of its widest, unless they overlap a wider one: what is found there may close them. Regions without a
-    trade-off parameter are asked for whole. Raises ValueError for an open range of another key.
+    A gap is open while its uncertain area exceeds the region's tolerance, as far as examples are new there. That is
+    the same for all groups of a sweep, so that none is drawn more finely than another. Of a region's open ones those
+    are filled at once that have at least half the area of its widest, unless they overlap a wider one: what is found
+    there may close them. Regions without a trade-off parameter are asked for whole. Raises ValueError for an open range
+    of another key.
     """
     found = {(o.candidate.group, _key(o.candidate.knobs)): o for o in outcomes}
     asked: dict[str, Candidate] = {}
@@ -108,12 +132,13 @@ def _next(region: Region, found: Found, scale: float) -> list[Candidate]:
     ]
     if new := _new(others, found):
         return new
-    gaps = [gap for gap in _gaps(measured, scale) if _new([gap.candidate], found)]
+    gaps = [
+        gap for gap in _gaps(measured, scale) if gap.open(region.tolerance) and _new([gap.candidate], found)
+    ]
     gaps.sort(key=lambda gap: -gap.area)
     chosen: list[Gap] = []
     for gap in gaps:
-        wide = gap.area > region.tolerance and gap.area >= gaps[0].area / 2
-        if wide and not any(gap.box.overlaps(wider.box) for wider in chosen):
+        if gap.area >= gaps[0].area / 2 and not any(gap.box.overlaps(wider.box) for wider in chosen):
             chosen.append(gap)
     return [gap.candidate for gap in chosen]
 
@@ -123,18 +148,26 @@ def _new(candidates: Sequence[Candidate], found: Found) -> list[Candidate]:
 
 
 def _gaps(measured: Sequence[tuple[Line, list[Point]]], scale: float) -> Iterator[Gap]:
-    front = [point for _, points in measured for point in points]
-    best = max((point.quality for point in front), default=0.0)
+    known = [point for _, points in measured for point in points]
+    best = max((point.quality for point in known), default=0.0)
+    front = undominated(known)
+
+    def gap(line: Line, own: Sequence[Prospect]) -> Gap:
+        """Of a line's values one that is worth its passes, if there is any; of those the one where most may be found,
+        and of equal ones the first.
+        """
+        gaps = [Gap(line.candidate(o.value), o.box, o.box.uncertain_area(front, scale), o.new) for o in own]
+        return max(gaps, key=lambda gap: (gap.open(line.region.tolerance), gap.area))
+
     for line, points in measured:
         for low, high in itertools.pairwise(points):
-            if (value := line.between(low.value, high.value)) is not None:
-                box = Box.between(low, high, best)
-                yield Gap(line.candidate(value), box, box.uncertain_area(front, scale))
+            if values := line.between(low.value, high.value):
+                yield gap(line, prospects(low, high, values, best))
         first = measured[0][1]
         end = _costly_end(line, first)
         if end is not None and points and end not in {point.value for point in points}:
-            box = _beyond(min(points, key=lambda point: abs(point.value - end)), end, first)
-            yield Gap(line.candidate(end), box, box.uncertain_area(front, scale))
+            last = min(points, key=lambda point: abs(point.value - end))
+            yield gap(line, [beyond(last, end, _growth(last, end, first))])
 
 
 def _costly_end(line: Line, first: Sequence[Point]) -> float | None:
@@ -148,11 +181,10 @@ def _costly_end(line: Line, first: Sequence[Point]) -> float | None:
     return high if nfe[high] >= nfe[low] else low
 
 
-def _beyond(last: Point, end: float, first: Sequence[Point]) -> Box:
-    """What a line may hold from its last known point to that end."""
+def _growth(last: Point, end: float, first: Sequence[Point]) -> float:
+    """By which NFE grows from a line's last known point to that end, if it does as on the region's first line."""
     nfe = {point.value: point.nfe for point in first}
-    grows = nfe[end] / nfe[last.value] if nfe.get(last.value) else 1.0
-    return Box(last.nfe, max(last.nfe * grows, last.nfe), last.quality, 1.0)
+    return max(1.0, nfe[end] / nfe[last.value]) if nfe.get(last.value) else 1.0
 
 
 def _lines(region: Region) -> tuple[list[Line], list[Candidate]]:
@@ -195,7 +227,7 @@ def _by_line(region: Region, found: Found) -> Mapping[str, dict[float, Outcome]]
 def _points(outcomes: Mapping[float, Outcome]) -> list[Point]:
     """A line's evaluated points by ascending value; those without a scored example are left out."""
     return [
-        Point(value, outcome.nfe, outcome.quality)
+        Point(value, outcome.nfe, outcome.quality, outcome.decodes)
         for value, outcome in sorted(outcomes.items())
         if outcome.nfe is not None and outcome.quality is not None
     ]

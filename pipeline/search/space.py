@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, PlainValidator, TypeAdapter, ValidationErr
 from pydantic.dataclasses import dataclass
 
 from pipeline.inputs.dotted import flatten
+from pipeline.search.decodes import Decodes
 from pipeline.tasks.task import STRICT
 
 CHOICES = ("model", "task", "decoder", "axon")  # keys whose value may be the name of a config in conf/
@@ -179,9 +180,7 @@ class Region:
     grid: Mapping[str, Dimension]
     when: Conditions
     along: str | None = None  # the key of the grid that trades quality for speed, if it is searched along one
-    tolerance: float = (
-        0.018  # of a search along it: the uncertain area that it may leave between two neighbours
-    )
+    tolerance: float = 0.018  # of a search along it: the uncertain area that it may leave (refine.py)
 
 
 Space = tuple[Region, ...]
@@ -205,6 +204,7 @@ class Outcome:
     scored: int
     quality: float | None
     nfe: float | None
+    decodes: Decodes | None = field(default=None, compare=False, repr=False)  # None: nothing is known of them
 
 
 class Ask(Protocol):

@@ -1,4 +1,4 @@
-"""Score, NFE and machine seconds of the examples of one slice, and how its file tells them without its table."""
+"""Score, NFE, machine seconds and leeway of a slice's examples, and how its file tells them without its table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pipeline.storage.span import Span
 
 Floats = NDArray[np.float64]
 SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
-KINDS = ("<f8", "<f8", "<f4")  # of an outcome's parts, as they are written
+KINDS = ("<f8", "<f8", "<f4", "<f4", "<f4")  # of an outcome's parts, as they are written
+PARTS = "leeway"  # the last of them; files written before tell fewer
 
 
 class Outcome(NamedTuple):
@@ -24,6 +25,10 @@ class Outcome(NamedTuple):
     score: Floats
     nfe: Floats
     seconds: NDArray[np.float32]  # of the machine, in all; NaN where another setting's decode is repeated
+    above: NDArray[
+        np.float32
+    ]  # between which values of the trade-off parameter the decode is the same (axon/leeway.py);
+    below: NDArray[np.float32]  # NaN where it isn't told
 
 
 def outcome_of(table: pa.Table) -> Outcome:
@@ -31,13 +36,14 @@ def outcome_of(table: pa.Table) -> Outcome:
     score, nfe, *parts = (table.column(name).to_numpy() for name in ("score", "nfe", *SECONDS))
     own = table.column("decoded_under").is_null().to_numpy()
     seconds = np.where(own, np.sum(parts, axis=0), np.nan)
-    return Outcome(score.astype(np.float64), nfe.astype(np.float64), seconds.astype(np.float32))
+    above, below = (table.column(f"leeway_{end}").to_numpy().astype(np.float32) for end in ("above", "below"))
+    return Outcome(score.astype(np.float64), nfe.astype(np.float64), seconds.astype(np.float32), above, below)
 
 
 def to_aside(table: pa.Table, setting_id: str, span: Span) -> bytes:
     """The outcomes of a slice, for its file: opening a Parquet file takes 30 times as long as reading them."""
     own = outcome_of(table)
-    parts: list[NDArray[Any]] = [own.score, own.nfe, own.seconds]
+    parts: tuple[NDArray[Any], ...] = own
     written = [part.astype(kind).tobytes() for part, kind in zip(parts, KINDS, strict=True)]
     return _head(setting_id, span) + b"".join(written)
 
@@ -50,7 +56,8 @@ def from_aside(data: bytes, setting_id: str, span: Span) -> Outcome | None:
     aside, head = aside_of(data), _head(setting_id, span)
     if aside is None or not aside.startswith(head):
         return None
-    parts, start = [], len(head)
+    parts: list[NDArray[Any]] = []
+    start = len(head)
     for kind in KINDS:
         parts.append(np.frombuffer(aside, kind, span[1] - span[0], start))
         start += parts[-1].nbytes
@@ -58,4 +65,4 @@ def from_aside(data: bytes, setting_id: str, span: Span) -> Outcome | None:
 
 
 def _head(setting_id: str, span: Span) -> bytes:
-    return json.dumps([FORMAT, setting_id, *span]).encode() + b"\n"
+    return json.dumps([FORMAT, PARTS, setting_id, *span]).encode() + b"\n"

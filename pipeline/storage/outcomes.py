@@ -1,4 +1,4 @@
-"""Score, NFE and machine seconds of examples: what planning needs of the records, kept apart from texts and traces.
+"""Outcomes (outcome.py) of examples: what planning needs of the records, kept apart from texts and traces.
 
 A search, a stopping rule and a budget ask for them of all settings, again and again. `Outcomes` remembers those of each
 slice that was read, by the slice's name and the mark of its file (listing.py), so that a slice which was replaced is
@@ -34,6 +34,8 @@ _SCHEMA = pa.schema(
         pa.field("score", pa.list_(pa.float64())),
         pa.field("nfe", pa.list_(pa.float64())),
         pa.field("seconds", pa.list_(pa.float32())),
+        pa.field("above", pa.list_(pa.float32())),
+        pa.field("below", pa.list_(pa.float32())),
     ]
 )
 
@@ -90,9 +92,10 @@ class Outcomes:
         keys = sorted(self._known)
         found = [self._known[key] for key in keys]
         columns: list[pa.Array] = [pa.array([key[place] for key in keys]) for place in range(4)]
-        for name, kind in zip(Outcome._fields, (pa.float64(), pa.float64(), pa.float32()), strict=True):
+        for name in Outcome._fields:
             parts = [getattr(own, name) for own in found]
             offsets = np.cumsum([0, *map(len, parts)], dtype=np.int32)
+            kind = _SCHEMA.field(name).type.value_type
             columns.append(pa.ListArray.from_arrays(offsets, pa.array(_joined(parts), kind)))
         return to_sealed(pa.Table.from_arrays(columns, schema=_SCHEMA), compression="zstd")
 
@@ -100,7 +103,7 @@ class Outcomes:
 def outcome_frame(
     setting_ids: Sequence[str], slices: Sequence[tuple[str, Span, Outcome]], limit: int
 ) -> pd.DataFrame:
-    """Columns setting_id (a category), position, score, nfe and seconds: a row per example, the first where slices
+    """Columns setting_id (a category), position and an outcome's: a row per example, the first where slices
     overlap, ordered by setting and position. `slices`: in that order, by their start.
     """
     place = {sid: number for number, sid in enumerate(setting_ids)}

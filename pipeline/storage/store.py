@@ -130,7 +130,7 @@ class Store:
             yield Portion(first_records(whole, limit), covered, damaged)
 
     def outcomes(self, setting_ids: Iterable[str], limit: int) -> Contents:
-        """As `load`, of the records but setting_id, position, score, nfe and seconds (outcomes.py).
+        """As `load`, of the records but setting_id, position and their outcomes (outcome.py).
 
         What was read before, and has not changed, is not read again.
         """

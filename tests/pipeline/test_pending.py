@@ -5,14 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.planning import pending as module
 from pipeline.planning.pending import incomplete, outcomes, pending_slices, reachable
-from pipeline.search import Candidate
+from pipeline.search import Candidate, Decodes
 from pipeline.storage.record import Record, to_table
 from pipeline.storage.store import Contents, Span
 
@@ -21,7 +22,14 @@ SCORES = st.lists(st.one_of(st.none(), st.sampled_from([0.0, 0.25, 1.0])), max_s
 
 
 def plan_of(asked: list[str]) -> Any:
-    settings = {sid: SimpleNamespace(id=sid, task=f"task of {sid}") for sid in dict.fromkeys(asked)}
+    telling = {
+        "foreign": False,
+        "trade_off": "decoder.threshold",
+        "decode": SimpleNamespace(decoder=SimpleNamespace(leeway_of="threshold")),
+    }
+    settings = {
+        sid: SimpleNamespace(id=sid, task=f"task of {sid}", **telling) for sid in dict.fromkeys(asked)
+    }
     return SimpleNamespace(
         stopped={}, settings=settings, asked=[(Candidate(f"g{n}", {}), sid) for n, sid in enumerate(asked)]
     )
@@ -33,7 +41,7 @@ def frame(scores: dict[str, list[float | None]]) -> pd.DataFrame:
         for sid, own in scores.items()
         for n, score in enumerate(own)
     ]
-    return to_table(rows).to_pandas()
+    return to_table(rows).to_pandas().rename(columns={"leeway_above": "above", "leeway_below": "below"})
 
 
 @pytest.fixture
@@ -70,6 +78,33 @@ def test_records_of_other_settings_change_no_outcome(
 ) -> None:
     plan = plan_of(list(SIDS))
     assert outcomes(plan, frame(scores)) == outcomes(plan, frame({"d": other, **scores}))
+
+
+@given(
+    scores=st.dictionaries(st.sampled_from(SIDS), SCORES.filter(bool)),
+    stopped=st.sets(st.sampled_from(SIDS)),
+    silent=st.sets(st.sampled_from(SIDS)),
+    cut=st.sets(st.sampled_from(SIDS)),
+)
+@settings(deadline=None)
+def test_single_decodes_are_told_of_whole_settings_that_can_repeat_each_other(
+    scores: dict[str, list[float | None]], stopped: set[str], silent: set[str], cut: set[str]
+) -> None:
+    """Not of stopped ones, of which others' means are told, nor of those that lack an example before their last."""
+    plan, records = plan_of(list(SIDS)), frame(scores)
+    for sid in silent:
+        plan.settings[sid].trade_off = "decoder.kl_threshold"
+    plan.stopped = {sid: SimpleNamespace(n=1, by="a", quality=0.0, nfe=0.0) for sid in stopped}
+    records["above"] = np.arange(len(records)) + 0.0
+    records = records[~(records["setting_id"].isin(cut) & (records["position"] == 0))]
+    for outcome in outcomes(plan, records.reset_index(drop=True)):
+        own = records[records["setting_id"] == outcome.setting_id]
+        if own.empty or outcome.setting_id in stopped | silent | cut:
+            assert outcome.decodes is None
+        else:
+            assert outcome.decodes is not None
+            for name, column in zip(Decodes._fields, outcome.decodes, strict=True):
+                np.testing.assert_array_equal(column, own[name])
 
 
 def test_a_setting_reaches_the_limit_or_the_end_of_its_task(sizes: dict[str, int | None]) -> None:

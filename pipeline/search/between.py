@@ -1,0 +1,78 @@
+"""What a value of a line's parameter may come to, by the decodes of its neighbours that hold there, too.
+
+Two neighbours' means differ by the sum of what their examples differ by. Of an example whose decode under the lower
+value holds up to the one asked, or down to it from the higher value, the outcome there is known. So at that value the
+line has left the lower neighbour by what the second kind differ by, and is short of the higher one by what the first
+kind do; the new examples alone are in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.search.box import Box, Point
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """A value that may be evaluated, the share of the examples that are new there, and the box its point will be in.
+
+    The box ends at the line's known point of more NFE, and begins at the quality of the one of less: of what the value
+    adds to the front, all between the two counts. Where nothing is new it is the point's own part of the front.
+    """
+
+    value: float
+    new: float
+    box: Box
+
+
+def prospects(low: Point, high: Point, values: Sequence[float], best: float) -> list[Prospect]:
+    """Of the values between two neighbours; of the first alone where their decodes tell nothing, as all are alike."""
+    one, other = low.decodes, high.decodes
+    if one is None or other is None or len(one.score) != len(other.score):
+        return [Prospect(values[0], 1.0, Box.between(low, high, best))]
+    size = len(one.score)
+    gain_N, more_N = (other.score - one.score) / size, (other.nfe - one.nfe) / size
+    told_N = ~(np.isnan(gain_N) | np.isnan(more_N))
+    value_V1 = np.array(values)[:, None]
+    as_low_VN = (value_V1 < one.below) & told_N
+    as_high_VN = (value_V1 > other.above) & told_N & ~as_low_VN
+    new_VN = ~(as_low_VN | as_high_VN)
+    if new_VN.all():
+        return [Prospect(values[0], 1.0, Box.between(low, high, best))]
+    left, right = sorted((low, high), key=lambda point: (point.nfe, -point.quality))
+    found = []
+    for value, as_low_N, as_high_N, new_N in zip(values, as_low_VN, as_high_VN, new_VN, strict=True):
+        least = Point(value, low.nfe + more_N[as_high_N].sum(), low.quality + gain_N[as_high_N].sum())
+        most = Point(value, high.nfe - more_N[as_low_N].sum(), high.quality - gain_N[as_low_N].sum())
+        box = Box.between(least, most, best)
+        # Not monotone (box.py): the new examples may be as good as the best, but no better than all right.
+        perfect = least.quality + np.nansum((1 - one.score[new_N]) / size)
+        found.append(
+            Prospect(
+                value,
+                float(new_N.mean()),
+                Box(
+                    float(box.start),
+                    float(max(right.nfe, box.stop)),
+                    float(min(left.quality, box.floor)),
+                    float(min(box.top, max(perfect, least.quality, most.quality))),
+                ),
+            )
+        )
+    return found
+
+
+def beyond(last: Point, end: float, growth: float) -> Prospect:
+    """Of a line's end that isn't known: NFE may be `growth` times the last known point's, and each new answer right."""
+    new, top = 1.0, 1.0
+    if last.decodes is not None and len(last.decodes.score):
+        score_N, _, above_N, below_N = last.decodes
+        new_N = ~((above_N < end) & (end < below_N) & ~np.isnan(score_N))
+        if not new_N.all():
+            new = float(new_N.mean())
+            top = min(1.0, last.quality + float(np.nansum(1 - score_N[new_N])) / len(score_N))
+    return Prospect(end, new, Box(last.nfe, last.nfe * growth, last.quality, top))
