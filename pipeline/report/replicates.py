@@ -39,8 +39,12 @@ class Replicates:
         """Restricted to these examples."""
         if known_N.all():
             return self
-        kept = (own[:, known_N] for own in (self.quality_KN, self.cost_KN, self.counts_BN))
-        return Replicates(self.place, *kept)
+        return Replicates(
+            self.place,
+            self.quality_KN[:, known_N],
+            self.cost_KN[:, known_N],
+            self.counts_BN[:, known_N],
+        )
 
     def blocks(self, sides: Sequence[Side]) -> Iterator["Block"]:
         """Together every replicate once, in order; so many at once that no side's means fill too much memory."""
