@@ -32,8 +32,7 @@ class Replicates:
         A setting's mean leaves out unscored examples. Over all examples, a side whose hard ones failed to be scored
         would look better than a side that got them wrong.
         """
-        known_N: NDArray[np.bool_] = ~np.isnan(self.quality_KN[self._own(base, variant)]).any(axis=0)
-        return known_N
+        return np.asarray(~np.isnan(self.quality_KN[self._own(base, variant)]).any(axis=0))
 
     def on(self, known_N: NDArray[np.bool_]) -> "Replicates":
         """Restricted to these examples."""
