@@ -5,10 +5,11 @@ planning, writing run.json, resuming (what is pending, and what the search asks 
 report, on as many records as these settings have, of few settings (`--points`) with many examples each. Each size is a
 process of its own, for its peak memory.
 
-Seconds are of processor time: a machine that does other work takes longer by the clock. `grows`: the exponent between
-the first size and the last; n log n is about 1.1. For the goals, without other work on the machine perhaps a quarter of
-an hour each: `--tables sweep --settings 10000 30000 100000 --examples 4` and
-`--tables report --settings 10000 30000 100000 --examples 100 --points 2000`.
+Seconds are of processor time, and in brackets by the clock, which other work on the machine makes longer. `grows`: the
+exponent of the processor time between the first size and the last; n log n is about 1.1. For the goals, about ten
+minutes of one core each: `--tables sweep --settings 10000 100000 --examples 4` and
+`--tables report --settings 10000 30000 100000 --examples 100 --points 2000`. A report of many settings:
+`--tables report --settings 2000 20000 --points 20000 --examples 50`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ import math
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import process_time
+from time import perf_counter, process_time
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -43,6 +44,7 @@ from pipeline.planning.plan import Plan
 from pipeline.runs.run import FORMAT, RUN_FILE, Run, read_run, write_run
 from pipeline.runs.run_folder import asked_for
 from pipeline.storage.compaction import compact
+from pipeline.storage.outcome import SECONDS
 from pipeline.storage.record import SCHEMA
 from pipeline.storage.store import Store
 
@@ -50,6 +52,13 @@ ROOT = Path(__file__).resolve().parents[1]
 ANCHORS = (1, 2, 3, 4)
 SLICE = 32
 TOKENS = 32  # of an answer
+# Where nothing is reported: settings of a kind have the same outcomes, and records have no more columns than planning
+# reads. A store of 100,000 settings takes half as long to make.
+KINDS = 64
+NARROW = ("setting_id", "position", "example_id", "score", "nfe", "decoded_under", *SECONDS)
+WIDTH = 18  # of a column
+
+Cost = tuple[float, float]  # seconds of processor time and by the clock; or a size, and nothing
 STAGES = (
     *("plan", "file settings", "write run.json", "read run.json", "resume", "ask"),
     *("join slices", "resume, joined", "write the index", "resume, indexed"),
@@ -99,15 +108,21 @@ def _table(asked: argparse.Namespace, one: str, stages: tuple[str, ...]) -> None
             sys.exit(done.stderr[-2000:])
         found.append(json.loads(done.stdout.splitlines()[-1]))
     heads = [f"{size * (asked.examples if one == 'report' else 1):,}" for size in asked.settings]
-    print(f"\n{'records' if one == 'report' else 'settings':<20}" + "".join(f"{head:>12}" for head in heads))
+    print(
+        f"\n{'records' if one == 'report' else 'settings':<20}"
+        + "".join(f"{head:>{WIDTH}}" for head in heads)
+    )
     steps = math.log(asked.settings[-1] / asked.settings[0]) if len(asked.settings) > 1 else math.nan
     for stage in (*stages, *SIZES[one]):
-        own = [one_size[stage] for one_size in found]
+        own, clock = zip(*(one_size[stage] for one_size in found), strict=True)
         grows = math.log(max(own[-1], 1e-3) / max(own[0], 1e-3)) / steps
-        unit = "" if stage in SIZES[one] else " s"
+        cells = [
+            f"{value:.2f}" if math.isnan(seconds) else f"{value:.2f} s ({seconds:.0f})"
+            for value, seconds in zip(own, clock, strict=True)
+        ]
         print(
             f"{stage:<20}"
-            + "".join(f"{value:>{12 - len(unit)}.2f}{unit}" for value in own)
+            + "".join(f"{cell:>{WIDTH}}" for cell in cells)
             + f"   grows {grows:.2f}"
             + (f"   goal at 100,000: {GOALS[stage]}" if stage in GOALS else "")
         )
@@ -116,19 +131,19 @@ def _table(asked: argparse.Namespace, one: str, stages: tuple[str, ...]) -> None
     sys.stdout.flush()
 
 
-def _sweep(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
-    """Processor seconds of each stage, and the peak memory."""
-    [settings], examples, found = asked.settings, asked.examples, dict[str, float]()
+def _sweep(folder: Path, asked: argparse.Namespace) -> dict[str, Cost]:
+    """What each stage takes, and the peak memory."""
+    [settings], examples, found = asked.settings, asked.examples, dict[str, Cost]()
     config = _config(folder, settings, examples)
     plan = _timed(found, "plan", lambda: _planned(config))
     store = Store(config.store)
-    _fill(store, list(plan.settings), examples, SLICE)
+    _fill(store, list(plan.settings), examples, SLICE, KINDS, NARROW)
     identities = {sid: dict(setting.identity) for sid, setting in plan.settings.items()}
     _timed(found, "file settings", lambda: store.write_settings(identities))
     run = _run(config, plan)
     _timed(found, "write run.json", lambda: write_run(folder, run))
     assert _timed(found, "read run.json", lambda: read_run(folder)) == run
-    found["run.json, MB"] = (folder / RUN_FILE).stat().st_size / 1e6
+    found["run.json, MB"] = (folder / RUN_FILE).stat().st_size / 1e6, math.nan
     contents, pending = _timed(found, "resume", lambda: advance(plan, store, examples, SLICE))
     assert not pending and len(contents.records) == len(plan.settings) * examples
     _timed(found, "ask", lambda: plan.extend(outcomes(plan, contents.records)))
@@ -142,15 +157,15 @@ def _sweep(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
     return {**found, "peak GB": _peak()}
 
 
-def _report(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
+def _report(folder: Path, asked: argparse.Namespace) -> dict[str, Cost]:
     from pipeline.report import write_report
 
-    [settings], found = asked.settings, dict[str, float]()
+    [settings], found = asked.settings, dict[str, Cost]()
     points = min(settings, asked.points)
     examples = settings * asked.examples // points
     config = _config(folder, points, examples)
     plan, store = _planned(config), Store(config.store)
-    _fill(store, list(plan.settings), examples, 1024)
+    _fill(store, list(plan.settings), examples, 1024, points, SCHEMA.names)
     from pipeline.report.stored import load_measured
     from pipeline.report.whole import in_stores
 
@@ -162,15 +177,15 @@ def _report(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
     return {**found, "peak GB": _peak()}
 
 
-def _timed(found: dict[str, float], stage: str, act: Callable[[], Any]) -> Any:
-    start = process_time()
+def _timed(found: dict[str, Cost], stage: str, act: Callable[[], Any]) -> Any:
+    start, began = process_time(), perf_counter()
     result = act()
-    found[stage] = process_time() - start
+    found[stage] = process_time() - start, perf_counter() - began
     return result
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+def _peak() -> Cost:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, math.nan
 
 
 def _config(folder: Path, settings: int, examples: int) -> Config:
@@ -214,15 +229,23 @@ def _run(config: Config, plan: Plan) -> Run:
     )
 
 
-def _fill(store: Store, setting_ids: list[str], examples: int, size: int) -> None:
+def _fill(
+    store: Store, setting_ids: list[str], examples: int, size: int, kinds: int, names: Sequence[str]
+) -> None:
     """Records of made-up answers: correct or not, and of more or fewer passes, by setting and example."""
     draw = np.random.default_rng(0)
     ease_N = draw.random(examples)
+    made = dict[int, pa.Table]()
     for place, setting_id in enumerate(setting_ids):
-        skill = 0.3 + 0.6 * place / len(setting_ids)
-        nfe_N = draw.integers(4, 8 + int(24 * skill), examples)
-        score_N = (ease_N * 0.7 + draw.random(examples) * 0.3 < skill).astype(float)
-        whole = _records(setting_id, nfe_N, score_N, draw)
+        kind = place * kinds // len(setting_ids)
+        if kind not in made:
+            skill = 0.3 + 0.6 * kind / kinds
+            nfe_N = draw.integers(4, 8 + int(24 * skill), examples)
+            score_N = (ease_N * 0.7 + draw.random(examples) * 0.3 < skill).astype(float)
+            made = {kind: _records(setting_id, nfe_N, score_N, draw).select(names)}
+        ids = pa.array([setting_id] * examples)
+        place_of_id = names.index("setting_id")
+        whole = made[kind].set_column(place_of_id, SCHEMA.field("setting_id"), ids)
         for start in range(0, examples, size):
             stop = min(start + size, examples)
             store.write_table(setting_id, (start, stop), whole.slice(start, stop - start))

@@ -112,7 +112,9 @@ def _aup(
     accuracy_F = 100 * np.where(on_F, quality_F, np.nan)
     canvas_F = tokens["tokens_generated"][rows] / nfe_F
     ended_F = tokens["tokens_to_eos"][rows] / tokens["nfe_to_eos"][rows]
-    canvas, ended, near = [], [], []
+    canvas: list[list[Floats]] = []
+    ended: list[list[Floats]] = []
+    near: list[Floats] = []
     for quality_bF, nfe_bF, tokens_bF, to_eos_bF, nfe_to_eos_bF in draws.blocks(rows, "nfe", *TOKENS):
         on_bF = non_dominated(quality_bF, nfe_bF)
         accuracy_bF, seen_bF = (

@@ -14,7 +14,7 @@ replicates; the first replicate is the sample itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ from pipeline.report.cohorts import as_key, trade_off_of
 from pipeline.report.confidence import Confidences, confidences, interval, mean, ratio, redrawn
 from pipeline.report.entries import Part
 from pipeline.report.reveals import ANCHORS, BASE, OWN, Tally, is_trace
-from pipeline.report.stats import Interval
+from pipeline.report.stats import Floats, Interval
 
 MOST_TOKENS = 10_000_000  # of the settings compared: more take longer than the rest of a report
 MOST_RECORDS = (
@@ -114,15 +114,16 @@ def _calibrated(
     values = [as_key(trade_off_of(part.settings[point])) for point in (*chosen, *alone)]
     strata = {value: place for place, value in enumerate(dict.fromkeys(values))}
     tally = Tally(careful, len(strata))
-    for point, value in zip((*chosen, *alone), values, strict=True):
-        tally.add(_traces(part, point), strata[value], with_axon=point in chosen)
+    for place, (point, value) in enumerate(zip((*chosen, *alone), values, strict=True)):
+        tally.add(_traces(part, point), strata[value], with_axon=place < len(chosen))
     tokens_CNVE = tally.stages.of["tokens"]
     if not tokens_CNVE[ANCHORS].any():
         return None
     counts_BN = np.concatenate([np.ones((1, len(careful))), stats.draw_counts(len(careful))])
-    total_CBVE, differ_CBVE = (redrawn(tally.stages.of[name], counts_BN) for name in ("tokens", "differ"))
-    share_CBVE, weight_BVE = ratio(differ_CBVE, total_CBVE), total_CBVE[ANCHORS]
-    tokens_CVE = np.where(weight_BVE[0] > 0, tokens_CNVE.sum(axis=1), 0.0)
+    drawn = [_differ(own) for own in redrawn(tally.stages.of, counts_BN)]
+    by_stage_BCE, *overall = (np.concatenate(own) for own in zip(*drawn, strict=True))
+    anchors_differ_B, over_own_B, over_base_B = overall
+    tokens_CVE = np.where(tokens_CNVE[ANCHORS].sum(axis=0) > 0, tokens_CNVE.sum(axis=1), 0.0)
     score_2B = ratio(tally.score_2N @ counts_BN.T, tally.decodes_2N @ counts_BN.T)
     careful_tokens, careful_nfe = (float(careful[name].sum()) for name in ("tokens_generated", "nfe"))
     return Calibration(
@@ -130,17 +131,27 @@ def _calibrated(
         f"{setting.decode.decoder.name}, {points['label'].iloc[reference]}",
         careful_tokens / careful_nfe,
         len(careful),
-        tuple(
-            tuple(interval(own_B) for own_B in mean(share_BVE, weight_BVE, (1,)).T)
-            for share_BVE in share_CBVE
-        ),
+        tuple(tuple(interval(own_B) for own_B in own_EB) for own_EB in by_stage_BCE.transpose(1, 2, 0)),
         tuple(tuple(map(int, own_E)) for own_E in tokens_CVE.sum(axis=1)),
-        interval(mean(share_CBVE[ANCHORS], weight_BVE, (1, 2))),
-        interval(mean(share_CBVE[ANCHORS] - share_CBVE[OWN], weight_BVE, (1, 2))),
-        interval(mean(share_CBVE[ANCHORS] - share_CBVE[BASE], weight_BVE, (1, 2))),
+        interval(anchors_differ_B),
+        interval(over_own_B),
+        interval(over_base_B),
         interval(score_2B[0]),
         interval(score_2B[1]),
         confidences(tally.confidences, float(tokens_CNVE.sum()), counts_BN),
+    )
+
+
+def _differ(drawn: Mapping[str, Floats]) -> tuple[Floats, ...]:
+    """The share that differs per kind and stage (B, C, E), of all anchors, and by how much that is more than of the
+    decoder's own reveals and of those without AXON, (B,) each.
+    """
+    total_CBVE, differ_CBVE = drawn["tokens"], drawn["differ"]
+    share_CBVE, weight_BVE = ratio(differ_CBVE, total_CBVE), total_CBVE[ANCHORS]
+    return (
+        np.stack([mean(share_BVE, weight_BVE, (1,)) for share_BVE in share_CBVE], axis=1),
+        mean(share_CBVE[ANCHORS], weight_BVE, (1, 2)),
+        *(mean(share_CBVE[ANCHORS] - share_CBVE[kind], weight_BVE, (1, 2)) for kind in (OWN, BASE)),
     )
 
 

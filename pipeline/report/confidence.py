@@ -15,11 +15,13 @@ the sample itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.report import stats
+from pipeline.report import resampling, stats
 from pipeline.report.reveals import ANCHORS, BASE, KINDS, OWN, Sums
 from pipeline.report.stats import Floats, Interval
 
@@ -66,36 +68,49 @@ def confidences(sums: Sums, tokens: float, counts_BN: Floats) -> Confidences | N
     """None where no anchor's confidence is known. `tokens`: of these decodes, whether known or not."""
     if not sums.of["tokens"][ANCHORS].any():
         return None
-    drawn = {name: redrawn(own_CNVQ, counts_BN) for name, own_CNVQ in sums.of.items()}
-    total_CBVQ = drawn["tokens"]
-    weight_BVQ = total_CBVQ[ANCHORS]
-    factor_CBV = ratio(weight_BVQ.sum(axis=2), total_CBVQ.sum(axis=3))
-    weighed = {
-        name: (own_CBVQ * np.nan_to_num(factor_CBV)[..., None]).sum(axis=2)
-        for name, own_CBVQ in drawn.items()
-    }
-    share_CBVQ = ratio(drawn["differ"], total_CBVQ)
-    tokens_CVQ = np.where(weight_BVQ[0].any(axis=1)[:, None], sums.of["tokens"].sum(axis=1), 0.0)
-    over_own, over_base = (
-        _excess(share_CBVQ[ANCHORS] - share_CBVQ[kind], weight_BVQ) for kind in (OWN, BASE)
-    )
+    tokens_CNVQ = sums.of["tokens"]
+    drawn = [_weighed(own) for own in redrawn(sums.of, counts_BN)]
+    weighed = {name: np.concatenate([own.weighed[name] for own in drawn], axis=1) for name in sums.of}
+    over_own, over_base = (np.concatenate(own) for own in zip(*(own.excess for own in drawn), strict=True))
+    anchors_VQ = tokens_CNVQ[ANCHORS].sum(axis=0)
+    tokens_CVQ = np.where(anchors_VQ.any(axis=1)[:, None], tokens_CNVQ.sum(axis=1), 0.0)
+    known_own, known_base = (_known(anchors_VQ, tokens_CNVQ[kind].sum(axis=0)) for kind in (OWN, BASE))
     return Confidences(
         tuple(
             _of_kind({name: own_CBQ[kind] for name, own_CBQ in weighed.items()}, tokens_CVQ[kind].sum(axis=0))
             for kind in range(len(KINDS))
         ),
         float(sums.of["tokens"].sum() / tokens),
-        over_own,
-        over_base,
+        Excess(interval(over_own), known_own),
+        Excess(interval(over_base), known_base),
     )
 
 
-def _excess(excess_BVQ: Floats, weight_BVQ: Floats) -> Excess:
-    known_VQ = ~np.isnan(excess_BVQ[0])
-    return Excess(
-        interval(mean(excess_BVQ, weight_BVQ, (1, 2))),
-        float(weight_BVQ[0][known_VQ].sum() / weight_BVQ[0].sum()),
-    )
+class _Weighed(NamedTuple):
+    """Of replicates: sums of each kind by bin, values weighed as the anchors are spread, (C, B, Q); and by how much
+    the anchors' share that differs exceeds that of OWN and of BASE, (B,) each.
+    """
+
+    weighed: dict[str, Floats]
+    excess: tuple[Floats, Floats]
+
+
+def _weighed(drawn: Mapping[str, Floats]) -> _Weighed:
+    total_CBVQ = drawn["tokens"]
+    weight_BVQ = total_CBVQ[ANCHORS]
+    factor_CBV = ratio(weight_BVQ.sum(axis=2), total_CBVQ.sum(axis=3))
+    share_CBVQ = ratio(drawn["differ"], total_CBVQ)
+    own, base = (mean(share_CBVQ[ANCHORS] - share_CBVQ[kind], weight_BVQ, (1, 2)) for kind in (OWN, BASE))
+    weighed = {
+        name: (own_CBVQ * np.nan_to_num(factor_CBV)[..., None]).sum(axis=2)
+        for name, own_CBVQ in drawn.items()
+    }
+    return _Weighed(weighed, (own, base))
+
+
+def _known(anchors_VQ: Floats, others_VQ: Floats) -> float:
+    """Of the anchors, the share in bins that have others."""
+    return float(anchors_VQ[others_VQ > 0].sum() / anchors_VQ.sum())
 
 
 def _of_kind(weighed_BQ: dict[str, Floats], tokens_Q: Floats) -> OfKind:
@@ -118,10 +133,15 @@ def _of_kind(weighed_BQ: dict[str, Floats], tokens_Q: Floats) -> OfKind:
     )
 
 
-def redrawn(sums_CNVE: Floats, counts_BN: Floats) -> Floats:
-    """Sums over the examples, as often as each was drawn, (C, B, V, E)."""
-    drawn: Floats = np.einsum("bn,cnve->cbve", counts_BN, sums_CNVE, optimize=True)
-    return drawn
+def redrawn(sums: Mapping[str, Floats], counts_BN: Floats) -> Iterator[dict[str, Floats]]:
+    """Sums over the examples, as often as each was drawn, (C, b, V, E) of (C, N, V, E): b replicates at a time."""
+    examples_first = {name: np.ascontiguousarray(own.swapaxes(0, 1)) for name, own in sums.items()}
+    width = next(iter(sums.values()))[:, 0].size
+    for counts_bN in resampling.blocks(counts_BN, width):
+        yield {
+            name: np.tensordot(counts_bN, own_NCVE, 1).swapaxes(0, 1)
+            for name, own_NCVE in examples_first.items()
+        }
 
 
 def mean(values_BVE: Floats, weight_BVE: Floats, axes: tuple[int, ...]) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Part:
         """The rows that have a score; no copy where all have."""
         return self.rows if self.rows["scored"].all() else self.rows[self.rows["scored"]]
 
-    @property
+    @cached_property  # asked for of every setting
     def settings(self) -> list[Setting]:
         return [entry.setting for entry in self.entries]
 

@@ -32,15 +32,18 @@ class Replicates:
         A setting's mean leaves out unscored examples. Over all examples, a side whose hard ones failed to be scored
         would look better than a side that got them wrong.
         """
-        known_N: NDArray[np.bool_] = ~np.isnan(self.quality_KN[self._own(base, variant)]).any(axis=0)
-        return known_N
+        return np.asarray(~np.isnan(self.quality_KN[self._own(base, variant)]).any(axis=0))
 
     def on(self, known_N: NDArray[np.bool_]) -> "Replicates":
         """Restricted to these examples."""
         if known_N.all():
             return self
-        kept = (own[:, known_N] for own in (self.quality_KN, self.cost_KN, self.counts_BN))
-        return Replicates(self.place, *kept)
+        return Replicates(
+            self.place,
+            self.quality_KN[:, known_N],
+            self.cost_KN[:, known_N],
+            self.counts_BN[:, known_N],
+        )
 
     def blocks(self, sides: Sequence[Side]) -> Iterator["Block"]:
         """Together every replicate once, in order; so many at once that no side's means fill too much memory."""

@@ -59,7 +59,7 @@ def outcomes(values_SN: Floats) -> Outcomes:
     """NaN: none."""
     scored_SN = ~np.isnan(values_SN)
     filled_SN = np.where(scored_SN, values_SN, 0.0)
-    partly_S = ~scored_SN.all(axis=1)
+    partly_S = np.asarray(~scored_SN.all(axis=1))
     most = float(np.abs(filled_SN).max(initial=0.0))
     whole = most <= EXACT and np.array_equal(filled_SN, np.rint(filled_SN))
     return Outcomes(

@@ -224,8 +224,11 @@ class Store:
     ) -> list[tuple[str, Span, T | str]]:
         """What is read of the slices of these settings that have any of the first `limit` examples, in order."""
         slices = [(sid, span, mark) for sid in ids for span, mark in listed[sid].items() if span[0] < limit]
-        with ThreadPoolExecutor(READERS) as pool:
-            results = list(pool.map(lambda key: read(*key), slices))
+        if len(slices) == 1:  # threads would take longer to start than to read
+            results = [read(*slices[0])]
+        else:
+            with ThreadPoolExecutor(READERS) as pool:
+                results = list(pool.map(lambda key: read(*key), slices))
         gone = {sid for (sid, *_), result in zip(slices, results, strict=True) if result is None}
         found = [
             (sid, span, result if result is not None else self._damaged(sid, span, "gone"))
