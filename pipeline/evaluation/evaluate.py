@@ -100,6 +100,7 @@ class Evaluator:
         say: Callable[[str], None] = lambda line: None,
         cores_only: bool = False,
     ) -> None:
+        self.ready = False  # whether what the last setting needs was there: its task, its model
         self._batch_size = batch_size
         self._require = require  # of the sandbox, where answers are programs
         self._on_example = on_example  # called as each example's decoding ends
@@ -120,11 +121,13 @@ class Evaluator:
         All are decoded as one stream, so that the batch is full until the stream ends; but not those whose record is
         `known`, by position. Raises errors that concern all examples.
         """
+        self.ready = False
         task = open_task(setting.task, self._require)
         if isinstance(task, CodeTask):
             shared_sandbox(self._require)  # if programs can't be run here, nothing is decoded
         examples = self._drawn.first(task, setting.task, max((stop for _, stop in spans), default=0))
         loaded = self._load(setting.model)
+        self.ready = True
         opened = OpenSlices()
         timer = Stopwatch(loaded.model.device)
         groups = self._groups(loaded, setting, examples, spans, opened, known)

@@ -44,7 +44,7 @@ from pipeline.errors import ConfigError  # noqa: E402
 from pipeline.inputs.config import ClusterSettings  # noqa: E402
 from pipeline.jobs.display import Display  # noqa: E402
 from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
-from pipeline.workers.capacity import Machine, check_room  # noqa: E402
+from pipeline.workers.capacity import Machine, check_room, need_of  # noqa: E402
 from pipeline.workers.private_ray import silence_workers, small_ray  # noqa: E402
 from pipeline.workers.scratch import scratch_folder  # noqa: E402
 
@@ -65,9 +65,9 @@ class Ground:
 
     def __init__(self, cluster: ClusterSettings, scratch: str) -> None:
         self.scratch = scratch  # a folder for Ray's files
-        self.room = check_room(cluster, _machines())  # for how many workers, at the moment
-        self.lost = False
         self._cluster = cluster
+        self._measure()
+        self.lost = False
         self._node: Any = ray_worker._global_node
         self._head = ray.get_runtime_context().gcs_address
         self._me = ray.get_runtime_context().get_node_id()
@@ -85,6 +85,12 @@ class Ground:
             self.lost = True
             raise
 
+    def _measure(self) -> None:
+        """For how many workers there is room, and on how many machines, at the moment. Raises as `check_room`."""
+        found, need = _machines(), need_of(self._cluster)
+        self.room = check_room(self._cluster, found)
+        self.machines = sum(need.room(machine) > 0 for machine in found)
+
     def _check_own(self) -> None:
         for kind, process in self._node.dead_processes():
             if kind in VITAL:
@@ -101,7 +107,7 @@ class Ground:
         if self._me not in {node["NodeID"] for node in _nodes()}:
             raise Lost("The Ray node on this machine has died")
         try:
-            self.room = check_room(self._cluster, _machines())
+            self._measure()
         except ConfigError as error:
             raise Lost(f"The Ray cluster has no room left for a worker ({error})") from None
 

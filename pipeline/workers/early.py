@@ -16,6 +16,9 @@ from pipeline.inputs.config import ClusterSettings
 from pipeline.workers.capacity import check_room, need_of, this_machine
 
 PRELOADED = "pipeline.workers.preload"
+# Milliseconds; Ray's own is a second. As soon as cores are set aside for trials, Ray counts workers that have none yet
+# as too many, and ends those that had nothing to do for so long (worker_pool.cc, TryKillingIdleWorkers).
+IDLE = 24 * 3600 * 1000
 
 
 def early_workers(cluster: ClusterSettings, slices: int, threads: int) -> dict[str, str]:
@@ -33,6 +36,7 @@ def early_workers(cluster: ClusterSettings, slices: int, threads: int) -> dict[s
     return {
         "RAY_enable_worker_prestart": "1",
         "RAY_worker_maximum_startup_concurrency": str(count),
+        "RAY_idle_worker_killing_time_threshold_ms": str(IDLE),
         "RAY_preload_python_modules": PRELOADED,
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *([path] if path else [])]),
         "OMP_NUM_THREADS": str(threads),  # as Ray sets it for a trial, too late for what is imported

@@ -29,6 +29,7 @@ from pipeline.planning.backlog import Backlog
 from pipeline.stop import Lost, Request
 from pipeline.storage.store import StoreFull
 from pipeline.storage.totals import Totals
+from pipeline.workers.aside import Aside
 from pipeline.workers.capacity import need_of
 from pipeline.workers.cluster import Ground, ray_for
 from pipeline.workers.early import early_workers, inherited
@@ -48,8 +49,8 @@ LATE = 0.5  # seconds by which a signal may reach this process later than Ray's
 class Watch(tune.Callback):
     """Reports results to the display and lost workers to the backlog, and stops Tune when the user asks."""
 
-    def __init__(self, backlog: Backlog, display: Display, request: Request) -> None:
-        self._backlog, self._display, self._request = backlog, display, request
+    def __init__(self, backlog: Backlog, display: Display, request: Request, aside: Aside) -> None:
+        self._backlog, self._display, self._request, self._aside = backlog, display, request, aside
         self._full: str | None = None
         self._begun: set[str] = set()  # trials that a worker has taken up
 
@@ -74,10 +75,15 @@ class Watch(tune.Callback):
             self._display.note(line)
         if isinstance(result.get("totals"), Totals):
             self._display.evaluated(trial.config[ASSIGNMENT], result["totals"])
-        if result.get("error"):
+            for line in self._aside.begun(trial.config[SETTING]):
+                self._display.note(line)
+        unready = result.get("unready") and result["done"] and not self._aside.holds(trial.trial_id)
+        if result.get("error") or unready:
             self._display.failed(trial.config[SETTING])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        if self._aside.holds(trial.trial_id):  # what it couldn't begin has gone back
+            return self._aside.released(trial.trial_id)
         sid = trial.config[SETTING]
         error = Path(trial.error_file).read_text() if trial.error_file else ""
         assignment: Assignment = trial.config[ASSIGNMENT]
@@ -101,7 +107,13 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
     threads = max(1, int(config.cluster.cpus_per_worker))
     cores_only = not need_of(config.cluster).gpus
     worker = WorkerSettings(
-        store, config.limit, config.batch_size, threads, config.sandbox.require, cores_only
+        store,
+        config.limit,
+        config.batch_size,
+        threads,
+        config.sandbox.require,
+        cores_only,
+        may_wait=config.cluster.address is not None,
     )
     request = Request()
     early = early_workers(config.cluster, backlog.waiting, threads)
@@ -109,23 +121,36 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
     with request.awaited(), inherited(early), taken, ray_for(config.cluster, display) as ground:
         request.listen()  # Ray has just taken SIGTERM
         request.check()
-        watch = Watch(backlog, display, request)
         while not backlog.over:
-            _attended(partial(_trials, backlog, worker, config.cluster, ground, watch), ground, request)
+            aside = Aside(backlog, lambda: (ground.room, ground.machines))
+            watch = Watch(backlog, display, request, aside)
+            _attended(
+                partial(_trials, backlog, worker, config.cluster, ground, watch, aside), ground, request
+            )
             watch.check()
             backlog.reclaim("Ray Tune ended without it")
 
 
 def _trials(
-    backlog: Backlog, worker: WorkerSettings, cluster: ClusterSettings, ground: Ground, watch: Watch
+    backlog: Backlog,
+    worker: WorkerSettings,
+    cluster: ClusterSettings,
+    ground: Ground,
+    watch: Watch,
+    aside: Aside,
 ) -> None:
     """One run of Tune: trials until the backlog is over."""
+
+    def room() -> int:
+        return min(ground.room - aside.count, cluster.workers or ground.room)
+
     need = need_of(cluster)
+    search = BacklogSearch(backlog, room, aside)
     tune.run(
         tune.with_parameters(SliceTrial, worker=worker),
         name="sweep",
-        search_alg=BacklogSearch(backlog, lambda: min(ground.room, cluster.workers or ground.room)),
-        scheduler=FreeWorkerScheduler(),  # type: ignore[no-untyped-call]
+        search_alg=search,
+        scheduler=FreeWorkerScheduler(search),
         num_samples=-1,
         resources_per_trial={"cpu": need.cpus, "gpu": need.gpus},
         storage_path=ground.scratch,

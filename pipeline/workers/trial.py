@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from axon.faults import context_is_dead
@@ -13,9 +13,11 @@ from pipeline.importing import importing_models
 from pipeline.planning.assignment import Assignment
 from pipeline.sandbox import Require
 from pipeline.storage.store import Store, StoreFull
+from pipeline.workers.aside import Unready
 from pipeline.workers.shared_store import await_setting
 
-from ray import tune  # isort: skip  # sweep.py imports cluster.py first
+import ray  # isort: skip  # sweep.py imports cluster.py first
+from ray import tune  # isort: skip
 
 # The keys of a trial's config. KEPT: it goes to a worker that is there already.
 ASSIGNMENT, SETTING, KEPT = "assignment", "setting", "kept"
@@ -34,6 +36,7 @@ class WorkerSettings:
     threads: int
     require: Require  # of the sandbox
     cores_only: bool = False  # it may use no GPU, even if one is in sight
+    may_wait: bool = False  # where a setting can't be begun; another machine may have what it needs
     launched_on: str = field(default_factory=platform.node)  # the machine
 
 
@@ -42,7 +45,8 @@ class SliceTrial(tune.Trainable):
 
     Every result has as `totals` the sums over the trial's slices that are finished by then, None before the first. A
     setting that fails ends its trial with `error` and spares the worker; a store in which nothing can be kept ends it
-    with `full`. `notes` are lines for the user.
+    with `full`. One that can't be begun has `unready`, again and again, until the sweep ends its trial (aside.py).
+    `notes` are lines for the user.
     """
 
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
@@ -65,12 +69,16 @@ class SliceTrial(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         assignment: Assignment = new_config[ASSIGNMENT]
         self._left = len(assignment.slices)
+        self._waits: Unready | None = None
         self._answered: float | None = None  # when the last step of this trial ended
         self._slices = assignment.evaluated(self._evaluator, self._store, self._worker.limit)
         return True
 
     def step(self) -> dict[str, Any]:
         """Slices of the trial, at least one, until `_until`."""
+        if self._waits:
+            sleep(STEP_SECONDS)
+            return {"unready": self._waits, "done": False}
         totals, until = None, self._until()
         try:
             self._check_store()
@@ -84,6 +92,10 @@ class SliceTrial(tune.Trainable):
             if context_is_dead(error):
                 raise  # Tune ends this worker with its trial, and what is missing is tried again by another
             end = {"error": self._fault(error), "done": True}
+            if self._worker.may_wait and not self._evaluator.ready:
+                machine = ray.get_runtime_context().get_node_id()
+                self._waits = Unready(machine, platform.node(), end["error"])
+                end = {"unready": self._waits, "done": False}
         self._answered = monotonic()
         return {"totals": totals, "notes": self._told()} | end
 

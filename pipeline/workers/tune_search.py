@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.inputs.config import ModelSettings
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
+from pipeline.workers.aside import Aside, Unready
 from pipeline.workers.private_ray import change, changed
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING
 
@@ -82,9 +83,9 @@ class BacklogSearch(Searcher):
     `room` says how many workers there may be at the moment, so that a cluster which grows gets more of them.
     """
 
-    def __init__(self, backlog: Backlog, room: Callable[[], int]) -> None:
+    def __init__(self, backlog: Backlog, room: Callable[[], int], aside: Aside) -> None:
         super().__init__()
-        self._backlog, self._room = backlog, room
+        self._backlog, self._room, self._aside = backlog, room, aside
         self._assigned: dict[str, Assignment] = {}  # by trial
         self._free: deque[ModelSettings] = (
             deque()
@@ -112,10 +113,19 @@ class BacklogSearch(Searcher):
         if error:
             return
         self._free.append(assignment.setting.model)
-        if result and (line := result.get("error")):
+        unready: Unready | None = (result or {}).get("unready")
+        line = unready.line if unready else (result or {}).get("error")
+        if self._aside.holds(trial_id):  # its assignment has gone back already
+            self._aside.released(trial_id)
+        elif line:
             self._backlog.failed(assignment, line)
         else:
             self._backlog.finished(assignment)
+
+    def stays(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether a trial that has this result goes on by itself, or ends."""
+        unready: Unready | None = result.get("unready")
+        return unready is None or self._aside.waits(trial_id, self._assigned[trial_id], unready)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the store is the only state, and a search is replayed from it."""
@@ -130,6 +140,13 @@ class FreeWorkerScheduler(FIFOScheduler):
     Tune's own order would give it the oldest trial that has not begun, and end the worker that is still starting for
     that trial: with trials that are shorter than a start, one worker would do everything.
     """
+
+    def __init__(self, search: BacklogSearch) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._search = search
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        return str(self.CONTINUE if self._search.stays(trial.trial_id, result) else self.STOP)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         trials: list[Trial] = tune_controller.get_trials()

@@ -110,7 +110,8 @@ def trial(error: Exception, launched_on: str = platform.node()) -> SliceTrial:
         yield
 
     made = SliceTrial.__new__(SliceTrial)
-    made._slices, made._left, made._notes, made._answered = slices(), 1, ["said"], None
+    made._slices, made._left, made._notes = slices(), 1, ["said"]
+    made._answered, made._waits = None, None
     made._shared, made._worker = (
         True,
         WorkerSettings("/store", 1, None, 1, "process", launched_on=launched_on),
@@ -139,7 +140,7 @@ def test_what_cuda_said_is_told_of_a_worker_that_ended_by_it() -> None:
 def test_a_note_of_several_workers_is_shown_once() -> None:
     shown: list[str] = []
     display = SimpleNamespace(note=shown.append, evaluated=None)
-    watch = Watch(None, display, None)  # type: ignore[arg-type]
+    watch = Watch(None, display, None, None)  # type: ignore[arg-type]
     own = SimpleNamespace(config={SETTING: "s"})
     watch.on_trial_result(0, [], own, {"notes": ["fewer rows"]})
     assert shown == ["fewer rows"]

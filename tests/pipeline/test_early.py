@@ -61,6 +61,8 @@ from pipeline.workers.cluster import ray, ray_for
 from pipeline.workers.early import early_workers, inherited
 from pipeline.workers.tune_search import plain_workers
 from ray.tune.execution import tune_controller
+from ray.util.placement_group import placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 import psutil
 
 class Told:
@@ -73,8 +75,11 @@ cluster = ClusterSettings(None, 2, 1, 0)
 with inherited(early_workers(cluster, 9, 1)), ray_for(cluster, SimpleNamespace(status=lambda _: None)):
     processes = psutil.Process().children(recursive=True)
     names, lines = [each.name() for each in processes], [" ".join(each.cmdline()) for each in processes]
-    started = time.time()
-    actors = [remote.get(Told).remote() for _ in range(2)]
+    started, group = time.time(), placement_group([{"CPU": 1}] * 2)  # as Tune takes cores before it asks for workers
+    assert group.wait(30)
+    time.sleep(1.5)  # Ray ends workers that are too many after a second
+    placed = PlacementGroupSchedulingStrategy(group)
+    actors = [remote.get(Told).options(num_cpus=1, scheduling_strategy=placed).remote() for _ in range(2)]
     told = ray.get([actor.found.remote(set(sys.argv[1:])) for actor in actors])
     born = [psutil.Process(pid).create_time() < started for pid, *_ in told]
 print(json.dumps({"names": names, "lines": lines, "told": told, "born": born}))

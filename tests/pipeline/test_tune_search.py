@@ -32,9 +32,10 @@ def search(room: list[int]) -> Any:
 
 def searching(backlog: Backlog, room: list[int]) -> Any:
     import pipeline.workers.sweep  # noqa: F401  # sets what Ray reads first
+    from pipeline.workers.aside import Aside
     from pipeline.workers.tune_search import BacklogSearch
 
-    return BacklogSearch(backlog, lambda: room[0])
+    return BacklogSearch(backlog, lambda: room[0], Aside(backlog, lambda: (room[0], 1)))
 
 
 def suggested(search: Any, *trials: str) -> list[Any]:
@@ -87,7 +88,7 @@ def test_a_lost_trial_is_suggested_again_as_a_new_one(room: list[int], tmp_path:
 
     backlog = backlog_of(["A"], Store(str(tmp_path)), slices=1)
     search, display, request = searching(backlog, room), MagicMock(), MagicMock()
-    watch = Watch(backlog, display, request)
+    watch = Watch(backlog, display, request, search._aside)
     trial = SimpleNamespace(trial_id="1", config=search.suggest("1"), error_file=None)
     search.on_trial_complete("1", error=True)
     watch.on_trial_error(0, [], trial)
@@ -108,7 +109,7 @@ def test_a_free_worker_that_was_dead_already_costs_its_setting_nothing(
     backlog = backlog_of(["A"] * 5, Store(str(tmp_path)), slices=1)
     room[0] = 3
     search = searching(backlog, room)
-    watch = Watch(backlog, MagicMock(), MagicMock())
+    watch = Watch(backlog, MagicMock(), MagicMock(), search._aside)
 
     def ended(trial: str, config: Any, begun: bool) -> None:
         told = SimpleNamespace(trial_id=trial, config=config, error_file=None)
@@ -166,7 +167,7 @@ def test_when_tune_ends_early_what_it_left_is_tried_again(
 
     @contextmanager
     def no_ray(*_: Any) -> Any:
-        yield SimpleNamespace(room=1, scratch="", check=lambda: None)
+        yield SimpleNamespace(room=1, machines=1, scratch="", check=lambda: None)
 
     def run(*_: Any, search_alg: Any, **__: Any) -> None:
         runs.append(suggested(search_alg, "1")[0])
@@ -200,7 +201,7 @@ def trial_of(evaluate: Any, store: Any, stop: int = 12) -> Any:
     trial._evaluator, trial._store = SimpleNamespace(slices=slices, prove=lambda sid: None), store
     trial._shared, trial._notes = True, []
     spans = tuple((start, start + 4) for start in range(4, stop, 4))
-    trial._worker = SimpleNamespace(limit=stop, launched_on=platform.node())
+    trial._worker = SimpleNamespace(limit=stop, launched_on=platform.node(), may_wait=False)
     trial.reset_config({"setting": "s0", "assignment": Assignment(setting, spans)})
     return trial
 
@@ -249,13 +250,15 @@ def test_a_fault_after_some_slices_tells_of_them_too(tmp_path: Path) -> None:
             raise ValueError("no memory")
         return scored(setting, start, stop)
 
+    from pipeline.workers.aside import Aside
     from pipeline.workers.sweep import Watch
 
     result = trial_of(fails, Store(str(tmp_path))).step()
     assert (result["totals"].examples, result["error"], result["done"]) == (4, "ValueError: no memory", True)
     display = MagicMock()
-    about: Any = SimpleNamespace(config={"setting": "s0", "assignment": "a"})
-    Watch(MagicMock(), display, MagicMock()).on_trial_result(0, [], about, result)
+    about: Any = SimpleNamespace(trial_id="1", config={"setting": "s0", "assignment": "a"})
+    aside = Aside(MagicMock(), lambda: (1, 1))
+    Watch(MagicMock(), display, MagicMock(), aside).on_trial_result(0, [], about, result)
     assert display.mock_calls == [call.evaluated("a", result["totals"]), call.failed("s0")]
 
 
@@ -282,8 +285,8 @@ def test_a_full_store_ends_a_sweep_whose_results_could_not_be_kept(tmp_path: Pat
     trial = trial_of(lambda *_: [], store)
     result = trial.step()
     assert result["done"]
-    watch = Watch(MagicMock(), MagicMock(), MagicMock())
+    watch = Watch(MagicMock(), MagicMock(), MagicMock(), MagicMock())
     watch.on_step_begin(0, [])
-    watch.on_trial_result(0, [], SimpleNamespace(config={"setting": "s0"}), result)
+    watch.on_trial_result(0, [], SimpleNamespace(config={"setting": "s0"}, trial_id="1"), result)
     with pytest.raises(StoreFull, match=r"^store=x: nothing can be written; make room$"):
         watch.on_step_begin(1, [])

@@ -1,7 +1,8 @@
 """launch.py with a toy search, as a process of its own. The file RESULTS gets a line per result: worker, setting.
 
 With DIES, a file that isn't there yet, the first slice of all finds that CUDA has failed in its worker. With HELD, a
-folder, every step of a worker writes a file there, SETTING-MACHINE-PROCESS, and waits for the file `go`.
+folder, every step of a worker writes a file there, SETTING-MACHINE-PROCESS, and waits for the file `go`. With LACKING,
+workers of a node that was started with LACKING, too, find no model.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 from toy_search import bisecting  # noqa: E402
 
 import launch  # noqa: E402
+from axon import CheckpointError  # noqa: E402
 from pipeline.search import SEARCHES  # noqa: E402
 from pipeline.workers import sweep  # noqa: E402
 
@@ -59,11 +61,24 @@ class Held(sweep.SliceTrial):
         return super().step()
 
 
+def gone(*_: Any) -> Any:
+    raise CheckpointError("model.path='/gone': no such folder; check the path")
+
+
+class Lacking(sweep.SliceTrial):
+    def setup(self, config: dict[str, Any], worker: Any = None) -> None:
+        super().setup(config, worker)
+        if "LACKING" in os.environ:
+            self._evaluator._load = gone  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     SEARCHES["bisect_nfe"] = bisect_nfe
     sweep.Watch = Noting  # type: ignore[misc]
     if "DIES" in os.environ:
         sweep.SliceTrial = Dying  # type: ignore[misc]
+    if "LACKING" in os.environ:
+        sweep.SliceTrial = Lacking  # type: ignore[misc]
     if "HELD" in os.environ:
         sweep.SliceTrial = Held  # type: ignore[misc]
     sys.exit(launch.main())

@@ -1,0 +1,184 @@
+"""A machine that lacks what settings need: the others do its work, and a setting that nobody can begin fails."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from commands import completed, records, uninterrupted
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ray_nodes import Cluster
+from test_backlog import backlog_of
+from test_tune_search import trial_of
+
+from axon import CheckpointError
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.planning.plan import make_setting
+from pipeline.storage.store import Store
+from pipeline.workers.aside import Aside, Unready
+
+pytest_plugins = ["shared_ray"]
+pytestmark = pytest.mark.slow  # importing Ray takes seconds
+TOY = Path(__file__).with_name("toy_command.py")
+
+
+class Machines:
+    """A cluster as Ray Tune sees it, without Ray: a trial goes to the first free worker, or to a new one."""
+
+    def __init__(self, models: str, workers: list[int], lacking: list[set[str]]) -> None:
+        import pipeline.workers.sweep  # noqa: F401  # sets what Ray reads first
+        from pipeline.workers.tune_search import BacklogSearch
+
+        self.backlog, self.lacking = backlog_of(list(models)), lacking
+        self.aside = Aside(self.backlog, lambda: (sum(workers), len(workers)))
+        self.search: Any = BacklogSearch(self.backlog, lambda: sum(workers) - self.aside.count, self.aside)
+        self.slots = [
+            machine for machine, count in enumerate(workers) for _ in range(count)
+        ]  # not started yet
+        self.free: list[int] = []
+        self.trials: dict[str, tuple[int, Any]] = {}
+        self.handed: list[int] = []  # to which machine, for each trial
+        self.lines: list[str] = []
+
+    def hand_out(self, pick: int) -> bool:
+        """The next trial, if there is one. `pick`: which machine starts a worker, if none is free."""
+        config = self.search.suggest(str(len(self.handed)))
+        if not isinstance(config, dict):
+            return False
+        assert bool(self.free) == config["kept"]
+        machine = self.free.pop(0) if self.free else self.slots.pop(pick % len(self.slots))
+        self.trials[str(len(self.handed))] = machine, config["assignment"]
+        self.handed.append(machine)
+        return True
+
+    def answer(self, trial: str) -> None:
+        """A step of the trial, and whether it goes on."""
+        machine, assignment = self.trials[trial]
+        result: dict[str, Any] = {"totals": 1, "done": True}
+        if self.aside.holds(trial) or assignment.setting.model in self.lacking[machine]:
+            result = {"unready": Unready(str(machine), f"gpu{machine}", "no such folder"), "done": False}
+        else:
+            self.lines += self.aside.begun(assignment.setting.id)
+        if result["done"] or not self.search.stays(trial, result):
+            del self.trials[trial]
+            self.search.on_trial_complete(trial, result)
+            self.free.append(machine)
+
+    def run(self, data: st.DataObject) -> None:
+        for _ in range(1000):
+            while self.hand_out(data.draw(st.integers(0, 9))):
+                pass
+            if not self.trials:
+                break
+            self.answer(data.draw(st.sampled_from(sorted(self.trials))))
+        assert self.backlog.over and not self.trials and not self.aside.count
+
+
+@settings(deadline=None)
+@given(
+    st.text("AB", min_size=1, max_size=9),
+    st.lists(st.integers(1, 2), min_size=2, max_size=3),
+    st.sets(st.sampled_from("AB"), min_size=1),
+    st.data(),
+)
+def test_where_one_machine_lacks_something_nothing_fails_and_its_workers_try_once(
+    models: str, workers: list[int], lacking: set[str], data: st.DataObject
+) -> None:
+    machines = Machines(models, workers, [lacking, *[set[str]() for _ in workers[1:]]])
+    machines.run(data)
+    assert machines.backlog.failures == {}
+    assert set(machines.lines) <= {"gpu0 is set aside: no such folder"}
+    if lacking == {"A", "B"}:
+        assert machines.handed.count(0) <= workers[0]
+
+
+@settings(deadline=None)
+@given(
+    st.text("AB", min_size=1, max_size=9),
+    st.lists(st.integers(1, 2), min_size=1, max_size=3),
+    st.data(),
+)
+def test_what_no_machine_has_fails_and_the_rest_is_evaluated(
+    models: str, workers: list[int], data: st.DataObject
+) -> None:
+    machines = Machines(models, workers, [{"A"} for _ in workers])
+    machines.run(data)
+    doomed = {f"s{n}" for n, model in enumerate(models) if model == "A"}
+    assert machines.backlog.failures == dict.fromkeys(doomed, "no such folder")
+    assert machines.lines == []
+
+
+def test_a_worker_that_waits_goes_on_when_no_other_machine_is_left() -> None:
+    backlog, room = backlog_of(["A", "A"]), [(2, 2)]
+    aside = Aside(backlog, lambda: room[0])
+    assignment: Any = backlog.take("A", 2)  # type: ignore[arg-type]
+    unready = Unready("0", "gpu0", "no such folder")
+    assert aside.waits("1", assignment, unready) and aside.waits("1", assignment, unready)
+    room[0] = (1, 1)
+    assert not aside.waits("1", assignment, unready)
+
+
+def test_a_worker_that_is_lost_while_it_waits_costs_its_setting_nothing() -> None:
+    from pipeline.workers.sweep import Watch
+
+    backlog = backlog_of(["A", "A"])
+    aside = Aside(backlog, lambda: (2, 2))
+    assignment: Any = backlog.take("A", 2)  # type: ignore[arg-type]
+    assert aside.waits("1", assignment, Unready("0", "gpu0", "no such folder"))
+    trial = SimpleNamespace(trial_id="1", config={}, error_file=None)
+    Watch(backlog, SimpleNamespace(), SimpleNamespace(), aside).on_trial_error(0, [], trial)  # type: ignore[arg-type]
+    assert aside.count == 0 and backlog.failures == {} and backlog.waiting == 4
+
+
+@pytest.mark.parametrize(("ready", "may_wait"), [(False, True), (True, True), (False, False)])
+def test_a_trial_waits_if_its_setting_could_not_be_begun_and_the_sweep_has_other_machines(
+    ready: bool, may_wait: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise ValueError("no such folder")
+
+    trial = trial_of(fails, Store(str(tmp_path)))
+    trial._evaluator.ready, trial._worker.may_wait = ready, may_wait
+    node = SimpleNamespace(get_node_id=lambda: "n0")
+    monkeypatch.setattr("pipeline.workers.trial.ray.get_runtime_context", lambda: node)
+    monkeypatch.setattr("pipeline.workers.trial.STEP_SECONDS", 0.0)
+    first = trial.step()
+    waits = may_wait and not ready
+    assert first.get("unready") == (
+        Unready("n0", platform.node(), "ValueError: no such folder") if waits else None
+    )
+    assert first["done"] is not waits and ("error" in first) is not waits
+    if waits:
+        assert trial.step() == {"unready": first["unready"], "done": False}
+
+
+def test_an_evaluator_is_ready_once_a_settings_task_and_model_are_there(make_config: Any, judge: Any) -> None:
+    setting = make_setting(make_config("task.name=judge"))
+    evaluator = Evaluator(1)
+    assert not evaluator.ready
+    next(evaluator.slices(setting, [(0, 1)]))
+    assert evaluator.ready
+    gone = replace(setting, model=replace(setting.model, path="/gone"))
+    with pytest.raises(CheckpointError):
+        next(evaluator.slices(gone, [(0, 1)]))
+    assert not evaluator.ready
+
+
+def test_a_node_without_the_model_leaves_the_sweep_to_the_others(
+    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
+) -> None:
+    group = "+sweep.groups.g={grid: {seed: [1, 2, 3, 4, 5, 6]}, set: {temperature: 0.7}}"
+    small = ["limit=4", "gen_length=8", "block_length=4", "wandb=off", f"model.path={checkpoint}"]
+    asked = ["~sweep.groups.setting", group, *small, f"out={tmp_path / 'three'}"]
+    told = {**ray_cluster.environment, "RESULTS": str(tmp_path / "results"), "LACKING": "1"}
+    with replace(ray_cluster, environment={**ray_cluster.environment, "LACKING": "1"}).node():
+        code, shown, errors = completed([*asked, *ray_cluster.words], TOY, **told)
+    assert code == 0 and errors == "", shown + errors
+    assert "is set aside: CheckpointError: model.path='/gone': no such folder" in shown
+    expected = uninterrupted(asked, tmp_path / "one", 4)
+    assert records(asked, tmp_path / "three", 4).equals(expected)
