@@ -14,7 +14,13 @@ TPF is the tokens of all examples by the steps of all examples. d3LLM's figures 
 token a step is TPF 1; up to the end of text it is less, so both are given.
 
 Intervals are of the bootstrap over examples, with fronts chosen anew in every replicate and their lower ends lowered
-for that choice as in bands.py; y_max is a parameter and stays.
+for that choice as in bands.py; y_max is a parameter and stays. On few examples one answer moves a point across the
+margin of 5, which few replicates show: lower ends are of a margin smaller by ANSWERS answers (effects.py), upper ends
+of one larger by as much.
+
+Of no pool is the TPF at which a side's mixes (mixes.py) are a margin (effects.py) below its best accuracy, with the
+lower end lowered as a saving's is. The fastest setting that is as near the best is chosen by luck: intervals of its TPF
+covered 33 to 98 % (LOG.md, 2026-11-26).
 
 Source: hao-ai-lab/d3LLM, AUP_leaderboard/aup_utils.py (get_aup) and main.py (y_max: of all methods on a task);
 hao-ai-lab/hao-ai-lab.github.io, content/blogs/text-diffusion/index.md; arXiv 2601.07568.
@@ -30,6 +36,9 @@ import pandas as pd
 
 from pipeline.planning.setting import Setting
 from pipeline.report import stats
+from pipeline.report.effects import ANSWERS, margin
+from pipeline.report.fronts import first_reach
+from pipeline.report.mixes import mixes
 from pipeline.report.pareto import front_order, non_dominated
 from pipeline.report.sample import Draws
 from pipeline.report.sides import Side, sides_of
@@ -37,7 +46,6 @@ from pipeline.report.stats import Floats, Interval
 
 ALPHA = 3.0
 MARGIN = 5.0  # percentage points below y_1, up to which a point counts
-NEAR = 1.0  # percentage points below its best, within which a front's fastest setting is looked for
 TOKENS = ("tokens_generated", "tokens_to_eos", "nfe_to_eos")
 
 Tokens = Mapping[str, Floats]  # the settings' means of TOKENS, (S,) each
@@ -54,7 +62,7 @@ class Aup:
     pool: tuple[str, ...]  # the names of the fronts that y_max is of
     canvas: Interval
     to_eos: Interval  # TPF up to the end of text; NaN where its steps were not counted
-    near: Interval  # the highest TPF of a setting at most NEAR below the front's best accuracy: of no pool
+    near: Interval  # the highest TPF of a mix of settings a margin (effects.py) below the best: of no pool
 
 
 def aups(points: pd.DataFrame, settings: Sequence[Setting], draws: Draws, tokens: Tokens) -> tuple[Aup, ...]:
@@ -70,12 +78,15 @@ def aups(points: pd.DataFrame, settings: Sequence[Setting], draws: Draws, tokens
     y_max = 100 * float(quality[np.concatenate([side.rows for side in sides])].max())
     pool = tuple(side.name for side in sides)
     nfe = points["nfe"].to_numpy(dtype=np.float64)
-    return tuple(_aup(side, quality, nfe, draws, tokens, y_max, pool) for side in sides)
+    n_S = points["n"].to_numpy()
+    return tuple(
+        _aup(side, quality, nfe, draws, tokens, y_max, pool, int(n_S[side.rows].min())) for side in sides
+    )
 
 
-def area(tpf: Floats, accuracy: Floats, y_max: float) -> Floats:
+def area(tpf: Floats, accuracy: Floats, y_max: float, within: float = MARGIN) -> Floats:
     """AUP of points in any order, (..., F) -> (...); those with a NaN are left out, NaN where none is left."""
-    tpf, accuracy = kept(tpf, accuracy)
+    tpf, accuracy = kept(tpf, accuracy, within)
     ratio = accuracy / y_max if y_max > 0 else np.ones_like(accuracy)
     weighted = accuracy * np.minimum(np.exp(-ALPHA * (1 - ratio)), 1.0)
     slices = np.diff(tpf, axis=-1) * (weighted[..., 1:] + weighted[..., :-1]) / 2
@@ -83,10 +94,10 @@ def area(tpf: Floats, accuracy: Floats, y_max: float) -> Floats:
     return found
 
 
-def kept(tpf: Floats, accuracy: Floats) -> tuple[Floats, Floats]:
-    """By rising TPF the points within MARGIN of the first, (..., F); places left over repeat the last of them."""
+def kept(tpf: Floats, accuracy: Floats, within: float = MARGIN) -> tuple[Floats, Floats]:
+    """By rising TPF the points at most `within` below the first, (..., F); places left over repeat the last of them."""
     tpf, accuracy = _rising(tpf, accuracy, np.isnan(tpf) | np.isnan(accuracy))
-    return _rising(tpf, accuracy, ~(accuracy >= accuracy[..., :1] - MARGIN))
+    return _rising(tpf, accuracy, ~(accuracy >= accuracy[..., :1] - within))
 
 
 def _rising(tpf: Floats, accuracy: Floats, without: np.ndarray) -> tuple[Floats, Floats]:
@@ -104,6 +115,7 @@ def _aup(
     tokens: Tokens,
     y_max: float,
     pool: tuple[str, ...],
+    n: int,
 ) -> Aup:
     rows = side.rows
     quality_F, nfe_F = quality_S[rows], nfe_S[rows]
@@ -112,40 +124,69 @@ def _aup(
     accuracy_F = 100 * np.where(on_F, quality_F, np.nan)
     canvas_F = tokens["tokens_generated"][rows] / nfe_F
     ended_F = tokens["tokens_to_eos"][rows] / tokens["nfe_to_eos"][rows]
-    canvas: list[list[Floats]] = []
-    ended: list[list[Floats]] = []
-    near: list[Floats] = []
-    for quality_bF, nfe_bF, tokens_bF, to_eos_bF, nfe_to_eos_bF in draws.blocks(rows, "nfe", *TOKENS):
-        on_bF = non_dominated(quality_bF, nfe_bF)
-        accuracy_bF, seen_bF = (
-            100 * np.where(on_bF, own, np.nan) for own in (quality_bF, draws.quality_S[rows])
-        )
-        for found, tpf_bF in ((canvas, tokens_bF / nfe_bF), (ended, to_eos_bF / nfe_to_eos_bF)):
-            found.append([area(tpf_bF, own_bF, y_max) for own_bF in (accuracy_bF, seen_bF)])
-        near.append(fastest_near(tokens_bF / nfe_bF, accuracy_bF))
-
-    def interval(tpf_F: Floats, drawn: list[list[Floats]]) -> Interval:
-        found_B, seen_B = np.concatenate(drawn, axis=1)
-        plain = stats.percentile_interval(float(area(tpf_F, accuracy_F, y_max)), found_B)
-        flattered = max(float(np.nanmean(found_B - seen_B)), 0.0) if np.isfinite(plain.lo) else 0.0
-        return plain._replace(lo=max(plain.lo - 2 * flattered, 0.0))
-
+    drawn = [
+        _replicates(block, draws.quality_S[rows], y_max, n) for block in draws.blocks(rows, "nfe", *TOKENS)
+    ]
+    areas_4B, ended_4B, near_2B = (np.concatenate(own, axis=1) for own in zip(*drawn, strict=True))
     tpf, accuracy = kept(canvas_F, accuracy_F)
     pairs = tuple(dict.fromkeys(zip(tpf.tolist(), accuracy.tolist(), strict=True)))
+    near, _ = near_best(quality_F[None], 1 / canvas_F[None], quality_F, margin(n))
     return Aup(
         side,
         pairs,
         int(on_F.sum()) - len(pairs),
         y_max,
         pool,
-        interval(canvas_F, canvas),
-        interval(ended_F, ended),
-        stats.percentile_interval(float(fastest_near(canvas_F, accuracy_F)), np.concatenate(near)),
+        _interval(area(canvas_F, accuracy_F, y_max), areas_4B),
+        _interval(area(ended_F, accuracy_F, y_max), ended_4B),
+        _near(near[0], near_2B),
     )
 
 
-def fastest_near(tpf: Floats, accuracy: Floats) -> Floats:
-    """The highest TPF at an accuracy at most NEAR below the best, (..., F) -> (...); NaN without a known accuracy."""
-    best = np.where(np.isnan(accuracy), -np.inf, accuracy).max(axis=-1, keepdims=True)
-    found: Floats = np.where(accuracy >= best - NEAR, tpf, -np.inf).max(axis=-1)
-    return np.where(np.isfinite(found), found, np.nan)
+def _replicates(
+    block: Sequence[Floats], seen_F: Floats, y_max: float, n: int
+) -> tuple[Floats, Floats, Floats]:
+    """Of b replicates, given as quality, NFE and TOKENS, (b, F) each; `seen_F`: quality in the sample.
+
+    AUP of the canvas and up to the end of text, (4, b) each: as it is, by `seen_F`, of the smaller and of the larger
+    margin; and what `near_best` returns, (2, b).
+    """
+    quality_bF, nfe_bF, tokens_bF, to_eos_bF, nfe_to_eos_bF = block
+    on_bF = non_dominated(quality_bF, nfe_bF)
+    accuracy_bF, own_bF = (100 * np.where(on_bF, own, np.nan) for own in (quality_bF, seen_F))
+    grain = 100 * ANSWERS / n
+
+    def areas(tpf_bF: Floats) -> Floats:
+        margins = MARGIN, max(MARGIN - grain, 0.0), MARGIN + grain
+        found, least, most = (area(tpf_bF, accuracy_bF, y_max, within) for within in margins)
+        return np.array([found, area(tpf_bF, own_bF, y_max), least, most])
+
+    near = np.array(near_best(quality_bF, nfe_bF / tokens_bF, seen_F, margin(n)))
+    return areas(tokens_bF / nfe_bF), areas(to_eos_bF / nfe_to_eos_bF), near
+
+
+def _interval(estimate: Floats, drawn_4B: Floats) -> Interval:
+    found_B, seen_B, least_B, most_B = drawn_4B
+    lo, hi = (stats.percentile_interval(float(estimate), own_B) for own_B in (least_B, most_B))
+    flattered = max(float(np.nanmean(found_B - seen_B)), 0.0) if np.isfinite(lo.lo) else 0.0
+    return Interval(lo.estimate, max(lo.lo - 2 * flattered, 0.0), hi.hi)
+
+
+def _near(estimate: float, drawn_2B: Floats) -> Interval:
+    near_B, seen_B = drawn_2B
+    plain = stats.percentile_interval(float(estimate), near_B)
+    flattered = max(float(np.nanmean(near_B / seen_B)), 1.0) if np.isfinite(plain.lo) else 1.0
+    return plain._replace(lo=plain.lo / flattered**2)
+
+
+def near_best(quality_BF: Floats, steps_BF: Floats, seen_F: Floats, below: float) -> tuple[Floats, Floats]:
+    """The highest TPF of a mix whose quality is at most `below` lower than the best, and that of the same mixes by what
+    their settings score in the sample; (B,) each, NaN for a replicate without a known quality.
+    """
+    best = mixes(quality_BF, steps_BF, seen_F)
+    level_B = best.quality_BC.max(axis=1) - below
+    own_B, seen_B = (
+        1 / first_reach(line, np.minimum(level_B, line[0].max(axis=1))) for line in (best.line, best.seen)
+    )
+    unknown_B = np.isnan(level_B)
+    return np.where(unknown_B, np.nan, own_B), np.where(unknown_B, np.nan, seen_B)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from html import escape
 
-from pipeline.report.aup import ALPHA, MARGIN, NEAR, Aup
+from pipeline.report import effects
+from pipeline.report.aup import ALPHA, MARGIN, Aup
 from pipeline.report.facet import Facet
 from pipeline.report.labels import NO_VALUE
 from pipeline.report.phrases import listed
@@ -15,7 +16,7 @@ HEADINGS = (
     "AUP [95 %]",
     "AUP to end of text [95 %]",
     "points",
-    f"TPF at {NEAR:g} point below the best [95 %]",
+    "TPF near the best [95 %]",
 )
 
 
@@ -51,7 +52,9 @@ def caption(facet: Facet) -> str:
         "One number for a front (AUP): the area under accuracy (in percent) against tokens per forward (TPF), as d3LLM "
         f"defines it: alpha {ALPHA:g}, y_max {first.y_max:.4g}, the highest accuracy of the pool "
         f"({listed(first.pool)}); points of a front down to {MARGIN:g} percentage points below its slowest. It "
-        "compares only within this pool. TPF counts the whole canvas, or up to the end of text."
+        "compares only within this pool. TPF counts the whole canvas, or up to the end of text. Near the best, of no "
+        f"pool: the TPF of the front's mixes of settings {100 * effects.MARGIN:g} point (on few examples "
+        f"{effects.ANSWERS} answers) below its best accuracy."
     )
 
 

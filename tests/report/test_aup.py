@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report.asked import NOTHING
-from pipeline.report.aup import area, fastest_near, kept
+from pipeline.report.aup import area, kept, near_best
 from pipeline.report.aup_table import aup_section
 from tests.report.sweep import GEN_LENGTH, make_sweep
 from tests.report.test_matched import facet_of
@@ -74,10 +74,28 @@ def test_the_leaderboards_order_on_gsm8k() -> None:
 
 @fast
 @given(methods)
-def test_the_fastest_near_the_best(pairs):
+def test_near_the_best_no_mix_of_settings_is_faster(pairs):
+    """Of all pairs; a setting near the best counts, and one more never slows."""
     best = max(y for _, y in pairs)
-    tpf, accuracy = (np.array(values) for values in zip(*pairs, strict=True))
-    assert fastest_near(tpf, accuracy) == max(own for own, y in pairs if y >= best - 1)
+    tpf, accuracy = (np.array(values)[None] for values in zip(*pairs, strict=True))
+    (found,), (seen,) = near_best(accuracy, 1 / tpf, accuracy[0], 1.0)
+    assert found == seen >= max(own for own, y in pairs if y >= best - 1) - 1e-9
+    reached = []
+    for a, y_a in pairs:
+        for b, y_b in pairs:
+            missing = max(best - 1 - y_a, 0.0)
+            if missing <= max(y_b - y_a, 0.0):
+                share = missing / (y_b - y_a) if missing else 0.0
+                reached.append(1 / ((1 - share) / a + share / b))
+    assert found == pytest.approx(max(reached))
+
+
+@fast
+@given(methods, st.floats(0, 5), st.floats(0, 5))
+def test_a_wider_margin_never_lowers_the_area_of_a_front(pairs, first, more):
+    tpf, accuracy = (np.array(sorted(values)) for values in zip(*pairs, strict=True))
+    falling = accuracy[::-1]
+    assert area(tpf, falling, 100.0, first) <= area(tpf, falling, 100.0, first + more) + 1e-9
 
 
 def test_every_front_has_its_area_with_an_interval_under_both_conventions() -> None:

@@ -16,7 +16,7 @@ from pipeline.report.effects import measure
 def test_a_row_of_each_table_is_made(shape):
     covers, width, above, below, mixed, mixed_width, *rest = front_coverage.tally(shape, 60, sweeps=2)
     assert covers + above + below == pytest.approx(1) == mixed + sum(rest[:2])
-    assert 0 < width < 0.5 > mixed_width > 0 and len(rest) == 6
+    assert 0 < width < 0.5 > mixed_width > 0 and len(rest) == 10
     *kinds, yes, also_mixed = mix_coverage.tally(shape, 60, sweeps=2)
     assert len(kinds) == 3 * len(mix_coverage.KINDS) and 0 <= also_mixed <= yes <= 1
 
