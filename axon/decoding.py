@@ -219,10 +219,10 @@ def _check_prompt(model: MaskedDiffusionModel, settings: DecodeSettings, row: Pr
             f"{name}: {count} tokens: at most {room} fit before gen_length={settings.gen_length} "
             f"in the model's {model.max_length}; shorten one of them"
         )
-    if not count:
+    if set(row.tokens) <= {model.mask_token_id}:
+        what = "holds nothing but mask tokens" if count else "is empty"
         raise ValueError(
-            f"{name}: is empty: on a canvas of nothing but masks every position is tied; "
-            "give at least a start token"
+            f"{name}: {what}: on a canvas of nothing but masks every position is tied; give at least a start token"
         )
     if not 0 <= min(row.tokens) <= max(row.tokens) < model.vocab_size:
         raise ValueError(

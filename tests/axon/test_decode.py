@@ -22,7 +22,7 @@ from axon import (
 )
 from axon.gates import GATES
 from axon.policies import OBJECTIVES, POLICIES
-from tests.axon.toy_model import toy_model
+from tests.axon.toy_model import MASK, toy_model
 from tests.axon.traces import trace_of
 
 SHORT = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(attention_layers="last 1"))
@@ -55,6 +55,10 @@ def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
     ("change", "message"),
     [
         ({"prompts": [[]]}, "is empty"),
+        (
+            {"prompts": [[MASK, MASK]]},
+            "holds nothing but mask tokens",
+        ),  # roundings would decide, so the batch
         ({"prompts": [[99]]}, "outside the vocabulary of 24"),
         ({"prompts": [[1] * 60]}, "at most 56 fit"),
         ({"batch_size": 0}, "batch_size=0"),
