@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, replace
@@ -103,6 +104,20 @@ def test_logits_that_are_no_numbers_are_an_error_and_no_text(value: float, tempe
     ) as told:
         decode(broken, [[1, 2]], replace(SHORT, temperature=temperature), seeds=[1])
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_block_of_one_position_takes_one_step(decoder: str, model: MaskedDiffusionModel) -> None:
+    """Whatever is asked of attention, candidates or quotas; and a single position is a whole answer."""
+    for policy, cache in itertools.product(POLICIES, ("none", "prefix", "dual")):
+        if decoder == "klass" and cache == "dual":
+            continue
+        axon = AxonSettings("always", policy, attention_layers="last 1", max_candidates=1, min_candidates=1)  # type: ignore[arg-type]
+        for length in (1, 3):
+            settings = DecodeSettings(length, 1, cache=cache, decoder=DECODERS[decoder](), axon=axon)  # type: ignore[arg-type]
+            traces = decode(model, [[1], [2, 3]], settings)
+            assert [trace.revealed_at for trace in traces] == [tuple(range(length))] * 2
+            assert {trace.nfe for trace in traces} == {length}
 
 
 @pytest.mark.parametrize("cache", ["none", "dual"])
