@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
@@ -176,3 +176,21 @@ def test_what_a_trace_tells() -> None:
     assert (trace.tokens_to_eos([]), trace.nfe_to_eos([])) == (4, 3)
     with pytest.raises(FrozenInstanceError):
         trace.nfe = 4  # type: ignore[misc]
+
+
+NUMBERS = [
+    (kind, field.name)
+    for kind in (DecodeSettings, AxonSettings, *DECODERS.values())
+    for field in fields(kind)
+    if isinstance(field.default, int | float) or field.name in ("block_length", "top_p", "steps", "tau_sink")
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+def test_no_number_of_the_settings_goes_unchecked(kind: Any, name: str) -> None:
+    """None but whole numbers or floats that are numbers, none below 0, and no truth value."""
+    own = {"temperature": 1.0} if name == "top_p" else {}
+    for wrong in (-1, float("nan"), float("inf"), True, "x"):
+        with pytest.raises(ValueError, match=f"{name}=.*: (must|unknown)") as told:
+            kind(**own, **{name: wrong})
+        assert "\n" not in str(told.value)
