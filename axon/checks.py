@@ -16,7 +16,7 @@ def check_choice(key: str, value: object, literal: Any) -> None:
 
 def check_range(key: str, value: float, low: float, high: float) -> None:
     """`value` must be a number in [low, high]; NaN is in no range."""
-    if not _is_number(value) or not low <= value <= high or value == float("inf"):
+    if not is_number(value) or not low <= value <= high or value == float("inf"):
         bounded = high != float("inf")
         rule = f"must lie in [{low:g}, {high:g}]" if bounded else f"must be a number, {low:g} or more"
         raise ValueError(f"{key}={value!r}: {rule}; choose a value there")
@@ -30,5 +30,6 @@ def check_whole(key: str, value: int, low: int) -> None:
         raise ValueError(f"{key}={value!r}: must be at most {LARGEST}; lower it")
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether it is a whole number or a float; a truth value is neither."""
     return isinstance(value, int | float) and not isinstance(value, bool)

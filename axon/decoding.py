@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
+from math import isnan
+from operator import index
 
 import torch
 
@@ -47,16 +49,23 @@ def decode(
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
     watcher is told of every step (axon/watch.py).
     leeway: whether traces say it (axon/leeway.py); only of decoders that declare `leeway_of`.
-    Raises ValueError for a prompt that does not fit the model, missing seeds, or layers the model lacks.
+    Raises ValueError for a prompt that does not fit the model, missing seeds, layers the model lacks, or logits that
+    are no numbers.
     """
     settings = settings.for_model(model.block_size)
     _check(model, settings, batch_size)
-    if _draws(settings) and (seeds is None or len(seeds) != len(prompts)):
-        given = "none" if seeds is None else str(len(seeds))
+    if seeds is None and _draws(settings):
         raise ValueError(
-            f"seeds={given}: random draws need one for each of the {len(prompts)} prompts; give them"
+            f"seeds=none: random draws need one for each of the {len(prompts)} prompts; give them"
         )
-    waiting = [Prompt(row, tokens, seeds[row] if seeds else None) for row, tokens in enumerate(prompts)]
+    if seeds is not None and len(seeds) != len(prompts):
+        raise ValueError(
+            f"seeds={len(seeds)}: there must be one for each of the {len(prompts)} prompts; give as many"
+        )
+    waiting = [
+        Prompt(row, _whole(f"prompts[{row}]", tokens), seed)
+        for row, (tokens, seed) in enumerate(zip(prompts, _seeds(seeds, len(prompts)), strict=True))
+    ]
     for prompt in waiting:
         _check_prompt(model, settings, prompt)
     traces: dict[int, Trace] = {}
@@ -104,7 +113,7 @@ def stream(
             entering += taken
         if batch is None and not entering:
             return
-        with torch.inference_mode():  # never across a yield: it would be the caller's, too
+        with torch.inference_mode(), _own_dtype(model):  # never across a yield: it would be the caller's, too
             blocks = [_blocks(settings, row) for row in entering]
             if on_batch is not None:
                 both = [*(batch.blocks if batch else ()), *blocks]
@@ -115,6 +124,8 @@ def stream(
             assert batch is not None
             finished = sampler.until_finish(batch)
             done = [(batch.rows[place], batch.trace(place, model.end_token_ids)) for place in finished]
+            for row, trace in done:
+                _check_numbers(model, row, trace)
             left = sorted(set(range(len(batch.rows))) - set(finished))
             batch = batch.keep(left) if left else None
         yield from done
@@ -165,6 +176,36 @@ def _seed(row: Prompt) -> int:
     return row.seed
 
 
+def _own_dtype(model: MaskedDiffusionModel) -> AbstractContextManager[object]:
+    """A caller's autocast is not the model's, which has a dtype of its own; masks and caches have that."""
+    kind = model.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
+
+
+def _seeds(seeds: Sequence[int] | None, count: int) -> Sequence[int | None]:
+    return [None] * count if seeds is None else _whole("seeds", seeds)
+
+
+def _whole(name: str, numbers: Sequence[int]) -> list[int]:
+    """Those of a list, or of a tensor or array, as plain numbers."""
+    try:
+        return [index(number) for number in numbers]
+    except TypeError as error:
+        raise ValueError(
+            f"{name}={numbers!r:.60}: must be a list of whole numbers ({error}); give such a list"
+        ) from error
+
+
+def _check_numbers(model: MaskedDiffusionModel, row: int, trace: Trace) -> None:
+    """Raises ValueError where a token was chosen by logits that are NaN or infinite: it would mean nothing."""
+    if any(map(isnan, trace.confidences)):
+        kind = str(model.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"prompts[{row}]: the model's logits are NaN or infinite in {kind}; load it in another dtype, "
+            "bfloat16 or float32"
+        )
+
+
 def _check(model: MaskedDiffusionModel, settings: DecodeSettings, batch_size: int) -> None:
     check_whole("batch_size", batch_size, 1)
     check_cache(settings, model.block_causal)
@@ -178,10 +219,10 @@ def _check_prompt(model: MaskedDiffusionModel, settings: DecodeSettings, row: Pr
             f"{name}: {count} tokens: at most {room} fit before gen_length={settings.gen_length} "
             f"in the model's {model.max_length}; shorten one of them"
         )
-    if not count:
+    if set(row.tokens) <= {model.mask_token_id}:
+        what = "holds nothing but mask tokens" if count else "is empty"
         raise ValueError(
-            f"{name}: is empty: on a canvas of nothing but masks every position is tied; "
-            "give at least a start token"
+            f"{name}: {what}: on a canvas of nothing but masks every position is tied; give at least a start token"
         )
     if not 0 <= min(row.tokens) <= max(row.tokens) < model.vocab_size:
         raise ValueError(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
-from axon.checks import check_choice, check_range, check_whole
+from axon.checks import check_choice, check_range, check_whole, is_number
 from axon.decoders import Confidence, DecoderSettings
 from axon.layers import check_layer_spec
 from axon.sinks import SinkThreshold, check_sink_threshold
@@ -157,9 +157,9 @@ class DecodeSettings:
                 f"top_p={self.top_p}: limits sampling, and temperature=0 samples nothing; choose null, or a "
                 "temperature above 0"
             )
-        if not 0 < self.top_p <= 1:  # not NaN either
+        if not is_number(self.top_p) or not 0 < self.top_p <= 1:  # not NaN either
             raise ValueError(
-                f"top_p={self.top_p}: must be above 0 and at most 1; choose such a value, or null"
+                f"top_p={self.top_p!r}: must be above 0 and at most 1; choose such a value, or null"
             )
 
     def _check_cache(self) -> None:

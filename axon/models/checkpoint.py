@@ -89,8 +89,9 @@ def _devices(name: str, gpus: int) -> list[torch.device]:
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        # Probabilities are computed in float64, which Apple's MPS, for one, has not.
+        torch.empty(0, dtype=torch.float64, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"model.device={name!r}: cannot be used here ({reason}); try cpu") from error
     return device

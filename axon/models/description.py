@@ -11,7 +11,7 @@ from axon.models import special_tokens
 from axon.models.a2d import A2D_QWEN2, A2D_QWEN3
 from axon.models.dispatch import family_of, with_attention
 from axon.models.dream import DREAM
-from axon.models.family import CheckpointError, Family, require
+from axon.models.family import CheckpointError, Family, whole
 from axon.models.fast_dllm import FAST_DLLM
 from axon.models.folder import read_json
 from axon.models.illada import ILLADA
@@ -90,5 +90,5 @@ def _block_size(config: Mapping[str, Any], family: Family) -> int | None:
     """As config.json says it, under one of two names, else the family."""
     for key in ("block_size", "bd_size"):
         if config.get(key) is not None:
-            return int(require(config, key, int))
+            return whole(config, key)
     return family.block_size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from axon.models.conversion import Convert
@@ -11,6 +12,9 @@ from axon.models.later import Later
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
+
+
+LARGEST = 100_000_000  # of sizes and counts: no network has more of anything
 
 
 class CheckpointError(ValueError):
@@ -62,10 +66,22 @@ def require(config: Mapping[str, Any], key: str, kind: type) -> Any:
     return value
 
 
+def whole(config: Mapping[str, Any], key: str, least: int = 1, default: int | None = None) -> int:
+    """`config[key]`, a size or a count; `default`, where there is one, if it is absent or null."""
+    value = config.get(key)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= LARGEST:
+        raise CheckpointError(
+            f"config.json: {key}={value!r}: must be a whole number from {least} to {LARGEST}; repair the checkpoint"
+        )
+    return value
+
+
 def number(config: Mapping[str, Any], key: str, default: float | None = None) -> float:
     """`config[key]` as a positive float; `default` if it is absent."""
     value = config.get(key, default)
-    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < inf:
         raise CheckpointError(
             f"config.json: {key}={value!r}: must be a positive number; repair the checkpoint"
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
 # Of a layer's own module, its queries (N, H, A), keys and values (N, G, A): what its positions see, (N, H x A).
@@ -107,8 +107,8 @@ class Layer:
         own = module.self_attn
         self._own = own  # the kernel reads its number and its groups of heads
         self._before, self._between = Norm(module.input_layernorm), Norm(module.post_attention_layernorm)
-        self._query, self._key, self._value, self._output = (
-            (part.weight, part.bias) for part in (own.q_proj, own.k_proj, own.v_proj, own.o_proj)
+        self._query, self._key, self._value, self._output = map(
+            _linear, (own.q_proj, own.k_proj, own.v_proj, own.o_proj)
         )
         normed = hasattr(own, "q_norm")
         self._head_norms = (Norm(own.q_norm), Norm(own.k_norm)) if normed else None
@@ -169,11 +169,19 @@ class Gated:
     """A dense MLP with a gate."""
 
     def __init__(self, module: Any) -> None:
-        self._gate, self._up, self._down = (
-            (part.weight, part.bias) for part in (module.gate_proj, module.up_proj, module.down_proj)
-        )
+        self._gate, self._up, self._down = map(_linear, (module.gate_proj, module.up_proj, module.down_proj))
 
     def __call__(self, x_ND: Tensor) -> Tensor:
         """Of every position by itself."""
         gate_NF = silu(linear(x_ND, *self._gate), inplace=True)
         return linear(gate_NF.mul_(linear(x_ND, *self._up)), *self._down)
+
+
+def _linear(part: Any) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias. Raises ValueError for a module that computes more than their product, as an adapter does."""
+    if type(part) is not nn.Linear:
+        raise ValueError(
+            f"{type(part).__name__}: only plain linear layers are computed here, of which the weights alone are read; "
+            "merge an adapter into them (peft: merge_and_unload), and load a quantized network in bfloat16"
+        )
+    return part.weight, part.bias

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from axon.models.conversion import Conversion
-from axon.models.family import CheckpointError, Family, number, refuse_other, require
+from axon.models.family import CheckpointError, Family, number, refuse_other, whole
 from axon.models.later import Later
 
 if TYPE_CHECKING:
@@ -74,25 +74,25 @@ _INSIDE_LAYERS = {
 
 def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
     refuse_other(config, _SUPPORTED)
-    width, heads = require(config, "d_model", int), require(config, "n_heads", int)
+    width, heads = whole(config, "d_model"), whole(config, "n_heads")
     if width % heads:
         raise CheckpointError(
             f"config.json: d_model={width}: must be a multiple of n_heads={heads}; repair it"
         )
     refuse_other({key: value for key, value in _DEFAULTS.items() if key not in config}, _SUPPORTED)
-    vocabulary = require(config, "vocab_size", int)
+    vocabulary = whole(config, "vocab_size")
     hidden, ratio = config.get("mlp_hidden_size"), config.get("mlp_ratio")
-    key_heads = 1 if config.get("multi_query_attention") else config.get("n_kv_heads")
+    key_heads = 1 if config.get("multi_query_attention") else whole(config, "n_kv_heads", default=heads)
     return {
-        "vocab_size": config.get("embedding_size") or vocabulary,
+        "vocab_size": whole(config, "embedding_size", default=vocabulary),
         "hidden_size": width,
-        "intermediate_size": hidden
+        "intermediate_size": whole(config, "mlp_hidden_size")
         if hidden is not None
         else int(number({"mlp_ratio": ratio}, "mlp_ratio") * width),
-        "num_hidden_layers": require(config, "n_layers", int),
+        "num_hidden_layers": whole(config, "n_layers"),
         "num_attention_heads": heads,
-        "num_key_value_heads": heads if key_heads is None else key_heads,
-        "max_position_embeddings": require(config, "max_sequence_length", int),
+        "num_key_value_heads": key_heads,
+        "max_position_embeddings": whole(config, "max_sequence_length"),
         "rms_norm_eps": number(config, "rms_norm_eps"),
         "rope_parameters": {"rope_type": "default", "rope_theta": number(config, "rope_theta", 10000.0)},
         "tie_word_embeddings": bool(config.get("weight_tying", True)),

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from axon.models.conversion import Conversion
-from axon.models.family import CheckpointError, Family, number, refuse_other, require
+from axon.models.family import CheckpointError, Family, number, refuse_other, whole
 from axon.models.later import of_transformers
 from axon.models.stacking import GROUPED, stacked
 
@@ -59,8 +59,8 @@ _PARTS = ("self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_pro
 
 def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
     refuse_other(config, _SUPPORTED)
-    size, groups, experts = (require(config, key, int) for key in ("head_dim", "n_group", "num_experts"))
-    chosen, kept = require(config, "num_experts_per_tok", int), require(config, "topk_group", int)
+    size, groups, experts = (whole(config, key) for key in ("head_dim", "n_group", "num_experts"))
+    chosen, kept = whole(config, "num_experts_per_tok"), whole(config, "topk_group")
     factor = number(config, "partial_rotary_factor", 1.0)
     if config.get("rotary_dim", int(size * factor)) != int(size * factor):
         raise CheckpointError(
@@ -78,14 +78,14 @@ def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
         )
     return {
         "experts_implementation": GROUPED,
-        "vocab_size": require(config, "vocab_size", int),
-        "hidden_size": require(config, "hidden_size", int),
-        "intermediate_size": require(config, "intermediate_size", int),
-        "num_hidden_layers": require(config, "num_hidden_layers", int),
-        "num_attention_heads": require(config, "num_attention_heads", int),
-        "num_key_value_heads": require(config, "num_key_value_heads", int),
+        "vocab_size": whole(config, "vocab_size"),
+        "hidden_size": whole(config, "hidden_size"),
+        "intermediate_size": whole(config, "intermediate_size"),
+        "num_hidden_layers": whole(config, "num_hidden_layers"),
+        "num_attention_heads": whole(config, "num_attention_heads"),
+        "num_key_value_heads": whole(config, "num_key_value_heads"),
         "head_dim": size,
-        "max_position_embeddings": require(config, "max_position_embeddings", int),
+        "max_position_embeddings": whole(config, "max_position_embeddings"),
         "rms_norm_eps": number(config, "rms_norm_eps"),
         "rope_parameters": {
             "rope_type": "default",
@@ -95,7 +95,7 @@ def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
         "tie_word_embeddings": bool(config.get("tie_word_embeddings", False)),
         "attention_bias": False,
         "use_qk_norm": True,
-        "moe_intermediate_size": require(config, "moe_intermediate_size", int),
+        "moe_intermediate_size": whole(config, "moe_intermediate_size"),
         "n_routed_experts": experts,
         "n_shared_experts": 1,
         "num_experts_per_tok": chosen,
@@ -103,7 +103,7 @@ def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
         "topk_group": kept,
         "norm_topk_prob": True,
         "routed_scaling_factor": number(config, "routed_scaling_factor", 2.5),
-        "first_k_dense_replace": require(config, "first_k_dense_replace", int),
+        "first_k_dense_replace": whole(config, "first_k_dense_replace", least=0),
         "num_mtp_layers": 0,
         "pad_token_id": None,
         "bos_token_id": None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from axon.models.family import CheckpointError, Family, refuse_other, require
+from axon.models.family import CheckpointError, Family, refuse_other, require, whole
 from axon.models.qwen import QWEN3_MOE_CONFIG, common_fields
 from axon.models.stacking import IN_ORDER, QWEN3_MOE, same_names_stacked
 
@@ -44,9 +44,9 @@ def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
         experts_implementation=IN_ORDER,
         head_dim=fields["hidden_size"] // fields["num_attention_heads"],
         attention_bias=False,
-        num_experts=require(config, "num_experts", int),
-        num_experts_per_tok=require(config, "num_experts_per_tok", int),
-        moe_intermediate_size=require(config, "expert_intermediate_size", int),
+        num_experts=whole(config, "num_experts"),
+        num_experts_per_tok=whole(config, "num_experts_per_tok"),
+        moe_intermediate_size=whole(config, "expert_intermediate_size"),
         norm_topk_prob=False,
         mlp_only_layers=_dense_layers(config, fields["num_hidden_layers"]),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from axon.models.family import CheckpointError, number, refuse_other, require
+from axon.models.family import CheckpointError, number, refuse_other, whole
 from axon.models.later import of_transformers
 
 # Fields that would change the computation, with the values that the Qwen modules compute here.
@@ -32,17 +32,17 @@ TOKENIZER = of_transformers("Qwen2Tokenizer")
 def common_fields(config: Mapping[str, Any], dense: str = "intermediate_size") -> dict[str, Any]:
     """Arguments that Qwen's configs share; `dense` is the key of a dense layer's width. Raises CheckpointError."""
     refuse_other(config, _SUPPORTED)
-    heads = require(config, "num_attention_heads", int)
-    layers = require(config, "num_hidden_layers", int)
+    heads = whole(config, "num_attention_heads")
+    layers = whole(config, "num_hidden_layers")
     refuse_other(config, {"layer_types": (None, ["full_attention"] * layers)})
     return {
-        "vocab_size": require(config, "vocab_size", int),
-        "hidden_size": require(config, "hidden_size", int),
-        "intermediate_size": require(config, dense, int),
+        "vocab_size": whole(config, "vocab_size"),
+        "hidden_size": whole(config, "hidden_size"),
+        "intermediate_size": whole(config, dense),
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
-        "num_key_value_heads": config.get("num_key_value_heads") or heads,
-        "max_position_embeddings": require(config, "max_position_embeddings", int),
+        "num_key_value_heads": whole(config, "num_key_value_heads", default=heads),
+        "max_position_embeddings": whole(config, "max_position_embeddings"),
         "rms_norm_eps": number(config, "rms_norm_eps"),
         "rope_parameters": {"rope_type": "default", "rope_theta": rope_theta(config)},
         "tie_word_embeddings": bool(config.get("tie_word_embeddings", False)),
@@ -63,14 +63,14 @@ def qwen2_fields(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def refuse_own_head_size(config: Mapping[str, Any]) -> None:
     """Refuse heads that are not the hidden size divided among them, as a Qwen2's and an iLLaDA's are."""
-    shared = require(config, "hidden_size", int) / require(config, "num_attention_heads", int)
+    shared = whole(config, "hidden_size") / whole(config, "num_attention_heads")
     refuse_other(config, {"head_dim": (None, shared)})
 
 
 def qwen3_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """A Qwen3: no biases, queries and keys normalised per head. Raises CheckpointError."""
     refuse_other(config, {"attention_bias": (False, None)})
-    own = {"head_dim": require(config, "head_dim", int), "attention_bias": False}
+    own = {"head_dim": whole(config, "head_dim"), "attention_bias": False}
     return common_fields(config) | own
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from axon.models.family import refuse_other, require
+from axon.models.family import refuse_other, require, whole
 from axon.models.qwen import QWEN3_MOE_CONFIG, common_fields
 from axon.models.sdar import SDAR
 from axon.models.stacking import IN_ORDER, QWEN3_MOE, same_names_stacked
@@ -27,11 +27,11 @@ def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return dict(
         **common_fields(config),
         experts_implementation=IN_ORDER,
-        head_dim=require(config, "head_dim", int),
+        head_dim=whole(config, "head_dim"),
         attention_bias=False,
-        num_experts=require(config, "num_experts", int),
-        num_experts_per_tok=require(config, "num_experts_per_tok", int),
-        moe_intermediate_size=require(config, "moe_intermediate_size", int),
+        num_experts=whole(config, "num_experts"),
+        num_experts_per_tok=whole(config, "num_experts_per_tok"),
+        moe_intermediate_size=whole(config, "moe_intermediate_size"),
         norm_topk_prob=require(config, "norm_topk_prob", bool),
     )
 

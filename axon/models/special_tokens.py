@@ -55,14 +55,19 @@ class TokenTexts:
     def _small(self) -> dict[str, set[int]]:
         added = self._file("tokenizer_config.json").get("added_tokens_decoder")
         numbered = added if isinstance(added, dict) else {}
-        pairs = [(entry.get("content"), number) for number, entry in numbered.items()]
+        pairs = [
+            (entry.get("content"), number) for number, entry in numbered.items() if isinstance(entry, dict)
+        ]
         return _by_text([*pairs, *self._file("added_tokens.json").items()])
 
     @cached_property
     def _large(self) -> dict[str, set[int]]:
         whole = self._file("tokenizer.json")
-        added = [(entry.get("content"), entry.get("id")) for entry in whole.get("added_tokens") or []]
-        vocabulary = (whole.get("model") or {}).get("vocab") or self._file("vocab.json")
+        listed, model = whole.get("added_tokens"), whole.get("model")
+        entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+        added = [(entry.get("content"), entry.get("id")) for entry in entries]
+        own = model.get("vocab") if isinstance(model, dict) else None
+        vocabulary = own or self._file("vocab.json")
         return _by_text([*added, *(vocabulary.items() if isinstance(vocabulary, dict) else ())])
 
     def _file(self, name: str) -> Mapping[str, Any]:
@@ -174,7 +179,7 @@ def _named(folder: Path, config: Mapping[str, Any], vocabulary: int) -> tuple[in
     found: dict[int, None] = {}
     for name, value in named:
         for token in value if isinstance(value, list) else [] if value is None else [value]:
-            if not isinstance(token, int) or not 0 <= token < vocabulary:
+            if not isinstance(token, int) or isinstance(token, bool) or not 0 <= token < vocabulary:
                 raise CheckpointError(
                     f"{name}: eos_token_id={value!r}: must be token numbers below {vocabulary}; repair it"
                 )

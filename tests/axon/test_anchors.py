@@ -167,7 +167,7 @@ def test_gates_agree_with_their_formulas_row_by_row() -> None:
 def test_adaptive_coverage_locks_by_the_samples_own_count() -> None:
     masked, proposal, p_max, attention = _problem(0)
     count = len(masked)
-    settings = AxonSettings(gate="adaptive_coverage", warmup=4, target_nfe=1)
+    settings = AxonSettings(gate="adaptive_coverage", warmup=4, target_nfe=1, beta_r=0.4, beta_u=0.4)
     gate = GATES["adaptive_coverage"]
     assert gate is not None
 
@@ -183,10 +183,12 @@ def test_adaptive_coverage_locks_by_the_samples_own_count() -> None:
     stalled, locked = fires(4, 2)
     assert torch.equal(locked.memory.gaps_B, torch.full((count,), 2))
     share = proposal.sum(1) / masked.sum(1)
+    assert gap.any() and not torch.equal(gap, share < 1), "the two gates must be told apart"
     assert torch.equal(
         stalled, share < 1
     )  # progress_stall: last share 1, all of the block expected in one step
     assert torch.equal(fires(4, 1)[0], gap)
+    assert torch.equal(fires(3, 3)[0], gap), "not before the last of the warm-up"
 
 
 @pytest.mark.parametrize("seed", range(5))

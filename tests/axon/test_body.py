@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from axon import MaskedDiffusionModel, Overrides, load_model
+import axon.attention
+from axon import AxonSettings, DecodeSettings, MaskedDiffusionModel, Overrides, decode, load_model
 from axon.attention import Capture
 from tests.axon import published, published_experts
 from tests.axon.toy_model import toy_model
@@ -76,3 +78,46 @@ def test_rotations_reach_as_far_as_the_canvas(family: str, monkeypatch: pytest.M
         tokens_BW = torch.randint(0, 20, layout.real_BW.shape, generator=torch.Generator().manual_seed(0))
         with torch.inference_mode():
             assert torch.equal(model(tokens_BW, layout), _theirs(model, tokens_BW, layout))
+
+
+def test_a_module_that_computes_more_than_its_weights_say_is_refused() -> None:
+    """An adapter's, which the weights that are read here know nothing of: the base model would answer in its place."""
+
+    class Adapter(torch.nn.Linear):
+        pass
+
+    model = toy_model()
+    for name in ("self_attn.q_proj", "self_attn.o_proj", "mlp.down_proj"):
+        network = toy_model().network
+        part = network.get_submodule(f"model.layers.1.{name}")
+        network.set_submodule(f"model.layers.1.{name}", Adapter(part.in_features, part.out_features))  # type: ignore[arg-type]
+        with pytest.raises(
+            ValueError, match=r"^Adapter: only plain linear layers .*; merge an adapter into them"
+        ):
+            MaskedDiffusionModel(network, model._family, 23, (22,), 64)
+
+
+@pytest.mark.parametrize("kind", ["llada_8b", "dream_7b", "sdar_8b"])
+def test_masks_have_the_dtype_of_what_attends(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cuDNN reads a mask of another dtype as if it were of the queries', and says nothing (pytorch/pytorch#191612)."""
+    found: list[list[torch.dtype]] = []
+    plain = axon.attention.scaled_dot_product_attention
+
+    def told(
+        query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, **extra: Any
+    ) -> Tensor:
+        found.append([part.dtype for part in (query, key, value, attn_mask) if part is not None])
+        return plain(query, key, value, attn_mask, **extra)
+
+    for place in (axon.attention, torch.nn.functional):
+        monkeypatch.setattr(place, "scaled_dot_product_attention", told)
+    model = load_model(published.write_published(tmp_path / kind, kind), "bfloat16")
+    settings = DecodeSettings(8, 4, axon=AxonSettings(gate="never"))
+    caches = ["none", "block"] if model.block_causal else ["none", "prefix", "dual"]
+    for cache in caches:
+        found.clear()
+        decode(model, [[1, 2, 3], [4]], replace(settings, cache=cache))  # type: ignore[arg-type]
+        assert any(len(dtypes) == 4 for dtypes in found), "there was no mask"
+        assert {dtype for dtypes in found for dtype in dtypes} == {torch.bfloat16}

@@ -104,6 +104,30 @@ def test_broken_and_absent_files_are_refused_in_one_line(tmp_path: Path) -> None
         load_tokenizer(write_checkpoint(tmp_path / "fresh", llada_tensors()))
 
 
+def test_a_device_without_float64_is_refused_before_a_weight_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apple's MPS: confidences are float64, and a Mac would say so in the midst of the first pass."""
+    plain = torch.empty
+
+    def empty(
+        *shape: int, dtype: torch.dtype | None = None, device: torch.device | None = None
+    ) -> torch.Tensor:
+        if device is not None and dtype is torch.float64:
+            raise TypeError(
+                "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."
+            )
+        return plain(*shape, dtype=dtype, device="cpu")
+
+    folder = write_checkpoint(tmp_path, llada_tensors())
+    (folder / "model.safetensors").unlink()
+    monkeypatch.setattr(torch, "empty", empty)
+    with pytest.raises(
+        CheckpointError, match=r"^model\.device='mps': cannot be used here \(.*float64.*; try cpu$"
+    ):
+        load_model(folder, device="mps")
+
+
 @pytest.mark.parametrize(
     ("own", "generation", "ends"),
     [

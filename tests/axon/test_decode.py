@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
+import torch
 
 from axon import (
     DECODERS,
@@ -21,6 +23,7 @@ from axon import (
 )
 from axon.gates import GATES
 from axon.policies import OBJECTIVES, POLICIES
+from tests.axon.toy_model import MASK, toy_model
 from tests.axon.traces import trace_of
 
 SHORT = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(attention_layers="last 1"))
@@ -53,10 +56,22 @@ def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
     ("change", "message"),
     [
         ({"prompts": [[]]}, "is empty"),
+        (
+            {"prompts": [[MASK, MASK]]},
+            "holds nothing but mask tokens",
+        ),  # roundings would decide, so the batch
         ({"prompts": [[99]]}, "outside the vocabulary of 24"),
         ({"prompts": [[1] * 60]}, "at most 56 fit"),
         ({"batch_size": 0}, "batch_size=0"),
+        ({"prompts": [1, 2]}, r"prompts\[0\]=1: must be a list of whole numbers"),
+        ({"prompts": [[1, 2.0]]}, r"prompts\[0\]=\[1, 2.0\]: must be a list of whole numbers"),
+        ({"prompts": ["1+2="]}, r"prompts\[0\]='1\+2=': must be a list of whole numbers"),
         ({"settings": replace(SHORT, temperature=1.0)}, "seeds=none"),
+        (
+            {"settings": replace(SHORT, temperature=1.0), "seeds": [1.5]},
+            r"seeds=\[1.5\]: must be a list of whole",
+        ),
+        ({"seeds": [1, 2]}, "seeds=2: there must be one for each of the 1 prompts"),
         ({"settings": DecodeSettings(gen_length=8, block_length=4)}, "it has 2 layers"),
     ],
 )
@@ -67,6 +82,53 @@ def test_impossible_requests_are_refused(
     with pytest.raises(ValueError, match=message) as caught:
         decode(model, **request)
     assert "\n" not in str(caught.value)
+
+
+def test_prompts_and_seeds_may_be_tensors_and_traces_hold_plain_numbers(model: MaskedDiffusionModel) -> None:
+    drawn, prompts = replace(SHORT, temperature=1.0), [[1, 2, 3], [4, 5, 6]]
+    traces = decode(model, prompts, drawn, seeds=[7, 8])
+    assert decode(model, torch.tensor(prompts), drawn, seeds=torch.tensor([7, 8])) == traces  # type: ignore[arg-type]
+    assert decode(model, [torch.tensor(own) for own in prompts], drawn, seeds=(7, 8)) == traces  # type: ignore[misc]
+    again = decode(model, torch.tensor(prompts), drawn, seeds=torch.tensor([7, 8]))  # type: ignore[arg-type]
+    assert {type(token) for trace in again for token in trace.prompt} == {int}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_logits_that_are_no_numbers_are_an_error_and_no_text(value: float, temperature: float) -> None:
+    """As where float16 overflows: argmax would choose some token all the same."""
+    broken = toy_model()
+    broken.network.get_parameter("model.norm.weight")[3] = value
+    with pytest.raises(
+        ValueError, match=r"^prompts\[0\]: .* NaN or infinite in float32; load it in another dtype"
+    ) as told:
+        decode(broken, [[1, 2]], replace(SHORT, temperature=temperature), seeds=[1])
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_block_of_one_position_takes_one_step(decoder: str, model: MaskedDiffusionModel) -> None:
+    """Whatever is asked of attention, candidates or quotas; and a single position is a whole answer."""
+    for policy, cache in itertools.product(POLICIES, ("none", "prefix", "dual")):
+        if decoder == "klass" and cache == "dual":
+            continue
+        axon = AxonSettings("always", policy, attention_layers="last 1", max_candidates=1, min_candidates=1)  # type: ignore[arg-type]
+        for length in (1, 3):
+            settings = DecodeSettings(length, 1, cache=cache, decoder=DECODERS[decoder](), axon=axon)  # type: ignore[arg-type]
+            traces = decode(model, [[1], [2, 3]], settings)
+            assert [trace.revealed_at for trace in traces] == [tuple(range(length))] * 2
+            assert {trace.nfe for trace in traces} == {length}
+
+
+@pytest.mark.parametrize("cache", ["none", "dual"])
+def test_a_callers_autocast_is_not_the_decodes(model: MaskedDiffusionModel, cache: Any) -> None:
+    """It would round to bfloat16 in a float32 model, beside a mask and a cache that stay as they are."""
+    settings = replace(SHORT, cache=cache)
+    traces = decode(model, [[1, 2], [3]], settings)
+    with torch.autocast("cpu", torch.bfloat16):
+        within = decode(model, [[1, 2], [3]], settings)
+        assert torch.is_autocast_enabled("cpu")
+    assert within == traces and [t.confidences for t in within] == [t.confidences for t in traces]
 
 
 @pytest.mark.parametrize(
@@ -114,3 +176,22 @@ def test_what_a_trace_tells() -> None:
     assert (trace.tokens_to_eos([]), trace.nfe_to_eos([])) == (4, 3)
     with pytest.raises(FrozenInstanceError):
         trace.nfe = 4  # type: ignore[misc]
+
+
+NUMBERS = [
+    (kind, field.name)
+    for kind in (DecodeSettings, AxonSettings, *DECODERS.values())
+    for field in fields(kind)
+    if isinstance(field.default, int | float) or field.name in ("block_length", "top_p", "steps", "tau_sink")
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+def test_no_number_of_the_settings_goes_unchecked(kind: Any, name: str) -> None:
+    """None but whole numbers or floats that are numbers, none below 0, and no truth value."""
+    own = {"top_p": {"temperature": 1.0}, "max_candidates": {"min_candidates": 1}}.get(name, {})
+    assert getattr(kind(**own, **{name: 1}), name) == 1
+    for wrong in (-1, float("nan"), float("inf"), True, "x"):
+        with pytest.raises(ValueError, match=f"{name}=.*: (must|unknown)") as told:
+            kind(**own, **{name: wrong})
+        assert "\n" not in str(told.value)

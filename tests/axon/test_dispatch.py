@@ -12,6 +12,8 @@ from axon import CheckpointError, Overrides
 from axon.models.description import FAMILIES, describe
 from axon.models.dispatch import REFUSED
 from axon.models.overrides import Attention
+from axon.models.size import size_of
+from tests.axon import published
 from tests.axon.published import NAMES, small
 
 
@@ -135,3 +137,20 @@ def test_transformers_5_writes_the_rotary_base_elsewhere(tmp_path: Path) -> None
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert describe(tmp_path).network["rope_parameters"]["rope_theta"] == 77.0
     assert "rope_parameters say otherwise" in refusal(tmp_path, config | {"rope_theta": 5.0})
+
+
+@pytest.mark.parametrize("path", sorted(published.CONFIGS.rglob("*.json")), ids=lambda path: path.stem)
+def test_no_number_of_a_config_is_more_than_a_line_when_it_is_wrong(path: Path, tmp_path: Path) -> None:
+    """Zero heads were a ZeroDivisionError, and a text for an optional size told as torch would."""
+    config, told = json.loads(path.read_text()), 0
+    attention = Overrides(attention=published.ATTENTION.get(path.stem))
+    numbers = [key for key, value in config.items() if isinstance(value, int | float) or value is None]
+    for key in numbers:
+        for wrong in (0, 10**15, "x", float("nan")):
+            (tmp_path / "config.json").write_text(json.dumps(config | {key: wrong}))
+            try:
+                size_of(describe(tmp_path, attention))
+            except CheckpointError as error:
+                assert "\n" not in str(error)
+                told += 1
+    assert told > 4 * 5

@@ -149,3 +149,19 @@ def test_a_loaded_model_has_what_was_given(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path, llada_tensors())
     model = load_model(path, overrides=Overrides(mask_token_id=3, end_tokens=(4, 5), block_size=16))
     assert (model.mask_token_id, model.end_token_ids, model.block_size) == (3, (4, 5), 16)
+
+
+@pytest.mark.parametrize("wrong", [None, 1, "x", [1], {"a": 1}, True])
+def test_a_tokenizers_files_of_another_form_are_no_traceback(wrong: Any, tmp_path: Path) -> None:
+    """What is no token's entry names none; an end of text that is no number is refused."""
+    write(tmp_path, "sdar_8b", eos_token_id=None)
+    named = {"mask_token": "<m>", "added_tokens_decoder": {"7": {"content": "<m>"}}}
+    for added in (wrong, {"7": wrong}, {"a": wrong}):
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(named | {"added_tokens_decoder": added}))
+        for whole in (wrong, {"added_tokens": wrong}, {"added_tokens": [wrong]}, {"model": wrong}):
+            if isinstance(whole, dict):
+                (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
+            assert mask(tmp_path) == 151669, "the family's: no file numbers what is named"
+    if wrong not in (None, 1) or isinstance(wrong, bool):
+        with pytest.raises(CheckpointError, match=r"eos_token_id=.*: must be token numbers below 151936"):
+            describe(write(tmp_path, "sdar_8b", eos_token_id=[wrong]))
