@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Answers:
 def read_answers(settings: ImportedSettings) -> Answers:
     """Raises ConfigError, one line, if the file can't be read or none of its rows is an answer."""
     place = f"imported.file={settings.file}"
-    path = Path(str(settings.file)).expanduser()
+    path = Path(os.path.expanduser(str(settings.file)))
     try:
         data = path.read_bytes()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")

@@ -128,6 +128,12 @@ def test_what_names_no_point_is_refused(value: str, tmp_path: Path) -> None:
     assert len(read.found) == 1 and "names no point" in read.refused[0]
 
 
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x.jsonl", "a" * 300, ".", "x\0"])
+def test_a_file_that_is_not_there_is_told_in_a_line(name: str) -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        read_answers(ImportedSettings(file=name))
+
+
 def _cut(data: bytes) -> bytes:
     return data[:-10]
 
