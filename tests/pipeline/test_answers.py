@@ -101,6 +101,12 @@ def test_a_row_ends_only_where_its_line_does(mark: str, tmp_path: Path) -> None:
     assert not read.refused
 
 
+def test_an_example_may_be_named_by_a_number(tmp_path: Path) -> None:
+    rows = [{"example": name, "answer": ""} for name in (7, "7", True, 1.5, None)]
+    read = read_answers(ImportedSettings(file=written(tmp_path, *rows)))
+    assert [own.example for own in read.found] == ["7", "7"] and len(read.refused) == 3
+
+
 def test_half_a_character_is_read_as_one_that_is_unknown(tmp_path: Path) -> None:
     file = written(
         tmp_path, '{"example": "a", "answer": "x\\ud83d"}', '{"example": "a", "answer": "\\ud83d\\ude00"}'

@@ -63,6 +63,9 @@ def test_what_is_no_model_is_told_with_the_remedy(
     assert BROKEN[broken] in told(str(folder))
 
 
-@pytest.mark.parametrize("path", ["/tmp/" + "a" * 300, "b" * 5000, "~" + "c" * 5000, "d\0"])
-def test_a_name_that_no_folder_can_have_names_none(path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["/tmp/" + "a" * 300, "b" * 5000, "~" + "c" * 5000, "d\0", "/no/where", "assets/none"]
+)
+def test_a_name_that_no_folder_has_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")  # "assets" is a folder of this repository, not of the hub
     assert told(path).endswith("no such folder; give a checkpoint folder or a hub id")
