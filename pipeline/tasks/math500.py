@@ -22,7 +22,7 @@ REQUEST = "Reason step by step and put the final answer in \\boxed{}."
 @dataclass(frozen=True)
 class Math500(Benchmark):
     name = "math500"
-    version = 1
+    version = 2
     metric = "math-verify finds the answer equal to the gold answer"
     hub = Hub("HuggingFaceH4/MATH-500")
     columns = ("problem", "answer")
