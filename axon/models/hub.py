@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,9 @@ OUTLINE = tuple(name for name in PATTERNS if name != "*.safetensors")  # all but
 
 def is_hub_id(path: str) -> bool:
     """Whether `path`, known not to be a folder, may be meant as OWNER/NAME on the hub."""
-    return path.count("/") == 1 and not path.startswith((".", "~", "/")) and not Path(path).parent.is_dir()
+    return (
+        path.count("/") == 1 and not path.startswith((".", "~", "/")) and not os.path.isdir(Path(path).parent)
+    )
 
 
 def download(

@@ -18,11 +18,14 @@ from axon.models.hub import PATTERNS, download, is_hub_id
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
 from pipeline.checkpoints.content import content_of, files_of
 from pipeline.environment import REPOSITORY
+from pipeline.errors import reason
 from pipeline.importing import importing
 from pipeline.inputs.config import ModelSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+ADAPTER = "adapter_model.safetensors"  # huggingface/peft:src/peft/utils/constants.py
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,20 @@ def check_family(model: ModelSettings, described: Description) -> None:
 def open_checkpoint(path: str, revision: str | None, overrides: Overrides = AS_THE_FILES_SAY) -> Checkpoint:
     """Raises CheckpointError, one line, if there is no checkpoint whose config is understood."""
     folder = locate(path, revision)
+    files = files_of(folder)
+    if [file.name for file in files if file.suffix == ".safetensors"] == [ADAPTER]:
+        raise CheckpointError(
+            f"model.path={path!r}: holds an adapter ({ADAPTER}), not a model; merge it into the model that it was made "
+            "for (peft's merge_and_unload), and give that folder"
+        )
     described = describe(folder, overrides)
-    return Checkpoint(folder, content_of(files_of(folder)), described)
+    try:
+        return Checkpoint(folder, content_of(files), described)
+    except OSError as error:
+        name = Path(error.filename or folder).name
+        raise CheckpointError(
+            f"model.path={path!r}: {name} cannot be read ({reason(error)}); copy it again"
+        ) from None
 
 
 def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, cached: bool = False) -> Path:
@@ -74,13 +89,13 @@ def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, 
     machine of a cluster resolves it for itself.
     """
     for folder in (Path(os.path.expanduser(path)), REPOSITORY / path):
-        if folder.is_dir():
+        if os.path.isdir(folder):  # unlike Path's, False for a name that no file can have
             if revision is not None:
                 raise CheckpointError(
                     f"model.revision={revision!r}: {path} is a folder, which has no revisions; leave it out"
                 )
             return folder.resolve()
-    if not is_hub_id(path) or (REPOSITORY / path).parent.is_dir():
-        what = "is a file" if Path(path).is_file() else "no such folder"
+    if not is_hub_id(path) or os.path.isdir((REPOSITORY / path).parent):
+        what = "is a file" if os.path.isfile(path) else "no such folder"
         raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
     return download(path, revision, patterns, cached)

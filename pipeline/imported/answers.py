@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,7 @@ from typing import Any
 from pipeline.errors import ConfigError, reason
 from pipeline.imported.settings import ImportedSettings
 
+MOST_CALLS = 10**9  # what is more is no count of passes, and no sum of such would be exact
 LM_EVAL = ("doc_id", "resps")  # columns that mark a row of lm-eval's
 
 
@@ -44,14 +48,15 @@ class Answers:
 def read_answers(settings: ImportedSettings) -> Answers:
     """Raises ConfigError, one line, if the file can't be read or none of its rows is an answer."""
     place = f"imported.file={settings.file}"
-    path = Path(str(settings.file)).expanduser()
+    path = Path(os.path.expanduser(str(settings.file)))
     try:
         data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
-    except (OSError, EOFError, ValueError) as error:
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ConfigError([f"{place}: can't be read ({reason(error)}); give a jsonl file"]) from None
     found, refused = [], []
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines, which also splits at characters that JSON leaves as they are within a text (U+2028, U+0085).
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -95,7 +100,7 @@ def _answer(number: int, row: Any, settings: ImportedSettings) -> Answer:
         raise ValueError(f"{settings.example}={example!r} is no text")
     if not isinstance(text, str):
         raise ValueError(f"{settings.answer}={text!r:.80} is no text")
-    return Answer(number, example, text, nfe, point)
+    return Answer(number, _readable(example), _readable(text), nfe, point)
 
 
 def _said(resps: Any) -> str:
@@ -106,24 +111,30 @@ def _said(resps: Any) -> str:
         raise ValueError("resps holds no answer") from None
     if not isinstance(said, str):
         raise ValueError("resps holds no text: the task ranks choices and generates nothing")
-    return said
+    return _readable(said)
+
+
+def _readable(text: str) -> str:
+    r"""Without halves of characters, which JSON can hold (\ud83d) and no file of ours can."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _count(value: Any, column: str) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 1:
-        raise ValueError(f"{column}={value!r} is no number of model calls, a whole one of at least 1")
-    return int(value)
+    calls = int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(calls, bool) or not isinstance(calls, int) or not 1 <= calls <= MOST_CALLS:
+        raise ValueError(f"{column}={value!r:.80} is no number of model calls, a whole one of at least 1")
+    return calls
 
 
 def _point(row: Mapping[str, Any], column: str | None) -> str | int | float | bool | None:
     if column is None:
         return None
     value = row.get(column)
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError(f"{column}={value!r} names no point" if column in row else f"lacks {column}")
-    return value
+    return _readable(value) if isinstance(value, str) else value
 
 
 def _form(settings: ImportedSettings) -> str:

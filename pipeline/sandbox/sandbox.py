@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
@@ -61,6 +62,9 @@ class Sandbox:
         limits: Limits | None = None,
         level: str | None = None,
     ) -> None:
+        if sys.platform != "linux":
+            line = f"sandbox.require={require!r}: answers are programs, and these run on Linux only, not {sys.platform}"
+            raise ConfigError([f"{line}; run it there or in a container, or choose another task"])
         self.limits = limits or Limits()
         self.workers = workers or len(os.sched_getaffinity(0))
         self._idle: list[Worker] = []

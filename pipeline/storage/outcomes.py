@@ -24,7 +24,9 @@ from pipeline.storage.span import Span
 
 Key = tuple[str, int, int, str]  # setting, start, stop, mark
 
-INDEX = f"index/outcomes-{FORMAT}.parquet"  # of a version that reads other formats, another
+# Raise it when an outcome means something else: a version that takes it for another must not share the index.
+MEANING = 2  # 2: a repeat has no seconds
+INDEX = f"index/outcomes-{FORMAT}-{MEANING}.parquet"  # of a version that reads other formats, another
 _SCHEMA = pa.schema(
     [
         pa.field("setting_id", pa.string()),

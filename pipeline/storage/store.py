@@ -2,7 +2,7 @@
 
     <root>/settings/<id>.json                      the setting's identity, canonical JSON
     <root>/slices/<id>/<start>-<stop>.parquet      the records of its examples start..stop-1
-    <root>/index/outcomes-<format>.parquet         score and NFE again, of large sweeps (outcomes.py); may be deleted
+    <root>/index/outcomes-<versions>.parquet       score and NFE again, of large sweeps (outcomes.py); may be deleted
 
 `root` is any fsspec address (a folder, s3://bucket/path). A file is written under a temporary name and then renamed,
 so a file with its final name is complete. One that can't be read all the same, or has changed since (seal.py: a

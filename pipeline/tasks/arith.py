@@ -44,7 +44,11 @@ class Arith(GeneratedTask):
         found = FINAL.findall(answer)
         if not found:
             return Score(0.0, None)
-        return Score(float(int(found[-1]) == example.check), found[-1])
+        try:
+            value = int(found[-1])
+        except ValueError:  # it has more digits than Python converts
+            return Score(0.0, found[-1])
+        return Score(float(value == example.check), found[-1])
 
 
 def _draw_pair(total: int, rng: random.Random) -> list[Operation]:

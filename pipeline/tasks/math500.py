@@ -6,6 +6,7 @@ Recorded beside it: `boxed`, whether the content of the last \boxed{} is identic
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +15,14 @@ from pipeline.tasks.equivalence import Verifier
 from pipeline.tasks.rows import Hub, Row, written
 from pipeline.tasks.task import Example, Score
 
+BRACE = re.compile(r"\\boxed\{|[{}]")
 REQUEST = "Reason step by step and put the final answer in \\boxed{}."
 
 
 @dataclass(frozen=True)
 class Math500(Benchmark):
     name = "math500"
-    version = 1
+    version = 2
     metric = "math-verify finds the answer equal to the gold answer"
     hub = Hub("HuggingFaceH4/MATH-500")
     columns = ("problem", "answer")
@@ -46,15 +48,14 @@ class Math500(Benchmark):
 
 def boxed(answer: str) -> str | None:
     r"""The content of the last \boxed{...} whose braces match; None if there is none."""
-    start = answer.rfind("\\boxed{")
-    while start >= 0:
-        depth = 0
-        for place in range(start + len("\\boxed"), len(answer)):
-            depth += (answer[place] == "{") - (answer[place] == "}")
-            if depth == 0:
-                return answer[start + len("\\boxed{") : place]
-        start = answer.rfind("\\boxed{", 0, start)
-    return None
+    opened: list[int] = []  # places behind braces that are open
+    last: tuple[int, int] | None = None
+    for brace in BRACE.finditer(answer):
+        if brace[0] != "}":
+            opened.append(brace.end() if brace[0] != "{" else 0)
+        elif opened and (start := opened.pop()):
+            last = max(last or (0, 0), (start, brace.start()))
+    return answer[slice(*last)] if last else None
 
 
 def _bare(text: str) -> str:

@@ -68,7 +68,7 @@ SHOTS = (
 @dataclass(frozen=True)
 class MinervaMath(Benchmark):
     name = "minerva_math"
-    version = 1
+    version = 2
     metric = "math-verify finds the answer equal to the gold answer"
     hub = Hub(HUB)
     columns = ("problem",)  # and those that `gold` reads

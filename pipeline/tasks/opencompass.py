@@ -90,6 +90,7 @@ class Math500(Asked, math500.Math500):
     Eight of the 500 rows have gold answers such as \frac43, which would thus be wrong as they are written.
     """
 
+    version = 2
     metric = "math-verify, as OpenCompass calls it, finds the answer equal to the gold answer"
 
     def chat(self, row: Row) -> Chat:
@@ -102,6 +103,7 @@ class Math500(Asked, math500.Math500):
 
 
 class MinervaMath(Asked, minerva_math.MinervaMath):
+    version = 2
     metric = METRIC
 
     def chat(self, row: Row) -> Chat:

@@ -23,7 +23,7 @@ UNDECORATED = (
 )  # fmt: skip
 LAST_UNIT = re.compile(r"\\text\{.*?\}$")
 MBOX = re.compile(r"\\mbox\{.*?\}")
-DECIMALS = ((re.compile(r"(\d+)\.0+([^\d])"), r"\1\2"), (re.compile(r"(\d+)\.0+$"), r"\1"))  # 3.00 is 3
+DECIMALS = ((re.compile(r"(\d)\.0+([^\d])"), r"\1\2"), (re.compile(r"(\d)\.0+$"), r"\1"))  # 3.00 is 3
 ROOT = re.compile(r"\\sqrt(\w+)")
 MINERVA_REPLACED = (*REPLACED, ("\\le", "<"))
 MINERVA_REMOVED = (*UNITS_BEFORE_DOTS, "\\ldots", *UNITS_AFTER_DOTS, *MARKS, "\n", "\r", "\f")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import logging
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,19 +34,20 @@ def read_file(key: str, path: str, columns: Sequence[str], aliases: Mapping[str,
 
     Raises ValueError, one line that names `key`.
     """
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))  # unlike Path's, it leaves the name of an unknown user as it is
     builder = BUILDERS.get(Path(file.stem if file.suffix == ".gz" else file.name).suffix)
     if builder is None:
         raise ValueError(
             f"{key}={path!r}: unknown kind of file; one of {', '.join(BUILDERS)}, optionally with .gz"
         )
-    if not file.is_file():
-        what = "is a folder" if file.is_dir() else "no such file"
+    if not os.path.isfile(file):
+        what = "is a folder" if os.path.isdir(file) else "no such file"
         raise ValueError(
             f"{key}={path!r}: {what}; give a file of the benchmark's rows, or null to download them from the hub"
         )
     try:
-        rows = _load(builder, data_files=str(file.resolve()), split="train")
+        # Escaped, as `datasets` takes the name for a pattern, and would read other files or none.
+        rows = _load(builder, data_files=glob.escape(str(file.resolve())), split="train")
     except Exception as error:  # the readers raise many kinds
         raise ValueError(f"{key}={path!r}: cannot be read ({_reason(error)}); copy it again") from None
     renamed = [{aliases.get(name, name): value for name, value in row.items()} for row in rows]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +87,73 @@ def test_a_file_without_an_answer_is_told_in_a_line(tmp_path: Path) -> None:
     ) as error:
         read_answers(ImportedSettings(file=written(tmp_path, {"example": "a"}), name="x"))
     assert len(error.value.lines) == 1
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u0085", "\x1c", "\r"])
+def test_a_row_ends_only_where_its_line_does(mark: str, tmp_path: Path) -> None:
+    """lm-eval writes what is no ASCII as it is (lm_eval/loggers/evaluation_tracker.py, `ensure_ascii=False`)."""
+    rows = [{"example": str(n), "answer": f"a{mark}b"} for n in range(2)]
+    file = tmp_path / "rows.jsonl"
+    text = "\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    file.write_bytes(text.encode("utf-8-sig"))
+    read = read_answers(ImportedSettings(file=str(file), name="x"))
+    assert [(own.line, own.text) for own in read.found] == [(1, f"a{mark}b"), (2, f"a{mark}b")]
+    assert not read.refused
+
+
+def test_an_example_may_be_named_by_a_number(tmp_path: Path) -> None:
+    rows = [{"example": name, "answer": ""} for name in (7, "7", True, 1.5, None)]
+    read = read_answers(ImportedSettings(file=written(tmp_path, *rows)))
+    assert [own.example for own in read.found] == ["7", "7"] and len(read.refused) == 3
+
+
+def test_half_a_character_is_read_as_one_that_is_unknown(tmp_path: Path) -> None:
+    file = written(
+        tmp_path, '{"example": "a", "answer": "x\\ud83d"}', '{"example": "a", "answer": "\\ud83d\\ude00"}'
+    )
+    assert [own.text for own in read_answers(ImportedSettings(file=file)).found] == ["x\ufffd", "\U0001f600"]
+
+
+@pytest.mark.parametrize("value", ["Infinity", "NaN", "1e300", "0", "2.5", "true", '"3"', "-1"])
+def test_what_is_no_number_of_calls_is_refused(value: str, tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        '{"example": "a", "answer": "", "nfe": 3.0}',
+        f'{{"example": "a", "answer": "", "nfe": {value}}}',
+    )
+    read = read_answers(ImportedSettings(file=file))
+    assert [own.nfe for own in read.found] == [3]
+    [line] = read.refused
+    assert line.startswith("line 2: nfe=") and "is no number of model calls" in line
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "null", "[1]"])
+def test_what_names_no_point_is_refused(value: str, tmp_path: Path) -> None:
+    rows = [f'{{"example": "a", "answer": "", "tau": {own}}}' for own in ("0.5", value)]
+    read = read_answers(ImportedSettings(file=written(tmp_path, *rows), point="tau"))
+    assert len(read.found) == 1 and "names no point" in read.refused[0]
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x.jsonl", "a" * 300, ".", "x\0"])
+def test_a_file_that_is_not_there_is_told_in_a_line(name: str) -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        read_answers(ImportedSettings(file=name))
+
+
+def _cut(data: bytes) -> bytes:
+    return data[:-10]
+
+
+def _turned(data: bytes) -> bytes:
+    return data[:12] + bytes(byte ^ 255 for byte in data[12:])
+
+
+@pytest.mark.parametrize("change", [_cut, _turned, lambda data: b"no gzip"])
+def test_a_broken_file_is_told_in_a_line(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl.gz"
+    file.write_bytes(change(gzip.compress(b'{"example": "a", "answer": "b"}\n' * 40)))
+    with pytest.raises(
+        ConfigError, match=r"imported.file=.*: can't be read \(.*\); give a jsonl file"
+    ) as told:
+        read_answers(ImportedSettings(file=str(file)))
+    assert len(told.value.lines) == 1

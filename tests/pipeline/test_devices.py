@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import torch
 from conftest import ROOT, compose_tree
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,3 +103,12 @@ def test_a_model_that_no_gpu_here_holds_is_refused_with_its_size(
 def test_a_compiled_network_is_not_split(make_config: Make) -> None:
     with pytest.raises(ConfigError, match=r"model.gpus=2: not with model.compile=true; leave one out"):
         make_config("model.gpus=2", "model.compile=true")
+
+
+def test_without_a_driver_torch_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_worth_asking", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert not devices.has_gpu() and devices.gpu_count() == 0
+    monkeypatch.setattr(devices, "_worth_asking", lambda: True)
+    assert devices.has_gpu() and devices.gpu_count() == 4

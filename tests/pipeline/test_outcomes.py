@@ -16,7 +16,7 @@ from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config
 from pipeline.storage import store as store_module
 from pipeline.storage.outcomes import Outcomes
-from pipeline.storage.record import Record
+from pipeline.storage.record import FORMAT, Record
 from pipeline.storage.span import Span
 from pipeline.storage.store import Store
 
@@ -80,6 +80,15 @@ def test_without_its_index_all_is_the_same(
 ) -> None:
     [index] = (indexed / "index").iterdir()
     index.unlink() if data is None else index.write_bytes(data)
+    assert reads(Store(str(indexed)), monkeypatch) == 4
+
+
+def test_an_index_whose_outcomes_mean_something_else_is_not_read(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before INDEX had a second number, a repeat had the seconds of the decode that it repeats."""
+    [index] = (indexed / "index").iterdir()
+    index.rename(index.with_name(f"outcomes-{FORMAT}.parquet"))
     assert reads(Store(str(indexed)), monkeypatch) == 4
 
 

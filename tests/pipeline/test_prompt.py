@@ -113,6 +113,9 @@ def test_keywords_reach_the_template_and_unknown_ones_are_refused(tokenizer: Any
         check_tokenizer(thinking, replace(CHAT, template={"enable_thoughts": False}))
     with pytest.raises(ValueError, match=r"model\.template\.messages='x': .*never reads it; leave it out"):
         check_tokenizer(tokenizer, replace(CHAT, template={"messages": "x"}))
+    thinking.chat_template = "{% nothing_of_jinja %}"  # what it reads can't be told
+    with pytest.raises(ValueError, match=r"never reads it; leave it out$"):
+        check_tokenizer(thinking, replace(CHAT, template={"enable_thinking": False}))
     check_tokenizer(tokenizer, replace(RAW, template={"enable_thoughts": False}))
 
 

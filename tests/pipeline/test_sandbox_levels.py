@@ -89,6 +89,19 @@ def test_a_plain_process_is_used_only_if_the_user_accepts_it(
         assert ("sandbox.require=process" in line) == (require.get("require") != "process")
 
 
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_where_there_is_no_linux_it_is_told(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.delattr(os, "sched_getaffinity")
+    with pytest.raises(ConfigError) as refusal:
+        Sandbox("process")
+    [line] = refusal.value.lines
+    assert (
+        line.startswith("sandbox.require='process': ")
+        and f"on Linux only, not {platform}; run it there" in line
+    )
+
+
 def test_a_plain_process_is_never_root() -> None:
     try:
         sandbox = Sandbox(level="process")

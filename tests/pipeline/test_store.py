@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from types import NoneType
+from typing import get_args, get_type_hints
 
 import pandas as pd
 import pyarrow as pa
@@ -145,6 +147,11 @@ def test_only_old_temporary_files_are_removed(tmp_path: Path) -> None:
     assert not any(file.exists() for file in left.values())
     assert fresh.exists() and store.load(["a"], 4).covered == {"a": [(0, 4)]}
     Store(f"memory://{uuid.uuid4().hex}").remove_leftovers(["a"])
+
+
+def test_a_column_may_lack_a_value_where_a_record_may() -> None:
+    hints = get_type_hints(Record)
+    assert [name for name in hints if NoneType in get_args(hints[name])] == NULLABLE
 
 
 NULLABLE = [field.name for field in SCHEMA if field.nullable]

@@ -31,7 +31,8 @@ from pipeline.inputs.config import Decode
 from pipeline.planning.setting import setting_id
 from pipeline.runs import opened_store
 from pipeline.runs.identified import identified_setting, with_knobs
-from pipeline.storage.inventory import Inventory, read_inventory
+from pipeline.storage.inventory import Inventory, is_filed, read_inventory
+from pipeline.storage.record import Record
 from pipeline.storage.store import Store
 from tests.report.sweep import changed, identified, make_setting
 
@@ -109,6 +110,17 @@ def unreadable_below(folder: Path) -> Callable[[str], Inventory]:
         return read_inventory(root)
 
     return read
+
+
+def test_a_store_says_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in ("nothing", "file"):
+        assert not is_filed(str(tmp_path / place), "a") and not Store(str(tmp_path / place)).exists()
+    store = Store(str(tmp_path / "store"))
+    store.write_settings({"a": {"seed": 1}})
+    assert is_filed(store.root, "a") and not is_filed(store.root, "b") and not store.exists()
+    store.write_slice("a", 0, 1, [Record("a", "arith", "e0", 0)])
+    assert store.exists()
 
 
 def test_what_is_not_there_is_told(

@@ -189,7 +189,7 @@ def test_an_answer_is_compared_by_value_and_verbatim(
 
 class Late(Verifier):
     def compare(self, gold: str, answer: str) -> Match:
-        raise TimeoutError("the comparison took more than 10 s")
+        raise TimeoutError("too busy a machine")
 
 
 def test_a_comparison_that_fails_leaves_the_example_unscored() -> None:
@@ -198,7 +198,7 @@ def test_a_comparison_that_fails_leaves_the_example_unscored() -> None:
         task, _example("7"), Record("s", "minerva_math", "x", 0, answer=_said("$7$"))
     )
     assert scored.score is None
-    assert scored.error == "scoring: TimeoutError: the comparison took more than 10 s"
+    assert scored.error == "scoring: TimeoutError: too busy a machine"
 
 
 @needs_rows

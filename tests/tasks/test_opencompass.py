@@ -213,6 +213,8 @@ def test_an_answer_is_read_in_its_box_or_its_sentence(answer: str, read: str) ->
         ("0.5", "\\frac{1}{2}", False),  # equal, but not written alike
         ("3+4j", "3+4i", True),
         ("infinity", "\\infty", True),
+        ("(-inf,2)", "(-\\infty,2)", True),
+        ("\\infty", "inf", True),
         ("2", "3", False),
     ],
 )

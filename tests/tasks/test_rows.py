@@ -81,6 +81,20 @@ def test_a_file_without_rows_is_reported_in_one_line_and_nothing_is_logged(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("name", ["a[b].jsonl", "*.jsonl", "?.jsonl", "[!x]/a b ✓.jsonl"])
+def test_a_name_is_no_pattern_for_other_files(name: str, tmp_path: Path) -> None:
+    for file, question in ((name, "own"), ("ab.jsonl", "another"), ("x.jsonl", "another")):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(f'{{"question": "{question}"}}\n')
+    assert read_file("task.path", str(tmp_path / name), ["question"], {}) == [{"question": "own"}]
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x.jsonl", "a" * 300 + ".jsonl", "x\0.jsonl"])
+def test_a_name_that_no_file_has_is_told(name: str) -> None:
+    with pytest.raises(ValueError, match=r"task\.path=.*: no such file; give a file of the benchmark's rows"):
+        read_file("task.path", name, ["question"], {})
+
+
 def test_a_folder_of_rows_is_not_a_file(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").mkdir()
     with pytest.raises(

@@ -126,6 +126,7 @@ def test_unknown_task_is_refused_with_the_choices() -> None:
         ("####23", 0.0, "23"),
         ("22", 0.0, None),
         ("####23####22", 1.0, "22"),
+        ("####" + "2" * 5000, 0.0, "2" * 5000),
     ],
 )
 def test_arith_scores_the_last_number_after_the_mark(
