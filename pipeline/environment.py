@@ -45,6 +45,7 @@ PACKAGES = (  # what can move a token, a score or an interval
     "rouge-score",
     "wandb",
 )
+TOLD = ("torch", "transformers")
 PATIENCE = 10  # seconds for a program that is asked for a version
 
 
@@ -69,6 +70,18 @@ class Environment:
     python: str
     packages: dict[str, str]
     hardware: Hardware
+
+    def __str__(self) -> str:
+        """What a reader looks for first: `commit 0d755d7, Python 3.11.2, torch 2.13.0, ..., cpu (2 cores)`."""
+        where = ", ".join(self.hardware.gpus) or f"{self.hardware.device} ({self.hardware.cores} cores)"
+        changed = " with changes" if self.dirty else ""
+        parts = (
+            f"commit {self.commit[:7]}{changed}" if self.commit else "",
+            f"Python {self.python}",
+            *(f"{name} {self.packages[name]}" for name in TOLD if name in self.packages),
+            where,
+        )
+        return ", ".join(filter(None, parts))
 
 
 @lru_cache(maxsize=1)

@@ -78,7 +78,10 @@ def notes_of(
     run: Run, contents: Contents, failures: Mapping[str, str], left_out: str | None = None
 ) -> list[str]:
     """What a reader of the report must know beside the figures."""
-    notes = [*([f"Made by: {run.command}"] if run.command else []), *([run.cost] if run.cost else [])]
+    notes = []
+    if run.command:  # not what was put together from a store
+        notes = [f"Made by: {run.command}", f"Run on {run.started:%Y-%m-%d}: {run.environment}."]
+    notes += [run.cost] if run.cost else []
     if levels := sorted(set(contents.records["sandbox"].dropna())):
         notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
     notes += why_unscored(contents.records)
@@ -163,12 +166,14 @@ def _track(
     from pipeline.report.tracker import Destination, track
 
     destination = Destination(wandb.mode, wandb.project, group, folder)
+    from pipeline.report.phrases import counted
+
     try:
         with console.status("logging to W&B"):
             runs = track(destination, report, records)
         # W&B's files name others by their whole path: what was moved is left out of an upload without a word.
         upload = "" if wandb.mode == "online" else "; upload them with wandb sync before you move the folder"
-        say(console, f"W&B     {folder / 'wandb'} ({wandb.mode}, {runs} new runs{upload})")
+        say(console, f"W&B     {folder / 'wandb'} ({wandb.mode}, {counted(runs, 'new run')}{upload})")
     except Exception as error:  # W&B can be out of reach in many ways; the results don't depend on it
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise

@@ -138,10 +138,16 @@ def _options(settings: pd.DataFrame) -> str:
     return "".join(
         f'<optgroup label="{escape(str(group))}">'
         + "".join(
-            f'<option value="{point["number"]}">{escape(str(point["label"]))} · {point["quality"]:.3f} at '
+            f'<option value="{point["number"]}">{escape(_named(point))} · {point["quality"]:.3f} at '
             f"{point['nfe']:.1f} NFE</option>"
             for point in own.to_dict("records")
         )
         + "</optgroup>"
         for group, own in numbered.groupby("group", sort=False)
     )
+
+
+def _named(point: Mapping[Any, Any]) -> str:
+    """A choice that is closed shows its text alone, without the heading of its group."""
+    group, label = str(point["group"]), str(point["label"])
+    return group if group == label else f"{group} {label}"

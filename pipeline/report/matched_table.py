@@ -15,7 +15,7 @@ from rich.text import Text
 from pipeline.report.facet import Facet
 from pipeline.report.labels import NO_VALUE
 from pipeline.report.matched import AtBudget, Heights, Matched
-from pipeline.report.phrases import listed, number, quoted, signed
+from pipeline.report.phrases import number, quoted, signed
 from pipeline.report.stats import Interval
 
 TITLE = "Quality at matched NFE"
@@ -163,11 +163,8 @@ def _legend(matched: Sequence[Matched]) -> str:
         "By choice: what picking settings on the examples that measure them adds to the difference, at least; the "
         "interval allows for it.",
     ]
-    held = list(dict.fromkeys(name for own in matched for row in own.rows for name in row.held))
-    if held:
-        texts.append(
-            f"{HELD} {listed(held)}: its slowest setting takes fewer steps, and its quality is kept."
-        )
+    if any(row.held for own in matched for row in own.rows):
+        texts.append(f"{HELD}: the front's slowest setting takes fewer steps, and its quality is kept.")
     if any(math.isnan(row.linear.difference.estimate) for own in matched for row in own.rows):
         texts.append(f"{NO_VALUE}: outside what the settings cover.")
     return " ".join(texts)

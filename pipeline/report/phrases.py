@@ -21,14 +21,23 @@ def number(value: float, digits: int) -> str:
 
 def signed(interval: Interval, digits: int) -> str:
     """`+0.041 [+0.018, +0.066]`"""
-    estimate, lo, hi = (_sign(value, digits) for value in interval)
+    estimate, lo, hi = (_sign(value, _telling(interval, digits)) for value in interval)
     return f"{estimate} [{lo}, {hi}]"
 
 
 def reduction(saved: Interval) -> str:
     """A saved fraction as a change in percent: `-25 % [-29 %, -20 %]`."""
-    estimate, lo, hi = (_sign(-value * 100, 0) for value in (saved.estimate, saved.hi, saved.lo))
+    change = Interval(*(-value * 100 for value in (saved.estimate, saved.hi, saved.lo)))
+    estimate, lo, hi = (_sign(value, _telling(change, 0)) for value in change)
     return f"{estimate} % [{lo} %, {hi} %]"
+
+
+def _telling(interval: Interval, digits: int) -> int:
+    """Up to two decimals more where an interval that leaves out 0 would read as one that ends there."""
+    if not interval.lo * interval.hi > 0:
+        return digits
+    more = (own for own in range(digits, digits + 3) if all(round(end, own) for end in interval[1:]))
+    return next(more, digits)
 
 
 def _sign(value: float, digits: int) -> str:

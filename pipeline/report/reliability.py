@@ -24,7 +24,7 @@ MET = 0.5  # share of the anchors at least, for a comparison at equal confidence
 
 def calibration_section(found: Sequence[Calibration]) -> str:
     """Html for one facet; empty where nothing was calibrated."""
-    sections = "".join(map(_section, found))
+    sections = "".join(_section(one, folded=len(found) > 1) for one in found)
     return f'<h3>Is AXON calibrated?</h3><p class="soft">{_TOLD}</p>{sections}{_LIMITS}' if found else ""
 
 
@@ -102,7 +102,8 @@ _NO_CONFIDENCE = (
 )
 
 
-def _section(one: Calibration) -> str:
+def _section(one: Calibration, folded: bool) -> str:
+    """`folded`: of several decoders the findings alone at first."""
     careful = (
         ""
         if one.tokens_per_step < CAREFUL
@@ -114,14 +115,18 @@ def _section(one: Calibration) -> str:
         (_points(one.over_base), "what the decoder reveals without AXON at equal stages"),
         (_points(one.over_own), "what it reveals in the same decodes"),
     )
-    return (
-        f'<p class="calibration"><b>{escape(one.decoder)}</b>: {share_text(one.anchors_differ)} of the anchors differ '
-        f"from the reference{beside}. Mean score where an anchor differs "
-        f"{_score(one.score_if_differs)}, where none does {_score(one.score_if_agrees)}.</p>"
-        f'<p class="soft">Reference: {escape(one.reference)}, {one.tokens_per_step:.2f} tokens per step, '
-        f"{one.examples} examples.{careful}</p>"
+    parts = (
         f"{_confidence_section(one.confidences) if one.confidences else _NO_CONFIDENCE}"
         f'<p class="soft">By how much of the text stood before the step. {FEW}</p>{picture(stages)}{figures(stages)}'
+    )
+    differing = math.isnan(one.score_if_differs.estimate)
+    scores = "" if differing else f"where an anchor differs {_score(one.score_if_differs)}, "
+    return (
+        f'<p class="calibration"><b>{escape(one.decoder)}</b>: {share_text(one.anchors_differ)} of the anchors differ '
+        f"from the reference{beside}. Mean score {scores}where none does {_score(one.score_if_agrees)}.</p>"
+        f'<p class="soft">Reference: {escape(one.reference)}, {one.tokens_per_step:.2f} tokens per step, '
+        f"{one.examples} examples.{careful}</p>"
+        + (f"<details><summary>By confidence and by stage</summary>{parts}</details>" if folded else parts)
     )
 
 
@@ -205,10 +210,9 @@ def _points(excess: Interval) -> str:
     """`12.9 points more [4.5, 22.3]`; empty where it is not known."""
     if math.isnan(excess.estimate):
         return ""
-    lo, hi = (100 * end for end in excess[1:])
-    if excess.estimate < 0:
-        return f"{-100 * excess.estimate:.1f} points less [{-hi:.1f}, {-lo:.1f}]"
-    return f"{100 * excess.estimate:.1f} points more [{lo:.1f}, {hi:.1f}]"
+    sign, word = (-1, "less") if excess.estimate < 0 else (1, "more")
+    lo, hi = sorted(round(100 * sign * end, 1) + 0.0 for end in excess[1:])  # no -0.0
+    return f"{100 * sign * excess.estimate:.1f} points {word} [{lo:.1f}, {hi:.1f}]"
 
 
 def _score(score: Interval) -> str:

@@ -40,6 +40,7 @@ class Scale:
     @property
     def ticks(self) -> list[float]:
         step = _step((self.high - self.low) / TICKS)
+        step = max(step, 1.0) if self.shows == "count" else step
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [number * step for number in range(first, last + 1)]
 

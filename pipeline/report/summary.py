@@ -187,6 +187,11 @@ def _foreign(points: pd.DataFrame) -> list[str]:
     return found
 
 
+def _between(counts: "pd.Series[int]") -> str:
+    """`20`, or `20 to 60`."""
+    return " to ".join(dict.fromkeys(str(own) for own in (counts.min(), counts.max())))
+
+
 def _coverage(points: pd.DataFrame) -> list[str]:
     """What is missing; nothing if all settings are scored on equally many examples."""
     found = []
@@ -194,7 +199,7 @@ def _coverage(points: pd.DataFrame) -> list[str]:
     if len(stopped):
         first = stopped.iloc[0]
         found.append(
-            f"{counted(len(stopped), 'setting')} stopped early, after {stopped['n'].min()} to {stopped['n'].max()} "
+            f"{counted(len(stopped), 'setting')} stopped early, after {_between(stopped['n'])} "
             "examples, as another of the group is surely as good within the margin in no more passes: shown (marked "
             f"stopped), but on no front and in no comparison (for example {first['label']}: {first['stopped']})."
         )
@@ -214,7 +219,5 @@ def _coverage(points: pd.DataFrame) -> list[str]:
         )
     sizes = points.loc[points["complete"], "n"]
     if sizes.nunique() > 1:
-        found.append(
-            f"The settings compared are scored on {sizes.min()} to {sizes.max()} examples, not all the same."
-        )
+        found.append(f"The settings compared are scored on {_between(sizes)} examples, not all the same.")
     return found

@@ -19,14 +19,13 @@ from pipeline.jobs.console import say
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
 from pipeline.runs.run import FORMAT, Run, read_run, store_from
-from pipeline.runs.run_folder import RunFolder, asked_for, plain_space
+from pipeline.runs.run_folder import RunFolder, asked_for, plain_space, subjects
 from pipeline.storage.store import Contents, Span, Store, StoreFull
 from pipeline.tasks import CodeTask, open_task
 from pipeline.workers.capacity import check_room, this_machine, widened
 from pipeline.workers.execute import runs_here
 
 OF_THE_DECODE = ("command", "environment", "started", "finished", "seconds")  # fields of a run
-NAMED = 3  # tasks, decoders or models that a title names one by one
 
 
 def open_plan(config: Config, compose: Compose, console: Console) -> Plan:
@@ -147,20 +146,7 @@ def prepare_store(config: Config, plan: Plan, store: Store) -> None:
 
 def title_of(config: Config, plan: Plan) -> str:
     """The sweep and what it is about: `decoders · lists · dawn, klass · tiny`."""
-    settings = plan.settings.values()
-    return " · ".join(
-        [
-            config.sweep.name,
-            _named("tasks", (setting.task.name for setting in settings)),
-            _named("decoders", (setting.decode.decoder.name for setting in settings)),
-            _named("models", (setting.model_name for setting in settings)),
-        ]
-    )
-
-
-def _named(kind: str, names: Iterable[str]) -> str:
-    distinct = list(dict.fromkeys(names))
-    return ", ".join(distinct) if len(distinct) <= NAMED else f"{len(distinct)} {kind}"
+    return " · ".join([config.sweep.name, *map(", ".join, subjects(plan))])
 
 
 def _earlier(path: Path) -> Run | None:

@@ -15,12 +15,13 @@ from pipeline.errors import reason
 from pipeline.inputs.config import DECODE_KEYS, Config, to_tree
 from pipeline.planning.pending import sizes
 from pipeline.planning.plan import Plan
-from pipeline.planning.setting import model_name, setting_id
+from pipeline.planning.setting import setting_id
 from pipeline.runs.run import TEMPORARY, Run, Status, write_run
 from pipeline.search import OPTUNA, Range, Space
 from pipeline.stop import Terminated
 from pipeline.storage.leftovers import remove_leftovers
 
+NAMED = 3  # of the tasks, decoders or models of a run: more are counted
 UNASKED = ("device", "family")  # keys of a model that change nothing of what is asked
 
 
@@ -93,8 +94,6 @@ def folder_of(config: Config, plan: Plan) -> Path:
     finds its folder again. `plan`: after its search was asked once, which does not depend on the store.
     """
     limit = most_examples(config, plan)
-    words = [config.task.name, config.decode.decoder.name, model_name(config.model), str(limit)]
-    plain = [re.sub(r"[^A-Za-z0-9._]+", "_", word) for word in words]
     tree = to_tree(config)
     asked = {key: tree[key] for key in ("model", "task", *DECODE_KEYS, "seed")}
     asked["model"] = {key: value for key, value in asked["model"].items() if key not in UNASKED}
@@ -106,7 +105,22 @@ def folder_of(config: Config, plan: Plan) -> Path:
         content["optuna"] = vars(config.sweep.optuna)
     if config.recipe is not None:  # its run.json says what was expected
         content["recipe"] = config.recipe.name
-    return Path(config.out) / config.sweep.name / "-".join([*plain, setting_id(content)[:6]])
+    kept, ending = Path(config.out) / config.sweep.name, f"-{limit}-{setting_id(content)[:6]}"
+    about = ["+".join(re.sub(r"[^A-Za-z0-9._]+", "_", name) for name in own) for own in subjects(plan)]
+    # Earlier versions called a sweep over several of them by one alone.
+    return next(iter(sorted(kept.glob(f"*{ending}"))), kept / ("-".join(about) + ending))
+
+
+def subjects(plan: Plan) -> list[list[str]]:
+    """The tasks, decoders and models that a plan is about, by name; of more than NAMED how many there are."""
+    settings = plan.settings.values()
+    kinds = {
+        "tasks": [own.task.name for own in settings],
+        "decoders": [str(own.decode.decoder.name) for own in settings],
+        "models": [own.model_name for own in settings],
+    }
+    distinct = {kind: list(dict.fromkeys(names)) for kind, names in kinds.items()}
+    return [own if len(own) <= NAMED else [f"{len(own)} {kind}"] for kind, own in distinct.items()]
 
 
 def most_examples(config: Config, plan: Plan) -> int:

@@ -117,6 +117,19 @@ def test_a_front_of_what_is_left_is_found_anew_and_has_no_band(visit, report):
     assert drawn(page)[0] & set(rest.index) == set(rest.index) - beaten
 
 
+def test_what_is_stopped_or_partial_is_hollow_and_says_so(visit, report):
+    page = visit(report.page, figure=False)
+    symbols, texts = page.evaluate("""() => {
+        const row = (complete, n) => ({ group: "g", label: "l", quality: [.5, .4, .6], costs: { nfe: [9, 8, 10] },
+                                        points: [0], likely: [1], complete, notes: [["n", n]] });
+        const rows = [row(true, "60"), row(false, "20 (stopped)")], cost = { column: "nfe", name: "NFE" };
+        return ["circle", "circle-open"].map(symbol => dots(rows, 0, cost, { name: "g", colour: "#000000", symbol }, 7))
+            .reduce(([all], { marker, hovertext }) => [[...all, ...marker.symbol], hovertext], [[], []]);
+    }""")
+    assert symbols == ["circle", "circle-open", "circle-open", "circle-open"]
+    assert [text.endswith("<br>n 20 (stopped)") for text in texts] == [False, True]
+
+
 def test_dotted_lines_are_the_best_mixes_of_what_is_left_and_can_be_hidden(visit, report):
     page = visit(report.page, shared=True)
     dotted = """part => part.querySelector('.interactive').data.filter(trace => trace.line?.dash === 'dot')

@@ -50,7 +50,7 @@ def test_each_run_has_its_groups_on_one_page(runs: tuple[Path, Path], make_confi
     assert points["setting_id"].tolist() == [open_run(run).run.settings[0].id for run in runs]
     page = (out / "report.html").read_text()
     for name in names:
-        assert f"{name}: Made by: python launch.py" in page
+        assert f"{name}: Made by: python launch.py" in page and f"{name}: Run on 20" in page
 
 
 def test_a_setting_of_both_is_a_point_of_each_with_its_own_records(

@@ -97,3 +97,13 @@ def test_without_git_or_gpu_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> No
     assert (found.commit, found.dirty) == (None, None)
     assert (found.hardware.gpus, found.hardware.cuda_driver) == ((), None)
     assert "torch" in found.packages
+
+
+def test_it_is_told_in_a_line() -> None:
+    hardware = Hardware("Linux x86_64", None, 2, None, "cpu", (), None)
+    packages = {"torch": "2.13.0", "numpy": "2.4.0", "transformers": "5.23.0"}
+    own = Environment("1.0", "0d755d7" + "0" * 33, True, "3.11.2", packages, hardware)
+    told = "commit 0d755d7 with changes, Python 3.11.2, torch 2.13.0, transformers 5.23.0, cpu (2 cores)"
+    assert str(own) == told
+    gpus = replace(hardware, gpus=("NVIDIA H100", "NVIDIA H100"))
+    assert str(replace(own, commit=None, hardware=gpus)).endswith("5.23.0, NVIDIA H100, NVIDIA H100")

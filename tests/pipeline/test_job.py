@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,3 +179,14 @@ def test_the_folder_is_the_same_for_the_same_question(make_config: Make, config:
     assert folder(config) == folder(make_config("task.name=judge", "batch_size=1"))
     assert folder(config) != folder(make_config("task.name=judge", "axon.anchors=2"))
     assert folder(config).startswith("judge-confidence-random-10-")
+
+
+def test_a_sweep_over_several_tasks_and_decoders_has_a_folder_named_by_them(make_config: Make) -> None:
+    """One that an earlier version called by the first alone is found again: W&B runs go by its name."""
+    grid = {"task": ["lists", "arith"], "decoder": ["confidence", "dawn", "klass", "factor"]}
+    config = make_config(f"sweep.groups={json.dumps({'all': {'grid': grid}})}")
+    path = folder_of(config, planned(config))
+    assert path.name.startswith("lists+arith-4_decoders-random-10-")
+    earlier = path.with_name(path.name.replace("lists+arith-4_decoders", "judge-confidence"))
+    earlier.mkdir(parents=True)
+    assert folder_of(config, planned(config)) == earlier

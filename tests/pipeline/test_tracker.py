@@ -113,7 +113,7 @@ def test_every_setting_is_a_run_of_the_group(logged: tuple[Path, Report]) -> Non
         assert config["decoder"]["threshold"] == config["knob_threshold"] == point["knob.threshold"]
         assert config["model"]["name"] == "tiny" and config["task"]["metric"]
         assert fronts[config["front"]] == config["group"] == point["group"]
-        assert config["sweep"] == "sweep/one" and "setting" in run["tags"]
+        assert config["cache"] == "none" and config["sweep"] == "sweep/one" and "setting" in run["tags"]
 
 
 def test_a_front_is_a_run_with_a_row_per_vertex(logged: tuple[Path, Report]) -> None:
@@ -258,6 +258,8 @@ def test_settings_of_two_runs_and_two_tasks_are_logged_apart(tmp_path: Path) -> 
     logged = runs_in(tmp_path, "setting")
     places = {(run["summary"]["run"], run["summary"]["setting_id"]) for run in logged}
     assert len(places) == len(logged) == 3 * len(SETTINGS)
+    names = {run["name"] for run in logged}
+    assert len(names) == len(logged) and "both: base threshold=0.3 · lists · tiny" in names
     areas = {run["name"]: run["summary"]["hypervolume"] for run in runs_in(tmp_path, "front")}
     assert areas == {
         f"{group} · confidence · {facet.task} · {facet.model}": pytest.approx(area.estimate)
@@ -291,7 +293,7 @@ def test_answers_from_elsewhere_are_of_no_decoder(tmp_path: Path) -> None:
     assert [run["kind"] for run in elsewhere] == ["setting", "front"]
     for run in elsewhere:
         told = str([run["config"], run["tags"], run["name"]])
-        assert "decoder" not in run["config"] and "confidence" not in told
+        assert not {"decoder", "cache"} & set(run["config"]) and "confidence" not in told
         assert run["config"]["front"] == "theirs (imported) · arith · tiny"
     rest = [run for run in found if run not in elsewhere]
     assert len(rest) == 2 and all("confidence" in run["tags"] for run in rest)

@@ -236,6 +236,21 @@ def test_what_cannot_be_compared_is_named_apart(known: tuple[Sweep, Calibration]
     )
 
 
+def test_of_several_decoders_are_the_findings_first(known: tuple[Sweep, Calibration]) -> None:
+    _, one = known
+    alone, both = (calibration_section([one] * count) for count in (1, 2))
+    assert alone.count("<details>") == 0 and both.count("<details>") == 2
+    unfolded = re.sub("<details>.*?</details>", "", both)
+    assert "<svg" not in unfolded and unfolded.count("of the anchors differ") == 2
+
+
+def test_no_end_of_an_interval_is_minus_nothing(known: tuple[Sweep, Calibration]) -> None:
+    _, one = known
+    nearly = replace(one, over_base=Interval(-0.021, -0.079, 0.0), over_own=Interval(0.021, -0.0001, 0.079))
+    section = calibration_section([nearly])
+    assert "2.1 points less [0.0, 7.9] than" in section and "2.1 points more [0.0, 7.9] than" in section
+
+
 def test_an_interval_without_width_is_none() -> None:
     """Of nine tokens that all differ a bootstrap says 100 % [100 %, 100 %]: no certainty."""
     assert share_text(Interval(1.0, 1.0, 1.0)) == "100.0%"

@@ -159,3 +159,4 @@ def test_bins_are_of_whole_steps_and_hold_all_of_them():
         assert len(edges) <= histogram.BARS + 2 and {*np.diff(edges)} == {edges[1] - edges[0]}
         assert all(np.histogram(own, edges)[0].sum() == 50 for own in taken)
     assert Scale(0, 10, "count").wide(10) == "94.00%"
+    assert Scale(15.5, 16.5, "count").ticks == [16], "there is no 15.6th step"

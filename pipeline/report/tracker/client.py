@@ -69,9 +69,9 @@ def check_login() -> None:
 def _contents(destination: Destination, report: Report, records: Iterable[pa.Table]) -> Iterator[Content]:
     """Fronts last: W&B lists and colours the latest runs first."""
     findings, sweep = report.findings, destination.group
-    several_runs = findings.points["run"].nunique() > 1
+    several_facets, several_runs = len(findings.facets) > 1, findings.points["run"].nunique() > 1
     for facet in findings.facets:
-        yield from setting_contents(facet, sweep, several_runs)
+        yield from setting_contents(facet, sweep, several_facets, several_runs)
     yield sweep_content(report, records, sweep, destination.home)
     for facet in findings.facets:
         for front in fronts_of(facet):

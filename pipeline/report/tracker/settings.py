@@ -14,15 +14,17 @@ from pipeline.report.tracker.fronts import decoder_name, front_name
 KNOB = "knob."  # of the points' columns
 
 
-def setting_contents(facet: Facet, sweep: str, several_runs: bool) -> Iterator[Content]:
+def setting_contents(facet: Facet, sweep: str, several_facets: bool, several_runs: bool) -> Iterator[Content]:
     """`several_runs`: a setting may have a point in more than one of them."""
     for setting, point in zip(facet.settings, rows(facet.points), strict=True):
         label, group = point["label"], setting.group
         config = setting_config(facet, setting, point, sweep)
         summary = {identifier(key): value for key, value in point.items() if not key.startswith(KNOB)}
+        name = group if group == label else f"{group} {label}"
+        place = [facet.task, facet.model] if several_facets else []
         yield Content(
             key=f"{point['run']}/{setting.id}" if several_runs else setting.id,
-            name=group if group == label else f"{group} {label}",
+            name=" · ".join([name, *place]),
             kind="setting",
             config=config,
             summary=summary,
@@ -39,6 +41,9 @@ def setting_config(facet: Facet, setting: Setting, point: dict[str, Any], sweep:
         if key.startswith(KNOB) and value is not None
     }
     return {
+        **(
+            {} if setting.foreign else {"cache": point["cache"]}
+        ),  # the identity has it only where there is one
         **with_identifiers(described_tree(setting)),
         "kind": "setting",
         "sweep": sweep,

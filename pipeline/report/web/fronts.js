@@ -76,13 +76,13 @@ function band(own, group, opacity) {
 function dots(rows, place, cost, group, size) {
   const hover = (row) => [
     `<b>${plain(row.group)}</b>`, plain(row.label), "quality " + figures(row.quality, 3),
-    plain(cost.name) + " " + figures(row.costs[cost.column]),
+    plain(cost.name) + " " + figures(row.costs[cost.column]), ...(row.complete ? [] : row.notes.slice(-1).map((own) => own.join(" "))),
   ].join("<br>");
   return {
     type: "scatter", mode: "markers", name: plain(group.name), showlegend: false, hovertemplate: "%{hovertext}<extra></extra>",
     x: rows.map((row) => row.costs[cost.column][0]), y: rows.map((row) => row.quality[0]),
     customdata: rows.map((row) => row.points[0]), hovertext: rows.map(hover),
-    marker: { color: group.colour, symbol: group.symbol, size, opacity: rows.map((row) => 0.3 + 0.7 * (row.likely[place] ?? 0)) },
+    marker: { color: group.colour, symbol: rows.map((row) => group.symbol.replace("-open", "") + (row.complete && !group.symbol.endsWith("-open") ? "" : "-open")), size, opacity: rows.map((row) => 0.3 + 0.7 * (row.likely[place] ?? 0)) },
   };
 }
 
