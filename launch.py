@@ -109,9 +109,27 @@ def compose(names: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     line = read_command_line(sys.argv[1:])
     kept = [word for word in line.words if key_of(word) not in names]
     try:
-        return composed([*kept, *(f"{key}={name}" for key, name in names.items())], line)
+        tree = composed([*kept, *(f"{key}={name}" for key, name in names.items())], line)
     except UNREADABLE as error:
         raise ConfigError([explain(error, line, names)]) from None
+    check_emptied(kept, tree)
+    return tree
+
+
+def check_emptied(words: Sequence[str], tree: Mapping[str, Any]) -> None:
+    """Raises ConfigError for `key={}`, which Hydra merges with what is there: it would take nothing away."""
+    for word in words:
+        key, held = key_of(word), tree_at(key_of(word), tree)
+        if held and word.partition("=")[2].replace(" ", "") == "{}":
+            remedy = f"remove what should go by its name, such as ~{key}.{next(iter(held))}"
+            raise ConfigError([f"{word}: is merged with what is there, so that nothing goes; {remedy}"])
+
+
+def tree_at(key: str, tree: Any) -> Mapping[str, Any]:
+    """What a dotted key ("": the whole) holds; empty where that is no group of keys."""
+    for parent in filter(None, key.split(".")):
+        tree = tree.get(parent) if isinstance(tree, Mapping) else None
+    return tree if isinstance(tree, Mapping) else {}
 
 
 def composed(words: Sequence[str], line: CommandLine) -> dict[str, Any]:
@@ -161,12 +179,8 @@ def explain_composition(
     error: Exception, text: str, line: CommandLine, names: Mapping[str, str]
 ) -> str | None:
     """The line for a key or a choice that Hydra doesn't find; None for what else it says."""
-    if isinstance(error, MissingConfigException) and (
-        found := re.search(r"Could not find '(.+?)/(.*?)' ", text)
-    ):
-        choices = re.findall(r"^\t(\S+)$", str(error), flags=re.MULTILINE)
-        remedy = _own_file(found[1], found[2], choices, line)
-        return f"{found[1]}={found[2]}: unknown; {one_in(f'conf/{found[1]}', choices, found[2])}{remedy}"
+    if isinstance(error, MissingConfigException):
+        return explain_missing(str(error), line)
     if found := re.search(r"Error resolving interpolation '(.+?)', possible interpolation keys: (.*)", text):
         removed = set(re.findall(r"\$\{(\w+)\}", found[1])) - set(found[2].split(", "))
         return f"{min(removed)}: missing; give it a value"
@@ -203,6 +217,19 @@ def explain_composition(
             f", or sweep them: +{GROUPS}.NAME.grid.{key}=[a,b]" if key.split(".")[0] in SETTING_KEYS else ""
         )
         return f"{word}: is several values; give one{listed}{swept}"
+    return None
+
+
+def explain_missing(text: str, line: CommandLine) -> str | None:
+    """The line for a choice that is no file, of the command line or of a file's own defaults."""
+    if found := re.search(r"In '(.+?)/(.*?)': Could not load '(.+?)'", text):
+        return (
+            f"{found[1]}={found[2]}: its defaults list names {found[3]}, which is no file; correct it there"
+        )
+    if found := re.search(r"Could not find '(.+?)/(.*?)'\s", text):
+        choices = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
+        remedy = _own_file(found[1], found[2], choices, line)
+        return f"{found[1]}={found[2]}: unknown; {one_in(f'conf/{found[1]}', choices, found[2])}{remedy}"
     return None
 
 
@@ -257,10 +284,7 @@ def siblings(key: str, line: CommandLine) -> list[str]:
 
 def keys_of(owner: str, wrong: str, line: CommandLine) -> list[str]:
     """The keys that a dotted key ("": the config) holds under what the user chose, but for the wrong word."""
-    tree: Any = composed_without(wrong, line)
-    for parent in filter(None, owner.split(".")):
-        tree = tree.get(parent) if isinstance(tree, Mapping) else None
-    return [str(name) for name in tree] if isinstance(tree, Mapping) else []
+    return [str(name) for name in tree_at(owner, composed_without(wrong, line))]
 
 
 def below(key: str, line: CommandLine) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,11 @@ def size(spans: Iterable[Span]) -> int:
 
 @pytest.fixture
 def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
+    return judging(monkeypatch)
+
+
+def judging(monkeypatch: pytest.MonkeyPatch) -> Judge:
+    """The task, registered."""
     task = Judge()
     monkeypatch.setitem(TASKS, "judge", lambda: task)
     read_task.cache_clear()
@@ -178,16 +183,15 @@ def planned(config: Config) -> Plan:
 @pytest.fixture
 def make_config(checkpoint: Path, tmp_path: Path) -> Callable[..., Config]:
     """A config from overrides, small enough for a test, on the random checkpoint."""
+    return partial(small_config, checkpoint, tmp_path / "out")
 
-    def make(*overrides: str) -> Config:
-        small = ["gen_length=8", "block_length=4", "limit=10", "slice_size=4", "batch_size=3", "wandb=off"]
-        tree = compose_tree(f"model.path={checkpoint}", *small)
-        here = [f"out={tmp_path / 'out'}", f"store={tmp_path / 'out/store'}"]
-        for override in (*here, *overrides):
-            set_key(tree, override)
-        return read_config(tree)
 
-    return make
+def small_config(checkpoint: Path, out: Path, *overrides: str) -> Config:
+    small = ["gen_length=8", "block_length=4", "limit=10", "slice_size=4", "batch_size=3", "wandb=off"]
+    tree = compose_tree(f"model.path={checkpoint}", *small)
+    for override in (f"out={out}", f"store={out / 'store'}", *overrides):
+        set_key(tree, override)
+    return read_config(tree)
 
 
 @pytest.fixture

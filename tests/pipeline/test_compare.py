@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import Judge, composing, planned
+from conftest import Judge, composing, judging, planned, small_config
 from rich.console import Console
 from test_runs_command import main, refused
 
@@ -31,12 +31,23 @@ def ran(config: Config) -> Path:
     return folder_of(config, planned(config))
 
 
+@pytest.fixture(scope="module")
+def made(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """Where they were written, and two runs of two settings in one store."""
+    out = tmp_path_factory.mktemp("made") / "out"
+    asked = [["task.name=judge"], ["task.name=judge", "axon.anchors=2", 'sweep.name="second"']]
+    with pytest.MonkeyPatch.context() as patch:
+        judging(patch)
+        return out, [ran(small_config(checkpoint, out, *words)) for words in asked]
+
+
 @pytest.fixture
-def runs(make_config: Make, judge: Judge) -> tuple[Path, Path]:
-    """Two runs of two settings in one store."""
-    first = ran(make_config("task.name=judge"))
-    second = ran(make_config("task.name=judge", "axon.anchors=2", 'sweep.name="second"'))
-    return first, second
+def runs(made: tuple[Path, list[Path]], make_config: Make, judge: Judge) -> tuple[Path, Path]:
+    """A copy of these runs, to change."""
+    source, (first, second) = made
+    out = Path(make_config().out)
+    shutil.copytree(source, out)
+    return out / first.relative_to(source), out / second.relative_to(source)
 
 
 def test_each_run_has_its_groups_on_one_page(runs: tuple[Path, Path], make_config: Make) -> None:

@@ -136,6 +136,7 @@ def test_a_stopped_setting_counts_as_its_witness_and_their_difference(config: Co
     plan, _ = command(config, store)
     records = store.outcomes(plan.settings, SIZE).records
     means = records.groupby("setting_id")[["score", "nfe"]].mean()
+    assert plan.stopped
     for outcome in outcomes(plan, records):
         stop = plan.stopped.get(outcome.setting_id)
         score, nfe = means.loc[stop.by if stop else outcome.setting_id]

@@ -73,7 +73,9 @@ def test_titles_tell_recipes_apart() -> None:
 
 def test_axons_script_makes_a_chat_for_a_path_with_instruct_alone() -> None:
     """Jerryaa98/AXON: llada/eval_llada.py, is_instruct."""
-    for name in (name for name in NAMES if name.startswith("llada") and name.endswith("_axon")):
+    names = [name for name in NAMES if name.startswith("llada") and name.endswith("_axon")]
+    assert {"instruct" in name for name in names} == {True, False}
+    for name in names:
         model = recipe(name).model
         assert model.prompt == ("chat" if "instruct" in model.path.lower() else "raw"), name
 

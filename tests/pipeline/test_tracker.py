@@ -144,10 +144,11 @@ def test_fronts_are_logged_last(logged: tuple[Path, Report]) -> None:
 
 def test_the_step_chart_holds_the_corners_of_the_front(logged: tuple[Path, Report]) -> None:
     """Between vertices the best quality within a budget stays: the line is level, then rises."""
-    for path in paths(logged[0]):
-        run = read_run(path)
-        if run["config"]["kind"] != "front":
-            continue
+    fronts = [
+        (path, run) for path in paths(logged[0]) if (run := read_run(path))["config"]["kind"] == "front"
+    ]
+    assert len(fronts) == FRONTS
+    for path, run in fronts:
         corners = table_in(path, "front_steps_table")
         vertices = [(row["front_nfe"], row["front_quality"]) for row in run["rows"] if "front_nfe" in row]
         assert len(corners) == 2 * len(vertices) - 1
@@ -230,7 +231,8 @@ def test_an_outdated_front_that_was_synced_is_taken_out_of_the_views(tmp_path: P
 
 def test_nothing_of_the_machine_is_logged(logged: tuple[Path, Report]) -> None:
     folder, _ = logged
-    for path in folder.glob("wandb/offline-run-*/run-*.wandb"):
+    assert paths(folder)
+    for path in paths(folder):
         assert not list(path.parent.glob("files/wandb-metadata.json"))
         assert not list(path.parent.glob("files/requirements.txt"))
 

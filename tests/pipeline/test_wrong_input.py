@@ -148,6 +148,10 @@ CASES = {
         "groups are set one by one; add one with +sweep.groups.NAME.set.KEY=",
     ),
     "all groups at once, the remedy": ("sweep.groups=[]", "remove one with ~sweep.groups.NAME"),
+    "nothing for groups that are there": (
+        "sweep=with_axon sweep.groups={}",
+        "so that nothing goes; remove what should go by its name, such as ~sweep.groups.base",
+    ),
     "list for a group of keys": (
         "timing=[1]",
         "timing=[1]: Cannot merge DictConfig with ListConfig; set its keys, as",
@@ -187,7 +191,7 @@ FILES = {  # sweep/mine.yaml
     b"name: x\ngroups:\n\ta: {}": "mine.yaml: line 3 is not valid YAML (found character '\\t' that cannot",
     b"name: caf\xe9\n": "mine.yaml: is not UTF-8 (invalid continuation byte); save it as UTF-8",
     b"name: x\nalong_trade_off: ${nope}\ngroups: {a: {}}": "sweep.along_trade_off: Interpolation key 'nope' not",
-    b"defaults: [other]\n": "In 'sweep/mine': Could not load 'sweep/other'.",
+    b"defaults: [other]\n": "sweep=mine: its defaults list names sweep/other, which is no file; correct it there",
     b"- name: x\n": "must be a group of key: value; write {key: value}",
     b"name: !!binary aGk=\nalong_trade_off: true\ngroups: []": "a value of the config: Object of type bytes is not",
     b"name: x\nname: y\n": "mine.yaml: line 2 is not valid YAML (found duplicate key name); correct it",

@@ -33,6 +33,12 @@ def two_by_two(**kinds):
     return [on(*place, seed=number, examples=30, **kinds) for number, place in enumerate(PLACES)]
 
 
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    """The report of the four facets, AXON better."""
+    return write_report(tmp_path_factory.mktemp("four"), *as_runs(*two_by_two(gain=1.0)), ["a note"])
+
+
 def figures(facet):
     """What doesn't depend on which other facets there are."""
     return facet.points.drop(columns=["task", "model", "run"])
@@ -54,9 +60,8 @@ def as_runs(*sweeps):
     return [run], records
 
 
-def test_all_points_are_in_one_table(tmp_path):
-    report = write_report(tmp_path, *as_runs(*two_by_two()), [])
-    table = pd.read_csv(report.table)
+def test_all_points_are_in_one_table(four):
+    table = pd.read_csv(four.table)
     assert list(table.groupby(["task", "model"], sort=False).groups) == PLACES
     assert len(table) == 4 * 12 and {"group", "group_front", "tokens_per_step", "metric.strict"} <= set(table)
     assert {"knob.threshold", "knob.anchors"} <= set(table)
@@ -125,9 +130,8 @@ def test_knobs_of_different_facets_keep_their_columns_apart():
     assert {"knob.axon.tau_sink", "knob.decoder.tau_sink"} <= set(columns)
 
 
-def test_page_has_a_section_per_facet_and_its_contents(tmp_path):
-    report = write_report(tmp_path, *as_runs(*two_by_two(gain=1.0)), ["a note"])
-    html = report.page.read_text(encoding="utf-8")
+def test_page_has_a_section_per_facet_and_its_contents(four):
+    html = four.page.read_text(encoding="utf-8")
     page = Page(html)
     assert html.count('<section class="facet"') == 4 and html.count('class="figure"') == 4
     links = [value for value in page.fetched if value.startswith("#")]
@@ -135,7 +139,7 @@ def test_page_has_a_section_per_facet_and_its_contents(tmp_path):
     assert all(html.count(f'id="facet-{number}"') == 1 for number in range(4))
     assert sorted(page.points) == sorted(4 * list(range(12)))
     shown = " ".join(page.shown)
-    for facet in report.findings.facets:
+    for facet in four.findings.facets:
         assert shown.count(facet.summary.verdicts[0].short) == 2, "in the contents and in its section"
     assert shown.count("a note") == 1
 
@@ -145,20 +149,21 @@ def test_one_facet_has_no_contents(tmp_path):
     assert "<nav" not in html and "<h2>" not in html
 
 
-def test_terminal_has_all_facets_in_order(tmp_path):
-    report = write_report(tmp_path, *as_runs(*two_by_two(gain=1.0)), [])
-    text = printed(report)
+def test_terminal_has_all_facets_in_order(four):
+    text = printed(four)
     assert max(len(line) for line in text.splitlines()) <= 100
     places = [text.index(f"{task} · {model}") for task, model in PLACES]
     assert text.index("title") < places[0] and places == sorted(places)
     assert text.count("AXON improves the Pareto front of confidence") == sum(
-        own.outcome == "yes" for own in report.findings.comparisons
+        own.outcome == "yes" for own in four.findings.comparisons
     )
 
 
 @pytest.mark.parametrize(("count", "size"), [(2, (750, 2400)), (3, (1500, 2400)), (4, (1500, 2400))])
-def test_picture_has_a_panel_per_facet(tmp_path, count, size):
-    report = write_report(tmp_path, *as_runs(*two_by_two()[:count]), [])
+def test_picture_has_a_panel_per_facet(tmp_path, four, count, size):
+    few = {"anchors": (None, 1), "thresholds": (0.3, 0.7), "examples": 10}
+    sweeps = [on(*place, **few) for place in PLACES[:count]]
+    report = four if count == len(PLACES) else write_report(tmp_path, *as_runs(*sweeps), [])
     image = imread(report.picture)
     assert image.shape[:2] == size
     height, width = 750, 1200
@@ -167,7 +172,7 @@ def test_picture_has_a_panel_per_facet(tmp_path, count, size):
         panel = image[row * height : (row + 1) * height, column * width : (column + 1) * width, :3]
         colours = {tuple(own) for own in (panel[::2, ::2].reshape(-1, 3) * 255).round().astype(int)}
         assert {(0, 114, 178), (213, 94, 0)} <= colours  # both groups are there
-    assert [path.name for path in tmp_path.glob("*.png")] == ["front.png"]
+    assert [path.name for path in report.picture.parent.glob("*.png")] == ["front.png"]
 
 
 def test_many_facets_have_a_picture_each(tmp_path):

@@ -115,6 +115,7 @@ def test_band_of_one_setting_is_the_bootstraps_interval():
 def test_hypervolume_stands_in_its_interval():
     sweep = make_sweep(gain=1.0, examples=40)
     found = facet_of(sweep)
+    assert len(found.hypervolumes) == 2
     for area in found.hypervolumes.values():
         assert 0 < area.lo < area.estimate < area.hi < 1
 
