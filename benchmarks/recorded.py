@@ -72,6 +72,11 @@ class Recorded:
         own = {name: getattr(self, name)[:, order] for name in names}
         return replace(self, **own)
 
+    def alone(self) -> Recorded:
+        """With no decode that holds under another value."""
+        nowhere_SN = np.full(self.nfe_SN.shape, np.nan)
+        return replace(self, above_SN=nowhere_SN, below_SN=nowhere_SN)
+
     def repeated(self, row: int, there_SN: np.ndarray) -> np.ndarray:
         """Examples (N,) whose decode repeats that of a setting of the line which is there."""
         line = next(own for own in self.lines.values() if row in own.values())

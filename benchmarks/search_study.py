@@ -174,6 +174,7 @@ def main() -> None:
         help="of a run, drawn from the recorded ones with replacement; default: all, in turn",
     )
     parser.add_argument("--tolerance", type=float, default=0.018, help="of refine")
+    parser.add_argument("--alone", action="store_true", help="as of a model whose decodes never repeat")
     parser.add_argument("--alpha", type=float, default=0.05)
     asked = parser.parse_args()
     if asked.record:
@@ -197,6 +198,7 @@ def main() -> None:
     folders = sorted((asked.folder / "search_study").iterdir())
     for folder in (own for own in folders if open_run(own).run.status == "done"):
         recorded = Recorded.of(folder, asked.tolerance)
+        recorded = recorded.alone() if asked.alone else recorded
         searches = {**SEARCHES, "optuna": optuna_search("tpe", TRIALS, lambda _, r=recorded: r.defaults)}  # type: ignore[misc]
         seeds = range(asked.seeds)
         for name, ask in searches.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from pipeline.planning.line import place_of
 from pipeline.planning.setting import Setting
+from pipeline.storage.listing import READERS
 from pipeline.storage.record import Record, from_table
 from pipeline.storage.slice_file import Slice
 from pipeline.storage.span import Span
@@ -21,24 +23,44 @@ def repeated(
 ) -> dict[int, Record]:
     """By position: the setting's records on the examples of the spans, as far as its neighbours' decodes hold under its
     value of the trade-off parameter. They say under which setting they were decoded.
+
+    The neighbours' outcomes tell which slices to read; those are read side by side, as a store may be far away.
     """
     if not neighbours or (place := place_of(setting)) is None:
         return {}
-    lacking = {position for span in spans for position in range(*span)}
+    value = place[1]
+    takes, slices = _takes(store, value, neighbours, spans)
+    with ThreadPoolExecutor(READERS) as pool:
+        read = list(pool.map(lambda key: store.read(*key), slices))
     found: dict[int, Record] = {}
-    for neighbour in neighbours:
-        for span in store.spans(neighbour):
-            if lacking.isdisjoint(range(*span)):
-                continue
-            slice_ = store.read(neighbour, span)  # a damaged one is none of this setting's concern
-            if not isinstance(slice_, Slice):
-                continue
-            for record in from_table(_holding(slice_.table, place[1])):
-                if record.position in lacking:
-                    under = record.decoded_under or neighbour
-                    found[record.position] = replace(record, setting_id=setting.id, decoded_under=under)
-                    lacking.discard(record.position)
+    for (neighbour, _), slice_ in zip(slices, read, strict=True):
+        if not isinstance(slice_, Slice):  # a damaged one is none of this setting's concern
+            continue
+        for record in from_table(_holding(slice_.table, value)):
+            if takes.get(record.position) == neighbour and record.position not in found:
+                under = record.decoded_under or neighbour
+                found[record.position] = replace(record, setting_id=setting.id, decoded_under=under)
     return found
+
+
+def _takes(
+    store: Store, value: float, neighbours: Sequence[str], spans: Sequence[Span]
+) -> tuple[dict[int, str], list[tuple[str, Span]]]:
+    """From which neighbour an example is taken, the first that has it, and the slices that those are in."""
+    lacking = {position for span in spans for position in range(*span)}
+    told = store.outcomes(neighbours, max(stop for _, stop in spans))
+    outcomes = told.records
+    # float32, as a file tells them beside its table: what they say is looked up in the table.
+    above, below = (outcomes[end].to_numpy().astype(np.float64) for end in ("above", "below"))
+    holding = outcomes[(above < value) & (value < below) & outcomes["score"].notna()]
+    takes: dict[int, str] = {}
+    slices: list[tuple[str, Span]] = []
+    for neighbour in neighbours:
+        own = lacking.intersection(holding["position"][holding["setting_id"] == neighbour])
+        lacking -= own
+        takes |= dict.fromkeys(own, neighbour)
+        slices += [(neighbour, span) for span in told.covered[neighbour] if not own.isdisjoint(range(*span))]
+    return takes, slices
 
 
 def _holding(table: pa.Table, value: float) -> pa.Table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -21,10 +23,13 @@ from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.budget import spent
 from pipeline.planning.grid_cost import grid_cost
 from pipeline.planning.line import Lines, place_of
+from pipeline.planning.pending import outcomes
 from pipeline.planning.plan import Plan, make_setting
 from pipeline.planning.repeats import repeated
 from pipeline.planning.setting import Setting
 from pipeline.report.stored import load_measured
+from pipeline.search.between import prospects
+from pipeline.search.box import Point
 from pipeline.storage.record import Record, from_table, to_table
 from pipeline.storage.record_differences import compare_records
 from pipeline.storage.store import Store
@@ -132,6 +137,55 @@ def test_only_scored_records_within_their_leeway_repeat(
     [file] = tmp_path.glob("slices/*/0-6.parquet")
     file.write_bytes(file.read_bytes()[:-9])
     assert repeated(store, two, [one.id], [(0, 6)]) == {}
+
+
+def test_of_neighbours_only_the_slices_that_hold_a_repeat_are_read_whole_and_side_by_side(
+    make_config: Make, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, own, far = (_setting(make_config, f"decoder.threshold={value}") for value in (0.3, 0.4, 0.6))
+    store = Store(str(tmp_path))
+    for neighbour, held in ((near, range(4, 8)), (far, range(12))):
+        for start in (0, 4, 8):
+            records = [
+                replace(record(neighbour, n), leeway_above=0.1, leeway_below=0.9 if n in held else 0.2)
+                for n in range(start, start + 4)
+            ]
+            store.write_slice(neighbour.id, start, start + 4, records)
+    read, begun, together = store.read, list[tuple[str, tuple[int, int]]](), Barrier(2, timeout=20)
+
+    def noted(setting_id: str, span: tuple[int, int]) -> object:
+        begun.append((setting_id, span))
+        together.wait()
+        return read(setting_id, span)
+
+    monkeypatch.setattr(store, "read", noted)
+    found = repeated(store, own, [near.id, far.id], [(0, 4), (4, 8)])
+    assert {place: one.decoded_under for place, one in found.items()} == {
+        n: near.id if n >= 4 else far.id for n in range(8)
+    }
+    assert sorted(begun) == sorted([(near.id, (4, 8)), (far.id, (0, 4))])
+
+
+def test_what_a_search_takes_for_known_is_not_decoded(
+    make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    """And what it takes for new is."""
+    words = ("task.name=judge", "sweep.along_trade_off=true", "gen_length=16", "block_length=8")
+    ends = make_config(*words, "trade_off.values=[0.05, 0.4]")
+    plan, store = decoded(ends, tmp_path, True)
+    records = store.outcomes(plan.settings, LIMIT).records
+    low, high = (Point(0.0, o.nfe or 0, o.quality or 0, o.decodes) for o in outcomes(plan, records))
+    values = [0.06, 0.1, 0.2, 0.35]
+    found = {own.value: own for own in prospects(low, high, values, 1.0)}
+    assert set(found) == set(values) and any(own.new < 1 for own in found.values())
+    for value, own in found.items():
+        more, there = decoded(make_config(*words, f"trade_off.values=[0.05, {value}, 0.4]"), tmp_path, True)
+        [new] = set(more.settings) - set(plan.settings)
+        mine = there.load([new], LIMIT).records
+        assert mine["decoded_under"].isna().mean() == own.new
+        if own.new == 0:
+            assert mine["score"].mean() == pytest.approx(own.box.top)
+        rmtree(tmp_path / "slices" / new)  # the next value is to find the ends alone
 
 
 def test_no_two_workers_are_at_neighbours_while_others_wait(
