@@ -17,11 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.report import Report, write_report
+from pipeline.report.matchups import matchups
 from pipeline.report.tracker import Destination, track
 from pipeline.report.tracker.content import digest, identifier
+from pipeline.report.tracker.settings import setting_contents
 from pipeline.storage.record import SCHEMA, Record, to_table
 from tests.pipeline.wandb_file import read_run
-from tests.report.sweep import changed, make_run, make_setting
+from tests.report.sweep import changed, make_run, make_setting, make_sweep
+from tests.report.verdict import facet_of
 
 SETTINGS = [
     make_setting(f"s{number}", threshold, None if number < 3 else 1, trade_off=None)
@@ -114,6 +117,25 @@ def test_every_setting_is_a_run_of_the_group(logged: tuple[Path, Report]) -> Non
         assert config["model"]["name"] == "tiny" and config["task"]["metric"]
         assert fronts[config["front"]] == config["group"] == point["group"]
         assert config["cache"] == "none" and config["sweep"] == "sweep/one" and "setting" in run["tags"]
+
+
+def test_of_too_many_settings_the_fronts_are_runs() -> None:
+    """And what the verdict compares; a setting has its own point, whichever are left out."""
+    sweep = make_sweep(examples=12, anchors=(None, 1))
+    for row in sweep.rows:
+        if row["setting_id"].startswith(("0.7", "0.9")):
+            row["score"] = 0.0  # in more steps than the others
+    facet = facet_of(sweep)
+    points = facet.points
+    compared = points["setting_id"].iloc[[row for own in matchups(facet) for row in (own.first, own.second)]]
+    first = {*compared, *points.loc[points["group_front"], "setting_id"]}
+    assert len(first) < len(points)
+    for most in range(1, len(points) + 1):
+        found = list(setting_contents(facet, "sweep", False, most))
+        keys = [content.key for content in found]
+        assert len(set(keys)) == len(keys) == most
+        assert first <= set(keys) or set(keys) <= first
+        assert [content.summary["setting_id"] for content in found] == keys
 
 
 def test_a_front_is_a_run_with_a_row_per_vertex(logged: tuple[Path, Report]) -> None:

@@ -21,7 +21,7 @@ from pipeline.report import Report
 from pipeline.report.tracker.content import Content, digest
 from pipeline.report.tracker.fronts import front_content, fronts_of, outdated
 from pipeline.report.tracker.run_log import BEGUN, Logged, RunLog
-from pipeline.report.tracker.settings import setting_contents
+from pipeline.report.tracker.settings import MOST, setting_contents
 from pipeline.report.tracker.sweep import sweep_content
 
 STARTING, FINISHING = 60.0, 300.0  # seconds for a server to open a run, and to take all that it holds
@@ -71,7 +71,8 @@ def _contents(destination: Destination, report: Report, records: Iterable[pa.Tab
     findings, sweep = report.findings, destination.group
     several_facets, several_runs = len(findings.facets) > 1, findings.points["run"].nunique() > 1
     for facet in findings.facets:
-        yield from setting_contents(facet, sweep, several_facets, several_runs)
+        most = MOST // len(findings.facets) or 1
+        yield from setting_contents(facet, sweep, several_facets, several_runs, most)
     yield sweep_content(report, records, sweep, destination.home)
     for facet in findings.facets:
         for front in fronts_of(facet):

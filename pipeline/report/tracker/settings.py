@@ -8,15 +8,26 @@ from typing import Any
 from pipeline.planning.setting import Setting
 from pipeline.report import Facet
 from pipeline.report.labels import described_tree, value_text
+from pipeline.report.matchups import distinct_settings
 from pipeline.report.tracker.content import Content, identifier, rows, tags, with_identifiers
 from pipeline.report.tracker.fronts import decoder_name, front_name
 
 KNOB = "knob."  # of the points' columns
+MOST = 1000  # settings with a run of their own, over all facets: of 20,000 W&B offline would take minutes, online hours
 
 
-def setting_contents(facet: Facet, sweep: str, several_facets: bool, several_runs: bool) -> Iterator[Content]:
-    """`several_runs`: a setting may have a point in more than one of them."""
-    for setting, point in zip(facet.settings, rows(facet.points), strict=True):
+def setting_contents(
+    facet: Facet, sweep: str, several_facets: bool, several_runs: bool, most: int
+) -> Iterator[Content]:
+    """`several_runs`: a setting may have a point in more than one of them.
+
+    Of more settings than `most`, those that matter most (`matchups.distinct_settings`).
+    """
+    kept = list(range(len(facet.settings)))
+    if len(facet.settings) > most:
+        kept = [members[0] for members in distinct_settings(facet)["members"].head(most)]
+    for place, point in zip(kept, rows(facet.points.iloc[kept]), strict=True):
+        setting = facet.settings[place]
         label, group = point["label"], setting.group
         config = setting_config(facet, setting, point, sweep)
         summary = {identifier(key): value for key, value in point.items() if not key.startswith(KNOB)}
