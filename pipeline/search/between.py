@@ -35,7 +35,7 @@ def prospects(low: Point, high: Point, values: Sequence[float], best: float) -> 
     if one is None or other is None or len(one.score) != len(other.score):
         return [Prospect(values[0], 1.0, Box.between(low, high, best))]
     size = len(one.score)
-    gain_N, more_N = (other.score - one.score) / size, (other.nfe - one.nfe) / size
+    gain_N, more_N = other.score - one.score, other.nfe - one.nfe
     told_N = ~(np.isnan(gain_N) | np.isnan(more_N))
     value_V1 = np.array(values)[:, None]
     as_low_VN = (value_V1 < one.below) & told_N
@@ -45,12 +45,17 @@ def prospects(low: Point, high: Point, values: Sequence[float], best: float) -> 
         return [Prospect(values[0], 1.0, Box.between(low, high, best))]
     left, right = sorted((low, high), key=lambda point: (point.nfe, -point.quality))
     found = []
-    for value, as_low_N, as_high_N, new_N in zip(values, as_low_VN, as_high_VN, new_VN, strict=True):
-        least = Point(value, low.nfe + more_N[as_high_N].sum(), low.quality + gain_N[as_high_N].sum())
-        most = Point(value, high.nfe - more_N[as_low_N].sum(), high.quality - gain_N[as_low_N].sum())
+    for value, as_high_N, new_N in zip(values, as_high_VN, new_VN, strict=True):
+        nfe, quality = (
+            low.nfe + more_N[as_high_N].sum() / size,
+            low.quality + gain_N[as_high_N].sum() / size,
+        )
+        # From the one end, not back from the other: where the new examples tell no difference, there is none.
+        more, gain = (np.nansum(own_N[new_N]) / size for own_N in (more_N, gain_N))
+        least, most = Point(value, nfe, quality), Point(value, nfe + more, quality + gain)
         box = Box.between(least, most, best)
         # Not monotone (box.py): the new examples may be as good as the best, but no better than all right.
-        perfect = least.quality + np.nansum((1 - one.score[new_N]) / size)
+        perfect = least.quality + np.nansum(1 - one.score[new_N]) / size
         found.append(
             Prospect(
                 value,
