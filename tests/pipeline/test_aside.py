@@ -76,7 +76,7 @@ class Machines:
         assert self.backlog.over and not self.trials and not self.aside.count
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(
     st.text("AB", min_size=1, max_size=9),
     st.lists(st.integers(1, 2), min_size=2, max_size=3),
@@ -94,7 +94,7 @@ def test_where_one_machine_lacks_something_nothing_fails_and_its_workers_try_onc
         assert machines.handed.count(0) <= workers[0]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(
     st.text("AB", min_size=1, max_size=9),
     st.lists(st.integers(1, 2), min_size=1, max_size=3),
