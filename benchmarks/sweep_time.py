@@ -1,12 +1,13 @@
-"""What a sweep takes beside its decoding: `python benchmarks/sweep_time.py [--values 4 --limit 50]`.
+"""What a sweep takes beside its decoding: `python benchmarks/sweep_time.py [--values 4 --limit 50 --parts workers]`.
 
 `anchor_budget` on the bundled model and `lists`, a grid of 11 settings at each value of the threshold, is run by one
 command into a store of its own; then the same command again, which finds everything done; then single settings of it,
 each in a fresh process. Of the latter a few are timed, and as many as the sweep has are computed from them. Last, how
 soon a fresh process makes its first pass, against the time of importing torch and transformers, and two workers of one
-thread against one worker of one thread and of two, on `pycode`. What surrounds the decoding (Ray's start, imports, the
-report) is not halved by a second worker, so it is also said from how long a sweep on two would be 1.8 times as fast.
-Seconds are on the clock, from start to end of a process; in brackets of processor time.
+thread against one worker of one thread and of two, on `lists` and on `pycode`, whose answers are programs. What
+surrounds the decoding (Ray's start, imports, the report) is not halved by a second worker, so it is also said from how
+long a sweep on two would be 1.8 times as fast. Seconds are on the clock, from start to end of a process; in brackets of
+processor time.
 """
 
 from __future__ import annotations
@@ -20,17 +21,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter, time
+from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.load import load_line
+from benchmarks.watched import Parts, watch
 
 ROOT = Path(__file__).resolve().parents[1]
 
 VARIANTS = 11  # of anchor_budget: the base decoder, 4 x 2 of policy fixed, 2 of cover
 ALONE = 3  # settings that are timed in a process of their own
 GOAL = 1.8  # of two workers
+SLICE = 32  # examples
 IMPORTS = "import torch, transformers"
 # launch.py, ended by its first pass. Nothing is imported before launch.py would.
 FIRST_PASS = """
@@ -69,14 +72,15 @@ def main() -> None:
     parser.add_argument("--values", type=int, default=4, help="thresholds; 11 settings at each")
     parser.add_argument("--limit", type=int, default=50, help="examples of each setting")
     parser.add_argument("--rounds", type=int, default=3, help="how often short processes are timed")
-    asked = parser.parse_args()
-    print(
-        f"anchor_budget on lists, {asked.values * VARIANTS} settings x {asked.limit} examples, {load_line()}"
+    parser.add_argument(
+        "--tasks", nargs="+", default=["lists", "pycode"], help="on which workers are compared"
     )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="which are measured")
+    asked = parser.parse_args()
+    print(f"anchor_budget, {asked.values * VARIANTS} settings x {asked.limit} examples, {load_line()}")
     with TemporaryDirectory() as folder:
-        _sweep(asked, folder)
-        _start(asked, folder)
-        _workers(asked, folder)
+        for part in asked.parts:
+            PARTS[part](asked, folder)
 
 
 def _sweep(asked: argparse.Namespace, folder: str) -> None:
@@ -113,32 +117,15 @@ def _start(asked: argparse.Namespace, folder: str) -> None:
 
 
 def _workers(asked: argparse.Namespace, folder: str) -> None:
-    """A longer sweep. Ray's processes are no children of this one: the clock alone counts.
-
-    One worker with a thread, one with two, and two with a thread each.
-    """
-    one, threads, two = [
-        _parts(asked, f"{folder}/{w}-{cores}", w, cores) for w, cores in ((1, 1), (1, 2), (2, 1))
-    ]
-    for name, other in (("one thread", one), ("two threads", threads)):
-        print(
-            f"two workers against one of {name}: {other.whole / two.whole:.2f} x, between first and last result "
-            f"{other.between / two.between:.2f} x (goal: {GOAL:g}). {parallel_from(other, two)}",
-            flush=True,
-        )
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Seconds of a sweep up to its first stored slice, from there to the last, and after it."""
-
-    before: float
-    between: float
-    after: float
-
-    @property
-    def whole(self) -> float:
-        return self.before + self.between + self.after
+    """A longer sweep by one worker with a thread, by one with two, and by two with a thread each."""
+    for task in asked.tasks:
+        one, threads, two = [_parts(asked, folder, task, *shape) for shape in ((1, 1), (1, 2), (2, 1))]
+        for name, other in (("one thread", one), ("two threads", threads)):
+            print(
+                f"{task}, two workers against one of {name}: {other.whole / two.whole:.2f} x, between first and last "
+                f"result {other.between / two.between:.2f} x (goal: {GOAL:g}). {parallel_from(other, two)}",
+                flush=True,
+            )
 
 
 def parallel_from(one: Parts, two: Parts) -> str:
@@ -152,15 +139,17 @@ def parallel_from(one: Parts, two: Parts) -> str:
     return f"Computed: {GOAL:g} x from sweeps of {seconds:.0f} s on one ({times:.1f} times as much decoding)"
 
 
-def _parts(asked: argparse.Namespace, folder: str, workers: int, cores: int) -> Parts:
-    words = [*_words("pycode", asked.limit, folder), f"cluster.workers={workers}"]
-    start = time()
-    spent = _launch([*_thresholds(asked.values), *words, f"cluster.cpus_per_worker={cores}"])
-    stored = sorted(file.stat().st_mtime - start for file in Path(folder, "store/slices").glob("*/*"))
-    parts = Parts(stored[0], stored[-1] - stored[0], spent.wall - stored[-1])
+def _parts(asked: argparse.Namespace, folder: str, task: str, workers: int, cores: int) -> Parts:
+    own = f"{folder}/{task}-{workers}-{cores}"
+    words = [*_thresholds(asked.values), *_words(task, asked.limit, own), f"slice_size={SLICE}"]
+    command = [*words, f"cluster.workers={workers}", f"cluster.cpus_per_worker={cores}"]
+    try:
+        parts = watch([sys.executable, "launch.py", *command], ROOT, Path(own, "store"), SLICE)
+    except ValueError as error:
+        sys.exit(str(error))
     print(
-        f"pycode, {workers} x {cores} threads {parts.whole:16.1f} s: {parts.before:.1f} to the first result, "
-        f"{parts.between:.1f} to the last, {parts.after:.1f} after it",
+        f"{task + ',':7} {workers} x {cores} threads {parts.whole:16.1f} s ({parts.processor:.1f}): {parts.before:.1f} "
+        f"to the first result, {parts.between:.1f} to the last, {parts.after:.1f} after it",
         flush=True,
     )
     return parts
@@ -199,6 +188,8 @@ def _of_children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
+
+PARTS = {"sweep": _sweep, "start": _start, "workers": _workers}
 
 if __name__ == "__main__":
     main()

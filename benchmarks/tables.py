@@ -61,7 +61,7 @@ TABLES: dict[int, tuple[str, tuple[Script, ...]]] = {
         ),
     ),
     4: ("Batches that stay full", (Script("batching.py", ("--rounds", "1"), 40),)),
-    5: ("The sweep's own time", (Script("sweep_time.py", ("--rounds", "2"), 140),)),
+    5: ("The sweep's own time", (Script("sweep_time.py", ("--rounds", "2"), 170),)),
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from argparse import ArgumentParser
 from dataclasses import replace
 from importlib import import_module
@@ -15,6 +16,7 @@ from benchmarks.contest import CONTESTS, hold
 from benchmarks.sizes import Size, toy
 from benchmarks.sweep_time import Parts, parallel_from
 from benchmarks.tables import TABLES, Script
+from benchmarks.watched import watch
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 PEERS = BENCHMARKS / "peers"
@@ -55,7 +57,7 @@ def test_a_loop_names_what_it_was_learnt_from(name: str) -> None:
 
 
 def test_two_workers_reach_the_goal_where_the_sweep_decodes_as_much_longer_as_is_said() -> None:
-    one, two = Parts(6, 20, 3), Parts(7, 10, 3)
+    one, two = Parts(6, 20, 3, 25), Parts(7, 10, 3, 30)
     said = parallel_from(one, two)
     times = float(re.search(r"\(([\d.]+) times", said)[1])  # type: ignore[index]
     assert f"of {9 + 20 * times:.0f} s on one" in said
@@ -64,7 +66,37 @@ def test_two_workers_reach_the_goal_where_the_sweep_decodes_as_much_longer_as_is
         return (9 + 20 * times) / (10 + 10 * times)
 
     assert ratio(times - 0.1) < 1.8 < ratio(times + 0.1)
-    assert "gains less" in parallel_from(one, Parts(0, 12, 0))
+    assert "gains less" in parallel_from(one, Parts(0, 12, 0, 12))
+
+
+# Its slices are joined in the end, and another process works for it.
+SWEEP = """
+import subprocess, sys, time
+from pathlib import Path
+
+store = Path(sys.argv[1], "slices", "s")
+store.mkdir(parents=True)
+burn = "import sys, time\\nwhile time.process_time() < 0.4: pass\\nprint(flush=True)\\nsys.stdin.read()"
+work = subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+for start in (0, 4):
+    time.sleep(0.5)
+    (store / f"{start}-{start + 4}.parquet").touch()
+time.sleep(0.5)
+for part in store.iterdir():
+    part.unlink()
+(store / "0-8.parquet").touch()
+work.stdout.readline()
+time.sleep(0.5)
+work.kill()
+"""
+
+
+def test_a_sweep_is_watched_from_outside(tmp_path: Path) -> None:
+    parts = watch([sys.executable, "-c", SWEEP, str(tmp_path)], tmp_path, tmp_path, 4)
+    assert 0.5 <= parts.between < parts.whole - 1.5 and parts.before >= 0.5 and parts.after >= 1.0
+    assert parts.processor >= 0.4, "of what it has started, too"
+    with pytest.raises(ValueError, match="exit code 3"):
+        watch([sys.executable, "-c", "raise SystemExit(3)"], tmp_path, tmp_path, 4)
 
 
 class Read(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from ray_nodes import Cluster
 pytest_plugins = ["shared_ray"]
 pytestmark = pytest.mark.slow
 LIMIT = 8
+TOY = Path(__file__).with_name("toy_command.py")
 
 
 def words(checkpoint: Path, out: Path) -> list[str]:
@@ -48,6 +50,25 @@ def test_a_model_over_two_gpus_goes_where_a_machine_has_two(
     assert code == 0 and errors == "", shown + errors
     expected = uninterrupted(asked, tmp_path / "one", LIMIT)
     pd.testing.assert_frame_equal(records(asked, tmp_path / "two", LIMIT), expected)
+
+
+def test_a_node_without_the_model_leaves_the_sweep_to_the_others(
+    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
+) -> None:
+    group = "+sweep.groups.g={grid: {seed: [1, 2, 3, 4, 5, 6]}, set: {temperature: 0.7}}"
+    small = ["limit=4", "gen_length=8", "block_length=4", "wandb=off", f"model.path={checkpoint}"]
+    asked = ["~sweep.groups.setting", group, *small, f"out={tmp_path / 'three'}"]
+    told = {
+        **ray_cluster.environment,
+        "RESULTS": str(tmp_path / "results"),
+        "LACKING": str(tmp_path / "lacking"),
+    }
+    with replace(ray_cluster, environment={**ray_cluster.environment, "LACKING": "1"}).node():
+        code, shown, errors = completed([*asked, *ray_cluster.words], TOY, **told)
+    assert code == 0 and errors == "", shown + errors
+    assert "is set aside: CheckpointError: model.path='/gone': no such folder" in shown
+    expected = uninterrupted(asked, tmp_path / "one", 4)
+    assert records(asked, tmp_path / "three", 4).equals(expected)
 
 
 @pytest.mark.parametrize(

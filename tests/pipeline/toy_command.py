@@ -2,7 +2,7 @@
 
 With DIES, a file that isn't there yet, the first slice of all finds that CUDA has failed in its worker. With HELD, a
 folder, every step of a worker writes a file there, SETTING-MACHINE-PROCESS, and waits for the file `go`. With LACKING,
-workers of a node that was started with LACKING, too, find no model.
+a file, workers of a node that was started with LACKING, too, find no model and write that file, for which others wait.
 """
 
 from __future__ import annotations
@@ -61,15 +61,22 @@ class Held(sweep.SliceTrial):
         return super().step()
 
 
-def gone(*_: Any) -> Any:
-    raise CheckpointError("model.path='/gone': no such folder; check the path")
-
-
 class Lacking(sweep.SliceTrial):
+    tried = Path(os.environ.get("LACKING", ""))  # goes with the class, as with Held
+
     def setup(self, config: dict[str, Any], worker: Any = None) -> None:
         super().setup(config, worker)
         if "LACKING" in os.environ:
-            self._evaluator._load = gone  # type: ignore[method-assign]
+            self._evaluator._load = self._gone  # type: ignore[method-assign]
+
+    def step(self) -> dict[str, Any]:
+        while "LACKING" not in os.environ and not self.tried.exists():
+            time.sleep(0.05)
+        return super().step()
+
+    def _gone(self, model: Any) -> Any:
+        self.tried.touch()
+        raise CheckpointError("model.path='/gone': no such folder; check the path")
 
 
 if __name__ == "__main__":

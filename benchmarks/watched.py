@@ -1,0 +1,79 @@
+"""A sweep's command, watched from outside: when its first and its last slice are stored, and who uses the processors.
+
+The store's files tell the times while it runs; afterwards they don't, as slices of whole settings are joined.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import sleep, time
+
+LOOK_SECONDS = 0.1
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Seconds on the clock up to a sweep's first stored slice, from there to the last, and after it; and of processors,
+    of the command and of all that it has started.
+    """
+
+    before: float
+    between: float
+    after: float
+    processor: float
+
+    @property
+    def whole(self) -> float:
+        return self.before + self.between + self.after
+
+
+def watch(command: Sequence[str], folder: Path, store: Path, slice_size: int) -> Parts:
+    """Runs it in that folder until it ends. Raises ValueError, with the end of what it said, if it fails."""
+    start, used, stored = time(), dict[tuple[int, str], float](), dict[str, float]()
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None:
+        used |= processors(process.pid)
+        stored |= slices(store, slice_size)
+        sleep(LOOK_SECONDS)
+    whole = time() - start
+    said = process.stderr.read() if process.stderr else ""
+    if process.returncode or not stored:
+        raise ValueError(f"{' '.join(command)}: exit code {process.returncode}\n{said[-2000:]}")
+    first, last = min(stored.values()) - start, max(stored.values()) - start
+    return Parts(first, last - first, whole - last, sum(used.values()))
+
+
+def slices(store: Path, slice_size: int) -> dict[str, float]:
+    """When the slices were stored that are there now, but for joined ones, which are longer."""
+    found = {}
+    for file in store.glob("slices/*/*.parquet"):
+        start, _, stop = file.stem.partition("-")
+        if int(stop) - int(start) <= slice_size:
+            with suppress(FileNotFoundError):  # joined meanwhile
+                found[f"{file.parent.name}/{file.stem}"] = file.stat().st_mtime
+    return found
+
+
+def processors(root: int) -> dict[tuple[int, str], float]:
+    """Processor seconds by now of that process and of all below it, by process and when it began."""
+    parents, own = dict[int, int](), dict[int, tuple[str, float]]()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        parents[int(name)] = int(words[1])
+        own[int(name)] = words[19], (int(words[11]) + int(words[12])) / TICKS
+    below, more = {root}, {root}
+    while more:
+        more = {pid for pid, parent in parents.items() if parent in more} - below
+        below |= more
+    return {(pid, own[pid][0]): own[pid][1] for pid in below if pid in own}
