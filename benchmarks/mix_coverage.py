@@ -8,8 +8,8 @@ which one lies above and one below its own. Above: AXON looks better than it is.
 whose verdict is that AXON improves the front; `mixed`: and also where settings may be mixed.
 
 The rule for mixes (each end of a gain moved once, of a saving twice) was chosen on a simulation of the shapes up to
-`coarser`; `finest` and `stairs` were held out. That a quality two answers lower counts as equal was chosen on `ceiling`
-and one near 0.
+`coarser`; `finest` and `stairs` were held out. That a quality three answers lower counts as equal was chosen on
+`ceiling`, a shape near 0 and one that rises by 6 points in all.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ estimate; of a saving twice, since the bootstrap's percentiles are flattered onc
 to 26 % of sweeps whose variants are as good as the base, with 25 settings against its 3, show a gain, with it 2 to 4 %:
 LOG.md, 2026-11-26.)
 
+Source of three answers: Hanley and Lippman-Hand, JAMA 249 (1983) 1743, the rule of three.
+
 All along one measure of cost, NFE unless told; and not of AXON alone: `caches` measures what a cache does.
 
 Shapes: B replicates, of which row 0 is the estimate; V variants.
@@ -36,7 +38,7 @@ from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats, Interval
 
 MARGIN = 0.01  # a quality lower by no more than this counts as equal,
-ANSWERS = 2  # nor one by no more than so many examples: what they can't tell apart is reached at no one NFE
+ANSWERS = 3  # and by no more than so many: of n examples that show no difference, 3 in n aren't ruled out
 MIN_EXAMPLES = 10  # with fewer, nothing is concluded
 
 

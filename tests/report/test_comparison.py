@@ -199,8 +199,8 @@ def test_no_steps_are_saved_at_a_quality_of_nothing():
     for row in sweep.rows:
         row["score"] = 0.0
     told = text(sweep)
-    assert "NFE at equal quality: unknown, because the two sides reach no common quality above 0.033." in told
-    assert "quality -0.033" not in told
+    assert "NFE at equal quality: unknown, because the two sides reach no common quality above 0.05." in told
+    assert "quality -0.05" not in told
     assert [row.what for row in facet_of(sweep).summary.verdicts[0].rows] == [
         "mean quality from 10.9 to 32.3 NFE",
         "mean quality from 10.9 to 32.3 NFE, settings mixed",
