@@ -54,6 +54,13 @@ FURTHER = ("block_alignment", "budget_counts", "attention_mask", "logits")  # an
 CASE = ("prompt", "proposer", "params", "tokens", "nfe")
 OF_AXON = ("max_anchor_steps", "target_nfe")  # settings of AXON that stand in the case itself
 OUTCOMES = ("reveals", "axon_fired")
+FORMS: dict[
+    str, tuple[type, ...]
+] = (  # of what stands anywhere in a file of cases, where no setting's own check sees it
+    dict.fromkeys(("attention_layers", "proposer", "gate", "policy", "objective"), (str,))
+    | dict.fromkeys(("prompt", "tokens", "reveals", "axon_fired"), (list,))
+    | {"params": (dict,), "axon": (dict, type(None))}
+)
 _RENAMED = {"k": "anchors", "ratio": "candidate_ratio"}  # a case's name -> ours
 
 
@@ -183,6 +190,8 @@ def read_cases(path: Path, model: MaskedDiffusionModel | None = None) -> dict[st
         ) from error
     if lacking:
         raise ValueError(f"{path}: lacks {', '.join(sorted(lacking))}; see `python -m axon.verify --help`")
+    if wrong := next(filter(None, map(_misformed, [cases, *cases["cases"]])), None):
+        raise ValueError(f"{path}: {wrong}")
     if unknown := sorted(set(cases) - {*HEAD, *FURTHER}):
         raise ValueError(
             f"{path}: {unknown[0]}={cases[unknown[0]]!r}: unknown in the head of a file of cases, and may change them; "
@@ -194,6 +203,20 @@ def read_cases(path: Path, model: MaskedDiffusionModel | None = None) -> dict[st
             "give the checkpoint that the cases were made with"
         )
     return dict(cases)
+
+
+def _misformed(part: Mapping[str, Any]) -> str | None:
+    """The first value in the head of a file, or in a case, that has another form than it must have, in words."""
+    axon = part.get("axon")
+    of_axon: dict[str, Any] = axon if isinstance(axon, dict) else {}
+    for key, value in [*part.items(), *of_axon.items()]:
+        if key in FORMS and not isinstance(value, FORMS[key]):
+            return f"{key}={value!r}: must be {FORMS[key][0].__name__}; correct it"
+        if key == "reveals" and not all(isinstance(positions, list) for positions in value):
+            return f"{key}={value!r}: must list the positions of each step; correct it"
+        if key == "tokens" and not value:
+            return f"{key}={value!r}: must be what was decoded; correct it"
+    return None
 
 
 def _parser() -> argparse.ArgumentParser:

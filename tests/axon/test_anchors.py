@@ -164,6 +164,19 @@ def test_gates_agree_with_their_formulas_row_by_row() -> None:
             assert bool(fired["always"][row])
 
 
+@pytest.mark.parametrize("name", [name for name, gate in GATES.items() if gate is not None])
+def test_no_gate_but_always_fires_where_nothing_is_left_masked(name: str) -> None:
+    """There is nothing to support: coverage and progress are both 1, and equal is not less."""
+    masked, _, p_max, attention = _problem(0)
+    ones, none = torch.ones(len(masked)).double(), torch.zeros(len(masked), dtype=torch.long)
+    gate = GATES[name]
+    assert gate is not None
+    for checks in (none, none + 9):
+        state = _gate_state(masked, masked, p_max, attention, none, ones, checks, none + 9)
+        fires = gate.fires(state, AxonSettings(target_nfe=1, warmup=5))
+        assert fires.tolist() == [name == "always"] * len(masked)
+
+
 def test_adaptive_coverage_locks_by_the_samples_own_count() -> None:
     masked, proposal, p_max, attention = _problem(0)
     count = len(masked)

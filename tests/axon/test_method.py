@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from axon import DECODERS
+from axon import DECODERS, DecodeSettings
 from axon.gates import GATES
 from axon.policies import OBJECTIVES, POLICIES
 from axon.settings import AxonSettings, BlockAlignment, BudgetCounts, Cache, EndOfText, SinkRows
@@ -58,3 +58,27 @@ def test_a_decoders_defaults_are_the_codes(decoder: str, names: list[str]) -> No
     [row] = [line for line in TEXT.splitlines() if line.startswith(f"| `{decoder}`")]
     settings = DECODERS[decoder]()
     assert row.endswith(f"| {', '.join(str(getattr(settings, name)) for name in names)} |")
+
+
+def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
+    """docs/method.md, sections 2, 3 and 7: a default that moves changes every study that doesn't name it."""
+    assert asdict(AxonSettings()) == {
+        "gate": "coverage_gap", "policy": "fixed", "anchors": 1, "max_anchor_steps": 1,
+        "budget_counts": "interventions", "uncertainty_threshold": 0.0, "attention_layers": "last 4",
+        "tau_sink": 0.01, "target_nfe": 16, "beta_r": 1.0, "beta_u": 1.0, "min_candidates": 32,
+        "max_candidates": 32, "candidate_ratio": 1.0, "min_anchors": 1, "objective": "facility_location",
+        "combine": "replace", "conflict_threshold": 0.08, "alpha": 0.5, "warmup": 256,
+    }  # fmt: skip
+    plain = DecodeSettings()
+    assert (plain.gen_length, plain.for_model(None).block, plain.temperature) == (256, 32, 0.0)
+    assert (plain.end_of_text, plain.block_alignment, plain.cache) == ("full", "prompt", "none")
+    assert {name: asdict(kind()) for name, kind in DECODERS.items()} == {
+        "fixed_steps": {"name": "fixed_steps", "steps": None, "remasking": "low_confidence"},
+        "confidence": {"name": "confidence", "threshold": 0.9},
+        "factor": {"name": "factor", "factor": 1.0},
+        "local_leap": {"name": "local_leap", "threshold": 0.9, "relaxed_threshold": 0.75, "radius": 4},
+        "klass": {"name": "klass", "threshold": 0.9, "kl_threshold": 0.01, "history": 2},
+        "dawn": {"name": "dawn", "tau_sink": None, "tau_edge": 0.07, "tau_induce": 0.7, "tau_low": 0.75},
+        "entropy_bounded": {"name": "entropy_bounded", "gamma": 0.1},
+        "left_to_right": {"name": "left_to_right"},
+    }

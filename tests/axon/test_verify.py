@@ -144,3 +144,25 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     captured = capsys.readouterr().err
     assert captured.startswith("verify: ")
     assert captured.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [("head", "attention_layers"), ("axon", "gate"), ("axon", "policy"), ("axon", "objective")]
+    + [("case", key) for key in ("prompt", "proposer", "params", "tokens", "axon", "reveals", "axon_fired")],
+)
+def test_what_has_another_form_is_one_line(
+    folder: Path, place: str, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or a case that disagrees, where its outcome can be such. All of them were tracebacks."""
+    plain = (folder / "cases.json").read_text()
+    for wrong in (1, [[1], 1], {"a": 1}, True, []):
+        cases = json.loads(plain)
+        case = cases["cases"][1]
+        {"head": cases, "case": case, "axon": case["axon"]}[place][key] = wrong
+        (folder / "cases.json").write_text(json.dumps(cases))
+        code, told = _main(folder), capsys.readouterr()
+        assert told.err.startswith("verify: ") == (code == 2) and told.err.count("\n") == (code == 2)
+        assert code == 2 or wrong in ([], [[1], 1], {"a": 1}), (
+            "which are a list, and an object, if not the right ones"
+        )
