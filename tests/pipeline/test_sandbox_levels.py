@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,6 +88,19 @@ def test_a_plain_process_is_used_only_if_the_user_accepts_it(
         [line] = refusal.value.lines
         assert line.startswith(f"sandbox.require={require.get('require', 'isolated')!r}: ")
         assert ("sandbox.require=process" in line) == (require.get("require") != "process")
+
+
+# What the level `namespaces` asks of the kernel, asked by other means.
+UNSHARE = ["unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork"]
+MOUNT = ["mount", "-t", "tmpfs", "none", "/tmp"]
+
+
+def test_what_the_machine_offers_works() -> None:
+    """Where a level does not, its tests are skipped, so that a broken one would go unseen."""
+    with Sandbox("process") as sandbox:
+        assert sandbox.run("assert 1").passed and not sandbox.run("assert 0").passed
+    if shutil.which("unshare") and subprocess.run([*UNSHARE, *MOUNT], capture_output=True).returncode == 0:
+        assert sandbox.level == "namespaces"
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])

@@ -65,6 +65,8 @@ def test_a_process_that_cannot_be_started_costs_one_comparison(monkeypatch: pyte
             with pytest.raises(FileNotFoundError):
                 verifier.compare("$1$", "$1$")
     assert verifier.compare("$1$", "$1$") == (True, "1")
+    started = verifier._process
+    assert verifier.compare("$1$", "$2$") == (False, "2") and verifier._process is started
     verifier.close()
 
 

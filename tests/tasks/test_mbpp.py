@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.tasks import Example, Task, TaskSettings, get_task, open_task
-from pipeline.tasks.mbpp import function_of
+from pipeline.tasks.mbpp import SPLIT_IDS, function_of
 
 
 def _row(number: int, **more: Any) -> dict[str, Any]:
@@ -42,6 +42,13 @@ def test_ids_decide_the_split_of_a_row(file: Path) -> None:
     assert found == {"test": {"mbpp-11", "mbpp-12"}, "train": {"mbpp-601"}}
     every = _open(file).every()  # type: ignore[attr-defined]
     assert sorted(example.id for example in every) == sorted(f"mbpp-{row['task_id']}" for row in ROWS)
+
+
+def test_each_row_is_in_the_split_that_the_paper_says() -> None:
+    """Austin et al. 2021, section 2.1: 10 problems for prompting, 500 test, 90 validation, 374 training."""
+    splits = [SPLIT_IDS[name] for name in ("prompt", "test", "validation", "train")]
+    assert [len(ids) for ids in splits] == [10, 500, 90, 374]
+    assert [number for ids in splits for number in ids] == list(range(1, 975))
 
 
 def test_a_split_without_rows_is_refused(file: Path) -> None:
