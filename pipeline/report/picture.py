@@ -109,8 +109,8 @@ def _legend(
         for _, own in listed
     ]
     labels = [
-        f"{_clip(group, 30)}: hypervolume {{:.3f}} [{{:.3f}}, {{:.3f}}]".format(*view.hypervolumes[group])
-        for group, _ in listed
+        f"{_clip(group, 30)}: hypervolume {area.estimate:.3f} [{area.lo:.3f}, {area.hi:.3f}]"
+        for group, area in ((group, view.hypervolumes[group]) for group, _ in listed)
     ]
     if more := len(groups) - len(listed):
         handles.append(Line2D([], [], linestyle="none"))

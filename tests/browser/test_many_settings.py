@@ -129,3 +129,25 @@ def test_a_row_of_several_settings_tells_all_their_values_and_commands(visit, tm
     assert told["axon.anchors"] == "1|2|4" and told["decoder.threshold"] == "0.3"
     commands = page.locator("tbody.open .command code").all_inner_texts()
     assert [text.rpartition("=")[2] for text in commands] == ["1", "2", "4"]
+
+
+def test_what_is_stopped_or_partial_is_hollow_and_says_so(page):
+    symbols, texts = page.evaluate("""() => {
+        const row = (complete, n) => ({ group: "g", label: "l", quality: [.5, .4, .6], costs: { nfe: [9, 8, 10] },
+                                        points: [0], likely: [1], complete, notes: [["n", n]] });
+        const rows = [row(true, "60"), row(false, "20 (stopped)")], cost = { column: "nfe", name: "NFE" };
+        return ["circle", "circle-open"].map(symbol => dots(rows, 0, cost, { name: "g", colour: "#000000", symbol }, 7))
+            .reduce(([all], { marker, hovertext }) => [[...all, ...marker.symbol], hovertext], [[], []]);
+    }""")
+    assert symbols == ["circle", "circle-open", "circle-open", "circle-open"]
+    assert [text.endswith("<br>n 20 (stopped)") for text in texts] == [False, True]
+
+
+def test_the_sections_are_linked_above_them_and_the_link_takes_the_keyboard_there(page):
+    links = page.get_by_role("navigation", name="Sections").get_by_role("link")
+    assert links.all_inner_texts() == page.locator(".facet h3:visible").all_inner_texts()
+    links.last.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == "All settings"
+    top = page.locator(".facet h3", has_text="All settings").bounding_box()["y"]
+    assert -1 < top < 900 and "#facet" not in page.url, "the address keeps the view"

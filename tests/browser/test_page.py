@@ -117,19 +117,6 @@ def test_a_front_of_what_is_left_is_found_anew_and_has_no_band(visit, report):
     assert drawn(page)[0] & set(rest.index) == set(rest.index) - beaten
 
 
-def test_what_is_stopped_or_partial_is_hollow_and_says_so(visit, report):
-    page = visit(report.page, figure=False)
-    symbols, texts = page.evaluate("""() => {
-        const row = (complete, n) => ({ group: "g", label: "l", quality: [.5, .4, .6], costs: { nfe: [9, 8, 10] },
-                                        points: [0], likely: [1], complete, notes: [["n", n]] });
-        const rows = [row(true, "60"), row(false, "20 (stopped)")], cost = { column: "nfe", name: "NFE" };
-        return ["circle", "circle-open"].map(symbol => dots(rows, 0, cost, { name: "g", colour: "#000000", symbol }, 7))
-            .reduce(([all], { marker, hovertext }) => [[...all, ...marker.symbol], hovertext], [[], []]);
-    }""")
-    assert symbols == ["circle", "circle-open", "circle-open", "circle-open"]
-    assert [text.endswith("<br>n 20 (stopped)") for text in texts] == [False, True]
-
-
 def test_dotted_lines_are_the_best_mixes_of_what_is_left_and_can_be_hidden(visit, report):
     page = visit(report.page, shared=True)
     dotted = """part => part.querySelector('.interactive').data.filter(trace => trace.line?.dash === 'dot')
@@ -299,17 +286,6 @@ def test_sections_stand_once_in_one_order_each_told_in_a_line(visit, report):
     assert page.locator(".facet h3:visible + p.soft, .facet h3:visible + style + p.soft").count() == len(
         names
     )
-
-
-def test_the_sections_are_linked_above_them_and_the_link_takes_the_keyboard_there(visit, report):
-    page = visit(report.page, figure=False)
-    links = page.get_by_role("navigation", name="Sections").get_by_role("link")
-    assert links.all_inner_texts() == page.locator(".facet h3:visible").all_inner_texts()
-    links.last.focus()
-    page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.textContent") == "All settings"
-    top = page.locator(".facet h3", has_text="All settings").bounding_box()["y"]
-    assert -1 < top < 900 and "#facet" not in page.url, "the address keeps the view"
 
 
 def test_one_setting_alone_has_no_sections_that_compare(visit, tmp_path):

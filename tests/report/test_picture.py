@@ -14,11 +14,11 @@ from tests.report.sweep import changed, make_sweep
 
 
 def of_groups(count):
-    """Each variant of AXON as a group of its own, and a second decoder with a trade-off parameter of its own."""
-    sweep = make_sweep(anchors=(None, *range(1, count)), thresholds=(0.3, 0.9))
+    """Each variant of AXON as a group of its own, under a name that is no format."""
+    sweep = make_sweep(anchors=(None, *range(1, count)), thresholds=(0.5,), examples=10)
     for sid, setting in sweep.settings.items():
         anchors = setting.knobs.get("axon.anchors")
-        sweep.settings[sid] = replace(setting, group=f"AXON {anchors}" if anchors else "base")
+        sweep.settings[sid] = replace(setting, group=f"AXON {{{anchors}" if anchors else "base")
     return sweep
 
 
@@ -30,7 +30,7 @@ def figure(monkeypatch):
     return made
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 20])
+@pytest.mark.parametrize("count", [1, 2, 14])
 def test_the_legend_lies_outside_the_axes_and_within_the_picture(figure, count):
     sweep = of_groups(count)
     (facet,) = find([sweep.run], sweep.records).facets

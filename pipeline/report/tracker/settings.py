@@ -26,8 +26,8 @@ def setting_contents(
     kept = list(range(len(facet.settings)))
     if len(facet.settings) > most:
         kept = [members[0] for members in distinct_settings(facet)["members"].head(most)]
-    for place, point in zip(kept, rows(facet.points.iloc[kept]), strict=True):
-        setting = facet.settings[place]
+    for index, point in zip(kept, rows(facet.points.iloc[kept]), strict=True):
+        setting = facet.settings[index]
         label, group = point["label"], setting.group
         config = setting_config(facet, setting, point, sweep)
         summary = {identifier(key): value for key, value in point.items() if not key.startswith(KNOB)}
