@@ -86,7 +86,7 @@ def test_records_of_other_settings_change_no_outcome(
     silent=st.sets(st.sampled_from(SIDS)),
     cut=st.sets(st.sampled_from(SIDS)),
 )
-@settings(deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_single_decodes_are_told_of_whole_settings_that_can_repeat_each_other(
     scores: dict[str, list[float | None]], stopped: set[str], silent: set[str], cut: set[str]
 ) -> None:
