@@ -65,8 +65,16 @@ class Machines:
             self.search.on_trial_complete(trial, result)
             self.free.append(machine)
 
-    def run(self, data: st.DataObject) -> None:
+    def run(self, data: st.DataObject, late: bool = False) -> None:
+        """`late`: now and then so much time passes that a worker waits no longer."""
+        clock = [0.0]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pipeline.workers.aside.monotonic", lambda: clock[0])
+            self._run(data, clock if late else [])
+
+    def _run(self, data: st.DataObject, clock: list[float]) -> None:
         for _ in range(100):
+            clock[:] = [each + data.draw(st.sampled_from([1.0, 100.0])) for each in clock]
             while self.hand_out(data.draw(st.integers(0, 9))):
                 pass
             for trial in data.draw(st.permutations(sorted(self.trials))):
@@ -81,16 +89,17 @@ class Machines:
     st.text("AB", min_size=1, max_size=9),
     st.lists(st.integers(1, 2), min_size=2, max_size=3),
     st.sets(st.sampled_from("AB"), min_size=1),
+    st.booleans(),
     st.data(),
 )
 def test_where_one_machine_lacks_something_nothing_fails_and_its_workers_try_once(
-    models: str, workers: list[int], lacking: set[str], data: st.DataObject
+    models: str, workers: list[int], lacking: set[str], late: bool, data: st.DataObject
 ) -> None:
     machines = Machines(models, workers, [lacking, *[set[str]() for _ in workers[1:]]])
-    machines.run(data)
+    machines.run(data, late)
     assert machines.backlog.failures == {}
     assert set(machines.lines) <= {"gpu0 is set aside: no such folder"}
-    if lacking == {"A", "B"}:
+    if lacking == {"A", "B"} and not late:
         assert machines.handed.count(0) <= workers[0]
 
 
@@ -98,13 +107,14 @@ def test_where_one_machine_lacks_something_nothing_fails_and_its_workers_try_onc
 @given(
     st.text("AB", min_size=1, max_size=9),
     st.lists(st.integers(1, 2), min_size=1, max_size=3),
+    st.booleans(),
     st.data(),
 )
 def test_what_no_machine_has_fails_and_the_rest_is_evaluated(
-    models: str, workers: list[int], data: st.DataObject
+    models: str, workers: list[int], late: bool, data: st.DataObject
 ) -> None:
     machines = Machines(models, workers, [{"A"} for _ in workers])
-    machines.run(data)
+    machines.run(data, late)
     doomed = {f"s{n}" for n, model in enumerate(models) if model == "A"}
     assert machines.backlog.failures == dict.fromkeys(doomed, "no such folder")
     assert machines.lines == []
