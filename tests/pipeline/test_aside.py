@@ -18,7 +18,7 @@ from axon import CheckpointError
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.planning.plan import make_setting
 from pipeline.storage.store import Store
-from pipeline.workers.aside import Aside, Unready
+from pipeline.workers.aside import UNSETTLED_SECONDS, Aside, Unready
 
 pytestmark = pytest.mark.slow  # importing Ray takes seconds
 
@@ -118,6 +118,22 @@ def test_what_no_machine_has_fails_and_the_rest_is_evaluated(
     doomed = {f"s{n}" for n, model in enumerate(models) if model == "A"}
     assert machines.backlog.failures == dict.fromkeys(doomed, "no such folder")
     assert machines.lines == []
+
+
+def test_what_two_of_many_machines_cannot_begin_fails_and_both_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("pipeline.workers.aside.monotonic", lambda: clock[0])
+    backlog = backlog_of(["A"], slices=1)
+    aside = Aside(backlog, lambda: (4, 4))
+    first, other = Unready("0", "gpu0", "no such folder"), Unready("1", "gpu1", "no such folder")
+    assert aside.waits("1", backlog.take(), first)  # type: ignore[arg-type]
+    again: Any = backlog.take()
+    clock[0] = UNSETTLED_SECONDS - 1
+    assert aside.waits("1", again, first)
+    clock[0] = UNSETTLED_SECONDS + 1
+    assert not aside.waits("1", again, first), "nobody has come to it for a while"
+    aside.released("1")
+    assert not aside.waits("2", again, other), "the second machine settles it"
 
 
 def test_a_worker_that_waits_goes_on_when_no_other_machine_is_left() -> None:
