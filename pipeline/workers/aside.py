@@ -3,16 +3,21 @@
 Such a machine fails whatever it is handed, at once, so that it would be handed the whole sweep. A setting that a worker
 can't even begin goes back, to be tried on another machine, and until that is settled the worker waits with its trial,
 which keeps its cores, so that Ray starts no other there. If the setting can be begun elsewhere, the worker is set aside
-for good. If it can't, or if there is no other machine, the setting fails, and its workers go on. Knows nothing of Ray.
+for good. If it can't, or if there is no other machine, the setting fails, and its workers go on. So do they if nobody
+has come to the setting for a while: the fault may be its own. Knows nothing of Ray.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
+
+UNSETTLED_SECONDS = 60.0  # so long a worker waits for another to come to its setting
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,10 @@ class Aside:
     def __init__(self, backlog: Backlog, room: Callable[[], tuple[int, int]]) -> None:
         self._backlog, self._room = backlog, room
         self._waiting: dict[str, tuple[Assignment, Unready]] = {}  # by trial
+        self._since: dict[str, float] = {}  # by trial
+        self._tried: defaultdict[str, set[str]] = defaultdict(
+            set
+        )  # on which machines a setting couldn't be begun
         self._good: set[str] = set()  # settings that were returned and that another worker has begun
 
     @property
@@ -48,16 +57,20 @@ class Aside:
         if trial not in self._waiting:
             if not self._elsewhere(assignment, unready):
                 return False
-            self._waiting[trial] = assignment, unready
+            self._waiting[trial], self._since[trial] = (assignment, unready), monotonic()
+            self._tried[assignment.setting.id].add(unready.machine)
             self._backlog.lost(assignment, unready.line, begun=False)
             return True
         sid = assignment.setting.id
-        room, _ = self._room()
-        return not self._backlog.over and sid not in self._backlog.failures and room > self.count
+        if self._backlog.over or sid in self._backlog.failures:
+            return False
+        settled = sid in self._good or monotonic() - self._since[trial] < UNSETTLED_SECONDS
+        return settled and self._room()[0] > self.count
 
     def released(self, trial: str) -> None:
         """Its worker goes on, or is lost."""
         self._waiting.pop(trial, None)
+        self._since.pop(trial, None)
 
     def begun(self, setting_id: str) -> list[str]:
         """A worker has evaluated something of the setting: a line for each that is set aside for it, the first time."""
@@ -70,11 +83,8 @@ class Aside:
 
     def _elsewhere(self, assignment: Assignment, unready: Unready) -> bool:
         """Whether another machine may begin it: one on which no worker waits, nor has it failed on a second."""
-        waiting = list(self._waiting.values())
-        tried = {own.machine for other, own in waiting if other.setting.id == assignment.setting.id}
-        if tried - {unready.machine}:
+        if self._tried[assignment.setting.id] - {unready.machine}:
             return False
         room, machines = self._room()
-        return room > self.count + 1 and machines > len(
-            {own.machine for _, own in waiting} | {unready.machine}
-        )
+        waiting = {own.machine for _, own in self._waiting.values()}
+        return room > self.count + 1 and machines > len(waiting | {unready.machine})

@@ -18,7 +18,7 @@ from axon import CheckpointError
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.planning.plan import make_setting
 from pipeline.storage.store import Store
-from pipeline.workers.aside import Aside, Unready
+from pipeline.workers.aside import UNSETTLED_SECONDS, Aside, Unready
 
 pytestmark = pytest.mark.slow  # importing Ray takes seconds
 
@@ -65,8 +65,16 @@ class Machines:
             self.search.on_trial_complete(trial, result)
             self.free.append(machine)
 
-    def run(self, data: st.DataObject) -> None:
+    def run(self, data: st.DataObject, late: bool = False) -> None:
+        """`late`: now and then so much time passes that a worker waits no longer."""
+        clock = [0.0]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pipeline.workers.aside.monotonic", lambda: clock[0])
+            self._run(data, clock if late else [])
+
+    def _run(self, data: st.DataObject, clock: list[float]) -> None:
         for _ in range(100):
+            clock[:] = [each + data.draw(st.sampled_from([1.0, 100.0])) for each in clock]
             while self.hand_out(data.draw(st.integers(0, 9))):
                 pass
             for trial in data.draw(st.permutations(sorted(self.trials))):
@@ -81,16 +89,17 @@ class Machines:
     st.text("AB", min_size=1, max_size=9),
     st.lists(st.integers(1, 2), min_size=2, max_size=3),
     st.sets(st.sampled_from("AB"), min_size=1),
+    st.booleans(),
     st.data(),
 )
 def test_where_one_machine_lacks_something_nothing_fails_and_its_workers_try_once(
-    models: str, workers: list[int], lacking: set[str], data: st.DataObject
+    models: str, workers: list[int], lacking: set[str], late: bool, data: st.DataObject
 ) -> None:
     machines = Machines(models, workers, [lacking, *[set[str]() for _ in workers[1:]]])
-    machines.run(data)
+    machines.run(data, late)
     assert machines.backlog.failures == {}
     assert set(machines.lines) <= {"gpu0 is set aside: no such folder"}
-    if lacking == {"A", "B"}:
+    if lacking == {"A", "B"} and not late:
         assert machines.handed.count(0) <= workers[0]
 
 
@@ -98,16 +107,33 @@ def test_where_one_machine_lacks_something_nothing_fails_and_its_workers_try_onc
 @given(
     st.text("AB", min_size=1, max_size=9),
     st.lists(st.integers(1, 2), min_size=1, max_size=3),
+    st.booleans(),
     st.data(),
 )
 def test_what_no_machine_has_fails_and_the_rest_is_evaluated(
-    models: str, workers: list[int], data: st.DataObject
+    models: str, workers: list[int], late: bool, data: st.DataObject
 ) -> None:
     machines = Machines(models, workers, [{"A"} for _ in workers])
-    machines.run(data)
+    machines.run(data, late)
     doomed = {f"s{n}" for n, model in enumerate(models) if model == "A"}
     assert machines.backlog.failures == dict.fromkeys(doomed, "no such folder")
     assert machines.lines == []
+
+
+def test_what_two_of_many_machines_cannot_begin_fails_and_both_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("pipeline.workers.aside.monotonic", lambda: clock[0])
+    backlog = backlog_of(["A"], slices=1)
+    aside = Aside(backlog, lambda: (4, 4))
+    first, other = Unready("0", "gpu0", "no such folder"), Unready("1", "gpu1", "no such folder")
+    assert aside.waits("1", backlog.take(), first)  # type: ignore[arg-type]
+    again: Any = backlog.take()
+    clock[0] = UNSETTLED_SECONDS - 1
+    assert aside.waits("1", again, first)
+    clock[0] = UNSETTLED_SECONDS + 1
+    assert not aside.waits("1", again, first), "nobody has come to it for a while"
+    aside.released("1")
+    assert not aside.waits("2", again, other), "the second machine settles it"
 
 
 def test_a_worker_that_waits_goes_on_when_no_other_machine_is_left() -> None:
