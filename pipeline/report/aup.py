@@ -36,7 +36,7 @@ import pandas as pd
 
 from pipeline.planning.setting import Setting
 from pipeline.report import stats
-from pipeline.report.effects import ANSWERS, margin
+from pipeline.report.effects import ANSWERS, MIN_EXAMPLES, margin
 from pipeline.report.fronts import first_reach
 from pipeline.report.mixes import mixes
 from pipeline.report.pareto import front_order, non_dominated
@@ -66,11 +66,15 @@ class Aup:
 
 
 def aups(points: pd.DataFrame, settings: Sequence[Setting], draws: Draws, tokens: Tokens) -> tuple[Aup, ...]:
-    """One per front whose tokens are known. `settings`: one per point; `draws`: of the points, TOKENS too."""
+    """One per front of MIN_EXAMPLES and more whose tokens are known.
+
+    `settings`: one per point; `draws`: of the points, TOKENS too.
+    """
+    n_S = points["n"].to_numpy()
     sides = [
         side
         for side in sides_of(points, settings)
-        if not np.isnan(tokens["tokens_generated"][side.rows]).any()
+        if n_S[side.rows].min() >= MIN_EXAMPLES and not np.isnan(tokens["tokens_generated"][side.rows]).any()
     ]
     if not sides:
         return ()
@@ -78,7 +82,6 @@ def aups(points: pd.DataFrame, settings: Sequence[Setting], draws: Draws, tokens
     y_max = 100 * float(quality[np.concatenate([side.rows for side in sides])].max())
     pool = tuple(side.name for side in sides)
     nfe = points["nfe"].to_numpy(dtype=np.float64)
-    n_S = points["n"].to_numpy()
     return tuple(
         _aup(side, quality, nfe, draws, tokens, y_max, pool, int(n_S[side.rows].min())) for side in sides
     )

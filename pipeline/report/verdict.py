@@ -56,8 +56,10 @@ def no_verdict(points: pd.DataFrame) -> Verdict:
     unknown = "No comparison with and without AXON"
     if not points["axon"].any():
         return Verdict(f"{unknown}: no setting uses AXON.")
-    if not points.loc[points["complete"], "axon"].any():
+    if not points.loc[points["n"] > 0, "axon"].any():
         return Verdict(f"{unknown}: no AXON setting was scored.")
+    if not points.loc[points["complete"], "axon"].any():
+        return Verdict(f"{unknown}: no AXON setting was scored on enough of its examples to be compared.")
     if len(points) == 1:
         return Verdict(f"{unknown}: this is one setting; sweep=with_axon evaluates the base decoder, too.")
     return Verdict(

@@ -194,6 +194,18 @@ def test_hard_examples_that_only_one_side_fails_to_score_are_no_gain():
     assert f"could change the difference by {rest / 400:.3f})" in told
 
 
+def test_settings_that_lack_many_scores_are_not_said_to_have_none():
+    sweep = make_sweep(anchors=(None, 1))
+    for row in sweep.rows:
+        if row["setting_id"].endswith("-1") and row["position"] % 4 == 0:
+            row["score"] = None
+    assert "no AXON setting was scored on enough of its examples to be compared." in text(sweep)
+    for row in sweep.rows:
+        if row["setting_id"].endswith("-1"):
+            row["score"] = None
+    assert "no AXON setting was scored." in text(sweep)
+
+
 def test_no_steps_are_saved_at_a_quality_of_nothing():
     sweep = make_sweep(faster=0.8, examples=60, anchors=(None, 1))
     for row in sweep.rows:
