@@ -17,18 +17,13 @@ BARE = re.compile(r"[A-Za-z_./][\w./:@+-]*", re.ASCII)  # text that Hydra reads 
 RESERVED = ("null", "true", "false", "nan", "inf", "yes", "no", "on", "off")
 
 
-def point_command(command: str, setting: Setting) -> str | None:
-    """`command`: the run's (`run.json`). None for a run that no launch.py has made.
+def point_words(command: str, setting: Setting) -> list[str]:
+    """As shell words, the first of them all those that don't depend on the point's values. `command`: the run's
+    (`run.json`); empty for a run that no launch.py has made.
 
     With the same conf/ and the same model the words compose to the setting's id. A store that holds the results isn't
     decoded again: what changes is the report.
     """
-    words = point_words(command, setting)
-    return " ".join(words) if words else None
-
-
-def point_words(command: str, setting: Setting) -> list[str]:
-    """The same as shell words, the first of them all those that don't depend on the point's values."""
     words = shlex.split(command)
     if tuple(words[: len(PROGRAM)]) != PROGRAM:
         return []

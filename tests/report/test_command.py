@@ -20,7 +20,7 @@ from pipeline.inputs.config import read_config
 from pipeline.jobs.console import command_line
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting
-from pipeline.report.command import point_command, spelled
+from pipeline.report.command import point_words, spelled
 from tests.report.sweep import make_setting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def plan_of(monkeypatch: pytest.MonkeyPatch) -> Planned:
 
 def again(plan_of: Planned, words: list[str], setting: Setting) -> list[Setting]:
     """The settings of the point's command."""
-    command = point_command(command_line(words), setting)
+    command = " ".join(point_words(command_line(words), setting))
     assert command
     program, script, *given = shlex.split(command)
     assert (program, script) == ("python", "launch.py")
@@ -100,7 +100,7 @@ def test_the_command_of_a_point_composes_to_its_setting(
 
 
 def test_a_run_that_launch_py_did_not_make_has_no_command() -> None:
-    assert point_command("lm_eval --model axon", make_setting("a", 0.5, None)) is None
+    assert point_words("lm_eval --model axon", make_setting("a", 0.5, None)) == []
 
 
 values = st.recursive(

@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from pipeline.report import write_report
-from pipeline.report.command import point_command
+from pipeline.report.command import point_words
 from pipeline.report.labels import described, value_text
 from pipeline.runs.columns import from_columns
 from pipeline.tasks import get_task
@@ -108,7 +108,7 @@ def test_page_holds_every_setting_once_and_in_full(report, page):
         assert told == {key: value_text(value) for key, value in described(setting).items()}
     for words, command, setting in zip(table["commands"]["of"], facet.commands, facet.settings, strict=True):
         told = " ".join(table["commands"]["words"][word] for word in words)
-        assert told == point_command(command, setting)
+        assert told == " ".join(point_words(command, setting))
 
 
 def test_rows_are_those_of_the_points_by_rising_nfe(report, page):

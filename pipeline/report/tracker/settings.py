@@ -32,10 +32,10 @@ def setting_contents(
         config = setting_config(facet, setting, point, sweep)
         summary = {identifier(key): value for key, value in point.items() if not key.startswith(KNOB)}
         name = group if group == label else f"{group} {label}"
-        place = [facet.task, facet.model] if several_facets else []
+        where = [facet.task, facet.model] if several_facets else []
         yield Content(
             key=f"{point['run']}/{setting.id}" if several_runs else setting.id,
-            name=" · ".join([name, *place]),
+            name=" · ".join([name, *where]),
             kind="setting",
             config=config,
             summary=summary,
@@ -51,10 +51,11 @@ def setting_config(facet: Facet, setting: Setting, point: dict[str, Any], sweep:
         for key, value in point.items()
         if key.startswith(KNOB) and value is not None
     }
+    cache = (
+        {} if setting.foreign else {"cache": point["cache"]}
+    )  # the identity has it only where there is one
     return {
-        **(
-            {} if setting.foreign else {"cache": point["cache"]}
-        ),  # the identity has it only where there is one
+        **cache,
         **with_identifiers(described_tree(setting)),
         "kind": "setting",
         "sweep": sweep,
