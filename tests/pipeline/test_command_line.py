@@ -13,6 +13,7 @@ from conftest import ROOT, compose_tree
 
 import launch
 from pipeline.errors import ConfigError
+from pipeline.inputs.choices import check_folders, described
 from pipeline.jobs import runs_command
 
 Told = Callable[[Callable[[], int]], str]
@@ -46,6 +47,19 @@ RUN_CASES = {
     "job=report run=A --config-dir /tmp": "--config-dir: a finished run has its own config; leave it out",
     "job=report --config-dir /tmp limit=0": "limit=0: must be at least 1",
 }
+
+
+def test_the_help_lists_every_group_that_a_user_chooses_from() -> None:
+    """Long ones by their number; not what other choices bring."""
+    shown = described([ROOT / "conf"])
+    groups = [line.split(":")[0] for line in shown.splitlines() if not line.startswith(" ")]
+    folders = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
+    assert groups == sorted(folders - {"hydra", "published", "published_task"})
+    assert "recipe: 128 names" in shown and len(shown.splitlines()) < 40
+
+
+def test_the_repositorys_own_configs_hide_none_of_theirs() -> None:
+    check_folders([ROOT / "conf", ROOT / "conf"])
 
 
 @pytest.mark.parametrize("words", RUN_CASES)

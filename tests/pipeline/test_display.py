@@ -156,6 +156,35 @@ def test_what_is_decoded_in_other_slices_still_counts_when_one_is_stored(
     assert "7/10 examples" in plain(display)
 
 
+def test_what_a_lost_worker_has_stored_counts_beside_what_another_one_does(
+    on_a_terminal: Callable[..., Display],
+) -> None:
+    """Both begin with the same slice, which the first was lost at."""
+    display = on_a_terminal({"a": SETTINGS["a"]})
+    display.evaluated(of("a"), totals(4, 2.0, 9.0), ended=True)
+    display.evaluated(of("a"), totals(3, 2.0, 9.0))
+    assert "7/10 examples" in plain(display)
+
+
+def test_a_stopped_setting_is_told_of_and_on_no_front(on_a_terminal: Callable[..., Display]) -> None:
+    display, stored = on_a_terminal(), {"a": totals(10, 5.0, 40.0), "b": totals(4, 4.0, 4.0)}
+    display.asked(SETTINGS, stored, stopped={"b": SimpleNamespace(n=4)})  # type: ignore[dict-item]
+    shown = plain(display)
+    assert "2/2 settings · 14/14 examples · 1 stopped early" in shown
+    assert "base threshold=0.3" in shown and "AXON" not in shown
+
+
+def test_a_note_is_shown_once_and_a_model_is_loading_until_the_first_result() -> None:
+    shown = io.StringIO()
+    with Display(Console(file=shown, width=200), "title", SETTINGS, 10, {}) as display:
+        display.started()
+        for note in ("one", "other", "one"):
+            display.note(note)
+        display.evaluated(of("a"), totals(2, 1.0, 9.0))
+        display.started()
+    assert shown.getvalue().splitlines()[:-1] == ["loading the model", "one", "other"]
+
+
 def test_a_long_front_is_thinned_with_its_ends_kept() -> None:
     assert thinned([1, 2, 3], 6) == [1, 2, 3]
     assert thinned(list(range(20)), 6)[0] == 0 and thinned(list(range(20)), 6)[-1] == 19

@@ -111,6 +111,16 @@ def test_examples_that_the_file_leaves_out_are_not_unscored(
     assert "Unscored records" not in (Path(config.out) / "imported/theirs/report.html").read_text()
 
 
+def test_what_was_refused_is_forgotten_once_the_file_is_right(
+    make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    right, wrong = ({"example": f"{name}-0-2", "answer": "4", "nfe": 3} for name in ("test", "no"))
+    refused = tmp_path / "out/imported/theirs/refused.txt"
+    for rows in ([right, wrong], [right]):
+        imported(make_config("task.name=judge", answers(tmp_path, *rows), 'imported.name="theirs"'))
+        assert refused.exists() == (wrong in rows)
+
+
 def test_an_id_may_be_a_number(make_config: Make, judge: Judge, tmp_path: Path) -> None:
     """Then what is wrong with it is told with the ids that there are."""
     file = answers(tmp_path, {"example": 3, "answer": "4"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from conftest import Judge
 from test_compare import ran
 from test_runs_command import main, refused
 
+from pipeline import open_run
 from pipeline.inputs.config import Config
-from pipeline.runs.run import RUN_FILE
+from pipeline.runs.run import RUN_FILE, write_run
 
 __all__ = ["refused"]  # a fixture
 Make = Callable[..., Config]
@@ -24,12 +26,15 @@ def test_runs_are_listed_with_their_commands(
     other = folders[0].parent / "broken"
     other.mkdir()
     (other / RUN_FILE).write_text("{")
+    failing = open_run(folders[1]).run
+    write_run(folders[1], replace(failing, status="incomplete", failures={failing.settings[0].id: "no room"}))
     monkeypatch.chdir(Path(make_config().out).parent)
     code, shown = main("job=list", f"under={make_config().out}")
     first, command, second, _, left_out = shown.splitlines()
     assert code == 0 and command == "    python launch.py 'a command'"
     for line, folder in zip((first, second), folders, strict=True):
-        assert line.startswith(str(folder.relative_to(Path.cwd()))) and line.endswith("done  1 setting x 10")
+        assert line.startswith(str(folder.relative_to(Path.cwd())))
+    assert first.endswith("done  1 setting x 10") and second.endswith("incomplete  1 setting x 10, 1 failed")
     assert left_out.startswith(f"left out: run={other}: ")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import Judge, composing, planned
+from conftest import Judge, composing, judging, planned, small_config
 from rich.console import Console
 
 from pipeline import open_run
@@ -253,16 +253,27 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def written(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run's file."""
+    with pytest.MonkeyPatch.context() as patch:
+        judging(patch)
+        run(config := small_config(checkpoint, tmp_path_factory.mktemp("written"), "task.name=judge"))
+        return (folder_of(config, planned(config)) / RUN_FILE).read_text()
+
+
 @pytest.mark.parametrize("how", BROKEN)
-def test_a_file_that_is_not_as_this_version_writes_it_is_refused_in_a_line(how: str, config: Config) -> None:
-    run(config)
-    file = folder_of(config, planned(config)) / RUN_FILE
+def test_a_file_that_is_not_as_this_version_writes_it_is_refused_in_a_line(
+    how: str, written: str, tmp_path: Path
+) -> None:
+    (tmp_path / RUN_FILE).write_text(written)
+    assert read_run(tmp_path).status == "done"
     change, expected = BROKEN[how]
-    file.write_text(json.dumps(change(json.loads(file.read_text()))))
+    (tmp_path / RUN_FILE).write_text(json.dumps(change(json.loads(written))))
     with pytest.raises(ConfigError) as refused:
-        read_run(file.parent)
+        read_run(tmp_path)
     [line] = refused.value.lines
-    assert line.startswith(f"run={file.parent}: {RUN_FILE} ") and expected in line and "\n" not in line
+    assert line.startswith(f"run={tmp_path}: {RUN_FILE} ") and expected in line and "\n" not in line
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"\xff"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import composing
+from conftest import compose_tree, composing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,8 +59,8 @@ groups:
 
 
 @pytest.fixture
-def plan_of(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planned:
-    """The plan of a command line, with a folder of configs of the user's own."""
+def asked(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes words the command line, with a folder of configs of the user's own."""
     for name, text in {
         "model/random": MODELS.format(path=checkpoint),
         "sweep/everything": SWEEP,
@@ -69,8 +69,18 @@ def plan_of(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / f"{name}.yaml").write_text(text)
 
-    def make(*words: str) -> Plan:
+    def ask(*words: str) -> None:
         monkeypatch.setattr(sys, "argv", ["launch.py", f"--config-dir={tmp_path}", *words])
+
+    return ask
+
+
+@pytest.fixture
+def plan_of(asked: Callable[..., None]) -> Planned:
+    """The plan of a command line."""
+
+    def make(*words: str) -> Plan:
+        asked(*words)
         plan = Plan(read_config(launch.compose()), launch.compose)
         plan.extend(())
         return plan
@@ -188,9 +198,9 @@ def test_decoders_are_varied_by_name_each_along_its_own_parameter(plan_of: Plann
     ],
 )
 def test_the_users_words_hold_under_every_named_config(
-    words: list[str], key: str, value: object, plan_of: Planned, tmp_path: Path
+    words: list[str], key: str, value: object, asked: Callable[..., None]
 ) -> None:
-    plan_of("sweep=everything", *words)
+    asked("sweep=everything", *words)
     for names in ({"decoder": "klass"}, {"decoder": "dawn", "task": "lists"}):
         tree: Any = launch.compose(names)
         for part in key.split("."):
@@ -209,13 +219,13 @@ def test_a_named_config_takes_the_place_of_the_users_choice(plan_of: Planned) ->
     assert launch.compose({"decoder": "dawn"})["limit"] == 3
 
 
-def test_a_removed_key_stays_removed_under_a_named_config(plan_of: Planned) -> None:
-    plan_of("sweep=everything", "~axon.alpha")
+def test_a_removed_key_stays_removed_under_a_named_config(asked: Callable[..., None]) -> None:
+    asked("sweep=everything", "~axon.alpha")
     assert "alpha" not in launch.compose({"decoder": "dawn"})["axon"]
 
 
 def test_a_sweep_composes_each_combination_of_names_once(
-    plan_of: Planned, monkeypatch: pytest.MonkeyPatch
+    asked: Callable[..., None],
 ) -> None:
     composed: list[dict[str, str]] = []
     compose = launch.compose
@@ -224,7 +234,7 @@ def test_a_sweep_composes_each_combination_of_names_once(
         composed.append(dict(names))
         return compose(names)
 
-    plan_of("sweep=decoders")
+    asked("sweep=decoders")
     plan = Plan(read_config(compose()), counting)
     plan.extend(())
     assert len(composed) == 8, "two groups share them"
@@ -239,7 +249,7 @@ def test_in_every_round_of_a_search_a_worker_loads_each_model_once(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan_module, "make_setting", fake_setting)
         patch.setitem(SEARCHES, "scripted", scripted(rounds))
-        config = read_config({**launch_default(), "sweep": SCRIPTED})
+        config = read_config({**compose_tree(), "sweep": SCRIPTED})
         plan, previous = Plan(config, composing(config)), None
         for number in range(len(rounds)):
             new = plan.extend([Outcome(Candidate("x", {}), "", 1, 1, 0.0, 1.0)] * number)
@@ -254,12 +264,6 @@ def test_in_every_round_of_a_search_a_worker_loads_each_model_once(
 
 
 SCRIPTED = {"name": "x", "search": "scripted", "along_trade_off": False, "groups": {"x": {}}}
-
-
-def launch_default() -> dict[str, Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["launch.py"])
-        return launch.compose()
 
 
 def scripted(rounds: list[list[tuple[int, int]]]) -> Any:

@@ -65,6 +65,10 @@ def test_what_one_of_several_settings_reads_is_not_told_of(make_config: Make) ->
     assert unread(words, [off]) == [
         "axon.anchors=3: changes nothing, since AXON is off, which does not read it"
     ]
+    several = [with_axon(on, policy=policy) for policy in ("cover", "density")]
+    assert unread(["axon.anchors=3"], several) == [
+        "axon.anchors=3: changes nothing, since the gates and policies here do not read it"
+    ]
     assert unread(["axon.tau_sink=4x"], [dawn]) == [] and unread(["axon.budget_counts=steps"], [on]) == []
 
 

@@ -131,6 +131,18 @@ def test_a_bucket_that_cannot_be_written_is_told(
     )
 
 
+def test_only_a_job_that_stores_results_needs_a_store_that_can_be_written(
+    tree: dict[str, Any], tmp_path: Path
+) -> None:
+    here = {**tree, "out": str(tmp_path), "store": "/proc/none"}
+    for job in ("time", "report", "plan"):
+        check_places(read_config({**here, "job": job}))
+    check_places(read_config({**here, "job": "time", "store": "foo://nowhere"}))
+    for job, store in (("run", "/proc/none"), ("report", "foo://nowhere")):
+        with pytest.raises(ConfigError):
+            check_places(read_config({**here, "job": job, "store": store}))
+
+
 def test_a_home_folder_is_written_out(tree: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
     config = read_config({**tree, "out": "~/out", "store": "~/out/store"})
