@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from pipeline.tasks import get_task
+from pipeline.tasks.sudoku import solutions
 from tests.tasks.judged import judged
 
 # Answer -> score, for the symbols A, B, 1, 2 in a Latin square; strict and loose are the same.
@@ -123,3 +124,8 @@ def test_exactly_one_grid_agrees_with_a_puzzle_and_only_it_scores() -> None:
             agrees = all(clue in ("_", digit) for clue, digit in zip(puzzle, grid, strict=True))
             text = "\n".join("".join(grid[k : k + 4]) for k in (0, 4, 8, 12))
             assert judged("sudoku_n4", text, example.check).metrics["strict"] == agrees
+
+
+def test_an_empty_sudoku_has_every_grid_as_a_solution() -> None:
+    """Of four by four there are 288."""
+    assert solutions(["_"] * 16) == 288

@@ -14,7 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.tasks import TASKS, Example, GeneratedTask, Split, TaskSettings, get_task, open_task, split_of
+from pipeline.tasks import (
+    TASKS,
+    Example,
+    GeneratedTask,
+    Score,
+    Split,
+    TaskSettings,
+    get_task,
+    open_task,
+    split_of,
+)
 
 GENERATED = [name for name in TASKS if isinstance(get_task(name), GeneratedTask)]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -134,6 +144,12 @@ def test_arith_scores_the_last_number_after_the_mark(
 ) -> None:
     score = get_task("arith").score(answer, Example("x", "17+5=?", "", 22))
     assert (score.value, score.extracted) == (value, extracted)
+
+
+@pytest.mark.parametrize("answer", ["\n    return (", "\0", "\n    return " + "(" * 300 + "x" + ")" * 300])
+def test_what_is_no_python_is_no_program_and_is_not_run(answer: str) -> None:
+    [example] = get_task("pycode").examples("test", 0, 1)
+    assert get_task("pycode").score(answer, example) == Score(0.0, None)
 
 
 def test_every_equation_of_arith_holds_and_each_operation_is_used_once() -> None:
