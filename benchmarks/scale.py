@@ -256,7 +256,7 @@ def _records(setting_id: str, nfe_N: Any, score_N: Any, draw: np.random.Generato
     offsets = np.arange(n + 1, dtype=np.int32) * TOKENS
     tokens = draw.integers(0, 500, n * TOKENS)
     revealed = np.minimum(draw.integers(0, 32, n * TOKENS), np.repeat(nfe_N, TOKENS) - 1)
-    lists = {"tokens": tokens, "revealed_at": revealed, "axon_steps": tokens, "unsupported_steps": tokens}
+    lists = {"tokens": tokens, "revealed_at": revealed, "axon_steps": tokens}
     words = {
         "setting_id": setting_id,
         "task": "arith",
@@ -266,7 +266,11 @@ def _records(setting_id: str, nfe_N: Any, score_N: Any, draw: np.random.Generato
     }
     columns = []
     for field in SCHEMA:
-        if field.name in ("axon_steps", "unsupported_steps"):
+        if (
+            field.name == "unsupported_steps"
+        ):  # none: otherwise AXON would be empty, and nothing would be compared
+            columns.append(pa.array([[]] * n, field.type))
+        elif field.name == "axon_steps":
             ends = offsets // TOKENS * 2
             columns.append(pa.ListArray.from_arrays(ends, lists[field.name][: n * 2]))
         elif field.name in lists:
