@@ -154,3 +154,20 @@ def test_no_number_of_a_config_is_more_than_a_line_when_it_is_wrong(path: Path, 
                 assert "\n" not in str(error)
                 told += 1
     assert told > 4 * 5
+
+
+@pytest.mark.parametrize("path", sorted(published.CONFIGS.rglob("*.json")), ids=lambda path: path.stem)
+def test_sizes_are_the_configs_own(path: Path, tmp_path: Path) -> None:
+    """Test checkpoints are made from what is described, so that a size misread fits them all the same."""
+    config = json.loads(path.read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = size_of(
+        describe(tmp_path, Overrides(attention=published.ATTENTION.get(path.stem), mask_token_id=7))
+    )
+    heads = config.get("num_attention_heads") or config["n_heads"]
+    width = config.get("hidden_size") or config["d_model"]
+    assert found.heads == heads
+    assert found.key_heads == (config.get("num_key_value_heads") or config["n_kv_heads"])
+    assert found.head == config.get("head_dim", width // heads)
+    if "num_experts" not in config:
+        assert found.feed_forward == (config.get("intermediate_size") or config["mlp_hidden_size"])
