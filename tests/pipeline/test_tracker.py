@@ -131,7 +131,7 @@ def test_of_too_many_settings_the_fronts_are_runs() -> None:
     first = {*compared, *points.loc[points["group_front"], "setting_id"]}
     assert len(first) < len(points)
     for most in range(1, len(points) + 1):
-        found = list(setting_contents(facet, "sweep", False, most))
+        found = list(setting_contents(facet, "sweep", False, False, most))
         keys = [content.key for content in found]
         assert len(set(keys)) == len(keys) == most
         assert first <= set(keys) or set(keys) <= first
