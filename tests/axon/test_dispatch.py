@@ -119,6 +119,20 @@ def test_a_variant_that_is_not_computed_is_refused(
     assert f"{key}={value!r}" in refusal(tmp_path, small(name) | {key: value})
 
 
+@pytest.mark.parametrize("name", ["illada_8b", "dream_7b"])
+@pytest.mark.parametrize("heads", [4, 5])
+def test_heads_share_the_hidden_size_where_they_have_no_size_of_their_own(
+    name: str, heads: int, tmp_path: Path
+) -> None:
+    """Of 32, 5 heads would take 6 each, and leave 2 of it to none: not what a size of 6 asks for."""
+    config = small(name) | {"num_attention_heads": heads, "num_key_value_heads": 1, "head_dim": 32 // heads}
+    if 32 % heads:
+        assert f"head_dim={32 // heads}: this variant is not supported" in refusal(tmp_path, config)
+        return
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert size_of(describe(tmp_path)).head == 32 // heads
+
+
 def test_a_key_that_llada_lacks_means_the_references_default(tmp_path: Path) -> None:
     config = small("llada_8b")
     for key in ("rope", "block_type", "activation_type", "layer_norm_type"):

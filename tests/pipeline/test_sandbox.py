@@ -9,7 +9,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from honest import HONEST
 from hostile import ENDLESS, ESCAPES, EXHAUSTION, REACHES, RETURNS, SIGNALS, UNBOUNDED
 
 from pipeline.errors import ConfigError
-from pipeline.sandbox import Limits, Outcome, Sandbox
+from pipeline.sandbox import Limits, Outcome, Sandbox, WorkerError
 from pipeline.sandbox import worker as worker_module
 
 TIGHT = Limits(
@@ -270,6 +270,41 @@ def test_the_pool_survives_the_death_of_its_workers(sandbox: Sandbox) -> None:
     assert sandbox.run("import time\ntime.sleep(1)").passed  # on another worker
     assert sandbox.run("pass").passed
     assert strays() == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_program_that_is_killed_from_outside_has_not_failed(times: int) -> None:
+    """As by the machine's out-of-memory killer: it is run again, and then its outcome is unknown."""
+    sandbox, left = opened("namespaces"), times
+
+    def kill() -> None:
+        nonlocal left
+        while left:
+            for worker in working(sandbox):
+                for program in below(below([worker])):  # below the worker is the supervisor
+                    os.kill(program, signal.SIGKILL)
+                    left -= 1
+            time.sleep(0.02)
+
+    killer = threading.Timer(0.2, kill)
+    killer.start()
+    try:
+        if times == 1:
+            assert sandbox.run("import time\ntime.sleep(1)").passed
+        else:
+            with pytest.raises(WorkerError, match="killed from outside, as by a machine that is out of mem"):
+                sandbox.run("import time\ntime.sleep(1)")
+    finally:
+        left = 0
+        killer.join()
+    assert sandbox.run("assert False").kind == "exception"
+    closed(sandbox)
+
+
+def below(processes: Iterable[int]) -> list[int]:
+    """Their children."""
+    told = [Path(f"/proc/{pid}/task/{pid}/children").read_text().split() for pid in processes]
+    return [int(pid) for own in told for pid in own]
 
 
 def working(sandbox: Sandbox) -> set[int]:

@@ -49,7 +49,7 @@ def supervise(execution: Execution, level: str, folder: str) -> Outcome:
     os.close(far_printed)
     death = os.pidfd_open(pid)
     try:
-        return Watch(pid, death, channel, printed, execution).outcome()
+        return Watch(pid, death, channel, printed, execution, level == "namespaces").outcome()
     finally:
         _sweep(death, alone=level == "bubblewrap")
 
@@ -58,9 +58,11 @@ class Watch:
     """One program's process, watched from outside."""
 
     def __init__(
-        self, pid: int, death: int, channel: socket.socket, printed: int, execution: Execution
+        self, pid: int, death: int, channel: socket.socket, printed: int, execution: Execution, first: bool
     ) -> None:
+        """`first`: it is process 1 of its namespace, which none of its own signals reaches."""
         self._pid, self._death, self._channel, self._printed = pid, death, channel, printed
+        self._first = first
         self._calls = execution.inputs is not None
         self._limits: Limits = execution.limits
         self._told = b""
@@ -199,6 +201,8 @@ class Watch:
         if code < 0:
             if used.ru_utime + used.ru_stime >= self._limits.cpu_seconds - 0.1:
                 return Outcome("timeout", f"{self._limits.cpu_seconds} seconds of CPU")
+            if -code == signal.SIGKILL and self._first:
+                raise OSError("its process was killed from outside, as by a machine that is out of memory")
             return Outcome("killed", _name(-code))
         return Outcome("no verdict", f"exited with status {code} before its end")
 
