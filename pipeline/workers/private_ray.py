@@ -80,7 +80,7 @@ def small_ray(agents: bool = False) -> Iterator[None]:
     `agents`: with its agents. It has them, too, where a release lacks a name by which they are not needed.
     """
     agents = agents or not (has(*OF_A_TRIAL) and has(*OF_A_JOB))
-    changes = (
+    changes: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
         ("ray._private.parameter", "RayParams", _without_parts),
         (*OF_A_JOB, lambda _: lambda *ignored, **also: None),
         *_NO_DASHBOARD,
