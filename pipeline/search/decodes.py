@@ -19,3 +19,7 @@ class Decodes(NamedTuple):
     nfe: NDArray[np.floating]
     above: NDArray[np.floating]
     below: NDArray[np.floating]
+
+    def of(self, chosen_N: NDArray[np.bool_]) -> Decodes:
+        """Of some of the examples."""
+        return Decodes(*(column[chosen_N] for column in self))
