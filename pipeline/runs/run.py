@@ -160,7 +160,7 @@ def store_of(run: Run, folder: Path) -> str:
     """The address of the run's store, seen from here."""
     if "://" in run.store:
         return run.store
-    return os.path.normpath(folder.absolute() / Path(run.store).expanduser())
+    return os.path.normpath(folder.absolute() / os.path.expanduser(run.store))
 
 
 def store_from(folder: Path, root: str, out: str) -> str:

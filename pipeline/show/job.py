@@ -11,6 +11,7 @@ from rich.console import Console
 
 from pipeline.errors import ConfigError, one_of, reason
 from pipeline.inputs.word_list import read_list
+from pipeline.inputs.word_path import read_path
 from pipeline.jobs.console import say
 from pipeline.runs.opened import OpenedRun
 from pipeline.show.choice import find_example, find_setting
@@ -36,6 +37,9 @@ def show(opened: OpenedRun, words: Mapping[str, str], console: Console) -> int:
         raise ConfigError([f"settings={words['settings']}: are of different tasks; choose two of one task"])
     example = words.get("example", "0")
     records = [find_example(example, setting, opened.records) for setting in chosen]
+    ids = "-".join(setting.id[:8] for setting in chosen)
+    own = opened.path / f"show-{ids}-{records[0]['position']}.{form}"
+    file = read_path("out", words.get("out") or own)
     from pipeline.show.replay import Stage  # torch and transformers take seconds to import
 
     stage = Stage()
@@ -45,8 +49,6 @@ def show(opened: OpenedRun, words: Mapping[str, str], console: Console) -> int:
     if form == "terminal":
         _on_terminal(decodes, steps if "step" in words else None, console)
         return DONE
-    ids = "-".join(setting.id[:8] for setting in chosen)
-    file = Path(words.get("out") or opened.path / f"show-{ids}-{records[0]['position']}.{form}").expanduser()
     _write(_drawn(form, decodes, steps), file)
     for decode in decodes:
         if decode.note:
