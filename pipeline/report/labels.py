@@ -100,6 +100,15 @@ def knob_texts(settings: Sequence[Setting], names: Names) -> list[str]:
     ]
 
 
+def titles(settings: Sequence[Setting]) -> dict[str, str]:
+    """What settings of one run are called, by their ids: the group, and what varies within it: `axon threshold=0.7`."""
+    texts = knob_texts(settings, knob_names(settings))
+    return {
+        own.id: text if text == own.group else f"{own.group} {text}"
+        for own, text in zip(settings, texts, strict=True)
+    }
+
+
 def varying_values(settings: Sequence[Setting], names: Names) -> dict[str, list[str]]:
     """Per varying knob (short name) its values in ascending order."""
     values: dict[str, set[Any]] = {}
