@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from time import sleep, time
 
 LOOK_SECONDS = 0.1
@@ -36,17 +37,19 @@ class Parts:
 def watch(command: Sequence[str], folder: Path, store: Path, slice_size: int) -> Parts:
     """Runs it in that folder until it ends. Raises ValueError, with the end of what it said, if it fails."""
     start, used, stored = time(), dict[tuple[int, str], float](), dict[str, float]()
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    while process.poll() is None:
-        used |= processors(process.pid)
-        stored |= slices(store, slice_size)
-        sleep(LOOK_SECONDS)
-    whole = time() - start
-    said = process.stderr.read() if process.stderr else ""
-    if process.returncode or not stored:
-        raise ValueError(f"{' '.join(command)}: exit code {process.returncode}\n{said[-2000:]}")
+    with TemporaryFile(
+        "w+", encoding="utf-8", errors="replace"
+    ) as said:  # a pipe that nobody reads would fill up
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=said)
+        while process.poll() is None:
+            used |= processors(process.pid)
+            stored |= slices(store, slice_size)
+            sleep(LOOK_SECONDS)
+        whole = time() - start
+        if process.returncode or not stored:
+            said.seek(0)
+            end = said.read()[-2000:]
+            raise ValueError(f"{' '.join(command)}: exit code {process.returncode}\n{end}")
     first, last = min(stored.values()) - start, max(stored.values()) - start
     return Parts(first, last - first, whole - last, sum(used.values()))
 

@@ -244,8 +244,13 @@ def _name(row: Mapping[Any, Any], parts: Sequence[Sequence[str]]) -> str:
     ]
     while texts and texts[-1] == NO_VALUE:
         texts.pop()
-    return " / ".join(texts)
+    return _literal(" / ".join(texts))
 
 
 def _clip(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    return _literal(text if len(text) <= length else f"{text[: length - 1]}…")
+
+
+def _literal(text: str) -> str:
+    """Between two of them matplotlib reads TeX, and raises where it is none."""
+    return text.replace("$", r"\$")

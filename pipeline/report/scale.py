@@ -47,7 +47,7 @@ class Scale:
     def _text(self, tick: float) -> str:
         if self.shows == "count" or abs(tick) < 1e-12:
             return f"{round(tick, 9):g}"
-        return f"{tick * 100:+.0f} %" if self.shows == "percent" else f"{tick:+.6g}"
+        return f"{100 * tick:+.3g} %" if self.shows == "percent" else f"{tick:+.6g}"
 
 
 def scale_of(values: Sequence[Interval], percent: bool = False) -> Scale:

@@ -124,7 +124,7 @@ class Told:
         )
 
 
-@pytest.mark.parametrize(("decoder", "rule"), TRIED, ids=str)
+@pytest.mark.parametrize(("decoder", "rule"), TRIED, ids=lambda own: getattr(own, "__name__", str(own)))
 @pytest.mark.parametrize("family", ["llada", "sdar"])
 def test_a_step_reveals_what_the_rule_says(family: str, decoder: DecoderSettings, rule: Rule) -> None:
     """And where that is nothing the most confident position; the rule is met: some say several, not all of them."""

@@ -178,6 +178,12 @@ def test_the_keyboard_reaches_points_lines_rows_and_copies_the_command(visit, re
     page.keyboard.press("ArrowRight")
     fastest = points.sort_values(["nfe", "quality"]).iloc[0]
     card.get_by_text(fastest["setting_id"]).wait_for()
+    assert "Escape leaves them" in page.locator(".interactive").get_attribute("aria-label")
+    page.keyboard.press("Escape")
+    card.get_by_text("Point at a dot").wait_for()
+    assert "point=" not in page.url
+    page.keyboard.press("ArrowRight")
+    card.get_by_text(fastest["setting_id"]).wait_for()
     card.get_by_role("button").focus()
     page.keyboard.press("Enter")
     card.get_by_text("Copied").wait_for()

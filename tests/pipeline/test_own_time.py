@@ -83,6 +83,21 @@ def test_a_busy_machine_fails_no_program_that_stays_within_its_time(
         assert sandbox.run("import time\ntime.sleep(9)").reason == "timeout: 0.5 seconds"
 
 
+PRINTS = """
+import time
+while True:
+    print("still waiting", flush=True)
+    until = time.perf_counter() + 0.002
+    while time.perf_counter() < until: pass
+    time.sleep(0.02)
+"""
+
+
+def test_a_program_that_prints_while_it_waits_runs_out_of_time() -> None:
+    with Sandbox("process", workers=1, limits=Limits(wall_seconds=0.3, cpu_seconds=1)) as sandbox:
+        assert sandbox.run(PRINTS).reason == "timeout: 0.3 seconds"
+
+
 # Its processes leave no account of what they used, so that its own time stands nearly still.
 UNCOUNTED = """
 import os, signal, time

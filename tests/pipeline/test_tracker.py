@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pipeline.report import Report, write_report
 from pipeline.report.matchups import matchups
-from pipeline.report.tracker import Destination, track
+from pipeline.report.tracker import Destination, client, track
 from pipeline.report.tracker.content import digest, identifier
 from pipeline.report.tracker.settings import setting_contents
 from pipeline.report.tracker.sweep import sweep_content
@@ -137,6 +137,21 @@ def test_of_too_many_settings_the_fronts_are_runs() -> None:
         assert len(set(keys)) == len(keys) == most
         assert first <= set(keys) or set(keys) <= first
         assert [content.summary["setting_id"] for content in found] == keys
+
+
+@pytest.mark.parametrize(("most", "kept"), [(7, 7), (6, 4)])
+def test_a_task_with_most_of_the_settings_loses_none_where_all_have_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, kept: int
+) -> None:
+    """Six settings of one task and one of another; where there are too many each task gets its share."""
+    other = replace(changed(SETTINGS[0], task={"name": "lists"}), id="lists")
+    own = RECORDS[RECORDS["setting_id"] == "s0"].assign(setting_id="lists")
+    records = pd.concat([RECORDS, own], ignore_index=True)
+    report = write_report(tmp_path, [make_run([*SETTINGS, other])], records, [])
+    monkeypatch.setattr(client, "MOST", most)
+    contents = client._contents(Destination("offline", "axon", "g", tmp_path), report, [])
+    (tmp_path / "wandb").mkdir()
+    assert sum(content.kind == "setting" for content in contents) == kept
 
 
 def test_a_front_is_a_run_with_a_row_per_vertex(logged: tuple[Path, Report]) -> None:

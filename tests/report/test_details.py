@@ -160,3 +160,9 @@ def test_bins_are_of_whole_steps_and_hold_all_of_them():
         assert all(np.histogram(own, edges)[0].sum() == 50 for own in taken)
     assert Scale(0, 10, "count").wide(10) == "94.00%"
     assert Scale(15.5, 16.5, "count").ticks == [16], "there is no 15.6th step"
+
+
+def test_no_two_ticks_are_written_alike():
+    for low, high in ((-0.004, 0.002), (-0.3, 0.1), (-1.0, 1.0)):
+        texts = re.findall(r">([^<]+)</text>", Scale(low, high, "percent").axis())
+        assert len(set(texts)) == len(texts) > 2 and all(own == "0" or own.endswith(" %") for own in texts)

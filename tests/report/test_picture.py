@@ -14,11 +14,11 @@ from tests.report.sweep import changed, make_sweep
 
 
 def of_groups(count):
-    """Each variant of AXON as a group of its own, under a name that is no format."""
+    """Each variant of AXON as a group of its own, under a name that is no format and no TeX."""
     sweep = make_sweep(anchors=(None, *range(1, count)), thresholds=(0.5,), examples=10)
     for sid, setting in sweep.settings.items():
         anchors = setting.knobs.get("axon.anchors")
-        sweep.settings[sid] = replace(setting, group=f"AXON {{{anchors}" if anchors else "base")
+        sweep.settings[sid] = replace(setting, group=f"AXON $_${{{anchors}" if anchors else "base")
     return sweep
 
 
@@ -34,7 +34,7 @@ def figure(monkeypatch):
 def test_the_legend_lies_outside_the_axes_and_within_the_picture(figure, count):
     sweep = of_groups(count)
     (facet,) = find([sweep.run], sweep.records).facets
-    picture.draw([("a title", facet)])
+    picture.draw([("a title of $5 to $6", facet)])
     (axes,) = figure[0].axes
     (legend,) = (own for own in axes.get_children() if isinstance(own, Legend))
     renderer = figure[0].canvas.get_renderer()

@@ -70,8 +70,8 @@ def _contents(destination: Destination, report: Report, records: Iterable[pa.Tab
     """Fronts last: W&B lists and colours the latest runs first."""
     findings, sweep = report.findings, destination.group
     several_facets, several_runs = len(findings.facets) > 1, findings.points["run"].nunique() > 1
+    most = MOST if len(findings.points) <= MOST else MOST // len(findings.facets) or 1
     for facet in findings.facets:
-        most = MOST // len(findings.facets) or 1
         yield from setting_contents(facet, sweep, several_facets, several_runs, most)
     yield sweep_content(report, records, sweep, destination.home)
     for facet in findings.facets:
