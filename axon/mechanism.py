@@ -32,11 +32,13 @@ class Mechanism(Counts):
                 f"{self.anchors / self.axon_steps:.2f} anchors per step"
             )
             if self.axon_columns:  # a policy that reads its block alone examines none
-                line += f", {self.axon_sinks / self.axon_columns:.0%} of the block's columns are sinks"
+                line += (
+                    f", {100 * self.axon_sinks / self.axon_columns:.0f} % of the block's columns are sinks"
+                )
             found.append(line)
         if self.graph_steps:
             found.append(
                 f"DAWN: {self.empty_graph_steps} of {self.graph_steps} graphs without an edge, "
-                f"{self.graph_sinks / self.graph_columns:.0%} of the columns are sinks"
+                f"{100 * self.graph_sinks / self.graph_columns:.0f} % of the columns are sinks"
             )
         return found

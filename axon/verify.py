@@ -302,9 +302,9 @@ def _verify_cases(model: MaskedDiffusionModel, cases: Mapping[str, Any], least_s
     outcome = (
         f"{checked - failed} of {checked} cases agree in tokens, steps, positions revealed and AXON's steps"
     )
-    print(f"{outcome} ({share:.1%})")
+    print(f"{outcome} ({100 * share:.1f} %)")
     if failed:
-        print(f"{same} of {tokens} tokens are the recorded ones ({same / tokens:.1%})")
+        print(f"{same} of {tokens} tokens are the recorded ones ({100 * same / tokens:.1f} %)")
     for line in mechanism.lines():
         print(line)
     if apart:

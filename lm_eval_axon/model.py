@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -187,7 +188,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
 
 def _folder(pretrained: str, revision: str | None) -> Path:
-    folder = Path(pretrained).expanduser()
+    folder = Path(os.path.expanduser(pretrained))
     if folder.is_dir() or not is_hub_id(pretrained):
         return folder
     with _lm_evals_names():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os import PathLike
 from pathlib import Path
 
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<port>\d{1,5})")
@@ -32,8 +33,13 @@ def local_folder(text: str) -> str:
         )
     if single := re.match(r"([a-z]\w+):/", text):
         raise ValueError(f"looks like an address that lacks a slash; write {single[1]}://...")
+    return str(expanded(text))
+
+
+def expanded(text: str | PathLike[str]) -> Path:
+    """A path with `~` written out."""
     try:
-        return str(Path(text).expanduser())
+        return Path(text).expanduser()
     except RuntimeError:  # ~someone
         raise ValueError("there is no such user here; write the full path") from None
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from pipeline.errors import ConfigError
 from pipeline.inputs.run_words import PLACES
 from pipeline.inputs.word_list import read_list
+from pipeline.inputs.word_path import read_path
 from pipeline.jobs.asked_words import read_asked
 from pipeline.jobs.console import say
 from pipeline.jobs.drawing import check_records, say_part, wandb_settings, written
@@ -38,7 +39,7 @@ def compare(words: Mapping[str, str], console: Console) -> int:
     by_name = "runs" in words and not words.get("where")
     opened, notes = (_named(words), []) if by_name else _chosen(words, console)
     wandb, names = wandb_settings(words, opened[0]), _names(opened)
-    out = Path(words["out"]).expanduser() if words.get("out") else _folder(opened, words)
+    out = read_path("out", words["out"]) if words.get("out") else _folder(opened, words)
     # Each run's records are those of its own store, which another run's may not share.
     records = pd.concat(
         [one.contents.records.assign(run=number) for number, one in enumerate(opened)], ignore_index=True
@@ -100,7 +101,7 @@ def _places(words: Mapping[str, str]) -> tuple[list[OpenedRun], list[str]]:
     if "runs" in words:
         return [open_run(folder) for folder in read_list(words, "runs")], []
     if "store" not in words:
-        return runs_under(Path(words.get("under") or OUT))
+        return runs_under(read_path("under", words.get("under") or OUT))
     found = [open_store(address) for address in dict.fromkeys(read_list(words, "store"))]
     return [store for store, _ in found], [line for _, unread in found for line in unread]
 
@@ -120,7 +121,7 @@ def _folder(opened: Sequence[OpenedRun], words: Mapping[str, str]) -> Path:
         local = [one.path.parent for one in opened if "://" not in one.run.store]
         common = local[0] if local else Path(OUT)
     elif words.get("under"):
-        common = Path(words["under"]).expanduser()
+        common = read_path("under", words["under"])
     else:
         places = {one.path.parent.parent for one in opened}
         common = places.pop() if len(places) == 1 else Path(OUT)

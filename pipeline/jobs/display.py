@@ -17,6 +17,7 @@ from rich.text import Text
 
 from pipeline.planning.pending import reachable
 from pipeline.planning.setting import Setting, Stop
+from pipeline.report.labels import percent
 from pipeline.report.pareto import front_order
 from pipeline.storage.store import Span
 from pipeline.storage.totals import Totals
@@ -169,7 +170,7 @@ class Display:
         table.add_column("NFE", justify="right")
         table.add_column("score", justify="right")
         for index in thinned(list(front_order(score, nfe)), lines):
-            table.add_row(str(self._settings[done[index]]), f"{nfe[index]:.1f}", f"{score[index]:.1%}")
+            table.add_row(str(self._settings[done[index]]), f"{nfe[index]:.1f}", percent(score[index], 1))
         return table
 
     def _line(self) -> str:

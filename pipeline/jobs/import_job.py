@@ -19,7 +19,7 @@ from pipeline.jobs.console import command_line, say
 from pipeline.jobs.report_job import make_report, notes_of
 from pipeline.planning.setting import model_name
 from pipeline.report.whole import in_stores
-from pipeline.runs.run import FORMAT, Run, store_from
+from pipeline.runs.run import FORMAT, Run, private, store_from
 from pipeline.runs.run_folder import RunFolder
 from pipeline.stop import DONE
 from pipeline.storage.store import Store
@@ -105,7 +105,7 @@ def _run(config: Config, points: Sequence[ForeignPoint], path: Path, command: st
         format=FORMAT,
         name=name,
         title=f"{name} · {config.task.name} · {model_name(config.model)} · imported",
-        command=command,
+        command=private(command),
         status="running",
         error=None,
         failures={},

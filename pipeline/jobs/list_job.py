@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.inputs.word_path import read_path
 from pipeline.jobs.console import say
 from pipeline.runs.opened import OpenedRun
 from pipeline.runs.selection import runs_under
@@ -17,7 +18,7 @@ OUT = "outputs"  # where runs are, unless `under` says otherwise: conf/config.ya
 
 def list_runs(words: Mapping[str, str], console: Console) -> int:
     """Prints them. Raises ConfigError, one line, where there is none."""
-    found, unread = runs_under(Path(words.get("under") or OUT))
+    found, unread = runs_under(read_path("under", words.get("under") or OUT))
     for one in sorted(found, key=lambda own: own.run.started):
         say(console, _line(one))
         say(console, f"    {one.run.command}")

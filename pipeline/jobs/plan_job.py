@@ -24,6 +24,7 @@ from pipeline.jobs.display import clock
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting, model_name
+from pipeline.report.labels import percent
 from pipeline.runs.opening import title_of
 from pipeline.search import ASK_ONCE, OPTUNA
 from pipeline.search.grid import ask_grid
@@ -257,7 +258,7 @@ def _times(works: Sequence[Work], flops: float) -> list[str]:
         )
     if len(known) < len(works):
         hours = " or ".join(f"{_hours(value)} on an {name}" for name, value in gpu_hours(flops).items())
-        found.append(f"{hours} (rough: the FLOPs at an assumed {SHARE:.0%} of its bfloat16 peak)")
+        found.append(f"{hours} (rough: the FLOPs at an assumed {percent(SHARE)} of its bfloat16 peak)")
     return found
 
 

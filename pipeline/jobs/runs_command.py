@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from rich.console import Console
 
 from pipeline.errors import ConfigError, one_of
 from pipeline.inputs.run_words import PLACES, RUN_WORDS
+from pipeline.inputs.word_path import read_path
 from pipeline.jobs.asked_words import read_asked
 from pipeline.jobs.compare_job import compare
 from pipeline.jobs.console import command_line, say
@@ -55,7 +55,7 @@ def _report(words: Mapping[str, str], console: Console) -> int:
     wandb, asked = wandb_settings(words, opened), read_asked(words)
     check_records(opened)
     run, contents = opened.run, opened.contents
-    out = Path(words.get("out") or opened.path).expanduser()
+    out = read_path("out", words.get("out") or opened.path)
     notes = notes_of(run, contents, run.failures)
     group = f"{run.name}/{opened.path.name}"
     written(

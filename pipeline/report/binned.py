@@ -9,7 +9,7 @@ from html import escape
 from itertools import pairwise
 from typing import NamedTuple
 
-from pipeline.report.labels import NO_VALUE
+from pipeline.report.labels import NO_VALUE, percent
 from pipeline.report.reveals import KINDS
 from pipeline.report.stats import Interval
 
@@ -89,15 +89,15 @@ def figures(binned: Binned) -> str:
 
 
 def share_text(share: Interval) -> str:
-    """`25.7% [14.1%, 37.6%]`; a dash where it is not known.
+    """`25.7 % [14.1 %, 37.6 %]`; a dash where it is not known.
 
     Where the examples agree, a bootstrap over them has no width, which is no certainty: then without an interval.
     """
     if math.isnan(share.estimate):
         return NO_VALUE
     if share.lo == share.hi:
-        return f"{share.estimate:.1%}"
-    return f"{share.estimate:.1%} [{share.lo:.1%}, {share.hi:.1%}]"
+        return percent(share.estimate, 1)
+    return f"{percent(share.estimate, 1)} [{percent(share.lo, 1)}, {percent(share.hi, 1)}]"
 
 
 def _x(at: float) -> float:

@@ -1,7 +1,7 @@
 """The page's table of examples: what two settings answered, which of them only one got right, and both decodes.
 
 The page holds every setting's scores and NFE; answers and decodes are beside it (`details`). The frame is
-web/examples.html, the script web/examples.js.
+web/examples.html, the scripts those named in SCRIPTS.
 """
 
 import math
@@ -23,6 +23,7 @@ from pipeline.show import panel
 
 MOST = 200_000  # outcomes that a facet's part of the page holds, about 1 MB
 SETTINGS = 1000  # that a reader chooses from, at most
+SCRIPTS = ("details", "pairing", "example_row", "examples")  # in this order
 SHORT = 160  # characters of a question in the table
 TOLD = (
     "What two settings, whichever you choose, did with each example: at first those that the verdict compares. Fixed: "
@@ -69,7 +70,7 @@ def style() -> str:
 
 def script() -> str:
     """Likewise, after the page's own scripts."""
-    return "\n".join([panel.script(), read("details.js"), read("examples.js")])
+    return "\n".join([panel.script(), *(read(f"{name}.js") for name in SCRIPTS)])
 
 
 def _kept(facet: Facet, settings: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from pipeline.report.axes import Axis
 from pipeline.report.distinct import share_rows
 from pipeline.report.facet import Facet
 from pipeline.report.inline import inline_json
-from pipeline.report.labels import NO_VALUE, knob_columns, value_text
+from pipeline.report.labels import NO_VALUE, knob_columns, percent, value_text
 from pipeline.report.palette import BAND, styles
 from pipeline.report.views import View
 from pipeline.runs.columns import to_columns
@@ -86,8 +86,8 @@ def _notes(row: Mapping[Any, Any]) -> list[tuple[str, str]]:
     pairs = [("tokens per step", f"{row['tokens_per_step']:.2f}")]
     pairs += [(name, f"{row[column]:.2f}") for name, column in PASSES if row[column] == row[column]]
     if row["axon"]:
-        empty = f", without support in {row['axon_empty']:.0%} of these" if row["axon_empty"] > 0 else ""
-        pairs.append(("AXON fired", f"in {row['axon_share']:.0%} of steps{empty}"))
+        empty = f", without support in {percent(row['axon_empty'])} of these" if row["axon_empty"] > 0 else ""
+        pairs.append(("AXON fired", f"in {percent(row['axon_share'])} of steps{empty}"))
     if row["on_front"] == row["on_front"]:
         pairs.append(("P(on its group's front)", f"{row['on_front']:.2f}"))
     if row["stopped"]:

@@ -25,13 +25,14 @@ from pipeline.runs.run import RUN_FILE, Run
 
 @dataclass(frozen=True)
 class Report:
-    """The findings and the files that show them."""
+    """The findings of some runs and the files that show them."""
 
     findings: Findings
     table: Path
     picture: Path  # the first facets, at most picture.MOST_PANELS
     page: Path
     tables: tuple[Path, ...]  # of the formats asked for
+    runs: tuple[Run, ...]
 
     def terminal(self) -> RenderableType:
         return terminal.render(self.findings)
@@ -59,7 +60,8 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     facets = findings.facets
     tables = write_formats(folder, facets, asked.formats)
-    report = Report(findings, folder / "points.csv", folder / "front.png", folder / "report.html", tables)
+    points, front, shown = (folder / name for name in ("points.csv", "front.png", "report.html"))
+    report = Report(findings, points, front, shown, tables, tuple(runs))
     findings.points.to_csv(report.table, index=False)
     if any(facet.matched for facet in facets):
         matched_table(facets).to_csv(folder / "matched_nfe.csv", index=False)

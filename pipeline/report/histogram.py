@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 
 from pipeline.report.facet import Facet
+from pipeline.report.labels import percent
 from pipeline.report.matchups import Matchup, matchups
 from pipeline.report.scale import Scale
 from pipeline.report.stats import Floats
@@ -56,8 +57,8 @@ def _drawn(facet: Facet, own: Matchup) -> str:
         f'<figure><figcaption>{escape(own.name)}</figcaption><svg width="100%" height="{HEIGHT + 36}" role="img" '
         f'aria-label="{escape(f"NFE of {names[0]} and of {names[1]}")}">{marks}'
         f'<svg y="{HEIGHT + 3}" width="100%" height="16">{scale.axis()}</svg>'
-        f'<text x="50%" y="{HEIGHT + 33}" class="tick" text-anchor="middle">NFE; the highest bar: {highest:.0%} of the '
-        f"examples</text></svg><ul>{legend}</ul></figure>"
+        f'<text x="50%" y="{HEIGHT + 33}" class="tick" text-anchor="middle">NFE; the highest bar: '
+        f"{percent(highest)} of the examples</text></svg><ul>{legend}</ul></figure>"
     )
 
 

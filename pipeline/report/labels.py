@@ -70,6 +70,11 @@ def value_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """`12.8 %`, for 0.128 and one digit."""
+    return f"{share * 100:.{digits}f} %"
+
+
 def joined(values: Iterable[Any]) -> str:
     """Each distinct value once, in ascending order: `1|2|4`."""
     distinct = {value_text(value): value for value in values}
@@ -98,6 +103,15 @@ def knob_texts(settings: Sequence[Setting], names: Names) -> list[str]:
         or setting.group
         for setting in settings
     ]
+
+
+def titles(settings: Sequence[Setting]) -> dict[str, str]:
+    """What settings of one run are called, by their ids: the group, and what varies within it: `axon threshold=0.7`."""
+    texts = knob_texts(settings, knob_names(settings))
+    return {
+        own.id: text if text == own.group else f"{own.group} {text}"
+        for own, text in zip(settings, texts, strict=True)
+    }
 
 
 def varying_values(settings: Sequence[Setting], names: Names) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from pipeline.report.axes import make_axes
 from pipeline.report.details import Details
 from pipeline.report.expected import Check
 from pipeline.report.findings import Findings
+from pipeline.report.labels import percent
 from pipeline.report.points import MIN_COVERAGE
 from pipeline.report.section import facet_section
 from pipeline.report.toggles import toggle_bar
@@ -54,7 +55,7 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], 
         notes=_list(notes),
         replicates=f"{stats.REPLICATES:,}",
         seed=stats.SEED,
-        coverage=f"{MIN_COVERAGE:.0%}",
+        coverage=percent(MIN_COVERAGE),
         plotly=(files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
         script=scripts(),
         examples=examples.script(),

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.report.binned import FEWEST, Binned, Mark, figures, picture, share_text
 from pipeline.report.calibration import Calibration
 from pipeline.report.confidence import Confidences, Excess
+from pipeline.report.labels import percent
 from pipeline.report.phrases import listed, number
 from pipeline.report.reveals import ANCHORS, BASE, BINS, EDGES, KINDS, OWN, STAGES
 from pipeline.report.stats import UNKNOWN, Interval
@@ -135,7 +136,7 @@ def _confidence_section(found: Confidences) -> str:
     partly = (
         ""
         if found.known > 0.9995
-        else f" Of {found.known:.1%} of the tokens: the others' records hold no confidence."
+        else f" Of {percent(found.known, 1)} of the tokens: the others' records hold no confidence."
     )
     errors = ", ".join(
         f"{name} {share_text(kind.error)}"
@@ -152,8 +153,8 @@ def _confidence_section(found: Confidences) -> str:
         (_excess(found.over_own), "what it reveals in the same decodes"),
     )
     return (
-        f'<p class="calibration by-confidence">By their confidences {anchors.expected:.1%} of the anchors would '
-        f"differ. At equal confidence{beside}. "
+        f'<p class="calibration by-confidence">By their confidences {percent(anchors.expected, 1)} of the anchors '
+        f"would differ. At equal confidence{beside}. "
         f"Calibration error: {errors}.{partly}</p>"
         f'<p class="soft">By confidence; dotted: as often as a calibrated one would. {FEW}</p>'
         f"{picture(binned)}{figures(binned)}"
@@ -202,7 +203,7 @@ def _compared(*sides: tuple[str, str]) -> str:
 
 
 def _excess(excess: Excess) -> str:
-    few = f", where such reveals are ({excess.met:.0%} of the anchors)" if 0 < excess.met < MET else ""
+    few = f", where such reveals are ({percent(excess.met)} of the anchors)" if 0 < excess.met < MET else ""
     return _points(excess.points) and _points(excess.points) + few
 
 

@@ -11,7 +11,7 @@ from pipeline.report.comparison import Comparison
 from pipeline.report.distinct import share_rows
 from pipeline.report.entries import Part
 from pipeline.report.inert import inert_warnings
-from pipeline.report.labels import Names, metric, one_value, varying_values
+from pipeline.report.labels import Names, metric, one_value, percent, varying_values
 from pipeline.report.machines import mixed_warnings
 from pipeline.report.phrases import counted, quoted
 from pipeline.report.points import MIN_COVERAGE
@@ -208,7 +208,7 @@ def _coverage(points: pd.DataFrame) -> list[str]:
     partial = points[~points["complete"] & (points["stopped"] == "") & ~silent]
     if len(partial):
         found.append(
-            f"{counted(len(partial), 'setting')} scored on fewer than {MIN_COVERAGE:.0%} of the examples: "
+            f"{counted(len(partial), 'setting')} scored on fewer than {percent(MIN_COVERAGE)} of the examples: "
             "shown (marked partial), but on no front and in no comparison until they are run to the same limit."
         )
     unscored = int(points["unscored"].sum())

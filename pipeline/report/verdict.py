@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.report.comparison import INCONCLUSIVE, NO, NO_FRONT, POINT, POWER, YES, Comparison
 from pipeline.report.effects import MIN_EXAMPLES, Effect
+from pipeline.report.labels import percent
 from pipeline.report.pairs import Pair
 from pipeline.report.phrases import counted, label_phrase, listed, reduction, signed, variant_phrase
 from pipeline.report.picks import pick_sentence
@@ -192,8 +193,8 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
                 "same value of the trade-off parameter."
             )
         yield (
-            f"{n} detect a difference of {found.detectable:.3f} (with {POWER:.0%} power); detecting {POINT:g} takes "
-            f"about {found.needed:,}."
+            f"{n} detect a difference of {found.detectable:.3f} (with {percent(POWER)} power); detecting {POINT:g} "
+            f"takes about {found.needed:,}."
         )
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.dotted import flatten
+from pipeline.inputs.word_path import read_path
 from pipeline.planning.setting import Setting
 from pipeline.runs.run import Run, read_run, store_of
 from pipeline.storage.store import Contents, Store
@@ -142,7 +143,7 @@ def open_run(folder: str | PathLike[str]) -> OpenedRun:
 
     Raises ConfigError, one line, if the folder holds no run that this version reads.
     """
-    path = Path(folder).expanduser().absolute()
+    path = read_path("run", folder).absolute()
     run = read_run(path)
     return OpenedRun(path, run, Origin(path.name, f"run={path}", f"run it first: {run.command}"))
 

@@ -13,6 +13,7 @@ from pipeline.environment import this_environment
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.dotted import flatten
 from pipeline.inputs.places import check_protocol
+from pipeline.inputs.word_path import read_path
 from pipeline.planning.setting import Setting
 from pipeline.runs.identified import identified_setting, with_knobs
 from pipeline.runs.opened import OpenedRun, Origin, read_values
@@ -60,7 +61,7 @@ def open_store(address: str) -> tuple[OpenedStore, list[str]]:
     """
     if "://" in address:
         check_protocol(address)
-    root = Store(address if "://" in address else str(Path(address).expanduser())).root
+    root = Store(address if "://" in address else str(read_path("store", address))).root
     try:
         found = read_inventory(root)
     except Exception as error:  # the client of every service has errors of its own

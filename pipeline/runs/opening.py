@@ -18,7 +18,7 @@ from pipeline.inputs.silent_gate import never_fires
 from pipeline.jobs.console import say
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
-from pipeline.runs.run import FORMAT, Run, read_run, store_from
+from pipeline.runs.run import FORMAT, Run, private, read_run, store_from
 from pipeline.runs.run_folder import RunFolder, asked_for, plain_space, subjects
 from pipeline.storage.store import Contents, Span, Store, StoreFull
 from pipeline.tasks import CodeTask, open_task
@@ -107,7 +107,7 @@ def begin_run(
         format=FORMAT,
         name=config.sweep.name,
         title=title,
-        command=command,
+        command=private(command),  # reports and W&B show it, too
         status="running",
         error=None,
         failures={},

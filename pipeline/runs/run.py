@@ -90,7 +90,7 @@ _RUN, _SETTING, _SETTINGS = TypeAdapter(Run), TypeAdapter(Setting), TypeAdapter(
 def write_run(folder: Path, run: Run) -> None:
     """Raises OSError if the file can't be written."""
     temporary = folder / TEMPORARY.replace("*", uuid.uuid4().hex)  # the same command may run twice at once
-    temporary.write_bytes(_private(_spelled(run)).encode())
+    temporary.write_bytes(private(_spelled(run)).encode())
     temporary.replace(folder / RUN_FILE)
 
 
@@ -160,7 +160,7 @@ def store_of(run: Run, folder: Path) -> str:
     """The address of the run's store, seen from here."""
     if "://" in run.store:
         return run.store
-    return os.path.normpath(folder.absolute() / Path(run.store).expanduser())
+    return os.path.normpath(folder.absolute() / os.path.expanduser(run.store))
 
 
 def store_from(folder: Path, root: str, out: str) -> str:
@@ -170,7 +170,7 @@ def store_from(folder: Path, root: str, out: str) -> str:
     return os.path.relpath(Path(root).absolute(), folder.absolute())
 
 
-def _private(text: str) -> str:
+def private(text: str) -> str:
     """Without passwords in addresses, and with `~` for the home folder, which has the user's name."""
     text = PASSWORD.sub("***", text)
     home = str(Path.home())

@@ -58,7 +58,7 @@ def selected(opened: Sequence[OpenedRun], where: str | None) -> list[OpenedRun]:
 
 
 def _folders(folder: Path) -> Iterator[Path]:
-    for path, below, files in os.walk(folder.expanduser()):
+    for path, below, files in os.walk(folder):
         below[:] = sorted(name for name in below if name not in NOT_RUNS)
         if RUN_FILE in files:
             yield Path(path)

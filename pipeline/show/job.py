@@ -11,7 +11,9 @@ from rich.console import Console
 
 from pipeline.errors import ConfigError, one_of, reason
 from pipeline.inputs.word_list import read_list
+from pipeline.inputs.word_path import read_path
 from pipeline.jobs.console import say
+from pipeline.report.labels import titles
 from pipeline.runs.opened import OpenedRun
 from pipeline.show.choice import find_example, find_setting
 from pipeline.show.decode import Decode
@@ -31,22 +33,25 @@ def show(opened: OpenedRun, words: Mapping[str, str], console: Console) -> int:
         raise ConfigError([f"out={words['out']}: the terminal writes no file; add format=svg, gif or html"])
     if form == "html" and "step" in words:
         raise ConfigError([f"step={words['step']}: a page shows every step; leave it out"])
-    chosen = [find_setting(key, asked, opened.run.settings) for key, asked in _asked(words)]
+    settings = opened.run.settings
+    named = titles(settings)
+    chosen = [find_setting(key, asked, settings, named) for key, asked in _asked(words)]
     if chosen[0].task != chosen[-1].task:
         raise ConfigError([f"settings={words['settings']}: are of different tasks; choose two of one task"])
     example = words.get("example", "0")
-    records = [find_example(example, setting, opened.records) for setting in chosen]
+    records = [find_example(example, one.id, named[one.id], opened.records) for one in chosen]
+    ids = "-".join(setting.id[:8] for setting in chosen)
+    own = opened.path / f"show-{ids}-{records[0]['position']}.{form}"
+    file = read_path("out", words.get("out") or own)
     from pipeline.show.replay import Stage  # torch and transformers take seconds to import
 
     stage = Stage()
     with console.status("decoding again"):
-        decodes = [stage.show(setting, record) for setting, record in zip(chosen, records, strict=True)]
+        decodes = [stage.show(one, named[one.id], own) for one, own in zip(chosen, records, strict=True)]
     steps = chosen_steps(words.get("step"), max(len(decode.frames) for decode in decodes))
     if form == "terminal":
         _on_terminal(decodes, steps if "step" in words else None, console)
         return DONE
-    ids = "-".join(setting.id[:8] for setting in chosen)
-    file = Path(words.get("out") or opened.path / f"show-{ids}-{records[0]['position']}.{form}").expanduser()
     _write(_drawn(form, decodes, steps), file)
     for decode in decodes:
         if decode.note:

@@ -38,10 +38,10 @@ class Stage:
     def __init__(self) -> None:
         self._loaded: Loaded | None = None
 
-    def show(self, setting: Setting, record: pd.Series) -> Decode:
-        """Raises ConfigError for a record without tokens."""
+    def show(self, setting: Setting, title: str, record: pd.Series) -> Decode:
+        """`title`: what the setting is called. Raises ConfigError for a record without tokens."""
         if not len(record["tokens"]):
-            line = f"example={record['example_id']}: was not decoded under {setting} ({record['error']})"
+            line = f"example={record['example_id']}: was not decoded under {title} ({record['error']})"
             raise ConfigError([f"{line}; choose another"])
         prompt, note, replayed = "", None, None
         try:
@@ -59,7 +59,7 @@ class Stage:
             made = frames(tokens, replayed.trace.events, nfe, replayed.seen)
         guessed = [frame.seen.guesses.values() for frame in made if frame.seen]
         return Decode(
-            title=str(setting),
+            title=title,
             prompt=prompt,
             frames=made,
             texts=_texts(setting, {*tokens, *(token for own in guessed for token in own)}),

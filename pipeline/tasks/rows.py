@@ -35,15 +35,15 @@ def read_file(key: str, path: str, columns: Sequence[str], aliases: Mapping[str,
     Raises ValueError, one line that names `key`.
     """
     file = Path(os.path.expanduser(path))  # unlike Path's, it leaves the name of an unknown user as it is
-    builder = BUILDERS.get(Path(file.stem if file.suffix == ".gz" else file.name).suffix)
-    if builder is None:
-        raise ValueError(
-            f"{key}={path!r}: unknown kind of file; one of {', '.join(BUILDERS)}, optionally with .gz"
-        )
     if not os.path.isfile(file):
         what = "is a folder" if os.path.isdir(file) else "no such file"
         raise ValueError(
             f"{key}={path!r}: {what}; give a file of the benchmark's rows, or null to download them from the hub"
+        )
+    builder = BUILDERS.get(Path(file.stem if file.suffix == ".gz" else file.name).suffix)
+    if builder is None:
+        raise ValueError(
+            f"{key}={path!r}: unknown kind of file; one of {', '.join(BUILDERS)}, optionally with .gz"
         )
     try:
         # Escaped, as `datasets` takes the name for a pattern, and would read other files or none.

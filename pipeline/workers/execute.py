@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from pipeline.jobs.display import Display
 from pipeline.jobs.report_job import import_report
 from pipeline.planning.backlog import Backlog
 from pipeline.planning.plan import Plan
+from pipeline.planning.setting import Setting
 from pipeline.search import ASK_ONCE
 from pipeline.storage.store import Contents, Span, Store, StoreFull
 from pipeline.storage.totals import stored_totals
@@ -48,15 +49,7 @@ def execute(
     def follow(contents: Contents) -> None:
         if new := [setting for sid, setting in plan.settings.items() if sid not in known]:
             known.update(setting.id for setting in new)
-            try:
-                store.write_settings({setting.id: dict(setting.identity) for setting in new})
-            except OSError as error:
-                if isinstance(error, StoreFull):
-                    raise
-                line = (
-                    f"store={store.root}: can't be written ({reason(error)}); choose another with store=..."
-                )
-                raise StoreFull(line) from None
+            _write_settings(store, new)
             asked()
         totals = stored_totals(contents.records)
         display.asked(plan.settings, totals, more=not backlog.over, stopped=plan.stopped)
@@ -67,17 +60,7 @@ def execute(
     if runs_here(config, plan):
         if config.cluster.address is not None:
             display.status("a single setting needs no cluster: it runs on this machine")
-        with importing_models():  # torch takes seconds: only when something is decoded
-            from pipeline.evaluation.evaluate import Evaluator
-
-        evaluator = Evaluator(
-            config.batch_size,
-            config.sandbox.require,
-            display.example,
-            display.note,
-            cores_only=config.cluster.gpus_per_worker == 0,
-        )
-        execute_here(backlog, evaluator, store, config.limit, display)
+        execute_here(backlog, _evaluator(config, display), store, limit, display)
         return backlog
     with importing():  # Ray takes seconds: only when it is needed
         from pipeline.workers.sweep import run_sweep
@@ -87,6 +70,30 @@ def execute(
     models = [setting.model for setting in plan.settings.values()]
     run_sweep(backlog, replace(config, cluster=widened(config.cluster, models)), store.root, display)
     return backlog
+
+
+def _write_settings(store: Store, settings: Sequence[Setting]) -> None:
+    """Raises StoreFull, whatever the reason: without them nothing can be stored of what the search asks for."""
+    try:
+        store.write_settings({setting.id: dict(setting.identity) for setting in settings})
+    except StoreFull:
+        raise
+    except OSError as error:
+        line = f"store={store.root}: can't be written ({reason(error)}); choose another with store=..."
+        raise StoreFull(line) from None
+
+
+def _evaluator(config: Config, display: Display) -> Evaluator:
+    with importing_models():  # torch takes seconds: only when something is decoded
+        from pipeline.evaluation.evaluate import Evaluator
+
+    return Evaluator(
+        config.batch_size,
+        config.sandbox.require,
+        display.example,
+        display.note,
+        cores_only=config.cluster.gpus_per_worker == 0,
+    )
 
 
 def execute_here(backlog: Backlog, evaluator: Evaluator, store: Store, limit: int, display: Display) -> None:

@@ -89,6 +89,6 @@ def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:
     dawn = trace_of((2,), (0,), graph_steps=1, graph_columns=5, graph_sinks=5)
     mechanism = mechanism.plus(axon).plus(dawn)
     assert mechanism.lines() == [
-        "AXON: 1 of 1 steps without any support, 1.00 anchors per step, 75% of the block's columns are sinks",
-        "DAWN: 0 of 1 graphs without an edge, 100% of the columns are sinks",
+        "AXON: 1 of 1 steps without any support, 1.00 anchors per step, 75 % of the block's columns are sinks",
+        "DAWN: 0 of 1 graphs without an edge, 100 % of the columns are sinks",
     ]

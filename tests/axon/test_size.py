@@ -37,12 +37,13 @@ def test_every_family_is_here(tmp_path: Path) -> None:
     assert {described(tmp_path, name).family.name for name in CONFIGS} == {own.name for own in FAMILIES}
 
 
-@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(("tied", "key_heads"), [(False, 1), (True, 4)])
 @pytest.mark.parametrize("name", sorted(CONFIGS))
-def test_parameters_are_those_of_the_network(name: str, tied: bool, tmp_path: Path) -> None:
+def test_parameters_are_those_of_the_network(name: str, tied: bool, key_heads: int, tmp_path: Path) -> None:
     """An output layer that is the embedding counts once."""
     [key] = [key for key in TIES if key in CONFIGS[name]] or TIES[:1]
-    found = described(tmp_path, name, **{key: tied})
+    shared = "n_kv_heads" if "n_kv_heads" in CONFIGS[name] else "num_key_value_heads"
+    found = described(tmp_path, name, **{key: tied, shared: key_heads})
     network = built(found)
     own = {id(parameter): parameter.numel() for parameter in network.parameters()}
     assert size_of(found).parameters == sum(own.values())
@@ -55,12 +56,13 @@ def test_a_position_goes_through_the_matrices_of_every_layer_and_through_the_cho
 ) -> None:
     found = described(tmp_path, name)
     chosen = found.network.get("num_experts_per_tok", 0)
-    counted = 0
+    counted, width = 0, found.network["intermediate_size"]
     for own, weights in built(found).get_submodule("model").get_submodule("layers").named_parameters():
         if weights.ndim == 3:  # of all experts: (experts, out, in)
             counted += chosen * weights[0].numel()
+            width = chosen * weights.shape[2] if "down_proj" in own else width
         elif weights.ndim == 2:
             counted += weights.numel()
         else:
             assert "norm" in own or "bias" in own
-    assert size_of(found).linear_per_position == counted
+    assert (size_of(found).linear_per_position, size_of(found).feed_forward) == (counted, width)

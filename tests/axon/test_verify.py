@@ -105,7 +105,7 @@ def test_in_low_precision_the_share_is_told_and_fails_only_where_one_is_asked_fo
     assert "of 2 cases agree in tokens" in capsys.readouterr().out
     assert _main(folder, "--dtype", "bfloat16", "--least-share", "0.9") == 1
     assert _main(folder, "--least-share", "0.5") == 0
-    assert "1 of 2 cases agree in tokens, steps, positions revealed and AXON's steps (50.0%)" in (
+    assert "1 of 2 cases agree in tokens, steps, positions revealed and AXON's steps (50.0 %)" in (
         capsys.readouterr().out
     )
     assert _main(folder, "--least-share", "2") == 2

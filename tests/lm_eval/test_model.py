@@ -199,6 +199,7 @@ def test_chats_go_through_the_tokenizers_template() -> None:
         ({"attention_kernel": "flash"}, "attention_kernel='flash': unknown; one of"),
         ({"device": "quantum"}, "device='quantum': cannot be used here"),
         ({"pretrained": "/nowhere"}, "pretrained='/nowhere': is not a folder; give a checkpoint folder"),
+        ({"pretrained": "~no-such-user/x"}, "pretrained='~no-such-user/x': is not a folder; give a checkpoint folder"),
         ({"family": "dream"}, f"pretrained={str(TINY)!r}: a checkpoint of llada, and family=dream; choose"),
         ({"pretrained": "someone/absent"}, "pretrained='someone/absent': not on this disk and cannot be downloaded"),
     ],

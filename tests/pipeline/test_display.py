@@ -116,7 +116,7 @@ def test_on_a_terminal_the_best_front_is_shown(on_a_terminal: Callable[..., Disp
     display.failed("b")
     shown = plain(display)
     assert "1/2 settings · 15/20 examples · 1 failed" in shown
-    assert "base threshold=0.3" in shown and "4.0" in shown and "50.0%" in shown
+    assert "base threshold=0.3" in shown and "4.0" in shown and "50.0 %" in shown
     assert "AXON" not in shown, "an unfinished setting is no evidence yet"
 
 

@@ -297,6 +297,8 @@ def test_it_says_nothing_of_who_ran_it(
     text = (folder_of(config, planned(config)) / RUN_FILE).read_text()
     assert str(home) + "/" not in text and f"{home}body/x" in text
     assert "secret@" not in text and "ftp://***@host/data" in text
+    page = (folder_of(config, planned(config)) / "report.html").read_text()
+    assert str(home) + "/" not in page and "secret@" not in page and "ftp://***@host/data" in page
     assert socket.gethostname() not in text
     assert f'"{getpass.getuser()}"' not in text
     assert len(open_run(home / "out/single" / folder_of(config, planned(config)).name).records) == 10

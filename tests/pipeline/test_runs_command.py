@@ -24,8 +24,9 @@ from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config
 from pipeline.jobs import rerun, run_job, runs_command
 from pipeline.planning.plan import Plan
-from pipeline.runs.run import FORMAT, RUN_FILE
+from pipeline.runs.run import FORMAT, RUN_FILE, write_run
 from pipeline.runs.run_folder import folder_of
+from pipeline.show import replay
 
 Make = Callable[..., Config]
 
@@ -245,6 +246,35 @@ WRONG = {
 @pytest.mark.parametrize("words", WRONG)
 def test_wrong_words_are_told(words: str, folder: Path, refused: Callable[..., str]) -> None:
     assert refused(f"run={folder}", *words.split()).startswith(WRONG[words].replace("{folder}", str(folder)))
+
+
+STRANGER = "~nobody-of-that-name/x"
+OF_A_STRANGER = {
+    "job=report run={folder}": "out",
+    "job=show run={folder} format=svg": "out",
+    "job=compare store={store}": "out",
+    "job=report": "run",
+    "job=compare": "under",
+    "job=compare where=true": "store",
+    "job=list": "under",
+}
+
+
+@pytest.mark.parametrize("words", OF_A_STRANGER)
+def test_the_home_of_a_user_whom_nobody_knows_is_told_before_anything_is_decoded(
+    words: str, config: Config, folder: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay.Stage, "show", None)
+    key, given = OF_A_STRANGER[words], words.format(folder=folder, store=config.store)
+    line = f"{key}={STRANGER}: there is no such user here; write the full path"
+    assert refused(*given.split(), f"{key}={STRANGER}") == line
+
+
+def test_a_run_whose_store_is_a_strangers_is_told(folder: Path, refused: Callable[..., str]) -> None:
+    """As on another machine than the one where it was written out."""
+    opened = open_run(folder)
+    write_run(folder, replace(opened.run, store=STRANGER))
+    assert refused("job=report", f"run={folder}").startswith(f"run={folder}: ")
 
 
 @pytest.mark.parametrize("job", ["report", "rerun"])

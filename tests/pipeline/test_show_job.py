@@ -18,6 +18,7 @@ from axon import CheckpointError
 from pipeline import open_run
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config
+from pipeline.report.labels import titles
 from pipeline.show import replay
 from pipeline.show.choice import find_setting
 from pipeline.show.job import show
@@ -155,14 +156,15 @@ def test_a_setting_is_named_by_words_that_no_other_has(folder: Path) -> None:
         ("threshold=0.55", slow),
         ("axon threshold=0.5", fast),
         ("base", base),
+        ("base gate=never threshold=0.5", base),
         ("axon anchors=1 threshold=0.55", slow),
         ("cc", slow),
     ):
-        assert find_setting("setting", asked, settings) is found
+        assert find_setting("setting", asked, settings, titles(settings)) is found
     for asked, told in (
         (
             "axon",
-            r"setting=axon: fits 2 settings; give an id or a label, one of b+ \(axon anchors=1 threshold=0\.5\), c+ ",
+            r"setting=axon: fits 2 settings; give an id or a label, one of b+ \(axon threshold=0\.5\), c+ ",
         ),
         ("threshold=0.5", r"setting=threshold=0\.5: fits 2 settings"),
         (
@@ -171,7 +173,27 @@ def test_a_setting_is_named_by_words_that_no_other_has(folder: Path) -> None:
         ),
     ):
         with pytest.raises(ConfigError, match=f"^{told}"):
-            find_setting("setting", asked, settings)
+            find_setting("setting", asked, settings, titles(settings))
+
+
+def test_a_decode_is_titled_as_reports_call_its_setting(folder: Path) -> None:
+    """Without what its whole group has alike."""
+    opened = open_run(folder)
+    [own] = opened.run.settings
+    knobs = {"axon.gate": "never", "decoder.threshold": 0.5}
+    one = replace(own, group="base", knobs=knobs)
+    other = replace(one, id="f" * 16, knobs={**knobs, "decoder.threshold": 0.9})
+    opened.run = replace(opened.run, settings=(one, other))
+    shown = io.StringIO()
+    show(opened, {"setting": one.id, "step": "1"}, Console(file=shown, width=100))
+    assert "base threshold=0.5 · step 1 of" in shown.getvalue() and "gate=never" not in shown.getvalue()
+    for words, line in (
+        ({"setting": other.id}, "nothing of base threshold=0.9 is stored"),
+        ({"setting": "x"}, one.id),
+    ):
+        with pytest.raises(ConfigError, match=line) as told:
+            show(opened, words, Console(file=shown))
+        assert "gate=never" not in str(told.value)
 
 
 def test_two_settings_have_one_prompt(folder: Path) -> None:

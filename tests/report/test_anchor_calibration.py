@@ -161,7 +161,7 @@ def test_records_without_confidences_are_compared_by_stage_alone_and_that_is_sai
     partly = calibrated(sweep)
     assert partly.confidences is not None and partly.confidences.known == pytest.approx(0.5)
     assert not partly.confidences.kinds_C[ANCHORS].bins_Q[0].tokens
-    assert "Of 50.0% of the tokens" in calibration_section([partly])
+    assert "Of 50.0 % of the tokens" in calibration_section([partly])
     for row in sweep.rows:
         del row["confidence_percent"]
     older = calibrated(sweep)
@@ -253,8 +253,8 @@ def test_no_end_of_an_interval_is_minus_nothing(known: tuple[Sweep, Calibration]
 
 def test_an_interval_without_width_is_none() -> None:
     """Of nine tokens that all differ a bootstrap says 100 % [100 %, 100 %]: no certainty."""
-    assert share_text(Interval(1.0, 1.0, 1.0)) == "100.0%"
-    assert share_text(Interval(0.257, 0.141, 0.376)) == "25.7% [14.1%, 37.6%]"
+    assert share_text(Interval(1.0, 1.0, 1.0)) == "100.0 %"
+    assert share_text(Interval(0.257, 0.141, 0.376)) == "25.7 % [14.1 %, 37.6 %]"
     assert share_text(Interval(*[math.nan] * 3)) == "-"
 
 

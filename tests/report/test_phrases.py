@@ -1,10 +1,14 @@
 """How intervals are written."""
 
 import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+import axon
+import pipeline
+from pipeline.report.labels import percent
 from pipeline.report.phrases import reduction, signed
 from pipeline.report.stats import Interval
 
@@ -23,6 +27,14 @@ def test_an_interval_that_leaves_out_0_is_not_written_as_one_that_ends_there(one
         assert low * high > 0
     _, low, high = numbers(reduction(Interval((lo + hi) / 10, lo / 5, hi / 5)))
     assert low * high > 0
+
+
+def test_a_share_is_written_as_a_reduction_is():
+    """With a space: Python's own format has none."""
+    assert (percent(0.274), percent(0.274, 1)) == ("27 %", "27.4 %")
+    assert reduction(Interval(0.274, 0.274, 0.274)) == "-27 % [-27 %, -27 %]"
+    sources = [*Path(pipeline.__path__[0]).rglob("*.py"), *Path(axon.__path__[0]).rglob("*.py")]
+    assert not [file.name for file in sources if re.search(r":[+,]?\.\d%\}", file.read_text())]
 
 
 def test_other_intervals_have_the_digits_that_are_asked_for():

@@ -89,18 +89,21 @@ def test_a_name_is_no_pattern_for_other_files(name: str, tmp_path: Path) -> None
     assert read_file("task.path", str(tmp_path / name), ["question"], {}) == [{"question": "own"}]
 
 
-@pytest.mark.parametrize("name", ["~nobody-of-that-name/x.jsonl", "a" * 300 + ".jsonl", "x\0.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["~nobody-of-that-name/x.jsonl", "nowhere", "x.csv", "a" * 300 + ".jsonl", "x\0.jsonl"]
+)
 def test_a_name_that_no_file_has_is_told(name: str) -> None:
     with pytest.raises(ValueError, match=r"task\.path=.*: no such file; give a file of the benchmark's rows"):
         read_file("task.path", name, ["question"], {})
 
 
-def test_a_folder_of_rows_is_not_a_file(tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").mkdir()
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows"])
+def test_a_folder_of_rows_is_not_a_file(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
     with pytest.raises(
-        ValueError, match=r"rows.jsonl': is a folder; give a file of the benchmark's rows, or null"
+        ValueError, match=rf"{name}': is a folder; give a file of the benchmark's rows, or null"
     ):
-        read_file("task.path", str(tmp_path / "rows.jsonl"), ["question"], {})
+        read_file("task.path", str(tmp_path / name), ["question"], {})
 
 
 def test_a_task_whose_rows_are_in_files_alone_asks_for_one() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pipeline.report import Report
 from pipeline.report.matched_table import matched_table
 from pipeline.report.tracker.content import Content, digest, identifier, rows, tags
 from pipeline.report.tracker.fronts import fronts_of
+from pipeline.runs.run import Run
 from pipeline.storage.record import SCHEMA
 
 RECORDS = "records.parquet"
@@ -30,7 +31,10 @@ def sweep_content(report: Report, records: Iterable[pa.Table], sweep: str, folde
         tables["matched_nfe"] = matched_table(findings.facets)
     data = folder / RECORDS
     examples = _write(records, data)
-    config = {"kind": "sweep", "sweep": sweep, "title": findings.title, "settings": len(findings.points)}
+    config = {
+        **{"kind": "sweep", "sweep": sweep, "title": findings.title, "settings": len(findings.points)},
+        **_made_by(report.runs),
+    }
     summary = {"verdict": findings.verdict, "warnings": findings.warnings, "examples": examples}
 
     def log(run: Any) -> None:
@@ -57,6 +61,17 @@ def sweep_content(report: Report, records: Iterable[pa.Table], sweep: str, folde
         tags=tags("sweep", *(name for facet in findings.facets for name in (facet.task, facet.model))),
         log=log,
     )
+
+
+def _made_by(runs: Sequence[Run]) -> dict[str, Any]:
+    """By what command, from which commit of the code; of several runs each once, in one text to filter by."""
+    told = [run for run in runs if run.command]  # what was put together from a store has none
+    commits = [run.environment.commit for run in told if run.environment.commit]
+    return {
+        "command": "; ".join(dict.fromkeys(run.command for run in told)),
+        "commit": ", ".join(dict.fromkeys(commits)),
+        "uncommitted_changes": any(run.environment.dirty for run in told),
+    }
 
 
 def _fronts(report: Report) -> pd.DataFrame:
