@@ -60,7 +60,7 @@ FORMS: dict[str, tuple[type, ...]] = (
     | dict.fromkeys(("prompt", "tokens", "reveals", "axon_fired"), (list,))
     | {"params": (dict,), "axon": (dict, type(None))}
 )
-_SAID = {str: "text", list: "a list", dict: "an object"}  # JSON's
+_SAID: dict[type, str] = {str: "text", list: "a list", dict: "an object"}  # JSON's
 _RENAMED = {"k": "anchors", "ratio": "candidate_ratio"}  # a case's name -> ours
 
 

@@ -36,7 +36,7 @@ def prospects(low: Point, high: Point, values: Sequence[float], best: float) -> 
     if one is None or other is None or len(one.score) != len(other.score):
         return unknown
     # Means are of scored examples. One that can't be scored takes no part, as it says nothing.
-    scored_N = ~np.isnan([one.score, one.nfe, other.score, other.nfe]).any(0)
+    scored_N = ~np.isnan(one.score + one.nfe + other.score + other.nfe)
     one, other = one.of(scored_N), other.of(scored_N)
     gain_N, more_N = other.score - one.score, other.nfe - one.nfe
     value_V1 = np.array(values)[:, None]
