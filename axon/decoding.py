@@ -199,11 +199,9 @@ def _whole(name: str, numbers: Sequence[int]) -> list[int]:
 def _check_numbers(model: MaskedDiffusionModel, row: int, trace: Trace) -> None:
     """Raises ValueError where a token was chosen by logits that are NaN or infinite: it would mean nothing."""
     if any(map(isnan, trace.confidences)):
-        kind = str(model.dtype).removeprefix("torch.")
-        raise ValueError(
-            f"prompts[{row}]: the model's logits are NaN or infinite in {kind}; load it in another dtype, "
-            "bfloat16 or float32"
-        )
+        kind, narrow = str(model.dtype).removeprefix("torch."), model.dtype is torch.float16
+        remedy = "load it in bfloat16 or float32" if narrow else "look for such numbers in its weights"
+        raise ValueError(f"prompts[{row}]: the model's logits are NaN or infinite in {kind}; {remedy}")
 
 
 def _check(model: MaskedDiffusionModel, settings: DecodeSettings, batch_size: int) -> None:

@@ -27,8 +27,9 @@ class Proposal:
     replaced. Only decoders that declare `revises` remask or replace.
 
     by_threshold() says where the decoder's `leeway_of` alone decides, by confidence (axon/leeway.py): (B, K) bool, the
-    positions revealed that a higher one would keep from being revealed, and those kept that a lower one might reveal.
-    It is called only where somebody wants to know.
+    positions revealed that a higher one would keep from being revealed, and those kept that a lower one would reveal.
+    Under every value that reveals the same it has to lead to the same leeway: a search goes by it, and which of two
+    equal decodes was made first must not matter. It is called only where somebody wants to know.
     """
 
     reveal_BK: Tensor

@@ -54,13 +54,13 @@ FURTHER = ("block_alignment", "budget_counts", "attention_mask", "logits")  # an
 CASE = ("prompt", "proposer", "params", "tokens", "nfe")
 OF_AXON = ("max_anchor_steps", "target_nfe")  # settings of AXON that stand in the case itself
 OUTCOMES = ("reveals", "axon_fired")
-FORMS: dict[
-    str, tuple[type, ...]
-] = (  # of what stands anywhere in a file of cases, where no setting's own check sees it
+# Of what stands anywhere in a file of cases, where no setting's own check sees it.
+FORMS: dict[str, tuple[type, ...]] = (
     dict.fromkeys(("attention_layers", "proposer", "gate", "policy", "objective"), (str,))
     | dict.fromkeys(("prompt", "tokens", "reveals", "axon_fired"), (list,))
     | {"params": (dict,), "axon": (dict, type(None))}
 )
+_SAID = {str: "text", list: "a list", dict: "an object"}  # JSON's
 _RENAMED = {"k": "anchors", "ratio": "candidate_ratio"}  # a case's name -> ours
 
 
@@ -211,7 +211,7 @@ def _misformed(part: Mapping[str, Any]) -> str | None:
     of_axon: dict[str, Any] = axon if isinstance(axon, dict) else {}
     for key, value in [*part.items(), *of_axon.items()]:
         if key in FORMS and not isinstance(value, FORMS[key]):
-            return f"{key}={value!r}: must be {FORMS[key][0].__name__}; correct it"
+            return f"{key}={value!r}: must be {_SAID[FORMS[key][0]]}; correct it"
         if key == "reveals" and not all(isinstance(positions, list) for positions in value):
             return f"{key}={value!r}: must list the positions of each step; correct it"
         if key == "tokens" and not value:

@@ -116,7 +116,7 @@ def _line(group: str, knobs: Mapping[str, Any]) -> str:
 
 def _leeways(trace_SN: np.ndarray, lines: Mapping[str, Mapping[float, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Above and below which values decodes are the same, (S, N) each: up to half the way to a value of the line where
-    they differ, as what is asked for is taken from the nearest. (DAWN can't tell all of it: see axon/decoders/dawn.py.)
+    they differ, as what is asked for is taken from the nearest.
 
     `trace_SN`: equal numbers in a column are equal decodes, step by step.
     """

@@ -60,20 +60,31 @@ class Dawn(Decoder):
             inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
             induced_BK = (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
 
-        def low() -> Tensor:
-            """What tau_low is too high for, some of it perhaps in conflict with what is chosen."""
-            return masked_BK & ~(high_BK | induced_BK | unsure_BK)
+        def graph() -> tuple[Tensor, Tensor]:
+            """What depends on a position that is both high and induced, and which positions are in conflict."""
+            columns_BKK = state.columns_BK[:, None, :].expand(-1, masked_BK.shape[1], -1)
+            inside_BKK = edges_BKW.gather(2, columns_BKK)
+            settled_BK = (inside_BKK & (high_BK & induced_BK)[:, None, :]).any(2)
+            return settled_BK, inside_BKK | inside_BKK.transpose(1, 2)
 
+        def decided(chosen_BK: Tensor, settled_BK: Tensor, conflict_BKK: Tensor) -> Tensor:
+            """What tau_low let in, and what it is too high for, but for what would lose to a better one if let in."""
+            low_BK = masked_BK & ~(high_BK | induced_BK | unsure_BK)
+            better_BK = chosen_BK | (state.top_one() & low_BK)  # let in first of all by a lower one
+            lost_BK = settled_BK | (conflict_BKK & better_BK[:, None, :]).any(2)
+            return (low_BK & ~lost_BK) | chosen_BK
+
+        sure_BK = high_BK | induced_BK
         if not unsure:
-            return Proposal(high_BK | induced_BK, by_threshold=low)
-        inside_BKK = edges_BKW.gather(2, state.columns_BK[:, None, :].expand(-1, masked_BK.shape[1], -1))
-        settled_BK = (inside_BKK & (high_BK & induced_BK)[:, None, :]).any(2)
+            nothing_BK = masked_BK.new_zeros(masked_BK.shape)
+            return Proposal(sure_BK, by_threshold=lambda: decided(nothing_BK, *graph()))
+        settled_BK, conflict_BKK = graph()
         candidates_BK = unsure_BK & ~(induced_BK | settled_BK)
-        conflict_BKK = inside_BKK | inside_BKK.transpose(1, 2)
         rank_BK = state.rank(confidence_BK, candidates_BK)
         chosen_BK = independent_set(candidates_BK, conflict_BKK, rank_BK, unsure)
-        # Those that lost to a better one would lose to it under any tau_low that lets them in.
-        return Proposal(high_BK | induced_BK | chosen_BK, by_threshold=lambda: low() | chosen_BK)
+        return Proposal(
+            sure_BK | chosen_BK, by_threshold=lambda: decided(chosen_BK, settled_BK, conflict_BKK)
+        )
 
     def _edges(self, state: StepState, context: Context) -> Tensor:
         """(B, K, W) bool: "position i of the block depends on column j", where j is neither a sink nor i itself."""

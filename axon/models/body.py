@@ -21,7 +21,7 @@ from torch.nn.functional import embedding
 from axon.attention import LEAST
 from axon.models.attend import Attention, RowAttention
 from axon.models.experts import weights_per_position
-from axon.models.layer import Layer, Narrow, Norm, Rotation
+from axon.models.layer import Layer, Narrow, Norm, Rotation, plain
 
 STEP = 256  # positions whose rotations are computed at once
 
@@ -32,7 +32,7 @@ class Body(nn.Module):
     def __init__(self, network: Any) -> None:
         super().__init__()
         body = network.model
-        self._embedding: Tensor = body.embed_tokens.weight
+        self._embedding: Tensor = plain(body.embed_tokens, nn.Embedding).weight
         self._rotary = (body.rotary_emb,)  # in a tuple, as layers are: no part of this module
         self._layers = tuple(Layer(layer) for layer in body.layers)
         places = [self._embedding.device, *(layer.device for layer in self._layers)]

@@ -178,10 +178,16 @@ class Gated:
 
 
 def _linear(part: Any) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias. Raises ValueError for a module that computes more than their product, as an adapter does."""
-    if type(part) is not nn.Linear:
+    """Weight and bias."""
+    weight: Tensor = plain(part, nn.Linear).weight
+    return weight, part.bias
+
+
+def plain(part: Any, kind: type[nn.Module]) -> Any:
+    """The module. Raises ValueError for one that computes more than that kind does, as an adapter."""
+    if type(part) is not kind:
         raise ValueError(
-            f"{type(part).__name__}: only plain linear layers are computed here, of which the weights alone are read; "
-            "merge an adapter into them (peft: merge_and_unload), and load a quantized network in bfloat16"
+            f"{type(part).__name__}: only a plain {kind.__name__} is computed here, of which the weights alone are "
+            "read; merge an adapter into it (peft: merge_and_unload), and load a quantized network in bfloat16"
         )
-    return part.weight, part.bias
+    return part

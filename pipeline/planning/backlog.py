@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -25,6 +25,7 @@ from pipeline.planning.pending import outcomes, pending_slices, reachable, sizes
 from pipeline.planning.plan import Plan
 from pipeline.planning.retry import Losses
 from pipeline.planning.stopping import stand
+from pipeline.search import Outcome
 from pipeline.storage.store import Contents, Span, Store
 from pipeline.storage.totals import Totals, stored_totals
 
@@ -57,8 +58,17 @@ def advance(
             plan.stopped, due = standing.stopped, standing.due
         open_settings = {sid: n for sid, n in due.items() if sid not in lacking}
         pending = pending_slices(open_settings, contents.covered, slice_size)
-        if pending or not plan.extend(outcomes(plan, contents.records)):
+        if pending or not _asked_more(plan, outcomes(plan, contents.records)):
             return contents, pending
+
+
+def _asked_more(plan: Plan, known: Sequence[Outcome]) -> bool:
+    """Whether the search asks for a candidate that it has not asked for; its setting may be there as another one's."""
+    before = len(plan.asked)
+    if plan.extend(known):
+        return True
+    asked = {repr(candidate) for candidate, _ in plan.asked[:before]} if plan.asked[before:] else set()
+    return any(repr(candidate) not in asked for candidate, _ in plan.asked[before:])
 
 
 class Backlog:

@@ -73,7 +73,7 @@ class Plan:
         ] = []  # all candidates, equal ones too, with their settings' ids
 
     def extend(self, outcomes: Sequence[Outcome]) -> list[Setting]:
-        """The distinct new settings that the search asks for next; none when it is done.
+        """The distinct new settings that the search asks for next; none when it is done, or what it asks for is there.
 
         Raises ConfigError, one line per fault, before anything is decoded.
         """

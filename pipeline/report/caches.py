@@ -136,7 +136,7 @@ def _saved(found: CacheEffect) -> str:
     if not saving.quality > 0:
         return ""
     parts = [f"{axis.name} {reduction(effect.saving.fraction)}" for axis, effect in found.effects.items()]
-    below = "" if saving.holds else ", below the best of whole passes"
+    below = "" if saving.holds else "; the best under the cache is lower than that of whole passes"
     return f"At equal quality ({saving.quality:.3f}{below}), {WHERE_MIXED}: {'; '.join(parts)}."
 
 

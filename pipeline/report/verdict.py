@@ -155,7 +155,7 @@ def _saved(saving: Saving, variant: str) -> str:
             f"{saving.margin:.2g}."
         )
     level = f"quality {saving.quality:.3f}, {saving.margin:.2g} below the highest quality that both reach"
-    below = "" if saving.holds else " and below the base decoder's best"
+    below = "" if saving.holds else ", which is lower than the base decoder's best"
     return (
         f"NFE at equal quality: {reduction(saving.fraction)} with {variant}, {saving.axon_cost:.1f} instead of "
         f"{saving.base_cost:.1f} ({signed(saving.cost, 1)}), {WHERE_MIXED} and each side first reaches {level}{below}"

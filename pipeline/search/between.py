@@ -31,18 +31,21 @@ class Prospect:
 
 def prospects(low: Point, high: Point, values: Sequence[float], best: float) -> list[Prospect]:
     """Of the values between two neighbours; of the first alone where their decodes tell nothing, as all are alike."""
+    unknown = [Prospect(values[0], 1.0, Box.between(low, high, best))]
     one, other = low.decodes, high.decodes
     if one is None or other is None or len(one.score) != len(other.score):
-        return [Prospect(values[0], 1.0, Box.between(low, high, best))]
-    size = len(one.score)
+        return unknown
+    # Means are of scored examples. One that can't be scored takes no part, as it says nothing.
+    scored_N = ~np.isnan([one.score, one.nfe, other.score, other.nfe]).any(0)
+    one, other = one.of(scored_N), other.of(scored_N)
     gain_N, more_N = other.score - one.score, other.nfe - one.nfe
-    told_N = ~(np.isnan(gain_N) | np.isnan(more_N))
     value_V1 = np.array(values)[:, None]
-    as_low_VN = (value_V1 < one.below) & told_N
-    as_high_VN = (value_V1 > other.above) & told_N & ~as_low_VN
+    as_low_VN = value_V1 < one.below
+    as_high_VN = (value_V1 > other.above) & ~as_low_VN
     new_VN = ~(as_low_VN | as_high_VN)
     if new_VN.all():
-        return [Prospect(values[0], 1.0, Box.between(low, high, best))]
+        return unknown
+    size = len(gain_N)
     left, right = sorted((low, high), key=lambda point: (point.nfe, -point.quality))
     found = []
     for value, as_high_N, new_N in zip(values, as_high_VN, new_VN, strict=True):
@@ -51,11 +54,11 @@ def prospects(low: Point, high: Point, values: Sequence[float], best: float) -> 
             low.quality + gain_N[as_high_N].sum() / size,
         )
         # From the one end, not back from the other: where the new examples tell no difference, there is none.
-        more, gain = (np.nansum(own_N[new_N]) / size for own_N in (more_N, gain_N))
+        more, gain = (own_N[new_N].sum() / size for own_N in (more_N, gain_N))
         least, most = Point(value, nfe, quality), Point(value, nfe + more, quality + gain)
         box = Box.between(least, most, best)
         # Not monotone (box.py): the new examples may be as good as the best, but no better than all right.
-        perfect = least.quality + np.nansum(1 - one.score[new_N]) / size
+        perfect = least.quality + (1 - one.score[new_N]).sum() / size
         found.append(
             Prospect(
                 value,
@@ -74,10 +77,10 @@ def prospects(low: Point, high: Point, values: Sequence[float], best: float) -> 
 def beyond(last: Point, end: float, growth: float) -> Prospect:
     """Of a line's end that isn't known: NFE may be `growth` times the last known point's, and each new answer right."""
     new, top = 1.0, 1.0
-    if last.decodes is not None and len(last.decodes.score):
-        score_N, _, above_N, below_N = last.decodes
-        new_N = ~((above_N < end) & (end < below_N) & ~np.isnan(score_N))
+    if last.decodes is not None:
+        score_N, _, above_N, below_N = last.decodes.of(~np.isnan(last.decodes.score))
+        new_N = ~((above_N < end) & (end < below_N))
         if not new_N.all():
             new = float(new_N.mean())
-            top = min(1.0, last.quality + float(np.nansum(1 - score_N[new_N])) / len(score_N))
+            top = min(1.0, last.quality + float((1 - score_N[new_N]).sum()) / len(score_N))
     return Prospect(end, new, Box(last.nfe, last.nfe * growth, last.quality, top))

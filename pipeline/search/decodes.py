@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Decodes(NamedTuple):
@@ -19,3 +20,7 @@ class Decodes(NamedTuple):
     nfe: NDArray[np.floating]
     above: NDArray[np.floating]
     below: NDArray[np.floating]
+
+    def of(self, chosen_N: NDArray[np.bool_]) -> Decodes:
+        """Of some of the examples."""
+        return Decodes(*(column[chosen_N] for column in self))

@@ -26,12 +26,14 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.search.between import Prospect, beyond, prospects
 from pipeline.search.box import Box, Point, undominated
 from pipeline.search.grid import combinations
 from pipeline.search.space import Candidate, Dimension, Outcome, Range, Region, Space, existing, is_name
+
+if TYPE_CHECKING:
+    from pipeline.search.between import Prospect
 
 FINEST = 1 / 256  # of a line's length; a jump of the front within such a step is left as it is
 FREE = 1 / 8  # of the examples; a value of which no more are new is taken for one that costs so much
@@ -148,6 +150,9 @@ def _new(candidates: Sequence[Candidate], found: Found) -> list[Candidate]:
 
 
 def _gaps(measured: Sequence[tuple[Line, list[Point]]], scale: float) -> Iterator[Gap]:
+    # It imports numpy, for which the check of a command's words, which needs this module, need not wait.
+    from pipeline.search.between import beyond, prospects
+
     known = [point for _, points in measured for point in points]
     best = max((point.quality for point in known), default=0.0)
     front = undominated(known)

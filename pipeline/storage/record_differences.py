@@ -14,8 +14,8 @@ from axon.trace import COUNTS
 from pipeline.storage.record import SCHEMA
 
 # How long a decode took, on what, and how its programs were isolated are not part of its result. Nor are confidences:
-# a batch of another shape rounds them differently, while the tokens say what came of them. Under which setting an
-# example was decoded depends on what had been decoded before, and its leeway on that and on the confidences.
+# a batch of another shape rounds them differently, while the tokens say what came of them. Leeways
+# are made of them. Under which setting an example was decoded depends on what had been decoded before.
 IGNORED = (
     *("seconds_model", "seconds_capture", "seconds_select", "seconds_in_batch", "seconds_to_first_block"),
     *("batch_size", "device", "attention_kernel", "torch", "sandbox", "confidence_percent"),

@@ -80,21 +80,27 @@ def test_rotations_reach_as_far_as_the_canvas(family: str, monkeypatch: pytest.M
             assert torch.equal(model(tokens_BW, layout), _theirs(model, tokens_BW, layout))
 
 
-def test_a_module_that_computes_more_than_its_weights_say_is_refused() -> None:
+def _adapted(network: Any, name: str) -> Any:
+    """With a module there that computes more than its weights, which are those that it had."""
+    part = network.get_submodule(name)
+    part.__class__ = type("Adapter", (type(part),), {})
+    return network
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("embed_tokens", "Embedding"),
+        ("layers.1.self_attn.q_proj", "Linear"),
+        ("layers.1.self_attn.o_proj", "Linear"),
+        ("layers.1.mlp.down_proj", "Linear"),
+    ],
+)
+def test_a_module_that_computes_more_than_its_weights_say_is_refused(name: str, kind: str) -> None:
     """An adapter's, which the weights that are read here know nothing of: the base model would answer in its place."""
-
-    class Adapter(torch.nn.Linear):
-        pass
-
     model = toy_model()
-    for name in ("self_attn.q_proj", "self_attn.o_proj", "mlp.down_proj"):
-        network = toy_model().network
-        part = network.get_submodule(f"model.layers.1.{name}")
-        network.set_submodule(f"model.layers.1.{name}", Adapter(part.in_features, part.out_features))  # type: ignore[arg-type]
-        with pytest.raises(
-            ValueError, match=r"^Adapter: only plain linear layers .*; merge an adapter into them"
-        ):
-            MaskedDiffusionModel(network, model._family, 23, (22,), 64)
+    with pytest.raises(ValueError, match=rf"^Adapter: only a plain {kind} .*; merge an adapter into it"):
+        MaskedDiffusionModel(_adapted(model.network, f"model.{name}"), model._family, 23, (22,), 64)
 
 
 @pytest.mark.parametrize("kind", ["llada_8b", "dream_7b", "sdar_8b"])

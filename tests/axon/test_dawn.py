@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from axon import Dawn
 from axon.counts import COUNTS, RowCounts
 from axon.decoders.base import Stateless
+from axon.leeway import Leeway
 from axon.reads import undeclared
 from axon.state import Context, StepState
 
@@ -83,6 +86,27 @@ def test_what_is_revealed_is_what_the_rule_says(seed: int) -> None:
     state = _state(seed)
     expected = set().union(*_in_words(state))
     assert set(RULE.propose(state).reveal_BK[0].nonzero()[:, 0].tolist()) == expected
+
+
+def _revealed(state: StepState, tau_low: float) -> tuple[list[int], tuple[float, float]]:
+    """The positions that a step with this tau_low reveals, and its leeway."""
+    proposal, top_BK = replace(RULE, tau_low=tau_low).propose(state), state.top_one()
+    reveal_BK = proposal.reveal_BK if proposal.reveal_BK.any() else top_BK
+    whole = Leeway.whole(1, top_BK.device)
+    leeway = whole.narrowed(proposal, reveal_BK, top_BK, state.confidence_BK)
+    return reveal_BK[0].nonzero()[:, 0].tolist(), leeway.of_row(0)
+
+
+@pytest.mark.parametrize("seed", range(0, 60, 4))
+def test_a_step_tells_its_whole_leeway_whichever_value_of_it_tau_low_has(seed: int) -> None:
+    """Also where what is refused would have lost to a better position."""
+    state = _state(seed)
+    near = [float(own) + more for own in state.confidence_BK[0] for more in (-1e-6, 1e-6)]
+    found = [(value, *_revealed(state, value)) for value in [0.0, 0.6, *near, 1.0] if 0 <= value <= 1]
+    for _, revealed, (above, below) in found:
+        for other, then, leeway in found:
+            assert (above < other < below) == (then == revealed)
+            assert (leeway == (above, below)) == (then == revealed)
 
 
 def test_every_part_of_the_rule_is_met() -> None:

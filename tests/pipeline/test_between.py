@@ -123,6 +123,27 @@ def test_beyond_its_last_known_value_only_new_answers_may_become_right(
     assert (unknown.new, unknown.box.top) == (1.0, 1.0)
 
 
+def with_unscored(own: Point, count: int) -> Point:
+    """The same with as many examples more that can't be scored, as of prompts that are too long."""
+    assert own.decodes is not None
+    nothing = np.full(count, np.nan)
+    return replace(own, decodes=Decodes(*(np.concatenate([nothing, column]) for column in own.decodes)))
+
+
+@law
+@given(seeds, cuts, st.lists(values, min_size=3, max_size=3, unique=True), st.integers(1, 40))
+def test_examples_that_cannot_be_scored_change_nothing(
+    seed: int, most: int, three: list[float], count: int
+) -> None:
+    """Means are of the scored ones."""
+    at = line(seed, most, monotone=False)
+    low, value, high = sorted(three)
+    below, above = point(at(low)), point(at(high))
+    padded = with_unscored(below, count), with_unscored(above, count)
+    assert prospects(*padded, [value], 0.5) == prospects(below, above, [value], 0.5)
+    assert beyond(padded[0], HIGH, 1.5) == beyond(below, HIGH, 1.5)
+
+
 def blind(outcome: Outcome) -> Outcome:
     return replace(outcome, decodes=None)
 

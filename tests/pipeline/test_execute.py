@@ -186,6 +186,23 @@ def test_a_search_that_only_asks_for_what_it_has_is_done(
     assert len(command(config, Store(str(tmp_path)), World()).settings) == 1
 
 
+def test_a_search_goes_on_after_it_asked_for_settings_that_are_there_as_another_groups(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice(space: Space, outcomes: list[Outcome]) -> list[Candidate]:
+        asked = [("g", 0.5), ("other", 0.5), ("other", 0.7)]
+        return [Candidate(group, {"decoder.threshold": value}) for group, value in asked[len(outcomes) :][:1]]
+
+    monkeypatch.setitem(SEARCHES, "bisect", twice)  # type: ignore[arg-type]
+    plan = command(config, Store(str(tmp_path)), World())
+    assert [(own.group, own.knobs["decoder.threshold"]) for own, _ in plan.asked] == [
+        ("g", 0.5),
+        ("other", 0.5),
+        ("other", 0.7),
+    ]
+    assert len(plan.settings) == 2
+
+
 def test_a_fault_in_what_a_search_asks_for_later_is_told_as_wrong_input(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

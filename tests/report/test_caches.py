@@ -180,6 +180,13 @@ def test_a_cache_is_compared_with_whole_passes_along_each_axis(found):
     known = {**dual.effects, deciding: replace(dual.effects[deciding], mixed=doubtful)}
     [told] = cache_verdicts([replace(dual, effects=known)])
     assert "against computed positions, not shown where settings may be mixed: +0." in told.short
+    best = dual.effects[deciding]
+    for holds, lower in ((True, False), (False, True)):
+        known = {**dual.effects, deciding: replace(best, saving=replace(best.saving, holds=holds))}
+        [told] = cache_verdicts([replace(dual, effects=known)])
+        assert (
+            "; the best under the cache is lower than that of whole passes), where" in told.saved
+        ) == lower
 
 
 def facet_rows(sweep):

@@ -206,6 +206,17 @@ def test_settings_that_lack_many_scores_are_not_said_to_have_none():
     assert "no AXON setting was scored." in text(sweep)
 
 
+@pytest.mark.parametrize(("gain", "lower"), [(-1.5, True), (0.0, False), (1.5, False)])
+def test_what_is_saved_below_the_bases_best_is_told_as_that(gain, lower):
+    sweep = make_sweep(gain=gain, faster=0.8, examples=100, anchors=(None, 1))
+    (found,) = compared(sweep)
+    saving, points = found.leading.saving, facet_of(sweep).points
+    base, axon = (points.loc[points["axon"] == own, "quality"].max() for own in (False, True))
+    assert saving.holds != lower and (axon < base - saving.margin) == lower
+    assert saving.quality == pytest.approx(min(base, axon) - saving.margin)
+    assert ("that both reach, which is lower than the base decoder's best" in text(sweep)) == lower
+
+
 def test_no_steps_are_saved_at_a_quality_of_nothing():
     sweep = make_sweep(faster=0.8, examples=60, anchors=(None, 1))
     for row in sweep.rows:
