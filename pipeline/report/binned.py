@@ -9,7 +9,8 @@ from html import escape
 from itertools import pairwise
 from typing import NamedTuple
 
-from pipeline.report.labels import NO_VALUE, percent
+from pipeline.report.labels import NO_VALUE
+from pipeline.report.percent import percent
 from pipeline.report.reveals import KINDS
 from pipeline.report.stats import Interval
 

@@ -12,8 +12,9 @@ from pipeline.report.axes import Axis
 from pipeline.report.distinct import share_rows
 from pipeline.report.facet import Facet
 from pipeline.report.inline import inline_json
-from pipeline.report.labels import NO_VALUE, knob_columns, percent, value_text
+from pipeline.report.labels import NO_VALUE, knob_columns, value_text
 from pipeline.report.palette import BAND, styles
+from pipeline.report.percent import percent
 from pipeline.report.views import View
 from pipeline.runs.columns import to_columns
 

@@ -6,8 +6,8 @@ from html import escape
 import numpy as np
 
 from pipeline.report.facet import Facet
-from pipeline.report.labels import percent
 from pipeline.report.matchups import Matchup, matchups
+from pipeline.report.percent import percent
 from pipeline.report.scale import Scale
 from pipeline.report.stats import Floats
 from pipeline.report.web import read

@@ -70,11 +70,6 @@ def value_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def percent(share: float, digits: int = 0) -> str:
-    """`12.8 %`, for 0.128 and one digit."""
-    return f"{share * 100:.{digits}f} %"
-
-
 def joined(values: Iterable[Any]) -> str:
     """Each distinct value once, in ascending order: `1|2|4`."""
     distinct = {value_text(value): value for value in values}

@@ -15,7 +15,7 @@ from pipeline.report.axes import make_axes
 from pipeline.report.details import Details
 from pipeline.report.expected import Check
 from pipeline.report.findings import Findings
-from pipeline.report.labels import percent
+from pipeline.report.percent import percent
 from pipeline.report.points import MIN_COVERAGE
 from pipeline.report.section import facet_section
 from pipeline.report.toggles import toggle_bar

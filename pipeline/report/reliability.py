@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.report.binned import FEWEST, Binned, Mark, figures, picture, share_text
 from pipeline.report.calibration import Calibration
 from pipeline.report.confidence import Confidences, Excess
-from pipeline.report.labels import percent
+from pipeline.report.percent import percent
 from pipeline.report.phrases import listed, number
 from pipeline.report.reveals import ANCHORS, BASE, BINS, EDGES, KINDS, OWN, STAGES
 from pipeline.report.stats import UNKNOWN, Interval

@@ -11,8 +11,9 @@ from pipeline.report.comparison import Comparison
 from pipeline.report.distinct import share_rows
 from pipeline.report.entries import Part
 from pipeline.report.inert import inert_warnings
-from pipeline.report.labels import Names, metric, one_value, percent, varying_values
+from pipeline.report.labels import Names, metric, one_value, varying_values
 from pipeline.report.machines import mixed_warnings
+from pipeline.report.percent import percent
 from pipeline.report.phrases import counted, quoted
 from pipeline.report.points import MIN_COVERAGE
 from pipeline.report.verdict import Verdict, no_verdict, verdicts

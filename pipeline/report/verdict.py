@@ -9,8 +9,8 @@ import pandas as pd
 
 from pipeline.report.comparison import INCONCLUSIVE, NO, NO_FRONT, POINT, POWER, YES, Comparison
 from pipeline.report.effects import MIN_EXAMPLES, Effect
-from pipeline.report.labels import percent
 from pipeline.report.pairs import Pair
+from pipeline.report.percent import percent
 from pipeline.report.phrases import counted, label_phrase, listed, reduction, signed, variant_phrase
 from pipeline.report.picks import pick_sentence
 from pipeline.report.reach import Saving

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import axon
 import pipeline
-from pipeline.report.labels import percent
+from pipeline.report.percent import percent
 from pipeline.report.phrases import reduction, signed
 from pipeline.report.stats import Interval
 
