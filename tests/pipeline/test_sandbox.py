@@ -292,7 +292,7 @@ def test_a_program_that_is_killed_from_outside_has_not_failed(times: int) -> Non
         if times == 1:
             assert sandbox.run("import time\ntime.sleep(1)").passed
         else:
-            with pytest.raises(WorkerError, match="killed from outside, as by a machine that is out of mem"):
+            with pytest.raises(WorkerError, match="killed from outside"):
                 sandbox.run("import time\ntime.sleep(1)")
     finally:
         left = 0

@@ -75,7 +75,8 @@ def _limit(limits: Limits, level: str) -> None:
         0 if level == "namespaces" else _tasks()
     )  # outside a namespace, the limit counts all tasks of this user
     for what, most in (
-        (resource.RLIMIT_CPU, limits.cpu_seconds),
+        # The supervisor ends it first: the kernel counts whole ticks, of which a busy machine takes parts away.
+        (resource.RLIMIT_CPU, 2 * limits.cpu_seconds),
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_NPROC, limits.processes + others),
         (resource.RLIMIT_FSIZE, limits.file_bytes),

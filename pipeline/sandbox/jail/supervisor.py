@@ -98,7 +98,8 @@ class Watch:
         deadline = time.monotonic() + START_SECONDS
         while self._told != child.READY:
             if not self._listen(TICK_SECONDS) or time.monotonic() > deadline:
-                raise OSError(f"its process could not be set up: {self._told.decode(errors='replace')}")
+                told = self._told.decode(errors="replace") or "it ended, or was killed from outside"
+                raise OSError(f"its process could not be set up: {told}")
         self._told = b""
 
     def _waiting_place(self) -> Place | None:
