@@ -107,8 +107,9 @@ def folder_of(config: Config, plan: Plan) -> Path:
         content["recipe"] = config.recipe.name
     kept, ending = Path(config.out) / config.sweep.name, f"-{limit}-{setting_id(content)[:6]}"
     about = ["+".join(re.sub(r"[^A-Za-z0-9._]+", "_", name) for name in own) for own in subjects(plan)]
+    own = kept / ("-".join(about) + ending)
     # Earlier versions called a sweep over several of them by one alone.
-    return next(iter(sorted(kept.glob(f"*{ending}"))), kept / ("-".join(about) + ending))
+    return own if own.is_dir() else next(iter(sorted(kept.glob(f"*{ending}"))), own)
 
 
 def subjects(plan: Plan) -> list[list[str]]:

@@ -190,3 +190,5 @@ def test_a_sweep_over_several_tasks_and_decoders_has_a_folder_named_by_them(make
     earlier = path.with_name(path.name.replace("lists+arith-4_decoders", "judge-confidence"))
     earlier.mkdir(parents=True)
     assert folder_of(config, planned(config)) == earlier
+    path.mkdir()  # the other is a copy that the user has made of it
+    assert folder_of(config, planned(config)) == path
