@@ -120,8 +120,10 @@ def check_emptied(words: Sequence[str], tree: Mapping[str, Any]) -> None:
     """Raises ConfigError for `key={}`, which Hydra merges with what is there: it would take nothing away."""
     for word in words:
         key, held = key_of(word), tree_at(key_of(word), tree)
-        if held and word.partition("=")[2].replace(" ", "") == "{}":
-            remedy = f"remove what should go by its name, such as ~{key}.{next(iter(held))}"
+        added = any(key_of(other).startswith(f"{key}.") for other in words)  # what is there may be the user's
+        if held and not added and word.partition("=")[2].replace(" ", "") == "{}":
+            first = next((f"{key}.{name}" for name in held if "." not in str(name)), key)
+            remedy = f"remove what should go by its name, such as ~{first}"
             raise ConfigError([f"{word}: is merged with what is there, so that nothing goes; {remedy}"])
 
 

@@ -62,6 +62,14 @@ def test_the_repositorys_own_configs_hide_none_of_theirs() -> None:
     check_folders([ROOT / "conf", ROOT / "conf"])
 
 
+def test_what_may_go_is_named_as_hydra_can_remove_it_and_what_is_added_may_begin_empty() -> None:
+    held = {"g": {"set": {"seed": 1}, "when": {"axon.anchors": {"axon.policy": "fixed"}}}}
+    for key, named in (("g", "g.set"), ("g.when", "g.when")):
+        with pytest.raises(ConfigError, match=rf"^{key}={{}}: is merged .*, such as ~{named}$"):
+            launch.check_emptied([f"{key}={{}}"], held)
+    launch.check_emptied(["+g={}", "+g.set.seed=1"], held)
+
+
 @pytest.mark.parametrize("words", RUN_CASES)
 def test_wrong_words_about_finished_runs_are_told_in_a_line(
     words: str, monkeypatch: pytest.MonkeyPatch, told: Told
