@@ -138,7 +138,7 @@ def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
         try:
             if cluster.address is None:
                 display.status("starting Ray")
-                _start(cluster, scratch)
+                _start(cluster, scratch, display)
             else:
                 display.status(f"joining Ray at {cluster.address}")
                 _join(cluster.address)
@@ -153,8 +153,9 @@ def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
             ground.leave(code) if ground else ray.shutdown()
 
 
-def _start(cluster: ClusterSettings, scratch: str) -> None:
-    """A private Ray. It allows itself 30 seconds, too few on a busy machine: so it is tried more than once.
+def _start(cluster: ClusterSettings, scratch: str, display: Display) -> None:
+    """A private Ray. It allows itself 30 seconds, too few on a busy machine: so it is tried more than once, and then
+    with its agents, in case that a release can't do without them.
 
     Raises ConfigError if it can't be started. Processes that a failed attempt leaves behind end with this one.
     """
@@ -163,9 +164,12 @@ def _start(cluster: ClusterSettings, scratch: str) -> None:
     cores = math.ceil(cluster.workers * cluster.cpus_per_worker) if cluster.workers else os.cpu_count()
     reason = ""
     for attempt in range(START_ATTEMPTS):
+        if attempt:
+            display.note(f"Ray did not start ({reason}); trying again, with its agents")
         try:
-            with small_ray():
+            with small_ray(agents=attempt > 0):
                 ray.init(
+                    "local",  # or RAY_ADDRESS would count
                     num_cpus=cores,
                     include_dashboard=False,
                     log_to_driver=False,

@@ -28,17 +28,27 @@ AGENTS = {
     "dashboard_agent": "metrics_agent_port,metrics_export_port,dashboard_agent_listen_port",
     "runtime_env_agent": "runtime_env_agent_port",
 }
+# Where a worker gets an environment of its own, which Ray has an agent set up: by Tune (tune_search.PlainWorkers), and
+# by `uv run`, RAY_RUNTIME_ENV_HOOK or a submitted job. A private Ray's workers have this process's environment.
+OF_A_TRIAL = ("ray.tune.execution.tune_controller", "_ActorClassCache")
+OF_A_JOB = ("ray._private.worker", "_maybe_modify_runtime_env")
 # What nobody asks of a private Ray: which lines the workers print, and for more machines.
 PARTS = {"include_log_monitor": False, "no_monitor": True}
 
 
+def has(module: str, name: str) -> bool:
+    try:
+        return hasattr(import_module(module), name)
+    except ImportError:
+        return False
+
+
 def change(module: str, name: str, to: Callable[[Any], Any]) -> Callable[[], None]:
     """From now on `name` of that module is what `to` makes of it. Returns what undoes that."""
-    try:
-        place = import_module(module)
-        own = getattr(place, name)
-    except (ImportError, AttributeError):
+    if not has(module, name):
         return lambda: None
+    place = import_module(module)
+    own = getattr(place, name)
     setattr(place, name, to(own))
     return lambda: setattr(place, name, own)
 
@@ -64,11 +74,20 @@ def skip_tags() -> None:
 
 
 @contextmanager
-def small_ray() -> Iterator[None]:
-    """Within, Ray starts without what nobody asks of it, and so that all of it ends with this command."""
+def small_ray(agents: bool = False) -> Iterator[None]:
+    """Within, Ray starts without what nobody asks of it, and so that all of it ends with this command.
+
+    `agents`: with its agents. It has them, too, where a release lacks a name by which they are not needed.
+    """
+    agents = agents or not (has(*OF_A_TRIAL) and has(*OF_A_JOB))
+    changes: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+        ("ray._private.parameter", "RayParams", _without_parts),
+        (*OF_A_JOB, lambda _: lambda *ignored, **also: None),
+        *_NO_DASHBOARD,
+        ("ray._private.services", "ConsolePopen", partial(_apart, agents)),
+    )
     with ExitStack() as stack:
-        stack.enter_context(changed("ray._private.parameter", "RayParams", _without_parts))
-        for module, name, to in (*_NO_DASHBOARD, ("ray._private.services", "ConsolePopen", _apart)):
+        for module, name, to in changes:
             stack.enter_context(changed(module, name, to))
         yield
 
@@ -90,7 +109,7 @@ def _without_parts(params: Any) -> Any:
     return partial(params, **{name: value for name, value in PARTS.items() if name in known})
 
 
-def _apart(popen: Any) -> Any:
+def _apart(agents: bool, popen: Any) -> Any:
     """Starts Ray's processes in a session of their own.
 
     So SIGTERM to this command's group reaches this command alone, which then shuts Ray down. Were the raylet to end
@@ -99,20 +118,24 @@ def _apart(popen: Any) -> Any:
     """
 
     def started(command: Sequence[str], **others: Any) -> Any:
-        return popen(bound_words(command), start_new_session=True, **others)
+        return popen(bound_words(command, agents), start_new_session=True, **others)
 
     return started
 
 
-def bound_words(command: Sequence[str]) -> list[str]:
-    """The command of a Ray process, whose own processes end with it: on Linux, which alone can be asked for that."""
+def bound_words(command: Sequence[str], agents: bool = False) -> list[str]:
+    """The command of a Ray process, whose own processes end with it: on Linux, which alone can be asked for that.
+
+    `agents`: with Ray's own, and not idle ones in their place.
+    """
     if platform.system() != "Linux":
         return list(command)
-    return [COMMAND.sub(_bound, word) for word in command]
+    return [COMMAND.sub(partial(_bound, agents), word) for word in command]
 
 
-def _bound(option: re.Match[str]) -> str:
-    if ports := AGENTS.get(option[1]):
-        idle = subprocess.list2cmdline([sys.executable, "-IS", idle_agent.__file__, ports])
-        return f"{option[0]}{BOUND} {idle} "
-    return f"{option[0]}{BOUND} "
+def _bound(agents: bool, option: re.Match[str]) -> str:
+    ports = AGENTS.get(option[1])
+    if agents or not ports:
+        return f"{option[0]}{BOUND} "
+    idle = subprocess.list2cmdline([sys.executable, "-IS", idle_agent.__file__, ports])
+    return f"{option[0]}{BOUND} {idle} "

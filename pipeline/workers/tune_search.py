@@ -11,7 +11,7 @@ from pipeline.inputs.config import ModelSettings
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
 from pipeline.workers.aside import Aside, Unready
-from pipeline.workers.private_ray import change, changed
+from pipeline.workers.private_ray import OF_A_TRIAL, change, changed
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING
 
 import ray  # isort: skip  # sweep.py imports cluster.py first
@@ -74,7 +74,7 @@ class PlainWorkers:
 
 def plain_workers() -> AbstractContextManager[None]:
     """Within, trials get the workers that Ray has started by itself (early.py), and none needs an agent to start."""
-    return changed(CONTROLLER, "_ActorClassCache", lambda _: PlainWorkers)
+    return changed(*OF_A_TRIAL, lambda _: PlainWorkers)
 
 
 class BacklogSearch(Searcher):

@@ -8,22 +8,33 @@ import subprocess
 import sys
 from pathlib import Path
 from time import monotonic, sleep
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pipeline.errors import ConfigError
+from pipeline.inputs.config import ClusterSettings
 from pipeline.workers import (
     cluster,
     idle_agent,
     private_ray,
 )  # cluster first: it says what Ray reads when it is imported
-from pipeline.workers.private_ray import AGENTS, BOUND, bound_words, change, changed, small_ray
+from pipeline.workers.private_ray import (
+    AGENTS,
+    BOUND,
+    OF_A_JOB,
+    OF_A_TRIAL,
+    bound_words,
+    change,
+    changed,
+    small_ray,
+)
 
 import ray._private.parameter as parameter  # isort: skip
 import ray._private.services as services  # isort: skip
 import ray._private.utils as utils  # isort: skip
+import ray._private.worker as worker  # isort: skip
 import ray._raylet as raylet  # isort: skip
 
 ELSEWHERE = "a sweep is driven from a machine of the cluster, and no Ray node runs on this one; give the command there"
@@ -139,9 +150,59 @@ def test_the_agents_of_a_node_process_say_that_they_listen_nowhere_and_wait(tmp_
             agent.wait()
 
 
-def test_an_older_release_that_reads_no_files_gets_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    idle_agent.say_none(["port"], ["--node-id=1", "--listen-port=5"])
+@pytest.mark.parametrize(
+    "words", [["--session-dir={}"], ["--node-id=1"], ["--session_dir={}", "--node-id=1"]]
+)
+def test_an_agent_that_is_told_in_other_words_is_started(words: list[str], tmp_path: Path) -> None:
+    program = [sys.executable, "-c", "print('agent')", *(word.format(tmp_path) for word in words)]
+    [line] = bound_words([f"--runtime_env_agent_command={shlex.join(program)}"])
+    command = shlex.split(line.partition("=")[2])
+    assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout == "agent\n"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands by which Ray starts its node process."""
+    found: list[str] = []
+    monkeypatch.setattr(services, "ConsolePopen", lambda command, **_: found.append(command[1]))
+    return found
+
+
+def start_a_node(*_: Any, **also: Any) -> None:
+    services.ConsolePopen(["raylet", "--runtime_env_agent_command=python agent.py"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lacking", [None, OF_A_TRIAL, OF_A_JOB])
+def test_agents_are_left_out_only_where_no_worker_can_need_them(
+    lacking: tuple[str, str] | None, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray.tune.execution.tune_controller  # noqa: F401
+
+    monkeypatch.setenv("RAY_RUNTIME_ENV_HOOK", "no.such_hook")
+    if lacking:
+        monkeypatch.delattr(".".join(lacking))
+    with small_ray():
+        start_a_node()
+        assert lacking == OF_A_JOB or worker._maybe_modify_runtime_env({"pip": ["x"]}, False) is None
+    assert (idle_agent.__file__ in started[0]) == (lacking is None)
+
+
+@pytest.mark.slow
+def test_a_ray_that_does_not_start_is_tried_again_with_its_agents(
+    started: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails_once(*_: Any, **also: Any) -> None:
+        start_a_node()
+        if len(started) == 1:
+            raise RuntimeError("no port\nand so on")
+
+    notes: list[str] = []
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "kept from the next tests")
+    monkeypatch.setattr(cluster.ray, "init", fails_once)
+    monkeypatch.setattr(cluster.ray, "shutdown", lambda: None)
+    display: Any = SimpleNamespace(note=notes.append)
+    cluster._start(ClusterSettings(None, 1, 1, 0), str(tmp_path), display)
+    assert [idle_agent.__file__ in line for line in started] == [True, False]
+    assert notes == ["Ray did not start (no port); trying again, with its agents"]
