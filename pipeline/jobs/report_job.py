@@ -163,11 +163,10 @@ def _track(
     records: Iterable[pa.Table],
     console: Console,
 ) -> None:
+    from pipeline.report.phrases import counted
     from pipeline.report.tracker import Destination, track
 
     destination = Destination(wandb.mode, wandb.project, group, folder)
-    from pipeline.report.phrases import counted
-
     try:
         with console.status("logging to W&B"):
             runs = track(destination, report, records)

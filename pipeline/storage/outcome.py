@@ -14,6 +14,7 @@ from pipeline.storage.seal import aside_of
 from pipeline.storage.span import Span
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
 KINDS = ("<f8", "<f8", "<f4", "<f4", "<f4")  # of an outcome's parts, as they are written
 PARTS = "leeway"  # the last of them; files written before tell fewer
@@ -24,11 +25,10 @@ class Outcome(NamedTuple):
 
     score: Floats
     nfe: Floats
-    seconds: NDArray[np.float32]  # of the machine, in all; NaN where another setting's decode is repeated
-    above: NDArray[
-        np.float32
-    ]  # between which values of the trade-off parameter the decode is the same (axon/leeway.py);
-    below: NDArray[np.float32]  # NaN where it isn't told
+    seconds: Singles  # of the machine, in all; NaN where another setting's decode is repeated
+    # Between which values of the trade-off parameter the decode is the same (axon/leeway.py); NaN where it isn't told.
+    above: Singles
+    below: Singles
 
 
 def outcome_of(table: pa.Table) -> Outcome:

@@ -16,9 +16,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-PROCESSOR_SECONDS = (
-    10.0  # for one comparison, including the parsing of both sides; then the process ends itself
-)
+PROCESSOR_SECONDS = 10.0  # for one comparison, with the parsing of both sides; then the process ends itself
 LONGEST_SECONDS = 100.0  # by the clock, on a machine that hardly lets it run: after them nothing is known
 START_SECONDS = 60.0  # for importing sympy on a busy machine
 Match = tuple[bool, str | None]  # whether they are equal, and what was read in the answer (None: nothing)
