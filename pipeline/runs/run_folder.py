@@ -21,6 +21,7 @@ from pipeline.search import OPTUNA, Range, Space
 from pipeline.stop import Terminated
 from pipeline.storage.leftovers import remove_leftovers
 
+LONGEST = 100  # letters of a folder's name before its ending: file systems allow 255 bytes in all
 NAMED = 3  # of the tasks, decoders or models of a run: more are counted
 UNASKED = ("device", "family")  # keys of a model that change nothing of what is asked
 
@@ -107,7 +108,7 @@ def folder_of(config: Config, plan: Plan) -> Path:
         content["recipe"] = config.recipe.name
     kept, ending = Path(config.out) / config.sweep.name, f"-{limit}-{setting_id(content)[:6]}"
     about = ["+".join(re.sub(r"[^A-Za-z0-9._]+", "_", name) for name in own) for own in subjects(plan)]
-    own = kept / ("-".join(about) + ending)
+    own = kept / ("-".join(about)[:LONGEST] + ending)
     # Earlier versions called a sweep over several of them by one alone.
     return own if own.is_dir() else next(iter(sorted(kept.glob(f"*{ending}"))), own)
 

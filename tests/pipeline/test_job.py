@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,6 +180,17 @@ def test_the_folder_is_the_same_for_the_same_question(make_config: Make, config:
     assert folder(config) == folder(make_config("task.name=judge", "batch_size=1"))
     assert folder(config) != folder(make_config("task.name=judge", "axon.anchors=2"))
     assert folder(config).startswith("judge-confidence-random-10-")
+
+
+def test_long_names_make_no_folder_that_a_file_system_refuses(
+    make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pipeline.runs.run_folder.subjects", lambda plan: [["m" * 90 + str(n) for n in range(3)]]
+    )
+    path = folder_of(config := make_config(), planned(config))
+    path.mkdir(parents=True)
+    assert re.fullmatch(r"m{90}0\+m{8}-10-\w{6}", path.name)
 
 
 def test_a_sweep_over_several_tasks_and_decoders_has_a_folder_named_by_them(make_config: Make) -> None:

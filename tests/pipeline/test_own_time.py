@@ -7,12 +7,15 @@ import os
 import time
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sandbox import Limits, Sandbox, WorkerError
+from pipeline.sandbox import Limits, Outcome, Sandbox, WorkerError
+from pipeline.sandbox.jail import supervisor
 from pipeline.sandbox.jail.own_time import OwnTime, is_ready
 
 RIVALS = 2
@@ -83,19 +86,38 @@ def test_a_busy_machine_fails_no_program_that_stays_within_its_time(
         assert sandbox.run("import time\ntime.sleep(9)").reason == "timeout: 0.5 seconds"
 
 
-PRINTS = """
-import time
-while True:
-    print("still waiting", flush=True)
-    until = time.perf_counter() + 0.002
-    while time.perf_counter() < until: pass
-    time.sleep(0.02)
-"""
+class Printing(supervisor.Watch):
+    """A program that prints every millisecond, by a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now, self.looks = 0.0, list[float]()
+        self._pid, self._channel = os.getpid(), MagicMock()
+        self._limits = Limits()
+
+    def _begin(self) -> None:
+        pass
+
+    def _waiting_place(self) -> None:
+        pass
+
+    def _listen(self, seconds: float) -> bool:
+        self.now += min(seconds, 0.001)
+        return True
+
+    def _judge(self, alive: bool, place: object) -> None:
+        pass
+
+    def _used_up(self, own: OwnTime) -> Outcome | None:
+        self.looks.append(self.now)
+        return Outcome("timeout") if len(self.looks) == 4 else None
 
 
-def test_a_program_that_prints_while_it_waits_runs_out_of_time() -> None:
-    with Sandbox("process", workers=1, limits=Limits(wall_seconds=0.3, cpu_seconds=1)) as sandbox:
-        assert sandbox.run(PRINTS).reason == "timeout: 0.3 seconds"
+def test_a_program_is_not_looked_at_whenever_it_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs then: one that prints, and then waits, would never be seen to wait."""
+    watch = Printing()
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: watch.now))
+    assert watch.outcome().kind == "timeout"
+    assert watch.looks == pytest.approx([0.05, 0.1, 0.15, 0.2], abs=0.002 * 4)
 
 
 # Its processes leave no account of what they used, so that its own time stands nearly still.
