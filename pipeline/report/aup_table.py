@@ -53,8 +53,8 @@ def caption(facet: Facet) -> str:
         f"defines it: alpha {ALPHA:g}, y_max {first.y_max:.4g}, the highest accuracy of the pool "
         f"({listed(first.pool)}); points of a front down to {MARGIN:g} percentage points below its slowest. It "
         "compares only within this pool. TPF counts the whole canvas, or up to the end of text. Near the best, of no "
-        f"pool: the TPF of the front's mixes of settings {100 * effects.MARGIN:g} point (on few examples "
-        f"{effects.ANSWERS} answers) below its best accuracy."
+        f"pool: the TPF of the front's mixes of settings {100 * effects.MARGIN:g} point, but at least "
+        f"{effects.ANSWERS} answers, below its best accuracy."
     )
 
 

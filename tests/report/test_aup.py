@@ -118,6 +118,7 @@ def test_every_front_has_its_area_with_an_interval_under_both_conventions() -> N
     assert axon.canvas.estimate > base.canvas.estimate
     section = aup_section(facet)
     assert "alpha 3" in section and f"{base.y_max:.4g}" in section and "base and AXON" in section
+    assert "1 point, but at least 3 answers, below its best" in section
 
 
 def test_nothing_is_said_where_tokens_are_unknown() -> None:
