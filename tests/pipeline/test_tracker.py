@@ -21,7 +21,6 @@ from pipeline.report.matchups import matchups
 from pipeline.report.tracker import Destination, client, track
 from pipeline.report.tracker.content import digest, identifier
 from pipeline.report.tracker.settings import setting_contents
-from pipeline.report.tracker.sweep import sweep_content
 from pipeline.storage.record import SCHEMA, Record, to_table
 from tests.pipeline.wandb_file import read_run
 from tests.report.sweep import changed, make_run, make_setting, make_sweep
@@ -235,27 +234,10 @@ def test_the_sweep_run_holds_the_report(logged: tuple[Path, Report]) -> None:
     ]
     for key, file in {"front_picture": report.picture, "report": report.page}.items():
         assert (path.parent / "files" / run["history"][f"{key}.path"]).read_bytes() == file.read_bytes()
-    assert run["config"]["command"] == RUN.command and run["config"]["commit"] == ""
     assert run["summary"]["warnings"] == report.findings.warnings != []
     assert ("dataset", f"records-{digest('sweep/one')[:16]}") in run["artifacts"]
     stored = pq.read_table(folder / "wandb" / "records.parquet")
     assert stored.schema.equals(SCHEMA) and stored.to_pandas().equals(to_table_frame(RECORDS))
-
-
-def test_a_sweep_is_found_by_its_command_and_commit(tmp_path: Path) -> None:
-    made = [("launch a", "c0ffee", False), ("launch a", "c0ffee", False), ("launch b", "decade", True)]
-    first, again, other, unknown, alone = (
-        replace(RUN, command=command, environment=replace(RUN.environment, commit=commit, dirty=dirty))
-        for command, commit, dirty in [*made, ("launch c", None, None), ("", "facade", True)]
-    )
-    report = write_report(tmp_path, [RUN], RECORDS, [])
-    for runs, *expected in (
-        ((first, again), "launch a", "c0ffee", False),
-        ((first, other, unknown), "launch a; launch b; launch c", "c0ffee, decade", True),
-        ((alone,), "", "", False),
-    ):
-        config = sweep_content(replace(report, runs=runs), tables(RECORDS), "sweep/one", tmp_path).config
-        assert [config[key] for key in ("command", "commit", "uncommitted_changes")] == expected
 
 
 def test_logging_again_logs_only_what_is_new(tmp_path: Path) -> None:
