@@ -37,9 +37,8 @@ class Parts:
 def watch(command: Sequence[str], folder: Path, store: Path, slice_size: int) -> Parts:
     """Runs it in that folder until it ends. Raises ValueError, with the end of what it said, if it fails."""
     start, used, stored = time(), dict[tuple[int, str], float](), dict[str, float]()
-    with TemporaryFile(
-        "w+", encoding="utf-8", errors="replace"
-    ) as said:  # a pipe that nobody reads would fill up
+    # A file, as a pipe that nobody reads would fill up.
+    with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=said)
         while process.poll() is None:
             used |= processors(process.pid)

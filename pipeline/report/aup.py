@@ -37,7 +37,7 @@ import pandas as pd
 from pipeline.planning.setting import Setting
 from pipeline.report import stats
 from pipeline.report.effects import ANSWERS, MIN_EXAMPLES, margin
-from pipeline.report.fronts import first_reach
+from pipeline.report.fronts import reach_or_highest
 from pipeline.report.mixes import mixes
 from pipeline.report.pareto import front_order, non_dominated
 from pipeline.report.sample import Draws
@@ -188,8 +188,6 @@ def near_best(quality_BF: Floats, steps_BF: Floats, seen_F: Floats, below: float
     """
     best = mixes(quality_BF, steps_BF, seen_F)
     level_B = best.quality_BC.max(axis=1) - below
-    own_B, seen_B = (
-        1 / first_reach(line, np.minimum(level_B, line[0].max(axis=1))) for line in (best.line, best.seen)
-    )
+    own_B, seen_B = (1 / reach_or_highest(line, level_B) for line in (best.line, best.seen))
     unknown_B = np.isnan(level_B)
     return np.where(unknown_B, np.nan, own_B), np.where(unknown_B, np.nan, seen_B)

@@ -50,6 +50,11 @@ def first_reach(line: Line, level_B: Floats) -> Floats:
     return np.where(enough.any(axis=1), found, np.inf)
 
 
+def reach_or_highest(line: Line, level_B: Floats) -> Floats:
+    """As `first_reach`; of a line that never is there, the lowest NFE at which it is highest."""
+    return first_reach(line, np.minimum(level_B, line[0].max(axis=1)))
+
+
 def by_rising_nfe(quality_BF: Floats, nfe_BF: Floats) -> Line:
     """The knots in order, the lower first at equal NFE; NaN ones replaced by the last, which changes no line."""
     unknown = np.isnan(quality_BF) | np.isnan(nfe_BF)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.report.fronts import Line, first_reach, mean_height
+from pipeline.report.fronts import Line, mean_height, reach_or_highest
 from pipeline.report.multiplicity import simultaneous_percentiles
 from pipeline.report.stats import Floats, Interval
 
@@ -67,7 +67,7 @@ def reach(base: Line, axon: Line, budgets: tuple[float, float], level_B: Floats)
     lines = base, axon
     return Reach(
         *(mean_height(line, *budgets) for line in lines),
-        *(first_reach(line, np.minimum(level_B, line[0].max(axis=1))) for line in lines),
+        *(reach_or_highest(line, level_B) for line in lines),
     )
 
 

@@ -36,9 +36,8 @@ class Aside:
         self._backlog, self._room = backlog, room
         self._waiting: dict[str, tuple[Assignment, Unready]] = {}  # by trial
         self._since: dict[str, float] = {}  # by trial
-        self._tried: defaultdict[str, set[str]] = defaultdict(
-            set
-        )  # on which machines a setting couldn't be begun
+        # On which machines a setting couldn't be begun.
+        self._tried: defaultdict[str, set[str]] = defaultdict(set)
         self._good: set[str] = set()  # settings that were returned and that another worker has begun
 
     @property

@@ -51,9 +51,8 @@ def setting_config(facet: Facet, setting: Setting, point: dict[str, Any], sweep:
         for key, value in point.items()
         if key.startswith(KNOB) and value is not None
     }
-    cache = (
-        {} if setting.foreign else {"cache": point["cache"]}
-    )  # the identity has it only where there is one
+    # The identity has it only where there is one.
+    cache = {} if setting.foreign else {"cache": point["cache"]}
     return {
         **cache,
         **with_identifiers(described_tree(setting)),
