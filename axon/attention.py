@@ -63,6 +63,7 @@ class Capture:
         self._first_B = first_B
         self._kept: list[tuple[Tensor, Tensor, float]] = []
         self._mask: Tensor | None = None
+        self._held: Tensor | None = None
 
     def keep(self, query_BHWD: Tensor, key_BHWD: Tensor, mask: Tensor | None, scaling: float) -> None:
         """Called by the attention function of a chosen layer; keeps references, computes nothing."""
@@ -151,9 +152,8 @@ class Capture:
                 flat = slice(rows.start * groups, rows.stop * groups)
                 inner = slice(places.start * shared, places.stop * shared)
                 of_piece, counted = sums[flat], marks[flat, :, inner]
-                scores = torch.bmm(query[:, flat, inner].flatten(0, 1), key[:, flat].flatten(0, 1)).mul_(
-                    scaling
-                )
+                here, there = query[:, flat, inner].flatten(0, 1), key[:, flat].flatten(0, 1)
+                scores = self._scores(here, there, scaling)
                 if mask is not None:
                     seen = mask[rows] if mask.shape[2] == 1 else mask[rows, :, places]
                     scores.view(layers, rows.stop - rows.start, groups, -1, shared, width).add_(seen)
@@ -168,6 +168,13 @@ class Capture:
                         picked_RQW.add_(of_layer)
         sums_RW = sums.view(count, groups, width).sum(1)
         return sums_RW, len(self._kept) * heads
+
+    def _scores(self, query_NPD: Tensor, key_NDW: Tensor, scaling: float) -> Tensor:
+        """Scaled products (N, P, W), where those before them lay, as far as they have the same shape."""
+        shape = (*query_NPD.shape[:2], key_NDW.shape[2])
+        if self._held is None or self._held.shape != shape:
+            self._held = query_NPD.new_empty(shape)
+        return torch.baddbmm(self._held, query_NPD, key_NDW, beta=0, alpha=scaling, out=self._held)
 
     def _no_rows(self, columns_RQ: Tensor) -> Tensor:
         return torch.zeros((*columns_RQ.shape, self._kept[0][1].shape[2]), device=columns_RQ.device)
@@ -220,10 +227,9 @@ def _stack(of_layers: Sequence[Tensor], rows_R: Tensor | None) -> Tensor:
 
 def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor) -> Tensor:
     """Attention (L, R, Q, V) of those positions, the mean over G groups of H heads; they see V columns."""
-    count, length = columns_RQ.shape
-    index = columns_RQ.view(1, count, 1, length, 1, 1)
-    index = index.expand(*maps_LRGWHV.shape[:3], -1, *maps_LRGWHV.shape[4:])
-    return maps_LRGWHV.gather(3, index).transpose(3, 4).flatten(2, 3).mean(2)
+    rows_R1 = torch.arange(len(columns_RQ), device=columns_RQ.device)[:, None]
+    picked_RQLGHV = maps_LRGWHV[:, rows_R1, :, columns_RQ]
+    return picked_RQLGHV.flatten(3, 4).mean(3).permute(2, 0, 1, 3)
 
 
 def _pieces(count: int, width: int, step: int, together: int) -> Iterator[tuple[slice, slice]]:

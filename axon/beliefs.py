@@ -1,7 +1,8 @@
 """The model's beliefs at chosen positions: the likeliest token, its probability, a sample.
 
 Shapes: B rows, K positions, V vocabulary, N flat positions, G groups of S neighbouring tokens. Probabilities are
-float64, as in the reference.
+float64, as in the reference; what is summed for them is float32 where the logits are, with the largest term left out,
+so that 1 - p keeps its digits where p is nearly 1.
 """
 
 from __future__ import annotations
@@ -17,54 +18,84 @@ from axon.chunks import chunk_elements
 # Logits that are turned into float64 at once, where all of them are too many.
 CACHED_ELEMENTS = 1 << 24
 BYTES = 32  # of one logit: 4 as it is, 3 copies in float64, 4 as the result
-DOUBLED_ELEMENTS = 1 << 18  # those that are turned into float64 at once for the partition sum
+SUMMED_ELEMENTS = 1 << 20  # probabilities that are held at once for the partition sum
 GROUP = 256  # at most so many neighbours are compared before their places are
 LEAST_GROUP = 32  # with fewer, a search for places is no slower
+# Logits count as at most so far below the largest: what is further adds less than 1e-24 of it, and some processors take
+# twice as long for the exponentials, which float32 can't hold with all digits.
+RANGE = 70.0
 
 
 def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
     """The likeliest token other than the mask token, its probability (float64), and the log of the partition sum.
 
     The mask token keeps its share of the probability; it is only never chosen. `logits` (..., V) is contiguous, and
-    afterwards what it was.
+    afterwards what it was. For float32 logits, 1 - p and the partition sum less its largest term have a relative error
+    of some 1e-7, less than the rounding of the logits makes.
     """
     logits_NV = logits.view(-1, logits.shape[-1])
-    column_N = logits_NV.select(1, mask_id)
-    masks_N = column_N.clone()
-    column_N.fill_(-torch.inf)  # for a moment: a copy of all logits would take longer than the search
-    best_N, token_N = _first_largest(logits_NV)
-    column_N.copy_(masks_N)
-    partition_N = _log_sum_exp(logits_NV, torch.maximum(best_N, masks_N).double())
-    p_max_N = (best_N.double() - partition_N).exp()
+    column_N1 = logits_NV[:, mask_id, None]
+    masks_N1 = column_N1.clone()
+    column_N1.fill_(-torch.inf)  # for a moment: a copy of all logits would take longer than the search
+    best_N1, token_N1, others_N1 = _likeliest_and_others(logits_NV)
+    column_N1.copy_(masks_N1)
+    best_N1 = best_N1.double()
+    partition_N1 = torch.logaddexp(others_N1.log1p_().add_(best_N1), masks_N1.double())
+    p_max_N1 = (best_N1 - partition_N1).exp_()
     shape = logits.shape[:-1]
-    return token_N.view(shape), p_max_N.view(shape), partition_N.view(shape)
+    return token_N1.view(shape), p_max_N1.view(shape), partition_N1.view(shape)
+
+
+def _likeliest_and_others(logits_NV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The largest logit of each row, its first place, and the sum of the other probabilities relative to its own.
+
+    (N, 1) each; that sum is float64. A few rows at a time, in one buffer, so that they are read from the cache.
+    """
+    count, vocabulary = logits_NV.shape
+    rows = max(1, chunk_elements(logits_NV.device, BYTES, SUMMED_ELEMENTS) // vocabulary)
+    dtype = torch.float64 if logits_NV.dtype is torch.float64 else torch.float32
+    buffer_NV = torch.empty((min(count, rows), vocabulary), dtype=dtype, device=logits_NV.device)
+    best, token, others = [], [], []
+    for some_NV in logits_NV.split(rows):
+        best_N1, token_N1 = _first_largest(some_NV)
+        best.append(best_N1)
+        token.append(token_N1)
+        others.append(_sum_of_others(some_NV, best_N1, token_N1, buffer_NV[: len(some_NV)]))
+    if len(best) == 1:
+        return best[0], token[0], others[0]
+    return torch.cat(best), torch.cat(token), torch.cat(others)
 
 
 def _first_largest(logits_NV: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest of each row, and its first place: by groups, since a search for places is slow on a processor."""
-    count, vocabulary = logits_NV.shape
-    size = math.gcd(vocabulary, GROUP)
-    if size < LEAST_GROUP:
-        best_N, token_N = logits_NV.max(1)
-        return best_N, token_N
-    grouped_NGS = logits_NV.view(count, -1, size)
+    """The largest of each row, and its first place, (N, 1) each: by groups, as processors are slow to find places."""
+    if not (size := _group(logits_NV)):
+        best_N1, token_N1 = logits_NV.max(1, keepdim=True)
+        return best_N1, token_N1
+    grouped_NGS = logits_NV.unflatten(1, (-1, size))
     best_N1, group_N1 = grouped_NGS.amax(2).max(1, keepdim=True)
-    within_NS = grouped_NGS.gather(1, group_N1[..., None].expand(-1, -1, size))[:, 0]
-    return best_N1[:, 0], group_N1[:, 0] * size + within_NS.argmax(1)
+    within_N1S = grouped_NGS.gather(1, group_N1[..., None].expand(-1, -1, size))
+    return best_N1, group_N1 * size + within_N1S.argmax(2)
 
 
-def _log_sum_exp(logits_NV: Tensor, largest_N: Tensor) -> Tensor:
-    """The log of the partition sum in float64, (N,), given the largest logit: a few rows at a time, in one buffer."""
-    count, vocabulary = logits_NV.shape
-    rows = max(1, chunk_elements(logits_NV.device, BYTES, DOUBLED_ELEMENTS) // vocabulary)
-    if count <= rows:
-        return logits_NV.double().sub_(largest_N[:, None]).exp_().sum(1).log_().add_(largest_N)
-    buffer_NV = largest_N.new_empty((rows, vocabulary))
-    sums = [
-        buffer_NV[: len(some)].copy_(some).sub_(largest[:, None]).exp_().sum(1)
-        for some, largest in zip(logits_NV.split(rows), largest_N.split(rows), strict=True)
-    ]
-    return torch.cat(sums).log_().add_(largest_N)
+def _sum_of_others(logits_NV: Tensor, best_N1: Tensor, token_N1: Tensor, share_NV: Tensor) -> Tensor:
+    """The probability of all tokens but the likeliest, relative to its own: (N, 1) float64; `share_NV` is for its use.
+
+    A softmax is the fastest way to so many exponentials on a processor. Groups are summed first, so that a row's sum
+    has one order, however many rows there are.
+    """
+    torch.maximum(logits_NV, best_N1 - RANGE, out=share_NV)
+    torch.softmax(share_NV, 1, out=share_NV)
+    likeliest_N1 = share_NV.gather(1, token_N1)
+    share_NV.scatter_(1, token_N1, 0.0)
+    if size := _group(share_NV):
+        share_NV = share_NV.unflatten(1, (-1, size)).sum(2)
+    return share_NV.sum(1, keepdim=True, dtype=torch.float64).div_(likeliest_N1)
+
+
+def _group(values_NV: Tensor) -> int:
+    """How many neighbours make a group: all groups alike; 0 where they would be too small to help."""
+    size = math.gcd(values_NV.shape[1], GROUP)
+    return size if size >= LEAST_GROUP else 0
 
 
 def sample(
