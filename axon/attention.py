@@ -174,7 +174,7 @@ class Capture:
         shape = (*query_NPD.shape[:2], key_NDW.shape[2])
         if self._held is None or self._held.shape != shape:
             self._held = query_NPD.new_empty(shape)
-        return torch.baddbmm(self._held, query_NPD, key_NDW, beta=0, alpha=scaling, out=self._held)
+        return torch.bmm(query_NPD, key_NDW, out=self._held).mul_(scaling)
 
     def _no_rows(self, columns_RQ: Tensor) -> Tensor:
         return torch.zeros((*columns_RQ.shape, self._kept[0][1].shape[2]), device=columns_RQ.device)
@@ -227,9 +227,10 @@ def _stack(of_layers: Sequence[Tensor], rows_R: Tensor | None) -> Tensor:
 
 def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor) -> Tensor:
     """Attention (L, R, Q, V) of those positions, the mean over G groups of H heads; they see V columns."""
-    rows_R1 = torch.arange(len(columns_RQ), device=columns_RQ.device)[:, None]
-    picked_RQLGHV = maps_LRGWHV[:, rows_R1, :, columns_RQ]
-    return picked_RQLGHV.flatten(3, 4).mean(3).permute(2, 0, 1, 3)
+    count, length = columns_RQ.shape
+    index = columns_RQ.view(1, count, 1, length, 1, 1)
+    index = index.expand(*maps_LRGWHV.shape[:3], -1, *maps_LRGWHV.shape[4:])
+    return maps_LRGWHV.gather(3, index).transpose(3, 4).flatten(2, 3).mean(2)
 
 
 def _pieces(count: int, width: int, step: int, together: int) -> Iterator[tuple[slice, slice]]:

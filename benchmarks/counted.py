@@ -19,10 +19,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import axon.attention
 from axon.chunks import MEMORY_SHARE
 
-# Operators that only describe memory in another way, and launch nothing.
+# Operators that only describe memory in another way, or take some, and launch nothing.
 VIEWS = frozenset(
     {"view", "_unsafe_view", "permute", "transpose", "t", "expand", "unsqueeze", "squeeze"}
     | {"slice", "select", "split", "alias", "detach", "unbind"}
+    | {"empty", "empty_like", "empty_strided", "new_empty"}
 )
 # Methods that need a value, or the number of true ones, on the host. On CUDA each waits for all work before it.
 READS = frozenset(

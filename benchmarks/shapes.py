@@ -8,6 +8,7 @@ import torch
 
 from axon import MaskedDiffusionModel
 from axon.attention import kernel_name
+from axon.huge_pages import huge_pages
 from axon.models.family import Family
 from axon.models.llada import LLADA
 
@@ -95,6 +96,7 @@ def random_model(
 
     The last two tokens are the mask and the end of the text.
     """
+    huge_pages()
     config: Any = family.config(**family.read_config(sizes))
     config._attn_implementation = kernel_name("sdpa")
     with torch.device("meta"):

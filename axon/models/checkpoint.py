@@ -9,6 +9,7 @@ import torch
 from transformers import PretrainedConfig, PreTrainedModel
 
 from axon.attention import KERNELS, kernel_name
+from axon.huge_pages import huge_pages
 from axon.models.description import describe
 from axon.models.family import CheckpointError, Family
 from axon.models.model import MaskedDiffusionModel
@@ -31,7 +32,8 @@ def load_model(
     """Load a checkpoint in the format of one of FAMILIES into transformers' own modules, in evaluation mode.
 
     `gpus`: over how many its layers are split; device `cuda:2` and 2 mean cuda:2 and cuda:3. Raises CheckpointError if
-    the folder, its config or a tensor is faulty, and for an unknown dtype, device or attention kernel.
+    the folder, its config or a tensor is faulty, and for an unknown dtype, device or attention kernel. Sets an
+    environment variable for torch (axon/huge_pages.py).
     """
     if dtype not in DTYPES:
         raise CheckpointError(f"model.dtype={dtype!r}: unknown; one of {', '.join(DTYPES)}")
@@ -39,6 +41,7 @@ def load_model(
         raise CheckpointError(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
+    huge_pages()
     described = describe(path, overrides)
     family, config = described.family, described.family.config(**described.network)
     config._attn_implementation = kernel_name(attention_kernel)
