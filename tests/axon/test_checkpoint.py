@@ -77,6 +77,12 @@ def test_missing_surplus_and_misshapen_tensors_are_named(tmp_path: Path) -> None
         ({"rms_norm_eps": None}, "rms_norm_eps=None"),
         ({"n_layers": "two"}, "n_layers='two'"),
         ({"n_heads": 3}, "d_model=16"),
+        ({"n_kv_heads": 3}, "3 key heads for 4 heads: their number must divide that of all"),
+        ({"n_kv_heads": 8}, "8 key heads for 4 heads"),
+        (
+            {"n_heads": 16, "n_kv_heads": 16},
+            "heads of size 1, of which 1 is rotated: must be a pair or several",
+        ),
         ({"mask_token_id": None}, "mask_token_id=None"),
         ({"mask_token_id": 99}, "mask_token_id=99"),
     ],
