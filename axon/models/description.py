@@ -95,7 +95,8 @@ def _check_heads(network: Mapping[str, Any]) -> None:
             f"config.json: {key_heads} key heads for {heads} heads: their number must divide that of all; repair it"
         )
     size = network.get("head_dim") or network["hidden_size"] // heads
-    rotated = int(size * network["rope_parameters"].get("partial_rotary_factor", 1.0))
+    rotary = network.get("rope_parameters", {})  # absent: as the family's modules have it, of whole heads
+    rotated = int(size * rotary.get("partial_rotary_factor", 1.0))
     if rotated < 2 or rotated % 2 or rotated > size:
         raise CheckpointError(
             f"config.json: heads of size {size}, of which {rotated} is rotated: must be a pair or several; repair it"
