@@ -45,6 +45,20 @@ def test_a_sharded_checkpoint_gives_the_same_model(tmp_path: Path) -> None:
         load_model(folder)
 
 
+def test_one_file_of_weights_beside_shards_is_refused(tmp_path: Path) -> None:
+    """Of a folder that was saved to twice, transformers reads the one file, and the shards were read here."""
+    folder = write_checkpoint(tmp_path, llada_tensors(seed=1))
+    save_file(llada_tensors(seed=2), folder / "model-1.safetensors")
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(llada_tensors(), "model-1.safetensors")}))
+    with pytest.raises(
+        CheckpointError, match=r"holds model\.safetensors beside the shards .*; remove the others"
+    ):
+        load_model(folder)
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(llada_tensors(), "model.safetensors")}))
+    load_model(folder)
+
+
 def test_a_tied_head_is_the_embedding(tmp_path: Path) -> None:
     tensors = llada_tensors()
     tensors[HEAD] = tensors["model.transformer.wte.weight"].clone()
