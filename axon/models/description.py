@@ -77,6 +77,11 @@ def describe(path: str | Path, overrides: Overrides = AS_THE_FILES_SAY) -> Descr
         texts, size = TokenTexts(folder), int(network["vocab_size"])
         mask = special_tokens.mask_token_id(overrides.mask_token_id, config, texts, family, size)
         ends = special_tokens.end_tokens(overrides.end_tokens, folder, config, texts, family, size)
+        if mask in ends.every:
+            raise CheckpointError(
+                f"token {mask}: is named as the mask token and as an end of the text, and can't be both; give "
+                "model.mask_token_id or model.end_tokens"
+            )
         own_block_size = _block_size(config, family)
         config.refuse_unread([*family.inert, *overrides.inert_keys])
     except CheckpointError as error:
