@@ -173,6 +173,10 @@ def _draws(settings: DecodeSettings) -> bool:
 def _seed(row: Prompt) -> int:
     if row.seed is None:
         raise ValueError(f"prompts[{row.index}]: has no seed, and random draws need one; give it")
+    if not -(2**63) <= row.seed < 2**64:
+        raise ValueError(
+            f"prompts[{row.index}]: seed={row.seed}: must lie in [-2**63, 2**64 - 1]; choose a value there"
+        )
     return row.seed
 
 

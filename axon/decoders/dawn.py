@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from axon.state import Context, StepState
 
 SURE = 0.9  # DAWN's confidence of what is revealed at once, and of decoded positions that may induce others
+SEEN = 1e-37  # attention that is none: padding, which the others of a batch decide, gets exactly 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ class Dawn(Decoder):
         threshold = context.tau_sink if self.tau_sink is None else self.tau_sink
         sink_BW = sinks(context.column_means(), context.width_B, threshold)
         attention_BKW = context.rows().masked_fill(sink_BW[:, None, :], -1.0)
-        edges_BKW = attention_BKW.scatter_(2, state.columns_BK[..., None], -1.0) >= self.tau_edge
+        edges_BKW = attention_BKW.scatter_(2, state.columns_BK[..., None], -1.0) >= max(self.tau_edge, SEEN)
         state.counts.add("graph_columns", context.width_B)
         state.counts.add("graph_sinks", sink_BW.sum(1))
         return edges_BKW

@@ -73,9 +73,15 @@ def describe(path: str | Path, overrides: Overrides = AS_THE_FILES_SAY) -> Descr
     try:
         family = with_attention(family_of(config, FAMILIES), overrides.attention)
         network = family.read_config(config)
+        _check_heads(network)
         texts, size = TokenTexts(folder), int(network["vocab_size"])
         mask = special_tokens.mask_token_id(overrides.mask_token_id, config, texts, family, size)
         ends = special_tokens.end_tokens(overrides.end_tokens, folder, config, texts, family, size)
+        if mask in ends.every:
+            raise CheckpointError(
+                f"token {mask}: is named as the mask token and as an end of the text, and can't be both; give "
+                "model.mask_token_id or model.end_tokens"
+            )
         own_block_size = _block_size(config, family)
         config.refuse_unread([*family.inert, *overrides.inert_keys])
     except CheckpointError as error:
@@ -84,6 +90,22 @@ def describe(path: str | Path, overrides: Overrides = AS_THE_FILES_SAY) -> Descr
         )  # said already where a file can't be read
         raise CheckpointError(f"model.path={str(path)!r}: {line}") from None
     return Description(family, network, mask, ends.eos, ends.every, overrides.block_size or own_block_size)
+
+
+def _check_heads(network: Mapping[str, Any]) -> None:
+    """Refuse heads that the modules would build and could not compute with."""
+    heads, key_heads = network["num_attention_heads"], network["num_key_value_heads"]
+    if heads % key_heads:
+        raise CheckpointError(
+            f"config.json: {key_heads} key heads for {heads} heads: their number must divide that of all; repair it"
+        )
+    size = network.get("head_dim") or network["hidden_size"] // heads
+    rotary = network.get("rope_parameters", {})  # absent: as the family's modules have it, of whole heads
+    rotated = int(size * rotary.get("partial_rotary_factor", 1.0))
+    if rotated < 2 or rotated % 2 or rotated > size:
+        raise CheckpointError(
+            f"config.json: heads of size {size}, of which {rotated} is rotated: must be a pair or several; repair it"
+        )
 
 
 def _block_size(config: Mapping[str, Any], family: Family) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from axon.models.family import CheckpointError
 
-INDEX = "model.safetensors.index.json"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -35,7 +35,7 @@ def listed(names: list[str], limit: int = 5) -> str:
 
 def tensor_files(folder: Path) -> list[Path]:
     """The safetensors files: one, or the shards that the index names. Raises CheckpointError unless all are there."""
-    names = ["model.safetensors"]
+    names = [WHOLE]
     if (folder / INDEX).is_file():
         index = read_json(folder, INDEX).get("weight_map")
         if not isinstance(index, dict) or not all(_is_file_name(name) for name in index.values()):
@@ -43,6 +43,11 @@ def tensor_files(folder: Path) -> list[Path]:
                 f"model.path={str(folder)!r}: {INDEX} does not map tensors to files; copy it again"
             )
         names = sorted(set(index.values()))
+        if WHOLE not in names and (folder / WHOLE).is_file():  # transformers would read this one alone
+            raise CheckpointError(
+                f"model.path={str(folder)!r}: holds {WHOLE} beside the shards of {INDEX}, and which of them are the "
+                "model's is not said; remove the others"
+            )
     missing = [name for name in names if not (folder / name).is_file()]
     pickled = sorted(file.name for pattern in PICKLED for file in folder.glob(pattern))
     if missing and pickled:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from axon.blocks import RowBlocks, row_blocks
 from axon.models.description import Description
+from axon.models.family import Family
 from axon.models.size import size_of
 from axon.row_memory import BYTES, NetworkShape, Part, row_parts
 from pipeline.inputs.config import Decode
@@ -76,11 +77,15 @@ def canvas(decode: Decode, prompt: int) -> RowBlocks:
     return row_blocks(prompt, decode.gen_length, decode.block, decode.block_alignment)
 
 
-def most_passes(decode: Decode, prompt: int) -> int:
-    """Of one row: a step reveals at least one token, and `fixed_steps` alone takes the steps that it is given."""
+def most_passes(decode: Decode, prompt: int, family: Family) -> int:
+    """Of one row: a step reveals at least one token, and `fixed_steps` alone takes the steps that it is given.
+
+    It may take more where a block's first position is revealed alone, or the block goes by sub-blocks.
+    """
     blocks = canvas(decode, prompt)
     steps = getattr(decode.decoder, "steps", None)
-    if steps is not None and decode.axon.gate == "never":
+    alone = family.sub_block is not None or (family.shift > 0 and decode.cache in ("prefix", "dual"))
+    if steps is not None and decode.axon.gate == "never" and not alone:
         return int(steps) * blocks.count * decode.block // decode.gen_length
     return blocks.area - blocks.given
 

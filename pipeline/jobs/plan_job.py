@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from rich.console import Console
 
+from axon.models.family import Family
 from axon.row_memory import ON_PROCESSOR, Part
 from pipeline.checkpoints.cost_estimate import SHARE, Network, gpu_hours, most_passes
 from pipeline.checkpoints.outline import Outline, open_outline
@@ -85,7 +86,14 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
             for setting in settings
         }
         works = [
-            _work(setting, config, contents, prompts[setting.model, setting.task]) for setting in settings
+            _work(
+                setting,
+                config,
+                contents,
+                prompts[setting.model, setting.task],
+                outlines[setting.model].described.family,
+            )
+            for setting in settings
         ]
     lines = _lines(config, plan, works, networks, prompts, contents is not None)
     for line in [*lines, *unlike_training(settings, open_outline), *never_fires(settings)]:
@@ -109,13 +117,15 @@ def _stored(
         ) from None
 
 
-def _work(setting: Setting, config: Config, contents: Contents | None, prompts: Prompts) -> Work:
+def _work(
+    setting: Setting, config: Config, contents: Contents | None, prompts: Prompts, family: Family
+) -> Work:
     """By the store's measurements of this setting, else the recipe's published figure, else the most there can be."""
     work = Work(
         setting,
         reachable(setting, config.limit),
         stored=0,
-        passes=float(most_passes(setting.decode, prompts.most)),
+        passes=float(most_passes(setting.decode, prompts.most, family)),
         source="at most: every pass reveals one token",
     )
     if config.recipe is not None and (published := _published(config.recipe, setting)) is not None:

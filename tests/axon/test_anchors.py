@@ -12,7 +12,7 @@ from torch import Tensor
 from axon import AxonSettings
 from axon.anchors import choose, support_of, target_coverage
 from axon.decoders.dawn import independent_set
-from axon.gates import GATES, GateMemory, GateState
+from axon.gates import GATES, GateMemory, GateState, progress
 from axon.policies import log_cap
 from axon.reads import undeclared
 from axon.state import StepState
@@ -175,6 +175,12 @@ def test_no_gate_but_always_fires_where_nothing_is_left_masked(name: str) -> Non
         state = _gate_state(masked, masked, p_max, attention, none, ones, checks, none + 9)
         fires = gate.fires(state, AxonSettings(target_nfe=1, warmup=5))
         assert fires.tolist() == [name == "always"] * len(masked)
+
+
+def test_progress_is_the_share_of_the_masked_down_to_a_single_one() -> None:
+    masked = torch.tensor([[True, False], [True, True], [False, False]])
+    proposal = torch.tensor([[True, False], [True, False], [False, False]])
+    assert progress(masked, proposal).tolist() == [1.0, 0.5, 0.0]
 
 
 def test_adaptive_coverage_locks_by_the_samples_own_count() -> None:

@@ -45,6 +45,20 @@ def test_a_sharded_checkpoint_gives_the_same_model(tmp_path: Path) -> None:
         load_model(folder)
 
 
+def test_one_file_of_weights_beside_shards_is_refused(tmp_path: Path) -> None:
+    """Of a folder that was saved to twice, transformers reads the one file, and the shards were read here."""
+    folder = write_checkpoint(tmp_path, llada_tensors(seed=1))
+    save_file(llada_tensors(seed=2), folder / "model-1.safetensors")
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(llada_tensors(), "model-1.safetensors")}))
+    with pytest.raises(
+        CheckpointError, match=r"holds model\.safetensors beside the shards .*; remove the others"
+    ):
+        load_model(folder)
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(llada_tensors(), "model.safetensors")}))
+    load_model(folder)
+
+
 def test_a_tied_head_is_the_embedding(tmp_path: Path) -> None:
     tensors = llada_tensors()
     tensors[HEAD] = tensors["model.transformer.wte.weight"].clone()
@@ -77,6 +91,12 @@ def test_missing_surplus_and_misshapen_tensors_are_named(tmp_path: Path) -> None
         ({"rms_norm_eps": None}, "rms_norm_eps=None"),
         ({"n_layers": "two"}, "n_layers='two'"),
         ({"n_heads": 3}, "d_model=16"),
+        ({"n_kv_heads": 3}, "3 key heads for 4 heads: their number must divide that of all"),
+        ({"n_kv_heads": 8}, "8 key heads for 4 heads"),
+        (
+            {"n_heads": 16, "n_kv_heads": 16},
+            "heads of size 1, of which 1 is rotated: must be a pair or several",
+        ),
         ({"mask_token_id": None}, "mask_token_id=None"),
         ({"mask_token_id": 99}, "mask_token_id=99"),
     ],

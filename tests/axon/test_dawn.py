@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from axon import Dawn
+from axon import AxonSettings, Dawn, DecodeSettings, MaskedDiffusionModel, decode
 from axon.counts import COUNTS, RowCounts
 from axon.decoders.base import Stateless
 from axon.leeway import Leeway
@@ -18,6 +18,7 @@ from axon.state import Context, StepState
 PROMPT, BLOCK, DECODED = 3, 8, 2  # the block's first positions are decoded already
 WIDTH = PROMPT + BLOCK
 RULE = Dawn(tau_sink=0.12, tau_edge=0.1, tau_induce=0.6, tau_low=0.4)
+OFF = AxonSettings(gate="never", attention_layers="all")
 
 
 def _state(seed: int) -> StepState:
@@ -123,3 +124,15 @@ def test_a_graph_is_empty_when_nothing_that_is_masked_depends_on_anything() -> N
     rows[:, :DECODED, PROMPT + DECODED :] = 0.5
     Dawn(tau_sink=1.0, tau_edge=0.1).propose(state)
     assert state.counts.of("empty_graph_steps").tolist() == [1]
+
+
+def test_padding_is_no_edge_of_a_graph_whatever_tau_edge_is(model: MaskedDiffusionModel) -> None:
+    """Alone, a single position that sees nothing but sinks has no edge; nor beside a longer row."""
+    decoder = Dawn(tau_sink=0.0, tau_edge=0.0)
+    settings = DecodeSettings(gen_length=2, block_length=1, decoder=decoder, axon=OFF)
+    alone, padded = (
+        decode(model, [[1, 5]], settings)[0],
+        decode(model, [[1, 5], [1, 2, 3, 4, 6, 2]], settings)[0],
+    )
+    assert alone.empty_graph_steps == alone.graph_steps == 2
+    assert padded == alone

@@ -71,6 +71,10 @@ def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
             {"settings": replace(SHORT, temperature=1.0), "seeds": [1.5]},
             r"seeds=\[1.5\]: must be a list of whole",
         ),
+        (
+            {"settings": replace(SHORT, temperature=1.0), "seeds": [2**64]},
+            rf"prompts\[0\]: seed={2**64}: must lie in",
+        ),
         ({"seeds": [1, 2]}, "seeds=2: there must be one for each of the 1 prompts"),
         ({"settings": DecodeSettings(gen_length=8, block_length=4)}, "it has 2 layers"),
     ],

@@ -133,6 +133,20 @@ def test_heads_share_the_hidden_size_where_they_have_no_size_of_their_own(
     assert size_of(describe(tmp_path)).head == 32 // heads
 
 
+@pytest.mark.parametrize("name", ["dream_7b", "sdar_8b", "experts/llada2"])
+def test_heads_that_could_not_be_computed_are_refused(name: str, tmp_path: Path) -> None:
+    """Before: an error of torch's, in the middle of the first decode."""
+    config = {key: value for key, value in small(name).items() if key != "rotary_dim"}
+    heads = config["num_attention_heads"]
+    line = refusal(tmp_path, config | {"num_key_value_heads": heads - 1})
+    assert f"{heads - 1} key heads for {heads} heads" in line
+    if "partial_rotary_factor" in config:
+        odd = config | {"partial_rotary_factor": 3 / config["head_dim"]}
+    else:
+        odd = config | {"hidden_size": 3 * heads} | ({"head_dim": 3} if "head_dim" in config else {})
+    assert "of which 3 is rotated" in refusal(tmp_path, odd)
+
+
 def test_a_key_that_llada_lacks_means_the_references_default(tmp_path: Path) -> None:
     config = small("llada_8b")
     for key in ("rope", "block_type", "activation_type", "layer_norm_type"):

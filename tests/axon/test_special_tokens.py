@@ -46,6 +46,25 @@ def test_a_mask_token_outside_the_vocabulary_is_refused(wrong: int, tmp_path: Pa
         mask(write(tmp_path, "sdar_8b"), wrong)
 
 
+@pytest.mark.parametrize("token", [0, 151935])
+def test_the_first_and_the_last_token_may_be_the_mask_or_end_a_text(token: int, tmp_path: Path) -> None:
+    assert mask(write(tmp_path, "sdar_8b", mask_token_id=token)) == mask(tmp_path, token) == token
+    write(tmp_path, "sdar_8b", mask_token_id=7, eos_token_id=token)
+    assert describe(tmp_path).eos_token_ids == (token,)
+    assert describe(tmp_path, Overrides(end_tokens=(token, 8))).end_token_ids == (token, 8)
+
+
+def test_a_token_is_not_the_mask_and_an_end_of_the_text(tmp_path: Path) -> None:
+    """What is not decoded counts as end-of-text, and would be the mask token."""
+    write(tmp_path, "sdar_8b", mask_token_id=9, eos_token_id=[8, 9])
+    with pytest.raises(
+        CheckpointError, match="token 9: is named as the mask token and as an end of the text"
+    ):
+        describe(tmp_path)
+    assert describe(tmp_path, Overrides(end_tokens=(8,))).end_token_ids == (8,)
+    assert mask(tmp_path, 7) == 7
+
+
 def test_the_familys_mask_token_is_not_taken_for_a_small_vocabulary(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"give model\.mask_token_id"):
         mask(write(tmp_path, "sdar_8b", vocab_size=1000))

@@ -19,6 +19,8 @@ from axon import Overrides, load_model
 from axon.decoders import DECODERS
 from axon.models import hub
 from axon.models.description import describe
+from axon.models.dream import DREAM
+from axon.models.llada import LLADA
 from pipeline.checkpoints import content, cost_estimate, outline
 from pipeline.checkpoints.cost_estimate import Network, gpu_hours, most_passes
 from pipeline.evaluation.evaluate import Evaluator
@@ -275,8 +277,22 @@ def test_memory_grows_with_what_it_is_made_of(make_config: Make, judge: Judge, c
 def test_fixed_steps_take_their_steps_and_axon_may_delay_them(make_config: Make, judge: Judge) -> None:
     delayed = make_config("task.name=judge").decode
     fixed = replace(delayed, decoder=DECODERS["fixed_steps"](steps=4))
-    assert most_passes(replace(fixed, axon=replace(fixed.axon, gate="never")), 10) == 4
-    assert most_passes(fixed, 10) == most_passes(delayed, 10) == 8
+    assert most_passes(replace(fixed, axon=replace(fixed.axon, gate="never")), 10, LLADA) == 4
+    assert most_passes(fixed, 10, LLADA) == most_passes(delayed, 10, LLADA) == 8
+
+
+@pytest.mark.parametrize("cache", ["none", "prefix", "dual"])
+def test_fixed_steps_may_take_more_where_a_blocks_first_position_is_revealed_alone(
+    cache: Any, make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    config = make_config("task.name=judge", f"model.path={random_checkpoint('dream', tmp_path / 'dream')}")
+    off = replace(config.decode.axon, gate="never")
+    decode = replace(config.decode, decoder=DECODERS["fixed_steps"](steps=2), axon=off, cache=cache)
+    [setting] = planned(replace(config, decode=decode)).settings.values()
+    taken = {record.nfe for record in sliced(Evaluator(3), setting, 0, 3)}
+    most = most_passes(setting.decode, 10, DREAM)
+    assert max(taken) <= most
+    assert taken == {2} if cache == "none" else max(taken) > 2
 
 
 @pytest.mark.parametrize(
@@ -288,6 +304,7 @@ def test_no_row_takes_more_passes_than_the_plan_says(
 ) -> None:
     """One token per pass is the most there can be, with blocks at absolute places, too."""
     folder = random_checkpoint(family, tmp_path / family)
+    described = describe(folder)
     for alignment in ("prompt", "absolute"):
         config = make_config("task.name=judge", f"model.path={folder}", f"block_alignment={alignment}")
         decode = replace(
@@ -298,9 +315,9 @@ def test_no_row_takes_more_passes_than_the_plan_says(
         )
         [setting] = planned(replace(config, decode=decode)).settings.values()
         for record in sliced(Evaluator(3), setting, 0, 3):
-            assert record.nfe == most_passes(setting.decode, record.prompt_tokens)
+            assert record.nfe == most_passes(setting.decode, record.prompt_tokens, described.family)
             assert record.nfe is not None
-            flops = Network(describe(folder)).flops(setting.decode, record.prompt_tokens, record.nfe)
+            flops = Network(described).flops(setting.decode, record.prompt_tokens, record.nfe)
             assert record.flops == pytest.approx(flops)
 
 
