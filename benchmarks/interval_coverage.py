@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from scipy.stats import binom, multinomial
 
+from benchmarks.simulated import at_least
 from pipeline.report.stats import (
     Floats,
     Interval,
@@ -41,9 +42,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--sizes", type=int, nargs="*", default=SIZES, help="numbers of examples, first table"
+        "--sizes", type=at_least(1), nargs="*", default=SIZES, help="numbers of examples, first table"
     )
-    parser.add_argument("--paired-sizes", type=int, nargs="*", default=PAIRED_SIZES, help="of the second")
+    parser.add_argument(
+        "--paired-sizes", type=at_least(1), nargs="*", default=PAIRED_SIZES, help="of the second"
+    )
     asked = parser.parse_args()
     print(f"{'n':>5} {'p':>6} {'Wilson':>9} {'bootstrap':>10}")
     for n in asked.sizes:
