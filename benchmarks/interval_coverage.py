@@ -69,7 +69,7 @@ def main() -> None:
 def _bootstrapped(n: int) -> list[Interval]:
     """The correct examples come first, so how often they are drawn is a running sum."""
     drawn_BN = np.cumsum(draw_counts(n, REPLICATES), axis=1, dtype=np.float64) / n
-    some = [percentile_interval(correct / n, drawn_BN[:, correct - 1]) for correct in range(1, n + 1)]
+    some = [percentile_interval(correct / n, drawn_BN[:, correct - 1], n) for correct in range(1, n + 1)]
     return [Interval(0.0, 0.0, 0.0), *some]
 
 
@@ -89,7 +89,7 @@ def _paired(
             both = drawn_BN[:, b + c - 1] if b + c else np.zeros(len(drawn_BN))
             made[b, c] = (
                 tango_interval(b, c, n),
-                percentile_interval((b - c) / n, (above - (both - above)) / n),
+                percentile_interval((b - c) / n, (above - (both - above)) / n, n),
             )
     weights = multinomial.pmf([(b, c, n - b - c) for b, c in outcomes], n, cells)
     tango, bootstrap = (

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report.cohorts import Indices, Side
-from pipeline.report.effects import margin
+from pipeline.report.effects import below, margin
 from pipeline.report.phrases import label_phrase
 from pipeline.report.stats import Floats
 
@@ -25,10 +25,10 @@ def pick(points: pd.DataFrame, base: Side, variant: Side) -> Pick:
     quality, nfe = (points[name].to_numpy(dtype=np.float64) for name in ("quality", "nfe"))
     base_rows, axon_rows = base.members[0], variant.members[0]
     fewest = int(points["n"].to_numpy()[np.concatenate([base_rows, axon_rows])].min())
-    best, within = float(np.nanmax(quality[base_rows])), margin(fewest)
+    best, within = np.nanmax(quality[base_rows]), margin(fewest)
     if best <= within:  # so few examples that a quality of 0 would do as well
         within = 0.0
-    bar = best - within
+    bar = float(below(best, within))
     b, a = fastest_at(bar, base_rows, quality, nfe), fastest_at(bar, axon_rows, quality, nfe)
     return Pick(b, a, bool(quality[a] >= bar), within)
 
