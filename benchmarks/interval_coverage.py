@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from scipy.stats import binom, multinomial
 
+from benchmarks.simulated import at_least
 from pipeline.report.stats import (
     Floats,
     Interval,
@@ -41,9 +42,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--sizes", type=int, nargs="*", default=SIZES, help="numbers of examples, first table"
+        "--sizes", type=at_least(1), nargs="*", default=SIZES, help="numbers of examples, first table"
     )
-    parser.add_argument("--paired-sizes", type=int, nargs="*", default=PAIRED_SIZES, help="of the second")
+    parser.add_argument(
+        "--paired-sizes", type=at_least(1), nargs="*", default=PAIRED_SIZES, help="of the second"
+    )
     asked = parser.parse_args()
     print(f"{'n':>5} {'p':>6} {'Wilson':>9} {'bootstrap':>10}")
     for n in asked.sizes:
@@ -66,7 +69,7 @@ def main() -> None:
 def _bootstrapped(n: int) -> list[Interval]:
     """The correct examples come first, so how often they are drawn is a running sum."""
     drawn_BN = np.cumsum(draw_counts(n, REPLICATES), axis=1, dtype=np.float64) / n
-    some = [percentile_interval(correct / n, drawn_BN[:, correct - 1]) for correct in range(1, n + 1)]
+    some = [percentile_interval(correct / n, drawn_BN[:, correct - 1], n) for correct in range(1, n + 1)]
     return [Interval(0.0, 0.0, 0.0), *some]
 
 
@@ -86,7 +89,7 @@ def _paired(
             both = drawn_BN[:, b + c - 1] if b + c else np.zeros(len(drawn_BN))
             made[b, c] = (
                 tango_interval(b, c, n),
-                percentile_interval((b - c) / n, (above - (both - above)) / n),
+                percentile_interval((b - c) / n, (above - (both - above)) / n, n),
             )
     weights = multinomial.pmf([(b, c, n - b - c) for b, c in outcomes], n, cells)
     tango, bootstrap = (

@@ -125,3 +125,27 @@ def test_every_script_tells_its_words_before_it_starts(
     with pytest.raises(SystemExit) as left:
         import_module(f"benchmarks.{name}").main()
     assert left.value.code == 0 and capsys.readouterr().out.startswith("usage:")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        *[
+            (name, ["--sizes", "9"], "argument --sizes: 9: a whole number of 10 or more")
+            for name in ("front_coverage", "mix_coverage", "verdict_calibration")
+        ],
+        ("front_coverage", ["--sweeps", "0"], "argument --sweeps: 0: a whole number of 1 or more"),
+        ("interval_coverage", ["--paired-sizes", "none"], "argument --paired-sizes: none: a whole number"),
+    ],
+)
+def test_a_simulation_refuses_what_it_cannot_count(
+    name: str,
+    words: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", [f"{name}.py", *words])
+    with pytest.raises(SystemExit) as left:
+        import_module(f"benchmarks.{name}").main()
+    assert left.value.code == 2 and said in capsys.readouterr().err

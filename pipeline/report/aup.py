@@ -46,6 +46,7 @@ from pipeline.report.stats import Floats, Interval
 
 ALPHA = 3.0
 MARGIN = 5.0  # percentage points below y_1, up to which a point counts
+ROUNDING = 1e-9  # 100 * 0.55 is a little more than 55, and 50 is within the margin of it
 TOKENS = ("tokens_generated", "tokens_to_eos", "nfe_to_eos")
 
 Tokens = Mapping[str, Floats]  # the settings' means of TOKENS, (S,) each
@@ -100,7 +101,7 @@ def area(tpf: Floats, accuracy: Floats, y_max: float, within: float = MARGIN) ->
 def kept(tpf: Floats, accuracy: Floats, within: float = MARGIN) -> tuple[Floats, Floats]:
     """By rising TPF the points at most `within` below the first, (..., F); places left over repeat the last of them."""
     tpf, accuracy = _rising(tpf, accuracy, np.isnan(tpf) | np.isnan(accuracy))
-    return _rising(tpf, accuracy, ~(accuracy >= accuracy[..., :1] - within))
+    return _rising(tpf, accuracy, ~(accuracy >= accuracy[..., :1] - within - ROUNDING))
 
 
 def _rising(tpf: Floats, accuracy: Floats, without: np.ndarray) -> tuple[Floats, Floats]:
@@ -140,9 +141,9 @@ def _aup(
         int(on_F.sum()) - len(pairs),
         y_max,
         pool,
-        _interval(area(canvas_F, accuracy_F, y_max), areas_4B),
-        _interval(area(ended_F, accuracy_F, y_max), ended_4B),
-        _near(near[0], near_2B),
+        _interval(area(canvas_F, accuracy_F, y_max), areas_4B, n),
+        _interval(area(ended_F, accuracy_F, y_max), ended_4B, n),
+        _near(near[0], near_2B, n),
     )
 
 
@@ -168,16 +169,16 @@ def _replicates(
     return areas(tokens_bF / nfe_bF), areas(to_eos_bF / nfe_to_eos_bF), near
 
 
-def _interval(estimate: Floats, drawn_4B: Floats) -> Interval:
+def _interval(estimate: Floats, drawn_4B: Floats, n: int) -> Interval:
     found_B, seen_B, least_B, most_B = drawn_4B
-    lo, hi = (stats.percentile_interval(float(estimate), own_B) for own_B in (least_B, most_B))
+    lo, hi = (stats.percentile_interval(float(estimate), own_B, n) for own_B in (least_B, most_B))
     flattered = max(float(np.nanmean(found_B - seen_B)), 0.0) if np.isfinite(lo.lo) else 0.0
     return Interval(lo.estimate, max(lo.lo - 2 * flattered, 0.0), hi.hi)
 
 
-def _near(estimate: float, drawn_2B: Floats) -> Interval:
+def _near(estimate: float, drawn_2B: Floats, n: int) -> Interval:
     near_B, seen_B = drawn_2B
-    plain = stats.percentile_interval(float(estimate), near_B)
+    plain = stats.percentile_interval(float(estimate), near_B, n)
     flattered = max(float(np.nanmean(near_B / seen_B)), 1.0) if np.isfinite(plain.lo) else 1.0
     return plain._replace(lo=plain.lo / flattered**2)
 

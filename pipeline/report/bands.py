@@ -68,8 +68,9 @@ def achieve(
         front_G = within(budget_G, spent_s[None], best_s[None])[0]
         reached = _reached(own.index.to_numpy(), cost, draws, budget_G, reference)
         estimate = hypervolume(quality, spent, reference)
-        ends = _ends(estimate, reached.best_area_B, reached.seen_area_B)
-        band = Band(budget_G, *_ends(front_G, reached.best_BG, reached.seen_BG)) if len(own) else None
+        n = int(own["n"].min()) if len(own) else 0
+        ends = _ends(estimate, reached.best_area_B, reached.seen_area_B, n)
+        band = Band(budget_G, *_ends(front_G, reached.best_BG, reached.seen_BG, n)) if len(own) else None
         found[str(group)] = Achieved(band, Interval(float(estimate), *map(float, ends)))
     return found
 
@@ -84,9 +85,11 @@ def _reached(rows: NDArray[np.intp], cost: str, draws: Draws, budget_G: Floats, 
     return Reached(*map(np.concatenate, zip(*found, strict=True)))
 
 
-def _ends(estimate: Floats, best_B: Floats, seen_B: Floats) -> tuple[Floats, Floats]:
-    """The interval's ends, (...), from replicates (B, ...); widened where necessary to contain the estimate."""
-    tail = (1 - stats.LEVEL) / 2
+def _ends(estimate: Floats, best_B: Floats, seen_B: Floats, n: int) -> tuple[Floats, Floats]:
+    """The interval's ends, (...), from replicates (B, ...) of n examples; widened where necessary to contain the
+    estimate.
+    """
+    tail = stats.tail(n)
     lo, hi = np.quantile(best_B, [tail, 1 - tail], axis=0)
     optimism = np.maximum((best_B - seen_B).mean(axis=0), 0.0)
     return np.minimum(np.maximum(lo - 2 * optimism, 0.0), estimate), np.maximum(hi, estimate)

@@ -119,7 +119,8 @@ def _calibrated(
     tokens_CNVE = tally.stages.of["tokens"]
     if not tokens_CNVE[ANCHORS].any():
         return None
-    counts_BN = np.concatenate([np.ones((1, len(careful))), stats.draw_counts(len(careful))])
+    n = len(careful)
+    counts_BN = np.concatenate([np.ones((1, n)), stats.draw_counts(n)])
     drawn = [_differ(own) for own in redrawn(tally.stages.of, counts_BN)]
     by_stage_BCE, *overall = (np.concatenate(own) for own in zip(*drawn, strict=True))
     anchors_differ_B, over_own_B, over_base_B = overall
@@ -130,14 +131,14 @@ def _calibrated(
         decoder,
         f"{setting.decode.decoder.name}, {points['label'].iloc[reference]}",
         careful_tokens / careful_nfe,
-        len(careful),
-        tuple(tuple(interval(own_B) for own_B in own_EB) for own_EB in by_stage_BCE.transpose(1, 2, 0)),
+        n,
+        tuple(tuple(interval(own_B, n) for own_B in own_EB) for own_EB in by_stage_BCE.transpose(1, 2, 0)),
         tuple(tuple(map(int, own_E)) for own_E in tokens_CVE.sum(axis=1)),
-        interval(anchors_differ_B),
-        interval(over_own_B),
-        interval(over_base_B),
-        interval(score_2B[0]),
-        interval(score_2B[1]),
+        interval(anchors_differ_B, n),
+        interval(over_own_B, n),
+        interval(over_base_B, n),
+        interval(score_2B[0], n),
+        interval(score_2B[1], n),
         confidences(tally.confidences, float(tokens_CNVE.sum()), counts_BN),
     )
 

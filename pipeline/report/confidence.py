@@ -68,7 +68,7 @@ def confidences(sums: Sums, tokens: float, counts_BN: Floats) -> Confidences | N
     """None where no anchor's confidence is known. `tokens`: of these decodes, whether known or not."""
     if not sums.of["tokens"][ANCHORS].any():
         return None
-    tokens_CNVQ = sums.of["tokens"]
+    tokens_CNVQ, n = sums.of["tokens"], counts_BN.shape[1]
     drawn = [_weighed(own) for own in redrawn(sums.of, counts_BN)]
     weighed = {name: np.concatenate([own.weighed[name] for own in drawn], axis=1) for name in sums.of}
     over_own, over_base = (np.concatenate(own) for own in zip(*(own.excess for own in drawn), strict=True))
@@ -77,12 +77,14 @@ def confidences(sums: Sums, tokens: float, counts_BN: Floats) -> Confidences | N
     known_own, known_base = (_known(anchors_VQ, tokens_CNVQ[kind].sum(axis=0)) for kind in (OWN, BASE))
     return Confidences(
         tuple(
-            _of_kind({name: own_CBQ[kind] for name, own_CBQ in weighed.items()}, tokens_CVQ[kind].sum(axis=0))
+            _of_kind(
+                {name: own_CBQ[kind] for name, own_CBQ in weighed.items()}, tokens_CVQ[kind].sum(axis=0), n
+            )
             for kind in range(len(KINDS))
         ),
         float(sums.of["tokens"].sum() / tokens),
-        Excess(interval(over_own), known_own),
-        Excess(interval(over_base), known_base),
+        Excess(interval(over_own, n), known_own),
+        Excess(interval(over_base, n), known_base),
     )
 
 
@@ -113,7 +115,7 @@ def _known(anchors_VQ: Floats, others_VQ: Floats) -> float:
     return float(anchors_VQ[others_VQ > 0].sum() / anchors_VQ.sum())
 
 
-def _of_kind(weighed_BQ: dict[str, Floats], tokens_Q: Floats) -> OfKind:
+def _of_kind(weighed_BQ: dict[str, Floats], tokens_Q: Floats, n: int) -> OfKind:
     total_BQ = weighed_BQ["tokens"]
     doubt_BQ = total_BQ - weighed_BQ["confidence"]
     whole_B = total_BQ.sum(axis=1)
@@ -122,14 +124,14 @@ def _of_kind(weighed_BQ: dict[str, Floats], tokens_Q: Floats) -> OfKind:
     )
     return OfKind(
         tuple(
-            InBin(int(count), float(sure), interval(share_B), interval(score_B))
+            InBin(int(count), float(sure), interval(share_B, n), interval(score_B, n))
             for count, sure, share_B, score_B in zip(
                 tokens_Q, mean_BQ[0], share_BQ.T, score_BQ.T, strict=True
             )
         ),
         float(ratio(doubt_BQ.sum(axis=1), whole_B)[0]),
-        interval(ratio(weighed_BQ["differ"].sum(axis=1), whole_B)),
-        interval(ratio(np.abs(weighed_BQ["differ"] - doubt_BQ).sum(axis=1), whole_B)),
+        interval(ratio(weighed_BQ["differ"].sum(axis=1), whole_B), n),
+        interval(ratio(np.abs(weighed_BQ["differ"] - doubt_BQ).sum(axis=1), whole_B), n),
     )
 
 
@@ -157,6 +159,6 @@ def ratio(above: Floats, below: Floats) -> Floats:
     return ratios
 
 
-def interval(values_B: Floats) -> Interval:
-    """Of an estimate and its replicates."""
-    return stats.percentile_interval(float(values_B[0]), values_B[1:])
+def interval(values_B: Floats, n: int) -> Interval:
+    """Of an estimate and its replicates, of n examples."""
+    return stats.percentile_interval(float(values_B[0]), values_B[1:], n)

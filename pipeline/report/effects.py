@@ -184,6 +184,12 @@ def margin(n: int) -> float:
     return max(MARGIN, ANSWERS / n)
 
 
+def below(best: Floats, least: float) -> Floats:
+    """A quality so much lower, rounded as means are (resampling.ratio): 0.4 - 0.1 would be a little more than 0.3."""
+    lower: Floats = np.round(best - least, 12)
+    return lower
+
+
 def _max_t(gains: Sequence[Floats], least_spread: float) -> MaxT:
     gain_BV = np.array(gains).T
     return max_t(gain_BV[0], gain_BV[1:], least_spread)
@@ -241,7 +247,7 @@ def _line(
         return None
     budgets, least = (lo, hi), margin(n)
     best_base, best_axon = (quality_BF.max(axis=1) for quality_BF, _ in lines)
-    common_B = np.minimum(best_base, best_axon) - least
+    common_B = below(np.minimum(best_base, best_axon), least)
     mixed = reach(base_mixes.line, axon_mixes.line, budgets, common_B)
     seen = reach(base_mixes.seen, axon_mixes.seen, budgets, common_B)
     return Compared(
@@ -254,7 +260,7 @@ def _line(
         mean_height(axon_line, *budgets),
         mixed,
         seen,
-        bool(best_axon[0] >= best_base[0] - least),
+        bool(best_axon[0] >= below(best_base[0], least)),
         (
             bool(mixed.base_cost_B[0] <= base_line[1][0, 0]),
             bool(mixed.axon_cost_B[0] <= axon_line[1][0, 0]),

@@ -218,7 +218,7 @@ def _ratio(rows: pd.DataFrame, above: str, below: str) -> Interval:
     if not both_N.any() or not (below_B > 0).all():
         return UNKNOWN
     estimate = float(above_N[both_N].sum() / below_N[both_N].sum())
-    return percentile_interval(estimate, counts_BN @ above_N[both_N] / below_B)
+    return percentile_interval(estimate, counts_BN @ above_N[both_N] / below_B, int(both_N.sum()))
 
 
 def _numbers(column: pd.Series[Any]) -> Floats:

@@ -93,7 +93,7 @@ def _undrawn(facets: Sequence[Facet]) -> str:
     told = listed(
         [counted(*own) for own in ((variants, "further variant"), (pairs, "further pair")) if own[0]]
     )
-    return f" Not drawn: {told}." if told else ""
+    return f"Not drawn: {told}." if told else ""
 
 
 def section(facets: Sequence[Facet]) -> str:
@@ -121,7 +121,7 @@ def section(facets: Sequence[Facet]) -> str:
         f'<p class="soft">{TOLD}</p>'
         f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}"
         f'<tr class="axis" aria-hidden="true"><td></td>{axes}</tr></tbody></table>'
-        f'<p class="soft">{CAPTION}{_undrawn(facets)}</p></section>'
+        f'<p class="soft">{" ".join([CAPTION, _undrawn(facets)]).rstrip()}</p></section>'
     )
 
 
@@ -132,7 +132,8 @@ def draw(facets: Sequence[Facet]) -> str | None:
         return None
     scales = _scales(rows)
     starts = (LABEL + GAP, LABEL + GAP + PLOT + GAP + TEXT + GAP)
-    width, height = starts[1] + PLOT + GAP + TEXT, HEAD + ROW * (len(rows) + 1)
+    undrawn = _undrawn(facets)
+    width, height = starts[1] + PLOT + GAP + TEXT, HEAD + ROW * (len(rows) + 1 + bool(undrawn))
     parts = []
     for start, (what, (less, more)) in zip(starts, DIRECTIONS.items(), strict=True):
         parts.append(f'<text x="{start}" y="16" class="strong">{what}</text>')
@@ -152,6 +153,8 @@ def draw(facets: Sequence[Facet]) -> str | None:
     parts += [
         _nested(start, HEAD + ROW * len(rows), own.axis()) for start, own in zip(starts, scales, strict=True)
     ]
+    if undrawn:
+        parts.append(f'<text x="{GAP}" y="{height - 10}" class="faint">{undrawn}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="forest" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img"><title>{TITLE}</title>'

@@ -161,8 +161,8 @@ def _rows(
 ) -> tuple[AtBudget, ...]:
     budget_G = np.array(budgets, dtype=np.float64)
     first, second = (_drawn(points, draws, side, budget_G, hi) for side in sides)
-    least = _least(points, draws, sides)
-    linear, mixed = (_heights(*lines, least) for lines in zip(first, second, strict=True))
+    n, least = _fewest(points, *sides), _least(points, draws, sides)
+    linear, mixed = (_heights(*lines, least, n) for lines in zip(first, second, strict=True))
     slowest = {side.name: _slowest(points, side) for side in sides}
     held = [tuple(name for name, last in slowest.items() if last < budget <= hi) for budget in budgets]
     return tuple(AtBudget(*own) for own in zip(budgets, linear, mixed, held, strict=True))
@@ -188,12 +188,12 @@ def _drawn(points: pd.DataFrame, draws: Draws, side: Side, budget_G: Floats, hi:
     return found
 
 
-def _heights(first: Drawn, second: Drawn, least: float) -> list[Heights]:
+def _heights(first: Drawn, second: Drawn, least: float, n: int) -> list[Heights]:
     """At each budget."""
     found = []
     for place, (front, against) in enumerate(zip(first.own_G.tolist(), second.own_G.tolist(), strict=True)):
         plain = stats.percentile_interval(
-            front - against, first.height_BG[:, place] - second.height_BG[:, place]
+            front - against, first.height_BG[:, place] - second.height_BG[:, place], n
         )
         up, other_up = (float(own.flattered_G[place]) for own in (first, second))
         # Not by the difference of the two alone, which is too little: up to 9 % of intervals of ten variants as good as

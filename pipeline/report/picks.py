@@ -6,32 +6,37 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report.cohorts import Indices, Side
-from pipeline.report.effects import MARGIN
+from pipeline.report.effects import below, margin
 from pipeline.report.phrases import label_phrase
 from pipeline.report.stats import Floats
 
 
 @dataclass(frozen=True)
 class Pick:
-    """Rows of the points; `holds`: whether the one with AXON reaches the base's best quality."""
+    """Rows of the points; `holds`: whether the one with AXON reaches the base's best quality, all but `within`."""
 
     base: int
     axon: int
     holds: bool
+    within: float
 
 
 def pick(points: pd.DataFrame, base: Side, variant: Side) -> Pick:
     quality, nfe = (points[name].to_numpy(dtype=np.float64) for name in ("quality", "nfe"))
     base_rows, axon_rows = base.members[0], variant.members[0]
-    bar = float(np.nanmax(quality[base_rows])) - MARGIN
+    fewest = int(points["n"].to_numpy()[np.concatenate([base_rows, axon_rows])].min())
+    best, within = np.nanmax(quality[base_rows]), margin(fewest)
+    if best <= within:  # so few examples that a quality of 0 would do as well
+        within = 0.0
+    bar = float(below(best, within))
     b, a = fastest_at(bar, base_rows, quality, nfe), fastest_at(bar, axon_rows, quality, nfe)
-    return Pick(b, a, bool(quality[a] >= bar))
+    return Pick(b, a, bool(quality[a] >= bar), within)
 
 
 def pick_sentence(points: pd.DataFrame, base: Side, variant: Side) -> str:
     """With figures but without intervals: they are selected on the same examples, which is optimistic."""
     chosen = pick(points, base, variant)
-    aim = f"the base's best quality (within {MARGIN:g})"
+    aim = "the base's best quality" + (f" (within {chosen.within:.2g})" if chosen.within else "")
     start = (
         f"Fastest settings that reach {aim}"
         if chosen.holds

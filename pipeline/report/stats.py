@@ -8,7 +8,7 @@ the resampled examples, so the difference of two settings' replicates is a paire
 
 Sources: Wilson, JASA 22 (1927) 209; Tango, Statistics in Medicine 17 (1998) 891; McNemar's exact test, Fagerland,
 Lydersen and Laake, BMC Medical Research Methodology 13 (2013) 91; Efron and Tibshirani, An Introduction to the
-Bootstrap (1993), the percentile interval.
+Bootstrap (1993), the percentile interval; Hesterberg, American Statistician 69 (2015) 371, the expanded one.
 """
 
 import math
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import bdtr, ndtri  # not scipy.stats, which takes half a second to import
+from scipy.special import bdtr, ndtr, ndtri, stdtrit  # not scipy.stats, which takes half a second to import
 
 from pipeline.report.resampling import BLOCK, Counts, outcomes, ratio
 from pipeline.report.resampling import Floats as Floats
@@ -74,13 +74,26 @@ def means(values_SN: Floats, counts_BN: NDArray[Any] | None = None) -> Floats:
     return ratio(totals, scored_SN.sum(axis=1).astype(np.float64))
 
 
-def percentile_interval(estimate: float, replicates_B: Floats, level: float = LEVEL) -> Interval:
-    """The central `level` of the replicates, widened where necessary to contain the estimate."""
+def tail(n: int, level: float = LEVEL) -> float:
+    """The share of the replicates that a percentile interval leaves out at either end, of n >= 1 examples.
+
+    Less than half of what `level` leaves out, as Student's interval of a mean is wider than the normal one, and as a
+    resampled sample varies less by (n - 1) / n. Plain percentiles of 10 examples cover a mean in 85 to 90 % of cases,
+    these in 89 to 95 %; of 100 the two are the same (LOG.md, 2026-11-26).
+    """
+    plain = (1 - level) / 2
+    if n < 2:  # one example, of which all replicates are the same
+        return plain
+    return float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, plain)))
+
+
+def percentile_interval(estimate: float, replicates_B: Floats, n: int, level: float = LEVEL) -> Interval:
+    """The central replicates of n examples, widened where necessary to contain the estimate."""
     known_B = replicates_B[~np.isnan(replicates_B)]
     if np.isnan(estimate) or known_B.size == 0:
         return UNKNOWN
-    tail = (1 - level) / 2
-    lo, hi = np.quantile(known_B, [tail, 1 - tail])
+    outside = tail(n, level)
+    lo, hi = np.quantile(known_B, [outside, 1 - outside])
     return Interval(float(estimate), float(min(lo, estimate)), float(max(hi, estimate)))
 
 
@@ -95,7 +108,8 @@ def mean_intervals(values_SN: Floats, counts_BN: NDArray[Any], level: float = LE
         rows = others[start : start + size]
         drawn = zip(rows.tolist(), means(values_SN[rows]), means(values_SN[rows], counts_BN).T, strict=True)
         for row, estimate, replicates_B in drawn:
-            found[row] = percentile_interval(estimate, replicates_B, level)
+            n = int((~np.isnan(values_SN[row])).sum())
+            found[row] = percentile_interval(estimate, replicates_B, n, level)
     return found
 
 
@@ -112,7 +126,7 @@ def paired_difference(first_N: Floats, second_N: Floats, level: float = LEVEL) -
         difference_1n = (first_n - second_n)[None]
         replicates_B = means(difference_1n, draw_counts(n))[:, 0]
         estimate = float(means(difference_1n)[0])
-        return PairedDifference(percentile_interval(estimate, replicates_B, level), n)
+        return PairedDifference(percentile_interval(estimate, replicates_B, n, level), n)
     first_only, second_only = int((first_n > second_n).sum()), int((first_n < second_n).sum())
     interval = tango_interval(first_only, second_only, n, level)
     return PairedDifference(interval, n, first_only, second_only, mcnemar_p(first_only, second_only))

@@ -98,6 +98,14 @@ def test_a_wider_margin_never_lowers_the_area_of_a_front(pairs, first, more):
     assert area(tpf, falling, 100.0, first) <= area(tpf, falling, 100.0, first + more) + 1e-9
 
 
+def test_a_point_exactly_as_far_below_counts_however_it_is_rounded() -> None:
+    """100 * 0.55 is a little more than 55; d3LLM reads 55.0 and 50.0."""
+    accuracy = 100 * np.array([0.55, 0.5])
+    assert accuracy[0] - 5 > 50
+    assert kept(np.array([1.0, 2.0]), accuracy)[0].tolist() == [1, 2]
+    assert kept(np.array([1.0, 2.0]), accuracy - [0, 0.01])[0].tolist() == [1, 1]
+
+
 def test_every_front_has_its_area_with_an_interval_under_both_conventions() -> None:
     facet = facet_of(make_sweep(gain=0.3, faster=0.8), NOTHING)
     base, axon = facet.aups

@@ -7,7 +7,7 @@ import pytest
 
 from axon import AxonSettings
 from pipeline.report.comparison import INCONCLUSIVE, NO, YES
-from pipeline.report.picks import fastest_at
+from pipeline.report.picks import fastest_at, pick, pick_sentence
 from tests.report.sweep import changed, make_setting, make_sweep
 from tests.report.verdict import add_copy, compared, facet_of, flip, text
 
@@ -137,6 +137,25 @@ def test_fastest_setting_that_reaches_the_bar():
     assert fastest_at(0.9, rows, quality, nfe) == 1
     assert fastest_at(0.6, rows, quality, nfe) == 3
     assert fastest_at(0.99, rows, quality, nfe) == 2  # nobody does: the best one
+
+
+def test_the_settings_to_run_are_as_near_the_best_as_all_else_that_counts_as_equal():
+    """Of 60 examples three answers, 0.05; where so many leave no quality above 0, no less than the best will do."""
+    for levels, within in (((0.2, 0.55, 0.58), 0.05), ((0.0, 0.02, 0.04), 0.0)):
+        sweep = make_sweep(gain=0.0, examples=60, anchors=(None, 1), thresholds=(0.3, 0.5, 0.7))
+        for row in sweep.rows:
+            level = levels[
+                (0.3, 0.5, 0.7).index(sweep.settings[row["setting_id"]].knobs["decoder.threshold"])
+            ]
+            row["score"] = float(row["position"] < round(60 * level))
+        facet = facet_of(sweep)
+        (found,) = facet.comparisons
+        own = pick(facet.points, found.cohort.base, found.cohort.variants[0])
+        assert own.holds and own.within == pytest.approx(within)
+        chosen = facet.points.iloc[[own.base, own.axon]]
+        assert (chosen["knob.threshold"] == (0.5 if within else 0.7)).all()
+        told = "best quality (within 0.05): " if within else "best quality: "
+        assert told in pick_sentence(facet.points, found.cohort.base, found.cohort.variants[0])
 
 
 def test_swapping_the_sides_turns_the_difference_round():

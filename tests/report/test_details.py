@@ -125,7 +125,8 @@ def test_the_forest_tells_the_figures_of_the_verdict():
     drawing = forest.draw(findings.facets)
     ElementTree.fromstring(drawing)
     section = forest.section(findings.facets)
-    assert rows[0].texts[0] in drawing and rows[0].texts[0] in section and "Not drawn" not in section
+    assert rows[0].texts[0] in drawing and rows[0].texts[0] in section
+    assert "Not drawn" not in section and "Not drawn" not in drawing
 
 
 def test_the_forest_says_how_many_variants_it_leaves_out(monkeypatch):
@@ -134,7 +135,11 @@ def test_the_forest_says_how_many_variants_it_leaves_out(monkeypatch):
     count = len(findings.comparisons[0].effects)
     monkeypatch.setattr(forest, "MOST", 1)
     assert count > 1 and len(forest.rows_of(findings.facets)) == 1
-    assert f"Not drawn: {count - 1} further variant" in forest.section(findings.facets)
+    told = f"Not drawn: {count - 1} further variant"
+    assert told in forest.section(findings.facets)
+    drawing = ElementTree.fromstring(forest.draw(findings.facets))
+    (note,) = [text for text in drawing.iter() if (text.text or "").startswith(told)]
+    assert 0 < float(note.get("y")) < float(drawing.get("height"))
 
 
 def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from benchmarks.front_shapes import Shape, concave, describe, drawn
 from pipeline.report.cohorts import Cohort, cohorts
 from pipeline.report.effects import ANSWERS, MARGIN, Effect, margin, measure
+from pipeline.report.picks import pick
 from pipeline.report.sample import Sample
+from tests.report.sweep import make_sweep
+from tests.report.verdict import facet_of
 
 N = 40
 fast = settings(max_examples=8, deadline=None)
@@ -129,6 +132,21 @@ def test_a_dominated_setting_more_is_no_help(shape, seed, which, lower):
     assert found.mixed.difference.lo <= alone.mixed.difference.lo + 1e-9
     assert found.saving.fraction.estimate == pytest.approx(alone.saving.fraction.estimate)
     assert found.saving.fraction.lo <= alone.saving.fraction.lo + 0.01
+
+
+def test_three_answers_fewer_count_as_equal_however_they_are_rounded():
+    """Of 30 examples AXON has 9 right at best and the base 12: 0.4 - 0.1 is a little more than 0.3."""
+    assert 0.4 - margin(30) > 0.3
+    right = {"base": (6, 12), "AXON": (9, 8)}
+    sweep = make_sweep(examples=30, anchors=(None, 1), thresholds=(0.3, 0.5))
+    for row in sweep.rows:
+        setting = sweep.settings[row["setting_id"]]
+        row["score"] = float(row["position"] < right[setting.group][setting.knobs["decoder.threshold"] > 0.4])
+    facet = facet_of(sweep)
+    (found,) = facet.comparisons
+    saving, chosen = found.leading.saving, pick(facet.points, found.cohort.base, found.leading.variant)
+    assert saving.holds and saving.at_once == (True, True) and chosen.holds
+    assert facet.points["label"].iloc[chosen.axon] == "threshold=0.3"
 
 
 def test_what_counts_as_equal_is_three_answers_at_least():

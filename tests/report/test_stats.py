@@ -30,6 +30,20 @@ def test_interval_holds_the_mean_of_the_scored(values):
     assert lowest - 1e-9 <= found.lo and found.hi <= highest + 1e-9
 
 
+def test_of_a_few_examples_an_interval_reaches_farther_than_the_plain_percentiles():
+    """As Student's does than the normal one. Of ten steps counts plain percentiles cover 86 % of the time."""
+    tails = [stats.tail(n) for n in (2, 3, 10, 30, 100, 1000)]
+    assert tails == sorted(tails) and tails[0] < 1e-9 and 0.0245 < tails[-1] < stats.tail(1)
+    assert stats.tail(10, 0.99) < stats.tail(10, 0.95) and tails[2] == pytest.approx(0.0085, abs=0.0002)
+    rng, n = np.random.default_rng(0), 10
+    values_SN = np.round(15 * np.exp(0.3 * rng.normal(size=(1000, n))))
+    counts_BN = stats.draw_counts(n, 1000)
+    truth = np.round(15 * np.exp(0.3 * rng.normal(size=10**6))).mean()
+    held = np.mean([own.lo <= truth <= own.hi for own in stats.mean_intervals(values_SN, counts_BN)])
+    plain = np.quantile(stats.means(values_SN, counts_BN), [0.025, 0.975], axis=0)
+    assert 0.9 < held < 0.97 and np.mean((plain[0] <= truth) & (truth <= plain[1])) < 0.9
+
+
 def test_same_seed_same_interval_other_seed_another():
     values = np.random.default_rng(1).random(40).tolist()
     assert interval(values) == interval(values)

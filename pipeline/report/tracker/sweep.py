@@ -97,14 +97,14 @@ def _write(records: Iterable[pa.Table], path: Path) -> int:
 
     Part by part, into a file beside it; what is there already is left alone.
     """
-    rows, new = 0, path.with_suffix(".new")
+    rows, held, new = 0, 0, path.with_suffix(".new")
     writer: pq.ParquetWriter | None = None
     waiting: list[pa.Table] = []
     for table in records:
         waiting.append(table)
-        if sum(map(len, waiting)) >= ROWS:
-            writer = _flush(writer, waiting, new)
-        rows += len(table)
+        rows, held = rows + len(table), held + len(table)
+        if held >= ROWS:  # counted as they come: adding up the lengths anew took n^2 of many small parts
+            writer, held = _flush(writer, waiting, new), 0
     if waiting or writer is None:
         writer = _flush(writer, waiting, new)
     writer.close()
