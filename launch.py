@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -31,7 +32,7 @@ from pipeline.inputs.choices import check_folders, check_names, chosen, describe
 from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.inputs.run_words import RUN_WORDS
 from pipeline.output import OutputError, output_told
-from pipeline.stop import DONE, FAILED, exit_code, sigterm_raised
+from pipeline.stop import DONE, FAILED, ends_raised, exit_code
 
 # Only what reads and checks a config is imported here: importing torch takes seconds, and a typo is reported at once.
 
@@ -45,9 +46,10 @@ OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // (parts o
 
 
 def main() -> int:
-    """The exit code: 0 done, 1 a setting failed or Ray died, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM."""
+    """The exit code: 0 done, 1 a setting failed or Ray died, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM, 129
+    by SIGHUP."""
     try:
-        with sigterm_raised(), output_told():
+        with ends_raised(), output_told():
             return start(read_command_line(sys.argv[1:]))
     except ConfigError as error:
         print(error, file=sys.stderr)
@@ -59,7 +61,8 @@ def main() -> int:
         if error.closed:
             return INTERRUPTED
         remedy = "make room or send it elsewhere; the same command goes on from what is kept"
-        print(f"{error}; {remedy}", file=sys.stderr)
+        with suppress(OSError):  # the terminal itself may have gone
+            print(f"{error}; {remedy}", file=sys.stderr)
         return FAILED
 
 

@@ -12,8 +12,8 @@ from typing import Any, TextIO, cast
 from pipeline.errors import reason
 
 
-class OutputError(Exception):
-    """Nothing more can be printed. No OSError, or it would be taken for a fault of a folder or a store."""
+class OutputError(BaseException):
+    """Nothing more can be printed. No Exception, or it would be taken for a fault of a folder or an example."""
 
     def __init__(self, error: OSError) -> None:
         self.closed = isinstance(

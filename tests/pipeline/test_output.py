@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+import launch
 from pipeline.jobs.console import draw, terminal
+from pipeline.jobs.display import Display
 from pipeline.output import OutputError, output_told
 
 HELP = ["--help"]
@@ -66,6 +69,26 @@ def test_what_only_the_end_shows_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(OutputError, match="No space left on device"), output_told():
         print("kept in a buffer")
     assert sys.stdout is full
+
+
+def test_an_output_that_fails_while_decoding_is_no_fault_of_the_setting(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["limit=4", "slice_size=2", "wandb=off", f"model.path={checkpoint}", f"out={tmp_path}"]
+    monkeypatch.setattr(sys, "argv", ["launch.py", *words])
+
+    def full(self: Display) -> None:
+        raise OutputError(OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(Display, "example", full)
+    assert launch.main() == 1
+    assert "the output can't be written (No space left on device); make room" in capsys.readouterr().err
+    run = json.loads(next(tmp_path.rglob("run.json")).read_text())
+    assert (run["status"], run["failures"]) == ("failed", {})
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "argv", ["launch.py", *words])
+    assert launch.main() == 0  # nothing was stored as unscored
+    assert "stored already" not in capsys.readouterr().out
 
 
 def test_no_columns_are_taken_for_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
