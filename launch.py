@@ -97,6 +97,8 @@ def show(line: CommandLine) -> int:
     OmegaConf.register_new_resolver("choices", lambda: described(folders(line)), replace=True)
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(lambda _: None)()
+    except SystemExit as ended:  # Hydra has printed what was asked for, or why it can't be
+        return WRONG_INPUT if ended.code else DONE
     except UNREADABLE as error:
         raise ConfigError([explain(error, line)]) from None
     return DONE
@@ -160,6 +162,8 @@ def explain(error: Exception, line: CommandLine, names: Mapping[str, str] = Mapp
         explained := explain_composition(error, text, line, names)
     ):
         return explained
+    if found := re.search(r"Invalid defaults list in '(.+?)/(.+?)', (.+)", text):
+        return f"{found[1]}={found[2]}: its {found[3]}; write such as defaults: [NAME]"
     if isinstance(error, OverrideParseException):
         return explain_word(str(error.override))
     if isinstance(error, MissingMandatoryValue):
