@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -30,12 +31,13 @@ from pipeline.importing import importing
 from pipeline.inputs.choices import check_folders, check_names, chosen, described, holders, undecodable
 from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
 from pipeline.inputs.run_words import RUN_WORDS
-from pipeline.stop import exit_code, sigterm_raised
+from pipeline.output import OutputError, output_told
+from pipeline.stop import DONE, FAILED, ends_raised, exit_code
 
 # Only what reads and checks a config is imported here: importing torch takes seconds, and a typo is reported at once.
 
 CONF = Path(__file__).resolve().parent / "conf"
-DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+WRONG_INPUT, INTERRUPTED = 2, 130
 UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError)
 GROUPS, ALONE = "sweep.groups", "sweep=none"
 
@@ -44,31 +46,33 @@ OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // (parts o
 
 
 def main() -> int:
-    """The exit code: 0 done, 1 a setting failed or Ray died, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM."""
+    """The exit code: 0 done, 1 a setting failed or Ray died, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM, 129
+    by SIGHUP."""
     try:
-        with sigterm_raised():
-            code = start(read_command_line(sys.argv[1:]))
-        sys.stdout.flush()
-        return code
+        with ends_raised(), output_told():
+            return start(read_command_line(sys.argv[1:]))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt as stop:
         print("Stopped.", file=sys.stderr)
         return exit_code(stop)
-    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return INTERRUPTED
+    except OutputError as error:
+        if error.closed:
+            return INTERRUPTED
+        remedy = "make room or send it elsewhere; the same command goes on from what is kept"
+        with suppress(OSError):  # the terminal itself may have gone
+            print(f"{error}; {remedy}", file=sys.stderr)
+        return FAILED
 
 
 def start(line: CommandLine) -> int:
     """Shows something, looks at finished runs, or runs a job. Raises ConfigError for wrong input."""
     if not line.flags and (words := run_words(line)):
-        from rich.console import Console
-
         from pipeline.jobs import runs_command
+        from pipeline.jobs.console import terminal
 
-        return runs_command.main(words, Console())
+        return runs_command.main(words, terminal())
     check_folders(folders(line))
     check_names(folders(line), line.words)
     return show(line) if line.flags else run(compose())
@@ -77,13 +81,12 @@ def start(line: CommandLine) -> int:
 def run(tree: Mapping[str, Any]) -> int:
     """Runs the job of a composed config. Raises ConfigError before anything is decoded."""
     with importing():
-        from rich.console import Console
-
         from pipeline.inputs.config import read_config
+        from pipeline.jobs.console import terminal
         from pipeline.jobs.start import start_job
 
     config = read_config(tree)
-    return start_job(config, compose, sys.argv[1:], Console())
+    return start_job(config, compose, sys.argv[1:], terminal())
 
 
 def show(line: CommandLine) -> int:
@@ -94,8 +97,8 @@ def show(line: CommandLine) -> int:
     OmegaConf.register_new_resolver("choices", lambda: described(folders(line)), replace=True)
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(lambda _: None)()
-    except BrokenPipeError:  # no fault of the input: `--help | head`
-        raise
+    except SystemExit as ended:  # Hydra has printed what was asked for, or why it can't be
+        return WRONG_INPUT if ended.code else DONE
     except UNREADABLE as error:
         raise ConfigError([explain(error, line)]) from None
     return DONE
@@ -159,6 +162,8 @@ def explain(error: Exception, line: CommandLine, names: Mapping[str, str] = Mapp
         explained := explain_composition(error, text, line, names)
     ):
         return explained
+    if found := re.search(r"Invalid defaults list in '(.+?)/(.+?)', (.+)", text):
+        return f"{found[1]}={found[2]}: its {found[3]}; write such as defaults: [NAME]"
     if isinstance(error, OverrideParseException):
         return explain_word(str(error.override))
     if isinstance(error, MissingMandatoryValue):

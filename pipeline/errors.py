@@ -36,11 +36,13 @@ RULES = {
     "greater_than_equal": "must be at least {ge:g}; raise it",
     "greater_than": "must be more than {gt:g}; raise it",
     "less_than_equal": "must be at most {le}; lower it",
+    "less_than": "must be less than {lt:g}; lower it",
     "too_short": "must have at least {min_length} entry; add one",
     "kinds": "must be {kinds}; write one of them",
     "string_too_short": "must not be empty; give it a value",
 }
 KINDS = {"int": "a whole number", "float": "a number", "str": "text"}  # pydantic's names in a union
+NAME = "[key]"  # pydantic's word in a location where the name of a group, not what is in it, is wrong
 NESTED = "decode"  # the field of Config whose keys are top-level keys for users
 SHOWN = 120  # characters of a wrong value
 
@@ -128,6 +130,9 @@ def unknown_key(
 
 def _line(fault: dict[str, Any], schema: type) -> str:
     kind, context = fault["type"], fault.get("ctx") or {}
+    if fault["loc"][-1:] == (NAME,):
+        owner_key = ".".join(map(str, fault["loc"][:-2]))
+        return f"{owner_key}: has the name {_shown(fault['input'])}, which must not be empty; give it another"
     keys, owner, others = _resolve(fault["loc"], schema)
     key = ".".join(keys)
     if kind == "unexpected_keyword_argument":

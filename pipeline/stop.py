@@ -1,4 +1,4 @@
-"""What ends a job early: Ctrl-C, SIGTERM, or the loss of the Ray that it ran on."""
+"""What ends a job early: Ctrl-C, SIGTERM, the end of its terminal, or the loss of the Ray that it ran on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ DONE, FAILED = 0, 1  # exit codes; FAILED: a setting failed, or the run is incom
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, by which Slurm, Kubernetes and systemd announce that the machine will be taken away."""
+    """SIGTERM, by which Slurm, Kubernetes and systemd announce that the machine will be taken away; or SIGHUP, by which
+    a terminal does, as that of an ssh that has lost its network."""
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
 
 
 class Lost(RuntimeError):
@@ -19,33 +24,40 @@ class Lost(RuntimeError):
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
-    """128 plus the signal's number, as in a shell: 130 after Ctrl-C, 143 after SIGTERM."""
-    return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+    """128 plus the signal's number, as in a shell: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
+    return 128 + (stop.number if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+def _terminating() -> list[int]:
+    """The signals that end a command; under `nohup` SIGHUP is none of them."""
+    heard = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return [signal.SIGTERM, *[signal.SIGHUP] * heard]
 
 
 @contextmanager
-def sigterm_raised() -> Iterator[None]:
-    """Within, SIGTERM raises an exception in the main thread, as Ctrl-C does."""
-    previous = signal.signal(signal.SIGTERM, _terminate)
+def ends_raised() -> Iterator[None]:
+    """Within, SIGTERM and SIGHUP raise an exception in the main thread, as Ctrl-C does."""
+    previous = {number: signal.signal(number, _terminate) for number in _terminating()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+    raise Terminated(number)
 
 
 class Request:
-    """Ctrl-C and SIGTERM as a flag that is checked where stopping is safe. The first of them counts."""
+    """Ctrl-C, SIGTERM and SIGHUP as a flag that is checked where stopping is safe. The first of them counts."""
 
     def __init__(self) -> None:
         self.made: KeyboardInterrupt | None = None
 
     @contextmanager
     def awaited(self) -> Iterator[None]:
-        previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.getsignal(number) for number in (signal.SIGINT, *_terminating())}
         self.listen()
         try:
             yield
@@ -54,8 +66,8 @@ class Request:
                 signal.signal(number, handler)
 
     def listen(self) -> None:
-        """Handles the two signals, even if a library has just installed its own handlers."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Handles the signals, even if a library has just installed its own handlers."""
+        for number in (signal.SIGINT, *_terminating()):
             signal.signal(number, self._note)
 
     def check(self) -> None:
@@ -64,4 +76,4 @@ class Request:
             raise self.made
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.made = self.made or (Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        self.made = self.made or (KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))

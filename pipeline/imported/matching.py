@@ -44,7 +44,8 @@ def match(answers: Sequence[Answer], task: Task, examples: Sequence[Example]) ->
         first = own.setdefault(position, answer)
         if first is not answer and not _same(first, answer):
             refused.append(
-                f"line {answer.line}: {name!r} has another answer in line {first.line}; neither counts"
+                f"line {answer.line}: {name!r} has another answer in line {first.line}; neither counts "
+                "(imported.point=COLUMN tells points apart)"
             )
             twice.add((answer.point, position))
     for point, position in twice:

@@ -27,6 +27,7 @@ HOW_TO_SWEEP = (
     "one command makes one report; sweep=NAME evaluates many settings (--help lists the sweeps), and "
     "+sweep.groups.NAME.grid.KEY=[a,b] adds values, or names of configs, to one"
 )
+IDLE = re.compile(r"hydra[./](?!searchpath$)")  # keys of Hydra's that a job never reads
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,9 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
         for name, value in given.items()
         if shows and value
     )
+    if not flags and (idle := [word for word in words if IDLE.match(key_of(word))]):
+        line = "is Hydra's own and changes nothing here; leave it out (out=FOLDER says where files go)"
+        raise ConfigError(f"{word}: {line}" for word in idle)
     return CommandLine(tuple(words), flags, Path(folder).resolve() if folder else None)
 
 

@@ -19,7 +19,7 @@ from pipeline.jobs.console import command_line, say
 from pipeline.jobs.report_job import make_report, notes_of
 from pipeline.planning.setting import model_name
 from pipeline.report.whole import in_stores
-from pipeline.runs.run import FORMAT, Run, private, store_from
+from pipeline.runs.run import FORMAT, Run, private, read_run, store_from
 from pipeline.runs.run_folder import RunFolder
 from pipeline.stop import DONE
 from pipeline.storage.store import Store
@@ -53,7 +53,7 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
             foreign_point(foreign_setting(config, point, own), own, task, examples)
             for point, own in matched.points.items()
         ]
-    path = Path(config.out) / FOLDER / str(given.name)
+    path = _folder(config)
     run = _run(config, points, path, command_line(arguments))
     try:
         _keep(config, path, run, points, matched, refused, console)
@@ -62,6 +62,18 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
         raise ConfigError([f"out={config.out}: {line}"]) from None
     _say(points, matched, refused, path, console)
     return DONE
+
+
+def _folder(config: Config) -> Path:
+    """`imported/NAME`; where answers to another task, or of another model, have it, with this one's: none is lost."""
+    own = Path(config.out) / FOLDER / str(config.imported.name)
+    about = config.task.name, model_name(config.model)
+    try:
+        earlier = read_run(own)
+    except ConfigError:  # there is none, or nothing to lose
+        return own
+    taken = {(setting.task.name, setting.model_name) for setting in earlier.settings} != {about}
+    return own.with_name("-".join([own.name, *about])) if taken else own
 
 
 def _keep(
@@ -146,9 +158,10 @@ def _say(
     answered = sum(len(own) for own in matched.points.values())
     scores = sum(record.score is not None for one in points for record in one.records)
     named = "1 point" if len(points) == 1 else f"{len(points)} points"
+    many = "1 answer" if answered == 1 else f"{answered:,} answers"
     say(
         console,
-        f"{named}, {answered:,} answers, {scores:,} scored; put them beside a run of the same task and",
+        f"{named}, {many}, {scores:,} scored; put them beside a run of the same task and",
     )
     say(console, f"model with: python launch.py job=compare 'runs=[RUN,{path}]'")
     say(console, str(path))

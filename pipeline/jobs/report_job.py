@@ -16,7 +16,7 @@ from rich.console import Console
 from pipeline.errors import reason
 from pipeline.importing import importing
 from pipeline.inputs.config import WandbSettings
-from pipeline.jobs.console import say
+from pipeline.jobs.console import draw, say
 from pipeline.report.asked import NOTHING, Asked
 from pipeline.runs.run import Run
 from pipeline.search import ASK_ONCE
@@ -53,7 +53,7 @@ def make_report(
     from pipeline.show import words
 
     report = write_report(folder, runs, records, notes, folders, words, asked, whole)
-    console.print(report.terminal())
+    draw(console, report.terminal())
     for line in why_unscored(records):
         say(console, line)
     if wandb.mode != "off":

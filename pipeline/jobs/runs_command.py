@@ -29,8 +29,8 @@ EXAMPLES = {
 def main(words: Mapping[str, str], console: Console) -> int:
     """Does what the words ask for, such as `job=report run=FOLDER`, and returns the exit code.
 
-    0: done (for rerun: every record is equal); 1: not equal, or failed; 130: stopped by Ctrl-C; 143: by SIGTERM. Raises
-    ConfigError, one line per fault, for words and runs that it can't work with.
+    0: done (for rerun: every record is equal); 1: not equal, or failed; 130: stopped by Ctrl-C; 143: by SIGTERM; 129:
+    by SIGHUP. Raises ConfigError, one line per fault, for words and runs that it can't work with.
     """
     return _job(words)(words, console)
 

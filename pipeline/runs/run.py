@@ -35,7 +35,7 @@ RUN_FILE = "run.json"
 TEMPORARY = f".{RUN_FILE}.*"  # its name while it is written
 PASSWORD = re.compile(r"(?<=://)[^/@\s:\"]*:[^/@\s\"]+(?=@)")  # within one text of the JSON
 
-# running: not ended, or killed; incomplete: some settings lack results; stopped: by Ctrl-C or SIGTERM; failed: the
+# running: not ended, or killed; incomplete: some settings lack results; stopped: by Ctrl-C or a signal; failed: the
 # command ended early through an error.
 Status = Literal["running", "done", "incomplete", "stopped", "failed"]
 

@@ -60,7 +60,7 @@ class RunFolder:
         except BaseException as error:
             with suppress(OSError):  # a full disk is told by the error itself
                 if isinstance(error, KeyboardInterrupt):
-                    self.end("stopped", {}, "SIGTERM" if isinstance(error, Terminated) else "Ctrl-C")
+                    self.end("stopped", {}, str(error) if isinstance(error, Terminated) else "Ctrl-C")
                 else:
                     self.end("failed", {}, reason(error))
             raise

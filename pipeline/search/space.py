@@ -103,6 +103,8 @@ class GroupSettings:
     when: Mapping[str, Annotated[Mapping[str, Any], Flat]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if twice := sorted(self.set.keys() & self.grid.keys()):
+            raise ValueError(f"{twice[0]}: is in set and in grid, which varies it; leave one of them out")
         for key in CHOICES:
             given = self.grid.get(key, ())
             for value in [self.set.get(key, ""), *(given if isinstance(given, tuple) else [given])]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,23 @@ def test_what_was_refused_is_forgotten_once_the_file_is_right(
     for rows in ([right, wrong], [right]):
         imported(make_config("task.name=judge", answers(tmp_path, *rows), 'imported.name="theirs"'))
         assert refused.exists() == (wrong in rows)
+
+
+def test_answers_to_another_task_do_not_replace_those_of_the_same_name(
+    make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    file = answers(tmp_path, {"example": "test-0-2", "answer": "4", "nfe": 3})
+    config = make_config("task.name=judge", file, 'imported.name="theirs"')
+    assert "1 point, 1 answer, 1 scored" in imported(config)
+    other = replace(config, model=replace(config.model, path="elsewhere/larger"))
+    for _ in range(2):  # the second time into the same folder
+        assert imported(other).endswith("imported/theirs-judge-larger\n")
+    kept = Path(config.out) / "imported"
+    assert sorted(path.name for path in kept.iterdir()) == ["theirs", "theirs-judge-larger"]
+    assert {one.model_name for one in open_run(kept / "theirs").run.settings} == {
+        Path(config.model.path).name
+    }
+    assert imported(config).endswith("imported/theirs\n")
 
 
 def test_an_id_may_be_a_number(make_config: Make, judge: Judge, tmp_path: Path) -> None:

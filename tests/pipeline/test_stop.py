@@ -1,4 +1,5 @@
-"""SIGTERM, as a scheduler sends it: finished slices are kept, a line says how to go on, the exit code tells it."""
+"""SIGTERM, as from a scheduler, and SIGHUP, as from a terminal that ends: finished slices are kept, a line says how to
+go on, the exit code tells it."""
 
 from __future__ import annotations
 
@@ -16,10 +17,10 @@ import pytest
 from conftest import ended_after
 
 import launch
-from pipeline.stop import Request, Terminated, exit_code, sigterm_raised
+from pipeline.stop import Request, Terminated, ends_raised, exit_code
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_one_setting_in_this_process_keeps_its_finished_slices(
     number: int,
     code: int,
@@ -37,6 +38,7 @@ def test_one_setting_in_this_process_keeps_its_finished_slices(
     assert "Stopped. 8 of 12 examples are kept. To go on: python launch.py limit=12" in shown.out
     assert "Traceback" not in shown.out + shown.err
     assert len(list(tmp_path.rglob("*.parquet"))) == 2
+    assert '"status": "stopped"' in next(tmp_path.rglob("run.json")).read_text()
     assert signal.getsignal(signal.SIGTERM) == before
 
 
@@ -56,13 +58,26 @@ def test_exit_codes_are_a_shells() -> None:
 def test_a_request_waits_until_it_is_asked_for_and_the_first_counts() -> None:
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     request = Request()
-    with sigterm_raised(), request.awaited():
+    with ends_raised(), request.awaited():
         request.check()
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(Terminated):
             request.check()
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+
+
+def test_a_command_under_nohup_outlives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        request = Request()
+        with ends_raised(), request.awaited():
+            request.listen()
+            os.kill(os.getpid(), signal.SIGHUP)
+            request.check()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.slow

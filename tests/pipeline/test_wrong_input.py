@@ -117,6 +117,15 @@ CASES = {
         "--package sweep",
         "--resolve and --package: belong to --cfg; write --cfg job",
     ),
+    "part of the config that there isn't": (
+        "--cfg job --package nope",
+        "package 'nope' not found in config",
+    ),
+    "folder by Hydra's key": (
+        "hydra.run.dir=/mine",
+        "hydra.run.dir=/mine: is Hydra's own and changes nothing here; leave it out (out=FOLDER says where",
+    ),
+    "Hydra's launcher": ("hydra/launcher=joblib", "hydra/launcher=joblib: is Hydra's own"),
     "multirun": (
         "-m seed=1,2",
         "--multirun: one command makes one report; sweep=NAME evaluates many settings",
@@ -192,6 +201,7 @@ FILES = {  # sweep/mine.yaml
     b"name: caf\xe9\n": "mine.yaml: is not UTF-8 (invalid continuation byte); save it as UTF-8",
     b"name: x\nalong_trade_off: ${nope}\ngroups: {a: {}}": "sweep.along_trade_off: Interpolation key 'nope' not",
     b"defaults: [other]\n": "sweep=mine: its defaults list names sweep/other, which is no file; correct it there",
+    b"defaults: other\n": "sweep=mine: its defaults must be a list (got str); write such as defaults: [NAME]",
     b"- name: x\n": "must be a group of key: value; write {key: value}",
     b"name: !!binary aGk=\nalong_trade_off: true\ngroups: []": "a value of the config: Object of type bytes is not",
     b"name: x\nname: y\n": "mine.yaml: line 2 is not valid YAML (found duplicate key name); correct it",

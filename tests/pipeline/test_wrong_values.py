@@ -100,6 +100,11 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "trade_off.parameter=limit": "trade_off.parameter='limit': can't be swept; a sweep varies keys of model, ",
     "trade_off.values=0.5": "trade_off.values=0.5: must be a list; write [a, b]",
     "sweep.along_trade_off=true & trade_off.values=[0.5, 1.5]": "sweep.groups.setting: decoder.threshold=1.5: must",
+    "sweep.tolerance=1.5": "sweep.tolerance=1.5: must be less than 1; lower it",
+    'sweep.groups={"": {}}': "sweep.groups: has the name '', which must not be empty; give it another",
+    'sweep.groups={"x": {"set": {"axon.anchors": 5}, "grid": {"axon": {"anchors": [1]}}}}': (
+        "axon.anchors: is in set and in grid, which varies it; leave one of them out"
+    ),
     "sweep.groups={}": "sweep.groups={}: must have at least 1 entry; add one",
     'sweep.groups={"x": 1}': "sweep.groups.x=1: must be a group of key: value",
     'sweep.groups={"x": {"grid": {"axon.anchors": []}}}': "sweep.groups.x.grid.axon.anchors=[]: must have at",
