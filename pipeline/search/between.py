@@ -84,3 +84,10 @@ def beyond(last: Point, end: float, growth: float) -> Prospect:
             new = float(new_N.mean())
             top = min(1.0, last.quality + float((1 - score_N[new_N]).sum()) / len(score_N))
     return Prospect(end, new, Box(last.nfe, last.nfe * growth, last.quality, top))
+
+
+def growth(last: Point, end: float, line: Sequence[Point]) -> float:
+    """By which NFE grows from a last known point to that end, if it does as on another line, by ascending value."""
+    values, nfe = [point.value for point in line], [point.nfe for point in line]
+    before, after = np.interp([last.value, end], values, nfe)
+    return max(1.0, float(after / before)) if before else 1.0
