@@ -9,7 +9,7 @@ region's best, and better than p by as much as q is worse. A coarse grid draws i
 boxes, whatever is in them.
 
 Where neighbours have examples whose decodes hold up to the value asked (axon/leeway.py), only the others are decoded
-there, and only they are uncertain: the gap's box is the smaller one of between.py. A value of which a share s of the
+there, and only they are uncertain: the gap's box is that of between.py. A value of which a share s of the
 examples is new is worth its passes from s^2 of the tolerance on. For the new examples' own means may lie anywhere in a
 box 1/s times as wide and as high: so the rule asks the same of them as of a value of which nothing is known, and a
 model whose decodes never repeat is searched as coarsely as if none ever did.
