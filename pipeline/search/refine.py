@@ -69,9 +69,7 @@ class Line:
         they need be.
         """
         if all(isinstance(value, int) for value in self.values):
-            inside = [
-                value for value in self.values if low < value < high and value not in self.unscored
-            ]
+            inside = [value for value in self.values if low < value < high and value not in self.unscored]
             return list(dict.fromkeys(inside[len(inside) * part // 8] for part in EIGHTHS)) if inside else []
         first, last = self.values[0], self.values[-1]
         by_ratio = first > 0 and last / first >= LOG_FROM

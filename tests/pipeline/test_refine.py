@@ -207,9 +207,7 @@ def test_a_line_of_which_nothing_is_scored_is_left() -> None:
     outcomes: list[Outcome] = []
     while asked := ask_refine(space, outcomes):
         outcomes += [
-            outcome(c, jump(0.6))
-            if c.knobs["axon.anchors"] == 2
-            else Outcome(c, repr(c), 9, 0, None, None)
+            outcome(c, jump(0.6)) if c.knobs["axon.anchors"] == 2 else Outcome(c, repr(c), 9, 0, None, None)
             for c in asked
         ]
     one, two = (
