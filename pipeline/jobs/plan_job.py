@@ -22,6 +22,7 @@ from pipeline.inputs.recipe import RecipeSettings
 from pipeline.inputs.silent_gate import never_fires
 from pipeline.jobs.console import say
 from pipeline.jobs.display import clock
+from pipeline.planning.line import Lines
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting, model_name
@@ -36,6 +37,7 @@ from pipeline.tasks import TaskSettings, open_task
 SAMPLED = 200  # examples whose prompts are tokenised
 ASSUMED_PROMPT = 1000  # tokens, where there is no tokenizer to count them
 GIB = 2**30
+REPEATS = "; each setting is counted whole, but what repeats a neighbour's decode is not decoded again"
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,8 @@ def _lines(
         for (model, task), lengths in prompts.items()
     ]
     passes = sum(work.left * work.passes for work in works)
-    lines.append(f"passes     {passes:,.0f}, a batch of rows counted row by row ({_sources(works)})")
+    counted = f"passes     {passes:,.0f}, a batch of rows counted row by row ({_sources(works)})"
+    lines.append(f"{counted}{REPEATS if _may_repeat(plan) else ''}")
     flops = sum(
         work.left
         * networks[work.setting.model].flops(
@@ -208,6 +211,11 @@ def _lines(
     lines.append(f"FLOPs      {flops:.2e} (from the shapes in config.json, prompts of the mean length)")
     lines += [f"time       {text}" for text in _times(works, flops)]
     return [*lines, *_memory(config, works, networks, prompts), *_too_long(works, networks, prompts)]
+
+
+def _may_repeat(plan: Plan) -> bool:
+    lines = Lines(plan.settings)
+    return any(lines.neighbours(sid) for sid in plan.settings)
 
 
 def _sources(works: Sequence[Work]) -> str:

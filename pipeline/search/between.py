@@ -4,6 +4,10 @@ Two neighbours' means differ by the sum of what their examples differ by. Of an 
 value holds up to the one asked, or down to it from the higher value, the outcome there is known. So at that value the
 line has left the lower neighbour by what the second kind differ by, and is short of the higher one by what the first
 kind do; the new examples alone are in between.
+
+Of these some become right and others wrong from the one neighbour to the other, in an order that nobody knows: where
+more have become right than wrong by then, quality is higher between the two than at either. So even between two values
+of the same quality there may be a better one, by what a random order comes to in the mean.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.search.box import Box, Point
 
@@ -56,22 +61,39 @@ def prospects(low: Point, high: Point, values: Sequence[float], best: float) -> 
         # From the one end, not back from the other: where the new examples tell no difference, there is none.
         more, gain = (own_N[new_N].sum() / size for own_N in (more_N, gain_N))
         least, most = Point(value, nfe, quality), Point(value, nfe + more, quality + gain)
-        box = Box.between(least, most, best)
-        # Not monotone (box.py): the new examples may be as good as the best, but no better than all right.
-        perfect = least.quality + (1 - one.score[new_N]).sum() / size
+        start, stop = sorted((least, most), key=lambda point: (point.nfe, -point.quality))
+        perfect = (
+            least.quality + np.maximum(gain_N[new_N], 0).sum() / size
+        )  # all that get better have, no other
+        top = max(least.quality, most.quality) + detour(gain_N[new_N]) / size
         found.append(
             Prospect(
                 value,
                 float(new_N.mean()),
                 Box(
-                    float(box.start),
-                    float(max(right.nfe, box.stop)),
-                    float(min(left.quality, box.floor)),
-                    float(min(box.top, max(perfect, least.quality, most.quality))),
+                    float(start.nfe),
+                    float(max(right.nfe, stop.nfe)),
+                    float(min(left.quality, start.quality)),
+                    float(min(top, perfect)),
                 ),
             )
         )
     return found
+
+
+def detour(gain_n: NDArray[np.floating]) -> float:
+    """How far a sum of these gains and losses rises on its way above the higher of its start and its end, in the mean
+    over the orders in which they may come; as if all were equally large.
+
+    In a random walk of a steps of one kind and b >= a of the other, the chance of j or more is, by reflection,
+    a (a - 1) .. / (b + 1) (b + 2) .. with j factors each (Feller, An Introduction to Probability Theory, vol. 1, III).
+    """
+    few, many = sorted((int((gain_n > 0).sum()), int((gain_n < 0).sum())))
+    if not few:
+        return 0.0
+    factor = np.arange(few)
+    shares = np.cumprod((few - factor) / (many + 1 + factor))
+    return float(shares.sum() * np.abs(gain_n[gain_n != 0]).mean())
 
 
 def beyond(last: Point, end: float, growth: float) -> Prospect:
@@ -84,3 +106,10 @@ def beyond(last: Point, end: float, growth: float) -> Prospect:
             new = float(new_N.mean())
             top = min(1.0, last.quality + float((1 - score_N[new_N]).sum()) / len(score_N))
     return Prospect(end, new, Box(last.nfe, last.nfe * growth, last.quality, top))
+
+
+def growth(last: Point, end: float, line: Sequence[Point]) -> float:
+    """By which NFE grows from a last known point to that end, if it does as on another line, by ascending value."""
+    values, nfe = [point.value for point in line], [point.nfe for point in line]
+    before, after = np.interp([last.value, end], values, nfe)
+    return max(1.0, float(after / before)) if before else 1.0

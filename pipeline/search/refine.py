@@ -9,7 +9,7 @@ region's best, and better than p by as much as q is worse. A coarse grid draws i
 boxes, whatever is in them.
 
 Where neighbours have examples whose decodes hold up to the value asked (axon/leeway.py), only the others are decoded
-there, and only they are uncertain: the gap's box is the smaller one of between.py. A value of which a share s of the
+there, and only they are uncertain: the gap's box is that of between.py. A value of which a share s of the
 examples is new is worth its passes from s^2 of the tolerance on. For the new examples' own means may lie anywhere in a
 box 1/s times as wide and as high: so the rule asks the same of them as of a value of which nothing is known, and a
 model whose decodes never repeat is searched as coarsely as if none ever did.
@@ -17,6 +17,10 @@ model whose decodes never repeat is searched as coarsely as if none ever did.
 The costly end of a line is worth its passes only if the line may still get better than the front there. So the first
 line of a region is evaluated at both ends and in the middle, the others in the middle and then at the cheap end; beyond
 the middle they have a box, too, up to quality 1 and as many times the middle's NFE as on the first line.
+
+A value of which no example could be scored tells nothing, so that it closes nothing, either: another value is asked for
+in its place, in a gap the next of those looked at, as an end or the middle the next one given. Only a line of which
+nothing at all could be scored is left.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.search.box import Box, Point, undominated
@@ -49,6 +53,7 @@ class Line:
     knobs: Mapping[str, Any]  # without the parameter
     parameter: str
     values: tuple[float, ...]  # ascending: the ends, and where they are whole numbers the only ones allowed
+    unscored: frozenset[float] = frozenset()  # those of which no example could be scored
 
     def candidate(self, value: float) -> Candidate:
         return Candidate(self.region.group, existing({**self.knobs, self.parameter: value}, self.region.when))
@@ -56,14 +61,15 @@ class Line:
     @property
     def start(self) -> list[float]:
         """The ends and the middle one of the values given."""
-        return sorted({self.values[0], self.values[len(self.values) // 2], self.values[-1]})
+        own = [value for value in self.values if value not in self.unscored]
+        return sorted({own[0], own[len(own) // 2], own[-1]})
 
     def between(self, low: float, high: float) -> list[float]:
         """Values that may be evaluated between two neighbours, the middle one first; none where they are as close as
         they need be.
         """
         if all(isinstance(value, int) for value in self.values):
-            inside = [value for value in self.values if low < value < high]
+            inside = [value for value in self.values if low < value < high and value not in self.unscored]
             return list(dict.fromkeys(inside[len(inside) * part // 8] for part in EIGHTHS)) if inside else []
         first, last = self.values[0], self.values[-1]
         by_ratio = first > 0 and last / first >= LOG_FROM
@@ -81,7 +87,9 @@ class Line:
         rounded = [float(f"{values[part]:.4g}") for part in EIGHTHS]
         if near or not low < rounded[0] < high:
             return []
-        return [value for value in dict.fromkeys(rounded) if low < value < high]
+        return [
+            value for value in dict.fromkeys(rounded) if low < value < high and value not in self.unscored
+        ]
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,7 @@ Found = Mapping[tuple[str, str], Outcome]
 def _next(region: Region, found: Found, scale: float) -> list[Candidate]:
     lines, single = _lines(region)
     by_line = _by_line(region, found)
+    lines = [_told(line, by_line[_key(line.knobs)]) for line in lines]
     measured = [(line, _points(by_line[_key(line.knobs)])) for line in lines]
     # Every line takes part from the beginning, so that one which can't be evaluated is known before anything is.
     begun = [(line, line.start if line is lines[0] else line.start[1:2] or line.start) for line in lines]
@@ -151,7 +160,7 @@ def _new(candidates: Sequence[Candidate], found: Found) -> list[Candidate]:
 
 def _gaps(measured: Sequence[tuple[Line, list[Point]]], scale: float) -> Iterator[Gap]:
     # It imports numpy, for which the check of a command's words, which needs this module, need not wait.
-    from pipeline.search.between import beyond, prospects
+    from pipeline.search.between import beyond, growth, prospects
 
     known = [point for _, points in measured for point in points]
     best = max((point.quality for point in known), default=0.0)
@@ -172,24 +181,16 @@ def _gaps(measured: Sequence[tuple[Line, list[Point]]], scale: float) -> Iterato
         end = _costly_end(line, first)
         if end is not None and points and end not in {point.value for point in points}:
             last = min(points, key=lambda point: abs(point.value - end))
-            yield gap(line, [beyond(last, end, _growth(last, end, first))])
+            yield gap(line, [beyond(last, end, growth(last, end, first))])
 
 
 def _costly_end(line: Line, first: Sequence[Point]) -> float | None:
     """The end that took more passes on the region's first line; None where a line starts with no more than two values,
     or where it isn't known.
     """
-    nfe = {point.value: point.nfe for point in first}
-    low, high = line.start[0], line.start[-1]
-    if len(line.start) < 3 or low not in nfe or high not in nfe:
+    if len(line.start) < 3 or len(first) < 2:
         return None
-    return high if nfe[high] >= nfe[low] else low
-
-
-def _growth(last: Point, end: float, first: Sequence[Point]) -> float:
-    """By which NFE grows from a line's last known point to that end, if it does as on the region's first line."""
-    nfe = {point.value: point.nfe for point in first}
-    return max(1.0, nfe[end] / nfe[last.value]) if nfe.get(last.value) else 1.0
+    return line.start[-1] if first[-1].nfe >= first[0].nfe else line.start[0]
 
 
 def _lines(region: Region) -> tuple[list[Line], list[Candidate]]:
@@ -211,10 +212,7 @@ def _lines(region: Region) -> tuple[list[Line], list[Candidate]]:
 
 def _ends(dimension: Dimension) -> tuple[float, ...]:
     if isinstance(dimension, Range):
-        middle = (
-            (dimension.low * dimension.high) ** 0.5 if dimension.log else (dimension.low + dimension.high) / 2
-        )
-        return (dimension.low, middle, dimension.high)
+        return replace(dimension, num=round(1 / FINEST) + 1 if dimension.whole else 5).values()
     return tuple(sorted(dimension))
 
 
@@ -227,6 +225,12 @@ def _by_line(region: Region, found: Found) -> Mapping[str, dict[float, Outcome]]
             value = knobs.pop(region.along)
             lines[_key(knobs)][value] = outcome
     return lines
+
+
+def _told(line: Line, outcomes: Mapping[float, Outcome]) -> Line:
+    """The line, with its values that were evaluated without a scored example; unless all were."""
+    unscored = frozenset(outcomes) - {point.value for point in _points(outcomes)}
+    return replace(line, unscored=unscored) if len(unscored) < len(outcomes) else line
 
 
 def _points(outcomes: Mapping[float, Outcome]) -> list[Point]:

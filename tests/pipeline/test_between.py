@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.search import Candidate, Decodes, Outcome, Region
-from pipeline.search.between import beyond, prospects
+from pipeline.search import Candidate, Decodes, Outcome, Region, refine
+from pipeline.search.between import beyond, detour, prospects
 from pipeline.search.box import Point, undominated
 from pipeline.search.refine import FINEST, FREE, ask_refine
 
@@ -108,6 +108,57 @@ def test_on_a_monotone_line_the_point_is_in_its_box_and_the_box_in_the_neighbour
     assert below.quality - exact <= box.floor
 
 
+@pytest.mark.parametrize(("rises", "falls"), [(0, 0), (3, 0), (0, 2), (1, 1), (2, 2), (4, 2), (1, 5), (3, 4)])
+def test_a_detour_is_the_mean_over_all_orders(rises: int, falls: int) -> None:
+    count, highest = rises + falls, []
+    for places in itertools.combinations(range(count), rises):
+        steps = [0.5 if place in places else -0.5 for place in range(count)]
+        sums = [0.0, *itertools.accumulate(steps)]
+        highest.append(max(sums) - max(0.0, sums[-1]))
+    gains = np.array([0.5] * rises + [-0.5] * falls + [0.0] * 3)
+    assert detour(gains) == pytest.approx(sum(highest) / len(highest))
+
+
+@law
+@given(st.lists(st.floats(-1, 1), max_size=20))
+def test_no_value_is_expected_to_be_better_than_if_all_that_get_better_had(gains: list[float]) -> None:
+    """Nor worse than the better neighbour. Scores may be any numbers from 0 to 1."""
+    gain = np.array([*gains, 0.0])
+    first = np.maximum(-gain, 0)
+    size = len(gain)
+    low, high = (
+        Point(value, nfe, float(score.mean()), Decodes(score, np.full(size, nfe), low_N, high_N))
+        for value, nfe, score, low_N, high_N in (
+            (0.0, 1.0, first, np.full(size, -np.inf), np.array([0.1] * (size - 1) + [np.inf])),
+            (1.0, 2.0, first + gain, np.array([0.9] * (size - 1) + [-np.inf]), np.full(size, np.inf)),
+        )
+    )
+    [own] = prospects(low, high, [0.5], 1.0)
+    most = low.quality + np.maximum(gain, 0).sum() / size
+    assert max(low.quality, high.quality) - 1e-9 <= own.box.top <= most + 1e-9
+
+
+def test_a_better_value_between_two_of_the_same_quality_is_found() -> None:
+    """One example becomes right on the way, and another one wrong after that, which both change otherwise, too; all
+    others take more and more passes.
+    """
+    edges = [[0.72, 0.93], [0.65, 0.9], *([0.3 + 0.69 * place / EXAMPLES] for place in range(2, EXAMPLES))]
+
+    def at(value: float) -> Outcome:
+        score = np.ones(EXAMPLES)
+        score[0], score[1] = value > 0.72, value < 0.9
+        ends = np.array([[-np.inf, *own, np.inf, np.inf][:4] for own in edges])
+        past = (ends < value).sum(axis=1)
+        above, below = (np.take_along_axis(ends, past[:, None] - more, axis=1)[:, 0] for more in (1, 0))
+        candidate = Candidate("g", {KEY: value})
+        decodes = Decodes(score, 2.0 + past, above, below)
+        quality, nfe = float(score.mean()), float(2 + past.mean())
+        return Outcome(candidate, repr(candidate), EXAMPLES, EXAMPLES, quality, nfe, decodes)
+
+    assert at(LOW).quality == at(0.6).quality == at(HIGH).quality
+    assert any(0.72 < own.candidate.knobs[KEY] < 0.9 for own in searched(at))
+
+
 @law
 @given(seeds, cuts, st.floats(LOW, 0.9), st.floats(1.0, 3.0))
 def test_beyond_its_last_known_value_only_new_answers_may_become_right(
@@ -192,11 +243,11 @@ def test_in_the_end_no_value_looked_at_may_show_more_than_its_new_examples_are_w
     found = sorted((point(own) for own in searched(line(seed, most))), key=lambda own: own.value)
     front, best = undominated(found), max(own.quality for own in found)
     scale = max(own.nfe for own in found) - min(own.nfe for own in found)
+    whole = refine.Line(region(), {}, KEY, (LOW, 0.6, HIGH))
     for low, high in itertools.pairwise(found):
         if high.value - low.value <= FINEST * (HIGH - LOW):
             continue
-        inside = [float(f"{low.value + (high.value - low.value) * n / 8:.4g}") for n in (4, 2, 6, 1, 3, 5, 7)]
-        for own in prospects(low, high, [v for v in inside if low.value < v < high.value], best):
+        for own in prospects(low, high, whole.between(low.value, high.value), best):
             assert own.box.uncertain_area(front, scale) <= 0.018 * max(own.new, FREE) ** 2 + 1e-9
 
 

@@ -217,6 +217,16 @@ def test_what_a_search_may_ask_for_later_is_not_passed_over(make_config: Make, j
     assert "settings 5, 50 examples" in grid and "passes 400, " in grid
 
 
+def test_that_repeats_will_cost_less_is_told_where_there_may_be_any(make_config: Make, judge: Judge) -> None:
+    note = "each setting is counted whole, but what repeats a neighbour's decode is not decoded again"
+    for search in ("refine", "grid"):
+        assert note in searched(make_config, f"sweep.search={search}")
+    assert note not in searched(make_config, "sweep.search=grid", "trade_off.values=[0.3]")
+    steps = ("trade_off.parameter=decoder.steps", "trade_off.values=[2,4,8]")
+    own = 'decoder={"name": "fixed_steps", "steps": null}'
+    assert note not in searched(make_config, "sweep.search=grid", own, *steps)
+
+
 def test_what_bounds_a_search_is_told(make_config: Make, judge: Judge) -> None:
     text = searched(make_config, "sweep.search=refine", 'budget={"model_calls": 300, "hours": null}')
     assert "budget.model_calls=300 ends it at 300" in text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.search import Candidate, Outcome, Region, Space
+from pipeline.search import Candidate, Outcome, Range, Region, Space
 from pipeline.search.box import Box, Point
 from pipeline.search.refine import ask_refine
 
@@ -147,19 +147,74 @@ def test_gaps_that_overlap_are_filled_one_after_the_other() -> None:
     assert rounds[2].count(0.5) == 1
 
 
-def test_a_failed_middle_does_not_end_the_search() -> None:
-    """The widest gap can't be filled; the others are."""
-    space = (region((0.0, 0.5, 1.0)),)
-
-    def told(candidate: Candidate) -> Outcome:
-        if candidate.knobs[KEY] == 0.75:
-            return Outcome(candidate, repr(candidate), 100, 0, None, None)
-        return outcome(candidate, lambda t: (5 + 15 * t, 0.9 * t))
-
+def failing(space: Space, curve: Curve, fails: Callable[[float], bool]) -> list[Outcome]:
+    """All outcomes of a search that is asked until it is done; where `fails` no example can be scored."""
     outcomes: list[Outcome] = []
     while asked := ask_refine(space, outcomes):
-        outcomes += [told(candidate) for candidate in asked]
-    assert 0.25 in {o.candidate.knobs[KEY] for o in outcomes} and len(outcomes) > 6
+        assert not {repr(c) for c in asked} & {o.setting_id for o in outcomes}
+        outcomes += [
+            Outcome(c, repr(c), 100, 0, None, None) if fails(c.knobs[KEY]) else outcome(c, curve)
+            for c in asked
+        ]
+        assert len(outcomes) < 500
+    return outcomes
+
+
+def scored(outcomes: Sequence[Outcome]) -> list[Point]:
+    return points([own for own in outcomes if own.scored])
+
+
+@given(st.floats(0.35, 0.95), st.floats(0.3, 0.99), st.floats(0.0, 0.02))
+@settings(max_examples=50, deadline=None)
+def test_no_interval_is_left_open_for_an_unscored_value(at: float, start: float, width: float) -> None:
+    """Unless whatever is looked at between its ends could not be scored: the stretch takes more than 1/8 of it."""
+    space = (region(tolerance=0.005),)
+    found = scored(failing(space, jump(at), lambda t: start <= t <= start + width))
+    scale = found[-1].nfe - found[0].nfe
+    for low, high in itertools.pairwise(found):
+        if Box.between(low, high, 0.0).uncertain_area(found, scale) > 0.005:
+            assert low.value < start + width and start < high.value and (high.value - low.value) / 8 < width
+
+
+def test_a_gap_whose_middle_is_unscored_is_looked_into_beside_it() -> None:
+    space = (region((0.0, 0.5, 1.0)),)
+    found = failing(space, lambda t: (5 + 15 * t, 0.9 * t), lambda t: t == 0.75)
+    assert {0.25, 0.6875} <= {own.candidate.knobs[KEY] for own in found}
+
+
+@pytest.mark.parametrize(("place", "instead"), [(0, 0.5), (1, 0.9), (2, 0.9)])
+@pytest.mark.parametrize("lines", [1, 2])
+def test_another_value_stands_in_for_an_unscored_end_or_middle(
+    place: int, instead: float, lines: int
+) -> None:
+    space = (region(**{"axon.anchors": tuple(range(lines))}),)
+    lost = (0.3, 0.7, 0.99)[place]
+    found = failing(space, jump(0.6), lambda t: t == lost)
+    for line in range(lines):
+        own = [o for o in found if o.candidate.knobs["axon.anchors"] == line]
+        assert {lost, instead} <= {o.candidate.knobs[KEY] for o in own} or (line, place) == (1, 2)
+
+
+def test_a_range_whose_ends_are_unscored_is_searched_within() -> None:
+    space = (Region("g", {}, {KEY: Range(0.2, 1.0)}, {}, KEY, 0.01),)
+    found = scored(failing(space, jump(0.5), lambda t: t in (0.2, 1.0)))
+    assert found[0].value == 0.4 and found[-1].value == 0.8 and len(found) > 5
+
+
+def test_a_line_of_which_nothing_is_scored_is_left() -> None:
+    """Not so the other one, whose costly end is asked for, too, as nothing is known of it."""
+    space = (region(**{"axon.anchors": (1, 2)}),)
+    outcomes: list[Outcome] = []
+    while asked := ask_refine(space, outcomes):
+        outcomes += [
+            outcome(c, jump(0.6)) if c.knobs["axon.anchors"] == 2 else Outcome(c, repr(c), 9, 0, None, None)
+            for c in asked
+        ]
+    one, two = (
+        {own.candidate.knobs[KEY] for own in outcomes if own.candidate.knobs["axon.anchors"] == n}
+        for n in (1, 2)
+    )
+    assert one == {0.3, 0.7, 0.99} < two
 
 
 def test_a_line_that_another_dominates_is_not_refined() -> None:
@@ -215,6 +270,14 @@ def test_whole_numbers_are_chosen_among_the_values_given() -> None:
     found = searched((region(values, 0.001),), lambda t: (32 / t, 1.0 if t < 5 else 0.2))
     assert {o.candidate.knobs[KEY] for o in found} <= set(values)
     assert {4, 8} <= {o.candidate.knobs[KEY] for o in found}
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_range_of_whole_numbers_is_searched_in_whole_numbers(log: bool) -> None:
+    space = (Region("g", {}, {KEY: Range(1, 32, log=log, whole=True)}, {}, KEY, 0.001),)
+    found = [own.candidate.knobs[KEY] for own in searched(space, lambda t: (t, 1.0 if t > 20 else 0.2))]
+    assert all(isinstance(value, int) for value in found)
+    assert {1, 20, 21, 32} <= set(found) and len(found) < 12
 
 
 def test_a_jump_is_left_once_its_sides_are_close() -> None:
