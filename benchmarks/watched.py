@@ -14,7 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from time import sleep, time
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.1  # a slice is soon joined with others
+READ_SECONDS = 0.5  # all processes take longer to look at, time that the command would have where all cores are busy
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -37,12 +38,15 @@ class Parts:
 def watch(command: Sequence[str], folder: Path, store: Path, slice_size: int) -> Parts:
     """Runs it in that folder until it ends. Raises ValueError, with the end of what it said, if it fails."""
     start, used, stored = time(), dict[tuple[int, str], float](), dict[str, float]()
+    read, changed = start, dict[str, int]()
     # A file, as a pipe that nobody reads would fill up.
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=said)
         while process.poll() is None:
-            used |= processors(process.pid)
-            stored |= slices(store, slice_size)
+            if time() >= read:
+                read = time() + READ_SECONDS
+                used |= processors(process.pid)
+            stored |= slices(store, slice_size, changed)
             sleep(LOOK_SECONDS)
         whole = time() - start
         if process.returncode or not stored:
@@ -53,14 +57,22 @@ def watch(command: Sequence[str], folder: Path, store: Path, slice_size: int) ->
     return Parts(first, last - first, whole - last, sum(used.values()))
 
 
-def slices(store: Path, slice_size: int) -> dict[str, float]:
-    """When the slices were stored that are there now, but for joined ones, which are longer."""
+def slices(store: Path, slice_size: int, changed: dict[str, int]) -> dict[str, float]:
+    """When the slices were stored that are there now, but for joined ones, which are longer.
+
+    Of folders that changed since the last look only; `changed` keeps when they did.
+    """
     found = {}
-    for file in store.glob("slices/*/*.parquet"):
-        start, _, stop = file.stem.partition("-")
-        if int(stop) - int(start) <= slice_size:
-            with suppress(FileNotFoundError):  # joined meanwhile
-                found[f"{file.parent.name}/{file.stem}"] = file.stat().st_mtime
+    with suppress(FileNotFoundError):  # of the store, until it is made
+        for folder in os.scandir(store / "slices"):
+            if changed.get(folder.name) == (now := folder.stat().st_mtime_ns):
+                continue
+            changed[folder.name] = now
+            for file in Path(folder).glob("*.parquet"):
+                start, _, stop = file.stem.partition("-")
+                if int(stop) - int(start) <= slice_size:
+                    with suppress(FileNotFoundError):  # joined meanwhile
+                        found[f"{folder.name}/{file.stem}"] = file.stat().st_mtime
     return found
 
 
