@@ -24,6 +24,7 @@ from hostile import ENDLESS, ESCAPES, EXHAUSTION, PRETENCES, REACHES, RETURNS, S
 from pipeline.errors import ConfigError
 from pipeline.sandbox import Limits, Outcome, Sandbox, WorkerError
 from pipeline.sandbox import worker as worker_module
+from pipeline.sandbox.jail.execution import Execution
 
 TIGHT = Limits(
     wall_seconds=2.0,
@@ -324,12 +325,37 @@ def test_no_program_can_have_itself_left_unscored(name: str, roomy: Sandbox) -> 
     assert strays() == []
 
 
+def test_what_a_program_has_started_ends_with_its_worker(sandbox: Sandbox) -> None:
+    """As where the user interrupts it."""
+    name = f"{os.getpid()}-below"
+    program = (
+        f"import ctypes, os, time\nctypes.CDLL(None).prctl(15, {name.encode()!r})\n"
+        "for _ in range(3):\n    if os.fork() == 0:\n        break\ntime.sleep(60)"
+    )
+    worker = worker_module.Worker(sandbox.level)
+
+    def ask() -> None:
+        with suppress(WorkerError):
+            worker.ask(Execution(program))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while len(named(name)) < 4:
+        time.sleep(0.02)
+    worker.close()
+    asking.join()
+    until = time.monotonic() + BOUND_SECONDS
+    while named(name):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 def named(name: str) -> list[int]:
-    """The processes of that name."""
+    """The processes of that name that have not ended."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile
-            if (process / "comm").read_text().strip() == name:
+            if (process / "comm").read_text().strip() == name and (process / "exe").exists():
                 found.append(int(process.name))
     return found
 

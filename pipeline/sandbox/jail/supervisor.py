@@ -50,6 +50,7 @@ def supervise(execution: Execution, level: str, folder: str) -> Outcome:
             os.write(child.CHANNEL, f"{type(error).__name__}: {error}".encode())
         finally:
             os._exit(1)
+    signal.signal(signal.SIGTERM, _stop)  # here alone, and not in the program's process
     far_channel.close()
     os.close(far_printed)
     death = os.pidfd_open(pid)
@@ -57,6 +58,14 @@ def supervise(execution: Execution, level: str, folder: str) -> Outcome:
         return Watch(pid, death, channel, printed, execution, _from_outside(level)).outcome()
     finally:
         _sweep(death, alone=level == "bubblewrap")
+
+
+class Stopped(BaseException):
+    """This process is to end, and to leave nothing."""
+
+
+def _stop(number: int, frame: object) -> None:
+    raise Stopped
 
 
 def _from_outside(level: str) -> tuple[signal.Signals, ...]:
