@@ -57,6 +57,7 @@ def supervise(execution: Execution, level: str, folder: str) -> Outcome:
     try:
         return Watch(pid, death, channel, printed, execution, _from_outside(level)).outcome()
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which would end the sweep early
         _sweep(death, alone=level == "bubblewrap")
 
 
