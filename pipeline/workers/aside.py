@@ -101,7 +101,9 @@ class Aside:
             self._give_up([assignment.setting.id])
         self._give_up_hopeless()
         settled = not self._backlog.waiting and not self._backlog.taken  # then it is time to ask for more
-        return not (self._backlog.over or settled or self._begins_something(place))
+        # A machine has left, and what would have been begun there waits for the cores of this worker.
+        crowded = self._backlog.taken + self.count > self._room().workers
+        return not (self._backlog.over or settled or crowded or self._begins_something(place))
 
     def begun(self, place: Place, setting: Setting) -> list[str]:
         """A worker has evaluated something of the setting: a line for each that is set aside for what it needs."""

@@ -189,6 +189,19 @@ def test_a_worker_that_waits_goes_on_when_no_other_machine_is_left() -> None:
     assert aside.given_up() == ["s1", "s0"]
 
 
+def test_a_worker_that_waits_makes_room_for_what_a_machine_that_left_was_to_begin() -> None:
+    """Ray has nowhere else to start a worker for it."""
+    backlog, aside, room = aside_of("AA", 2, 2)
+    lacking = backlog.take("A", 2)
+    assert aside.waits("1", lacking, Unready(place(0), "model", GONE))
+    while backlog.take():
+        pass
+    room[0] = Room(backlog.taken + 1, room[0].machines)
+    assert aside.waits("1", lacking, Unready(place(0)))
+    room[0] = Room(backlog.taken, room[0].machines)
+    assert not aside.waits("1", lacking, Unready(place(0)))
+
+
 def test_a_machine_that_comes_back_is_tried_again() -> None:
     """Its node has another id then."""
     backlog, aside, room = aside_of("A", 2, 2)
