@@ -238,6 +238,22 @@ def test_where_every_worker_that_there_is_room_for_is_set_aside_what_waits_fails
     assert backlog.failures.keys() == {"s0", "s1"} and backlog.waiting == 0
 
 
+def test_a_worker_that_lacks_a_model_gets_settings_of_the_others_first() -> None:
+    from pipeline.workers.tune_search import BacklogSearch
+
+    backlog, aside, _ = aside_of("ABBBC", 2, 2)
+    search: Any = BacklogSearch(backlog, lambda: 1, aside)
+    own = {"place": place(0)}
+    assert search.suggest("1")["setting"] == "s1", "most are of B"
+    unready = own | {"unready": Unready(place(0), "model", GONE)}
+    assert not search.stays("1", unready), "others wait"
+    search.on_trial_complete("1", unready)
+    for trial in "23":
+        assert search.suggest(trial)["setting"] in ("s0", "s4")
+        search.on_trial_complete(trial, own)
+    assert search.suggest("4")["barred"] == {"n0"}, "nothing else waits: it is told not to try"
+
+
 def test_a_store_that_one_setting_did_not_reach_bars_no_other() -> None:
     backlog, aside, _ = aside_of("AA", 2, 2)
     assignment = backlog.take("A", 2)

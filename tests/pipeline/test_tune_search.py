@@ -174,22 +174,6 @@ def test_a_free_worker_that_took_a_trial_meant_for_a_new_one_is_free_no_more(sea
     assert search.suggest("3")["kept"] is False
 
 
-def test_a_worker_that_lacks_a_model_gets_settings_of_the_others_first(room: list[int]) -> None:
-    from pipeline.workers.aside import Unready
-
-    room[0], place = 1, done(1)["place"]
-    search = searching(backlog_of(list("ABBBC")), room)
-    search._aside._room = lambda: SimpleNamespace(workers=2, machines=frozenset({MACHINE, "n1"}))
-    assert suggested(search, "1") == ["s1"], "most are of B"
-    unready = Unready(place, "model", "no such folder")
-    assert not search.stays("1", {"place": place, "unready": unready}), "others wait"
-    search.on_trial_complete("1", done(1, unready=unready))
-    for trial in "23":
-        assert suggested(search, trial)[0] in ("s0", "s4")
-        search.on_trial_complete(trial, done(1))
-    assert search.suggest("4")["barred"] == {MACHINE}, "nothing else waits: it is told not to try"
-
-
 def test_every_free_worker_is_kept_until_the_end_and_the_first_goes_first() -> None:
     import pipeline.workers.sweep  # noqa: F401
     from ray.tune.execution.tune_controller import _ObjectCache  # isort: skip
