@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from axon import Trace, load_model, load_tokenizer, row_seed
 from axon.models.description import describe
@@ -100,7 +100,8 @@ class Evaluator:
         say: Callable[[str], None] = lambda line: None,
         cores_only: bool = False,
     ) -> None:
-        self.ready = False  # whether what the last setting needs was there: its task, its model
+        # What the last setting needs and was not found, its store first, of which whoever asks for slices makes sure.
+        self.lacks: Literal["store", "task", "model"] | None = "store"
         self._batch_size = batch_size
         self._require = require  # of the sandbox, where answers are programs
         self._on_example = on_example  # called as each example's decoding ends
@@ -121,13 +122,14 @@ class Evaluator:
         All are decoded as one stream, so that the batch is full until the stream ends; but not those whose record is
         `known`, by position. Raises errors that concern all examples.
         """
-        self.ready = False
+        self.lacks = "task"
         task = open_task(setting.task, self._require)
         if isinstance(task, CodeTask):
             shared_sandbox(self._require)  # if programs can't be run here, nothing is decoded
         examples = self._drawn.first(task, setting.task, max((stop for _, stop in spans), default=0))
+        self.lacks = "model"
         loaded = self._load(setting.model)
-        self.ready = True
+        self.lacks = None
         opened = OpenSlices()
         timer = Stopwatch(loaded.model.device)
         groups = self._groups(loaded, setting, examples, spans, opened, known)

@@ -24,6 +24,7 @@ from pipeline.planning.budget import Spent, exhausted, spent
 from pipeline.planning.pending import outcomes, pending_slices, reachable, sizes
 from pipeline.planning.plan import Plan
 from pipeline.planning.retry import Losses
+from pipeline.planning.setting import Setting
 from pipeline.planning.stopping import stand
 from pipeline.search import Outcome
 from pipeline.storage.store import Contents, Span, Store
@@ -121,10 +122,20 @@ class Backlog:
         """How many slices nobody works on yet."""
         return sum(map(len, self._waiting.values()))
 
-    def take(self, loaded: ModelSettings | None = None, workers: int = 1) -> Assignment | None:
+    def settings_waiting(self) -> list[Setting]:
+        """The settings of which something waits."""
+        return [self._plan.settings[sid] for sid in self._waiting]
+
+    def take(
+        self,
+        loaded: ModelSettings | None = None,
+        workers: int = 1,
+        able: Callable[[Setting], bool] = lambda setting: True,
+    ) -> Assignment | None:
         """The next assignment, for a worker that has this model loaded; None when it must wait or all is over.
 
-        `workers`: among how many what waits is shared.
+        `workers`: among how many what waits is shared. `able`: which settings the worker is thought to be able to
+        begin; it gets another only if none of these waits.
         """
         if not self._waiting and not self._taken and not self.over:
             self._ask()
@@ -135,7 +146,7 @@ class Backlog:
             self.over = not self._taken
         if not self._waiting:
             return None
-        sid = self._next(loaded)
+        sid = self._next(loaded, able)
         slices = self._waiting[sid]
         share = len(slices)
         # Where as many settings wait, an equal share is no less than this one, and slices need not be counted.
@@ -159,6 +170,12 @@ class Backlog:
         self._failures[assignment.setting.id] = error
         self._waiting.pop(assignment.setting.id, None)
         self._settle(assignment, self._limit)
+
+    def give_up(self, setting_id: str, error: str) -> None:
+        """Nothing more is tried of a setting that waits."""
+        self._failures[setting_id] = error
+        del self._waiting[setting_id]
+        self._tried[setting_id] = self._limit
 
     def lost(self, assignment: Assignment, reason: str, begun: bool = True) -> Totals:
         """Its worker was lost: what is missing waits again, at the end, or is given up. Returns what is stored of it.
@@ -213,24 +230,25 @@ class Backlog:
         self.over = not self._waiting
         self._asked(contents)
 
-    def _next(self, loaded: ModelSettings | None) -> str:
+    def _next(self, loaded: ModelSettings | None, able: Callable[[Setting], bool]) -> str:
         """The first that waits of the worker's model; failing that, of the model with the most left per worker."""
         settings = self._plan.settings
-        if (own := self._first(loaded)) is not None:
+        waiting = [sid for sid in self._waiting if able(settings[sid])] or list(self._waiting)
+        if (own := self._first(loaded, waiting)) is not None:
             return own
-        left = Counter(settings[sid].model for sid in self._waiting)
+        left = Counter(settings[sid].model for sid in waiting)
         workers = Counter(assignment.setting.model for assignment in self._taken.values())
-        chosen = self._first(max(left, key=lambda model: left[model] / (workers[model] + 1)))
+        chosen = self._first(max(left, key=lambda model: left[model] / (workers[model] + 1)), waiting)
         assert chosen is not None
         return chosen
 
-    def _first(self, model: ModelSettings | None) -> str | None:
+    def _first(self, model: ModelSettings | None, waiting: Sequence[str]) -> str | None:
         """The first that waits of a model; but those of whose neighbours one is being decoded, whose decodes they may
         repeat, after the others.
         """
         busy = {assignment.setting.id for assignment in self._taken.values()}
         first = None
-        for sid in self._waiting:
+        for sid in waiting:
             if self._plan.settings[sid].model == model:
                 if busy.isdisjoint(self._neighbours(sid)):
                     return sid

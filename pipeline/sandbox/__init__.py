@@ -20,13 +20,14 @@ replaced `abs`. The sandbox stops here, and is not meant to grow.
 Tests run as in human-eval and lm-eval, in a bare `exec`, where `__name__` is not "__main__".
 
 `Limits` says what a program may use. Its time is its own: a machine that is busy with other work takes none of it, and
-where a program is hardly let run, its outcome is unknown (WorkerError) and not a timeout. So it is with `namespaces`
-where someone else kills it, such as a machine that is out of memory; at the other levels it could kill itself, and has
-failed. At every level it has no network, shares no memory, and can start neither another program nor a session. With
-`namespaces` and `bubblewrap` it sees only the standard library, a few devices and an empty folder, in a process tree
-that dies with it. `bubblewrap` is for machines that grant user namespaces to it alone: a program there sees a /proc
-(read-only) and has no bound on the total size of its files, so each program gets a fresh one; it is refused for root,
-whose files would be within the program's reach. `process` provides no isolation and is used only if the user says
+where a program is hardly let run, its outcome is unknown (WorkerError) and not a timeout. So it is where someone else
+kills it, such as a machine that is out of memory, or a scheduler by SIGTERM: a program can't end itself so (on
+processors other than x86_64 and aarch64 it can, unless `namespaces` hold it, and has failed then). At every level it
+has no network, shares no memory, and can start neither another program nor a session. With `namespaces` and
+`bubblewrap` it sees only the standard library, a few devices and an empty folder, in a process tree that dies with it.
+`bubblewrap` is for machines that grant user namespaces to it alone: a program there sees a /proc (read-only) and has
+no bound on the total size of its files, so each program gets a fresh one; it is refused for root, whose files would be
+within the program's reach. `process` provides no isolation and is used only if the user says
 `sandbox.require=process`: a program there can read what its user can read. It can write only to its folder if the
 kernel has Landlock, and otherwise wherever this user can. That user is never root: programs of root run as nobody.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from pipeline.sandbox.jail.pipe import receive, send
 
 START_SECONDS = 30.0
 GRACE_SECONDS = 30.0  # beyond the program's longest time, for setting up and cleaning up on a busy machine
+SWEEP_SECONDS = 6.0  # a second more than the supervisor takes at most
 CODE = Path(__file__).parent  # holds the package `jail`
 # The same order of sets in every run of a program; one heap for all threads, as the memory limit assumes.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
@@ -74,6 +76,8 @@ class Worker:
 
     def close(self) -> None:
         """Kills what is left of it and removes its folder."""
+        if self.level == "process":
+            self._sweep()
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 pipe and pipe.close()
@@ -81,6 +85,16 @@ class Worker:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Has a supervisor that is at work kill all that its program has started, which no namespace ends with it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + SWEEP_SECONDS
+        with suppress(OSError):  # until nobody holds the other end of its pipe
+            while select.select([self._replies], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                if not os.read(self._replies, 2**16):
+                    return
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -1,89 +1,169 @@
-"""Workers that are set aside, as what a setting needs isn't on their machine: the model, the task, the store.
+"""Workers that are set aside for settings that can't be begun where they are: their model, task or store isn't there.
 
-Such a machine fails whatever it is handed, at once, so that it would be handed the whole sweep. A setting that a worker
-can't even begin goes back, to be tried on another machine, and until that is settled the worker waits with its trial,
-which keeps its cores, so that Ray starts no other there. If the setting can be begun elsewhere, the worker is set aside
-for good. If it can't, or if there is no other machine, the setting fails, and its workers go on. So do they if nobody
-has come to the setting for a while: the fault may be its own. Knows nothing of Ray.
+Such a setting goes back, to be begun elsewhere. What it lacked is not tried again by that worker, nor on its machine
+until another worker there has had it; all else is. A worker that can begin nothing of what waits keeps its trial, and
+so its cores, on which Ray would start another. A setting fails when no machine that is left can begin it. A machine
+that comes back, or a new one, is known to lack nothing. Knows nothing of Ray.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from time import monotonic
+from typing import Any, Literal, get_args
 
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
+from pipeline.planning.setting import Setting
 
-UNSETTLED_SECONDS = 60.0  # so long a worker waits for another to come to its setting
+Part = Literal["model", "task", "store"]  # what a setting needs of a machine
+PARTS: tuple[Part, ...] = get_args(Part)
+NAMED = 8  # so many machines are named in a line
+REMEDY = "give one of them what it lacks, or add a machine that has it, and run the same command"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker is."""
+
+    machine: str  # Ray's id of it, another one each time that its node starts
+    process: int
+    name: str  # of the machine
 
 
 @dataclass(frozen=True)
 class Unready:
-    """Why a worker couldn't begin its setting, and where it is."""
+    """A worker can't begin its setting. Without a line it hasn't tried, as it was told that it lacks something."""
 
-    machine: str  # Ray's id of it
-    name: str
-    line: str
+    place: Place
+    part: Part = "model"
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Ray's machines at the moment."""
+
+    workers: int  # for so many there is room, those included that are set aside
+    machines: frozenset[str]  # that have room for one
 
 
 class Aside:
-    """`room`: for how many workers there is room, those that wait included, and on how many machines, at the moment."""
+    """Which workers lack what, and which of them wait."""
 
-    def __init__(self, backlog: Backlog, room: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, backlog: Backlog, room: Callable[[], Room]) -> None:
         self._backlog, self._room = backlog, room
-        self._waiting: dict[str, tuple[Assignment, Unready]] = {}  # by trial
-        self._since: dict[str, float] = {}  # by trial
-        # On which machines a setting couldn't be begun.
-        self._tried: defaultdict[str, set[str]] = defaultdict(set)
-        self._good: set[str] = set()  # settings that were returned and that another worker has begun
+        self._held: dict[str, Place] = {}  # workers that wait, by trial
+        self._numbers: dict[tuple[Part, Any], int] = {}  # of what settings need
+        self._needs: dict[str, tuple[int, ...]] = {}  # by setting
+        self._lacking: defaultdict[int, dict[Place, Unready]] = defaultdict(dict)  # by what is needed
+        self._having: defaultdict[int, set[str]] = defaultdict(set)  # machines where it was there
+        self._looked: object = None  # at what, when all that waits was looked through for the hopeless
+        self._given_up: list[str] = []
 
     @property
     def count(self) -> int:
         """How many workers wait."""
-        return len(self._waiting)
+        return len(self._held)
 
     def holds(self, trial: str) -> bool:
-        return trial in self._waiting
-
-    def waits(self, trial: str, assignment: Assignment, unready: Unready) -> bool:
-        """Whether a worker that can't begin its setting shall wait, which is asked now and then.
-
-        The first time its assignment goes back, if it shall. Otherwise its trial ends.
-        """
-        if trial not in self._waiting:
-            if not self._elsewhere(assignment, unready):
-                return False
-            self._waiting[trial], self._since[trial] = (assignment, unready), monotonic()
-            self._tried[assignment.setting.id].add(unready.machine)
-            self._backlog.lost(assignment, unready.line, begun=False)
-            return True
-        sid = assignment.setting.id
-        if self._backlog.over or sid in self._backlog.failures:
-            return False
-        settled = sid in self._good or monotonic() - self._since[trial] < UNSETTLED_SECONDS
-        return settled and self._room()[0] > self.count
+        return trial in self._held
 
     def released(self, trial: str) -> None:
         """Its worker goes on, or is lost."""
-        self._waiting.pop(trial, None)
-        self._since.pop(trial, None)
+        self._held.pop(trial, None)
 
-    def begun(self, setting_id: str) -> list[str]:
-        """A worker has evaluated something of the setting: a line for each that is set aside for it, the first time."""
-        if setting_id in self._good:
-            return []
-        unready = [own for assignment, own in self._waiting.values() if assignment.setting.id == setting_id]
-        if unready:
-            self._good.add(setting_id)
-        return list(dict.fromkeys(f"{own.name} is set aside: {own.line}" for own in unready))
+    def barred(self, setting: Setting) -> frozenset[str | Place]:
+        """The machines, and the workers of others, where it can't be begun."""
+        found: set[str | Place] = set()
+        for need in self._needed(setting):
+            for place in self._lacking.get(need, ()):
+                found.add(place if place.machine in self._having[need] else place.machine)
+        return frozenset(found)
 
-    def _elsewhere(self, assignment: Assignment, unready: Unready) -> bool:
-        """Whether another machine may begin it: one on which no worker waits, nor has it failed on a second."""
-        if self._tried[assignment.setting.id] - {unready.machine}:
-            return False
-        room, machines = self._room()
-        waiting = {own.machine for _, own in self._waiting.values()}
-        return room > self.count + 1 and machines > len(waiting | {unready.machine})
+    def able(self, place: Place, setting: Setting) -> bool:
+        """Whether a worker may be able to begin the setting."""
+        return not self._lacking or self.barred(setting).isdisjoint((place, place.machine))
+
+    def waits(self, trial: str, assignment: Assignment, unready: Unready) -> bool:
+        """Whether a worker that can't begin its setting shall wait, which is asked now and then; else its trial ends.
+
+        The first time its assignment goes back.
+        """
+        place = unready.place
+        if trial not in self._held:
+            self._held[trial] = place
+            if unready.line:
+                need = self._needed(assignment.setting)[PARTS.index(unready.part)]
+                self._lacking[need][place] = unready
+            self._backlog.lost(assignment, unready.line, begun=False)
+            self._give_up([assignment.setting.id])
+        self._give_up_hopeless()
+        settled = not self._backlog.waiting and not self._backlog.taken  # then it is time to ask for more
+        # A machine has left, and what would have been begun there waits for the cores of this worker.
+        crowded = self._backlog.taken + self.count > self._room().workers
+        return not (self._backlog.over or settled or crowded or self._begins_something(place))
+
+    def begun(self, place: Place, setting: Setting) -> list[str]:
+        """A worker has evaluated something of the setting: a line for each that is set aside for what it needs."""
+        lines = []
+        for need in self._needed(setting):
+            self._having[need].add(place.machine)
+            for other, unready in self._lacking.get(need, {}).items():
+                who = other.name if other.machine not in self._having[need] else f"a worker on {other.name}"
+                lines.append(f"{who} is set aside for such settings: {unready.line}")
+        return list(dict.fromkeys(lines))
+
+    def given_up(self) -> list[str]:
+        """The settings that have failed since this was asked last, as no machine that is left can begin them."""
+        found, self._given_up = self._given_up, []
+        return found
+
+    def _needed(self, setting: Setting) -> tuple[int, ...]:
+        """What a setting needs, by number. Its own way to the store, as that may have been blocked for a moment."""
+        if setting.id not in self._needs:
+            keys = zip(PARTS, (setting.model, setting.task, setting.id), strict=True)
+            self._needs[setting.id] = tuple(self._numbers.setdefault(key, len(self._numbers)) for key in keys)
+        return self._needs[setting.id]
+
+    def _begins_something(self, place: Place) -> bool:
+        return any(self.able(place, setting) for setting in self._backlog.settings_waiting())
+
+    def _give_up_hopeless(self) -> None:
+        """Looks through all that waits, if it has changed, or the machines, or what is known of them."""
+        room = self._room()
+        held = [place for place in self._held.values() if place.machine in room.machines]
+        full = not self._backlog.taken and len(held) >= room.workers
+        seen = room, full, self._backlog.waiting, sum(map(len, self._lacking.values()))
+        if seen != self._looked:
+            self._looked = seen
+            stuck = full and not any(map(self._begins_something, held))
+            self._give_up([setting.id for setting in self._backlog.settings_waiting()], stuck)
+
+    def _give_up(self, setting_ids: Iterable[str], stuck: bool = False) -> None:
+        """Those of them that can't be begun on any machine; all, if `stuck`: by no worker that there is room for."""
+        machines = self._room().machines
+        waiting = {setting.id: setting for setting in self._backlog.settings_waiting()}
+        for sid in setting_ids:
+            setting = waiting.get(sid)
+            if setting and (stuck or machines <= self.barred(setting)):
+                self._backlog.give_up(sid, self._line(setting, machines))
+                self._given_up.append(sid)
+
+    def _line(self, setting: Setting, machines: frozenset[str]) -> str:
+        """Why no machine that is left can begin it: each reason, with the machines, and what to do."""
+        names: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for need in self._needed(setting):
+            for place, unready in self._lacking.get(need, {}).items():
+                if place.machine in machines:
+                    names[unready.line][place.name] = None
+        reasons = "; ".join(f"{line} (on {_listed(list(own))})" for line, own in names.items())
+        path = f"model.path={setting.model.path!r}"
+        subject = "" if path in reasons else f"{path}: "
+        return f"{subject}{reasons}; no machine that is left can begin it: {REMEDY}"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if names[NAMED:] else ""
+    return f"{', '.join(names[:NAMED])}{more}"

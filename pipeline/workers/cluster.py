@@ -44,6 +44,7 @@ from pipeline.errors import ConfigError  # noqa: E402
 from pipeline.inputs.config import ClusterSettings  # noqa: E402
 from pipeline.jobs.display import Display  # noqa: E402
 from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
+from pipeline.workers.aside import Room  # noqa: E402
 from pipeline.workers.capacity import Machine, check_room, need_of  # noqa: E402
 from pipeline.workers.private_ray import silence_workers, small_ray  # noqa: E402
 from pipeline.workers.scratch import scratch_folder  # noqa: E402
@@ -88,8 +89,8 @@ class Ground:
     def _measure(self) -> None:
         """For how many workers there is room, and on how many machines, at the moment. Raises as `check_room`."""
         found, need = _machines(), need_of(self._cluster)
-        self.room = check_room(self._cluster, found)
-        self.machines = sum(need.room(machine) > 0 for machine in found)
+        workers = check_room(self._cluster, list(found.values()))
+        self.room = Room(workers, frozenset(node for node, machine in found.items() if need.room(machine)))
 
     def _check_own(self) -> None:
         for kind, process in self._node.dead_processes():
@@ -249,8 +250,12 @@ def _nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
-def _machines() -> list[Machine]:
-    return [Machine(n["Resources"].get("CPU", 0.0), n["Resources"].get("GPU", 0.0)) for n in _nodes()]
+def _machines() -> dict[str, Machine]:
+    """By Ray's id."""
+    return {
+        node["NodeID"]: Machine(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
+        for node in _nodes()
+    }
 
 
 def _answers(address: str) -> bool:

@@ -75,11 +75,14 @@ class Watch(tune.Callback):
             self._display.note(line)
         if isinstance(result.get("totals"), Totals):
             self._display.evaluated(trial.config[ASSIGNMENT], result["totals"])
-            for line in self._aside.begun(trial.config[SETTING]):
+            for line in self._aside.begun(result["place"], trial.config[ASSIGNMENT].setting):
                 self._display.note(line)
-        unready = result.get("unready") and result["done"] and not self._aside.holds(trial.trial_id)
-        if result.get("error") or unready:
-            self._display.failed(trial.config[SETTING])
+        given_up = self._aside.given_up()
+        if (unready := result.get("unready")) and unready.line and not given_up:
+            setting = trial.config[ASSIGNMENT].setting
+            self._display.status(f"{unready.place.name} can't begin {setting}; trying it elsewhere")
+        for sid in [trial.config[SETTING]] * ("error" in result) + given_up:
+            self._display.failed(sid)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         if self._aside.holds(trial.trial_id):  # what it couldn't begin has gone back
@@ -122,7 +125,7 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
         request.listen()  # Ray has just taken SIGTERM
         request.check()
         while not backlog.over:
-            aside = Aside(backlog, lambda: (ground.room, ground.machines))
+            aside = Aside(backlog, lambda: ground.room)
             watch = Watch(backlog, display, request, aside)
             _attended(
                 partial(_trials, backlog, worker, config.cluster, ground, watch, aside), ground, request
@@ -142,7 +145,8 @@ def _trials(
     """One run of Tune: trials until the backlog is over."""
 
     def room() -> int:
-        return min(ground.room - aside.count, cluster.workers or ground.room)
+        most = ground.room.workers
+        return min(most - aside.count, cluster.workers or most)
 
     need = need_of(cluster)
     search = BacklogSearch(backlog, room, aside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass, field
 from time import monotonic, sleep
@@ -13,14 +14,15 @@ from pipeline.importing import importing_models
 from pipeline.planning.assignment import Assignment
 from pipeline.sandbox import Require
 from pipeline.storage.store import Store, StoreFull
-from pipeline.workers.aside import Unready
+from pipeline.workers.aside import Place, Unready
 from pipeline.workers.shared_store import await_setting
 
 import ray  # isort: skip  # sweep.py imports cluster.py first
 from ray import tune  # isort: skip
 
 # The keys of a trial's config. KEPT: it goes to a worker that is there already.
-ASSIGNMENT, SETTING, KEPT = "assignment", "setting", "kept"
+# BARRED: the machines and workers where its setting can't be begun.
+ASSIGNMENT, SETTING, KEPT, BARRED = "assignment", "setting", "kept", "barred"
 STEP_SECONDS = 1.0  # a step answers after so long, with its next slice
 STEP_WAYS = 50  # or after so many times the way to the sweep and back, in which a worker does nothing
 MOST_SECONDS = 5.0  # but a user wants to see how far a sweep is
@@ -46,7 +48,7 @@ class SliceTrial(tune.Trainable):
     Every result has as `totals` the sums over the trial's slices that are finished by then, None before the first. A
     setting that fails ends its trial with `error` and spares the worker; a store in which nothing can be kept ends it
     with `full`. One that can't be begun has `unready`, again and again, until the sweep ends its trial (aside.py).
-    `notes` are lines for the user.
+    `notes` are lines for the user, and `place` says which worker it is.
     """
 
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
@@ -61,6 +63,7 @@ class SliceTrial(tune.Trainable):
         self._store = Store(worker.store)
         self._shared = platform.node() == worker.launched_on  # whether the store is seen to be the sweep's
         self._notes: list[str] = []
+        self._place = Place(ray.get_runtime_context().get_node_id(), os.getpid(), platform.node())
         self._evaluator = Evaluator(
             worker.batch_size, worker.require, say=self._notes.append, cores_only=worker.cores_only
         )
@@ -69,16 +72,19 @@ class SliceTrial(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         assignment: Assignment = new_config[ASSIGNMENT]
         self._left = len(assignment.slices)
-        self._waits: Unready | None = None
+        barred = not new_config[BARRED].isdisjoint((self._place, self._place.machine))
+        self._waits = Unready(self._place) if barred else None
         self._answered: float | None = None  # when the last step of this trial ended
+        self._evaluator.lacks = "store"
         self._slices = assignment.evaluated(self._evaluator, self._store, self._worker.limit)
         return True
 
     def step(self) -> dict[str, Any]:
         """Slices of the trial, at least one, until `_until`."""
         if self._waits:
-            sleep(STEP_SECONDS)
-            return {"unready": self._waits, "done": False}
+            sleep(0.0 if self._answered is None else STEP_SECONDS)
+            self._answered = monotonic()
+            return {"unready": self._waits, "place": self._place, "done": False}
         totals, until = None, self._until()
         try:
             self._check_store()
@@ -91,13 +97,13 @@ class SliceTrial(tune.Trainable):
         except Exception as error:
             if context_is_dead(error):
                 raise  # Tune ends this worker with its trial, and what is missing is tried again by another
-            end = {"error": self._fault(error), "done": True}
-            if self._worker.may_wait and not self._evaluator.ready:
-                machine = ray.get_runtime_context().get_node_id()
-                self._waits = Unready(machine, platform.node(), end["error"])
-                end = {"unready": self._waits, "done": False}
+            if self._worker.may_wait and (lacks := self._evaluator.lacks):
+                self._waits = Unready(self._place)
+                end = {"unready": Unready(self._place, lacks, fault_line(error)), "done": False}
+            else:
+                end = {"error": self._fault(error), "done": True}
         self._answered = monotonic()
-        return {"totals": totals, "notes": self._told()} | end
+        return {"totals": totals, "notes": self._told(), "place": self._place} | end
 
     def _until(self) -> float:
         """When this step shall end, so that the way to the sweep and back is a small part of it.

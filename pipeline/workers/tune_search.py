@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from pipeline.inputs.config import ModelSettings
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
-from pipeline.workers.aside import Aside, Unready
+from pipeline.workers.aside import Aside, Place, Unready
 from pipeline.workers.private_ray import OF_A_TRIAL, change, changed
-from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING
+from pipeline.workers.trial import ASSIGNMENT, BARRED, KEPT, SETTING
 
 import ray  # isort: skip  # sweep.py imports cluster.py first
 from ray.tune.experiment import Trial  # isort: skip
@@ -87,23 +87,34 @@ class BacklogSearch(Searcher):
         super().__init__()
         self._backlog, self._room, self._aside = backlog, room, aside
         self._assigned: dict[str, Assignment] = {}  # by trial
-        self._free: deque[ModelSettings] = (
-            deque()
-        )  # what the free workers have loaded, in the order of `free_workers`
+        self._free: dict[Place, None] = {}  # workers, in the order of `free_workers`
+        self._loaded: dict[Place, ModelSettings] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """The config of the next trial; None while there is no room or outcomes are awaited; FINISHED at the end."""
         room = self._room()
         if self._backlog.taken >= room:
             return None
-        kept = bool(self._free)
-        assignment = self._backlog.take(self._free[0] if kept else None, room)
+        place = next(iter(self._free), None)
+        assignment = self._taken(place, room)
         if assignment is None:
             return self.FINISHED if self._backlog.over else None
-        if kept:  # Tune hands the trial to the first free worker, and starts one only if there is none
-            self._free.popleft()
+        if place:  # Tune hands the trial to the first free worker, and starts one only if there is none
+            del self._free[place]
         self._assigned[trial_id] = assignment
-        return {SETTING: assignment.setting.id, ASSIGNMENT: assignment, KEPT: kept}
+        barred = self._aside.barred(assignment.setting)
+        return {
+            SETTING: assignment.setting.id,
+            ASSIGNMENT: assignment,
+            KEPT: place is not None,
+            BARRED: barred,
+        }
+
+    def _taken(self, place: Place | None, room: int) -> Assignment | None:
+        """The next assignment, for a worker, or for one that starts somewhere."""
+        if place is None:
+            return self._backlog.take(None, room)
+        return self._backlog.take(self._loaded.get(place), room, partial(self._aside.able, place))
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -112,20 +123,29 @@ class BacklogSearch(Searcher):
         assignment = self._assigned.pop(trial_id)
         if error:
             return
-        self._free.append(assignment.setting.model)
-        unready: Unready | None = (result or {}).get("unready")
-        line = unready.line if unready else (result or {}).get("error")
+        assert result is not None, "none is ended before it has begun"
+        place: Place = result["place"]
+        self._free[place] = None
         if self._aside.holds(trial_id):  # its assignment has gone back already
             self._aside.released(trial_id)
-        elif line:
-            self._backlog.failed(assignment, line)
+            return
+        self._loaded[place] = assignment.setting.model
+        if "error" in result:
+            self._backlog.failed(assignment, result["error"])
         else:
             self._backlog.finished(assignment)
 
     def stays(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether a trial that has this result goes on by itself, or ends."""
         unready: Unready | None = result.get("unready")
-        return unready is None or self._aside.waits(trial_id, self._assigned[trial_id], unready)
+        self._free.pop(
+            result["place"], None
+        )  # one that was free may get a trial that was meant for a new one
+        if unready is None:
+            return True
+        if unready.line:
+            self._loaded.pop(unready.place, None)
+        return self._aside.waits(trial_id, self._assigned[trial_id], unready)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the store is the only state, and a search is replayed from it."""
@@ -135,7 +155,7 @@ class BacklogSearch(Searcher):
 
 
 class FreeWorkerScheduler(FIFOScheduler):
-    """A free worker gets what was suggested for it.
+    """A free worker gets what was suggested for it: the first that is free the first such trial.
 
     Tune's own order would give it the oldest trial that has not begun, and end the worker that is still starting for
     that trial: with trials that are shorter than a start, one worker would do everything.
@@ -144,10 +164,15 @@ class FreeWorkerScheduler(FIFOScheduler):
     def __init__(self, search: BacklogSearch) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._search = search
+        self._handed: set[str] = set()  # trials for workers that were free
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         return str(self.CONTINUE if self._search.stays(trial.trial_id, result) else self.STOP)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        trials: list[Trial] = tune_controller.get_trials()
-        return next((trial for trial in reversed(trials) if trial.status == Trial.PENDING), None)
+        pending: list[Trial] = [t for t in tune_controller.get_trials() if t.status == Trial.PENDING]
+        for trial in pending:
+            if trial.config[KEPT] and trial.trial_id not in self._handed:
+                self._handed.add(trial.trial_id)
+                return trial
+        return pending[-1] if pending else None

@@ -35,7 +35,7 @@ CHARACTERS = [chr(code) for code in range(32, 127)] + ["\n"]
 VOCABULARY = [*CHARACTERS, "<|end|>", "<|mask|>"]
 
 
-def write_checkpoint(folder: Path) -> Path:
+def write_checkpoint(folder: Path, seed: int = 0) -> Path:
     """A LLaDA checkpoint of random weights: decodes to nonsense, the same nonsense every time."""
     folder.mkdir(parents=True, exist_ok=True)
     size = len(VOCABULARY)
@@ -47,7 +47,7 @@ def write_checkpoint(folder: Path) -> Path:
             "ff_proj": (HIDDEN, WIDTH), "up_proj": (HIDDEN, WIDTH), "ff_out": (WIDTH, HIDDEN),
         }.items():  # fmt: skip
             shapes[f"blocks.{layer}.{name}.weight"] = shape
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     tensors = {
         f"model.transformer.{name}": torch.ones(shape)
         if len(shape) == 1

@@ -225,7 +225,7 @@ UNBOUNDED = {
     "many folders in each other",
 }
 
-# Ends itself by signals, though it may send none: timers that run out send any that there is.
+# Tries to end itself by signals, though it may send none: timers that run out send any that there is.
 SIGNALS = """
 import ctypes, struct, time
 libc = ctypes.CDLL(None)
@@ -236,3 +236,33 @@ for number in {numbers}:
         time.sleep(0.005)
 assert False
 """
+
+# Each dies, or tries to, as if someone else killed it or let it hardly run, which would leave it unscored.
+PRETENCES = {
+    "lowers its limit of processor time and uses it up": "import resource\n"
+    "resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True:\n    pass",
+    "has a child that kills it by ending": """
+import ctypes, os, signal, time
+clone = {'x86_64': 56, 'aarch64': 220}[os.uname().machine]
+for number in (signal.SIGKILL, signal.SIGTERM):
+    if ctypes.CDLL(None).syscall(clone, int(number), 0, 0, 0, 0) == 0:
+        os._exit(0)
+time.sleep(0.3)
+assert False""",
+    "sends itself a signal when a timer runs out": SIGNALS.format(numbers=[9, 15]),
+    "has ended processes forgotten": """
+import ctypes, os, signal, time
+try:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+except OSError:
+    ctypes.CDLL(None).signal(signal.SIGCHLD, 1)
+while True:
+    if os.fork() == 0:
+        while time.process_time() < 0.05:
+            pass
+        os._exit(0)
+    try:
+        os.wait()
+    except ChildProcessError:
+        pass""",
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,65 +17,100 @@ from axon import CheckpointError
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.planning.plan import make_setting
 from pipeline.storage.store import Store
-from pipeline.workers.aside import UNSETTLED_SECONDS, Aside, Unready
+from pipeline.workers.aside import Aside, Place, Room, Unready
 
 pytestmark = pytest.mark.slow  # importing Ray takes seconds
+GONE = "no such folder"
+
+
+def place(machine: int, process: int = 0) -> Place:
+    return Place(f"n{machine}", process, f"gpu{machine}")
 
 
 class Machines:
-    """A cluster as Ray Tune sees it, without Ray: a trial goes to the first free worker, or to a new one."""
+    """A cluster as Ray Tune sees it, without Ray: a trial goes to the first free worker, or to a new one.
+
+    That one starts late; a worker that gets free meanwhile takes its trial.
+    """
 
     def __init__(self, models: str, workers: list[int], lacking: list[set[str]]) -> None:
         import pipeline.workers.sweep  # noqa: F401  # sets what Ray reads first
         from pipeline.workers.tune_search import BacklogSearch
 
         self.backlog, self.lacking = backlog_of(list(models)), lacking
-        self.aside = Aside(self.backlog, lambda: (sum(workers), len(workers)))
-        self.search: Any = BacklogSearch(self.backlog, lambda: sum(workers) - self.aside.count, self.aside)
-        self.slots = [
-            machine for machine, count in enumerate(workers) for _ in range(count)
-        ]  # not started yet
-        self.free: list[int] = []
-        self.trials: dict[str, tuple[int, Any]] = {}
-        self.handed: list[int] = []  # to which machine, for each trial
-        self.lines: list[str] = []
+        self.there = list(range(len(workers)))  # machines that are left
+        self.workers = workers
+        self.aside = Aside(self.backlog, self.room)
+        self.search: Any = BacklogSearch(
+            self.backlog, lambda: self.room().workers - self.aside.count, self.aside
+        )
+        self.slots = [place(m, n) for m, count in enumerate(workers) for n in range(count)]  # not started yet
+        self.free: list[Place] = []
+        self.new: dict[str, Any] = {}  # trials that wait for a new worker, by id
+        self.trials: dict[str, tuple[Place, Any]] = {}  # that run
+        self.number = 0
+        self.tries: dict[
+            tuple[Place, str], int
+        ] = {}  # of a worker that lacks a model: trials suggested by then
+        self.done: list[tuple[Place, str]] = []
+        self.lines: set[str] = set()
 
-    def hand_out(self, pick: int) -> bool:
-        """The next trial, if there is one. `pick`: which machine starts a worker, if none is free."""
-        config = self.search.suggest(str(len(self.handed)))
-        if not isinstance(config, dict):
-            return False
-        assert bool(self.free) == config["kept"]
-        machine = self.free.pop(0) if self.free else self.slots.pop(pick % len(self.slots))
-        self.trials[str(len(self.handed))] = machine, config["assignment"]
-        self.handed.append(machine)
-        return True
+    def room(self) -> Room:
+        return Room(sum(self.workers[m] for m in self.there), frozenset(f"n{m}" for m in self.there))
+
+    def hand_out(self, pick: int) -> None:
+        """All trials that there are. `pick`: which machine starts a worker, if none is free."""
+        while isinstance(config := self.search.suggest(str(self.number)), dict):
+            self.new[str(self.number)] = config
+            self.number += 1
+        for trial in sorted(self.new, key=lambda trial: (not self.new[trial]["kept"], int(trial))):
+            if self.free:
+                self.trials[trial] = self.free.pop(0), self.new.pop(trial)
+        if self.new and self.slots:
+            trial = next(iter(self.new))
+            self.trials[trial] = self.slots.pop(pick % len(self.slots)), self.new.pop(trial)
 
     def answer(self, trial: str) -> None:
         """A step of the trial, and whether it goes on."""
-        machine, assignment = self.trials[trial]
-        result: dict[str, Any] = {"totals": 1, "done": True}
-        if self.aside.holds(trial) or assignment.setting.model in self.lacking[machine]:
-            result = {"unready": Unready(str(machine), f"gpu{machine}", "no such folder"), "done": False}
+        own, config = self.trials[trial]
+        assignment, machine = config["assignment"], int(own.machine[1:])
+        model = assignment.setting.model
+        result: dict[str, Any] = {"totals": None, "place": own, "done": False}
+        if self.aside.holds(trial) or not config["barred"].isdisjoint((own, own.machine)):
+            result["unready"] = Unready(own)
+        elif model in self.lacking[machine]:
+            assert int(trial) < self.tries.setdefault((own, model), self.number), "suggested in spite of that"
+            result["unready"] = Unready(own, "model", f"{model}: {GONE}")
         else:
-            self.lines += self.aside.begun(assignment.setting.id)
-        if result["done"] or not self.search.stays(trial, result):
+            result["done"] = True
+            self.done.append((own, assignment.setting.id))
+        if not self.search.stays(trial, result) or result["done"]:
             del self.trials[trial]
             self.search.on_trial_complete(trial, result)
-            self.free.append(machine)
+            self.free.append(own)
+        if result["done"]:
+            self.lines.update(self.aside.begun(own, assignment.setting))
 
-    def run(self, data: st.DataObject, late: bool = False) -> None:
-        """`late`: now and then so much time passes that a worker waits no longer."""
-        clock = [0.0]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pipeline.workers.aside.monotonic", lambda: clock[0])
-            self._run(data, clock if late else [])
+    def leaves(self, machine: int) -> None:
+        """It is switched off. What its workers had is lost."""
+        self.there.remove(machine)
+        self.free = [own for own in self.free if own.machine != f"n{machine}"]
+        self.slots = [own for own in self.slots if own.machine != f"n{machine}"]
+        for trial, (own, config) in list(self.trials.items()):
+            if own.machine == f"n{machine}":
+                del self.trials[trial]
+                self.search.on_trial_complete(trial, error=True)
+                if self.aside.holds(trial):
+                    self.aside.released(trial)
+                else:
+                    self.backlog.lost(config["assignment"], "gone", begun=False)
 
-    def _run(self, data: st.DataObject, clock: list[float]) -> None:
-        for _ in range(100):
-            clock[:] = [each + data.draw(st.sampled_from([1.0, 100.0])) for each in clock]
-            while self.hand_out(data.draw(st.integers(0, 9))):
-                pass
+    def run(self, data: st.DataObject, leaves: int | None = None) -> None:
+        leave = data.draw(st.integers(0, 12))
+        for turn in range(300):
+            if turn == leave and leaves is not None:
+                self.leaves(leaves)
+            self.hand_out(data.draw(st.integers(0, 9)))
             for trial in data.draw(st.permutations(sorted(self.trials))):
                 self.answer(trial)
             if self.backlog.over and not self.trials:
@@ -84,109 +118,219 @@ class Machines:
         assert self.backlog.over and not self.trials and not self.aside.count
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    st.text("AB", min_size=1, max_size=9),
-    st.lists(st.integers(1, 2), min_size=2, max_size=3),
-    st.sets(st.sampled_from("AB"), min_size=1),
-    st.booleans(),
-    st.data(),
-)
-def test_where_one_machine_lacks_something_nothing_fails_and_its_workers_try_once(
-    models: str, workers: list[int], lacking: set[str], late: bool, data: st.DataObject
+MODELS = st.text("ABC", min_size=1, max_size=9)
+WORKERS = st.lists(st.integers(1, 2), min_size=1, max_size=4)
+
+
+@settings(deadline=None, max_examples=200)
+@given(MODELS, WORKERS, st.data())
+def test_a_setting_fails_only_if_no_machine_has_its_model_and_no_worker_tries_twice(
+    models: str, workers: list[int], data: st.DataObject
 ) -> None:
-    machines = Machines(models, workers, [lacking, *[set[str]() for _ in workers[1:]]])
-    machines.run(data, late)
+    lacking = [data.draw(st.sets(st.sampled_from("ABC"))) for _ in workers]
+    machines = Machines(models, workers, lacking)
+    machines.run(data)
+    nowhere = set.intersection(*lacking)
+    doomed = {f"s{n}" for n, model in enumerate(models) if model in nowhere}
+    assert machines.backlog.failures.keys() == doomed
+    for line in machines.backlog.failures.values():
+        assert line.count(GONE) == 1 and all(f"gpu{m}" in line for m in range(len(workers))), line
+    assert {sid for _, sid in machines.done} == {f"s{n}" for n in range(len(models))} - doomed
+
+
+@settings(deadline=None, max_examples=100)
+@given(MODELS, st.data())
+def test_what_only_a_machine_that_leaves_had_fails_and_nothing_else(models: str, data: st.DataObject) -> None:
+    machines = Machines(models, [1, data.draw(st.integers(1, 2)), 2], [{"A"}, {"A", "B"}, set()])
+    machines.run(data, leaves=2)
+    left = {sid for sid, line in machines.backlog.failures.items()}
+    assert left <= {f"s{n}" for n, model in enumerate(models) if model == "A"}
+    done = {sid for _, sid in machines.done}
+    assert left | done == {f"s{n}" for n in range(len(models))}
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 6), st.data())
+def test_where_each_machine_has_another_model_each_does_its_own(count: int, data: st.DataObject) -> None:
+    machines = Machines("AB" * count, [1, 1], [{"B"}, {"A"}])
+    machines.run(data)
     assert machines.backlog.failures == {}
-    assert set(machines.lines) <= {"gpu0 is set aside: no such folder"}
-    if lacking == {"A", "B"} and not late:
-        assert machines.handed.count(0) <= workers[0]
+    assert {(own.name, int(sid[1:]) % 2) for own, sid in machines.done} <= {("gpu0", 0), ("gpu1", 1)}
+    assert len(machines.tries) <= 2
+    told = {f"gpu{m} is set aside for such settings: {model}: {GONE}" for m, model in enumerate("BA")}
+    assert machines.lines <= told
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    st.text("AB", min_size=1, max_size=9),
-    st.lists(st.integers(1, 2), min_size=1, max_size=3),
-    st.booleans(),
-    st.data(),
-)
-def test_what_no_machine_has_fails_and_the_rest_is_evaluated(
-    models: str, workers: list[int], late: bool, data: st.DataObject
-) -> None:
-    machines = Machines(models, workers, [{"A"} for _ in workers])
-    machines.run(data, late)
-    doomed = {f"s{n}" for n, model in enumerate(models) if model == "A"}
-    assert machines.backlog.failures == dict.fromkeys(doomed, "no such folder")
-    assert machines.lines == []
+def aside_of(models: str, workers: int, machines: int) -> tuple[Any, Aside, list[Room]]:
+    room = [Room(workers, frozenset(f"n{m}" for m in range(machines)))]
+    backlog = backlog_of(list(models))
+    return backlog, Aside(backlog, lambda: room[0]), room
 
 
-def test_what_two_of_many_machines_cannot_begin_fails_and_both_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    monkeypatch.setattr("pipeline.workers.aside.monotonic", lambda: clock[0])
-    backlog = backlog_of(["A"], slices=1)
-    aside = Aside(backlog, lambda: (4, 4))
-    first, other = Unready("0", "gpu0", "no such folder"), Unready("1", "gpu1", "no such folder")
-    assert aside.waits("1", backlog.take(), first)  # type: ignore[arg-type]
-    again: Any = backlog.take()
-    clock[0] = UNSETTLED_SECONDS - 1
-    assert aside.waits("1", again, first)
-    clock[0] = UNSETTLED_SECONDS + 1
-    assert not aside.waits("1", again, first), "nobody has come to it for a while"
-    aside.released("1")
-    assert not aside.waits("2", again, other), "the second machine settles it"
+def test_what_no_machine_can_begin_fails_with_its_reasons_machines_and_remedy() -> None:
+    backlog, aside, _ = aside_of("A", 3, 3)
+    for machine, line in enumerate([GONE, GONE, "too large"]):
+        aside.waits(str(machine), backlog.take(), Unready(place(machine), "model", line))
+        assert len(aside.given_up()) == (machine == 2)
+    assert backlog.failures == {
+        "s0": "model.path='A': no such folder (on gpu0, gpu1); too large (on gpu2); no machine that is left can begin "
+        "it: give one of them what it lacks, or add a machine that has it, and run the same command"
+    }
 
 
 def test_a_worker_that_waits_goes_on_when_no_other_machine_is_left() -> None:
-    backlog, room = backlog_of(["A", "A"]), [(2, 2)]
-    aside = Aside(backlog, lambda: room[0])
-    assignment: Any = backlog.take("A", 2)  # type: ignore[arg-type]
-    unready = Unready("0", "gpu0", "no such folder")
-    assert aside.waits("1", assignment, unready) and aside.waits("1", assignment, unready)
-    room[0] = (1, 1)
-    assert not aside.waits("1", assignment, unready)
+    backlog, aside, room = aside_of("AA", 2, 2)
+    assignment = backlog.take("A", 2)
+    assert aside.waits("1", assignment, Unready(place(0), "model", GONE))
+    assert aside.waits("1", assignment, Unready(place(0)))
+    assert aside.given_up() == []
+    room[0] = Room(1, frozenset({"n0"}))
+    assert not aside.waits("1", assignment, Unready(place(0)))
+    assert aside.given_up() == ["s1", "s0"]
+
+
+def test_a_worker_that_waits_makes_room_for_what_a_machine_that_left_was_to_begin() -> None:
+    """Ray has nowhere else to start a worker for it."""
+    backlog, aside, room = aside_of("AA", 2, 2)
+    lacking = backlog.take("A", 2)
+    assert aside.waits("1", lacking, Unready(place(0), "model", GONE))
+    while backlog.take():
+        pass
+    room[0] = Room(backlog.taken + 1, room[0].machines)
+    assert aside.waits("1", lacking, Unready(place(0)))
+    room[0] = Room(backlog.taken, room[0].machines)
+    assert not aside.waits("1", lacking, Unready(place(0)))
+
+
+def test_a_machine_that_comes_back_is_tried_again() -> None:
+    """Its node has another id then."""
+    backlog, aside, room = aside_of("A", 2, 2)
+    setting = backlog.settings_waiting()[0]
+    aside.waits("1", backlog.take(), Unready(place(0), "model", GONE))
+    assert aside.barred(setting) == {"n0"} and aside.able(place(1), setting)
+    room[0] = Room(2, frozenset({"n1", "n2"}))
+    assert aside.able(place(2), setting) and not aside.able(place(0), setting)
+
+
+def test_where_one_worker_of_a_machine_has_what_another_lacks_the_machine_is_not_barred() -> None:
+    """Such as two GPUs, of which someone else has filled one."""
+    backlog, aside, _ = aside_of("AA", 2, 1)
+    first, other = backlog.take("A", 2), backlog.take("A", 2)
+    assert aside.begun(place(0, 1), first.setting) == []
+    aside.waits("2", other, Unready(place(0, 2), "model", GONE))
+    assert backlog.failures == {} and aside.barred(other.setting) == {place(0, 2)}
+    [line] = aside.begun(place(0, 1), first.setting)
+    assert line == f"a worker on gpu0 is set aside for such settings: {GONE}"
+    backlog.finished(first)
+    aside.waits("2", other, Unready(place(0, 2)))
+    assert backlog.failures == {}, "the first worker is free"
+
+
+def test_where_every_worker_that_there_is_room_for_is_set_aside_what_waits_fails() -> None:
+    """The only one that had it on its machine is lost, and the one in its place finds no more room for it."""
+    backlog, aside, _ = aside_of("AA", 2, 1)
+    first, other = backlog.take("A", 2), backlog.take("A", 2)
+    aside.begun(place(0, 1), first.setting)
+    aside.waits("2", other, Unready(place(0, 2), "model", GONE))
+    backlog.lost(first, "gone", begun=False)
+    assert aside.waits("2", other, Unready(place(0, 2))) and backlog.failures == {}
+    aside.waits("3", backlog.take(), Unready(place(0, 3), "model", GONE))
+    assert backlog.failures.keys() == {"s0", "s1"} and backlog.waiting == 0
+
+
+def test_a_worker_that_lacks_a_model_gets_settings_of_the_others_first() -> None:
+    from pipeline.workers.tune_search import BacklogSearch
+
+    backlog, aside, _ = aside_of("ABBBC", 2, 2)
+    search: Any = BacklogSearch(backlog, lambda: 1, aside)
+    own = {"place": place(0)}
+    assert search.suggest("1")["setting"] == "s1", "most are of B"
+    unready = own | {"unready": Unready(place(0), "model", GONE)}
+    assert not search.stays("1", unready), "others wait"
+    search.on_trial_complete("1", unready)
+    for trial in "23":
+        assert search.suggest(trial)["setting"] in ("s0", "s4")
+        search.on_trial_complete(trial, own)
+    assert search.suggest("4")["barred"] == {"n0"}, "nothing else waits: it is told not to try"
+
+
+def test_a_store_that_one_setting_did_not_reach_bars_no_other() -> None:
+    backlog, aside, _ = aside_of("AA", 2, 2)
+    assignment = backlog.take("A", 2)
+    assert not aside.waits("1", assignment, Unready(place(0), "store", "no answer"))
+    barred = {setting.id: aside.barred(setting) for setting in backlog.settings_waiting()}
+    assert barred == {"s1": frozenset(), "s0": {"n0"}}
 
 
 def test_a_worker_that_is_lost_while_it_waits_costs_its_setting_nothing() -> None:
     from pipeline.workers.sweep import Watch
 
-    backlog = backlog_of(["A", "A"])
-    aside = Aside(backlog, lambda: (2, 2))
-    assignment: Any = backlog.take("A", 2)  # type: ignore[arg-type]
-    assert aside.waits("1", assignment, Unready("0", "gpu0", "no such folder"))
+    backlog, aside, _ = aside_of("AA", 2, 2)
+    assignment = backlog.take("A", 2)
+    assert aside.waits("1", assignment, Unready(place(0), "model", GONE))
     trial = SimpleNamespace(trial_id="1", config={}, error_file=None)
     Watch(backlog, SimpleNamespace(), SimpleNamespace(), aside).on_trial_error(0, [], trial)  # type: ignore[arg-type]
     assert aside.count == 0 and backlog.failures == {} and backlog.waiting == 4
 
 
-@pytest.mark.parametrize(("ready", "may_wait"), [(False, True), (True, True), (False, False)])
+@pytest.mark.parametrize(
+    ("lacks", "may_wait"), [("model", True), ("task", True), (None, True), ("model", False)]
+)
 def test_a_trial_waits_if_its_setting_could_not_be_begun_and_the_sweep_has_other_machines(
-    ready: bool, may_wait: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lacks: Any, may_wait: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: Any) -> Any:
-        raise ValueError("no such folder")
+        trial._evaluator.lacks = lacks
+        raise ValueError(GONE)
 
     trial = trial_of(fails, Store(str(tmp_path)))
-    trial._evaluator.ready, trial._worker.may_wait = ready, may_wait
-    node = SimpleNamespace(get_node_id=lambda: "n0")
-    monkeypatch.setattr("pipeline.workers.trial.ray.get_runtime_context", lambda: node)
+    trial._worker.may_wait = may_wait
     monkeypatch.setattr("pipeline.workers.trial.STEP_SECONDS", 0.0)
     first = trial.step()
-    waits = may_wait and not ready
-    assert first.get("unready") == (
-        Unready("n0", platform.node(), "ValueError: no such folder") if waits else None
-    )
+    waits = may_wait and lacks is not None
+    unready = Unready(trial._place, lacks, f"ValueError: {GONE}")
+    assert first.get("unready") == (unready if waits else None)
     assert first["done"] is not waits and ("error" in first) is not waits
     if waits:
-        assert trial.step() == {"unready": first["unready"], "done": False}
+        assert trial.step() == {"unready": Unready(trial._place), "place": trial._place, "done": False}
 
 
-def test_an_evaluator_is_ready_once_a_settings_task_and_model_are_there(make_config: Any, judge: Any) -> None:
+def test_a_trial_whose_store_does_not_answer_at_its_beginning_waits(tmp_path: Path) -> None:
+    def fails(*_: Any) -> Any:
+        raise OSError("no answer")
+
+    store = Store(str(tmp_path))
+    trial = trial_of(None, store)
+    trial._worker.may_wait, store.any_scored = True, fails  # type: ignore[method-assign]
+    trial._evaluator.lacks = None  # as the trial before has left it
+    trial.reset_config(trial.config)
+    assert trial.step()["unready"] == Unready(trial._place, "store", "OSError: no answer")
+
+
+def test_a_trial_does_not_try_what_its_machine_or_worker_is_known_to_lack(tmp_path: Path) -> None:
+    def fails(*_: Any) -> Any:
+        raise AssertionError("tried")
+
+    trial = trial_of(fails, Store(str(tmp_path)))
+    for barred in ({trial._place.machine}, {trial._place, "elsewhere"}):
+        trial.reset_config(trial.config | {"barred": frozenset(barred)})
+        answer = trial.step()
+        assert answer == {"unready": Unready(trial._place), "place": trial._place, "done": False}
+    trial.reset_config(trial.config | {"barred": frozenset({"elsewhere"})})
+    assert trial.step()["error"] == "AssertionError: tried"
+
+
+def test_an_evaluator_knows_what_a_setting_lacks(make_config: Any, judge: Any) -> None:
     setting = make_setting(make_config("task.name=judge"))
     evaluator = Evaluator(1)
-    assert not evaluator.ready
+    assert evaluator.lacks == "store"
     next(evaluator.slices(setting, [(0, 1)]))
-    assert evaluator.ready
+    assert evaluator.lacks is None
     gone = replace(setting, model=replace(setting.model, path="/gone"))
     with pytest.raises(CheckpointError):
         next(evaluator.slices(gone, [(0, 1)]))
-    assert not evaluator.ready
+    assert evaluator.lacks == "model"
+    unknown = replace(setting, task=replace(setting.task, name="unknown"))
+    with pytest.raises(ValueError):
+        next(evaluator.slices(unknown, [(0, 1)]))
+    assert evaluator.lacks == "task"

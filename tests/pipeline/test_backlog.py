@@ -18,10 +18,20 @@ from pipeline.storage.totals import Totals
 SPANS = [(0, 4), (4, 8)]
 
 
+class Model(str):
+    """A model by its name, which is its path, too."""
+
+    @property
+    def path(self) -> str:
+        return str(self)
+
+
 def backlog_of(models: list[str], store: Any = None, slices: int = 2) -> Backlog:
     """One setting for each entry, of the model that it names; a search that asks for nothing more."""
     spans = [(4 * n, 4 * n + 4) for n in range(slices)]
-    settings = {f"s{n}": SimpleNamespace(id=f"s{n}", model=model) for n, model in enumerate(models)}
+    settings = {
+        f"s{n}": SimpleNamespace(id=f"s{n}", model=Model(model), task="t") for n, model in enumerate(models)
+    }
     plan: Any = SimpleNamespace(settings=settings, asked=[], extend=lambda outcomes: [])
     backlog = Backlog(plan, store, 4 * slices, 4, {sid: list(spans) for sid in settings})
     backlog._ask = lambda: setattr(backlog, "over", True)  # type: ignore[method-assign]

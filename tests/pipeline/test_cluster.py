@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from commands import completed, records, uninterrupted
+from conftest import write_checkpoint
 from ray_nodes import Cluster
 
 pytest_plugins = ["shared_ray"]
@@ -63,12 +65,48 @@ def test_a_node_without_the_model_leaves_the_sweep_to_the_others(
         "RESULTS": str(tmp_path / "results"),
         "LACKING": str(tmp_path / "lacking"),
     }
-    with replace(ray_cluster, environment={**ray_cluster.environment, "LACKING": "1"}).node():
+    with lacking(ray_cluster, checkpoint.name).node():
         code, shown, errors = completed([*asked, *ray_cluster.words], TOY, **told)
     assert code == 0 and errors == "", shown + errors
-    assert "is set aside: CheckpointError: model.path='/gone': no such folder" in shown
+    assert f"is set aside for such settings: CheckpointError: model.path='{checkpoint}': no such" in shown
     expected = uninterrupted(asked, tmp_path / "one", 4)
     assert records(asked, tmp_path / "three", 4).equals(expected)
+
+
+def test_each_node_does_what_it_has_the_model_for_and_what_none_has_fails(
+    ray_cluster: Cluster, tmp_path: Path
+) -> None:
+    """The two have a GPU by Ray's count, which keeps the cluster's other nodes out of it."""
+    one, other, neither = (
+        str(write_checkpoint(tmp_path / name, seed)) for seed, name in enumerate(("A", "B", "C"))
+    )
+    group = f"+sweep.groups.g={{grid: {{model.path: [{one}, {other}, {neither}], seed: [1, 2]}}, "
+    group += "set: {temperature: 0.7}}"
+    small = ["~sweep.groups.setting", "limit=4", "gen_length=8", "block_length=4", "wandb=off"]
+    asked = [*small, group, f"out={tmp_path / 'two'}"]
+    told = {"RESULTS": str(tmp_path / "results"), "LACKING": str(tmp_path / "lacking")}
+    joined = [*ray_cluster.words, "cluster.gpus_per_worker=1"]
+    with lacking(ray_cluster, "B C").node("--num-gpus=1"), lacking(ray_cluster, "A C").node("--num-gpus=1"):
+        code, shown, errors = completed([*asked, *joined], TOY, **ray_cluster.environment, **told)
+    assert code == 1, shown + errors
+    reason = f"CheckpointError: model.path='{neither}': no such folder; check the path (on {platform.node()})"
+    failed = [
+        line for line in shown.splitlines() if "; no machine that is left can begin it: give one of" in line
+    ]
+    assert len(failed) == 2 and all(reason in line for line in failed) and errors == "", shown
+    assert shown.count("is set aside for such settings") <= 2
+    tried = Path(told["LACKING"]).read_text().splitlines()
+    assert len(tried) == len(set(tried)) and len([each for each in tried if each.endswith(neither)]) == 2
+    begun = [*small, group.replace(f", {neither}]", "]"), f"out={tmp_path / 'one'}"]
+    expected = uninterrupted(begun, tmp_path / "one", 4)
+    assert len(expected) == 2 * 2 * 4
+    found = records(asked, tmp_path / "two", 4)
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def lacking(cluster: Cluster, models: str) -> Cluster:
+    """For nodes that lack the models in folders of these names, see toy_command.py."""
+    return replace(cluster, environment={**cluster.environment, "LACKING": models})
 
 
 @pytest.mark.parametrize(

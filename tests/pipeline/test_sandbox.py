@@ -9,7 +9,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from honest import HONEST
 from hostile import ENDLESS, ESCAPES, EXHAUSTION, REACHES, RETURNS, SIGNALS, UNBOUNDED
 
 from pipeline.errors import ConfigError
-from pipeline.sandbox import Limits, Outcome, Sandbox, WorkerError
+from pipeline.sandbox import Limits, Outcome, Sandbox
 from pipeline.sandbox import worker as worker_module
 
 TIGHT = Limits(
@@ -272,41 +272,6 @@ def test_the_pool_survives_the_death_of_its_workers(sandbox: Sandbox) -> None:
     assert strays() == []
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_program_that_is_killed_from_outside_has_not_failed(times: int) -> None:
-    """As by the machine's out-of-memory killer: it is run again, and then its outcome is unknown."""
-    sandbox, left = opened("namespaces"), times
-
-    def kill() -> None:
-        nonlocal left
-        while left:
-            for worker in working(sandbox):
-                for program in below(below([worker])):  # below the worker is the supervisor
-                    os.kill(program, signal.SIGKILL)
-                    left -= 1
-            time.sleep(0.02)
-
-    killer = threading.Timer(0.2, kill)
-    killer.start()
-    try:
-        if times == 1:
-            assert sandbox.run("import time\ntime.sleep(1)").passed
-        else:
-            with pytest.raises(WorkerError, match="killed from outside"):
-                sandbox.run("import time\ntime.sleep(1)")
-    finally:
-        left = 0
-        killer.join()
-    assert sandbox.run("assert False").kind == "exception"
-    closed(sandbox)
-
-
-def below(processes: Iterable[int]) -> list[int]:
-    """Their children."""
-    told = [Path(f"/proc/{pid}/task/{pid}/children").read_text().split() for pid in processes]
-    return [int(pid) for own in told for pid in own]
-
-
 def working(sandbox: Sandbox) -> set[int]:
     """The workers at work: children of this process that no sandbox counts as idle."""
     idle = {worker._process.pid for one in LIVE for worker in one._idle}
@@ -327,11 +292,9 @@ def test_closing_leaves_nothing(level: str, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_no_signal_leaves_an_answer_unscored(brief: Sandbox) -> None:
-    """Process 1 of a namespace receives none of its own signals, so there a single program sends them all."""
-    every = range(1, 65)
-    for numbers in [every] if brief.level == "namespaces" else [[number] for number in every]:
-        outcome = brief.run(SIGNALS.format(numbers=list(numbers)))
-        assert outcome.kind in ("exception", "killed", "timeout"), outcome
+    """Process 1 of a namespace receives none of its own signals, and elsewhere no timer sends any."""
+    outcome = brief.run(SIGNALS.format(numbers=list(range(1, 65))))
+    assert outcome.kind in ("exception", "timeout"), outcome
 
 
 def test_an_outcome_is_plain_data() -> None:

@@ -31,14 +31,15 @@ def runs_here() -> bool:
 @pytest.mark.slow
 def test_plain_processes_hold_what_they_can() -> None:
     if runs_here():
-        pytest.skip("test_sandbox.py runs at level 'process' itself")
+        pytest.skip("test_sandbox.py and test_sandbox_ends.py run at level 'process' itself")
     python = next(filter(None, (shutil.which(name, path=os.defpath) for name in NAMES)), None)
     if python is None:
         pytest.skip(f"no Python of the system: none of {', '.join(NAMES)} in {os.defpath}")
     places = [ROOT, ROOT / "tests/pipeline", Path(pytest.__file__).parents[1]]
     environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(map(str, places))}
     chosen = "[process and not closing"  # which takes a folder of pytest's, closed to nobody
-    tests = ["--noconftest", "-p", "no:cacheprovider", "tests/pipeline/test_sandbox.py", "-k", chosen]
+    files = ["tests/pipeline/test_sandbox.py", "tests/pipeline/test_sandbox_ends.py"]
+    tests = ["--noconftest", "-p", "no:cacheprovider", *files, "-k", chosen]
     done = subprocess.run(
         [python, "-m", "pytest", "-rA", *tests], cwd=ROOT, env=environment, capture_output=True, text=True
     )

@@ -20,6 +20,9 @@ from pipeline.storage.totals import Totals
 pytestmark = pytest.mark.slow  # importing Ray takes seconds
 
 
+MACHINE = "n0"
+
+
 @pytest.fixture
 def room() -> list[int]:
     return [2]
@@ -32,10 +35,19 @@ def search(room: list[int]) -> Any:
 
 def searching(backlog: Backlog, room: list[int]) -> Any:
     import pipeline.workers.sweep  # noqa: F401  # sets what Ray reads first
-    from pipeline.workers.aside import Aside
+    from pipeline.workers.aside import Aside, Room
     from pipeline.workers.tune_search import BacklogSearch
 
-    return BacklogSearch(backlog, lambda: room[0], Aside(backlog, lambda: (room[0], 1)))
+    return BacklogSearch(
+        backlog, lambda: room[0], Aside(backlog, lambda: Room(room[0], frozenset({MACHINE})))
+    )
+
+
+def done(worker: int, **more: Any) -> dict[str, Any]:
+    """The last result of a trial."""
+    from pipeline.workers.aside import Place
+
+    return {"done": True, "place": Place(MACHINE, worker, "here"), **more}
 
 
 def suggested(search: Any, *trials: str) -> list[Any]:
@@ -48,10 +60,10 @@ def test_trials_follow_the_room_as_it_grows_and_shrinks(search: Any, room: list[
     room[0] = 3
     assert suggested(search, "3", "4") == ["s3", None]
     room[0] = 1
-    search.on_trial_complete("1", {"done": True})
+    search.on_trial_complete("1", done(1))
     assert suggested(search, "4") == [None]
-    search.on_trial_complete("2", {"done": True})
-    search.on_trial_complete("3", {"done": True})
+    search.on_trial_complete("2", done(2))
+    search.on_trial_complete("3", done(3))
     assert suggested(search, "4", "5") == ["s4", None]
 
 
@@ -59,26 +71,26 @@ def test_the_last_setting_is_shared_by_all_there_is_room_for(room: list[int]) ->
     search = searching(backlog_of(["A"], slices=4), room)
     first, second = search.suggest("1"), search.suggest("2")
     assert (first["assignment"].slices, second["assignment"].slices) == (((0, 4), (4, 8)), ((8, 12),))
-    search.on_trial_complete("2", {"done": True})
+    search.on_trial_complete("2", done(2))
     assert search.suggest("2")["assignment"].slices == ((12, 16),)
-    search.on_trial_complete("1", {"done": True})
+    search.on_trial_complete("1", done(1))
     assert suggested(search, "3") == [None], "the second is not done"
-    search.on_trial_complete("2", {"done": True})
+    search.on_trial_complete("2", done(2))
     assert suggested(search, "3") == [search.FINISHED]
 
 
 def test_a_free_worker_gets_a_setting_of_its_model(search: Any) -> None:
     suggested(search, "1", "2")
-    search.on_trial_complete("2", {"done": True})
+    search.on_trial_complete("2", done(2))
     assert suggested(search, "3") == ["s1"]
-    search.on_trial_complete("3", {"done": True})
+    search.on_trial_complete("3", done(3))
     assert suggested(search, "4") == ["s3"], "none is left of its own"
 
 
 def test_it_waits_for_outcomes_and_finishes_when_the_search_does(room: list[int]) -> None:
     search = searching(backlog_of(["A"], slices=1), room)
     assert suggested(search, "1", "2") == ["s0", None]
-    search.on_trial_complete("1", {"error": "ValueError: no", "done": True})
+    search.on_trial_complete("1", done(1, error="ValueError: no"))
     assert suggested(search, "2") == [search.FINISHED]
     assert search._backlog.failures == {"s0": "ValueError: no"}
 
@@ -120,7 +132,7 @@ def test_a_free_worker_that_was_dead_already_costs_its_setting_nothing(
 
     begun = [search.suggest(trial) for trial in "123"]
     for trial in "123":
-        search.on_trial_complete(trial, {"done": True})
+        search.on_trial_complete(trial, done(int(trial)))
     last = {config["setting"] for config in begun}
     for trial in "456":  # all three have died by now
         config = search.suggest(trial)
@@ -133,6 +145,33 @@ def test_a_free_worker_that_was_dead_already_costs_its_setting_nothing(
     for trial in "9a":
         ended(trial, search.suggest(trial), begun=True)
     assert len(backlog.failures) == 2, "a worker that is new, or has begun, may have died of it"
+
+
+def test_free_workers_get_what_was_suggested_for_them_each_its_own() -> None:
+    """Tune hands the first free one the trial that is chosen first; the newest of the others takes no part."""
+    import pipeline.workers.sweep  # noqa: F401
+    from pipeline.workers.tune_search import FreeWorkerScheduler
+    from ray.tune.experiment import Trial  # isort: skip
+
+    def trial(name: str, kept: bool) -> Any:
+        return SimpleNamespace(trial_id=name, status=Trial.PENDING, config={"kept": kept})
+
+    trials = [trial("new", False), trial("first", True), trial("second", True), trial("newer", False)]
+    loop: Any = SimpleNamespace(get_trials=lambda: trials)
+    scheduler = FreeWorkerScheduler(MagicMock())
+    chosen: Any = [scheduler.choose_trial_to_run(loop) for _ in range(4)]
+    assert [each.trial_id for each in chosen] == ["first", "second", "newer", "newer"]
+    trials[3].status = Trial.RUNNING
+    assert scheduler.choose_trial_to_run(loop) is trials[2]
+    trials.clear()
+    assert scheduler.choose_trial_to_run(loop) is None
+
+
+def test_a_free_worker_that_took_a_trial_meant_for_a_new_one_is_free_no_more(search: Any) -> None:
+    suggested(search, "1", "2")
+    search.on_trial_complete("1", done(1))
+    assert search.stays("2", done(1)), "it was faster than the start of a new worker"
+    assert search.suggest("3")["kept"] is False
 
 
 def test_every_free_worker_is_kept_until_the_end_and_the_first_goes_first() -> None:
@@ -162,18 +201,19 @@ def test_when_tune_ends_early_what_it_left_is_tried_again(
     from contextlib import contextmanager
 
     from pipeline.workers import sweep
+    from pipeline.workers.aside import Room
 
     backlog, runs = backlog_of(["A", "A"], Store(str(tmp_path))), []
 
     @contextmanager
     def no_ray(*_: Any) -> Any:
-        yield SimpleNamespace(room=1, machines=1, scratch="", check=lambda: None)
+        yield SimpleNamespace(room=Room(1, frozenset({MACHINE})), scratch="", check=lambda: None)
 
     def run(*_: Any, search_alg: Any, **__: Any) -> None:
         runs.append(suggested(search_alg, "1")[0])
         if len(runs) > 1:  # the first run forgets its trial and ends
             while runs[-1] != search_alg.FINISHED:
-                search_alg.on_trial_complete("1", {"done": True})
+                search_alg.on_trial_complete("1", done(1))
                 runs.append(suggested(search_alg, "1")[0])
 
     monkeypatch.setattr(sweep, "ray_for", no_ray)
@@ -189,6 +229,7 @@ def test_when_tune_ends_early_what_it_left_is_tried_again(
 def trial_of(evaluate: Any, store: Any, stop: int = 12) -> Any:
     import pipeline.workers.sweep  # noqa: F401
     from pipeline.planning.assignment import Assignment
+    from pipeline.workers.aside import Place
     from pipeline.workers.trial import SliceTrial
 
     setting: Any = SimpleNamespace(id="s0", task=SimpleNamespace(name="t"))
@@ -202,7 +243,9 @@ def trial_of(evaluate: Any, store: Any, stop: int = 12) -> Any:
     trial._shared, trial._notes = True, []
     spans = tuple((start, start + 4) for start in range(4, stop, 4))
     trial._worker = SimpleNamespace(limit=stop, launched_on=platform.node(), may_wait=False)
-    trial.reset_config({"setting": "s0", "assignment": Assignment(setting, spans)})
+    trial._place = Place(MACHINE, 1, "here")
+    trial.config = {"setting": "s0", "assignment": Assignment(setting, spans), "barred": frozenset()}
+    trial.reset_config(trial.config)
     return trial
 
 
@@ -250,16 +293,18 @@ def test_a_fault_after_some_slices_tells_of_them_too(tmp_path: Path) -> None:
             raise ValueError("no memory")
         return scored(setting, start, stop)
 
-    from pipeline.workers.aside import Aside
+    from pipeline.workers.aside import Aside, Room
     from pipeline.workers.sweep import Watch
 
     result = trial_of(fails, Store(str(tmp_path))).step()
     assert (result["totals"].examples, result["error"], result["done"]) == (4, "ValueError: no memory", True)
     display = MagicMock()
-    about: Any = SimpleNamespace(trial_id="1", config={"setting": "s0", "assignment": "a"})
-    aside = Aside(MagicMock(), lambda: (1, 1))
+    setting: Any = SimpleNamespace(id="s0", model="m", task="t")
+    assignment: Any = SimpleNamespace(setting=setting)
+    about: Any = SimpleNamespace(trial_id="1", config={"setting": "s0", "assignment": assignment})
+    aside = Aside(MagicMock(), lambda: Room(1, frozenset({MACHINE})))
     Watch(MagicMock(), display, MagicMock(), aside).on_trial_result(0, [], about, result)
-    assert display.mock_calls == [call.evaluated("a", result["totals"]), call.failed("s0")]
+    assert display.mock_calls == [call.evaluated(assignment, result["totals"]), call.failed("s0")]
 
 
 def test_a_setting_that_fails_is_a_result_and_not_a_lost_worker(tmp_path: Path) -> None:
@@ -270,6 +315,7 @@ def test_a_setting_that_fails_is_a_result_and_not_a_lost_worker(tmp_path: Path) 
         "totals": None,
         "error": "ValueError: no memory",
         "notes": [],
+        "place": done(1)["place"],
         "done": True,
     }
 

@@ -2,7 +2,8 @@
 
 With DIES, a file that isn't there yet, the first slice of all finds that CUDA has failed in its worker. With HELD, a
 folder, every step of a worker writes a file there, SETTING-MACHINE-PROCESS, and waits for the file `go`. With LACKING,
-a file, workers of a node that was started with LACKING, too, find no model and write that file, for which others wait.
+a file, workers of a node that was started with LACKING, too, don't find the models in folders of the names that it says
+there, and write a line of that file, for which others wait.
 """
 
 from __future__ import annotations
@@ -66,17 +67,21 @@ class Lacking(sweep.SliceTrial):
 
     def setup(self, config: dict[str, Any], worker: Any = None) -> None:
         super().setup(config, worker)
+        self._found = self._evaluator._load
         if "LACKING" in os.environ:
-            self._evaluator._load = self._gone  # type: ignore[method-assign]
+            self._evaluator._load = self._find  # type: ignore[method-assign]
 
     def step(self) -> dict[str, Any]:
         while "LACKING" not in os.environ and not self.tried.exists():
             time.sleep(0.05)
         return super().step()
 
-    def _gone(self, model: Any) -> Any:
-        self.tried.touch()
-        raise CheckpointError("model.path='/gone': no such folder; check the path")
+    def _find(self, model: Any) -> Any:
+        if Path(model.path).name not in os.environ["LACKING"].split():
+            return self._found(model)
+        with open(self.tried, "a") as tried:
+            tried.write(f"{os.getpid()} {model.path}\n")
+        raise CheckpointError(f"model.path={model.path!r}: no such folder; check the path")
 
 
 if __name__ == "__main__":

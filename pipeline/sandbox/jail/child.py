@@ -75,8 +75,7 @@ def _limit(limits: Limits, level: str) -> None:
         0 if level == "namespaces" else _tasks()
     )  # outside a namespace, the limit counts all tasks of this user
     for what, most in (
-        # The supervisor ends it first: the kernel counts whole ticks, of which a busy machine takes parts away.
-        (resource.RLIMIT_CPU, 2 * limits.cpu_seconds),
+        (resource.RLIMIT_CPU, processor_limit(limits)),
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_NPROC, limits.processes + others),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
@@ -85,9 +84,19 @@ def _limit(limits: Limits, level: str) -> None:
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
-        _, bound = resource.getrlimit(what)
-        most = most if bound == resource.RLIM_INFINITY else min(most, bound)
+        most = _bounded(what, most)
         resource.setrlimit(what, (most, most))
+
+
+def processor_limit(limits: Limits) -> int:
+    """The supervisor ends it first: the kernel counts whole ticks, of which a busy machine takes parts away."""
+    return _bounded(resource.RLIMIT_CPU, 2 * limits.cpu_seconds)
+
+
+def _bounded(what: int, most: int) -> int:
+    """By the limit that this process has itself, which a program's can't exceed."""
+    _, bound = resource.getrlimit(what)
+    return most if bound == resource.RLIM_INFINITY else min(most, bound)
 
 
 def _tasks() -> int:

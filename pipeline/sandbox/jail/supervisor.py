@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import select
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
-from . import child, kernel
+from . import child, kernel, syscalls
 from .execution import Execution, Limits, Outcome
 from .own_time import OwnTime, is_ready
 
@@ -19,6 +21,9 @@ TICK_SECONDS = 0.05
 WITNESS_SECONDS = 5.0  # for the process to get from reporting its end to waiting, on a busy machine
 STILL_SECONDS = 0.5  # if it waits elsewhere for so long, it is not on its way
 SWEEP_SECONDS = 5.0
+EARLY = (
+    0.8  # of a processor's seconds; the kernel counts whole ticks, of which a busy machine takes parts away
+)
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")  # per second
 REASON_BYTES = 600
@@ -45,24 +50,49 @@ def supervise(execution: Execution, level: str, folder: str) -> Outcome:
             os.write(child.CHANNEL, f"{type(error).__name__}: {error}".encode())
         finally:
             os._exit(1)
+    signal.signal(signal.SIGTERM, _stop)  # here alone, and not in the program's process
     far_channel.close()
     os.close(far_printed)
     death = os.pidfd_open(pid)
     try:
-        return Watch(pid, death, channel, printed, execution, level == "namespaces").outcome()
+        return Watch(pid, death, channel, printed, execution, _from_outside(level)).outcome()
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which would end the sweep early
         _sweep(death, alone=level == "bubblewrap")
+
+
+class Stopped(BaseException):
+    """This process is to end, and to leave nothing."""
+
+
+def _stop(number: int, frame: object) -> None:
+    raise Stopped
+
+
+def _from_outside(level: str) -> tuple[signal.Signals, ...]:
+    """Signals that end a program only if others send them; but for the processor's seconds that it allows itself.
+
+    With namespaces it is process 1 of its own, which no signal from within reaches; and SIGKILL alone from without.
+    """
+    if level == "namespaces":
+        return (signal.SIGKILL,)
+    return syscalls.NOT_ITS_OWN if syscalls.available() else ()
 
 
 class Watch:
     """One program's process, watched from outside."""
 
     def __init__(
-        self, pid: int, death: int, channel: socket.socket, printed: int, execution: Execution, first: bool
+        self,
+        pid: int,
+        death: int,
+        channel: socket.socket,
+        printed: int,
+        execution: Execution,
+        from_outside: Sequence[signal.Signals],
     ) -> None:
-        """`first`: it is process 1 of its namespace, which none of its own signals reaches."""
         self._pid, self._death, self._channel, self._printed = pid, death, channel, printed
-        self._first = first
+        self._from_outside = from_outside
         self._calls = execution.inputs is not None
         self._limits: Limits = execution.limits
         self._told = b""
@@ -81,7 +111,8 @@ class Watch:
         self._base, _ = _used(self._pid)
         began = time.monotonic()
         own = OwnTime(began)
-        self._channel.send(b".")
+        with suppress(BrokenPipeError):  # it has been killed
+            self._channel.send(b".")
         look, verdict = began + TICK_SECONDS, None
         while not verdict:
             alive = self._listen(max(0.0, look - time.monotonic()))
@@ -103,7 +134,7 @@ class Watch:
         self._told = b""
 
     def _waiting_place(self) -> Place | None:
-        """Where the process waits before the program begins; None if the kernel does not tell."""
+        """Where the process waits before the program begins; None if the kernel does not tell, or if it has ended."""
         call, deadline = READ.get(os.uname().machine), time.monotonic() + START_SECONDS
         while call and time.monotonic() < deadline:
             try:
@@ -112,7 +143,8 @@ class Watch:
                 return None
             if place and place[:2] == (call, hex(child.CHANNEL)):
                 return place
-            time.sleep(0.0002)
+            if select.select([self._death], [], [], 0.0002)[0]:
+                return None
         if call:
             raise OSError("its process does not wait on the channel")
         return None
@@ -181,6 +213,7 @@ class Watch:
             elif found and now > since + STILL_SECONDS:
                 break
             if select.select([self._death], [], [], 0.0002)[0]:
+                self._end()
                 break
         return Outcome("no verdict", "its end was reported but not reached")
 
@@ -189,23 +222,39 @@ class Watch:
             self._told += part
             if len(self._told) > self._limits.value_bytes:
                 return Outcome("output", "the values are too large")
-        _, status, used = os.wait4(self._pid, 0)
-        code = os.waitstatus_to_exitcode(status)
         told, text = self._told[:1], self._told[1:]
-        if told == child.RETURNED and code == 0 and self._calls:
-            return Outcome("returned", values=text.decode(errors="replace"))
         if told == child.FAILED:
             line = "".join(
                 c if c.isprintable() else "?" for c in text[:REASON_BYTES].decode(errors="replace")
             )
             return Outcome("memory" if line.startswith("MemoryError") else "exception", line)
+        code, spent = self._end()
+        if told == child.RETURNED and code == 0 and self._calls:
+            return Outcome("returned", values=text.decode(errors="replace"))
+        if code < 0 and spent:
+            return Outcome("timeout", f"{spent} seconds of CPU")
         if code < 0:
-            if used.ru_utime + used.ru_stime >= self._limits.cpu_seconds - 0.1:
-                return Outcome("timeout", f"{self._limits.cpu_seconds} seconds of CPU")
-            if -code == signal.SIGKILL and self._first:
-                raise OSError("its process was killed from outside, as by a machine that is out of memory")
             return Outcome("killed", _name(-code))
         return Outcome("no verdict", f"exited with status {code} before its end")
+
+    def _end(self) -> tuple[int, int | None]:
+        """How the process has ended: its exit code, and of which limit of a processor's seconds, if it reached one.
+
+        Raises OSError if someone else has killed it.
+        """
+        _, own = resource.prlimit(self._pid, resource.RLIMIT_CPU)  # it can lower it
+        _, status, used = os.wait4(self._pid, 0)
+        code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+        if seconds >= (most := self._limits.cpu_seconds) - 0.1:
+            return code, most
+        if 0 <= own < child.processor_limit(self._limits) and seconds >= EARLY * own:
+            return code, own
+        if -code in self._from_outside:
+            name = _name(-code)
+            raise OSError(
+                f"its process was killed from outside ({name}), as by a machine that is out of memory"
+            )
+        return code, None
 
 
 def _name(number: int) -> str:

@@ -3,14 +3,16 @@
 It closes gaps that namespaces leave: memory that no limit counts (shared mappings, memfd, System V shared memory),
 sockets outside any network namespace (vsock), new user namespaces, and calls that reach into other processes. A program
 stays in the session that was made for it: the kernel divides processor time among sessions (autogroup), so a program
-with many of them would starve its neighbours. No other program can be started: what runs is Python, in the stack that
-the supervisor knows (see child.py).
+with many of them would starve its neighbours. It can't have the kernel forget what its ended processes used, by
+ignoring SIGCHLD, and it has no way to send the signals by which others end programs (NOT_ITS_OWN). No other program
+can be started: what runs is Python, in the stack that the supervisor knows (see child.py).
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
 from collections.abc import Sequence
 
@@ -62,6 +64,7 @@ ON_OTHERS = {
     "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240),
     "pidfd_send_signal": (424, 424),
+    "timer_create": (222, 107),  # a timer that runs out sends any signal; setitimer stays
     # These would slow down other processes of the same user, including future ones.
     "setpriority": (141, 140),
     "ioprio_set": (251, 30),
@@ -73,10 +76,15 @@ ON_OTHERS = {
 CLONE = (56, 220)
 CLONE3 = (435, 435)
 PRLIMIT = (302, 261)
+RT_SIGACTION = (13, 134)
 FCNTL = (72, 25)
 IOCTL = (16, 29)
 SOCKETPAIR = (53, 199)
 MMAP = (9, 222)
+# A child can be made to send its parent any signal when it ends: SIGCHLD, or none, if no other bit of these is set.
+OTHER_EXIT_SIGNALS = 0xFF & ~signal.SIGCHLD
+# As long as there is the filter, a program that shares its process numbers dies of these only if others send them.
+NOT_ITS_OWN = (signal.SIGKILL, signal.SIGTERM)
 SIGNALLING_FCNTLS = (
     8,
     10,
@@ -100,12 +108,16 @@ NUMBER, MACHINE, FIRST_ARGUMENT, SECOND_ARGUMENT, FOURTH_ARGUMENT = (
 SECCOMP_MODE_FILTER = 2
 
 
+def available() -> bool:
+    """Whether there is a filter for this machine."""
+    return os.uname().machine in MACHINES
+
+
 def refuse(shared_processes: bool) -> None:
     """Installs the filter for this process and all that it starts, for good. Other architectures get none."""
-    machine = os.uname().machine
-    if machine not in MACHINES:
+    if not available():
         return
-    code = _filter(*MACHINES[machine], shared_processes)
+    code = _filter(*MACHINES[os.uname().machine], shared_processes)
     buffer = ctypes.create_string_buffer(code)
     program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer)))
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -126,7 +138,9 @@ def _filter(column: int, audit: int, shared_processes: bool) -> bytes:
     ]
     for numbers in calls.values():
         steps += [(EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, EPERM)]
-    steps += _examine(CLONE[column], FIRST_ARGUMENT, ANY_BIT, [kernel.CLONE_NEWUSER], EPERM, ALLOW)
+    refused = [kernel.CLONE_NEWUSER, OTHER_EXIT_SIGNALS]
+    steps += _examine(CLONE[column], FIRST_ARGUMENT, ANY_BIT, refused, EPERM, ALLOW)
+    steps += _examine(RT_SIGACTION[column], FIRST_ARGUMENT, EQUAL, [signal.SIGCHLD], EPERM, ALLOW)
     # A program may change its own limits, not those of another process.
     steps += _examine(PRLIMIT[column], FIRST_ARGUMENT, EQUAL, [0], ALLOW, EPERM)
     steps += _examine(FCNTL[column], SECOND_ARGUMENT, EQUAL, SIGNALLING_FCNTLS, EPERM, ALLOW)
