@@ -15,7 +15,9 @@ from tempfile import TemporaryFile
 from time import sleep, time
 
 LOOK_SECONDS = 0.1  # a slice is soon joined with others
-READ_SECONDS = 0.5  # all processes take longer to look at, time that the command would have where all cores are busy
+READ_SECONDS = (
+    0.5  # all processes take longer to look at, time that the command would have where all cores are busy
+)
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
