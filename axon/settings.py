@@ -140,7 +140,9 @@ class DecodeSettings:
         check_choice("sink_rows", self.sink_rows, SinkRows)
         check_whole("gen_length", self.gen_length, 1)
         check_range("temperature", self.temperature, 0.0, float("inf"))
-        if 0 < self.temperature < LEAST_TEMPERATURE:  # the noise would drown in the rounding of logits / temperature
+        if (
+            0 < self.temperature < LEAST_TEMPERATURE
+        ):  # the noise would drown in the rounding of logits / temperature
             raise ValueError(
                 f"temperature={self.temperature!r}: must be 0, which is greedy, or at least {LEAST_TEMPERATURE:g}; "
                 "choose one of them"
