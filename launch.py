@@ -55,13 +55,14 @@ def main() -> int:
         print(error, file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt as stop:
-        print("Stopped.", file=sys.stderr)
+        with suppress(OSError):  # the terminal itself may have gone
+            print("Stopped.", file=sys.stderr)
         return exit_code(stop)
     except OutputError as error:
         if error.closed:
             return INTERRUPTED
         remedy = "make room or send it elsewhere; the same command goes on from what is kept"
-        with suppress(OSError):  # the terminal itself may have gone
+        with suppress(OSError):
             print(f"{error}; {remedy}", file=sys.stderr)
         return FAILED
 

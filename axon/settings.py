@@ -28,6 +28,7 @@ PolicyName = Literal["fixed", "cover", "density", "conflict_averse"]
 BLOCK_LENGTH = (
     32  # where neither the settings nor the model name one: that of LLaDA's, Dream's and AXON's evaluations
 )
+LEAST_TEMPERATURE = 1e-9  # above 0
 
 _COUNTS = (
     "anchors",
@@ -139,6 +140,13 @@ class DecodeSettings:
         check_choice("sink_rows", self.sink_rows, SinkRows)
         check_whole("gen_length", self.gen_length, 1)
         check_range("temperature", self.temperature, 0.0, float("inf"))
+        if (
+            0 < self.temperature < LEAST_TEMPERATURE
+        ):  # the noise would drown in the rounding of logits / temperature
+            raise ValueError(
+                f"temperature={self.temperature!r}: must be 0, which is greedy, or at least {LEAST_TEMPERATURE:g}; "
+                "choose one of them"
+            )
         self._check_top_p()
         self._check_cache()
         if self.block_length is not None:

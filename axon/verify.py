@@ -185,8 +185,10 @@ def read_cases(path: Path, model: MaskedDiffusionModel | None = None) -> dict[st
         lacking = set(HEAD) - set(cases)
         lacking |= set(CASE) - set.intersection(*map(set, cases["cases"]))
     except (ValueError, TypeError, KeyError) as error:
+        # One that isn't UTF-8 is quoted whole by the error's own words.
+        why = error.reason if isinstance(error, UnicodeDecodeError) else repr(error)
         raise ValueError(
-            f"{path}: is no file of cases ({error!r}); see `python -m axon.verify --help`"
+            f"{path}: is no file of cases ({why}); see `python -m axon.verify --help`"
         ) from error
     if lacking:
         raise ValueError(f"{path}: lacks {', '.join(sorted(lacking))}; see `python -m axon.verify --help`")

@@ -1,7 +1,9 @@
-"""What the command prints, to whatever: a file on a full disk, a pipe that is closed, a terminal of few letters."""
+"""What the command prints, to whatever: a file on a full disk, a pipe that is closed, a terminal of few letters, or one
+that has gone."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -23,29 +25,41 @@ class OutputError(BaseException):
 
 
 class _Told:
-    """A stream whose faults are OutputErrors."""
+    """A stream whose faults are OutputErrors. That its terminal has gone is none: SIGHUP says it to whom it ends, and
+    who ignores SIGHUP is to go on."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._terminal = stream.isatty()  # one that has gone says no
 
     def write(self, text: str) -> int:
-        with _told():
-            return int(self._stream.write(text))
+        with self._told():
+            self._stream.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        with _told():
+        with self._told():
             self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not self._terminal or error.errno != errno.EIO:
+                raise OutputError(error) from error
+            _silence(self._stream)
 
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(error) from error
+
+def _silence(stream: Any) -> None:
+    """What is in its buffer, and what follows, goes nowhere: Python would try again as it ends, and complain."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 @contextmanager
@@ -64,8 +78,7 @@ def output_told() -> Iterator[None]:
             yield
             told.flush()
         except OutputError:
-            with suppress(OSError, ValueError):  # Python would try again as it ends, and complain
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _silence(stream)
             raise
         finally:
             sys.stdout = before

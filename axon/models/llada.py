@@ -81,10 +81,15 @@ def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
         )
     refuse_other({key: value for key, value in _DEFAULTS.items() if key not in config}, _SUPPORTED)
     vocabulary = whole(config, "vocab_size")
+    embeddings = whole(config, "embedding_size", default=vocabulary)
+    if embeddings < vocabulary:  # there may be more, to fill a round number
+        raise CheckpointError(
+            f"config.json: embedding_size={embeddings}: must be at least vocab_size={vocabulary}; repair it"
+        )
     hidden, ratio = config.get("mlp_hidden_size"), config.get("mlp_ratio")
     key_heads = 1 if config.get("multi_query_attention") else whole(config, "n_kv_heads", default=heads)
     return {
-        "vocab_size": whole(config, "embedding_size", default=vocabulary),
+        "vocab_size": embeddings,
         "hidden_size": width,
         "intermediate_size": whole(config, "mlp_hidden_size")
         if hidden is not None

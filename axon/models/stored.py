@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from axon.models.family import CheckpointError
-from axon.models.folder import tensor_files
+from axon.models.folder import listed, tensor_files
 
 LFS = b"version https://git-lfs"
 
@@ -36,10 +36,17 @@ class StoredTensors:
                 file = self._opened.enter_context(
                     safe_open(str(path), framework="pt", device=str(self._device))
                 )
-                self._files |= dict.fromkeys(file.keys(), (path, file))
+                own = dict.fromkeys(file.keys(), (path, file))
             except (SafetensorError, OSError) as error:
                 self._opened.close()
                 raise self._unreadable(path, error) from error
+            if twice := sorted(own.keys() & self._files.keys()):
+                self._opened.close()
+                raise CheckpointError(
+                    f"model.path={str(self._folder)!r}: {listed(twice)}: in {self._files[twice[0]][0].name} and in "
+                    f"{path.name}, and which is the model's is not said; copy the checkpoint again"
+                )
+            self._files |= own
         return self
 
     def __exit__(

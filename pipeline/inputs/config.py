@@ -232,6 +232,7 @@ class Config:
 DECODE_KEYS = tuple(item.name for item in fields(DecodeSettings))
 OPTIONAL = {item.name for item in fields(DecodeSettings) if item.default is None}  # what conf/ need not name
 SETTING_KEYS = ("model", "task", *DECODE_KEYS, "seed")
+CHOSEN = ("task", "decoder", "axon", "model", "sweep", "cluster", "wandb")  # each by the name of a file
 
 # Composes the same command line with other choices by name: {"decoder": "dawn"} -> plain data.
 Compose = Callable[[Mapping[str, str]], Mapping[str, Any]]
@@ -245,6 +246,9 @@ def read_config(tree: Mapping[str, Any]) -> Config:
     The keys of `decode` are top-level keys of the tree. Validation is strict, so that `true` is not 1, and reads JSON,
     from which strict mode still accepts a list for a tuple and a mapping for a dataclass.
     """
+    if none := [key for key in CHOSEN if key not in tree]:
+        where = "in a file that begins with `# @package _global_` its keys stand below"
+        raise ConfigError(f"{key}: missing; give it a value ({where} `{key}:`)" for key in none)
     if missing := [key for key in DECODE_KEYS if key not in tree and key not in OPTIONAL]:
         raise ConfigError(f"{key}: missing; give it a value" for key in missing)
     nested = {key: value for key, value in tree.items() if key not in DECODE_KEYS}

@@ -41,7 +41,9 @@ def check_task(config: Config, console: Console) -> int:
                 failing[example.id] = reason
     for name, reason in failing.items():
         console.print(f"{name}: {reason}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"reference answers: {len(examples) - len(failing)}/{len(examples)}", highlight=False)
+    right = f"reference answers: {len(examples) - len(failing)}/{len(examples)}"
+    unlimited = isinstance(task, Benchmark) and len(examples) > config.limit
+    console.print(f"{right}, every row, whatever limit is" if unlimited else right, highlight=False)
     return FAILED if failing else DONE
 
 

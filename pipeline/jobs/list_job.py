@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pipeline.inputs.word_path import read_path
 from pipeline.jobs.console import say
+from pipeline.runs.at_work import left_alone
 from pipeline.runs.opened import OpenedRun
 from pipeline.runs.selection import runs_under
 from pipeline.stop import DONE
@@ -30,9 +31,12 @@ def list_runs(words: Mapping[str, str], console: Console) -> int:
 def _line(one: OpenedRun) -> str:
     run = one.run
     when = (run.finished or run.started).astimezone().strftime("%Y-%m-%d %H:%M")
+    status = (
+        "running elsewhere, or killed" if run.status == "running" and left_alone(one.path) else run.status
+    )
     count = "1 setting" if len(run.settings) == 1 else f"{len(run.settings):,} settings"
     failed = f", {len(run.failures):,} failed" if run.failures else ""
-    return f"{_here(one.path)}  {when}  {run.status}  {count} x {max(run.examples.values()):,}{failed}"
+    return f"{_here(one.path)}  {when}  {status}  {count} x {max(run.examples.values()):,}{failed}"
 
 
 def _here(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from pipeline.inputs.config import DECODE_KEYS, Config, to_tree
 from pipeline.planning.pending import sizes
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import setting_id
+from pipeline.runs.at_work import locked
 from pipeline.runs.run import TEMPORARY, Run, Status, write_run
 from pipeline.search import OPTUNA, Range, Space
 from pipeline.stop import Terminated
@@ -37,6 +39,7 @@ class RunFolder:
         self._writes = writes
         self._lock = Lock()  # a search may ask for more in Ray Tune's thread
         path.mkdir(parents=True, exist_ok=True)
+        self._at_work = locked(path) if writes else None
         if writes:
             remove_leftovers(path, TEMPORARY)
         self._change()
@@ -47,6 +50,9 @@ class RunFolder:
 
     def end(self, status: Status, failures: Mapping[str, str], error: str | None = None) -> None:
         self._change(status=status, failures=dict(failures), error=error, **_until_now(self.run))
+        if self._at_work is not None:
+            os.close(self._at_work)
+            self._at_work = None
 
     def keep_cost(self, cost: str | None) -> None:
         """What a search took beside the grid, in a sentence: for reports that are drawn again."""

@@ -59,6 +59,19 @@ def test_one_file_of_weights_beside_shards_is_refused(tmp_path: Path) -> None:
     load_model(folder)
 
 
+def test_a_tensor_in_two_shards_is_refused(tmp_path: Path) -> None:
+    """Which of them is the model's is not said: the one in the later file was read."""
+    folder = write_checkpoint(tmp_path, tensors := llada_tensors())
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
+    save_file({HEAD: tensors[HEAD] + 1}, folder / "model-2.safetensors")
+    shards = dict.fromkeys(tensors, "model-1.safetensors") | {HEAD: "model-2.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    with pytest.raises(
+        CheckpointError, match=rf"{HEAD}: in model-1\.safetensors and in model-2\.safetensors, .*; copy"
+    ):
+        load_model(folder)
+
+
 def test_a_tied_head_is_the_embedding(tmp_path: Path) -> None:
     tensors = llada_tensors()
     tensors[HEAD] = tensors["model.transformer.wte.weight"].clone()
@@ -97,6 +110,7 @@ def test_missing_surplus_and_misshapen_tensors_are_named(tmp_path: Path) -> None
             {"n_heads": 16, "n_kv_heads": 16},
             "heads of size 1, of which 1 is rotated: must be a pair or several",
         ),
+        ({"embedding_size": 23}, "embedding_size=23: must be at least vocab_size=24"),
         ({"mask_token_id": None}, "mask_token_id=None"),
         ({"mask_token_id": 99}, "mask_token_id=99"),
     ],

@@ -145,6 +145,10 @@ def test_a_callers_autocast_is_not_the_decodes(model: MaskedDiffusionModel, cach
         (lambda: DecodeSettings(gen_length=0), "gen_length=0"),
         (lambda: DecodeSettings(temperature=-1.0), "temperature=-1.0"),
         (lambda: DecodeSettings(temperature=float("nan")), "temperature=nan"),
+        (
+            lambda: DecodeSettings(temperature=1e-310),
+            "temperature=1e-310: must be 0, which is greedy, or at least 1e-09; choose one of them",
+        ),
         (lambda: Confidence(threshold=1.7), r"decoder.threshold=1.7: must lie in \[0, 1\]"),
         (lambda: FixedSteps(steps=0), "decoder.steps=0"),
         (lambda: DecodeSettings(block_length=32, decoder=FixedSteps(steps=257)), "decoder.steps=257"),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
-from conftest import Judge
+from conftest import ROOT, Judge
 from test_compare import ran
 from test_runs_command import main, refused
 
 from pipeline import open_run
 from pipeline.inputs.config import Config
+from pipeline.runs.at_work import left_alone
 from pipeline.runs.run import RUN_FILE, write_run
 
 __all__ = ["refused"]  # a fixture
@@ -36,6 +40,44 @@ def test_runs_are_listed_with_their_commands(
         assert line.startswith(str(folder.relative_to(Path.cwd())))
     assert first.endswith("done  1 setting x 10") and second.endswith("incomplete  1 setting x 10, 1 failed")
     assert left_out.startswith(f"left out: run={other}: ")
+
+
+def test_a_run_that_was_killed_is_told_from_one_in_progress(
+    make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ran(make_config("task.name=judge"))
+    run = replace(open_run(folder).run, status="running")
+    work = f"""
+import sys
+from pathlib import Path
+from pipeline import open_run
+from pipeline.runs.run_folder import RunFolder
+folder = RunFolder(Path({str(folder)!r}), open_run({str(folder)!r}).run)
+print("at work", flush=True)
+sys.stdin.read()
+"""
+    write_run(folder, run)
+
+    def status() -> str:
+        return main("job=list", f"under={folder}")[1].splitlines()[0].split("  ")[2]
+
+    assert status() == "running elsewhere, or killed"
+    with subprocess.Popen(
+        [sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as working:
+        assert working.stdout is not None and working.stdout.readline() == b"at work\n"
+        assert status() == "running"
+        with monkeypatch.context() as patch:  # where a file system has no locks, it isn't told
+            patch.setattr("fcntl.flock", Mock(side_effect=OSError(95, "Operation not supported")))
+            assert status() == "running"
+        working.kill()
+    assert status() == "running elsewhere, or killed"
+
+
+def test_a_run_that_has_ended_is_let_go(make_config: Make, judge: Judge) -> None:
+    """A notebook may run many, and list them."""
+    folder = ran(make_config("task.name=judge"))
+    assert left_alone(folder)
 
 
 def test_a_folder_without_runs_is_told(

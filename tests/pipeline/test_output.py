@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +73,57 @@ def test_what_only_the_end_shows_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(OutputError, match="No space left on device"), output_told():
         print("kept in a buffer")
     assert sys.stdout is full
+
+
+class Gone(io.StringIO):
+    """A terminal that was closed: others' faults are not its."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def isatty(self) -> bool:
+        return True
+
+    def flush(self) -> None:
+        raise OSError(self.number, os.strerror(self.number))
+
+
+def test_who_outlives_its_terminal_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under `nohup` or `disown`; whom SIGHUP is to end it ends."""
+    monkeypatch.setattr(sys, "stdout", Gone(errno.EIO))
+    with output_told():
+        print("to nobody", flush=True)
+    monkeypatch.setattr(sys, "stdout", Gone(errno.ENOSPC))
+    with pytest.raises(OutputError), output_told():
+        print("to nobody", flush=True)
+
+
+@pytest.mark.slow
+def test_a_terminal_that_ends_stops_the_run(tmp_path: Path) -> None:
+    """Before: it failed, as its output could not be written."""
+    words = ["limit=200", "slice_size=2", "batch_size=2", "wandb=off", f"out={tmp_path}"]
+    script = (
+        "import fcntl, runpy, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+        f"sys.path.insert(0, {str(ROOT)!r}); runpy.run_path({str(ROOT / 'launch.py')!r}, run_name='__main__')"
+    )
+    ours, its = pty.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-c", script, *words],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+        env=os.environ | {"TERM": "xterm"},
+    )
+    os.close(its)
+    while not list(tmp_path.rglob("*.parquet")):
+        if select.select([ours], [], [], 0.1)[0]:
+            os.read(ours, 65536)
+    os.close(ours)
+    assert running.wait(120) == 129
+    run = json.loads(next(tmp_path.rglob("run.json")).read_text())
+    assert (run["status"], run["error"]) == ("stopped", "SIGHUP")
 
 
 def test_an_output_that_fails_while_decoding_is_no_fault_of_the_setting(

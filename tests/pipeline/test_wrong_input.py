@@ -203,6 +203,9 @@ FILES = {  # sweep/mine.yaml
     b"defaults: [other]\n": "sweep=mine: its defaults list names sweep/other, which is no file; correct it there",
     b"defaults: other\n": "sweep=mine: its defaults must be a list (got str); write such as defaults: [NAME]",
     b"- name: x\n": "must be a group of key: value; write {key: value}",
+    b"# @package _global_\nname: x\ngroups: {a: {}}": (
+        "sweep: missing; give it a value (in a file that begins with `# @package _global_` its keys stand below `sweep"
+    ),
     b"name: !!binary aGk=\nalong_trade_off: true\ngroups: []": "a value of the config: Object of type bytes is not",
     b"name: x\nname: y\n": "mine.yaml: line 2 is not valid YAML (found duplicate key name); correct it",
 }

@@ -193,12 +193,18 @@ def test_without_a_network_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "told"), [("#### 1202", 0, "12/12"), ("7 Question: #### 1202", 1, "11/12")]
+    ("answer", "code", "told", "limit", "every"),
+    [
+        ("#### 1202", 0, "12/12", 12, "\n"),
+        ("7 Question: #### 1202", 1, "11/12", 2, ", every row, whatever limit is\n"),
+    ],
 )
 def test_check_task_counts_references_and_names_wrong_ones(
     answer: str,
     code: int,
     told: str,
+    limit: int,
+    every: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -207,10 +213,10 @@ def test_check_task_counts_references_and_names_wrong_ones(
     rows = [*ROWS[:1], {**ROWS[1], "answer": answer}, *ROWS[2:]]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     words = ["job=check_task", "task=gsm8k", f"task.path={path}", "task.shots=0", f"out={tmp_path}"]
-    monkeypatch.setattr(sys, "argv", ["launch.py", *words])
+    monkeypatch.setattr(sys, "argv", ["launch.py", *words, f"limit={limit}"])
     assert launch.main() == code
     shown = capsys.readouterr().out
-    assert f"reference answers: {told}" in shown
+    assert f"reference answers: {told}{every}" in shown
     assert ("gsm8k-1: scores 0 (read: '7')" in shown) == bool(code)
 
 

@@ -57,6 +57,7 @@ BROKEN = {
         (b"1\n2\n", "cannot be read (JSON parse error: "),
         (b"[1, 2]\n", "lacks the columns question; it has "),
         (b"", "has no rows; give another"),
+        (b"{}\n{}\n", "has no rows; give another"),
         ('{"question": "café"}\n'.encode("latin-1"), "cannot be read ('utf-8' codec can't decode byte 0xe9"),
     ],
     "rows.jsonl.gz": [(b"no archive", "cannot be read (Not a gzipped file")],
