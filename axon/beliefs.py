@@ -83,7 +83,7 @@ def _sum_of_others(logits_NV: Tensor, best_N1: Tensor, token_N1: Tensor, share_N
     A softmax is the fastest way to so many exponentials on a processor. Groups are summed first, so that a row's sum
     has one order, however many rows there are.
     """
-    torch.maximum(logits_NV, best_N1 - RANGE, out=share_NV)
+    torch.maximum(logits_NV, best_N1.to(share_NV.dtype) - RANGE, out=share_NV)
     torch.softmax(share_NV, 1, out=share_NV)
     likeliest_N1 = share_NV.gather(1, token_N1)
     share_NV.scatter_(1, token_N1, 0.0)
