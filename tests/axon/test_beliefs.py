@@ -18,7 +18,7 @@ from axon.beliefs import most_likely
     seed=st.integers(0, 2**31),
     count=st.integers(1, 9),
     vocabulary=st.integers(2, 300) | st.sampled_from([256, 384, 768]),
-    scale=st.sampled_from([0.1, 3.0, 20.0, 80.0]),
+    scale=st.sampled_from([0.1, 3.0, 20.0, 80.0, 40_000.0]),
     held=st.integers(1, 900),
     data=st.data(),
 )
