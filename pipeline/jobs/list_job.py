@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.counted import counted
 from pipeline.inputs.word_path import read_path
 from pipeline.jobs.console import say
 from pipeline.runs.opened import OpenedRun
@@ -30,9 +31,11 @@ def list_runs(words: Mapping[str, str], console: Console) -> int:
 def _line(one: OpenedRun) -> str:
     run = one.run
     when = (run.finished or run.started).astimezone().strftime("%Y-%m-%d %H:%M")
-    count = "1 setting" if len(run.settings) == 1 else f"{len(run.settings):,} settings"
+    most = counted(max(run.examples.values(), default=0), "example")
     failed = f", {len(run.failures):,} failed" if run.failures else ""
-    return f"{_here(one.path)}  {when}  {run.status}  {count} x {max(run.examples.values()):,}{failed}"
+    return (
+        f"{_here(one.path)}  {when}  {run.status}  {counted(len(run.settings), 'setting')} x {most}{failed}"
+    )
 
 
 def _here(path: Path) -> str:
