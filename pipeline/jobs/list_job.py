@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.counted import counted
 from pipeline.inputs.word_path import read_path
 from pipeline.jobs.console import say
 from pipeline.runs.at_work import left_alone
@@ -34,9 +35,9 @@ def _line(one: OpenedRun) -> str:
     status = (
         "running elsewhere, or killed" if run.status == "running" and left_alone(one.path) else run.status
     )
-    count = "1 setting" if len(run.settings) == 1 else f"{len(run.settings):,} settings"
+    most = counted(max(run.examples.values(), default=0), "example")
     failed = f", {len(run.failures):,} failed" if run.failures else ""
-    return f"{_here(one.path)}  {when}  {status}  {count} x {max(run.examples.values()):,}{failed}"
+    return f"{_here(one.path)}  {when}  {status}  {counted(len(run.settings), 'setting')} x {most}{failed}"
 
 
 def _here(path: Path) -> str:

@@ -15,6 +15,7 @@ from axon.row_memory import ON_PROCESSOR, Part
 from pipeline.checkpoints.cost_estimate import SHARE, Network, gpu_hours, most_passes
 from pipeline.checkpoints.outline import Outline, open_outline
 from pipeline.checkpoints.prompt import encode
+from pipeline.counted import counted
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.block_size import unlike_training
 from pipeline.inputs.config import Compose, Config, ModelSettings
@@ -190,7 +191,7 @@ def _lines(
     )
     lines = [
         title_of(config, plan),
-        f"settings   {len(works):,}, {examples:,} examples to decode in all; {stored}",
+        f"settings   {len(works):,}, {counted(examples, 'example')} to decode in all; {stored}",
     ]
     if config.sweep.search not in ASK_ONCE:
         lines.append(f"search     {_later(config, plan, works)}")
@@ -199,8 +200,8 @@ def _lines(
         for (model, task), lengths in prompts.items()
     ]
     passes = sum(work.left * work.passes for work in works)
-    counted = f"passes     {passes:,.0f}, a batch of rows counted row by row ({_sources(works)})"
-    lines.append(f"{counted}{REPEATS if _may_repeat(plan) else ''}")
+    told = f"passes     {passes:,.0f}, a batch of rows counted row by row ({_sources(works)})"
+    lines.append(f"{told}{REPEATS if _may_repeat(plan) else ''}")
     flops = sum(
         work.left
         * networks[work.setting.model].flops(

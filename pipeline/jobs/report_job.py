@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from rich.console import Console
 
+from pipeline.counted import counted
 from pipeline.errors import reason
 from pipeline.importing import importing
 from pipeline.inputs.config import WandbSettings
@@ -125,8 +126,8 @@ def part_of(run: Run, records: pd.DataFrame) -> str:
     """How many settings lack examples, in words; empty if none does."""
     sizes = records["setting_id"].value_counts()
     count = sum(sizes.get(sid, 0) < examples for sid, examples in run.examples.items())
-    settings = "1 setting" if count == 1 else f"{count:,} settings"
-    return f"{settings} lacking some of {max(run.examples.values())} examples" if count else ""
+    most = counted(max(run.examples.values(), default=0), "example")
+    return f"{counted(count, 'setting')} lacking some of {most}" if count else ""
 
 
 def left_out_of(run: Run, part: str) -> str:
@@ -163,7 +164,6 @@ def _track(
     records: Iterable[pa.Table],
     console: Console,
 ) -> None:
-    from pipeline.report.phrases import counted
     from pipeline.report.tracker import Destination, track
 
     destination = Destination(wandb.mode, wandb.project, group, folder)

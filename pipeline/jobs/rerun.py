@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import pandas as pd
 from rich.console import Console
 
+from pipeline.counted import counted
 from pipeline.environment import differences, this_environment
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.checks import check_settings
@@ -178,7 +179,7 @@ def _decode(config: Config, plan: Plan, store: Store, run: Run, console: Console
     level = sandbox_level(config, plan, pending)
     total, kept = sum(run.examples.values()), len(contents.records)
     stored = f", {kept:,} of them decoded before" if kept else ""
-    say(console, f"decoding again: {run.title}: {total:,} examples{stored}")
+    say(console, f"decoding again: {run.title}: {counted(total, 'example')}{stored}")
     if level:
         say(console, f"answers are programs; they run in a sandbox of level {level!r}")
     if not pending:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from axon import row_seed
 from axon.row_memory import ON_PROCESSOR
+from pipeline.counted import counted
 from pipeline.environment import device_name
 from pipeline.errors import ConfigError, reason
 from pipeline.evaluation.evaluate import Loaded, fitting, load
@@ -88,8 +89,8 @@ def _announce(contenders: Mapping[Key, Contender], rounds: int, console: Console
     device = next(iter(contenders.values())).model.device
     say(
         console,
-        f"timing {settings} setting{'s' * (settings > 1)} at batch {' and '.join(map(str, batches))}, "
-        f"{rounds} round{'s' * (rounds > 1)}, on {device_name(device)}, {threads} thread{'s' * (threads > 1)}",
+        f"timing {counted(settings, 'setting')} at batch {' and '.join(map(str, batches))}, "
+        f"{counted(rounds, 'round')}, on {device_name(device)}, {counted(threads, 'thread')}",
     )
 
 
@@ -188,7 +189,7 @@ def _without_axon(identity: Mapping[str, Any]) -> str:
 
 
 def _table(batch: int, rows: list[dict[str, Any]]) -> Table:
-    title = f"batch {batch}, {rows[0]['examples']} examples: median of the rounds [min, max]"
+    title = f"batch {batch}, {counted(rows[0]['examples'], 'example')}: median of the rounds [min, max]"
     table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
     for heading in ("group", "setting"):
         table.add_column(heading, overflow="fold")

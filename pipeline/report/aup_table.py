@@ -9,7 +9,7 @@ from pipeline.report import effects
 from pipeline.report.aup import ALPHA, MARGIN, Aup
 from pipeline.report.facet import Facet
 from pipeline.report.labels import NO_VALUE
-from pipeline.report.phrases import listed
+from pipeline.report.phrases import bracketed, listed
 from pipeline.report.stats import Interval
 
 HEADINGS = (
@@ -62,7 +62,7 @@ def interval_text(interval: Interval, digits: int) -> str:
     """`643.7 [499.8, 714.7]`; a dash where it is unknown."""
     if math.isnan(interval.estimate):
         return NO_VALUE
-    return f"{interval.estimate:.{digits}f} [{interval.lo:.{digits}f}, {interval.hi:.{digits}f}]"
+    return f"{interval.estimate:.{digits}f}{bracketed(interval.lo, interval.hi, digits)}"
 
 
 def _texts(own: Aup) -> list[str]:

@@ -55,7 +55,7 @@ class Binned:
 def picture(binned: Binned) -> str:
     """An SVG without a style sheet, in colours for light and dark paper; empty where too little is known."""
     drawn = [mark for own in binned.marks_C for mark in own if mark.tokens >= FEWEST]
-    known = [mark.share.hi for mark in drawn if not math.isnan(mark.share.estimate)]
+    known = [end for mark in drawn for end in mark.share if not math.isnan(end)]
     if not known:
         return ""
     highest = next(own for own in TOPS if own >= min(max(known), TOPS[-1]))
@@ -92,11 +92,12 @@ def figures(binned: Binned) -> str:
 def share_text(share: Interval) -> str:
     """`25.7 % [14.1 %, 37.6 %]`; a dash where it is not known.
 
-    Where the examples agree, a bootstrap over them has no width, which is no certainty: then without an interval.
+    Where the examples agree, a bootstrap over them has no width, which is no certainty: then without an interval, as
+    where there is one example alone.
     """
     if math.isnan(share.estimate):
         return NO_VALUE
-    if share.lo == share.hi:
+    if not share.lo < share.hi:
         return percent(share.estimate, 1)
     return f"{percent(share.estimate, 1)} [{percent(share.lo, 1)}, {percent(share.hi, 1)}]"
 
@@ -159,7 +160,7 @@ def _line(kind: str, look: Look, marks: Sequence[Mark], highest: float) -> str:
         if mark.tokens >= FEWEST and not math.isnan(mark.share.estimate)
     ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in places)
-    bars = "".join(f"M{x:.1f} {lo:.1f}V{hi:.1f}" for x, _, lo, hi in places)
+    bars = "".join(f"M{x:.1f} {lo:.1f}V{hi:.1f}" for x, _, lo, hi in places if not math.isnan(lo))
     dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"/>' for x, y, *_ in places)
     return (
         f'<g fill="{look.colour}" stroke="{look.colour}"><title>{escape(kind)}</title>'

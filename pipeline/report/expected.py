@@ -21,9 +21,8 @@ from pipeline.inputs.config import DECODE_KEYS, Decode, ModelSettings
 from pipeline.inputs.recipe import QUALITY, RecipeSettings, recipe_of
 from pipeline.planning.setting import Setting
 from pipeline.report.entries import Part
-from pipeline.report.labels import NO_VALUE
 from pipeline.report.measures import METRIC
-from pipeline.report.phrases import counted, listed
+from pipeline.report.phrases import bracketed, counted, listed, number
 from pipeline.report.stats import UNKNOWN, Floats, Interval, draw_counts, mean_intervals, percentile_interval
 from pipeline.runs.run import Run
 from pipeline.tasks import TaskSettings
@@ -65,14 +64,12 @@ class Figure:
     @property
     def texts(self) -> tuple[str, str, str, str, str]:
         """name, expected, got, interval, outcome."""
-        got, lo, hi = (f"{value:.{self.decimals}f}" for value in self.got)
-        known = not math.isnan(self.got.estimate)
         published = " or ".join(f"{value:g}" for value in self.expected)
         return (
             self.name,
             published,
-            got if known else NO_VALUE,
-            f"[{lo}, {hi}]" if known else "",
+            number(self.got.estimate, self.decimals),
+            bracketed(self.got.lo, self.got.hi, self.decimals).lstrip(),
             self.outcome,
         )
 

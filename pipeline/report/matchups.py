@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.report.comparison import Comparison
 from pipeline.report.distinct import share_rows
+from pipeline.report.effects import margin
 from pipeline.report.facet import Facet
 from pipeline.report.picks import pick
 
@@ -36,8 +37,11 @@ def _compared(points: pd.DataFrame, found: Comparison) -> Iterator[Matchup]:
         first = min(found.pairs, key=lambda pair: pair.p)
         yield Matchup(name, first.base, first.axon)
     elif found.cohort.variants:
-        variant = found.leading.variant if found.effects else found.cohort.variants[0]
-        chosen = pick(points, base, variant)
+        if found.effects:
+            variant, equal = found.leading.variant, found.leading.saving.margin
+        else:
+            variant, equal = found.cohort.variants[0], margin(found.n)
+        chosen = pick(points, base, variant, equal)
         yield Matchup(name, chosen.base, chosen.axon)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.counted import counted as counted
 from pipeline.report.cohorts import Side
 from pipeline.report.labels import NO_VALUE, joined, knob_columns, value_text
 from pipeline.report.stats import Interval
@@ -17,6 +18,11 @@ WORD = re.compile(r"[\w.+-]+")
 def number(value: float, digits: int) -> str:
     """With so many decimals; a dash where it is unknown."""
     return NO_VALUE if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def bracketed(lo: float, hi: float, digits: int) -> str:
+    """An interval's ends after its estimate, ` [0.74, 0.92]`; nothing where they are unknown."""
+    return "" if math.isnan(lo) else f" [{lo:.{digits}f}, {hi:.{digits}f}]"
 
 
 def signed(interval: Interval, digits: int) -> str:
@@ -42,10 +48,6 @@ def _telling(interval: Interval, digits: int) -> int:
 
 def _sign(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:+.{digits}f}"  # no -0.000
-
-
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def listed(texts: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report.cohorts import Indices, Side
-from pipeline.report.effects import below, margin
+from pipeline.report.effects import below
 from pipeline.report.phrases import label_phrase
 from pipeline.report.stats import Floats
 
@@ -21,21 +21,20 @@ class Pick:
     within: float
 
 
-def pick(points: pd.DataFrame, base: Side, variant: Side) -> Pick:
+def pick(points: pd.DataFrame, base: Side, variant: Side, margin: float) -> Pick:
+    """`margin`: by how much less counts as equal, as in all else that is said of the two."""
     quality, nfe = (points[name].to_numpy(dtype=np.float64) for name in ("quality", "nfe"))
     base_rows, axon_rows = base.members[0], variant.members[0]
-    fewest = int(points["n"].to_numpy()[np.concatenate([base_rows, axon_rows])].min())
-    best, within = np.nanmax(quality[base_rows]), margin(fewest)
-    if best <= within:  # so few examples that a quality of 0 would do as well
-        within = 0.0
+    best = np.nanmax(quality[base_rows])
+    within = margin if best > margin else 0.0  # of so few examples that a quality of 0 would do as well
     bar = float(below(best, within))
     b, a = fastest_at(bar, base_rows, quality, nfe), fastest_at(bar, axon_rows, quality, nfe)
     return Pick(b, a, bool(quality[a] >= bar), within)
 
 
-def pick_sentence(points: pd.DataFrame, base: Side, variant: Side) -> str:
+def pick_sentence(points: pd.DataFrame, base: Side, variant: Side, margin: float) -> str:
     """With figures but without intervals: they are selected on the same examples, which is optimistic."""
-    chosen = pick(points, base, variant)
+    chosen = pick(points, base, variant, margin)
     aim = "the base's best quality" + (f" (within {chosen.within:.2g})" if chosen.within else "")
     start = (
         f"Fastest settings that reach {aim}"

@@ -18,6 +18,7 @@ from pipeline.report.distinct import share_rows
 from pipeline.report.facet import Facet
 from pipeline.report.labels import NO_VALUE, knob_columns, knob_names, value_text
 from pipeline.report.palette import BAND, DASHES, Style, opacities, styles
+from pipeline.report.phrases import bracketed
 from pipeline.report.placement import place_labels
 from pipeline.report.views import View
 
@@ -109,7 +110,7 @@ def _legend(
         for _, own in listed
     ]
     labels = [
-        f"{_clip(group, 30)}: hypervolume {area.estimate:.3f} [{area.lo:.3f}, {area.hi:.3f}]"
+        f"{_clip(group, 30)}: hypervolume {area.estimate:.3f}{bracketed(area.lo, area.hi, 3)}"
         for group, area in ((group, view.hypervolumes[group]) for group, _ in listed)
     ]
     if more := len(groups) - len(listed):

@@ -11,7 +11,7 @@ from pipeline.report.binned import FEWEST, Binned, Mark, figures, picture, share
 from pipeline.report.calibration import Calibration
 from pipeline.report.confidence import Confidences, Excess
 from pipeline.report.percent import percent
-from pipeline.report.phrases import listed, number
+from pipeline.report.phrases import bracketed, listed, number
 from pipeline.report.reveals import ANCHORS, BASE, BINS, EDGES, KINDS, OWN, STAGES
 from pipeline.report.stats import UNKNOWN, Interval
 
@@ -213,10 +213,8 @@ def _points(excess: Interval) -> str:
         return ""
     sign, word = (-1, "less") if excess.estimate < 0 else (1, "more")
     lo, hi = sorted(round(100 * sign * end, 1) + 0.0 for end in excess[1:])  # no -0.0
-    return f"{100 * sign * excess.estimate:.1f} points {word} [{lo:.1f}, {hi:.1f}]"
+    return f"{100 * sign * excess.estimate:.1f} points {word}{bracketed(lo, hi, 1)}"
 
 
 def _score(score: Interval) -> str:
-    return number(score.estimate, 3) + (
-        "" if math.isnan(score.estimate) else f" [{score.lo:.3f}, {score.hi:.3f}]"
-    )
+    return number(score.estimate, 3) + bracketed(score.lo, score.hi, 3)

@@ -165,4 +165,4 @@ def _mark(row: Mapping[Any, Any]) -> str:
 
 
 def interval(lo: float, hi: float, digits: int) -> str:
-    return f'<span class="interval">{lo:.{digits}f}&ndash;{hi:.{digits}f}</span>'
+    return "" if math.isnan(lo) else f'<span class="interval">{lo:.{digits}f}&ndash;{hi:.{digits}f}</span>'

@@ -29,7 +29,9 @@ LEVEL = 0.95
 
 
 class Interval(NamedTuple):
-    """An estimate with its interval (95 % unless stated otherwise); all NaN when there is nothing to estimate from."""
+    """An estimate with its interval (95 % unless stated otherwise); all NaN when there is nothing to estimate from, the
+    ends alone when there is nothing to tell its spread by.
+    """
 
     estimate: float
     lo: float
@@ -75,23 +77,25 @@ def means(values_SN: Floats, counts_BN: NDArray[Any] | None = None) -> Floats:
 
 
 def tail(n: int, level: float = LEVEL) -> float:
-    """The share of the replicates that a percentile interval leaves out at either end, of n >= 1 examples.
+    """The share of the replicates that a percentile interval leaves out at either end, of n >= 2 examples.
 
     Less than half of what `level` leaves out, as Student's interval of a mean is wider than the normal one, and as a
     resampled sample varies less by (n - 1) / n. Plain percentiles of 10 examples cover a mean in 85 to 90 % of cases,
     these in 89 to 95 %; of 100 the two are the same (LOG.md, 2026-11-26).
     """
-    plain = (1 - level) / 2
-    if n < 2:  # one example, of which all replicates are the same
-        return plain
-    return float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, plain)))
+    return float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - level) / 2)))
 
 
 def percentile_interval(estimate: float, replicates_B: Floats, n: int, level: float = LEVEL) -> Interval:
-    """The central replicates of n examples, widened where necessary to contain the estimate."""
+    """The central replicates of n examples, widened where necessary to contain the estimate.
+
+    Its ends are NaN where there is one example: all replicates are that one, and how others vary nobody knows.
+    """
     known_B = replicates_B[~np.isnan(replicates_B)]
     if np.isnan(estimate) or known_B.size == 0:
         return UNKNOWN
+    if n < 2:
+        return UNKNOWN._replace(estimate=float(estimate))
     outside = tail(n, level)
     lo, hi = np.quantile(known_B, [outside, 1 - outside])
     return Interval(float(estimate), float(min(lo, estimate)), float(max(hi, estimate)))

@@ -135,7 +135,7 @@ def _front(points: pd.DataFrame) -> str:
     groups = f" ({', '.join(f'{size} {quoted(str(group))}' for group, size in sizes)})" if several else ""
     fast, good = front.iloc[0], front.iloc[-1]
     ends = f"quality {fast['quality']:.3f} at {fast['nfe']:.1f} NFE"
-    if len(front) > 1:
+    if fast["quality"] < good["quality"]:  # else all are at one place
         ends = (
             f"from {ends} ({fast['label']}) to {good['quality']:.3f} at {good['nfe']:.1f} ({good['label']})"
         )
@@ -210,7 +210,7 @@ def _coverage(points: pd.DataFrame) -> list[str]:
     if len(partial):
         found.append(
             f"{counted(len(partial), 'setting')} scored on fewer than {percent(MIN_COVERAGE)} of the examples: "
-            "shown (marked partial), but on no front and in no comparison until they are run to the same limit."
+            "shown (marked partial), but on no front and in no comparison until as many of theirs are scored."
         )
     unscored = int(points["unscored"].sum())
     if unscored:

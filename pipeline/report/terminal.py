@@ -15,7 +15,7 @@ from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings
 from pipeline.report.labels import knob_columns, value_text
 from pipeline.report.matched_table import matched_terminal
-from pipeline.report.phrases import number
+from pipeline.report.phrases import bracketed, number
 from pipeline.report.points import sort_along_front
 
 FEW = 12  # up to this many settings behind the fronts are listed too; more are only counted
@@ -121,4 +121,4 @@ def _examples(row: Mapping[Any, Any]) -> str:
 
 
 def _quality(quality: float, lo: float, hi: float) -> str:
-    return "unscored" if math.isnan(quality) else f"{quality:.3f} [{lo:.2f}, {hi:.2f}]"
+    return "unscored" if math.isnan(quality) else f"{quality:.3f}{bracketed(lo, hi, 2)}"

@@ -132,7 +132,7 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
         f"{WHERE_MIXED.capitalize()}: {signed(leading.mixed.difference, 3)}.",
         saved=_saved(leading.saving, variant),
         evidence=" ".join([*_measured(points, found), *closing]),
-        pick=pick_sentence(points, cohort.base, leading.variant),
+        pick=pick_sentence(points, cohort.base, leading.variant, leading.saving.margin),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
         rows=tuple(_rows(leading)),
         caption=" ".join([f"{_on(found)}.", *closing]),

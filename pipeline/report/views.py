@@ -63,7 +63,7 @@ def make_views(points: pd.DataFrame, draws: Draws, reference_nfe: float) -> list
 
 def _view(points: pd.DataFrame, cost: Cost, draws: Draws, reference_nfe: float) -> View:
     marked = points if cost is COSTS[0] else mark_fronts(points, cost.column, draws)
-    last = float(marked[f"{cost.column}_hi"].max())
+    last = float(marked[[cost.column, f"{cost.column}_hi"]].max().max())
     widest = last * MARGIN if last > 0 else 1.0
     reference = reference_nfe if cost is COSTS[0] else float(marked[cost.column].max())
     achieved = achieve(marked, cost.column, draws, widest, reference)
@@ -77,6 +77,5 @@ def _heights(points: pd.DataFrame) -> tuple[float, float]:
     shown = points[points["group_front"]] if points["group_front"].any() else points[points["n"] > 0]
     if shown.empty:
         return 0.0, 1.0
-    return min(float(points["quality"].min()), float(shown["quality_lo"].min())), float(
-        shown["quality_hi"].max()
-    )
+    lowest = min(points["quality"].min(), shown[["quality", "quality_lo"]].min().min())
+    return float(lowest), float(shown[["quality", "quality_hi"]].max().max())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.counted import counted
 from pipeline.environment import this_environment
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.block_size import unlike_training
@@ -84,9 +85,9 @@ def announce(
     equal = len(plan.asked) - len(plan.settings)
     asked = f" ({len(plan.asked)} asked for, {equal} of them equal to another, run once)" if equal else ""
     stored = f", {total - todo:,} of {total:,} stored already" if todo < total else ""
-    most = f"{max(sizes)} examples" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)} examples"
-    count = "1 setting" if len(plan.settings) == 1 else f"{len(plan.settings):,} settings"
-    say(console, f"{title}: {count}{asked} x {most}{stored}")
+    least = "" if min(sizes) == max(sizes) else f"{min(sizes):,} to "
+    most = f"{least}{counted(max(sizes), 'example')}"
+    say(console, f"{title}: {counted(len(plan.settings), 'setting')}{asked} x {most}{stored}")
     if config.job == "run" and (level := sandbox_level(config, plan, pending)):
         say(console, f"answers are programs; they run in a sandbox of level {level!r}")
     settings = plan.settings.values()

@@ -62,9 +62,8 @@ def prospects(low: Point, high: Point, values: Sequence[float], best: float) -> 
         more, gain = (own_N[new_N].sum() / size for own_N in (more_N, gain_N))
         least, most = Point(value, nfe, quality), Point(value, nfe + more, quality + gain)
         start, stop = sorted((least, most), key=lambda point: (point.nfe, -point.quality))
-        perfect = (
-            least.quality + np.maximum(gain_N[new_N], 0).sum() / size
-        )  # all that get better have, no other
+        # All that get better have, no other:
+        perfect = least.quality + np.maximum(gain_N[new_N], 0).sum() / size
         top = max(least.quality, most.quality) + detour(gain_N[new_N]) / size
         found.append(
             Prospect(

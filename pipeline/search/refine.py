@@ -60,8 +60,8 @@ class Line:
 
     @property
     def start(self) -> list[float]:
-        """The ends and the middle one of the values given."""
-        own = [value for value in self.values if value not in self.unscored]
+        """The ends and the middle one of the values given, but for those that can't be scored, unless none can."""
+        own = [value for value in self.values if value not in self.unscored] or self.values
         return sorted({own[0], own[len(own) // 2], own[-1]})
 
     def between(self, low: float, high: float) -> list[float]:

@@ -38,7 +38,9 @@ def test_runs_are_listed_with_their_commands(
     assert code == 0 and command == "    python launch.py 'a command'"
     for line, folder in zip((first, second), folders, strict=True):
         assert line.startswith(str(folder.relative_to(Path.cwd())))
-    assert first.endswith("done  1 setting x 10") and second.endswith("incomplete  1 setting x 10, 1 failed")
+    assert first.endswith("done  1 setting x 10 examples") and second.endswith(
+        "incomplete  1 setting x 10 examples, 1 failed"
+    )
     assert left_out.startswith(f"left out: run={other}: ")
 
 
@@ -78,6 +80,16 @@ def test_a_run_that_has_ended_is_let_go(make_config: Make, judge: Judge) -> None
     """A notebook may run many, and list them."""
     folder = ran(make_config("task.name=judge"))
     assert left_alone(folder)
+
+
+def test_a_run_without_a_setting_and_one_of_one_example_are_listed(make_config: Make, judge: Judge) -> None:
+    folder = ran(make_config("task.name=judge", "limit=1"))
+    run = open_run(folder).run
+    assert main("job=list", f"under={folder}")[1].splitlines()[0].endswith("done  1 setting x 1 example")
+    write_run(folder, replace(run, status="incomplete", settings=(), examples={}))
+    assert (
+        main("job=list", f"under={folder}")[1].splitlines()[0].endswith("incomplete  0 settings x 0 examples")
+    )
 
 
 def test_a_folder_without_runs_is_told(

@@ -217,6 +217,16 @@ def test_a_line_of_which_nothing_is_scored_is_left() -> None:
     assert one == {0.3, 0.7, 0.99} < two
 
 
+def test_a_line_none_of_whose_values_given_could_be_scored_is_searched_between_others() -> None:
+    """As in a store where another sweep, or another region of the group, evaluated values of its own."""
+    values = [0.3, 0.7, 0.99, 0.4, 0.6]
+    known = [
+        Outcome(c, repr(c), 9, 0, None, None) if c.knobs[KEY] in values[:3] else outcome(c, jump(0.5))
+        for c in [Candidate("g", {KEY: value}) for value in values]
+    ]
+    assert [c.knobs[KEY] for c in ask_refine((region(values[:3]),), known)] == [0.5]
+
+
 def test_a_line_that_another_dominates_is_not_refined() -> None:
     """The good line is better everywhere by far, so nothing between the other's points can be on the front."""
     space = (region(**{"axon.anchors": (1, 2)}),)

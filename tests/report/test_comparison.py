@@ -150,12 +150,26 @@ def test_the_settings_to_run_are_as_near_the_best_as_all_else_that_counts_as_equ
             row["score"] = float(row["position"] < round(60 * level))
         facet = facet_of(sweep)
         (found,) = facet.comparisons
-        own = pick(facet.points, found.cohort.base, found.cohort.variants[0])
+        sides = found.cohort.base, found.leading.variant, found.leading.saving.margin
+        own = pick(facet.points, *sides)
         assert own.holds and own.within == pytest.approx(within)
         chosen = facet.points.iloc[[own.base, own.axon]]
         assert (chosen["knob.threshold"] == (0.5 if within else 0.7)).all()
         told = "best quality (within 0.05): " if within else "best quality: "
-        assert told in pick_sentence(facet.points, found.cohort.base, found.cohort.variants[0])
+        assert told in pick_sentence(facet.points, *sides)
+
+
+def test_the_settings_to_run_count_as_equal_what_the_saving_does():
+    """On the examples that all their settings have, which may be fewer than any setting has."""
+    sweep = make_sweep(gain=0.3, faster=0.8, anchors=(None, 1))
+    ids = list(sweep.settings)
+    for row in sweep.rows:
+        if row["position"] == ids.index(row["setting_id"]):
+            row["score"], row["error"], row["metrics"] = None, "failed", []
+    facet = facet_of(sweep)
+    assert set(facet.points["n"]) == {59} and facet.comparisons[0].leading.n == 60 - len(ids)
+    (verdict,) = facet.summary.verdicts
+    assert "(within 0.058)" in verdict.pick and ", 0.058 below" in verdict.saved
 
 
 def test_swapping_the_sides_turns_the_difference_round():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.report.paper.lines import Line, Lines
-from pipeline.report.phrases import number
+from pipeline.report.phrases import bracketed, number
 
 HEADINGS = ("Method", "Setting", "Accuracy (%)", "NFE", "TPF", "TPF to EOS", "Tokens/s", "Speed-up")
 
@@ -16,7 +16,7 @@ def cells(table: Lines) -> pd.DataFrame:
 
 def accuracy_text(line: Line) -> str:
     """`87.5 [73.9, 94.5]`"""
-    return f"{line.accuracy.estimate:.1f} [{line.accuracy.lo:.1f}, {line.accuracy.hi:.1f}]"
+    return f"{line.accuracy.estimate:.1f}{bracketed(line.accuracy.lo, line.accuracy.hi, 1)}"
 
 
 def _cells(line: Line) -> tuple[str, ...]:

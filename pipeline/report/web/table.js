@@ -57,7 +57,7 @@ function makeTable(facet, data) {
       cell.prepend(dot);
       if (valueAt(data.shares, row) > 1) cell.append(" ", element("span", "x" + valueAt(data.shares, row), "interval"));
     }
-    if (column.lo && cell.textContent !== "-") {
+    if (column.lo && valueAt(column.lo, row) !== "-") {
       cell.append(" ", element("span", `${valueAt(column.lo, row)}–${valueAt(column.hi, row)}`, "interval"));
     }
     return cell;

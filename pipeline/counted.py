@@ -1,0 +1,6 @@
+"""How counted things are written. Not in report/phrases.py, which imports pandas: not every job has to wait for it."""
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 example`, `2,000 examples`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
