@@ -24,11 +24,13 @@ from pipeline.planning.plan import make_setting
 from pipeline.planning.setting import Setting
 from pipeline.storage.record import Record
 from pipeline.storage.record_differences import IGNORED
+from pipeline.workers.aside import Place
 from pipeline.workers.sweep import Watch, why_lost
 from pipeline.workers.trial import SETTING, SliceTrial, WorkerSettings
 from tests.axon.traces import trace_of
 
 Make = Callable[..., Config]
+HERE = Place("node", 1, "here")
 DEAD = "CUDA error: device-side assert triggered\nCUDA kernel errors might be reported later"
 
 
@@ -111,7 +113,7 @@ def trial(error: Exception, launched_on: str = platform.node()) -> SliceTrial:
 
     made = SliceTrial.__new__(SliceTrial)
     made._slices, made._left, made._notes = slices(), 1, ["said"]
-    made._answered, made._waits = None, None
+    made._answered, made._waits, made._place = None, None, HERE
     made._shared, made._worker = (
         True,
         WorkerSettings("/store", 1, None, 1, "process", launched_on=launched_on),
@@ -121,7 +123,13 @@ def trial(error: Exception, launched_on: str = platform.node()) -> SliceTrial:
 
 def test_a_worker_whose_context_is_dead_ends_and_others_are_spared() -> None:
     failed = trial(ValueError("no such layer")).step()
-    assert failed == {"totals": None, "error": "ValueError: no such layer", "notes": ["said"], "done": True}
+    assert failed == {
+        "totals": None,
+        "error": "ValueError: no such layer",
+        "notes": ["said"],
+        "place": HERE,
+        "done": True,
+    }
     with pytest.raises(RuntimeError, match="device-side assert"):
         trial(RuntimeError(DEAD)).step()
 
@@ -140,7 +148,8 @@ def test_what_cuda_said_is_told_of_a_worker_that_ended_by_it() -> None:
 def test_a_note_of_several_workers_is_shown_once() -> None:
     shown: list[str] = []
     display = SimpleNamespace(note=shown.append, evaluated=None)
-    watch = Watch(None, display, None, None)  # type: ignore[arg-type]
+    aside = SimpleNamespace(given_up=list)
+    watch = Watch(None, display, None, aside)  # type: ignore[arg-type]
     own = SimpleNamespace(config={SETTING: "s"})
     watch.on_trial_result(0, [], own, {"notes": ["fewer rows"]})
     assert shown == ["fewer rows"]

@@ -167,7 +167,7 @@ def test_without_a_tokenizer_prompts_are_assumed(
 ) -> None:
     config = make_config("task.name=judge")
     bare = without(tmp_path / "bare", checkpoint, "*.safetensors", "*token*")
-    text = shown(replace(config, model=replace(config.model, path=str(bare), mask_token_id=96)))
+    text = shown(replace(config, model=replace(config.model, path=str(bare), mask_token_id=95)))
     assert "1,000 tokens (assumed: the tokenizer's files aren't there)" in text
 
 
