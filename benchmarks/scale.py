@@ -55,7 +55,8 @@ TOKENS = 32  # of an answer
 # Where nothing is reported: settings of a kind have the same outcomes, and records have no more columns than planning
 # reads. A store of 100,000 settings takes half as long to make.
 KINDS = 64
-NARROW = ("setting_id", "position", "example_id", "score", "nfe", "decoded_under", *SECONDS)
+LEEWAY = ("leeway_above", "leeway_below")
+NARROW = ("setting_id", "position", "example_id", "score", "nfe", "decoded_under", *SECONDS, *LEEWAY)
 WIDTH = 18  # of a column
 
 Cost = tuple[float, float]  # seconds of processor time and by the clock; or a size, and nothing

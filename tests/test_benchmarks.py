@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from argparse import ArgumentParser
 from dataclasses import replace
@@ -149,3 +150,14 @@ def test_a_simulation_refuses_what_it_cannot_count(
     with pytest.raises(SystemExit) as left:
         import_module(f"benchmarks.{name}").main()
     assert left.value.code == 2 and said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("table", ["sweep", "report"])
+def test_a_synthetic_sweep_is_what_the_store_holds_today(table: str) -> None:
+    """Its records are made by hand, so that a new column is missing there first."""
+    words = ["--settings", "20", "40", "--examples", "12", "--points", "20", "--tables", table]
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "scale.py"), *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "peak GB" in done.stdout
