@@ -33,6 +33,10 @@ from pipeline.storage.totals import Totals, stored_totals
 UNBOUNDED = BudgetSettings()
 
 
+def _any(setting: Setting) -> bool:
+    return True
+
+
 def advance(
     plan: Plan,
     store: Store,
@@ -130,7 +134,7 @@ class Backlog:
         self,
         loaded: ModelSettings | None = None,
         workers: int = 1,
-        able: Callable[[Setting], bool] = lambda setting: True,
+        able: Callable[[Setting], bool] = _any,
     ) -> Assignment | None:
         """The next assignment, for a worker that has this model loaded; None when it must wait or all is over.
 
@@ -233,23 +237,25 @@ class Backlog:
     def _next(self, loaded: ModelSettings | None, able: Callable[[Setting], bool]) -> str:
         """The first that waits of the worker's model; failing that, of the model with the most left per worker."""
         settings = self._plan.settings
-        waiting = [sid for sid in self._waiting if able(settings[sid])] or list(self._waiting)
-        if (own := self._first(loaded, waiting)) is not None:
+        if not any(able(settings[sid]) for sid in self._waiting):
+            able = _any
+        if (own := self._first(loaded, able)) is not None:
             return own
-        left = Counter(settings[sid].model for sid in waiting)
+        left = Counter(settings[sid].model for sid in self._waiting if able(settings[sid]))
         workers = Counter(assignment.setting.model for assignment in self._taken.values())
-        chosen = self._first(max(left, key=lambda model: left[model] / (workers[model] + 1)), waiting)
+        chosen = self._first(max(left, key=lambda model: left[model] / (workers[model] + 1)), able)
         assert chosen is not None
         return chosen
 
-    def _first(self, model: ModelSettings | None, waiting: Sequence[str]) -> str | None:
+    def _first(self, model: ModelSettings | None, able: Callable[[Setting], bool]) -> str | None:
         """The first that waits of a model; but those of whose neighbours one is being decoded, whose decodes they may
         repeat, after the others.
         """
         busy = {assignment.setting.id for assignment in self._taken.values()}
         first = None
-        for sid in waiting:
-            if self._plan.settings[sid].model == model:
+        for sid in self._waiting:
+            setting = self._plan.settings[sid]
+            if setting.model == model and able(setting):
                 if busy.isdisjoint(self._neighbours(sid)):
                     return sid
                 first = first or sid

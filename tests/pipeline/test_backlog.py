@@ -187,3 +187,16 @@ def test_what_is_still_taken_when_all_workers_are_gone_is_reclaimed(tmp_path: Pa
     backlog.reclaim("Ray Tune ended without it")
     again = [str(assignment) for assignment in (backlog.take(), backlog.take())]
     assert again == [str(first), str(second)] and not backlog.over
+
+
+def test_what_a_worker_is_able_to_begin_is_asked_of_few() -> None:
+    """Of 100,000 settings that wait, all would be asked of each time that a worker is free."""
+    backlog, asked = backlog_of(["A"] * 500), list[str]()
+
+    def able(setting: Any) -> bool:
+        asked.append(setting.id)
+        return True
+
+    while assignment := backlog.take("A", able=able):  # type: ignore[arg-type]
+        backlog.finished(assignment)
+    assert len(set(asked)) == 500 and len(asked) <= 2 * 500
