@@ -63,7 +63,6 @@ class Capture:
         self._first_B = first_B
         self._kept: list[tuple[Tensor, Tensor, float]] = []
         self._mask: Tensor | None = None
-        self._held: Tensor | None = None
 
     def keep(self, query_BHWD: Tensor, key_BHWD: Tensor, mask: Tensor | None, scaling: float) -> None:
         """Called by the attention function of a chosen layer; keeps references, computes nothing."""
@@ -141,7 +140,7 @@ class Capture:
         marks = marks.reshape(count * groups, 1, width * shared)
         mask = None if self._mask is None else of_rows(self._mask, rows_R)[:, :, :, None]
         sums = marks.new_zeros((count * groups, 1, width))
-        step = self._step()
+        step, held = self._step(), None
         pieces = list(_pieces(count, width, step, self._room(CACHED_ELEMENTS) // (heads * step * width)))
         for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
             layers = len(query_LRHWD)
@@ -153,7 +152,7 @@ class Capture:
                 inner = slice(places.start * shared, places.stop * shared)
                 of_piece, counted = sums[flat], marks[flat, :, inner]
                 here, there = query[:, flat, inner].flatten(0, 1), key[:, flat].flatten(0, 1)
-                scores = self._scores(here, there, scaling)
+                scores = held = _products(here, there, held).mul_(scaling)
                 if mask is not None:
                     seen = mask[rows] if mask.shape[2] == 1 else mask[rows, :, places]
                     scores.view(layers, rows.stop - rows.start, groups, -1, shared, width).add_(seen)
@@ -168,13 +167,6 @@ class Capture:
                         picked_RQW.add_(of_layer)
         sums_RW = sums.view(count, groups, width).sum(1)
         return sums_RW, len(self._kept) * heads
-
-    def _scores(self, query_NPD: Tensor, key_NDW: Tensor, scaling: float) -> Tensor:
-        """Scaled products (N, P, W), where those before them lay, as far as they have the same shape."""
-        shape = (*query_NPD.shape[:2], key_NDW.shape[2])
-        if self._held is None or self._held.shape != shape:
-            self._held = query_NPD.new_empty(shape)
-        return torch.bmm(query_NPD, key_NDW, out=self._held).mul_(scaling)
 
     def _no_rows(self, columns_RQ: Tensor) -> Tensor:
         return torch.zeros((*columns_RQ.shape, self._kept[0][1].shape[2]), device=columns_RQ.device)
@@ -223,6 +215,12 @@ def _stack(of_layers: Sequence[Tensor], rows_R: Tensor | None) -> Tensor:
     if len(of_layers) == 1:
         return of_rows(of_layers[0], rows_R)[None]
     return torch.stack([of_rows(of_layer, rows_R) for of_layer in of_layers])
+
+
+def _products(query_NPD: Tensor, key_NDW: Tensor, held: Tensor | None) -> Tensor:
+    """(N, P, W), in the memory of those before them where they have the same shape."""
+    shape = (*query_NPD.shape[:2], key_NDW.shape[2])
+    return torch.bmm(query_NPD, key_NDW, out=held if held is not None and held.shape == shape else None)
 
 
 def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor) -> Tensor:
