@@ -44,7 +44,7 @@ from pipeline.planning.plan import Plan
 from pipeline.runs.run import FORMAT, RUN_FILE, Run, read_run, write_run
 from pipeline.runs.run_folder import asked_for
 from pipeline.storage.compaction import compact
-from pipeline.storage.outcome import SECONDS
+from pipeline.storage.outcome import LEEWAY, SECONDS
 from pipeline.storage.record import SCHEMA
 from pipeline.storage.store import Store
 
@@ -55,7 +55,6 @@ TOKENS = 32  # of an answer
 # Where nothing is reported: settings of a kind have the same outcomes, and records have no more columns than planning
 # reads. A store of 100,000 settings takes half as long to make.
 KINDS = 64
-LEEWAY = ("leeway_above", "leeway_below")
 NARROW = ("setting_id", "position", "example_id", "score", "nfe", "decoded_under", *SECONDS, *LEEWAY)
 WIDTH = 18  # of a column
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.counted import counted
 from pipeline.environment import this_environment
 from pipeline.errors import ConfigError, reason
 from pipeline.imported.answers import read_answers
@@ -157,11 +158,7 @@ def _say(
         say(console, f"refused: {len(refused) - SHOWN} more rows; all in {path / REFUSED}")
     answered = sum(len(own) for own in matched.points.values())
     scores = sum(record.score is not None for one in points for record in one.records)
-    named = "1 point" if len(points) == 1 else f"{len(points)} points"
-    many = "1 answer" if answered == 1 else f"{answered:,} answers"
-    say(
-        console,
-        f"{named}, {many}, {scores:,} scored; put them beside a run of the same task and",
-    )
+    many = f"{counted(len(points), 'point')}, {counted(answered, 'answer')}"
+    say(console, f"{many}, {scores:,} scored; put them beside a run of the same task and")
     say(console, f"model with: python launch.py job=compare 'runs=[RUN,{path}]'")
     say(console, str(path))

@@ -16,6 +16,7 @@ from pipeline.storage.span import Span
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 SECONDS = ("seconds_model", "seconds_capture", "seconds_select")
+LEEWAY = ("leeway_above", "leeway_below")
 KINDS = ("<f8", "<f8", "<f4", "<f4", "<f4")  # of an outcome's parts, as they are written
 PARTS = "leeway"  # the last of them; files written before tell fewer
 
@@ -36,7 +37,7 @@ def outcome_of(table: pa.Table) -> Outcome:
     score, nfe, *parts = (table.column(name).to_numpy() for name in ("score", "nfe", *SECONDS))
     own = table.column("decoded_under").is_null().to_numpy()
     seconds = np.where(own, np.sum(parts, axis=0), np.nan)
-    above, below = (table.column(f"leeway_{end}").to_numpy().astype(np.float32) for end in ("above", "below"))
+    above, below = (table.column(name).to_numpy().astype(np.float32) for name in LEEWAY)
     return Outcome(score.astype(np.float64), nfe.astype(np.float64), seconds.astype(np.float32), above, below)
 
 
