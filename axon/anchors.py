@@ -38,8 +38,8 @@ def support_of(
     confidence_FC = confidence_FK.gather(1, order_FC)
     uncertainty_FK = (1 - confidence_FK).clamp(min=0)
     needy_FK = masked_FK & (uncertainty_FK >= settings.uncertainty_threshold)
-    diagonal = torch.eye(length, dtype=torch.bool, device=masked_FK.device)
-    clean_FKK = torch.where(sink_FK[:, None, :] | diagonal, 0.0, attention_FKK).double()
+    clean_FKK = attention_FKK.double().masked_fill(sink_FK[:, None, :], 0.0)
+    clean_FKK.diagonal(dim1=1, dim2=2).zero_()
     clean_FKC = clean_FKK.gather(2, order_FC[:, None, :].expand(-1, length, -1))
     wanted_FK = torch.where(needy_FK, uncertainty_FK, 0.0)
     weights_FKC = clean_FKC * wanted_FK[..., None] * torch.where(valid_FC, confidence_FC, 0.0)[:, None, :]

@@ -225,10 +225,11 @@ def _products(query_NPD: Tensor, key_NDW: Tensor, held: Tensor | None) -> Tensor
 
 def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor) -> Tensor:
     """Attention (L, R, Q, V) of those positions, the mean over G groups of H heads; they see V columns."""
-    count, length = columns_RQ.shape
-    index = columns_RQ.view(1, count, 1, length, 1, 1)
-    index = index.expand(*maps_LRGWHV.shape[:3], -1, *maps_LRGWHV.shape[4:])
-    return maps_LRGWHV.gather(3, index).transpose(3, 4).flatten(2, 3).mean(2)
+    layers, count, groups, width, heads, seen = maps_LRGWHV.shape
+    firsts = torch.arange(0, layers * count * groups * width, width, device=columns_RQ.device)
+    places = firsts.view(layers, count, groups, 1) + columns_RQ[:, None]
+    picked = maps_LRGWHV.reshape(-1, heads * seen).index_select(0, places.flatten())  # sooner than to gather
+    return picked.view(*places.shape, heads, seen).transpose(3, 4).flatten(2, 3).mean(2)
 
 
 def _pieces(count: int, width: int, step: int, together: int) -> Iterator[tuple[slice, slice]]:

@@ -6,7 +6,7 @@ Shapes: B rows, P longest prefix, G the generated area, K block length, W = P + 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -45,7 +45,7 @@ class Batch:
     blocks_B: Tensor  # blocks of the row's own area
     pace: Pace
     last_progress_B: (
-        Tensor  # float64, progress of the block's previous step, where gates are asked; -1 for none
+        Tensor  # float64, progress of the block's previous step, where a gate needs it; -1 for none
     )
     gate_memory: GateMemory
     decoder_state: Any  # of the decoder's own kind, see Decoder.new_state
@@ -53,6 +53,7 @@ class Batch:
     counts: RowCounts
     events: Events
     leeway: Leeway | None  # where it is asked for
+    _places: tuple[list[int], Tensor] | None = field(default=None, init=False)  # see places_BK
 
     @classmethod
     def start(
@@ -161,9 +162,11 @@ class Batch:
         """Steps that the current block has had."""
         return self.pace.block_step_B
 
-    def places_BK(self) -> Tensor:
-        """Positions of the current blocks in the area."""
-        return self.block_B[:, None] * len(self.block_K) + self.block_K
+    def places_BK(self, blocks: list[int]) -> Tensor:
+        """Positions of the current blocks in the area: one tensor for as long as they are `blocks`, their block_B."""
+        if self._places is None or self._places[0] != blocks:
+            self._places = blocks, self.block_B[:, None] * len(self.block_K) + self.block_K
+        return self._places[1]
 
     @property
     def masked_BG(self) -> Tensor:
@@ -235,7 +238,7 @@ class Batch:
         """Write a step's change of the block at `places_BK`, which holds `written_BK`.
 
         Rows without a mask left in it go on to the next. `fired_B`, `broken_B`: see `Pace.end_step`. `progress_B`: of
-        the decoder's proposal; None where no gate is asked.
+        the decoder's proposal; None where no gate needs it.
         """
         token_BK = torch.where(change.happens_BK, change.token_BK, written_BK)
         self.tokens_BG.scatter_(1, places_BK, token_BK)

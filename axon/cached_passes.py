@@ -27,11 +27,12 @@ from axon.settings import DecodeSettings
 
 @dataclass(frozen=True)
 class _Blocks:
-    """A pass over one block of each of some rows."""
+    """One block of each of some rows: where a pass over it lies."""
 
+    rows_R: Tensor | None  # None: all
     layout: Layout
-    capture: Capture
     columns: Columns
+    pairs_R: Tensor  # of positions and the columns that they see
 
 
 class BlockPasses:
@@ -61,6 +62,7 @@ class BlockPasses:
         self._device = batch.tokens_BG.device
         self._starts_B = places_on([self._prefix - prefix for prefix in self._prefixes], self._device)
         self._block_K = torch.arange(settings.block, device=self._device)
+        self._current: tuple[list[int], _Blocks] | None = None
 
     def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
         """See `Passes`. Rows whose prompt or last block is not kept yet are brought up to date before."""
@@ -68,10 +70,15 @@ class BlockPasses:
         self._prefill([row for row, block in enumerate(stored) if block == NOTHING])
         self._store([row for row, block in enumerate(stored) if block < blocks[row]])
         assert stored == blocks, "a row has finished more than one block since the last pass"
-        done = self._over_block(_all(self._starts_B), self._batch.block_B, blocks, layers, every=True)
-        seen = done.columns.seen
+        if self._current is None or self._current[0] != blocks:
+            self._current = (
+                blocks,
+                self._blocks(_all(self._starts_B), self._batch.block_B, blocks, every=True),
+            )
+        current = self._current[1]
+        capture, seen = self._over(current, layers), current.columns.seen
         return Pass(
-            done.layout, self._kept.hidden_BWD[:, seen], done.capture, self._kept.attended_BW1[:, seen, 0]
+            current.layout, self._kept.hidden_BWD[:, seen], capture, self._kept.attended_BW1[:, seen, 0]
         )
 
     def _prefill(self, rows: list[int]) -> None:
@@ -101,8 +108,10 @@ class BlockPasses:
         self._compute(computed, layout, capture)
         if self._summed:
             computed.add_attended(capture.column_sums(_all(rows_R), real_RQ))
-        self._count(rows_R, real_RQ.sum(1), real_RQ.sum(1))
-        self._batch.counts.add("prefill_passes", 1, rows_R)
+        counts = self._batch.counts
+        counts.add("computed_positions", layout.width_B, rows_R)
+        counts.add("attention_pairs", layout.width_B**2, rows_R)
+        counts.add("prefill_passes", 1, rows_R)
 
     def _store(self, rows: list[int]) -> None:
         """Computes the last block of those rows once more, now that its tokens are final."""
@@ -111,23 +120,17 @@ class BlockPasses:
         stored = self._batch.stored
         rows_R = places_on(rows, self._device)
         blocks = [stored[row] for row in rows]
-        done = self._over_block(rows_R, places_on(blocks, self._device), blocks, self._summed)
+        finished = self._blocks(rows_R, places_on(blocks, self._device), blocks)
+        capture = self._over(finished, self._summed)
         if self._summed:
-            attended_RKS = done.capture.rows(_all(rows_R), done.columns.columns_RQ)
-            done.columns.add_attended(attended_RKS.sum(1))
+            attended_RKS = capture.rows(_all(rows_R), finished.columns.columns_RQ)
+            finished.columns.add_attended(attended_RKS.sum(1))
         self._batch.counts.add("store_passes", 1, rows_R)
         for row in rows:
             stored[row] += 1
 
-    def _over_block(
-        self,
-        rows_R: Tensor,
-        block_R: Tensor,
-        blocks: list[int],
-        layers: tuple[int, ...],
-        every: bool = False,
-    ) -> _Blocks:
-        """A pass over the block of that number of each row; `blocks` says the same to the host.
+    def _blocks(self, rows_R: Tensor, block_R: Tensor, blocks: list[int], every: bool = False) -> _Blocks:
+        """The block of that number of each row; `blocks` says the same to the host.
 
         `every`: they are all the rows of the batch, whose keys and values need no copy then.
         """
@@ -139,11 +142,21 @@ class BlockPasses:
         alike = len(set(blocks)) == 1 and len(set(self._prefixes)) == 1
         layout = self._layout(columns_RK, starts_R, real_RS, None if alike else real_RS[:, None, None, :])
         self._kept.reserve(width)
-        computed = Columns(self._kept, None if every else rows_R, columns_RK, slice(0, width))
-        capture = Capture(layers, real_RS, columns_RK[:, 0])
-        self._compute(computed, layout, capture)
-        self._count(rows_R, self._block_length, real_RS.sum(1))
-        return _Blocks(layout, capture, computed)
+        whose_R = None if every else rows_R
+        columns = Columns(self._kept, whose_R, columns_RK, slice(0, width))
+        return _Blocks(whose_R, layout, columns, self._block_length * layout.width_B)
+
+    def _over(self, blocks: _Blocks, layers: tuple[int, ...]) -> Capture:
+        """A pass over them, and what it captured of those layers."""
+        capture = Capture(layers, blocks.layout.real_BW, blocks.columns.columns_RQ[:, 0])
+        self._compute(blocks.columns, blocks.layout, capture)
+        counts = self._batch.counts
+        counts.add("computed_positions", self._block_length, blocks.rows_R)
+        if blocks.rows_R is None:
+            counts.add_unchanged("attention_pairs", blocks.pairs_R)
+        else:
+            counts.add("attention_pairs", blocks.pairs_R, blocks.rows_R)
+        return capture
 
     def _layout(self, columns_RQ: Tensor, starts_R: Tensor, real_RS: Tensor, sees: Tensor | None) -> Layout:
         mask = None if sees is None else additive(sees, self._model.dtype)
@@ -154,11 +167,6 @@ class BlockPasses:
         tokens_RQ = of_rows(batch.canvas_BW, rows_R).gather(1, columns.columns_RQ)
         hidden_RQD = self._model(tokens_RQ, layout, capture if capture.layers else None, columns)
         columns.keep_hidden(hidden_RQD)
-
-    def _count(self, rows_R: Tensor, computed: Tensor | int, seen_R: Tensor) -> None:
-        counts = self._batch.counts
-        counts.add("computed_positions", computed, rows_R)
-        counts.add("attention_pairs", computed * seen_R, rows_R)
 
 
 def _all(rows_R: Tensor) -> Tensor:

@@ -51,9 +51,12 @@ class RowCounts:
     alike: Counter[str] = field(
         default_factory=Counter
     )  # what every row has had besides: it costs the device nothing
+    # What rows have had besides, times how often: the same tensors step after step, which nobody changes.
+    unchanged: dict[str, tuple[Tensor, int]] = field(default_factory=dict)
 
     def of(self, name: str) -> Tensor:
         """One count of every row, (B,)."""
+        self._settle_unchanged(name)
         return self._columns[COUNTS.index(name)] + self.alike[name]
 
     def add(self, name: str, amount: Tensor | int, rows_R: Tensor | None = None) -> None:
@@ -65,11 +68,26 @@ class RowCounts:
         else:
             self._columns[COUNTS.index(name)].add_(amount)
 
+    def add_unchanged(self, name: str, amount_B: Tensor) -> None:
+        """`add` of a tensor that is mostly the one of the step before, and never changed: summed up when it ends."""
+        before_B, times = self.unchanged.get(name, (amount_B, 0))
+        if before_B is not amount_B:
+            self._settle_unchanged(name)
+            times = 0
+        self.unchanged[name] = amount_B, times + 1
+
     def settle(self) -> None:
         """Writes down for each row what all have had: before rows enter, leave, or are read."""
         for name, amount in self.alike.items():
             self._columns[COUNTS.index(name)].add_(amount)
         self.alike.clear()
+        for name in tuple(self.unchanged):
+            self._settle_unchanged(name)
+
+    def _settle_unchanged(self, name: str) -> None:
+        if name in self.unchanged:
+            amount_B, times = self.unchanged.pop(name)
+            self._columns[COUNTS.index(name)].add_(amount_B, alpha=times)
 
     def of_row(self, place: int) -> dict[str, int]:
         """All counts of one row."""

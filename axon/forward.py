@@ -40,7 +40,7 @@ class Forward:
         self._barred = barred_ids(model, settings.end_of_text)
         self._first_alone = settings.cache in ("prefix", "dual") and model.shifted
         self._held = held_ids(model, settings.end_of_text)
-        self.places_BK = batch.places_BK()
+        self.places_BK = batch.places_BK(blocks)
         with timer("model"):
             done = passes.next(blocks, self.places_BK, layers)
             layout = self.layout = done.layout
@@ -99,9 +99,8 @@ class Forward:
         if not marked:
             return torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
         self._count(where_BW.sum(1))
-        # Stable, so that the marked ones come first in their order; `nonzero` would ask the device for their number.
-        flat_N = (~where_BW).flatten().byte().argsort(stable=True)[:marked]
-        rows_N, columns_N = flat_N // where_BW.shape[1], flat_N % where_BW.shape[1]
+        # `nonzero` would ask the device for their number.
+        rows_N, columns_N = torch.nonzero_static(where_BW, size=marked).unbind(1)
         found_BW = torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
         step = max(1, self._chunk() // self.model.vocab_size)
         for start in range(0, len(rows_N), step):

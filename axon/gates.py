@@ -33,11 +33,12 @@ class GateState:
     proposal_RK: Tensor  # bool, P
     p_max_RK: Tensor  # p*, float64
     block_step_R: Tensor  # s, steps the block has had
-    last_progress_R: Tensor  # rho of the previous step in this block; -1 where there was none
     checks_R: Tensor  # gate checks of the sample before this one
     memory: GateMemory  # of the rows R; a gate may change it
     attention: Callable[[], Tensor]  # needs_attention: A as it is, block positions only, (R, K, K)
     sinks: Callable[[], Tensor]  # reads = "sequence": which positions of the block are sinks, (R, K) bool
+    # needs_last_progress: rho of the previous step in this block, (R,) float64; -1 where there was none
+    last_progress: Callable[[], Tensor]
 
     # What several rules use is computed once, when one of them asks.
 
@@ -95,7 +96,7 @@ def coverage_gap(state: GateState, settings: AxonSettings) -> Tensor:
 
 def progress_stall(state: GateState, settings: AxonSettings) -> Tensor:
     """The block advances no faster than in the step before, and too slowly for its target."""
-    return (state.progress_R <= state.last_progress_R) & state.slow_R(settings.target_nfe)
+    return (state.progress_R <= state.last_progress()) & state.slow_R(settings.target_nfe)
 
 
 def adaptive_coverage(state: GateState, settings: AxonSettings) -> Tensor:
@@ -131,6 +132,7 @@ class Gate:
     needs_attention: bool
     settings_read: tuple[str, ...] = ()  # the settings that decide when it fires
     reads: Reads = "block"
+    needs_last_progress: bool = False
 
 
 GAP = ("beta_r", "beta_u")
@@ -141,9 +143,14 @@ GATES: dict[str, Gate | None] = {
     "always": Gate(always, needs_attention=False),
     "never": None,
     "coverage_gap": Gate(coverage_gap, needs_attention=True, settings_read=GAP),
-    "progress_stall": Gate(progress_stall, needs_attention=False, settings_read=("target_nfe",)),
+    "progress_stall": Gate(
+        progress_stall, needs_attention=False, settings_read=("target_nfe",), needs_last_progress=True
+    ),
     "adaptive_coverage": Gate(
-        adaptive_coverage, needs_attention=True, settings_read=(*GAP, "target_nfe", "warmup")
+        adaptive_coverage,
+        needs_attention=True,
+        settings_read=(*GAP, "target_nfe", "warmup"),
+        needs_last_progress=True,
     ),
     "unified": Gate(unified, needs_attention=True, settings_read=(*GAP, "target_nfe")),
     "cp_alpha": Gate(cp_alpha, needs_attention=True, settings_read=("alpha",)),

@@ -40,7 +40,7 @@ def intervene(
     sink_RK = attention.sinks(asked_R, settings.tau_sink) if gate.reads == "sequence" else None
     with timer("select"):
         part = f"gate {settings.gate}"
-        gate_state = _gate_state(state, batch, reveal_BK, asked_R, part, attention_RKK, sink_RK)
+        gate_state = _gate_state(state, batch, reveal_BK, asked_R, gate, part, attention_RKK, sink_RK)
         fires_R = gate.fires(gate_state, settings)
         if watcher is not None:
             watcher.asked(asked_R, gate_state, fires_R)
@@ -96,6 +96,7 @@ def _gate_state(
     batch: Batch,
     reveal_BK: Tensor,
     asked_R: Tensor | None,
+    gate: Gate,
     part: str,
     attention_RKK: Tensor | None,
     sink_RK: Tensor | None,
@@ -106,9 +107,13 @@ def _gate_state(
         proposal_RK=of_rows(reveal_BK, asked_R),
         p_max_RK=of_rows(state.p_max_BK, asked_R),
         block_step_R=of_rows(state.block_step_B, asked_R),
-        last_progress_R=of_rows(batch.last_progress_B, asked_R),
         checks_R=of_rows(state.counts.of("gate_checks"), asked_R),
         memory=keep_rows(batch.gate_memory, asked_R),
         attention=undeclared(part, "needs_attention") if attention_RKK is None else lambda: attention_RKK,
         sinks=undeclared(part, "reads = 'sequence'") if sink_RK is None else lambda: sink_RK,
+        last_progress=(
+            (lambda: of_rows(batch.last_progress_B, asked_R))
+            if gate.needs_last_progress
+            else undeclared(part, "needs_last_progress")
+        ),
     )

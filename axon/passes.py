@@ -49,6 +49,7 @@ class WholePasses:
         self._layout = canvas_layout(model, batch, settings)
         self._pairs_B = self._layout.width_B**2
         self._block_alone = settings.decoder.reads == "block"
+        self._last_read: tuple[Tensor, Tensor] | None = None  # places_BK, and the columns that predict them
 
     def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
@@ -58,15 +59,19 @@ class WholePasses:
         hidden_BWD = self._model(
             canvas_BW, layout, capture if layers else None, read_BQ=self._read(places_BK)
         )
-        batch.counts.add("computed_positions", layout.width_B)
-        batch.counts.add("attention_pairs", self._pairs_B)
+        batch.counts.add_unchanged("computed_positions", layout.width_B)
+        batch.counts.add_unchanged("attention_pairs", self._pairs_B)
         return Pass(layout, hidden_BWD, capture)
 
     def _read(self, places_BK: Tensor) -> Tensor | None:
         """The columns whose final hidden states somebody reads; None: any of them."""
         if not self._block_alone:
             return None
-        return self._model.read_columns(places_BK + self._layout.prefix, self._layout.starts_B[:, None])
+        if self._last_read is None or self._last_read[0] is not places_BK:
+            columns_BK = places_BK + self._layout.prefix
+            read_BK = self._model.read_columns(columns_BK, self._layout.starts_B[:, None])
+            self._last_read = places_BK, read_BK
+        return self._last_read[1]
 
 
 def canvas_layout(model: MaskedDiffusionModel, batch: Batch, settings: DecodeSettings) -> Layout:

@@ -93,7 +93,9 @@ class Sampler:
             reveal_BK = proposal.reveal_BK | (top_one_BK & nothing_B1)
             if batch.leeway is not None:
                 batch.leeway = batch.leeway.narrowed(proposal, reveal_BK, top_one_BK, state.confidence_BK)
-            progress_B = None if gate is None else progress(state.masked_BK, reveal_BK)
+            progress_B = None
+            if gate is not None and gate.needs_last_progress:
+                progress_B = progress(state.masked_BK, reveal_BK)
         reveal = Reveal(reveal_BK)
         if gate is not None and asked:
             asked_R = None if len(asked) == len(batch.rows) else places_on(asked, self.model.device)

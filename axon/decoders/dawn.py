@@ -55,11 +55,11 @@ class Dawn(Decoder):
         pulled_BW = context.decoded_BW & needed_BW  # the only ones whose p* is needed: a handful
         unsure_BK = (confidence_BK >= self.tau_low) & ~high_BK
         pulled, unsure = state.ask(pulled_BW.sum(), unsure_BK.sum(1).max())
-        # Most steps ask nothing more in any row.
-        induced_BK = masked_BK.new_zeros(masked_BK.shape)
         if pulled:
             inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
             induced_BK = (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
+        else:
+            induced_BK = masked_BK.new_zeros(masked_BK.shape)
 
         def graph() -> tuple[Tensor, Tensor]:
             """What depends on a position that is both high and induced, and which positions are in conflict."""
@@ -77,8 +77,9 @@ class Dawn(Decoder):
 
         sure_BK = high_BK | induced_BK
         if not unsure:
-            nothing_BK = masked_BK.new_zeros(masked_BK.shape)
-            return Proposal(sure_BK, by_threshold=lambda: decided(nothing_BK, *graph()))
+            return Proposal(
+                sure_BK, by_threshold=lambda: decided(masked_BK.new_zeros(masked_BK.shape), *graph())
+            )
         settled_BK, conflict_BKK = graph()
         candidates_BK = unsure_BK & ~(induced_BK | settled_BK)
         rank_BK = state.rank(confidence_BK, candidates_BK)
@@ -93,7 +94,7 @@ class Dawn(Decoder):
         sink_BW = sinks(context.column_means(), context.width_B, threshold)
         attention_BKW = context.rows().masked_fill(sink_BW[:, None, :], -1.0)
         edges_BKW = attention_BKW.scatter_(2, state.columns_BK[..., None], -1.0) >= max(self.tau_edge, SEEN)
-        state.counts.add("graph_columns", context.width_B)
+        state.counts.add_unchanged("graph_columns", context.width_B)
         state.counts.add("graph_sinks", sink_BW.sum(1))
         return edges_BKW
 

@@ -34,7 +34,7 @@ def _gap(state: GateState, settings: AxonSettings) -> list[Comparison]:
 
 
 def _stall(state: GateState, settings: AxonSettings) -> list[Comparison]:
-    progress, before = _number(state.progress_R), _number(state.last_progress_R)
+    progress, before = _number(state.progress_R), _number(state.last_progress())
     return [Comparison("progress", progress, "<=", "progress before", before), _slow(state, settings)]
 
 

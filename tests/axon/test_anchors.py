@@ -125,11 +125,11 @@ def _gate_state(
         proposal_RK=proposal,
         p_max_RK=p_max,
         block_step_R=spent,
-        last_progress_R=last,
         checks_R=checks,
         memory=GateMemory(gaps),
         attention=lambda: attention,
         sinks=undeclared("a gate", "reads"),
+        last_progress=lambda: last,
     )
 
 

@@ -80,17 +80,18 @@ def _states() -> GateState:
     masked[:, 0] = True
     proposal = masked & (torch.rand(STATES, BLOCK, generator=generator) < 0.3)
     p_max = torch.rand(STATES, BLOCK, generator=generator, dtype=torch.float64)
+    last_progress = torch.rand(STATES, generator=generator, dtype=torch.float64)
     attention = torch.softmax(2 * torch.randn(STATES, BLOCK, BLOCK, generator=generator), 2)
     return GateState(
         masked_RK=masked,
         proposal_RK=proposal,
         p_max_RK=p_max,
         block_step_R=torch.randint(0, 9, (STATES,), generator=generator),
-        last_progress_R=torch.rand(STATES, generator=generator, dtype=torch.float64),
         checks_R=torch.randint(0, 9, (STATES,), generator=generator),
         memory=GateMemory(torch.randint(0, 5, (STATES,), generator=generator)),
         attention=lambda: attention,
         sinks=undeclared("a gate", "reads"),
+        last_progress=lambda: last_progress,
     )
 
 
