@@ -2,7 +2,7 @@
 
 A pass may consist of several parts, of other rows and as many columns each: to all but attention they are one.
 
-Shapes: B rows, Q columns of a part, N = B x Q positions, H heads, G key heads, A head size.
+Shapes: B rows, Q columns of a part, N = B x Q positions, H heads, G key heads, C = H + G, A head size.
 """
 
 from __future__ import annotations
@@ -33,21 +33,24 @@ class RowAttention:
     capture: Capture | SentCapture | None
     columns: Exchange | None
 
-    def __call__(self, own: Any, query_NHA: Tensor, key_NGA: Tensor, value_NGA: Tensor) -> Tensor:
+    def __call__(self, own: Any, query_key_NCA: Tensor, value_NGA: Tensor) -> Tensor:
         """What the positions see in a layer with the module `own`, (N, H x A)."""
-        size = query_NHA.shape[2]
+        count, both, size = query_key_NCA.shape
+        groups = value_NGA.shape[1]
+        query_key_BCQA = query_key_NCA.view(self.rows, self.width, both, size).transpose(1, 2)
+        query_BHQA, key_BGQA = query_key_BCQA.split_with_sizes([both - groups, groups], 1)
         mixed_BQHA, _ = ALL_ATTENTION_FUNCTIONS[self.kernel](
             own,
-            query_NHA.view(self.rows, self.width, -1, size).transpose(1, 2),
-            key_NGA.view(self.rows, self.width, -1, size).transpose(1, 2),
-            value_NGA.view(self.rows, self.width, -1, size).transpose(1, 2),
+            query_BHQA,
+            key_BGQA,
+            value_NGA.view(self.rows, self.width, groups, size).transpose(1, 2),
             attention_mask=self.mask,
             scaling=own.scaling,
             is_causal=False,
             axon_capture=self.capture,
             axon_columns=self.columns,
         )
-        mixed_ND: Tensor = mixed_BQHA.view(query_NHA.shape[0], -1)
+        mixed_ND: Tensor = mixed_BQHA.view(count, -1)
         return mixed_ND
 
     def at(self, device: torch.device, home: torch.device) -> RowAttention:
@@ -67,12 +70,12 @@ class Attention:
     def __init__(self, parts: Sequence[RowAttention]) -> None:
         self._parts = parts
 
-    def __call__(self, own: Any, query_NHA: Tensor, key_NGA: Tensor, value_NGA: Tensor) -> Tensor:
+    def __call__(self, own: Any, query_key_NCA: Tensor, value_NGA: Tensor) -> Tensor:
         """See `RowAttention`; the positions of the parts lie one after the other."""
         if len(self._parts) == 1:
-            return self._parts[0](own, query_NHA, key_NGA, value_NGA)
+            return self._parts[0](own, query_key_NCA, value_NGA)
         sizes = [part.rows * part.width for part in self._parts]
-        given = zip(*(every.split(sizes) for every in (query_NHA, key_NGA, value_NGA)), strict=True)
+        given = zip(query_key_NCA.split(sizes), value_NGA.split(sizes), strict=True)
         return torch.cat([part(own, *of_part) for part, of_part in zip(self._parts, given, strict=True)])
 
     def at(self, device: torch.device, home: torch.device) -> Attention:

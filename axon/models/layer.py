@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
-# Of a layer's own module, its queries (N, H, A), keys and values (N, G, A): what its positions see, (N, H x A).
-Attend = Callable[[Any, Tensor, Tensor, Tensor], Tensor]
+# Of a layer's own module, its queries and keys (N, H + G, A) and values (N, G, A): what its positions see, (N, H x A).
+Attend = Callable[[Any, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -135,17 +135,17 @@ class Layer:
         heads = x_ND.shape[0], -1, self._own.head_dim
         normed_ND = self._before(x_ND)
         if queries is None:
-            query_NHA = linear(normed_ND, *self._query).view(heads)
+            query = linear(normed_ND, *self._query)
         else:
-            query_NHA = queries.spread(linear(queries.take(normed_ND), *self._query)).view(heads)
-        key_NGA = linear(normed_ND, *self._key).view(heads)
+            query = queries.spread(linear(queries.take(normed_ND), *self._query))
+        key = linear(normed_ND, *self._key)
         value_NGA = linear(normed_ND, *self._value).view(heads)
         if self._head_norms is not None:
             norm_query, norm_key = self._head_norms
-            query_NHA, key_NGA = norm_query(query_NHA), norm_key(key_NGA)
-        sizes = [query_NHA.shape[1], key_NGA.shape[1]]
-        query_NHA, key_NGA = rotation(torch.cat((query_NHA, key_NGA), 1)).split_with_sizes(sizes, 1)
-        mixed_ND = attend(self._own, query_NHA, key_NGA, value_NGA)
+            query, key = norm_query(query.view(heads)), norm_key(key.view(heads))
+        # Heads lie one after the other already.
+        rotated = rotation(torch.cat((query, key), 1).view(heads))
+        mixed_ND = attend(self._own, rotated, value_NGA)
         if read is not None:
             mixed_ND, x_ND = read.take(mixed_ND), read.take(x_ND)
         x_ND = linear(mixed_ND, *self._output).add_(x_ND)
