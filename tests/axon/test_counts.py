@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
 from axon.attention import kernel_name
+from axon.counts import COUNTS, RowCounts
 from axon.mechanism import Mechanism
 from axon.models import body
 from tests.axon.toy_model import toy_model
@@ -92,3 +96,27 @@ def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:
         "AXON: 1 of 1 steps without any support, 1.00 anchors per step, 75 % of the block's columns are sinks",
         "DAWN: 0 of 1 graphs without an edge, 100 % of the columns are sinks",
     ]
+
+
+AMOUNTS = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from(["add", "unchanged", "of", "settle"])), max_size=20
+)
+
+
+@given(AMOUNTS)
+def test_what_stays_the_same_counts_as_often_as_it_was_added(steps: list[tuple[int, str]]) -> None:
+    counts = RowCounts(torch.zeros(2, len(COUNTS), dtype=torch.long))
+    tensors = [torch.tensor([place, 3 * place + 1]) for place in range(3)]
+    expected = torch.zeros(2, dtype=torch.long)
+    for place, step in steps:
+        if step == "add":
+            counts.add("computed_positions", tensors[place])
+        elif step == "unchanged":
+            counts.add_unchanged("computed_positions", tensors[place])
+        elif step == "of":
+            assert torch.equal(counts.of("computed_positions"), expected)
+        else:
+            counts.settle()
+        if step in ("add", "unchanged"):
+            expected = expected + tensors[place]
+    assert [counts.of_row(row)["computed_positions"] for row in range(2)] == expected.tolist()

@@ -179,6 +179,19 @@ def test_a_gate_that_reaches_further_is_named_with_what_to_declare(
         decode(model, MIXED, _asked(Confidence(), gate=name))
 
 
+@pytest.mark.parametrize("name", [name for name, gate in GATES.items() if gate and gate.needs_last_progress])
+def test_a_gate_that_compares_with_the_step_before_says_so(
+    name: Any, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = GATES[name]
+    assert gate is not None
+    settings = _asked(Confidence(), gate=name)
+    decode(model, MIXED, settings)
+    monkeypatch.setitem(axon.sampler.GATES, name, replace(gate, needs_last_progress=False))
+    with pytest.raises(Undeclared, match=f"gate {name} uses .*; declare needs_last_progress"):
+        decode(model, MIXED, settings)
+
+
 def test_every_part_declares_one_of_the_two(model: MaskedDiffusionModel) -> None:
     parts: list[Any] = [*(s.decoder for s in COMBINATIONS.values()), *filter(None, GATES.values())]
     assert {part.reads for part in (*parts, *POLICIES.values())} == {"block", "sequence"}
