@@ -139,6 +139,45 @@ def test_answers_to_another_task_do_not_replace_those_of_the_same_name(
     assert imported(config).endswith("imported/theirs\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("task.shots=2",), "task.shots=0 instead of 2"),
+        (('imported.nfe="steps"',), "imported.nfe=nfe instead of steps"),
+        (("imported.point=threshold",), "imported.point=null instead of threshold"),
+    ],
+)
+def test_an_import_given_otherwise_does_not_replace_one_of_the_same_name(
+    make_config: Make, judge: Judge, tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    file = answers(tmp_path, {"example": "test-0-2", "answer": "4", "nfe": 3, "threshold": 1, "steps": 5})
+    given = ("task.name=judge", file, 'imported.name="theirs"')
+    imported(make_config(*given))
+    run = tmp_path / "out/imported/theirs/run.json"
+    before = run.read_bytes()
+    with pytest.raises(ConfigError, match="choose another name, or delete that folder") as error:
+        imported(make_config(*given, *words))
+    [line] = error.value.lines
+    assert line.startswith("imported.name='theirs': ") and told in line and run.read_bytes() == before
+    assert imported(make_config(*given[:2], 'imported.name="others"', *words)).endswith("imported/others\n")
+    assert imported(make_config(*given)).endswith("imported/theirs\n"), "the same one takes its own place"
+
+
+def test_another_file_or_folder_of_a_model_does_not_replace_one_of_the_same_name(
+    make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    file = answers(tmp_path, {"example": "test-0-2", "answer": "4", "nfe": 3})
+    config = make_config("task.name=judge", file, 'imported.name="theirs"')
+    imported(config)
+    namesake = f"elsewhere/{Path(config.model.path).name}"
+    with pytest.raises(ConfigError, match=f"with model.path=.* instead of {namesake}; choose another name"):
+        imported(replace(config, model=replace(config.model, path=namesake)))
+    (tmp_path / "other").mkdir()
+    other = answers(tmp_path / "other", {"example": "test-0-3", "answer": "4", "nfe": 3})
+    with pytest.raises(ConfigError, match="samples.jsonl instead of /.*other/samples.jsonl; choose another"):
+        imported(make_config("task.name=judge", other, 'imported.name="theirs"'))
+
+
 def test_an_id_may_be_a_number(make_config: Make, judge: Judge, tmp_path: Path) -> None:
     """Then what is wrong with it is told with the ids that there are."""
     file = answers(tmp_path, {"example": 3, "answer": "4"})
