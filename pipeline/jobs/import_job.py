@@ -126,9 +126,10 @@ def _run(config: Config, points: Sequence[ForeignPoint], path: Path, command: st
 def _notes(matched: Matched, refused: Sequence[str], file: str) -> list[str]:
     found = [f"The answers are from elsewhere ({file}): scored here, decoded and counted there."]
     if refused:
-        found.append(f"{len(refused)} rows refused ({REFUSED}); the first: {refused[0]}")
+        found.append(f"{counted(len(refused), 'row')} refused ({REFUSED}); the first: {refused[0]}")
     if lacking := sum(_without_nfe(own) for own in matched.points.values()):
-        found.append(f"{lacking} of {len(matched.points)} points have no NFE: listed, but on no front.")
+        points = counted(len(matched.points), "point")
+        found.append(f"{lacking} of {points} without an NFE: listed, but on no front.")
     return found
 
 
@@ -142,7 +143,7 @@ def _say(
     for line in refused[:SHOWN]:
         say(console, f"refused: {line}")
     if len(refused) > SHOWN:
-        say(console, f"refused: {len(refused) - SHOWN} more rows; all in {path / REFUSED}")
+        say(console, f"refused: {counted(len(refused) - SHOWN, 'more row')}; all in {path / REFUSED}")
     answered = sum(len(own) for own in matched.points.values())
     scores = sum(record.score is not None for one in points for record in one.records)
     many = f"{counted(len(points), 'point')}, {counted(answered, 'answer')}"

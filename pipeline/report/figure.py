@@ -15,6 +15,7 @@ from pipeline.report.inline import inline_json
 from pipeline.report.labels import NO_VALUE, knob_columns, value_text
 from pipeline.report.palette import BAND, likely, styles
 from pipeline.report.percent import percent
+from pipeline.report.phrases import number
 from pipeline.report.views import View
 from pipeline.runs.columns import to_columns
 
@@ -90,7 +91,7 @@ def _row(
 
 def _notes(row: Mapping[Any, Any]) -> list[tuple[str, str]]:
     """What the card says beside quality and costs: names and values."""
-    pairs = [("tokens per step", f"{row['tokens_per_step']:.2f}")]
+    pairs = [("tokens per step", number(row["tokens_per_step"], 2))]
     pairs += [(name, f"{row[column]:.2f}") for name, column in PASSES if row[column] == row[column]]
     if row["axon"]:
         empty = f", without support in {percent(row['axon_empty'])} of these" if row["axon_empty"] > 0 else ""

@@ -162,6 +162,17 @@ def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():
     assert 'class="compared"' in examples.section(facet, details.Details())
 
 
+def test_what_no_verdict_compares_is_not_told_as_that():
+    for anchors, told in (
+        ((None,), "the best settings, as no verdict compares any"),
+        ((None, 1), "the settings that"),
+    ):
+        sweep = make_sweep(anchors=anchors)
+        (facet,) = find([sweep.run], sweep.records).facets
+        for section in (histogram.section(facet), examples.section(facet, details.Details())):
+            assert told in section
+
+
 def test_every_value_lies_within_the_drawing():
     scale = scale_of([Interval(0.1, -0.2, float("inf")), Interval(-0.3, -0.4, 0.0)])
     places = [float(scale.place(value)[:-1]) for value in (-np.inf, -0.4, 0, 0.1, 5, np.inf)]
