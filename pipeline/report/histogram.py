@@ -29,7 +29,8 @@ def section(facet: Facet) -> str:
         return ""
     return (
         f'<section class="histograms" aria-label="NFE of single examples"><style>{read("histogram.css")}</style>'
-        f'<h3>NFE of single examples</h3><p class="soft">{TOLD.format(settings=chosen_as(facet))}</p><div class="multiples">{"".join(drawn)}</div>'
+        f'<h3>NFE of single examples</h3><p class="soft">{TOLD.format(settings=chosen_as(facet))}</p>'
+        f'<div class="multiples">{"".join(drawn)}</div>'
         "</section>"
     )
 

@@ -1,6 +1,7 @@
 """A sweep that waits because none of its workers starts, which Ray does in silence: after a while a line says for what.
 
-Others' work may hold every machine that could begin what waits, while all the rest lack its model. Knows nothing of Ray.
+Others' work may hold every machine that could begin what waits, while all the rest lack its model. Knows nothing of
+Ray.
 """
 
 from __future__ import annotations
