@@ -10,6 +10,7 @@ Nominal: 95 %. Of fronts: front_coverage.py.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -69,8 +70,14 @@ def main() -> None:
 def _bootstrapped(n: int) -> list[Interval]:
     """The correct examples come first, so how often they are drawn is a running sum."""
     drawn_BN = np.cumsum(draw_counts(n, REPLICATES), axis=1, dtype=np.float64) / n
-    some = [percentile_interval(correct / n, drawn_BN[:, correct - 1], n) for correct in range(1, n + 1)]
+    some = [_ends(correct / n, drawn_BN[:, correct - 1], n) for correct in range(1, n + 1)]
     return [Interval(0.0, 0.0, 0.0), *some]
+
+
+def _ends(estimate: float, drawn_B: Floats, n: int) -> Interval:
+    """The bootstrap's own ends where all examples agree, too: of no width. A report tells no interval then."""
+    found = percentile_interval(estimate, drawn_B, n)
+    return Interval(*[estimate] * 3) if math.isnan(found.lo) else found
 
 
 def _paired(
@@ -89,7 +96,7 @@ def _paired(
             both = drawn_BN[:, b + c - 1] if b + c else np.zeros(len(drawn_BN))
             made[b, c] = (
                 tango_interval(b, c, n),
-                percentile_interval((b - c) / n, (above - (both - above)) / n, n),
+                _ends((b - c) / n, (above - (both - above)) / n, n),
             )
     weights = multinomial.pmf([(b, c, n - b - c) for b, c in outcomes], n, cells)
     tango, bootstrap = (

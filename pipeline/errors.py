@@ -52,7 +52,10 @@ class ConfigError(ValueError):
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = list(lines)
-        super().__init__("\n".join(self.lines))
+        super().__init__(self.lines)  # what pickle makes it anew of, in another process
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 def fault_lines(error: ValidationError, schema: type) -> list[str]:

@@ -16,7 +16,10 @@ class Terminated(KeyboardInterrupt):
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         self.number = number
-        super().__init__(signal.Signals(number).name)
+        super().__init__(number)  # what pickle makes it anew of, in another process
+
+    def __str__(self) -> str:
+        return signal.Signals(self.number).name
 
 
 class Lost(RuntimeError):

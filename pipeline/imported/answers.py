@@ -34,7 +34,6 @@ class Answer:
     nfe: int | None
     point: str | int | float | bool | None
     doc: Mapping[str, Any] | None = None
-    log: str = ""  # lm-eval's filter: rows that differ in nothing else are one answer
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def _answer(number: int, row: Any, settings: ImportedSettings) -> Answer:
         if not isinstance(place, int) or isinstance(place, bool):
             raise ValueError(f"doc_id={place!r} is no whole number")
         shown = doc if isinstance(doc, dict) else None
-        return Answer(number, place, _said(row["resps"]), nfe, point, shown, str(row.get("filter", "")))
+        return Answer(number, place, _said(row["resps"]), nfe, point, shown)
     if lacking := [column for column in (settings.example, settings.answer) if column not in row]:
         raise ValueError(f"lacks {' and '.join(lacking)}; it has {', '.join(map(str, row)) or 'nothing'}")
     example, text = row[settings.example], row[settings.answer]

@@ -25,7 +25,7 @@ class Matched:
 def match(answers: Sequence[Answer], task: Task, examples: Sequence[Example]) -> Matched:
     """`examples`: in the task's order, as many as the task has, or as are asked for where it generates them.
 
-    Rows of one answer under several of lm-eval's filters count once. Of other rows for one example and point none
+    Rows of one answer, such as those of lm-eval's filters, count once. Of several answers to one example and point none
     counts: which of them is meant nobody can tell.
     """
     positions = {example.id: position for position, example in enumerate(examples)}
@@ -65,8 +65,8 @@ def _example(answer: Answer, documents: _Documents | None) -> str:
 
 
 def _same(first: Answer, other: Answer) -> bool:
-    """Whether two rows are one answer, logged once per filter."""
-    return first.log != other.log and (first.text, first.nfe) == (other.text, other.nfe)
+    """Whether two rows are one answer: lm-eval logs it once per filter, and logs are put together."""
+    return (first.text, first.nfe) == (other.text, other.nfe)
 
 
 class _Documents:

@@ -12,6 +12,7 @@ from pipeline.counted import counted
 from pipeline.environment import this_environment
 from pipeline.errors import ConfigError, reason
 from pipeline.imported.answers import read_answers
+from pipeline.imported.folder import FOLDER, folder_of_import
 from pipeline.imported.foreign import ForeignPoint, foreign_point, foreign_setting
 from pipeline.imported.matching import Matched, match
 from pipeline.inputs.config import Config, to_tree
@@ -20,13 +21,12 @@ from pipeline.jobs.console import command_line, say
 from pipeline.jobs.report_job import make_report, notes_of
 from pipeline.planning.setting import model_name
 from pipeline.report.whole import in_stores
-from pipeline.runs.run import FORMAT, Run, private, read_run, store_from
+from pipeline.runs.run import FORMAT, Run, private, store_from
 from pipeline.runs.run_folder import RunFolder
 from pipeline.stop import DONE
 from pipeline.storage.store import Store
 from pipeline.tasks import CodeTask, Example, Task, open_task
 
-FOLDER = "imported"  # of all such runs, in `out`
 REFUSED = "refused.txt"
 FILE, NAME = "a sample log of lm-eval, or jsonl", "what its front is to be called"
 SHOWN = 5  # refused rows that the terminal names
@@ -39,7 +39,7 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
         if getattr(given, key) is None:
             raise ConfigError([f"imported.{key}: missing; job=import needs imported.{key}=..., {what}"])
     check_places(config)
-    answers = read_answers(given)
+    answers, path = read_answers(given), folder_of_import(config)
     task, examples = _task(config)
     if isinstance(task, CodeTask):  # raises where this machine lacks the isolation required
         say(console, f"answers are programs; they run in a sandbox of level {task.sandbox.level!r}")
@@ -54,7 +54,6 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
             foreign_point(foreign_setting(config, point, own), own, task, examples)
             for point, own in matched.points.items()
         ]
-    path = _folder(config)
     run = _run(config, points, path, command_line(arguments))
     try:
         _keep(config, path, run, points, matched, refused, console)
@@ -63,18 +62,6 @@ def import_job(config: Config, arguments: Sequence[str], console: Console) -> in
         raise ConfigError([f"out={config.out}: {line}"]) from None
     _say(points, matched, refused, path, console)
     return DONE
-
-
-def _folder(config: Config) -> Path:
-    """`imported/NAME`; where answers to another task, or of another model, have it, with this one's: none is lost."""
-    own = Path(config.out) / FOLDER / str(config.imported.name)
-    about = config.task.name, model_name(config.model)
-    try:
-        earlier = read_run(own)
-    except ConfigError:  # there is none, or nothing to lose
-        return own
-    taken = {(setting.task.name, setting.model_name) for setting in earlier.settings} != {about}
-    return own.with_name("-".join([own.name, *about])) if taken else own
 
 
 def _keep(
@@ -139,9 +126,10 @@ def _run(config: Config, points: Sequence[ForeignPoint], path: Path, command: st
 def _notes(matched: Matched, refused: Sequence[str], file: str) -> list[str]:
     found = [f"The answers are from elsewhere ({file}): scored here, decoded and counted there."]
     if refused:
-        found.append(f"{len(refused)} rows refused ({REFUSED}); the first: {refused[0]}")
+        found.append(f"{counted(len(refused), 'row')} refused ({REFUSED}); the first: {refused[0]}")
     if lacking := sum(_without_nfe(own) for own in matched.points.values()):
-        found.append(f"{lacking} of {len(matched.points)} points have no NFE: listed, but on no front.")
+        points = counted(len(matched.points), "point")
+        found.append(f"{lacking} of {points} without an NFE: listed, but on no front.")
     return found
 
 
@@ -155,7 +143,7 @@ def _say(
     for line in refused[:SHOWN]:
         say(console, f"refused: {line}")
     if len(refused) > SHOWN:
-        say(console, f"refused: {len(refused) - SHOWN} more rows; all in {path / REFUSED}")
+        say(console, f"refused: {counted(len(refused) - SHOWN, 'more row')}; all in {path / REFUSED}")
     answered = sum(len(own) for own in matched.points.values())
     scores = sum(record.score is not None for one in points for record in one.records)
     many = f"{counted(len(points), 'point')}, {counted(answered, 'answer')}"

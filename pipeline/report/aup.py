@@ -172,7 +172,9 @@ def _replicates(
 def _interval(estimate: Floats, drawn_4B: Floats, n: int) -> Interval:
     found_B, seen_B, least_B, most_B = drawn_4B
     lo, hi = (stats.percentile_interval(float(estimate), own_B, n) for own_B in (least_B, most_B))
-    flattered = max(float(np.nanmean(found_B - seen_B)), 0.0) if np.isfinite(lo.lo) else 0.0
+    if not np.isfinite([lo.lo, hi.hi]).all():
+        return stats.UNKNOWN._replace(estimate=lo.estimate)
+    flattered = max(float(np.nanmean(found_B - seen_B)), 0.0)
     return Interval(lo.estimate, max(lo.lo - 2 * flattered, 0.0), hi.hi)
 
 

@@ -35,7 +35,7 @@ class Band:
 class Achieved(NamedTuple):
     """By a group's complete settings."""
 
-    band: Band | None  # None without any, and of one example
+    band: Band | None  # None without any, and of too few examples
     hypervolume: Interval
 
 
@@ -56,8 +56,8 @@ def achieve(
     """Per group, over its complete settings: bands for budgets of `cost` from 0 to `widest`, hypervolumes up to
     `reference`.
 
-    A band starts at 0 where some replicates have no setting within the budget, and contains the group's front. The
-    hypervolume of a group without a complete setting is 0. Of one example there is no band, nor an interval.
+    A band starts at 0 where some replicates have no setting within the budget, and contains the group's front. A group
+    without a complete setting has no hypervolume. Of too few examples there is no band, nor an interval.
     """
     return {
         str(group): _achieved(
@@ -68,20 +68,21 @@ def achieve(
 
 
 def _achieved(own: pd.DataFrame, cost: str, draws: Draws, widest: float, reference: float) -> Achieved:
+    if own.empty:
+        return Achieved(None, stats.UNKNOWN)
     quality, spent = (own[name].to_numpy(dtype=np.float64) for name in ("quality", cost))
     estimate = hypervolume(quality, spent, reference)
-    if own.empty:
-        return Achieved(None, Interval(float(estimate), 0.0, 0.0))
+    unknown = stats.UNKNOWN._replace(estimate=float(estimate))
     n = int(own["n"].min())
-    if n < 2:
-        return Achieved(None, stats.UNKNOWN._replace(estimate=float(estimate)))
+    if n < stats.FEWEST:
+        return Achieved(None, unknown)
     spent_s, best_s, _ = best_so_far(quality, spent)
     budget_G = np.union1d(np.linspace(0.0, widest, BUDGETS), spent[front_order(quality, spent)])
     front_G = within(budget_G, spent_s[None], best_s[None])[0]
     reached = _reached(own.index.to_numpy(), cost, draws, budget_G, reference)
     lo, hi = map(float, _ends(estimate, reached.best_area_B, reached.seen_area_B, n))
     band = Band(budget_G, *_ends(front_G, reached.best_BG, reached.seen_BG, n))
-    return Achieved(band, Interval(float(estimate), lo, hi))
+    return Achieved(band, Interval(float(estimate), lo, hi) if stats.tells(n, lo, hi) else unknown)
 
 
 def _reached(rows: NDArray[np.intp], cost: str, draws: Draws, budget_G: Floats, reference: float) -> Reached:

@@ -90,14 +90,10 @@ def figures(binned: Binned) -> str:
 
 
 def share_text(share: Interval) -> str:
-    """`25.7 % [14.1 %, 37.6 %]`; a dash where it is not known.
-
-    Where the examples agree, a bootstrap over them has no width, which is no certainty: then without an interval, as
-    where there is one example alone.
-    """
+    """`25.7 % [14.1 %, 37.6 %]`; a dash where it is not known, and no interval where none is."""
     if math.isnan(share.estimate):
         return NO_VALUE
-    if not share.lo < share.hi:
+    if math.isnan(share.lo):
         return percent(share.estimate, 1)
     return f"{percent(share.estimate, 1)} [{percent(share.lo, 1)}, {percent(share.hi, 1)}]"
 

@@ -15,8 +15,8 @@ import pandas as pd
 from pipeline.report.details import Details
 from pipeline.report.facet import Facet
 from pipeline.report.inline import inline_json
-from pipeline.report.matchups import Matchup, distinct_settings, matchups
-from pipeline.report.phrases import counted
+from pipeline.report.matchups import Matchup, chosen_as, distinct_settings, matchups
+from pipeline.report.phrases import counted, number
 from pipeline.report.stats import Floats, is_binary
 from pipeline.report.web import read
 from pipeline.show import panel
@@ -26,8 +26,8 @@ SETTINGS = 1000  # that a reader chooses from, at most
 SCRIPTS = ("details", "pairing", "example_row", "examples")  # in this order
 SHORT = 160  # characters of a question in the table
 TOLD = (
-    "What two settings, whichever you choose, did with each example: at first those that the verdict compares. Fixed: "
-    "B scores higher than A, broke: lower. A row opens both decodes, step by step."
+    "What two settings, whichever you choose, did with each example: at first {first}. Fixed: B scores higher than A, "
+    "broke: lower. A row opens both decodes, step by step."
 )
 TOLD_ALONE = "What the setting did with each example. A row opens its decode, step by step."
 TOLD_FOREIGN = "What was answered elsewhere to each example. A row opens the answer."
@@ -55,7 +55,7 @@ def section(facet: Facet, details: Details) -> str:
         "legend": panel.legend(guesses=False),
     }
     return Template(read("examples.html")).substitute(
-        told=_told(settings) + _left_out(every.drop(settings.index)),
+        told=_told(facet, settings) + _left_out(every.drop(settings.index)),
         alone="" if len(settings) > 1 else " hidden",
         matchups=_buttons(found),
         options=_options(settings),
@@ -82,10 +82,10 @@ def _kept(facet: Facet, settings: pd.DataFrame) -> pd.DataFrame:
     return kept.sort_values(["group", "nfe"], key=lambda own: own.map(order) if own.name == "group" else own)
 
 
-def _told(settings: pd.DataFrame) -> str:
+def _told(facet: Facet, settings: pd.DataFrame) -> str:
     if settings["foreign"].all():
         return TOLD_FOREIGN
-    return TOLD if len(settings) > 1 else TOLD_ALONE
+    return TOLD.format(first=chosen_as(facet)) if len(settings) > 1 else TOLD_ALONE
 
 
 def _left_out(settings: pd.DataFrame) -> str:
@@ -140,7 +140,7 @@ def _options(settings: pd.DataFrame) -> str:
         f'<optgroup label="{escape(str(group))}">'
         + "".join(
             f'<option value="{point["number"]}">{escape(_named(point))} · {point["quality"]:.3f} at '
-            f"{point['nfe']:.1f} NFE</option>"
+            f"{number(point['nfe'], 1)} NFE</option>"
             for point in own.to_dict("records")
         )
         + "</optgroup>"

@@ -1,7 +1,7 @@
 """What a recipe's source published beside what the run came to: expected, got, and whether the two agree.
 
 A figure agrees if one of the published values, as far as its decimals go, lies in the run's 95 % interval over
-examples.
+examples; where these all agree and so tell no interval (NFE with one token a step), if it is the run's figure.
 """
 
 from __future__ import annotations
@@ -190,7 +190,8 @@ def _figure(
 def _agrees(value: float, got: Interval, decimals: int) -> bool:
     """A published 78.6 may have been anything from 78.55 to 78.65."""
     half = 0.5 * 10.0 ** -max(decimals, len(f"{value:g}".partition(".")[2]))
-    return got.lo - half <= value <= got.hi + half
+    lo, hi = (got.estimate if math.isnan(end) else end for end in got[1:])  # unknown where all examples agree
+    return lo - half <= value <= hi + half
 
 
 def _accuracy(metric: str, rows: pd.DataFrame) -> Interval:

@@ -13,8 +13,9 @@ from pipeline.report.distinct import share_rows
 from pipeline.report.facet import Facet
 from pipeline.report.inline import inline_json
 from pipeline.report.labels import NO_VALUE, knob_columns, value_text
-from pipeline.report.palette import BAND, styles
+from pipeline.report.palette import BAND, likely, styles
 from pipeline.report.percent import percent
+from pipeline.report.phrases import number
 from pipeline.report.views import View
 from pipeline.runs.columns import to_columns
 
@@ -63,10 +64,16 @@ def _cost(view: View) -> Json:
 def _rows(facet: Facet) -> list[Json]:
     knobs = knob_columns(facet.points)
     shared = share_rows(facet.points[facet.points["n"] > 0])
-    return [_row(row, facet.views, knobs) for row in shared.to_dict("records")]
+    likelihoods = [likely(view.points) for view in facet.views]
+    return [_row(row, facet.views, likelihoods, knobs) for row in shared.to_dict("records")]
 
 
-def _row(row: Mapping[Any, Any], views: Sequence[View], knobs: Sequence[str]) -> Json:
+def _row(
+    row: Mapping[Any, Any],
+    views: Sequence[View],
+    likelihoods: Sequence["pd.Series[float]"],
+    knobs: Sequence[str],
+) -> Json:
     first = row["members"][0]
     columns = [view.cost.column for view in views]
     return {
@@ -76,7 +83,7 @@ def _row(row: Mapping[Any, Any], views: Sequence[View], knobs: Sequence[str]) ->
         "complete": bool(row["complete"]),
         "quality": _interval(row, "quality"),
         "costs": {column: _interval(row, column) for column in columns},
-        "likely": [_known(view.points["on_front"].get(first)) for view in views],
+        "likely": [_known(own.get(first)) for own in likelihoods],
         "knobs": [None if value_text(row[knob]) == NO_VALUE else _plain(row[knob]) for knob in knobs],
         "notes": _notes(row),
     }
@@ -84,7 +91,7 @@ def _row(row: Mapping[Any, Any], views: Sequence[View], knobs: Sequence[str]) ->
 
 def _notes(row: Mapping[Any, Any]) -> list[tuple[str, str]]:
     """What the card says beside quality and costs: names and values."""
-    pairs = [("tokens per step", f"{row['tokens_per_step']:.2f}")]
+    pairs = [("tokens per step", number(row["tokens_per_step"], 2))]
     pairs += [(name, f"{row[column]:.2f}") for name, column in PASSES if row[column] == row[column]]
     if row["axon"]:
         empty = f", without support in {percent(row['axon_empty'])} of these" if row["axon_empty"] > 0 else ""

@@ -188,13 +188,15 @@ def _marks(value: Interval | None, own: Scale, good: int) -> str:
         return zero
     middle = HEIGHT / 2
     kind = "better" if _beyond_zero(value, good) else "worse" if _beyond_zero(value, -good) else "open"
+    dot = f'<circle cx="{own.place(value.estimate)}" cy="{middle}" r="4.5"/>'
+    if math.isnan(value.lo):
+        return f'{zero}<g class="open">{dot if math.isfinite(value.estimate) else ""}</g>'
     bar = f'<line x1="{own.place(value.lo)}" x2="{own.place(value.hi)}" y1="{middle}" y2="{middle}" class="bar"/>'
     ends = "".join(
         f'<text x="{own.place(end)}" y="{middle + 5}" class="arrow" text-anchor="{anchor}">{arrow}</text>'
         for end, anchor, arrow in ((value.lo, "start", "◂"), (value.hi, "end", "▸"))
         if own.beyond(end)
     )
-    dot = f'<circle cx="{own.place(value.estimate)}" cy="{middle}" r="4.5"/>'
     return f'{zero}<g class="{kind}">{bar}{ends}{dot if math.isfinite(value.estimate) else ""}</g>'
 
 

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from pipeline.report.facet import Facet
-from pipeline.report.matchups import Matchup, matchups
+from pipeline.report.matchups import Matchup, chosen_as, matchups
 from pipeline.report.percent import percent
 from pipeline.report.scale import Scale
 from pipeline.report.stats import Floats
@@ -17,8 +17,8 @@ BARS = 40  # at most about so many
 HEIGHT = 120  # of the bars, in pixels
 KINDS = ("first", "second")
 TOLD = (
-    "How many model calls each example took, under the settings that the verdict compares. Height: the share of "
-    "examples with so many. Dashed: the median."
+    "How many model calls each example took, under {settings}. Height: the share of examples with so many. Dashed: the "
+    "median."
 )
 
 
@@ -29,7 +29,8 @@ def section(facet: Facet) -> str:
         return ""
     return (
         f'<section class="histograms" aria-label="NFE of single examples"><style>{read("histogram.css")}</style>'
-        f'<h3>NFE of single examples</h3><p class="soft">{TOLD}</p><div class="multiples">{"".join(drawn)}</div>'
+        f'<h3>NFE of single examples</h3><p class="soft">{TOLD.format(settings=chosen_as(facet))}</p>'
+        f'<div class="multiples">{"".join(drawn)}</div>'
         "</section>"
     )
 

@@ -9,9 +9,9 @@ neither has a difference there. Beyond the slowest settings of both nothing is c
 Intervals are of a paired bootstrap over examples, in which every replicate has its own fronts. A front's settings are
 chosen on the examples that they are measured on, and in a replicate once more, which flatters the front that had more
 to choose from: as in bands.py the replicates estimate by how much, and each end is moved by twice that of the front
-that would profit. Where all scores are 0 or 1 an interval reaches at least as far as Tango's of a pair that no example
-tells apart: of 30 examples that all are right the bootstrap draws no difference at all, and one of 11 points is not
-ruled out (simulated: benchmarks/front_coverage.py).
+that would profit. Where all scores are 0 or 1, or the examples agree so that no replicate differs, an interval reaches
+at least as far as Tango's of a pair that no example tells apart: of 30 examples that all are right the bootstrap draws
+no difference at all, and one of 11 points is not ruled out (simulated: benchmarks/front_coverage.py).
 An interval is of one budget: with several, the chance that all hold is smaller.
 
 Source of the figure: ADAS, arXiv 2606.10829, which compares samplers at matched denoiser evaluations.
@@ -161,8 +161,9 @@ def _rows(
 ) -> tuple[AtBudget, ...]:
     budget_G = np.array(budgets, dtype=np.float64)
     first, second = (_drawn(points, draws, side, budget_G, hi) for side in sides)
-    n, least = _fewest(points, *sides), _least(points, draws, sides)
-    linear, mixed = (_heights(*lines, least, n) for lines in zip(first, second, strict=True))
+    n = _fewest(points, *sides)
+    binary = all(bool(draws.binary_S[side.rows].all()) for side in sides)
+    linear, mixed = (_heights(*lines, binary, n) for lines in zip(first, second, strict=True))
     slowest = {side.name: _slowest(points, side) for side in sides}
     held = [tuple(name for name, last in slowest.items() if last < budget <= hi) for budget in budgets]
     return tuple(AtBudget(*own) for own in zip(budgets, linear, mixed, held, strict=True))
@@ -188,30 +189,26 @@ def _drawn(points: pd.DataFrame, draws: Draws, side: Side, budget_G: Floats, hi:
     return found
 
 
-def _heights(first: Drawn, second: Drawn, least: float, n: int) -> list[Heights]:
-    """At each budget."""
+def _heights(first: Drawn, second: Drawn, binary: bool, n: int) -> list[Heights]:
+    """At each budget. `binary`: whether all scores are 0 or 1."""
     found = []
     for place, (front, against) in enumerate(zip(first.own_G.tolist(), second.own_G.tolist(), strict=True)):
-        plain = stats.percentile_interval(
-            front - against, first.height_BG[:, place] - second.height_BG[:, place], n
-        )
+        difference = front - against
+        if math.isnan(difference):
+            found.append(Heights(front, against, stats.UNKNOWN, math.nan))
+            continue
+        drawn_B = first.height_BG[:, place] - second.height_BG[:, place]
+        found_in, least = stats.percentile_interval(difference, drawn_B, n), stats.alike(difference, n)
+        agree = math.isnan(found_in.lo)
+        plain = least if agree else found_in
         up, other_up = (float(own.flattered_G[place]) for own in (first, second))
         # Not by the difference of the two alone, which is too little: up to 9 % of intervals of ten variants as good as
         # the base were above 0 then, on 100 examples, against 3 % (LOG.md, 2026-11-26).
-        moved = plain._replace(
-            lo=min(plain.lo - 2 * up, front - against - least),
-            hi=max(plain.hi + 2 * other_up, front - against + least),
-        )
-        flattered = math.nan if math.isnan(front - against) else up - other_up
-        found.append(Heights(front, against, moved, flattered))
+        moved = plain._replace(lo=plain.lo - 2 * up, hi=plain.hi + 2 * other_up)
+        if binary:
+            moved = moved._replace(lo=min(moved.lo, least.lo), hi=max(moved.hi, least.hi))
+        found.append(Heights(front, against, moved, up - other_up))
     return found
-
-
-def _least(points: pd.DataFrame, draws: Draws, sides: tuple[Side, Side]) -> float:
-    """How far an interval reaches at least; 0 where scores are graded."""
-    if not all(draws.binary_S[side.rows].all() for side in sides):
-        return 0.0
-    return stats.tango_interval(0, 0, _fewest(points, *sides)).hi
 
 
 def _range(points: pd.DataFrame, front: Side, against: Side) -> tuple[float, float]:

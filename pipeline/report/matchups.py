@@ -31,6 +31,13 @@ def matchups(facet: Facet) -> list[Matchup]:
     return found or list(_best(facet.points))
 
 
+def chosen_as(facet: Facet) -> str:
+    """Why these settings, within a sentence."""
+    if any(True for found in facet.comparisons for _ in _compared(facet.points, found)):
+        return "the settings that the verdict compares"
+    return "the best settings, as no verdict compares any"
+
+
 def _compared(points: pd.DataFrame, found: Comparison) -> Iterator[Matchup]:
     name, base = found.cohort.name, found.cohort.base
     if found.pairs:

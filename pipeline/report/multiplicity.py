@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from pipeline.report.stats import UNKNOWN, Floats, Interval
+from pipeline.report.stats import ROUNDING, UNKNOWN, Floats, Interval
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def holm_alphas(p_K: list[float], alpha: float) -> list[float]:
 def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: float) -> list[Interval]:
     """Percentile intervals of one depth for all variants, which hold simultaneously with probability 1 - alpha.
 
-    For quantities without a symmetric spread to divide by, such as a ratio of NFE. Widened to contain the estimate.
+    For quantities without a symmetric spread to divide by, such as a ratio of NFE. Widened to contain the estimate;
+    where no replicate differs from another, which tells no spread, the ends are NaN.
     """
     replicates_BV = _whole(replicates_BV)
     size = len(replicates_BV)
@@ -91,7 +92,9 @@ def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: f
     depth_B = np.minimum(below, above).min(axis=1) / size  # of each replicate's outermost variant
     depth = min(float(np.quantile(depth_B, alpha)), 0.5)
     lo_V, hi_V = np.quantile(replicates_BV, [depth, 1 - depth], axis=0)
-    ends = zip(estimate_V, np.minimum(lo_V, estimate_V), np.maximum(hi_V, estimate_V), strict=True)
+    silent_V = np.isclose(replicates_BV.min(axis=0), replicates_BV.max(axis=0), rtol=ROUNDING, atol=0.0)
+    lo_V, hi_V = np.minimum(lo_V, estimate_V), np.maximum(hi_V, estimate_V)
+    ends = zip(estimate_V, *(np.where(silent_V, np.nan, end_V) for end_V in (lo_V, hi_V)), strict=True)
     return [Interval(float(estimate), float(lo), float(hi)) for estimate, lo, hi in ends]
 
 

@@ -50,7 +50,7 @@ class Matched:
             nfe_base,
             nfe_axon,
             quality=stats.paired_difference(self.quality_2N[1], self.quality_2N[0], 1 - alpha),
-            nfe=stats.paired_difference(self.nfe_2N[1], self.nfe_2N[0], 1 - alpha).difference,
+            nfe=stats.paired_difference(self.nfe_2N[1], self.nfe_2N[0], 1 - alpha, scores=False).difference,
             p=min(1.0, self.p * overall / alpha),
         )
 

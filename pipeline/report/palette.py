@@ -59,6 +59,11 @@ def styles(points: pd.DataFrame) -> dict[str, Style]:
     return chosen
 
 
-def opacities(on_front: "pd.Series[float]") -> list[float]:
-    """From FAINTEST for a probability of 0 (or none) to 1."""
-    return [round(FAINTEST + (1 - FAINTEST) * float(share), 3) for share in on_front.fillna(0.0)]
+def likely(points: pd.DataFrame) -> "pd.Series[float]":
+    """How likely each point is on its group's front; where nobody can tell, whether it is."""
+    return points["on_front"].fillna(points["group_front"].astype(float))
+
+
+def opacities(points: pd.DataFrame) -> list[float]:
+    """From FAINTEST for a probability of 0 to 1."""
+    return [round(FAINTEST + (1 - FAINTEST) * share, 3) for share in likely(points)]

@@ -26,16 +26,16 @@ def bracketed(lo: float, hi: float, digits: int) -> str:
 
 
 def signed(interval: Interval, digits: int) -> str:
-    """`+0.041 [+0.018, +0.066]`"""
+    """`+0.041 [+0.018, +0.066]`; without an interval where none is known."""
     estimate, lo, hi = (_sign(value, _telling(interval, digits)) for value in interval)
-    return f"{estimate} [{lo}, {hi}]"
+    return estimate if math.isnan(interval.lo) else f"{estimate} [{lo}, {hi}]"
 
 
 def reduction(saved: Interval) -> str:
-    """A saved fraction as a change in percent: `-25 % [-29 %, -20 %]`."""
+    """A saved fraction as a change in percent: `-25 % [-29 %, -20 %]`; without an interval where none is known."""
     change = Interval(*(-value * 100 for value in (saved.estimate, saved.hi, saved.lo)))
     estimate, lo, hi = (_sign(value, _telling(change, 0)) for value in change)
-    return f"{estimate} % [{lo} %, {hi} %]"
+    return f"{estimate} %" if math.isnan(saved.lo) else f"{estimate} % [{lo} %, {hi} %]"
 
 
 def _telling(interval: Interval, digits: int) -> int:

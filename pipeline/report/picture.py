@@ -18,7 +18,7 @@ from pipeline.report.distinct import share_rows
 from pipeline.report.facet import Facet
 from pipeline.report.labels import NO_VALUE, knob_columns, knob_names, value_text
 from pipeline.report.palette import BAND, DASHES, Style, opacities, styles
-from pipeline.report.phrases import bracketed
+from pipeline.report.phrases import bracketed, number
 from pipeline.report.placement import place_labels
 from pipeline.report.views import View
 
@@ -59,8 +59,8 @@ def draw(titled: Sequence[tuple[str, Facet]]) -> bytes:
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    for number, (title, facet, view) in enumerate(panels):
-        row, column = divmod(number, columns)
+    for place, (title, facet, view) in enumerate(panels):
+        row, column = divmod(place, columns)
         panel = Panel(figure, PANEL_INCHES[0] * column, PANEL_INCHES[1] * (rows - 1 - row))
         _draw_panel(panel, title, facet, view)
     image = BytesIO()
@@ -110,7 +110,7 @@ def _legend(
         for _, own in listed
     ]
     labels = [
-        f"{_clip(group, 30)}: hypervolume {area.estimate:.3f}{bracketed(area.lo, area.hi, 3)}"
+        f"{_clip(group, 30)}: hypervolume {number(area.estimate, 3)}{bracketed(area.lo, area.hi, 3)}"
         for group, area in ((group, view.hypervolumes[group]) for group, _ in listed)
     ]
     if more := len(groups) - len(listed):
@@ -216,7 +216,7 @@ def _scatter(axes: Axes, rows: pd.DataFrame, cost: str, style: Style, size: floa
         rows["quality"],
         s=size,
         marker=style.marker,
-        facecolors=[to_rgba(style.colour, opacity) for opacity in opacities(rows["on_front"])],
+        facecolors=[to_rgba(style.colour, opacity) for opacity in opacities(rows)],
         edgecolors="white",
         linewidths=edge,
         zorder=3,

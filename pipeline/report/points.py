@@ -46,7 +46,7 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
       tokens_per_second of them; seconds_in_batch and seconds_to_first_block (means of what an example waited for, each
       step shared with the other rows of its batch: a latency, at this batch size);
     - front (not dominated), group_front (not dominated within its group), on_front (the fraction of bootstrap
-      replicates in which it is on its group's front).
+      replicates in which it is on its group's front; NaN of too few examples).
     """
     points = _labelled(part, knobs)
     points["decode"] = pd.Series(
@@ -63,7 +63,7 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
 
     counts_BN = stats.draw_counts(sample.n)
     for name, values_SN in {"quality": sample.quality_SN, **sample.every_cost}.items():
-        intervals = stats.mean_intervals(values_SN, counts_BN)
+        intervals = stats.mean_intervals(values_SN, counts_BN, scores=name == "quality")
         for column, place in ((name, 0), (f"{name}_lo", 1), (f"{name}_hi", 2)):
             points[column] = np.array([interval[place] for interval in intervals], dtype=np.float64)
     metrics = metric_columns(part.scored, len(points))
@@ -111,7 +111,7 @@ def mark_fronts(points: pd.DataFrame, cost: str, draws: Draws) -> pd.DataFrame:
     """With `front`, `group_front` and `on_front` for quality against the column `cost`, over complete settings only.
 
     on_front is the fraction of bootstrap replicates in which a setting is on its group's front; NaN for a setting
-    that is partial or unscored.
+    that is partial or unscored, and where the group's settings have too few examples to tell (stats.FEWEST).
     """
     complete = points["complete"].to_numpy(dtype=np.bool_)
     quality = points["quality"].where(points["complete"]).to_numpy(dtype=np.float64)
@@ -121,6 +121,8 @@ def mark_fronts(points: pd.DataFrame, cost: str, draws: Draws) -> pd.DataFrame:
     for group in points["group"].unique():
         members = np.flatnonzero((points["group"] == group).to_numpy() & complete)
         group_front[members] = non_dominated(quality[members], spent[members])
+        if len(members) and points["n"].iloc[members].min() < stats.FEWEST:
+            continue
         times_K, known_K = np.zeros((2, len(members)), dtype=np.intp)
         for quality_bK, cost_bK in draws.blocks(members, cost):
             times_K += non_dominated(quality_bK, cost_bK).sum(axis=0)

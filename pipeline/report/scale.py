@@ -19,7 +19,7 @@ class Scale:
     shows: Literal["difference", "percent", "count"] = "difference"
 
     def place(self, value: float) -> str:
-        """Where a value lies; beyond the ends and unknown at the nearest end."""
+        """Where a value lies; beyond the ends at the nearest end."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return f"{EDGE + (100 - 2 * EDGE) * share:.2f}%"
 

@@ -3,8 +3,9 @@
 Shapes: S settings, N examples, B bootstrap replicates. A missing (unscored) outcome is NaN: it is left out of its
 setting's mean, never counted as a zero. Sample that are all 0 or 1 get score intervals (Wilson's for a mean,
 Tango's for a paired difference), whose coverage holds near 0 and 1, where the bootstrap's collapses: 100 correct
-out of 100 is [0.963, 1], not [1, 1]. Everything else gets a percentile bootstrap over examples. All settings share
-the resampled examples, so the difference of two settings' replicates is a paired one.
+out of 100 is [0.963, 1], not [1, 1]. Everything else gets a percentile bootstrap over examples, and no interval where
+that can't tell how they vary. All settings share the resampled examples, so the difference of two settings' replicates
+is a paired one.
 
 Sources: Wilson, JASA 22 (1927) 209; Tango, Statistics in Medicine 17 (1998) 891; McNemar's exact test, Fagerland,
 Lydersen and Laake, BMC Medical Research Methodology 13 (2013) 91; Efron and Tibshirani, An Introduction to the
@@ -26,11 +27,12 @@ from pipeline.report.resampling import Floats as Floats
 REPLICATES = 4000
 SEED = 0
 LEVEL = 0.95
+ROUNDING = 1e-9  # relative: ends of an interval that are no farther apart are one
 
 
 class Interval(NamedTuple):
     """An estimate with its interval (95 % unless stated otherwise); all NaN when there is nothing to estimate from, the
-    ends alone when there is nothing to tell its spread by.
+    ends alone when there is nothing to tell its spread by: too few examples, or such as all agree.
     """
 
     estimate: float
@@ -86,25 +88,51 @@ def tail(n: int, level: float = LEVEL) -> float:
     return float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - level) / 2)))
 
 
-def percentile_interval(estimate: float, replicates_B: Floats, n: int, level: float = LEVEL) -> Interval:
-    """The central replicates of n examples, widened where necessary to contain the estimate.
+def fewest(level: float = LEVEL) -> int:
+    """With fewer examples a bootstrap has no interval of that level: 6 for 95 %.
 
-    Its ends are NaN where there is one example: all replicates are that one, and how others vary nobody knows.
+    No replicate reaches beyond what was seen, and from the least to the most of n examples lies the middle of what they
+    were drawn from in 1 - 2 / 2^n of cases: of five in 94 %, of two in half.
+    """
+    return math.ceil(1 - math.log2(1 - level) - ROUNDING)
+
+
+FEWEST = fewest()
+
+
+def tells(n: int, lo: float, hi: float, level: float = LEVEL) -> bool:
+    """Whether replicates' ends are those of an interval: of enough examples, which don't all agree.
+
+    n that do are no certainty: 3 in n may still differ (the rule of three), by how much nobody knows.
+    """
+    return n >= fewest(level) and not math.isclose(lo, hi, rel_tol=ROUNDING)
+
+
+def percentile_interval(estimate: float, replicates_B: Floats, n: int, level: float = LEVEL) -> Interval:
+    """The central replicates of n examples, widened where necessary to contain the estimate; ends that don't tell how
+    examples vary are NaN.
     """
     known_B = replicates_B[~np.isnan(replicates_B)]
     if np.isnan(estimate) or known_B.size == 0:
         return UNKNOWN
-    if n < 2:
+    if n < fewest(level):
         return UNKNOWN._replace(estimate=float(estimate))
     outside = tail(n, level)
     lo, hi = np.quantile(known_B, [outside, 1 - outside])
+    if not tells(n, lo, hi, level):
+        return UNKNOWN._replace(estimate=float(estimate))
     return Interval(float(estimate), float(min(lo, estimate)), float(max(hi, estimate)))
 
 
-def mean_intervals(values_SN: Floats, counts_BN: NDArray[Any], level: float = LEVEL) -> list[Interval]:
-    """One interval per setting: Wilson's where all its outcomes are 0 or 1, otherwise the bootstrap's."""
+def mean_intervals(
+    values_SN: Floats, counts_BN: NDArray[Any], level: float = LEVEL, scores: bool = True
+) -> list[Interval]:
+    """One interval per setting: Wilson's where all its outcomes are 0 or 1, otherwise the bootstrap's.
+
+    `scores`: whether the outcomes are shares of what is right. An NFE of 1 for all examples is no such share.
+    """
     found = [UNKNOWN] * len(values_SN)
-    binary_S = np.array([is_binary(values_N) for values_N in values_SN], dtype=np.bool_)
+    binary_S = np.array([scores and is_binary(values_N) for values_N in values_SN], dtype=np.bool_)
     for row in np.flatnonzero(binary_S).tolist():
         found[row] = _wilson(values_SN[row], level)
     others, size = np.flatnonzero(~binary_S), max(BLOCK // max(len(counts_BN), 1), 1)
@@ -117,23 +145,35 @@ def mean_intervals(values_SN: Floats, counts_BN: NDArray[Any], level: float = LE
     return found
 
 
-def paired_difference(first_N: Floats, second_N: Floats, level: float = LEVEL) -> PairedDifference:
+def paired_difference(
+    first_N: Floats, second_N: Floats, level: float = LEVEL, scores: bool = True
+) -> PairedDifference:
     """Compares two settings on the examples for which both have an outcome.
 
     Tango's score interval, discordant counts and McNemar's exact p where all outcomes are 0 or 1, otherwise a paired
-    bootstrap.
+    bootstrap; of scores on which the examples agree `alike`. `scores`: as in `mean_intervals`.
     """
     both_N = ~np.isnan(first_N) & ~np.isnan(second_N)
     first_n, second_n = first_N[both_N], second_N[both_N]
     n = len(first_n)
-    if not (is_binary(first_n) and is_binary(second_n)):
+    if not (scores and is_binary(first_n) and is_binary(second_n)):
         difference_1n = (first_n - second_n)[None]
         replicates_B = means(difference_1n, draw_counts(n))[:, 0]
         estimate = float(means(difference_1n)[0])
-        return PairedDifference(percentile_interval(estimate, replicates_B, n, level), n)
+        found = percentile_interval(estimate, replicates_B, n, level)
+        agree = scores and n >= fewest(level) and math.isnan(found.lo)
+        return PairedDifference(alike(estimate, n, level) if agree else found, n)
     first_only, second_only = int((first_n > second_n).sum()), int((first_n < second_n).sum())
     interval = tango_interval(first_only, second_only, n, level)
     return PairedDifference(interval, n, first_only, second_only, mcnemar_p(first_only, second_only))
+
+
+def alike(difference: float, n: int, level: float = LEVEL) -> Interval:
+    """Of scores from 0 to 1, two settings' difference that is the same on all n examples: as far as Tango's interval of
+    a pair that none of n tells apart reaches, about 4 in n.
+    """
+    reach = tango_interval(0, 0, n, level).hi
+    return Interval(difference, difference - reach, difference + reach)
 
 
 def is_binary(values: Floats) -> bool:

@@ -16,6 +16,7 @@ from pipeline.report.machines import mixed_warnings
 from pipeline.report.percent import percent
 from pipeline.report.phrases import counted, quoted
 from pipeline.report.points import MIN_COVERAGE
+from pipeline.report.stats import FEWEST
 from pipeline.report.verdict import Verdict, no_verdict, verdicts
 
 MANY_VALUES = 8
@@ -194,7 +195,7 @@ def _between(counts: "pd.Series[int]") -> str:
 
 
 def _coverage(points: pd.DataFrame) -> list[str]:
-    """What is missing; nothing if all settings are scored on equally many examples."""
+    """What is missing; nothing if all settings are scored on equally many examples, and on enough for an interval."""
     found = []
     stopped = points[points["stopped"] != ""]
     if len(stopped):
@@ -217,6 +218,12 @@ def _coverage(points: pd.DataFrame) -> list[str]:
         some = points[points["unscored"] > 0]
         found.append(
             f"{counted(unscored, 'record')} of {counted(len(some), 'setting')} unscored: left out, not counted as 0."
+        )
+    few = points[(points["n"] > 0) & (points["n"] < FEWEST)]
+    if len(few):
+        found.append(
+            f"{counted(len(few), 'setting')} scored on fewer than {FEWEST} examples, which tell no 95 % interval (but "
+            "of scores of 0 and 1, Wilson's) and not how likely a setting is on its group's front."
         )
     sizes = points.loc[points["complete"], "n"]
     if sizes.nunique() > 1:

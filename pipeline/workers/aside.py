@@ -9,7 +9,7 @@ that comes back, or a new one, is known to lack nothing. Knows nothing of Ray.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -66,6 +66,22 @@ class Aside:
     def count(self) -> int:
         """How many workers wait."""
         return len(self._held)
+
+    @property
+    def machines(self) -> frozenset[str]:
+        """Where they are."""
+        return frozenset(place.machine for place in self._held.values())
+
+    @property
+    def lacks(self) -> str:
+        """What these machines lack: each reason, with the machines."""
+        there = self.machines
+        return _reasons(
+            (place, unready)
+            for own in self._lacking.values()
+            for place, unready in own.items()
+            if place.machine in there
+        )
 
     def holds(self, trial: str) -> bool:
         return trial in self._held
@@ -153,17 +169,24 @@ class Aside:
 
     def _line(self, setting: Setting, machines: frozenset[str]) -> str:
         """Why no machine that is left can begin it: each reason, with the machines, and what to do."""
-        names: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        for need in self._needed(setting):
-            for place, unready in self._lacking.get(need, {}).items():
-                if place.machine in machines:
-                    names[unready.line][place.name] = None
-        reasons = "; ".join(f"{line} (on {_listed(list(own))})" for line, own in names.items())
+        reasons = _reasons(
+            (place, unready)
+            for need in self._needed(setting)
+            for place, unready in self._lacking.get(need, {}).items()
+            if place.machine in machines
+        )
         path = f"model.path={setting.model.path!r}"
         subject = "" if path in reasons else f"{path}: "
         return f"{subject}{reasons}; no machine that is left can begin it: {REMEDY}"
 
 
-def _listed(names: list[str]) -> str:
+def _reasons(lacking: Iterable[tuple[Place, Unready]]) -> str:
+    names: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for place, unready in lacking:
+        names[unready.line][place.name] = None
+    return "; ".join(f"{line} (on {listed(list(own))})" for line, own in names.items())
+
+
+def listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if names[NAMED:] else ""
     return f"{', '.join(names[:NAMED])}{more}"

@@ -14,7 +14,7 @@ import secrets
 import socket
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any
@@ -46,7 +46,7 @@ from pipeline.jobs.display import Display  # noqa: E402
 from pipeline.stop import FAILED, Lost, Terminated, exit_code  # noqa: E402
 from pipeline.workers.aside import Room  # noqa: E402
 from pipeline.workers.capacity import Machine, check_room, need_of  # noqa: E402
-from pipeline.workers.private_ray import silence_workers, small_ray  # noqa: E402
+from pipeline.workers.private_ray import free_resources, silence_workers, small_ray  # noqa: E402
 from pipeline.workers.scratch import scratch_folder  # noqa: E402
 
 OBJECT_STORE_BYTES = 100 * 2**20  # only settings and totals pass through it
@@ -91,6 +91,17 @@ class Ground:
         found, need = _machines(), need_of(self._cluster)
         workers = check_room(self._cluster, list(found.values()))
         self.room = Room(workers, frozenset(node for node, machine in found.items() if need.room(machine)))
+
+    def full(self, apart: Collection[str]) -> list[str]:
+        """The names of the machines that have room for a worker, none of it free, but for those of these ids."""
+        need, free = need_of(self._cluster), free_resources()
+        return [
+            str(node["NodeManagerHostname"])
+            for node in _nodes()
+            if node["NodeID"] not in apart
+            and need.room(_machine(node["Resources"]))
+            and not need.room(_machine(free.get(node["NodeID"], node["Resources"])))
+        ]
 
     def _check_own(self) -> None:
         for kind, process in self._node.dead_processes():
@@ -252,10 +263,11 @@ def _nodes() -> list[dict[str, Any]]:
 
 def _machines() -> dict[str, Machine]:
     """By Ray's id."""
-    return {
-        node["NodeID"]: Machine(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
-        for node in _nodes()
-    }
+    return {node["NodeID"]: _machine(node["Resources"]) for node in _nodes()}
+
+
+def _machine(resources: Mapping[str, float]) -> Machine:
+    return Machine(resources.get("CPU", 0.0), resources.get("GPU", 0.0))
 
 
 def _answers(address: str) -> bool:

@@ -53,6 +53,12 @@ def change(module: str, name: str, to: Callable[[Any], Any]) -> Callable[[], Non
     return lambda: setattr(place, name, own)
 
 
+def free_resources() -> dict[str, dict[str, float]]:
+    """What nobody has taken of each of Ray's machines, by its id; of none where Ray doesn't tell."""
+    module, name = "ray._private.state", "available_resources_per_node"
+    return dict(getattr(import_module(module), name)()) if has(module, name) else {}
+
+
 @contextmanager
 def changed(module: str, name: str, to: Callable[[Any], Any]) -> Iterator[None]:
     """As `change`, within."""

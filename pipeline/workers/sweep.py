@@ -34,6 +34,7 @@ from pipeline.workers.capacity import need_of
 from pipeline.workers.cluster import Ground, ray_for
 from pipeline.workers.early import early_workers, inherited
 from pipeline.workers.private_ray import skip_tags
+from pipeline.workers.stall import Stall
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING, SliceTrial, WorkerSettings
 from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler, plain_workers
 
@@ -49,9 +50,13 @@ LATE = 0.5  # seconds by which a signal may reach this process later than Ray's
 class Watch(tune.Callback):
     """Reports results to the display and lost workers to the backlog, and stops Tune when the user asks."""
 
-    def __init__(self, backlog: Backlog, display: Display, request: Request, aside: Aside) -> None:
+    def __init__(
+        self, backlog: Backlog, display: Display, request: Request, aside: Aside, stall: Stall | None = None
+    ) -> None:
         self._backlog, self._display, self._request, self._aside = backlog, display, request, aside
+        self._stall = stall
         self._full: str | None = None
+        self._running: set[str] = set()  # trials that have a worker, set aside or not
         self._begun: set[str] = set()  # trials that a worker has taken up
 
     def check(self) -> None:
@@ -62,10 +67,18 @@ class Watch(tune.Callback):
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self.check()
+        if self._stall:
+            waits = self._backlog.taken > 0 and all(map(self._aside.holds, self._running))
+            if line := self._stall.line(waits):
+                self._display.note(line)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._begun.add(trial.trial_id)
+        self._running.add(trial.trial_id)
         self._display.started()
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._running.discard(trial.trial_id)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -85,6 +98,7 @@ class Watch(tune.Callback):
             self._display.failed(sid)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._running.discard(trial.trial_id)
         if self._aside.holds(trial.trial_id):  # what it couldn't begin has gone back
             return self._aside.released(trial.trial_id)
         sid = trial.config[SETTING]
@@ -126,7 +140,7 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
         request.check()
         while not backlog.over:
             aside = Aside(backlog, lambda: ground.room)
-            watch = Watch(backlog, display, request, aside)
+            watch = Watch(backlog, display, request, aside, Stall(aside, ground.full))
             _attended(
                 partial(_trials, backlog, worker, config.cluster, ground, watch, aside), ground, request
             )

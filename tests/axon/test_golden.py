@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from axon import MaskedDiffusionModel, decode, load_model
-from axon.verify import case_settings, disagreement, forward_differences, missing_part, read_cases
+from axon.verify import case_settings, disagreement, missing_part, read_cases
+from axon.verify_forward import forward_differences, graded
 
 GOLDEN = Path(__file__).resolve().parents[2].parent / "shared" / "golden"
 FAMILIES = ("llada", "dream", "sdar")
@@ -55,6 +59,28 @@ def test_recorded_forward_is_reproduced(family: str) -> None:
     for difference in found:
         assert difference.logits <= 1e-4
         assert difference.attention <= 1e-4
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("base", "outcome"),
+    [
+        (1.0, "no more than roundings of bfloat16"),
+        (0.5, "MORE than roundings"),
+        (0.01, "as those of ANOTHER model"),
+    ],
+)
+def test_in_bfloat16_a_wrong_rotary_base_is_told_from_roundings(
+    family: str, base: float, outcome: str, tmp_path: Path
+) -> None:
+    """Largest differences do so badly: here 1.1 of a right model, 1.7 of a wrong one."""
+    checkpoint = shutil.copytree(GOLDEN / f"{family}-tiny", tmp_path / "tiny", copy_function=shutil.copyfile)
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, "rope_theta": config["rope_theta"] * base}))
+    found = forward_differences(
+        load_model(checkpoint, "bfloat16"), load_file(GOLDEN / f"{family}_forward.safetensors"), _read(family)
+    )
+    assert outcome in graded(found, torch.bfloat16)
 
 
 @pytest.mark.parametrize("name", [*FAMILIES, "sdar_absolute"])  # llada_steps has one case of each setting

@@ -111,12 +111,37 @@ def test_in_low_precision_the_share_is_told_and_fails_only_where_one_is_asked_fo
     assert _main(folder, "--least-share", "2") == 2
 
 
+def test_in_low_precision_no_agreement_is_claimed_without_a_limit(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _main(folder, "--dtype", "bfloat16") == 0
+    told = capsys.readouterr().out
+    assert "of 16 tokens are the recorded ones" in told and "No share was asked for (--least-share)" in told
+    assert "told apart by forward passes (--forward)" in told
+
+
+def test_where_no_case_can_be_checked_nothing_agrees(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = json.loads((folder / "cases.json").read_text())
+    for case in cases["cases"]:
+        case["proposer"] = "oracle"
+    (folder / "cases.json").write_text(json.dumps(cases))
+    assert _main(folder) == 1
+    assert "No case was checked." in capsys.readouterr().out
+
+
 def test_forward_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tokens = torch.tensor([1, 2] + [MASK] * 8)
     wrong = {"input_0": tokens, "logits_0": torch.zeros(10, 24), "attention_0": torch.zeros(10, 10)}
     save_file(wrong, folder / "forward.safetensors")
-    assert _main(folder, "--forward", str(folder / "forward.safetensors")) == 1
+    forward = ("--forward", str(folder / "forward.safetensors"))
+    assert _main(folder, *forward) == 1
     assert "forward 0 DISAGREES" in capsys.readouterr().out
+    assert _main(folder, *forward, "--dtype", "bfloat16") == 0
+    told = capsys.readouterr().out
+    assert "as those of ANOTHER model" in told and "agree" not in told.split("forward 0")[1]
+    assert _main(folder, *forward, "--dtype", "bfloat16", "--tolerance", "0.1") == 1
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,18 @@ def test_a_log_of_lm_eval_counts_an_answer_once_and_refuses_the_rest(tmp_path: P
     ]
 
 
+def test_the_same_answer_twice_is_one(tmp_path: Path, task: Task) -> None:
+    """As where two logs were put together; with another NFE it is another."""
+    own, other = ({"example": f"gsm8k-{n}", "answer": "2", "nfe": 3} for n in (1, 2))
+    read = read_answers(
+        ImportedSettings(file=written(tmp_path, own, other, own, {**other, "nfe": 4}), name="x")
+    )
+    matched = match(read.found, task, task.examples("test", 0, 4))
+    [answers] = matched.points.values()
+    assert [(answer.example, answer.line) for answer in answers.values()] == [("gsm8k-1", 1)]
+    assert [line.split(":")[0] for line in matched.refused] == ["line 4"]
+
+
 def test_points_and_nfe_of_plain_rows(tmp_path: Path, task: Task) -> None:
     rows = [{"example": "gsm8k-1", "answer": "2", "nfe": n, "tau": tau} for n, tau in ((3, 0.5), (None, 0.9))]
     bad = [

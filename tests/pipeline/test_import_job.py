@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,11 @@ from pipeline import open_run
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config
 from pipeline.jobs.import_job import import_job
+from pipeline.report import examples, find
+from pipeline.report.details import Details
+from pipeline.report.figure import figure_json
+from pipeline.report.paper.lines import lines_of
+from pipeline.report.paper.score_tpf import score_tpf
 
 Make = Callable[..., Config]
 MBPP = {
@@ -112,6 +118,19 @@ def test_examples_that_the_file_leaves_out_are_not_unscored(
     assert "Unscored records" not in (Path(config.out) / "imported/theirs/report.html").read_text()
 
 
+def test_what_is_not_known_of_an_answer_is_a_dash_in_report_and_tables(
+    make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    """Neither its NFE, where it isn't given, nor ever its tokens."""
+    rows = ({"example": f"test-0-{n}", "answer": "4", "p": p, "nfe": p} for n in (2, 7) for p in (None, 3))
+    file = answers(tmp_path, *({**row, "p": str(row["p"])} for row in rows))
+    imported(make_config("task.name=judge", file, 'imported.name="theirs"', "imported.point=p"))
+    opened = open_run(tmp_path / "out/imported/theirs")
+    (facet,) = find([opened.run], opened.records).facets
+    page = figure_json(facet, ()) + examples.section(facet, Details()) + score_tpf(lines_of([facet]))
+    assert "- NFE</option>" in page and "3.0 NFE</option>" in page and not re.search(r"\bnan\b", page)
+
+
 def test_what_was_refused_is_forgotten_once_the_file_is_right(
     make_config: Make, judge: Judge, tmp_path: Path
 ) -> None:
@@ -137,6 +156,47 @@ def test_answers_to_another_task_do_not_replace_those_of_the_same_name(
         Path(config.model.path).name
     }
     assert imported(config).endswith("imported/theirs\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("task.shots=2",), "task.shots=0 instead of 2"),
+        (('imported.nfe="steps"',), "imported.nfe=nfe instead of steps"),
+        (("imported.point=threshold",), "imported.point=null instead of threshold"),
+    ],
+)
+def test_an_import_given_otherwise_does_not_replace_one_of_the_same_name(
+    make_config: Make, judge: Judge, tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    file = answers(tmp_path, {"example": "test-0-2", "answer": "4", "nfe": 3, "threshold": 1, "steps": 5})
+    given = ("task.name=judge", file, 'imported.name="theirs"')
+    imported(make_config(*given))
+    run = tmp_path / "out/imported/theirs/run.json"
+    before = run.read_bytes()
+    with pytest.raises(ConfigError, match="choose another name, or delete that folder") as error:
+        imported(make_config(*given, *words))
+    [line] = error.value.lines
+    assert line.startswith("imported.name='theirs': ") and told in line and run.read_bytes() == before
+    assert imported(make_config(*given[:2], 'imported.name="others"', *words)).endswith("imported/others\n")
+    assert imported(make_config(*given)).endswith("imported/theirs\n"), "the same one takes its own place"
+
+
+def test_another_file_or_folder_of_a_model_does_not_replace_one_of_the_same_name(
+    make_config: Make, judge: Judge, tmp_path: Path
+) -> None:
+    file = answers(tmp_path, {"example": "test-0-2", "answer": "4", "nfe": 3})
+    config = make_config("task.name=judge", file, 'imported.name="theirs"')
+    imported(config)
+    namesake = f"elsewhere/{Path(config.model.path).name}"
+    with pytest.raises(ConfigError, match=f"with model.path=.* instead of {namesake}; choose another name"):
+        imported(replace(config, model=replace(config.model, path=namesake)))
+    (tmp_path / "other").mkdir()
+    other = answers(tmp_path / "other", {"example": "test-0-3", "answer": "4", "nfe": 3})
+    with pytest.raises(
+        ConfigError, match=r"samples\.jsonl instead of /.*other/samples\.jsonl; choose another"
+    ):
+        imported(make_config("task.name=judge", other, 'imported.name="theirs"'))
 
 
 def test_an_id_may_be_a_number(make_config: Make, judge: Judge, tmp_path: Path) -> None:

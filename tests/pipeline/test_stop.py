@@ -3,6 +3,7 @@ go on, the exit code tells it."""
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ import pytest
 from conftest import ended_after
 
 import launch
+from pipeline.errors import ConfigError
 from pipeline.stop import Request, Terminated, ends_raised, exit_code
 
 
@@ -53,6 +55,18 @@ def test_sigterm_before_anything_runs_ends_with_its_code(
 
 def test_exit_codes_are_a_shells() -> None:
     assert (exit_code(KeyboardInterrupt()), exit_code(Terminated())) == (130, 143)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_job_reaches_another_process_as_it_is(number: int) -> None:
+    """An exception is copied as pickle does it, by what it was made of."""
+    stop = copy.copy(Terminated(number))
+    assert type(stop) is Terminated and (str(stop), exit_code(stop)) == (
+        signal.Signals(number).name,
+        128 + number,
+    )
+    fault = copy.copy(ConfigError(["one", "another"]))
+    assert (fault.lines, str(fault)) == (["one", "another"], "one\nanother")
 
 
 def test_a_request_waits_until_it_is_asked_for_and_the_first_counts() -> None:

@@ -207,7 +207,7 @@ def test_when_tune_ends_early_what_it_left_is_tried_again(
 
     @contextmanager
     def no_ray(*_: Any) -> Any:
-        yield SimpleNamespace(room=Room(1, frozenset({MACHINE})), scratch="", check=lambda: None)
+        yield SimpleNamespace(room=Room(1, frozenset({MACHINE})), scratch="", check=lambda: None, full=list)
 
     def run(*_: Any, search_alg: Any, **__: Any) -> None:
         runs.append(suggested(search_alg, "1")[0])

@@ -251,9 +251,9 @@ def test_no_end_of_an_interval_is_minus_nothing(known: tuple[Sweep, Calibration]
     assert "2.1 points less [0.0, 7.9] than" in section and "2.1 points more [0.0, 7.9] than" in section
 
 
-def test_an_interval_without_width_is_none() -> None:
+def test_a_share_without_an_interval_is_told_alone() -> None:
     """Of nine tokens that all differ a bootstrap says 100 % [100 %, 100 %]: no certainty."""
-    assert share_text(Interval(1.0, 1.0, 1.0)) == "100.0 %"
+    assert share_text(Interval(1.0, math.nan, math.nan)) == "100.0 %"
     assert share_text(Interval(0.257, 0.141, 0.376)) == "25.7 % [14.1 %, 37.6 %]"
     assert share_text(Interval(*[math.nan] * 3)) == "-"
 

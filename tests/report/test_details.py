@@ -129,6 +129,19 @@ def test_the_forest_tells_the_figures_of_the_verdict():
     assert "Not drawn" not in section and "Not drawn" not in drawing
 
 
+def test_a_saving_that_no_example_doubts_has_a_dot_and_no_bar():
+    """All right in as many steps: the replicates agree, which is no certainty."""
+    sweep = make_sweep(anchors=(None, 1))
+    steps = {sid: 12 + place for place, sid in enumerate(sweep.settings)}
+    for row in sweep.rows:
+        row["score"], row["nfe"] = 1.0, steps[row["setting_id"]]
+    findings = find([sweep.run], sweep.records)
+    (row,) = forest.rows_of(findings.facets)
+    assert re.fullmatch(r"[+-]\d+ %", row.texts[1]) and "nan" not in str(findings.facets[0].summary.verdicts)
+    drawing = forest.draw(findings.facets)
+    assert "nan" not in drawing and drawing.count('class="bar"') == 1 and drawing.count("<circle") == 2
+
+
 def test_the_forest_says_how_many_variants_it_leaves_out(monkeypatch):
     sweep = make_sweep(gain=1.0)
     findings = find([sweep.run], sweep.records)
@@ -147,6 +160,17 @@ def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():
     (facet,) = find([sweep.run], sweep.records).facets
     assert forest.section([facet]) == histogram.section(facet) == "" and forest.draw([facet]) is None
     assert 'class="compared"' in examples.section(facet, details.Details())
+
+
+def test_what_no_verdict_compares_is_not_told_as_that():
+    for anchors, told in (
+        ((None,), "the best settings, as no verdict compares any"),
+        ((None, 1), "the settings that"),
+    ):
+        sweep = make_sweep(anchors=anchors)
+        (facet,) = find([sweep.run], sweep.records).facets
+        for section in (histogram.section(facet), examples.section(facet, details.Details())):
+            assert told in section
 
 
 def test_every_value_lies_within_the_drawing():

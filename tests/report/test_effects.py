@@ -72,8 +72,9 @@ def test_dearer_steps_change_no_quality_and_no_percentage(shape, seed, times):
     dearer = effect_of(cohort, Sample(sample.quality_SN, times * sample.nfe_SN))
     assert np.allclose(dearer.difference, found.difference)
     assert np.allclose(dearer.mixed.difference, found.mixed.difference)
-    assert np.allclose(dearer.saving.fraction, found.saving.fraction)
-    assert np.allclose(dearer.saving.cost, np.multiply(found.saving.cost, times))
+    # In one of 4,000 replicates another corner may reach the quality, by the last digit of a slope.
+    assert np.allclose(dearer.saving.fraction, found.saving.fraction, rtol=1e-3, equal_nan=True)
+    assert np.allclose(dearer.saving.cost, np.multiply(found.saving.cost, times), rtol=1e-3, equal_nan=True)
 
 
 @fast
@@ -109,8 +110,10 @@ def test_a_side_against_itself_gains_and_saves_nothing(shape, seed):
     sample, half = outcomes(shape, seed), shape.values[0]
     same = (np.tile(own[:half], (2, 1)) for own in (sample.quality_SN, sample.nfe_SN))
     found = effect_of(cohort_of(shape), Sample(*same))
-    for interval in (found.difference, found.mixed.difference, found.saving.fraction, found.saving.cost):
+    for interval in (found.difference, found.mixed.difference):
         assert interval.estimate == pytest.approx(0) and interval.lo <= 0 <= interval.hi
+    for interval in (found.saving.fraction, found.saving.cost):  # replicates that agree tell no interval
+        assert interval.estimate == pytest.approx(0) and np.isnan(interval[1:]).all()
     assert found.saving.holds and found.saving.base_cost == found.saving.axon_cost
 
 

@@ -61,7 +61,7 @@ def test_several_kinds_are_one_warning():
 
 def test_a_setting_is_named_for_what_its_own_records_differ_in():
     """All records are read once, whichever settings are mixed, and only theirs count."""
-    sweep = make_sweep(examples=4, thresholds=(0.3, 0.7))
+    sweep = make_sweep(examples=6, thresholds=(0.3, 0.7))
     sweep.change(model={"dtype": "bfloat16"})
     first, second, *_ = sweep.settings
     for row in sweep.rows:

@@ -204,13 +204,22 @@ def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
 
 
 def test_no_difference_on_a_few_examples_is_not_taken_for_none() -> None:
-    """All right on both sides: the bootstrap draws no difference at all. Graded scores keep the bootstrap's ends."""
+    """All right, or all half right, on both sides: the bootstrap draws no difference at all. Graded scores of which
+    some differ keep the bootstrap's ends.
+    """
     made = facet_of(make_sweep(examples=30, anchors=(None, 1)), Asked())
     cost = np.tile([10.0, 14.0, 18.0, 22.0], 2)[:, None] + np.random.default_rng(0).normal(0, 0.5, (1, 30))
-    for right, least in ((1.0, tango_interval(0, 0, 30).hi), (0.5, 0.0)):
-        sample = Sample(np.full((8, 30), right), cost)
+    alike, differing = tango_interval(0, 0, 30).hi, np.tile([0.5, 0.52], 15)
+    for scores, least in ((np.ones(30), alike), (np.full(30, 0.5), alike), (differing, None)):
+        sides = np.tile(scores, (8, 1))
+        if least is None:
+            sides[4:] = sides[4:, ::-1]  # the second side's scores are the other way round
+        sample = Sample(sides, cost)
         points = pd.DataFrame({"quality": means(sample.quality_SN), "nfe": means(sample.nfe_SN), "n": 30})
         points = made.points[["run", "complete"]].join(points)
         (own,) = match_nfe(points, made.settings, draw(sample), Asked(nfe=(12.0,)))
+        if least is None:
+            assert 0 < own.rows[0].linear.difference.hi < 0.01
+            continue
         assert own.rows[0].linear.difference == pytest.approx((0.0, -least, least), abs=1e-9)
         assert own.rows[0].mixed == own.rows[0].linear

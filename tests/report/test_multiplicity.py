@@ -88,6 +88,12 @@ def test_simultaneous_percentiles_hold_together():
     assert found[0].lo < alone.lo and found[0].hi > alone.hi
 
 
+def test_replicates_that_all_agree_tell_no_interval():
+    replicates = np.stack([np.full(1000, 0.25), np.random.default_rng(0).normal(size=1000)], axis=1)
+    silent, told = simultaneous_percentiles(np.array([0.25, 0.0]), replicates, 0.05)
+    assert silent.estimate == 0.25 and np.isnan(silent[1:]).all() and told.lo < 0 < told.hi
+
+
 def test_replicates_that_drew_nothing_are_left_out():
     replicates = drawn([0.0, 0.0], size=400)
     holes = np.concatenate([replicates, [[np.nan, 1.0]] * 5])

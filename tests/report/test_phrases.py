@@ -1,5 +1,6 @@
 """How intervals are written."""
 
+import math
 import re
 from pathlib import Path
 
@@ -35,6 +36,11 @@ def test_a_share_is_written_as_a_reduction_is():
     assert reduction(Interval(0.274, 0.274, 0.274)) == "-27 % [-27 %, -27 %]"
     sources = [*Path(pipeline.__path__[0]).rglob("*.py"), *Path(axon.__path__[0]).rglob("*.py")]
     assert not [file.name for file in sources if re.search(r":[+,]?\.\d%\}", file.read_text())]
+
+
+def test_where_no_interval_is_known_the_estimate_stands_alone():
+    alone = Interval(0.25, math.nan, math.nan)
+    assert (signed(alone, 3), reduction(alone)) == ("+0.250", "-25 %")
 
 
 def test_other_intervals_have_the_digits_that_are_asked_for():

@@ -248,7 +248,7 @@ def test_no_scored_example_is_reported_without_fuss(tmp_path):
     for name, records in {"unscored": unscored, "empty": unscored.head(0), "bare": pd.DataFrame()}.items():
         report = write(tmp_path / name, sweep, records)
         (facet,) = report.findings.facets
-        assert facet.front.empty and set(facet.hypervolumes.values()) == {(0.0, 0.0, 0.0)}
+        assert facet.front.empty and np.isnan([*facet.hypervolumes.values()]).all()
         assert (
             "no AXON setting was scored" in report.findings.verdict
             and printed(report)

@@ -27,8 +27,10 @@ def test_interval_holds_the_mean_of_the_scored(values):
         assert np.isnan(found).all()
         return
     assert np.isclose(found.estimate, np.mean(known), atol=1e-9)
-    if len(known) == 1 and not stats.is_binary(np.array(values)):
-        return  # test_one_example_tells_no_spread
+    silent = len(known) < stats.FEWEST or np.ptp(known) <= 1e-9 * max(known)
+    if silent and not stats.is_binary(np.array(values)):
+        assert math.isnan(found.lo) and math.isnan(found.hi)
+        return
     assert found.lo <= found.estimate <= found.hi
     lowest, highest = (0, 1) if stats.is_binary(np.array(values)) else (min(known), max(known))
     assert lowest - 1e-9 <= found.lo and found.hi <= highest + 1e-9
@@ -48,10 +50,43 @@ def test_of_a_few_examples_an_interval_reaches_farther_than_the_plain_percentile
     assert 0.9 < held < 0.97 and np.mean((plain[0] <= truth) & (truth <= plain[1])) < 0.9
 
 
-def test_one_example_tells_no_spread():
-    found = interval([math.nan, 0.4])
-    assert found.estimate == 0.4 and math.isnan(found.lo) and math.isnan(found.hi)
-    assert 0 < interval([1.0]).lo < 1  # Wilson's, which knows how right and wrong vary
+@pytest.mark.parametrize("n", range(1, 6))
+def test_too_few_examples_tell_no_spread(n):
+    """Half of all pairs, and 6 % of all fives, lie on one side of the middle: no replicate reaches beyond."""
+    assert 1 - 2 / 2**n < stats.LEVEL <= 1 - 2 / 2**stats.FEWEST
+    found = interval([math.nan, *np.linspace(0.3, 0.5, n)])
+    assert 0.3 <= found.estimate <= 0.5 and math.isnan(found.lo) and math.isnan(found.hi)
+    assert 0 < interval([1.0] * n).lo < 1  # Wilson's, which knows how right and wrong vary
+    paired = stats.paired_difference(np.linspace(0.3, 0.5, n), np.full(n, 0.2))
+    assert paired.difference.estimate > 0 and math.isnan(paired.difference.lo)
+
+
+def test_six_examples_have_an_interval_and_a_higher_level_takes_more():
+    found = interval(np.linspace(0.3, 0.5, stats.FEWEST).tolist())
+    assert 0.3 <= found.lo < found.estimate < found.hi <= 0.5
+    assert [stats.fewest(level) for level in (0.5, 0.75, 0.9375, 0.95, 0.99)] == [2, 3, 5, 6, 8]
+
+
+def test_examples_that_agree_are_no_certainty():
+    """Steps have no interval then; a difference of scores may hide what 3 in n examples can."""
+    same = np.full(30, 0.4)
+    assert interval(same.tolist()).estimate == 0.4 and math.isnan(interval(same.tolist()).lo)
+    for shift in (0.0, 0.2):
+        (estimate, lo, hi), reach = (
+            stats.paired_difference(same + shift, same).difference,
+            stats.tango_interval(0, 0, 30).hi,
+        )
+        assert np.allclose((estimate, lo, hi), (shift, shift - reach, shift + reach)) and 0.1 < reach < 0.12
+    assert math.isnan(stats.paired_difference(same, same, scores=False).difference.lo)
+
+
+def test_one_step_is_no_right_answer():
+    """Wilson's interval of 30 ones reaches down to 0.89; no decode takes less than a step."""
+    ones_1N = np.ones((1, 30))
+    (steps,) = stats.mean_intervals(ones_1N, stats.draw_counts(30), scores=False)
+    (scores,) = stats.mean_intervals(ones_1N, stats.draw_counts(30))
+    assert steps.estimate == 1 and math.isnan(steps.lo) and 0.88 < scores.lo < 0.9
+    assert stats.paired_difference(ones_1N[0], ones_1N[0], scores=False).p is None
 
 
 def test_same_seed_same_interval_other_seed_another():

@@ -13,6 +13,7 @@ import yaml
 from pipeline.report.aup import ALPHA, MARGIN
 from pipeline.report.aup_table import interval_text
 from pipeline.report.facet import Facet
+from pipeline.report.phrases import counted
 
 DIGITS = 4  # of a pair: AUP is the same to its first decimal
 
@@ -39,7 +40,7 @@ def _comments(facet: Facet) -> list[str]:
     lines = [f"# {facet.task}: y_max {first.y_max:.{DIGITS}g}, pool: {', '.join(first.pool)}"]
     lines += [
         f"# {own.side.name}: AUP {interval_text(own.canvas, 1)}, up to the end of text {interval_text(own.to_eos, 1)}"
-        + (f"; {own.left_out} settings of its front are below y_min" if own.left_out else "")
+        + (f"; below y_min: {counted(own.left_out, 'setting')} of its front" if own.left_out else "")
         for own in facet.aups
     ]
     return [" ".join(line.split()) for line in lines]

@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.report.labels import NO_VALUE
 from pipeline.report.paper.lines import Line, Lines
 from pipeline.report.paper.markdown import escaped, pipe_table
+from pipeline.report.phrases import number
 
 
 def score_tpf(tables: Sequence[Lines]) -> str:
@@ -32,4 +33,4 @@ def score_tpf(tables: Sequence[Lines]) -> str:
 
 
 def _cell(line: Line) -> str:
-    return f"{line.accuracy.estimate:.1f} | {line.tpf:.2f}"
+    return f"{line.accuracy.estimate:.1f} | {number(line.tpf, 2)}"

@@ -1,27 +1,29 @@
-"""One example says nothing of how examples vary: no interval is told where none is known, nor the word nan."""
+"""A few examples say little of how examples vary: no interval is told where none is known, nor the word nan."""
 
 import math
 import re
 import warnings
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from pipeline.report import write_report
 from pipeline.report.asked import Asked
 from pipeline.report.binned import share_text
+from pipeline.report.palette import FAINTEST, opacities
 from pipeline.report.stats import UNKNOWN
 from tests.report.sweep import make_sweep
 
 FORMATS = ("markdown", "latex", "csv", "score_tpf", "d3llm")
 
 
-@pytest.fixture
-def graded(tmp_path):
+@pytest.fixture(params=[1, 2, 5])
+def graded(tmp_path, request):
     """Its front is at one place: both sides have the same quality at the same NFE."""
-    sweep = make_sweep(examples=1)
+    sweep = make_sweep(examples=request.param)
     for row in sweep.rows:
-        row["score"] = 0.4
+        row["score"], row["nfe"] = 0.4 + 0.1 * (row["position"] % 2), 11 + row["position"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return write_report(tmp_path, [sweep.run], sweep.records, [], asked=Asked(formats=FORMATS))
@@ -30,27 +32,41 @@ def graded(tmp_path):
 def test_its_points_have_no_interval_and_its_groups_no_band(graded):
     points, (facet,) = graded.findings.points, graded.findings.facets
     ends = [f"{name}_{end}" for name in ("quality", "nfe", "flops") for end in ("lo", "hi")]
-    assert points[ends].isna().all(axis=None) and (points["quality"] == 0.4).all()
+    assert points[ends].isna().all(axis=None) and points["quality"].between(0.4, 0.5).all()
+    assert points["on_front"].isna().all() and points["front"].any()
     for view in facet.views:
-        assert view.bands == {} and view.heights == (0.4, 0.4)
+        assert view.bands == {} and np.ptp(view.heights) == 0
         assert all(area.estimate > 0 and math.isnan(area.lo) for area in view.hypervolumes.values())
+        assert opacities(view.points) == np.where(view.points["group_front"], 1.0, FAINTEST).tolist()
     assert facet.views[0].widest == pytest.approx(points["nfe"].max() * 1.06)
 
 
-def test_right_or_wrong_it_has_wilsons_interval(tmp_path):
+def test_right_or_wrong_one_has_wilsons_interval(tmp_path):
     sweep = make_sweep(examples=1)
     points = write_report(tmp_path, [sweep.run], sweep.records, []).findings.points
     assert points["quality_lo"].between(0.2, 0.21).all() and points["nfe_lo"].isna().all()
+
+
+def test_of_six_all_is_told(tmp_path):
+    sweep = make_sweep(examples=6)
+    (facet,) = write_report(tmp_path, [sweep.run], sweep.records, []).findings.facets
+    assert facet.points[["quality_lo", "on_front", "nfe_hi"]].notna().all(axis=None) and facet.views[0].bands
+    assert not any("examples, which tell" in warning for warning in facet.summary.warnings)
 
 
 def test_it_is_told_in_no_nan(graded, tmp_path):
     console = Console(width=100, record=True)
     console.print(graded.terminal())
     told = console.export_text()
-    assert re.search(r" 0\.400 +11\.0 ", told) and "[0.40" not in told
-    assert "2 AXON), quality 0.400 at 11.0 NFE." in " ".join(told.split())
+    n = graded.findings.points["n"].iloc[0]
+    quality, nfe = f"{0.4 + 0.1 * (n // 2) / n:.3f}", f"{11 + (n - 1) / 2:.1f}"
+    assert re.search(rf" {re.escape(quality)} +{re.escape(nfe)} ", told) and "[0." not in told
+    told = " ".join(told.split())
+    assert f" AXON), quality {quality} at {nfe} NFE." in told
+    assert "settings scored on fewer than 6 examples, which tell no 95 % interval" in told
     for file in ("table.md", "table.tex", "score_tpf.md"):
-        assert "40.0" in (tmp_path / file).read_text() and "nan" not in (tmp_path / file).read_text()
+        text = (tmp_path / file).read_text()
+        assert f"{100 * float(quality):.1f}" in text and "nan" not in text
     page = re.sub(r"<script.*?</script>", "", (tmp_path / "report.html").read_text(), flags=re.DOTALL)
     assert not re.search(r"\bnan\b", page, re.IGNORECASE)
     assert share_text(UNKNOWN._replace(estimate=0.25)) == "25.0 %"
