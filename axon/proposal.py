@@ -45,6 +45,15 @@ class Proposal:
 
     def broken_B(self, masked_BK: Tensor, mask_id: int) -> Tensor:
         """Rows in which a rule above is broken, bool; left on the device, since reading it would wait for it."""
+        for asked_BK in (self.reveal_BK, self.remask_BK, self.replace_BK):
+            if asked_BK is not None and (asked_BK.shape, asked_BK.dtype) != (
+                masked_BK.shape,
+                masked_BK.dtype,
+            ):
+                is_now = f"{str(asked_BK.dtype).removeprefix('torch.')} {tuple(asked_BK.shape)}"
+                raise AssertionError(
+                    f"a proposal is {is_now}; make it bool {tuple(masked_BK.shape)}, as masked_BK is"
+                )
         broken_BK = self.reveal_BK & ~masked_BK
         if self.remask_BK is not None:
             broken_BK = broken_BK | (self.remask_BK & masked_BK)

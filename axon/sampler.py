@@ -88,6 +88,11 @@ class Sampler:
         state = view(forward, self.settings, self.timer)
         with self.timer("select"):
             proposal = decoder.propose(state)
+            if not isinstance(proposal, Proposal):
+                kind = type(proposal).__name__
+                raise AssertionError(
+                    f"decoder {decoder.name}: propose returns a {kind}; let it return a Proposal"
+                )
             broken_B = proposal.broken_B(state.masked_BK, batch.mask_id)
             nothing_B1, top_one_BK = ~proposal.reveal_BK.any(1, keepdim=True), state.top_one()
             reveal_BK = proposal.reveal_BK | (top_one_BK & nothing_B1)

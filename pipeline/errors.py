@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline.accident import place_of
+
 _WHOLE = "must be a whole number; write digits alone"
 _NUMBER = "must be a number; write one such as 0.5"
 _TRUTH = "must be true or false; write one of them"
@@ -108,9 +110,10 @@ def reason(error: BaseException) -> str:
 
 
 def fault_line(error: Exception) -> str:
-    """The error's type and the first line of its message."""
+    """The error's type, the first line of its message and, of an accident, its place."""
     text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"[:300]
+    line = f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"[:300]
+    return f"{line} ({place})" if (place := place_of(error)) else line
 
 
 def unknown_key(

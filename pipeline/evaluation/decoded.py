@@ -12,6 +12,7 @@ from axon.faults import context_is_dead
 from axon.room import Room
 from axon.settings import DecodeSettings
 from axon.waiting import Prompt, Waiting
+from pipeline.accident import without_frames
 from pipeline.evaluation.stopwatch import RowSeconds, Stopwatch
 
 
@@ -69,7 +70,7 @@ def _decoded(
     except Exception as error:
         if context_is_dead(error):
             raise
-        return error.with_traceback(None)  # which would hold the failed batch
+        return without_frames(error)  # they would hold the failed batch
     return None
 
 

@@ -12,7 +12,7 @@ from pipeline.environment import device_name
 from pipeline.errors import fault_line
 from pipeline.evaluation.decoded import Decoded
 from pipeline.storage.record import Record
-from pipeline.tasks import Example
+from pipeline.tasks import Example, score_of
 
 
 def filled(record: Record, model: Any, kernel: str, decoded: Decoded, answer: str) -> Record:
@@ -57,9 +57,7 @@ def scored(task: Any, example: Example, record: Record) -> Record:
     if record.answer is None or record.decoded_under is not None:  # which was scored there
         return record
     try:
-        score = task.score(record.answer, example)
-        if not 0.0 <= score.value <= 1.0:
-            raise ValueError(f"score {score.value} outside 0 to 1")
+        score = score_of(task, record.answer, example)
     except Exception as error:  # a scorer that breaks leaves the example unscored, never a zero
         return replace(record, error=f"scoring: {fault_line(error)}")
     return replace(

@@ -48,6 +48,10 @@ class _Remembered:
     settings: TaskSettings
     scores: dict[tuple[TaskSettings, str, str], Score]
 
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
     def score(self, answer: str, example: Example) -> Score:
         key = self.settings, example.id, answer
         if key not in self.scores:

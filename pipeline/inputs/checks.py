@@ -18,7 +18,7 @@ from pipeline.errors import ConfigError, reason
 from pipeline.inputs.config import ModelSettings
 from pipeline.inputs.names import ADDRESS, CLIENT
 from pipeline.planning.setting import Setting
-from pipeline.tasks import Example, TaskSettings, open_task
+from pipeline.tasks.first import first_examples
 
 PATIENCE = 5  # seconds to wait for a cluster's answer
 
@@ -104,7 +104,7 @@ def _check_prompts(setting: Setting, limit: int) -> None:
             f"gen_length={length}: the model takes {longest} tokens, prompt and answer together; lower it"
         )
     sizes, faults = [], []
-    for example in _examples(setting.task, limit):
+    for example in first_examples(setting.task, limit):
         try:
             sizes.append(len(encode(checkpoint.tokenizer, model, example, setting.task)))
         except Exception as error:  # templates and tokenizers may raise anything
@@ -120,16 +120,3 @@ def _check_prompts(setting: Setting, limit: int) -> None:
     raise ValueError(
         f"model.prompt={model.prompt!r}: no example becomes a prompt ({faults[0]}); choose the other form"
     )
-
-
-def _examples(task: TaskSettings, limit: int) -> list[Example]:
-    """Raises ValueError if there are too few, or if a row is not as the task needs it."""
-    try:
-        return open_task(task).examples(task.split, task.seed, limit)
-    except ValueError:
-        raise
-    except Exception as error:  # a row may have any form
-        raise ValueError(
-            f"task.path={task.path!r}: a row can't be made a question of {task.name} "
-            f"({type(error).__name__}: {reason(error)}); give the rows of this task"
-        ) from None

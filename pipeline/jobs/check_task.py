@@ -8,11 +8,13 @@ from functools import partial
 from rich.console import Console
 from rich.progress import track
 
-from pipeline.errors import ConfigError
+from pipeline.counted import counted
+from pipeline.errors import ConfigError, fault_line
 from pipeline.inputs.config import Config
 from pipeline.stop import DONE, FAILED
-from pipeline.tasks import CodeTask, Example, Task, open_task
+from pipeline.tasks import CodeTask, Example, Task, open_task, score_of
 from pipeline.tasks.benchmark import Benchmark
+from pipeline.tasks.first import fault_of_row
 
 
 def check_task(config: Config, console: Console) -> int:
@@ -30,12 +32,21 @@ def check_task(config: Config, console: Console) -> int:
             examples = task.every()
         else:
             examples = task.examples(config.task.split, config.task.seed, config.limit)
-    except ValueError as error:
-        raise ConfigError([str(error)]) from None
+    except Exception as error:  # the task itself may be new
+        raise ConfigError([fault_of_row(error, config.task)]) from None
+    if not console.is_terminal:
+        console.print(f"checking {task.name}: {counted(len(examples), 'reference answer')}", highlight=False)
     failing = {}
     with ThreadPoolExecutor() as scorers:
         reasons = scorers.map(partial(_fault, task), examples)
-        shown = track(reasons, f"checking {task.name}", total=len(examples), console=console, transient=True)
+        shown = track(
+            reasons,
+            f"checking {task.name}",
+            total=len(examples),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,  # it would leave an empty line
+        )
         for example, reason in zip(examples, shown, strict=True):
             if reason:
                 failing[example.id] = reason
@@ -50,7 +61,7 @@ def check_task(config: Config, console: Console) -> int:
 def _fault(task: Task, example: Example) -> str | None:
     """Why the reference does not score 1; None if it does."""
     try:
-        score = task.score(example.reference, example)
+        score = score_of(task, example.reference, example)
     except Exception as error:  # a scorer may raise anything; it is shown beside the row
-        return f"{type(error).__name__}: {error}".splitlines()[0]
+        return fault_line(error)
     return None if score.value == 1.0 else f"scores {score.value:g} (read: {score.extracted!r})"

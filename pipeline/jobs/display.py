@@ -138,6 +138,7 @@ class Display:
     def failed(self, setting_id: str) -> None:
         self._failed.add(setting_id)
         self._running = 0
+        self._status = ""
         self._tick()
 
     def __rich__(self) -> RenderableType:

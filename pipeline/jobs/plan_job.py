@@ -33,7 +33,8 @@ from pipeline.search import ASK_ONCE, OPTUNA
 from pipeline.search.grid import ask_grid
 from pipeline.stop import DONE
 from pipeline.storage.store import Contents, Store
-from pipeline.tasks import TaskSettings, open_task
+from pipeline.tasks import TaskSettings
+from pipeline.tasks.first import first_examples
 
 SAMPLED = 200  # examples whose prompts are tokenised
 ASSUMED_PROMPT = 1000  # tokens, where there is no tokenizer to count them
@@ -167,9 +168,12 @@ def _prompts(setting: Setting, outline: Outline, limit: int) -> Prompts:
         return Prompts(ASSUMED_PROMPT, ASSUMED_PROMPT, ASSUMED_PROMPT, 0)
     task: TaskSettings = setting.task
     try:
-        examples = open_task(task).examples(task.split, task.seed, min(SAMPLED, limit))
+        examples = first_examples(task, min(SAMPLED, limit))
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+    try:
         sizes = [len(encode(outline.tokenizer, setting.model, example, task)) for example in examples]
-    except Exception as error:  # a row, a template or a tokenizer may be anything
+    except Exception as error:  # a template or a tokenizer may be anything
         line = f"model.prompt={setting.model.prompt!r}: an example doesn't become a prompt ({reason(error)})"
         raise ConfigError([f"{line}; choose the other form"]) from None
     return Prompts(min(sizes), sum(sizes) / len(sizes), max(sizes), len(sizes))

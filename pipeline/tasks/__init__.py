@@ -11,7 +11,17 @@ from importlib import import_module
 
 from pipeline.sandbox import Require
 from pipeline.tasks.code_task import CodeTask
-from pipeline.tasks.task import Example, Form, GeneratedTask, Score, Split, Task, TaskSettings, split_of
+from pipeline.tasks.task import (
+    Example,
+    Form,
+    GeneratedTask,
+    Score,
+    Split,
+    Task,
+    TaskSettings,
+    score_of,
+    split_of,
+)
 
 
 def _lazy(module: str, kind: str, *arguments: str) -> Callable[[], Task]:
@@ -122,5 +132,6 @@ __all__ = [
     "get_task",
     "open_task",
     "read_task",
+    "score_of",
     "split_of",
 ]

@@ -6,6 +6,7 @@ import random
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import ConfigDict, Field
@@ -65,6 +66,11 @@ class Example:
     between: str = ""  # what separates them in one text
     chat: Chat | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("id", "prompt", "reference"):
+            if not isinstance(given := getattr(self, name), str):
+                raise ValueError(f"an example's {name} is {given!r:.80}; make it text")
+
     @property
     def text(self) -> str:
         """The few-shot examples and the prompt as one text to be continued."""
@@ -98,12 +104,34 @@ def _turn(role: str, content: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Score:
-    """``value`` is in [0, 1]; ``extracted`` is the part of the answer that was scored, None if none was found."""
+    """``value`` is in [0, 1]; ``extracted`` is the part of the answer that was scored, None if none was found.
+
+    Raises ValueError for what a record can't hold.
+    """
 
     value: float
     extracted: str | None
     metrics: Mapping[str, float] = field(default_factory=dict)  # further metrics, by name
     sandbox: str | None = None  # the isolation in which the answer was run; None: it was not run
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, Real) or not 0.0 <= self.value <= 1.0:
+            raise ValueError(f"score {self.value!r:.80}: is no number from 0 to 1")
+        if not isinstance(self.extracted, str | None):
+            raise ValueError(
+                f"score's extracted {self.extracted!r:.80}: is no text; give the text that was read, or None"
+            )
+        for name, value in self.metrics.items():
+            if not isinstance(name, str) or not isinstance(value, Real):
+                raise ValueError(f"score's metric {name!r:.80}: is {value!r:.80}, no number; give a number")
+
+
+def score_of(task: Task, answer: str, example: Example) -> Score:
+    """The task's own score. Raises what its scorer raises, and TypeError, one line, where that gives no score."""
+    score: object = task.score(answer, example)
+    if not isinstance(score, Score):
+        raise TypeError(f"{task.name}.score returns a {type(score).__name__}; let it return a Score")
+    return score
 
 
 class Task(Protocol):

@@ -119,6 +119,23 @@ def test_replacing_needs_a_token(model: MaskedDiffusionModel) -> None:
         decode(model, MIXED, _with(Rogue(rule=lambda s: Proposal(s.top_one(), None, ~s.masked_BK))))
 
 
+@pytest.mark.parametrize(
+    ("rule", "line"),
+    [
+        (lambda s: s.top_one(), "decoder rogue: propose returns a Tensor; let it return a Proposal"),
+        (lambda s: None, "decoder rogue: propose returns a NoneType; let it return a Proposal"),
+        (lambda s: Proposal(s.top_one()[0]), r"a proposal is bool \(\d+,\); make it bool \(\d+, \d+\)"),
+        (lambda s: Proposal(s.top_one()[:1]), r"a proposal is bool \(1, \d+\)"),
+        (lambda s: Proposal(s.top_one().double()), r"a proposal is float64 \(\d+, \d+\); make it bool"),
+        (lambda s: Proposal(s.top_one(), s.masked_BK.long()), "a proposal is int64"),
+    ],
+)
+def test_what_is_no_mask_of_the_block_is_told(rule: Any, line: str, model: MaskedDiffusionModel) -> None:
+    """One row's proposal would be every row's, by broadcasting."""
+    with pytest.raises(AssertionError, match=line):
+        decode(model, MIXED, _with(Rogue(rule=rule)))
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_only_decoders_that_say_so_take_tokens_back(
     name: str, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch

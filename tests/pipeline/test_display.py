@@ -135,6 +135,14 @@ def test_settings_of_two_tasks_or_models_are_not_held_against_each_other(
     assert "slow" in shown and "better" in shown and "worse" not in shown
 
 
+def test_what_has_failed_is_loading_nothing() -> None:
+    shown = io.StringIO()
+    with Display(Console(file=shown), "t", {"a": SETTINGS["a"]}, 2, {}) as display:
+        display.started()
+        display.failed("a")
+    assert shown.getvalue().splitlines()[-1] == "0/1 settings · 0/2 examples · 1 failed"
+
+
 def test_what_a_failed_slice_had_decoded_does_not_count() -> None:
     shown = io.StringIO()
     with Display(Console(file=shown, width=200), "title", {"a": SETTINGS["a"]}, 2, {}) as display:

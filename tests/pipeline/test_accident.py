@@ -1,0 +1,111 @@
+"""An error that nobody worded for a user is told with its place in the repository; one that somebody did is not."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Judge, sliced
+
+from axon import CheckpointError, Confidence
+from axon.reads import Undeclared
+from pipeline.accident import without_frames
+from pipeline.errors import fault_line
+from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.config import Config
+from pipeline.planning.plan import make_setting
+
+HERE = "tests/pipeline/test_accident.py"
+
+
+def slipped() -> None:
+    int("three")
+
+
+def misspelt() -> None:
+    json.nothing_like_it  # noqa: B018
+
+
+def within_a_library() -> None:
+    json.loads("{")
+
+
+def nothing_said() -> None:
+    assert not HERE
+
+
+def worded() -> None:
+    raise ValueError(
+        "prompt of 402 tokens",
+    )
+
+
+def undeclared() -> None:
+    raise Undeclared("declare it")
+
+
+def refused() -> None:
+    raise CheckpointError("no such folder")
+
+
+def absent() -> None:
+    Path("/nothing/here").read_text()
+
+
+def memory() -> None:
+    bytearray(1 << 60)
+
+
+def caught(code: Callable[[], None]) -> Exception:
+    with pytest.raises(Exception) as found:
+        code()
+    return found.value
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (slipped, "ValueError: invalid literal for int() with base 10: 'three'"),
+        (misspelt, "AttributeError: module 'json' has no attribute 'nothing_like_it'"),
+        (nothing_said, "AssertionError: assert not 'tests/pipeline/test_accident.py'"),
+    ],
+)
+def test_an_accident_has_its_place(code: Callable[[], None], message: str) -> None:
+    line = inspect.getsourcelines(code)[1] + 1
+    assert fault_line(caught(code)) == f"{message} ({HERE}:{line})"
+
+
+@pytest.mark.parametrize("code", [worded, undeclared, refused, absent, memory, within_a_library])
+def test_what_was_worded_for_a_reader_is_left_as_it_is(code: Callable[[], None]) -> None:
+    assert HERE not in fault_line(caught(code))
+
+
+def test_the_place_outlives_the_frames() -> None:
+    error = without_frames(caught(slipped))
+    assert error.__traceback__ is None
+    assert (
+        fault_line(error) == f"ValueError: invalid literal for int() with base 10: 'three' ({place(slipped)})"
+    )
+    assert fault_line(without_frames(caught(worded))) == "ValueError: prompt of 402 tokens"
+    assert fault_line(KeyError("never raised")) == "KeyError: 'never raised'"
+
+
+def place(code: Callable[[], None]) -> str:
+    return f"{HERE}:{inspect.getsourcelines(code)[1] + 1}"
+
+
+def test_a_decoder_of_ones_own_that_slips_is_told_with_its_place(
+    make_config: Callable[..., Config], judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def propose(self: Confidence, state: object) -> object:
+        return state.mask_BK  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(Confidence, "propose", propose)
+    setting = make_setting(make_config("task.name=judge"))
+    line = inspect.getsourcelines(propose)[1] + 1
+    with pytest.raises(AttributeError) as found:
+        sliced(Evaluator(4), setting, 0, 4)
+    assert fault_line(found.value).endswith(f"has no attribute 'mask_BK' ({HERE}:{line})")
