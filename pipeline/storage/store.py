@@ -43,7 +43,8 @@ from pipeline.storage.slice_file import Slice, from_bytes
 from pipeline.storage.span import Span as Span
 from pipeline.storage.span import missing as missing
 
-K, T = TypeVar("K"), TypeVar("T")
+K = TypeVar("K")
+T = TypeVar("T")
 TEMPORARY = ".tmp"
 LISTINGS = 5  # of a setting, while files that were listed are gone: each time another sweep has joined them
 WORTH = 1000  # slices to read that make it worth to ask the index, or to write it
