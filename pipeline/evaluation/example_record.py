@@ -52,12 +52,18 @@ def _percent(confidence: float | None) -> int | None:
     return round(100 * confidence) if confidence is not None and 0 <= confidence <= 1.001 else None
 
 
+def to_score(record: Record) -> str | None:
+    """Its answer, if that has no score yet: a decode that another setting made was scored there."""
+    return record.answer if record.decoded_under is None else None
+
+
 def scored(task: Any, example: Example, record: Record) -> Record:
     """The record with its answer's score; without one where there is no answer, or the scorer breaks."""
-    if record.answer is None or record.decoded_under is not None:  # which was scored there
+    answer = to_score(record)
+    if answer is None:
         return record
     try:
-        score = score_of(task, record.answer, example)
+        score = score_of(task, answer, example)
     except Exception as error:  # a scorer that breaks leaves the example unscored, never a zero
         return replace(record, error=f"scoring: {fault_line(error)}")
     return replace(

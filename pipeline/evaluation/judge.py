@@ -1,4 +1,4 @@
-"""Scores of a slice's answers, side by side, and each answer of an example once."""
+"""Scores of a slice's answers: each answer of an example once, new ones side by side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.evaluation.example_record import scored
+from pipeline.evaluation.example_record import scored, to_score
 from pipeline.storage.record import Record
 from pipeline.tasks import Example, Score, TaskSettings
 
@@ -33,8 +33,16 @@ class Judge:
         def one(example: Example, record: Record) -> Record:
             return scored(remembered, example, record)
 
+        pairs = list(zip(examples, records, strict=True))
+        # Only what has to be scored is worth a thread, as a scorer may wait for another process. Threads that wait for
+        # nothing wake each other by turns, which is slow where other workers have all cores busy.
         with ThreadPoolExecutor() as judges:
-            done = list(judges.map(one, examples, records))
+            new = {
+                place: judges.submit(one, *pair)
+                for place, pair in enumerate(pairs)
+                if remembered.lacks(*pair)
+            }
+            done = [new[place].result() if place in new else one(*pair) for place, pair in enumerate(pairs)]
         while len(self._scores) > REMEMBERED:
             del self._scores[next(iter(self._scores))]
         return done
@@ -51,6 +59,11 @@ class _Remembered:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    def lacks(self, example: Example, record: Record) -> bool:
+        """Whether the record's answer is still to be scored."""
+        answer = to_score(record)
+        return answer is not None and (self.settings, example.id, answer) not in self.scores
 
     def score(self, answer: str, example: Example) -> Score:
         key = self.settings, example.id, answer

@@ -30,6 +30,9 @@ class Assignment:
     def __str__(self) -> str:
         return self.setting.id
 
+    def __deepcopy__(self, memo: object) -> Assignment:
+        return self  # nothing of it changes, and Tune copies every trial's
+
     @property
     def key(self) -> tuple[str, Span]:
         """Tells it from all others that are being worked on."""

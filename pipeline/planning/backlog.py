@@ -21,6 +21,7 @@ import numpy as np
 from pipeline.inputs.config import BudgetSettings, ModelSettings, StopSettings
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.budget import Spent, exhausted, spent
+from pipeline.planning.line import NEAREST
 from pipeline.planning.pending import outcomes, pending_slices, reachable, sizes
 from pipeline.planning.plan import Plan
 from pipeline.planning.retry import Losses
@@ -31,6 +32,8 @@ from pipeline.storage.store import Contents, Span, Store
 from pipeline.storage.totals import Totals, stored_totals
 
 UNBOUNDED = BudgetSettings()
+FEW_LINES = 2  # of neighbours, for each worker: of more, none is left alone in the end
+FEW_WAITING = (FEW_LINES + 1) * (2 * NEAREST + 1)  # so many settings are of more lines
 
 
 def _any(setting: Setting) -> bool:
@@ -150,7 +153,7 @@ class Backlog:
             self.over = not self._taken
         if not self._waiting:
             return None
-        sid = self._next(loaded, able)
+        sid = self._next(loaded, able, workers)
         slices = self._waiting[sid]
         share = len(slices)
         # Where as many settings wait, an equal share is no less than this one, and slices need not be counted.
@@ -234,29 +237,43 @@ class Backlog:
         self.over = not self._waiting
         self._asked(contents)
 
-    def _next(self, loaded: ModelSettings | None, able: Callable[[Setting], bool]) -> str:
-        """The first that waits of the worker's model; failing that, of the model with the most left per worker."""
+    def _next(self, loaded: ModelSettings | None, able: Callable[[Setting], bool], workers: int) -> str:
+        """One that waits of the worker's model; failing that, of the model with the most left per worker."""
         settings = self._plan.settings
         if not any(able(settings[sid]) for sid in self._waiting):
             able = _any
-        if (own := self._first(loaded, able)) is not None:
+        if (own := self._first(loaded, able, workers)) is not None:
             return own
         left = Counter(settings[sid].model for sid in self._waiting if able(settings[sid]))
-        workers = Counter(assignment.setting.model for assignment in self._taken.values())
-        chosen = self._first(max(left, key=lambda model: left[model] / (workers[model] + 1)), able)
+        busy = Counter(assignment.setting.model for assignment in self._taken.values())
+        chosen = self._first(max(left, key=lambda model: left[model] / (busy[model] + 1)), able, workers)
         assert chosen is not None
         return chosen
 
-    def _first(self, model: ModelSettings | None, able: Callable[[Setting], bool]) -> str | None:
+    def _first(
+        self, model: ModelSettings | None, able: Callable[[Setting], bool], workers: int
+    ) -> str | None:
         """The first that waits of a model; but those of whose neighbours one is being decoded, whose decodes they may
         repeat, after the others.
+
+        So neighbours are decoded one after the other. Where few lines are left, the longest comes first (Hu,
+        Operations Research 9, 1961, 841): else one of them would be left in the end, of which each worker would decode
+        another setting and repeat nothing.
         """
         busy = {assignment.setting.id for assignment in self._taken.values()}
+        many = workers == 1 or len(self._waiting) > FEW_WAITING * workers
         first = None
+        lines: dict[str, int] = {}  # the first of each, and how many of its neighbours wait
         for sid in self._waiting:
             setting = self._plan.settings[sid]
-            if setting.model == model and able(setting):
-                if busy.isdisjoint(self._neighbours(sid)):
-                    return sid
-                first = first or sid
-        return first
+            if setting.model != model or not able(setting):
+                continue
+            first = first or sid
+            near = self._neighbours(sid)
+            if (beside := next((other for other in near if other in lines), None)) is not None:
+                lines[beside] += 1
+            elif busy.isdisjoint(near):
+                lines[sid] = 0
+                if many or len(lines) > FEW_LINES * workers:
+                    return next(iter(lines))
+        return max(lines, key=lambda sid: lines[sid], default=first)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,6 @@ import pyarrow as pa
 
 from pipeline.planning.line import place_of
 from pipeline.planning.setting import Setting
-from pipeline.storage.listing import READERS
 from pipeline.storage.record import Record, from_table
 from pipeline.storage.slice_file import Slice
 from pipeline.storage.span import Span
@@ -24,16 +22,14 @@ def repeated(
     """By position: the setting's records on the examples of the spans, as far as its neighbours' decodes hold under its
     value of the trade-off parameter. They say under which setting they were decoded.
 
-    The neighbours' outcomes tell which slices to read; those are read side by side, as a store may be far away.
+    The neighbours' outcomes tell which slices to read.
     """
     if not neighbours or (place := place_of(setting)) is None:
         return {}
     value = place[1]
     takes, slices = _takes(store, value, neighbours, spans)
-    with ThreadPoolExecutor(READERS) as pool:
-        read = list(pool.map(lambda key: store.read(*key), slices))
     found: dict[int, Record] = {}
-    for (neighbour, _), slice_ in zip(slices, read, strict=True):
+    for (neighbour, _), slice_ in zip(slices, store.read_several(slices), strict=True):
         if not isinstance(slice_, Slice):  # a damaged one is none of this setting's concern
             continue
         for record in from_table(_holding(slice_.table, value)):

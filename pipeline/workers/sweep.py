@@ -36,7 +36,12 @@ from pipeline.workers.early import early_workers, inherited
 from pipeline.workers.private_ray import skip_tags
 from pipeline.workers.stall import Stall
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING, SliceTrial, WorkerSettings
-from pipeline.workers.tune_search import BacklogSearch, FreeWorkerScheduler, plain_workers
+from pipeline.workers.tune_search import (
+    BacklogSearch,
+    FreeWorkerScheduler,
+    plain_workers,
+    trial_class_read_once,
+)
 
 from ray import tune  # isort: skip  # after cluster.py, which says what Ray reads when it is imported
 
@@ -164,22 +169,23 @@ def _trials(
 
     need = need_of(cluster)
     search = BacklogSearch(backlog, room, aside)
-    tune.run(
-        tune.with_parameters(SliceTrial, worker=worker),
-        name="sweep",
-        search_alg=search,
-        scheduler=FreeWorkerScheduler(search),
-        num_samples=-1,
-        resources_per_trial={"cpu": need.cpus, "gpu": need.gpus},
-        storage_path=ground.scratch,
-        verbose=0,
-        reuse_actors=True,
-        max_failures=0,
-        raise_on_failed_trial=False,
-        callbacks=[watch],
-        trial_name_creator=lambda trial: trial.config[SETTING],
-        trial_dirname_creator=lambda trial: f"{trial.config[SETTING]}-{trial.trial_id}",
-    )
+    with trial_class_read_once():
+        tune.run(
+            tune.with_parameters(SliceTrial, worker=worker),
+            name="sweep",
+            search_alg=search,
+            scheduler=FreeWorkerScheduler(search),
+            num_samples=-1,
+            resources_per_trial={"cpu": need.cpus, "gpu": need.gpus},
+            storage_path=ground.scratch,
+            verbose=0,
+            reuse_actors=True,
+            max_failures=0,
+            raise_on_failed_trial=False,
+            callbacks=[watch],
+            trial_name_creator=lambda trial: trial.config[SETTING],
+            trial_dirname_creator=lambda trial: f"{trial.config[SETTING]}-{trial.trial_id}",
+        )
 
 
 def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> None:

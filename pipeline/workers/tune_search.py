@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager
-from functools import partial
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache, partial
 from typing import Any
 
 from pipeline.inputs.config import ModelSettings
@@ -20,16 +20,17 @@ from ray.tune.schedulers import FIFOScheduler  # isort: skip
 from ray.tune.search import Searcher  # isort: skip
 
 CONTROLLER = "ray.tune.execution.tune_controller"
+TRIAL = "ray.tune.experiment.trial"
 
 
-def free_workers(cache: Any) -> Any:
+def free_workers(tunes: Any) -> Any:
     """Tune's cache of workers without a trial, first in, first out, which keeps all of them until the sweep ends.
 
     Tune keeps as many as trials wait, and one. Between two of a search's questions none waits, so that all others would
     start anew, each importing torch and loading its model.
     """
 
-    class FreeWorkers(cache):  # type: ignore[misc]
+    class FreeWorkers(tunes):  # type: ignore[misc]
         def cache_object(self, key: Any, obj: Any) -> bool:
             self._cached_objects[key].append(obj)
             self._num_cached_objects += 1
@@ -75,6 +76,15 @@ class PlainWorkers:
 def plain_workers() -> AbstractContextManager[None]:
     """Within, trials get the workers that Ray has started by itself (early.py), and none needs an agent to start."""
     return changed(*OF_A_TRIAL, lambda _: PlainWorkers)
+
+
+@contextmanager
+def trial_class_read_once() -> Iterator[None]:
+    """Within, trials read their class from Ray's head once, not three times each while a worker waits for the next."""
+    with ExitStack() as stack:
+        stack.enter_context(changed(TRIAL, "get_trainable_cls", cache))
+        stack.enter_context(changed(TRIAL, "validate_trainable", cache))
+        yield
 
 
 class BacklogSearch(Searcher):

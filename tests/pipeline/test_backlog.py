@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.planning.assignment import Assignment
-from pipeline.planning.backlog import Backlog
+from pipeline.planning.backlog import FEW_LINES, FEW_WAITING, Backlog
 from pipeline.storage.store import Span, Store
 from pipeline.storage.totals import Totals
 
@@ -26,14 +28,20 @@ class Model(str):
         return str(self)
 
 
-def backlog_of(models: list[str], store: Any = None, slices: int = 2) -> Backlog:
+def backlog_of(
+    models: list[str],
+    store: Any = None,
+    slices: int = 2,
+    neighbours: Callable[[str], tuple[str, ...]] = lambda setting_id: (),
+) -> Backlog:
     """One setting for each entry, of the model that it names; a search that asks for nothing more."""
     spans = [(4 * n, 4 * n + 4) for n in range(slices)]
     settings = {
         f"s{n}": SimpleNamespace(id=f"s{n}", model=Model(model), task="t") for n, model in enumerate(models)
     }
     plan: Any = SimpleNamespace(settings=settings, asked=[], extend=lambda outcomes: [])
-    backlog = Backlog(plan, store, 4 * slices, 4, {sid: list(spans) for sid in settings})
+    pending = {sid: list(spans) for sid in settings}
+    backlog = Backlog(plan, store, 4 * slices, 4, pending, neighbours=neighbours)
     backlog._ask = lambda: setattr(backlog, "over", True)  # type: ignore[method-assign]
     return backlog
 
@@ -199,4 +207,37 @@ def test_what_a_worker_is_able_to_begin_is_asked_of_few() -> None:
 
     while assignment := backlog.take("A", able=able):  # type: ignore[arg-type]
         backlog.finished(assignment)
-    assert len(set(asked)) == 500 and len(asked) <= 2 * 500
+    assert len(set(asked)) == 500 and len(asked) <= 2 * 500 + FEW_WAITING * (FEW_LINES + 1)
+
+
+@given(
+    lines=st.lists(st.integers(1, 5), min_size=1, max_size=7),
+    workers=st.integers(1, 4),
+    seconds=st.lists(st.integers(2, 4), min_size=35, max_size=35),
+)
+def test_neighbours_are_decoded_by_turns_as_long_as_another_line_can_be(
+    lines: list[int], workers: int, seconds: list[int]
+) -> None:
+    """And the longest line first, so that none is left alone as far as that can be helped."""
+    names = [[f"s{sum(lines[:line]) + n}" for n in range(count)] for line, count in enumerate(lines)]
+    near = {sid: tuple(other for other in own if other != sid) for own in names for sid in own}
+    backlog = backlog_of(["A"] * sum(lines), slices=1, neighbours=near.__getitem__)
+    line_of = {sid: line for line, own in enumerate(names) for sid in own}
+    left, busy, now = Counter(line_of.values()), dict[int, tuple[int, Assignment]](), 0
+    while not backlog.over:
+        for worker in set(range(workers)) - set(busy):
+            decoding = {line_of[one.setting.id] for _, one in busy.values()}
+            if assignment := backlog.take("A", workers):  # type: ignore[arg-type]
+                sid = assignment.setting.id
+                free = {line: count for line, count in left.items() if count and line not in decoding}
+                if free and (workers == 1 or len(free) > FEW_LINES * workers):
+                    assert line_of[sid] == min(free)
+                elif free:
+                    assert left[line_of[sid]] == max(free.values()) and line_of[sid] in free
+                left[line_of[sid]] -= 1
+                busy[worker] = now + seconds[int(sid[1:])], assignment
+        if busy:
+            worker = min(busy, key=lambda one: busy[one][0])
+            now, done = busy.pop(worker)
+            backlog.finished(done)
+    assert not any(left.values())

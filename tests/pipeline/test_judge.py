@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from threading import Lock
+from threading import Barrier, Lock, Thread, active_count, current_thread, main_thread
 
 import pytest
 from hypothesis import given, settings
@@ -57,6 +57,26 @@ def test_records_are_those_of_the_task_itself_and_an_answer_is_scored_once(
     assert {times for (_, answer), times in task.asked.items() if answer != "?"} <= {1}
     broken = sum(answers.count("?") for answers in slices)
     assert sum(times for (_, answer), times in task.asked.items() if answer == "?") == broken
+
+
+def test_only_what_is_to_be_scored_takes_threads_and_takes_them_together() -> None:
+    together = Barrier(len(EXAMPLES))
+
+    class Waiting(Toy):
+        def score(self, answer: str, example: Example) -> Score:
+            together.wait(timeout=30)  # broken unless all are asked at once
+            assert current_thread() is not main_thread()
+            return super().score(answer, example)
+
+    remembering, task, before = Judge(), Waiting(), active_count()
+    first = remembering.scored(task, SETTINGS, EXAMPLES, records("abab"))
+    assert all(record.score is not None for record in first)
+    repeats = [replace(record, decoded_under="other", score=1.0) for record in records("xxxx")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Thread, "start", lambda self: pytest.fail("a thread for what is known"))
+        assert remembering.scored(task, SETTINGS, EXAMPLES, records("abab")) == first
+        assert remembering.scored(task, SETTINGS, EXAMPLES, repeats) == repeats
+    assert task.asked.total() == len(EXAMPLES) and active_count() == before
 
 
 def test_another_task_shares_no_score() -> None:

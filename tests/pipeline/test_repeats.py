@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
-from threading import Barrier
+from threading import Barrier, Thread
 from typing import Any
 
 import numpy as np
@@ -142,11 +142,12 @@ def test_only_scored_records_within_their_leeway_repeat(
     assert repeated(store, two, [one.id], [(0, 6)]) == {}
 
 
-def test_of_neighbours_only_the_slices_that_hold_a_repeat_are_read_whole_and_side_by_side(
-    make_config: Make, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("away", [False, True])
+def test_of_neighbours_only_the_slices_that_hold_a_repeat_are_read_whole_and_far_away_side_by_side(
+    away: bool, make_config: Make, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     near, own, far = (_setting(make_config, f"decoder.threshold={value}") for value in (0.3, 0.4, 0.6))
-    store = Store(str(tmp_path))
+    store = Store(f"memory:/{tmp_path}" if away else str(tmp_path))
     for neighbour, held in ((near, range(4, 8)), (far, range(12))):
         for start in (0, 4, 8):
             records = [
@@ -158,10 +159,13 @@ def test_of_neighbours_only_the_slices_that_hold_a_repeat_are_read_whole_and_sid
 
     def noted(setting_id: str, span: tuple[int, int]) -> object:
         begun.append((setting_id, span))
-        together.wait()
+        if away:
+            together.wait()
         return read(setting_id, span)
 
     monkeypatch.setattr(store, "read", noted)
+    if not away:
+        monkeypatch.setattr(Thread, "start", lambda self: pytest.fail("a thread for a few local files"))
     found = repeated(store, own, [near.id, far.id], [(0, 4), (4, 8)])
     assert {place: one.decoded_under for place, one in found.items()} == {
         n: near.id if n >= 4 else far.id for n in range(8)
