@@ -161,6 +161,14 @@ class Batch:
         """Steps that the current block has had."""
         return self.pace.block_step_B
 
+    def read(self, revises: bool) -> list[list[int]]:
+        """See `Pace.read`; where a decoder `revises`, for which a log may be too short, the number of events, too."""
+        if not revises:
+            return self.pace.read()
+        *numbers, last = self.pace.read(self.events.last_B1)
+        self.events.most = max(last) + 1
+        return numbers
+
     def places_BK(self) -> Tensor:
         """Positions of the current blocks in the area."""
         return self.block_B[:, None] * len(self.block_K) + self.block_K
