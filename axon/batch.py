@@ -162,6 +162,14 @@ class Batch:
         """Steps that the current block has had."""
         return self.pace.block_step_B
 
+    def read(self, revises: bool) -> list[list[int]]:
+        """See `Pace.read`; where a decoder `revises`, for which a log may be too short, the number of events, too."""
+        if not revises:
+            return self.pace.read()
+        *numbers, last = self.pace.read(self.events.last_B1)
+        self.events.most = max(last) + 1
+        return numbers
+
     def places_BK(self, blocks: list[int]) -> Tensor:
         """Positions of the current blocks in the area: one tensor for as long as they are `blocks`, their block_B."""
         if self._places is None or self._places[0] != blocks:

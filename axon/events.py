@@ -34,7 +34,7 @@ class Events:
     log_BEF: Tensor
     confidence_BE: Tensor  # float64, of the same events
     last_B1: Tensor  # place of the row's last event, -1 before the first
-    bound: int = 0  # no row has more events, as far as `reserve` was called: known without asking the device
+    most: int = 0  # events of the row that has most, as the host knows it: see `Batch.read`
 
     @classmethod
     def none(cls, rows: int, room: int, device: torch.device) -> Events:
@@ -59,12 +59,9 @@ class Events:
         self.confidence_BE.scatter_(1, slot_BK, change.confidence_BK)
 
     def reserve(self, more: int) -> None:
-        """Make room for `more` events a row. Asks the device for their number only when the log may be full."""
-        if self.bound + more > self.room:
-            self.bound = int(self.last_B1.max()) + 1
-        if self.bound + more > self.room:
+        """Make room for `more` events a row."""
+        if self.most + more > self.room:
             self.widen(2 * self.room + more)
-        self.bound += more
 
     def widen(self, room: int) -> None:
         """Room for at least `room` events a row."""

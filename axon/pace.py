@@ -56,9 +56,10 @@ class Pace:
         self.numbers_BN.add_(torch.stack(more, 1))
         self._of_block_BN.masked_fill_(full_B[:, None], 0)
 
-    def read(self) -> list[list[int]]:
-        """The numbers, those of all rows together for each: the host waits for the device."""
-        read: list[list[int]] = self.numbers_BN.T.tolist()
+    def read(self, other_B1: Tensor | None = None) -> list[list[int]]:
+        """The numbers, those of all rows together for each, `other_B1` last: the host waits for the device, once."""
+        numbers_BN = self.numbers_BN if other_B1 is None else torch.cat([self.numbers_BN, other_B1], 1)
+        read: list[list[int]] = numbers_BN.T.tolist()
         return read
 
     @cached_property

@@ -52,12 +52,12 @@ class Sampler:
         """
         settings = self.settings
         passes = self._passes(batch)
-        read = batch.pace.read()
+        read = batch.read(settings.decoder.revises)
         while True:
             self.one_step(batch, passes, read[BLOCK], self._asked(read))
             if settings.end_of_text == "stop_at_eos":
                 batch.pace.text_over_B.copy_(self._text_over(batch))
-            read = batch.pace.read()
+            read = batch.read(settings.decoder.revises)
             if any(read[BROKEN]):
                 raise AssertionError(
                     f"decoder {settings.decoder.name}: its proposal breaks a rule of axon/proposal.py; reveal only "

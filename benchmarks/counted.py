@@ -31,6 +31,12 @@ READS = frozenset(
     | {"nonzero", "argwhere", "masked_select", "unique"}
 )
 
+# Operators that end with a number or a shape on the host, however they are called.
+ASKING = frozenset(
+    {"_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "argwhere", "masked_select"}
+    | {"_unique", "_unique2", "unique_dim", "unique_consecutive", "bincount"}
+)
+
 
 def on_card(memory: int = 80 * 10**9) -> AbstractContextManager[object]:
     """Within it, column means are computed in chunks sized for a GPU of so many bytes."""
@@ -57,6 +63,35 @@ class Launches(TorchDispatchMode):
     ) -> Any:
         name = func.overloadpacket.__name__
         if name not in VIEWS:
+            self.by_name[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+class Asked(TorchDispatchMode):
+    """Counts operators that ask the device for a number, also those that other operators of torch call.
+
+    Not `tolist` and `cpu`, which on a processor copy nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.by_name: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        return self.by_name.total()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        name = func.overloadpacket.__name__
+        by_mask = (
+            "index" in name
+            and len(args) > 1
+            and isinstance(args[1], list | tuple)
+            and _by_mask(tuple(args[1]))
+        )
+        if name in ASKING or by_mask or func is torch.ops.aten.repeat_interleave.Tensor:
             self.by_name[name] += 1
         return func(*args, **(kwargs or {}))
 

@@ -147,39 +147,67 @@ def test_the_references_decodes_are_reproduced() -> None:
     assert checked > 10
 
 
-def spied(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, ...]]:
-    """What every step knows, up to the end of the furthest block: logits, attention rows, column means and p*."""
-    steps: list[tuple[Tensor, ...]] = []
+def known_in_steps(
+    model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, batch_size: int
+) -> list[list[Tensor]]:
+    """What every step knows, up to the end of the furthest block: logits, p*, attention rows and column means."""
+    steps: list[list[Tensor]] = []
 
     class Spied(Forward):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
             width = int(self.columns_BK.max()) + 1
-            rows_BKW, decoded_BW = self.attention.rows(), self.decoded()
-            decoded_BW[:, width:] = False
-            p_max_BW = self.p_max_at(decoded_BW, int(decoded_BW.sum()))
-            found = self.logits_BKV, rows_BKW, self.attention.column_means()[:, None], p_max_BW[:, None]
-            steps.append((found[0].clone(), *(part[:, :, :width].clone() for part in found[1:])))
+            steps.append([self.logits_BKV.clone()])
+            if setting.decoder.reads == "sequence":  # whose passes leave the states of all columns
+                decoded_BW = self.decoded()
+                decoded_BW[:, width:] = False
+                steps[-1] += [self.p_max_at(decoded_BW, int(decoded_BW.sum()))[:, :width]]
+            if given[5]:  # layers whose attention is captured
+                rows_BKW, means_BW = self.attention.rows(), self.attention.column_means()
+                steps[-1] += [rows_BKW[:, :, :width].clone(), means_BW[:, :width].clone()]
 
-    monkeypatch.setattr(axon.sampler, "Forward", Spied)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(axon.sampler, "Forward", Spied)
+        decode_rows(model, prompts, setting, batch_size)
     return steps
+
+
+def check_steps(
+    model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, alignment: Any, batch: int
+) -> list[list[Tensor]]:
+    """Every step knows with the cache what a whole pass would."""
+    plain, cached = both(setting, alignment)
+    found = known_in_steps(model, prompts, cached, batch)
+    expected = known_in_steps(model, prompts, plain, batch)
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        for own, known in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(own, known, rtol=1e-5, atol=5e-5)
+    return found
 
 
 @pytest.mark.parametrize("alignment", ["prompt", "absolute"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_step_knows_what_a_whole_pass_would(
-    family: str, alignment: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain, cached = both(replace(COMBINATIONS["dawn, coverage_gap"], gen_length=16), alignment)
-    steps, model = spied(monkeypatch), FAMILIES[family](1)
-    decode(model, LONG, plain, batch_size=3)
-    expected = steps.copy()
-    steps.clear()
-    decode(model, LONG, cached, batch_size=3)
-    assert len(steps) == len(expected) > 8
-    for ours, theirs in zip(steps, expected, strict=True):
-        for found, known in zip(ours, theirs, strict=True):
-            torch.testing.assert_close(found, known, rtol=1e-5, atol=1e-5)
+def test_every_step_knows_what_a_whole_pass_would(family: str, alignment: Any) -> None:
+    setting = replace(COMBINATIONS["dawn, coverage_gap"], gen_length=16)
+    steps = check_steps(FAMILIES[family](1), LONG, setting, alignment, 3)
+    assert len(steps) > 8 and all(len(step) == 4 for step in steps)
+
+
+@pytest.mark.parametrize("name", CACHED)
+def test_every_step_does_with_every_decoder_and_batch(name: str) -> None:
+    @law(6)
+    @given(
+        prompts=prompts_of,
+        seed=st.integers(0, 50),
+        batch_size=st.integers(1, 4),
+        family=st.sampled_from(list(FAMILIES)),
+        alignment=st.sampled_from(["prompt", "absolute"]),
+    )
+    def check(prompts: list[list[int]], seed: int, batch_size: int, family: str, alignment: Any) -> None:
+        check_steps(FAMILIES[family](seed), prompts, CACHED[name], alignment, batch_size)
+
+    check()
 
 
 @pytest.mark.parametrize("alignment", ["prompt", "absolute"])

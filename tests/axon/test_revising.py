@@ -155,6 +155,7 @@ def test_the_log_keeps_every_event_however_many_there_are(data: Any, rows: int, 
         kinds = torch.tensor(data.draw(st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3),
                                                 min_size=rows, max_size=rows)))  # fmt: skip
         places = torch.arange(length).expand(rows, -1)
+        log.most = max(map(len, expected))
         log.reserve(length)
         log.append(
             Change(

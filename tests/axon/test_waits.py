@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,29 +15,37 @@ from axon.decoders import DECODERS
 from axon.gates import GATES
 from axon.policies import POLICIES
 from axon.sampler import Sampler
-from benchmarks.counted import Waits
+from benchmarks.counted import Asked, Waits
+from tests.axon.row_laws import decode_rows
+from tests.axon.test_cache import shifted
+from tests.axon.test_laws import COMBINATIONS, MIXED, VARIED
 from tests.axon.toy_model import toy_model
+
+Marks = list[list[tuple[int, int]]]
 
 PROMPTS = [[1, 2, 3], [4, 5], [6, 7, 8, 9], [10], [11, 12, 13]]
 ENDS = ["full", "stop_at_eos", "confidence_eos_eot_inf", "logits_eos_inf"]
 
 
 @pytest.fixture
-def waited(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """For each stretch of passes between changes of the batch, how many waits there had been before each, and after."""
-    marks: list[list[int]] = []
-    waits = Waits()
+def waited(monkeypatch: pytest.MonkeyPatch) -> Marks:
+    """For each stretch of passes between changes of the batch, what had been counted before each, and after.
+
+    Waits as Python makes them, and operators that ask the device, wherever they are called.
+    """
+    marks: Marks = []
+    waits, asked = Waits(), Asked()
     plain_step, plain_until = Sampler.one_step, Sampler.until_finish
 
     def one_step(self: Any, *given: Any) -> Any:
-        marks[-1].append(waits.total)
+        marks[-1].append((waits.total, asked.total))
         return plain_step(self, *given)
 
     def until_finish(self: Any, batch: Any) -> Any:
         marks.append([])
-        with waits:
+        with waits, asked:
             found = plain_until(self, batch)
-        marks[-1].append(waits.total)
+        marks[-1].append((waits.total, asked.total))
         return found
 
     monkeypatch.setattr(Sampler, "one_step", one_step)
@@ -43,14 +53,21 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return marks
 
 
-def per_pass(marks: list[list[int]]) -> list[int]:
-    return [after - before for own in marks for before, after in itertools.pairwise(own)]
+def per_pass(marks: Marks) -> list[int]:
+    """Waits in each pass. All that operators ask is among them; what is read at a pass's end goes by none."""
+    found = [
+        (waits - before, asked - asked_before)
+        for own in marks
+        for (before, asked_before), (waits, asked) in itertools.pairwise(own)
+    ]
+    assert all(asked < waits for waits, asked in found), "something asks the device behind Python's back"
+    return [waits for waits, _ in found]
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("gate", GATES)
 def test_a_pass_waits_twice_at_most(
-    decoder: str, gate: Any, model: MaskedDiffusionModel, waited: list[list[int]]
+    decoder: str, gate: Any, model: MaskedDiffusionModel, waited: Marks
 ) -> None:
     for policy in POLICIES:
         axon = AxonSettings(
@@ -67,7 +84,7 @@ def test_a_pass_waits_twice_at_most(
 @pytest.mark.parametrize("end_of_text", ENDS)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_rules_at_the_end_of_a_text_and_draws_wait_for_nothing(
-    end_of_text: Any, temperature: float, model: MaskedDiffusionModel, waited: list[list[int]]
+    end_of_text: Any, temperature: float, model: MaskedDiffusionModel, waited: Marks
 ) -> None:
     settings = DecodeSettings(
         gen_length=8,
@@ -82,21 +99,29 @@ def test_rules_at_the_end_of_a_text_and_draws_wait_for_nothing(
     assert set(per_pass(waited)) == {1}
 
 
-@pytest.mark.parametrize("decoder", ["confidence", "dawn"])
-def test_passes_of_a_cache_wait_for_nothing(decoder: str, waited: list[list[int]]) -> None:
-    """Which rows are to be stored is known from the step before."""
-    settings = DecodeSettings(
-        gen_length=8,
-        block_length=4,
-        block_alignment="absolute",
-        sink_rows="visible",
-        cache="block",
-        decoder=DECODERS[decoder](),
-        axon=AxonSettings(gate="never", attention_layers="all"),
-    )
-    decode(toy_model("sdar"), PROMPTS, settings, batch_size=3)
-    found = per_pass(waited)
-    assert len(found) > 5 and set(found) == {2 if decoder == "dawn" else 1}
+CACHES: list[tuple[Callable[[], MaskedDiffusionModel], Any]] = [
+    (toy_model, "none"),
+    (lambda: toy_model("sdar"), "block"),
+    (shifted, "block"),
+    (toy_model, "prefix"),
+    (lambda: toy_model("dream"), "dual"),
+]
+
+
+@pytest.mark.parametrize(("number", "name"), enumerate(COMBINATIONS))
+def test_so_does_one_of_any_decoder_family_and_cache(number: int, name: str, waited: Marks) -> None:
+    """Decoders that take tokens back, too, whose log of events grows; two families and caches each, in turns."""
+    for turn, setting in enumerate((COMBINATIONS[name], VARIED[name])):
+        family, cache = CACHES[(number + turn) % len(CACHES)]
+        if setting.decoder.reads_later_blocks:
+            cache = "none"
+        rows = "visible" if cache == "block" else setting.sink_rows
+        model, setting = family(), replace(setting, cache=cache, sink_rows=rows)
+        decode_rows(model, MIXED, setting, 3)  # token ids are sent once, the first time
+        waited.clear()
+        decode_rows(model, MIXED, setting, 3)
+        found = per_pass(waited)
+        assert len(found) > 3 and max(found) <= 2
 
 
 def test_what_waits_is_counted() -> None:
@@ -106,3 +131,14 @@ def test_what_waits_is_counted() -> None:
         chosen.nonzero(), numbers[chosen], torch.tensor([1], device="cpu")
         numbers + numbers, numbers[numbers], torch.where(chosen, numbers, 0), torch.tensor([1])
     assert waits.total == 7, dict(waits.by_name)
+
+
+def test_what_operators_ask_is_counted() -> None:
+    numbers, chosen = torch.arange(3), torch.tensor([True, False, True])
+    with Asked() as asked:
+        numbers[:2].sum().item(), torch.equal(numbers, numbers), numbers[chosen], chosen.nonzero()
+        numbers + numbers, numbers[numbers], torch.where(chosen, numbers, 0)
+        numbers[chosen] = 1
+        numbers.repeat_interleave(numbers)
+        torch.arange(numbers[2])
+    assert asked.total == 7, dict(asked.by_name)
