@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -185,27 +184,6 @@ def test_every_free_worker_is_kept_until_the_end_and_the_first_goes_first() -> N
     assert free.cache_object("key", "first")
     assert list(free.flush_cached_objects(force_all=True)) == ["second", "first"]
     assert not free.has_cached_object("key") and not free.num_cached_objects
-
-
-def test_a_trial_asks_rays_head_for_nothing_and_copies_no_assignment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both would take milliseconds in which a worker waits for it."""
-    from ray.tune.experiment import trial
-
-    from pipeline.planning.assignment import Assignment
-    from pipeline.workers.tune_search import trial_class_read_once
-
-    asked: list[str] = []
-    for name in ("get_trainable_cls", "validate_trainable"):
-        monkeypatch.setattr(trial, name, asked.append)
-    for _ in range(2):  # another run of Tune may have another class of that name
-        with trial_class_read_once():
-            for _ in range(3):
-                trial.get_trainable_cls("it")
-                trial.validate_trainable("it")
-    assert asked == ["it"] * 4
-    setting: Any = SimpleNamespace(id="s0")
-    assignment = Assignment(setting, ((0, 4),))
-    assert deepcopy({"assignment": assignment})["assignment"] is assignment
 
 
 def test_tune_keeps_no_record_of_its_trials_and_reads_none() -> None:
