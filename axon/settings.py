@@ -181,7 +181,7 @@ class DecodeSettings:
         if self.cache == "block" and self.reads_sinks and self.sink_rows != "visible":
             raise ValueError(
                 f"cache={self.cache!r}: a cached pass has no rows of later blocks to find attention sinks by; "
-                "set sink_rows=visible, or cache=none"
+                "with a block-causal model set sink_rows=visible, with any other cache=prefix, dual or none"
             )
 
     @property

@@ -57,7 +57,8 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "block_alignment=left": "block_alignment='left': unknown; one of prompt, absolute",
     "sink_rows=all": "sink_rows='all': unknown; one of canvas, visible",
     "cache=suffix": "cache='suffix': unknown; one of none, block, prefix, dual",
-    "cache=block": "cache='block': a cached pass has no rows of later blocks to find attention sinks by; set sink_rows",
+    "cache=block": "cache='block': a cached pass has no rows of later blocks to find attention sinks by; "
+    "with a block-causal model set sink_rows=visible, with any other cache=prefix",
     "cache=block & sink_rows=visible": "cache='block': needs a block-causal model, in which no finished block sees a",
     "axon.budget_counts=passes": "axon.budget_counts='passes': unknown; one of interventions, steps",
     "top_p=0.9": "top_p=0.9: limits sampling, and temperature=0 samples nothing;",
