@@ -186,6 +186,12 @@ def _foreign(points: pd.DataFrame) -> list[str]:
     silent = foreign[(foreign["n"] > 0) & foreign["nfe"].isna()]
     if len(silent):
         found.append(f"{counted(len(silent), 'point')} without an NFE: listed, but on no front.")
+    apart = foreign[(foreign["n"] == 0) & (foreign["unscored"] == 0)]
+    if len(apart) and len(foreign) < len(points):
+        found.append(
+            f"{counted(len(apart), 'point')} from elsewhere without an answer to any example decoded here, where "
+            "the order of examples is shuffled: decode more of them, with a higher limit."
+        )
     return found
 
 
