@@ -43,7 +43,10 @@ class Body(nn.Module):
         # Of experts each sees few positions, perhaps one: which others there are would change the rounding.
         self.dense = weights_per_position(body.layers[-1]) == 0
         self._all: tuple[tuple[torch.dtype, torch.device], Rotation] | None = None  # of positions 0, 1, ...
-        self._last: tuple[Tensor, dict[torch.device, Rotation]] | None = None
+        self._last: tuple[Tensor, tuple[Rotation, ...]] | None = (
+            None  # of the last pass, on each of `devices`
+        )
+        self._computed = self._through  # or what it was compiled to
 
     def forward(
         self,
@@ -58,18 +61,36 @@ class Body(nn.Module):
         `reach` is above every position, which only the device knows.
         Of several `parts` the positions lie one after the other, as those of a single row.
         """
-        count, width = tokens_BQ.shape
         x_BQD = embedding(tokens_BQ, self._embedding)
-        rotation = self._rotation(x_BQD, positions_BQ, reach)
-        x_ND = x_BQD.view(count * width, -1)
+        rotations = self._rotations_of(x_BQD, positions_BQ, reach)
+        return self._computed(x_BQD, rotations, parts, read_BR)
+
+    def compile(self, *arguments: Any, **named: Any) -> None:
+        """As that of any module, but of what is computed anew in each pass.
+
+        With what is kept from pass to pass, the layers would be compiled once more for each state that it is in, and
+        in a CUDA graph it would lie in memory that the next pass overwrites.
+        """
+        self._computed = torch.compile(self._through, *arguments, **named)
+
+    def _through(
+        self,
+        x_BQD: Tensor,
+        rotations: Sequence[Rotation],
+        parts: Sequence[RowAttention],
+        read_BR: Tensor | None,
+    ) -> Tensor:
+        """See `forward`: of embedded tokens, with their rotations on each of `devices`."""
+        count, width, _ = x_BQD.shape
+        x_ND, rotation = x_BQD.view(count * width, -1), rotations[0]
         at_home = attend = Attention(parts)
         for layer, move in zip(self._layers[:-1], self._moves, strict=False):
             if move is not None:
-                x_ND, rotation = x_ND.to(move), self._rotation_at(move)
+                x_ND, rotation = x_ND.to(move), rotations[self.devices.index(move)]
                 attend = at_home.at(move, self.devices[0])
             x_ND = layer(x_ND, rotation, attend)
         if (move := self._moves[-1]) is not None:
-            x_ND, rotation = x_ND.to(move), self._rotation_at(move)
+            x_ND, rotation = x_ND.to(move), rotations[self.devices.index(move)]
             attend = at_home.at(move, self.devices[0])
         read = None
         if read_BR is not None and self.dense and read_BR.shape[1] >= LEAST:
@@ -84,12 +105,12 @@ class Body(nn.Module):
         x_ND = x_MD if read is None else read.spread(x_MD)
         return x_ND.view(count, width, -1)
 
-    def _rotation(self, x_BQD: Tensor, positions_BQ: Tensor, reach: int) -> Rotation:
+    def _rotations_of(self, x_BQD: Tensor, positions_BQ: Tensor, reach: int) -> tuple[Rotation, ...]:
         """Many passes over a batch have the same positions, told by being the same tensor, which nobody changes."""
         if self._last is None or self._last[0] is not positions_BQ:
             made = self._rotations(x_BQD, reach).at(positions_BQ.flatten())
-            self._last = positions_BQ, {self.devices[0]: made}
-        return self._last[1][self.devices[0]]
+            self._last = positions_BQ, (made, *(made.to(device) for device in self.devices[1:]))
+        return self._last[1]
 
     def _rotations(self, x_BQD: Tensor, reach: int) -> Rotation:
         """Of so many positions or more."""
@@ -100,11 +121,3 @@ class Body(nn.Module):
             with torch.no_grad():
                 self._all = kind, Rotation.of(*rotary(x_BQD, position_ids=positions_1N))
         return self._all[1]
-
-    def _rotation_at(self, device: torch.device) -> Rotation:
-        """The last one, on that device."""
-        assert self._last is not None, "made at home first"
-        made = self._last[1]
-        if device not in made:
-            made[device] = made[self.devices[0]].to(device)
-        return made[device]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
+import torch
+from torch._dynamo.utils import counters
 
-from axon import AxonSettings, DecodeSettings, decode
+from axon import AxonSettings, Confidence, DecodeSettings, decode
 from tests.axon.toy_model import toy_model
 
 
@@ -22,3 +24,15 @@ def test_a_compiled_network_decodes_the_same_in_float32() -> None:
     assert decode(compiled, prompts, settings, batch_size=3) == decode(
         toy_model(), prompts, settings, batch_size=3
     )
+
+
+def test_passes_of_one_kind_are_compiled_once() -> None:
+    """What is kept between them is none of it: the first passes would each be compiled for another state of that."""
+    torch._dynamo.reset()
+    counters.clear()
+    settings = DecodeSettings(16, 8, decoder=Confidence(threshold=0.6), axon=AxonSettings(gate="never"))
+    model = toy_model()
+    model.body.compile(dynamic=True, backend="eager")
+    for first in range(1, 4):
+        assert decode(model, [[first, 2, 3]], settings) == decode(toy_model(), [[first, 2, 3]], settings)
+    assert counters["stats"]["unique_graphs"] == 1

@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 import axon.room
@@ -20,6 +23,7 @@ from axon.padding import MOST_PADDING
 from axon.room import MOST, ON_PROCESSOR, Room
 from axon.row_memory import row_bytes
 from axon.waiting import Prompt, Waiting
+from tests.axon.test_laws import law
 from tests.axon.toy_model import toy_model
 
 ALONE = AxonSettings(gate="never")
@@ -156,6 +160,47 @@ def test_random_draws_are_a_rows_own_however_it_was_retried(
     expected = decode(model, PROMPTS, settings, seeds)
     on(Device(fits=3), monkeypatch)
     assert streamed(Room(11), model, settings=settings, seeds=seeds)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("family", "cache"),
+    [("llada", "none"), ("sdar", "none"), ("sdar", "block"), ("llada", "prefix"), ("dream", "dual")],
+)
+def test_memory_may_run_out_within_any_pass(family: str, cache: Any) -> None:
+    """In the network itself, of few rows or of many: each row comes once, as if decoded alone."""
+    network = toy_model(family)
+    lengths = [3, 9, 1, 4, 4, 12, 2, 7]
+    prompts = [[1 + n] * length for n, length in enumerate(lengths)]
+    setting = replace(SETTINGS, cache=cache, block_alignment="absolute")
+    alone = [decode(network, [prompt], setting)[0] for prompt in prompts]
+
+    @law(8)
+    @given(rows=st.integers(2, 8), fits=st.integers(30, 400), gaps=st.lists(st.integers(0, 25), max_size=2))
+    def check(rows: int, fits: int, gaps: list[int]) -> None:
+        failed, left, said = [0], list(gaps), []
+
+        def runs_out(module: Any, given: Any) -> None:
+            at_once = sum(part.rows for part in given[3])
+            if at_once == 1:
+                return
+            if left and not left[-1]:
+                left.pop()
+            elif given[0].numel() <= fits:
+                left[-1:] = [gap - 1 for gap in left[-1:]]
+                return
+            failed[0] += 1
+            raise torch.OutOfMemoryError(NO_MEMORY)
+
+        hook = network.body.register_forward_pre_hook(runs_out)
+        try:
+            found = streamed(Room(rows, said.append), network, prompts, setting)[0]
+        finally:
+            hook.remove()
+        assert found == alone
+        assert not said or failed[0]
+        assert all(line.startswith("out of memory with more than ") for line in said)
+
+    check()
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])

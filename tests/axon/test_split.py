@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon import AxonSettings, CheckpointError, Confidence, Dawn, DecodeSettings, Klass, decode, load_model
-from axon.models import body, checkpoint
+from axon.models import checkpoint
+from axon.models.layer import Rotation
 from axon.models.split import away, shares
 from tests.axon.fake_devices import KIND, FakeDevices, split
 from tests.axon.toy_model import llada_tensors, toy_model, write_checkpoint
@@ -52,7 +53,7 @@ def test_a_split_network_decodes_as_a_whole_one(family: str, places: list[int]) 
 def test_states_that_stay_behind_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the stand-in itself: without one of the moves it must raise."""
     parts = split(toy_model(layers=4), PLACES)
-    monkeypatch.setattr(body.Body, "_rotation_at", lambda self, device: self._last[1][self.devices[0]])
+    monkeypatch.setattr(Rotation, "to", lambda self, device: self)
     with FakeDevices(), pytest.raises(AssertionError, match="of tensors on"):
         decode(parts, PROMPTS, DecodeSettings(8, 4, decoder=Confidence()))
 
