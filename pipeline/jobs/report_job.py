@@ -18,6 +18,7 @@ from pipeline.errors import reason
 from pipeline.importing import importing
 from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.console import draw, say
+from pipeline.jobs.failures import failure_lines
 from pipeline.report.asked import NOTHING, Asked
 from pipeline.runs.run import Run
 from pipeline.search import ASK_ONCE
@@ -87,7 +88,7 @@ def notes_of(
         notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
     notes += why_unscored(contents.records)
     notes += repeats(contents.records)
-    notes += [f"Failed: {run.by_id[sid]}: {error}" for sid, error in failures.items()]
+    notes += [f"Failed: {line}" for line in failure_lines(run, failures)]
     part = part_of(run, contents.records)
     if left_out:
         notes.append(f"Ended early: {left_out}; {left_out_of(run, part)}.")

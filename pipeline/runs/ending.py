@@ -9,6 +9,7 @@ from rich.console import Console
 from pipeline.errors import reason
 from pipeline.inputs.config import Config
 from pipeline.jobs.console import say
+from pipeline.jobs.failures import failure_lines
 from pipeline.jobs.report_job import left_out_of, make_report, notes_of, part_of, unscored
 from pipeline.report.whole import in_stores
 from pipeline.runs.run import Run
@@ -84,5 +85,5 @@ def stopped(
 def say_failures(run: Run, failures: Mapping[str, str], console: Console) -> None:
     if failures:
         say(console, f"{len(failures)} of {len(run.settings)} settings failed; the rest is kept:")
-        for sid, error in failures.items():
-            say(console, f"  {run.by_id[sid]} ({sid}): {error}")
+        for line in failure_lines(run, failures):
+            say(console, f"  {line}")
