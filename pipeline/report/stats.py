@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import bdtr, ndtr, ndtri, stdtrit  # not scipy.stats, which takes half a second to import
 
 from pipeline.report.resampling import BLOCK, Counts, outcomes, ratio
 from pipeline.report.resampling import Floats as Floats
+from pipeline.report.zero import zero
 
 REPLICATES = 4000
 SEED = 0
@@ -178,6 +178,6 @@ def tango_interval(first_only: int, second_only: int, n: int, level: float = LEV
         away = n * (estimate - difference)
         return away / math.sqrt(max(spread, 1e-12)) if away else 0.0
 
-    lo = brentq(lambda difference: score(difference) - z, -1.0, estimate) if estimate > -1 else -1.0
-    hi = brentq(lambda difference: score(difference) + z, estimate, 1.0) if estimate < 1 else 1.0
-    return Interval(estimate, float(lo), float(hi))
+    lo = zero(lambda difference: score(difference) - z, -1.0, estimate) if estimate > -1 else -1.0
+    hi = zero(lambda difference: score(difference) + z, estimate, 1.0) if estimate < 1 else 1.0
+    return Interval(estimate, lo, hi)

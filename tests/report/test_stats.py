@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial
 
 from pipeline.report import stats
+from pipeline.report.zero import zero
 
 outcomes = st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), min_size=1, max_size=30)
 fast = settings(max_examples=60, deadline=None)
@@ -111,6 +112,20 @@ def test_tango_and_mcnemar_give_the_published_values():
     found = stats.tango_interval(1, 7, 21)
     assert np.allclose(found, (-0.286, -0.517, -0.026), atol=5e-4)
     assert round(stats.mcnemar_p(1, 7), 4) == 0.0703
+
+
+@fast
+@given(st.floats(-1, 1), st.sampled_from([1, 3, 9]), st.floats(1e-6, 1e6))
+def test_zero_is_found_in_as_many_steps_as_halving_takes_and_one(root, power, steep):
+    asked = []
+
+    def falling(place):
+        asked.append(place)
+        return steep * (root - place) ** power
+
+    found = zero(falling, -1.5, 2.0)
+    assert abs(found - root) <= 1e-12 or falling(found) == 0
+    assert len(asked) <= 2 + 1 + math.ceil(math.log2(3.5 / 2e-12)) + 1 and min(asked) == -1.5
 
 
 @fast
