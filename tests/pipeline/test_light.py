@@ -61,4 +61,13 @@ def test_what_decodes_nothing_imports_no_torch(finished: list[str]) -> None:
     for (name, (_, expected)), (code, last, modules) in zip(endings.items(), lines, strict=True):
         assert (code, expected in last) == (2 if name == "wrong" else 0, True), last
         assert not HEAVY.intersection(modules), f"{name}: {sorted(HEAVY.intersection(modules))}"
-        assert name != "finished" or ONCE not in modules, "the page has its tokens' texts"
+
+
+def test_a_page_that_has_its_texts_is_drawn_without_transformers(finished: list[str]) -> None:
+    commands = json.dumps([[*finished, "limit=2"]])
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, commands], cwd=ROOT, capture_output=True, text=True
+        )
+    code, _, modules = json.loads(done.stdout)
+    assert code == 0 and ONCE not in modules
