@@ -27,6 +27,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from axon.settings import BLOCK_LENGTH
 from pipeline.errors import ConfigError, one_in, reason, unknown_key
+from pipeline.idle_threads import idle_threads
 from pipeline.importing import importing
 from pipeline.inputs.choices import check_folders, check_names, chosen, described, holders, undecodable
 from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
@@ -48,6 +49,7 @@ OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // (parts o
 def main() -> int:
     """The exit code: 0 done, 1 a setting failed or Ray died, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM, 129
     by SIGHUP."""
+    idle_threads()
     try:
         with ends_raised(), output_told():
             return start(read_command_line(sys.argv[1:]))

@@ -1,4 +1,6 @@
-"""Importing many modules at once, a fifth faster: torch, transformers, pandas and Ray make a million objects."""
+"""Importing many modules at once: torch, transformers, pandas and Ray make a million objects, and some import what
+nothing here uses.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from pipeline.postponed import compiler_postponed
 
 
 @contextmanager
@@ -28,22 +32,38 @@ def importing() -> Iterator[None]:
 
 @contextmanager
 def importing_models() -> Iterator[None]:
-    """As `importing`; and transformers does without two things that cost a fifth of a second each.
+    """As `importing`; and transformers does without what a model's code takes two thirds of its time to import.
 
     It finds no scipy, 320 modules that its losses for object detection alone would use and that are imported with every
-    model's class (transformers/loss/loss_utils.py); and it reads its 2,500 files of models once, not
-    twice. A release that lacks a name does both as it always did.
+    model's class (transformers/loss/loss_utils.py); no torch.distributed, whose tensors and sharding bring sympy, 900
+    modules for networks that one process has a part of; and no compiler (postponed.py). And it reads its 2,500 files of
+    models once, not twice. A release that lacks a name does all this as it always did.
     """
     with importing(), ExitStack() as stack:
         import transformers
 
         structure = getattr(transformers, "_import_structure", None)
+        stack.enter_context(compiler_postponed())
         for module, name, to in (
-            (transformers.utils, "is_scipy_available", lambda _: lambda: False),
+            (transformers.utils, "is_scipy_available", _never),
+            (transformers.utils, "is_torch_distributed_available", _never),
+            (transformers.utils.import_utils, "is_torch_distributed_available", _never),
             (transformers.utils.import_utils, "define_import_structure", _known(structure)),
         ):
             stack.enter_context(_replaced(module, name, to))
         yield
+
+
+@contextmanager
+def importing_matplotlib() -> Iterator[None]:
+    """As `importing`; and matplotlib doesn't write into docstrings which of 4,500 properties its classes have: a third
+    of its import. A release that lacks the name does.
+    """
+    with importing():
+        import matplotlib.artist
+
+        with _replaced(matplotlib.artist, "kwdoc", lambda _: lambda artist: ""):
+            yield
 
 
 @contextmanager
@@ -57,6 +77,10 @@ def _replaced(module: Any, name: str, to: Callable[[Any], Any]) -> Iterator[None
         yield
     finally:
         setattr(module, name, own)
+
+
+def _never(_: Any) -> Callable[[], bool]:
+    return lambda: False
 
 
 def _known(structure: Any) -> Callable[[Any], Any]:

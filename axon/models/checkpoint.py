@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from transformers import PretrainedConfig, PreTrainedModel
 
 from axon.attention import KERNELS, kernel_name
@@ -18,6 +20,7 @@ from axon.models.split import away
 from axon.models.weights import read_weights
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DRAW = ("torch.nn.init", "transformers.initialization")  # whose functions fill new weights
 HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 
 
@@ -58,6 +61,28 @@ def load_model(
     return model.eval()
 
 
+class Unfilled(TorchFunctionMode):
+    """Within, modules are made with weights on "meta", which have no values yet, and aren't drawn at random.
+
+    All else is computed on the processor. Under `torch.device("meta")` it would be in Python, on "meta" too, for which
+    torch imports its compiler: half a second.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        if getattr(func, "__module__", None) in DRAW:
+            return args[0] if args else keywords["tensor"]
+        if func is torch.empty and keywords.get("device") is None:
+            keywords["device"] = "meta"
+        return func(*args, **keywords)
+
+
 def _load_network(
     folder: Path,
     family: Family,
@@ -67,7 +92,7 @@ def _load_network(
 ) -> PreTrainedModel:
     """The network with the checkpoint's weights, which are read straight into place."""
     home = devices[0]
-    with torch.device("meta"):
+    with Unfilled():
         network = family.network(config)
     expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
     tied = (HEAD, EMBEDDING) if config.tie_word_embeddings else None

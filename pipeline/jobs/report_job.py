@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pipeline.counted import counted
 from pipeline.errors import reason
-from pipeline.importing import importing
+from pipeline.importing import importing_matplotlib
 from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.console import draw, say
 from pipeline.jobs.failures import failure_lines
@@ -67,8 +67,11 @@ def make_report(
 
 
 def import_report(wandb: WandbSettings) -> None:
-    """What a report takes: scipy, plotly, matplotlib and W&B need seconds. A sweep does so while it waits for Ray."""
-    with importing():
+    """What a report takes: scipy, plotly, matplotlib and W&B need seconds. A sweep does so while it waits for Ray.
+
+    Not transformers, whose tokenizers tell tokens' texts: what decodes has it, and a report has the texts that it had.
+    """
+    with importing_matplotlib():
         import pipeline.report.files
         import pipeline.show.words
 

@@ -78,10 +78,10 @@ def _achieved(own: pd.DataFrame, cost: str, draws: Draws, widest: float, referen
         return Achieved(None, unknown)
     spent_s, best_s, _ = best_so_far(quality, spent)
     budget_G = np.union1d(np.linspace(0.0, widest, BUDGETS), spent[front_order(quality, spent)])
-    front_G = within(budget_G, spent_s[None], best_s[None])[0]
+    [front_1G] = within(budget_G, spent_s[None], best_s[None])
     reached = _reached(own.index.to_numpy(), cost, draws, budget_G, reference)
     lo, hi = map(float, _ends(estimate, reached.best_area_B, reached.seen_area_B, n))
-    band = Band(budget_G, *_ends(front_G, reached.best_BG, reached.seen_BG, n))
+    band = Band(budget_G, *_ends(front_1G[0], reached.best_BG, reached.seen_BG, n))
     return Achieved(band, Interval(float(estimate), lo, hi) if stats.tells(n, lo, hi) else unknown)
 
 
@@ -90,8 +90,8 @@ def _reached(rows: NDArray[np.intp], cost: str, draws: Draws, budget_G: Floats, 
     for quality_bK, cost_bK in draws.blocks(rows, cost):
         cost_bK, best_bK, index_bK = best_so_far(quality_bK, cost_bK)
         seen_bK = np.where(best_bK > 0, draws.quality_S[rows][index_bK], 0.0)
-        heights = (within(budget_G, cost_bK, own_bK) for own_bK in (best_bK, seen_bK))
-        found.append((*heights, *(area(cost_bK, own_bK, reference) for own_bK in (best_bK, seen_bK))))
+        heights_bG = within(budget_G, cost_bK, best_bK, seen_bK)
+        found.append((*heights_bG, *(area(cost_bK, own_bK, reference) for own_bK in (best_bK, seen_bK))))
     return Reached(*map(np.concatenate, zip(*found, strict=True)))
 
 

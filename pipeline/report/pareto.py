@@ -71,11 +71,14 @@ def best_so_far(quality: Floats, nfe: Floats) -> tuple[Floats, Floats, NDArray[n
     return nfe_s, np.maximum(best, 0.0), np.take_along_axis(order, place, axis=-1)
 
 
-def within(budget_G: Floats, nfe_BK: Floats, height_BK: Floats) -> Floats:
-    """The height of the last point within each budget, (B, G); 0 where there is none. NFE must increase."""
-    height_BK = np.concatenate([np.zeros((len(height_BK), 1)), height_BK], axis=-1)
-    last_BG = [np.searchsorted(nfe_K, budget_G, side="right") for nfe_K in nfe_BK]
-    return np.take_along_axis(height_BK, np.array(last_BG), axis=-1)
+def within(budget_G: Floats, nfe_BK: Floats, *heights_BK: Floats) -> list[Floats]:
+    """Each height of the last point within each budget, (B, G); 0 where there is none. NFE must increase."""
+    last_BG = np.array([nfe_K.searchsorted(budget_G, side="right") for nfe_K in nfe_BK])
+    none_B1 = np.zeros((len(nfe_BK), 1))
+    return [
+        np.take_along_axis(np.concatenate([none_B1, height_BK], axis=-1), last_BG, axis=-1)
+        for height_BK in heights_BK
+    ]
 
 
 def area(nfe: Floats, height: Floats, reference_nfe: float) -> Floats:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -13,17 +15,32 @@ from pipeline.runs.run import Run
 from pipeline.storage.record import SCHEMA
 from pipeline.storage.store import Store
 
-# Index of a run, id of one of its settings -> its records in order, with the columns of SCHEMA. Reads them anew.
+KEPT = 8192  # records of a run: so many or fewer are read once, and kept
+
+# Index of a run, id of one of its settings -> its records in order, with the columns of SCHEMA. Of a large run they are
+# read anew each time.
 Whole = Callable[[int, str], pa.Table]
 
 
 def in_stores(runs: Sequence[Run], stores: Sequence[Store]) -> Whole:
     """Of runs whose records are in these stores."""
 
-    def whole(number: int, setting_id: str) -> pa.Table:
+    def read(number: int, setting_ids: Sequence[str]) -> dict[str, pa.Table]:
         run = runs[number]
-        [portion] = stores[number].portions([setting_id], run.limit)
-        return portion.table.slice(0, _until(portion.table, run.examples[setting_id]))
+        found = dict.fromkeys(setting_ids, SCHEMA.empty_table())
+        for portion in stores[number].portions(setting_ids, run.limit):
+            for setting_id, table in _by_setting(portion.table):
+                found[setting_id] = table.slice(0, _until(table, run.examples[setting_id]))
+        return found
+
+    @cache
+    def kept(number: int) -> dict[str, pa.Table]:
+        examples = runs[number].examples
+        return read(number, list(examples)) if sum(examples.values()) <= KEPT else {}
+
+    def whole(number: int, setting_id: str) -> pa.Table:
+        known = kept(number)
+        return known[setting_id] if known else read(number, [setting_id])[setting_id]
 
     return whole
 
@@ -45,6 +62,15 @@ def in_memory(records: pd.DataFrame) -> Whole:
         return pa.Table.from_pandas(own, schema, preserve_index=False)
 
     return whole
+
+
+def _by_setting(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The records of each setting, which come one setting after another."""
+    names = pa.chunked_array(table.column("setting_id")).combine_chunks().dictionary_encode()
+    places = names.indices.to_numpy()
+    starts = [0, *(np.flatnonzero(np.diff(places)) + 1).tolist(), len(places)] if len(places) else []
+    for start, stop in pairwise(starts):
+        yield names.dictionary[int(places[start])].as_py(), table.slice(start, stop - start)
 
 
 def _until(table: pa.Table, examples: int) -> int:

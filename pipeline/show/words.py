@@ -7,12 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from axon import CheckpointError, load_tokenizer
+from axon import CheckpointError
 from axon.models.description import describe
 from axon.models.hub import OUTLINE
 from axon.models.overrides import Overrides
 from pipeline.checkpoints.checkpoint import locate
 from pipeline.checkpoints.prompt import form_of
+from pipeline.importing import importing
 from pipeline.planning.setting import Setting
 from pipeline.show.cells import END
 from pipeline.tasks import Example, open_task
@@ -55,4 +56,7 @@ def token_texts(setting: Setting, tokens: Iterable[int]) -> dict[int, str]:
 @lru_cache(maxsize=4)  # one report asks once per setting
 def _tokenizer(folder: Path, overrides: Overrides) -> tuple[PreTrainedTokenizerBase, tuple[int, ...]]:
     """The tokenizer, and the tokens that end a text."""
+    with importing():  # transformers, which a report whose texts are there already doesn't wait for
+        from axon import load_tokenizer
+
     return load_tokenizer(folder), describe(folder, overrides).end_token_ids

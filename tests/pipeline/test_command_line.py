@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from conftest import ROOT, compose_tree
 
 import launch
 from pipeline.errors import ConfigError
+from pipeline.idle_threads import VARIABLE
 from pipeline.inputs.choices import check_folders, described
 from pipeline.jobs import runs_command
 
@@ -230,3 +232,19 @@ def test_what_needs_no_model_is_told_before_anything_heavy_is_imported(
     assert done.returncode == code, done.stderr
     assert done.stdout.splitlines()[-1] == "loaded:"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("said", ["", "24"])
+def test_how_long_numpys_threads_wait_is_said_before_it_is_imported(said: str) -> None:
+    script = (
+        "import os, sys, launch\n"
+        "sys.argv[1:] = ['job=nothing']\n"
+        "launch.main()\n"
+        f"print(os.environ['{VARIABLE}'], 'numpy' in sys.modules)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    environment |= {VARIABLE: said} if said else {}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == [f"{said or 20} False"], done.stderr

@@ -273,7 +273,9 @@ from pipeline.jobs.report_job import import_report
 import_report(WandbSettings("off", "axon"))
 print("wandb" in sys.modules)
 import_report(WandbSettings("offline", "axon"))
-print({"matplotlib.figure", "scipy.optimize", "transformers", "wandb.sdk.launch"} - set(sys.modules))
+print({"matplotlib.figure", "scipy.special", "wandb.sdk.launch"} - set(sys.modules))
+import matplotlib.artist, matplotlib.lines
+print("linewidth" in matplotlib.artist.kwdoc(matplotlib.lines.Line2D))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["False", "set()"], done.stderr
+    assert done.stdout.splitlines() == ["False", "set()", "True"], done.stderr

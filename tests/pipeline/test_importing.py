@@ -19,10 +19,11 @@ found_by.create_import_structure_from_path = lambda path: read.append(path) or o
 from pipeline.importing import importing_models
 with importing_models():
     from pipeline.evaluation.evaluate import load
-from axon import load_model
-load_model("assets/tiny")
+from axon import DecodeSettings, decode, load_model
+decode(load_model("assets/tiny"), [[5, 6]], DecodeSettings(gen_length=32))
 from transformers import utils
 print(gc.isenabled(), "scipy" in sys.modules, utils.is_scipy_available())
+print({"torch._dynamo", "torch.distributed.tensor", "sympy"} & set(sys.modules), utils.is_torch_distributed_available())
 import transformers.models as models
 print(models.__file__ in read)
 structure = found_by.define_import_structure(models.__file__)
@@ -32,10 +33,46 @@ print(models._class_to_module == anew._class_to_module, models.Qwen3Config is tr
 """
 
 
-def test_models_load_without_scipy_and_one_search_for_models_and_others_find_all() -> None:
+def test_models_decode_without_what_is_left_out_and_others_find_all() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["True False True", "False", "True True", "True True"], done.stderr
+    expected = ["True False True", "set() True", "False", "True True", "True True"]
+    assert done.stdout.splitlines() == expected, done.stderr
     assert done.returncode == 0
+
+
+# The compiler's marks and class at their places in transformers, and the compiler itself afterwards.
+COMPILED = """
+import sys
+from pipeline.importing import importing_models
+with importing_models():
+    from axon import load_model
+    import transformers.masking_utils as masks
+    print("torch._dynamo" in sys.modules, end=" ")
+    if sys.argv[1:]:
+        import torch
+        torch._dynamo.config  # nothing that a stand-in has
+print("torch._dynamo" in sys.modules)
+import torch
+with masks.TransformGetItemToIndex():
+    print(torch.arange(3)[torch.tensor(1)].item())
+print(type(torch._dynamo).__name__, torch._dynamo._trace_wrapped_higher_order_op.TransformGetItemToIndex.__name__)
+print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item())
+"""
+
+
+@pytest.mark.parametrize(("words", "imported"), [([], "False"), (["asked for"], "True")])
+def test_the_compiler_is_imported_when_something_is_asked_of_it(words: list[str], imported: str) -> None:
+    done = subprocess.run([sys.executable, "-c", COMPILED, *words], cwd=ROOT, capture_output=True, text=True)
+    expected = [f"True {imported}", "1", "module TransformGetItemToIndex", "2.0"]
+    assert done.stdout.splitlines() == expected, done.stderr
+
+
+def test_the_compiler_that_is_there_stays() -> None:
+    import torch._dynamo as compiler
+
+    with importing_models():
+        assert sys.modules["torch._dynamo"] is compiler
+    assert sys.modules["torch._dynamo"] is compiler
 
 
 def test_a_failed_import_leaves_nothing_changed() -> None:

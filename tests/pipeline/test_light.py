@@ -14,8 +14,9 @@ from pipeline.inputs.config import read_config
 from pipeline.runs.run_folder import folder_of
 
 WORDS = ["sweep=with_axon", "sweep.search=grid", "task=lists", "wandb=off"]
-HEAVY = {"torch", "ray", "datasets", "wandb", "scipy.stats"}
-# Its tokenizers give the tokens' texts of a page, and count those of a plan's prompts: without torch, in half a second.
+HEAVY = {"torch", "ray", "datasets", "wandb", "scipy.stats", "scipy.optimize"}
+# Its tokenizers give the tokens' texts of a page that has none yet, and count those of a plan's prompts: without torch,
+# in a third of a second.
 ONCE = "transformers"
 
 # Each command's exit code, last line, and what has been imported by then, as a line of JSON.
@@ -60,3 +61,13 @@ def test_what_decodes_nothing_imports_no_torch(finished: list[str]) -> None:
     for (name, (_, expected)), (code, last, modules) in zip(endings.items(), lines, strict=True):
         assert (code, expected in last) == (2 if name == "wrong" else 0, True), last
         assert not HEAVY.intersection(modules), f"{name}: {sorted(HEAVY.intersection(modules))}"
+
+
+def test_a_page_that_has_its_texts_is_drawn_without_transformers(finished: list[str]) -> None:
+    commands = json.dumps([[*finished, "limit=2"]])
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, commands], cwd=ROOT, capture_output=True, text=True
+        )
+    code, _, modules = json.loads(done.stdout)
+    assert code == 0 and ONCE not in modules

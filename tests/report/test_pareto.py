@@ -96,7 +96,7 @@ def test_best_within_a_budget(points, budget):
     quality, nfe = split(points)
     rising, best, index = best_so_far(quality[None], nfe[None])
     assert (best == quality[index]).all()
-    found = within(np.array([float(budget)]), rising, best)
+    [found] = within(np.array([float(budget)]), rising, best)
     assert found == max((q for q, n in points if n <= budget), default=0.0)
 
 
