@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+import torch
+
 from pipeline.evaluation.evaluate import load
 from pipeline.inputs.config import Config
 from pipeline.planning.plan import make_setting
@@ -11,14 +14,13 @@ from pipeline.planning.plan import make_setting
 Make = Callable[..., Config]
 
 
-def compiled(config: Config) -> bool:
-    body = load(config.model).model.body
-    return bool(body._compiled_call_impl is not None)
-
-
-def test_it_is_compiled_only_where_asked_for(make_config: Make) -> None:
-    assert not compiled(make_config())
-    assert compiled(make_config("model.compile=true"))
+def test_it_is_compiled_only_where_asked_for(make_config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda function, **_: compiled.append(function) or function)
+    load(make_config().model)
+    assert not compiled
+    body = load(make_config("model.compile=true").model).model.body
+    assert compiled == [body._through]
 
 
 def test_it_is_another_setting_and_left_out_of_the_id_where_it_is_not_asked_for(make_config: Make) -> None:
