@@ -14,7 +14,7 @@ from pipeline.inputs.config import read_config
 from pipeline.runs.run_folder import folder_of
 
 WORDS = ["sweep=with_axon", "sweep.search=grid", "task=lists", "wandb=off"]
-HEAVY = {"torch", "ray", "datasets", "wandb", "scipy.stats", "scipy.optimize"}
+HEAVY = {"torch", "ray", "datasets", "wandb", "scipy.stats"}
 # Its tokenizers give the tokens' texts of a page that has none yet, and count those of a plan's prompts: without torch,
 # in a third of a second.
 ONCE = "transformers"

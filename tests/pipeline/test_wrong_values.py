@@ -236,7 +236,7 @@ def test_a_row_that_is_no_question_is_told(
     monkeypatch.setattr(judge, "examples", lambda *_: {}["question"])
     line = refuse("task.name=judge")
     assert line.startswith(
-        "task.path=None: a row can't be made a question of judge (KeyError: 'question'); give"
+        "task.name='judge': an example can't be made a question of judge (KeyError: 'question' ("
     )
 
 
