@@ -12,7 +12,9 @@ Made for 15 minutes of a device: first `--sections speed compiled` (about 8), th
 - memory: a batch for which memory is made too small on purpose
 - workers: a sweep of two workers on one GPU
 
-With `--device cpu` everything runs at small sizes, so that the script is known to work before a GPU is at hand.
+A section that fails says why and the others go on; the exit code is 1 then. With `--device cpu` everything runs at
+small sizes, so that the script is known to work before a GPU is at hand (tests/test_benchmarks.py). On a machine that
+has this checkout alone, `--golden FOLDER` says where the recorded decodes were copied to.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +43,10 @@ from pipeline.evaluation.stopwatch import Stopwatch
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "../shared/golden"
-PROMPT, GEN_LENGTH = 468, 32  # a canvas of 500 positions, at most 32 steps
+CANVAS = {
+    "cuda": (468, 32),
+    "cpu": (40, 8),
+}  # positions of the prompt, and generated ones, a step for each at most
 DECODERS: tuple[DecoderSettings, ...] = (Confidence(), Dawn(tau_sink="4x"), Klass())
 PARTS = ("model", "capture", "select")
 TIGHT = 4 * 2**30  # bytes that `memory` leaves beside the weights
@@ -52,28 +58,38 @@ def main() -> None:
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--golden", type=Path, default=GOLDEN, help="folder of the recorded decodes")
     asked = parser.parse_args()
     device = torch.device(asked.device)
     print(f"{device_name(device)}, torch {torch.__version__}")
+    failed = []
     for name in asked.sections:
         print(f"\n== {name}", flush=True)
         start = perf_counter()
-        SECTIONS[name](device)
+        try:
+            verify(device, asked.golden) if name == "verify" else SECTIONS[name](device)
+        except Exception:  # device time is short: what the others measure is wanted
+            traceback.print_exc()
+            failed.append(name)
         print(f"({name}: {perf_counter() - start:.0f} s)", flush=True)
+    if failed:
+        sys.exit(f"FAILED: {', '.join(failed)}")
 
 
-def verify(device: torch.device) -> None:
+def verify(device: torch.device, golden: Path = GOLDEN) -> None:
     on_gpu = device.type == "cuda"  # a processor takes minutes for each
+    wrong = []
     for name in ("llada", "dream", "sdar") if on_gpu else ("llada",):
         for dtype in ("float32", "bfloat16") if on_gpu else ("float32",):
-            words = [
-                "-m",
-                "axon.verify",
-                str(GOLDEN / f"{name}.json"),
-                "--checkpoint",
-                str(GOLDEN / f"{name}-tiny"),
-            ]
-            _run(*words, "--device", str(device), "--dtype", dtype)
+            words = ["-m", "axon.verify", str(golden / f"{name}.json")]
+            words += ["--checkpoint", str(golden / f"{name}-tiny"), "--device", str(device)]
+            words += ["--forward", str(golden / f"{name}_forward.safetensors"), "--dtype", dtype]
+            try:
+                _run(*words)
+            except subprocess.CalledProcessError:
+                wrong.append(f"{name} in {dtype}")
+    if wrong:
+        raise AssertionError(f"not as recorded: {', '.join(wrong)}")
 
 
 def batching(device: torch.device) -> None:
@@ -94,7 +110,8 @@ def cost(device: torch.device) -> None:
             alone = 0.0
             for gate in ("never", "always"):
                 _step(model, batch, DecodeSettings(2, 1, decoder=decoder, axon=_axon(gate)))  # to warm up
-                settings = DecodeSettings(GEN_LENGTH, GEN_LENGTH, decoder=decoder, axon=_axon(gate))
+                length = CANVAS[device.type][1]
+                settings = DecodeSettings(length, length, decoder=decoder, axon=_axon(gate))
                 spent, peak = _step(model, batch, settings)
                 cells = "".join(f"{1000 * second:9.2f}" for second in (*spent, sum(spent)))
                 side = "+ AXON" if gate == "always" else ""
@@ -134,10 +151,11 @@ def memory(device: torch.device) -> None:
         torch.cuda.set_per_process_memory_fraction(
             (torch.cuda.memory_allocated(device) + TIGHT) / total, device
         )
-    prompts = [Prompt(row, [1 + row % 7] * PROMPT, None) for row in range(64 if cuda else 4)]
+    prompt, length = CANVAS[device.type]
+    prompts = [Prompt(row, [1 + row % 7] * prompt, None) for row in range(64 if cuda else 4)]
     before = torch.cuda.memory_allocated(device) if cuda else 0
     room = Room(len(prompts), print)
-    settings = DecodeSettings(GEN_LENGTH, GEN_LENGTH, decoder=Klass(), axon=_axon("never"))
+    settings = DecodeSettings(length, length, decoder=Klass(), axon=_axon("never"))
     sizes = [rows for _, _, rows in room.stream(model, Waiting([prompts]), settings)]
     held = torch.cuda.memory_allocated(device) - before if cuda else 0
     print(
@@ -173,16 +191,15 @@ def _step(model: MaskedDiffusionModel, batch: int, settings: DecodeSettings) -> 
     if cuda:
         torch.cuda.reset_peak_memory_stats(model.device)
     timer = Stopwatch(model.device)
-    decode(model, [[1 + row % 7] * PROMPT for row in range(batch)], settings, batch_size=batch, timer=timer)
+    prompts = [[1 + row % 7] * CANVAS[model.device.type][0] for row in range(batch)]
+    decode(model, prompts, settings, batch_size=batch, timer=timer)
     spent = [timer.seconds[part] / timer.entered["model"] for part in PARTS]
     return spent, torch.cuda.max_memory_allocated(model.device) if cuda else 0
 
 
 def _run(*words: str) -> None:
-    """Python on the words; what it prints is shown, and a failure does not end this run."""
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, check=False)
-    if done.returncode:
-        print(f"exit code {done.returncode}: {' '.join(words)}", flush=True)
+    """Python on the words; what it prints is shown. Raises CalledProcessError where it fails."""
+    subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
 
 
 SECTIONS: dict[str, Callable[[torch.device], None]] = {

@@ -161,3 +161,14 @@ def test_a_synthetic_sweep_is_what_the_store_holds_today(table: str) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "peak GB" in done.stdout
+
+
+@pytest.mark.slow
+def test_what_is_prepared_for_a_gpu_runs_on_a_processor(tmp_path: Path) -> None:
+    """And a section that fails, here for want of recorded decodes, keeps none from running."""
+    words = ["--device", "cpu", "--golden", str(tmp_path), "--sections", "verify", "cost", "waits", "memory"]
+    command = [sys.executable, str(BENCHMARKS / "gpu.py"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.rstrip().endswith("FAILED: verify"), done.stderr
+    assert "not as recorded: llada in float32" in done.stderr
+    assert done.stdout.count("+ AXON") == 6 and "4 rows asked for, decoded [4] at once" in done.stdout
