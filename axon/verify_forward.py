@@ -23,6 +23,7 @@ from axon.layers import resolve_layers
 from axon.models import MaskedDiffusionModel
 
 ROUNDED = 8  # machine epsilons of a spread: 6 % in bfloat16, 0.8 % in float16
+INF = float("inf")
 ANOTHER = 0.25  # of a spread: with so much the tokens are other ones
 
 
@@ -67,16 +68,21 @@ def forward_differences(
 
 
 def _difference(logits_WV: torch.Tensor, recorded_WV: torch.Tensor, attention_WW: torch.Tensor) -> Difference:
-    apart_WV = logits_WV - recorded_WV
+    apart_WV, attention_WW = map(_known, (logits_WV - recorded_WV, attention_WW))
     spread = float((recorded_WV - recorded_WV.mean(-1, keepdim=True)).square().mean().sqrt())
     same_W = logits_WV.argmax(-1) == recorded_WV.argmax(-1)
     return Difference(
         float(apart_WV.abs().max()),
         float(attention_WW.abs().max()),
-        float(apart_WV.square().mean().sqrt()) / spread if spread else float("inf"),
+        float(apart_WV.square().mean().sqrt()) / spread if 0 < spread < INF else INF,
         int(same_W.sum()),
         len(same_W),
     )
+
+
+def _known(apart: torch.Tensor) -> torch.Tensor:
+    """NaN as infinity: of two numbers `max` may pass over a NaN, so that it would agree with anything."""
+    return apart.masked_fill(apart.isnan(), INF)
 
 
 def verify_forward(
@@ -87,6 +93,8 @@ def verify_forward(
         found = forward_differences(model, load_file(path), cases)
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"{path}: does not fit the checkpoint ({error})") from error
+    if not found:
+        raise ValueError(f"{path}: holds no forward pass; name its tensors input_0, logits_0 and attention_0")
     agree = 0
     for number, difference in enumerate(found):
         good = tolerance is None or max(difference.logits, difference.attention) <= tolerance
@@ -99,7 +107,7 @@ def verify_forward(
         )
     if tolerance is not None:
         print(f"{agree} of {len(found)} forward passes agree to {tolerance:g}")
-    elif found:
+    else:
         print(graded(found, model.dtype))
     return agree == len(found)
 

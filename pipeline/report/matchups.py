@@ -33,8 +33,10 @@ def matchups(facet: Facet) -> list[Matchup]:
 
 def chosen_as(facet: Facet) -> str:
     """Why these settings, within a sentence."""
-    if any(True for found in facet.comparisons for _ in _compared(facet.points, found)):
+    if any(found.pairs or found.effects for found in facet.comparisons):
         return "the settings that the verdict compares"
+    if any(found.cohort.variants for found in facet.comparisons):
+        return "a setting without AXON and one with it, as the verdict compares none"
     return "the best settings, as no verdict compares any"
 
 

@@ -28,6 +28,7 @@ REPLICATES = 4000
 SEED = 0
 LEVEL = 0.95
 ROUNDING = 1e-9  # relative: ends of an interval that are no farther apart are one
+NOTHING = 1e-12  # absolute, for those around 0: 0.7 - 0.6 - 0.1 is no difference of scores
 
 
 class Interval(NamedTuple):
@@ -105,7 +106,7 @@ def tells(n: int, lo: float, hi: float, level: float = LEVEL) -> bool:
 
     n that do are no certainty: 3 in n may still differ (the rule of three), by how much nobody knows.
     """
-    return n >= fewest(level) and not math.isclose(lo, hi, rel_tol=ROUNDING)
+    return n >= fewest(level) and not math.isclose(lo, hi, rel_tol=ROUNDING, abs_tol=NOTHING)
 
 
 def percentile_interval(estimate: float, replicates_B: Floats, n: int, level: float = LEVEL) -> Interval:

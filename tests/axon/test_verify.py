@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from axon import decode, load_model
 from axon.verify import case_settings, main
+from axon.verify_forward import _difference, graded
 from tests.axon.toy_model import MASK, llada_tensors, write_checkpoint
 
 
@@ -142,6 +143,30 @@ def test_forward_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     told = capsys.readouterr().out
     assert "as those of ANOTHER model" in told and "agree" not in told.split("forward 0")[1]
     assert _main(folder, *forward, "--dtype", "bfloat16", "--tolerance", "0.1") == 1
+
+
+@pytest.mark.parametrize("part", ["logits", "attention"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_forward_pass_that_is_not_a_number_agrees_with_nothing(part: str, first: bool) -> None:
+    """Of two numbers Python's max may pass over a NaN."""
+    logits_WV, zeros_WW = torch.randn(4, 6), torch.zeros(4, 4)
+    good = _difference(logits_WV, logits_WV, zeros_WW)
+    if part == "logits":
+        bad = _difference(torch.full_like(logits_WV, torch.nan), logits_WV, zeros_WW)
+        told = graded([bad, good] if first else [good, bad], torch.bfloat16)
+        assert "as those of ANOTHER model" in told and "nan" not in told
+    else:
+        bad = _difference(logits_WV, logits_WV, zeros_WW * torch.nan)
+    assert good.share == 0 and not max(bad.logits, bad.attention) <= 1e9
+    unknown = _difference(logits_WV, logits_WV * torch.nan, zeros_WW)
+    assert unknown.share == unknown.logits == float("inf")
+
+
+def test_a_file_without_a_forward_pass_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_file({"other": torch.zeros(1)}, folder / "forward.safetensors")
+    for dtype in ("float32", "bfloat16"):
+        assert _main(folder, "--forward", str(folder / "forward.safetensors"), "--dtype", dtype) == 2
+        assert "holds no forward pass" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

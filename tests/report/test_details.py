@@ -163,11 +163,12 @@ def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():
 
 
 def test_what_no_verdict_compares_is_not_told_as_that():
-    for anchors, told in (
-        ((None,), "the best settings, as no verdict compares any"),
-        ((None, 1), "the settings that"),
+    for anchors, more, told in (
+        ((None,), {}, "the best settings, as no verdict compares any"),
+        ((None, 1), {}, "the settings that the verdict compares"),
+        ((None, 1), {"examples": 4}, "a setting without AXON and one with it, as the verdict compares none"),
     ):
-        sweep = make_sweep(anchors=anchors)
+        sweep = make_sweep(anchors=anchors, **more)
         (facet,) = find([sweep.run], sweep.records).facets
         for section in (histogram.section(facet), examples.section(facet, details.Details())):
             assert told in section

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial
 
 from pipeline.report import stats
+from pipeline.report.multiplicity import simultaneous_percentiles
 
 outcomes = st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), min_size=1, max_size=30)
 fast = settings(max_examples=60, deadline=None)
@@ -191,3 +192,14 @@ def test_paired_difference_uses_common_examples_only():
 def test_paired_difference_of_nothing_in_common_is_unknown():
     paired = stats.paired_difference(np.array([1.0, np.nan]), np.array([np.nan, 1.0]))
     assert paired.n == 0 and np.isnan(paired.difference).all()
+
+
+def test_roundings_around_0_tell_no_interval():
+    """0.7 - 0.6 - 0.1 and 0.3 - 0.2 - 0.1 are no two differences."""
+    near_N = np.array([5.55e-17, -2.78e-17] * 20)
+    assert not stats.tells(40, -2e-17, 3e-17) and stats.tells(40, 0.0, 1e-6)
+    found = stats.paired_difference(near_N, 0 * near_N).difference
+    assert (found.lo, found.hi) == pytest.approx(stats.alike(0.0, 40)[1:])
+    replicates_BV = np.random.default_rng(0).choice(near_N, (100, 1))
+    (own,) = simultaneous_percentiles(np.zeros(1), replicates_BV, 0.05)
+    assert np.isnan([own.lo, own.hi]).all()
