@@ -35,7 +35,7 @@ class Band:
 class Achieved(NamedTuple):
     """By a group's complete settings."""
 
-    band: Band | None  # None without any, and where the hypervolume has no interval
+    band: Band | None  # None without any, and of examples that are too few or all agree
     hypervolume: Interval
 
 
@@ -82,10 +82,10 @@ def _achieved(own: pd.DataFrame, cost: str, draws: Draws, widest: float, referen
     [front_1G] = within(budget_G, spent_s[None], best_s[None])
     reached = _reached(own.index.to_numpy(), cost, draws, budget_G, reference)
     lo, hi = map(float, _ends(estimate, reached.best_area_B, reached.seen_area_B, n))
-    if not stats.tells(n, lo, hi):
-        return Achieved(None, unknown)
     band = Band(budget_G, *_ends(front_1G[0], reached.best_BG, reached.seen_BG, n))
-    return Achieved(band, Interval(float(estimate), lo, hi))
+    wide = not np.allclose(band.lo_G, band.hi_G, rtol=stats.ROUNDING, atol=0.0)
+    area = Interval(float(estimate), lo, hi) if stats.tells(n, lo, hi) else unknown
+    return Achieved(band if wide else None, area)
 
 
 def _reached(rows: NDArray[np.intp], cost: str, draws: Draws, budget_G: Floats, reference: float) -> Reached:

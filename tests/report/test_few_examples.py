@@ -60,7 +60,10 @@ def test_many_that_agree_have_no_interval_and_their_groups_no_band(tmp_path):
     for row in sweep.rows:
         row["score"], row["nfe"] = 0.4, 11
     (facet,) = write_report(tmp_path, [sweep.run], sweep.records, []).findings.facets
-    assert facet.points[["quality_lo", "nfe_lo"]].isna().all(axis=None) and facet.points["on_front"].notna().any()
+    assert (
+        facet.points[["quality_lo", "nfe_lo"]].isna().all(axis=None)
+        and facet.points["on_front"].notna().any()
+    )
     assert facet.views[0].bands == {}
     assert all(area.estimate > 0 and math.isnan(area.lo) for area in facet.hypervolumes.values())
 
