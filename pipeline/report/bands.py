@@ -35,7 +35,7 @@ class Band:
 class Achieved(NamedTuple):
     """By a group's complete settings."""
 
-    band: Band | None  # None without any, and of too few examples
+    band: Band | None  # None without any, and of examples that are too few or all agree
     hypervolume: Interval
 
 
@@ -57,7 +57,8 @@ def achieve(
     `reference`.
 
     A band starts at 0 where some replicates have no setting within the budget, and contains the group's front. A group
-    without a complete setting has no hypervolume. Of too few examples there is no band, nor an interval.
+    without a complete setting has no hypervolume. Of too few examples, or such as all agree, there is no band, nor an
+    interval.
     """
     return {
         str(group): _achieved(
@@ -82,7 +83,9 @@ def _achieved(own: pd.DataFrame, cost: str, draws: Draws, widest: float, referen
     reached = _reached(own.index.to_numpy(), cost, draws, budget_G, reference)
     lo, hi = map(float, _ends(estimate, reached.best_area_B, reached.seen_area_B, n))
     band = Band(budget_G, *_ends(front_1G[0], reached.best_BG, reached.seen_BG, n))
-    return Achieved(band, Interval(float(estimate), lo, hi) if stats.tells(n, lo, hi) else unknown)
+    wide = not np.allclose(band.lo_G, band.hi_G, rtol=stats.ROUNDING, atol=0.0)
+    area = Interval(float(estimate), lo, hi) if stats.tells(n, lo, hi) else unknown
+    return Achieved(band if wide else None, area)
 
 
 def _reached(rows: NDArray[np.intp], cost: str, draws: Draws, budget_G: Floats, reference: float) -> Reached:

@@ -1,7 +1,7 @@
 """Confidence intervals of means and of paired differences of means.
 
 Shapes: S settings, N examples, B bootstrap replicates. A missing (unscored) outcome is NaN: it is left out of its
-setting's mean, never counted as a zero. Sample that are all 0 or 1 get score intervals (Wilson's for a mean,
+setting's mean, never counted as a zero. Outcomes that are all 0 or 1 get score intervals (Wilson's for a mean,
 Tango's for a paired difference), whose coverage holds near 0 and 1, where the bootstrap's collapses: 100 correct
 out of 100 is [0.963, 1], not [1, 1]. Everything else gets a percentile bootstrap over examples, and no interval where
 that can't tell how they vary. All settings share the resampled examples, so the difference of two settings' replicates

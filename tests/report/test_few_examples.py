@@ -54,6 +54,20 @@ def test_of_six_all_is_told(tmp_path):
     assert not any("examples, which tell" in warning for warning in facet.summary.warnings)
 
 
+def test_many_that_agree_have_no_interval_and_their_groups_no_band(tmp_path):
+    """A band without a width would tell a certainty that nobody has."""
+    sweep = make_sweep(examples=30)
+    for row in sweep.rows:
+        row["score"], row["nfe"] = 0.4, 11
+    (facet,) = write_report(tmp_path, [sweep.run], sweep.records, []).findings.facets
+    assert (
+        facet.points[["quality_lo", "nfe_lo"]].isna().all(axis=None)
+        and facet.points["on_front"].notna().any()
+    )
+    assert facet.views[0].bands == {}
+    assert all(area.estimate > 0 and math.isnan(area.lo) for area in facet.hypervolumes.values())
+
+
 def test_it_is_told_in_no_nan(graded, tmp_path):
     console = Console(width=100, record=True)
     console.print(graded.terminal())
