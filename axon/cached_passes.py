@@ -152,10 +152,7 @@ class BlockPasses:
         self._compute(blocks.columns, blocks.layout, capture)
         counts = self._batch.counts
         counts.add("computed_positions", self._block_length, blocks.rows_R)
-        if blocks.rows_R is None:
-            counts.add_unchanged("attention_pairs", blocks.pairs_R)
-        else:
-            counts.add("attention_pairs", blocks.pairs_R, blocks.rows_R)
+        counts.add_unchanged("attention_pairs", blocks.pairs_R, blocks.rows_R)
         return capture
 
     def _layout(self, columns_RQ: Tensor, starts_R: Tensor, real_RS: Tensor, sees: Tensor | None) -> Layout:

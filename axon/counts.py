@@ -68,13 +68,17 @@ class RowCounts:
         else:
             self._columns[COUNTS.index(name)].add_(amount)
 
-    def add_unchanged(self, name: str, amount_B: Tensor) -> None:
-        """`add` of a tensor that is mostly the one of the step before, and never changed: summed up when it ends."""
-        before_B, times = self.unchanged.get(name, (amount_B, 0))
-        if before_B is not amount_B:
+    def add_unchanged(self, name: str, amount: Tensor | int, rows_R: Tensor | None = None) -> None:
+        """`add` of what is mostly the tensor of the step before, and never changed: of every row, summed up when it
+        ends.
+        """
+        if rows_R is not None or isinstance(amount, int):
+            return self.add(name, amount, rows_R)
+        before_B, times = self.unchanged.get(name, (amount, 0))
+        if before_B is not amount:
             self._settle_unchanged(name)
             times = 0
-        self.unchanged[name] = amount_B, times + 1
+        self.unchanged[name] = amount, times + 1
 
     def settle(self) -> None:
         """Writes down for each row what all have had: before rows enter, leave, or are read."""

@@ -182,8 +182,6 @@ class FrozenPasses:
         return of_rows(self._batch.canvas_BW, rows_R)[:, : self._width]
 
     def _count(self, rows_R: Tensor | None, computed_R: Tensor | int, pairs_R: Tensor) -> None:
-        for name, amount in (("computed_positions", computed_R), ("attention_pairs", pairs_R)):
-            if rows_R is None and isinstance(amount, Tensor):
-                self._batch.counts.add_unchanged(name, amount)
-            else:
-                self._batch.counts.add(name, amount, rows_R)
+        counts = self._batch.counts
+        counts.add_unchanged("computed_positions", computed_R, rows_R)
+        counts.add_unchanged("attention_pairs", pairs_R, rows_R)

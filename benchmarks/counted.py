@@ -47,8 +47,8 @@ def on_card(memory: int = 80 * 10**9) -> AbstractContextManager[object]:
     )
 
 
-class Launches(TorchDispatchMode):
-    """Counts operators that launch a kernel, by name, under `torch.no_grad()` (which lets composed ones fall apart)."""
+class Counted(TorchDispatchMode):
+    """Counts operators by name."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -57,6 +57,10 @@ class Launches(TorchDispatchMode):
     @property
     def total(self) -> int:
         return self.by_name.total()
+
+
+class Launches(Counted):
+    """Those that launch a kernel, under `torch.no_grad()` (which lets composed ones fall apart)."""
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -67,19 +71,11 @@ class Launches(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class Asked(TorchDispatchMode):
-    """Counts operators that ask the device for a number, also those that other operators of torch call.
+class Asked(Counted):
+    """Those that ask the device for a number, also where other operators of torch call them.
 
     Not `tolist` and `cpu`, which on a processor copy nothing.
     """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.by_name: Counter[str] = Counter()
-
-    @property
-    def total(self) -> int:
-        return self.by_name.total()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None

@@ -166,29 +166,23 @@ def test_a_decoder_that_reaches_further_is_named_with_what_to_declare(
     assert "\n" not in str(caught.value) and isinstance(caught.value, AssertionError)
 
 
-@pytest.mark.parametrize("name", [name for name, gate in GATES.items() if gate and gate.needs_attention])
+@pytest.mark.parametrize(
+    ("name", "declaration"),
+    [
+        (name, declaration)
+        for declaration in ("needs_attention", "needs_last_progress")
+        for name, gate in GATES.items()
+        if getattr(gate, declaration, False)
+    ],
+)
 def test_a_gate_that_reaches_further_is_named_with_what_to_declare(
-    name: Any, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+    name: Any, declaration: str, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = GATES[name]
-    assert gate is not None
-    monkeypatch.setitem(axon.sampler.GATES, name, replace(gate, needs_attention=False))
-    with pytest.raises(
-        Undeclared, match=f"gate {name} uses what it does not declare; declare needs_attention"
-    ):
-        decode(model, MIXED, _asked(Confidence(), gate=name))
-
-
-@pytest.mark.parametrize("name", [name for name, gate in GATES.items() if gate and gate.needs_last_progress])
-def test_a_gate_that_compares_with_the_step_before_says_so(
-    name: Any, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = GATES[name]
-    assert gate is not None
+    gate: Any = GATES[name]
     settings = _asked(Confidence(), gate=name)
     decode(model, MIXED, settings)
-    monkeypatch.setitem(axon.sampler.GATES, name, replace(gate, needs_last_progress=False))
-    with pytest.raises(Undeclared, match=f"gate {name} uses .*; declare needs_last_progress"):
+    monkeypatch.setitem(axon.sampler.GATES, name, replace(gate, **{declaration: False}))
+    with pytest.raises(Undeclared, match=f"gate {name} uses what it does not declare; declare {declaration}"):
         decode(model, MIXED, settings)
 
 
