@@ -1,18 +1,20 @@
 """What has to be measured on a GPU: `python benchmarks/gpu.py [--device cuda --sections cost memory]`.
 
-Made for 15 minutes of a device: first `--sections speed compiled` (about 8), then the others.
+The sections run in the order of their worth, whatever order they are named in:
 
 - verify: the recorded decodes (../shared/golden) in float32 and bfloat16
-- batching: the share of prompts that decode alike in batches of several sizes, in bfloat16
+- speed: tokens a second at LLaDA-8B's and SDAR-8B's sizes, ours against the releases' loops, and the roofline
 - cost: milliseconds of a step by part, and peak memory, with random weights at LLaDA-8B's sizes, batch 1, 8 and 32;
   the ratio of a step with AXON to one without
-- speed: tokens a second at LLaDA-8B's and SDAR-8B's sizes, ours against the releases' loops, and the roofline
-- compiled: a pass with torch.compile and with CUDA graphs
 - waits: how often the host waits for the device in a pass, as CUDA's own debug mode counts it
+- compiled: a pass with torch.compile and with CUDA graphs
 - memory: a batch for which memory is made too small on purpose
-- workers: a sweep of two workers on one GPU
+- batching: the share of prompts that decode alike in batches of several sizes, in bfloat16
+- workers: a sweep of two workers on one GPU (needs Ray and Hydra)
 
-A section that fails says why and the others go on; the exit code is 1 then. With `--device cpu` everything runs at
+With `--seconds`, the section in progress then is stopped, and those that were not begun are named; what was printed
+until then stands. `speed` takes at most half of what is left. deploy/device.sh runs it where nothing can be fetched.
+A section that fails says why and the others go on; the exit code is 1 then, as it is where time ran out. With `--device cpu` everything runs at
 small sizes, so that the script is known to work before a GPU is at hand (tests/test_benchmarks.py). On a machine that
 has this checkout alone, `--golden FOLDER` says where the recorded decodes were copied to.
 """
@@ -20,14 +22,15 @@ has this checkout alone, `--golden FOLDER` says where the recorded decodes were 
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from time import perf_counter
+from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -37,7 +40,7 @@ from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDi
 from axon.decoders import DecoderSettings
 from axon.room import Room
 from axon.waiting import Prompt, Waiting
-from benchmarks.gpu_speed import compiled, speed
+from benchmarks.gpu_speed import SPEED_MINUTES, compiled, speed
 from benchmarks.shapes import LLADA_8B, TOY, random_model
 from pipeline.environment import device_name
 from pipeline.evaluation.stopwatch import Stopwatch
@@ -60,21 +63,49 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--golden", type=Path, default=GOLDEN, help="folder of the recorded decodes")
+    parser.add_argument(
+        "--seconds", type=int, help="for all sections together; without it, as long as they take"
+    )
     asked = parser.parse_args()
+    if asked.seconds is not None and asked.seconds < 1:
+        parser.error(f"--seconds {asked.seconds}: at least 1; leave it out for no limit")
     device = torch.device(asked.device)
     print(f"{device_name(device)}, torch {torch.__version__}")
-    sections, failed = SECTIONS | {"verify": partial(verify, golden=asked.golden)}, []
-    for name in asked.sections:
-        print(f"\n== {name}", flush=True)
-        start = perf_counter()
-        try:
-            sections[name](device)
-        except Exception:  # device time is short: what the others measure is wanted
-            traceback.print_exc()
-            failed.append(name)
-        print(f"({name}: {perf_counter() - start:.0f} s)", flush=True)
+    end = None if asked.seconds is None else perf_counter() + asked.seconds
+    chosen = [name for name in SECTIONS if name in asked.sections]
+    failed = [name for name in chosen if not _section(name, device, asked.golden, end)]
     if failed:
         sys.exit(f"FAILED: {', '.join(failed)}")
+
+
+def _section(name: str, device: torch.device, golden: Path, end: float | None) -> bool:
+    """Whether the section ran to its end; it is stopped at `end`."""
+    start = perf_counter()
+    if end is not None and start >= end:
+        print(f"\n== {name}: no time left", flush=True)
+        return False
+    print(f"\n== {name}", flush=True)
+    try:
+        if end is not None:
+            signal.signal(signal.SIGALRM, _stop)
+            signal.setitimer(signal.ITIMER_REAL, end - start)
+        if name == "verify":
+            verify(device, golden)
+        elif name == "speed" and end is not None:
+            speed(device, min(SPEED_MINUTES, (end - start) / 120))
+        else:
+            SECTIONS[name](device)
+        return True
+    except Exception:  # device time is short: what the others measure is wanted
+        traceback.print_exc()
+        return False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print(f"({name}: {perf_counter() - start:.0f} s)", flush=True)
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise TimeoutError("--seconds are over")
 
 
 def verify(device: torch.device, golden: Path = GOLDEN) -> None:
@@ -203,14 +234,14 @@ def _run(*words: str) -> None:
     subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
 
 
-SECTIONS: dict[str, Callable[[torch.device], None]] = {
+SECTIONS: dict[str, Callable[[torch.device], None]] = {  # the order of their worth
     "verify": verify,
-    "batching": batching,
-    "cost": cost,
     "speed": speed,
-    "compiled": compiled,
+    "cost": cost,
     "waits": waits,
+    "compiled": compiled,
     "memory": memory,
+    "batching": batching,
     "workers": workers,
 }
 

@@ -25,6 +25,7 @@ from benchmarks.sizes import Size
 from pipeline.environment import device_name
 
 TOKENS = 64
+SPEED_MINUTES = 5.0
 WARM_TURNS = 3  # in which all kinds of passes are compiled, and CUDA graphs warmed up and recorded
 BATCHES, WIDTHS = (1, 8, 32), (512, 1024, 2048)
 LOOPS = ("Fast-dLLM, threshold", "Fast-dLLM, dual cache", "AXON over threshold", "SDAR, block cache")
@@ -52,7 +53,7 @@ def cells(block_causal: bool, small: bool) -> Iterator[Cell]:
     yield from sorted(found, key=lambda cell: cell.batch * cell.width)
 
 
-def speed(device: torch.device, minutes: float = 5.0) -> None:
+def speed(device: torch.device, minutes: float = SPEED_MINUTES) -> None:
     """Prints the table of both families, each in half the time."""
     small, name = device.type != "cuda", device_name(device)
     families: dict[str, tuple[Family, dict[str, object], int]] = {

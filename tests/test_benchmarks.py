@@ -172,3 +172,13 @@ def test_what_is_prepared_for_a_gpu_runs_on_a_processor(tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.rstrip().endswith("FAILED: verify"), done.stderr
     assert "not as recorded: llada in float32" in done.stderr
     assert done.stdout.count("+ AXON") == 6 and "4 rows asked for, decoded [4] at once" in done.stdout
+
+
+@pytest.mark.slow
+def test_time_that_runs_out_stops_a_section_and_names_those_not_begun() -> None:
+    words = ["--device", "cpu", "--sections", "memory", "cost", "--seconds", "1"]
+    command = [sys.executable, str(BENCHMARKS / "gpu.py"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.rstrip().endswith("FAILED: cost, memory"), done.stderr
+    assert "TimeoutError: --seconds are over" in done.stderr
+    assert "== cost\n" in done.stdout and "== memory: no time left" in done.stdout
