@@ -14,9 +14,10 @@ The sections run in the order of their worth, whatever order they are named in:
 
 With `--seconds`, the section in progress then is stopped, and those that were not begun are named; what was printed
 until then stands. `speed` takes at most half of what is left. deploy/device.sh runs it where nothing can be fetched.
-A section that fails says why and the others go on; the exit code is 1 then, as it is where time ran out. With `--device cpu` everything runs at
-small sizes, so that the script is known to work before a GPU is at hand (tests/test_benchmarks.py). On a machine that
-has this checkout alone, `--golden FOLDER` says where the recorded decodes were copied to.
+A section that fails says why and the others go on; the exit code is 1 then, as it is where time ran out. With
+`--device cpu` everything runs at small sizes, so that the script is known to work before a GPU is at hand
+(tests/test_benchmarks.py). On a machine that has this checkout alone, `--golden FOLDER` says where the recorded decodes
+were copied to.
 """
 
 from __future__ import annotations

@@ -176,9 +176,9 @@ def test_what_is_prepared_for_a_gpu_runs_on_a_processor(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_time_that_runs_out_stops_a_section_and_names_those_not_begun() -> None:
-    words = ["--device", "cpu", "--sections", "memory", "cost", "--seconds", "1"]
+    words = ["--device", "cpu", "--sections", "workers", "batching", "--seconds", "1"]
     command = [sys.executable, str(BENCHMARKS / "gpu.py"), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and done.stderr.rstrip().endswith("FAILED: cost, memory"), done.stderr
+    assert done.returncode == 1 and done.stderr.rstrip().endswith("FAILED: batching, workers"), done.stderr
     assert "TimeoutError: --seconds are over" in done.stderr
-    assert "== cost\n" in done.stdout and "== memory: no time left" in done.stdout
+    assert "== batching\n" in done.stdout and "== workers: no time left" in done.stdout
