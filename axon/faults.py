@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-# Messages of plain RuntimeErrors: the processor's allocator, cuBLAS without room for its workspace, and CUDA itself
-# (c10/core/impl/alloc_cpu.cpp, aten/src/ATen/cuda/CUDAContext and the CUDA runtime's cudaErrorMemoryAllocation).
-NO_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")
+# Messages of plain RuntimeErrors: the processor's allocator, cuBLAS without room for its workspace, and CUDA itself, as
+# its runtime, its driver and Triton report it (c10/core/impl/alloc_cpu.cpp, aten/src/ATen/cuda/CUDAContext).
+NO_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
 CUDA_ERROR = "CUDA error:"
 
 

@@ -96,7 +96,7 @@ class Room:
                     raise
                 fault = _line(error)
             # The failed batch is nobody's by now: no traceback holds the frames that it was in.
-            _free()
+            give_back()
             longest = max(len(prompt.tokens) for prompt in waiting.taken.values())
             self._halve(model, settings, longest, rows, columns, fault)
             waiting.again()
@@ -172,7 +172,7 @@ def _line(error: BaseException) -> str:
     return text.splitlines()[0].split(". ")[0] if text else type(error).__name__
 
 
-def _free() -> None:
+def give_back() -> None:
     """Gives the device what nobody holds any more."""
     gc.collect()
     if torch.cuda.is_available():

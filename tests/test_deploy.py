@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +91,40 @@ def test_what_is_shipped_with_a_job_is_what_is_shipped_with_a_sweep() -> None:
     ).read_text()  # importing it imports Ray, which takes seconds
     unshipped = re.search(r"^UNSHIPPED = (.+)$", source, re.MULTILINE)
     assert unshipped and loaded("runtime_env.yaml") == {"excludes": ast.literal_eval(unshipped[1])}
+
+
+def device_sh(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """deploy/device.sh in a folder that holds nothing else, with a python3 that has only its own library."""
+    for name in ("deploy", "bin"):
+        (folder / name).mkdir(exist_ok=True)
+    script = shutil.copy(DEPLOY / "device.sh", folder / "deploy")
+    python = folder / "bin/python3"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -m ] || exec {sys.executable} -IS "$@"\n')
+    python.chmod(0o755)
+    return subprocess.run(
+        ["bash", script, *words],
+        env={"PATH": f"{folder / 'bin'}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_what_a_lent_machine_lacks_is_said_before_its_time_is_spent(tmp_path: Path) -> None:
+    found = device_sh(tmp_path)
+    assert (found.returncode, found.stderr[:28]) == (2, "usage: bash deploy/device.sh")
+    found = device_sh(tmp_path, "run")
+    assert found.returncode == 2 and found.stderr.startswith(
+        ".carry is missing: run 'bash deploy/device.sh pack'"
+    )
+    (tmp_path / ".carry/golden").mkdir(parents=True)
+    found = device_sh(tmp_path, "run")
+    assert found.returncode == 1 and "this machine's python3 lacks torch, transformers, " in found.stderr
+
+
+def test_each_wheel_for_a_lent_machine_is_pinned_once() -> None:
+    [line] = re.findall(r"^wheels=\((.*)\)$", (DEPLOY / "device.sh").read_text(), re.MULTILINE)
+    pins = (DEPLOY.parent / "constraints.txt").read_text().lower().replace("-", "_").splitlines()
+    for name in line.split():
+        assert len([pin for pin in pins if pin.startswith(f"{name.replace('-', '_')}==")]) == 1, name

@@ -10,7 +10,7 @@ Shapes: B rows, Q columns of a pass, N positions of all rows, R and M those of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -46,7 +46,7 @@ class Body(nn.Module):
         self._last: tuple[Tensor, tuple[Rotation, ...]] | None = (
             None  # of the last pass, on each of `devices`
         )
-        self._computed = self._through  # or what it was compiled to
+        self._compiled: Callable[..., Tensor] | None = None  # what `_through` was compiled to
 
     def forward(
         self,
@@ -63,7 +63,8 @@ class Body(nn.Module):
         """
         x_BQD = embedding(tokens_BQ, self._embedding)
         rotations = self._rotations_of(x_BQD, positions_BQ, reach)
-        return self._computed(x_BQD, rotations, parts, read_BR)
+        through = self._compiled or self._through
+        return through(x_BQD, rotations, parts, read_BR)
 
     def compile(self, *arguments: Any, **named: Any) -> None:
         """As that of any module, but of what is computed anew in each pass.
@@ -71,7 +72,7 @@ class Body(nn.Module):
         With what is kept from pass to pass, the layers would be compiled once more for each state that it is in, and
         in a CUDA graph it would lie in memory that the next pass overwrites.
         """
-        self._computed = torch.compile(self._through, *arguments, **named)
+        self._compiled = torch.compile(self._through, *arguments, **named)
 
     def _through(
         self,

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from axon import Trace, load_model, load_tokenizer, row_seed
 from axon.models.description import describe
 from axon.padding import MOST_PADDING, sorted_padding
-from axon.room import Room
+from axon.room import Room, give_back
 from axon.settings import DecodeSettings
 from axon.waiting import Prompt
 from pipeline.checkpoints.checkpoint import locate
@@ -209,7 +209,9 @@ class Evaluator:
 
     def _load(self, model: ModelSettings) -> Loaded:
         if self._loaded is None or self._key != model:
-            self._loaded = None  # frees the old model's memory before the new one is read
+            if self._loaded is not None:
+                self._loaded = None
+                give_back()  # the old model's memory, before the new one is read
             self._loaded, self._key = load(model, self._cores_only), model
             self._room = Room(self._batch_size, self._say)
         return self._loaded

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from axon import Trace, decode
 from axon.models.model import MaskedDiffusionModel
+from axon.room import give_back
 from pipeline.errors import fault_line
 from pipeline.evaluation.stopwatch import Stopwatch, synchronize
 from pipeline.planning.setting import Setting
@@ -81,7 +82,8 @@ class Contender:
             return self.turn() if self.steps else self.warm_up()
         except Exception as error:  # out of memory, no such kernel: other settings may still work
             self.error = fault_line(error)
-            return 0.0
+        give_back()  # what the failed turn held, which the others may need
+        return 0.0
 
     def _timed(self, timer: Stopwatch | None) -> tuple[float, list[Trace]]:
         synchronize(self.model.device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,3 +129,18 @@ def test_masks_have_the_dtype_of_what_attends(
         decode(model, [[1, 2, 3], [4]], replace(settings, cache=cache))  # type: ignore[arg-type]
         assert any(len(dtypes) == 4 for dtypes in found), "there was no mask"
         assert {dtype for dtypes in found for dtype in dtypes} == {torch.bfloat16}
+
+
+def test_a_model_that_nobody_holds_is_gone_at_once(folder: tuple[str, Path]) -> None:
+    """Not only when Python looks for cycles: on a GPU the next one would be read beside it."""
+    kind, path = folder
+    model = load_model(path, overrides=Overrides(attention=published.ATTENTION.get(kind)))
+    decode(model, [[1, 2, 3]], DecodeSettings(8, 4))
+    weight = weakref.ref(model.network.get_parameter("model.layers.0.self_attn.q_proj.weight"))
+    gc.collect()
+    gc.disable()
+    try:
+        del model
+        assert weight() is None
+    finally:
+        gc.enable()

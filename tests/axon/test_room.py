@@ -302,6 +302,8 @@ def test_other_errors_are_raised_as_they_are(
         (RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"), True, False),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True, False),
         (RuntimeError("CUDA error: out of memory"), True, False),
+        (RuntimeError("CUDA driver error: out of memory"), True, False),
+        (RuntimeError("Triton Error [CUDA]: out of memory"), True, False),
         (MemoryError(), True, False),
         (RuntimeError("CUDA error: device-side assert triggered"), False, True),
         (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), False, True),

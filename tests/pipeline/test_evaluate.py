@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -183,6 +184,27 @@ def test_a_model_is_loaded_once(setting: Setting, monkeypatch: pytest.MonkeyPatc
     sliced(evaluator, setting, 0, 2)
     sliced(evaluator, replace(setting, id="other"), 0, 2)
     assert len(loads) == 1
+
+
+def test_a_model_is_gone_before_the_next_is_read(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was compiled holds itself, and only Python's search for such cycles frees it."""
+    alive: list[int] = []
+    models: weakref.WeakSet[Any] = weakref.WeakSet()
+    load = evaluate.load_model
+
+    def loaded(*args: Any, **more: Any) -> Any:
+        alive.append(len(models))
+        model = load(*args, **more)
+        model.body.itself = model.body.compile
+        models.add(model.network)
+        return model
+
+    monkeypatch.setattr(evaluate, "load_model", loaded)
+    evaluator = Evaluator(4)
+    for kernel in ("sdpa", "eager"):
+        model = replace(setting.model, attention_kernel=kernel)
+        sliced(evaluator, replace(setting, id=kernel, model=model), 0, 2)
+    assert alive == [0, 0]
 
 
 def test_seconds_are_shares_of_steps_that_add_up_to_what_the_stream_took(

@@ -107,7 +107,7 @@ def test_one_setting_is_held_against_itself_and_batch_1_is_measured_once(
 
 
 def test_a_setting_that_fails_leaves_the_others(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = timing.decode
+    real, given_back = timing.decode, []
 
     def short_of_memory(model: Any, prompts: Any, settings: Any, seeds: Any, batch: int, **more: Any) -> Any:
         if batch == 3 and settings.axon.gate == "never":
@@ -115,8 +115,9 @@ def test_a_setting_that_fails_leaves_the_others(config: Config, monkeypatch: pyt
         return real(model, prompts, settings, seeds, batch, **more)
 
     monkeypatch.setattr(timing, "decode", short_of_memory)
+    monkeypatch.setattr(timing, "give_back", lambda: given_back.append(sys.exception()))
     code, shown = run(config)
-    assert code == 1
+    assert code == 1 and given_back == [None], "once, when no error holds the turn's frames any more"
     assert "failed: alone gate=never at batch 3: RuntimeError: out of memory" in shown
     rows = pd.read_csv(Path(shown[-1], "timing.csv"))
     assert list(zip(rows["group"], rows["batch"], strict=True)) == [("axon", 1), ("alone", 1), ("axon", 3)]
