@@ -9,8 +9,10 @@ from argparse import ArgumentParser
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from time import sleep
 
 import pytest
+import torch
 
 from axon import Confidence
 from benchmarks.contest import CONTESTS, hold
@@ -74,6 +76,7 @@ def test_two_workers_reach_the_goal_where_the_sweep_decodes_as_much_longer_as_is
 SWEEP = """
 import subprocess, sys, time
 from pathlib import Path
+from time import sleep
 
 store = Path(sys.argv[1], "slices", "s")
 store.mkdir(parents=True)
@@ -175,12 +178,21 @@ def test_what_is_prepared_for_a_gpu_runs_on_a_processor(tmp_path: Path) -> None:
     assert done.stdout.count("+ AXON") == 6 and "4 rows asked for, decoded [4] at once" in done.stdout
 
 
-@pytest.mark.slow
-def test_a_section_whose_time_is_over_leaves_the_others_theirs() -> None:
-    """In the order of worth, whatever was asked for; what a section has started ends with it."""
-    words = ["--device", "cpu", "--sections", "workers", "batching", "--seconds", "1"]
-    command = [sys.executable, str(BENCHMARKS / "gpu.py"), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1 and done.stderr.rstrip().endswith("FAILED: batching, workers"), done.stderr
-    assert done.stderr.count("TimeOver: its share of --seconds is over") == 2
-    assert done.stdout.index("== batching\n") < done.stdout.index("== workers\n")
+def test_a_section_whose_time_is_over_leaves_the_others_theirs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the order of worth, whatever was asked for."""
+    gpu, ran = import_module("benchmarks.gpu"), []
+
+    def long(device: torch.device) -> None:
+        ran.append("long")
+        sleep(600)
+
+    sections = {"first": long, "short": lambda device: ran.append("short"), "last": long}
+    monkeypatch.setattr(gpu, "SECTIONS", sections)
+    words = ["--device", "cpu", "--sections", "last", "short", "first", "--seconds", "2"]
+    monkeypatch.setattr("sys.argv", ["gpu.py", *words])
+    with pytest.raises(SystemExit, match="FAILED: first, last"):
+        gpu.main()
+    assert ran == ["long", "short", "long"]
+    assert capsys.readouterr().err.count("TimeOver: its share of --seconds is over") == 2

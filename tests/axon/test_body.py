@@ -135,7 +135,7 @@ def test_a_model_that_nobody_holds_is_gone_at_once(folder: tuple[str, Path]) -> 
     """Not only when Python looks for cycles: on a GPU the next one would be read beside it."""
     kind, path = folder
     model = load_model(path, overrides=Overrides(attention=published.ATTENTION.get(kind)))
-    decode(model, [[1, 2, 3]], DecodeSettings(8, 4))
+    decode(model, [[1, 2, 3]], DecodeSettings(8, 4, axon=AxonSettings(attention_layers="all")))
     weight = weakref.ref(model.network.get_parameter("model.layers.0.self_attn.q_proj.weight"))
     gc.collect()
     gc.disable()
