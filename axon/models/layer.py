@@ -93,15 +93,21 @@ class Rotation:
         return Rotation(self.cos_N1A.to(device), self.sin_N1A.to(device))
 
     def __call__(self, x_NHA: Tensor) -> Tensor:
-        """Heads at their positions; of heads longer than the rotation, what is beyond it stays."""
+        """Heads at their positions, which it may overwrite; of heads longer than the rotation, the rest stays."""
         size = self.cos_N1A.shape[-1]
-        if size == x_NHA.shape[-1]:
-            return (x_NHA * self.cos_N1A).add_(x_NHA.roll(size // 2, -1) * self.sin_N1A)
-        return torch.cat([self(x_NHA[..., :size]), x_NHA[..., size:]], -1)
+        if size < x_NHA.shape[-1]:
+            return torch.cat([self(x_NHA[..., :size]), x_NHA[..., size:]], -1)
+        x_NHA = x_NHA.to(self.cos_N1A.dtype)
+        swapped_NHA = x_NHA.roll(size // 2, -1).mul_(self.sin_N1A)
+        return x_NHA.mul_(self.cos_N1A).add_(swapped_NHA)
 
 
 class Layer:
-    """One layer: attention and MLP, each after a norm and added to what came in."""
+    """One layer: attention and MLP, each after a norm and added to what came in.
+
+    What a part makes on its way is dropped when it returns, so that the next one writes where the cache still is: at
+    batch 8 of a small network, new memory costs more than most operators.
+    """
 
     def __init__(self, module: Any) -> None:
         own = module.self_attn
@@ -132,25 +138,34 @@ class Layer:
 
         `attend` is the attention of the pass. With `queries`, those of other positions are zeros.
         """
-        heads = x_ND.shape[0], -1, self._own.head_dim
-        normed_ND = self._before(x_ND)
+        x_ND = self._attended(x_ND, rotation, attend, queries, read)
+        deep_ND: Tensor = self._mlp(self._between(x_ND))
+        return deep_ND.add_(x_ND)
+
+    def _attended(
+        self, x_ND: Tensor, rotation: Rotation, attend: Attend, queries: Narrow | None, read: Narrow | None
+    ) -> Tensor:
+        """The states after attention, (N, D), or with `read` (M, D)."""
+        query_key_NCA, value_NGA = self._projected(self._before(x_ND), queries)
+        mixed_ND = attend(self._own, rotation(query_key_NCA), value_NGA)
+        if read is not None:
+            mixed_ND, x_ND = read.take(mixed_ND), read.take(x_ND)
+        return linear(mixed_ND, *self._output).add_(x_ND)
+
+    def _projected(self, normed_ND: Tensor, queries: Narrow | None) -> tuple[Tensor, Tensor]:
+        """Queries and keys, (N, H + G, A), and values, (N, G, A)."""
+        heads = normed_ND.shape[0], -1, self._own.head_dim
         if queries is None:
             query = linear(normed_ND, *self._query)
         else:
             query = queries.spread(linear(queries.take(normed_ND), *self._query))
         key = linear(normed_ND, *self._key)
-        value_NGA = linear(normed_ND, *self._value).view(heads)
+        value = linear(normed_ND, *self._value)
         if self._head_norms is not None:
             norm_query, norm_key = self._head_norms
             query, key = norm_query(query.view(heads)), norm_key(key.view(heads))
         # Heads lie one after the other already.
-        rotated = rotation(torch.cat((query, key), 1).view(heads))
-        mixed_ND = attend(self._own, rotated, value_NGA)
-        if read is not None:
-            mixed_ND, x_ND = read.take(mixed_ND), read.take(x_ND)
-        x_ND = linear(mixed_ND, *self._output).add_(x_ND)
-        deep_ND: Tensor = self._mlp(self._between(x_ND))
-        return deep_ND.add_(x_ND)
+        return torch.cat((query, key), 1).view(heads), value.view(heads)
 
 
 class Routed:

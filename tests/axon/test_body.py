@@ -15,6 +15,7 @@ from torch import Tensor
 import axon.attention
 from axon import AxonSettings, DecodeSettings, MaskedDiffusionModel, Overrides, decode, load_model
 from axon.attention import Capture
+from axon.models.layer import Rotation
 from tests.axon import published, published_experts
 from tests.axon.toy_model import toy_model
 
@@ -144,3 +145,33 @@ def test_a_model_that_nobody_holds_is_gone_at_once(folder: tuple[str, Path]) -> 
         assert weight() is None
     finally:
         gc.enable()
+
+
+def test_attention_gives_its_memory_back_before_the_mlp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept alive longer lies where the MLP could write: new memory, which costs more than most operators."""
+    model = toy_model()
+    layer, kept, alive = model.body._layers[0], [], []
+
+    def attend(own: Any, query_key_NCA: Tensor, value_NGA: Tensor) -> Tensor:
+        mixed_ND = torch.zeros(len(value_NGA), model.hidden_size)
+        kept.extend(map(weakref.ref, (query_key_NCA, value_NGA, mixed_ND)))
+        return mixed_ND
+
+    def mlp(x_ND: Tensor) -> Tensor:
+        alive.extend(one for one in kept if one() is not None)
+        return x_ND.clone()
+
+    monkeypatch.setattr(layer, "_mlp", mlp)
+    x_ND, angles = torch.ones(5, model.hidden_size), torch.zeros(1, 5, model._head_size)
+    layer(x_ND, Rotation.of(angles.cos(), angles.sin()), attend)
+    assert len(kept) == 3 and not alive
+
+
+@pytest.mark.parametrize("rotated", [torch.float32, torch.bfloat16])
+def test_a_rotation_takes_no_more_memory_than_its_precision_asks_for(rotated: torch.dtype) -> None:
+    angles = torch.rand(1, 5, 8, generator=torch.Generator().manual_seed(0))
+    rotation = Rotation.of(angles.cos().to(rotated), angles.sin().to(rotated))
+    x_NHA = torch.ones(5, 2, 8, dtype=torch.bfloat16)
+    found = rotation(x_NHA)
+    assert found.dtype is rotated
+    assert (found.data_ptr() == x_NHA.data_ptr()) == (rotated is torch.bfloat16)
