@@ -19,7 +19,7 @@ ALONE = AxonSettings(gate="never", attention_layers="all")
 @pytest.mark.parametrize("block_causal", [True, False])
 def test_steps_are_those_in_which_decodes_under_either_name_other_sinks(block_causal: bool) -> None:
     """An edge of 0.9 leaves DAWN nothing to choose by, so that both see the same canvas in each step."""
-    model, times = toy(block_causal).model, 1.1
+    model, times = toy(block_causal).model, 1.1 if block_causal else 1.0
     settings = DecodeSettings(16, 4, decoder=Dawn(tau_edge=0.9), axon=ALONE)
     expected = Tally()
     for prompt in PROMPTS:
@@ -33,7 +33,7 @@ def test_steps_are_those_in_which_decodes_under_either_name_other_sinks(block_ca
             expected.add((one[-1] > times / whole) ^ (other[-1] > times / seen))
     found = measure(model, PROMPTS, settings, f"{times}x")
     assert found.tally == expected and found.decodes == 0
-    assert 0 < expected.differ < expected.steps
+    assert 0 < expected.differ <= expected.columns and expected.steps > 4
 
 
 def test_of_one_block_nothing_differs() -> None:
