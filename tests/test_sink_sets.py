@@ -24,7 +24,8 @@ def test_steps_are_those_in_which_decodes_under_either_name_other_sinks(block_ca
     expected = Tally()
     for prompt in PROMPTS:
         canvas, visible = (
-            known_in_steps(model, [prompt], replace(settings, sink_rows=rows), 1) for rows in ("canvas", "visible")
+            known_in_steps(model, [prompt], replace(settings, sink_rows=rows), 1)
+            for rows in ("canvas", "visible")
         )
         whole = len(prompt) + settings.gen_length
         for one, other in zip(canvas, visible, strict=True):
@@ -43,13 +44,17 @@ def test_of_one_block_nothing_differs() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
-def test_it_repeats_what_the_log_says(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_repeats_what_the_log_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     cases, checkpoint = GOLDEN / "sdar_absolute.json", GOLDEN / "sdar-tiny"
     words = ["--checkpoint", str(checkpoint), "--cases", str(cases), "--thresholds", "4x"]
     monkeypatch.setattr("sys.argv", ["sink_sets.py", *words, "--gate", "never", "--layers", "all"])
     sink_sets.main()
     count = len(read_cases(cases)["cases"])
-    assert capsys.readouterr().out.split()[-7:] == ["4x", "899", "61", "6.8%", "1.3", "1", "of", f"{count}"][-7:]
+    assert (
+        capsys.readouterr().out.split()[-7:] == ["4x", "899", "61", "6.8%", "1.3", "1", "of", f"{count}"][-7:]
+    )
 
 
 @pytest.mark.parametrize("words", [["--gate", "none"], ["--block-length", "5"], ["--task", "none"]])

@@ -2,8 +2,8 @@
 
 import math
 import re
-from html import escape
 import warnings
+from html import escape
 
 import numpy as np
 import pytest

@@ -39,7 +39,9 @@ def told_by(tmp_path, sweep, **asked):
     return report.findings.facets[0], " ".join(console.export_text().split()), page
 
 
-@pytest.mark.parametrize(("level", "text"), [(0.95, "95 %"), (1 - 0.05 / 72, "99.931 %"), (1 - 1e-6, "99.9999 %")])
+@pytest.mark.parametrize(
+    ("level", "text"), [(0.95, "95 %"), (1 - 0.05 / 72, "99.931 %"), (1 - 1e-6, "99.9999 %")]
+)
 def test_a_level_is_told_from_certainty(level, text):
     assert level_text(level) == text
 
@@ -88,7 +90,9 @@ def test_a_saving_without_an_interval_says_why():
     facet = facet_of(sweep)
     [found] = facet.comparisons
     assert AGREE not in str(facet.summary.verdicts[0])
-    silent = replace(found.leading.saving, fraction=UNKNOWN._replace(estimate=0.5), cost=UNKNOWN._replace(estimate=-2.0))
+    silent = replace(
+        found.leading.saving, fraction=UNKNOWN._replace(estimate=0.5), cost=UNKNOWN._replace(estimate=-2.0)
+    )
     told = replace(found, effects=(replace(found.leading, saving=silent),))
     [verdict] = verdicts(facet.points, [told], 1)
     assert f"No interval of NFE at equal quality: {AGREE}" in verdict.evidence
@@ -102,16 +106,20 @@ def test_a_band_without_width_somewhere_is_told_of():
     budgets = np.array([0.0, 5.0, 10.0])
     narrow = Band(budgets, np.array([0.0, 0.4, 0.4]), np.array([0.0, 0.4, 0.6]))
     assert narrow.narrowed
-    assert not replace(narrow, lo_G=np.array([0.0, 0.3, 0.4])).narrowed, "no setting is as fast as the first budget"
+    assert not replace(narrow, lo_G=np.array([0.0, 0.3, 0.4])).narrowed, (
+        "no setting is as fast as the first budget"
+    )
     sweep = make_sweep(examples=12, anchors=(None,), thresholds=(0.3, 0.9))
     for row in sweep.rows:  # alike at the low threshold, apart at the other
         low = row["setting_id"].startswith("0.3")
         row["score"], row["nfe"] = (0.4, 8) if low else ((0.5, 0.9)[row["position"] % 2], 16)
     facet = facet_of(sweep)
     band = facet.views[0].bands["base"]
-    assert band.narrowed and (band.lo_G[(8 <= band.budget_G) & (band.budget_G < 16)] == 0.4).all()
+    assert band.narrowed and (band.lo_G[(band.budget_G >= 8) & (band.budget_G < 16)] == 0.4).all()
     [told] = facet.summary.lacking
-    assert told == all_agree(["quality (1 setting)", "NFE (2 settings)", "the band at some budgets (1 group)"])
+    assert told == all_agree(
+        ["quality (1 setting)", "NFE (2 settings)", "the band at some budgets (1 group)"]
+    )
 
 
 def test_aup_of_answers_that_all_agree_says_why(tmp_path):
