@@ -67,8 +67,8 @@ def careful(aups: Sequence[Aup]) -> list[str]:
     if 100 * effects.ANSWERS / least < MARGIN:
         return []
     return [
-        f"On {least} examples one answer is {100 / least:.1f} points: in simulated sweeps of 30 examples, nearly all right, AUP's "
-        "95 % intervals covered 82 to 98 %."
+        f"On {least} examples one answer is {100 / least:.1f} points: in simulated sweeps of 30 examples, nearly all "
+        "right, AUP's 95 % intervals covered 82 to 98 %."
     ]
 
 

@@ -127,6 +127,7 @@ def _calibrated(
     tokens_CVE = np.where(tokens_CNVE[ANCHORS].sum(axis=0) > 0, tokens_CNVE.sum(axis=1), 0.0)
     examples_CE = examples_of(tokens_CNVE, tokens_CNVE[ANCHORS].any(axis=0), (2,))
     with_anchors = int(tokens_CNVE[ANCHORS].any(axis=(1, 2)).sum())
+    differing, agreeing = (tally.decodes_2N > 0).sum(axis=1).tolist()
     score_2B = ratio(tally.score_2N @ counts_BN.T, tally.decodes_2N @ counts_BN.T)
     careful_tokens, careful_nfe = (float(careful[name].sum()) for name in ("tokens_generated", "nfe"))
     return Calibration(
@@ -142,10 +143,8 @@ def _calibrated(
         interval(anchors_differ_B, with_anchors),
         interval(over_own_B, with_anchors),
         interval(over_base_B, with_anchors),
-        *(
-            interval(score_B, int(own))
-            for score_B, own in zip(score_2B, (tally.decodes_2N > 0).sum(axis=1), strict=True)
-        ),
+        interval(score_2B[0], differing),
+        interval(score_2B[1], agreeing),
         confidences(tally.confidences, float(tokens_CNVE.sum()), counts_BN),
     )
 
