@@ -57,6 +57,7 @@ class Aup:
     """Of one front. `pairs`: (TPF, accuracy in percent) of its settings by rising TPF, those within MARGIN only."""
 
     side: Side
+    n: int  # the fewest examples of any of its settings
     pairs: tuple[tuple[float, float], ...]
     left_out: int  # settings of the front below the margin
     y_max: float
@@ -137,6 +138,7 @@ def _aup(
     near, _ = near_best(quality_F[None], 1 / canvas_F[None], quality_F, margin(n))
     return Aup(
         side,
+        n,
         pairs,
         int(on_F.sum()) - len(pairs),
         y_max,

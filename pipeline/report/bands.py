@@ -31,6 +31,14 @@ class Band:
     lo_G: Floats
     hi_G: Floats
 
+    @property
+    def narrowed(self) -> bool:
+        """Whether it has no width at some budget that a setting fits in: there the examples agree, and nobody sees it.
+
+        Such a place is no certainty. Within a budget that no replicate has a setting for both ends are 0.
+        """
+        return bool((_alike(self.lo_G, self.hi_G) & (self.hi_G > 0)).any())
+
 
 class Achieved(NamedTuple):
     """By a group's complete settings."""
@@ -83,9 +91,13 @@ def _achieved(own: pd.DataFrame, cost: str, draws: Draws, widest: float, referen
     reached = _reached(own.index.to_numpy(), cost, draws, budget_G, reference)
     lo, hi = map(float, _ends(estimate, reached.best_area_B, reached.seen_area_B, n))
     band = Band(budget_G, *_ends(front_1G[0], reached.best_BG, reached.seen_BG, n))
-    wide = not np.allclose(band.lo_G, band.hi_G, rtol=stats.ROUNDING, atol=0.0)
+    wide = not _alike(band.lo_G, band.hi_G).all()
     area = Interval(float(estimate), lo, hi) if stats.tells(n, lo, hi) else unknown
     return Achieved(band if wide else None, area)
+
+
+def _alike(lo_G: Floats, hi_G: Floats) -> NDArray[np.bool_]:
+    return np.isclose(lo_G, hi_G, rtol=stats.ROUNDING, atol=0.0)
 
 
 def _reached(rows: NDArray[np.intp], cost: str, draws: Draws, budget_G: Floats, reference: float) -> Reached:

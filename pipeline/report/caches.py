@@ -17,11 +17,12 @@ import pandas as pd
 from pipeline.inputs.dotted import flatten
 from pipeline.planning.setting import Setting
 from pipeline.report.cohorts import Cohort, apart_by, as_key, make_side, trade_off_of
-from pipeline.report.comparison import ALPHA
+from pipeline.report.comparison import ALPHA, INCONCLUSIVE
 from pipeline.report.effects import Effect, measure
 from pipeline.report.phrases import reduction, signed
 from pipeline.report.sample import Sample
-from pipeline.report.verdict import WHERE_MIXED, Row, Verdict
+from pipeline.report.told import Row, Verdict
+from pipeline.report.verdict import WHERE_MIXED, at_once, detects, level, unknown_saving
 
 WHOLE = "none"
 
@@ -33,7 +34,8 @@ class Axis(NamedTuple):
 
 
 DECIDING = Axis("computed_positions", "computed positions", 0)
-AXES = (DECIDING, Axis("seconds", "machine seconds", 3), Axis("nfe", "NFE", 1))
+SECONDS = Axis("seconds", "machine seconds", 3)
+AXES = (DECIDING, SECONDS, Axis("nfe", "NFE", 1))
 
 
 @dataclass(frozen=True)
@@ -119,25 +121,53 @@ def _verdict(found: CacheEffect) -> Verdict:
         alone = "" if mixed.hi < 0 else f", not shown {WHERE_MIXED}"
         claim = f"Cache {found.cache} lowers {where}{alone}: {changed} mean quality"
     else:
-        claim = f"Effect of cache {found.cache} on {where}: inconclusive, {changed} mean quality"
+        claim = f"Effect of cache {found.cache} on {where}: {INCONCLUSIVE}, {changed} mean quality"
+    caption = " ".join(_caption(found))
     return Verdict(
         short=f"{claim}. {WHERE_MIXED.capitalize()}: {signed(mixed, 3)}.",
         saved=_saved(found),
+        evidence=f"{_measured(found)} {caption}",
         sides=("whole passes", f"cache {found.cache}"),
         rows=tuple(row for axis, own in found.effects.items() for row in _rows(axis, own)),
-        caption=f"{found.side} on {effect.n} examples. 95 % intervals, simultaneous over caches, on each axis by "
-        "itself. A step under a cache is not a whole pass, so NFE is no measure of what a cache costs. Seconds are "
-        "an equal share of a slice's, on a machine as busy as it was: their intervals are too narrow.",
+        caption=f"{found.side} on {effect.n:,} examples. {caption}",
     )
+
+
+def _measured(found: CacheEffect) -> str:
+    effect = found.effects[DECIDING]
+    lo, hi = (f"{end:,.{DECIDING.digits}f}" for end in effect.budgets)
+    return (
+        f"From {lo} to {hi} {DECIDING.name} the mean quality is {effect.axon_quality:.3f} under cache {found.cache} "
+        f"and {effect.base_quality:.3f} with whole passes, on {effect.n:,} examples."
+    )
+
+
+def _caption(found: CacheEffect) -> Iterator[str]:
+    """What holds of the figures, and what difference would have been found where none was."""
+    effect = found.effects[DECIDING]
+    if effect.difference.lo <= 0 <= effect.difference.hi:
+        yield detects(effect)
+    yield "95 % intervals, simultaneous over caches, on each axis by itself."
+    for axis, own in found.effects.items():
+        yield from unknown_saving(own.saving, axis.name)
+    yield "A step under a cache is not a whole pass, so NFE is no measure of what a cache costs."
+    if SECONDS in found.effects:
+        yield (
+            "Seconds are an equal share of a slice's, on a machine as busy as it was: their intervals are too narrow."
+        )
 
 
 def _saved(found: CacheEffect) -> str:
     saving = found.effects[DECIDING].saving
     if not saving.quality > 0:
-        return ""
+        return (
+            "At equal quality: unknown, because the two sides reach no common quality above "
+            f"{saving.margin:.2g}."
+        )
     parts = [f"{axis.name} {reduction(effect.saving.fraction)}" for axis, effect in found.effects.items()]
     below = "" if saving.holds else "; the best under the cache is lower than that of whole passes"
-    return f"At equal quality ({saving.quality:.3f}{below}), {WHERE_MIXED}: {'; '.join(parts)}."
+    fastest = at_once(saving, "the side of whole passes", f"cache {found.cache}")
+    return f"At equal quality ({level(saving)}{below}), {WHERE_MIXED}: {'; '.join(parts)}{fastest}."
 
 
 def _rows(axis: Axis, effect: Effect) -> Iterator[Row]:

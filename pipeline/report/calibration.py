@@ -22,7 +22,7 @@ import pandas as pd
 
 from pipeline.report import stats
 from pipeline.report.cohorts import as_key, trade_off_of
-from pipeline.report.confidence import Confidences, confidences, interval, mean, ratio, redrawn
+from pipeline.report.confidence import Confidences, confidences, examples_of, interval, mean, ratio, redrawn
 from pipeline.report.entries import Part
 from pipeline.report.reveals import ANCHORS, BASE, OWN, Tally, is_trace
 from pipeline.report.stats import Floats, Interval
@@ -125,6 +125,9 @@ def _calibrated(
     by_stage_BCE, *overall = (np.concatenate(own) for own in zip(*drawn, strict=True))
     anchors_differ_B, over_own_B, over_base_B = overall
     tokens_CVE = np.where(tokens_CNVE[ANCHORS].sum(axis=0) > 0, tokens_CNVE.sum(axis=1), 0.0)
+    examples_CE = examples_of(tokens_CNVE, tokens_CNVE[ANCHORS].any(axis=0), (2,))
+    with_anchors = int(tokens_CNVE[ANCHORS].any(axis=(1, 2)).sum())
+    differing, agreeing = (tally.decodes_2N > 0).sum(axis=1).tolist()
     score_2B = ratio(tally.score_2N @ counts_BN.T, tally.decodes_2N @ counts_BN.T)
     careful_tokens, careful_nfe = (float(careful[name].sum()) for name in ("tokens_generated", "nfe"))
     return Calibration(
@@ -132,13 +135,16 @@ def _calibrated(
         f"{setting.decode.decoder.name}, {points['label'].iloc[reference]}",
         careful_tokens / careful_nfe,
         n,
-        tuple(tuple(interval(own_B, n) for own_B in own_EB) for own_EB in by_stage_BCE.transpose(1, 2, 0)),
+        tuple(
+            tuple(interval(own_B, int(own)) for own_B, own in zip(own_EB, own_E, strict=True))
+            for own_EB, own_E in zip(by_stage_BCE.transpose(1, 2, 0), examples_CE, strict=True)
+        ),
         tuple(tuple(map(int, own_E)) for own_E in tokens_CVE.sum(axis=1)),
-        interval(anchors_differ_B, n),
-        interval(over_own_B, n),
-        interval(over_base_B, n),
-        interval(score_2B[0], n),
-        interval(score_2B[1], n),
+        interval(anchors_differ_B, with_anchors),
+        interval(over_own_B, with_anchors),
+        interval(over_base_B, with_anchors),
+        interval(score_2B[0], differing),
+        interval(score_2B[1], agreeing),
         confidences(tally.confidences, float(tokens_CNVE.sum()), counts_BN),
     )
 

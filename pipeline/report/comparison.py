@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from pipeline.planning.setting import Setting
 from pipeline.report.cohorts import Cohort, cohorts
@@ -26,8 +25,6 @@ from pipeline.report.sample import Sample
 from pipeline.report.stats import LEVEL
 
 ALPHA = 1 - LEVEL  # for all errors together
-POWER = 0.8
-POINT = 0.01  # one percentage point of quality
 
 YES, NO, INCONCLUSIVE, NO_FRONT = "yes", "no", "inconclusive", "not testable as a front"
 
@@ -95,16 +92,6 @@ class Comparison:
     @property
     def lowering(self) -> list[Effect]:
         return [effect for effect in self.effects if effect.difference.hi < 0]
-
-    @property
-    def detectable(self) -> float:
-        """The smallest true difference that these examples detect with probability POWER (leading variant)."""
-        return (self.critical + float(ndtri(POWER))) * self.leading.spread
-
-    @property
-    def needed(self) -> int:
-        """The number of examples needed to detect a difference of one POINT."""
-        return int(np.ceil(self.leading.n * (self.detectable / POINT) ** 2))
 
 
 def compare(facets: Sequence[Evidence]) -> list[list[Comparison]]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.report import resampling, stats
 from pipeline.report.reveals import ANCHORS, BASE, KINDS, OWN, Sums
@@ -68,23 +69,28 @@ def confidences(sums: Sums, tokens: float, counts_BN: Floats) -> Confidences | N
     """None where no anchor's confidence is known. `tokens`: of these decodes, whether known or not."""
     if not sums.of["tokens"][ANCHORS].any():
         return None
-    tokens_CNVQ, n = sums.of["tokens"], counts_BN.shape[1]
+    tokens_CNVQ = sums.of["tokens"]
     drawn = [_weighed(own) for own in redrawn(sums.of, counts_BN)]
     weighed = {name: np.concatenate([own.weighed[name] for own in drawn], axis=1) for name in sums.of}
     over_own, over_base = (np.concatenate(own) for own in zip(*(own.excess for own in drawn), strict=True))
     anchors_VQ = tokens_CNVQ[ANCHORS].sum(axis=0)
-    tokens_CVQ = np.where(anchors_VQ.any(axis=1)[:, None], tokens_CNVQ.sum(axis=1), 0.0)
+    told_V1 = anchors_VQ.any(axis=1)[:, None]
+    tokens_CVQ = np.where(told_V1, tokens_CNVQ.sum(axis=1), 0.0)
+    examples_CQ, examples_C = (examples_of(tokens_CNVQ, told_V1, axes) for axes in ((2,), (2, 3)))
     known_own, known_base = (_known(anchors_VQ, tokens_CNVQ[kind].sum(axis=0)) for kind in (OWN, BASE))
     return Confidences(
         tuple(
             _of_kind(
-                {name: own_CBQ[kind] for name, own_CBQ in weighed.items()}, tokens_CVQ[kind].sum(axis=0), n
+                {name: own_CBQ[kind] for name, own_CBQ in weighed.items()},
+                tokens_CVQ[kind].sum(axis=0),
+                examples_CQ[kind],
+                int(examples_C[kind]),
             )
             for kind in range(len(KINDS))
         ),
         float(sums.of["tokens"].sum() / tokens),
-        Excess(interval(over_own, n), known_own),
-        Excess(interval(over_base, n), known_base),
+        Excess(interval(over_own, int(examples_C[ANCHORS])), known_own),
+        Excess(interval(over_base, int(examples_C[ANCHORS])), known_base),
     )
 
 
@@ -115,7 +121,17 @@ def _known(anchors_VQ: Floats, others_VQ: Floats) -> float:
     return float(anchors_VQ[others_VQ > 0].sum() / anchors_VQ.sum())
 
 
-def _of_kind(weighed_BQ: dict[str, Floats], tokens_Q: Floats, n: int) -> OfKind:
+def examples_of(tokens_CNVQ: Floats, told_VQ: NDArray[np.bool_], axes: tuple[int, ...]) -> NDArray[np.intp]:
+    """How many examples the tokens are of, of each kind and whatever else than N is not among the axes; `told_VQ`: the
+    values and bins that count.
+    """
+    found: NDArray[np.intp] = (tokens_CNVQ.astype(np.bool_) & told_VQ).any(axis=axes).sum(axis=1)
+    return found
+
+
+def _of_kind(
+    weighed_BQ: dict[str, Floats], tokens_Q: Floats, examples_Q: NDArray[np.intp], examples: int
+) -> OfKind:
     total_BQ = weighed_BQ["tokens"]
     doubt_BQ = total_BQ - weighed_BQ["confidence"]
     whole_B = total_BQ.sum(axis=1)
@@ -124,14 +140,14 @@ def _of_kind(weighed_BQ: dict[str, Floats], tokens_Q: Floats, n: int) -> OfKind:
     )
     return OfKind(
         tuple(
-            InBin(int(count), float(sure), interval(share_B, n), interval(score_B, n))
-            for count, sure, share_B, score_B in zip(
-                tokens_Q, mean_BQ[0], share_BQ.T, score_BQ.T, strict=True
+            InBin(int(count), float(sure), interval(share_B, int(n)), interval(score_B, int(n)))
+            for count, sure, share_B, score_B, n in zip(
+                tokens_Q, mean_BQ[0], share_BQ.T, score_BQ.T, examples_Q, strict=True
             )
         ),
         float(ratio(doubt_BQ.sum(axis=1), whole_B)[0]),
-        interval(ratio(weighed_BQ["differ"].sum(axis=1), whole_B), n),
-        interval(ratio(np.abs(weighed_BQ["differ"] - doubt_BQ).sum(axis=1), whole_B), n),
+        interval(ratio(weighed_BQ["differ"].sum(axis=1), whole_B), examples),
+        interval(ratio(np.abs(weighed_BQ["differ"] - doubt_BQ).sum(axis=1), whole_B), examples),
     )
 
 
@@ -160,5 +176,5 @@ def ratio(above: Floats, below: Floats) -> Floats:
 
 
 def interval(values_B: Floats, n: int) -> Interval:
-    """Of an estimate and its replicates, of n examples."""
+    """Of an estimate and its replicates, of n examples: those that have such tokens, not all that were drawn from."""
     return stats.percentile_interval(float(values_B[0]), values_B[1:], n)

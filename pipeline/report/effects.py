@@ -27,6 +27,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import ndtri
 
 from pipeline.report.cohorts import Cohort, Side
 from pipeline.report.fronts import Line, by_rising_nfe, mean_height
@@ -40,6 +41,8 @@ from pipeline.report.stats import Floats, Interval
 MARGIN = 0.01  # a quality lower by no more than this counts as equal,
 ANSWERS = 3  # and by no more than so many: of n examples that show no difference, 3 in n aren't ruled out
 MIN_EXAMPLES = 10  # with fewer, nothing is concluded
+POWER = 0.8
+POINT = 0.01  # one percentage point of quality
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,12 @@ class Effect:
     discordance: (
         float  # fraction of examples that score differently at an equal trade-off value; NaN: none is shared
     )
+    detectable: float  # the smallest true difference that these examples detect with probability POWER
+
+    @property
+    def needed(self) -> int:
+        """How many examples it takes to detect a difference of one POINT."""
+        return int(np.ceil(self.n * (self.detectable / POINT) ** 2))
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ class Measured:
 
     def effects(self, alpha: float, further_alpha: float) -> list[Effect]:
         """Gains with intervals at 1 - alpha; those where settings are mixed, and savings, at 1 - further_alpha."""
-        gains = self.gains.intervals(alpha)
+        gains, critical = self.gains.intervals(alpha), self.gains.critical(alpha)
         mixed, savings = self._mixed(further_alpha), self._savings(further_alpha)
         return [
             Effect(
@@ -123,6 +132,7 @@ class Measured:
                 mixed[v],
                 savings[v],
                 line.discordance,
+                (critical + float(ndtri(POWER))) * float(self.gains.spread_V[v]),
             )
             for v, line in enumerate(self.lines)
         ]

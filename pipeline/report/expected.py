@@ -20,7 +20,9 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.inputs.config import DECODE_KEYS, Decode, ModelSettings
 from pipeline.inputs.recipe import QUALITY, RecipeSettings, recipe_of
 from pipeline.planning.setting import Setting
+from pipeline.report import stats
 from pipeline.report.entries import Part
+from pipeline.report.lacking import all_agree, too_few
 from pipeline.report.measures import METRIC
 from pipeline.report.phrases import bracketed, counted, listed, number
 from pipeline.report.stats import UNKNOWN, Floats, Interval, draw_counts, mean_intervals, percentile_interval
@@ -116,10 +118,17 @@ def _check(recipe: RecipeSettings, run: Run, rows: pd.DataFrame | None) -> Check
     if rows is None:
         missing = "None of the settings is the recipe's own: each differs from it in what the sweep varies."
         return Check(recipe, (), (missing, *_beside(run.command), *recipe.notes))
+    figures = tuple(_figures(recipe, rows))
     return Check(
         recipe,
-        tuple(_figures(recipe, rows)),
-        (*_scope(recipe, rows), *_beside(run.command), *_speed(recipe), *recipe.notes),
+        figures,
+        (
+            *_scope(recipe, rows),
+            *_without_interval(figures, len(rows)),
+            *_beside(run.command),
+            *_speed(recipe),
+            *recipe.notes,
+        ),
     )
 
 
@@ -228,6 +237,11 @@ def _scope(recipe: RecipeSettings, rows: pd.DataFrame) -> list[str]:
     if len(rows) == recipe.examples:
         return []
     return [f"On {counted(len(rows), 'scored example')} of the recipe's {recipe.examples:,}."]
+
+
+def _without_interval(figures: Sequence[Figure], n: int) -> list[str]:
+    what = [own.name for own in figures if math.isnan(own.got.lo) and not math.isnan(own.got.estimate)]
+    return [(too_few if n < stats.FEWEST else all_agree)(what)] if what else []
 
 
 def _speed(recipe: RecipeSettings) -> list[str]:

@@ -81,6 +81,7 @@ class Draft:
         # A step reveals at least one token, so no setting can need more steps than the longest generation length.
         decoded = [setting for setting in settings if not setting.foreign] or settings
         reference_nfe = float(max(setting.decode.gen_length for setting in decoded))
+        views = make_views(points, self.draws, reference_nfe)
         return Facet(
             task=self.part.task,
             model=self.part.model,
@@ -88,7 +89,7 @@ class Draft:
             commands=tuple(entry.command for entry in self.part.entries),
             points=points,
             front=sort_along_front(points[points["front"]]),
-            views=make_views(points, self.draws, reference_nfe),
+            views=views,
             comparisons=own,
             matched=match_nfe(points, settings, self.draws, asked),
             aups=aups(points, settings, self.draws, self.tokens),
@@ -101,6 +102,7 @@ class Draft:
                 own,
                 comparisons,
                 compare_caches(settings, points, self.evidence.sample),
+                views,
             ),
             sample=self.evidence.sample,
             calibrations=calibrate(self.part, points),

@@ -96,6 +96,15 @@ def _undrawn(facets: Sequence[Facet]) -> str:
     return f"Not drawn: {told}." if told else ""
 
 
+def _barless(rows: Sequence[Row]) -> str:
+    values = [own for row in rows for own in (row.quality, row.saved) if own]
+    return (
+        "Without a bar: no interval; the verdict says why."
+        if any(math.isnan(own.lo) for own in values)
+        else ""
+    )
+
+
 def section(facets: Sequence[Facet]) -> str:
     """All comparisons of the report; empty where there is none. To stand once, before the facets."""
     rows = rows_of(facets)
@@ -121,7 +130,7 @@ def section(facets: Sequence[Facet]) -> str:
         f'<p class="soft">{TOLD}</p>'
         f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}"
         f'<tr class="axis" aria-hidden="true"><td></td>{axes}</tr></tbody></table>'
-        f'<p class="soft">{" ".join([CAPTION, _undrawn(facets)]).rstrip()}</p></section>'
+        f'<p class="soft">{" ".join(filter(None, [CAPTION, _barless(rows), _undrawn(facets)]))}</p></section>'
     )
 
 

@@ -82,7 +82,7 @@ def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: f
     """Percentile intervals of one depth for all variants, which hold simultaneously with probability 1 - alpha.
 
     For quantities without a symmetric spread to divide by, such as a ratio of NFE. Widened to contain the estimate;
-    where no replicate differs from another, which tells no spread, the ends are NaN.
+    ends that are one, which tell no spread, are NaN.
     """
     replicates_BV = _whole(replicates_BV)
     size = len(replicates_BV)
@@ -92,7 +92,7 @@ def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: f
     depth_B = np.minimum(below, above).min(axis=1) / size  # of each replicate's outermost variant
     depth = min(float(np.quantile(depth_B, alpha)), 0.5)
     lo_V, hi_V = np.quantile(replicates_BV, [depth, 1 - depth], axis=0)
-    silent_V = np.isclose(replicates_BV.min(axis=0), replicates_BV.max(axis=0), rtol=ROUNDING, atol=NOTHING)
+    silent_V = np.isclose(lo_V, hi_V, rtol=ROUNDING, atol=NOTHING)
     lo_V, hi_V = np.minimum(lo_V, estimate_V), np.maximum(hi_V, estimate_V)
     ends = zip(estimate_V, *(np.where(silent_V, np.nan, end_V) for end_V in (lo_V, hi_V)), strict=True)
     return [Interval(float(estimate), float(lo), float(hi)) for estimate, lo, hi in ends]

@@ -26,6 +26,7 @@ class Pair:
     quality: PairedDifference
     nfe: Interval
     p: float  # of no difference in quality, adjusted for all comparisons
+    level: float  # of its intervals
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Matched:
             quality=stats.paired_difference(self.quality_2N[1], self.quality_2N[0], 1 - alpha),
             nfe=stats.paired_difference(self.nfe_2N[1], self.nfe_2N[0], 1 - alpha, scores=False).difference,
             p=min(1.0, self.p * overall / alpha),
+            level=1 - alpha,
         )
 
 

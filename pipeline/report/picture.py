@@ -20,6 +20,7 @@ from pipeline.report.labels import NO_VALUE, knob_columns, knob_names, value_tex
 from pipeline.report.palette import BAND, DASHES, Style, opacities, styles
 from pipeline.report.phrases import bracketed, number
 from pipeline.report.placement import place_labels
+from pipeline.report.stats import FEWEST
 from pipeline.report.views import View
 
 MOST_PANELS = 4
@@ -141,10 +142,15 @@ def _subtitle(facet: Facet) -> str:
     sizes = facet.points.loc[facet.points["n"] > 0, "n"]
     n = " to ".join(str(size) for size in sorted({sizes.min(), sizes.max()})) if len(sizes) else "0"
     task = facet.settings[0].task
-    return (
-        f"n = {n} {task.name} examples per setting ({task.split} split) · bars, bands: 95 % intervals · "
-        "faint: unlikely to be on its group's front"
-    )
+    return f"n = {n} {task.name} examples per setting ({task.split} split) · {_marks(facet, sizes)}"
+
+
+def _marks(facet: Facet, sizes: "pd.Series[int]") -> str:
+    if (sizes < FEWEST).any():
+        return f"bars: 95 % intervals; bands take {FEWEST} examples · faint: behind its group's front"
+    if facet.summary.lacking:
+        return "bars, bands: 95 % intervals, none where examples agree · faint: unlikely on its front"
+    return "bars, bands: 95 % intervals · faint: unlikely to be on its group's front"
 
 
 def _frame(axes: Axes, view: View) -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pandas as pd
 
+from pipeline.report import stats
 from pipeline.report.binned import FEWEST, Binned, Mark, figures, picture, share_text
 from pipeline.report.calibration import Calibration
 from pipeline.report.confidence import Confidences, Excess
@@ -92,10 +93,11 @@ _TOLD = (
 _LIMITS = (
     '<p class="soft"><b>Differs</b>: the reference decode has another token at the position. Not every such token is '
     "wrong: where two answers are worded differently, positions shift; the mean score is that of the answers in which "
-    "the tokens stand. Kinds are compared at equal trade-off values, those of the anchors; what AXON revealed for want "
-    "of support counts as neither. <b>Calibration error</b>: the expected one (Guo et al. 2017) over these bins, with "
+    "the tokens stand. Kinds are compared at equal trade-off values, those of the anchors, and settings of a "
+    "decoder that differ in something else, such as the cache, count together; what AXON revealed for want of support "
+    "counts as neither. <b>Calibration error</b>: the expected one (Guo et al. 2017) over these bins, with "
     "agreement with the reference in place of accuracy; with few tokens it is too high. Intervals: 95&#8239;%, "
-    "bootstrap over examples; none where these agree.</p>"
+    f"bootstrap over examples; none of tokens of fewer than {stats.FEWEST} examples, nor of such as all agree.</p>"
 )
 _NO_CONFIDENCE = (
     '<p class="soft">No record of these anchors holds a confidence (earlier versions kept none, and what they decoded '

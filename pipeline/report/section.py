@@ -18,7 +18,7 @@ from pipeline.report.phrases import number
 from pipeline.report.reliability import calibration_section
 from pipeline.report.rows import fronts_table, interval, settings_json
 from pipeline.report.toggles import swatch
-from pipeline.report.verdict import Verdict
+from pipeline.report.told import Verdict
 from pipeline.report.views import View
 from pipeline.report.web import read
 
@@ -48,6 +48,7 @@ def facet_section(
         verdicts=_verdicts(summary.verdicts),
         front=escape(summary.front),
         warnings="\n".join(f'<p class="warn">{escape(warning)}</p>' for warning in summary.warnings),
+        lacking="".join(f'<p class="soft lacking">{escape(sentence)}</p>' for sentence in summary.lacking),
         picture=f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}",
         axes=_axes(facet.views),
         groups=_groups(facet),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,9 @@ class Side:
     axon: bool
     ours: bool  # decoded here, not imported
     rows: NDArray[np.intp]
+    frame: Mapping[
+        str, Any
+    ]  # what its first setting is in all but AXON, the trade-off parameter and the seed
 
 
 def sides_of(points: pd.DataFrame, settings: Sequence[Setting]) -> list[Side]:
@@ -41,6 +46,7 @@ def sides_of(points: pd.DataFrame, settings: Sequence[Setting]) -> list[Side]:
             any(settings[row].uses_axon for row in rows),
             all("foreign" not in settings[row].identity for row in rows),
             np.array(rows, dtype=np.intp),
+            settings[rows[0]].frame,
         )
         for (group, decoder), rows in found.items()
     ]
@@ -51,7 +57,8 @@ def pairs_of(sides: Sequence[Side], against: str | None = None) -> list[tuple[Si
 
     `against`: the group that all others are compared with. Without it the fronts with AXON are compared with those
     without, each with its own decoder's; where there is only one kind of them, all others with the first. Of several
-    that one could be compared with, it is its own decoder's, and then its own run's.
+    that one could be compared with, it is its own decoder's, then one that differs in as little as possible (a front
+    under a cache has its base under that cache), and then its own run's.
     """
     references = [side for side in sides if side.group == against]
     others = [side for side in sides if side.group != against]
@@ -66,6 +73,11 @@ def pairs_of(sides: Sequence[Side], against: str | None = None) -> list[tuple[Si
     for side in others:
         own = [other for other in references if other.decoder == side.decoder or not alike]
         if own:
-            nearest = min(own, key=lambda other: (other.decoder != side.decoder, other.run != side.run))
-            found.append((side, nearest))
+            found.append((side, min(own, key=partial(_distance, side))))
     return found
+
+
+def _distance(side: Side, other: Side) -> tuple[bool, int, bool]:
+    keys = side.frame.keys() | other.frame.keys()
+    differ = sum(side.frame.get(key) != other.frame.get(key) for key in keys)
+    return other.decoder != side.decoder, differ, other.run != side.run

@@ -12,12 +12,14 @@ from pipeline.report.distinct import share_rows
 from pipeline.report.entries import Part
 from pipeline.report.inert import inert_warnings
 from pipeline.report.labels import Names, metric, one_value, varying_values
+from pipeline.report.lacking import without_interval
 from pipeline.report.machines import mixed_warnings
 from pipeline.report.percent import percent
 from pipeline.report.phrases import counted, quoted
 from pipeline.report.points import MIN_COVERAGE
-from pipeline.report.stats import FEWEST
-from pipeline.report.verdict import Verdict, no_verdict, verdicts
+from pipeline.report.told import Verdict
+from pipeline.report.verdict import no_verdict, verdicts
+from pipeline.report.views import View
 
 MANY_VALUES = 8
 END_OF_TEXT = {
@@ -35,6 +37,7 @@ class Summary:
     inert: list[str]  # what keeps the verdicts from being about AXON or DAWN: to be read before them
     verdicts: list[Verdict]
     warnings: list[str]
+    lacking: list[str]  # which figures have no interval, and why
 
 
 def summarise(
@@ -44,6 +47,7 @@ def summarise(
     own: list[Comparison],
     comparisons: int,
     caches: list[CacheEffect],
+    views: Sequence[View],
 ) -> Summary:
     """`comparisons`: how many there are in the whole report."""
     return Summary(
@@ -55,6 +59,7 @@ def summarise(
             *cache_verdicts(caches),
         ],
         warnings=[*_coverage(points), *_uncompared(points, own), *mixed_warnings(part), *_caches(points)],
+        lacking=without_interval(points, views),
     )
 
 
@@ -201,7 +206,7 @@ def _between(counts: "pd.Series[int]") -> str:
 
 
 def _coverage(points: pd.DataFrame) -> list[str]:
-    """What is missing; nothing if all settings are scored on equally many examples, and on enough for an interval."""
+    """What is missing; nothing if all settings are scored on equally many examples."""
     found = []
     stopped = points[points["stopped"] != ""]
     if len(stopped):
@@ -224,12 +229,6 @@ def _coverage(points: pd.DataFrame) -> list[str]:
         some = points[points["unscored"] > 0]
         found.append(
             f"{counted(unscored, 'record')} of {counted(len(some), 'setting')} unscored: left out, not counted as 0."
-        )
-    few = points[(points["n"] > 0) & (points["n"] < FEWEST)]
-    if len(few):
-        found.append(
-            f"{counted(len(few), 'setting')} scored on fewer than {FEWEST} examples, which tell no 95 % interval (but "
-            "of scores of 0 and 1, Wilson's) and not how likely a setting is on its group's front."
         )
     sizes = points.loc[points["complete"], "n"]
     if sizes.nunique() > 1:

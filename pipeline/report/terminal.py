@@ -72,6 +72,8 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
     yield from matched_terminal(facet)
     for warning in summary.warnings:
         yield Text(f"Note: {warning}", style="yellow")
+    for sentence in summary.lacking:
+        yield Text(sentence, style="dim")
 
 
 def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:

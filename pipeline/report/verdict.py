@@ -2,55 +2,20 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.report.comparison import INCONCLUSIVE, NO, NO_FRONT, POINT, POWER, YES, Comparison
-from pipeline.report.effects import MIN_EXAMPLES, Effect
-from pipeline.report.pairs import Pair
+from pipeline.report.comparison import INCONCLUSIVE, NO, NO_FRONT, YES, Comparison
+from pipeline.report.effects import MIN_EXAMPLES, POINT, POWER, Effect
+from pipeline.report.lacking import all_agree
+from pipeline.report.pair_verdict import pair_verdict
 from pipeline.report.percent import percent
-from pipeline.report.phrases import counted, label_phrase, listed, reduction, signed, variant_phrase
+from pipeline.report.phrases import counted, listed, reduction, signed, variant_phrase
 from pipeline.report.picks import pick_sentence
 from pipeline.report.reach import Saving
+from pipeline.report.told import Row, Verdict, cached
 
 WHERE_MIXED = "where settings may be mixed"
-AT_ONCE = {  # base, AXON
-    (False, False): "",
-    (True, False): "the base decoder reaches",
-    (False, True): "AXON reaches",
-    (True, True): "both reach",
-}
-
-
-class Row(NamedTuple):
-    """One measured quantity: without AXON, with it, and the difference."""
-
-    what: str
-    base: str
-    axon: str
-    difference: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome of one comparison. `short` and `saved` are its headlines, each with its interval.
-
-    `rows` holds the same numbers for a table headed by `sides`, the names of the base and the AXON side, and
-    explained by `caption`.
-    """
-
-    short: str
-    saved: str = ""
-    evidence: str = ""
-    pick: str = ""
-    sides: tuple[str, str] = ("", "")
-    rows: tuple[Row, ...] = ()
-    caption: str = ""
-
-    def __str__(self) -> str:
-        return " ".join(part for part in (self.short, self.saved, self.evidence, self.pick) if part)
 
 
 def no_verdict(points: pd.DataFrame) -> Verdict:
@@ -109,7 +74,7 @@ def _verdict(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdi
             f"AXON has no effect on the Pareto front of {name}: {variants} every example exactly as {name} alone."
         )
     if found.outcome == NO_FRONT:
-        return _paired(points, found, comparisons)
+        return pair_verdict(points, found, comparisons)
     return _along_fronts(points, found, comparisons)
 
 
@@ -126,7 +91,12 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
     else:
         claim += ":" if found.mixed else f", not shown {WHERE_MIXED}:"
     best = f", the best of {len(found.effects)} variants" if len(found.effects) > 1 else ""
-    closing = (_mixed(leading), _multiplicity(found, comparisons), *_cached(points, found))
+    closing = (
+        _mixed(leading),
+        _multiplicity(found, comparisons),
+        *unknown_saving(leading.saving, "NFE"),
+        *cached(points, found),
+    )
     return Verdict(
         short=f"{claim} {signed(leading.difference, 3)} mean quality with {variant}{best}. "
         f"{WHERE_MIXED.capitalize()}: {signed(leading.mixed.difference, 3)}.",
@@ -154,29 +124,40 @@ def _saved(saving: Saving, variant: str) -> str:
             "NFE at equal quality: unknown, because the two sides reach no common quality above "
             f"{saving.margin:.2g}."
         )
-    level = f"quality {saving.quality:.3f}, {saving.margin:.2g} below the highest quality that both reach"
     below = "" if saving.holds else ", which is lower than the base decoder's best"
     return (
         f"NFE at equal quality: {reduction(saving.fraction)} with {variant}, {saving.axon_cost:.1f} instead of "
-        f"{saving.base_cost:.1f} ({signed(saving.cost, 1)}), {WHERE_MIXED} and each side first reaches {level}{below}"
-        f"{_at_once(saving)}."
+        f"{saving.base_cost:.1f} ({signed(saving.cost, 1)}), {WHERE_MIXED} and each side first reaches quality "
+        f"{level(saving)}{below}{at_once(saving, 'the base decoder', 'AXON')}."
     )
 
 
-def _at_once(saving: Saving) -> str:
-    who = AT_ONCE[saving.at_once]
+def unknown_saving(saving: Saving, cost: str) -> Iterator[str]:
+    """Why a saving has no interval, where it has none."""
+    if saving.quality > 0 and math.isnan(saving.fraction.lo):
+        yield all_agree([f"{cost} at equal quality"])
+
+
+def level(saving: Saving) -> str:
+    return f"{saving.quality:.3f}, {saving.margin:.2g} below the highest quality that both reach"
+
+
+def at_once(saving: Saving, base: str, variant: str) -> str:
+    """Which of these two would reach it faster still, had faster settings been swept."""
+    reached = {(False, False): "", (True, False): f"{base} reaches", (False, True): f"{variant} reaches"}
+    who = reached.get(saving.at_once, "both reach")
     return f"; {who} it with the fastest setting swept, so faster settings may change this" if who else ""
 
 
 def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
     cohort, leading = found.cohort, found.leading
-    (lo, hi), n = leading.budgets, f"{leading.n:,} examples"
+    lo, hi = leading.budgets
     with_it, without = (
         counted(len(side.rows), "distinct setting") for side in (leading.variant, cohort.base)
     )
     yield (
         f"From {lo:.1f} to {hi:.1f} NFE the mean quality is {leading.axon_quality:.3f} with AXON ({with_it}) and "
-        f"{leading.base_quality:.3f} without ({without}), on {n}{_left_out(found)}."
+        f"{leading.base_quality:.3f} without ({without}), on {leading.n:,} examples{_left_out(found)}."
     )
     lowering = [own for own in found.lowering if own is not leading]
     if lowering:
@@ -192,10 +173,15 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
                 f"{leading.discordance * 100:.1f} % of the examples score differently with and without AXON at the "
                 "same value of the trade-off parameter."
             )
-        yield (
-            f"{n} detect a difference of {found.detectable:.3f} (with {percent(POWER)} power); detecting {POINT:g} "
-            f"takes about {found.needed:,}."
-        )
+        yield detects(leading)
+
+
+def detects(effect: Effect) -> str:
+    """What difference would have been found."""
+    return (
+        f"{effect.n:,} examples detect a difference of {effect.detectable:.3f} (with {percent(POWER)} power); "
+        f"detecting {POINT:g} takes about {effect.needed:,}."
+    )
 
 
 def _multiplicity(found: Comparison, comparisons: int) -> str:
@@ -224,16 +210,6 @@ def _multiplicity(found: Comparison, comparisons: int) -> str:
         f"; {uncounted} of {counted(cohort.asked, 'variant')} not counted: {listed(left)}" if left else ""
     )
     return f"{text}{without}."
-
-
-def _cached(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
-    """Under a cache: what a step of these settings is."""
-    own = points.loc[sorted(found.cohort.rows)]
-    cache = own["cache"].iloc[0]
-    if cache != "none":
-        share = own["computed_positions"].sum() / own["nfe"].sum()
-        computed = "" if math.isnan(share) else f": for each, {share:.0f} positions are computed"
-        yield f"NFE counts steps under cache {cache}, which are not whole passes{computed}."
 
 
 def _on(found: Comparison) -> str:
@@ -271,51 +247,3 @@ def _rows(leading: Effect) -> Iterator[Row]:
             f"{saving.axon_cost:.1f} ({reduction(saving.fraction)})",
             signed(saving.cost, 1),
         )
-
-
-def _paired(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdict:
-    name = found.cohort.name
-    if not found.pairs:
-        return Verdict(
-            f"AXON with {name}: {NO_FRONT}, because one side has a single distinct setting, or the two sides have the "
-            "same NFE or too few common examples; and no two settings have the same trade-off value and "
-            f"{MIN_EXAMPLES} common examples."
-        )
-    pairs = sorted(found.pairs, key=lambda pair: pair.p)
-    first = pairs[0]
-    which = f" with {label_phrase(points, first.axon)}" if len(pairs) > 1 else ""
-    many = comparisons > 1 or len(pairs) > 1
-    jointly = "The intervals and p-values of quality are adjusted for all pairs (Holm)." if many else ""
-    return Verdict(
-        short=f"AXON with {name}: {signed(first.quality.difference, 3)} quality, {signed(first.nfe, 1)} NFE"
-        f"{which}; {NO_FRONT}.",
-        evidence=" ".join([*(_pair_text(points, pair) for pair in pairs), *_cached(points, found)]),
-        sides=(f"{name} alone", "with AXON"),
-        rows=tuple(row for pair in pairs for row in _pair_rows(points, pair, len(pairs) > 1)),
-        caption="Pairs of settings that are equal in everything but AXON, on their common examples, with 95 % "
-        + " ".join(["intervals.", *([jointly] if jointly else []), *_cached(points, found)]),
-    )
-
-
-def _pair_text(points: pd.DataFrame, pair: Pair) -> str:
-    quality = pair.quality
-    counts = ""
-    if quality.first_only is not None and quality.second_only is not None:
-        counts = f": {quality.first_only} correct only with it, {quality.second_only} only without"
-    test = "exact McNemar" if quality.p is not None else "bootstrap"
-    return (
-        f"{label_phrase(points, pair.axon)}: quality {pair.quality_axon:.3f} at {pair.nfe_axon:.1f} NFE with AXON, "
-        f"{pair.quality_base:.3f} at {pair.nfe_base:.1f} without, on {counted(quality.n, 'example')}{counts} "
-        f"({test} p = {pair.p:.2g}, adjusted for all comparisons)."
-    )
-
-
-def _pair_rows(points: pd.DataFrame, pair: Pair, many: bool) -> Iterator[Row]:
-    where = f" ({points['label'].iloc[pair.axon]})" if many else ""
-    yield Row(
-        f"quality{where}",
-        f"{pair.quality_base:.3f}",
-        f"{pair.quality_axon:.3f}",
-        signed(pair.quality.difference, 3),
-    )
-    yield Row(f"NFE{where}", f"{pair.nfe_base:.1f}", f"{pair.nfe_axon:.1f}", signed(pair.nfe, 1))

@@ -23,6 +23,11 @@ class Cost(NamedTuple):
     name: str
     axis: str  # the axis title
 
+    @property
+    def within(self) -> str:
+        """The name within a sentence."""
+        return self.name if self.name.isupper() else self.name[0].lower() + self.name[1:]
+
 
 SECONDS = "seconds"
 COSTS = (

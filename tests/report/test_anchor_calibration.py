@@ -258,6 +258,25 @@ def test_a_share_without_an_interval_is_told_alone() -> None:
     assert share_text(Interval(*[math.nan] * 3)) == "-"
 
 
+@pytest.mark.parametrize(("examples", "told"), [(5, False), (6, True)])
+def test_tokens_of_few_examples_tell_no_interval(examples: int, told: bool) -> None:
+    """However many tokens they are: these vary between examples, of which the others have no anchors."""
+    sweep = made(overconfident, anchored=lambda threshold: 12)
+    for row in sweep.rows:
+        if row["position"] >= examples:
+            row["axon_steps"] = []
+    one = calibrated(sweep)
+    assert one.confidences is not None and one.examples == 60
+    anchors, own, _ = one.confidences.kinds_C
+    bins = [found for found in anchors.bins_Q if found.tokens]
+    assert len(bins) == len(PERCENTS) and all(found.tokens > 40 for found in bins)
+    measured = [anchors.error, anchors.differs, one.anchors_differ, one.over_base, one.over_own]
+    measured += [one.confidences.over_base.points, one.differs_CE[ANCHORS][0], one.score_if_differs]
+    for found in (*measured, *(found.differs for found in bins)):
+        assert math.isnan(found.lo) == (not told) and not math.isnan(found.estimate)
+    assert not math.isnan(own.error.lo), "reveals of all 60 examples"
+
+
 def test_hostile_names_are_text(known: tuple[Sweep, Calibration]) -> None:
     hostile = "<script>alert(1)</script>\"'&"
     section = calibration_section([replace(known[1], decoder=hostile, reference=hostile)])

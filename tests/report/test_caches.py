@@ -147,6 +147,13 @@ def test_axon_is_compared_under_each_cache_by_itself(found):
         assert verdict.caption.endswith("positions are computed.")
 
 
+def test_at_matched_nfe_a_front_under_a_cache_has_its_base_under_that_cache(found):
+    """A step under one cache is not one under another: NFE would tell the cache's effect as AXON's."""
+    [facet] = found[1].facets
+    pairs = [(own.front.name, own.against.name) for own in facet.matched]
+    assert pairs == [(f"{cache} axon", cache) for cache in ("none", "block", "dual")]
+
+
 def test_a_cache_is_compared_with_whole_passes_along_each_axis(found):
     sweep, findings = found
     [facet] = findings.facets
@@ -181,6 +188,28 @@ def test_a_cache_is_compared_with_whole_passes_along_each_axis(found):
     [told] = cache_verdicts([replace(dual, effects=known)])
     assert "against computed positions, not shown where settings may be mixed: +0." in told.short
     best = dual.effects[deciding]
+    saving = best.saving
+    said = f"At equal quality ({saving.quality:.3f}, 0.05 below the highest quality that both reach), where settings"
+    assert said in told.saved and saving.margin == 3 / 60
+    assert "examples detect a difference" not in told.evidence, "one was found"
+    assert (
+        told.caption.startswith("confidence on 60 examples. 95 % intervals")
+        and "on 60 examples. 95 %" in told.evidence
+    )
+    for known, say in (
+        (
+            {"at_once": (True, False)},
+            "; the side of whole passes reaches it with the fastest setting swept, so faster",
+        ),
+        ({"at_once": (False, True)}, "; cache dual reaches it with the fastest setting swept, so faster"),
+        (
+            {"quality": 0.0},
+            "At equal quality: unknown, because the two sides reach no common quality above 0.05.",
+        ),
+    ):
+        changed = {**dual.effects, deciding: replace(best, saving=replace(saving, **known))}
+        [own] = cache_verdicts([replace(dual, effects=changed)])
+        assert say in own.saved
     for holds, lower in ((True, False), (False, True)):
         known = {**dual.effects, deciding: replace(best, saving=replace(best.saving, holds=holds))}
         [told] = cache_verdicts([replace(dual, effects=known)])
@@ -203,6 +232,16 @@ def test_the_same_quality_and_cost_is_no_effect_of_a_cache():
     assert verdict.short.startswith(
         "Effect of cache prefix on the front of confidence against computed positions: inconc"
     )
+    for told in (verdict.evidence, verdict.caption):
+        assert (
+            told.count(
+                "20 examples detect a difference of 0.140 (with 80 % power); detecting 0.01 takes about"
+            )
+            == 1
+        )
+        assert (
+            "No interval of computed positions at equal quality: examples that all agree tell none." in told
+        )
 
 
 def test_settings_that_differ_in_more_than_the_cache_are_not_compared():

@@ -31,10 +31,10 @@ def test_axon_that_changes_nothing_in_expectation_is_inconclusive():
     told = text(sweep)
     assert "Pareto front of confidence: inconclusive, " in told
     assert "% of the examples score differently with and without AXON" in told
-    assert f"100 examples detect a difference of {found.detectable:.3f}" in told
-    assert f"detecting 0.01 takes about {found.needed:,}" in told
+    assert f"100 examples detect a difference of {found.leading.detectable:.3f}" in told
+    assert f"detecting 0.01 takes about {found.leading.needed:,}" in told
     assert 0.05 < found.leading.discordance < 0.15
-    assert found.needed == pytest.approx(100 * (found.detectable / 0.01) ** 2, abs=1)
+    assert found.leading.needed == pytest.approx(100 * (found.leading.detectable / 0.01) ** 2, abs=1)
 
 
 def test_no_difference_in_any_example_is_no_certainty():

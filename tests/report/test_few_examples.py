@@ -3,6 +3,7 @@
 import math
 import re
 import warnings
+from html import escape
 
 import numpy as np
 import pytest
@@ -51,7 +52,8 @@ def test_of_six_all_is_told(tmp_path):
     sweep = make_sweep(examples=6)
     (facet,) = write_report(tmp_path, [sweep.run], sweep.records, []).findings.facets
     assert facet.points[["quality_lo", "on_front", "nfe_hi"]].notna().all(axis=None) and facet.views[0].bands
-    assert not any("examples, which tell" in warning for warning in facet.summary.warnings)
+    assert facet.summary.lacking == ["Quality at matched NFE and AUP take 10 examples."]
+    assert facet.matched == facet.aups == ()
 
 
 def test_many_that_agree_have_no_interval_and_their_groups_no_band(tmp_path):
@@ -77,7 +79,16 @@ def test_it_is_told_in_no_nan(graded, tmp_path):
     assert re.search(rf" {re.escape(quality)} +{re.escape(nfe)} ", told) and "[0." not in told
     told = " ".join(told.split())
     assert f" AXON), quality {quality} at {nfe} NFE." in told
-    assert "settings scored on fewer than 6 examples, which tell no 95 % interval" in told
+    size = len(graded.findings.points)
+    few, likely, further = graded.findings.facets[0].summary.lacking
+    groups = "hypervolume (2 groups) and the band (2 groups): at 95 % it takes 6 examples."
+    assert few.startswith("No interval of quality") and few.endswith(f"({size} settings), {groups}")
+    assert likely == "To tell how likely a setting is on its group's front takes 6 examples, too."
+    assert told.count(few) == told.count(likely) == told.count(further) == 1
+    assert further == "Quality at matched NFE and AUP take 10 examples."
+    assert all(text in (tmp_path / "report.html").read_text() for text in (few, escape(likely)))
+    caption = r"No interval of accuracy \(\d settings?\): at 95 % it takes 6 examples\."
+    assert len(re.findall(caption, (tmp_path / "table.md").read_text())) == 1
     for file in ("table.md", "table.tex", "score_tpf.md"):
         text = (tmp_path / file).read_text()
         assert f"{100 * float(quality):.1f}" in text and "nan" not in text

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import yaml
 
 from pipeline.report.aup import ALPHA, MARGIN
-from pipeline.report.aup_table import interval_text
+from pipeline.report.aup_table import careful, interval_text, without_interval
 from pipeline.report.facet import Facet
 from pipeline.report.phrases import counted
 
@@ -43,6 +43,7 @@ def _comments(facet: Facet) -> list[str]:
         + (f"; below y_min: {counted(own.left_out, 'setting')} of its front" if own.left_out else "")
         for own in facet.aups
     ]
+    lines += [f"# {sentence}" for sentence in (*careful(facet.aups), *without_interval(facet.aups))]
     return [" ".join(line.split()) for line in lines]
 
 

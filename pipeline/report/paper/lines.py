@@ -15,10 +15,11 @@ import numpy as np
 
 from pipeline.report.facet import Facet
 from pipeline.report.labels import metric
+from pipeline.report.lacking import why
 from pipeline.report.matched_table import Texts, matched_texts
 from pipeline.report.pareto import front_order
 from pipeline.report.sides import Side, sides_of
-from pipeline.report.stats import Interval
+from pipeline.report.stats import FEWEST, Interval
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,17 @@ def _table(facet: Facet) -> Lines:
         f"Accuracy in percent{f' ({meaning})' if meaning else ''} with 95 % intervals; NFE: steps per example; TPF: "
         f"tokens per step, over the whole canvas and up to the end of text; {seconds}. Speed-up: steps of {against} "
         f"({slowest['nfe']:.1f}) by the line's own. Every front's settings, chosen on the same examples.",
+        *_without_accuracy(own),
     ]
     return Lines(
         facet.name, facet.task, facet.model, own, against, " ".join(parts), tuple(matched_texts(facet))
     )
+
+
+def _without_accuracy(lines: Sequence[Line]) -> list[str]:
+    """Why some lines' accuracy has no interval."""
+    few = [line.n < FEWEST for line in lines if math.isnan(line.accuracy.lo)]
+    return why(sum(few), len(few) - sum(few), "accuracy", "setting")
 
 
 def _reference(facet: Facet, sides: Sequence[Side]) -> tuple[Side, int]:
