@@ -118,7 +118,8 @@ def _section(one: Calibration, folded: bool) -> str:
     )
     parts = (
         f"{_confidence_section(one.confidences) if one.confidences else _NO_CONFIDENCE}"
-        f'<p class="soft">By how much of the text was revealed before the step. {FEW}</p>{picture(stages)}{figures(stages)}'
+        f'<p class="soft">By how much of the text was revealed before the step. {FEW}</p>'
+        f"{picture(stages)}{figures(stages)}"
     )
     differing = math.isnan(one.score_if_differs.estimate)
     scores = "" if differing else f"where an anchor differs {_score(one.score_if_differs)}, "
