@@ -192,8 +192,8 @@ class Display:
             parts.append(clock(monotonic() - self._start))
         elif rate := self._rate(examples):
             parts.append(f"{rate:.1f} examples/s")
-            if not self._more:
-                parts.append(f"{clock((total - examples) / rate)} left")
+            if examples < total:  # of a search: until what it has asked for so far is done
+                parts.append(f"{clock((total - examples) / rate)} {'for these' if self._more else 'left'}")
         return " · ".join(parts)
 
     def _rate(self, examples: int) -> float | None:

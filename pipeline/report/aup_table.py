@@ -53,10 +53,10 @@ def caption(facet: Facet) -> str:
     return (
         "One number for a front (AUP): the area under accuracy (in percent) against tokens per forward (TPF), as d3LLM "
         f"defines it: alpha {ALPHA:g}, y_max {first.y_max:.4g}, the highest accuracy of the pool "
-        f"({listed(first.pool)}); points of a front down to {MARGIN:g} percentage points below its slowest. It "
-        "compares only within this pool. TPF counts the whole canvas, or up to the end of text. Near the best, of no "
-        f"pool: the TPF of the front's mixes of settings {100 * effects.MARGIN:g} point, but at least "
-        f"{effects.ANSWERS} answers, below its best accuracy."
+        f"({listed(first.pool)}); points of a front down to {MARGIN:g} percentage points below its most accurate. It "
+        "compares only within this pool. TPF counts the whole canvas, or up to the end of text. TPF near the best, "
+        "which depends on no pool: that of the front's mixes of settings where their accuracy is "
+        f"{100 * effects.MARGIN:g} point, but at least {effects.ANSWERS} answers, below its best."
         + "".join(f" {sentence}" for sentence in (*careful(facet.aups), *without_interval(facet.aups)))
     )
 

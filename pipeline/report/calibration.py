@@ -1,11 +1,11 @@
 """Is AXON calibrated? How often its anchors differ from a careful decode, beside what the decoder reveals.
 
-Over the confidence with which a token was revealed (confidence.py), and over how much of the text stood then: the
-earlier, the less a model knows. Records of earlier versions hold the step of each token and no confidence. *Differs*:
-the reference decode of the same prompt has another token at that position. Only an answer's score says what is wrong:
-where two answers are worded differently, positions shift, and then tokens differ that are right. That hits anchors and
-the decoder's reveals alike, so that their difference says more than either. Low thresholds reveal more at once, and
-differ more: kinds are compared at equal values of the trade-off parameter, those of the anchors.
+Over the confidence with which a token was revealed (confidence.py), and over how much of the text was revealed then:
+the earlier, the less a model knows. Records of earlier versions hold the step of each token and no confidence.
+*Differs*: the reference decode of the same prompt has another token at that position. Only an answer's score says
+what is wrong: where two answers are worded differently, positions shift, and then tokens differ that are right. That
+hits anchors and the decoder's reveals alike, so that their difference says more than either. Low thresholds reveal more
+at once, and differ more: kinds are compared at equal values of the trade-off parameter, those of the anchors.
 
 Shapes: N examples, C kinds, V values of the trade-off parameter, E stages, B bootstrap
 replicates; the first replicate is the sample itself.
@@ -40,7 +40,7 @@ FEWEST = 10  # examples, for an interval over them
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of one decoder. A stage is the share of the text that stood before a token was revealed, the first below 1/E."""
+    """Of one decoder. A stage is the share of the text that was revealed before a token was, the first below 1/E."""
 
     decoder: str
     reference: str  # the setting that is the reference, in words

@@ -16,11 +16,11 @@ from pipeline.report.phrases import bracketed, listed, number
 from pipeline.report.reveals import ANCHORS, BASE, BINS, EDGES, KINDS, OWN, STAGES
 from pipeline.report.stats import UNKNOWN, Interval
 
-BY_CONFIDENCE, BY_STAGE = "confidence", "text that stood"
+BY_CONFIDENCE, BY_STAGE = "confidence", "text already revealed"
 FEW = f"What is of fewer than {FEWEST} tokens is in the table alone."
 CAREFUL = 1.5  # tokens a step, at most, of a decode that may be called careful
 _CONFIDENCE = tuple(pairwise(edge / 100 for edge in (*EDGES, 100)))
-_STOOD = tuple(pairwise(stage / STAGES for stage in range(STAGES + 1)))
+_REVEALED = tuple(pairwise(stage / STAGES for stage in range(STAGES + 1)))
 MET = 0.5  # share of the anchors at least, for a comparison at equal confidence to speak for them
 
 
@@ -59,7 +59,7 @@ def _confidence_rows(one: Calibration) -> Iterator[dict[str, object]]:
 def _stage_rows(one: Calibration) -> Iterator[dict[str, object]]:
     for kind, shares, counts in zip(KINDS, one.differs_CE, one.tokens_CE, strict=True):
         for place, (share, tokens) in enumerate(zip(shares, counts, strict=True)):
-            yield _row(BY_STAGE, kind, _STOOD[place], tokens, share, math.nan, UNKNOWN)
+            yield _row(BY_STAGE, kind, _REVEALED[place], tokens, share, math.nan, UNKNOWN)
 
 
 def _row(
@@ -101,7 +101,7 @@ _LIMITS = (
 )
 _NO_CONFIDENCE = (
     '<p class="soft">No record of these anchors holds a confidence (earlier versions kept none, and what they decoded '
-    "stays as it is): below is by how much of the text stood alone.</p>"
+    "stays as it is): below is by how much of the text was revealed alone.</p>"
 )
 
 
@@ -120,7 +120,8 @@ def _section(one: Calibration, folded: bool) -> str:
     )
     parts = (
         f"{_confidence_section(one.confidences) if one.confidences else _NO_CONFIDENCE}"
-        f'<p class="soft">By how much of the text stood before the step. {FEW}</p>{picture(stages)}{figures(stages)}'
+        f'<p class="soft">By how much of the text was revealed before the step. {FEW}</p>'
+        f"{picture(stages)}{figures(stages)}"
     )
     differing = math.isnan(one.score_if_differs.estimate)
     scores = "" if differing else f"where an anchor differs {_score(one.score_if_differs)}, "
@@ -184,7 +185,7 @@ def by_confidence(found: Confidences) -> Binned:
 
 def _by_stage(one: Calibration) -> Binned:
     return Binned(
-        "text that stood",
+        BY_STAGE,
         tuple(100 * place // STAGES for place in range(STAGES + 1)),
         tuple(
             tuple(

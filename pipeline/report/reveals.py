@@ -96,7 +96,7 @@ class Tally:
 
 
 def reveals(rows: pd.DataFrame, with_axon: bool) -> tuple[Ints, Ints]:
-    """Of each token its kind, and the stage at which it was revealed: the share of the text that stood, (N, G) each.
+    """Of each token its kind, and the stage at which it was revealed: the share of the text there was, (N, G) each.
 
     The text ends with the first end-of-text. NEITHER: after it, never decoded, or revealed by AXON for want of support.
     """

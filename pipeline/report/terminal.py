@@ -19,6 +19,7 @@ from pipeline.report.phrases import bracketed, number
 from pipeline.report.points import sort_along_front
 
 FEW = 12  # up to this many settings behind the fronts are listed too; more are only counted
+LONGEST_PART = 7  # letters of a column's heading in a line
 MANY_KNOBS = 4
 
 
@@ -84,7 +85,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     table.add_column("", width=1)
     table.add_column("group", min_width=min(18, max((len(group) for group in points["group"]), default=0)))
     for knob in knobs:
-        table.add_column(knob.removeprefix("knob.").replace("_", "\n"), justify="right", overflow="fold")
+        table.add_column(_heading(knob.removeprefix("knob.")), justify="right", overflow="fold")
     if not knobs:
         table.add_column("setting", overflow="fold")
     if alike:
@@ -92,7 +93,8 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     table.add_column("quality [95 %]", justify="right", no_wrap=True)
     cached = bool((points["cache"] != "none").any())
     costs = ("NFE", "posi-\ntions") if cached else ("NFE",)
-    for heading in (*costs, "tok/\nstep", "AXON\n%", "n", "un-\nscored"):
+    lacking = bool((points["unscored"] > 0).any())
+    for heading in (*costs, "tok/\nstep", "AXON\n%", "n", *(["un-\nscored"] if lacking else [])):
         table.add_column(heading, justify="right")
     for row in points.to_dict("records"):
         mark = "●" if row["front"] else "○" if row["group_front"] else ""
@@ -108,10 +110,19 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             number(row["tokens_per_step"], 2),
             number(row["axon_share"] * 100, 0) if row["axon"] else "",
             _examples(row),
-            str(row["unscored"] or ""),
+            *([str(row["unscored"] or "")] if lacking else []),
             style="" if row["group_front"] else "dim",
         )
     return table
+
+
+def _heading(knob: str) -> str:
+    """Over lines as short as most values, so that names as long as `threshold` leave the values their room."""
+    parts = knob.split("_")
+    return "\n".join(
+        part if len(part) <= LONGEST_PART else f"{part[: LONGEST_PART - 1]}-\n{part[LONGEST_PART - 1 :]}"
+        for part in parts
+    )
 
 
 def _examples(row: Mapping[Any, Any]) -> str:

@@ -18,7 +18,7 @@ from pipeline.sandbox.jail import root
 from pipeline.sandbox.jail.execution import Execution, Outcome
 from pipeline.sandbox.jail.pipe import receive, send
 
-START_SECONDS = 30.0
+START_SECONDS = 30.0  # for each of the two messages in which it says how far it is
 GRACE_SECONDS = 30.0  # beyond the program's longest time, for setting up and cleaning up on a busy machine
 SWEEP_SECONDS = 6.0  # a second more than the supervisor takes at most
 CODE = Path(__file__).parent  # holds the package `jail`
@@ -97,9 +97,8 @@ class Worker:
                     return
 
     def _await_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
         while not self._ready:
-            message = receive(self._replies, deadline - time.monotonic())
+            message = receive(self._replies, START_SECONDS)
             if message is None or "error" in message:
                 raise WorkerError(f"{self.level}: {(message or {}).get('error', 'it does not start')}")
             if "map" in message:

@@ -78,7 +78,7 @@ def test_without_a_terminal_a_line_comes_now_and_then(now: list[float]) -> None:
     ]
 
 
-def test_while_a_search_may_ask_for_more_it_is_so_far_and_no_time_is_left_to_tell(now: list[float]) -> None:
+def test_while_a_search_may_ask_for_more_the_time_told_is_for_what_it_has_asked_for(now: list[float]) -> None:
     shown = io.StringIO()
     with Display(Console(file=shown, width=200), "title", {}, 20, {}) as display:
         display.asked({"a": SETTINGS["a"]}, {}, more=True)
@@ -91,7 +91,7 @@ def test_while_a_search_may_ask_for_more_it_is_so_far_and_no_time_is_left_to_tel
         display.asked(SETTINGS, {"a": totals(20, 2.0, 10.0), "b": totals(20, 2.0, 10.0)})
     assert shown.getvalue().splitlines() == [
         "0/1 settings so far · 5/20 examples",
-        "0/1 settings so far · 10/20 examples · 0.5 examples/s",
+        "0/1 settings so far · 10/20 examples · 0.5 examples/s · 0:20 for these",
         "1/1 settings so far · 20/20 examples · 0.8 examples/s",
         "2/2 settings so far · 40/40 examples · 1.2 examples/s",
         "2/2 settings · 40/40 examples · 0:40",

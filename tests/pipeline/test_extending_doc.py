@@ -1,4 +1,4 @@
-"""docs/extending.md is followed to the letter in a copy of the repository: its decoder, its gate and its task run."""
+"""docs/extending.md is followed to the letter in a copy of the repository: its decoder, gate, task and search run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def copy(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "launch.py", here)
     page = (ROOT / "docs/extending.md").read_text()
-    decoder, values, gate, task, task_values = map(dedent, BLOCK.findall(page))
+    decoder, values, gate, task, task_values, search = map(dedent, BLOCK.findall(page))
     (here / "axon/decoders/margin.py").write_text(decoder)
     (here / "conf/decoder/margin.yaml").write_text(values)
     decoders = here / "axon/decoders/__init__.py"
@@ -55,6 +55,10 @@ def copy(tmp_path: Path) -> Path:
         '    "capitals": _lazy("capitals", "Capitals"),\n',
     )
     (here / "conf/task/capitals.yaml").write_text(task_values)
+    (here / "pipeline/search/rising.py").write_text(search)
+    searches = here / "pipeline/search/__init__.py"
+    inserted(searches, "\n__all__", "from pipeline.search.rising import ask_rising\n")
+    inserted(searches, '"grid": ask_grid', '"rising": ask_rising, ')
     return here
 
 
@@ -63,21 +67,24 @@ def test_what_the_page_adds_runs(copy: Path) -> None:
     rows = [{"country": "France", "capital": "Paris"}, {"country": "Japan", "capital": "Tokyo"}]
     (copy / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     asked = (
-        "decoder=margin axon=trickle task=capitals task.path=rows.jsonl gen_length=8 block_length=8 wandb=off"
+        "decoder=margin axon=trickle task=capitals task.path=rows.jsonl gen_length=8 block_length=8 wandb=off "
+        "sweep.search=rising +sweep.groups.setting.grid.decoder.margin=[0.7,0.8,0.9]"
     )
     done = subprocess.run(
         [sys.executable, "launch.py", *asked.split()], cwd=copy, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     folder = copy / done.stdout.splitlines()[-1]
-    [setting] = from_columns(json.loads((folder / "run.json").read_text())["settings"])
+    settings = from_columns(json.loads((folder / "run.json").read_text())["settings"])
+    assert len(settings) == 2, "the bundled model knows no capital: quality doesn't rise"
+    setting = settings[0]
     asked_for = (
         setting["decode"]["decoder"]["name"],
         setting["decode"]["axon"]["gate"],
         setting["task"]["name"],
     )
     assert asked_for == ("margin", "trickle", "capitals")
-    [point] = pd.read_csv(folder / "points.csv").to_dict("records")
-    assert (point["n"], point["unscored"]) == (2, 0)
+    for point in pd.read_csv(folder / "points.csv").to_dict("records"):
+        assert (point["n"], point["unscored"]) == (2, 0)
     with pytest.raises(ConfigError, match=r"margin.* or other code wrote it"):
         open_run(str(folder))  # with this repository's own code

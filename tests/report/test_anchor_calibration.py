@@ -171,7 +171,7 @@ def test_records_without_confidences_are_compared_by_stage_alone_and_that_is_sai
         "No record of these anchors holds a confidence" in section
         and section.count("<svg") == section.count("<table") == 1
     )
-    assert set(calibration_table([("task", "model", older)])["by"]) == {"text that stood"}
+    assert set(calibration_table([("task", "model", older)])["by"]) == {"text already revealed"}
 
 
 class Balanced(HTMLParser):

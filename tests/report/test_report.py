@@ -209,6 +209,15 @@ def test_terminal_fits_and_ends_with_the_result(report):
     assert "●" in text and text.index("●") < text.index("AXON improves")
 
 
+def test_terminal_leaves_the_values_room(tmp_path):
+    """Headings are broken, and a column that would be empty is left out, before a value has to be."""
+    sweep = make_sweep(examples=10, anchors=(None, 1), thresholds=(0.3, 0.7))
+    text = printed(write(tmp_path / "whole", sweep))
+    assert "thresh-" in text and "un-" not in text
+    sweep.rows[0] |= {"score": None, "error": "scoring: it breaks"}
+    assert "un-" in printed(write(tmp_path / "lacking", sweep))
+
+
 def test_terminal_only_counts_a_long_tail(tmp_path):
     sweep = make_sweep(anchors=(None, 1, 2, 3, 4, 5, 6))
     for row in sweep.rows:  # the more anchors, the slower, and no better

@@ -24,7 +24,7 @@ ROWS = pd.DataFrame(
 def test_a_token_is_an_anchor_the_decoders_or_neither() -> None:
     kind, stage = reveals(ROWS, with_axon=True)
     assert kind.tolist() == [[ANCHORS, NEITHER, OWN, OWN, NEITHER]]
-    assert stage[0, :4].tolist() == [0, 1, 2, 3]  # none, 1/4, 2/4, 3/4 of the text stood
+    assert stage[0, :4].tolist() == [0, 1, 2, 3]  # none, 1/4, 2/4, 3/4 of the text revealed before
     kind, _ = reveals(ROWS, with_axon=False)
     assert kind.tolist() == [[BASE] * 4 + [NEITHER]]
 

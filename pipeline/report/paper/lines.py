@@ -85,7 +85,7 @@ def _table(facet: Facet) -> Lines:
         f"{facet.name}: {facet.summary.swept}",
         f"Accuracy in percent{f' ({meaning})' if meaning else ''} with 95 % intervals; NFE: steps per example; TPF: "
         f"tokens per step, over the whole canvas and up to the end of text; {seconds}. Speed-up: steps of {against} "
-        f"({slowest['nfe']:.1f}) by the line's own. Every front's settings, chosen on the same examples.",
+        f"({slowest['nfe']:.1f}) divided by the line's own. Every front's settings, chosen on the same examples.",
         *_without_accuracy(own),
     ]
     return Lines(

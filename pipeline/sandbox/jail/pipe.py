@@ -6,8 +6,9 @@ import json
 import os
 import select
 import struct
-import time
 from typing import Any
+
+from .clock import STEP_SECONDS, Clock
 
 HEADER = struct.Struct("!I")
 
@@ -20,20 +21,21 @@ def send(pipe: int, message: dict[str, Any]) -> None:
 
 
 def receive(pipe: int, seconds: float | None = None) -> dict[str, Any] | None:
-    """The next message; None at the end of the pipe, or if none has come after `seconds`."""
-    deadline = None if seconds is None else time.monotonic() + seconds
-    header = _read(pipe, HEADER.size, deadline)
-    body = header and _read(pipe, HEADER.unpack(header)[0], deadline)
+    """The next message; None at the end of the pipe, or if none has come after `seconds` in which we were let run."""
+    now = Clock()
+    header = _read(pipe, HEADER.size, now, seconds)
+    body = header and _read(pipe, HEADER.unpack(header)[0], now, seconds)
     return json.loads(body) if body else None
 
 
-def _read(pipe: int, size: int, deadline: float | None) -> bytes | None:
+def _read(pipe: int, size: int, now: Clock, seconds: float | None) -> bytes | None:
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     found = b""
     while len(found) < size:
-        if deadline is not None and not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            return None
+        while seconds is not None and not poll.poll(1000 * max(0.0, min(seconds - now(), STEP_SECONDS))):
+            if now() >= seconds:
+                return None
         part = os.read(pipe, min(size - len(found), 2**20))
         if not part:
             return None

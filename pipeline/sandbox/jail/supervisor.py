@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from . import child, kernel, syscalls
+from .clock import Clock
 from .execution import Execution, Limits, Outcome
 from .own_time import OwnTime, is_ready
 
@@ -92,7 +93,7 @@ class Watch:
         from_outside: Sequence[signal.Signals],
     ) -> None:
         self._pid, self._death, self._channel, self._printed = pid, death, channel, printed
-        self._from_outside = from_outside
+        self._from_outside, self._now = from_outside, Clock()
         self._calls = execution.inputs is not None
         self._limits: Limits = execution.limits
         self._told = b""
@@ -109,15 +110,15 @@ class Watch:
         self._begin()
         place = self._waiting_place()
         self._base, _ = _used(self._pid)
-        began = time.monotonic()
+        began = self._now()
         own = OwnTime(began)
         with suppress(BrokenPipeError):  # it has been killed
             self._channel.send(b".")
         look, verdict = began + TICK_SECONDS, None
         while not verdict:
-            alive = self._listen(max(0.0, look - time.monotonic()))
+            alive = self._listen(max(0.0, look - self._now()))
             verdict = self._judge(alive, place)
-            if verdict or (now := time.monotonic()) < look:
+            if verdict or (now := self._now()) < look:
                 continue  # not whenever it prints: it runs then, as if it never waited
             look, verdict = now + TICK_SECONDS, self._used_up(own)
             if not verdict and now - began > self._limits.longest_seconds:
@@ -126,17 +127,17 @@ class Watch:
 
     def _begin(self) -> None:
         """Waits until the process has confined itself."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = self._now() + START_SECONDS
         while self._told != child.READY:
-            if not self._listen(TICK_SECONDS) or time.monotonic() > deadline:
+            if not self._listen(TICK_SECONDS) or self._now() > deadline:
                 told = self._told.decode(errors="replace") or "it ended, or was killed from outside"
                 raise OSError(f"its process could not be set up: {told}")
         self._told = b""
 
     def _waiting_place(self) -> Place | None:
         """Where the process waits before the program begins; None if the kernel does not tell, or if it has ended."""
-        call, deadline = READ.get(os.uname().machine), time.monotonic() + START_SECONDS
-        while call and time.monotonic() < deadline:
+        call, deadline = READ.get(os.uname().machine), self._now() + START_SECONDS
+        while call and self._now() < deadline:
             try:
                 place = _place(self._pid)
             except OSError:
@@ -162,7 +163,7 @@ class Watch:
             self._told += part
             if not part:
                 self._poll.unregister(self._channel.fileno())
-                self._closed = time.monotonic()
+                self._closed = self._now()
         return self._death not in ready
 
     def _judge(self, alive: bool, place: Place | None) -> Outcome | None:
@@ -177,7 +178,7 @@ class Watch:
             return Outcome("no verdict", "the program wrote to the channel")
         if not alive:
             return self._after_death()
-        if time.monotonic() - self._closed > STILL_SECONDS:
+        if self._now() - self._closed > STILL_SECONDS:
             return Outcome("no verdict", "the program closed the channel")
         return None
 
@@ -192,7 +193,7 @@ class Watch:
         seconds = sum(seconds for _, seconds in used)
         if seconds > limits.cpu_seconds:
             return Outcome("timeout", f"{limits.cpu_seconds} seconds of CPU")
-        if own.add(time.monotonic(), any(map(is_ready, tree)), seconds) > limits.wall_seconds:
+        if own.add(self._now(), any(map(is_ready, tree)), seconds) > limits.wall_seconds:
             return Outcome("timeout", f"{limits.wall_seconds:g} seconds")
         return None
 
@@ -200,9 +201,9 @@ class Watch:
         """The process reports that the program reached its end: passed if it waits where it can wait only then."""
         if place is None:
             return Outcome("passed")
-        told = since = time.monotonic()
+        told = since = self._now()
         last: Place | None = None
-        while (now := time.monotonic()) < told + WITNESS_SECONDS:
+        while (now := self._now()) < told + WITNESS_SECONDS:
             found = None
             with suppress(OSError):  # it is gone
                 found = _place(self._pid)
