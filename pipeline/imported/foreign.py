@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from axon.settings import AxonSettings
-from pipeline.checkpoints.checkpoint import one_spelling
 from pipeline.evaluation.example_record import scored
 from pipeline.imported.answers import Answer
 from pipeline.imported.matching import Point
@@ -45,7 +44,7 @@ def foreign_setting(config: Config, point: Point, answers: Mapping[int, Answer])
             **({} if given.point is None else {given.point: point}),
             "answers": hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16],
         },
-        "model": {"content": "", "path": one_spelling(config.model.path)},
+        "model": {"content": "", "path": config.model.path},
         "task": task_identity(config.task, config.model.prompt),
     }
     return Setting(

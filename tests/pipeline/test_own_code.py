@@ -36,7 +36,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("axon/decoders/klass.py", "import numpi", (), f"ModuleNotFoundError: No module named 'numpi'; {INSTALL}"),
         ("axon/decoders/klass.py", "check_range('a', 2, 0, 1)", (), f"choose a value there; {CORRECT}"),
         ("pipeline/tasks/arith.py", "class Mine(Arith): score = scoer", TASK, f"'scoer' is not defined; {CORRECT}"),
-        ("pipeline/tasks/arith.py", "  x = 1", TASK, f"IndentationError: unexpected indent; {CORRECT}"),
+        ("pipeline/tasks/arith.py", "  x = 1", TASK, f"does not match any outer indentation level; {CORRECT}"),
         ("pipeline/tasks/arith.py", "from axon.sinks import Sink", TASK, f"; {CORRECT}"),
     ],
 )  # fmt: skip
