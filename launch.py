@@ -13,32 +13,35 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import hydra
-import yaml
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import (
-    ConfigCompositionException,
-    HydraException,
-    MissingConfigException,
-    OverrideParseException,
-)
-from omegaconf import OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from pipeline.own_code import WRONG_INPUT, faulty_files_told
 
-from axon.settings import BLOCK_LENGTH
-from pipeline.errors import ConfigError, one_in, reason, unknown_key
-from pipeline.idle_threads import idle_threads
-from pipeline.importing import importing
-from pipeline.inputs.choices import check_folders, check_names, chosen, described, holders, undecodable
-from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
-from pipeline.inputs.run_words import RUN_WORDS
-from pipeline.output import OutputError, output_told
-from pipeline.stop import DONE, FAILED, ends_raised, exit_code
+with faulty_files_told():
+    import hydra
+    import yaml
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import (
+        ConfigCompositionException,
+        HydraException,
+        MissingConfigException,
+        OverrideParseException,
+    )
+    from omegaconf import OmegaConf
+    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+    from axon.settings import BLOCK_LENGTH
+    from pipeline.errors import ConfigError, one_in, reason, unknown_key
+    from pipeline.idle_threads import idle_threads
+    from pipeline.importing import importing
+    from pipeline.inputs.choices import check_folders, check_names, chosen, described, holders, undecodable
+    from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
+    from pipeline.inputs.run_words import RUN_WORDS
+    from pipeline.output import OutputError, output_told
+    from pipeline.stop import DONE, FAILED, ends_raised, exit_code
 
 # Only what reads and checks a config is imported here: importing torch takes seconds, and a typo is reported at once.
 
 CONF = Path(__file__).resolve().parent / "conf"
-WRONG_INPUT, INTERRUPTED = 2, 130
+INTERRUPTED = 130
 UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError)
 GROUPS, ALONE = "sweep.groups", "sweep=none"
 
@@ -51,7 +54,7 @@ def main() -> int:
     by SIGHUP."""
     idle_threads()
     try:
-        with ends_raised(), output_told():
+        with faulty_files_told(), ends_raised(), output_told():
             return start(read_command_line(sys.argv[1:]))
     except ConfigError as error:
         print(error, file=sys.stderr)

@@ -14,6 +14,11 @@ def out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
+    return told_as_no_memory(error)
+
+
+def told_as_no_memory(error: BaseException) -> bool:
+    """Whether it is a plain RuntimeError that says so; torch need not be there."""
     return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
 
 

@@ -7,6 +7,8 @@ import linecache
 import traceback
 from pathlib import Path
 
+from axon.faults import told_as_no_memory
+
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = "at "  # how the note on an error begins that says its place
 
@@ -23,13 +25,16 @@ def place_of(error: BaseException) -> str | None:
         if note.startswith(PLACE):
             return str(note.removeprefix(PLACE))
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    ours = [
-        (file, line) for file, line in frames if Path(file).is_relative_to(ROOT) and "-packages" not in file
-    ]
+    ours = [(file, line) for file, line in frames if of_ours(file)]
     if not ours or (ours[-1] == frames[-1] and linecache.getline(*ours[-1]).lstrip().startswith("raise ")):
         return None
     file, line = ours[-1]
     return f"{Path(file).relative_to(ROOT)}:{line}"
+
+
+def of_ours(file: str) -> bool:
+    """Whether it is a file of the repository; an environment may lie in it, too."""
+    return Path(file).is_relative_to(ROOT) and "-packages" not in file
 
 
 def without_frames(error: Exception) -> Exception:
@@ -40,4 +45,6 @@ def without_frames(error: Exception) -> Exception:
 
 
 def _by_accident(error: BaseException) -> bool:
-    return type(error).__module__ == builtins.__name__ and not isinstance(error, (OSError, MemoryError))
+    if isinstance(error, (OSError, MemoryError)) or told_as_no_memory(error):
+        return False
+    return type(error).__module__ == builtins.__name__

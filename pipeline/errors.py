@@ -155,7 +155,9 @@ def _line(fault: dict[str, Any], schema: type) -> str:
         return f"{key}.name: missing; give it a value"
     if kind == "literal_error":
         return f"{key}={_shown(fault['input'])}: unknown; {one_of(_quoted(context['expected']))}"
-    rule = RULES[kind].format(key=key, input=fault["input"], **context) if kind in RULES else fault["msg"]
+    rule = (
+        RULES[kind].format(key=key, input=_text(fault["input"]), **context) if kind in RULES else fault["msg"]
+    )
     if kind == "string_type" and fault["input"] is None:
         rule = "must be text; give it a value"
     return f"{key}={_shown(fault['input'])}: {rule}"
@@ -228,6 +230,11 @@ def _dataclasses_in(kind: Any) -> list[Any]:
 def _quoted(expected: str) -> list[str]:
     """pydantic's "'a', 'b' or 'c'" as a list."""
     return [part.strip().strip("'") for part in expected.replace(" or ", ", ").split(",")]
+
+
+def _text(value: Any) -> str:
+    """What a user would have written as text: layers are `3,5`, never `[3, 5]`."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _shown(value: Any) -> str:

@@ -5,6 +5,7 @@ nothing here uses.
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -57,8 +58,9 @@ def importing_models() -> Iterator[None]:
 @contextmanager
 def importing_matplotlib() -> Iterator[None]:
     """As `importing`; and matplotlib doesn't write into docstrings which of 4,500 properties its classes have: a third
-    of its import. A release that lacks the name does.
+    of its import. A release that lacks the name does. Nor does it warn of a home that it can't write to: it makes do.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with importing():
         import matplotlib.artist
 

@@ -21,7 +21,10 @@ class OutputError(BaseException):
         self.closed = isinstance(
             error, BrokenPipeError
         )  # by its reader, as `head` does: no fault of anyone's
-        super().__init__(f"the output can't be written ({reason(error)})")
+        super().__init__(error)  # what pickle makes it anew of, in another process
+
+    def __str__(self) -> str:
+        return f"the output can't be written ({reason(self.args[0])})"
 
 
 class _Told:

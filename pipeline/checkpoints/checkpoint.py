@@ -88,14 +88,28 @@ def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, 
     id, of which files of these names are downloaded if necessary, unless only `cached` ones are asked for. Every
     machine of a cluster resolves it for itself.
     """
-    for folder in (Path(os.path.expanduser(path)), REPOSITORY / path):
-        if os.path.isdir(folder):  # unlike Path's, False for a name that no file can have
-            if revision is not None:
-                raise CheckpointError(
-                    f"model.revision={revision!r}: {path} is a folder, which has no revisions; leave it out"
-                )
-            return folder.resolve()
+    if folder := _local(path):
+        if revision is not None:
+            raise CheckpointError(
+                f"model.revision={revision!r}: {path} is a folder, which has no revisions; leave it out"
+            )
+        return folder
     if not is_hub_id(path) or os.path.isdir((REPOSITORY / path).parent):
         what = "is a file" if os.path.isfile(path) else "no such folder"
         raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
     return download(path, revision, patterns, cached)
+
+
+def one_spelling(path: str) -> str:
+    """The same of every path by which `locate` finds one folder, wherever this repository is; of a hub id, itself."""
+    folder = _local(path)
+    if folder is None:
+        return path.rstrip("/")
+    return str(folder.relative_to(REPOSITORY) if folder.is_relative_to(REPOSITORY) else folder)
+
+
+def _local(path: str) -> Path | None:
+    for folder in (Path(os.path.expanduser(path)), REPOSITORY / path):
+        if os.path.isdir(folder):  # unlike Path's, False for a name that no file can have
+            return folder.resolve()
+    return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.checkpoints.checkpoint import one_spelling
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config, to_tree
 from pipeline.planning.setting import model_name
@@ -14,6 +15,7 @@ from pipeline.runs.run import Run, read_run
 
 FOLDER = "imported"  # of all such runs, in `out`
 OF_MODEL = ("path", "prompt")
+FILES = ("imported.file", "task.path", "task.shots_path")
 
 
 def folder_of_import(config: Config) -> Path:
@@ -49,13 +51,21 @@ def _check_same(config: Config, folder: Path, earlier: Run) -> None:
 
 
 def _given(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What decides which answers there are, and how they are scored. Paths as they are meant here."""
+    """What decides which answers there are, and how they are scored."""
     for part in ("imported", "task", "model"):
         for key, value in tree.get(part, {}).items():
             if (part, key) == ("imported", "name") or (part == "model" and key not in OF_MODEL):
                 continue
-            home = os.path.expanduser(value) if isinstance(value, str) else value
-            yield f"{part}.{key}", os.path.abspath(home) if (part, key) == ("imported", "file") else home
+            yield f"{part}.{key}", _meant(f"{part}.{key}", value)
+
+
+def _meant(key: str, value: Any) -> Any:
+    """A path as it is meant here, however it is written."""
+    if not isinstance(value, str):
+        return value
+    if key == "model.path":
+        return one_spelling(value)
+    return os.path.abspath(os.path.expanduser(value)) if key in FILES else value
 
 
 def _text(value: Any) -> str:

@@ -16,6 +16,10 @@ from fsspec.registry import known_implementations
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.config import Config
 
+SHIPPED = (
+    "/runtime_resources/working_dir_files/"  # of `ray job submit --working-dir` (ray/_private/runtime_env)
+)
+
 
 def check_places(config: Config) -> None:
     """`out` and `store` can be written; for a job that only reads results, `store` can be reached."""
@@ -29,6 +33,9 @@ def check_places(config: Config) -> None:
 
 
 def check_folder(key: str, folder: str) -> None:
+    if SHIPPED in str(Path(folder).resolve()):
+        rule = "lies in the copy of the repository that Ray has made for this job, and removes after it"
+        raise ConfigError([f"{key}={folder}: {rule}; give {key}=... as a full path"])
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

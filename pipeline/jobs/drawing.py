@@ -31,8 +31,12 @@ def wandb_settings(words: Mapping[str, str], opened: OpenedRun) -> WandbSettings
         from pipeline.inputs.checks import check_login
 
         check_login()
+    own = opened.run.config.get("wandb")
+    if not isinstance(own, Mapping) or not isinstance(own.get("project"), str):
+        what = "run.json is damaged (its config has no wandb.project)"
+        raise ConfigError([f"{opened.origin.word}: {what}; run its command again"])
     try:
-        return _WANDB.validate_python({"mode": mode, "project": opened.run.config["wandb"]["project"]})
+        return _WANDB.validate_python({"mode": mode, "project": own["project"]})
     except ValidationError:
         raise ConfigError([f"wandb={mode}: unknown; one of off, offline, online"]) from None
 

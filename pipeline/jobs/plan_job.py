@@ -263,9 +263,12 @@ def _too_long(
     for setting in (work.setting for work in works):
         own, most = prompts[setting.model, setting.task], networks[setting.model].max_length
         if own.counted and own.most > (room := setting.decode.longest_prompt(most)):
+            takes = f"the {most:,} tokens that {setting.model_name} takes"
             found[setting.model, setting.task, room] = (
                 f"too long   {setting.task.name}: prompts of more than {room:,} tokens leave no room for the answer in "
-                f"the {most:,} that {setting.model_name} takes; those examples would be unscored"
+                f"{takes}; those examples would be unscored"
+                if room > 0
+                else f"too long   gen_length={setting.decode.gen_length}: no room for a prompt in {takes}; lower it"
             )
     return list(found.values())
 

@@ -7,6 +7,7 @@ command goes on, and removed once everything has been compared.
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -66,7 +67,7 @@ def rerun(
     console: Console,
 ) -> int:
     """0 if every record is equal, 1 if not. Raises ConfigError for what can't be decoded here."""
-    then = _recorded(opened, limit)
+    then = _recorded(opened, limit, console)
     config = _config(opened, limit, batch_size, workers)
     recorded = set(then["setting_id"])
     given = (setting for setting in opened.run.settings if setting.id in recorded)
@@ -101,9 +102,13 @@ def rerun(
     return DONE if result.all_equal else FAILED
 
 
-def _recorded(opened: OpenedRun, limit: int | None) -> pd.DataFrame:
+def _recorded(opened: OpenedRun, limit: int | None, console: Console) -> pd.DataFrame:
     """The run's records of the first `limit` examples. Raises ConfigError if there are none."""
-    records = opened.records
+    with warnings.catch_warnings(record=True) as told:  # of files that can't be read
+        warnings.simplefilter("always")
+        records = opened.records
+    for one in told:
+        say(console, str(one.message))
     if limit is not None:
         records = records[records["position"] < limit]
     if records.empty:

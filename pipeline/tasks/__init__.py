@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from importlib import import_module
 
+from pipeline.accident import place_of
+from pipeline.errors import fault_line
 from pipeline.sandbox import Require
 from pipeline.tasks.code_task import CodeTask
 from pipeline.tasks.task import (
@@ -29,7 +31,10 @@ def _lazy(module: str, kind: str, *arguments: str) -> Callable[[], Task]:
 
     @cache
     def make() -> Task:
-        task: Task = getattr(import_module(f"pipeline.tasks.{module}"), kind)(*arguments)
+        file = import_module(f"pipeline.tasks.{module}")
+        if not hasattr(file, kind):
+            raise ImportError(f"cannot import name {kind!r} from {file.__name__!r}")  # as Python says it
+        task: Task = getattr(file, kind)(*arguments)
         return task
 
     return make
@@ -113,8 +118,18 @@ def open_task(settings: TaskSettings, require: Require = "isolated") -> Task:
 
 @lru_cache(maxsize=8)
 def read_task(settings: TaskSettings) -> Task:
-    """The task with its rows, which are read only once, whatever is required of the sandbox."""
-    return get_task(settings.name, settings.form).opened(settings)
+    """The task with its rows, which are read only once, whatever is required of the sandbox.
+
+    Raises ValueError, one line, also where the code of a new task slips.
+    """
+    try:
+        return get_task(settings.name, settings.form).opened(settings)
+    except Exception as error:
+        if place_of(error) is None:
+            raise
+        raise ValueError(
+            f"task.name={settings.name!r}: can't read its rows ({fault_line(error)}); mend it"
+        ) from error
 
 
 __all__ = [

@@ -48,11 +48,11 @@ class Benchmark:
 
     def question(self, row: Row) -> str:
         """What the model is asked."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has no question(row)")
 
     def solution(self, row: Row) -> str:
         """The row's own solution, as the model would have to write it after the question."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has no solution(row)")
 
     def chat(self, row: Row) -> Chat | None:
         """How the question is asked in a chat, if not simply as it is."""
@@ -60,7 +60,7 @@ class Benchmark:
 
     def check(self, row: Row) -> Any:
         """What the scorer needs to know."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has no check(row)")
 
     def label(self, row: Row, place: int) -> str:
         """The id of the row's example; `place` is the row's index in the file."""
@@ -76,7 +76,7 @@ class Benchmark:
         return tuple((self.question(shot), self.solution(shot)) for shot in shots)
 
     def score(self, answer: str, example: Example) -> Score:
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has no score(answer, example)")
 
     def fault(self, row: Row) -> str | None:
         """Why the row cannot be asked or scored, in a few words; None if it can."""

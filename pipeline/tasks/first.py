@@ -19,8 +19,7 @@ def fault_of_row(error: Exception, task: TaskSettings) -> str:
     """A line for what kept the task from making its examples."""
     if isinstance(error, ValueError) and place_of(error) is None:
         return str(error)
-    rows, remedy = (
-        (f"task.path={task.path!r}", "give the rows of this task") if task.path else ("", "mend it")
-    )
-    what = f"{rows}: a row can't" if rows else f"task.name={task.name!r}: an example can't"
-    return f"{what} be made a question of {task.name} ({fault_line(error)}); {remedy}"
+    rows = bool(task.path) and not isinstance(error, NotImplementedError)  # of which no row is guilty
+    what = f"task.path={task.path!r}: a row" if rows else f"task.name={task.name!r}: an example"
+    remedy = "give the rows of this task" if rows else "mend it"
+    return f"{what} can't be made a question of {task.name} ({fault_line(error)}); {remedy}"

@@ -194,10 +194,10 @@ class GeneratedTask:
 
     def draw(self, rng: random.Random) -> tuple[str, str, Any]:
         """A random example: prompt, reference (any one if several are correct) and check."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has no draw(rng)")
 
     def score(self, answer: str, example: Example) -> Score:
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has no score(answer, example)")
 
     def examples(self, split: Split, seed: int, count: int) -> list[Example]:
         """Raises ValueError if the generator has no more prompts to offer."""

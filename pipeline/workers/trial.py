@@ -11,6 +11,7 @@ from typing import Any
 from axon.faults import context_is_dead
 from pipeline.errors import fault_line
 from pipeline.importing import importing_models
+from pipeline.own_code import faulty_file
 from pipeline.planning.assignment import Assignment
 from pipeline.sandbox import Require
 from pipeline.storage.store import Store, StoreFull
@@ -42,6 +43,18 @@ class WorkerSettings:
     launched_on: str = field(default_factory=platform.node)  # the machine
 
 
+def _what_decodes() -> tuple[Any, Any]:
+    """torch and the evaluator, imported here alone: whoever hands out settings needs neither torch nor a model."""
+    try:
+        with importing_models():
+            import torch
+
+            from pipeline.evaluation.evaluate import Evaluator
+    except Exception as error:  # of a traceback the sweep tells the last line only
+        raise RuntimeError(faulty_file(error) or fault_line(error)) from None
+    return torch, Evaluator
+
+
 class SliceTrial(tune.Trainable):
     """Its worker keeps the loaded model for the next trial.
 
@@ -53,11 +66,7 @@ class SliceTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
         assert worker is not None, "tune.with_parameters hands it over"
-        with importing_models():  # here alone: whoever hands out settings needs neither torch nor a model
-            import torch
-
-            from pipeline.evaluation.evaluate import Evaluator
-
+        torch, Evaluator = _what_decodes()
         torch.set_num_threads(worker.threads)
         self._worker = worker
         self._store = Store(worker.store)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ SMALL = [
     "--object-store-memory=100000000",
     "--block",
 ]
+ATTEMPTS, TOO_LATE = 3, "timed out during startup"
 
 
 @dataclass(frozen=True)
@@ -64,29 +65,40 @@ def folder_of_a_node() -> Iterator[str]:
 def start_node(words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     env = {**inherited, **environment, "RAY_USAGE_STATS_ENABLED": "0"}
-    process = subprocess.Popen(
-        node_command(words),
-        env=env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    return started(process)
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            node_command(words),
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    return started(start)
 
 
 def node_command(words: list[str]) -> list[str]:
     return [RAY, "start", *words, *SMALL]
 
 
-def started(process: subprocess.Popen[str]) -> subprocess.Popen[str]:
-    """The process of `node_command`, once its node is there."""
-    assert process.stdout
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if "Ray runtime started" in line:
-            return process
+def started(start: Callable[[], subprocess.Popen[str]]) -> subprocess.Popen[str]:
+    """The process of `node_command`, once its node is there.
+
+    Ray gives a node 30 seconds, too few on a starved machine (ray/_private/node.py): then it is tried again, as a
+    private Ray is.
+    """
+    for _ in range(ATTEMPTS):
+        process, said = start(), []
+        assert process.stdout
+        for line in process.stdout:
+            said.append(line)
+            if "Ray runtime started" in line:
+                return process
+        process.wait()
+        if not any(TOO_LATE in line for line in said):
+            break
     raise AssertionError(f"{process.args}: {''.join(said)}")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import Judge, sliced
 
 from axon import CheckpointError, Confidence
@@ -59,6 +60,10 @@ def memory() -> None:
     bytearray(1 << 60)
 
 
+def memory_of_torch() -> None:
+    torch.empty(1 << 60, dtype=torch.uint8)
+
+
 def caught(code: Callable[[], None]) -> Exception:
     with pytest.raises(Exception) as found:
         code()
@@ -78,9 +83,17 @@ def test_an_accident_has_its_place(code: Callable[[], None], message: str) -> No
     assert fault_line(caught(code)) == f"{message} ({HERE}:{line})"
 
 
-@pytest.mark.parametrize("code", [worded, undeclared, refused, absent, memory, within_a_library])
+@pytest.mark.parametrize(
+    "code", [worded, undeclared, refused, absent, memory, memory_of_torch, within_a_library]
+)
 def test_what_was_worded_for_a_reader_is_left_as_it_is(code: Callable[[], None]) -> None:
     assert HERE not in fault_line(caught(code))
+
+
+def test_torch_says_itself_that_there_is_no_memory() -> None:
+    """As CUDA's own error, it is of no fault in the code that asked for it."""
+    error = caught(memory_of_torch)
+    assert type(error) is RuntimeError and "can't allocate memory" in fault_line(error)
 
 
 def test_the_place_outlives_the_frames() -> None:

@@ -56,7 +56,7 @@ def hosts(shared: Path) -> Iterator[Network]:
 def join(host: Host, *words: str) -> None:
     """Ray's node on this host, until that ends."""
     environment = {**TOKEN, **WATCHFUL, "RAY_USAGE_STATS_ENABLED": "0"}
-    node = started(host.start(node_command([*words]), environment))
+    node = started(lambda: host.start(node_command([*words]), environment))
     threading.Thread(target=node.communicate, daemon=True).start()  # nobody reads what else it says
 
 

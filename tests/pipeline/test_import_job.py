@@ -199,6 +199,29 @@ def test_another_file_or_folder_of_a_model_does_not_replace_one_of_the_same_name
         imported(make_config("task.name=judge", other, 'imported.name="theirs"'))
 
 
+@pytest.mark.parametrize("spelt", ["random", "random/", "./random", "~/random", "{models}//random/../random"])
+def test_the_same_folder_is_the_same_model_however_it_is_written(
+    spelt: str, make_config: Make, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = answers(tmp_path, {"example": "test-0-2", "answer": "4", "nfe": 3})
+    config = make_config("task.name=judge", file, 'imported.name="theirs"')
+    imported(config)
+    models = Path(config.model.path).parent
+    monkeypatch.setenv("HOME", str(models))
+    monkeypatch.chdir(models)
+    path = spelt.replace("{models}", str(models))
+    assert imported(replace(config, model=replace(config.model, path=path))).endswith("imported/theirs\n")
+
+
+def test_the_same_file_of_rows_is_the_same_however_it_is_written(
+    programs: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(programs)
+    monkeypatch.chdir(tmp_path)
+    again = replace(programs, task=replace(programs.task, path="rows.jsonl"))
+    assert imported(again).endswith("imported/theirs\n")
+
+
 def test_an_id_may_be_a_number(make_config: Make, judge: Judge, tmp_path: Path) -> None:
     """Then what is wrong with it is told with the ids that there are."""
     file = answers(tmp_path, {"example": 3, "answer": "4"})

@@ -84,7 +84,7 @@ def test_a_sweep_ended_in_every_way_adds_up_to_an_uninterrupted_one(checkpoint: 
         assert "Traceback" not in ending.shown and ending.errors == "", f"{name}: {ending}"
         assert f"{said}. " in ending.shown
         assert "examples are kept. To go on: python launch.py sweep=uncertainty_threshold" in ending.shown
-        assert ending.seconds < 30, name
+        assert ending.seconds < 100, name  # some, where the machine has nothing else to do
         left_nothing(ending, before)
     assert 12 <= slices(parts) < 48
     ending = ended(words(checkpoint, parts), parts, 3, killed("SliceTrial", "_Inner"))

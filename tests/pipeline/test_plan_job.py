@@ -72,6 +72,8 @@ def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judg
     judge.long_prompts = {"test-0-3"}
     assert "too long   judge: prompts of more than" in shown(make_config("task.name=judge", "limit=4"))
     assert "too long" not in shown(make_config("task.name=judge", "limit=3"))
+    text = shown(make_config("task.name=judge", "gen_length=100000"))
+    assert "too long   gen_length=100000: no room for a prompt in the" in text and "more than -" not in text
 
 
 def test_what_a_run_would_warn_of_is_in_the_plan(make_config: Make) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from tests.axon.published import write_published
+
 BLOCK = re.compile(r"^```(python|text|)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 pytestmark = pytest.mark.slow
 
@@ -32,11 +34,16 @@ def test_its_code_runs_and_prints_what_it_shows(tmp_path: Path, monkeypatch: pyt
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(tmp_path)
     folder = done.stdout.splitlines()[-1]
+    write_published(tmp_path / "checkpoint", "a2d_qwen2_5_coder_0_5b")  # which doesn't say its attention
     names: dict[str, object] = {}
-    codes = [text for kind, text in blocks if kind == "python"]
-    shown = [text for kind, text in blocks if kind == "text"]
-    for code, expected in zip(codes, shown, strict=True):
+    for number, (kind, code) in enumerate(blocks):
+        if kind != "python":
+            assert kind == "text" and blocks[number - 1][0] == "python"
+            continue
+        following, expected = [*blocks, ("", "")][number + 1]
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(re.sub(r'open_run\("[^"]+"\)', f"open_run({folder!r})", code), names)
-        assert without_fractions(printed.getvalue()) == without_fractions(expected), code
+        shown = expected if following == "text" else ""
+        assert without_fractions(printed.getvalue()) == without_fractions(shown), code
+    assert names["model"].block_size == 8  # type: ignore[attr-defined]

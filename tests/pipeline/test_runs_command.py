@@ -65,6 +65,13 @@ def refused() -> Callable[..., str]:
     return line
 
 
+@pytest.mark.parametrize("given", [{}, {"wandb": 7}])
+def test_a_run_json_without_its_config_is_told(folder: Path, given: object, refused: Any) -> None:
+    whole = json.loads((folder / RUN_FILE).read_text())
+    (folder / RUN_FILE).write_text(json.dumps(whole | {"config": given}))
+    assert "is damaged (its config has no wandb.project)" in refused("job=report", f"run={folder}")
+
+
 def result(folder: Path) -> dict[str, Any]:
     loaded = json.loads((folder / "rerun.json").read_text())
     assert isinstance(loaded, dict)

@@ -53,6 +53,21 @@ def test_a_place_that_cannot_be_written_is_told(
     )
 
 
+@pytest.mark.parametrize("key", ["out", "store"])
+def test_a_folder_that_ray_removes_after_the_job_is_told(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
+) -> None:
+    """`ray job submit --working-dir .` runs a command in a copy of the repository."""
+    copy = tmp_path / "session/runtime_resources/working_dir_files/_ray_pkg_1"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    assert refuse(f"{key}=here") == (
+        f"{key}=here: lies in the copy of the repository that Ray has made for this job, and removes after it; "
+        f"give {key}=... as a full path"
+    )
+    assert list(copy.iterdir()) == []
+
+
 @pytest.mark.parametrize(("protocol", "package"), [("s3", "s3fs"), ("gs", "gcsfs"), ("abfs", "adlfs")])
 def test_a_store_without_its_package_names_it(
     protocol: str, package: str, monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]

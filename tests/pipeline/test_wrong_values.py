@@ -71,6 +71,7 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "axon.attention_layers=0-999999999999": "axon.attention_layers='0-999999999999': names no layer or one",
     "axon.attention_layers=last 9": "it has 8 layers",
     "axon.attention_layers=top": "axon.attention_layers='top': unknown; write",
+    "axon.attention_layers=[3,5]": "must be text; put it in quotes: axon.attention_layers='\"3,5\"'",
     "axon.attention_layers=3": "axon.attention_layers=3: must be text; put it in quotes: axon.attention_layers='\"3\"'",
     'decoder={"name": "fixed_steps", "steps": 1000}': "decoder.steps=1000: must be",
     "model.path=assets/nothing": "model.path='assets/nothing': no such folder",

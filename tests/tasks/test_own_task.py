@@ -69,6 +69,22 @@ class Unguarded(Capitals):
         return Score(float(answer.split()[3] == example.check), answer)
 
 
+class NoColumns(Capitals):
+    @property
+    def columns(self) -> Any:
+        return self.colunms  # type: ignore[attr-defined]
+
+
+class Choosy(Capitals):
+    def belongs(self, row: Row, split: str) -> bool:
+        return bool(row["splt"] == split)
+
+
+class Unasked(Capitals):
+    def question(self, row: Row) -> str:
+        return Benchmark.question(self, row)
+
+
 Asked = Callable[..., tuple[int, str]]
 
 
@@ -110,6 +126,29 @@ def test_a_row_that_becomes_no_example_is_told_with_the_place(
 ) -> None:
     code, shown = asked(task, f"job={job}")
     assert code == 2 and fault in shown and len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "fault"),
+    [
+        (NoColumns, "AttributeError: 'NoColumns' object has no attribute 'colunms'"),
+        (Choosy, f"KeyError: 'splt' ({line_of(Choosy, 'belongs')})"),
+    ],
+)
+@pytest.mark.parametrize("job", ["check_task", "run"])
+def test_a_task_that_slips_as_it_reads_its_rows_is_told(
+    job: str, task: type[Benchmark], fault: str, asked: Asked
+) -> None:
+    code, shown = asked(task, f"job={job}")
+    assert code == 2 and len(shown.splitlines()) == 1
+    assert shown.startswith(f"task.name='gsm8k': can't read its rows ({fault}") and shown.endswith(
+        "; mend it\n"
+    )
+
+
+def test_what_a_task_lacks_is_told_and_no_row_is_blamed(asked: Asked) -> None:
+    what = "an example can't be made a question of gsm8k (NotImplementedError: gsm8k has no question(row))"
+    assert asked(Unasked, "job=check_task") == (2, f"task.name='gsm8k': {what}; mend it\n")
 
 
 @pytest.mark.parametrize("job", ["check_task", "plan", "run"])

@@ -1,0 +1,88 @@
+"""A file of one's own that Python can't import ends the command with one line: file, line, what is wrong, remedy."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from pipeline.own_code import faulty_file
+from pipeline.workers.trial import _what_decodes
+
+TASK = "job=check_task", "task=arith", "limit=1"
+CORRECT = "correct the file, or what it uses there"
+INSTALL = "correct the name, or run it where that is installed (source .venv/bin/activate)"
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a command needs of the repository."""
+    here = tmp_path_factory.mktemp("own") / "copy"
+    for folder in ("axon", "pipeline", "conf"):
+        shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "launch.py", here)
+    return here
+
+
+@pytest.mark.parametrize(
+    ("file", "added", "words", "told"),
+    [
+        ("axon/decoders/klass.py", "def propose(:", ("--help",), f"SyntaxError: invalid syntax; {CORRECT}"),
+        ("axon/decoders/klass.py", "import numpi", (), f"ModuleNotFoundError: No module named 'numpi'; {INSTALL}"),
+        ("axon/decoders/klass.py", "check_range('a', 2, 0, 1)", (), f"choose a value there; {CORRECT}"),
+        ("pipeline/tasks/arith.py", "class Mine(Arith): score = scoer", TASK, f"'scoer' is not defined; {CORRECT}"),
+        ("pipeline/tasks/arith.py", "  x = 1", TASK, f"does not match any outer indentation level; {CORRECT}"),
+        ("pipeline/tasks/arith.py", "from axon.sinks import Sink", TASK, f"; {CORRECT}"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_imported_is_told(
+    file: str, added: str, words: tuple[str, ...], told: str, copy: Path
+) -> None:
+    text = (copy / file).read_text()
+    (copy / file).write_text(f"{text}\n{added}\n")
+    try:
+        done = subprocess.run([sys.executable, "launch.py", *words], cwd=copy, capture_output=True, text=True)
+    finally:
+        (copy / file).write_text(text)
+    [line] = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert line.startswith(f"{file}:{len(text.splitlines()) + 2}: ") and line.endswith(told)
+
+
+def test_a_task_of_another_name_than_its_file_has_is_told(copy: Path) -> None:
+    file = copy / "pipeline/tasks/__init__.py"
+    text = file.read_text()
+    file.write_text(text.replace('"arith", "Arith"', '"arith", "Arihmetic"'))
+    try:
+        done = subprocess.run([sys.executable, "launch.py"], cwd=copy, capture_output=True, text=True)
+    finally:
+        file.write_text(text)
+    assert done.returncode == 2
+    assert done.stderr.startswith("pipeline/tasks/__init__.py:")
+    assert done.stderr.endswith(
+        f"ImportError: cannot import name 'Arihmetic' from 'pipeline.tasks.arith'; {CORRECT}\n"
+    )
+
+
+def test_other_errors_keep_their_traceback() -> None:
+    def slipped() -> None:
+        int("three")
+
+    for code in (slipped, lambda: compile("x = = 1", "<text>", "exec")):
+        with pytest.raises((ValueError, SyntaxError)) as found:
+            code()
+        assert faulty_file(found.value) is None
+
+
+def test_a_worker_that_cannot_import_what_decodes_says_which_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pipeline.evaluation.evaluate", None)
+    with pytest.raises(
+        RuntimeError, match=r"^pipeline/workers/trial\.py:\d+: ModuleNotFoundError: .*; correct"
+    ):
+        _what_decodes()
+    runpy.run_module("pipeline.workers.preload")  # it starts all the same, to say so
