@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,18 +13,15 @@ from pipeline.inputs.recipe import Expected, RecipeSettings, recipe_of
 FOLDER = REPOSITORY / "conf" / "recipe"
 
 
-def recipe_table(folder: Path = FOLDER) -> str:
+def recipe_table() -> str:
     """Markdown: one row per file, in the order of their names."""
-    rows = [
-        f"| `{own.name}` | {own.title} | {_figures(own.expected)} | {own.source} |"
-        for own in _recipes(folder)
-    ]
+    rows = [f"| `{own.name}` | {own.title} | {_figures(own.expected)} | {own.source} |" for own in _recipes()]
     head = "| recipe | what (by whose account) | accuracy; NFE, TPF, tokens/s | source |"
     return "\n".join([head, "| --- | --- | --- | --- |", *rows]) + "\n"
 
 
-def _recipes(folder: Path) -> Iterator[RecipeSettings]:
-    for file in sorted(folder.glob("*.yaml")):
+def _recipes() -> Iterator[RecipeSettings]:
+    for file in sorted(FOLDER.glob("*.yaml")):
         tree: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
         if (found := recipe_of(tree)) is not None:
             yield found

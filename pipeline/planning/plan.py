@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -36,8 +37,10 @@ from pipeline.search import (
     SEARCHES,
     Ask,
     Candidate,
+    Dimension,
     GroupSettings,
     Outcome,
+    Range,
     Region,
     Space,
     existing,
@@ -230,14 +233,25 @@ def _regions(config: Config, name: str, group: GroupSettings, base: Base) -> Ite
             continue
         found.add(names)
         try:
-            trade_off = base(names).trade_off
+            composed = base(names)
         except ConfigError as error:
             raise ConfigError([_placed(name, line) for line in error.lines]) from None
-        spanned, along = dict(grid), None
+        spanned, along, trade_off = dict(grid), None, composed.trade_off
         if config.sweep.along_trade_off and trade_off.parameter and trade_off.parameter not in fixed:
             along = trade_off.parameter
-            spanned.setdefault(along, trade_off.values)
+            own = flatten(to_tree(composed)).get(along)
+            spanned[along] = _spelled(spanned.get(along, trade_off.values), own)
         yield Region(name, fixed, spanned, group.when, along, config.sweep.tolerance)
+
+
+def _spelled(dimension: Dimension, own: Any) -> Dimension:
+    """The values as the parameter has its own: a search looks between 1.0 and 2.0, and not between 1 and 2."""
+    if isinstance(dimension, Range) or not isinstance(own, float):
+        return dimension
+    largest = sys.float_info.max  # whoever reads the setting refuses what is larger
+    return tuple(
+        float(value) if type(value) is int and abs(value) <= largest else value for value in dimension
+    )
 
 
 def _composed(config: Config, compose: Compose, names: Names) -> Config:

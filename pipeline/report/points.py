@@ -131,8 +131,8 @@ def mark_fronts(points: pd.DataFrame, cost: str, draws: Draws) -> pd.DataFrame:
     return points.assign(front=non_dominated(quality, spent), group_front=group_front, on_front=on_front)
 
 
-def sort_along_front(points: pd.DataFrame, cost: str = "nfe") -> pd.DataFrame:
-    """By increasing cost, the better first among equals; settings without a score last."""
+def sort_along_front(points: pd.DataFrame) -> pd.DataFrame:
+    """By increasing NFE, the better first among equals; settings without a score last."""
     return points.sort_values(
-        [cost, "quality", "setting_id", "run"], ascending=[True, False, True, True], ignore_index=True
+        ["nfe", "quality", "setting_id", "run"], ascending=[True, False, True, True], ignore_index=True
     )

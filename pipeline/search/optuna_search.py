@@ -7,6 +7,7 @@ would have. Trials come in rounds, as their results do; those of a round don't k
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -121,8 +122,10 @@ def _parameters(number: int, region: Region, values: Mapping[str, Any]) -> dict[
 
 def _continuous(dimension: tuple[Any, ...]) -> bool:
     """Whether the values stand for all numbers between them: whole numbers, such as steps, are chosen among those."""
-    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in dimension)
-    return numbers and len(set(dimension)) > 1 and not all(isinstance(value, int) for value in dimension)
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in dimension):
+        return False
+    finite = all(abs(value) <= sys.float_info.max for value in dimension)
+    return finite and len(set(dimension)) > 1 and not all(isinstance(value, int) for value in dimension)
 
 
 def _ordered(region: Region) -> list[str]:

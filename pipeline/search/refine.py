@@ -26,6 +26,7 @@ nothing at all could be scored is left.
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -112,7 +113,7 @@ def ask_refine(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]
     the same for all groups of a sweep, so that none is drawn more finely than another. Of a region's open ones those
     are filled at once that have at least half the area of its widest, unless they overlap a wider one: what is found
     there may close them. Regions without a trade-off parameter are asked for whole. Raises ValueError for an open range
-    of another key.
+    of another key, and for a value of the parameter that is no number.
     """
     found = {(o.candidate.group, _key(o.candidate.knobs)): o for o in outcomes}
     asked: dict[str, Candidate] = {}
@@ -198,7 +199,7 @@ def _lines(region: Region) -> tuple[list[Line], list[Candidate]]:
     if region.along is None:
         return [], list(combinations(region))
     others = {key: dimension for key, dimension in region.grid.items() if key != region.along}
-    values = _ends(region.grid[region.along])
+    values = _ends(region.along, region.grid[region.along])
     rest = Region(region.group, region.fixed, others, region.when)
     lines: dict[str, Line] = {}
     single: dict[str, Candidate] = {}
@@ -210,9 +211,15 @@ def _lines(region: Region) -> tuple[list[Line], list[Candidate]]:
     return list(lines.values()), list(single.values())
 
 
-def _ends(dimension: Dimension) -> tuple[float, ...]:
+def _ends(key: str, dimension: Dimension) -> tuple[float, ...]:
     if isinstance(dimension, Range):
         return replace(dimension, num=round(1 / FINEST) + 1 if dimension.whole else 5).values()
+    for value in dimension:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            rule = (
+                "is no number, and search=refine looks between numbers; write numbers, or choose search=grid"
+            )
+            raise ValueError(f"{key}={json.dumps(value)}: {rule}")
     return tuple(sorted(dimension))
 
 

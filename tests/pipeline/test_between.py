@@ -74,6 +74,15 @@ seeds, cuts, values = st.integers(0, 10**6), st.integers(0, 6), st.floats(LOW, H
 law = settings(max_examples=60, deadline=None)
 
 
+def test_a_decode_does_not_hold_at_the_ends_of_its_range() -> None:
+    """Of four examples one holds up to the value asked and one down to it, so that both are new there."""
+    scores, nfe, never = np.array([0.0, 0, 0, 1]), np.array([4.0, 4, 4, 4]), np.full(4, np.inf)
+    low = Decodes(scores, nfe, -never, np.array([0.5, 0.4, 0.4, 0.6]))
+    high = Decodes(1 - scores, nfe + 4, np.array([0.6, 0.5, 0.6, 0.6]), never)
+    [found] = prospects(Point(0.3, 4.0, 0.25, low), Point(0.9, 8.0, 0.75, high), [0.5], 0.75)
+    assert found.new == 0.75
+
+
 @law
 @given(seeds, cuts, st.lists(values, min_size=3, max_size=3, unique=True), st.booleans())
 def test_what_no_example_is_new_at_is_told_exactly(

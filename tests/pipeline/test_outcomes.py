@@ -102,6 +102,9 @@ def test_any_scored_reads_until_it_knows(indexed: Path, monkeypatch: pytest.Monk
     store = Store(str(indexed))
     seen = watched(store, monkeypatch)
     assert store.any_scored("a", SIZE) and len(seen) == 1 and not store.any_scored("c", SIZE)
+    assert not store.any_scored("a", 1), (
+        "of its slice the first example alone is asked for, which has no score"
+    )
 
 
 def test_two_sweeps_that_write_it_one_after_the_other_leave_what_both_know(

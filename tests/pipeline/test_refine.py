@@ -147,6 +147,15 @@ def test_gaps_that_overlap_are_filled_one_after_the_other() -> None:
     assert rounds[2].count(0.5) == 1
 
 
+@pytest.mark.parametrize(("middle", "asked"), [(0.7, [0.25]), (0.6, [0.25, 0.75])])
+def test_gaps_of_at_least_half_the_widest_area_are_filled_at_once(middle: float, asked: list[float]) -> None:
+    """Of two side by side, from quality 0.1 to `middle` and from there to 0.9."""
+    space = (region((0.0, 0.5, 1.0)),)
+    curve = {0.0: (10.0, 0.1), 0.5: (20.0, middle), 1.0: (30.0, 0.9)}
+    known = [outcome(candidate, curve.__getitem__) for candidate in ask_refine(space, [])]
+    assert sorted(candidate.knobs[KEY] for candidate in ask_refine(space, known)) == asked
+
+
 def failing(space: Space, curve: Curve, fails: Callable[[float], bool]) -> list[Outcome]:
     """All outcomes of a search that is asked until it is done; where `fails` no example can be scored."""
     outcomes: list[Outcome] = []

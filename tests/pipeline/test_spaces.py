@@ -141,6 +141,20 @@ def test_a_key_that_the_group_sets_is_not_varied_along_the_trade_off(plan_of: Pl
     assert len(knobs(plan, "axon")) == 5
 
 
+@pytest.mark.parametrize("group", [(), ("+sweep.groups.axon.grid.decoder.factor=[1,4]",)])
+def test_a_parameter_that_is_no_whole_number_is_searched_between_whole_numbers(
+    plan_of: Planned, group: tuple[str, ...]
+) -> None:
+    words = ["decoder=factor", "sweep=with_axon", "trade_off.values=[1,4]", *group]
+    spelled = [word.replace("[1,4]", "[1.0,4.0]") for word in words]
+    assert repr(plan_of(*words).space) == repr(plan_of(*spelled).space)
+
+
+def test_a_parameter_that_is_a_whole_number_is_searched_among_those_given(plan_of: Planned) -> None:
+    plan = plan_of("decoder=fixed_steps", "sweep=with_axon", "gen_length=40", "trade_off.values=[8,32]")
+    assert {repr(region.grid["decoder.steps"]) for region in plan.space} == {"(8, 32)"}
+
+
 def test_values_of_a_grid_are_changed_from_the_command_line(plan_of: Planned) -> None:
     words = ["sweep.groups.axon.grid.axon.anchors=[1,3]", "sweep.groups.axon.grid.axon.max_anchor_steps=[2]"]
     plan = plan_of("sweep=anchor_budget", "trade_off.values=[0.5]", *words)

@@ -33,8 +33,11 @@ def test_totals_of_parts_add_up_to_those_of_the_whole_and_of_the_store(
 
 
 def test_unscored_examples_count_as_examples_only() -> None:
-    found = totals_of([Record("a", "t", "e", 0, nfe=4, score=0.5), Record("a", "t", "f", 1, error="no")])
-    assert found == Totals(2, 1, 0.5, 4.0)
+    uncounted = Record("a", "t", "g", 2, score=1.0)  # imported without NFE
+    found = totals_of(
+        [Record("a", "t", "e", 0, nfe=4, score=0.5), Record("a", "t", "f", 1, error="no"), uncounted]
+    )
+    assert found == Totals(3, 1, 0.5, 4.0)
 
 
 @given(st.lists(SCORED, min_size=1, max_size=40))

@@ -101,6 +101,17 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "sweep.along_trade_off=true & trade_off.values=[]": "trade_off.values=[]: must have at least 1 entry; add one",
     "trade_off.parameter=limit": "trade_off.parameter='limit': can't be swept; a sweep varies keys of model, ",
     "trade_off.values=0.5": "trade_off.values=0.5: must be a list; write [a, b]",
+    "sweep.along_trade_off=true & sweep.search=refine & trade_off.values=[0.5, null]": (
+        "sweep: decoder.threshold=null: is no number, and search=refine looks between numbers; write numbers, or"
+    ),
+    'sweep.along_trade_off=true & sweep.search=refine & trade_off.values=[0.5, "0.7"]': (
+        'sweep: decoder.threshold="0.7": is no number, and search=refine looks between numbers'
+    ),
+    "sweep.along_trade_off=true & sweep.search=optuna & trade_off.values=[0.5, 1e999]": (
+        "sweep.groups.setting: decoder.threshold=inf: must lie in [0, 1]"
+    ),
+    f"sweep.along_trade_off=true & sweep.search=optuna & trade_off.values=[0.5, {10**400}]": "threshold=inf: must",
+    f"sweep.along_trade_off=true & sweep.search=refine & trade_off.values=[0.5, {10**400}]": "threshold=inf: must",
     "sweep.along_trade_off=true & trade_off.values=[0.5, 1.5]": "sweep.groups.setting: decoder.threshold=1.5: must",
     "sweep.tolerance=1.5": "sweep.tolerance=1.5: must be less than 1; lower it",
     'sweep.groups={"": {}}': "sweep.groups: has the name '', which must not be empty; give it another",
