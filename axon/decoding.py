@@ -53,7 +53,8 @@ def decode(
     are no numbers.
     """
     settings = settings.for_model(model.block_size)
-    _check(model, settings, batch_size)
+    check_whole("batch_size", batch_size, 1)
+    _check(model, settings)
     if seeds is None and _draws(settings):
         raise ValueError(
             f"seeds=none: random draws need one for each of the {len(prompts)} prompts; give them"
@@ -99,9 +100,9 @@ def stream(
     Raises ValueError as `decode` does, for a prompt when it is taken.
     """
     settings = settings.for_model(model.block_size)
-    _check(model, settings, 1)
-    needs_attention = settings.decoder.needs_attention or settings.axon.gate != "never"
-    layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if needs_attention else ()
+    _check(model, settings)
+    spec = settings.axon.attention_layers
+    layers = resolve_layers(spec, model.num_layers) if settings.reads_attention else ()
     sampler = Sampler(model, settings, layers, timer or nullcontext, watcher)
     batch: Batch | None = None
     while True:
@@ -208,8 +209,7 @@ def _check_numbers(model: MaskedDiffusionModel, row: int, trace: Trace) -> None:
         raise ValueError(f"prompts[{row}]: the model's logits are NaN or infinite in {kind}; {remedy}")
 
 
-def _check(model: MaskedDiffusionModel, settings: DecodeSettings, batch_size: int) -> None:
-    check_whole("batch_size", batch_size, 1)
+def _check(model: MaskedDiffusionModel, settings: DecodeSettings) -> None:
     check_cache(settings, model.block_causal)
     check_ends(settings, model.eos_token_ids, model.end_token_ids)
 

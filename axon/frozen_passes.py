@@ -71,7 +71,7 @@ class FrozenPasses:
         within = [row for row, block in enumerate(blocks) if stored[row] == block]
         columns_BK = layout.prefix + places_BK
         queries = []
-        starts_R, common = self._places(starting), self._common(within, blocks, columns_BK)
+        starts_R, common = self._batch.some(starting), self._common(within, blocks, columns_BK)
         passes = [self._whole(starts_R, columns_BK)] if starting else []
         if common is not None:
             passes.append(self._later(common, layers))
@@ -140,7 +140,7 @@ class FrozenPasses:
         return PassPart(tokens_RQ, common.layout, capture, common.computed, common.read_RK)
 
     def _prepared(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Common:
-        rows_R, length = self._places(rows), self._settings.block
+        rows_R, length = self._batch.some(rows), self._settings.block
         columns_RQ = of_rows(columns_BK, rows_R)
         computed_R: Tensor | int = length
         if self._settings.cache == "prefix":
@@ -164,10 +164,6 @@ class FrozenPasses:
         read_RK = self._batch.block_K.expand(len(rows), -1) if narrows else None
         pairs_R = computed_R * layout.width_B
         return _Common(rows, list(blocks), rows_R, layout, computed, read_RK, computed_R, pairs_R)
-
-    def _places(self, rows: list[int]) -> Tensor | None:
-        """Of those rows on the device; None: all."""
-        return None if len(rows) == len(self._batch.rows) else places_on(rows, self._device)
 
     def _of_rows(self, rows_R: Tensor | None, columns_RQ: Tensor) -> Layout:
         """Those rows, of which the pass computes those columns."""

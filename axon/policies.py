@@ -79,7 +79,7 @@ class Fixed:
     """k anchors.
 
     A policy declares what its weights are made of: "block", attention among the block's positions as it is, or
-    "sequence", with the sinks left out, whose column means are taken over the whole canvas.
+    "sequence", with the sinks left out, whose column means are taken over the rows that `sink_rows` names.
     """
 
     reads: ClassVar[Reads] = "sequence"

@@ -58,7 +58,7 @@ def row_parts(shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, 
     yield Part("logits", logits, f"B K V twice in {dtype}, and in float64 for confidence")
     if settings.decoder.name == "klass":
         yield Part("KLASS", blocks.area * shape.vocabulary * 4, "B G V in float32, of the last step")
-    if settings.reads_sinks:
+    if settings.reads_attention:
         chosen = len(resolve_layers(settings.axon.attention_layers, shape.layers))
         queries = chosen * width * (shape.heads + shape.key_heads) * shape.head * size
         rows = block * blocks.canvas * (shape.heads + 1) * 4

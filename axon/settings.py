@@ -178,15 +178,15 @@ class DecodeSettings:
                 f"compares what they find in later ones; use {'prefix, ' if self.cache == 'dual' else ''}none or "
                 "another decoder"
             )
-        if self.cache == "block" and self.reads_sinks and self.sink_rows != "visible":
+        if self.cache == "block" and self.reads_attention and self.sink_rows != "visible":
             raise ValueError(
                 f"cache={self.cache!r}: a cached pass has no rows of later blocks to find attention sinks by; "
                 "with a block-causal model set sink_rows=visible, with any other cache=prefix, dual or none"
             )
 
     @property
-    def reads_sinks(self) -> bool:
-        """Whether the decoder or AXON looks for attention sinks."""
+    def reads_attention(self) -> bool:
+        """Whether the decoder or AXON reads attention, and looks for sinks in it."""
         return self.decoder.needs_attention or self.axon.gate != "never"
 
     @property

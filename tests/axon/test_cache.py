@@ -139,7 +139,7 @@ def test_the_references_decodes_are_reproduced() -> None:
     model, checked = load_model(GOLDEN / "sdar-tiny"), 0
     for case in cases["cases"]:
         setting = case_settings(case, cases)
-        if setting.decoder.reads_later_blocks or (setting.reads_sinks and setting.sink_rows != "visible"):
+        if setting.decoder.reads_later_blocks or (setting.reads_attention and setting.sink_rows != "visible"):
             continue
         [trace] = decode(model, [case["prompt"]], replace(setting, cache="block"))
         assert disagreement(trace, case) is None
@@ -256,7 +256,7 @@ def test_memory_grows_with_the_text_and_a_text_that_is_over_takes_no_more(
 
     def next_(self: BlockPasses, blocks: list[int], *given: Any) -> Any:
         done = plain_next(self, blocks, *given)
-        needed.append(self._batch.prefix_BP.shape[1] + 4 * (max(blocks) + 1))
+        needed.append(self._batch.prefix + 4 * (max(blocks) + 1))
         assert needed[-1] <= self._kept.width < max(needed) + 8
         return done
 
