@@ -99,7 +99,8 @@ class BlockPasses:
             sees = real_RQ[:, None, None, :]
         layout = self._layout(columns_Q.expand(len(rows), -1), starts_R, real_RQ, sees)
         self._kept.reserve(self._prefix)
-        computed = Columns(self._kept, rows_R, columns_Q.expand(len(rows), -1), columns)
+        stretch = columns if rows_R is None else None
+        computed = Columns(self._kept, rows_R, columns_Q.expand(len(rows), -1), columns, stretch)
         capture = Capture(self._layers, real_RQ)
         self._compute(computed, layout, capture)
         if self._layers:
@@ -134,7 +135,9 @@ class BlockPasses:
         alike = len(set(blocks)) == 1 and len(set(self._prefixes)) == 1
         layout = self._layout(columns_RK, starts_R, real_RS, None if alike else real_RS[:, None, None, :])
         self._kept.reserve(width)
-        columns = Columns(self._kept, rows_R, columns_RK, slice(0, width))
+        alone = rows_R is None and len(set(blocks)) == 1  # the furthest block is that of all rows
+        stretch = slice(width - self._block_length, width) if alone else None
+        columns = Columns(self._kept, rows_R, columns_RK, slice(0, width), stretch)
         return _Blocks(rows_R, layout, columns, self._block_length * layout.width_B)
 
     def _over(self, blocks: _Blocks, layers: tuple[int, ...]) -> Capture:

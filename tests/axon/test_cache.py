@@ -31,6 +31,7 @@ from axon import (
 from axon.attention import kernel_name
 from axon.cached_passes import BlockPasses
 from axon.forward import Forward
+from axon.key_values import Columns
 from axon.models.fast_dllm import FAST_DLLM
 from axon.verify import case_settings, disagreement, read_cases
 from tests.axon import published
@@ -279,6 +280,28 @@ def test_memory_grows_with_the_text_and_a_text_that_is_over_takes_no_more(
         assert trace.store_passes == decoded - 1
         assert trace.computed_positions <= blocks.prefix + 4 * (trace.nfe + decoded - 1)
     assert len(set(needed)) > 3 and max(needed) < 200
+
+
+@pytest.mark.parametrize("prompts", [LONG[:1], [LONG[0], LONG[0]]])
+def test_nothing_kept_is_copied_where_a_pass_is_of_all_rows(
+    prompts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of prefill, steps and store passes alike: a text of thousands of tokens would be copied in every layer."""
+    copied: list[bool] = []
+    plain = Columns.exchange
+
+    def exchange(self: Columns, layer: int, *given: Tensor) -> tuple[Tensor, Tensor]:
+        seen = plain(self, layer, *given)
+        kept = self.kept.keys_BLGWA, self.kept.values_BLGWA
+        homes = [one.untyped_storage().data_ptr() for one in kept]
+        copied.extend(one.untyped_storage().data_ptr() not in homes for one in seen)
+        return seen
+
+    monkeypatch.setattr(Columns, "exchange", exchange)
+    _, cached = both(COMBINATIONS["dawn, coverage_gap"], "prompt")
+    traces = decode_rows(toy_model("sdar"), prompts, cached)
+    assert all(trace.prefill_passes and trace.store_passes for trace in traces)
+    assert copied and not any(copied)
 
 
 def test_what_is_not_exact_is_refused() -> None:
