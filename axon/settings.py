@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
-from axon.checks import check_choice, check_range, check_whole, is_number
-from axon.decoders import Confidence, DecoderSettings
+from axon.checks import check_choice, check_made, check_range, check_whole, is_number
+from axon.decoders import Confidence, Decoder, DecoderSettings
 from axon.layers import check_layer_spec
 from axon.sinks import SinkThreshold, check_sink_threshold
 
@@ -130,6 +130,8 @@ class DecodeSettings:
     axon: AxonSettings = field(default_factory=AxonSettings)
 
     def __post_init__(self) -> None:
+        check_made("decoder", self.decoder, Decoder, "Confidence(threshold=0.9)")
+        check_made("axon", self.axon, AxonSettings, 'AxonSettings(gate="never")')
         check_choice("end_of_text", self.end_of_text, EndOfText)
         if self.end_of_text == "confidence_eos_eot_inf" and not self.decoder.reads_confidence:
             raise ValueError(
