@@ -49,8 +49,9 @@ def decode(
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
     watcher is told of every step (axon/watch.py).
     leeway: whether traces say it (axon/leeway.py); only of decoders that declare `leeway_of`.
-    Raises ValueError for a prompt that does not fit the model, missing seeds, layers the model lacks, or logits that
-    are no numbers.
+    Raises ValueError for a prompt that does not fit the model, missing seeds, settings that do not suit the model
+    (layers it lacks, a cache for another kind of attention, an end-of-text it does not name), or logits that are no
+    numbers.
     """
     settings = settings.for_model(model.block_size)
     check_whole("batch_size", batch_size, 1)
