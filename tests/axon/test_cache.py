@@ -36,7 +36,7 @@ from axon.models.fast_dllm import FAST_DLLM
 from axon.verify import case_settings, disagreement, read_cases
 from tests.axon import published
 from tests.axon.published_experts import write_published
-from tests.axon.row_laws import blocks_of, decode_rows
+from tests.axon.row_laws import blocks_of, decode_rows, passes_told
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import COMBINATIONS, MIXED, law, prompts_of
 from tests.axon.toy_model import EOS, MASK, toy_model
@@ -302,6 +302,19 @@ def test_nothing_kept_is_copied_where_a_pass_is_of_all_rows(
     traces = decode_rows(toy_model("sdar"), prompts, cached)
     assert all(trace.prefill_passes and trace.store_passes for trace in traces)
     assert copied and not any(copied)
+
+
+@pytest.mark.parametrize("alignment", ["prompt", "absolute"])
+@pytest.mark.parametrize("cached", [False, True])
+def test_no_position_sees_nothing(cached: bool, alignment: Any) -> None:
+    """Not even padding: in float16 a softmax over nothing may be NaN, and NaN times a weight of 0 is NaN."""
+    setting = both(COMBINATIONS["confidence, always"], alignment)[cached]
+    masks: list[Tensor | None] = []
+    model = toy_model("sdar")
+    with passes_told(model, lambda tokens, layout: masks.append(layout.mask)):
+        decode_rows(model, LONG, setting, 3)
+    known = [mask for mask in masks if mask is not None]
+    assert len(known) > 3 and all((mask == 0).any(-1).all() for mask in known)
 
 
 def test_what_is_not_exact_is_refused() -> None:
