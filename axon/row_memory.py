@@ -12,24 +12,11 @@ from dataclasses import dataclass
 
 from axon.blocks import RowBlocks
 from axon.layers import resolve_layers
+from axon.models.shape import NetworkShape
 from axon.settings import DecodeSettings
 
 ON_PROCESSOR = 32  # rows at once where no number is given: there more are no faster
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}  # of a number
-
-
-@dataclass(frozen=True)
-class NetworkShape:
-    """What of a network decides how much a row takes."""
-
-    layers: int
-    hidden: int
-    heads: int
-    key_heads: int
-    head: int  # the size of one
-    feed_forward: int  # its width; of experts, of those that a position goes through together
-    vocabulary: int
-    block_causal: bool
 
 
 @dataclass(frozen=True)
