@@ -61,6 +61,7 @@ class Selection:
     """The anchors chosen so far."""
 
     chosen_FC: Tensor  # bool
+    # In open rows; what is said of a closed one decides nothing, as it stays closed.
     covered_FK: Tensor  # max over chosen of w_ij, the support of position i
     value_F: Tensor  # facility-location f(S), what `cover` compares with F, whatever the objective
 
@@ -70,8 +71,7 @@ class Selection:
         if last:
             return
         index = best_F1[:, None, :].expand(-1, self.covered_FK.shape[1], -1)
-        weight_FK = support.weights_FKC.gather(2, index)[..., 0]
-        self.covered_FK = self.covered_FK.maximum(weight_FK).where(open_F[:, None], self.covered_FK)
+        self.covered_FK = self.covered_FK.maximum(support.weights_FKC.gather(2, index)[..., 0])
         self.value_F = self.covered_FK.sum(1)
 
 
