@@ -102,11 +102,6 @@ class Batch:
     # What a membership fixes is made once: rows enter and leave by making another Batch.
 
     @cached_property
-    def prefix_BP(self) -> Tensor:
-        """The prefixes, as they lie on the canvas."""
-        return self.canvas_BW[:, : self.prefix]
-
-    @cached_property
     def tokens_BG(self) -> Tensor:
         """The areas, as they lie on the canvas."""
         return self.canvas_BW[:, self.prefix :]
@@ -151,6 +146,10 @@ class Batch:
     @cached_property
     def _remainders(self) -> bool:
         return any(row.given for row in self.blocks)
+
+    def some(self, places: list[int]) -> Tensor | None:
+        """Those places on the device, for `of_rows`; None: all, which then needs no copy."""
+        return None if len(places) == len(self.rows) else places_on(places, self.canvas_BW.device)
 
     @property
     def block_B(self) -> Tensor:

@@ -56,12 +56,11 @@ class BlockPasses:
         self._kept = kept
         self._block_length = settings.block
         self._absolute = settings.block_alignment == "absolute"
-        self._summed = layers if settings.reads_sinks else ()  # whose attention finds sinks
+        self._layers = layers
         self._prefixes = [row.prefix for row in batch.blocks]
         self._prefix = max(self._prefixes)
         self._device = batch.tokens_BG.device
         self._starts_B = places_on([self._prefix - prefix for prefix in self._prefixes], self._device)
-        self._block_K = torch.arange(settings.block, device=self._device)
         self._current: tuple[list[int], _Blocks] | None = None
 
     def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
@@ -71,10 +70,7 @@ class BlockPasses:
         self._store([row for row, block in enumerate(stored) if block < blocks[row]])
         assert stored == blocks, "a row has finished more than one block since the last pass"
         if self._current is None or self._current[0] != blocks:
-            self._current = (
-                blocks,
-                self._blocks(_all(self._starts_B), self._batch.block_B, blocks, every=True),
-            )
+            self._current = blocks, self._blocks(None, self._batch.block_B, blocks)
         current = self._current[1]
         capture, seen = self._over(current, layers), current.columns.seen
         return Pass(
@@ -89,8 +85,8 @@ class BlockPasses:
         if not rows:
             return
         lengths = {self._prefixes[row] for row in rows}
-        rows_R = places_on(rows, self._device)
-        starts_R = self._starts_B[rows_R]
+        rows_R = self._batch.some(rows)
+        starts_R = of_rows(self._starts_B, rows_R)
         columns = slice(self._prefix - max(lengths), self._prefix)
         columns_Q = torch.arange(columns.start, columns.stop, device=self._device)
         real_RQ = columns_Q >= starts_R[:, None]
@@ -103,11 +99,12 @@ class BlockPasses:
             sees = real_RQ[:, None, None, :]
         layout = self._layout(columns_Q.expand(len(rows), -1), starts_R, real_RQ, sees)
         self._kept.reserve(self._prefix)
-        computed = Columns(self._kept, rows_R, columns_Q.expand(len(rows), -1), columns)
-        capture = Capture(self._summed, real_RQ)
+        stretch = columns if rows_R is None else None
+        computed = Columns(self._kept, rows_R, columns_Q.expand(len(rows), -1), columns, stretch)
+        capture = Capture(self._layers, real_RQ)
         self._compute(computed, layout, capture)
-        if self._summed:
-            computed.add_attended(capture.column_sums(_all(rows_R), real_RQ))
+        if self._layers:
+            computed.add_attended(capture.column_sums(None, real_RQ))
         counts = self._batch.counts
         counts.add("computed_positions", layout.width_B, rows_R)
         counts.add("attention_pairs", layout.width_B**2, rows_R)
@@ -118,33 +115,30 @@ class BlockPasses:
         if not rows:
             return
         stored = self._batch.stored
-        rows_R = places_on(rows, self._device)
-        blocks = [stored[row] for row in rows]
+        rows_R, blocks = self._batch.some(rows), [stored[row] for row in rows]
         finished = self._blocks(rows_R, places_on(blocks, self._device), blocks)
-        capture = self._over(finished, self._summed)
-        if self._summed:
-            attended_RKS = capture.rows(_all(rows_R), finished.columns.columns_RQ)
+        capture = self._over(finished, self._layers)
+        if self._layers:
+            attended_RKS = capture.rows(None, finished.columns.columns_RQ)
             finished.columns.add_attended(attended_RKS.sum(1))
         self._batch.counts.add("store_passes", 1, rows_R)
         for row in rows:
             stored[row] += 1
 
-    def _blocks(self, rows_R: Tensor, block_R: Tensor, blocks: list[int], every: bool = False) -> _Blocks:
-        """The block of that number of each row; `blocks` says the same to the host.
-
-        `every`: they are all the rows of the batch, whose keys and values need no copy then.
-        """
+    def _blocks(self, rows_R: Tensor | None, block_R: Tensor, blocks: list[int]) -> _Blocks:
+        """The block of that number of each of those rows (None: all); `blocks` says the same to the host."""
         width = self._prefix + (max(blocks) + 1) * self._block_length
-        columns_RK = self._prefix + block_R[:, None] * self._block_length + self._block_K
+        columns_RK = self._prefix + block_R[:, None] * self._block_length + self._batch.block_K
         columns_S = torch.arange(width, device=self._device)
-        starts_R, last_R1 = self._starts_B[rows_R], columns_RK[:, -1:]
+        starts_R, last_R1 = of_rows(self._starts_B, rows_R), columns_RK[:, -1:]
         real_RS = (columns_S >= starts_R[:, None]) & (columns_S <= last_R1)
         alike = len(set(blocks)) == 1 and len(set(self._prefixes)) == 1
         layout = self._layout(columns_RK, starts_R, real_RS, None if alike else real_RS[:, None, None, :])
         self._kept.reserve(width)
-        whose_R = None if every else rows_R
-        columns = Columns(self._kept, whose_R, columns_RK, slice(0, width))
-        return _Blocks(whose_R, layout, columns, self._block_length * layout.width_B)
+        alone = rows_R is None and len(set(blocks)) == 1  # the furthest block is that of all rows
+        stretch = slice(width - self._block_length, width) if alone else None
+        columns = Columns(self._kept, rows_R, columns_RK, slice(0, width), stretch)
+        return _Blocks(rows_R, layout, columns, self._block_length * layout.width_B)
 
     def _over(self, blocks: _Blocks, layers: tuple[int, ...]) -> Capture:
         """A pass over them, and what it captured of those layers."""
@@ -164,7 +158,3 @@ class BlockPasses:
         tokens_RQ = of_rows(batch.canvas_BW, rows_R).gather(1, columns.columns_RQ)
         hidden_RQD = self._model(tokens_RQ, layout, capture if capture.layers else None, columns)
         columns.keep_hidden(hidden_RQD)
-
-
-def _all(rows_R: Tensor) -> Tensor:
-    return torch.arange(len(rows_R), device=rows_R.device)

@@ -30,6 +30,12 @@ def check_whole(key: str, value: int, low: int) -> None:
         raise ValueError(f"{key}={value!r}: must be at most {LARGEST}; lower it")
 
 
+def check_made(key: str, value: object, kind: type, such: str) -> None:
+    """`value` must be settings of that kind: neither their name nor their class."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{key}={value!r}: must be a {kind.__name__}; give its settings, such as {such}")
+
+
 def is_number(value: object) -> bool:
     """Whether it is a whole number or a float; a truth value is neither."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -49,11 +49,13 @@ def decode(
     timer(part) is entered around the parts "model", "capture" (attention) and "select" of every step.
     watcher is told of every step (axon/watch.py).
     leeway: whether traces say it (axon/leeway.py); only of decoders that declare `leeway_of`.
-    Raises ValueError for a prompt that does not fit the model, missing seeds, layers the model lacks, or logits that
-    are no numbers.
+    Raises ValueError for a prompt that does not fit the model, missing seeds, settings that do not suit the model
+    (layers it lacks, a cache for another kind of attention, an end-of-text it does not name), or logits that are no
+    numbers.
     """
     settings = settings.for_model(model.block_size)
-    _check(model, settings, batch_size)
+    check_whole("batch_size", batch_size, 1)
+    _check(model, settings)
     if seeds is None and _draws(settings):
         raise ValueError(
             f"seeds=none: random draws need one for each of the {len(prompts)} prompts; give them"
@@ -99,9 +101,9 @@ def stream(
     Raises ValueError as `decode` does, for a prompt when it is taken.
     """
     settings = settings.for_model(model.block_size)
-    _check(model, settings, 1)
-    needs_attention = settings.decoder.needs_attention or settings.axon.gate != "never"
-    layers = resolve_layers(settings.axon.attention_layers, model.num_layers) if needs_attention else ()
+    _check(model, settings)
+    spec = settings.axon.attention_layers
+    layers = resolve_layers(spec, model.num_layers) if settings.reads_attention else ()
     sampler = Sampler(model, settings, layers, timer or nullcontext, watcher)
     batch: Batch | None = None
     while True:
@@ -208,8 +210,7 @@ def _check_numbers(model: MaskedDiffusionModel, row: int, trace: Trace) -> None:
         raise ValueError(f"prompts[{row}]: the model's logits are NaN or infinite in {kind}; {remedy}")
 
 
-def _check(model: MaskedDiffusionModel, settings: DecodeSettings, batch_size: int) -> None:
-    check_whole("batch_size", batch_size, 1)
+def _check(model: MaskedDiffusionModel, settings: DecodeSettings) -> None:
     check_cache(settings, model.block_causal)
     check_ends(settings, model.eos_token_ids, model.end_token_ids)
 

@@ -66,12 +66,12 @@ class FrozenPasses:
 
     def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
-        stored, layout, kept = self._batch.stored, self._layout, self._kept
+        stored, kept, seen = self._batch.stored, self._kept, slice(0, self._width)
         starting = [row for row, block in enumerate(blocks) if stored[row] != block]
         within = [row for row, block in enumerate(blocks) if stored[row] == block]
-        columns_BK = layout.prefix + places_BK
+        columns_BK = self._layout.prefix + places_BK
         queries = []
-        starts_R, common = self._places(starting), self._common(within, blocks, columns_BK)
+        starts_R, common = self._batch.some(starting), self._common(within, blocks, columns_BK)
         passes = [self._whole(starts_R, columns_BK)] if starting else []
         if common is not None:
             passes.append(self._later(common, layers))
@@ -84,17 +84,8 @@ class FrozenPasses:
             queries.append(list(passes[-1].capture.queries(of_rows(columns_BK, common.rows_R))))
         for row in starting:
             stored[row] = blocks[row]
-        capture = Capture(layers, layout.real_BW, columns_BK[:, 0])
-        order_B = (
-            places_on(starting + within, self._device).argsort() if layers and len(queries) > 1 else None
-        )
-        for number, layer in enumerate(sorted(layers)):
-            of_layer = [of_part[number] for of_part in queries]
-            query_BHKD = of_rows(torch.cat([query for query, _ in of_layer]), order_B)
-            key_BGWD = kept.keys_BLGWA[:, layer, :, : self._width]
-            capture.keep(query_BHKD, key_BGWD, layout.mask, of_layer[0][1])
-        seen = slice(0, self._width)
-        return Pass(layout, kept.hidden_BWD[:, seen], capture, kept.attended_BW1[:, seen, 0])
+        capture = self._captured(layers, queries, starting + within, columns_BK)
+        return Pass(self._layout, kept.hidden_BWD[:, seen], capture, kept.attended_BW1[:, seen, 0])
 
     def _whole(self, rows_R: Tensor | None, columns_BK: Tensor) -> PassPart:
         """The first pass of those rows' blocks."""
@@ -123,6 +114,23 @@ class FrozenPasses:
         self._batch.counts.add("full_passes", 1, rows_R)
         return list(capture.queries(columns_RK)) if layers else []
 
+    def _captured(
+        self,
+        layers: tuple[int, ...],
+        queries: list[list[tuple[Tensor, float]]],
+        rows: list[int],
+        columns_BK: Tensor,
+    ) -> Capture:
+        """The attention of all blocks: `queries` of one part of the step after the other, of the batch's `rows`."""
+        capture = Capture(layers, self._layout.real_BW, columns_BK[:, 0])
+        order_B = places_on(rows, self._device).argsort() if layers and len(queries) > 1 else None
+        for number, layer in enumerate(sorted(layers)):
+            of_layer = [of_part[number] for of_part in queries]
+            query_BHKD = of_rows(torch.cat([query for query, _ in of_layer]), order_B)
+            key_BGWD = self._kept.keys_BLGWA[:, layer, :, : self._width]
+            capture.keep(query_BHKD, key_BGWD, self._layout.mask, of_layer[0][1])
+        return capture
+
     def _common(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Common | None:
         """Of the later passes of those rows' blocks, if there are any: made anew where rows or blocks are others."""
         if not rows:
@@ -140,7 +148,7 @@ class FrozenPasses:
         return PassPart(tokens_RQ, common.layout, capture, common.computed, common.read_RK)
 
     def _prepared(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Common:
-        rows_R, length = self._places(rows), self._settings.block
+        rows_R, length = self._batch.some(rows), self._settings.block
         columns_RQ = of_rows(columns_BK, rows_R)
         computed_R: Tensor | int = length
         if self._settings.cache == "prefix":
@@ -164,10 +172,6 @@ class FrozenPasses:
         read_RK = self._batch.block_K.expand(len(rows), -1) if narrows else None
         pairs_R = computed_R * layout.width_B
         return _Common(rows, list(blocks), rows_R, layout, computed, read_RK, computed_R, pairs_R)
-
-    def _places(self, rows: list[int]) -> Tensor | None:
-        """Of those rows on the device; None: all."""
-        return None if len(rows) == len(self._batch.rows) else places_on(rows, self._device)
 
     def _of_rows(self, rows_R: Tensor | None, columns_RQ: Tensor) -> Layout:
         """Those rows, of which the pass computes those columns."""

@@ -109,8 +109,8 @@ def adaptive_coverage(state: GateState, settings: AxonSettings) -> Tensor:
 
 
 def unified(state: GateState, settings: AxonSettings) -> Tensor:
-    """A coverage gap while progress is slow."""
-    return coverage_gap(state, settings) & (~state.proposal_RK.any(1) | state.slow_R(settings.target_nfe))
+    """A coverage gap while progress is slow, as it is where P is empty."""
+    return coverage_gap(state, settings) & state.slow_R(settings.target_nfe)
 
 
 def cp_alpha(state: GateState, settings: AxonSettings) -> Tensor:

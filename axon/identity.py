@@ -38,7 +38,7 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
     """
     decoder, axon = settings.decoder, settings.axon
     fires = axon.gate != "never"
-    layers = list(resolve_layers(axon.attention_layers, num_layers)) if settings.reads_sinks else []
+    layers = list(resolve_layers(axon.attention_layers, num_layers)) if settings.reads_attention else []
     chosen = asdict(decoder)
     if (
         decoder.needs_attention
@@ -67,7 +67,7 @@ def _others(settings: DecodeSettings) -> dict[str, Any]:
         for item in fields(settings)
         if item.name in FIRST or (item.name not in PARTS and getattr(settings, item.name) != item.default)
     }
-    if not settings.reads_sinks:
+    if not settings.reads_attention:
         found.pop("sink_rows", None)
     return found
 

@@ -24,9 +24,9 @@ def resolve_layers(spec: str, num_layers: int) -> tuple[int, ...]:
     return tuple(sorted(layers))
 
 
-def check_layer_spec(spec: str) -> None:
+def check_layer_spec(spec: object) -> None:
     """Raise ValueError where `spec` has no known form, whatever the model."""
-    if _read(spec, 1) is None:
+    if not isinstance(spec, str) or _read(spec, 1) is None:
         raise ValueError(f"axon.attention_layers={spec!r}: unknown; write {_RULE}")
 
 

@@ -61,6 +61,7 @@ class Selection:
     """The anchors chosen so far."""
 
     chosen_FC: Tensor  # bool
+    # In open rows; what is said of a closed one decides nothing, as it stays closed.
     covered_FK: Tensor  # max over chosen of w_ij, the support of position i
     value_F: Tensor  # facility-location f(S), what `cover` compares with F, whatever the objective
 
@@ -70,8 +71,7 @@ class Selection:
         if last:
             return
         index = best_F1[:, None, :].expand(-1, self.covered_FK.shape[1], -1)
-        weight_FK = support.weights_FKC.gather(2, index)[..., 0]
-        self.covered_FK = self.covered_FK.maximum(weight_FK).where(open_F[:, None], self.covered_FK)
+        self.covered_FK = self.covered_FK.maximum(support.weights_FKC.gather(2, index)[..., 0])
         self.value_F = self.covered_FK.sum(1)
 
 
@@ -79,7 +79,7 @@ class Fixed:
     """k anchors.
 
     A policy declares what its weights are made of: "block", attention among the block's positions as it is, or
-    "sequence", with the sinks left out, whose column means are taken over the whole canvas.
+    "sequence", with the sinks left out, whose column means are taken over the rows that `sink_rows` names.
     """
 
     reads: ClassVar[Reads] = "sequence"

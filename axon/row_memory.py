@@ -12,24 +12,11 @@ from dataclasses import dataclass
 
 from axon.blocks import RowBlocks
 from axon.layers import resolve_layers
+from axon.models.shape import NetworkShape
 from axon.settings import DecodeSettings
 
 ON_PROCESSOR = 32  # rows at once where no number is given: there more are no faster
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}  # of a number
-
-
-@dataclass(frozen=True)
-class NetworkShape:
-    """What of a network decides how much a row takes."""
-
-    layers: int
-    hidden: int
-    heads: int
-    key_heads: int
-    head: int  # the size of one
-    feed_forward: int  # its width; of experts, of those that a position goes through together
-    vocabulary: int
-    block_causal: bool
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,7 @@ def row_parts(shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, 
     yield Part("logits", logits, f"B K V twice in {dtype}, and in float64 for confidence")
     if settings.decoder.name == "klass":
         yield Part("KLASS", blocks.area * shape.vocabulary * 4, "B G V in float32, of the last step")
-    if settings.reads_sinks:
+    if settings.reads_attention:
         chosen = len(resolve_layers(settings.axon.attention_layers, shape.layers))
         queries = chosen * width * (shape.heads + shape.key_heads) * shape.head * size
         rows = block * blocks.canvas * (shape.heads + 1) * 4

@@ -22,7 +22,6 @@ from axon.pace import ANCHOR_STEPS, BLOCK, BLOCK_STEP, BROKEN, TEXT_OVER
 from axon.passes import Passes, WholePasses
 from axon.proposal import Proposal, Reveal
 from axon.reads import Undeclared
-from axon.rows import places_on
 from axon.settings import DecodeSettings
 from axon.state import PartTimer, StepState
 from axon.tokens import one_of
@@ -103,10 +102,8 @@ class Sampler:
                 progress_B = progress(state.masked_BK, reveal_BK)
         reveal = Reveal(reveal_BK)
         if gate is not None and asked:
-            asked_R = None if len(asked) == len(batch.rows) else places_on(asked, self.model.device)
-            reveal = intervene(
-                state, forward, reveal_BK, asked_R, gate, self.settings.axon, self.timer, self.watcher
-            )
+            asked_R, axon = batch.some(asked), self.settings.axon
+            reveal = intervene(state, forward, reveal_BK, asked_R, gate, axon, self.timer, self.watcher)
         if self.watcher is not None:
             self.watcher.stepped(batch, state, reveal_BK)
         with self.timer("select"):

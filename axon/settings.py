@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
-from axon.checks import check_choice, check_range, check_whole, is_number
-from axon.decoders import Confidence, DecoderSettings
+from axon.checks import check_choice, check_made, check_range, check_whole, is_number
+from axon.decoders import Confidence, Decoder, DecoderSettings
 from axon.layers import check_layer_spec
 from axon.sinks import SinkThreshold, check_sink_threshold
 
@@ -62,14 +62,14 @@ class AxonSettings:
     attention_layers: str = "last 4"  # layers that attention is averaged over, for decoder `dawn` too
     tau_sink: SinkThreshold = 0.01  # a column with a higher mean is a sink; or "4x", see sinks.py
     target_nfe: int = 16  # T, the steps per block that `progress_stall` and `unified` expect
-    beta_r: float = 1.0
-    beta_u: float = 1.0
-    min_candidates: int = 32
-    max_candidates: int = 32
-    candidate_ratio: float = 1.0
-    min_anchors: int = 1
-    objective: Literal["facility_location", "graph_cut"] = "facility_location"
-    combine: Literal["replace", "union"] = "replace"
+    beta_r: float = 1.0  # the share of the progress that `coverage_gap` asks coverage to reach
+    beta_u: float = 1.0  # and of the uncertainty of what stays masked
+    min_candidates: int = 32  # the most confident masked positions of the block: at least so many,
+    max_candidates: int = 32  # at most so many, and never more than there are;
+    candidate_ratio: float = 1.0  # between the two this share of them
+    min_anchors: int = 1  # of a step, whatever the policy, as long as there are candidates
+    objective: Literal["facility_location", "graph_cut"] = "facility_location"  # what anchors maximise
+    combine: Literal["replace", "union"] = "replace"  # anchors alone, or beside what the decoder proposes
     conflict_threshold: float = 0.08  # of policy `conflict_averse`: candidates with more conflict are barred
     alpha: float = 0.5  # of gate `cp_alpha`
     warmup: int = 256  # gate checks of a sample before `adaptive_coverage` locks
@@ -130,6 +130,8 @@ class DecodeSettings:
     axon: AxonSettings = field(default_factory=AxonSettings)
 
     def __post_init__(self) -> None:
+        check_made("decoder", self.decoder, Decoder, "Confidence(threshold=0.9)")
+        check_made("axon", self.axon, AxonSettings, 'AxonSettings(gate="never")')
         check_choice("end_of_text", self.end_of_text, EndOfText)
         if self.end_of_text == "confidence_eos_eot_inf" and not self.decoder.reads_confidence:
             raise ValueError(
@@ -178,15 +180,15 @@ class DecodeSettings:
                 f"compares what they find in later ones; use {'prefix, ' if self.cache == 'dual' else ''}none or "
                 "another decoder"
             )
-        if self.cache == "block" and self.reads_sinks and self.sink_rows != "visible":
+        if self.cache == "block" and self.reads_attention and self.sink_rows != "visible":
             raise ValueError(
                 f"cache={self.cache!r}: a cached pass has no rows of later blocks to find attention sinks by; "
                 "with a block-causal model set sink_rows=visible, with any other cache=prefix, dual or none"
             )
 
     @property
-    def reads_sinks(self) -> bool:
-        """Whether the decoder or AXON looks for attention sinks."""
+    def reads_attention(self) -> bool:
+        """Whether the decoder or AXON reads attention, and looks for sinks in it."""
         return self.decoder.needs_attention or self.axon.gate != "never"
 
     @property

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections import Counter
@@ -39,7 +38,7 @@ from axon.models.checkpoint import DTYPES
 from axon.policies import OBJECTIVES, POLICIES
 from axon.settings import AxonSettings, DecodeSettings
 from axon.trace import Trace
-from axon.verify_forward import verify_forward
+from axon.verify_forward import layer_spec, verify_forward
 
 HEAD = (
     "mask_id",
@@ -96,7 +95,7 @@ def case_settings(case: Mapping[str, Any], cases: Mapping[str, Any]) -> DecodeSe
     axon = {_RENAMED.get(key, key): value for key, value in (case.get("axon") or {"gate": "never"}).items()}
     axon |= {key: case[key] for key in OF_AXON if key in case}
     axon |= {key: cases[key] for key in ("budget_counts",) if key in cases}
-    axon["attention_layers"] = re.sub(r"\s+of\s+\d+$", "", cases["attention_layers"])
+    axon["attention_layers"] = layer_spec(cases)
     try:
         decoder = DECODERS[case["proposer"]](**case["params"])
     except TypeError as error:

@@ -38,11 +38,16 @@ class Difference:
     positions: int  # of so many
 
 
+def layer_spec(cases: Mapping[str, Any]) -> str:
+    """Which layers the cases average attention over, as `resolve_layers` has it: "last 4" of "last 4 of 32"."""
+    return re.sub(r"\s+of\s+\d+$", "", cases["attention_layers"])
+
+
 def forward_differences(
     model: MaskedDiffusionModel, tensors: Mapping[str, torch.Tensor], cases: Mapping[str, Any]
 ) -> list[Difference]:
     """Compare every recorded forward pass: logits at all positions and the mean attention of the chosen layers."""
-    layers = resolve_layers(re.sub(r"\s+of\s+\d+$", "", cases["attention_layers"]), model.num_layers)
+    layers = resolve_layers(layer_spec(cases), model.num_layers)
     count = sum(name.startswith("input_") for name in tensors)
     found = []
     for index in range(count):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EntropyBounded(Decoder):
-    """EB-Sampler: the positions of least entropy, as many as keep their joint error bound below gamma."""
+    """EB-Sampler: the positions of least entropy, as many as keep their joint error bound at or below gamma (nats)."""
 
     name: Literal["entropy_bounded"] = "entropy_bounded"
     gamma: float = 0.1

@@ -31,7 +31,7 @@ class KlassState:
 
 @dataclass(frozen=True, kw_only=True)
 class Klass(Decoder):
-    """c > threshold, and KL(p_t || p_{t-1}) < kl_threshold in each of the last `history` steps.
+    """c > threshold, and KL(p_t || p_{t-1}) < kl_threshold (nats) in each of the last `history` steps.
 
     Positions of later blocks are followed too, so that a block does not start without a history.
     """

@@ -24,7 +24,7 @@ from axon.models.experts import weights_per_position
 from axon.models.family import Family
 from axon.models.layer import Narrow
 from axon.models.layout import Layout, additive, positions
-from axon.row_memory import NetworkShape
+from axon.models.shape import NetworkShape
 from axon.settings import BlockAlignment
 from axon.trace import Trace
 
@@ -103,7 +103,7 @@ class MaskedDiffusionModel(nn.Module):
 
     @property
     def shape(self) -> NetworkShape:
-        """What decides how much memory a row takes."""
+        """Of the network."""
         config = self.network.config
         layers, key_heads, head = self.key_value_shape
         experts = getattr(config, "num_experts_per_tok", None)
@@ -266,15 +266,9 @@ class MaskedDiffusionModel(nn.Module):
         return linear + weights_per_position(body)
 
     def flops(self, trace: Trace) -> float:
-        """Floating-point operations of the network in that decode, two per multiply-add.
+        """Floating-point operations of the network in that decode: see `NetworkShape.flops`.
 
-        Linear layers count by positions computed, attention by pairs of positions, lm_head by positions whose logits
-        were computed. The last layer counts as whole, also where it computes the block alone. Norms, softmax and what
-        a decoder or AXON computes beside the network are not included.
+        The last layer counts as whole, also where it computes the block alone.
         """
-        heads = int(self.network.config.num_attention_heads)
-        return (
-            2.0 * self._linear_weights * trace.computed_positions
-            + 4.0 * self.num_layers * heads * self._head_size * trace.attention_pairs
-            + 2.0 * self.hidden_size * self.vocab_size * trace.logit_positions
-        )
+        counts = trace.computed_positions, trace.attention_pairs, trace.logit_positions
+        return self.shape.flops(self._linear_weights, *counts)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from axon.models.description import Description
+from axon.models.shape import NetworkShape
 
 # What attention has beside its projections, by transformers' config.
 _BIASES = ("Qwen2Config",)  # of the projections of queries, keys and values
@@ -18,12 +19,9 @@ _HEAD_NORMS = ("Qwen3Config", "Qwen3MoeConfig", "Glm4MoeConfig")  # of queries a
 
 @dataclass(frozen=True)
 class Size:
-    """Weights of the parts, in numbers."""
+    """Its shape, and weights of its parts, in numbers."""
 
-    heads: int
-    key_heads: int
-    head: int  # the size of one
-    feed_forward: int  # its width; of experts, of those that a position goes through together
+    shape: NetworkShape
     parameters: int  # those that are stored: an output layer tied to the embedding counts once
     linear_per_position: (
         int  # weights below lm_head that a position is multiplied with: of experts, the chosen ones
@@ -32,35 +30,38 @@ class Size:
 
 def size_of(described: Description) -> Size:
     """The size of the checkpoint's network, as `Family.build` makes it."""
-    fields, kind = described.network, getattr(described.family.config, "name", "")
-    hidden, layers, heads = (
-        int(fields[key]) for key in ("hidden_size", "num_hidden_layers", "num_attention_heads")
-    )
-    key_heads = int(fields["num_key_value_heads"])
-    head = int(fields.get("head_dim") or hidden // heads)
-    projections = 2 * hidden * head * (heads + key_heads)
-    beside = (
-        2 * hidden + 2 * head * (kind in _HEAD_NORMS) + head * (heads + 2 * key_heads) * (kind in _BIASES)
-    )
+    shape, fields = _shape_of(described), described.network
+    hidden, layers, kind = shape.hidden, shape.layers, getattr(described.family.config, "name", "")
+    projections = 2 * hidden * shape.head * (shape.heads + shape.key_heads)
+    norms = 2 * hidden + 2 * shape.head * (kind in _HEAD_NORMS)
+    biases = shape.head * (shape.heads + 2 * shape.key_heads) * (kind in _BIASES)
     sparse = _sparse_layers(fields, layers)
-    dense = 3 * hidden * int(fields["intermediate_size"])
-    width = int(fields.get("moe_intermediate_size", 0))
-    expert, experts = 3 * hidden * width, _experts(fields)
-    always = hidden * experts + expert * int(
-        fields.get("n_shared_experts", 0)
-    )  # the router, and who is never chosen
+    dense = (layers - sparse) * 3 * hidden * int(fields["intermediate_size"])
+    expert, experts = 3 * hidden * int(fields.get("moe_intermediate_size", 0)), _experts(fields)
+    # The router, and who is never chosen:
+    always = hidden * experts + expert * int(fields.get("n_shared_experts", 0))
     chosen = int(fields.get("num_experts_per_tok", 0))
-    outside = described.vocab_size * hidden * (1 if fields["tie_word_embeddings"] else 2) + hidden
+    outside = shape.vocabulary * hidden * (1 if fields["tie_word_embeddings"] else 2) + hidden
     return Size(
-        heads,
-        key_heads,
-        head,
-        width * chosen or int(fields["intermediate_size"]),
-        outside
-        + layers * (projections + beside)
-        + (layers - sparse) * dense
-        + sparse * (always + expert * experts),
-        layers * projections + (layers - sparse) * dense + sparse * (always + expert * chosen),
+        shape,
+        outside + layers * (projections + norms + biases) + dense + sparse * (always + expert * experts),
+        layers * projections + dense + sparse * (always + expert * chosen),
+    )
+
+
+def _shape_of(described: Description) -> NetworkShape:
+    fields = described.network
+    hidden, heads = int(fields["hidden_size"]), int(fields["num_attention_heads"])
+    chosen = int(fields.get("num_experts_per_tok", 0)) * int(fields.get("moe_intermediate_size", 0))
+    return NetworkShape(
+        layers=described.num_layers,
+        hidden=hidden,
+        heads=heads,
+        key_heads=int(fields["num_key_value_heads"]),
+        head=int(fields.get("head_dim") or hidden // heads),
+        feed_forward=chosen or int(fields["intermediate_size"]),
+        vocabulary=described.vocab_size,
+        block_causal=bool(described.family.block_causal),
     )
 
 

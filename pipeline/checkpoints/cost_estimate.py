@@ -12,7 +12,7 @@ from axon.blocks import RowBlocks, row_blocks
 from axon.models.description import Description
 from axon.models.family import Family
 from axon.models.size import size_of
-from axon.row_memory import BYTES, NetworkShape, Part, row_parts
+from axon.row_memory import BYTES, Part, row_parts
 from pipeline.inputs.config import Decode
 
 # Dense bfloat16 multiply-adds as two operations, by the makers' data sheets (NVIDIA H100 SXM, A100).
@@ -27,16 +27,6 @@ class Network:
     def __init__(self, described: Description) -> None:
         self._described = described
         self._size = size_of(described)
-        self._shape = NetworkShape(
-            layers=described.num_layers,
-            hidden=int(described.network["hidden_size"]),
-            heads=self._size.heads,
-            key_heads=self._size.key_heads,
-            head=self._size.head,
-            feed_forward=self._size.feed_forward,
-            vocabulary=described.vocab_size,
-            block_causal=bool(described.family.block_causal),
-        )
 
     @property
     def max_length(self) -> int:
@@ -48,7 +38,7 @@ class Network:
         return self._size.parameters
 
     def flops(self, decode: Decode, prompt: float, steps: float) -> float:
-        """Of one row that fills its canvas in so many steps, by the formula of the records' `flops`.
+        """Of one row that fills its canvas in so many steps, by the formula of the records.
 
         For DAWN the most there can be.
         """
@@ -58,18 +48,13 @@ class Network:
         ):  # KLASS follows what is generated, DAWN what is decoded, the prompt too
             logits += blocks.canvas if decoder.needs_attention else blocks.area
         computed, pairs = _PASSES[decode.cache](blocks, steps)
-        shape = self._shape
-        return (
-            2.0 * self._size.linear_per_position * computed
-            + 4.0 * shape.layers * shape.heads * shape.head * pairs
-            + 2.0 * shape.hidden * shape.vocabulary * steps * logits
-        )
+        return self._size.shape.flops(self._size.linear_per_position, computed, pairs, steps * logits)
 
     def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:
         """At the batch asked for, with the longest prompt."""
         weights = self.parameters * BYTES[dtype]
         yield Part("weights", weights, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
-        for part in row_parts(self._shape, decode, canvas(decode, prompt), dtype):
+        for part in row_parts(self._size.shape, decode, canvas(decode, prompt), dtype):
             yield replace(part, bytes=batch * part.bytes)
 
 

@@ -31,11 +31,12 @@ from axon import (
 from axon.attention import kernel_name
 from axon.cached_passes import BlockPasses
 from axon.forward import Forward
+from axon.key_values import Columns
 from axon.models.fast_dllm import FAST_DLLM
 from axon.verify import case_settings, disagreement, read_cases
 from tests.axon import published
 from tests.axon.published_experts import write_published
-from tests.axon.row_laws import blocks_of, decode_rows
+from tests.axon.row_laws import blocks_of, decode_rows, passes_told
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import COMBINATIONS, MIXED, law, prompts_of
 from tests.axon.toy_model import EOS, MASK, toy_model
@@ -139,7 +140,7 @@ def test_the_references_decodes_are_reproduced() -> None:
     model, checked = load_model(GOLDEN / "sdar-tiny"), 0
     for case in cases["cases"]:
         setting = case_settings(case, cases)
-        if setting.decoder.reads_later_blocks or (setting.reads_sinks and setting.sink_rows != "visible"):
+        if setting.decoder.reads_later_blocks or (setting.reads_attention and setting.sink_rows != "visible"):
             continue
         [trace] = decode(model, [case["prompt"]], replace(setting, cache="block"))
         assert disagreement(trace, case) is None
@@ -256,7 +257,7 @@ def test_memory_grows_with_the_text_and_a_text_that_is_over_takes_no_more(
 
     def next_(self: BlockPasses, blocks: list[int], *given: Any) -> Any:
         done = plain_next(self, blocks, *given)
-        needed.append(self._batch.prefix_BP.shape[1] + 4 * (max(blocks) + 1))
+        needed.append(self._batch.prefix + 4 * (max(blocks) + 1))
         assert needed[-1] <= self._kept.width < max(needed) + 8
         return done
 
@@ -279,6 +280,41 @@ def test_memory_grows_with_the_text_and_a_text_that_is_over_takes_no_more(
         assert trace.store_passes == decoded - 1
         assert trace.computed_positions <= blocks.prefix + 4 * (trace.nfe + decoded - 1)
     assert len(set(needed)) > 3 and max(needed) < 200
+
+
+@pytest.mark.parametrize("prompts", [LONG[:1], [LONG[0], LONG[0]]])
+def test_nothing_kept_is_copied_where_a_pass_is_of_all_rows(
+    prompts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of prefill, steps and store passes alike: a text of thousands of tokens would be copied in every layer."""
+    copied: list[bool] = []
+    plain = Columns.exchange
+
+    def exchange(self: Columns, layer: int, *given: Tensor) -> tuple[Tensor, Tensor]:
+        seen = plain(self, layer, *given)
+        kept = self.kept.keys_BLGWA, self.kept.values_BLGWA
+        homes = [one.untyped_storage().data_ptr() for one in kept]
+        copied.extend(one.untyped_storage().data_ptr() not in homes for one in seen)
+        return seen
+
+    monkeypatch.setattr(Columns, "exchange", exchange)
+    _, cached = both(COMBINATIONS["dawn, coverage_gap"], "prompt")
+    traces = decode_rows(toy_model("sdar"), prompts, cached)
+    assert all(trace.prefill_passes and trace.store_passes for trace in traces)
+    assert copied and not any(copied)
+
+
+@pytest.mark.parametrize("alignment", ["prompt", "absolute"])
+@pytest.mark.parametrize("cached", [False, True])
+def test_no_position_sees_nothing(cached: bool, alignment: Any) -> None:
+    """Not even padding: in float16 a softmax over nothing may be NaN, and NaN times a weight of 0 is NaN."""
+    setting = both(COMBINATIONS["confidence, always"], alignment)[cached]
+    masks: list[Tensor | None] = []
+    model = toy_model("sdar")
+    with passes_told(model, lambda tokens, layout: masks.append(layout.mask)):
+        decode_rows(model, LONG, setting, 3)
+    known = [mask for mask in masks if mask is not None]
+    assert len(known) > 3 and all((mask == 0).any(-1).all() for mask in known)
 
 
 def test_what_is_not_exact_is_refused() -> None:

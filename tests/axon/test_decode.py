@@ -157,6 +157,11 @@ def test_a_callers_autocast_is_not_the_decodes(model: MaskedDiffusionModel, cach
         (lambda: AxonSettings(gate="coverage"), "axon.gate='coverage': unknown; one of"),  # type: ignore[arg-type]
         (lambda: AxonSettings(policy="some"), "axon.policy='some'"),  # type: ignore[arg-type]
         (lambda: AxonSettings(attention_layers="some"), "axon.attention_layers='some'"),
+        (lambda: AxonSettings(attention_layers=3), "axon.attention_layers=3"),  # type: ignore[arg-type]
+        (lambda: AxonSettings(attention_layers=[1, 2]), r"axon.attention_layers=\[1, 2\]"),  # type: ignore[arg-type]
+        (lambda: DecodeSettings(8, 4, decoder="confidence"), "decoder='confidence'"),  # type: ignore[arg-type]
+        (lambda: DecodeSettings(8, 4, decoder=Confidence), "decoder=<class 'axon"),  # type: ignore[arg-type]
+        (lambda: DecodeSettings(8, 4, axon=None), "axon=None"),  # type: ignore[arg-type]
         (lambda: AxonSettings(min_candidates=33), "axon.min_candidates=33"),
         (lambda: AxonSettings(uncertainty_threshold=2.0), "axon.uncertainty_threshold=2.0"),
     ],

@@ -130,7 +130,7 @@ def test_heads_share_the_hidden_size_where_they_have_no_size_of_their_own(
         assert f"head_dim={32 // heads}: this variant is not supported" in refusal(tmp_path, config)
         return
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert size_of(describe(tmp_path)).head == 32 // heads
+    assert size_of(describe(tmp_path)).shape.head == 32 // heads
 
 
 @pytest.mark.parametrize("name", ["dream_7b", "sdar_8b", "experts/llada2"])
@@ -191,7 +191,7 @@ def test_sizes_are_the_configs_own(path: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     found = size_of(
         describe(tmp_path, Overrides(attention=published.ATTENTION.get(path.stem), mask_token_id=7))
-    )
+    ).shape
     heads = config.get("num_attention_heads") or config["n_heads"]
     width = config.get("hidden_size") or config["d_model"]
     assert found.heads == heads

@@ -144,7 +144,7 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Tensor]]:
                 {
                     "block": self.columns_BK[0].clone(),
                     "rows": rows,
-                    "sums": means * means.shape[0],
+                    "means": means,
                     "p_max": self.p_max_at(decoded, int(decoded.sum()))[0],
                     "logits": self.logits_BKV[0].clone(),
                 }
@@ -154,14 +154,19 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Tensor]]:
     return steps
 
 
+@pytest.mark.parametrize("sink_rows", ["canvas", "visible"])
 @pytest.mark.parametrize("family", ["llada", "dream"])
 @caches
 def test_what_lies_outside_the_block_is_known_from_its_first_pass(
-    kind: str, family: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, family: str, sink_rows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Attention rows are the block's own in every pass; sums over the other positions' rows, and their p*, are kept."""
+    """Attention rows are the block's own in every pass; sums over the other positions' rows, and their p*, are kept.
+
+    Of the other positions, those that `sink_rows` names.
+    """
     axon = replace(COMBINATIONS["dawn, coverage_gap"].axon, gate="always")
-    setting = DecodeSettings(16, 4, decoder=Dawn(tau_low=0.9, tau_induce=0.9), axon=axon)
+    decoder = Dawn(tau_low=0.9, tau_induce=0.9)
+    setting = DecodeSettings(16, 4, decoder=decoder, axon=axon, sink_rows=sink_rows)
     steps, model = spied(monkeypatch), toy_model(family, 1)
     tokens: list[list[int]] = []
     model.register_forward_pre_hook(lambda module, inputs: tokens.append(inputs[0][0].tolist()))
@@ -170,17 +175,16 @@ def test_what_lies_outside_the_block_is_known_from_its_first_pass(
     width, later = len(LONG[1]) + 16, 0
     for step, (now, canvas) in enumerate(zip(found, canvases, strict=True)):
         block = now["block"]
-        outside = torch.ones(width, dtype=torch.bool)
-        outside[block] = False
+        counted = width if sink_rows == "canvas" else int(block[-1]) + 1
         torch.testing.assert_close(now["rows"].sum(1), torch.ones(len(block)))
         if len(canvas) == width:
             start, whole = step, first_pass(model, canvas, setting)
             torch.testing.assert_close(now["rows"], whole[block], rtol=1e-5, atol=1e-6)
-            torch.testing.assert_close(now["sums"], whole.sum(0), rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(now["means"], whole[:counted].mean(0), rtol=1e-5, atol=1e-6)
             continue
         later += 1
         assert len(canvas) == (width - int(block[0]) if kind == "prefix" else len(block))
-        kept, fresh = (one["sums"] - one["rows"].sum(0) for one in (found[start], now))
+        kept, fresh = (counted * one["means"] - one["rows"].sum(0) for one in (found[start], now))
         torch.testing.assert_close(kept, fresh, rtol=1e-5, atol=1e-5)
         assert not torch.equal(found[start]["rows"], now["rows"])
         before = torch.arange(width) < block[0]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
+from axon.batch import Batch
 from axon.decoders import Decoder
 from axon.events import Change, Events
 from axon.proposal import Proposal
@@ -37,6 +38,23 @@ def test_no_toy_is_inert(name: str, kinds: set[str]) -> None:
         t for seed in range(4) for t in decode(toy_model(seed=seed), MIXED, COMBINATIONS[f"{name}, never"])
     ]
     assert {event.kind for trace in traces for event in trace.events} == kinds
+
+
+def test_the_host_knows_how_many_events_the_log_has_to_hold(
+    model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One too few, and the log would lose an event in the step that fills it."""
+    read, told = Batch.read, []
+
+    def spied(self: Batch, revises: bool) -> list[list[int]]:
+        found = read(self, revises)
+        counts = [len(self.events.of_row(place)) for place in range(len(self.rows))]
+        told.append((self.events.most, max(counts)))
+        return found
+
+    monkeypatch.setattr(Batch, "read", spied)
+    decode(model, MIXED, COMBINATIONS["remasking, never"])
+    assert len(told) > 4 and all(known == counted for known, counted in told)
 
 
 def test_remasking_for_ever_ends_by_the_cap(model: MaskedDiffusionModel) -> None:

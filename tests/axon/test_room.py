@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from axon import AxonSettings, Confidence, DecodeSettings, Klass, MaskedDiffusio
 from axon.blocks import row_blocks
 from axon.decoding import stream
 from axon.faults import context_is_dead, out_of_memory
-from axon.padding import MOST_PADDING
+from axon.padding import MOST_PADDING, Padding
 from axon.room import MOST, ON_PROCESSOR, Room
 from axon.row_memory import row_bytes
 from axon.waiting import Prompt, Waiting
@@ -130,6 +130,14 @@ def test_what_was_finished_before_memory_ran_out_is_not_decoded_again(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[int] = []
+    entered: list[dict[int, int]] = []  # the passes before each row, for the account of padding
+
+    class Account(Padding):
+        def begin(self, lengths: Mapping[int, int]) -> None:
+            super().begin(lengths)
+            entered.append({row: passes - self._passes for row, passes in self._entered.items()})
+
+    monkeypatch.setattr(axon.room, "Padding", Account)
 
     def dying(
         model: Any, prompts: Any, settings: Any, rows: Any, timer: Any, on_batch: Any, leeway: bool
@@ -142,6 +150,8 @@ def test_what_was_finished_before_memory_ran_out_is_not_decoded_again(
         first = not taken
         for done, row in enumerate(stream(model, own(), settings, rows, timer, on_batch, leeway=leeway)):
             if first and done == 4:
+                assert any(entered[-1].values()), "a row was there before the last one finished"
+                entered.clear()
                 raise torch.OutOfMemoryError(NO_MEMORY)
             yield row
 
@@ -150,6 +160,7 @@ def test_what_was_finished_before_memory_ran_out_is_not_decoded_again(
     assert traces == decode(model, PROMPTS, SETTINGS)
     again = [index for index in set(taken) if taken.count(index) == 2]
     assert 0 < len(again) <= 2 and len(taken) == 11 + len(again), "only what was in the batch is taken twice"
+    assert not any(entered[0].values()), "what begins anew enters anew"
 
 
 def test_random_draws_are_a_rows_own_however_it_was_retried(

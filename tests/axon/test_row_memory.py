@@ -11,7 +11,8 @@ import torch
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass
 from axon.blocks import RowBlocks, row_blocks
 from axon.key_values import KeyValues
-from axon.row_memory import BYTES, NetworkShape, row_bytes, row_parts
+from axon.models.shape import NetworkShape
+from axon.row_memory import BYTES, row_bytes, row_parts
 from tests.axon.toy_model import toy_model
 
 # Primes, so that a product tells what it is made of.

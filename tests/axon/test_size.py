@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from axon import Overrides
+from axon import MaskedDiffusionModel, Overrides
 from axon.models.description import FAMILIES, Description, describe
 from axon.models.size import size_of
 from tests.axon import published
@@ -65,4 +65,12 @@ def test_a_position_goes_through_the_matrices_of_every_layer_and_through_the_cho
             counted += weights.numel()
         else:
             assert "norm" in own or "bias" in own
-    assert (size_of(found).linear_per_position, size_of(found).feed_forward) == (counted, width)
+    assert (size_of(found).linear_per_position, size_of(found).shape.feed_forward) == (counted, width)
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_the_shape_is_that_of_the_model(name: str, tmp_path: Path) -> None:
+    """A plan before loading and the batch after it go by one estimate."""
+    found = described(tmp_path, name)
+    model = MaskedDiffusionModel(built(found), found.family, 7, (), found.max_length)
+    assert model.shape == size_of(found).shape
