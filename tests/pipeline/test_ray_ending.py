@@ -15,9 +15,9 @@ COMMAND = """
 import json, threading
 from pathlib import Path
 from types import SimpleNamespace
-import psutil
 from pipeline.inputs.config import ClusterSettings
 from pipeline.workers import cluster
+import psutil  # which comes with Ray
 
 def ending():
     return [thread.name for thread in threading.enumerate()].count(cluster.ENDING)
