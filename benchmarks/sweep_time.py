@@ -6,8 +6,9 @@ each in a fresh process. Of the latter a few are timed, and as many as the sweep
 soon a fresh process makes its first pass, against the time of importing torch and transformers, and two workers of one
 thread against one worker of one thread and of two, on `lists` and on `pycode`, whose answers are programs. What
 surrounds the decoding (Ray's start, imports, the report) is not halved by a second worker, so it is also said from how
-long a sweep on two would be 1.8 times as fast. Seconds are on the clock, from start to end of a process; in brackets of
-processor time.
+long a sweep on two would be 1.8 times as fast. Equal sweeps differ by a tenth, as a machine's clock goes: `--turns 5`
+compares medians of five, each shape of workers in turn. Seconds are on the clock, from start to end of a process; in
+brackets of processor time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -35,6 +36,7 @@ VARIANTS = 11  # of anchor_budget: the base decoder, 4 x 2 of policy fixed, 2 of
 ALONE = 3  # settings that are timed in a process of their own
 GOAL = 1.8  # of two workers
 SLICE = 32  # examples
+SHAPES = ((1, 1), (1, 2), (2, 1))  # workers, threads of each
 IMPORTS = "import torch, transformers"
 # launch.py, ended by its first pass. Nothing is imported before launch.py would.
 FIRST_PASS = """
@@ -73,6 +75,7 @@ def main() -> None:
     parser.add_argument("--values", type=int, default=4, help="thresholds; 11 settings at each")
     parser.add_argument("--limit", type=int, default=50, help="examples of each setting")
     parser.add_argument("--rounds", type=int, default=3, help="how often short processes are timed")
+    parser.add_argument("--turns", type=int, default=1, help="how often workers are compared")
     parser.add_argument(
         "--tasks", nargs="+", default=["lists", "pycode"], help="on which workers are compared"
     )
@@ -120,13 +123,22 @@ def _start(asked: argparse.Namespace, folder: str) -> None:
 def _workers(asked: argparse.Namespace, folder: str) -> None:
     """A longer sweep by one worker with a thread, by one with two, and by two with a thread each."""
     for task in asked.tasks:
-        one, threads, two = [_parts(asked, folder, task, *shape) for shape in ((1, 1), (1, 2), (2, 1))]
+        turns = [
+            [_parts(asked, f"{folder}/{turn}", task, *shape) for shape in SHAPES]
+            for turn in range(asked.turns)
+        ]
+        one, threads, two = map(medians, zip(*turns, strict=True))
         for name, other in (("one thread", one), ("two threads", threads)):
             print(
                 f"{task}, two workers against one of {name}: {other.whole / two.whole:.2f} x, between first and last "
                 f"result {other.between / two.between:.2f} x (goal: {GOAL:g}). {parallel_from(other, two)}",
                 flush=True,
             )
+
+
+def medians(turns: Sequence[Parts]) -> Parts:
+    """Of each part."""
+    return Parts(*(median(getattr(turn, part.name) for turn in turns) for part in fields(Parts)))
 
 
 def parallel_from(one: Parts, two: Parts) -> str:

@@ -17,7 +17,7 @@ import torch
 from axon import Confidence
 from benchmarks.contest import CONTESTS, hold
 from benchmarks.sizes import Size, toy
-from benchmarks.sweep_time import Parts, parallel_from
+from benchmarks.sweep_time import Parts, medians, parallel_from
 from benchmarks.tables import TABLES, Script
 from benchmarks.watched import watch
 
@@ -70,6 +70,10 @@ def test_two_workers_reach_the_goal_where_the_sweep_decodes_as_much_longer_as_is
 
     assert ratio(times - 0.1) < 1.8 < ratio(times + 0.1)
     assert "gains less" in parallel_from(one, Parts(0, 12, 0, 12))
+
+
+def test_turns_are_compared_by_the_median_of_each_part() -> None:
+    assert medians([Parts(1, 9, 3, 20), Parts(3, 8, 1, 40), Parts(2, 7, 9, 30)]) == Parts(2, 8, 3, 30)
 
 
 # Its slices are joined in the end, and another process works for it.
