@@ -13,11 +13,9 @@ import os
 import secrets
 import socket
 import sys
-import threading
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from threading import Thread
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any
 
@@ -60,7 +58,6 @@ JOB_CONFIG = (
 LOOK_SECONDS = 2.0  # between two looks at a joined cluster
 NODE_SECONDS = 30.0  # a node of this machine may be starting; Ray looks for one for 60, then blames the head
 SILENCE_SECONDS = 30.0  # a joined cluster's head may be restarting; after 60 Ray kills this process silently
-ENDING = "ray-ending"  # the name of a thread
 VITAL = {"gcs_server": "its head process", "raylet": "its node process"}
 
 
@@ -143,20 +140,13 @@ class Ground:
 
 @contextmanager
 def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
-    """Ray, started or joined. Raises ConfigError if that fails or no machine has room for a worker.
-
-    A private one that nothing has happened to ends in a thread, as it takes a third of a second in which this process
-    would only wait. Python waits for the thread before it exits.
-    """
+    """Ray, started or joined. Raises ConfigError if that fails or no machine has room for a worker."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"ray\.")
     silence_workers()
-    _await_end()
-    with ExitStack() as ending:
-        scratch = ending.enter_context(scratch_folder())
+    with scratch_folder() as scratch:
         ground: Ground | None = None
         code = FAILED
-        ending.callback(lambda: ground.leave(code) if ground else ray.shutdown())
         try:
             if cluster.address is None:
                 display.status("starting Ray")
@@ -171,15 +161,8 @@ def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
             raise
         except SystemExit as leaving:  # Ray's own answer to SIGTERM while it starts
             raise Terminated from leaving
-        if cluster.address is None:
-            Thread(target=ending.pop_all().close, name=ENDING).start()
-
-
-def _await_end() -> None:
-    """Until a Ray that this process has had before is gone: it has one at a time."""
-    for thread in threading.enumerate():
-        if thread.name == ENDING:
-            thread.join()
+        finally:
+            ground.leave(code) if ground else ray.shutdown()
 
 
 def _start(cluster: ClusterSettings, scratch: str, display: Display) -> None:

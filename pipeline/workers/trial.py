@@ -13,16 +13,13 @@ from pipeline.errors import fault_line
 from pipeline.importing import importing_models
 from pipeline.own_code import faulty_file
 from pipeline.planning.assignment import Assignment
-from pipeline.postponed import data_sets_postponed
 from pipeline.sandbox import Require
 from pipeline.storage.store import Store, StoreFull
 from pipeline.workers.aside import Place, Unready
 from pipeline.workers.shared_store import await_setting
 
 import ray  # isort: skip  # sweep.py imports cluster.py first
-
-with data_sets_postponed():
-    from ray import tune  # isort: skip
+from ray import tune  # isort: skip
 
 # The keys of a trial's config. KEPT: it goes to a worker that is there already.
 # BARRED: the machines and workers where its setting can't be begun.

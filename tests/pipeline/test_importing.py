@@ -67,38 +67,6 @@ def test_the_compiler_is_imported_when_something_is_asked_of_it(words: list[str]
     assert done.stdout.splitlines() == expected, done.stderr
 
 
-# Ray's data sets, of whose class Tune wants the name, and the library itself afterwards.
-TUNED = """
-import sys
-from pipeline.workers import cluster
-from pipeline.postponed import data_sets_postponed
-with data_sets_postponed():
-    from ray import tune
-    if sys.argv[1:]:
-        import ray
-        ray.data.DataContext  # nothing that a stand-in has
-    print("ray.data.dataset" in sys.modules)
-import ray.tune.impl.out_of_band_serialize_dataset
-import ray.data
-from ray.data.dataset import Dataset
-print(type(ray.data).__name__, ray.data.Dataset is Dataset, ray.data.range is not None)
-"""
-
-
-@pytest.mark.parametrize(("words", "imported"), [([], "False"), (["asked for"], "True")])
-def test_data_sets_are_imported_when_something_is_asked_of_them(words: list[str], imported: str) -> None:
-    done = subprocess.run([sys.executable, "-c", TUNED, *words], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines() == [imported, "module True True"], done.stderr
-
-
-def test_trials_are_imported_without_data_sets() -> None:
-    program = (
-        "import sys, pipeline.workers.sweep; print('ray.tune' in sys.modules, 'ray.data' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.split() == ["True", "False"], done.stderr
-
-
 def test_the_compiler_that_is_there_stays() -> None:
     import torch._dynamo as compiler
 
