@@ -41,13 +41,22 @@ KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
     "eager": eager_attention_forward,
 }
 
-LEAST = 4  # rows: with fewer, other routines take over (oneMKL 2024.2; seen at ten shapes from 16 x 16 to 1536 x 512)
+PANEL, PANELS = 4, 7  # rows, and so many of them
 
 # Scores that are held at once for the column means: so few that they lie where those before them did. New memory takes
 # longer than what is computed in it, since the system clears it, and threads wait for each other there.
 CACHED_ELEMENTS = 1 << 19
 ROW_ELEMENTS = 1 << 21  # a row of the batch is cut only where it has more: a sum of sums rounds otherwise
 BYTES = 10  # of one score: 2 as the product leaves it, 4 as float32, 4 as attention
+
+
+def rows_round_alone(rows: int) -> bool:
+    """Whether a product in float32 rounds each of so many rows as one of more rows does.
+
+    oneMKL hands rows to threads in panels, and takes other routines for what is left over: 1 to 3 rows with one thread,
+    also 5 to 7 and 9 to 11 with 2 or 8, and 17 to 19 and 25 to 27 with 16 (2024.2, eight shapes up to 1536 x 512).
+    """
+    return rows % PANEL == 0 or rows >= PANEL * PANELS
 
 
 class Capture:
@@ -112,7 +121,7 @@ class Capture:
         self, rows_R: Tensor | None, counted_RW: Tensor, columns_RQ: Tensor
     ) -> tuple[Tensor, Tensor]:
         """`column_means` and `rows`, sooner than one after the other: maps of all positions hold the rows."""
-        if columns_RQ.shape[1] < LEAST or self._step() < counted_RW.shape[1]:
+        if not rows_round_alone(columns_RQ.shape[1]) or self._step() < counted_RW.shape[1]:
             return self.column_means(rows_R, counted_RW), self.rows(rows_R, columns_RQ)
         picked = columns_RQ, self._no_rows(columns_RQ)
         sums_RW, weights = self._sums(rows_R, counted_RW, picked)

@@ -2,8 +2,8 @@
 
 Keys, values and attention are of all columns of a pass, as always. Where only some columns are read, the last layer
 computes queries, output projection and MLP of these alone. That changes no rounding: a product of matrices rounds each
-of its rows by itself, as long as there are LEAST of them. (The attention kernel does not: it takes queries by 32, and
-the last one may be alone.)
+of its rows by itself, where their number suits (`rows_round_alone`). (The attention kernel does not: it takes queries
+by 32, and the last one may be alone.)
 
 Shapes: B rows, Q columns of a pass, N positions of all rows, R and M those of them that are read, D hidden size.
 """
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from axon.attention import LEAST
+from axon.attention import rows_round_alone
 from axon.models.attend import Attention, RowAttention
 from axon.models.experts import weights_per_position
 from axon.models.layer import Layer, Narrow, Norm, Rotation, plain
@@ -94,7 +94,7 @@ class Body(nn.Module):
             x_ND, rotation = x_ND.to(move), rotations[self.devices.index(move)]
             attend = at_home.at(move, self.devices[0])
         read = None
-        if read_BR is not None and self.dense and read_BR.shape[1] >= LEAST:
+        if read_BR is not None and self.dense and rows_round_alone(read_BR.shape[1]):
             read = Narrow.of(read_BR, width)
         there = read if read is None or len(self.devices) == 1 else read.to(x_ND.device)
         captured = any(part.capture is not None for part in parts)

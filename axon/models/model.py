@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from axon.attention import LEAST, Capture
+from axon.attention import Capture, rows_round_alone
 from axon.blocks import row_blocks
 from axon.key_values import Canvas, Columns, Exchange
 from axon.models.attend import RowAttention
@@ -198,7 +198,7 @@ class MaskedDiffusionModel(nn.Module):
 
     @property
     def rounds_alone(self) -> bool:
-        """Whether no rounding of a position tells which others are computed beside it, from LEAST of them on.
+        """Whether no rounding of a position tells which others are computed beside it, where their number suits.
 
         Products of matrices round each of their rows by itself in float32; experts see few positions, perhaps one.
         """
@@ -206,8 +206,8 @@ class MaskedDiffusionModel(nn.Module):
 
     def together(self, parts: Sequence[PassPart]) -> list[Tensor]:
         """Final hidden states of the parts, each as of a pass of its own: of one pass, where no rounding tells."""
-        least = min(part.tokens_BQ.numel() for part in parts)
-        if len(parts) > 1 and least >= LEAST and self.rounds_alone:
+        suits = all(rows_round_alone(part.tokens_BQ.numel()) for part in parts)
+        if len(parts) > 1 and suits and self.rounds_alone:
             return self.in_one_pass(parts)
         return [
             self(part.tokens_BQ, part.layout, part.captured, part.columns, part.read_BR) for part in parts

@@ -76,8 +76,8 @@ def test_flops_are_those_that_torch_counts(
     network = toy_model(family)
     network.network.set_attn_implementation(kernel_name("eager"))
     found = []
-    for least in (body.LEAST, 1000):  # never narrowed
-        monkeypatch.setattr(body, "LEAST", least)
+    for suits in (body.rows_round_alone, lambda _: False):  # never narrowed
+        monkeypatch.setattr(body, "rows_round_alone", suits)
         with FlopCounterMode(display=False) as counter:
             [trace] = decode(network, [[1, 2, 3, 4, 5]], _settings(decoder, tau_sink="4x", gate="never"))
         found.append(counter.get_total_flops())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
-from axon.attention import LEAST, Capture
+from axon.attention import Capture, rows_round_alone
 from axon.decoders import Decoder
 from axon.models import layer as layers
 from tests.axon.toy_model import VOCAB, toy_model
@@ -71,7 +71,7 @@ def test_what_it_computes_is_what_somebody_reads(
     monkeypatch.setattr(layers, "linear", linear)
     axon = AxonSettings(gate=gate, attention_layers="all", max_anchor_steps=100)
     decode(network, [[1, 2, 3]] * 2, DecodeSettings(8, block, decoder=decoder, axon=axon))  # type: ignore[arg-type]
-    width, narrow = 3 + 8, block if block >= LEAST and decoder.reads == "block" else 3 + 8
+    width, narrow = 3 + 8, block if rows_round_alone(block) and decoder.reads == "block" else 3 + 8
     assert {count for name, count in seen if name == "k_proj"} == {width}
     assert {count for name, count in seen if name in ("o_proj", "down_proj")} == {narrow}
     queries = narrow if gate == "never" else width
