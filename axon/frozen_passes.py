@@ -159,9 +159,9 @@ class FrozenPasses:
                 self._columns_W[: max(left)], computed_R[:, None] - 1
             )
         layout = self._of_rows(rows_R, columns_RQ)
-        spans = {(blocks[row], self._batch.blocks[row].area) for row in rows}
         stretch = None
-        if rows_R is None and len(spans) == 1:
+        # Beyond the end of a row with fewer columns left its last one is written again, where nobody sees it.
+        if rows_R is None and len(set(blocks)) == 1:
             first = layout.prefix + blocks[0] * length
             stretch = slice(first, first + columns_RQ.shape[1])
         computed = Columns(self._kept, rows_R, columns_RQ, slice(0, self._width), stretch)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from torch import Tensor
 
 import axon.anchors
 import axon.intervene
@@ -75,6 +76,31 @@ def test_what_nobody_declares_is_not_computed(
         assert all(trace.logit_positions == trace.nfe * BLOCK for trace in traces)
         fired = any(trace.axon_steps for trace in traces)
         assert bool(computed["column_means"]) == fired, "the sinks of AXON's anchors alone need them"
+
+
+def test_a_gate_remembers_each_row_however_many_are_asked(
+    model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows whose budget is spent are not asked; what it keeps of the others is there at the next check."""
+    asked: list[Tensor | None] = []
+
+    class Asked:
+        def asked(self, rows_R: Tensor | None, *_: Any) -> None:
+            asked.append(rows_R)
+
+        def chose(self, *_: Any) -> None: ...
+
+        def stepped(self, *_: Any) -> None: ...
+
+    def counting(state: GateState, settings: AxonSettings) -> Tensor:
+        assert torch.equal(state.memory.gaps_B, state.checks_R)
+        state.memory.gaps_B = state.memory.gaps_B + 1
+        return (1000 * state.p_max_RK.sum(1)).long() % 3 == 0  # in some rows, at any step
+
+    monkeypatch.setitem(GATES, "always", Gate(counting, needs_attention=False))
+    traces = decode(model, MIXED, _asked(Confidence(threshold=1.0), gate="always"), watcher=Asked())
+    assert sum(rows_R is not None for rows_R in asked) > 2
+    assert max(trace.gate_checks for trace in traces) > 4
 
 
 @dataclass(frozen=True, kw_only=True)

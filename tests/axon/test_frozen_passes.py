@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -27,9 +27,12 @@ from axon import (
     load_model,
 )
 from axon.attention import Capture, kernel_name
+from axon.decoders import Decoder
 from axon.forward import Forward
 from axon.frozen_passes import FrozenPasses
 from axon.identity import decode_identity
+from axon.proposal import Proposal
+from axon.state import StepState
 from tests.axon.plain_fast_dllm import HowMany, plain_decode
 from tests.axon.row_laws import check_rows, decode_rows, passes_told
 from tests.axon.test_cache import LONG
@@ -268,6 +271,29 @@ def test_no_more_is_kept_than_the_canvas(kind: str, model: MaskedDiffusionModel)
         patch.setattr(axon.sampler, "FrozenPasses", Spied)
         decode(model, [[1, 2, 3, 4, 5], [6], [7, 8, 9], [10]], settings, batch_size=2)
     assert len(kept) > 4 and all(width == seen for width, seen in kept), kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reopening(Decoder):
+    """One token a step; a block's first position is masked again in its second step."""
+
+    revises: ClassVar[bool] = True
+    name: str = "reopening"
+    opened: list[tuple[int, int]] = field(default_factory=list)  # step of the block, positions open in it
+
+    def propose(self, state: StepState) -> Proposal:
+        self.opened.append((int(state.block_step_B), int(state.masked_BK.sum())))
+        first_BK = state.places_BK == state.places_BK[:, :1]
+        again_BK = first_BK & ~state.masked_BK & (state.block_step_B == 1)[:, None]
+        return Proposal(state.top_one(), again_BK)
+
+
+@caches
+def test_under_a_shift_the_first_position_is_alone_in_a_blocks_first_step_only(kind: str) -> None:
+    """Masked again, it is one of those that are open."""
+    decoder: Any = Reopening()
+    decode(toy_model("dream"), [[1, 2, 3]], cached(DecodeSettings(8, 4, decoder=decoder, axon=OFF), kind))
+    assert decoder.opened == 2 * [(0, 1), (1, 3), (2, 3), (3, 2), (4, 1)]
 
 
 def test_what_has_no_meaning_is_refused() -> None:
