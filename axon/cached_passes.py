@@ -132,11 +132,12 @@ class BlockPasses:
         columns_S = torch.arange(width, device=self._device)
         starts_R, last_R1 = of_rows(self._starts_B, rows_R), columns_RK[:, -1:]
         real_RS = (columns_S >= starts_R[:, None]) & (columns_S <= last_R1)
-        alike = len(set(blocks)) == 1 and len(set(self._prefixes)) == 1
+        abreast = len(set(blocks)) == 1
+        alike = abreast and len(set(self._prefixes)) == 1
         layout = self._layout(columns_RK, starts_R, real_RS, None if alike else real_RS[:, None, None, :])
         self._kept.reserve(width)
-        alone = rows_R is None and len(set(blocks)) == 1  # the furthest block is that of all rows
-        stretch = slice(width - self._block_length, width) if alone else None
+        # Where all rows are in one block, it ends with the columns that are seen.
+        stretch = slice(width - self._block_length, width) if abreast and rows_R is None else None
         columns = Columns(self._kept, rows_R, columns_RK, slice(0, width), stretch)
         return _Blocks(rows_R, layout, columns, self._block_length * layout.width_B)
 

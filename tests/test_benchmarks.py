@@ -76,7 +76,8 @@ def test_turns_are_compared_by_the_median_of_each_part() -> None:
     assert medians([Parts(1, 9, 3, 20), Parts(3, 8, 1, 40), Parts(2, 7, 9, 30)]) == Parts(2, 8, 3, 30)
 
 
-# Its slices are joined in the end, and another process works for it.
+# Its slices are joined in the end, and another process works for it, for longer than is asked of the watch:
+# processor time is told in ticks.
 SWEEP = """
 import subprocess, sys, time
 from pathlib import Path
@@ -84,7 +85,7 @@ from time import sleep
 
 store = Path(sys.argv[1], "slices", "s")
 store.mkdir(parents=True)
-burn = "import sys, time\\nwhile time.process_time() < 0.4: pass\\nprint(flush=True)\\nsys.stdin.read()"
+burn = "import sys, time\\nwhile time.process_time() < 0.5: pass\\nprint(flush=True)\\nsys.stdin.read()"
 work = subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 for start in (0, 4):
     time.sleep(0.5)
@@ -102,7 +103,7 @@ work.kill()
 def test_a_sweep_is_watched_from_outside(tmp_path: Path) -> None:
     parts = watch([sys.executable, "-c", SWEEP, str(tmp_path)], tmp_path, tmp_path, 4)
     assert 0.45 <= parts.between < parts.whole - 1.5 and parts.before >= 0.5 and parts.after >= 1.0
-    assert parts.processor >= 0.35, "of what it has started, too"
+    assert parts.processor >= 0.4, "of what it has started, too"
     many = "import sys; sys.stderr.write('words ' * 50_000 + 'the last'); raise SystemExit(3)"  # more than a pipe holds
     with pytest.raises(ValueError, match=r"exit code 3\n(words )+the last$"):
         watch([sys.executable, "-c", many], tmp_path, tmp_path, 4)
