@@ -65,8 +65,8 @@ def execute(
     with importing():  # Ray takes seconds: only when it is needed
         from pipeline.workers.sweep import run_sweep
 
-    # Meanwhile Ray starts, in other processes.
-    Thread(target=import_report, args=[config.wandb], name="report", daemon=True).start()
+    # Meanwhile Ray starts, in other processes. No daemon: Python ends those amid an import, and pybind11 then aborts.
+    Thread(target=import_report, args=[config.wandb], name="report").start()
     models = [setting.model for setting in plan.settings.values()]
     run_sweep(backlog, replace(config, cluster=widened(config.cluster, models)), store.root, display)
     return backlog

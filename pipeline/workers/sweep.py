@@ -204,6 +204,7 @@ def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> N
         thread.join(TICK)
         if request.made:
             thread.join(PATIENCE)
+            ground.lost |= thread.is_alive()  # Ray doesn't answer it
             raise request.made
         try:
             ground.check()

@@ -6,10 +6,11 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
+from threading import Event, Thread, current_thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -263,6 +264,26 @@ def test_what_a_report_takes_is_imported_while_ray_is_awaited(
     monkeypatch.setattr(execute_module, "import_report", lambda _: begun.set())
     execute(config, plan, store, {}, display(plan))
     assert imported == [True]
+
+
+def test_a_command_that_ends_early_waits_for_the_import(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11 ends a daemon's thread amid the import of matplotlib's C++, which aborts: exit code 134, not 2."""
+    importing: list[Thread] = []
+
+    def refused(*_: Any) -> None:
+        raise ConfigError(["no machine has that many GPUs"])
+
+    plan, store = planned(config), Store(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pipeline.workers.sweep", SimpleNamespace(run_sweep=refused))
+    monkeypatch.setattr(execute_module, "import_report", lambda _: importing.append(current_thread()))
+    with pytest.raises(ConfigError):
+        execute(config, plan, store, {}, display(plan))
+    for thread in threading.enumerate():
+        if thread.name == "report":
+            thread.join(10)
+    assert [thread.daemon for thread in importing] == [False]
 
 
 def test_nothing_heavy_is_left_to_import_once_a_report_is_drawn() -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -135,6 +136,25 @@ def test_a_signal_that_ends_ray_first_is_still_a_wish_to_stop(ends: str) -> None
     ground: Any = SimpleNamespace(check=check)
     with pytest.raises(Terminated):
         _attended(trials, ground, request)
+
+
+def _wait(event: threading.Event, seconds: float) -> None:
+    event.wait(seconds)
+
+
+def test_a_ray_that_does_not_answer_a_wish_to_stop_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shutting it down would wait, too; and Python's exit ends the thread within Ray's C++, which then aborts."""
+    from pipeline.workers import sweep
+
+    monkeypatch.setattr(sweep, "PATIENCE", 0.2)
+    hangs, request = threading.Event(), Request()
+    request.made = Terminated()
+    for seconds, lost in ((0.1, False), (20.0, True)):
+        ground: Any = SimpleNamespace(check=lambda: None, lost=False)
+        with pytest.raises(Terminated):
+            sweep._attended(partial(_wait, hangs, seconds), ground, request)
+        assert ground.lost is lost
+    hangs.set()
 
 
 @pytest.mark.slow
