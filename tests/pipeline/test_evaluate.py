@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import axon.room
 import pipeline.evaluation.evaluate as evaluate
+import pipeline.evaluation.example_record as example_record
 import pipeline.evaluation.stopwatch as stopwatch
 from axon import decode
 from axon.decoding import stream
@@ -43,6 +44,14 @@ def timeless(record: Record) -> Record:
 @pytest.fixture
 def setting(make_config: Make, judge: Judge) -> Setting:
     return make_setting(make_config("task.name=judge"))
+
+
+def test_a_confidence_is_rounded_and_what_is_no_probability_is_none() -> None:
+    """A softmax in bfloat16 may add up to a little more than one."""
+    known = {0.0: 0, 0.994: 99, 0.996: 100, 1.0: 100, 1.0009: 100}
+    unknown = {1.01: None, -0.01: None, float("nan"): None, float("inf"): None, None: None}
+    assert {own: example_record._percent(own) for own in known} == known
+    assert [example_record._percent(own) for own in unknown] == [None] * len(unknown)
 
 
 def test_records_hold_what_the_decoder_did(setting: Setting, judge: Judge) -> None:

@@ -72,6 +72,17 @@ def test_a_key_exists_only_under_its_condition_and_values_lie_in_their_range() -
         assert 0.3 <= knobs[ALONG] <= 0.9 and 0.0 <= knobs["axon.tau"] <= 1.0
 
 
+def test_a_value_that_is_rounded_stays_in_its_range() -> None:
+    narrow = Region(
+        "narrow", {}, {ALONG: (0.123456, 0.123457), "axon.tau": Range(0.98765, 0.98766)}, {}, ALONG
+    )
+    asked = optuna_search("tpe", 8, lambda region: {})((narrow,), [])
+    assert asked
+    for candidate in asked:
+        assert 0.123456 <= candidate.knobs[ALONG] <= 0.123457
+        assert 0.98765 <= candidate.knobs["axon.tau"] <= 0.98766
+
+
 def test_it_learns_where_the_front_is() -> None:
     """Anchors raise quality at no cost: late trials have more of them than chance would give."""
     own = [candidate.knobs for candidate in searched("tpe", trials=64) if candidate.group == "axon"]

@@ -128,3 +128,13 @@ def test_what_is_missing_after_a_run_is_told_with_the_best_reason_there_is(
         "b": f"lacks 8 of 8 examples: {damaged[0]}",
         "c": "lacks 8 of 8 examples: not in /store, though it was written there",
     }
+
+
+@pytest.mark.parametrize(("apart", "quality"), [(0.5, 0.75), (0.9, 1.0), (-0.1, 0.15), (-0.4, 0.0)])
+def test_a_stopped_settings_expected_quality_is_one_that_there_can_be(apart: float, quality: float) -> None:
+    plan = plan_of(["a", "b"])
+    plan.stopped = {"b": SimpleNamespace(n=2, by="a", quality=apart, nfe=1.5)}
+    witness, stopped = outcomes(plan, frame({"a": [0.25, 0.25, 0.25], "b": [1.0, 0.25]}))
+    assert (witness.quality, witness.nfe, witness.examples) == (0.25, 2.0, 3)
+    assert stopped.quality == pytest.approx(quality)
+    assert (stopped.nfe, stopped.examples, stopped.scored) == (3.5, 2, 2)

@@ -14,6 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.inputs.config import StopSettings
+from pipeline.planning import stopping
 from pipeline.planning.evidence import log_evidence
 from pipeline.planning.stopping import Standing, stand
 
@@ -189,6 +190,32 @@ def test_one_that_is_better_by_less_than_the_margin_can_stop_and_by_more_not() -
         world = {"cheap": (scores, FEW), "best": (GOOD, MANY)}
         asks = [[setting(sid) for sid in world]]
         assert len(standing_of(world, asks, whole(world), margin=0.1).stopped) == count
+
+
+def test_an_ask_may_be_wrong_by_its_share_of_alpha_and_comparisons_divide_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the k-th ask 1 / (k (k + 1)), which add up to one; evenly among its settings' comparisons, and their pairs."""
+    world = {
+        sid: (scores, passes)
+        for sid, scores, passes in zip("abcd", [GOOD, BAD] * 2, [FEW, MANY] * 2, strict=True)
+    }
+    asks = [[setting(sid)] for sid in "ab"], [[setting(sid) for sid in "abcd"]]
+    for one in asks[1][0][2:]:
+        one.group = "h"
+    bars: list[float] = []
+
+    def noted(*words: Any) -> dict[str, Any]:
+        bars.append(math.exp(words[5]) * RULE.alpha)
+        return {}
+
+    monkeypatch.setattr(stopping, "_stops", noted)
+    pair = {sid: world[sid] for sid in "ab"}
+    standing_of(pair, asks[0], whole(pair))
+    assert {round(bar, 6) for bar in bars} == {2.0, 6.0}  # two asks, each with all of its share
+    bars.clear()
+    standing_of(world, asks[1], whole(world))
+    assert {round(bar, 6) for bar in bars} == {4.0}  # of the first, a comparison of two
 
 
 def test_a_setting_is_not_stopped_by_its_own_replicate_or_another_group() -> None:
