@@ -216,6 +216,10 @@ def test_an_ask_may_be_wrong_by_its_share_of_alpha_and_comparisons_divide_it(
     bars.clear()
     standing_of(world, asks[1], whole(world))
     assert {round(bar, 6) for bar in bars} == {4.0}  # of the first, a comparison of two
+    bars.clear()
+    three = {sid: world[sid] for sid in "abd"}
+    standing_of(three, [[setting(sid) for sid in three]], whole(three))
+    assert {round(bar, 6) for bar in bars} == {4.0}  # of the first, two pairs with the one that leads
 
 
 def test_a_setting_is_not_stopped_by_its_own_replicate_or_another_group() -> None:
