@@ -9,6 +9,7 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ from toy_search import World, record
 from pipeline.evaluation import evaluate as evaluate_module
 from pipeline.inputs.config import BudgetSettings, Config
 from pipeline.jobs import run_job
+from pipeline.planning import pending
 from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.budget import exhausted, spent
 from pipeline.planning.grid_cost import grid_cost
@@ -221,6 +223,18 @@ def test_a_search_says_what_the_grid_would_have_cost(make_config: Make, config: 
     nfe = sum(record(setting, position).nfe or 0 for setting in grid for position in range(SIZE))
     assert number == pytest.approx(nfe, rel=0.02)
     assert own > number and line.endswith("sweep.search=grid evaluates those alone.")
+
+
+def test_the_grid_would_have_decoded_no_more_examples_than_there_are(
+    make_config: Make, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["task.name=judge", "sweep.along_trade_off=true", "trade_off.values=[0.0, 0.5, 1.0]"]
+    plan, _ = command(make_config(*words, f"limit={SIZE}"), store := Store(str(tmp_path)))
+    records = store.outcomes(plan.settings, SIZE).records
+    lines = [grid_cost(plan, records, SIZE)]
+    monkeypatch.setattr(pending, "open_task", lambda task: SimpleNamespace(size=SIZE))
+    lines.append(grid_cost(plan, records, 10 * SIZE))
+    assert lines[0] is not None and lines[0] == lines[1]
 
 
 def test_a_search_that_costs_less_than_the_grid_says_so(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from conftest import Judge, planned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.inputs.config import Config
 from pipeline.search import SEARCHES, Candidate, GroupSettings, Outcome, Range, Region
 
 KEYS = ["axon.anchors", "axon.policy", "seed", "temperature"]
@@ -125,6 +128,16 @@ def test_a_range_is_spaced_evenly_between_its_ends(
         scaled = [math.log(value) if log else value for value in values]
         steps = [after - before for before, after in itertools.pairwise(scaled)]
         assert max(steps) - min(steps) <= (2e-5 if log else 2e-5 * (low + width)) + 1e-12
+
+
+def test_of_equal_settings_the_knobs_that_tell_them_apart_are_dropped(
+    make_config: Callable[..., Config], judge: Judge
+) -> None:
+    """They have no effect there: a label that named the first one's value would say that they have."""
+    grid = {"axon.gate": ["never", "always"], "axon.anchors": [1, 2]}
+    plan = planned(make_config("task.name=judge", f"sweep.groups={json.dumps({'g': {'grid': grid}})}"))
+    knobs = [dict(setting.knobs) for setting in plan.settings.values()]
+    assert knobs == [{"axon.gate": "never"}, *({"axon.gate": "always", "axon.anchors": n} for n in (1, 2))]
 
 
 def test_a_range_without_num_is_named() -> None:
