@@ -7,10 +7,10 @@ import pandas as pd
 
 from pipeline.report.comparison import NO_FRONT, Comparison
 from pipeline.report.effects import MIN_EXAMPLES
-from pipeline.report.lacking import all_agree, too_few
+from pipeline.report.lacking import all_agree, too_few, too_few_replicates
 from pipeline.report.pairs import Pair
 from pipeline.report.phrases import counted, label_phrase, signed
-from pipeline.report.stats import LEVEL, fewest
+from pipeline.report.stats import LEVEL, fewest, holds, replicates_of_pair, tail
 from pipeline.report.told import Row, Verdict, cached
 
 
@@ -43,11 +43,21 @@ def _unknown_pairs(pairs: Sequence[Pair]) -> Iterator[str]:
     """Why differences have no interval, where they have none."""
     few = [pair for pair in pairs if pair.quality.n < fewest(pair.level)]
     enough = [pair for pair in pairs if pair.quality.n >= fewest(pair.level)]
+    undrawn = [pair for pair in enough if not _drawn(pair)]
     if what := _without_interval(few, pairs):
         level = max(pair.level for pair in few)
         yield too_few(what, level, " (Holm)" if level > LEVEL else "")
-    if what := _without_interval(enough, pairs):
+    if what := _without_interval(undrawn, pairs):
+        share, level = min((tail(pair.quality.n, pair.level), pair.level) for pair in undrawn)
+        yield too_few_replicates(what, 1 - level, share)
+    if what := _without_interval([pair for pair in enough if _drawn(pair)], pairs):
         yield all_agree(what)
+
+
+def _drawn(pair: Pair) -> bool:
+    """Whether its bootstrap's replicates are enough for its level."""
+    n = pair.quality.n
+    return holds(replicates_of_pair(n, pair.level), tail(n, pair.level))
 
 
 def _without_interval(some: Sequence[Pair], pairs: Sequence[Pair]) -> list[str]:

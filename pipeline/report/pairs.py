@@ -57,7 +57,7 @@ class Matched:
         )
 
 
-def match(cohort: Cohort, sample: Sample) -> list[Matched]:
+def match(cohort: Cohort, sample: Sample, comparisons: int = 1) -> list[Matched]:
     """Every distinct pair of a variant's setting and the base's at the same trade-off value.
 
     Without those that decode identically or have few examples in common.
@@ -68,20 +68,20 @@ def match(cohort: Cohort, sample: Sample) -> list[Matched]:
             other = cohort.base.by_trade_off.get(value)
             if other is not None and other != decode:
                 seen.setdefault((other, decode), (cohort.base.rows[other], variant.rows[decode]))
-    matched = [_matched(base, axon, sample) for base, axon in seen.values()]
+    matched = [_matched(base, axon, sample, comparisons) for base, axon in seen.values()]
     return [own for own in matched if own.quality_2N.shape[1] >= MIN_EXAMPLES]
 
 
-def _matched(base: Indices, axon: Indices, sample: Sample) -> Matched:
+def _matched(base: Indices, axon: Indices, sample: Sample, comparisons: int) -> Matched:
     quality_2N, nfe_2N = (
         average_seeds(values, (base, axon)) for values in (sample.quality_SN, sample.nfe_SN)
     )
     known_N = ~np.isnan(quality_2N).any(axis=0)
     quality_2n, nfe_2n = quality_2N[:, known_N], nfe_2N[:, known_N]
-    return Matched(int(base[0]), int(axon[0]), quality_2n, nfe_2n, _p(*quality_2n))
+    return Matched(int(base[0]), int(axon[0]), quality_2n, nfe_2n, _p(*quality_2n, comparisons))
 
 
-def _p(base_n: Floats, axon_n: Floats) -> float:
+def _p(base_n: Floats, axon_n: Floats, comparisons: int) -> float:
     """McNemar's exact test for 0/1 scores, otherwise the bootstrap's."""
     n = len(base_n)
     if not n:
@@ -89,6 +89,7 @@ def _p(base_n: Floats, axon_n: Floats) -> float:
     exact = stats.paired_difference(axon_n, base_n).p
     if exact is not None:
         return exact
+    size = stats.replicates_for(comparisons, stats.MOST_OF_PAIR)
     difference_1n = (axon_n - base_n)[None]
-    replicates_B1 = stats.means(difference_1n, stats.draw_counts(n))
+    replicates_B1 = stats.means(difference_1n, stats.draw_counts(n, size))
     return max_t(stats.means(difference_1n), replicates_B1, least_spread=1 / n).p
