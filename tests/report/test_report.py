@@ -4,16 +4,19 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
 from rich.console import Console
+from rich.table import Table
 
 from pipeline.report import write_report
 from pipeline.report.command import point_words
 from pipeline.report.labels import described, value_text
+from pipeline.report.terminal import _Folded
 from pipeline.runs.columns import from_columns
 from pipeline.tasks import get_task
 from tests.report.counts import count
@@ -318,3 +321,12 @@ def test_the_summary_says_how_the_questions_are_asked_and_what_quality_means():
     meaning = get_task("gsm8k").metric
     expected = f"Quality 1: {meaning} (gsm8k, version 1; strict {quality / 2:.3g})."
     assert found.summary.swept.endswith(expected)
+
+
+@pytest.mark.parametrize(("width", "lines"), [(11, ["cover|fixed"]), (8, ["cover|", "fixed"])])
+def test_values_that_share_a_row_are_cut_between_values_only(width, lines):
+    table, console = Table(box=None, padding=0), Console(width=width, record=True, file=StringIO())
+    table.add_column("", overflow="fold")
+    table.add_row(_Folded("cover|fixed"))
+    console.print(table)
+    assert console.export_text().split() == lines
