@@ -78,7 +78,9 @@ def _matched(base: Indices, axon: Indices, sample: Sample, comparisons: int) -> 
     )
     known_N = ~np.isnan(quality_2N).any(axis=0)
     quality_2n, nfe_2n = quality_2N[:, known_N], nfe_2N[:, known_N]
-    return Matched(int(base[0]), int(axon[0]), quality_2n, nfe_2n, _p(*quality_2n, comparisons))
+    return Matched(
+        int(base[0]), int(axon[0]), quality_2n, nfe_2n, _p(quality_2n[0], quality_2n[1], comparisons)
+    )
 
 
 def _p(base_n: Floats, axon_n: Floats, comparisons: int) -> float:
