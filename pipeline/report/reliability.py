@@ -94,7 +94,7 @@ _LIMITS = (
     '<p class="soft"><b>Differs</b>: the reference decode has another token at the position. Not every such token is '
     "wrong: where two answers are worded differently, positions shift; the mean score is that of the answers in which "
     "the tokens stand. Kinds are compared at equal trade-off values, those of the anchors, and settings of a "
-    "decoder that differ in something else, such as the cache, count together; what AXON revealed for want of support "
+    "decoder and a cache that differ in something else count together; what AXON revealed for want of support "
     "counts as neither. <b>Calibration error</b>: the expected one (Guo et al. 2017) over these bins, with "
     "agreement with the reference in place of accuracy; with few tokens it is too high. Intervals: 95&#8239;%, "
     f"bootstrap over examples; none of tokens of fewer than {stats.FEWEST} examples, nor of such as all agree.</p>"
