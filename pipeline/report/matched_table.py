@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report.facet import Facet
+from pipeline.report.inline import unbroken
 from pipeline.report.labels import NO_VALUE
 from pipeline.report.matched import AtBudget, Heights, Matched
 from pipeline.report.phrases import number, quoted, signed
@@ -136,7 +137,7 @@ def _html(own: Texts) -> str:
 def _html_row(headings: Sequence[str], nfe: str, *texts: str) -> str:
     """The headings again, for narrow screens, on which a row is a block."""
     cells = "".join(
-        f'<td data-label="{escape(heading)}">{escape(text)}</td>'
+        f'<td data-label="{unbroken(heading)}">{escape(text)}</td>'
         for heading, text in zip(headings, texts, strict=True)
     )
     return f'<tr><td class="text">{escape(nfe)} NFE</td>{cells}</tr>'

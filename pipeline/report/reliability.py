@@ -126,8 +126,8 @@ def _section(one: Calibration, folded: bool) -> str:
     differing = math.isnan(one.score_if_differs.estimate)
     scores = "" if differing else f"where an anchor differs {_score(one.score_if_differs)}, "
     return (
-        f'<p class="calibration"><b>{escape(one.decoder)}</b>: {share_text(one.anchors_differ)} of the anchors differ '
-        f"from the reference{beside}. Mean score {scores}where none does {_score(one.score_if_agrees)}.</p>"
+        f'<p class="calibration"><b>Decoder {escape(one.decoder)}</b>: {share_text(one.anchors_differ)} of the anchors '
+        f"differ from the reference{beside}. Mean score {scores}where none does {_score(one.score_if_agrees)}.</p>"
         f'<p class="soft">Reference: {escape(one.reference)}, {one.tokens_per_step:.2f} tokens per step, '
         f"{one.examples} examples.{careful}</p>"
         + (f"<details><summary>By confidence and by stage</summary>{parts}</details>" if folded else parts)

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from io import StringIO
 
@@ -330,3 +331,11 @@ def test_values_that_share_a_row_are_cut_between_values_only(width, lines):
     table.add_row(_Folded("cover|fixed"))
     console.print(table)
     assert console.export_text().split() == lines
+
+
+def test_which_settings_one_would_run_is_not_folded(report, page):
+    [verdict] = summary_of(report).verdicts
+    assert verdict.pick.startswith("Fastest settings")
+    html = report.page.read_text(encoding="utf-8")
+    unfolded = re.sub(r"<details>.*?</details>", "", html.split("<script", 1)[0], flags=re.DOTALL)
+    assert f"<p>{escape(verdict.pick)}</p>" in unfolded and escape(verdict.evidence) not in unfolded
