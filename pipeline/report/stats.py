@@ -25,10 +25,8 @@ from pipeline.report.resampling import BLOCK, Counts, outcomes, ratio
 from pipeline.report.resampling import Floats as Floats
 
 REPLICATES = 4000
-MOST_OF_FRONTS = (
-    10_000  # for levels so strict that the usual ones hold no end of them; their memory is the limit
-)
-MOST_OF_PAIR = 200_000  # the same of the difference of two settings, which takes little
+MOST_OF_TESTS = 10_000  # for levels so strict that the usual ones hold no end; memory is the limit
+MOST_OF_PAIR = 200_000  # the same of two settings' difference that is bootstrapped alone, which takes little
 SEED = 0
 LEVEL = 0.95
 ALPHA = 1 - LEVEL
@@ -96,14 +94,14 @@ def replicates_of(share: float, most: int) -> int:
     )
 
 
-def replicates_for(comparisons: int, most: int = MOST_OF_FRONTS) -> int:
+def replicates_for(comparisons: int) -> int:
     """How many to draw where the strictest level at which one of so many is decided shares out ALPHA."""
-    return replicates_of(ALPHA / max(comparisons, 1), most)
+    return replicates_of(ALPHA / max(comparisons, 1), MOST_OF_TESTS)
 
 
 def least_of(share: float) -> int:
     """The fewest replicates that hold such an end."""
-    return math.ceil(1 / share - 1 - ROUNDING)
+    return math.ceil((1 - ROUNDING) / share - 1)
 
 
 def tail(n: int, level: float = LEVEL) -> float:

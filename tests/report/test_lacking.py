@@ -195,10 +195,10 @@ def test_pairs_of_more_than_a_report_draws_for_say_why():
     [pair] = (own.pair(1 - level, 0.05) for own in match(found.cohort, facet.sample))
     assert fewest(level) <= 18 and np.isnan([pair.quality.difference.lo, pair.nfe.lo]).all()
     [verdict] = verdicts(facet.points, [replace(found, pairs=(pair,))], 1)
-    assert (
-        "No interval of quality and NFE: at 99.9917 % (adjusted for all comparisons) it takes"
-        in verdict.evidence
-    )
+    for what, takes in (("quality", "11,999"), ("NFE", "")):
+        why = f"No interval of {what}: at 99.9917 % (adjusted for all comparisons) it takes {takes}"
+        assert why in verdict.evidence and why in verdict.caption
+    assert AGREE not in verdict.evidence
     assert "inf" not in verdict.evidence
 
 
