@@ -22,10 +22,7 @@ from pipeline.jobs.failures import failure_lines
 from pipeline.report.asked import NOTHING, Asked
 from pipeline.runs.run import Run
 from pipeline.search import ASK_ONCE
-from pipeline.storage.record import UNANSWERED
 from pipeline.storage.store import NO_ROOM, Contents
-
-KINDS = 3  # of errors that are shown
 
 if TYPE_CHECKING:
     from pipeline.report import Report
@@ -56,8 +53,6 @@ def make_report(
 
     report = write_report(folder, runs, records, notes, folders, words, asked, whole)
     draw(console, report.terminal())
-    for line in why_unscored(records):
-        say(console, line)
     if wandb.mode != "off":
         _track(wandb, group, folder, report, whole_tables(runs, whole), console)
     for table in report.tables:
@@ -89,7 +84,6 @@ def notes_of(
     notes += [run.cost] if run.cost else []
     if levels := sorted(set(contents.records["sandbox"].dropna())):
         notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
-    notes += why_unscored(contents.records)
     notes += repeats(contents.records)
     notes += [f"Failed: {line}" for line in failure_lines(run, failures)]
     part = part_of(run, contents.records)
@@ -98,20 +92,6 @@ def notes_of(
     elif part:
         notes.append(part)
     return [*notes, *contents.damaged]
-
-
-def why_unscored(records: pd.DataFrame) -> list[str]:
-    """How many records have no score, and the errors that say why: of each kind, numbers aside, the first."""
-    errors = records["error"].dropna().astype(str)
-    errors = errors[errors != UNANSWERED]
-    if errors.empty:
-        return []
-    kinds = errors.groupby(errors.str.replace(r"\d+", "0", regex=True), sort=False).agg(["size", "first"])
-    kinds = kinds.sort_values("size", ascending=False, kind="stable")
-    shown = [f"{size:,} x {first}" for size, first in kinds.head(KINDS).itertuples(index=False)]
-    others = int(kinds["size"][KINDS:].sum())
-    rest = [f"{others:,} x others"] if others else []
-    return [f"Unscored records: {'; '.join([*shown, *rest])}"]
 
 
 def repeats(records: pd.DataFrame) -> list[str]:
@@ -137,9 +117,7 @@ def part_of(run: Run, records: pd.DataFrame) -> str:
 def left_out_of(run: Run, part: str) -> str:
     """What a budget has left out, in words."""
     return f"left out: {part or 'nothing that was asked for so far'}" + (
-        ""
-        if run.config.get("sweep", {}).get("search") in ASK_ONCE
-        else ", and whatever the search would ask for next"
+        "" if run.search in ASK_ONCE else ", and whatever the search would ask for next"
     )
 
 

@@ -22,7 +22,7 @@ from pipeline.report.effects import Effect, measure
 from pipeline.report.phrases import reduction, signed
 from pipeline.report.sample import Sample
 from pipeline.report.told import Row, Verdict
-from pipeline.report.verdict import WHERE_MIXED, at_once, detects, level, unknown_saving
+from pipeline.report.verdict import WHERE_MIXED, at_once, detects, level, unknown_intervals
 
 WHOLE = "none"
 
@@ -61,7 +61,7 @@ def compare_caches(settings: Sequence[Setting], points: pd.DataFrame, sample: Sa
         ]
         name, apart = _called(settings[own[0]]), apart_by(frames[own[0]], alike)
         side = f"{name} ({apart})" if apart else name
-        found += list(_compared(side, own, settings, points, sample, ALPHA / len(several)))
+        found += list(_compared(side, own, settings, points, sample, len(several)))
     return found
 
 
@@ -75,7 +75,7 @@ def _compared(
     settings: Sequence[Setting],
     points: pd.DataFrame,
     sample: Sample,
-    alpha: float,
+    comparisons: int,
 ) -> Iterator[CacheEffect]:
     caches = dict.fromkeys([WHOLE, *(settings[row].decode.cache for row in own)])
     decodes = [
@@ -90,9 +90,10 @@ def _compared(
     base, *variants = sides.values()
     cohort = Cohort(side, "", base, tuple(variants), len(variants), idle=0, empty=0, rows=frozenset(own))
     effects: dict[str, dict[Axis, Effect]] = {}
+    alpha = ALPHA / comparisons
     for axis in AXES:
         known = axis.cost in sample.every_cost and points.loc[list(own), axis.cost].notna().all()
-        measured = measure(cohort, sample, axis.cost) if known else None
+        measured = measure(cohort, sample, axis.cost, comparisons) if known else None
         for effect in measured.effects(alpha, alpha) if measured else ():
             [cache] = [cache for cache, one in sides.items() if one is effect.variant]
             effects.setdefault(cache, {})[axis] = effect
@@ -146,10 +147,10 @@ def _caption(found: CacheEffect) -> Iterator[str]:
     """What holds of the figures, and what difference would have been found where none was."""
     effect = found.effects[DECIDING]
     if effect.difference.lo <= 0 <= effect.difference.hi:
-        yield detects(effect)
+        yield from detects(effect)
     yield "95 % intervals, simultaneous over caches, on each axis by itself."
     for axis, own in found.effects.items():
-        yield from unknown_saving(own.saving, axis.name)
+        yield from unknown_intervals(own, axis.name)
     yield "A step under a cache is not a whole pass, so NFE is no measure of what a cache costs."
     if SECONDS in found.effects:
         yield (

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.planning.setting import Setting
 from pipeline.report import stats
 from pipeline.report.cohorts import as_key, trade_off_of
 from pipeline.report.confidence import Confidences, confidences, examples_of, interval, mean, ratio, redrawn
@@ -40,7 +41,10 @@ FEWEST = 10  # examples, for an interval over them
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of one decoder. A stage is the share of the text that was revealed before a token was, the first below 1/E."""
+    """Of one decoder under one cache.
+
+    A stage is the share of the text that was revealed before a token was, the first below 1/E.
+    """
 
     decoder: str
     reference: str  # the setting that is the reference, in words
@@ -58,10 +62,11 @@ class Calibration:
 
 
 def calibrate(part: Part, points: pd.DataFrame) -> tuple[Calibration, ...]:
-    """One for each decoder with AXON settings whose anchors alone were revealed (combine=replace).
+    """One for each decoder, and cache, with AXON settings whose anchors alone were revealed (combine=replace).
 
-    The reference is the setting without AXON that took the most steps, of any decoder, with the same generation length.
-    Settings that decode identically count once. `points`: of the part, with the columns decode, nfe and label.
+    The reference is the setting without AXON that took the most steps, of any decoder, with the same generation length;
+    one of whole passes where there is any, as most caches approximate. Settings of a cache that decode alike count
+    once. `points`: of the part, with the columns decode, cache, nfe and label.
     """
     usable = [
         point
@@ -74,16 +79,19 @@ def calibrate(part: Part, points: pd.DataFrame) -> tuple[Calibration, ...]:
     base = [point for point in usable if not settings[point].uses_axon]
     if not base:
         return ()
-    reference = max(base, key=lambda point: (points["nfe"].iloc[point], -point))
+    cache = points["cache"]
+    reference = max(base, key=lambda point: (cache.iloc[point] == "none", points["nfe"].iloc[point], -point))
     length = settings[reference].decode.gen_length
     distinct = [
         point
-        for point in points.loc[usable].drop_duplicates("decode").index
+        for point in points.loc[usable].drop_duplicates(["decode", "cache"]).index
         if settings[point].decode.gen_length == length
     ]
     found = []
-    for decoder in dict.fromkeys(settings[point].decode.decoder.name for point in distinct):
-        own = [point for point in distinct if settings[point].decode.decoder.name == decoder]
+    several = cache[usable].nunique() > 1
+    names = {point: _name(settings[point], cache.iloc[point] if several else "") for point in distinct}
+    for decoder in dict.fromkeys(names.values()):
+        own = [point for point in distinct if names[point] == decoder]
         chosen = [
             point
             for point in own
@@ -94,6 +102,12 @@ def calibrate(part: Part, points: pd.DataFrame) -> tuple[Calibration, ...]:
             every = math.ceil(points.loc[[*chosen, *alone], "n"].sum() / MOST_RECORDS) or 1
             found.append(_calibrated(decoder, chosen[::every], alone[::every], reference, part, points))
     return tuple(one for one in found if one is not None)
+
+
+def _name(setting: Setting, cache: str) -> str:
+    """As a cohort is called."""
+    decoder = setting.decode.decoder.name
+    return f"{decoder} (cache={cache})" if cache else decoder
 
 
 def _calibrated(

@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 
 from pipeline.planning.setting import Setting
+from pipeline.report import stats
 from pipeline.report.cohorts import Cohort, cohorts
 from pipeline.report.effects import MIN_EXAMPLES, Effect, Measured, measure
 from pipeline.report.multiplicity import holm_alphas
 from pipeline.report.pairs import Matched, Pair, match
 from pipeline.report.sample import Sample
-from pipeline.report.stats import LEVEL
 
-ALPHA = 1 - LEVEL  # for all errors together
+ALPHA = stats.ALPHA  # for all errors together
 
 YES, NO, INCONCLUSIVE, NO_FRONT = "yes", "no", "inconclusive", "not testable as a front"
 
@@ -102,10 +102,11 @@ def compare(facets: Sequence[Evidence]) -> list[list[Comparison]]:
         for cohort in cohorts(facet.settings, facet.points)
     ]
     sizes = [_examples(cohort, sample) for _, cohort, sample in own]
-    tests = [
-        _tests(cohort, sample) if n >= MIN_EXAMPLES else []
-        for (_, cohort, sample), n in zip(own, sizes, strict=True)
-    ]
+    enough = [one[1:] if n >= MIN_EXAMPLES else None for one, n in zip(own, sizes, strict=True)]
+    tests = [_tests(*one) if one else [] for one in enough]
+    count = sum(map(len, tests))
+    if stats.replicates_for(count) != stats.REPLICATES:  # Holm's levels are too strict for the usual ones
+        tests = [_tests(*one, count) if one else [] for one in enough]
     alphas = iter(holm_alphas([test.p for some in tests for test in some], ALPHA))
     with_front = sum(isinstance(test, Measured) for some in tests for test in some)
     found: list[list[Comparison]] = [[] for _ in facets]
@@ -120,11 +121,11 @@ def _examples(cohort: Cohort, sample: Sample) -> int:
     return int((~np.isnan(sample.quality_SN[np.concatenate(rows)])).any(axis=0).sum())
 
 
-def _tests(cohort: Cohort, sample: Sample) -> Sequence[Measured | Matched]:
+def _tests(cohort: Cohort, sample: Sample, comparisons: int = 1) -> Sequence[Measured | Matched]:
     if not cohort.variants:
         return []
-    measured = measure(cohort, sample)
-    return [measured] if measured else match(cohort, sample)
+    measured = measure(cohort, sample, comparisons=comparisons)
+    return [measured] if measured else match(cohort, sample, comparisons)
 
 
 def _judged(

@@ -36,7 +36,7 @@ from pipeline.report.multiplicity import MaxT, max_t
 from pipeline.report.reach import Flattered, Reach, Saving, reach, saved
 from pipeline.report.replicates import Block, Replicates, replicate
 from pipeline.report.sample import Sample
-from pipeline.report.stats import Floats, Interval
+from pipeline.report.stats import Floats, Interval, replicates_for
 
 MARGIN = 0.01  # a quality lower by no more than this counts as equal,
 ANSWERS = 3  # and by no more than so many: of n examples that show no difference, 3 in n aren't ruled out
@@ -97,6 +97,8 @@ class Effect:
         float  # fraction of examples that score differently at an equal trade-off value; NaN: none is shared
     )
     detectable: float  # the smallest true difference that these examples detect with probability POWER
+    alpha: float  # 1 - the level of the difference,
+    further_alpha: float  # and of what is mixed and saved
 
     @property
     def needed(self) -> int:
@@ -133,6 +135,8 @@ class Measured:
                 savings[v],
                 line.discordance,
                 (critical + float(ndtri(POWER))) * float(self.gains.spread_V[v]),
+                alpha,
+                further_alpha,
             )
             for v, line in enumerate(self.lines)
         ]
@@ -163,13 +167,13 @@ class Measured:
         return found
 
 
-def measure(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Measured | None:
-    """Along that measure of cost.
+def measure(cohort: Cohort, sample: Sample, cost: str = "nfe", comparisons: int = 1) -> Measured | None:
+    """Along that measure of cost; `comparisons`: among how many this is one.
 
     None where the base or every variant is not a line: two distinct settings, budgets between them, and examples
     that all their settings have.
     """
-    drawn = replicate(cohort, sample, cost)
+    drawn = replicate(cohort, sample, cost, replicates_for(comparisons))
     alike: dict[bytes, list[Side]] = {}  # variants that have the same examples in common with the base
     for variant in cohort.variants:
         alike.setdefault(drawn.common(cohort.base, variant).tobytes(), []).append(variant)

@@ -34,6 +34,7 @@ class Entry:
     setting: Setting
     stop: Stop | None = None
     command: str = ""  # the run's
+    search: str | None = None  # which asked for the setting, where it is known
 
     def __str__(self) -> str:
         return f"{self.run} {self.setting.id}"
@@ -73,7 +74,7 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame, whole: 
         for setting in run.settings:
             named = replace(setting, group=_group(run, name, setting)) if len(runs) > 1 else setting
             owners.setdefault(facet(setting), []).append(
-                (number, Entry(name, named, run.stopped.get(setting.id), run.command))
+                (number, Entry(name, named, run.stopped.get(setting.id), run.command, run.search))
             )
     tasks = distinct_names([_task(own[0][1].setting) for own in owners.values()])
     models = distinct_names([_model(own[0][1].setting) for own in owners.values()])

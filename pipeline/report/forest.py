@@ -22,8 +22,8 @@ QUALITY, NFE = "difference in mean quality", "NFE at equal quality"
 DIRECTIONS = {QUALITY: ("lower", "higher with AXON"), NFE: ("fewer with AXON", "more")}
 TITLE = "What AXON does to each front"
 TOLD = (
-    "A row is a variant of AXON: how much higher its front lies than the base decoder's on average, and how many fewer "
-    "model calls it takes to the same quality."
+    "A row is a variant of AXON: how much higher its front lies than the base decoder's on average, and by how much "
+    "fewer or more model calls it takes to the same quality."
 )
 CAPTION = (
     "Dots: estimates; bars: 95 % intervals, which hold simultaneously over the variants and comparisons of this "

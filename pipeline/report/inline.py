@@ -1,7 +1,13 @@
-"""Data within a page, for its scripts."""
+"""Texts and data within a page."""
 
 import json
+from html import escape
 from typing import Any
+
+
+def unbroken(text: str) -> str:
+    """Escaped; no line of the page begins with a percent sign."""
+    return escape(text).replace(" %", "&nbsp;%")
 
 
 def inline_json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Why a figure has no interval: one sentence for each of the two causes, the same in every output."""
+"""Why a figure has no interval: one sentence for each of the three causes, the same in every output."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.report.effects import MIN_EXAMPLES
 from pipeline.report.phrases import counted, listed
-from pipeline.report.stats import FEWEST, LEVEL, fewest
+from pipeline.report.stats import FEWEST, LEVEL, fewest, least_of
 from pipeline.report.views import View
 
 AGREE = "examples that all agree tell none"
@@ -20,6 +20,18 @@ def too_few(what: Sequence[str], level: float = LEVEL, by: str = "") -> str:
 
 def all_agree(what: Sequence[str]) -> str:
     return f"No interval of {listed(what)}: {AGREE}."
+
+
+def too_few_replicates(what: Sequence[str], alpha: float, share: float) -> str:
+    """Of so many comparisons that no end is held by as many as a report draws.
+
+    `share`: what an interval's end leaves out of them; `alpha`: 1 - its level.
+    """
+    return (
+        f"No interval of {listed(what)}: at {level_text(1 - alpha)} (adjusted for all comparisons) it takes "
+        f"{least_of(share):,} replicates of the bootstrap, more than a report draws; of fewer comparisons it takes "
+        "fewer."
+    )
 
 
 def why(count_few: int, count_agree: int, what: str, thing: str) -> list[str]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report.facet import Facet
+from pipeline.report.inline import unbroken
 from pipeline.report.labels import NO_VALUE
 from pipeline.report.matched import AtBudget, Heights, Matched
 from pipeline.report.phrases import number, quoted, signed
@@ -23,6 +24,7 @@ DIGITS = 3
 HELD = "†"
 TOLD = "The quality of two fronts at the same number of model calls: positive differences where the first lies higher."
 HEADINGS = ("by choice", "difference [95 %]", "settings mixed [95 %]")
+LONGEST = 8  # letters of a front's name as a heading in a terminal, where longer ones would break the figures
 
 
 class Texts(NamedTuple):
@@ -66,13 +68,20 @@ def matched_terminal(facet: Facet) -> Iterator[RenderableType]:
     for own in matched_texts(facet):
         title = Text(f"{TITLE}: {own.pair}")
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
-        for heading in own.table.columns:
+        for heading in _terminal_headings(list(own.table.columns)):
             table.add_column(Text(heading), justify="right", overflow="fold")
         for row in own.table.itertuples(index=False):
             table.add_row(*row)
         yield from (Text(), table, Text(own.reach, style="dim"))
     if facet.matched:
         yield from (Text(), Text(_legend(facet.matched), style="dim"))
+
+
+def _terminal_headings(headings: Sequence[str]) -> list[str]:
+    """In as little room as the figures take, so that all of a row is on one line of 80 columns."""
+    nfe, first, second, choice, *differences = headings
+    names = (first, second) if max(len(first), len(second)) <= LONGEST else ("first", "second")
+    return [nfe, *names, choice.replace(" ", "\n"), *differences]
 
 
 def matched_table(facets: Sequence[Facet]) -> pd.DataFrame:
@@ -128,7 +137,7 @@ def _html(own: Texts) -> str:
 def _html_row(headings: Sequence[str], nfe: str, *texts: str) -> str:
     """The headings again, for narrow screens, on which a row is a block."""
     cells = "".join(
-        f'<td data-label="{escape(heading)}">{escape(text)}</td>'
+        f'<td data-label="{unbroken(heading)}">{escape(text)}</td>'
         for heading, text in zip(headings, texts, strict=True)
     )
     return f'<tr><td class="text">{escape(nfe)} NFE</td>{cells}</tr>'

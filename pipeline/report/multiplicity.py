@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from pipeline.report.stats import NOTHING, ROUNDING, UNKNOWN, Floats, Interval
+from pipeline.report.stats import NOTHING, ROUNDING, UNKNOWN, Floats, Interval, holds
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,16 @@ class MaxT:
         """The value that |estimate| / spread must exceed at `alpha`; it does so exactly where p <= alpha.
 
         Not less than the normal distribution's for one variant: where nothing varies, the bootstrap would give 0.
+        inf where the replicates are too few for such a level.
         """
         allowed = math.floor(alpha * (1 + len(self.largest_B)) + 1e-9)
         drawn = float(self.largest_B[allowed - 1]) if allowed >= 1 else math.inf
         return max(drawn, -float(ndtri(alpha / 2)))
 
     def intervals(self, alpha: float) -> list[Interval]:
-        half_V = self.critical(alpha) * self.spread_V
+        """Ends are NaN where the replicates are too few for such a level."""
+        critical = self.critical(alpha)
+        half_V = (critical if critical < math.inf else math.nan) * self.spread_V
         ends = zip(self.estimate_V, self.estimate_V - half_V, self.estimate_V + half_V, strict=True)
         return [Interval(float(estimate), float(lo), float(hi)) for estimate, lo, hi in ends]
 
@@ -82,7 +85,7 @@ def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: f
     """Percentile intervals of one depth for all variants, which hold simultaneously with probability 1 - alpha.
 
     For quantities without a symmetric spread to divide by, such as a ratio of NFE. Widened to contain the estimate;
-    ends that are one, which tell no spread, are NaN.
+    ends that are one, which tell no spread, are NaN, and so are all where the replicates are too few for the level.
     """
     replicates_BV = _whole(replicates_BV)
     size = len(replicates_BV)
@@ -92,7 +95,7 @@ def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: f
     depth_B = np.minimum(below, above).min(axis=1) / size  # of each replicate's outermost variant
     depth = min(float(np.quantile(depth_B, alpha)), 0.5)
     lo_V, hi_V = np.quantile(replicates_BV, [depth, 1 - depth], axis=0)
-    silent_V = np.isclose(lo_V, hi_V, rtol=ROUNDING, atol=NOTHING)
+    silent_V = np.isclose(lo_V, hi_V, rtol=ROUNDING, atol=NOTHING) | (not holds(size, alpha))
     lo_V, hi_V = np.minimum(lo_V, estimate_V), np.maximum(hi_V, estimate_V)
     ends = zip(estimate_V, *(np.where(silent_V, np.nan, end_V) for end_V in (lo_V, hi_V)), strict=True)
     return [Interval(float(estimate), float(lo), float(hi)) for estimate, lo, hi in ends]

@@ -7,10 +7,10 @@ import pandas as pd
 
 from pipeline.report.comparison import NO_FRONT, Comparison
 from pipeline.report.effects import MIN_EXAMPLES
-from pipeline.report.lacking import all_agree, too_few
+from pipeline.report.lacking import all_agree, too_few, too_few_replicates
 from pipeline.report.pairs import Pair
 from pipeline.report.phrases import counted, label_phrase, signed
-from pipeline.report.stats import LEVEL, fewest
+from pipeline.report.stats import LEVEL, fewest, holds, replicates_of_pair, tail
 from pipeline.report.told import Row, Verdict, cached
 
 
@@ -43,24 +43,39 @@ def _unknown_pairs(pairs: Sequence[Pair]) -> Iterator[str]:
     """Why differences have no interval, where they have none."""
     few = [pair for pair in pairs if pair.quality.n < fewest(pair.level)]
     enough = [pair for pair in pairs if pair.quality.n >= fewest(pair.level)]
-    if what := _without_interval(few, pairs):
+    if what := [*_quality(few, pairs), *_nfe(few, pairs)]:
         level = max(pair.level for pair in few)
         yield too_few(what, level, " (Holm)" if level > LEVEL else "")
-    if what := _without_interval(enough, pairs):
+    if what := _quality(enough, pairs):  # one that all agree on has an interval even so (stats.alike)
+        level = max(pair.level for pair in enough)
+        yield too_few_replicates(what, 1 - level, 1 - level)
+    undrawn = [pair for pair in enough if not _drawn(pair)]
+    if what := _nfe(undrawn, pairs):
+        share, level = min((tail(pair.quality.n, pair.level), pair.level) for pair in undrawn)
+        yield too_few_replicates(what, 1 - level, share)
+    if what := _nfe([pair for pair in enough if _drawn(pair)], pairs):
         yield all_agree(what)
 
 
-def _without_interval(some: Sequence[Pair], pairs: Sequence[Pair]) -> list[str]:
-    """`quality`, or of more than one pair `quality (2 pairs)`."""
-    unknown = {
-        "quality": sum(math.isnan(pair.quality.difference.lo) for pair in some),
-        "NFE": sum(math.isnan(pair.nfe.lo) for pair in some),
-    }
-    return [
-        f"{name} ({counted(count, 'pair')})" if len(pairs) > 1 else name
-        for name, count in unknown.items()
-        if count
-    ]
+def _drawn(pair: Pair) -> bool:
+    """Whether the replicates of its NFE are enough for its level."""
+    n = pair.quality.n
+    return holds(replicates_of_pair(n, pair.level), tail(n, pair.level))
+
+
+def _quality(some: Sequence[Pair], pairs: Sequence[Pair]) -> list[str]:
+    return _counted("quality", sum(math.isnan(pair.quality.difference.lo) for pair in some), pairs)
+
+
+def _nfe(some: Sequence[Pair], pairs: Sequence[Pair]) -> list[str]:
+    return _counted("NFE", sum(math.isnan(pair.nfe.lo) for pair in some), pairs)
+
+
+def _counted(name: str, count: int, pairs: Sequence[Pair]) -> list[str]:
+    """Of so many without an interval: `quality`, or of more than one pair `quality (2 pairs)`."""
+    if not count:
+        return []
+    return [f"{name} ({counted(count, 'pair')})" if len(pairs) > 1 else name]
 
 
 def _pair_text(points: pd.DataFrame, pair: Pair) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.report import stats
 from pipeline.report.cohorts import Cohort, Indices
 from pipeline.report.effects import MIN_EXAMPLES
-from pipeline.report.multiplicity import max_t
+from pipeline.report.multiplicity import MaxT, max_t
 from pipeline.report.replicates import average_seeds
 from pipeline.report.sample import Sample
 from pipeline.report.stats import Floats, Interval, PairedDifference
@@ -37,7 +37,11 @@ class Matched:
     axon: int
     quality_2N: Floats  # base, AXON
     nfe_2N: Floats
-    p: float
+    test: PairedDifference | MaxT  # exact of 0/1 scores, otherwise the bootstrap's
+
+    @property
+    def p(self) -> float:
+        return 1.0 if self.test.p is None else self.test.p
 
     def pair(self, alpha: float, overall: float) -> Pair:
         """Intervals at 1 - alpha, the level at which Holm decided this pair so that all together keep `overall`."""
@@ -50,14 +54,23 @@ class Matched:
             quality_axon,
             nfe_base,
             nfe_axon,
-            quality=stats.paired_difference(self.quality_2N[1], self.quality_2N[0], 1 - alpha),
+            quality=self._quality(alpha),
             nfe=stats.paired_difference(self.nfe_2N[1], self.nfe_2N[0], 1 - alpha, scores=False).difference,
             p=min(1.0, self.p * overall / alpha),
             level=1 - alpha,
         )
 
+    def _quality(self, alpha: float) -> PairedDifference:
+        """Of a bootstrap its own interval, which excludes 0 where Holm rejects; of examples that all agree `alike`."""
+        found = stats.paired_difference(self.quality_2N[1], self.quality_2N[0], 1 - alpha)
+        agree = float(np.ptp(self.quality_2N[1] - self.quality_2N[0])) <= stats.NOTHING
+        if not isinstance(self.test, MaxT) or agree or found.n < stats.fewest(1 - alpha):
+            return found
+        [difference] = self.test.intervals(alpha)
+        return found._replace(difference=difference)
 
-def match(cohort: Cohort, sample: Sample) -> list[Matched]:
+
+def match(cohort: Cohort, sample: Sample, comparisons: int = 1) -> list[Matched]:
     """Every distinct pair of a variant's setting and the base's at the same trade-off value.
 
     Without those that decode identically or have few examples in common.
@@ -68,27 +81,28 @@ def match(cohort: Cohort, sample: Sample) -> list[Matched]:
             other = cohort.base.by_trade_off.get(value)
             if other is not None and other != decode:
                 seen.setdefault((other, decode), (cohort.base.rows[other], variant.rows[decode]))
-    matched = [_matched(base, axon, sample) for base, axon in seen.values()]
+    matched = [_matched(base, axon, sample, comparisons) for base, axon in seen.values()]
     return [own for own in matched if own.quality_2N.shape[1] >= MIN_EXAMPLES]
 
 
-def _matched(base: Indices, axon: Indices, sample: Sample) -> Matched:
+def _matched(base: Indices, axon: Indices, sample: Sample, comparisons: int) -> Matched:
     quality_2N, nfe_2N = (
         average_seeds(values, (base, axon)) for values in (sample.quality_SN, sample.nfe_SN)
     )
     known_N = ~np.isnan(quality_2N).any(axis=0)
     quality_2n, nfe_2n = quality_2N[:, known_N], nfe_2N[:, known_N]
-    return Matched(int(base[0]), int(axon[0]), quality_2n, nfe_2n, _p(*quality_2n))
+    return Matched(
+        int(base[0]), int(axon[0]), quality_2n, nfe_2n, _test(quality_2n[0], quality_2n[1], comparisons)
+    )
 
 
-def _p(base_n: Floats, axon_n: Floats) -> float:
+def _test(base_n: Floats, axon_n: Floats, comparisons: int) -> PairedDifference | MaxT:
     """McNemar's exact test for 0/1 scores, otherwise the bootstrap's."""
     n = len(base_n)
-    if not n:
-        return 1.0
-    exact = stats.paired_difference(axon_n, base_n).p
-    if exact is not None:
+    exact = stats.paired_difference(axon_n, base_n)
+    if exact.p is not None or not n:
         return exact
+    size = stats.replicates_for(comparisons)
     difference_1n = (axon_n - base_n)[None]
-    replicates_B1 = stats.means(difference_1n, stats.draw_counts(n))
-    return max_t(stats.means(difference_1n), replicates_B1, least_spread=1 / n).p
+    replicates_B1 = stats.means(difference_1n, stats.draw_counts(n, size))
+    return max_t(stats.means(difference_1n), replicates_B1, least_spread=1 / n)

@@ -94,7 +94,7 @@ _LIMITS = (
     '<p class="soft"><b>Differs</b>: the reference decode has another token at the position. Not every such token is '
     "wrong: where two answers are worded differently, positions shift; the mean score is that of the answers in which "
     "the tokens stand. Kinds are compared at equal trade-off values, those of the anchors, and settings of a "
-    "decoder that differ in something else, such as the cache, count together; what AXON revealed for want of support "
+    "decoder and a cache that differ in something else count together; what AXON revealed for want of support "
     "counts as neither. <b>Calibration error</b>: the expected one (Guo et al. 2017) over these bins, with "
     "agreement with the reference in place of accuracy; with few tokens it is too high. Intervals: 95&#8239;%, "
     f"bootstrap over examples; none of tokens of fewer than {stats.FEWEST} examples, nor of such as all agree.</p>"
@@ -126,8 +126,8 @@ def _section(one: Calibration, folded: bool) -> str:
     differing = math.isnan(one.score_if_differs.estimate)
     scores = "" if differing else f"where an anchor differs {_score(one.score_if_differs)}, "
     return (
-        f'<p class="calibration"><b>{escape(one.decoder)}</b>: {share_text(one.anchors_differ)} of the anchors differ '
-        f"from the reference{beside}. Mean score {scores}where none does {_score(one.score_if_agrees)}.</p>"
+        f'<p class="calibration"><b>Decoder {escape(one.decoder)}</b>: {share_text(one.anchors_differ)} of the anchors '
+        f"differ from the reference{beside}. Mean score {scores}where none does {_score(one.score_if_agrees)}.</p>"
         f'<p class="soft">Reference: {escape(one.reference)}, {one.tokens_per_step:.2f} tokens per step, '
         f"{one.examples} examples.{careful}</p>"
         + (f"<details><summary>By confidence and by stage</summary>{parts}</details>" if folded else parts)

@@ -73,8 +73,8 @@ class Block:
         return quality, cost
 
 
-def replicate(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Replicates:
-    """`cost`: which of the sample's costs.
+def replicate(cohort: Cohort, sample: Sample, cost: str = "nfe", size: int = stats.REPLICATES) -> Replicates:
+    """`cost`: which of the sample's costs; `size`: how many replicates.
 
     Seeds are averaged within an example first; examples scored under no setting of the cohort are left out.
     """
@@ -85,7 +85,7 @@ def replicate(cohort: Cohort, sample: Sample, cost: str = "nfe") -> Replicates:
     known_N = ~np.isnan(quality_KN).all(axis=0)
     quality_KN, cost_KN = quality_KN[:, known_N], cost_KN[:, known_N]
     place = {decode: k for k, decode in enumerate(rows)}
-    return Replicates(place, quality_KN, cost_KN, stats.draw_counts(quality_KN.shape[1]))
+    return Replicates(place, quality_KN, cost_KN, stats.draw_counts(quality_KN.shape[1], size))
 
 
 def average_seeds(values_SN: Floats, settings: Iterable[Indices]) -> Floats:

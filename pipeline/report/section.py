@@ -11,6 +11,7 @@ from pipeline.report.axes import Axis
 from pipeline.report.details import Details
 from pipeline.report.facet import Facet
 from pipeline.report.figure import figure_json
+from pipeline.report.inline import unbroken
 from pipeline.report.labels import NO_VALUE
 from pipeline.report.matched_table import matched_section
 from pipeline.report.palette import styles
@@ -77,23 +78,21 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
 
 def _headlines(verdict: Verdict) -> str:
     return "".join(
-        f'<p class="verdict">{escape(part).replace(" %", "&nbsp;%")}</p>'
-        for part in (verdict.short, verdict.saved)
-        if part
+        f'<p class="verdict">{unbroken(part)}</p>' for part in (verdict.short, verdict.saved) if part
     )
 
 
 def _evidence(verdict: Verdict) -> str:
-    """The numbers as a table, and the evidence in sentences (folded where there is a table)."""
-    sentences = "".join(f"<p>{escape(part)}</p>" for part in (verdict.evidence, verdict.pick) if part)
+    """The numbers as a table, which settings one would run, and the evidence in sentences (folded where a table is)."""
+    evidence, pick = (f"<p>{escape(part)}</p>" if part else "" for part in (verdict.evidence, verdict.pick))
     if not verdict.rows:
-        return sentences
+        return evidence + pick
     headings = (*verdict.sides, "difference [95 %]")
     head = "".join(f"<th>{escape(text)}</th>" for text in headings)
     body = "".join(
         f'<tr><td class="text">{escape(row.what)}</td>'
         + "".join(
-            f'<td data-label="{escape(label)}">{escape(text)}</td>'
+            f'<td data-label="{unbroken(label)}">{escape(text)}</td>'
             for label, text in zip(headings, row[1:], strict=True)
         )
         + "</tr>"
@@ -103,7 +102,7 @@ def _evidence(verdict: Verdict) -> str:
         f'<div class="scroll"><table class="evidence"><thead><tr><th></th>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
         f'<p class="soft">{escape(verdict.caption)}</p>'
-        f"<details><summary>In sentences</summary>{sentences}</details>"
+        f"{pick}<details><summary>In sentences</summary>{evidence}</details>"
     )
 
 

@@ -25,15 +25,18 @@ from pipeline.report.resampling import BLOCK, Counts, outcomes, ratio
 from pipeline.report.resampling import Floats as Floats
 
 REPLICATES = 4000
+MOST_OF_TESTS = 10_000  # for levels so strict that the usual ones hold no end; memory is the limit
+MOST_OF_PAIR = 200_000  # the same of two settings' difference that is bootstrapped alone, which takes little
 SEED = 0
 LEVEL = 0.95
+ALPHA = 1 - LEVEL
 ROUNDING = 1e-9  # relative: ends of an interval that are no farther apart are one
 NOTHING = 1e-12  # absolute, for those around 0: 0.7 - 0.6 - 0.1 is no difference of scores
 
 
 class Interval(NamedTuple):
     """An estimate with its interval (95 % unless stated otherwise); all NaN when there is nothing to estimate from, the
-    ends alone when there is nothing to tell its spread by: too few examples, or such as all agree.
+    ends alone when there is nothing to tell its spread by: too few examples or replicates, or examples that all agree.
     """
 
     estimate: float
@@ -79,6 +82,28 @@ def means(values_SN: Floats, counts_BN: NDArray[Any] | None = None) -> Floats:
     return ratio(totals, scored_SN.sum(axis=1).astype(np.float64))
 
 
+def holds(replicates: int, share: float) -> bool:
+    """Whether of so many some lie beyond an end that leaves out that share of them."""
+    return share * (1 + replicates) >= 1 - ROUNDING
+
+
+def replicates_of(share: float, most: int) -> int:
+    """How many to draw for such an end; the usual ones, too, where even `most` don't hold it."""
+    return next(
+        (size for size in (REPLICATES, least_of(share)) if size <= most and holds(size, share)), REPLICATES
+    )
+
+
+def replicates_for(comparisons: int) -> int:
+    """How many to draw where the strictest level at which one of so many is decided shares out ALPHA."""
+    return replicates_of(ALPHA / max(comparisons, 1), MOST_OF_TESTS)
+
+
+def least_of(share: float) -> int:
+    """The fewest replicates that hold such an end."""
+    return math.ceil((1 - ROUNDING) / share - 1)
+
+
 def tail(n: int, level: float = LEVEL) -> float:
     """The share of the replicates that a percentile interval leaves out at either end, of n >= 2 examples.
 
@@ -111,7 +136,7 @@ def tells(n: int, lo: float, hi: float, level: float = LEVEL) -> bool:
 
 def percentile_interval(estimate: float, replicates_B: Floats, n: int, level: float = LEVEL) -> Interval:
     """The central replicates of n examples, widened where necessary to contain the estimate; ends that don't tell how
-    examples vary are NaN.
+    examples vary, or that these replicates don't hold, are NaN.
     """
     known_B = replicates_B[~np.isnan(replicates_B)]
     if np.isnan(estimate) or known_B.size == 0:
@@ -120,7 +145,7 @@ def percentile_interval(estimate: float, replicates_B: Floats, n: int, level: fl
         return UNKNOWN._replace(estimate=float(estimate))
     outside = tail(n, level)
     lo, hi = np.quantile(known_B, [outside, 1 - outside])
-    if not tells(n, lo, hi, level):
+    if not (holds(known_B.size, outside) and tells(n, lo, hi, level)):
         return UNKNOWN._replace(estimate=float(estimate))
     return Interval(float(estimate), float(min(lo, estimate)), float(max(hi, estimate)))
 
@@ -159,14 +184,20 @@ def paired_difference(
     n = len(first_n)
     if not (scores and is_binary(first_n) and is_binary(second_n)):
         difference_1n = (first_n - second_n)[None]
-        replicates_B = means(difference_1n, draw_counts(n))[:, 0]
+        size = replicates_of_pair(n, level)
+        replicates_B = means(difference_1n, draw_counts(n, size))[:, 0]
         estimate = float(means(difference_1n)[0])
         found = percentile_interval(estimate, replicates_B, n, level)
-        agree = scores and n >= fewest(level) and math.isnan(found.lo)
+        agree = scores and n >= fewest(level) and holds(size, tail(n, level)) and math.isnan(found.lo)
         return PairedDifference(alike(estimate, n, level) if agree else found, n)
     first_only, second_only = int((first_n > second_n).sum()), int((first_n < second_n).sum())
     interval = tango_interval(first_only, second_only, n, level)
     return PairedDifference(interval, n, first_only, second_only, mcnemar_p(first_only, second_only))
+
+
+def replicates_of_pair(n: int, level: float) -> int:
+    """How many a paired difference of n examples draws."""
+    return replicates_of(tail(n, level), MOST_OF_PAIR) if n >= fewest(level) else REPLICATES
 
 
 def alike(difference: float, n: int, level: float = LEVEL) -> Interval:

@@ -1,6 +1,6 @@
 """A facet's findings in words: what was swept, the Pareto front, whether AXON moves it, and what to be wary of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,11 +15,13 @@ from pipeline.report.labels import Names, metric, one_value, varying_values
 from pipeline.report.lacking import without_interval
 from pipeline.report.machines import mixed_warnings
 from pipeline.report.percent import percent
-from pipeline.report.phrases import counted, quoted
+from pipeline.report.phrases import counted, listed, quoted
 from pipeline.report.points import MIN_COVERAGE
 from pipeline.report.told import Verdict
+from pipeline.report.unscored import why_unscored
 from pipeline.report.verdict import no_verdict, verdicts
 from pipeline.report.views import View
+from pipeline.search import ASK_ONCE
 
 MANY_VALUES = 8
 END_OF_TEXT = {
@@ -33,7 +35,7 @@ END_OF_TEXT = {
 @dataclass(frozen=True)
 class Summary:
     swept: str
-    front: str
+    front: str  # and how its settings were found
     inert: list[str]  # what keeps the verdicts from being about AXON or DAWN: to be read before them
     verdicts: list[Verdict]
     warnings: list[str]
@@ -52,13 +54,18 @@ def summarise(
     """`comparisons`: how many there are in the whole report."""
     return Summary(
         swept=_swept(part, knobs, points),
-        front=_front(points),
+        front=" ".join([_front(points), *_searched(part, points)]),
         inert=inert_warnings(points),
         verdicts=[
             *(verdicts(points, own, comparisons) or [no_verdict(points)]),
             *cache_verdicts(caches),
         ],
-        warnings=[*_coverage(points), *_uncompared(points, own), *mixed_warnings(part), *_caches(points)],
+        warnings=[
+            *_coverage(points, part.rows),
+            *_uncompared(points, own),
+            *mixed_warnings(part),
+            *_caches(points),
+        ],
         lacking=without_interval(points, views),
     )
 
@@ -149,6 +156,17 @@ def _front(points: pd.DataFrame) -> str:
     return f"The Pareto front holds {counted(len(front), what)}{groups}, {ends}."
 
 
+def _searched(part: Part, points: pd.DataFrame) -> Iterator[str]:
+    """That a search looked at the scores, and what tells how good the setting is that a reader picks."""
+    searches = dict.fromkeys(entry.search for entry in part.entries if entry.search not in (None, *ASK_ONCE))
+    if searches and points["front"].any():
+        yield (
+            f"The search ({listed(list(filter(None, searches)))}) chose settings by their scores on these same "
+            "examples, which flatters the best of them: evaluate the one that you pick on others, by its command on "
+            "the page with another task.split, or with other rows (task.path) where the task has one split."
+        )
+
+
 def _uncompared(points: pd.DataFrame, own: list[Comparison]) -> list[str]:
     """AXON settings that no verdict covers, where others are compared."""
     compared = {row for one in own for row in one.cohort.rows}
@@ -205,8 +223,8 @@ def _between(counts: "pd.Series[int]") -> str:
     return " to ".join(dict.fromkeys(str(own) for own in (counts.min(), counts.max())))
 
 
-def _coverage(points: pd.DataFrame) -> list[str]:
-    """What is missing; nothing if all settings are scored on equally many examples."""
+def _coverage(points: pd.DataFrame, records: pd.DataFrame) -> list[str]:
+    """What is missing, and why; nothing if all settings are scored on equally many examples."""
     found = []
     stopped = points[points["stopped"] != ""]
     if len(stopped):
@@ -228,7 +246,8 @@ def _coverage(points: pd.DataFrame) -> list[str]:
     if unscored:
         some = points[points["unscored"] > 0]
         found.append(
-            f"{counted(unscored, 'record')} of {counted(len(some), 'setting')} unscored: left out, not counted as 0."
+            f"{counted(unscored, 'record')} of {counted(len(some), 'setting')} unscored, which are left out and not "
+            f"counted as 0: {why_unscored(records)}"
         )
     sizes = points.loc[points["complete"], "n"]
     if sizes.nunique() > 1:

@@ -1,11 +1,12 @@
-"""The report for a terminal of 100 columns: per facet the fronts as a table by increasing NFE, then the findings."""
+"""The report for a terminal of 80 columns or more: per facet the fronts as a table by rising NFE, then the findings."""
 
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.containers import Lines
 from rich.table import Table
 from rich.text import Text
 
@@ -102,7 +103,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
         table.add_row(
             mark,
             Text(str(row["group"])),
-            *(Text(name) for name in names),
+            *(_Folded(name) for name in names),
             *([f"x{row['shares']}" if row["shares"] > 1 else ""] if alike else []),
             _quality(row["quality"], row["quality_lo"], row["quality_hi"]),
             number(row["nfe"], 1),
@@ -114,6 +115,16 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             style="" if row["group_front"] else "dim",
         )
     return table
+
+
+class _Folded(Text):
+    """Of several values those that don't fit side by side are on lines of their own: no word is cut."""
+
+    def wrap(self, console: Console, width: int, **how: Any) -> Lines:
+        fits = self.cell_len <= width
+        return (Text(self.plain) if fits else Text(self.plain.replace("|", "|\n"))).wrap(
+            console, width, **how
+        )
 
 
 def _heading(knob: str) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.report.comparison import INCONCLUSIVE, NO, NO_FRONT, YES, Comparison
 from pipeline.report.effects import MIN_EXAMPLES, POINT, POWER, Effect
-from pipeline.report.lacking import all_agree
+from pipeline.report.lacking import all_agree, too_few_replicates
 from pipeline.report.pair_verdict import pair_verdict
 from pipeline.report.percent import percent
 from pipeline.report.phrases import counted, listed, reduction, signed, variant_phrase
@@ -94,7 +94,7 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
     closing = (
         _mixed(leading),
         _multiplicity(found, comparisons),
-        *unknown_saving(leading.saving, "NFE"),
+        *unknown_intervals(leading, "NFE"),
         *cached(points, found),
     )
     return Verdict(
@@ -132,10 +132,18 @@ def _saved(saving: Saving, variant: str) -> str:
     )
 
 
-def unknown_saving(saving: Saving, cost: str) -> Iterator[str]:
-    """Why a saving has no interval, where it has none."""
-    if saving.quality > 0 and math.isnan(saving.fraction.lo):
-        yield all_agree([f"{cost} at equal quality"])
+def unknown_intervals(effect: Effect, cost: str) -> Iterator[str]:
+    """Why differences have no interval, where they have none."""
+    saved = [f"{cost} at equal quality"] if effect.saving.quality > 0 else []
+    undrawn: dict[float, list[str]] = {}
+    if math.isnan(effect.difference.lo):
+        undrawn[effect.alpha] = ["mean quality"]
+    if not math.isnan(effect.mixed.difference.lo):
+        if saved and math.isnan(effect.saving.fraction.lo):
+            yield all_agree(saved)
+    else:
+        undrawn.setdefault(effect.further_alpha, []).extend([f"mean quality {WHERE_MIXED}", *saved])
+    yield from (too_few_replicates(what, alpha, alpha) for alpha, what in undrawn.items())
 
 
 def level(saving: Saving) -> str:
@@ -173,15 +181,16 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
                 f"{leading.discordance * 100:.1f} % of the examples score differently with and without AXON at the "
                 "same value of the trade-off parameter."
             )
-        yield detects(leading)
+        yield from detects(leading)
 
 
-def detects(effect: Effect) -> str:
-    """What difference would have been found."""
-    return (
-        f"{effect.n:,} examples detect a difference of {effect.detectable:.3f} (with {percent(POWER)} power); "
-        f"detecting {POINT:g} takes about {effect.needed:,}."
-    )
+def detects(effect: Effect) -> Iterator[str]:
+    """What difference would have been found, where one could have been."""
+    if effect.detectable < math.inf:
+        yield (
+            f"{effect.n:,} examples detect a difference of {effect.detectable:.3f} (with {percent(POWER)} power); "
+            f"detecting {POINT:g} takes about {effect.needed:,}."
+        )
 
 
 def _multiplicity(found: Comparison, comparisons: int) -> str:

@@ -76,6 +76,12 @@ class Run:
         return [setting.group for setting in self.settings] == [ALONE]
 
     @property
+    def search(self) -> str | None:
+        """How its settings were found; None where it doesn't say: a store alone, answers from elsewhere."""
+        search: str | None = self.config.get("sweep", {}).get("search")
+        return search
+
+    @property
     def by_id(self) -> dict[str, Setting]:
         return {setting.id: setting for setting in self.settings}
 

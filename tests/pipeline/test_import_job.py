@@ -115,7 +115,7 @@ def test_examples_that_the_file_leaves_out_are_not_unscored(
     assert "1 point, 2 answers, 2 scored" in shown and "unscored" not in shown
     run = open_run(Path(config.out) / "imported/theirs")
     assert run.points[["n", "unscored"]].to_numpy().tolist() == [[2, 0]] and len(run.records) == 8
-    assert "Unscored records" not in (Path(config.out) / "imported/theirs/report.html").read_text()
+    assert "unscored, which" not in (Path(config.out) / "imported/theirs/report.html").read_text()
 
 
 def test_what_is_not_known_of_an_answer_is_a_dash_in_report_and_tables(

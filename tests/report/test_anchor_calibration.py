@@ -18,7 +18,7 @@ from pipeline.report.calibration import Calibration
 from pipeline.report.reliability import calibration_section, calibration_table
 from pipeline.report.reveals import ANCHORS, BASE, EDGES, KINDS, OWN
 from pipeline.report.stats import Interval
-from tests.report.sweep import GEN_LENGTH, Sweep, make_sweep
+from tests.report.sweep import GEN_LENGTH, Sweep, changed, make_sweep
 from tests.report.verdict import facet_of
 
 TEXT = 41  # tokens up to and with the end of text
@@ -304,3 +304,21 @@ def test_colours_stand_out_from_light_and_dark_paper(look: tuple[str, str, int])
     for paper in papers:
         dark, light = sorted((luminance(look[0]), luminance(paper)))
         assert (light + 0.05) / (dark + 0.05) >= 3
+
+
+def test_what_was_decoded_under_different_caches_is_not_pooled() -> None:
+    """All errs under the cache, and its slowest decodes, which take more steps than any other, are no reference."""
+    sweep = made(lambda kind, threshold, confidence: 0.5 if kind == ANCHORS else 0.1, lambda threshold: 5)
+    for setting_id, setting in list(sweep.settings.items()):
+        other = f"dual-{setting_id}"
+        sweep.settings[other] = replace(changed(setting, cache="dual"), id=other)
+        own = [row for row in sweep.rows if row["setting_id"] == setting_id]
+        sweep.rows += [
+            row
+            | {"setting_id": other, "tokens": [token + 200 for token in row["tokens"]], "nfe": row["nfe"] + 1}
+            for row in own
+        ]
+    plain, dual = facet_of(sweep).calibrations
+    assert (plain.decoder, dual.decoder) == ("confidence (cache=none)", "confidence (cache=dual)")
+    assert plain.reference == dual.reference and "0.9" in plain.reference
+    assert 0.4 < plain.anchors_differ.estimate < 0.6 and dual.anchors_differ.estimate == 1

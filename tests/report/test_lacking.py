@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from pipeline.report import find, write_report
+from pipeline.report import comparison, find, stats, write_report
 from pipeline.report.asked import Asked
 from pipeline.report.bands import Band
+from pipeline.report.comparison import INCONCLUSIVE, YES
 from pipeline.report.forest import section
 from pipeline.report.lacking import all_agree, level_text, too_few
 from pipeline.report.multiplicity import simultaneous_percentiles
+from pipeline.report.pairs import match
 from pipeline.report.paper.d3llm import d3llm
 from pipeline.report.picture import _subtitle
 from pipeline.report.stats import UNKNOWN, fewest
 from pipeline.report.verdict import verdicts
-from tests.report.sweep import make_sweep
+from tests.report.sweep import changed, make_sweep
 from tests.report.verdict import compared, facet_of
 
 AGREE = "examples that all agree tell none."
@@ -149,3 +151,63 @@ def test_the_picture_says_what_its_bars_are(tmp_path):
     assert ends[1].startswith("bars, bands: 95 % intervals, none where examples agree")
     assert ends[2].startswith("bars, bands: 95 % intervals · ")
     assert find([told.run], told.records).facets[0].summary.lacking == [] and compared(told)
+
+
+def many(count, **sweep):
+    """So many comparisons of a sweep with itself, by the generation length."""
+    made = make_sweep(**sweep)
+    settings, rows = list(made.settings.items()), list(made.rows)
+    for extra in range(1, count):
+        for setting_id, setting in settings:
+            other = f"{extra}-{setting_id}"
+            made.settings[other] = replace(changed(setting, gen_length=64 + 32 * extra), id=other)
+        made.rows += [row | {"setting_id": f"{extra}-{row['setting_id']}"} for row in rows]
+    return made
+
+
+def test_more_comparisons_than_the_replicates_hold_get_more_replicates(monkeypatch):
+    """As of 201 comparisons with 4,000: the largest of all replicates is no end of an interval at 5 % / 201."""
+    monkeypatch.setattr(stats, "REPLICATES", 40)
+    found = compared(many(3, gain=3.0, examples=40, anchors=(None, 1)))
+    assert [one.outcome for one in found] == [YES] * 3
+    assert all(np.isfinite([*one.leading.difference, *one.leading.saving.fraction]).all() for one in found)
+
+
+@pytest.mark.parametrize("gain", [0.2, 3.0])
+def test_more_comparisons_than_a_report_draws_for_say_why_there_is_no_interval(monkeypatch, tmp_path, gain):
+    monkeypatch.setattr(comparison, "ALPHA", stats.ALPHA / 600)
+    sweep = make_sweep(gain=gain, examples=40, anchors=(None, 1))
+    facet, terminal, page = told_by(tmp_path, sweep)
+    [found] = facet.comparisons
+    assert found.outcome == INCONCLUSIVE and not found.lowering
+    what = "mean quality, mean quality where settings may be mixed and NFE at equal quality"
+    why = f"No interval of {what}: at 99.9917 % (adjusted for all comparisons) it takes 11,999 replicates"
+    assert terminal.count(why) == 1 and why in page
+    assert "inf" not in terminal.split() and "nan" not in terminal and AGREE not in terminal
+    assert "Without a bar" in section([facet])
+
+
+def test_pairs_of_more_than_a_report_draws_for_say_why():
+    sweep = graded(examples=18, thresholds=(0.5,), anchors=(None, 1))
+    facet = facet_of(sweep)
+    [found] = facet.comparisons
+    level = 1 - 0.05 / 600
+    [pair] = (own.pair(1 - level, 0.05) for own in match(found.cohort, facet.sample))
+    assert fewest(level) <= 18 and np.isnan([pair.quality.difference.lo, pair.nfe.lo]).all()
+    [verdict] = verdicts(facet.points, [replace(found, pairs=(pair,))], 1)
+    for what, takes in (("quality", "11,999"), ("NFE", "")):
+        why = f"No interval of {what}: at 99.9917 % (adjusted for all comparisons) it takes {takes}"
+        assert why in verdict.evidence and why in verdict.caption
+    assert AGREE not in verdict.evidence
+    assert "inf" not in verdict.evidence
+
+
+def test_an_end_that_no_replicate_lies_beyond_is_none():
+    drawn_B = np.random.default_rng(0).normal(size=4000)
+    assert stats.holds(4000, 0.05 / 200) and not stats.holds(4000, 0.05 / 201)
+    assert stats.replicates_for(200) == 4000 and stats.replicates_for(201) == 4019
+    assert stats.replicates_for(501) == 4000, "not even the most are enough"
+    told, untold = (stats.percentile_interval(0.0, drawn_B, 1000, level) for level in (0.999, 0.9999))
+    assert told.lo < 0 < told.hi and np.isnan(untold.lo)
+    [untold] = simultaneous_percentiles(np.zeros(1), drawn_B[:, None], 0.05 / 201)
+    assert np.isnan(untold.lo) and untold.estimate == 0

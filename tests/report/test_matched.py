@@ -223,3 +223,19 @@ def test_no_difference_on_a_few_examples_is_not_taken_for_none() -> None:
             continue
         assert own.rows[0].linear.difference == pytest.approx((0.0, -least, least), abs=1e-9)
         assert own.rows[0].mixed == own.rows[0].linear
+
+
+@pytest.mark.parametrize("name", ["base", "confidence + coverage_gap/fixed"])
+def test_in_80_columns_a_budget_is_a_line(name: str) -> None:
+    """However long the fronts' names are, which the title tells."""
+    sweep = make_sweep()
+    sweep.settings = {
+        sid: one if one.uses_axon else replace(one, group=name) for sid, one in sweep.settings.items()
+    }
+    facet, console = facet_of(sweep, Asked()), Console(width=80, record=True, file=io.StringIO())
+    console.print(*matched_terminal(facet))
+    lines = console.export_text().splitlines()
+    for row in facet.matched[0].rows:
+        [line] = (line for line in lines if line.split()[:1] == [f"{row.nfe:g}"])
+        assert line.count("]") == 2 and len(line.split()) == 10
+    assert name in " ".join(" ".join(lines).split())

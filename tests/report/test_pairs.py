@@ -67,3 +67,15 @@ def test_settings_that_decode_alike_are_no_pair():
     decode_alike(sweep, "0.3-None", "0.3-1")
     (found,) = compared(sweep)
     assert found.outcome == NO_FRONT and len(found.pairs) == 1
+
+
+@pytest.mark.parametrize("count", [1, 30, 120])
+def test_a_bootstrapped_pair_excludes_no_difference_exactly_where_holm_rejects_it(count):
+    """Of graded scores none of which AXON lowers: plain percentiles excluded 0 in each of 120 pairs, of p = 0.12."""
+    sweep = make_sweep(gain=3.0, examples=40, anchors=(None, *range(1, count + 1)), thresholds=(0.5,))
+    for row in sweep.rows:
+        row["score"] *= 0.75
+    found = compared(sweep)[0].pairs
+    assert len(found) == count
+    for pair in found:
+        assert (pair.p <= 0.05) == (pair.quality.difference.lo > 0) == (count < 120)

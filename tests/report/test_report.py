@@ -3,17 +3,21 @@
 import json
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
 from rich.console import Console
+from rich.table import Table
 
 from pipeline.report import write_report
 from pipeline.report.command import point_words
 from pipeline.report.labels import described, value_text
+from pipeline.report.terminal import _Folded
 from pipeline.runs.columns import from_columns
 from pipeline.tasks import get_task
 from tests.report.counts import count
@@ -318,3 +322,20 @@ def test_the_summary_says_how_the_questions_are_asked_and_what_quality_means():
     meaning = get_task("gsm8k").metric
     expected = f"Quality 1: {meaning} (gsm8k, version 1; strict {quality / 2:.3g})."
     assert found.summary.swept.endswith(expected)
+
+
+@pytest.mark.parametrize(("width", "lines"), [(11, ["cover|fixed"]), (8, ["cover|", "fixed"])])
+def test_values_that_share_a_row_are_cut_between_values_only(width, lines):
+    table, console = Table(box=None, padding=0), Console(width=width, record=True, file=StringIO())
+    table.add_column("", overflow="fold")
+    table.add_row(_Folded("cover|fixed"))
+    console.print(table)
+    assert console.export_text().split() == lines
+
+
+def test_which_settings_one_would_run_is_not_folded(report, page):
+    [verdict] = summary_of(report).verdicts
+    assert verdict.pick.startswith("Fastest settings")
+    html = report.page.read_text(encoding="utf-8")
+    unfolded = re.sub(r"<details>.*?</details>", "", html.split("<script", 1)[0], flags=re.DOTALL)
+    assert f"<p>{escape(verdict.pick)}</p>" in unfolded and escape(verdict.evidence) not in unfolded

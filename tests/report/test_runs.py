@@ -145,3 +145,20 @@ def test_rows_of_page_and_figure_are_those_of_the_run(tmp_path):
 )
 def test_runs_of_one_name_are_distinct_names(names, folders, expected):
     assert run_names([make_run([], name=name) for name in names], folders) == expected
+
+
+def test_settings_that_a_search_chose_by_their_scores_are_said_to_be_flattered():
+    """With what tells how good one of them is: examples that the search didn't see."""
+    sweep = make_sweep()
+    told = {}
+    for search in ("grid", "refine", "optuna", None):
+        run = replace(sweep.run, config={"sweep": {"search": search}} if search else {})
+        [facet] = find([run], sweep.records).facets
+        told[search] = facet.summary.front
+    assert told["grid"] == told[None] and "search" not in told["grid"]
+    for search in ("refine", "optuna"):
+        added = told[search].removeprefix(told["grid"])
+        assert added.startswith(
+            f" The search ({search}) chose settings by their scores on these same examples"
+        )
+        assert "another task.split" in added
