@@ -9,9 +9,9 @@ from time import monotonic, sleep
 from typing import Any
 
 from axon.faults import context_is_dead
+from axon.own_code import faulty_file
 from pipeline.errors import fault_line
 from pipeline.importing import importing_models
-from pipeline.own_code import faulty_file
 from pipeline.planning.assignment import Assignment
 from pipeline.sandbox import Require
 from pipeline.storage.store import Store, StoreFull
