@@ -126,19 +126,9 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
     for a setting that can't be evaluated; KeyboardInterrupt (Terminated after SIGTERM) and StoreFull once Ray has been
     shut down; Lost if Ray itself has died.
     """
-    threads = max(1, int(config.cluster.cpus_per_worker))
-    cores_only = not need_of(config.cluster).gpus
-    worker = WorkerSettings(
-        store,
-        config.limit,
-        config.batch_size,
-        threads,
-        config.sandbox.require,
-        cores_only,
-        may_wait=config.cluster.address is not None,
-    )
+    worker = worker_settings(config, store)
     request = Request()
-    early = early_workers(config.cluster, backlog.waiting, threads)
+    early = early_workers(config.cluster, backlog.waiting, worker.threads)
     taken = plain_workers() if config.cluster.address is None else nullcontext()
     with request.awaited(), inherited(early), taken, ray_for(config.cluster, display) as ground:
         request.listen()  # Ray has just taken SIGTERM
@@ -151,6 +141,21 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
             )
             watch.check()
             backlog.reclaim("Ray Tune ended without it")
+
+
+def worker_settings(config: Config, store: str) -> WorkerSettings:
+    """What every worker of the sweep is told. Raises ConfigError as `need_of`."""
+    need = need_of(config.cluster)
+    return WorkerSettings(
+        store,
+        config.limit,
+        config.batch_size,
+        max(1, int(config.cluster.cpus_per_worker)),
+        config.sandbox.require,
+        cores_only=not need.gpus,
+        sharing=need.sharing,
+        may_wait=config.cluster.address is not None,
+    )
 
 
 def _trials(
