@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from axon import CheckpointError
 from axon.models.description import Description, describe
@@ -81,6 +81,16 @@ def open_checkpoint(path: str, revision: str | None, overrides: Overrides = AS_T
         raise CheckpointError(
             f"model.path={path!r}: {name} cannot be read ({reason(error)}); copy it again"
         ) from None
+
+
+@lru_cache(maxsize=64)
+def says_itself(folder: Path, overrides: Overrides, key: str) -> bool:
+    """Whether the checkpoint's files say what the override of that name says in their place."""
+    without: Any = {key: None}
+    try:
+        return describe(folder, replace(overrides, **without)) == describe(folder, overrides)
+    except CheckpointError:  # they don't say it, or contradict each other
+        return False
 
 
 def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, cached: bool = False) -> Path:
