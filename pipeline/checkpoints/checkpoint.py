@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from axon import CheckpointError
 from axon.models.description import Description, describe
-from axon.models.hub import PATTERNS, download, is_hub_id
+from axon.models.hub import PATTERNS, download, is_hub_id, meant_id
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
 from pipeline.checkpoints.content import content_of, files_of
 from pipeline.environment import REPOSITORY
@@ -106,7 +106,8 @@ def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, 
         return folder
     if not is_hub_id(path) or os.path.isdir((REPOSITORY / path).parent):
         what = "is a file" if os.path.isfile(path) else "no such folder"
-        raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
+        such = f", such as {meant}" if (meant := meant_id(path)) else ""
+        raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id{such}")
     return download(path, revision, patterns, cached)
 
 
