@@ -234,7 +234,7 @@ def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> N
             _check_late(request)
             raise
     for error in outcome:
-        if isinstance(error, Exception) and not isinstance(error, (StoreFull, ConfigError)):
+        if isinstance(error, Exception) and not isinstance(error, (StoreFull, ConfigError, Lost)):
             _check_late(request)
             raise Lost(f"Ray Tune has failed ({type(error).__name__}: {_last_line(str(error))})") from error
         raise error

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
-from pipeline.stop import Lost
+from pipeline.stop import Lost, Request
 from pipeline.workers.import_fault import import_fault
-from pipeline.workers.sweep import Watch
+from pipeline.workers.sweep import Watch, _attended
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING
 
 CREATION = f"""Failure # 1 (occurred at 2026-11-27_08-22-07)
@@ -71,3 +71,12 @@ def test_it_ends_a_sweep_whose_workers_are_all_here(error: str, one_machine: boo
         watch.check()
         [line] = said
         assert line.endswith("; trying again what is missing") and ("numpi" in line) == (error == MISSING)
+
+
+def test_its_line_comes_to_the_user_as_it_is() -> None:
+    def trials() -> None:
+        raise Lost("axon/decoders/klass.py:78: no")
+
+    ground: Any = SimpleNamespace(check=lambda: None)
+    with pytest.raises(Lost, match=r"^axon/decoders/klass\.py:78: no$"):
+        _attended(trials, ground, Request())
