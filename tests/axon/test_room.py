@@ -259,38 +259,6 @@ def test_without_a_number_there_are_as_many_rows_as_the_free_memory_has_room_for
     )
 
 
-GIB = 2**30
-
-
-@pytest.mark.parametrize(
-    ("sharing", "free", "kept", "own", "planned"),
-    [
-        (1, 60, 20, 18, 62),  # what nobody holds, and what torch has kept for this process
-        (2, 60, 20, 18, 22),  # the other's model is not there yet: half of the GPU, with the own model in it
-        (2, 30, 20, 18, 22),  # it is there
-        (2, 10, 20, 18, 12),  # someone else fills the GPU
-        (4, 60, 22, 22, 0),  # the model takes more than a share
-    ],
-)
-def test_who_shares_a_gpu_plans_with_an_equal_part_of_it(
-    sharing: int, free: int, kept: int, own: int, planned: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * GIB, 80 * GIB))
-    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: kept * GIB)
-    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: own * GIB)
-    cuda = [torch.device("cuda", 0), torch.device("cuda", 1)]
-    assert axon.room.free_memory(cuda, sharing) == int(axon.room.SHARE * planned * GIB)
-    assert axon.room.free_memory([torch.device("cpu")], sharing) is None
-
-
-def test_a_room_asks_for_the_memory_of_its_share(
-    model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    each = row_bytes(model.shape, SETTINGS, row_blocks(3, 8, 4, "prompt"), "float32")
-    monkeypatch.setattr(axon.room, "free_memory", lambda devices, sharing: 32 * each // sharing)
-    assert [Room(None, sharing=n).rows(model, SETTINGS, 3) for n in (1, 2, 4)] == [32, 16, 8]
-
-
 def test_an_estimate_that_was_too_high_is_halved_as_a_number_is(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
