@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.own_code import WRONG_INPUT, faulty_files_told
+from axon.own_code import WRONG_INPUT, faulty_files_told
 
 with faulty_files_told():
     import hydra

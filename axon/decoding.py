@@ -95,8 +95,8 @@ def stream(
 
     A prompt is taken from `prompts` only when it enters the batch at once, so that the order is the iterator's and
     what has been taken and not yielded is what the batch holds. Little is padded if neighbours are about as long.
-    batch_size(): how many rows there may be at once; asked before a prompt is taken. timer, watcher, leeway: as
-    in `decode`.
+    batch_size(): how many rows there may be at once, one or more where there are none; asked before a prompt is taken.
+    timer, watcher, leeway: as in `decode`.
     on_batch(rows, columns): how many rows the next steps have and how many columns their canvas, before they begin.
     Raises ValueError as `decode` does, for a prompt when it is taken.
     """
@@ -108,12 +108,16 @@ def stream(
     batch: Batch | None = None
     while True:
         entering: list[Prompt] = []
-        while len(batch.rows if batch else ()) + len(entering) < batch_size():
+        while len(batch.rows if batch else ()) + len(entering) < (room := batch_size()):
             if not (taken := list(islice(prompts, 1))):
                 break
             _check_prompt(model, settings, *taken)
             entering += taken
         if batch is None and not entering:
+            if next(prompts, None) is not None:  # there are prompts, and no room for one
+                raise ValueError(
+                    f"batch_size()={room!r}: must be 1 or more where no row is being decoded; give such a number"
+                )
             return
         with torch.inference_mode(), _own_dtype(model):  # never across a yield: it would be the caller's, too
             blocks = [_blocks(settings, row) for row in entering]

@@ -49,15 +49,20 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
             "attention_layers": layers,
         }
     return {
-        "decoder": chosen,
-        "axon": axon_identity(axon, layers, settings.block) if fires else {"gate": "never"},
-        **_others(settings),
+        "decoder": _one_zero(chosen),
+        "axon": _one_zero(axon_identity(axon, layers, settings.block)) if fires else {"gate": "never"},
+        **_one_zero(_others(settings)),
         "versions": {
             "loop": SAMPLER_VERSION,  # named so in every stored id
             "decoder": decoder.version,
             "axon": AXON_VERSION if fires else None,
         },
     }
+
+
+def _one_zero(settings: dict[str, Any]) -> dict[str, Any]:
+    """-0.0, which is 0.0 and is written otherwise, as 0.0."""
+    return {key: value + 0.0 if isinstance(value, float) else value for key, value in settings.items()}
 
 
 def _others(settings: DecodeSettings) -> dict[str, Any]:

@@ -25,14 +25,17 @@ MOST = 64  # on a GPU: that many blocks keep it busy, and each row is one more t
 class Room:
     """For one model on one device. It remembers what did not fit, so that it is not tried again."""
 
-    def __init__(self, batch_size: int | None, say: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self, batch_size: int | None, say: Callable[[str], None] = lambda line: None, sharing: int = 1
+    ) -> None:
         """`batch_size` is an upper bound; None: as many rows as the memory that is free has room for.
 
         `say` gets a line when that number is chosen on a GPU, and when fewer rows are decoded at once as memory ran
-        out: at most one for each number of rows.
+        out: at most one for each number of rows. `sharing`: so many processes like this one are on each GPU.
         """
         self._batch_size = batch_size
         self._say = say
+        self._sharing = sharing
         self._said: set[tuple[str, int]] = set()
         self._free: int | None = None  # bytes that rows may take, when first asked for
         self._chosen: dict[DecodeSettings, int] = {}  # where no number is given
@@ -107,7 +110,7 @@ class Room:
         """A power of two, so that machines with nearly as much memory choose the same."""
         if settings not in self._chosen:
             if self._free is None:
-                self._free = free_memory(model.devices)
+                self._free = free_memory(model.devices, self._sharing)
             self._chosen[settings] = ON_PROCESSOR
             if self._free is not None:
                 fit = min(MOST, self._free // _bytes(model, settings, longest))
@@ -179,14 +182,17 @@ def give_back() -> None:
         torch.cuda.empty_cache()
 
 
-def free_memory(devices: Sequence[torch.device]) -> int | None:
-    """Bytes that rows may take beside the model: of the fullest GPU, what nobody else holds; None for a processor."""
+def free_memory(devices: Sequence[torch.device], sharing: int = 1) -> int | None:
+    """Bytes that rows may take beside the model: of the fullest GPU, what nobody else holds; None for a processor.
+
+    Where others share the GPU, no more than an equal share of it: they may not have loaded their models yet.
+    """
     if devices[0].type != "cuda":
         return None
-    return int(SHARE * min(map(_free_on, devices)))
+    return int(SHARE * max(0, min(_free_on(device, sharing) for device in devices)))
 
 
-def _free_on(device: torch.device) -> int:
-    free, _ = torch.cuda.mem_get_info(device)
-    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(free + unused)
+def _free_on(device: torch.device, sharing: int) -> int:
+    free, whole = torch.cuda.mem_get_info(device)
+    own = torch.cuda.memory_allocated(device)
+    return min(free + torch.cuda.memory_reserved(device) - own, whole // sharing - own)

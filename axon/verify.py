@@ -20,25 +20,30 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+from axon.own_code import faulty_files_told
 
-from axon.attention import KERNELS
-from axon.checks import check_range
-from axon.decoders import DECODERS
-from axon.decoding import decode
-from axon.gates import GATES
-from axon.mechanism import Mechanism
-from axon.models import MaskedDiffusionModel, Overrides, load_model
-from axon.models.checkpoint import DTYPES
-from axon.policies import OBJECTIVES, POLICIES
-from axon.settings import AxonSettings, DecodeSettings
-from axon.trace import Trace
-from axon.verify_forward import layer_spec, verify_forward
+# Whoever imports this module is told of a fault by Python itself.
+with faulty_files_told() if __name__ == "__main__" else nullcontext():
+    from safetensors import SafetensorError
+
+    from axon.attention import KERNELS
+    from axon.checks import check_range
+    from axon.decoders import DECODERS
+    from axon.decoding import decode
+    from axon.gates import GATES
+    from axon.mechanism import Mechanism
+    from axon.models import MaskedDiffusionModel, Overrides, load_model
+    from axon.models.checkpoint import DTYPES
+    from axon.policies import OBJECTIVES, POLICIES
+    from axon.settings import AxonSettings, DecodeSettings
+    from axon.trace import Trace
+    from axon.verify_forward import layer_spec, verify_forward
 
 HEAD = (
     "mask_id",
@@ -65,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return _run(options)
+        with faulty_files_told():
+            return _run(options)
     except (ValueError, OSError, SafetensorError) as error:
         print(f"verify: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 import traceback
 
-from lm_eval.__main__ import cli_evaluate
-from lm_eval.api.registry import model_registry
+from axon.own_code import WRONG_INPUT, faulty_files_told
+
+with faulty_files_told():
+    from lm_eval.__main__ import cli_evaluate
+    from lm_eval.api.registry import model_registry
 
 OURS = ("axon", "lm_eval_axon")  # packages
 
@@ -15,12 +18,13 @@ def main() -> None:
     """Hands over to lm-eval, which imports the model only if it is requested. Exit code 2 for wrong arguments of it."""
     model_registry.register("axon", target="lm_eval_axon.model:AxonLM")
     try:
-        cli_evaluate()
+        with faulty_files_told():
+            cli_evaluate()
     except ValueError as error:
         if not _ours(error):
             raise
         print(error, file=sys.stderr)
-        sys.exit(2)
+        sys.exit(WRONG_INPUT)
 
 
 def _ours(error: Exception) -> bool:

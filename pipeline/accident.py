@@ -8,8 +8,8 @@ import traceback
 from pathlib import Path
 
 from axon.faults import told_as_no_memory
+from axon.own_code import ROOT, of_ours
 
-ROOT = Path(__file__).resolve().parents[1]
 PLACE = "at "  # how the note on an error begins that says its place
 
 
@@ -30,11 +30,6 @@ def place_of(error: BaseException) -> str | None:
         return None
     file, line = ours[-1]
     return f"{Path(file).relative_to(ROOT)}:{line}"
-
-
-def of_ours(file: str) -> bool:
-    """Whether it is a file of the repository; an environment may lie in it, too."""
-    return Path(file).is_relative_to(ROOT) and "-packages" not in file
 
 
 def without_frames(error: Exception) -> Exception:

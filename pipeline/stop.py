@@ -23,7 +23,7 @@ class Terminated(KeyboardInterrupt):
 
 
 class Lost(RuntimeError):
-    """Ray is gone, through no fault of a setting. The message says what happened, in one line."""
+    """Ray is gone or has no worker, through no fault of a setting. The message says what happened, in one line."""
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:

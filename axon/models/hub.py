@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def is_hub_id(path: str) -> bool:
     return (
         path.count("/") == 1 and not path.startswith((".", "~", "/")) and not os.path.isdir(Path(path).parent)
     )
+
+
+def meant_id(path: str) -> str | None:
+    """The id that may be meant by the address of a model's page, or by an id with a slash too many; None if neither."""
+    page = r"(?:https?://)?[\w-]+(?:\.[\w-]+)+/([\w.-]+/[\w.-]+)(?:/|/(?:tree|blob|resolve)/.*)?(?:[?#].*)?"
+    if found := re.fullmatch(page, path):
+        return found[1]
+    bare = path.rstrip("/")
+    return bare if bare != path and is_hub_id(bare) else None
 
 
 def download(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from axon import CheckpointError
 from axon.models.description import Description, describe
-from axon.models.hub import PATTERNS, download, is_hub_id
+from axon.models.hub import PATTERNS, download, is_hub_id, meant_id
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
 from pipeline.checkpoints.content import content_of, files_of
 from pipeline.environment import REPOSITORY
@@ -83,6 +83,16 @@ def open_checkpoint(path: str, revision: str | None, overrides: Overrides = AS_T
         ) from None
 
 
+@lru_cache(maxsize=64)
+def says_itself(folder: Path, overrides: Overrides, key: str) -> bool:
+    """Whether the checkpoint's files say what the override of that name says in their place."""
+    without: Any = {key: None}
+    try:
+        return describe(folder, replace(overrides, **without)) == describe(folder, overrides)
+    except CheckpointError:  # they don't say it, or contradict each other
+        return False
+
+
 def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, cached: bool = False) -> Path:
     """The local folder of `path`, which is absolute, relative to the working directory or to this repository, or a hub
     id, of which files of these names are downloaded if necessary, unless only `cached` ones are asked for. Every
@@ -96,7 +106,8 @@ def locate(path: str, revision: str | None, patterns: Sequence[str] = PATTERNS, 
         return folder
     if not is_hub_id(path) or os.path.isdir((REPOSITORY / path).parent):
         what = "is a file" if os.path.isfile(path) else "no such folder"
-        raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id")
+        such = f", such as {meant}" if (meant := meant_id(path)) else ""
+        raise CheckpointError(f"model.path={path!r}: {what}; give a checkpoint folder or a hub id{such}")
     return download(path, revision, patterns, cached)
 
 

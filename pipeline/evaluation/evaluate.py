@@ -99,6 +99,7 @@ class Evaluator:
         on_example: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda line: None,
         cores_only: bool = False,
+        sharing: int = 1,
     ) -> None:
         # What the last setting needs and was not found, its store first, of which whoever asks for slices makes sure.
         self.lacks: Literal["store", "task", "model"] | None = "store"
@@ -108,7 +109,8 @@ class Evaluator:
         self._say = say  # called with a line that concerns no single example
         self._cores_only = cores_only  # whether GPUs in sight are other processes'
         self._key: ModelSettings | None = None
-        self._room = Room(batch_size, say)
+        self._sharing = sharing  # so many workers are on each GPU
+        self._room = Room(batch_size, say, sharing)
         self._loaded: Loaded | None = None
         self._drawn = Drawn()
         self._judge = Judge()
@@ -213,7 +215,7 @@ class Evaluator:
                 self._loaded = None
                 give_back()  # the old model's memory, before the new one is read
             self._loaded, self._key = load(model, self._cores_only), model
-            self._room = Room(self._batch_size, self._say)
+            self._room = Room(self._batch_size, self._say, self._sharing)
         return self._loaded
 
 

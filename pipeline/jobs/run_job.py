@@ -13,6 +13,7 @@ from pipeline.inputs.places import check_places
 from pipeline.inputs.unread import unread
 from pipeline.jobs.console import command_line, say
 from pipeline.jobs.display import Display
+from pipeline.jobs.score_again import Again
 from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.budget import exhausted, spent
 from pipeline.planning.grid_cost import grid_cost
@@ -34,19 +35,29 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
     """Runs the job and returns the exit code. Raises ConfigError for what can't be run, before Ray starts."""
     check_places(config)
     store = Store(config.store)
-    while (code := _run_on(store, config, compose, arguments, console)) is None:
+    again = Again(config, store, console)
+    while (code := _run_on(store, config, compose, arguments, console, again)) is None:
         pass  # the store has learnt which file is damaged, and won't take it for whole again
     return code
 
 
 def _run_on(
-    store: Store, config: Config, compose: Compose, arguments: Sequence[str], console: Console
+    store: Store,
+    config: Config,
+    compose: Compose,
+    arguments: Sequence[str],
+    console: Console,
+    again: Again,
 ) -> int | None:
-    """None: a file that the store's index took for whole proved to be damaged, so that there is more to decode."""
+    """None: a file that the store's index took for whole proved to be damaged, so that there is more to decode; or an
+    answer has got its score, which searches and stopping rules decide by.
+    """
     command = command_line(arguments)
     plan = open_plan(config, compose, console)
     path = folder_of(config, plan)  # before the search has asked for more
     contents, pending = advance(plan, store, config.limit, config.slice_size, config.sweep.stop)
+    if config.job == "run" and again.scores(plan.settings, contents):
+        return None
     check_start(config, plan, contents, pending)
     title = title_of(config, plan)
     announce(title, config, plan, contents, pending, console)

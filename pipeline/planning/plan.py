@@ -15,7 +15,7 @@ from typing import Any
 
 from axon.identity import decode_identity
 from axon.settings import check_cache, check_ends
-from pipeline.checkpoints.checkpoint import Checkpoint, open_model
+from pipeline.checkpoints.checkpoint import Checkpoint, open_model, says_itself
 from pipeline.checkpoints.outline import Outline
 from pipeline.checkpoints.prompt import form_of, reads_template
 from pipeline.errors import ConfigError
@@ -181,14 +181,21 @@ def _identity(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any
 
 
 def _overridden(config: Config, checkpoint: Checkpoint | Outline) -> dict[str, Any]:
-    """What the user says in place of the checkpoint's files, which are in the content's hash."""
+    """What the user says in place of the checkpoint's files, which are in the content's hash.
+
+    Not what they say themselves: with and without it the model is one.
+    """
     model, described = config.model, checkpoint.described
     given = {
         "mask_token_id": model.mask_token_id,
         "end_tokens": model.end_tokens and list(described.end_token_ids),
         "attention": model.attention,
     }
-    return {key: value for key, value in given.items() if value is not None}
+    return {
+        key: value
+        for key, value in given.items()
+        if value is not None and not says_itself(checkpoint.folder, model.overrides, key)
+    }
 
 
 def task_identity(settings: TaskSettings, prompt: PromptStyle) -> dict[str, Any]:

@@ -40,9 +40,13 @@ class Need:
         by_cpus = int(machine.cpus / self.cpus + SLACK)
         if not self.gpus:
             return by_cpus
-        each = int(1 / self.gpus + SLACK)
-        by_gpus = int(machine.gpus) * each if each else int(machine.gpus / self.gpus + SLACK)
-        return min(by_cpus, by_gpus)
+        shared = int(machine.gpus) * self.sharing
+        return min(by_cpus, shared if self.gpus <= 1 else int(machine.gpus / self.gpus + SLACK))
+
+    @property
+    def sharing(self) -> int:
+        """How many such workers a GPU may have."""
+        return max(1, int(1 / self.gpus + SLACK)) if self.gpus else 1
 
 
 def widened(cluster: ClusterSettings, models: Iterable[ModelSettings]) -> ClusterSettings:

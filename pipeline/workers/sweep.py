@@ -33,6 +33,7 @@ from pipeline.workers.aside import Aside
 from pipeline.workers.capacity import need_of
 from pipeline.workers.cluster import Ground, ray_for
 from pipeline.workers.early import early_workers, inherited
+from pipeline.workers.import_fault import import_fault
 from pipeline.workers.private_ray import skip_tags
 from pipeline.workers.stall import Stall
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING, SliceTrial, WorkerSettings
@@ -56,8 +57,16 @@ class Watch(tune.Callback):
     """Reports results to the display and lost workers to the backlog, and stops Tune when the user asks."""
 
     def __init__(
-        self, backlog: Backlog, display: Display, request: Request, aside: Aside, stall: Stall | None = None
+        self,
+        backlog: Backlog,
+        display: Display,
+        request: Request,
+        aside: Aside,
+        stall: Stall | None = None,
+        one_machine: bool = False,
     ) -> None:
+        self._one_machine = one_machine  # on which all workers are
+        self._unusable: str | None = None  # why no worker can be had
         self._backlog, self._display, self._request, self._aside = backlog, display, request, aside
         self._stall = stall
         self._full: str | None = None
@@ -65,8 +74,11 @@ class Watch(tune.Callback):
         self._begun: set[str] = set()  # trials that a worker has taken up
 
     def check(self) -> None:
-        """Raises what ends the sweep: the user's wish, or a store in which nothing more can be kept."""
+        """Raises what ends the sweep: the user's wish, a store in which nothing more can be kept, or that no worker can
+        import what it needs."""
         self._request.check()
+        if self._unusable:
+            raise Lost(self._unusable)
         if self._full:
             raise StoreFull(self._full)
 
@@ -116,7 +128,12 @@ class Watch(tune.Callback):
         if sid in self._backlog.failures:
             self._display.failed(sid)
         else:
-            self._display.status("a worker was lost; trying again what is missing")
+            fault = import_fault(error)
+            if fault and self._one_machine:
+                self._unusable = fault
+                return
+            why = f" ({fault})" if fault else ""
+            self._display.status(f"a worker was lost{why}; trying again what is missing")
 
 
 def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) -> None:
@@ -126,31 +143,37 @@ def run_sweep(backlog: Backlog, config: Config, store: str, display: Display) ->
     for a setting that can't be evaluated; KeyboardInterrupt (Terminated after SIGTERM) and StoreFull once Ray has been
     shut down; Lost if Ray itself has died.
     """
-    threads = max(1, int(config.cluster.cpus_per_worker))
-    cores_only = not need_of(config.cluster).gpus
-    worker = WorkerSettings(
-        store,
-        config.limit,
-        config.batch_size,
-        threads,
-        config.sandbox.require,
-        cores_only,
-        may_wait=config.cluster.address is not None,
-    )
+    worker = worker_settings(config, store)
     request = Request()
-    early = early_workers(config.cluster, backlog.waiting, threads)
+    early = early_workers(config.cluster, backlog.waiting, worker.threads)
     taken = plain_workers() if config.cluster.address is None else nullcontext()
     with request.awaited(), inherited(early), taken, ray_for(config.cluster, display) as ground:
         request.listen()  # Ray has just taken SIGTERM
         request.check()
         while not backlog.over:
             aside = Aside(backlog, lambda: ground.room)
-            watch = Watch(backlog, display, request, aside, Stall(aside, ground.full))
+            one_machine = config.cluster.address is None
+            watch = Watch(backlog, display, request, aside, Stall(aside, ground.full), one_machine)
             _attended(
                 partial(_trials, backlog, worker, config.cluster, ground, watch, aside), ground, request
             )
             watch.check()
             backlog.reclaim("Ray Tune ended without it")
+
+
+def worker_settings(config: Config, store: str) -> WorkerSettings:
+    """What every worker of the sweep is told. Raises ConfigError as `need_of`."""
+    need = need_of(config.cluster)
+    return WorkerSettings(
+        store,
+        config.limit,
+        config.batch_size,
+        max(1, int(config.cluster.cpus_per_worker)),
+        config.sandbox.require,
+        cores_only=not need.gpus,
+        sharing=need.sharing,
+        may_wait=config.cluster.address is not None,
+    )
 
 
 def _trials(
@@ -212,7 +235,7 @@ def _attended(trials: Callable[[], None], ground: Ground, request: Request) -> N
             _check_late(request)
             raise
     for error in outcome:
-        if isinstance(error, Exception) and not isinstance(error, (StoreFull, ConfigError)):
+        if isinstance(error, Exception) and not isinstance(error, (StoreFull, ConfigError, Lost)):
             _check_late(request)
             raise Lost(f"Ray Tune has failed ({type(error).__name__}: {_last_line(str(error))})") from error
         raise error

@@ -9,9 +9,9 @@ from time import monotonic, sleep
 from typing import Any
 
 from axon.faults import context_is_dead
+from axon.own_code import faulty_file
 from pipeline.errors import fault_line
 from pipeline.importing import importing_models
-from pipeline.own_code import faulty_file
 from pipeline.planning.assignment import Assignment
 from pipeline.sandbox import Require
 from pipeline.storage.store import Store, StoreFull
@@ -39,6 +39,7 @@ class WorkerSettings:
     threads: int
     require: Require  # of the sandbox
     cores_only: bool = False  # it may use no GPU, even if one is in sight
+    sharing: int = 1  # so many workers are on each GPU
     may_wait: bool = False  # where a setting can't be begun; another machine may have what it needs
     launched_on: str = field(default_factory=platform.node)  # the machine
 
@@ -74,7 +75,11 @@ class SliceTrial(tune.Trainable):
         self._notes: list[str] = []
         self._place = Place(ray.get_runtime_context().get_node_id(), os.getpid(), platform.node())
         self._evaluator = Evaluator(
-            worker.batch_size, worker.require, say=self._notes.append, cores_only=worker.cores_only
+            worker.batch_size,
+            worker.require,
+            say=self._notes.append,
+            cores_only=worker.cores_only,
+            sharing=worker.sharing,
         )
         self.reset_config(config)
 

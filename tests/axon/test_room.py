@@ -244,7 +244,7 @@ def test_without_a_number_there_are_as_many_rows_as_the_free_memory_has_room_for
     room: float, settings: DecodeSettings, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     each = row_bytes(model.shape, settings, row_blocks(20, 8, 4, "prompt"), "float32")
-    monkeypatch.setattr(axon.room, "free_memory", lambda device: int(room * each))
+    monkeypatch.setattr(axon.room, "free_memory", lambda *_: int(room * each))
     device, said = on(Device(fits=10**6), monkeypatch), []
     prompts = [[1] * 20] * 70
     free = Room(None, said.append)
@@ -262,7 +262,7 @@ def test_without_a_number_there_are_as_many_rows_as_the_free_memory_has_room_for
 def test_an_estimate_that_was_too_high_is_halved_as_a_number_is(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(axon.room, "free_memory", lambda device: 10**12)
+    monkeypatch.setattr(axon.room, "free_memory", lambda *_: 10**12)
     device = on(Device(fits=5), monkeypatch)
     assert streamed(Room(None), model)[0] == decode(model, PROMPTS, SETTINGS)
     assert device.tried == [11, 5]

@@ -92,6 +92,22 @@ def test_a_prompt_is_taken_when_it_enters_and_leaves_when_it_is_finished() -> No
     assert all(columns == 10 and (rows == 3 or count == 9) for rows, columns, count in seen), "it stays full"
 
 
+@pytest.mark.parametrize("none", [0, -1, float("nan")])
+def test_no_room_for_any_row_is_an_error_where_a_prompt_waits_and_nothing_is_decoded(none: float) -> None:
+    model = toy_model()
+    sizes = iter([1, 1, *[none] * 10])
+    found = stream(model, iter(waiting(RISING)), PLAIN, lambda: next(sizes))  # type: ignore[arg-type]
+    assert next(found)[0] == 0
+    with pytest.raises(ValueError, match=r"^batch_size\(\)=\S+: must be 1 or more where no row"):
+        list(found)
+    assert not list(stream(model, iter(()), PLAIN, lambda: none)), "none waits"  # type: ignore[arg-type, return-value]
+    line, count = Waiting([waiting(RISING)]), 0
+    for index, _ in stream(model, line, PLAIN, lambda: none if line.taken else 1):  # type: ignore[arg-type, return-value]
+        line.finished(index)
+        count += 1
+    assert count == len(RISING), "a row that is being decoded may be the only one"
+
+
 def test_a_bad_prompt_and_a_missing_seed_are_said_when_they_are_met() -> None:
     model = toy_model()
     with pytest.raises(ValueError, match=r"prompts\[7\]: is empty"):

@@ -69,3 +69,24 @@ def test_what_is_no_model_is_told_with_the_remedy(
 def test_a_name_that_no_folder_has_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")  # "assets" is a folder of this repository, not of the hub
     assert told(path).endswith("no such folder; give a checkpoint folder or a hub id")
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("https://hub.example/ORG/Name-8B", "ORG/Name-8B"),
+        ("https://hub.example/ORG/Name-8B.v1/tree/main?x=1", "ORG/Name-8B.v1"),
+        ("hub.example/ORG/Name-8B/", "ORG/Name-8B"),
+        ("ORG/Name-8B/", "ORG/Name-8B"),
+        ("https://hub.example/spaces/ORG/Name-8B", None),
+        ("https://hub.example/ORG", None),
+        ("s3://bucket/ORG/Name-8B", None),
+        ("/ORG/Name-8B/", None),
+        ("a/b/c", None),
+        ("../ORG/Name-8B", None),
+    ],
+)
+def test_the_id_that_a_page_or_a_slash_too_many_stands_for_is_named(path: str, meant: str | None) -> None:
+    """It is never used unasked."""
+    such = f", such as {meant}" if meant else ""
+    assert told(path).endswith(f": no such folder; give a checkpoint folder or a hub id{such}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from conftest import composing
@@ -11,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+import pipeline.evaluation.evaluate as evaluate
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import ClusterSettings, Config
 from pipeline.jobs import run_job
 from pipeline.workers.capacity import Machine, Need, check_room
+from pipeline.workers.sweep import worker_settings
+from pipeline.workers.trial import SliceTrial, ray
 
 
 def cluster(cpus: float, gpus: float | None, address: str | None = None) -> ClusterSettings:
@@ -49,6 +53,23 @@ def test_room_is_counted_machine_by_machine() -> None:
     assert check_room(cluster(3, 0, "auto"), [Machine(4, 0), Machine(4, 0)]) == 2
     assert check_room(cluster(1, 0.5, "auto"), [Machine(8, 2), Machine(3, 0), Machine(1, 4)]) == 5
     assert check_room(cluster(0.1, 0.1, "auto"), [Machine(1, 1)]) == 10
+
+
+@pytest.mark.parametrize(
+    ("gpus", "sharing"), [(0, 1), (0.1, 10), (1 / 3, 3), (0.4, 2), (0.5, 2), (0.9, 1), (1, 1), (4, 1)]
+)
+def test_workers_that_share_a_gpu_are_told_how_many_they_are(
+    gpus: float, sharing: int, make_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They plan their batches by it."""
+    worker = worker_settings(make_config(f"cluster.gpus_per_worker={gpus}"), "/store")
+    assert worker.sharing == sharing
+    told: list[int] = []
+    monkeypatch.setattr(evaluate, "Room", lambda batch_size, say, shared: told.append(shared))
+    monkeypatch.setattr(ray, "get_runtime_context", lambda: SimpleNamespace(get_node_id=lambda: "here"))
+    monkeypatch.setattr(SliceTrial, "reset_config", lambda *_: True)
+    SliceTrial.__new__(SliceTrial).setup({}, worker)
+    assert told == [sharing]
 
 
 def test_a_request_that_nothing_meets_names_key_rule_what_there_is_and_remedy() -> None:

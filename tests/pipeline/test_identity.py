@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from conftest import planned
+from conftest import VOCABULARY, planned
 
 from axon.identity import decode_identity
 from axon.settings import DecodeSettings
@@ -62,6 +63,11 @@ STAYS = [
     "seed=5",  # greedy decoding draws nothing
     "decoder.threshold=9e-1",
     "axon.uncertainty_threshold=0",
+    "axon.uncertainty_threshold=-0.0",
+    "temperature=-0.0",
+    f"model.mask_token_id={len(VOCABULARY) - 1}",  # as the tokenizer says
+    'model.end_tokens=["<|end|>"]',  # as the checkpoint's files say
+    "model.attention=bidirectional",  # as the family is
     "axon.attention_layers=4-7",
     "axon.attention_layers=7,6,5,4",
     "axon.alpha=0.9",  # of another gate
@@ -92,6 +98,25 @@ def test_what_cannot_move_a_token_keeps_the_id(override: str, make_config: Make)
 def test_ids_differ_pairwise(make_config: Make) -> None:
     ids = [identity(make_config(override)) for override in MOVES]
     assert len(set(ids)) == len(ids)
+
+
+def test_a_zero_has_no_sign(make_config: Make) -> None:
+    assert identity(make_config("decoder.threshold=-0.0")) == identity(make_config("decoder.threshold=0"))
+
+
+def test_an_override_counts_where_the_files_do_not_say_the_same(
+    checkpoint: Path, tmp_path: Path, make_config: Make
+) -> None:
+    """As where config.json and the tokenizer contradict each other: the word of the user decides."""
+    mask = f"model.mask_token_id={len(VOCABULARY) - 1}"
+    copy = tmp_path / "copy"
+    shutil.copytree(checkpoint, copy)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "mask_token_id": 3}))
+    setting = make_setting(make_config(f"model.path={copy}", mask))
+    assert setting.identity["model"]["mask_token_id"] == len(VOCABULARY) - 1, "they contradict each other"
+    both = "model.mask_token_id=4", "model.attention=bidirectional"
+    assert identity(make_config(*both)) == identity(make_config(both[0])) != identity(make_config())
 
 
 @pytest.mark.parametrize("drawn", ["temperature=1", 'decoder={"name": "fixed_steps", "remasking": "random"}'])

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from pipeline.own_code import faulty_file
+from axon.own_code import faulty_file
 from pipeline.workers.trial import _what_decodes
 
+TINY = ROOT / "assets/tiny"
 TASK = "job=check_task", "task=arith", "limit=1"
 CORRECT = "correct the file, or what it uses there"
 INSTALL = "correct the name, or run it where that is installed (source .venv/bin/activate)"
@@ -23,7 +24,7 @@ INSTALL = "correct the name, or run it where that is installed (source .venv/bin
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a command needs of the repository."""
     here = tmp_path_factory.mktemp("own") / "copy"
-    for folder in ("axon", "pipeline", "conf"):
+    for folder in ("axon", "pipeline", "conf", "lm_eval_axon"):
         shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "launch.py", here)
     return here
@@ -43,15 +44,60 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_file_that_cannot_be_imported_is_told(
     file: str, added: str, words: tuple[str, ...], told: str, copy: Path
 ) -> None:
+    line = told_of(copy, file, added, "launch.py", *words)
+    assert line.endswith(told)
+
+
+@pytest.mark.parametrize("command", ["axon.verify", "lm_eval_axon"])
+def test_the_other_commands_tell_it_too(command: str, copy: Path) -> None:
+    words = {
+        "axon.verify": ("cases.json", "--checkpoint", str(TINY)),
+        "lm_eval_axon": ("--model", "axon", "--model_args", f"pretrained={TINY}", "--tasks", "gsm8k"),
+    }[command]
+    if command == "lm_eval_axon":
+        pytest.importorskip("lm_eval")
+    line = told_of(copy, "axon/decoders/klass.py", "def propose(:", "-m", command, *words)
+    assert line.endswith(f"SyntaxError: invalid syntax; {CORRECT}")
+
+
+def test_the_command_of_lm_eval_tells_that_lm_eval_is_not_there(copy: Path) -> None:
+    (copy / "lm_eval").mkdir()
+    (copy / "lm_eval/__init__.py").touch()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "lm_eval_axon", "--help"], cwd=copy, capture_output=True, text=True
+        )
+    finally:
+        shutil.rmtree(copy / "lm_eval")
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert line.startswith("lm_eval_axon/__main__.py:") and line.endswith(INSTALL)
+
+
+def test_who_imports_the_check_of_a_port_gets_the_error_itself(copy: Path) -> None:
+    file = copy / "axon/decoders/klass.py"
+    text = file.read_text()
+    file.write_text(f"{text}\nimport numpi\n")
+    code = "try: import axon.verify\nexcept ModuleNotFoundError as error: print(error.name)"
+    try:
+        done = subprocess.run([sys.executable, "-c", code], cwd=copy, capture_output=True, text=True)
+    finally:
+        file.write_text(text)
+    assert (done.returncode, done.stdout) == (0, "numpi\n")
+
+
+def told_of(copy: Path, file: str, added: str, *command: str) -> str:
+    """The one line that a command says of a file whose last line is wrong, lm-eval's log apart; its exit code is 2."""
     text = (copy / file).read_text()
     (copy / file).write_text(f"{text}\n{added}\n")
     try:
-        done = subprocess.run([sys.executable, "launch.py", *words], cwd=copy, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, *command], cwd=copy, capture_output=True, text=True)
     finally:
         (copy / file).write_text(text)
-    [line] = done.stderr.splitlines()
+    [line] = [one for one in done.stderr.splitlines() if " INFO " not in one]
     assert (done.returncode, done.stdout) == (2, "")
-    assert line.startswith(f"{file}:{len(text.splitlines()) + 2}: ") and line.endswith(told)
+    assert line.startswith(f"{file}:{len(text.splitlines()) + 2}: ")
+    return line
 
 
 def test_a_task_of_another_name_than_its_file_has_is_told(copy: Path) -> None:

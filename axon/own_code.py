@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.accident import ROOT, of_ours
-
+ROOT = Path(__file__).resolve().parents[1]
 WRONG_INPUT = 2  # the exit code
 
 
@@ -47,3 +46,8 @@ def faulty_file(error: Exception) -> str | None:
     else:
         remedy = "correct the file, or what it uses there"
     return f"{Path(file).relative_to(ROOT)}:{line}: {type(error).__name__}: {what[:200]}; {remedy}"
+
+
+def of_ours(file: str) -> bool:
+    """Whether it is a file of the repository; an environment may lie in it, too."""
+    return Path(file).is_relative_to(ROOT) and "-packages" not in file
