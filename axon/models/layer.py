@@ -16,7 +16,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, silu
+from torch.nn.functional import silu
+
+from axon.models.product import Linear
 
 # Of a layer's own module, its queries and keys (N, H + G, A) and values (N, G, A): what its positions see, (N, H x A).
 Attend = Callable[[Any, Tensor, Tensor], Tensor]
@@ -123,7 +125,7 @@ class Layer:
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        place: torch.device = self._query[0].device
+        place: torch.device = self._query.weight.device
         return place
 
     def __call__(
@@ -150,17 +152,16 @@ class Layer:
         mixed_ND = attend(self._own, rotation(query_key_NCA), value_NGA)
         if read is not None:
             mixed_ND, x_ND = read.take(mixed_ND), read.take(x_ND)
-        return linear(mixed_ND, *self._output).add_(x_ND)
+        return self._output(mixed_ND).add_(x_ND)
 
     def _projected(self, normed_ND: Tensor, queries: Narrow | None) -> tuple[Tensor, Tensor]:
         """Queries and keys, (N, H + G, A), and values, (N, G, A)."""
         heads = normed_ND.shape[0], -1, self._own.head_dim
-        if queries is None:
-            query = linear(normed_ND, *self._query)
-        else:
-            query = queries.spread(linear(queries.take(normed_ND), *self._query))
-        key = linear(normed_ND, *self._key)
-        value = linear(normed_ND, *self._value)
+        query = self._query(normed_ND if queries is None else queries.take(normed_ND))
+        if queries is not None:
+            query = queries.spread(query)
+        key = self._key(normed_ND)
+        value = self._value(normed_ND)
         if self._head_norms is not None:
             norm_query, norm_key = self._head_norms
             query, key = norm_query(query.view(heads)), norm_key(key.view(heads))
@@ -188,14 +189,12 @@ class Gated:
 
     def __call__(self, x_ND: Tensor) -> Tensor:
         """Of every position by itself."""
-        gate_NF = silu(linear(x_ND, *self._gate), inplace=True)
-        return linear(gate_NF.mul_(linear(x_ND, *self._up)), *self._down)
+        gate_NF = silu(self._gate(x_ND), inplace=True)
+        return self._down(gate_NF.mul_(self._up(x_ND)))
 
 
-def _linear(part: Any) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias."""
-    weight: Tensor = plain(part, nn.Linear).weight
-    return weight, part.bias
+def _linear(part: Any) -> Linear:
+    return Linear(plain(part, nn.Linear))
 
 
 def plain(part: Any, kind: type[nn.Module]) -> Any:
