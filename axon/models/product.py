@@ -12,7 +12,7 @@ Shapes: N positions, K terms of each sum, F outputs.
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from functools import cache
 from time import perf_counter
 
@@ -22,9 +22,12 @@ from torch.nn.functional import linear
 
 from axon.attention import PANEL, PANELS
 
+Multiply = Callable[..., Tensor]  # states (N, K), weight (F, K), bias (F) or None: (N, F)
+
 TERMS = 192
-ENOUGH = 1 << 21  # multiplications: oneDNN starts 10 microseconds later, which fewer don't win back
-FEWEST = PANEL * PANELS  # rows, each of which oneMKL rounds alone
+ENOUGH = 1 << 22  # multiplications: oneDNN starts 10 to 20 microseconds later, which fewer don't win back
+LEAST = 64  # rows: a small pass would lose more time by asking, product by product, than it wins
+ALONE = PANEL * PANELS  # rows, each of which oneMKL rounds alone
 TRIED = 512, 192, 192  # rows, outputs and terms of the product that is timed
 REPEATS = 7
 SOONER = 0.8  # of oneMKL's time: what only chance would find on a processor where the two are alike
@@ -32,30 +35,27 @@ SOONER = 0.8  # of oneMKL's time: what only chance would find on a processor whe
 _HERE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-class Linear:
-    """A weight (F, K) and a bias (F) or none, of a module that may change or move them."""
+def way(x_NK: Tensor) -> Multiply:
+    """Of multiplying those states. oneDNN knows neither gradients nor autocast."""
+    if x_NK.shape[0] < LEAST or not x_NK.is_cpu or x_NK.dtype is not torch.float32 or not _HERE:
+        return linear
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+        return linear
+    return _by_shape if sooner() else linear
 
-    def __init__(self, module: torch.nn.Linear) -> None:
-        self.weight: Tensor = module.weight
-        self._bias: Tensor | None = module.bias
-        worth_it = _HERE and self.weight.shape[1] <= TERMS
-        self._many = enough_rows(*self.weight.shape) if worth_it else sys.maxsize
 
-    def __call__(self, x_NK: Tensor) -> Tensor:
-        """(N, F)."""
-        if x_NK.shape[0] >= self._many and self._suits(x_NK):
-            return one_dnn(x_NK, self.weight, self._bias)
-        return linear(x_NK, self.weight, self._bias)
-
-    def _suits(self, x_NK: Tensor) -> bool:
-        """Whether oneDNN is to compute it. It knows neither gradients nor autocast, and crawls on strided memory."""
-        if torch.compiler.is_compiling() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
-            return False
-        if not all(
-            one.is_cpu and one.dtype is torch.float32 and one.is_contiguous() for one in (x_NK, self.weight)
-        ):
-            return False
-        return sooner() and equal(*self.weight.shape, self._bias is not None, torch.get_num_threads())
+def _by_shape(x_NK: Tensor, weight_FK: Tensor, bias_F: Tensor | None = None) -> Tensor:
+    """`linear`, perhaps by oneDNN, which crawls on strided memory."""
+    outputs, terms = weight_FK.shape
+    if (
+        terms <= TERMS
+        and x_NK.shape[0] >= enough_rows(outputs, terms)
+        and x_NK.is_contiguous()
+        and weight_FK.is_contiguous()
+        and equal(outputs, terms, bias_F is not None, torch.get_num_threads())
+    ):
+        return one_dnn(x_NK, weight_FK, bias_F)
+    return linear(x_NK, weight_FK, bias_F)
 
 
 def one_dnn(x_NK: Tensor, weight_FK: Tensor, bias_F: Tensor | None = None) -> Tensor:
@@ -66,7 +66,7 @@ def one_dnn(x_NK: Tensor, weight_FK: Tensor, bias_F: Tensor | None = None) -> Te
 
 def enough_rows(outputs: int, terms: int) -> int:
     """From how many rows on oneDNN may compute a product."""
-    return max(FEWEST, -(-ENOUGH // (outputs * terms)))
+    return max(LEAST, -(-ENOUGH // (outputs * terms)))
 
 
 @cache
@@ -98,5 +98,5 @@ def equal(outputs: int, terms: int, biased: bool, threads: int) -> bool:
     return all(
         torch.equal(way(x_NK[:count], weight_FK, bias_F), product_NF[:count])
         for way in (linear, one_dnn)
-        for count in (FEWEST, few, 2 * few)
+        for count in (ALONE, few, 2 * few)
     )
