@@ -16,7 +16,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, silu
+from torch.nn.functional import silu
+
+from axon.models.product import Multiply, way
 
 # Of a layer's own module, its queries and keys (N, H + G, A) and values (N, G, A): what its positions see, (N, H x A).
 Attend = Callable[[Any, Tensor, Tensor], Tensor]
@@ -138,29 +140,38 @@ class Layer:
 
         `attend` is the attention of the pass. With `queries`, those of other positions are zeros.
         """
-        x_ND = self._attended(x_ND, rotation, attend, queries, read)
-        deep_ND: Tensor = self._mlp(self._between(x_ND))
+        multiply = way(x_ND)
+        x_ND = self._attended(x_ND, rotation, attend, multiply, queries, read)
+        deep_ND: Tensor = self._mlp(self._between(x_ND), multiply)
         return deep_ND.add_(x_ND)
 
     def _attended(
-        self, x_ND: Tensor, rotation: Rotation, attend: Attend, queries: Narrow | None, read: Narrow | None
+        self,
+        x_ND: Tensor,
+        rotation: Rotation,
+        attend: Attend,
+        multiply: Multiply,
+        queries: Narrow | None,
+        read: Narrow | None,
     ) -> Tensor:
         """The states after attention, (N, D), or with `read` (M, D)."""
-        query_key_NCA, value_NGA = self._projected(self._before(x_ND), queries)
+        query_key_NCA, value_NGA = self._projected(self._before(x_ND), multiply, queries)
         mixed_ND = attend(self._own, rotation(query_key_NCA), value_NGA)
         if read is not None:
             mixed_ND, x_ND = read.take(mixed_ND), read.take(x_ND)
-        return linear(mixed_ND, *self._output).add_(x_ND)
+        return multiply(mixed_ND, *self._output).add_(x_ND)
 
-    def _projected(self, normed_ND: Tensor, queries: Narrow | None) -> tuple[Tensor, Tensor]:
+    def _projected(
+        self, normed_ND: Tensor, multiply: Multiply, queries: Narrow | None
+    ) -> tuple[Tensor, Tensor]:
         """Queries and keys, (N, H + G, A), and values, (N, G, A)."""
         heads = normed_ND.shape[0], -1, self._own.head_dim
         if queries is None:
-            query = linear(normed_ND, *self._query)
+            query = multiply(normed_ND, *self._query)
         else:
-            query = queries.spread(linear(queries.take(normed_ND), *self._query))
-        key = linear(normed_ND, *self._key)
-        value = linear(normed_ND, *self._value)
+            query = queries.spread(multiply(queries.take(normed_ND), *self._query))
+        key = multiply(normed_ND, *self._key)
+        value = multiply(normed_ND, *self._value)
         if self._head_norms is not None:
             norm_query, norm_key = self._head_norms
             query, key = norm_query(query.view(heads)), norm_key(key.view(heads))
@@ -174,7 +185,7 @@ class Routed:
     def __init__(self, module: Any) -> None:
         self._module = module
 
-    def __call__(self, x_ND: Tensor) -> Tensor:
+    def __call__(self, x_ND: Tensor, _: Multiply) -> Tensor:
         """Of every position by itself."""
         deep_1ND: Tensor = self._module(x_ND[None])
         return deep_1ND[0]
@@ -186,10 +197,10 @@ class Gated:
     def __init__(self, module: Any) -> None:
         self._gate, self._up, self._down = map(_linear, (module.gate_proj, module.up_proj, module.down_proj))
 
-    def __call__(self, x_ND: Tensor) -> Tensor:
+    def __call__(self, x_ND: Tensor, multiply: Multiply) -> Tensor:
         """Of every position by itself."""
-        gate_NF = silu(linear(x_ND, *self._gate), inplace=True)
-        return linear(gate_NF.mul_(linear(x_ND, *self._up)), *self._down)
+        gate_NF = silu(multiply(x_ND, *self._gate), inplace=True)
+        return multiply(gate_NF.mul_(multiply(x_ND, *self._up)), *self._down)
 
 
 def _linear(part: Any) -> tuple[Tensor, Tensor | None]:
