@@ -1,20 +1,21 @@
 """Linear maps in float32 on a processor: by oneDNN where that takes less time and differs in no bit.
 
-Torch's own `linear` multiplies float32 with oneMKL, which on an AMD processor with AVX-512 takes twice the time of
-oneDNN, which torch brings as well. Both add up to 192 terms one after the other; of more, oneMKL adds some apart.
+Torch's own `linear` multiplies float32 with oneMKL, which on AMD's Zen 5 takes twice the time of oneDNN, which torch
+brings as well; with AVX2 alone they take about as long. Both add up to 192 terms one after the other; of more, oneMKL
+adds some apart.
 
-A product of few rows, which oneDNN is slow to start, has to round as one of many does. So oneDNN computes only what a
-trial, once a process, finds equal bit for bit, and sooner: the clock may decide anew in each process, since no result
-depends on what it says.
+A product of few rows, which oneDNN is slow to start, has to round as one of many does, and a decode as on a machine
+without it. So oneDNN computes only shapes that a trial, once a process, finds equal bit for bit.
 
 Shapes: N positions, K terms of each sum, F outputs.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
-from time import perf_counter
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -28,9 +29,8 @@ TERMS = 192
 ENOUGH = 1 << 22  # multiplications: oneDNN starts 10 to 20 microseconds later, which fewer don't win back
 LEAST = 64  # rows: a small pass would lose more time by asking, product by product, than it wins
 ALONE = PANEL * PANELS  # rows, each of which oneMKL rounds alone
-TRIED = 512, 192, 192  # rows, outputs and terms of the product that is timed
-REPEATS = 7
-SOONER = 0.8  # of oneMKL's time: what only chance would find on a processor where the two are alike
+PROCESSORS = Path("/proc/cpuinfo")  # Linux alone has it
+ZEN_5 = 26  # a family
 
 _HERE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
@@ -71,16 +71,12 @@ def enough_rows(outputs: int, terms: int) -> int:
 
 @cache
 def sooner() -> bool:
-    """Whether oneDNN takes less time on this processor."""
-    rows, outputs, terms = TRIED
-    x_NK, weight_FK = torch.ones(rows, terms), torch.ones(outputs, terms)
-    taken = {linear: float("inf"), one_dnn: float("inf")}
-    for _ in range(REPEATS):
-        for way in taken:
-            began = perf_counter()
-            way(x_NK, weight_FK)
-            taken[way] = min(taken[way], perf_counter() - began)
-    return taken[one_dnn] < SOONER * taken[linear]
+    """Whether oneDNN takes less time on this processor: AMD's with whole registers of AVX-512, from Zen 5 on."""
+    if torch.backends.cpu.get_cpu_capability() != "AVX512" or not PROCESSORS.is_file():
+        return False
+    told = PROCESSORS.read_text()
+    family = re.search(r"^cpu family\s*: (\d+)$", told, re.MULTILINE)
+    return "AuthenticAMD" in told and family is not None and int(family[1]) >= ZEN_5
 
 
 @cache

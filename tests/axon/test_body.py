@@ -157,7 +157,7 @@ def test_attention_gives_its_memory_back_before_the_mlp(monkeypatch: pytest.Monk
         kept.extend(map(weakref.ref, (query_key_NCA, value_NGA, mixed_ND)))
         return mixed_ND
 
-    def mlp(x_ND: Tensor) -> Tensor:
+    def mlp(x_ND: Tensor, _: Any) -> Tensor:
         alive.extend(one for one in kept if one() is not None)
         return x_ND.clone()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import sleep
+from pathlib import Path
 
 import pytest
 import torch
@@ -145,13 +145,28 @@ def test_one_that_sums_alike_is_equal_and_draws_none_of_the_users_numbers(
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_the_clock_decides_which_is_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        sleep(0.02)
-        return x
+@pytest.mark.parametrize(
+    ("maker", "family", "registers", "sooner"),
+    [
+        ("AuthenticAMD", 26, "AVX512", True),
+        ("AuthenticAMD", 25, "AVX512", False),
+        ("AuthenticAMD", 26, "AVX2", False),
+        ("GenuineIntel", 26, "AVX512", False),
+    ],
+)
+def test_the_processor_says_which_is_sooner(
+    maker: str, family: int, registers: str, sooner: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_text(f"processor\t: 0\nvendor_id\t: {maker}\ncpu family\t: {family}\nmodel\t\t: 2\n")
+    monkeypatch.setattr(product, "PROCESSORS", told)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: registers)
+    assert product.sooner.__wrapped__() == sooner
 
-    monkeypatch.setattr(product, "one_dnn", slow)
+
+def test_a_system_that_does_not_tell_its_processor_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product, "PROCESSORS", tmp_path / "none")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     assert not product.sooner.__wrapped__()
-    monkeypatch.setattr(product, "one_dnn", lambda x, weight, bias=None: x)
-    monkeypatch.setattr(product, "linear", slow)
-    assert product.sooner.__wrapped__()
