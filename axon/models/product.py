@@ -90,7 +90,10 @@ def equal(outputs: int, terms: int, biased: bool, threads: int) -> bool:
     x_NK = torch.randn(2 * few, terms, generator=drawn)
     weight_FK = torch.randn(outputs, terms, generator=drawn)
     bias_F = torch.randn(outputs, generator=drawn) if biased else None
-    product_NF = one_dnn(x_NK, weight_FK, bias_F)
+    try:
+        product_NF = one_dnn(x_NK, weight_FK, bias_F)
+    except (RuntimeError, TypeError):  # the operator isn't public: a release's may take other arguments
+        return False
     return all(
         torch.equal(way(x_NK[:count], weight_FK, bias_F), product_NF[:count])
         for way in (linear, one_dnn)

@@ -136,6 +136,19 @@ def test_one_bit_apart_at_some_number_of_rows_is_not_equal(
     assert not product.equal.__wrapped__(*SHAPE, False, 1)
 
 
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("mkldnn::_linear_pointwise() is missing value"), TypeError("bias")]
+)
+def test_an_operator_that_takes_other_arguments_is_not_asked_again(
+    fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_dnn(*_: Tensor | None) -> Tensor:
+        raise fault
+
+    monkeypatch.setattr(product, "one_dnn", one_dnn)
+    assert not product.equal.__wrapped__(*SHAPE, True, 1)
+
+
 def test_one_that_sums_alike_is_equal_and_draws_none_of_the_users_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
