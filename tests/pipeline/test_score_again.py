@@ -67,7 +67,7 @@ def test_a_scorer_that_failed_once_leaves_what_a_run_without_the_failure_does(
     code, shown = run(config)
     assert code == 0 and decoded.total() == 1
     assert "2 answers that could not be scored before: scored again, and 2 of them could be" in shown
-    assert "10 of 10 stored already" in shown and "Unscored" not in shown
+    assert "10 of 10 stored already" in shown and "unscored" not in shown
     after = stored(config)
     told = ["score", "extracted", "error"]
     pd.testing.assert_frame_equal(after.drop(columns=told), before.drop(columns=told))
@@ -95,7 +95,7 @@ def test_a_scorer_that_fails_by_itself_is_asked_once_a_command_and_nothing_is_wr
         code, shown = run(config)
         assert code == 0 and asked == {"test-0-1": times}
         assert "1 answer that could not be scored before: scored again, and 0 of them could be" in shown
-        assert "Unscored records: 1 x scoring: RuntimeError: the scorer broke" in shown
+        assert "not counted as 0: 1 x scoring: RuntimeError: the scorer broke" in " ".join(shown.split())
     assert decoded.total() == 1 and files(config) == before
 
 
@@ -112,7 +112,8 @@ def test_a_report_scores_nothing(make_config: Make, judge: Judge) -> None:
     judge.bad_scores = {"test-0-0"}
     run(make_config("task.name=judge"))
     judge.bad_scores = set()
-    assert "Unscored records: 1 x" in run(make_config("task.name=judge", "job=report"))[1]
+    shown = run(make_config("task.name=judge", "job=report"))[1]
+    assert "1 record of 1 setting unscored" in " ".join(shown.split()) and "scored again" not in shown
 
 
 def test_where_no_program_can_run_the_answers_stay_as_they_are_and_the_command_goes_on(
