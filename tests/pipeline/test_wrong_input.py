@@ -155,6 +155,10 @@ CASES = {
         f"seed={'9' * 5000}",
         "9...: has more digits than Python reads as a number; write",
     ),
+    "neither a number nor text": (
+        "model.end_tokens=[null]",
+        "model.end_tokens[0]=null: must be a whole number or text; write one of them",
+    ),
     "unknown experiment": ("+experiment=dmeo", "experiment=dmeo: unknown; one of axon_ablation_budget, "),
     "all groups at once": (
         "'sweep.groups={a: {}}'",
