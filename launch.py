@@ -205,6 +205,8 @@ def explain(error: Exception, line: CommandLine, names: Mapping[str, str] = Mapp
     if isinstance(error, ReaderError | ValueError) and (file := faulty(folders(line), type(error))):
         why = error.reason if isinstance(error, ReaderError) else reason(error).split(":")[0]
         return f"{chosen(file, line.words)}{file}: is not valid YAML ({why}); correct it"
+    if isinstance(error, FileNotFoundError) and not error.filename:  # of os.getcwd
+        return "the working directory: has been removed; change to a folder that exists"
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: can't be read ({error.strerror}); check its permissions"
     if long := next((word for word in line.words if re.search(r"\d{4301}", word)), None):

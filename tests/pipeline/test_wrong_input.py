@@ -277,6 +277,17 @@ def test_a_config_file_that_may_not_be_read_is_named() -> None:
     assert line == "/mine/sweep/mine.yaml: can't be read (Permission denied); check its permissions"
 
 
+def test_a_working_directory_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    here.rmdir()
+    monkeypatch.setattr(sys, "argv", ["launch.py"])
+    assert told(launch.main) == "the working directory: has been removed; change to a folder that exists"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [["axon.gaet=always"], ["decoder.threshold=1.7"], ["store=foo://x"], ["--hepl"]]
