@@ -172,8 +172,9 @@ def folders(line: CommandLine) -> list[Path]:
 
 def explain(error: Exception, line: CommandLine, names: Mapping[str, str] = MappingProxyType({})) -> str:
     """One line for what Hydra and the readers below it say in several: the key or value, the rule, the remedy."""
-    if isinstance(error, ConfigCompositionException) and not str(error) and error.__cause__:
-        return explain(error.__cause__, line, names)
+    cause = error.__cause__
+    if isinstance(error, ConfigCompositionException) and not str(error) and isinstance(cause, Exception):
+        return explain(cause, line, names)
     text = " ".join(str(error).split())
     if isinstance(error, ConfigCompositionException) and (
         explained := explain_composition(error, text, line, names)
