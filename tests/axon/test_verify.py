@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from axon import decode, load_model
+from axon.models import CheckpointError, Overrides
 from axon.verify import case_settings, main
 from axon.verify_forward import _difference, graded
 from tests.axon.toy_model import MASK, llada_tensors, write_checkpoint
@@ -248,3 +249,12 @@ def test_a_limit_that_limits_nothing_is_refused(
     """No difference is above nan, so that all would agree."""
     assert _main(folder, *words.split()) == 2
     assert f"{words.split()[0]}=" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [0, -4, True, 2.0])
+def test_a_block_size_that_is_none_is_refused_for_all_who_load(folder: Path, size: Any) -> None:
+    """0 was taken for the checkpoint's own."""
+    with pytest.raises(
+        CheckpointError, match=rf"model\.block_size={size!r}: must be a whole number of at least 1"
+    ):
+        load_model(folder / "checkpoint", overrides=Overrides(block_size=size))
