@@ -26,13 +26,22 @@ with faulty_files_told():
         OverrideParseException,
     )
     from omegaconf import OmegaConf
-    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, UnsupportedValueType
+    from yaml.reader import ReaderError
 
     from axon.settings import BLOCK_LENGTH
     from pipeline.errors import ConfigError, one_in, reason, unknown_key
     from pipeline.idle_threads import idle_threads
     from pipeline.importing import importing
-    from pipeline.inputs.choices import check_folders, check_names, chosen, described, holders, undecodable
+    from pipeline.inputs.choices import (
+        check_folders,
+        check_names,
+        chosen,
+        described,
+        faulty,
+        holders,
+        own_words,
+    )
     from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
     from pipeline.inputs.run_words import RUN_WORDS
     from pipeline.output import OutputError, output_told
@@ -42,7 +51,7 @@ with faulty_files_told():
 
 CONF = Path(__file__).resolve().parent / "conf"
 INTERRUPTED = 130
-UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError)
+UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError)
 GROUPS, ALONE = "sweep.groups", "sweep=none"
 
 # A block length of null is the model's own, which is not known before its config is read: 32 stands for it.
@@ -163,6 +172,9 @@ def folders(line: CommandLine) -> list[Path]:
 
 def explain(error: Exception, line: CommandLine, names: Mapping[str, str] = MappingProxyType({})) -> str:
     """One line for what Hydra and the readers below it say in several: the key or value, the rule, the remedy."""
+    cause = error.__cause__
+    if isinstance(error, ConfigCompositionException) and not str(error) and isinstance(cause, Exception):
+        return explain(cause, line, names)
     text = " ".join(str(error).split())
     if isinstance(error, ConfigCompositionException) and (
         explained := explain_composition(error, text, line, names)
@@ -174,6 +186,13 @@ def explain(error: Exception, line: CommandLine, names: Mapping[str, str] = Mapp
         return explain_word(str(error.override))
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key}: missing; give it a value"
+    if isinstance(error, RecursionError):
+        own = " or ".join(own_words(folders(line), line.words)) or "a value"
+        why = "leads back to itself, by its defaults list, an alias or brackets without end"
+        return f"{own}: {why}; take that out"
+    if isinstance(error, UnsupportedValueType) and error.full_key:
+        what = text.split(" full_key:")[0]
+        return f"{error.full_key}: {what}; write text, a number, a list or a group of keys"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {text.split(' full_key:')[0]}; give it a value"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
@@ -181,10 +200,18 @@ def explain(error: Exception, line: CommandLine, names: Mapping[str, str] = Mapp
         place = f"{chosen(mark.name, line.words)}{mark.name}: line {mark.line + 1}"
         return f"{place} is not valid YAML ({error.problem}); correct it"
     if isinstance(error, UnicodeDecodeError):
-        file = undecodable(folders(line))
+        file = faulty(folders(line), UnicodeDecodeError) or "a config file"
         return f"{chosen(file, line.words)}{file}: is not UTF-8 ({error.reason}); save it as UTF-8"
+    # Neither of these says in which file it was; a ValueError may be of a word, too.
+    if isinstance(error, ReaderError | ValueError) and (file := faulty(folders(line), type(error))):
+        why = error.reason if isinstance(error, ReaderError) else reason(error).split(":")[0]
+        return f"{chosen(file, line.words)}{file}: is not valid YAML ({why}); correct it"
+    if isinstance(error, FileNotFoundError) and not error.filename:  # of os.getcwd
+        return "the working directory: has been removed; change to a folder that exists"
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: can't be read ({error.strerror}); check its permissions"
+    if long := next((word for word in line.words if re.search(r"\d{4301}", word)), None):
+        return f"{long[:60]}...: has more digits than Python reads as a number; write fewer"
     return text.split(" Config search path:")[0]
 
 

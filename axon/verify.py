@@ -33,7 +33,7 @@ with faulty_files_told() if __name__ == "__main__" else nullcontext():
     from safetensors import SafetensorError
 
     from axon.attention import KERNELS
-    from axon.checks import check_range
+    from axon.checks import check_range, check_whole
     from axon.decoders import DECODERS
     from axon.decoding import decode
     from axon.gates import GATES
@@ -147,7 +147,7 @@ def read_cases(path: Path, model: MaskedDiffusionModel | None = None) -> dict[st
         cases = json.loads(path.read_text(encoding="utf-8"))
         lacking = set(HEAD) - set(cases)
         lacking |= set(CASE) - set.intersection(*map(set, cases["cases"]))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         # One that isn't UTF-8 is quoted whole by the error's own words.
         why = error.reason if isinstance(error, UnicodeDecodeError) else repr(error)
         raise ValueError(
@@ -179,9 +179,20 @@ def _misformed(part: Mapping[str, Any]) -> str | None:
             return f"{key}={value!r}: must be {_SAID[FORMS[key][0]]}; correct it"
         if key == "reveals" and not all(isinstance(positions, list) for positions in value):
             return f"{key}={value!r}: must list the positions of each step; correct it"
+        if wrong := [one for one in _numbers(key, value) if type(one) is not int]:
+            return f"{key}: {wrong[0]!r} is no whole number; correct it"
         if key == "tokens" and not value:
             return f"{key}={value!r}: must be what was decoded; correct it"
     return None
+
+
+def _numbers(key: str, value: Any) -> Sequence[object]:
+    """What must be whole numbers in a value of a case; a true is none."""
+    if key == "reveals":
+        return [position for positions in value for position in positions]
+    if key == "nfe":
+        return [value]
+    return list(value) if key in ("prompt", "tokens") else []
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -218,6 +229,12 @@ def _run(options: argparse.Namespace) -> int:
     read_cases(options.cases)  # before the model: a wrong path should not cost a load
     if options.forward is not None and not options.forward.is_file():
         raise ValueError(f"{options.forward}: no such file; give a file of forward passes")
+    if options.tolerance is not None:  # nothing is above a tolerance of nan
+        check_range("--tolerance", options.tolerance, 0.0, float("inf"))
+    if options.least_share is not None:
+        check_range("--least-share", options.least_share, 0.0, 1.0)
+    if options.block_size is not None:
+        check_whole("--block-size", options.block_size, 1)
     model = load_model(
         options.checkpoint,
         options.dtype,
@@ -233,7 +250,6 @@ def _run(options: argparse.Namespace) -> int:
     cases = read_cases(options.cases, model)
     exact = options.dtype == "float32"
     least = float(exact) if options.least_share is None else options.least_share
-    check_range("--least-share", least, 0.0, 1.0)
     tolerance = 1e-4 if exact and options.tolerance is None else options.tolerance
     agree = _verify_cases(model, cases, least)
     if not exact and options.least_share is None:

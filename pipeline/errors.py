@@ -43,7 +43,12 @@ RULES = {
     "kinds": "must be {kinds}; write one of them",
     "string_too_short": "must not be empty; give it a value",
 }
-KINDS = {"int": "a whole number", "float": "a number", "str": "text"}  # pydantic's names in a union
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "constrained-str": "text",
+}  # pydantic's names in a union
 NAME = "[key]"  # pydantic's word in a location where the name of a group, not what is in it, is wrong
 NESTED = "decode"  # the field of Config whose keys are top-level keys for users
 SHOWN = 120  # characters of a wrong value
@@ -57,7 +62,7 @@ class ConfigError(ValueError):
         super().__init__(self.lines)  # what pickle makes it anew of, in another process
 
     def __str__(self) -> str:
-        return "\n".join(self.lines)
+        return "\n".join(line.replace("\n", "\\n") for line in self.lines)  # a value may be of several
 
 
 def fault_lines(error: ValidationError, schema: type) -> list[str]:

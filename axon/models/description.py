@@ -82,6 +82,10 @@ def describe(path: str | Path, overrides: Overrides = AS_THE_FILES_SAY) -> Descr
                 f"token {mask}: is named as the mask token and as an end of the text, and can't be both; give "
                 "model.mask_token_id or model.end_tokens"
             )
+        if (given := overrides.block_size) is not None and (type(given) is not int or given < 1):
+            raise CheckpointError(
+                f"model.block_size={given!r}: must be a whole number of at least 1; give another"
+            )
         own_block_size = _block_size(config, family)
         config.refuse_unread([*family.inert, *overrides.inert_keys])
     except CheckpointError as error:

@@ -92,15 +92,22 @@ def chosen(file: str, words: Sequence[str]) -> str:
     return f"{word}: " if word in {word.lstrip("+") for word in words} else ""
 
 
-def undecodable(folders: Folders) -> str:
-    """The first config file that is not UTF-8, which the decoder's error doesn't name."""
+def faulty(folders: Folders, fault: type[Exception]) -> str:
+    """The first config file whose text gives such an error, which doesn't name it; "" where none does."""
     for file in (file for folder in folders for file in _files(folder)):
-        with suppress(OSError):
-            try:
-                file.read_text(encoding="utf-8")
-            except UnicodeDecodeError:
-                return str(file)
-    return "a config file"
+        try:
+            yaml.safe_load(file.read_text(encoding="utf-8"))
+        except fault:
+            return str(file)
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+    return ""
+
+
+def own_words(folders: Folders, words: Sequence[str]) -> list[str]:
+    """The words that choose a file of the user's own."""
+    pairs = [(word, *word.lstrip("+").split("=", 1)) for word in words if "=" in word]
+    return [word for word, group, name in pairs if any(name in choices([own], group) for own in folders[1:])]
 
 
 def _files(folder: Path) -> Iterator[Path]:

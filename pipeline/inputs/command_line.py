@@ -6,6 +6,7 @@ Every function raises ConfigError, one line, for what can't be given.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     words, folder = given.pop("words"), given["config_dir"]
     if given.pop("multirun"):
         raise ConfigError([f"--multirun: {HOW_TO_SWEEP}"])
-    if folder is not None and not Path(folder).is_dir():
+    if folder is not None and not os.path.isdir(folder):  # of a name too long, Path's own raises an error
         line = "no such folder; give one with files such as sweep/MINE.yaml in it"
         raise ConfigError([f"--config-dir={folder}: {line}"])
     shows = any(given[name] for name in SHOWING)

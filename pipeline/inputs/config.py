@@ -8,7 +8,7 @@ here may import torch, so that a mistake is reported at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, get_args
 
@@ -255,12 +255,23 @@ def read_config(tree: Mapping[str, Any]) -> Config:
     nested["decode"] = {key: tree[key] for key in DECODE_KEYS if key in tree}
     try:
         return _ADAPTER.validate_json(json.dumps(nested), strict=True)
-    except TypeError as error:  # YAML has types that JSON lacks
-        raise ConfigError(
-            [f"a value of the config: {error}; write text, numbers, lists or groups of keys"]
-        ) from None
+    except TypeError:  # YAML has types that JSON lacks
+        rule = "must be text, a number, a list or a group of keys; write one of them"
+        raise ConfigError(f"{key}={value!r}: {rule}" for key, value in _without_json(tree)) from None
     except ValidationError as error:
         raise ConfigError(fault_lines(error, Config)) from None
+
+
+def _without_json(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """The values that JSON can't hold, with their keys."""
+    if isinstance(value, Mapping):
+        for name, held in value.items():
+            yield from _without_json(held, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for number, held in enumerate(value):
+            yield from _without_json(held, f"{key}[{number}]")
+    elif not isinstance(value, str | int | float | None):
+        yield key, value
 
 
 def to_tree(config: Config) -> dict[str, Any]:

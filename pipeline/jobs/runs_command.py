@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from pipeline.errors import ConfigError, one_of
+from pipeline.inputs.digits import read_digits
 from pipeline.inputs.run_words import PLACES, RUN_WORDS
 from pipeline.inputs.word_path import read_path
 from pipeline.jobs.asked_words import read_asked
@@ -24,6 +25,7 @@ EXAMPLES = {
     **dict.fromkeys(RUN_WORDS, f"run=FOLDER; give {FOLDER}"),
     "compare": f"runs=[FOLDER,FOLDER], where=CONDITION, under=FOLDER or store=ADDRESS; give {FOLDER}, for each run",
 }
+CHOICES = ("setting", "example")  # what they may be is told where the run is known
 
 
 def main(words: Mapping[str, str], console: Console) -> int:
@@ -46,6 +48,8 @@ def _job(words: Mapping[str, str]) -> Callable[[Mapping[str, str], Console], int
         raise ConfigError(f"{word}: job={job} takes {', '.join(taken)}; leave it out" for word in unknown)
     if NEEDED[job] and not any(words.get(key) for key in NEEDED[job]):
         raise ConfigError([f"job={job}: needs {EXAMPLES[job]}"])
+    if empty := [key for key, value in words.items() if not value and key not in CHOICES]:
+        raise ConfigError(f"{key}=: must not be empty; give it a value, or leave it out" for key in empty)
     return jobs[job]
 
 
@@ -98,6 +102,6 @@ def _check_decoded(opened: OpenedRun) -> None:
 def _count(words: Mapping[str, str], key: str) -> int | None:
     if key not in words:
         return None
-    if not words[key].isdecimal() or int(words[key]) < 1:
+    if not (number := read_digits(words[key])):
         raise ConfigError([f"{key}={words[key]}: must be a whole number of at least 1; write digits alone"])
-    return int(words[key])
+    return number

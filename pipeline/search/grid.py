@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.search.space import Candidate, Outcome, Range, Region, Space, existing
 
+MOST = 100_000  # settings that a region may ask for at once: more would take hours to compose and to look up
+
 
 def ask_grid(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
-    """Every combination of every region the first time, nothing afterwards. Raises ValueError for an open range."""
+    """Every combination of every region the first time, nothing afterwards. Raises ValueError for what has no grid."""
     if outcomes:
         return []
     candidates = [candidate for region in space for candidate in combinations(region)]
@@ -19,7 +22,14 @@ def ask_grid(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
 
 
 def combinations(region: Region) -> Iterator[Candidate]:
-    """Every combination of the region's keys; equal ones where a key doesn't exist under another's value."""
+    """Every combination of the region's keys; equal ones where a key doesn't exist under another's value.
+
+    Raises ValueError, before any is made, for an open range and for more than MOST.
+    """
+    numbers = [len(d) if isinstance(d, tuple) else d.num or 1 for d in region.grid.values()]
+    if (number := math.prod(numbers)) > MOST:
+        rule = f"combines {number:,} settings of {' x '.join(region.grid)}, at most {MOST:,}"
+        raise ValueError(f"groups.{region.group}: {rule}; give fewer values, or choose search=optuna")
     columns = [_values(key, dimension) for key, dimension in region.grid.items()]
     for values in itertools.product(*columns):
         knobs = {**region.fixed, **dict(zip(region.grid, values, strict=True))}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from pipeline.errors import ConfigError
+from pipeline.inputs.digits import read_digits
 from pipeline.planning.setting import Setting
 
 LISTED = 8  # choices that an error names
@@ -38,8 +39,8 @@ def find_example(asked: str, setting_id: str, title: str, records: pd.DataFrame)
     if own.empty:
         raise ConfigError([f"setting={setting_id}: nothing of {title} is stored; run it first"])
     found = own[own["example_id"] == asked]
-    if found.empty and asked.isdecimal():
-        found = own[own["position"] == int(asked)]
+    if found.empty and (number := read_digits(asked)) is not None:
+        found = own[own["position"] == number]
     if len(found) == 1:
         return found.iloc[0]
     ids = [str(one) for one in own["example_id"].head(3)]

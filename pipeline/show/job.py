@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.errors import ConfigError, one_of, reason
+from pipeline.inputs.digits import read_digits
 from pipeline.inputs.word_list import read_list
 from pipeline.inputs.word_path import read_path
 from pipeline.jobs.console import say
@@ -65,7 +66,8 @@ def chosen_steps(asked: str | None, count: int) -> range:
     if asked is None:
         return range(count)
     found = STEP.fullmatch(asked)
-    first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    # A number of more digits than are read is no step either.
+    first, last = (read_digits(text) or 0 for text in (found[1], found[2] or found[1])) if found else (0, 0)
     if not 1 <= first <= last <= count:
         raise ConfigError(
             [f"step={asked}: the decode has steps 1 to {count}; give one, or some as 1-{count}"]

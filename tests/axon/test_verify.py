@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from axon import decode, load_model
+from axon.models import CheckpointError, Overrides
 from axon.verify import case_settings, main
 from axon.verify_forward import _difference, graded
 from tests.axon.toy_model import MASK, llada_tensors, write_checkpoint
@@ -218,3 +219,42 @@ def test_what_has_another_form_is_one_line(
         assert code == 2 or wrong in ([], [[1], 1], {"a": 1}), (
             "which are a list, and an object, if not the right ones"
         )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"reveals": [[1, "a"]]}, {"nfe": "8"}, {"nfe": None}, {"prompt": [1, True]}, {"tokens": ["a"]}],
+    ids=str,
+)
+def test_what_is_no_whole_number_is_no_disagreement(
+    folder: Path, change: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _change(folder, **change)
+    assert _main(folder) == 2
+    assert f"{next(iter(change))}: " in (told := capsys.readouterr().err) and "is no whole number;" in told
+
+
+def test_brackets_without_end_are_no_file_of_cases(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "cases.json").write_text("[" * 100_000)
+    assert _main(folder) == 2
+    assert "is no file of cases (RecursionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", ["--tolerance nan", "--tolerance -1", "--tolerance 1e400", "--least-share nan", "--block-size 0"]
+)
+def test_a_limit_that_limits_nothing_is_refused(
+    folder: Path, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No difference is above nan, so that all would agree."""
+    assert _main(folder, *words.split()) == 2
+    assert f"{words.split()[0]}=" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [0, -4, True, 2.0])
+def test_a_block_size_that_is_none_is_refused_for_all_who_load(folder: Path, size: Any) -> None:
+    """0 was taken for the checkpoint's own."""
+    with pytest.raises(
+        CheckpointError, match=rf"model\.block_size={size!r}: must be a whole number of at least 1"
+    ):
+        load_model(folder / "checkpoint", overrides=Overrides(block_size=size))

@@ -140,6 +140,14 @@ def test_of_equal_settings_the_knobs_that_tell_them_apart_are_dropped(
     assert knobs == [{"axon.gate": "never"}, *({"axon.gate": "always", "axon.anchors": n} for n in (1, 2))]
 
 
+def test_more_settings_than_can_be_planned_are_refused_before_any_is_made() -> None:
+    many = Region("g", {}, {"seed": tuple(range(400)), "temperature": Range(0.0, 1.0, 10**9)}, {})
+    rule = r"^groups\.g: combines 400,000,000,000 settings of seed x temperature, at most 100,000; give fewer"
+    for name in ("grid", "refine"):
+        with pytest.raises(ValueError, match=rule):
+            SEARCHES[name]((many,), [])
+
+
 def test_a_range_without_num_is_named() -> None:
     with pytest.raises(ValueError, match=r"^seed: is a range without num; add num"):
         ask((Region("x", {}, {"seed": Range(1, 2)}, {}),), [])

@@ -151,6 +151,14 @@ CASES = {
         "experiment=demo",
         "experiment=demo: is not in the defaults list of conf/config.yaml; write +",
     ),
+    "number of many digits": (
+        f"seed={'9' * 5000}",
+        "9...: has more digits than Python reads as a number; write",
+    ),
+    "neither a number nor text": (
+        "model.end_tokens=[null]",
+        "model.end_tokens[0]=null: must be a whole number or text; write one of them",
+    ),
     "unknown experiment": ("+experiment=dmeo", "experiment=dmeo: unknown; one of axon_ablation_budget, "),
     "all groups at once": (
         "'sweep.groups={a: {}}'",
@@ -206,7 +214,15 @@ FILES = {  # sweep/mine.yaml
     b"# @package _global_\nname: x\ngroups: {a: {}}": (
         "sweep: missing; give it a value (in a file that begins with `# @package _global_` its keys stand below `sweep"
     ),
-    b"name: !!binary aGk=\nalong_trade_off: true\ngroups: []": "a value of the config: Object of type bytes is not",
+    b"name: x\ngroups: {a: {grid: {seed: [!!binary aGk=]}}}": (
+        "sweep.groups.a.grid.seed[0]=b'hi': must be text, a number, a list or a group of keys; write one of them"
+    ),
+    b"name: !!set {a}\n": "name: Value 'set' is not a supported primitive type; write text, a number, a list or a",
+    b"defaults: [mine]\n": "sweep=mine: leads back to itself, by its defaults list, an alias or brackets without end;",
+    b"name: x\na: &x [*x]\n": "sweep=mine: leads back to itself, by its defaults list, an alias or brackets without",
+    b"name: x\0\n": "mine.yaml: is not valid YAML (special characters are not allowed); correct it",
+    b"name: "
+    + b"9" * 5000: "mine.yaml: is not valid YAML (Exceeds the limit (4300 digits) for integer string",
     b"name: x\nname: y\n": "mine.yaml: line 2 is not valid YAML (found duplicate key name); correct it",
 }
 
@@ -259,6 +275,17 @@ def test_a_config_file_that_may_not_be_read_is_named() -> None:
     error = PermissionError(13, "Permission denied", "/mine/sweep/mine.yaml")
     line = launch.explain(error, read_command_line(["sweep=mine"]))
     assert line == "/mine/sweep/mine.yaml: can't be read (Permission denied); check its permissions"
+
+
+def test_a_working_directory_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    here.rmdir()
+    monkeypatch.setattr(sys, "argv", ["launch.py"])
+    assert told(launch.main) == "the working directory: has been removed; change to a folder that exists"
 
 
 @pytest.mark.slow
