@@ -43,12 +43,8 @@ RULES = {
     "kinds": "must be {kinds}; write one of them",
     "string_too_short": "must not be empty; give it a value",
 }
-KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "constrained-str": "text",
-}  # pydantic's names in a union
+# pydantic's names in a union
+KINDS = {"int": "a whole number", "float": "a number", "str": "text", "constrained-str": "text"}
 NAME = "[key]"  # pydantic's word in a location where the name of a group, not what is in it, is wrong
 NESTED = "decode"  # the field of Config whose keys are top-level keys for users
 SHOWN = 120  # characters of a wrong value

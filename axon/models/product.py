@@ -95,7 +95,7 @@ def equal(outputs: int, terms: int, biased: bool, threads: int) -> bool:
     except (RuntimeError, TypeError):  # the operator isn't public: a release's may take other arguments
         return False
     return all(
-        torch.equal(way(x_NK[:count], weight_FK, bias_F), product_NF[:count])
-        for way in (linear, one_dnn)
+        torch.equal(multiply(x_NK[:count], weight_FK, bias_F), product_NF[:count])
+        for multiply in (linear, one_dnn)
         for count in (ALONE, few, 2 * few)
     )

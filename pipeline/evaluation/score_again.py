@@ -48,10 +48,8 @@ class ScoredAgain:
                     for span in covered[setting.id]:
                         if not positions[setting.id].isdisjoint(range(*span)):
                             self._score(setting, span, examples)
-            except (
-                ValueError,
-                OSError,
-            ) as error:  # no rows, no sandbox, no room: the records stay as they are
+            except (ValueError, OSError) as error:
+                # No rows, no sandbox, no room: the records stay as they are.
                 self.faults[str(error)] = None
 
     def _check(self, task: TaskSettings) -> None:

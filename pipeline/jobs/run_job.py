@@ -37,7 +37,7 @@ def run_job(config: Config, compose: Compose, arguments: Sequence[str], console:
     store = Store(config.store)
     again = Again(config, store, console)
     while (code := _run_on(store, config, compose, arguments, console, again)) is None:
-        pass  # the store has learnt which file is damaged, and won't take it for whole again
+        pass  # the store knows better now which file is damaged, or which answer has a score
     return code
 
 

@@ -158,10 +158,11 @@ def _front(points: pd.DataFrame) -> str:
 
 def _searched(part: Part, points: pd.DataFrame) -> Iterator[str]:
     """That a search looked at the scores, and what tells how good the setting is that a reader picks."""
-    searches = dict.fromkeys(entry.search for entry in part.entries if entry.search not in (None, *ASK_ONCE))
+    named = [entry.search for entry in part.entries if entry.search]
+    searches = [search for search in dict.fromkeys(named) if search not in ASK_ONCE]
     if searches and points["front"].any():
         yield (
-            f"The search ({listed(list(filter(None, searches)))}) chose settings by their scores on these same "
+            f"The search ({listed(searches)}) chose settings by their scores on these same "
             "examples, which flatters the best of them: evaluate the one that you pick on others, by its command on "
             "the page with another task.split, or with other rows (task.path) where the task has one split."
         )
