@@ -83,7 +83,7 @@ def _pair_text(points: pd.DataFrame, pair: Pair) -> str:
     counts = ""
     if quality.first_only is not None and quality.second_only is not None:
         counts = f": {quality.first_only} correct only with it, {quality.second_only} only without"
-    test = "exact McNemar" if quality.p is not None else "bootstrap"
+    test = "bootstrap" if quality.p is None else "exact McNemar" if counts else "score test"
     return (
         f"{label_phrase(points, pair.axon)}: quality {pair.quality_axon:.3f} at {pair.nfe_axon:.1f} NFE with AXON, "
         f"{pair.quality_base:.3f} at {pair.nfe_base:.1f} without, on {counted(quality.n, 'example')}{counts} "

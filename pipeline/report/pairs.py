@@ -37,7 +37,7 @@ class Matched:
     axon: int
     quality_2N: Floats  # base, AXON
     nfe_2N: Floats
-    test: PairedDifference | MaxT  # exact of 0/1 scores, otherwise the bootstrap's
+    test: PairedDifference | MaxT  # exact of 0/1 scores, `alike`'s where examples agree, else the bootstrap's
 
     @property
     def p(self) -> float:
@@ -61,10 +61,9 @@ class Matched:
         )
 
     def _quality(self, alpha: float) -> PairedDifference:
-        """Of a bootstrap its own interval, which excludes 0 where Holm rejects; of examples that all agree `alike`."""
+        """Of a bootstrap its own interval, which excludes 0 where Holm rejects."""
         found = stats.paired_difference(self.quality_2N[1], self.quality_2N[0], 1 - alpha)
-        agree = float(np.ptp(self.quality_2N[1] - self.quality_2N[0])) <= stats.NOTHING
-        if not isinstance(self.test, MaxT) or agree or found.n < stats.fewest(1 - alpha):
+        if not isinstance(self.test, MaxT) or found.n < stats.fewest(1 - alpha):
             return found
         [difference] = self.test.intervals(alpha)
         return found._replace(difference=difference)
@@ -97,7 +96,7 @@ def _matched(base: Indices, axon: Indices, sample: Sample, comparisons: int) -> 
 
 
 def _test(base_n: Floats, axon_n: Floats, comparisons: int) -> PairedDifference | MaxT:
-    """McNemar's exact test for 0/1 scores, otherwise the bootstrap's."""
+    """McNemar's exact test for 0/1 scores, `alike`'s where examples agree, otherwise the bootstrap's."""
     n = len(base_n)
     exact = stats.paired_difference(axon_n, base_n)
     if exact.p is not None or not n:

@@ -48,13 +48,15 @@ UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
 class PairedDifference(NamedTuple):
-    """Mean of (first - second) over the n common examples; the other fields are for 0/1 outcomes, else None."""
+    """Mean of (first - second) over the n common examples; the counts are for 0/1 outcomes, else None."""
 
     difference: Interval
     n: int
     first_only: int | None = None  # discordant examples: only the first is correct,
     second_only: int | None = None  # only the second is correct
-    p: float | None = None  # McNemar's exact test that both kinds are equally likely
+    p: float | None = (
+        None  # McNemar's exact test that both kinds are equally likely; of scores `alike` theirs
+    )
 
 
 @lru_cache(maxsize=2)  # drawing takes longer than using them; a report draws for N examples and for N + 4
@@ -189,7 +191,9 @@ def paired_difference(
         estimate = float(means(difference_1n)[0])
         found = percentile_interval(estimate, replicates_B, n, level)
         agree = scores and n >= fewest(level) and holds(size, tail(n, level)) and math.isnan(found.lo)
-        return PairedDifference(alike(estimate, n, level) if agree else found, n)
+        if agree:
+            return PairedDifference(alike(estimate, n, level), n, p=alike_p(estimate, n))
+        return PairedDifference(found, n)
     first_only, second_only = int((first_n > second_n).sum()), int((first_n < second_n).sum())
     interval = tango_interval(first_only, second_only, n, level)
     return PairedDifference(interval, n, first_only, second_only, mcnemar_p(first_only, second_only))
@@ -206,6 +210,12 @@ def alike(difference: float, n: int, level: float = LEVEL) -> Interval:
     """
     reach = tango_interval(0, 0, n, level).hi
     return Interval(difference, difference - reach, difference + reach)
+
+
+def alike_p(difference: float, n: int) -> float:
+    """The two-sided p-value to that interval, which excludes 0 exactly where p is below 1 - its level."""
+    size = min(abs(difference), 1.0)
+    return 2 * float(ndtr(-math.sqrt(n * size / (1 - size)))) if size < 1 else 0.0
 
 
 def is_binary(values: Floats) -> bool:

@@ -79,3 +79,14 @@ def test_a_bootstrapped_pair_excludes_no_difference_exactly_where_holm_rejects_i
     assert len(found) == count
     for pair in found:
         assert (pair.p <= 0.05) == (pair.quality.difference.lo > 0) == (count < 120)
+
+
+@pytest.mark.parametrize(("gain", "told"), [(0.03, False), (0.2, True)])
+def test_a_pair_on_which_all_examples_agree_has_a_p_that_its_interval_agrees_with(gain, told):
+    """Of 60 examples 0.03 had p < 0.05 beside an interval that includes 0."""
+    sweep = make_sweep(thresholds=(0.5,), anchors=(None, 1))
+    for row in sweep.rows:
+        row["score"] = 0.4 + gain * row["setting_id"].endswith("-1")
+    (pair,) = compared(sweep)[0].pairs
+    assert (pair.p < 0.05) == (pair.quality.difference.lo > 0) == told
+    assert "(score test p" in text(sweep)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial
 
@@ -79,6 +79,13 @@ def test_examples_that_agree_are_no_certainty():
         )
         assert np.allclose((estimate, lo, hi), (shift, shift - reach, shift + reach)) and 0.1 < reach < 0.12
     assert math.isnan(stats.paired_difference(same, same, scores=False).difference.lo)
+
+
+@given(n=st.integers(6, 2000), difference=st.floats(-0.999, 0.999), level=st.floats(0.5, 0.999))
+def test_of_examples_that_agree_p_and_interval_say_the_same(n, difference, level):
+    found, p = stats.alike(difference, n, level), stats.alike_p(difference, n)
+    assume(n >= stats.fewest(level) and not math.isclose(p, 1 - level, rel_tol=1e-6))
+    assert (found.lo > 0 or found.hi < 0) == (p < 1 - level)
 
 
 def test_one_step_is_no_right_answer():
