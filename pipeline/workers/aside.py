@@ -1,4 +1,5 @@
 """Workers that are set aside for settings that can't be begun where they are: their model, task or store isn't there.
+A worker that lacks a package is set aside for all.
 
 Such a setting goes back, to be begun elsewhere. What it lacked is not tried again by that worker, nor on its machine
 until another worker there has had it; all else is. A worker that can begin nothing of what waits keeps its trial, and
@@ -17,7 +18,7 @@ from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
 from pipeline.planning.setting import Setting
 
-Part = Literal["model", "task", "store"]  # what a setting needs of a machine
+Part = Literal["model", "task", "store", "packages"]  # what a setting needs of a machine
 PARTS: tuple[Part, ...] = get_args(Part)
 NAMED = 8  # so many machines are named in a line
 REMEDY = "give one of them what it lacks, or add a machine that has it, and run the same command"
@@ -128,7 +129,8 @@ class Aside:
             self._having[need].add(place.machine)
             for other, unready in self._lacking.get(need, {}).items():
                 who = other.name if other.machine not in self._having[need] else f"a worker on {other.name}"
-                lines.append(f"{who} is set aside for such settings: {unready.line}")
+                which = "" if unready.part == "packages" else " for such settings"
+                lines.append(f"{who} is set aside{which}: {unready.line}")
         return list(dict.fromkeys(lines))
 
     def given_up(self) -> list[str]:
@@ -137,9 +139,11 @@ class Aside:
         return found
 
     def _needed(self, setting: Setting) -> tuple[int, ...]:
-        """What a setting needs, by number. Its own way to the store, as that may have been blocked for a moment."""
+        """What a setting needs, by number. Its own way to the store, as that may have been blocked for a moment; the
+        packages are the same for all.
+        """
         if setting.id not in self._needs:
-            keys = zip(PARTS, (setting.model, setting.task, setting.id), strict=True)
+            keys = zip(PARTS, (setting.model, setting.task, setting.id, None), strict=True)
             self._needs[setting.id] = tuple(self._numbers.setdefault(key, len(self._numbers)) for key in keys)
         return self._needs[setting.id]
 
@@ -169,14 +173,15 @@ class Aside:
 
     def _line(self, setting: Setting, machines: frozenset[str]) -> str:
         """Why no machine that is left can begin it: each reason, with the machines, and what to do."""
-        reasons = _reasons(
+        lacking = [
             (place, unready)
             for need in self._needed(setting)
             for place, unready in self._lacking.get(need, {}).items()
             if place.machine in machines
-        )
-        path = f"model.path={setting.model.path!r}"
-        subject = "" if path in reasons else f"{path}: "
+        ]
+        reasons, path = _reasons(lacking), f"model.path={setting.model.path!r}"
+        of_all = all(unready.part == "packages" for _, unready in lacking)
+        subject = "" if of_all or path in reasons else f"{path}: "
         return f"{subject}{reasons}; no machine that is left can begin it: {REMEDY}"
 
 

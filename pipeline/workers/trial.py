@@ -65,32 +65,47 @@ class SliceTrial(tune.Trainable):
     `notes` are lines for the user, and `place` says which worker it is.
     """
 
+    _waits: Unready | None  # what a step answers instead of evaluating
+
     def setup(self, config: dict[str, Any], worker: WorkerSettings | None = None) -> None:
         assert worker is not None, "tune.with_parameters hands it over"
-        torch, Evaluator = _what_decodes()
-        torch.set_num_threads(worker.threads)
         self._worker = worker
         self._store = Store(worker.store)
         self._shared = platform.node() == worker.launched_on  # whether the store is seen to be the sweep's
         self._notes: list[str] = []
         self._place = Place(ray.get_runtime_context().get_node_id(), os.getpid(), platform.node())
-        self._evaluator = Evaluator(
-            worker.batch_size,
-            worker.require,
-            say=self._notes.append,
-            cores_only=worker.cores_only,
-            sharing=worker.sharing,
-        )
+        self._evaluator: Any = None  # where a package is missing
+        fault = None
+        try:
+            self._evaluator = self._made(*_what_decodes())
+        except RuntimeError as error:
+            if not worker.may_wait:
+                raise
+            fault = Unready(self._place, "packages", str(error))
         self.reset_config(config)
+        if fault:
+            self._waits = fault
+
+    def _made(self, torch: Any, evaluator: Any) -> Any:
+        torch.set_num_threads(self._worker.threads)
+        return evaluator(
+            self._worker.batch_size,
+            self._worker.require,
+            say=self._notes.append,
+            cores_only=self._worker.cores_only,
+            sharing=self._worker.sharing,
+        )
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         assignment: Assignment = new_config[ASSIGNMENT]
         self._left = len(assignment.slices)
         barred = not new_config[BARRED].isdisjoint((self._place, self._place.machine))
-        self._waits = Unready(self._place) if barred else None
+        waits = barred or not self._evaluator
+        self._waits = Unready(self._place) if waits else None
         self._answered: float | None = None  # when the last step of this trial ended
-        self._evaluator.lacks = "store"
-        self._slices = assignment.evaluated(self._evaluator, self._store, self._worker.limit)
+        if self._evaluator:
+            self._evaluator.lacks = "store"
+            self._slices = assignment.evaluated(self._evaluator, self._store, self._worker.limit)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -98,7 +113,8 @@ class SliceTrial(tune.Trainable):
         if self._waits:
             sleep(0.0 if self._answered is None else STEP_SECONDS)
             self._answered = monotonic()
-            return {"unready": self._waits, "place": self._place, "done": False}
+            unready, self._waits = self._waits, Unready(self._place)  # why is told once
+            return {"unready": unready, "place": self._place, "done": False}
         totals, until = None, self._until()
         try:
             self._check_store()

@@ -262,6 +262,52 @@ def test_a_store_that_one_setting_did_not_reach_bars_no_other() -> None:
     assert barred == {"s1": frozenset(), "s0": {"n0"}}
 
 
+def test_a_machine_without_a_package_begins_no_setting_and_the_others_do_all() -> None:
+    backlog, aside, _ = aside_of("AB", 2, 2)
+    assert aside.waits("1", backlog.take("A", 2), Unready(place(0), "packages", "no torch"))
+    assert [aside.barred(setting) for setting in backlog.settings_waiting()] == [{"n0"}, {"n0"}]
+    assignment = backlog.take("B", 2)
+    assert aside.begun(place(1), assignment.setting) == ["gpu0 is set aside: no torch"]
+    backlog.lost(assignment, "gone", begun=False)
+    assert not backlog.failures
+
+
+def test_what_fails_as_no_machine_has_a_package_names_no_model() -> None:
+    backlog, aside, _ = aside_of("A", 1, 1)
+    aside.waits("1", backlog.take("A", 1), Unready(place(0), "packages", "no torch"))
+    assert backlog.failures["s0"].startswith("no torch (on gpu0); no machine that is left can begin it: give")
+
+
+@pytest.mark.parametrize("may_wait", [True, False])
+def test_a_worker_without_a_package_waits_if_the_sweep_has_other_machines(
+    may_wait: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pipeline.workers.trial as module
+
+    def missing() -> Any:
+        raise RuntimeError("ModuleNotFoundError: No module named 'torch'")
+
+    monkeypatch.setattr(module, "_what_decodes", missing)
+    monkeypatch.setattr(module, "STEP_SECONDS", 0.0)
+    context = SimpleNamespace(get_node_id=lambda: "n0")
+    monkeypatch.setattr(module.ray, "get_runtime_context", lambda: context)
+    config = trial_of(None, Store(str(tmp_path))).config
+    worker = module.WorkerSettings(str(tmp_path), 1, 1, 1, "none", may_wait=may_wait)
+    trial = object.__new__(module.SliceTrial)
+    trial.config = config
+    if not may_wait:
+        with pytest.raises(RuntimeError, match="No module named 'torch'"):
+            trial.setup(config, worker)
+        return
+    trial.setup(config, worker)
+    told = {"place": trial._place, "done": False}
+    line = "ModuleNotFoundError: No module named 'torch'"
+    assert trial.step() == {"unready": Unready(trial._place, "packages", line)} | told
+    assert trial.step() == {"unready": Unready(trial._place)} | told
+    trial.reset_config(config)  # it may be handed another setting; it can't begin that either
+    assert trial.step() == {"unready": Unready(trial._place)} | told
+
+
 def test_a_worker_that_is_lost_while_it_waits_costs_its_setting_nothing() -> None:
     from pipeline.workers.sweep import Watch
 

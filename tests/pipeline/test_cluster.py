@@ -73,6 +73,26 @@ def test_a_node_without_the_model_leaves_the_sweep_to_the_others(
     assert records(asked, tmp_path / "three", 4).equals(expected)
 
 
+def test_a_node_without_torch_leaves_the_sweep_to_the_others(
+    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
+) -> None:
+    """Such a worker fails within seconds, so it would take one setting after the other and use up their tries."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\")\n")
+    without = replace(
+        ray_cluster, environment={**ray_cluster.environment, "PYTHONPATH": str(tmp_path / "site")}
+    )
+    group = "+sweep.groups.g={grid: {seed: [1, 2, 3, 4, 5, 6]}, set: {temperature: 0.7}}"
+    small = ["limit=4", "gen_length=8", "block_length=4", "wandb=off", f"model.path={checkpoint}"]
+    asked = ["~sweep.groups.setting", group, *small, f"out={tmp_path / 'three'}"]
+    with without.node():
+        code, shown, errors = completed([*asked, *ray_cluster.words], **ray_cluster.environment)
+    assert code == 0 and errors == "", shown + errors
+    [line] = [line for line in shown.splitlines() if f"{platform.node()} is set aside: " in line]
+    assert "ModuleNotFoundError: No module named 'torch'" in line
+    assert records(asked, tmp_path / "three", 4).equals(uninterrupted(asked, tmp_path / "one", 4))
+
+
 def test_each_node_does_what_it_has_the_model_for_and_what_none_has_fails(
     ray_cluster: Cluster, tmp_path: Path
 ) -> None:
