@@ -176,6 +176,22 @@ def test_paired_zeros_and_ones_come_with_their_discordant_counts():
     assert paired.difference.estimate == pytest.approx(0.2) and paired.p == pytest.approx(0.7266, abs=1e-4)
 
 
+@pytest.mark.parametrize("level", [0.95, 0.99])
+def test_an_interval_excludes_0_only_where_the_exact_test_does(level):
+    """Of 100 examples, (5, 0) and (7, 1) had p of 0.06 and 0.07 beside intervals above 0."""
+    apart = 0
+    for first_only in range(20):
+        for second_only in range(20 - first_only):
+            scores_2N = np.zeros((2, 100))
+            scores_2N[0, :first_only] = scores_2N[1, first_only : first_only + second_only] = 1
+            found = stats.paired_difference(*scores_2N, level)
+            lo, hi = stats.tango_interval(first_only, second_only, 100, level)[1:]
+            assert (found.difference.lo <= 0 <= found.difference.hi) == (found.p > 1 - level)
+            assert found.difference.lo <= lo and hi <= found.difference.hi
+            apart += (found.difference.lo, found.difference.hi) != (lo, hi)
+    assert apart > 5
+
+
 def test_no_discordant_example_is_not_certainty():
     paired = stats.paired_difference(np.ones(100), np.ones(100))
     assert paired.p == 1 and paired.difference.lo == pytest.approx(-0.037, abs=1e-3)
