@@ -33,6 +33,7 @@ from pipeline.workers.aside import Aside
 from pipeline.workers.capacity import need_of
 from pipeline.workers.cluster import Ground, ray_for
 from pipeline.workers.early import early_workers, inherited
+from pipeline.workers.handover import Cores
 from pipeline.workers.import_fault import import_fault
 from pipeline.workers.private_ray import skip_tags
 from pipeline.workers.stall import Stall
@@ -199,7 +200,7 @@ def _trials(
             search_alg=search,
             scheduler=FreeWorkerScheduler(search),
             num_samples=-1,
-            resources_per_trial={"cpu": need.cpus, "gpu": need.gpus},
+            resources_per_trial=Cores.of(need),
             storage_path=ground.scratch,
             verbose=0,
             reuse_actors=True,

@@ -108,6 +108,13 @@ class SliceTrial(tune.Trainable):
             self._slices = assignment.evaluated(self._evaluator, self._store, self._worker.limit)
         return True
 
+    def get_auto_filled_metrics(self, *ignored: Any, **also: Any) -> dict[str, Any]:
+        """None of what Tune adds to every result: times, of which it keeps statistics, and the whole setting again."""
+        return {}
+
+    def _setup_logdir(self) -> None:
+        """No folder for each trial's own files, of which there are none."""
+
     def step(self) -> dict[str, Any]:
         """Slices of the trial, at least one, until `_until`."""
         if self._waits:

@@ -34,7 +34,7 @@ class Noting(sweep.Watch):
     def on_trial_result(self, *arguments: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
         super().on_trial_result(*arguments, trial=trial, result=result, **info)
         with open(os.environ["RESULTS"], "a") as results:
-            results.write(f"{result['pid']} {trial.config['setting']}\n")
+            results.write(f"{result['place'].process} {trial.config['setting']}\n")
 
 
 def cuda_has_failed() -> Iterator[Any]:
