@@ -33,13 +33,13 @@ from pipeline.workers.aside import Aside
 from pipeline.workers.capacity import need_of
 from pipeline.workers.cluster import Ground, ray_for
 from pipeline.workers.early import early_workers, inherited
-from pipeline.workers.handover import Cores
 from pipeline.workers.import_fault import import_fault
 from pipeline.workers.private_ray import skip_tags
 from pipeline.workers.stall import Stall
 from pipeline.workers.trial import ASSIGNMENT, KEPT, SETTING, SliceTrial, WorkerSettings
 from pipeline.workers.tune_search import (
     BacklogSearch,
+    Cores,
     FreeWorkerScheduler,
     plain_workers,
     trial_class_read_once,

@@ -11,10 +11,13 @@ from pipeline.inputs.config import ModelSettings
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
 from pipeline.workers.aside import Aside, Place, Unready
+from pipeline.workers.capacity import Need
+from pipeline.workers.handover import MAKING, short_line, unasked
 from pipeline.workers.private_ray import OF_A_TRIAL, change, changed
 from pipeline.workers.trial import ASSIGNMENT, BARRED, KEPT, SETTING
 
 import ray  # isort: skip  # sweep.py imports cluster.py first
+from ray.tune import PlacementGroupFactory  # isort: skip
 from ray.tune.experiment import Trial  # isort: skip
 from ray.tune.schedulers import FIFOScheduler  # isort: skip
 from ray.tune.search import Searcher  # isort: skip
@@ -59,6 +62,21 @@ def unrecorded(controller: Any) -> Any:
 change(CONTROLLER, "_ObjectCache", free_workers)
 change("ray.tune.tune", "TuneController", unrecorded)
 change("ray.tune.tune", "ExperimentAnalysis", lambda _: lambda *ignored, **also: None)  # it reads that record
+change(MAKING, "Trial", unasked)
+change(MAKING, "_to_argv", short_line)
+
+
+class Cores(PlacementGroupFactory):
+    """What each worker gets, the same object for all trials: Tune compares them ten times a trial, which takes long if
+    they are copies.
+    """
+
+    @classmethod
+    def of(cls, need: Need) -> Cores:
+        return cls([{"CPU": need.cpus, "GPU": need.gpus}])
+
+    def __deepcopy__(self, memo: object) -> Cores:
+        return self  # nothing of it changes
 
 
 class PlainWorkers:

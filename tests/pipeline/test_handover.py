@@ -75,7 +75,7 @@ def test_a_release_with_other_trials_is_left_as_it_is(monkeypatch: pytest.Monkey
 def test_all_trials_get_one_object_with_what_a_worker_takes() -> None:
     making()
     from pipeline.workers.capacity import Need
-    from pipeline.workers.handover import Cores
+    from pipeline.workers.tune_search import Cores
     from ray.tune.execution.placement_groups import resource_dict_to_pg_factory  # isort: skip
 
     for cpus, gpus in ((1.0, 0.0), (2.0, 0.5)):
