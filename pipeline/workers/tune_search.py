@@ -12,7 +12,7 @@ from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import Backlog
 from pipeline.workers.aside import Aside, Place, Unready
 from pipeline.workers.capacity import Need
-from pipeline.workers.handover import MAKING, short_line, unasked
+from pipeline.workers.hand_over import MAKING, short_line, unasked
 from pipeline.workers.private_ray import OF_A_TRIAL, change, changed
 from pipeline.workers.trial import ASSIGNMENT, BARRED, KEPT, SETTING
 
