@@ -275,6 +275,11 @@ def test_a_mixture_is_never_read_as_a_dense_model(tmp_path: Path) -> None:
         load_model(write_published(tmp_path, "llada_moe", architectures=...))
 
 
+def test_the_scale_of_llada2s_experts_is_the_releases_where_its_config_is_silent() -> None:
+    silent = {key: value for key, value in SMALL["llada2"].items() if key != "routed_scaling_factor"}
+    assert LLADA2.read_config(silent)["routed_scaling_factor"] == 2.5
+
+
 def test_layers_without_experts_load_where_the_config_puts_them(tmp_path: Path) -> None:
     network = LLADA_MOE.build(LLADA_MOE.read_config(SMALL["llada_moe"] | {"moe_layer_freq": [0, 1]}))
     shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
