@@ -42,9 +42,6 @@ class Family:
     block_size: int | None = None  # the block length it was trained with
     # Keys of config.json that change nothing here, each with the reason. Every other one is read or refused.
     inert: Mapping[str, str] = field(default_factory=dict)
-    # Ends of the names, transformers', of tensors that stay in float32 in any precision: roundings would choose other
-    # experts.
-    precise: tuple[str, ...] = ()
     # Raise it with any change to the family that can change a token: stored results then no longer count as its own.
     version: int = 1
     shift: int = 0  # position i is predicted from the hidden state at i - shift

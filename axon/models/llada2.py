@@ -152,7 +152,5 @@ LLADA2 = Family(
     eos_token_ids=(156892,),  # <|endoftext|>, which config.json has as pad_token_id only
     block_size=32,
     inert=_INERT,
-    precise=("e_score_correction_bias",),  # as in transformers' modules and in SGLang
-    version=2,  # the experts' bias in float32
     block_causal=True,
 )

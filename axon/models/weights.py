@@ -29,8 +29,6 @@ def read_weights(
 ) -> dict[str, Tensor]:
     """The expected tensors by transformers' names, every number finite in `dtype`. Raises CheckpointError.
 
-    Those that the family calls `precise` are in float32.
-
     They are on `device`, but for those that `away` names: each of these goes where it says once it is made.
 
     Of a `tied` pair the first is the second again, and not returned: it need not be stored, and if it is, it must be
@@ -50,11 +48,12 @@ def read_weights(
         if any(problems.values()):
             raise _refusal(folder, problems, "the checkpoint must match its config.json exactly")
         for name in expected:
-            own = torch.float32 if name.endswith(family.precise) else dtype
-            weights[name], culprits = _converted(name, conversions[name], stored, own)
+            weights[name], culprits = _converted(name, conversions[name], stored, dtype)
             if name in away:
                 weights[name] = weights[name].to(away[name])
-            broken |= dict.fromkeys(f"{culprit} in {str(own).removeprefix('torch.')}" for culprit in culprits)
+            broken |= dict.fromkeys(
+                f"{culprit} in {str(dtype).removeprefix('torch.')}" for culprit in culprits
+            )
     if broken:
         remedy = "copy the checkpoint again, or choose another model.dtype"
         raise _refusal(folder, {"NaN or infinite": broken}, remedy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from axon import (
     load_model,
 )
 from axon.attention import Capture
-from axon.models.description import FAMILIES, describe
+from axon.models.description import describe
 from axon.models.family import Family
 from axon.models.llada2 import LLADA2
 from axon.models.llada_moe import LLADA_MOE
@@ -192,26 +191,6 @@ def test_llada2_chooses_by_score_and_bias_and_weighs_by_score(seed: int, spread:
     order, expected_order = chosen.argsort(1), expected.argsort(1)
     assert torch.equal(chosen.gather(1, order), expected.gather(1, expected_order))
     torch.testing.assert_close(weights.gather(1, order), expected_weights.gather(1, expected_order))
-
-
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_the_bias_that_chooses_experts_is_never_rounded(dtype: str, tmp_path: Path) -> None:
-    """Scores of experts differ in digits that bfloat16 has not: with a rounded bias other experts are chosen."""
-    model = load_model(write_published(tmp_path, "llada2"), dtype)
-    stored = published_tensors("llada2")["model.layers.1.mlp.gate.expert_bias"]
-    router = model.network.get_submodule("model.layers.1.mlp.gate")
-    assert torch.equal(router.get_buffer("e_score_correction_bias"), stored)
-    assert not torch.equal(stored.bfloat16().float(), stored) and not torch.equal(
-        stored.half().float(), stored
-    )
-    assert router.get_parameter("weight").dtype is model.dtype
-
-
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_what_transformers_keeps_in_float32_is_kept(family: Family) -> None:
-    kind = importlib.import_module(family.network.module)
-    own = getattr(getattr(kind, family.network.name), "_keep_in_fp32_modules_strict", None)
-    assert set(own or ()) == set(family.precise)
 
 
 @pytest.mark.parametrize(
