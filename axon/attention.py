@@ -12,6 +12,7 @@ until a map is asked for. Afterwards `Capture.rows` computes the few rows that a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import floor, log2
 from typing import Any
 
 import torch
@@ -154,7 +155,7 @@ class Capture:
         for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
             layers = len(query_LRHWD)
             query = query_LRHWD.unflatten(2, (groups, shared)).transpose(3, 4)
-            query = query.reshape(layers, count * groups, width * shared, -1)
+            query, scaling = _tamed(query.reshape(layers, count * groups, width * shared, -1), scaling)
             key = key_LRGWD.flatten(1, 2).transpose(2, 3)
             for rows, places in pieces:
                 flat = slice(rows.start * groups, rows.stop * groups)
@@ -213,11 +214,24 @@ class Capture:
     def _weights(query_LRHQD: Tensor, key_LRGWD: Tensor, scaling: float, mask: Tensor | None) -> Tensor:
         """Softmax attention (L, R, H, Q, W) in float32; each of G key heads serves H/G heads."""
         layers, count, heads, length, size = query_LRHQD.shape
+        query_LRHQD, scaling = _tamed(query_LRHQD, scaling)
         grouped = query_LRHQD.reshape(layers, count, key_LRGWD.shape[2], -1, size)
         scores = (grouped @ key_LRGWD.transpose(3, 4)).view(layers, count, heads, length, -1).mul_(scaling)
         if mask is not None:
             scores = scores + mask
         return torch.softmax(scores, dim=-1, dtype=torch.float32)
+
+
+def _tamed(query: Tensor, scaling: float) -> tuple[Tensor, float]:
+    """In float16, which ends at 65,504, queries take a part of the scaling before they meet the keys.
+
+    The kernel adds up in float32, and the products of a Qwen2, whose keys have a large bias, may be larger. The part is
+    a power of two, so that it rounds nothing but what is nearly 0.
+    """
+    if query.dtype is not torch.float16:
+        return query, scaling
+    part = 2.0 ** floor(log2(scaling))
+    return query * part, scaling / part
 
 
 def _stack(of_layers: Sequence[Tensor], rows_R: Tensor | None) -> Tensor:

@@ -17,8 +17,9 @@ def check_choice(key: str, value: object, literal: Any) -> None:
 def check_range(key: str, value: float, low: float, high: float) -> None:
     """`value` must be a number in [low, high]; NaN is in no range."""
     if not is_number(value) or not low <= value <= high or value == float("inf"):
-        bounded = high != float("inf")
-        rule = f"must lie in [{low:g}, {high:g}]" if bounded else f"must be a number, {low:g} or more"
+        bounded, within = high != float("inf"), f"[{low:g}, {high:g}]"
+        inside = f"must lie in {within}" if is_number(value) else f"must be a number in {within}"
+        rule = inside if bounded else f"must be a number, {low:g} or more"
         raise ValueError(f"{key}={value!r}: {rule}; choose a value there")
 
 

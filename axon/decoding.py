@@ -7,17 +7,18 @@ batch and waiting ones take their places at once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
+from itertools import islice, repeat
 from math import isnan
 from operator import index
+from typing import TypeVar
 
 import torch
 
 from axon.batch import Batch
 from axon.blocks import RowBlocks, row_blocks, widest_area
-from axon.checks import check_whole
+from axon.checks import check_made, check_whole
 from axon.key_values import KeyValues
 from axon.layers import resolve_layers
 from axon.leeway import Leeway
@@ -29,10 +30,12 @@ from axon.trace import Trace
 from axon.waiting import Prompt, longest_first
 from axon.watch import Watcher
 
+Item = TypeVar("Item")
+
 
 def decode(
     model: MaskedDiffusionModel,
-    prompts: Sequence[Sequence[int]],
+    prompts: Iterable[Sequence[int]],
     settings: DecodeSettings,
     seeds: Sequence[int] | None = None,
     batch_size: int = 32,
@@ -53,8 +56,11 @@ def decode(
     (layers it lacks, a cache for another kind of attention, an end-of-text it does not name), or logits that are no
     numbers.
     """
+    check_made("settings", settings, DecodeSettings, "DecodeSettings(gen_length=64)")
     settings = settings.for_model(model.block_size)
     check_whole("batch_size", batch_size, 1)
+    prompts = _listed("prompts", prompts)
+    seeds = None if seeds is None else _whole("seeds", seeds)
     _check(model, settings)
     if seeds is None and _draws(settings):
         raise ValueError(
@@ -66,7 +72,7 @@ def decode(
         )
     waiting = [
         Prompt(row, _whole(f"prompts[{row}]", tokens), seed)
-        for row, (tokens, seed) in enumerate(zip(prompts, _seeds(seeds, len(prompts)), strict=True))
+        for row, (tokens, seed) in enumerate(zip(prompts, seeds or repeat(None, len(prompts)), strict=True))
     ]
     for prompt in waiting:
         _check_prompt(model, settings, prompt)
@@ -192,8 +198,11 @@ def _own_dtype(model: MaskedDiffusionModel) -> AbstractContextManager[object]:
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
-def _seeds(seeds: Sequence[int] | None, count: int) -> Sequence[int | None]:
-    return [None] * count if seeds is None else _whole("seeds", seeds)
+def _listed(name: str, values: Iterable[Item]) -> list[Item]:
+    try:
+        return list(values)
+    except TypeError as error:
+        raise ValueError(f"{name}={values!r:.60}: must be a list ({error}); give such a list") from error
 
 
 def _whole(name: str, numbers: Sequence[int]) -> list[int]:

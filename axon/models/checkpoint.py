@@ -108,6 +108,8 @@ def _load_network(
 
 def _devices(name: str, gpus: int) -> list[torch.device]:
     """Raises CheckpointError if one of them can't be used. A processor is but one device."""
+    if type(gpus) is not int or gpus < 1:
+        raise CheckpointError(f"model.gpus={gpus!r}: must be a whole number, 1 or more; choose such a value")
     first = _device(name)
     if gpus == 1 or first.type == "cpu":
         return [first]

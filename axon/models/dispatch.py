@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from axon.models.family import CheckpointError, Family
 from axon.models.overrides import Attention
@@ -49,6 +49,10 @@ def with_attention(family: Family, attention: Attention | None) -> Family:
         raise CheckpointError(
             f"config.json: {family.name}: does not say how it was trained; give model.attention=bidirectional (mdlm) "
             "or block_causal (bd3lm)"
+        )
+    if attention not in (None, *get_args(Attention)):
+        raise CheckpointError(
+            f"model.attention={attention!r}: unknown; one of {', '.join(get_args(Attention))}"
         )
     own: Attention = "block_causal" if family.block_causal else "bidirectional"
     if family.block_causal is not None and attention not in (None, own):

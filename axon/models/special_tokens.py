@@ -139,8 +139,15 @@ def end_tokens(
 ) -> Ends:
     """The tokens that end a text: the user's, or those of config.json, generation_config.json and the family.
 
-    Raises CheckpointError for a number outside the vocabulary or a text that is no single token.
+    Raises CheckpointError for a number outside the vocabulary, a text that is no single token, or no list at all: the
+    letters of a text are tokens, too.
     """
+    if override is not None and (
+        isinstance(override, str) or not isinstance(override, Sequence) or not override
+    ):
+        raise CheckpointError(
+            f"model.end_tokens={override!r}: must be a list of one token or several; give texts or numbers"
+        )
     named = _named(folder, config, vocabulary)
     named = named or tuple(token for token in family.eos_token_ids if token < vocabulary)
     turns = {token for text in TURN_ENDS for token in texts.ids(text)} if override else set()

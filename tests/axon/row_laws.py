@@ -101,7 +101,11 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> N
     assert trace.graph_columns == most or (setting.sink_rows == "visible" and trace.graph_columns < most)
     assert 0 <= trace.graph_sinks <= trace.graph_columns
     _check_passes(trace, setting, blocks)
-    assert trace.logit_positions >= trace.nfe * setting.block
+    logits = trace.nfe * (setting.block + (blocks.area if setting.decoder.reads_later_blocks else 0))
+    beyond = (
+        setting.decoder.reads == "sequence" and not setting.decoder.reads_later_blocks
+    )  # at single positions
+    assert trace.logit_positions == logits or (beyond and trace.logit_positions > logits)
 
 
 def _check_passes(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> None:

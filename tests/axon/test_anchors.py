@@ -13,7 +13,7 @@ from axon import AxonSettings
 from axon.anchors import choose, support_of, target_coverage
 from axon.decoders.dawn import independent_set
 from axon.gates import GATES, GateMemory, GateState, progress
-from axon.policies import log_cap
+from axon.policies import Support, log_cap
 from axon.reads import undeclared
 from axon.state import StepState
 
@@ -105,9 +105,28 @@ def test_positions_below_the_uncertainty_threshold_ask_for_nothing() -> None:
     masked, _, confidence, _ = _problem(0)
     sure = (1 - confidence < 0.5) & masked
     assert weights[sure].max() == 0 < weights[masked & ~sure].max()
+    edge = float((1 - confidence[masked]).max())  # who is just as uncertain as that still asks
+    assert _choose(0, uncertainty_threshold=edge)[1].amax(2).gt(0).sum() == 1
     anchors, _, _ = _choose(0, uncertainty_threshold=1.0)  # nobody asks: the most confident is revealed
     best = torch.where(masked, confidence, -1.0).argmax(1)
     assert anchors.nonzero().tolist() == [[row, int(place)] for row, place in enumerate(best)]
+
+
+@pytest.mark.parametrize(("target", "anchors"), [(0.25, 2), (0.2500001, 1)])
+def test_density_goes_on_with_an_anchor_that_adds_just_as_much(target: float, anchors: int) -> None:
+    weights = torch.zeros((1, 3, 3), dtype=torch.float64)
+    weights[0, 0, 1], weights[0, 1, 0] = 0.5, 0.25
+    every, one = torch.ones((1, 3), dtype=torch.bool), torch.tensor([1])
+    support = Support(
+        weights_FKC=weights,
+        confidence_FC=torch.full((1, 3), 0.5, dtype=torch.float64),
+        valid_FC=every,
+        masked_F=3 * one,
+        proposed_F=one,
+        target=lambda: torch.tensor([target], dtype=torch.float64),
+        conflict=lambda: weights,
+    )
+    assert choose(support, AxonSettings(policy="density")).sum() == anchors
 
 
 def _gate_state(

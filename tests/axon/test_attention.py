@@ -25,6 +25,7 @@ from tests.axon.toy_model import MASK, toy_model
         ("all", tuple(range(8))),
         ("first 2", (0, 1)),
         ("middle 2", (3, 4)),
+        ("middle 3", (2, 3, 4)),  # no three lie in the centre of eight: the lower ones
         ("last 4", (4, 5, 6, 7)),
         ("3,5,7", (3, 5, 7)),
         ("4-6", (4, 5, 6)),
@@ -214,7 +215,7 @@ def test_maps_of_the_means_hold_the_rows(seed: int) -> None:
         query = torch.randn((count, width, groups * shared, 16), generator=random).to(dtype).transpose(1, 2)
         key = torch.randn((count, width, groups, 16), generator=random).to(dtype).transpose(1, 2)
         capture.keep(query, key, mask, 0.3)
-    columns_BK = torch.arange(5).expand(count, -1)
+    columns_BK = torch.arange(8).expand(count, -1)  # of five each would be looked for by itself
     means_BW, rows_BKW = capture.means_and_rows(None, real_BW, columns_BK)
     assert torch.equal(means_BW, capture.column_means(None))
     assert torch.equal(rows_BKW, capture.rows(None, columns_BK))
@@ -227,3 +228,35 @@ def test_maps_of_the_means_hold_the_rows(seed: int) -> None:
             patch.setattr("axon.attention.CACHED_ELEMENTS", room)
             apart = capture.means_and_rows(None, real_BW, columns_BK)
         assert torch.equal(apart[0], means_BW) and torch.equal(apart[1], rows_BKW)
+    with pytest.MonkeyPatch.context() as patch:  # a part of a row's positions at a time
+        patch.setattr("axon.attention.ROW_ELEMENTS", groups * shared * width * 5)
+        apart = capture.means_and_rows(None, real_BW, columns_BK)
+    torch.testing.assert_close(apart[0], means_BW)
+    assert torch.equal(apart[1], rows_BKW)
+
+
+@pytest.mark.parametrize(("shared", "size"), [(1, 64), (4, 128)])
+def test_products_too_large_for_float16_are_attention_all_the_same(shared: int, size: int) -> None:
+    """A kernel adds them up in float32, so that the logits would show nothing; a gate would find no gap in a NaN."""
+    width, place = 16, 3
+    capture = Capture((0,), torch.ones((2, width), dtype=torch.bool))
+    query, key = (torch.full((2, heads, width, size), 60.0) for heads in (2 * shared, 2))
+    key[:, :, place] = 63.0  # what everybody attends to
+    assert (query[0, 0] @ key[0, 0].mT).min() > torch.finfo(torch.float16).max
+    capture.keep(query.half(), key.half(), None, size**-0.5)
+    columns_BK = torch.arange(width).expand(2, -1)
+    expected = torch.zeros((2, width, width)).index_fill(2, torch.tensor(place), 1.0)
+    means_BW, rows_BKW = capture.means_and_rows(None, capture.real_BW, columns_BK)
+    assert torch.equal(rows_BKW, expected) and torch.equal(capture.rows(None, columns_BK), expected)
+    assert torch.equal(means_BW, expected[:, 0])
+
+
+@pytest.mark.parametrize("size", [16, 48, 128])
+def test_in_float16_no_attention_is_another_for_it(size: int) -> None:
+    """A power of two: bit for bit the products that are then scaled, where none of them overflows."""
+    random = torch.Generator().manual_seed(size)
+    query, key = (torch.randn((1, 2, 32, size), generator=random).half() for _ in range(2))
+    capture = Capture((0,), torch.ones((1, 32), dtype=torch.bool))
+    capture.keep(query, key, None, size**-0.5)
+    plain = torch.softmax((query @ key.mT).mul_(size**-0.5), -1, dtype=torch.float32).mean(1)
+    assert torch.equal(capture.rows(None, torch.arange(32)[None]), plain)

@@ -16,6 +16,7 @@ import axon.attention
 from axon import AxonSettings, DecodeSettings, MaskedDiffusionModel, Overrides, decode, load_model
 from axon.attention import Capture
 from axon.models.layer import Rotation
+from axon.models.model import PassPart
 from tests.axon import published, published_experts
 from tests.axon.toy_model import toy_model
 
@@ -130,6 +131,21 @@ def test_masks_have_the_dtype_of_what_attends(
         decode(model, [[1, 2, 3], [4]], replace(settings, cache=cache))  # type: ignore[arg-type]
         assert any(len(dtypes) == 4 for dtypes in found), "there was no mask"
         assert {dtype for dtypes in found for dtype in dtypes} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "passes"), [((32, 28), 1), ((32, 5), 2), ((5, 32), 2), ((5, 7), 2), ((32,), 1)]
+)
+def test_parts_share_a_pass_only_where_each_of_them_rounds_alone(
+    sizes: tuple[int, ...], passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five rows are rounded otherwise than as a part of many: 37 together would hide that."""
+    model, capture, done = toy_model(), Capture((), torch.ones((1, 1), dtype=torch.bool)), []
+    for name in ("in_one_pass", "forward"):
+        monkeypatch.setattr(MaskedDiffusionModel, name, lambda *given: done.append(given))
+    tokens = [torch.zeros((1, size), dtype=torch.long) for size in sizes]
+    model.together([PassPart(own, None, capture, None, None) for own in tokens])  # type: ignore[arg-type]
+    assert len(done) == passes
 
 
 def test_a_model_that_nobody_holds_is_gone_at_once(folder: tuple[str, Path]) -> None:

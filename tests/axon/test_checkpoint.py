@@ -102,6 +102,8 @@ def test_missing_surplus_and_misshapen_tensors_are_named(tmp_path: Path) -> None
         ({"block_type": "sequential"}, "block_type='sequential'"),
         ({"alibi": True}, "alibi=True"),
         ({"rms_norm_eps": None}, "rms_norm_eps=None"),
+        ({"rms_norm_eps": 0}, "rms_norm_eps=0"),
+        ({"rope_theta": 0.0}, "rope_theta=0.0"),
         ({"n_layers": "two"}, "n_layers='two'"),
         ({"n_heads": 3}, "d_model=16"),
         ({"n_kv_heads": 3}, "3 key heads for 4 heads: their number must divide that of all"),

@@ -122,6 +122,7 @@ def test_a_graph_is_empty_when_nothing_that_is_masked_depends_on_anything() -> N
     rows = state.context().rows()
     rows[:, DECODED:] = 0.0
     rows[:, :DECODED, PROMPT + DECODED :] = 0.5
+    rows[:, torch.arange(BLOCK), PROMPT + torch.arange(BLOCK)] = 0.5  # but each on itself, which is no edge
     Dawn(tau_sink=1.0, tau_edge=0.1).propose(state)
     assert state.counts.of("empty_graph_steps").tolist() == [1]
 

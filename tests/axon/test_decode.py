@@ -64,6 +64,13 @@ def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
         ({"prompts": [[1] * 60]}, "at most 56 fit"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"prompts": [1, 2]}, r"prompts\[0\]=1: must be a list of whole numbers"),
+        ({"prompts": 5}, r"^prompts=5: must be a list \('int' object is not iterable\)"),
+        ({"prompts": None}, "^prompts=None: must be a list"),
+        ({"seeds": 0}, "^seeds=0: must be a list of whole numbers"),
+        (
+            {"settings": Confidence()},
+            "^settings=.*: must be a DecodeSettings; give its settings, such as Dec",
+        ),
         ({"prompts": [[1, 2.0]]}, r"prompts\[0\]=\[1, 2.0\]: must be a list of whole numbers"),
         ({"prompts": ["1+2="]}, r"prompts\[0\]='1\+2=': must be a list of whole numbers"),
         ({"settings": replace(SHORT, temperature=1.0)}, "seeds=none"),
@@ -86,6 +93,14 @@ def test_impossible_requests_are_refused(
     with pytest.raises(ValueError, match=message) as caught:
         decode(model, **request)
     assert "\n" not in str(caught.value)
+
+
+def test_prompts_may_come_one_by_one_and_the_longest_start_first(model: MaskedDiffusionModel) -> None:
+    prompts, seen = [[1], [2, 3, 4], [5, 6]], list[int]()
+    traces = decode(
+        model, (own for own in prompts), SHORT, batch_size=1, on_finish=lambda row, _: seen.append(row)
+    )
+    assert [list(trace.prompt) for trace in traces] == prompts and seen == [1, 2, 0]
 
 
 def test_prompts_and_seeds_may_be_tensors_and_traces_hold_plain_numbers(model: MaskedDiffusionModel) -> None:
@@ -164,6 +179,8 @@ def test_a_callers_autocast_is_not_the_decodes(model: MaskedDiffusionModel, cach
         (lambda: DecodeSettings(8, 4, axon=None), "axon=None"),  # type: ignore[arg-type]
         (lambda: AxonSettings(min_candidates=33), "axon.min_candidates=33"),
         (lambda: AxonSettings(uncertainty_threshold=2.0), "axon.uncertainty_threshold=2.0"),
+        (lambda: Confidence(threshold=0.9 * torch.ones(())), r"0.9000\): must be a number in \[0, 1\]"),
+        (lambda: Confidence(threshold="0.9"), r"threshold='0.9': must be a number in \[0, 1\]"),  # type: ignore[arg-type]
     ],
 )
 def test_impossible_settings_are_refused_in_one_line(make: Any, message: str) -> None:
@@ -189,6 +206,8 @@ def test_what_a_trace_tells() -> None:
     assert (trace.tokens_decoded, trace.nfe, trace.gate_checks) == (4, 3, 2)
     assert (trace.tokens_to_eos([22]), trace.nfe_to_eos([22])) == (2, 2)
     assert (trace.tokens_to_eos([9]), trace.nfe_to_eos([9])) == (4, 3)
+    late = trace_of((5, 6, 22, 7), (0, 0, 2, 1))  # the end itself comes last of all up to it
+    assert (late.nfe_to_eos([22]), late.nfe_to_eos([6])) == (3, 1)
     assert (trace.tokens_to_eos([]), trace.nfe_to_eos([])) == (4, 3)
     with pytest.raises(FrozenInstanceError):
         trace.nfe = 4  # type: ignore[misc]

@@ -81,6 +81,13 @@ def test_how_a2d_attends_is_asked_for(name: str, tmp_path: Path) -> None:
         assert found.family.block_causal == (attention == "block_causal")
 
 
+@pytest.mark.parametrize("name", ["a2d_qwen3_0_6b", "llada_8b", "sdar_8b"])
+@pytest.mark.parametrize("attention", ["bd3lm", "causal", True])
+def test_an_attention_of_another_name_is_not_taken_for_one(name: str, attention: Any, tmp_path: Path) -> None:
+    line = refusal(tmp_path, small(name), attention=attention)
+    assert f"model.attention={attention!r}: unknown; one of bidirectional, block_causal" in line
+
+
 def test_attention_that_contradicts_the_family_is_refused(tmp_path: Path) -> None:
     line = refusal(tmp_path, small("llada_8b"), attention="block_causal")
     assert "model.attention='block_causal': llada is bidirectional; leave it out" in line

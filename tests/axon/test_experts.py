@@ -193,6 +193,14 @@ def test_llada2_chooses_by_score_and_bias_and_weighs_by_score(seed: int, spread:
     torch.testing.assert_close(weights.gather(1, order), expected_weights.gather(1, expected_order))
 
 
+def test_the_bias_that_chooses_experts_is_rounded_as_by_the_releases_modeling_file(tmp_path: Path) -> None:
+    """docs/models.md: SGLang and transformers' own module keep it in float32."""
+    model = load_model(write_published(tmp_path, "llada2"), "bfloat16")
+    stored = published_tensors("llada2")["model.layers.1.mlp.gate.expert_bias"]
+    bias = model.network.get_buffer("model.layers.1.mlp.gate.e_score_correction_bias")
+    assert torch.equal(bias.float(), stored.bfloat16().float()) and not torch.equal(bias.float(), stored)
+
+
 @pytest.mark.parametrize(
     ("kind", "mask", "ends", "block"),
     [
@@ -252,6 +260,11 @@ def test_a_mixture_is_never_read_as_a_dense_model(tmp_path: Path) -> None:
     assert describe(folder).family.name == "llada_moe"
     with pytest.raises(CheckpointError, match="d_model"):
         load_model(write_published(tmp_path, "llada_moe", architectures=...))
+
+
+def test_the_scale_of_llada2s_experts_is_the_releases_where_its_config_is_silent() -> None:
+    silent = {key: value for key, value in SMALL["llada2"].items() if key != "routed_scaling_factor"}
+    assert LLADA2.read_config(silent)["routed_scaling_factor"] == 2.5
 
 
 def test_layers_without_experts_load_where_the_config_puts_them(tmp_path: Path) -> None:

@@ -74,3 +74,9 @@ def test_a_whole_nucleus_draws_the_same_tokens_as_none(model: MaskedDiffusionMod
 def test_a_top_p_without_effect_is_refused(temperature: float, top_p: float, rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         DecodeSettings(temperature=temperature, top_p=top_p)
+
+
+def test_a_token_that_reaches_top_p_exactly_does_not_take_the_sum_past_it() -> None:
+    """Dream's rule asks for more than top_p before the next one is left out."""
+    found = nucleus(torch.tensor([5.0, 2.0, 5.0, -torch.inf]), 3, 1e-3, 0.5)
+    assert found.isfinite().tolist() == [True, False, True, False]

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from axon import (
@@ -25,6 +27,7 @@ from axon import (
     LocalLeap,
     decode,
 )
+from axon.state import StepState
 from tests.axon.toy_model import toy_model
 
 GEN = 12
@@ -142,3 +145,36 @@ def test_a_step_reveals_what_the_rule_says(family: str, decoder: DecoderSettings
             )
             sizes.add(len(expected) if len(expected) < len(masked) else GEN)
     assert isinstance(decoder, LeftToRight) or len(sizes - {0, GEN}) >= 2
+
+
+def _step(c: list[float], log_probs: Any = None) -> Any:
+    """As much of a step as these rules read: a block of masks with those confidences."""
+    confidence_BK = torch.tensor([c], dtype=torch.float64)
+    step = SimpleNamespace(masked_BK=torch.ones((1, len(c)), dtype=torch.bool), confidence_BK=confidence_BK)
+    step.rank, step.log_probs = StepState.rank, lambda: torch.tensor([log_probs], dtype=torch.float64)
+    step.top_one = lambda: StepState.top_one(step)
+    return step
+
+
+@pytest.mark.parametrize(
+    ("decoder", "step", "revealed"),
+    [
+        (Confidence(threshold=0.5), _step([0.25, 0.5, 0.625]), [1, 2]),
+        (Factor(factor=1.0), _step([0.5, 0.25]), [0]),  # (1 + 1)(1 - 0.5)
+        (Factor(factor=0.75), _step([0.75, 0.75]), [0, 1]),  # (2 + 1)(1 - 0.75)
+        (LocalLeap(threshold=0.5, relaxed_threshold=0.25, radius=1), _step([0.125, 0.25, 0.5, 0.25, 0.25]), [1, 2, 3]),
+        (LocalLeap(threshold=0.5, relaxed_threshold=0.25), _step([0.75, 0.125, 0.25]), [0, 2]),
+        (EntropyBounded(gamma=0.0), _step([1.0, 1.0], [[0.0, -1e9], [-1e9, 0.0]]), [0, 1]),
+    ],
+)  # fmt: skip
+def test_what_lies_exactly_on_a_limit_is_revealed(decoder: Any, step: Any, revealed: list[int]) -> None:
+    assert decoder.propose(step).reveal_BK[0].nonzero()[:, 0].tolist() == revealed
+
+
+def test_once_its_steps_are_spent_fixed_steps_goes_on_one_by_one() -> None:
+    """AXON's single anchor takes the place of four positions, which its two steps had no time for then."""
+    axon = AxonSettings(gate="always", attention_layers="all")
+    [trace] = decode(
+        toy_model("llada"), PROMPTS[:1], DecodeSettings(8, 8, decoder=FixedSteps(steps=2), axon=axon)
+    )
+    assert [len(shown) for shown in trace.reveals()] == [1, 4, 1, 1, 1]

@@ -164,6 +164,15 @@ def test_impossible_end_tokens_are_refused(given: tuple[Any, ...], named: str, t
         describe(write(tmp_path, "dream_7b"), Overrides(end_tokens=given))
 
 
+@pytest.mark.parametrize("given", ["<x>", 5, (), {5}])
+def test_what_is_no_list_of_end_tokens_is_refused(given: Any, tmp_path: Path) -> None:
+    """A text alone would end at its letters, which are tokens, too."""
+    write(tmp_path, "dream_7b")
+    write_tokens(tmp_path, {5: "<", 6: "x", 7: ">"})
+    with pytest.raises(CheckpointError, match=r"model.end_tokens=.*: must be a list of one token or several"):
+        describe(tmp_path, Overrides(end_tokens=given))
+
+
 def test_a_loaded_model_has_what_was_given(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path, llada_tensors())
     model = load_model(path, overrides=Overrides(mask_token_id=3, end_tokens=(4, 5), block_size=16))

@@ -88,3 +88,17 @@ def test_a_gpu_that_is_not_there_is_told_and_a_processor_is_but_one(tmp_path: Pa
     with pytest.raises(CheckpointError, match=rf"model.device='{KIND}(:\d)?': cannot be used here"):
         load_model(folder, device=KIND, gpus=2)
     assert load_model(folder, gpus=2).devices == (torch.device("cpu"),)
+
+
+def test_devices_are_numbered_from_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "_device", torch.device)
+    for name, numbers in {"cuda:2": (2, 3), "cuda": (0, 1)}.items():
+        assert checkpoint._devices(name, 2) == [torch.device(f"cuda:{number}") for number in numbers]
+    assert checkpoint._devices("cuda:2", 1) == [torch.device("cuda:2")]
+
+
+@pytest.mark.parametrize("gpus", [0, -1, True, "2", 1.5])
+def test_no_network_lies_on_another_number_of_gpus_than_a_whole_one(gpus: Any, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, llada_tensors())
+    with pytest.raises(CheckpointError, match=f"^model.gpus={gpus!r}: must be a whole number, 1 or more;"):
+        load_model(folder, gpus=gpus)

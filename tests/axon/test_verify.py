@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from axon import decode, load_model
 from axon.models import CheckpointError, Overrides
 from axon.verify import case_settings, main
-from axon.verify_forward import _difference, graded
+from axon.verify_forward import Difference, _difference, graded
 from tests.axon.toy_model import MASK, llada_tensors, write_checkpoint
 
 
@@ -161,6 +161,21 @@ def test_a_forward_pass_that_is_not_a_number_agrees_with_nothing(part: str, firs
     assert good.share == 0 and not max(bad.logits, bad.attention) <= 1e9
     unknown = _difference(logits_WV, logits_WV * torch.nan, zeros_WW)
     assert unknown.share == unknown.logits == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("epsilons", "told"),
+    [
+        (7.9, "no more than roundings"),
+        (8.1, "MORE than roundings"),
+        (31.9, "MORE than"),
+        (32.1, "as those of ANOTHER"),
+    ],
+)
+def test_where_roundings_end_and_another_model_begins(epsilons: float, told: str) -> None:
+    """Of bfloat16 as the module's text says: 6 % of the spread, and a quarter of it."""
+    apart = Difference(1.0, 1.0, epsilons * torch.finfo(torch.bfloat16).eps, 3, 4)
+    assert told in graded([apart], torch.bfloat16)
 
 
 def test_a_file_without_a_forward_pass_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import huggingface_hub.constants
 import pytest
 
 from axon import CheckpointError
+from axon.models.hub import is_hub_id
 from pipeline.checkpoints.checkpoint import locate, open_checkpoint
 
 COMMITS = {"main": "a" * 40, "v2": "b" * 40}
@@ -43,3 +44,11 @@ def test_what_cannot_be_had_is_one_line(name: str, revision: str | None) -> None
     ) as caught:
         locate(name, revision)
     assert "\n" not in str(caught.value) and "model.path=FOLDER" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["~/model", "./model", "../model", "/model", "model", "some/one/model", "pipeline/model"]
+)
+def test_a_path_is_not_asked_for_on_the_hub(path: str) -> None:
+    """The last one's parent is a folder here: what is meant is most likely a folder in it."""
+    assert not is_hub_id(path) and is_hub_id("someone/model")

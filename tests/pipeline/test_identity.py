@@ -7,12 +7,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from conftest import VOCABULARY, planned
 
 from axon.identity import decode_identity
-from axon.settings import DecodeSettings
+from axon.settings import AxonSettings, BudgetCounts, DecodeSettings
 from pipeline.inputs.config import Config
 from pipeline.planning.plan import make_setting
 
@@ -227,3 +228,12 @@ def test_a_cache_is_part_of_the_id_where_there_is_one() -> None:
     before = decode_identity(plain, 4)
     assert "cache" not in before
     assert decode_identity(replace(plain, cache="block"), 4) == {**before, "cache": "block"}
+
+
+@pytest.mark.parametrize("gate", ["always", "coverage_gap"])
+def test_what_the_budget_counts_matters_where_a_step_may_be_no_intervention(gate: Any) -> None:
+    counted = (
+        DecodeSettings(8, 8, axon=AxonSettings(gate=gate, budget_counts=own))
+        for own in get_args(BudgetCounts)
+    )
+    assert len({json.dumps(decode_identity(own, 4)) for own in counted}) == (1 if gate == "always" else 2)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from axon.own_code import faulty_file
+from axon.own_code import faulty_file, of_ours
 from pipeline.workers.trial import _what_decodes
 
 TINY = ROOT / "assets/tiny"
@@ -113,6 +113,12 @@ def test_a_task_of_another_name_than_its_file_has_is_told(copy: Path) -> None:
     assert done.stderr.endswith(
         f"ImportError: cannot import name 'Arihmetic' from 'pipeline.tasks.arith'; {CORRECT}\n"
     )
+
+
+def test_a_package_is_nobodys_own_file_wherever_its_environment_lies() -> None:
+    assert of_ours(str(ROOT / "axon/lazy.py"))
+    assert not of_ours(str(ROOT / ".venv/lib/python3.11/site-packages/torch/nn/modules/module.py"))
+    assert not of_ours(str(ROOT.parent / "another.py"))
 
 
 def test_other_errors_keep_their_traceback() -> None:
