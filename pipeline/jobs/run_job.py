@@ -13,6 +13,7 @@ from pipeline.inputs.places import check_places
 from pipeline.inputs.unread import unread
 from pipeline.jobs.console import command_line, say
 from pipeline.jobs.display import Display
+from pipeline.jobs.outdated import outdated
 from pipeline.jobs.score_again import Again
 from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.budget import exhausted, spent
@@ -88,6 +89,8 @@ def _run_on(
                 store.write_index(plan.settings)
                 if not decodes and set(measured.damaged) - set(contents.damaged):
                     return None
+            for line in outdated(measured.records, plan.settings):
+                say(console, line)
             contents = replace(contents, records=folder.run.own(contents.records))
             searched = config.sweep.search not in ASK_ONCE
             cost = grid_cost(plan, contents.records, config.limit) if searched else None

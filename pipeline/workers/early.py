@@ -19,8 +19,8 @@ PRELOADED = "pipeline.workers.preload"
 # Milliseconds; Ray's own is a second. As soon as cores are set aside for trials, Ray counts workers that have none yet
 # as too many, and ends those that had nothing to do for so long (worker_pool.cc, TryKillingIdleWorkers).
 IDLE = 24 * 3600 * 1000
-# Seconds. Ray answers this process once these workers have registered, and holds the global interpreter lock until then;
-# a worker that it gave up, after 60 seconds by default, never registers, and nobody would be told (worker_pool.cc,
+# Seconds. Ray answers this process once these workers have registered, and holds the interpreter's lock until then; one
+# that it gave up, after 60 seconds by default, never registers, and nobody is told (worker_pool.cc,
 # MonitorStartingWorkerProcess). A slow disk, or a pause of the whole job, takes longer.
 REGISTER = 24 * 3600
 
