@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pipeline.inputs.config import Compose, Config
 from pipeline.inputs.places import check_places
-from pipeline.inputs.unread import unread
+from pipeline.inputs.unread import repeated, unread
 from pipeline.jobs.console import command_line, say
 from pipeline.jobs.display import Display
 from pipeline.jobs.outdated import outdated
@@ -62,6 +62,8 @@ def _run_on(
     check_start(config, plan, contents, pending)
     title = title_of(config, plan)
     announce(title, config, plan, contents, pending, console)
+    for line in repeated(arguments):
+        say(console, line)
     if config.sweep.search != OPTUNA:  # which may ask for other gates and policies later
         for line in unread(arguments, plan.settings.values()):
             say(console, line)
