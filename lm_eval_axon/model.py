@@ -54,6 +54,17 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
     lm-eval's `--use_cache` looks only at the request: give each setting its own cache.
     """
 
+    @classmethod
+    def create_from_arg_obj(cls, arg_dict: dict[str, Any], additional_config: Any = None) -> AxonLM:
+        """As lm-eval makes a model of `--model_args` and its options. Raises ValueError, one line, for both at once."""
+        options = {key: value for key, value in (additional_config or {}).items() if value is not None}
+        if twice := [key for key in arg_dict if key in options]:
+            [key, *_] = twice
+            raise ValueError(
+                f"{key}={arg_dict[key]}: lm-eval gives {key} itself; write --{key} {arg_dict[key]}, not in --model_args"
+            )
+        return cls(**arg_dict, **options)
+
     def __init__(
         self,
         pretrained: str | None = None,

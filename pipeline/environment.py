@@ -5,6 +5,7 @@ Holds nothing that says who ran it: no user or host names, no paths, no environm
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = "axon-sweeps"
+CODE = ("axon", "pipeline")
 PACKAGES = (  # what can move a token, a score or an interval
     "torch",
     "transformers",
@@ -70,6 +72,9 @@ class Environment:
     python: str
     packages: dict[str, str]
     hardware: Hardware
+    code: str | None = (
+        None  # a digest of the code: two changed copies of one commit differ. None: an older run
+    )
 
     def __str__(self) -> str:
         """What a reader looks for first: `commit 0d755d7, Python 3.11.2, torch 2.13.0, ..., cpu (2 cores)`."""
@@ -96,6 +101,7 @@ def this_environment() -> Environment:
         python=platform.python_version(),
         packages={name: found for name in PACKAGES if (found := _version(name))},
         hardware=_hardware(),
+        code=_code(),
     )
 
 
@@ -112,6 +118,8 @@ def device_name(device: torch.device, *others: torch.device) -> str:
 def differences(then: Environment, now: Environment) -> list[str]:
     """One line for each thing in which two environments differ: `packages.torch: 2.12.0 then, 2.13.0 now`."""
     before, after = flatten(asdict(then)), flatten(asdict(now))
+    if None in (then.code, now.code):
+        before["code"] = after["code"] = None
     return [
         f"{key}: {_shown(before.get(key))} then, {_shown(after.get(key))} now"
         for key in {**before, **after}
@@ -123,6 +131,14 @@ def _shown(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)
+
+
+def _code() -> str:
+    """Of all that decodes and scores, changes that nobody has committed included."""
+    found = hashlib.sha256()
+    for file in sorted(file for folder in CODE for file in (REPOSITORY / folder).rglob("*.py")):
+        found.update(f"{file.relative_to(REPOSITORY)}\0{file.stat().st_size}\0".encode() + file.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def _version(package: str) -> str | None:

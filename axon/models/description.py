@@ -87,6 +87,7 @@ def describe(path: str | Path, overrides: Overrides = AS_THE_FILES_SAY) -> Descr
                 f"model.block_size={given!r}: must be a whole number of at least 1; give another"
             )
         own_block_size = _block_size(config, family)
+        config.refuse_absent(overrides.inert_keys)
         config.refuse_unread([*family.inert, *overrides.inert_keys])
     except CheckpointError as error:
         line = str(error).removeprefix(

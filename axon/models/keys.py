@@ -80,6 +80,14 @@ class ReadKeys(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._config)
 
+    def refuse_absent(self, inert: Collection[str]) -> None:
+        """Raise CheckpointError, one line, for keys that the user names and the config doesn't have."""
+        if absent := [key for key in inert if key not in self._config]:
+            raise CheckpointError(
+                f"model.inert_keys=[{','.join(map(str, absent))}]: config.json has no such key; correct it, or leave "
+                "it out"
+            )
+
     def refuse_unread(self, inert: Collection[str]) -> None:
         """Raise CheckpointError, one line, for keys that were neither read nor are known to change nothing."""
         unknown = [

@@ -26,6 +26,7 @@ from pipeline.evaluation.drawn import Drawn
 from pipeline.evaluation.example_record import filled
 from pipeline.evaluation.judge import Judge
 from pipeline.evaluation.open_slices import OpenSlices
+from pipeline.evaluation.rule_code import code_of
 from pipeline.evaluation.stopwatch import Stopwatch
 from pipeline.inputs.config import ModelSettings
 from pipeline.planning.setting import Setting
@@ -173,9 +174,12 @@ class Evaluator:
     ) -> Iterator[list[Prompt]]:
         """The prompts of as many whole slices at a time as packing by length takes."""
         group: list[Prompt] = []
+        code = code_of(setting)
         for span in spans:
             own = list(zip(range(*span), examples[slice(*span)], strict=True))
-            opened.add(span, [Record(setting.id, setting.task.name, ex.id, place) for place, ex in own])
+            opened.add(
+                span, [Record(setting.id, setting.task.name, ex.id, place, code=code) for place, ex in own]
+            )
             for position, example in own:
                 if position in known:
                     self._settle(opened, known[position])

@@ -109,10 +109,11 @@ class TradeOffSettings:
 class StopSettings:
     """When a setting that can't be on its comparison's front is evaluated no further (planning/stopping.py)."""
 
-    margin: Annotated[float, Field(gt=0, lt=1)] = (
+    margin: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = (
         0.01  # of quality: a setting better by no more than this is not missed
     )
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05  # probability that the sweep stops any setting wrongly
+    # The probability that the sweep stops any setting wrongly.
+    alpha: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.05
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -131,7 +132,9 @@ class SweepSettings:
     search: str  # a name in pipeline.search.SEARCHES
     along_trade_off: bool  # evaluate every group along its decoder's trade-off parameter
     groups: Annotated[Mapping[Text, GroupSettings], Field(min_length=1)]
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.018  # of search refine: uncertain area of an interval
+    tolerance: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = (
+        0.018  # of search refine: uncertain area of an interval
+    )
     optuna: OptunaSettings = OptunaSettings()
     stop: StopSettings | None = None  # None: every setting is evaluated on all examples
 

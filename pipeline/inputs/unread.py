@@ -20,6 +20,16 @@ def unread(arguments: Sequence[str], settings: Collection[Setting]) -> list[str]
     ]
 
 
+def repeated(arguments: Sequence[str]) -> list[str]:
+    """A line for each value that a later word of the command line replaces."""
+    last = {key_of(word): word for word in arguments if "=" in word and not word.startswith("-")}
+    return [
+        f"{word}: changes nothing, since {last[key_of(word)]} comes after it"
+        for place, word in enumerate(arguments)
+        if key_of(word) in last and key_of(word) in map(key_of, arguments[place + 1 :])
+    ]
+
+
 def _reads(setting: Setting, key: str) -> bool:
     """The identity holds what is read, but for a budget that counts as by default."""
     if setting.foreign or key == "budget_counts":

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from pipeline.inputs.config import Compose, Config
 from pipeline.inputs.places import check_places
-from pipeline.inputs.unread import unread
+from pipeline.inputs.unread import repeated, unread
 from pipeline.jobs.console import command_line, say
 from pipeline.jobs.display import Display
+from pipeline.jobs.outdated import outdated
 from pipeline.jobs.score_again import Again
 from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.budget import exhausted, spent
@@ -61,6 +62,8 @@ def _run_on(
     check_start(config, plan, contents, pending)
     title = title_of(config, plan)
     announce(title, config, plan, contents, pending, console)
+    for line in repeated(arguments):
+        say(console, line)
     if config.sweep.search != OPTUNA:  # which may ask for other gates and policies later
         for line in unread(arguments, plan.settings.values()):
             say(console, line)
@@ -88,6 +91,8 @@ def _run_on(
                 store.write_index(plan.settings)
                 if not decodes and set(measured.damaged) - set(contents.damaged):
                     return None
+            for line in outdated(measured.records, plan.settings):
+                say(console, line)
             contents = replace(contents, records=folder.run.own(contents.records))
             searched = config.sweep.search not in ASK_ONCE
             cost = grid_cost(plan, contents.records, config.limit) if searched else None

@@ -28,7 +28,7 @@ COLUMNS = (
     *SECONDS,
     *CLOCKED,
     *("device", "attention_kernel", "torch", "batch_size"),
-    "decoded_under",
+    *("decoded_under", "code"),
 )
 KEY = ["run", "setting_id", "example_id"]
 

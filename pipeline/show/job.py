@@ -44,6 +44,10 @@ def show(opened: OpenedRun, words: Mapping[str, str], console: Console) -> int:
     ids = "-".join(setting.id[:8] for setting in chosen)
     own = opened.path / f"show-{ids}-{records[0]['position']}.{form}"
     file = read_path("out", words.get("out") or own)
+    if file.suffix.lower() not in ("", f".{form}") and form != "terminal":
+        others = [one for one in FORMATS if file.suffix.lower() == f".{one}"]
+        remedy = "".join(f", or give format={one}" for one in others)
+        raise ConfigError([f"out={words['out']}: holds {form}; name it {file.stem}.{form}{remedy}"])
     from pipeline.show.replay import Stage  # torch and transformers take seconds to import
 
     stage = Stage()

@@ -71,6 +71,7 @@ SCHEMA = pa.schema(
         pa.field("device", pa.string()),
         pa.field("attention_kernel", pa.string()),
         pa.field("torch", pa.string()),
+        pa.field("code", pa.string()),
         pa.field("answer", pa.string()),
         pa.field("extracted", pa.string()),
         pa.field("score", pa.float64()),
@@ -141,6 +142,7 @@ class Record:
     device: str | None = None  # the GPU's name, or the processor's
     attention_kernel: str | None = None
     torch: str | None = None  # its version
+    code: str | None = None  # digests of its rules' code (pipeline/evaluation/rule_code.py)
     answer: str | None = None
     extracted: str | None = None
     score: float | None = None

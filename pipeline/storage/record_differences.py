@@ -18,7 +18,7 @@ from pipeline.storage.record import SCHEMA
 # are made of them. Under which setting an example was decoded depends on what had been decoded before.
 IGNORED = (
     *("seconds_model", "seconds_capture", "seconds_select", "seconds_in_batch", "seconds_to_first_block"),
-    *("batch_size", "device", "attention_kernel", "torch", "sandbox", "confidence_percent"),
+    *("batch_size", "device", "attention_kernel", "torch", "code", "sandbox", "confidence_percent"),
     *("leeway_above", "leeway_below", "decoded_under"),
 )
 COMPARED = tuple(name for name in SCHEMA.names if name not in IGNORED)

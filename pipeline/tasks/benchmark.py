@@ -93,6 +93,7 @@ class Benchmark:
 
     def opened(self, settings: TaskSettings) -> Benchmark:
         """The task with its rows. Raises ValueError, one line, if they cannot be read or one of them is faulty."""
+        self._check_revision(settings)
         rows = self._read("task.path", settings.path, settings, settings.split)
         shots = self._choose_shots(settings, rows)
         here = [row for row in rows if self.belongs(row, settings.split)]
@@ -107,6 +108,14 @@ class Benchmark:
             return opened
         rng, pool = random.Random(SHOT_SEED), range(len(shots))
         return replace(opened, drawn=[rng.sample(pool, settings.shots) for _ in (*here, *others)])
+
+    def _check_revision(self, settings: TaskSettings) -> None:
+        """Raises ValueError for a revision where nothing is read from the hub."""
+        from_hub = settings.path is None or (settings.shots and settings.shots_path is None)
+        if settings.revision is not None and not from_hub:
+            raise ValueError(
+                f"task.revision={settings.revision!r}: {settings.path} is a file, which has no revisions; leave it out"
+            )
 
     def _choose_shots(self, settings: TaskSettings, rows: Sequence[Row]) -> Sequence[Row]:
         """The few-shot examples, or those to draw from: of the training split, unless a subclass has fixed ones."""

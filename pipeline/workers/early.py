@@ -19,6 +19,10 @@ PRELOADED = "pipeline.workers.preload"
 # Milliseconds; Ray's own is a second. As soon as cores are set aside for trials, Ray counts workers that have none yet
 # as too many, and ends those that had nothing to do for so long (worker_pool.cc, TryKillingIdleWorkers).
 IDLE = 24 * 3600 * 1000
+# Seconds. Ray answers this process once these workers have registered, and holds the interpreter's lock until then; one
+# that it gave up, after 60 seconds by default, never registers, and nobody is told (worker_pool.cc,
+# MonitorStartingWorkerProcess). A slow disk, or a pause of the whole job, takes longer.
+REGISTER = 24 * 3600
 
 
 def early_workers(cluster: ClusterSettings, slices: int, threads: int) -> dict[str, str]:
@@ -37,6 +41,7 @@ def early_workers(cluster: ClusterSettings, slices: int, threads: int) -> dict[s
         "RAY_enable_worker_prestart": "1",
         "RAY_worker_maximum_startup_concurrency": str(count),
         "RAY_idle_worker_killing_time_threshold_ms": str(IDLE),
+        "RAY_worker_register_timeout_seconds": str(REGISTER),
         "RAY_preload_python_modules": PRELOADED,
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *([path] if path else [])]),
         "OMP_NUM_THREADS": str(threads),  # as Ray sets it for a trial, too late for what is imported

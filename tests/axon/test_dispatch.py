@@ -100,6 +100,10 @@ def test_a_key_that_is_not_known_is_refused_by_name(name: str, tmp_path: Path) -
     line = refusal(tmp_path, small(name) | {"mask_token_id": 7, "qk_scale": 1.5}, **given)
     assert "config.json: qk_scale=1.5: unknown here" in line and "give model.inert_keys=[qk_scale]" in line
     assert describe(tmp_path, Overrides(inert_keys=("qk_scale",), **given)).mask_token_id == 7
+    with pytest.raises(
+        CheckpointError, match=r"model.inert_keys=\[foo\]: config.json has no such key; correct it"
+    ):
+        describe(tmp_path, Overrides(inert_keys=("qk_scale", "foo"), **given))
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,15 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_what_lm_eval_has_an_option_for_is_refused_among_the_models_arguments() -> None:
+    from lm_eval_axon.model import AxonLM
+
+    with pytest.raises(
+        ValueError, match=r"batch_size=x: lm-eval gives batch_size itself; write --batch_size x"
+    ):
+        AxonLM.create_from_arg_obj({"pretrained": TINY, "batch_size": "x"}, {"batch_size": 1, "device": None})
+
+
 @pytest.fixture(scope="module")
 def evaluated(tasks: Path) -> tuple[dict[str, Any], Path, str]:
     """What lm-eval's command wrote: its results, its sample log; and what it printed."""

@@ -90,8 +90,10 @@ print(json.dumps({"names": names, "lines": lines, "told": told, "born": born}))
 def test_a_trial_gets_a_worker_that_has_imported_what_it_needs(tmp_path: Path) -> None:
     script = tmp_path / "command.py"
     script.write_text(COMMAND)
-    # Neither has a say in a private Ray: another cluster's address, and a hook that asks for workers' environments.
+    # None has a say in a private Ray: another cluster's address, a hook that asks for workers' environments, and how
+    # long a worker may take to register: the command would wait for ever for one that Ray gave up.
     others = {"RAY_ADDRESS": "127.0.0.1:1", "RAY_RUNTIME_ENV_HOOK": "no.such_hook"}
+    others["RAY_worker_register_timeout_seconds"] = "1"
     code, shown, errors = completed(sorted(NEEDED), script, PYTHONPATH=str(ROOT), **others)
     assert code == 0, errors
     found = json.loads(shown.splitlines()[-1])

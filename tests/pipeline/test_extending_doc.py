@@ -86,5 +86,15 @@ def test_what_the_page_adds_runs(copy: Path) -> None:
     assert asked_for == ("margin", "trickle", "capitals")
     for point in pd.read_csv(folder / "points.csv").to_dict("records"):
         assert (point["n"], point["unscored"]) == (2, 0)
+    margin = copy / "axon/decoders/margin.py"
+    margin.write_text(margin.read_text().replace("self.margin *", "0.5 * self.margin *"))
+    again = subprocess.run(
+        [sys.executable, "launch.py", *asked.split()], cwd=copy, capture_output=True, text=True
+    )
+    warning = (
+        "Warning: the code of decoder margin (axon/decoders/margin.py) has changed since 2 settings were"
+    )
+    assert "4 of 4 stored already" in again.stdout
+    assert warning in " ".join(again.stdout.split())
     with pytest.raises(ConfigError, match=r"margin.* or other code wrote it"):
         open_run(str(folder))  # with this repository's own code

@@ -35,7 +35,7 @@ def test_it_is_loaded_once_for_what_is_said_of_it(
     model: ModelSettings, loads: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for count, other in enumerate(
-        (model, replace(model, block_size=4), replace(model, inert_keys=("x",))), 1
+        (model, replace(model, block_size=4), replace(model, inert_keys=("vocab_size",))), 1
     ):
         check_loads(other)
         check_loads(replace(other, prompt="bos"))  # no matter of loading

@@ -112,4 +112,4 @@ def test_what_is_ignored_is_time_the_machine_isolation_confidences_and_whose_dec
     seconds = {name for name in SCHEMA.names if name.startswith("seconds_")}
     machine = {"batch_size", "device", "attention_kernel", "torch"}
     decode = {"confidence_percent", "leeway_above", "leeway_below", "decoded_under"}
-    assert set(IGNORED) == seconds | machine | decode | {"sandbox"}
+    assert set(IGNORED) == seconds | machine | decode | {"code", "sandbox"}

@@ -127,6 +127,8 @@ WRONG = {
     "format=": "format=: must not be empty; give it a value, or leave it out",
     "format=pdf": "format=pdf: unknown; one of terminal, svg, gif, html",
     "out=x": "out=x: the terminal writes no file; add format=svg, gif or html",
+    "format=svg out=x.gif": "out=x.gif: holds svg; name it x.svg, or give format=gif",
+    "format=gif out=x.png": "out=x.png: holds gif; name it x.gif",
     "format=html step=1": "step=1: a page shows every step; leave it out",
     "format=svg out=/proc/none": "out=/proc/none: can't be written (",
     "limit=2": "limit=2: job=show takes run, setting, settings, example, step, format, out; leave it out",

@@ -16,7 +16,7 @@ from axon.gates import GATES
 from axon.identity import decode_identity
 from axon.policies import POLICIES
 from pipeline.inputs.config import Config
-from pipeline.inputs.unread import unread
+from pipeline.inputs.unread import repeated, unread
 from pipeline.jobs.run_job import run_job
 from pipeline.planning.plan import make_setting
 from pipeline.planning.setting import Setting
@@ -70,6 +70,17 @@ def test_what_one_of_several_settings_reads_is_not_told_of(make_config: Make) ->
         "axon.anchors=3: changes nothing, since the gates and policies here do not read it"
     ]
     assert unread(["axon.tau_sink=4x"], [dawn]) == [] and unread(["axon.budget_counts=steps"], [on]) == []
+
+
+def test_a_word_that_a_later_one_replaces_is_told_of(make_config: Make, judge: Judge) -> None:
+    words = ["limit=5", "++limit=6", "axon.anchors=1", "~wandb", "--config-dir=mine", "+x.limit=1", "limit=7"]
+    assert repeated(words) == [
+        "limit=5: changes nothing, since limit=7 comes after it",
+        "++limit=6: changes nothing, since limit=7 comes after it",
+    ]
+    config, shown = make_config("task.name=judge", "axon.gate=never"), io.StringIO()
+    run_job(config, composing(config), ["limit=5", "limit=6"], Console(file=shown, width=100))
+    assert "limit=5: changes nothing, since limit=6 comes after it" in shown.getvalue()
 
 
 def test_a_run_says_so(make_config: Make, judge: Judge) -> None:

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pytest
 
+from pipeline.tasks import open_task
 from pipeline.tasks.benchmark import Benchmark
 from pipeline.tasks.rows import Hub, read_file, read_hub
 from pipeline.tasks.task import TaskSettings
 
 HERE = Hub("owner/rows", "main")
+
+
+@pytest.mark.parametrize("shots", [{}, {"shots": 1, "shots_path": "FILE"}])
+def test_a_revision_of_a_file_is_refused(tmp_path: Path, shots: dict[str, Any]) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"question": "1+1?", "answer": "#### 2"}\n')
+    shots = {key: str(file) if value == "FILE" else value for key, value in shots.items()}
+    given = TaskSettings("gsm8k", "test", 0, path=str(file), **shots)
+    assert open_task(given)
+    with pytest.raises(
+        ValueError, match=r"task\.revision='v1': .*rows\.jsonl is a file, which has no revisions; leave"
+    ):
+        open_task(replace(given, revision="v1"))
 
 
 def test_the_hub_is_asked_for_the_split_at_the_revision(monkeypatch: pytest.MonkeyPatch) -> None:
