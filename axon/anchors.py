@@ -31,8 +31,8 @@ def support_of(
     masked_F = masked_FK.sum(1)
     order_FC = torch.where(masked_FK, confidence_FK, -torch.inf).argsort(dim=1, descending=True, stable=True)
     order_FC = order_FC[:, : settings.max_candidates]
-    count_F = (settings.candidate_ratio * masked_F).floor().long().clamp(min=settings.min_candidates)
-    count_F = torch.minimum(count_F.clamp(max=settings.max_candidates), masked_F)
+    count_F = (settings.candidate_ratio * masked_F).long()  # rounded down
+    count_F = torch.minimum(count_F.clamp(settings.min_candidates, settings.max_candidates), masked_F)
     valid_FC = torch.arange(order_FC.shape[1], device=masked_FK.device) < count_F[:, None]
 
     confidence_FC = confidence_FK.gather(1, order_FC)
@@ -82,11 +82,7 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
     """
     policy, gain_of = POLICIES[settings.policy], OBJECTIVES[settings.objective]
     valid_FC = support.valid_FC
-    selection = Selection(
-        chosen_FC=torch.zeros_like(valid_FC),
-        covered_FK=torch.zeros_like(support.weights_FKC[..., 0]),
-        value_F=torch.zeros_like(support.confidence_FC[:, 0]),
-    )
+    selection = Selection(chosen_FC=torch.zeros_like(valid_FC))
     cap_F = torch.minimum(policy.cap(support, settings).clamp(min=settings.min_anchors), valid_FC.sum(1))
     open_F = torch.ones_like(valid_FC[:, 0])
     length, candidates = support.weights_FKC.shape[1:]

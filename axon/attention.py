@@ -11,7 +11,7 @@ until a map is asked for. Afterwards `Capture.rows` computes the few rows that a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import floor, log2
 from typing import Any
 
@@ -73,6 +73,7 @@ class Capture:
         self._first_B = first_B
         self._kept: list[tuple[Tensor, Tensor, float]] = []
         self._mask: Tensor | None = None
+        self._all_rows: list[tuple[Tensor, Tensor, float]] | None = None  # see _layers
 
     def keep(self, query_BHWD: Tensor, key_BHWD: Tensor, mask: Tensor | None, scaling: float) -> None:
         """Called by the attention function of a chosen layer; keeps references, computes nothing."""
@@ -96,12 +97,13 @@ class Capture:
             columns_RQ = columns_RQ - of_rows(self._first_B, rows_R)[:, None]
         mask = self._mask_rows(rows_R, columns_RQ)
         _, heads, _, size = self._kept[0][0].shape
-        sums_RQW = self._no_rows(columns_RQ)
+        sums_RQW: Tensor | None = None
         for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
             index = columns_RQ[None, :, None, :, None].expand(len(query_LRHWD), -1, heads, -1, size)
             maps_LRHQW = self._weights(query_LRHWD.gather(3, index), key_LRGWD, scaling, mask)
             for map_RQW in maps_LRHQW.mean(2).unbind():
-                sums_RQW.add_(map_RQW)
+                sums_RQW = map_RQW if sums_RQW is None else sums_RQW.add_(map_RQW)
+        assert sums_RQW is not None
         return sums_RQW.div_(len(self._kept))
 
     def column_means(self, rows_R: Tensor | None, counted_RW: Tensor | None = None) -> Tensor:
@@ -190,11 +192,19 @@ class Capture:
         _, heads, width, _ = self._kept[0][0].shape
         return min(width, max(1, self._room(ROW_ELEMENTS) // (heads * width)))
 
-    def _layers(self, rows_R: Tensor | None) -> Iterator[tuple[Tensor, Tensor, float]]:
+    def _layers(self, rows_R: Tensor | None) -> Iterable[tuple[Tensor, Tensor, float]]:
         """Queries (L, R, H, W, D), keys (L, R, G, W, D) and scaling of L layers at a time, the chosen ones in order.
 
-        On a short canvas starting operators takes longer than running them, so that L is more than 1.
+        On a short canvas starting operators takes longer than running them, so that L is more than 1. Of all rows they
+        are put together once.
         """
+        if rows_R is not None:
+            return self._stacked(rows_R)
+        if self._all_rows is None:
+            self._all_rows = list(self._stacked(None))
+        return self._all_rows
+
+    def _stacked(self, rows_R: Tensor | None) -> Iterator[tuple[Tensor, Tensor, float]]:
         count, heads = (len(self.real_BW) if rows_R is None else len(rows_R)), self._kept[0][0].shape[1]
         together = max(1, self._room(CACHED_ELEMENTS) // (count * heads * self._kept[0][1].shape[2] ** 2))
         for start in range(0, len(self._kept), together):

@@ -34,7 +34,7 @@ def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
     of some 1e-7, less than the rounding of the logits makes, as far as float64 tells p from 1.
     """
     logits_NV = logits.view(-1, logits.shape[-1])
-    column_N1 = logits_NV[:, mask_id, None]
+    column_N1 = logits_NV[:, mask_id : mask_id + 1]
     masks_N1 = column_N1.clone()
     column_N1.fill_(-torch.inf)  # for a moment: a copy of all logits would take longer than the search
     best_N1, token_N1, others_N1 = _likeliest_and_others(logits_NV)
@@ -56,7 +56,8 @@ def _likeliest_and_others(logits_NV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     dtype = torch.float64 if logits_NV.dtype is torch.float64 else torch.float32
     buffer_NV = torch.empty((min(count, rows), vocabulary), dtype=dtype, device=logits_NV.device)
     best, token, others = [], [], []
-    for some_NV in logits_NV.split(rows):
+    for start in range(0, count, rows):
+        some_NV = logits_NV[start : start + rows]
         best_N1, token_N1 = _first_largest(some_NV)
         best.append(best_N1)
         token.append(token_N1)

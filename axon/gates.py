@@ -67,12 +67,17 @@ class GateState:
 
     def _over_residual(self, values_RK: Tensor, otherwise: float) -> Tensor:
         """The mean over what stays masked; `otherwise` where nothing does."""
-        mean_R = values_RK.where(self.residual_RK, 0.0).sum(1) / self._residuals_R.clamp(min=1)
-        return mean_R.where(self._residuals_R > 0, otherwise)
+        mean_R = values_RK.where(self.residual_RK, 0.0).sum(1) / self._divisor_R
+        return mean_R.where(self.left_R, otherwise)
 
     @cached_property
-    def _residuals_R(self) -> Tensor:
-        return self.residual_RK.sum(1)
+    def left_R(self) -> Tensor:
+        """Whether anything stays masked."""
+        return self.residual_RK.any(1)
+
+    @cached_property
+    def _divisor_R(self) -> Tensor:
+        return self.residual_RK.sum(1).clamp(min=1)
 
     def slow_R(self, target_nfe: int) -> Tensor:
         """rho < e, less progress than finishing the block in `target_nfe` steps asks for."""
@@ -88,9 +93,9 @@ def progress(masked_RK: Tensor, proposal_RK: Tensor) -> Tensor:
 
 def coverage_gap(state: GateState, settings: AxonSettings) -> Tensor:
     """P is attended to less than its size, or less than the uncertainty of what is left, would ask for."""
-    coverage_R, residual_R = state.coverage_R, state.residual_RK.any(1)
+    coverage_R = state.coverage_R
     too_small_R = coverage_R < settings.beta_r * state.progress_R
-    too_uncertain_R = residual_R & (coverage_R < settings.beta_u * state.uncertainty_R)
+    too_uncertain_R = state.left_R & (coverage_R < settings.beta_u * state.uncertainty_R)
     return too_small_R | too_uncertain_R
 
 
@@ -116,7 +121,7 @@ def unified(state: GateState, settings: AxonSettings) -> Tensor:
 def cp_alpha(state: GateState, settings: AxonSettings) -> Tensor:
     """Coverage below the alpha mixture of progress and uncertainty."""
     bound_R = settings.alpha * state.progress_R + (1 - settings.alpha) * state.uncertainty_R
-    return state.residual_RK.any(1) & (state.coverage_R < bound_R)
+    return state.left_R & (state.coverage_R < bound_R)
 
 
 def always(state: GateState, settings: AxonSettings) -> Tensor:

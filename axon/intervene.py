@@ -55,8 +55,9 @@ def intervene(
     rows_F, fires_F = _among(asked_R, places_F), of_rows(fires_R, places_F)
     attention_FKK = attention.among(rows_F) if attention_RKK is None else of_rows(attention_RKK, places_F)
     masked_FK, proposal_FK = of_rows(state.masked_BK, rows_F), of_rows(reveal_BK, rows_F)
-    sink_FK = torch.zeros_like(masked_FK)
-    if POLICIES[settings.policy].reads == "sequence":
+    if POLICIES[settings.policy].reads == "block":
+        sink_FK = torch.zeros_like(masked_FK)
+    else:
         sink_FK = (
             attention.sinks(rows_F, settings.tau_sink) if sink_RK is None else of_rows(sink_RK, places_F)
         )

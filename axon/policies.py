@@ -53,7 +53,7 @@ class Support:
     @property
     def empty_F(self) -> Tensor:
         """Rows in which no candidate supports any position. A single masked position has none to support."""
-        return ~(self.weights_FKC > 0).any(2).any(1) & (self.masked_F > 1)
+        return ~(self.weights_FKC > 0).flatten(1).any(1) & (self.masked_F > 1)
 
 
 @dataclass
@@ -61,18 +61,22 @@ class Selection:
     """The anchors chosen so far."""
 
     chosen_FC: Tensor  # bool
-    # In open rows; what is said of a closed one decides nothing, as it stays closed.
-    covered_FK: Tensor  # max over chosen of w_ij, the support of position i
-    value_F: Tensor  # facility-location f(S), what `cover` compares with F, whatever the objective
+    # In open rows; what is said of a closed one decides nothing, as it stays closed. None: nothing is chosen yet.
+    covered_FK: Tensor | None = None  # max over chosen of w_ij, the support of position i
+
+    @property
+    def value_F(self) -> Tensor | float:
+        """Facility-location f(S), what `cover` compares with F, whatever the objective."""
+        return 0.0 if self.covered_FK is None else self.covered_FK.sum(1)
 
     def add(self, support: Support, best_F1: Tensor, open_F: Tensor, last: bool) -> None:
         """Choose candidate `best_F1` in the open rows; after the `last` one nobody asks what is covered."""
         self.chosen_FC.scatter_(1, best_F1, self.chosen_FC.gather(1, best_F1) | open_F[:, None])
         if last:
             return
-        index = best_F1[:, None, :].expand(-1, self.covered_FK.shape[1], -1)
-        self.covered_FK = self.covered_FK.maximum(support.weights_FKC.gather(2, index)[..., 0])
-        self.value_F = self.covered_FK.sum(1)
+        index = best_F1[:, None, :].expand(-1, support.weights_FKC.shape[1], -1)
+        added_FK = support.weights_FKC.gather(2, index)[..., 0]
+        self.covered_FK = added_FK if self.covered_FK is None else self.covered_FK.maximum(added_FK)
 
 
 class Fixed:
@@ -121,7 +125,7 @@ class Cover(Fixed):
         return length.bit_length()
 
     def stop(self, support: Support, selection: Selection, gain_F: Tensor, score_F: Tensor) -> Tensor:
-        return (gain_F <= 0) | (selection.value_F >= support.target_F)
+        return (gain_F <= 0) | (support.target_F <= selection.value_F)
 
 
 class Density(Cover):
@@ -164,6 +168,8 @@ POLICIES: dict[str, Fixed] = {
 
 def facility_gain(support: Support, selection: Selection) -> Tensor:
     """Facility location: what each candidate adds to sum_i max_j w_ij, (F, C)."""
+    if selection.covered_FK is None:
+        return support.weights_FKC.sum(1)
     return (support.weights_FKC - selection.covered_FK[..., None]).clamp(min=0).sum(1)
 
 

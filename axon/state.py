@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -65,9 +66,14 @@ class StepState:
     attention: Callable[[], Tensor]  # needs_attention: -> (B, K, K) among the block's positions
     context: Callable[[], Context]  # reads = "sequence"
 
+    @cached_property
+    def hope_BK(self) -> Tensor:
+        """c where masked, and elsewhere less than any threshold."""
+        return self.confidence_BK.where(self.masked_BK, -1.0)
+
     def top_one(self) -> Tensor:
         """The most confident masked position of each row, (B, K) bool; the leftmost on a tie."""
-        best_B1 = torch.where(self.masked_BK, self.confidence_BK, -1.0).argmax(1, keepdim=True)
+        best_B1 = self.hope_BK.argmax(1, keepdim=True)
         return torch.zeros_like(self.masked_BK).scatter_(1, best_B1, True) & self.masked_BK
 
     @staticmethod

@@ -46,7 +46,7 @@ class Dawn(Decoder):
     def propose(self, state: StepState) -> Proposal:
         """H, I and N of docs/method.md."""
         masked_BK, context = state.masked_BK, state.context()
-        confidence_BK = state.confidence_BK.where(masked_BK, -1.0)  # below every threshold
+        confidence_BK = state.hope_BK
         edges_BKW = self._edges(state, context)
         needed_BW = (edges_BKW & masked_BK[..., None]).any(1)  # columns that some masked position depends on
         state.counts.add("graph_steps", 1)

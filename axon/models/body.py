@@ -48,6 +48,11 @@ class Body(nn.Module):
         )
         self._compiled: Callable[..., Tensor] | None = None  # what `_through` was compiled to
 
+    @property
+    def home(self) -> torch.device:
+        """Where everything is read from."""
+        return self._embedding.device
+
     def forward(
         self,
         tokens_BQ: Tensor,

@@ -126,7 +126,7 @@ class MaskedDiffusionModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.network.device
+        return self.body.home
 
     @property
     def devices(self) -> tuple[torch.device, ...]:
