@@ -125,7 +125,9 @@ class Capture:
     ) -> tuple[Tensor, Tensor]:
         """`column_means` and `rows`, sooner than one after the other: maps of all positions hold the rows."""
         if not rows_round_alone(columns_RQ.shape[1]) or self._step() < counted_RW.shape[1]:
-            return self.column_means(rows_R, counted_RW), self.rows(rows_R, columns_RQ)
+            both = self.column_means(rows_R, counted_RW), self.rows(rows_R, columns_RQ)
+            self._all_rows = None  # nobody asks for more: room for what the decoder computes
+            return both
         picked = columns_RQ, self._no_rows(columns_RQ)
         sums_RW, weights = self._sums(rows_R, counted_RW, picked)
         means_RW = sums_RW / (weights * counted_RW.sum(1, keepdim=True))

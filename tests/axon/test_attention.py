@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import axon.attention
@@ -210,11 +212,19 @@ def test_maps_of_the_means_hold_the_rows(seed: int) -> None:
         hidden = torch.rand((count, 1, (1, width)[seed // 2 % 2], width), generator=random) < 0.2
         mask = torch.zeros(hidden.shape, dtype=dtype).masked_fill(hidden, torch.finfo(dtype).min)
     real_BW = torch.ones((count, width), dtype=torch.bool)
-    capture = Capture((0, 1, 2), real_BW)
+    layers = []
     for _ in range(3):
         query = torch.randn((count, width, groups * shared, 16), generator=random).to(dtype).transpose(1, 2)
         key = torch.randn((count, width, groups, 16), generator=random).to(dtype).transpose(1, 2)
-        capture.keep(query, key, mask, 0.3)
+        layers.append((query, key))
+
+    def again() -> Capture:
+        capture = Capture((0, 1, 2), real_BW)
+        for query, key in layers:
+            capture.keep(query, key, mask, 0.3)
+        return capture
+
+    capture = again()
     columns_BK = torch.arange(8).expand(count, -1)  # of five each would be looked for by itself
     means_BW, rows_BKW = capture.means_and_rows(None, real_BW, columns_BK)
     assert torch.equal(means_BW, capture.column_means(None))
@@ -226,11 +236,11 @@ def test_maps_of_the_means_hold_the_rows(seed: int) -> None:
     for room in (of_a_row * count, of_a_row):  # one layer at a time, of all rows or one
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("axon.attention.CACHED_ELEMENTS", room)
-            apart = capture.means_and_rows(None, real_BW, columns_BK)
+            apart = again().means_and_rows(None, real_BW, columns_BK)
         assert torch.equal(apart[0], means_BW) and torch.equal(apart[1], rows_BKW)
     with pytest.MonkeyPatch.context() as patch:  # a part of a row's positions at a time
         patch.setattr("axon.attention.ROW_ELEMENTS", groups * shared * width * 5)
-        apart = capture.means_and_rows(None, real_BW, columns_BK)
+        apart = again().means_and_rows(None, real_BW, columns_BK)
     torch.testing.assert_close(apart[0], means_BW)
     assert torch.equal(apart[1], rows_BKW)
 
@@ -260,3 +270,23 @@ def test_in_float16_no_attention_is_another_for_it(size: int) -> None:
     capture.keep(query, key, None, size**-0.5)
     plain = torch.softmax((query @ key.mT).mul_(size**-0.5), -1, dtype=torch.float32).mean(1)
     assert torch.equal(capture.rows(None, torch.arange(32)[None]), plain)
+
+
+@pytest.mark.parametrize(
+    "length", [4, 5]
+)  # rows out of the maps of all positions, and computed by themselves
+def test_the_layers_of_all_rows_are_put_together_once(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    put: list[int] = []
+
+    def counted(of_layers: Sequence[Tensor], rows_R: Tensor | None) -> Tensor:
+        put.append(len(of_layers))
+        return together(of_layers, rows_R)
+
+    together = axon.attention._stack
+    monkeypatch.setattr(axon.attention, "_stack", counted)
+    real_BW = torch.ones((1, 9), dtype=torch.bool)
+    capture = Capture((0, 1, 2), real_BW)
+    for _ in range(3):
+        capture.keep(*torch.randn(2, 1, 2, 9, 8), None, 0.3)
+    capture.means_and_rows(None, real_BW, torch.arange(length)[None])
+    assert put == [3, 3]  # queries, keys
