@@ -19,6 +19,8 @@ def check_range(key: str, value: float, low: float, high: float) -> None:
     if not is_number(value) or not low <= value <= high or value == float("inf"):
         bounded = high != float("inf")
         rule = f"must lie in [{low:g}, {high:g}]" if bounded else f"must be a number, {low:g} or more"
+        if bounded and not is_number(value):  # "0.5" would seem to lie there
+            rule = f"must be a number in [{low:g}, {high:g}]"
         raise ValueError(f"{key}={value!r}: {rule}; choose a value there")
 
 
@@ -33,7 +35,7 @@ def check_whole(key: str, value: int, low: int) -> None:
 def check_made(key: str, value: object, kind: type, such: str) -> None:
     """`value` must be settings of that kind: neither their name nor their class."""
     if not isinstance(value, kind):
-        raise ValueError(f"{key}={value!r}: must be a {kind.__name__}; give its settings, such as {such}")
+        raise ValueError(f"{key}={value!r}: must be of type {kind.__name__}; give one, such as {such}")
 
 
 def is_number(value: object) -> bool:

@@ -12,12 +12,13 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from math import isnan
 from operator import index
+from pathlib import Path
 
 import torch
 
 from axon.batch import Batch
 from axon.blocks import RowBlocks, row_blocks, widest_area
-from axon.checks import check_whole
+from axon.checks import check_made, check_whole
 from axon.key_values import KeyValues
 from axon.layers import resolve_layers
 from axon.leeway import Leeway
@@ -53,6 +54,9 @@ def decode(
     (layers it lacks, a cache for another kind of attention, an end-of-text it does not name), or logits that are no
     numbers.
     """
+    check_made("settings", settings, DecodeSettings, "DecodeSettings(gen_length=256)")
+    if isinstance(model, str | Path):
+        raise ValueError(f"model={str(model)!r}: must be a loaded model; give load_model({str(model)!r})")
     settings = settings.for_model(model.block_size)
     check_whole("batch_size", batch_size, 1)
     _check(model, settings)

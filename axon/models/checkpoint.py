@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from transformers import PretrainedConfig, PreTrainedModel
 
 from axon.attention import KERNELS, kernel_name
+from axon.checks import check_made, check_whole
 from axon.huge_pages import huge_pages
 from axon.models.description import describe
 from axon.models.family import CheckpointError, Family
@@ -44,6 +45,8 @@ def load_model(
         raise CheckpointError(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
+    check_made("overrides", overrides, Overrides, "Overrides(block_size=32)")
+    check_whole("gpus", gpus, 1)
     huge_pages()
     described = describe(path, overrides)
     family, config = described.family, described.family.config(**described.network)
