@@ -34,7 +34,7 @@ def check_whole(key: str, value: int, low: int) -> None:
 def check_made(key: str, value: object, kind: type, such: str) -> None:
     """`value` must be settings of that kind: neither their name nor their class."""
     if not isinstance(value, kind):
-        raise ValueError(f"{key}={value!r}: must be a {kind.__name__}; give its settings, such as {such}")
+        raise ValueError(f"{key}={value!r}: must be of type {kind.__name__}; give one, such as {such}")
 
 
 def is_number(value: object) -> bool:

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import islice, repeat
 from math import isnan
 from operator import index
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -56,7 +57,9 @@ def decode(
     (layers it lacks, a cache for another kind of attention, an end-of-text it does not name), or logits that are no
     numbers.
     """
-    check_made("settings", settings, DecodeSettings, "DecodeSettings(gen_length=64)")
+    check_made("settings", settings, DecodeSettings, "DecodeSettings(gen_length=256)")
+    if isinstance(model, str | Path):
+        raise ValueError(f"model={str(model)!r}: must be a loaded model; give load_model({str(model)!r})")
     settings = settings.for_model(model.block_size)
     check_whole("batch_size", batch_size, 1)
     prompts = _listed("prompts", prompts)

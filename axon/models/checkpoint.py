@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from transformers import PretrainedConfig, PreTrainedModel
 
 from axon.attention import KERNELS, kernel_name
+from axon.checks import check_made, check_whole
 from axon.huge_pages import huge_pages
 from axon.models.description import describe
 from axon.models.family import CheckpointError, Family
@@ -44,6 +45,8 @@ def load_model(
         raise CheckpointError(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
+    check_made("overrides", overrides, Overrides, "Overrides(block_size=32)")
+    check_whole("gpus", gpus, 1)
     huge_pages()
     described = describe(path, overrides)
     family, config = described.family, described.family.config(**described.network)
@@ -108,8 +111,6 @@ def _load_network(
 
 def _devices(name: str, gpus: int) -> list[torch.device]:
     """Raises CheckpointError if one of them can't be used. A processor is but one device."""
-    if type(gpus) is not int or gpus < 1:
-        raise CheckpointError(f"model.gpus={gpus!r}: must be a whole number, 1 or more; choose such a value")
     first = _device(name)
     if gpus == 1 or first.type == "cpu":
         return [first]

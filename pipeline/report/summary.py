@@ -64,6 +64,7 @@ def summarise(
             *_coverage(points, part.rows),
             *_uncompared(points, own),
             *mixed_warnings(part),
+            *_seeds(part),
             *_caches(points),
         ],
         lacking=without_interval(points, views),
@@ -194,6 +195,21 @@ def _caches(points: pd.DataFrame) -> list[str]:
     return [
         f"NFE counts a step alike under every cache ({', '.join(points['cache'].unique())}), though a step under one "
         f"is not a whole pass: compare caches by computed positions, {timed}."
+    ]
+
+
+def _seeds(part: Part) -> list[str]:
+    """Where a sweep varies the seed: what that does to a front."""
+    of_group: dict[str, set[int]] = {}
+    for setting in part.settings:
+        if "seed" in setting.knobs:
+            of_group.setdefault(setting.group, set()).add(setting.seed)
+    seeds = sorted(set().union(*(own for own in of_group.values() if len(own) > 1)))
+    if not seeds:
+        return []
+    return [
+        f"Each seed ({', '.join(map(str, seeds))}) is a point of its own, so that fronts, and tables of them, take the "
+        "luckiest; the verdict on AXON averages an example's seeds."
     ]
 
 

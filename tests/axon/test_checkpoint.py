@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -220,11 +221,32 @@ def test_dreams_tokenizer_is_made_from_its_vocabulary_and_merges(tmp_path: Path)
         load_tokenizer(tmp_path)
 
 
-@pytest.mark.parametrize("choice", [{"dtype": "int8"}, {"device": "abacus"}, {"attention_kernel": "magic"}])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"dtype": "int8"},
+        {"device": "abacus"},
+        {"attention_kernel": "magic"},
+    ],
+)
 def test_unknown_choices_are_refused(tmp_path: Path, choice: dict[str, str]) -> None:
     folder = write_checkpoint(tmp_path, llada_tensors())
     with pytest.raises(CheckpointError, match=next(iter(choice.values()))):
         load_model(folder, **choice)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        (
+            {"overrides": {"block_size": 4}},
+            r"overrides=\{'block_size': 4\}: must be of type Overrides; give one",
+        ),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_refused(tmp_path: Path, wrong: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        load_model(write_checkpoint(tmp_path, llada_tensors()), **wrong)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -63,14 +63,15 @@ def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
         ({"prompts": [[99]]}, "outside the vocabulary of 24"),
         ({"prompts": [[1] * 60]}, "at most 56 fit"),
         ({"batch_size": 0}, "batch_size=0"),
+        (
+            {"settings": {"gen_length": 4}},
+            r"settings=\{'gen_length': 4\}: must be of type DecodeSettings; give one, such",
+        ),
+        ({"model": "folder"}, r"model='folder': must be a loaded model; give load_model\('folder'\)"),
         ({"prompts": [1, 2]}, r"prompts\[0\]=1: must be a list of whole numbers"),
         ({"prompts": 5}, r"^prompts=5: must be a list \('int' object is not iterable\)"),
         ({"prompts": None}, "^prompts=None: must be a list"),
         ({"seeds": 0}, "^seeds=0: must be a list of whole numbers"),
-        (
-            {"settings": Confidence()},
-            "^settings=.*: must be a DecodeSettings; give its settings, such as Dec",
-        ),
         ({"prompts": [[1, 2.0]]}, r"prompts\[0\]=\[1, 2.0\]: must be a list of whole numbers"),
         ({"prompts": ["1+2="]}, r"prompts\[0\]='1\+2=': must be a list of whole numbers"),
         ({"settings": replace(SHORT, temperature=1.0)}, "seeds=none"),
@@ -89,9 +90,9 @@ def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
 def test_impossible_requests_are_refused(
     model: MaskedDiffusionModel, change: dict[str, Any], message: str
 ) -> None:
-    request: dict[str, Any] = {"prompts": [[1]], "settings": SHORT} | change
+    request: dict[str, Any] = {"model": model, "prompts": [[1]], "settings": SHORT} | change
     with pytest.raises(ValueError, match=message) as caught:
-        decode(model, **request)
+        decode(**request)
     assert "\n" not in str(caught.value)
 
 
@@ -165,6 +166,7 @@ def test_a_callers_autocast_is_not_the_decodes(model: MaskedDiffusionModel, cach
             "temperature=1e-310: must be 0, which is greedy, or at least 1e-09; choose one of them",
         ),
         (lambda: Confidence(threshold=1.7), r"decoder.threshold=1.7: must lie in \[0, 1\]"),
+        (lambda: Confidence(threshold="0.7"), r"decoder.threshold='0.7': must be a number in \[0, 1\]"),  # type: ignore[arg-type]
         (lambda: FixedSteps(steps=0), "decoder.steps=0"),
         (lambda: DecodeSettings(block_length=32, decoder=FixedSteps(steps=257)), "decoder.steps=257"),
         (lambda: FixedSteps(remasking="none"), "decoder.remasking='none': unknown"),  # type: ignore[arg-type]

@@ -35,6 +35,7 @@ def test_its_code_runs_and_prints_what_it_shows(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     folder = done.stdout.splitlines()[-1]
     write_published(tmp_path / "checkpoint", "a2d_qwen2_5_coder_0_5b")  # which doesn't say its attention
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
     names: dict[str, object] = {}
     for number, (kind, code) in enumerate(blocks):
         if kind != "python":
@@ -46,4 +47,4 @@ def test_its_code_runs_and_prints_what_it_shows(tmp_path: Path, monkeypatch: pyt
             exec(re.sub(r'open_run\("[^"]+"\)', f"open_run({folder!r})", code), names)
         shown = expected if following == "text" else ""
         assert without_fractions(printed.getvalue()) == without_fractions(shown), code
-    assert names["model"].block_size == 8  # type: ignore[attr-defined]
+    assert names["theirs"].block_size == 8  # type: ignore[attr-defined]

@@ -114,7 +114,7 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     f"sweep.along_trade_off=true & sweep.search=refine & trade_off.values=[0.5, {10**400}]": "threshold=inf: must",
     "sweep.along_trade_off=true & trade_off.values=[0.5, 1.5]": "sweep.groups.setting: decoder.threshold=1.5: must",
     "sweep.tolerance=1.5": "sweep.tolerance=1.5: must be less than 1; lower it",
-    "sweep.tolerance=nan": "sweep.tolerance=nan: must be a finite number; write one such as 0.5",
+    "sweep.tolerance=NaN": "sweep.tolerance=nan: must be a finite number; write one such as 0.5",
     'sweep.groups={"": {}}': "sweep.groups: has the name '', which must not be empty; give it another",
     'sweep.groups={"x": {"set": {"axon.anchors": 5}, "grid": {"axon": {"anchors": [1]}}}}': (
         "axon.anchors: is in set and in grid, which varies it; leave one of them out"
