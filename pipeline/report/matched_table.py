@@ -18,6 +18,7 @@ from pipeline.report.labels import NO_VALUE
 from pipeline.report.matched import AtBudget, Heights, Matched
 from pipeline.report.phrases import number, quoted, signed
 from pipeline.report.stats import Interval
+from pipeline.report.told import UNFOLDED
 
 TITLE = "Quality at matched NFE"
 DIGITS = 3
@@ -65,7 +66,12 @@ def matched_section(facet: Facet) -> str:
 
 
 def matched_terminal(facet: Facet) -> Iterator[RenderableType]:
-    for own in matched_texts(facet):
+    """Tables of a few pairs. More would take pages, and a file has them all."""
+    texts = matched_texts(facet)
+    if len(texts) > UNFOLDED:
+        yield Text(f"{TITLE} of {len(texts)} pairs of fronts: matched_nfe.csv and report.html.", style="dim")
+        return
+    for own in texts:
         title = Text(f"{TITLE}: {own.pair}")
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         for heading in _terminal_headings(list(own.table.columns)):

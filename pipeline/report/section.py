@@ -19,11 +19,9 @@ from pipeline.report.phrases import number
 from pipeline.report.reliability import calibration_section
 from pipeline.report.rows import fronts_table, interval, settings_json
 from pipeline.report.toggles import swatch
-from pipeline.report.told import Verdict
+from pipeline.report.told import UNFOLDED, Verdict
 from pipeline.report.views import View
 from pipeline.report.web import read
-
-UNFOLDED = 2  # verdicts with their evidence in full
 
 
 def facet_section(

@@ -18,6 +18,7 @@ from pipeline.report.labels import knob_columns, value_text
 from pipeline.report.matched_table import matched_terminal
 from pipeline.report.phrases import bracketed, number
 from pipeline.report.points import sort_along_front
+from pipeline.report.told import UNFOLDED
 
 FEW = 12  # up to this many settings behind the fronts are listed too; more are only counted
 LONGEST_PART = 7  # letters of a column's heading in a line
@@ -68,9 +69,12 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
     yield from (Text(legend, style="dim"), Text(), Text(summary.swept), Text(summary.front))
     for warning in summary.inert:
         yield Text(f"Warning: {warning}", style="bold yellow")
+    many = len(summary.verdicts) > UNFOLDED
     for verdict in summary.verdicts:
         yield from (Text(part, style="bold") for part in (verdict.short, verdict.saved) if part)
-        yield from (Text(part) for part in (verdict.evidence, verdict.pick) if part)
+        yield from (Text(part) for part in (verdict.evidence, verdict.pick) if part and not many)
+    if many:
+        yield Text("What each verdict rests on, and which setting to run: report.html.", style="dim")
     yield from matched_terminal(facet)
     for warning in summary.warnings:
         yield Text(f"Note: {warning}", style="yellow")

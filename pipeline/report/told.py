@@ -19,6 +19,9 @@ class Row(NamedTuple):
     difference: str
 
 
+UNFOLDED = 2  # verdicts whose evidence is shown without being asked for
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of one comparison. `short` and `saved` are its headlines, each with its interval.

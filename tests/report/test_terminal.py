@@ -1,0 +1,35 @@
+"""The terminal's report stays short: of many comparisons the headlines, and where the rest is."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from pipeline.report import find, terminal
+from pipeline.report.asked import Asked
+from pipeline.report.told import UNFOLDED
+from tests.report.sweep import changed, make_sweep
+
+DECODERS = ("dawn", "klass")
+
+
+@pytest.mark.parametrize("count", [UNFOLDED, UNFOLDED + 1])
+def test_of_many_comparisons_the_headlines_are_told_and_where_their_evidence_is(count: int) -> None:
+    alone, sweep = make_sweep(gain=1.0), make_sweep(gain=1.0)
+    for decoder in DECODERS[: count - 1]:
+        for sid, setting in alone.settings.items():
+            sweep.settings[f"{decoder}-{sid}"] = replace(
+                changed(setting, decoder=decoder), id=f"{decoder}-{sid}"
+            )
+        sweep.rows += [row | {"setting_id": f"{decoder}-{row['setting_id']}"} for row in alone.rows]
+    (facet,) = find([sweep.run], sweep.records, asked=Asked()).facets
+    console = Console(width=80, record=True, file=io.StringIO())
+    assert len(facet.summary.verdicts) == len(facet.matched) == count
+    console.print(*terminal._facet("title", facet))
+    told = " ".join(console.export_text().split())
+    for verdict in facet.summary.verdicts:
+        assert verdict.evidence and verdict.short in told
+        assert (verdict.evidence in told) == (count == UNFOLDED)
+    assert told.count("Quality at matched NFE: ") == (count if count == UNFOLDED else 0)
+    assert ("matched_nfe.csv" in told) == ("rests on" in told) == (count > UNFOLDED)
