@@ -67,13 +67,13 @@ class StepState:
     context: Callable[[], Context]  # reads = "sequence"
 
     @cached_property
-    def hope_BK(self) -> Tensor:
+    def masked_confidence_BK(self) -> Tensor:
         """c where masked, and elsewhere less than any threshold."""
         return self.confidence_BK.where(self.masked_BK, -1.0)
 
     def top_one(self) -> Tensor:
         """The most confident masked position of each row, (B, K) bool; the leftmost on a tie."""
-        best_B1 = self.hope_BK.argmax(1, keepdim=True)
+        best_B1 = self.masked_confidence_BK.argmax(1, keepdim=True)
         return torch.zeros_like(self.masked_BK).scatter_(1, best_B1, True) & self.masked_BK
 
     @staticmethod

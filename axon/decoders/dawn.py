@@ -46,7 +46,7 @@ class Dawn(Decoder):
     def propose(self, state: StepState) -> Proposal:
         """H, I and N of docs/method.md."""
         masked_BK, context = state.masked_BK, state.context()
-        confidence_BK = state.hope_BK
+        confidence_BK = state.masked_confidence_BK
         edges_BKW = self._edges(state, context)
         needed_BW = (edges_BKW & masked_BK[..., None]).any(1)  # columns that some masked position depends on
         state.counts.add("graph_steps", 1)

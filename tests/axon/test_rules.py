@@ -151,6 +151,7 @@ def _step(c: list[float], log_probs: Any = None) -> Any:
     """As much of a step as these rules read: a block of masks with those confidences."""
     confidence_BK = torch.tensor([c], dtype=torch.float64)
     step = SimpleNamespace(masked_BK=torch.ones((1, len(c)), dtype=torch.bool), confidence_BK=confidence_BK)
+    step.masked_confidence_BK = confidence_BK
     step.rank, step.log_probs = StepState.rank, lambda: torch.tensor([log_probs], dtype=torch.float64)
     step.top_one = lambda: StepState.top_one(step)
     return step

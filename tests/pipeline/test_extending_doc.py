@@ -1,4 +1,4 @@
-"""docs/extending.md is followed to the letter in a copy of the repository: its decoder, gate, task and search run."""
+"""docs/extending.md is followed to the letter in a copy of the repository: all that it adds runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def copy(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "launch.py", here)
     page = (ROOT / "docs/extending.md").read_text()
-    decoder, values, gate, task, task_values, search = map(dedent, BLOCK.findall(page))
+    decoder, values, gate, policy, task, task_values, search = map(dedent, BLOCK.findall(page))
     (here / "axon/decoders/margin.py").write_text(decoder)
     (here / "conf/decoder/margin.yaml").write_text(values)
     decoders = here / "axon/decoders/__init__.py"
@@ -47,6 +47,9 @@ def copy(tmp_path: Path) -> Path:
         here / "axon/gates.py", '    "never": None', '    "trickle": Gate(trickle, needs_attention=False),\n'
     )
     inserted(here / "axon/settings.py", '"always", "never"', '"trickle", ')
+    inserted(here / "axon/policies.py", "POLICIES: dict", f"{policy}\n\n")
+    inserted(here / "axon/policies.py", '    "fixed": Fixed()', '    "confident": Confident(),\n')
+    inserted(here / "axon/settings.py", '"cover", "density"', '"confident", ')
     (here / "conf/axon/trickle.yaml").write_text("defaults: [coverage_gap, _self_]\ngate: trickle\n")
     (here / "pipeline/tasks/capitals.py").write_text(task)
     inserted(
@@ -67,7 +70,8 @@ def test_what_the_page_adds_runs(copy: Path) -> None:
     rows = [{"country": "France", "capital": "Paris"}, {"country": "Japan", "capital": "Tokyo"}]
     (copy / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     asked = (
-        "decoder=margin axon=trickle task=capitals task.path=rows.jsonl gen_length=8 block_length=8 wandb=off "
+        "decoder=margin axon=trickle axon.policy=confident axon.anchors=2 task=capitals task.path=rows.jsonl "
+        "gen_length=8 block_length=8 wandb=off "
         "sweep.search=rising +sweep.groups.setting.grid.decoder.margin=[0.7,0.8,0.9]"
     )
     done = subprocess.run(
