@@ -72,9 +72,8 @@ class Environment:
     python: str
     packages: dict[str, str]
     hardware: Hardware
-    code: str | None = (
-        None  # a digest of the code: two changed copies of one commit differ. None: an older run
-    )
+    # A digest of the code: two changed copies of one commit differ. None: an older run.
+    code: str | None = None
 
     def __str__(self) -> str:
         """What a reader looks for first: `commit 0d755d7, Python 3.11.2, torch 2.13.0, ..., cpu (2 cores)`."""

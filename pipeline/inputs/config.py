@@ -109,9 +109,8 @@ class TradeOffSettings:
 class StopSettings:
     """When a setting that can't be on its comparison's front is evaluated no further (planning/stopping.py)."""
 
-    margin: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = (
-        0.01  # of quality: a setting better by no more than this is not missed
-    )
+    # Of quality: a setting better by no more than this is not missed.
+    margin: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.01
     # The probability that the sweep stops any setting wrongly.
     alpha: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.05
 
@@ -132,9 +131,8 @@ class SweepSettings:
     search: str  # a name in pipeline.search.SEARCHES
     along_trade_off: bool  # evaluate every group along its decoder's trade-off parameter
     groups: Annotated[Mapping[Text, GroupSettings], Field(min_length=1)]
-    tolerance: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = (
-        0.018  # of search refine: uncertain area of an interval
-    )
+    # Of search refine: the uncertain area of an interval.
+    tolerance: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.018
     optuna: OptunaSettings = OptunaSettings()
     stop: StopSettings | None = None  # None: every setting is evaluated on all examples
 

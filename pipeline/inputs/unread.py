@@ -1,4 +1,4 @@
-"""Values of AXON that were typed and that no setting reads: the gate and the policy decide which are read."""
+"""Typed values that change nothing: those of AXON that the gate and the policy don't read, and replaced ones."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ def unread(arguments: Sequence[str], settings: Collection[Setting]) -> list[str]
 
 def repeated(arguments: Sequence[str]) -> list[str]:
     """A line for each value that a later word of the command line replaces."""
-    last = {key_of(word): word for word in arguments if "=" in word and not word.startswith("-")}
-    return [
-        f"{word}: changes nothing, since {last[key_of(word)]} comes after it"
+    last = {
+        key_of(word): place
         for place, word in enumerate(arguments)
-        if key_of(word) in last and key_of(word) in map(key_of, arguments[place + 1 :])
+        if "=" in word and not word.startswith("-")
+    }
+    return [
+        f"{word}: changes nothing, since {arguments[last[key_of(word)]]} comes after it"
+        for place, word in enumerate(arguments)
+        if place < last.get(key_of(word), 0)
     ]
 
 

@@ -54,9 +54,8 @@ class PairedDifference(NamedTuple):
     n: int
     first_only: int | None = None  # discordant examples: only the first is correct,
     second_only: int | None = None  # only the second is correct
-    p: float | None = (
-        None  # McNemar's exact test that both kinds are equally likely; of scores `alike` theirs
-    )
+    # McNemar's exact test that both kinds are equally likely; of scores on which all examples agree `alike_p`
+    p: float | None = None
 
 
 @lru_cache(maxsize=2)  # drawing takes longer than using them; a report draws for N examples and for N + 4

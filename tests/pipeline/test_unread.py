@@ -74,6 +74,7 @@ def test_what_one_of_several_settings_reads_is_not_told_of(make_config: Make) ->
 
 def test_a_word_that_a_later_one_replaces_is_told_of(make_config: Make, judge: Judge) -> None:
     words = ["limit=5", "++limit=6", "axon.anchors=1", "~wandb", "--config-dir=mine", "+x.limit=1", "limit=7"]
+    words += ["+y=1", "~y"]  # removed: nothing takes its place
     assert repeated(words) == [
         "limit=5: changes nothing, since limit=7 comes after it",
         "++limit=6: changes nothing, since limit=7 comes after it",
