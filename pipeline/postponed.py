@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -30,14 +32,16 @@ def compiler_postponed() -> Iterator[None]:
         yield
         return
     module, name = INDEXING
-    package, indexing = _StandIn(COMPILER), _StandIn(module)
+    package, indexing, finder = _StandIn(COMPILER), _StandIn(module), _Submodules()
     package.__path__ = list(spec.submodule_search_locations or ())
     vars(package).update(dict.fromkeys(MARKS, _unmarked))
     vars(indexing)[name] = _when_called(module, name)
     sys.modules |= {COMPILER: package, module: indexing}
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
+        sys.meta_path.remove(finder)
         _withdraw()
 
 
@@ -49,6 +53,34 @@ class _StandIn(ModuleType):
             raise AttributeError(name)
         _withdraw()
         return getattr(import_module(self.__name__), name)
+
+
+class _Submodules(MetaPathFinder):
+    """Another package, torchvision say, imports a module of the compiler itself: then all of it is imported first."""
+
+    def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
+        """Of a module within the compiler, while it is a stand-in."""
+        if not fullname.startswith(f"{COMPILER}.") or not isinstance(sys.modules.get(COMPILER), _StandIn):
+            return None
+        _withdraw()
+        import_module(COMPILER)
+        module = import_module(fullname)
+        return ModuleSpec(fullname, _Imported(module, module.__spec__))
+
+
+class _Imported(Loader):
+    """Hands out a module as it is."""
+
+    def __init__(self, module: ModuleType, spec: ModuleSpec | None) -> None:
+        self._module, self._spec = module, spec
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Ran already; the import system has put its own note of where the module is from in place of the first."""
+        module.__spec__ = self._spec
 
 
 def _withdraw() -> None:

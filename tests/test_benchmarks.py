@@ -200,4 +200,4 @@ def test_a_section_whose_time_is_over_leaves_the_others_theirs(
     with pytest.raises(SystemExit, match="FAILED: first, last"):
         gpu.main()
     assert ran == ["long", "short", "long"]
-    assert capsys.readouterr().err.count("TimeOver: its share of --seconds is over") == 2
+    assert capsys.readouterr().out.count("stopped: its share of --seconds is over") == 2

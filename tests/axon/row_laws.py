@@ -43,7 +43,8 @@ def check_rows(
     calls: Counter[int | None] = Counter()  # by a prompt's first token; None: a pass without the prompt
 
     def count(tokens_BW: torch.Tensor, layout: Layout) -> None:
-        if tokens_BW.shape[1] < layout.real_BW.shape[1] or layout.positions_BQ[:, 0].any():
+        part = tokens_BW.shape[1] < layout.real_BW.shape[1] or layout.positions_BQ[:, 0].any()
+        if part or setting.cache == "block":
             calls[None] += len(tokens_BW)
             return
         for row, start in zip(tokens_BW.tolist(), layout.starts_B.tolist(), strict=True):
@@ -53,7 +54,7 @@ def check_rows(
 
     with passes_told(model, count):
         traces = decode_rows(model, prompts, setting, batch_size)
-    assert calls.total() == sum(trace.nfe for trace in traces)
+    assert calls.total() == sum(trace.nfe + trace.prefill_passes + trace.store_passes for trace in traces)
     for prompt, trace in zip(prompts, traces, strict=True):
         blocks = blocks_of(prompt, setting)
         length, first = blocks.area - blocks.given, setting.block - blocks.given
@@ -109,7 +110,13 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> N
 
 
 def _check_passes(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> None:
-    """Every pass computes the canvas; with a cache only each block's first one does."""
+    """Every pass computes the canvas; with a cache only each block's first one does, and with an exact one none."""
+    if setting.cache == "block":
+        assert (trace.prefill_passes, trace.store_passes) == (blocks.prefix > 0, blocks.count - 1)
+        passes = trace.nfe + trace.store_passes
+        assert (trace.full_passes, trace.computed_positions) == (0, blocks.prefix + passes * setting.block)
+        return
+    assert trace.prefill_passes == trace.store_passes == 0
     block_of, full, positions, pairs = _block_of(trace, setting, blocks), 0, 0, 0
     for step, block in enumerate(block_of):
         first = setting.cache == "none" or step == 0 or block_of[step - 1] != block

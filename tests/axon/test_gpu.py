@@ -24,7 +24,7 @@ from tests.axon.test_waits import CACHES
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 # Every decoder, gate, policy and rule at the end of a text; two families and caches each, in turns.
-cases = pytest.mark.parametrize(("number", "name"), enumerate(COMBINATIONS))
+cases = pytest.mark.parametrize(("number", "name"), list(enumerate(COMBINATIONS)))
 
 
 def of_case(number: int, name: str, turn: int) -> tuple[MaskedDiffusionModel, DecodeSettings]:
@@ -36,11 +36,13 @@ def of_case(number: int, name: str, turn: int) -> tuple[MaskedDiffusionModel, De
     return family(), replace(setting, cache=cache, sink_rows=rows)
 
 
-def sent(model: MaskedDiffusionModel, dtype: torch.dtype = torch.float32) -> MaskedDiffusionModel:
-    """The model on the GPU."""
+def sent(
+    model: MaskedDiffusionModel, dtype: torch.dtype = torch.float32, device: str = "cuda"
+) -> MaskedDiffusionModel:
+    """The model there."""
     network: Any = model.network
     ends, length = model.end_token_ids, model.max_length
-    network = network.to("cuda", dtype)
+    network = network.to(device, dtype)
     return MaskedDiffusionModel(
         network, model._family, model.mask_token_id, ends, length, model.block_size
     ).eval()
@@ -80,11 +82,11 @@ def test_a_gpu_decodes_as_the_processor_does(number: int, name: str) -> None:
         check_alike(found, expected)
 
 
-@on_gpu
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=on_gpu)])
 @pytest.mark.parametrize(
-    ("number", "dtype"), product(range(len(CACHES)), [torch.bfloat16, torch.float16]), ids=str
+    ("number", "dtype"), list(product(range(len(CACHES)), [torch.bfloat16, torch.float16])), ids=str
 )
-def test_rows_obey_the_laws_in_16_bits(number: int, dtype: torch.dtype) -> None:
+def test_rows_obey_the_laws_in_16_bits(number: int, dtype: torch.dtype, device: str) -> None:
     for name in ("confidence, coverage_gap", "dawn, coverage_gap"):
         model, setting = of_case(number, name, 0)
-        check_rows(sent(model, dtype), MIXED, setting, 3)
+        check_rows(sent(model, dtype, device), MIXED, setting, 3)

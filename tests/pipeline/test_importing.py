@@ -48,9 +48,13 @@ with importing_models():
     from axon import load_model
     import transformers.masking_utils as masks
     print("torch._dynamo" in sys.modules, end=" ")
-    if sys.argv[1:]:
+    if sys.argv[1:] == ["name"]:
         import torch
         torch._dynamo.config  # nothing that a stand-in has
+    if sys.argv[1:] == ["module"]:
+        from torch._dynamo.utils import is_compile_supported  # as torchvision does
+        import torch._dynamo.utils as utils
+        print(utils.__spec__.loader.__class__.__name__ == "SourceFileLoader", end=" ")
 print("torch._dynamo" in sys.modules)
 import torch
 with masks.TransformGetItemToIndex():
@@ -60,7 +64,9 @@ print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item())
 """
 
 
-@pytest.mark.parametrize(("words", "imported"), [([], "False"), (["asked for"], "True")])
+@pytest.mark.parametrize(
+    ("words", "imported"), [([], "False"), (["name"], "True"), (["module"], "True True")], ids=str
+)
 def test_the_compiler_is_imported_when_something_is_asked_of_it(words: list[str], imported: str) -> None:
     done = subprocess.run([sys.executable, "-c", COMPILED, *words], cwd=ROOT, capture_output=True, text=True)
     expected = [f"True {imported}", "1", "module TransformGetItemToIndex", "2.0"]

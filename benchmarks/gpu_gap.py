@@ -1,0 +1,131 @@
+"""Where a pass's time goes on a GPU: `gap` of gpu.py.
+
+Of loops of ours at LLaDA-8B's and SDAR-8B's sizes: the milliseconds of a pass by the clock, how many of them the GPU
+works, in how many kernels, and what these are. What the clock has above the GPU's own work is the host, which starts
+kernels one by one. Before it what this card reaches at best: a large product, and a large copy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from time import perf_counter
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from axon.models.family import Family
+from axon.models.llada import LLADA
+from axon.models.sdar import SDAR
+from axon.room import give_back
+from benchmarks.contest import CONTESTS, contenders
+from benchmarks.shapes import LLADA_8B, SDAR_8B, SDAR_TOY, TOY, peaked, random_model
+from benchmarks.sizes import Size
+from pipeline.evaluation.stopwatch import synchronize
+
+WIDTH, TOKENS = 512, 64
+BATCHES = (1, 8)
+LOOPS = (
+    "Fast-dLLM, threshold",
+    "AXON over threshold",
+    "AXON over DAWN",
+    "Fast-dLLM, dual cache",
+    "SDAR, block cache",
+)
+# Words in the names of kernels (and, on a processor, of operators).
+KINDS = {
+    "attention": ("flash", "fmha", "attention", "cudnn"),
+    "products": ("gemm", "nvjet", "cutlass", "gemv", "splitk", "aten::mm", "aten::addmm", "aten::bmm"),
+}
+SIDE, COPIED, TIMES = 8192, 2**32, 10  # of the product's matrices; bytes; repeats
+MOST = 8  # kernels that are named
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Of a turn: seconds by name, and how many were started."""
+
+    seconds: Counter[str]
+    count: int
+
+    def of(self, kind: str) -> float:
+        """Seconds in those of the kind; "rest": of none."""
+        return sum(spent for name, spent in self.seconds.items() if kind_of(name) == kind)
+
+
+def kind_of(kernel: str) -> str:
+    """The one of KINDS that its name tells, or "rest"."""
+    told = kernel.lower()
+    return next((kind for kind, words in KINDS.items() if any(word in told for word in words)), "rest")
+
+
+def gap(device: torch.device) -> None:
+    """Prints the table of both families."""
+    small = device.type != "cuda"
+    if not small:
+        ceilings(device)
+    families: dict[str, tuple[Family, dict[str, object], int]] = {
+        "LLaDA-8B": (LLADA, TOY if small else LLADA_8B, 32),
+        "SDAR-8B": (SDAR, SDAR_TOY if small else SDAR_8B, 4),
+    }
+    heads = ("ms/pass", "GPU", "kernels", *KINDS, "rest")
+    print(f"{'':<10}{'loop':<24}{'batch':>6}" + "".join(f"{head:>11}" for head in heads))
+    for title, (family, shape, block) in families.items():
+        model = peaked(random_model(shape, str(device), torch.float32 if small else torch.bfloat16, family))
+        width = 96 if small else WIDTH
+        for loop in LOOPS:
+            for batch in BATCHES:
+                prompts = torch.randint(0, model.vocab_size - 8, (batch, width - TOKENS)).tolist()
+                size = Size(title, model, prompts, TOKENS, block, TOKENS // 8)
+                if CONTESTS[loop].block_causal == model.block_causal:
+                    print(f"{title:<10}{loop:<24}{_cells(loop, size, batch)}", flush=True)
+        del model
+        give_back()
+
+
+def ceilings(device: torch.device) -> None:
+    """Prints what a large product and a large copy reach."""
+    square = torch.randn((SIDE, SIDE), dtype=torch.bfloat16, device=device)
+    seconds = _mean_seconds(lambda: square @ square, device)
+    print(f"a product of {SIDE} x {SIDE} matrices in bfloat16: {2 * SIDE**3 / seconds / 1e12:.0f} TFLOP/s")
+    source = torch.empty(COPIED, dtype=torch.uint8, device=device).random_()
+    target = torch.empty_like(source)
+    seconds = _mean_seconds(lambda: target.copy_(source), device)
+    print(f"a copy of {COPIED / 2**30:.0f} GiB: {2 * COPIED / seconds / 1e12:.2f} TB/s read and written")
+
+
+def _mean_seconds(run, device: torch.device) -> float:  # type: ignore[no-untyped-def]
+    run()
+    synchronize(device)
+    start = perf_counter()
+    for _ in range(TIMES):
+        run()
+    synchronize(device)
+    return (perf_counter() - start) / TIMES
+
+
+def _cells(loop: str, size: Size, batch: int) -> str:
+    run = contenders(CONTESTS[loop], size, batch)["ours"]
+    run()
+    turn = run()
+    cuda = size.model.device.type == "cuda"
+    with profile(activities=[ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]) as found:
+        run()
+    seconds: Counter[str] = Counter()
+    events = [one for one in found.key_averages() if _spent(one, cuda)]
+    for one in events:
+        seconds[one.key] += _spent(one, cuda)
+    kernels = Kernels(seconds, sum(one.count for one in events))
+    spent = (turn.wall, seconds.total(), *(kernels.of(kind) for kind in (*KINDS, "rest")))
+    clock, busy, *kinds = (f"{1000 * value / turn.passes:11.2f}" for value in spent)
+    told = "".join(
+        f"\n{'':14}{1000 * value / turn.passes:7.2f} ms  {name[:100]}"
+        for name, value in seconds.most_common(MOST)
+    )
+    return f"{batch:>6}{clock}{busy}{kernels.count / turn.passes:11.0f}{''.join(kinds)}{told}"
+
+
+def _spent(event: object, cuda: bool) -> float:
+    """Seconds."""
+    microseconds: float = getattr(event, "self_device_time_total" if cuda else "self_cpu_time_total")
+    return microseconds / 1e6
