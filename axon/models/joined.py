@@ -9,7 +9,7 @@ Shapes: N positions, K terms of each sum, F outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,43 +17,56 @@ from torch import Tensor, nn
 
 from axon.models.product import Multiply, joinable, joint_way
 
+TOGETHER = (
+    ("q_proj", "k_proj", "v_proj"),
+    ("gate_proj", "up_proj"),
+)  # transformers' names, in the order of reading
 Linear = tuple[Tensor, Tensor | None]  # weight (F, K), bias (F)
 
 
 class Joined:
-    """Maps that are called together."""
+    """Maps that are called together, in groups whose results lie beside each other in one tensor."""
 
-    def __init__(self, *parts: Any) -> None:
-        self.parts = tuple(map(linear_of, parts))
+    def __init__(self, *groups: Sequence[Any]) -> None:
+        self._groups = [[linear_of(module) for module in group] for group in groups]
+        self.parts = [part for group in self._groups for part in group]
         weights = [weight for weight, _ in self.parts]
         biases = [bias for _, bias in self.parts if bias is not None]
         self._outputs = tuple(map(len, weights))
+        self._widths = [sum(len(weight) for weight, _ in group) for group in self._groups]
         self._whole: Linear | None = None
         if joinable(weights) and len(biases) in (0, len(weights)):
-            self._whole = _join(weights), _join(biases) if biases else None
-        self._owned = (*weights, *biases)
+            self._whole = join(weights), join(biases) if biases else None
+        self._owned = [*weights, *biases]
         self._places = _places(self._owned)
 
     def __call__(self, x_NK: Tensor, multiply: Multiply) -> Sequence[Tensor]:
-        """What each makes of the states, (N, F)."""
-        whole = self.at_once(x_NK, multiply)
-        if whole is None:
-            return [multiply(x_NK, *part) for part in self.parts]
-        return whole.split_with_sizes(self._outputs, 1)
+        """What each group makes of the states, (N, sum of its F); strided where all were one product."""
+        if (whole := self._still_whole()) is not None:
+            way = joint_way(x_NK, multiply, self._outputs, whole[1] is not None)
+            if way is not None:
+                return way(x_NK, *whole).split_with_sizes(self._widths, 1)
+        made = ([multiply(x_NK, *part) for part in group] for group in self._groups)
+        return [of_group[0] if len(of_group) == 1 else torch.cat(of_group, 1) for of_group in made]
 
-    def at_once(self, x_NK: Tensor, multiply: Multiply) -> Tensor | None:
-        """The same in one tensor, one after the other; None where they are not one product."""
-        if self._whole is None:
+    def _still_whole(self) -> Linear | None:
+        """None once a parameter lies elsewhere than it was put, and where torch compiles, which can't ask."""
+        if self._whole is None or torch.compiler.is_compiling():
             return None
-        way = joint_way(x_NK, multiply, self._outputs, self._whole[1] is not None)
-        return way(x_NK, *self._whole) if way is not None and self._together() else None
-
-    def _together(self) -> bool:
-        """Whether the parameters still lie where they were put; they don't come back."""
-        together = _places(self._owned) == self._places
-        if not together:
+        if _places(self._owned) != self._places:
             self._whole = None
-        return together
+        return self._whole
+
+
+def join_read(weights: Mapping[str, Tensor], name: str) -> None:
+    """Join those that `name` is the last of, as soon as it is read: memory has room for no more than one of them twice.
+
+    Joined when all are read, each would leave a hole that is too small for the next.
+    """
+    for group in TOGETHER:
+        before, last, _ = name.rpartition(f".{group[-1]}.weight")
+        if last and joinable(found := [weights[f"{before}.{part}.weight"] for part in group]):
+            join(found)
 
 
 def linear_of(part: Any) -> Linear:
@@ -76,7 +89,7 @@ def _places(tensors: Sequence[Tensor]) -> list[int]:
     return [tensor.data_ptr() for tensor in tensors]
 
 
-def _join(parts: Sequence[Tensor]) -> Tensor:
+def join(parts: Sequence[Tensor]) -> Tensor:
     """One tensor, of which they are the parts from now on; of parts that lie so already, no copy."""
     first = parts[0].detach()
     ends = [part.data_ptr() + part.nbytes for part in parts]

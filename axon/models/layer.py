@@ -118,12 +118,12 @@ class Layer:
         own = module.self_attn
         self._own = own  # the kernel reads its number and its groups of heads
         self._before, self._between = Norm(module.input_layernorm), Norm(module.post_attention_layernorm)
-        self._query_key_value = Joined(own.q_proj, own.k_proj, own.v_proj)
-        values = own.v_proj.out_features
-        self._widths = own.q_proj.out_features + values, values  # of queries and keys, and of values
-        self._output = linear_of(own.o_proj)
         normed = hasattr(own, "q_norm")
         self._head_norms = (Norm(own.q_norm), Norm(own.k_norm)) if normed else None
+        query, key, value = own.q_proj, own.k_proj, own.v_proj
+        # Queries and keys are rotated together, but normalised apart.
+        self._query_key_value = Joined([query], [key], [value]) if normed else Joined([query, key], [value])
+        self._output = linear_of(own.o_proj)
         self._mlp = Gated(module.mlp) if hasattr(module.mlp, "gate_proj") else Routed(module.mlp)
 
     @property
@@ -171,10 +171,8 @@ class Layer:
         """Queries and keys, (N, H + G, A), and values, (N, G, A)."""
         heads = normed_ND.shape[0], -1, self._own.head_dim
         if queries is None and self._head_norms is None:
-            whole = self._query_key_value.at_once(normed_ND, multiply)
-            if whole is not None:
-                query_key, value = whole.split_with_sizes(self._widths, 1)
-                return query_key.view(heads), value.view(heads)
+            query_key, value = self._query_key_value(normed_ND, multiply)
+            return query_key.view(heads), value.view(heads)
         if queries is None:
             query, key, value = self._query_key_value(normed_ND, multiply)
         else:
@@ -204,7 +202,7 @@ class Gated:
     """A dense MLP with a gate."""
 
     def __init__(self, module: Any) -> None:
-        self._gate_up, self._down = Joined(module.gate_proj, module.up_proj), linear_of(module.down_proj)
+        self._gate_up, self._down = Joined([module.gate_proj], [module.up_proj]), linear_of(module.down_proj)
 
     def __call__(self, x_ND: Tensor, multiply: Multiply) -> Tensor:
         """Of every position by itself."""
