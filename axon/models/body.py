@@ -21,7 +21,8 @@ from torch.nn.functional import embedding
 from axon.attention import rows_round_alone
 from axon.models.attend import Attention, RowAttention
 from axon.models.experts import weights_per_position
-from axon.models.layer import Layer, Narrow, Norm, Rotation, plain
+from axon.models.joined import plain
+from axon.models.layer import Layer, Narrow, Norm, Rotation
 
 STEP = 256  # positions whose rotations are computed at once
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import silu
 
+from axon.models.joined import Joined, linear_of
 from axon.models.product import Multiply, way
 
 # Of a layer's own module, its queries and keys (N, H + G, A) and values (N, G, A): what its positions see, (N, H x A).
@@ -101,7 +102,9 @@ class Rotation:
             return torch.cat([self(x_NHA[..., :size]), x_NHA[..., size:]], -1)
         x_NHA = x_NHA.to(self.cos_N1A.dtype)
         swapped_NHA = x_NHA.roll(size // 2, -1).mul_(self.sin_N1A)
-        return x_NHA.mul_(self.cos_N1A).add_(swapped_NHA)
+        if x_NHA.is_contiguous():
+            return x_NHA.mul_(self.cos_N1A).add_(swapped_NHA)
+        return x_NHA.mul(self.cos_N1A).add_(swapped_NHA)  # a part of a tensor would keep all of it
 
 
 class Layer:
@@ -115,17 +118,18 @@ class Layer:
         own = module.self_attn
         self._own = own  # the kernel reads its number and its groups of heads
         self._before, self._between = Norm(module.input_layernorm), Norm(module.post_attention_layernorm)
-        self._query, self._key, self._value, self._output = map(
-            _linear, (own.q_proj, own.k_proj, own.v_proj, own.o_proj)
-        )
         normed = hasattr(own, "q_norm")
         self._head_norms = (Norm(own.q_norm), Norm(own.k_norm)) if normed else None
+        query, key, value = own.q_proj, own.k_proj, own.v_proj
+        # Queries and keys are rotated together, but normalised apart.
+        self._query_key_value = Joined([query], [key], [value]) if normed else Joined([query, key], [value])
+        self._output = linear_of(own.o_proj)
         self._mlp = Gated(module.mlp) if hasattr(module.mlp, "gate_proj") else Routed(module.mlp)
 
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        place: torch.device = self._query[0].device
+        place: torch.device = self._output[0].device
         return place
 
     def __call__(
@@ -166,12 +170,15 @@ class Layer:
     ) -> tuple[Tensor, Tensor]:
         """Queries and keys, (N, H + G, A), and values, (N, G, A)."""
         heads = normed_ND.shape[0], -1, self._own.head_dim
+        if queries is None and self._head_norms is None:
+            query_key, value = self._query_key_value(normed_ND, multiply)
+            return query_key.view(heads), value.view(heads)
         if queries is None:
-            query = multiply(normed_ND, *self._query)
+            query, key, value = self._query_key_value(normed_ND, multiply)
         else:
-            query = queries.spread(multiply(queries.take(normed_ND), *self._query))
-        key = multiply(normed_ND, *self._key)
-        value = multiply(normed_ND, *self._value)
+            of_query, of_key, of_value = self._query_key_value.parts
+            query = queries.spread(multiply(queries.take(normed_ND), *of_query))
+            key, value = multiply(normed_ND, *of_key), multiply(normed_ND, *of_value)
         if self._head_norms is not None:
             norm_query, norm_key = self._head_norms
             query, key = norm_query(query.view(heads)), norm_key(key.view(heads))
@@ -195,25 +202,13 @@ class Gated:
     """A dense MLP with a gate."""
 
     def __init__(self, module: Any) -> None:
-        self._gate, self._up, self._down = map(_linear, (module.gate_proj, module.up_proj, module.down_proj))
+        self._gate_up, self._down = Joined([module.gate_proj], [module.up_proj]), linear_of(module.down_proj)
 
     def __call__(self, x_ND: Tensor, multiply: Multiply) -> Tensor:
         """Of every position by itself."""
-        gate_NF = silu(multiply(x_ND, *self._gate), inplace=True)
-        return multiply(gate_NF.mul_(multiply(x_ND, *self._up)), *self._down)
-
-
-def _linear(part: Any) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias."""
-    weight: Tensor = plain(part, nn.Linear).weight
-    return weight, part.bias
-
-
-def plain(part: Any, kind: type[nn.Module]) -> Any:
-    """The module. Raises ValueError for one that computes more than that kind does, as an adapter."""
-    if type(part) is not kind:
-        raise ValueError(
-            f"{type(part).__name__}: only a plain {kind.__name__} is computed here, of which the weights alone are "
-            "read; merge an adapter into it (peft: merge_and_unload), and load a quantized network in bfloat16"
-        )
-    return part
+        gate_NF, up_NF = self._gate_up(x_ND, multiply)
+        if (
+            gate_NF.is_cpu
+        ):  # which rounds exponentials otherwise at the end of a row, or of all rows that touch
+            gate_NF = gate_NF.contiguous()
+        return multiply(silu(gate_NF, inplace=True).mul_(up_NF), *self._down)

@@ -12,6 +12,7 @@ from torch import Tensor
 from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family
 from axon.models.folder import listed
+from axon.models.joined import join_read
 from axon.models.stored import StoredTensors
 
 STORED = ("F64", "F32", "F16", "BF16")  # anything else is quantized and means nothing without its scales
@@ -29,7 +30,8 @@ def read_weights(
 ) -> dict[str, Tensor]:
     """The expected tensors by transformers' names, every number finite in `dtype`. Raises CheckpointError.
 
-    They are on `device`, but for those that `away` names: each of these goes where it says once it is made.
+    They are on `device`, but for those that `away` names: each of these goes where it says once it is made. Some may be
+    parts of one memory (axon/models/joined.py).
 
     Of a `tied` pair the first is the second again, and not returned: it need not be stored, and if it is, it must be
     equal.
@@ -51,6 +53,7 @@ def read_weights(
             weights[name], culprits = _converted(name, conversions[name], stored, dtype)
             if name in away:
                 weights[name] = weights[name].to(away[name])
+            join_read(weights, name)
             broken |= dict.fromkeys(
                 f"{culprit} in {str(dtype).removeprefix('torch.')}" for culprit in culprits
             )

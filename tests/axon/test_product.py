@@ -132,7 +132,7 @@ def test_one_bit_apart_at_some_number_of_rows_is_not_equal(
         return found
 
     monkeypatch.setattr(product, "one_dnn", one_dnn)
-    assert not product.equal.__wrapped__(*SHAPE, False, 1)
+    assert not product.equal.__wrapped__(SHAPE[:1], SHAPE[1], False, 1)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_an_operator_that_takes_other_arguments_is_not_asked_again(
         raise fault
 
     monkeypatch.setattr(product, "one_dnn", one_dnn)
-    assert not product.equal.__wrapped__(*SHAPE, True, 1)
+    assert not product.equal.__wrapped__(SHAPE[:1], SHAPE[1], True, 1)
 
 
 def test_one_that_sums_alike_is_equal_and_draws_none_of_the_users_numbers(
@@ -153,7 +153,7 @@ def test_one_that_sums_alike_is_equal_and_draws_none_of_the_users_numbers(
 ) -> None:
     monkeypatch.setattr(product, "one_dnn", lambda x, weight, bias=None: linear(x, weight, bias))
     before = torch.get_rng_state()
-    assert product.equal.__wrapped__(*SHAPE, True, 1)
+    assert product.equal.__wrapped__(SHAPE[:1], SHAPE[1], True, 1)
     assert torch.equal(torch.get_rng_state(), before)
 
 
