@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, FixedSteps, LeftToRight, decode
+from axon.models.attend import without_plans
 from benchmarks.peers import axon_release, dawn, fast_dllm, llada, sdar
 from benchmarks.peers.network import Decoded, Network
 from benchmarks.sizes import Size
@@ -126,7 +127,8 @@ def _timed(
 
 def _theirs(contest: Contest, size: Size, prompts: list[list[int]]) -> tuple[int, list[tuple[int, ...]]]:
     network = Network(size.model)
-    decoded = contest.theirs(size, network, torch.tensor(prompts, device=size.model.device))
+    with without_plans(size.model.device):  # or each new width would cost them what ours avoids
+        decoded = contest.theirs(size, network, torch.tensor(prompts, device=size.model.device))
     return decoded.passes, [tuple(row) for row in decoded.tokens_BG.tolist()]
 
 

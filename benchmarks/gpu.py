@@ -47,8 +47,8 @@ from axon.decoders import DecoderSettings
 from axon.room import Room, give_back
 from axon.waiting import Prompt, Waiting
 from benchmarks.gpu_gap import gap
-from benchmarks.gpu_speed import compiled, speed
-from benchmarks.shapes import LLADA_8B, TOY, random_model
+from benchmarks.gpu_speed import compiled, families, network_of, speed
+from benchmarks.shapes import TOY, random_model
 from pipeline.environment import device_name
 from pipeline.evaluation.stopwatch import Stopwatch
 
@@ -230,9 +230,7 @@ def workers(device: torch.device) -> None:
 
 
 def _model(device: torch.device) -> MaskedDiffusionModel:
-    if device.type == "cuda":
-        return random_model(LLADA_8B, str(device))
-    return random_model(TOY, str(device), torch.float32)
+    return network_of(*families(device.type != "cuda")["LLaDA-8B"][:2], device)
 
 
 def _axon(gate: str) -> AxonSettings:

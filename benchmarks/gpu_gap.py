@@ -7,23 +7,22 @@ kernels one by one. Before it what this card reaches at best: a large product, a
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import nlargest
+from operator import itemgetter
 from time import perf_counter
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from axon.models.family import Family
-from axon.models.llada import LLADA
-from axon.models.sdar import SDAR
 from axon.room import give_back
 from benchmarks.contest import CONTESTS, contenders
-from benchmarks.shapes import LLADA_8B, SDAR_8B, SDAR_TOY, TOY, peaked, random_model
+from benchmarks.gpu_speed import families, network_of, size_of
 from benchmarks.sizes import Size
 from pipeline.evaluation.stopwatch import synchronize
 
-WIDTH, TOKENS = 512, 64
+WIDTH = 512
 BATCHES = (1, 8)
 LOOPS = (
     "Fast-dLLM, threshold",
@@ -45,7 +44,7 @@ MOST = 8  # kernels that are named
 class Kernels:
     """Of a turn: seconds by name, and how many were started."""
 
-    seconds: Counter[str]
+    seconds: dict[str, float]
     count: int
 
     def of(self, kind: str) -> float:
@@ -64,19 +63,13 @@ def gap(device: torch.device) -> None:
     small = device.type != "cuda"
     if not small:
         ceilings(device)
-    families: dict[str, tuple[Family, dict[str, object], int]] = {
-        "LLaDA-8B": (LLADA, TOY if small else LLADA_8B, 32),
-        "SDAR-8B": (SDAR, SDAR_TOY if small else SDAR_8B, 4),
-    }
     heads = ("ms/pass", "GPU", "kernels", *KINDS, "rest")
     print(f"{'':<10}{'loop':<24}{'batch':>6}" + "".join(f"{head:>11}" for head in heads))
-    for title, (family, shape, block) in families.items():
-        model = peaked(random_model(shape, str(device), torch.float32 if small else torch.bfloat16, family))
-        width = 96 if small else WIDTH
+    for title, (family, shape, block) in families(small).items():
+        model = network_of(family, shape, device)
         for loop in LOOPS:
             for batch in BATCHES:
-                prompts = torch.randint(0, model.vocab_size - 8, (batch, width - TOKENS)).tolist()
-                size = Size(title, model, prompts, TOKENS, block, TOKENS // 8)
+                size = size_of(title, model, batch, 96 if small else WIDTH, block)
                 if CONTESTS[loop].block_causal == model.block_causal:
                     print(f"{title:<10}{loop:<24}{_cells(loop, size, batch)}", flush=True)
         del model
@@ -94,7 +87,7 @@ def ceilings(device: torch.device) -> None:
     print(f"a copy of {COPIED / 2**30:.0f} GiB: {2 * COPIED / seconds / 1e12:.2f} TB/s read and written")
 
 
-def _mean_seconds(run, device: torch.device) -> float:  # type: ignore[no-untyped-def]
+def _mean_seconds(run: Callable[[], object], device: torch.device) -> float:
     run()
     synchronize(device)
     start = perf_counter()
@@ -111,16 +104,14 @@ def _cells(loop: str, size: Size, batch: int) -> str:
     cuda = size.model.device.type == "cuda"
     with profile(activities=[ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]) as found:
         run()
-    seconds: Counter[str] = Counter()
     events = [one for one in found.key_averages() if _spent(one, cuda)]
-    for one in events:
-        seconds[one.key] += _spent(one, cuda)
+    seconds = {one.key: _spent(one, cuda) for one in events}
     kernels = Kernels(seconds, sum(one.count for one in events))
-    spent = (turn.wall, seconds.total(), *(kernels.of(kind) for kind in (*KINDS, "rest")))
+    spent = (turn.wall, sum(seconds.values()), *(kernels.of(kind) for kind in (*KINDS, "rest")))
     clock, busy, *kinds = (f"{1000 * value / turn.passes:11.2f}" for value in spent)
     told = "".join(
         f"\n{'':14}{1000 * value / turn.passes:7.2f} ms  {name[:100]}"
-        for name, value in seconds.most_common(MOST)
+        for name, value in nlargest(MOST, seconds.items(), key=itemgetter(1))
     )
     return f"{batch:>6}{clock}{busy}{kernels.count / turn.passes:11.0f}{''.join(kinds)}{told}"
 

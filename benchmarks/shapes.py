@@ -81,11 +81,12 @@ SDAR_TOY = SDAR_SMALL | {
 
 # Logits are as far apart as in a trained model, whose steps reveal several tokens.
 PEAKED = 100.0
+PEAKED_8B = 8.0  # of hidden states of 4,096, which makes their standard deviation 10
 
 
-def peaked(model: MaskedDiffusionModel) -> MaskedDiffusionModel:
-    """The model with the weights of its lm_head times PEAKED."""
-    model.network.get_submodule("lm_head").get_parameter("weight").data.mul_(PEAKED)
+def peaked(model: MaskedDiffusionModel, times: float = PEAKED) -> MaskedDiffusionModel:
+    """The model with the weights of its lm_head so many times as large."""
+    model.network.get_submodule("lm_head").get_parameter("weight").data.mul_(times)
     return model
 
 

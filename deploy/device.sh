@@ -1,7 +1,8 @@
 #!/bin/bash
 # benchmarks/gpu.py on a lent GPU machine that has PyTorch for Python 3.12 but no network. From the repository:
 #   bash deploy/device.sh pack     # here: .carry/ with the recorded decodes and the packages that the machine lacks
-#   bash deploy/device.sh unpack   # there, where .carry/ has come along with the checkout: the packages to /tmp/site
+#   bash deploy/device.sh unpack   # there, where .carry/ has come along with the checkout: the packages to .carry/site,
+#                                  # with which PYTHONPATH=.carry/site:. python3 launch.py ... runs, too
 #   bash deploy/device.sh run      # there: unpacks if need be, and runs gpu.py
 # Words after `run` go to gpu.py. What it prints is also written to $OUT/gpu.log as it comes (without OUT: /tmp/gpu.log).
 set -euo pipefail
@@ -15,7 +16,7 @@ packages+=(ray jsonschema jsonschema-specifications referencing rpds-py tensorbo
 # What of Ray no sweep needs: with it the whole would not fit into what may be carried (64 MiB, the checkout included).
 unused=(jars rllib serve llm dashboard/client)
 needed=(torch transformers safetensors pydantic jinja2 pytest hypothesis ray hydra datasets pandas scipy matplotlib rich)
-site=/tmp/site
+site=$PWD/.carry/site
 
 pack() {
     rm -rf .carry && mkdir -p .carry

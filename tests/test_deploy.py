@@ -117,13 +117,14 @@ def test_what_a_lent_machine_lacks_is_said_before_its_time_is_spent(tmp_path: Pa
     assert found.returncode == 2 and found.stderr.startswith(
         ".carry is missing: run 'bash deploy/device.sh pack'"
     )
-    (tmp_path / ".carry/golden").mkdir(parents=True)
+    for folder in ("golden", "site"):
+        (tmp_path / ".carry" / folder).mkdir(parents=True)
     found = device_sh(tmp_path, "run")
     assert found.returncode == 1 and "this machine's python3 lacks torch, transformers, " in found.stderr
 
 
-def test_each_wheel_for_a_lent_machine_is_pinned_once() -> None:
-    [line] = re.findall(r"^wheels=\((.*)\)$", (DEPLOY / "device.sh").read_text(), re.MULTILINE)
+def test_each_package_for_a_lent_machine_is_pinned_once() -> None:
+    lines = re.findall(r"^packages\+?=\((.*)\)$", (DEPLOY / "device.sh").read_text(), re.MULTILINE)
     pins = (DEPLOY.parent / "constraints.txt").read_text().lower().replace("-", "_").splitlines()
-    for name in line.split():
-        assert len([pin for pin in pins if pin.startswith(f"{name.replace('-', '_')}==")]) == 1, name
+    for name in " ".join(lines).split():
+        assert len([pin for pin in pins if pin.startswith(f"{name.lower().replace('-', '_')}==")]) == 1, name

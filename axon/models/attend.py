@@ -8,16 +8,30 @@ Shapes: B rows, Q columns of a part, N = B x Q positions, H heads, G key heads, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from axon.attention import Capture
 from axon.key_values import Exchange
 from axon.models.split import SentCapture, SentColumns
+
+# Not cuDNN's, which torch prefers on Hopper: it makes a plan for each number of columns, and a decode's widths change
+# from batch to batch and, where the text grows, from block to block.
+_UNPLANNED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+
+def without_plans(device: torch.device) -> AbstractContextManager[None]:
+    """Within, no attention kernel of that device is one that is slow to meet a new width."""
+    kernels: AbstractContextManager[None] = (
+        sdpa_kernel(_UNPLANNED) if device.type == "cuda" else nullcontext()
+    )
+    return kernels
 
 
 @dataclass(frozen=True)

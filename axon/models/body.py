@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from axon.attention import rows_round_alone
-from axon.models.attend import Attention, RowAttention
+from axon.models.attend import Attention, RowAttention, without_plans
 from axon.models.experts import weights_per_position
 from axon.models.joined import plain
 from axon.models.layer import Layer, Narrow, Norm, Rotation
@@ -70,7 +70,8 @@ class Body(nn.Module):
         x_BQD = embedding(tokens_BQ, self._embedding)
         rotations = self._rotations_of(x_BQD, positions_BQ, reach)
         through = self._compiled or self._through
-        return through(x_BQD, rotations, parts, read_BR)
+        with without_plans(self.home):
+            return through(x_BQD, rotations, parts, read_BR)
 
     def compile(self, *arguments: Any, **named: Any) -> None:
         """As that of any module, but of what is computed anew in each pass.

@@ -100,11 +100,20 @@ class Rotation:
         size = self.cos_N1A.shape[-1]
         if size < x_NHA.shape[-1]:
             return torch.cat([self(x_NHA[..., :size]), x_NHA[..., size:]], -1)
-        x_NHA = x_NHA.to(self.cos_N1A.dtype)
+        if x_NHA.dtype is not self.cos_N1A.dtype:
+            return self._in_float32(x_NHA)
         swapped_NHA = x_NHA.roll(size // 2, -1).mul_(self.sin_N1A)
         if x_NHA.is_contiguous():
             return x_NHA.mul_(self.cos_N1A).add_(swapped_NHA)
         return x_NHA.mul(self.cos_N1A).add_(swapped_NHA)  # a part of a tensor would keep all of it
+
+    def _in_float32(self, x_NHA: Tensor) -> Tensor:
+        """Of heads in 16 bits: as little as can be is made in float32, which is twice as much to read and write."""
+        half = self.cos_N1A.shape[-1] // 2
+        turned_NHA = x_NHA * self.cos_N1A
+        turned_NHA[..., :half].addcmul_(x_NHA[..., half:], self.sin_N1A[..., :half])
+        turned_NHA[..., half:].addcmul_(x_NHA[..., :half], self.sin_N1A[..., half:])
+        return turned_NHA.to(x_NHA.dtype)
 
 
 class Layer:

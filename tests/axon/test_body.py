@@ -173,7 +173,7 @@ def test_attention_gives_its_memory_back_before_the_mlp(monkeypatch: pytest.Monk
         kept.extend(map(weakref.ref, (query_key_NCA, value_NGA, mixed_ND)))
         return mixed_ND
 
-    def mlp(x_ND: Tensor, _: Any) -> Tensor:
+    def mlp(x_ND: Tensor, *_: Any) -> Tensor:
         alive.extend(one for one in kept if one() is not None)
         return x_ND.clone()
 
@@ -189,5 +189,5 @@ def test_a_rotation_takes_no_more_memory_than_its_precision_asks_for(rotated: to
     rotation = Rotation.of(angles.cos().to(rotated), angles.sin().to(rotated))
     x_NHA = torch.ones(5, 2, 8, dtype=torch.bfloat16)
     found = rotation(x_NHA)
-    assert found.dtype is rotated
+    assert found.dtype is torch.bfloat16
     assert (found.data_ptr() == x_NHA.data_ptr()) == (rotated is torch.bfloat16)
