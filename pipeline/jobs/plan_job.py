@@ -12,7 +12,7 @@ from rich.console import Console
 
 from axon.models.family import Family
 from axon.row_memory import ON_PROCESSOR, Part
-from pipeline.checkpoints.cost_estimate import SHARE, Network, gpu_hours, most_passes
+from pipeline.checkpoints.cost_estimate import MEASURED, SHARE, Network, gpu_hours, most_passes
 from pipeline.checkpoints.outline import Outline, open_outline
 from pipeline.checkpoints.prompt import encode
 from pipeline.counted import counted
@@ -284,7 +284,7 @@ def _times(works: Sequence[Work], flops: float) -> list[str]:
         )
     if len(known) < len(works):
         hours = " or ".join(f"{_hours(value)} on an {name}" for name, value in gpu_hours(flops).items())
-        found.append(f"{hours} (rough: the FLOPs at an assumed {percent(SHARE)} of its bfloat16 peak)")
+        found.append(f"{hours} (rough: the FLOPs at {percent(SHARE)} of its bfloat16 peak; {MEASURED})")
     return found
 
 
