@@ -42,7 +42,7 @@ def unknown(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> Unknown
     token = unknown_token(tokenizer)
     if token is None:
         return None
-    own: Any = tokenizer.backend_tokenizer  # type: ignore[attr-defined]
+    own: Any = tokenizer.backend_tokenizer
     number, count, pieces = own.token_to_id(token), 0, list[list[str]]()
     for text in texts:
         count += 1
