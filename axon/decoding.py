@@ -24,6 +24,7 @@ from axon.key_values import KeyValues
 from axon.layers import resolve_layers
 from axon.leeway import Leeway
 from axon.models.model import MaskedDiffusionModel
+from axon.plain import plain
 from axon.sampler import Sampler
 from axon.settings import DecodeSettings, check_cache, check_ends
 from axon.state import PartTimer
@@ -58,10 +59,9 @@ def decode(
     numbers.
     """
     check_made("settings", settings, DecodeSettings, "DecodeSettings(gen_length=256)")
-    if isinstance(model, str | Path):
-        raise ValueError(f"model={str(model)!r}: must be a loaded model; give load_model({str(model)!r})")
+    _check_objects(model, on_finish, timer, watcher)
     settings = settings.for_model(model.block_size)
-    check_whole("batch_size", batch_size, 1)
+    check_whole("batch_size", batch_size := plain(batch_size), 1)
     prompts = _listed("prompts", prompts)
     seeds = None if seeds is None else _whole("seeds", seeds)
     _check(model, settings)
@@ -224,6 +224,26 @@ def _check_numbers(model: MaskedDiffusionModel, row: int, trace: Trace) -> None:
         kind, narrow = str(model.dtype).removeprefix("torch."), model.dtype is torch.float16
         remedy = "load it in bfloat16 or float32" if narrow else "look for such numbers in its weights"
         raise ValueError(f"prompts[{row}]: the model's logits are NaN or infinite in {kind}; {remedy}")
+
+
+def _check_objects(model: object, on_finish: object, timer: object, watcher: object) -> None:
+    """Raises ValueError for those that would fail in the midst of a decode, or before it without a word of what."""
+    if not isinstance(model, MaskedDiffusionModel):
+        named = repr(str(model)) if isinstance(model, str | Path) else '"FOLDER"'
+        raise ValueError(f"model={model!r:.60}: must be a loaded model; give load_model({named})")
+    for name, given, such in (
+        ("on_finish", on_finish, "(row, trace)"),
+        ("timer", timer, "(part) that returns a context manager"),
+    ):
+        if given is not None and not callable(given):
+            raise ValueError(f"{name}={given!r:.60}: must be a function of {such}; give one, or None")
+    methods = [name for name in vars(Watcher) if not name.startswith("_")]
+    lacking = [name for name in methods if not callable(getattr(watcher, name, None))]
+    if watcher is not None and (lacking or isinstance(watcher, type)):
+        what = "is a class" if isinstance(watcher, type) else f"has no method {', '.join(lacking)}"
+        raise ValueError(
+            f"watcher={watcher!r:.60}: {what}; give an object with {', '.join(methods)} (axon/watch.py), or None"
+        )
 
 
 def _check(model: MaskedDiffusionModel, settings: DecodeSettings) -> None:

@@ -31,6 +31,7 @@ from axon import (
 from axon.checks import check_whole
 from axon.models.description import describe
 from axon.models.hub import download, is_hub_id
+from axon.unknown import unknown
 from axon.waiting import Prompt
 from lm_eval_axon.arguments import LOG, Request, read_request, read_settings
 from lm_eval_axon.tally import Tally
@@ -60,8 +61,9 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         options = {key: value for key, value in (additional_config or {}).items() if value is not None}
         if twice := [key for key in arg_dict if key in options]:
             [key, *_] = twice
+            meant = "with a whole number or auto" if key == "batch_size" else arg_dict[key]
             raise ValueError(
-                f"{key}={arg_dict[key]}: lm-eval gives {key} itself; write --{key} {arg_dict[key]}, not in --model_args"
+                f"{key}={arg_dict[key]}: lm-eval gives {key} itself; write --{key} {meant}, not in --model_args"
             )
         return cls(**arg_dict, **options)
 
@@ -86,7 +88,7 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         self._settings = read_settings(decoder, axon, others)
         if pretrained is None:
             raise ValueError("pretrained: missing; write --model_args pretrained=FOLDER_OR_HUB_ID")
-        rows = None if batch_size == "auto" else _whole("batch_size", batch_size, 1)
+        rows = None if batch_size == "auto" else _rows(batch_size)
         self._seed = _whole("seed", seed, 0)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         numerics["gpus"] = of_each = _whole("gpus", gpus, 1)
@@ -145,6 +147,8 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         """The answers, in the order of the requests. Raises ValueError for a request that cannot be met."""
         parsed = [read_request(request.args[1], self._settings) for request in requests]
         prompts = [self.tokenizer.encode(request.args[0], add_special_tokens=False) for request in requests]
+        if found := unknown(self.tokenizer, (str(request.args[0]) for request in requests)):
+            LOG.warning(found.told("prompts"))
         seeds = self._seeds(requests)
         by_settings: defaultdict[DecodeSettings, list[int]] = defaultdict(list)
         for row, request in enumerate(parsed):
@@ -232,6 +236,16 @@ def _check_family(pretrained: str, found: str, meant: str | None, settings: Deco
 
 def _on(folder: Path, numerics: dict[str, Any], device: str) -> MaskedDiffusionModel:
     return load_model(folder, device=device, **numerics)
+
+
+def _rows(batch_size: int | str) -> int:
+    try:
+        return _whole("batch_size", batch_size, 1)
+    except ValueError:
+        raise ValueError(
+            f"batch_size={batch_size!r}: must be a whole number, 1 or more, or auto (as many rows as memory has room "
+            "for); choose one"
+        ) from None
 
 
 def _whole(key: str, value: int | str, low: int) -> int:

@@ -9,10 +9,11 @@ Shapes: B rows, K block length.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from axon.plain import PlainValues
 from axon.proposal import Proposal
 from axon.reads import Reads
 
@@ -28,7 +29,7 @@ class Stateless:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decoder(ABC):
+class Decoder(metaclass=PlainValues):
     """A rule for the positions to change in a step, before AXON intervenes."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}

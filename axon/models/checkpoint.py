@@ -15,10 +15,12 @@ from axon.checks import check_made, check_whole
 from axon.huge_pages import huge_pages
 from axon.models.description import describe
 from axon.models.family import CheckpointError, Family
+from axon.models.folder import check_path
 from axon.models.model import MaskedDiffusionModel
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
 from axon.models.split import away
 from axon.models.weights import read_weights
+from axon.plain import plain
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DRAW = ("torch.nn.init", "transformers.initialization")  # whose functions fill new weights
@@ -39,14 +41,15 @@ def load_model(
     the folder, its config or a tensor is faulty, and for an unknown dtype, device or attention kernel. Sets an
     environment variable for torch (axon/huge_pages.py).
     """
-    if dtype not in DTYPES:
+    check_path(path)
+    if dtype not in list(DTYPES):  # a list asks no hash of it
         raise CheckpointError(f"model.dtype={dtype!r}: unknown; one of {', '.join(DTYPES)}")
-    if attention_kernel not in KERNELS:
+    if attention_kernel not in list(KERNELS):
         raise CheckpointError(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
     check_made("overrides", overrides, Overrides, "Overrides(block_size=32)")
-    check_whole("gpus", gpus, 1)
+    check_whole("gpus", gpus := plain(gpus), 1)
     huge_pages()
     described = describe(path, overrides)
     family, config = described.family, described.family.config(**described.network)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,12 @@ from axon.models.family import CheckpointError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+def check_path(path: object) -> None:
+    """Raises CheckpointError for what no folder can be named by."""
+    if not isinstance(path, str | os.PathLike):
+        raise CheckpointError(f"path={path!r:.60}: must be a text or a Path; give a checkpoint folder")
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from axon.models.description import FAMILIES
 from axon.models.dispatch import family_of
 from axon.models.family import CheckpointError
-from axon.models.folder import read_json
+from axon.models.folder import check_path, read_json
 from axon.models.later import Later
 
 
@@ -18,6 +18,7 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
 
     Raises CheckpointError if there is none or it is broken.
     """
+    check_path(path)
     folder = Path(path)
     if (folder / "tokenizer.json").is_file():
         return read_tokenizer(path, None)

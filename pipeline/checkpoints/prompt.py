@@ -26,16 +26,21 @@ def reads_template(model: ModelSettings) -> bool:
 def encode(
     tokenizer: PreTrainedTokenizerBase, model: ModelSettings, example: Example, task: TaskSettings
 ) -> list[int]:
-    """The prompt's tokens, few-shot examples first: in the question's text, or as earlier turns of the chat."""
-    text, before = example.text, list[int]()
-    if model.prompt == "chat":
-        turns, opening = example.turns(form_of(task, model.prompt), task.shot_style)
-        keywords = {**model.template, "add_generation_prompt": True, "tokenize": False}
-        text = f"{tokenizer.apply_chat_template(turns, **keywords)}{opening}"
-    elif model.prompt == "bos":
-        before = [tokenizer.bos_token_id]
-    ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    """The prompt's tokens."""
+    before = [tokenizer.bos_token_id] if model.prompt == "bos" else []
+    ids: list[int] = tokenizer.encode(text_of(tokenizer, model, example, task), add_special_tokens=False)
     return [*before, *ids]
+
+
+def text_of(
+    tokenizer: PreTrainedTokenizerBase, model: ModelSettings, example: Example, task: TaskSettings
+) -> str:
+    """The prompt's text, few-shot examples first: in the question's text, or as earlier turns of the chat."""
+    if model.prompt != "chat":
+        return example.text
+    turns, opening = example.turns(form_of(task, model.prompt), task.shot_style)
+    keywords = {**model.template, "add_generation_prompt": True, "tokenize": False}
+    return f"{tokenizer.apply_chat_template(turns, **keywords)}{opening}"
 
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase, model: ModelSettings) -> None:

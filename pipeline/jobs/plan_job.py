@@ -21,6 +21,7 @@ from pipeline.inputs.block_size import unlike_training
 from pipeline.inputs.config import Compose, Config, ModelSettings
 from pipeline.inputs.recipe import RecipeSettings
 from pipeline.inputs.silent_gate import never_fires
+from pipeline.inputs.unknown_text import unknown_texts
 from pipeline.jobs.console import say
 from pipeline.jobs.display import clock
 from pipeline.planning.line import Lines
@@ -55,7 +56,7 @@ class Prompts:
         if not self.counted:
             return f"{self.most:,} tokens (assumed: the tokenizer's files aren't there)"
         spread = f"{self.least:,} to {self.most:,} tokens, {self.mean:,.0f} on average"
-        lengths = f"{self.most:,} tokens each" if self.least == self.most else spread
+        lengths = f"{counted(self.most, 'token')} each" if self.least == self.most else spread
         return f"{lengths} (tokenised: the first {self.counted:,} examples)"
 
 
@@ -100,7 +101,8 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
             for setting in settings
         ]
     lines = _lines(config, plan, works, networks, prompts, contents is not None)
-    for line in [*lines, *unlike_training(settings, open_outline), *never_fires(settings)]:
+    told = [*unlike_training(settings, open_outline), *never_fires(settings)]
+    for line in [*lines, *told, *unknown_texts(settings, min(SAMPLED, config.limit), open_outline)]:
         say(console, line)
     return DONE
 

@@ -13,13 +13,13 @@ from pipeline.report.labels import knob_names, value_text
 
 MOST_VALUES = 12  # of an axis: more are a scale, which the knobs' picture shows
 WITHOUT = "without AXON"
-NAMED = {  # the axes that are there wherever settings differ in them, by the keys that set them
+NAMED = {  # the axes that are there wherever settings differ in them, named as in tables and docs, by their keys
     "decoder.name": "decoder",
     "axon.gate": "gate",
     "axon.policy": "policy",
-    "axon.anchors": "anchors per step",
-    "axon.max_anchor_steps": "anchor steps per block",
-    "axon.attention_layers": "layers",
+    "axon.anchors": "anchors",
+    "axon.max_anchor_steps": "max_anchor_steps",
+    "axon.attention_layers": "attention_layers",
     "cache": "cache",
 }
 

@@ -16,6 +16,7 @@ from pipeline.inputs.block_size import unlike_training
 from pipeline.inputs.checks import check_address, check_login, check_settings
 from pipeline.inputs.config import Compose, Config, to_tree
 from pipeline.inputs.silent_gate import never_fires
+from pipeline.inputs.unknown_text import unknown_texts
 from pipeline.jobs.console import say
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
@@ -93,6 +94,9 @@ def announce(
     settings = plan.settings.values()
     for line in [*unlike_training(settings), *never_fires(settings), *contents.damaged]:
         say(console, line)
+    if config.job == "run":
+        for line in unknown_texts((plan.settings[sid] for sid in pending), config.limit):
+            say(console, line)
 
 
 def begin_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -242,11 +243,22 @@ def test_unknown_choices_are_refused(tmp_path: Path, choice: dict[str, str]) -> 
             {"overrides": {"block_size": 4}},
             r"overrides=\{'block_size': 4\}: must be of type Overrides; give one",
         ),
+        ({"dtype": ["float32"]}, r"model.dtype=\['float32'\]: unknown; one of float32"),
+        ({"attention_kernel": {}}, r"model.attention_kernel=\{\}: unknown; one of sdpa"),
     ],
 )
 def test_arguments_of_a_wrong_type_are_refused(tmp_path: Path, wrong: dict[str, Any], line: str) -> None:
     with pytest.raises(ValueError, match=line):
         load_model(write_checkpoint(tmp_path, llada_tensors()), **wrong)
+
+
+@pytest.mark.parametrize("path", [None, 123, b"folder", ["folder"]])
+def test_what_no_folder_can_be_named_by_is_refused(path: Any) -> None:
+    for load in (load_model, load_tokenizer):
+        with pytest.raises(
+            CheckpointError, match=f"^path={re.escape(repr(path))}: must be a text or a Path; give"
+        ):
+            load(path)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, asdict, fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from axon import (
     Confidence,
     DecodeSettings,
     FixedSteps,
+    Klass,
     MaskedDiffusionModel,
     Trace,
     decode,
@@ -27,6 +29,14 @@ from tests.axon.toy_model import MASK, toy_model
 from tests.axon.traces import trace_of
 
 SHORT = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(attention_layers="last 1"))
+
+
+class Steps:
+    """A watcher."""
+
+    def asked(self, *told: Any) -> None: ...
+
+    chose = stepped = asked
 
 
 def test_rows_come_back_in_order_and_are_reported_as_they_finish(model: MaskedDiffusionModel) -> None:
@@ -68,6 +78,14 @@ def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
             r"settings=\{'gen_length': 4\}: must be of type DecodeSettings; give one, such",
         ),
         ({"model": "folder"}, r"model='folder': must be a loaded model; give load_model\('folder'\)"),
+        ({"model": None}, r'^model=None: must be a loaded model; give load_model\("FOLDER"\)'),
+        ({"watcher": 3}, "^watcher=3: has no method asked, chose, stepped; give an object with asked, chose"),
+        ({"watcher": Steps}, "^watcher=<class .*: is a class; give an object with asked, chose, stepped"),
+        (
+            {"timer": "clock"},
+            r"^timer='clock': must be a function of \(part\) that returns a context manager; give",
+        ),
+        ({"on_finish": []}, r"^on_finish=\[\]: must be a function of \(row, trace\); give one, or None"),
         ({"prompts": [1, 2]}, r"prompts\[0\]=1: must be a list of whole numbers"),
         ({"prompts": 5}, r"^prompts=5: must be a list \('int' object is not iterable\)"),
         ({"prompts": None}, "^prompts=None: must be a list"),
@@ -189,6 +207,57 @@ def test_impossible_settings_are_refused_in_one_line(make: Any, message: str) ->
     with pytest.raises(ValueError, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "typed"),
+    [
+        (lambda: Confidence(threshold=np.linspace(0.5, 0.9, 5)[-1]), Confidence(threshold=0.9)),
+        (lambda: Confidence(threshold=np.linspace(0.5, 0.9, 5, dtype="f4")[-1]), Confidence(threshold=0.9)),
+        (lambda: FixedSteps(steps=np.int64(8)), FixedSteps(steps=8)),
+        (
+            lambda: AxonSettings(anchors=np.uint8(2), alpha=np.float16(0.3)),
+            AxonSettings(anchors=2, alpha=0.3),
+        ),
+        (lambda: AxonSettings(tau_sink=np.float32(0.1)), AxonSettings(tau_sink=0.1)),
+        (lambda: DecodeSettings(np.int64(8), np.int32(4)), DecodeSettings(8, 4)),
+        (lambda: replace(SHORT, temperature=np.float32(0.7)), replace(SHORT, temperature=0.7)),
+        (lambda: replace(Klass(), threshold=np.float64(0.8)), Klass(threshold=0.8)),
+    ],
+)
+def test_numbers_of_numpy_are_those_that_one_would_have_typed(given: Any, typed: Any) -> None:
+    def values(settings: Any) -> list[tuple[type, str]]:
+        return [(type(value), repr(value)) for value in asdict(settings).values()]
+
+    assert given() == typed and values(given()) == values(typed)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: AxonSettings(anchors=np.bool_(True)),
+            "axon.anchors=True: must be a whole number, 1 or more",
+        ),
+        (
+            lambda: AxonSettings(anchors=np.float64(2.0)),
+            "axon.anchors=2.0: must be a whole number, 1 or more",
+        ),
+        (lambda: Confidence(threshold=np.bool_(True)), "decoder.threshold=True: must be a number in"),
+        (lambda: Confidence(threshold=np.float32("nan")), "decoder.threshold=nan: must lie in"),
+        (
+            lambda: Confidence(threshold=np.array([0.9])),
+            r"decoder.threshold=array\(\[0.9\]\): must be a number",
+        ),
+    ],
+)
+def test_what_python_may_not_say_numpy_may_not_either(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_batch_size_may_be_a_number_of_numpy(model: MaskedDiffusionModel) -> None:
+    assert decode(model, [[1]], SHORT, batch_size=np.int64(2)) == decode(model, [[1]], SHORT)
 
 
 def test_every_named_part_exists() -> None:

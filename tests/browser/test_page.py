@@ -81,14 +81,14 @@ def test_the_figure_has_every_setting_and_the_fronts_that_the_report_found(visit
 def test_toggles_hide_points_and_rows_alike_and_the_address_keeps_them(visit, report):
     page = visit(report.page, shared=True)
     points = report.findings.points
-    toggle(page, "anchors per step", 2).click()
+    toggle(page, "anchors", 2).click()
     left = set(points.index[points["knob.anchors"] != 2])
     assert drawn(page)[1] == left == rows_shown(page)
     assert page.locator("g.setting:visible").count() == len(left)
     assert page.get_by_text(f"{len(left)} of {len(points)} rows").is_visible()
     again = visit(report.page, hash="#" + page.url.partition("#")[2])
     assert rows_shown(again) == left
-    assert toggle(again, "anchors per step", 2).get_attribute("aria-pressed") == "false"
+    assert toggle(again, "anchors", 2).get_attribute("aria-pressed") == "false"
     again.get_by_role("button", name="show all").click()
     assert drawn(again)[1] == set(points.index)
     toggle(again, "group", "base").click(modifiers=["Shift"])
@@ -103,7 +103,7 @@ def test_a_front_of_what_is_left_is_found_anew_and_has_no_band(visit, report):
     points = report.findings.points
     first = points.index[points["group_front"] & (points["group"] == "AXON")][0]
     value = int(points.at[first, "knob.anchors"])
-    toggle(page, "anchors per step", value).click()
+    toggle(page, "anchors", value).click()
     assert facet.evaluate(filled) == 1
     rest = points[(points["group"] == "AXON") & (points["knob.anchors"] != value)]
     beaten = {
@@ -122,7 +122,7 @@ def test_dotted_lines_are_the_best_mixes_of_what_is_left_and_can_be_hidden(visit
     facet, points = page.locator(".facet").first, report.findings.points
     for hidden in (False, True):
         if hidden:
-            toggle(page, "anchors per step", 2).click()
+            toggle(page, "anchors", 2).click()
         for (group, own), line in zip(
             points.groupby("group", sort=False), facet.evaluate(dotted), strict=True
         ):
@@ -262,7 +262,7 @@ def test_without_a_script_everything_is_there(visit, report):
 def test_the_toggles_are_of_all_facets_and_can_hide_one(visit, facets):
     page = visit(facets.page, figure=False)
     assert page.locator(".facet:visible").count() == 2 and page.locator(".toggles").count() == 1
-    toggle(page, "anchors per step", 2).click()
+    toggle(page, "anchors", 2).click()
     for number, facet in enumerate(facets.findings.facets):
         left = facet.points.index[facet.points["knob.anchors"] != 2]
         rows = page.locator(f"#facet-{number} .settings > tbody:visible")

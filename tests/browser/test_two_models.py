@@ -63,7 +63,7 @@ def test_each_model_has_its_facet_and_a_toggle_hides_points_in_both(visit, page_
         ]
 
     assert drawn() == [3, 3]
-    toggle(page, "anchors per step", 2).click()
+    toggle(page, "anchors", 2).click()
     assert drawn() == [2, 2]
     base = points.loc[(points["model"] == "random") & ~points["axon"], "group"].item()
     toggle(page, "group", base).click()

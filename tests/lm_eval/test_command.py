@@ -67,7 +67,8 @@ def test_what_lm_eval_has_an_option_for_is_refused_among_the_models_arguments() 
     from lm_eval_axon.model import AxonLM
 
     with pytest.raises(
-        ValueError, match=r"batch_size=x: lm-eval gives batch_size itself; write --batch_size x"
+        ValueError,
+        match=r"batch_size=x: lm-eval gives batch_size itself; write --batch_size with a whole number or auto, not",
     ):
         AxonLM.create_from_arg_obj({"pretrained": TINY, "batch_size": "x"}, {"batch_size": 1, "device": None})
 

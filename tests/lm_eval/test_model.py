@@ -60,6 +60,15 @@ def test_the_batch_size_changes_no_answer(kwargs: dict[str, Any]) -> None:
     assert alone == answers(lm(batch_size="4"), **kwargs) == answers(lm(batch_size="auto"), **kwargs)
 
 
+def test_prompts_that_the_tokenizer_cannot_write_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    answers(lm(), [PROMPTS[0], "5 €, 3 €?", "7 €?"])
+    [line] = [record.message for record in caplog.records if "the tokenizer" in record.message]
+    assert "doesn't know '€', '?': in 2 of 3 prompts the model is given <|end|> in place of" in line
+    caplog.clear()
+    answers(lm())
+    assert not any("the tokenizer" in record.message for record in caplog.records)
+
+
 def test_an_answer_ends_before_the_first_stop() -> None:
     model = lm()
     whole = answers(model, until=[])
@@ -193,7 +202,8 @@ def test_chats_go_through_the_tokenizers_template() -> None:
         ({"length": 2}, "length=2: unknown with decoder=confidence; one of gen_length, block_length,"),
         ({"block_length": 7}, "block_length=7: must divide gen_length=20"),
         ({"temperature": -1}, "temperature=-1: must be a number, 0 or more"),
-        ({"batch_size": "many"}, "batch_size='many': must be a whole number, 1 or more"),
+        ({"batch_size": "many"}, "batch_size='many': must be a whole number, 1 or more, or auto (as many rows as"),
+        ({"batch_size": "auto:4"}, "batch_size='auto:4': must be a whole number, 1 or more, or auto (as many rows"),
         ({"seed": -1}, "seed=-1: must be a whole number, 0 or more"),
         ({"dtype": "int8"}, "dtype='int8': unknown; one of float32"),
         ({"attention_kernel": "flash"}, "attention_kernel='flash': unknown; one of"),

@@ -1,0 +1,28 @@
+"""numpy's numbers as Python's, so that settings taken from `np.linspace` are those that one would have typed."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABCMeta
+from typing import Any
+
+
+class PlainValues(ABCMeta):
+    """A class that is made of Python's own values, whatever it is given: checks, ids and reports see no others."""
+
+    def __call__(cls, *values: Any, **named: Any) -> Any:
+        given = {name: plain(value) for name, value in named.items()}
+        return super().__call__(*map(plain, values), **given)
+
+
+def plain(value: Any) -> Any:
+    """A scalar of numpy's as Python's, anything else as it is.
+
+    A float of less than 64 bits is what it is printed as: 0.9, not 0.8999999761581421, is meant by np.float32(0.9).
+    """
+    numpy = sys.modules.get("numpy")  # who has such a number has imported it
+    if numpy is None or not isinstance(value, numpy.generic):
+        return value
+    if isinstance(value, numpy.floating):
+        return float(numpy.format_float_scientific(value))
+    return value.item()
