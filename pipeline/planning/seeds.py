@@ -7,8 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from pipeline.planning.setting import Setting
-
-SEED = "seed"
+from pipeline.search.over_seeds import SEED as SEED
 
 
 def pools(settings: Sequence[tuple[Hashable, Setting]]) -> list[list[int]]:

@@ -51,8 +51,7 @@ def _fewer(part: Part, points: pd.DataFrame) -> Iterator[str]:
     if fewer:
         yield (
             f"{counted(len(fewer), 'setting')} with fewer seeds than others of the group (for example "
-            f"{label_phrase(points, fewer[0])}), as where a search asks for each seed by itself: such means vary more, "
-            "so that a front takes the luckier of them. sweep.search=grid evaluates all settings under every seed."
+            f"{label_phrase(points, fewer[0])}): such means vary more, so that a front takes the luckier of them."
         )
 
 

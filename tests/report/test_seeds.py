@@ -269,7 +269,7 @@ def test_a_joint_setting_has_the_knobs_that_its_seeds_share() -> None:
     assert described(found)["seed"] == [0, 1, 2]
 
 
-def test_a_search_that_left_a_seed_out_is_told_of() -> None:
+def test_settings_under_fewer_seeds_are_told_of() -> None:
     sweep = seeded()
     sweep.drop("None-0.7-1", "None-0.7-2")
     facet = facet_of(sweep)
