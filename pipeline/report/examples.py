@@ -31,7 +31,7 @@ TOLD = (
 )
 TOLD_ALONE = "What the setting did with each example. A row opens its decode, step by step."
 TOLD_SEEDS = (
-    " Scores and NFE are means over a setting's seeds; answers and decodes are those of its first seed."
+    " Scores and (rounded) NFE are means over a setting's seeds; answers and decodes are its first seed's."
 )
 TOLD_FOREIGN = "What was answered elsewhere to each example. A row opens the answer."
 
@@ -114,14 +114,9 @@ def _setting(facet: Facet, point: Mapping[Any, Any], details: Details) -> dict[s
         "foreign": bool(point["foreign"]),
         "gate": facet.settings[row].decode.axon.gate,
         "scores": _scores(facet.sample.quality_SN[row]),
-        "nfe": [None if math.isnan(nfe) else _steps(nfe) for nfe in facet.sample.nfe_SN[row]],
+        "nfe": [None if math.isnan(nfe) else round(nfe) for nfe in facet.sample.nfe_SN[row]],
         "file": details.decodes.get((point["run"], point["setting_id"])),
     }
-
-
-def _steps(nfe: float) -> float:
-    """A mean over seeds is no whole number."""
-    return int(nfe) if nfe == int(nfe) else round(float(nfe), 2)
 
 
 def _scores(scores_N: Floats) -> str | list[float | None]:

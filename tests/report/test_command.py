@@ -104,7 +104,6 @@ def test_the_command_of_a_point_composes_to_its_setting(
 def test_the_command_of_several_seeds_composes_to_all_of_them(seeds: list[int], plan_of: Planned) -> None:
     words = [
         "sweep=with_axon",
-        "sweep.search=grid",
         f"+sweep.groups.axon.grid.seed={seeds}",
         "temperature=0.5",
     ]

@@ -242,7 +242,7 @@ def test_the_page_names_all_seeds_and_whose_answers_it_shows(tmp_path: Path) -> 
     report = write_report(tmp_path, [run], sweep.records, [], asked=Asked(formats=("latex",)))
     page = report.page.read_text()
     assert "8 settings, 3 seeds each (0, 1, 2), on 40 arith examples" in page
-    assert "answers and decodes are those of its first seed" in page
+    assert "answers and decodes are its first seed's" in page
     (facet,) = report.findings.facets
     data = json.loads(settings_json(facet))
     headings = [column["heading"] for column in data["columns"]]
@@ -251,6 +251,14 @@ def test_the_page_names_all_seeds_and_whose_answers_it_shows(tmp_path: Path) -> 
     console = Console(file=StringIO(), width=100)
     console.print(report.terminal())
     assert "SD of" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_front_in_wandb_is_of_pooled_points() -> None:
+    from pipeline.report.tracker.fronts import fronts_of  # W&B takes a second to import
+
+    facet = facet_of(lucky())
+    [front] = fronts_of(facet)
+    assert front.vertices["quality"].tolist() == pytest.approx([0.8]) and front.summary["settings"] == 2
 
 
 def test_points_from_python_are_pooled_too() -> None:
