@@ -185,6 +185,17 @@ def test_an_interrupted_sweep_counts_what_there_is_and_says_so() -> None:
     assert "seed 0: 40, seed 1: 10, seed 2: 0): an example counts once" in warning
 
 
+@pytest.mark.parametrize("done", [{0: 10}, {0: 0, 1: 25}, {2: 39, 0: 3}])
+def test_an_example_has_its_own_mean_whichever_seeds_have_it(done: dict[int, int]) -> None:
+    sweep = seeded(done=done)
+    sample = facet_of(sweep).sample
+    for row, threshold in enumerate(THRESHOLDS):
+        own = records_of(sweep, threshold).groupby("position")[["score", "nfe"]].mean()
+        assert sample.quality_SN[row].tolist() == pytest.approx(own["score"].tolist())
+        assert sample.nfe_SN[row].tolist() == pytest.approx(own["nfe"].tolist())
+        assert sample.shares[row] == len(records_of(sweep, threshold))
+
+
 def test_unscored_records_are_left_out_of_an_examples_mean() -> None:
     sweep = seeded(thresholds=(0.5,))
     for row in sweep.rows:
@@ -257,6 +268,11 @@ def test_a_front_in_wandb_is_of_pooled_points() -> None:
     from pipeline.report.tracker.fronts import fronts_of  # W&B takes a second to import
 
     facet = facet_of(lucky())
+    from pipeline.report.tracker.settings import setting_contents
+
+    assert [own.config["seed"] for own in setting_contents(facet, "sweep", False, False, 10)] == [
+        [0, 1, 2]
+    ] * 2
     [front] = fronts_of(facet)
     assert front.vertices["quality"].tolist() == pytest.approx([0.8]) and front.summary["settings"] == 2
 
