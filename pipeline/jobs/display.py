@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.planning.pending import reachable
+from pipeline.planning.seeds import joint, pools
 from pipeline.planning.setting import Setting, Stop
 from pipeline.report.pareto import front_order
 from pipeline.report.percent import percent
@@ -30,6 +31,13 @@ FRONT_LINES = 6  # of all fronts shown together
 FRONTS = 3  # shown at once
 LOADING = "loading the model"
 Facet = tuple[str, ...]
+
+
+class Point(NamedTuple):
+    """A setting as the best so far are told, and the ids of its seeds."""
+
+    name: str
+    ids: tuple[str, ...]
 
 
 class Display:
@@ -49,6 +57,7 @@ class Display:
     ) -> None:
         self._console, self._title, self._limit = console, title, limit
         self._settings: dict[str, Setting] = {}
+        self._points: list[Point] = []
         self._limits: dict[str, int] = {}  # examples of each setting
         self._stored: dict[str, Totals] = {}  # when the search was asked last
         self._parts: dict[str, dict[Span, Totals]] = {}  # what came since, by setting and assignment
@@ -93,6 +102,7 @@ class Display:
             for sid, setting in settings.items()
         }
         self._stopped = frozenset(stopped)
+        self._points = _points(settings)
         self._settings = dict(settings)
         self._more = more
 
@@ -152,26 +162,30 @@ class Display:
     def _fronts(self) -> list[RenderableType]:
         """The fronts of the finished settings, one for each task and model, thinned to a few lines."""
         settings = self._settings
-        facets: dict[Facet, list[str]] = {}
-        for sid in settings:
-            if self._whole(sid) and sid not in self._stopped and self._totals[sid].scored:
-                facets.setdefault(_facet(settings[sid]), []).append(sid)
+        facets: dict[Facet, list[Point]] = {}
+        for point in self._points:
+            whole = all(self._whole(sid) and sid not in self._stopped for sid in point.ids)
+            if whole and self._sum(point).scored:
+                facets.setdefault(_facet(settings[point.ids[0]]), []).append(point)
         if not facets:
             return [Text("best so far: no setting is done yet", style="dim")]
         shown = list(facets)[-FRONTS:]
         several = len({_facet(setting) for setting in settings.values()}) > 1
         return [self._front(facets[facet], several, max(2, FRONT_LINES // len(shown))) for facet in shown]
 
-    def _front(self, done: Sequence[str], named: bool, lines: int) -> RenderableType:
-        first = self._settings[done[0]]
-        score = np.array([self._totals[sid].quality for sid in done])
-        nfe = np.array([self._totals[sid].mean_nfe for sid in done])
+    def _sum(self, point: Point) -> Totals:
+        return sum((self._totals[sid] for sid in point.ids), Totals())
+
+    def _front(self, done: Sequence[Point], named: bool, lines: int) -> RenderableType:
+        first = self._settings[done[0].ids[0]]
+        totals = [self._sum(point) for point in done]
+        score, nfe = (np.array(own) for own in ([t.quality for t in totals], [t.mean_nfe for t in totals]))
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column(f"best so far · {first.task.name} · {first.model_name}" if named else "best so far")
         table.add_column("NFE", justify="right")
         table.add_column("score", justify="right")
         for index in thinned(list(front_order(score, nfe)), lines):
-            table.add_row(str(self._settings[done[index]]), f"{nfe[index]:.1f}", percent(score[index], 1))
+            table.add_row(done[index].name, f"{nfe[index]:.1f}", percent(score[index], 1))
         return table
 
     def _line(self) -> str:
@@ -218,6 +232,17 @@ class Display:
         if line != self._last:
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
         self._last = line
+
+
+def _points(settings: Mapping[str, Setting]) -> list[Point]:
+    """As in a report, seeds of one setting are one point."""
+    ids, known = list(settings), list(settings.values())
+    found = []
+    for places in pools([(setting.group, setting) for setting in known]):
+        own = [known[place] for place in places]
+        name = f"{joint(own)} over {len(own)} seeds" if len(own) > 1 else str(own[0])
+        found.append(Point(name, tuple(ids[place] for place in places)))
+    return found
 
 
 def _facet(setting: Setting) -> Facet:

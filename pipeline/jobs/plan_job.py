@@ -27,11 +27,13 @@ from pipeline.jobs.display import clock
 from pipeline.planning.line import Lines
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
+from pipeline.planning.seeds import SEED
 from pipeline.planning.setting import Setting, model_name
 from pipeline.report.percent import percent
 from pipeline.runs.opening import title_of
 from pipeline.search import ASK_ONCE, OPTUNA
 from pipeline.search.grid import ask_grid
+from pipeline.search.over_seeds import seeds_of
 from pipeline.stop import DONE
 from pipeline.storage.store import Contents, Store
 from pipeline.tasks import TaskSettings
@@ -199,6 +201,7 @@ def _lines(
         title_of(config, plan),
         f"settings   {len(works):,}, {counted(examples, 'example')} to decode in all; {stored}",
     ]
+    lines += _seeds(plan)
     if config.sweep.search not in ASK_ONCE:
         lines.append(f"search     {_later(config, plan, works)}")
     lines += [
@@ -218,6 +221,22 @@ def _lines(
     lines.append(f"FLOPs      {flops:.2e} (from the shapes in config.json, prompts of the mean length)")
     lines += [f"time       {text}" for text in _times(works, flops)]
     return [*lines, *_memory(config, works, networks, prompts), *_too_long(works, networks, prompts)]
+
+
+def _seeds(plan: Plan) -> list[str]:
+    """Where seeds were asked for of settings that draw no random numbers."""
+    of_setting: dict[str, set[int]] = {}
+    for candidate, sid in plan.asked:
+        if SEED in candidate.knobs:
+            of_setting.setdefault(sid, set()).add(candidate.knobs[SEED])
+    alike = {sid: seeds for sid, seeds in of_setting.items() if len(seeds) > 1}
+    if not alike:
+        return []
+    named = ", ".join(map(str, sorted(set().union(*alike.values()))))
+    return [
+        f"seeds      {named} fall together in {counted(len(alike), 'setting')}: at temperature=0 their decoder draws "
+        "no random numbers, so that a seed is no further evidence; temperature=T above 0 tells seeds apart"
+    ]
 
 
 def _may_repeat(plan: Plan) -> bool:
@@ -241,7 +260,9 @@ def _later(config: Config, plan: Plan, works: Sequence[Work]) -> str:
     calls = sum(work.examples * work.passes for work in works) / len(works)
     found = f"{config.sweep.search} begins with these and asks for more as their results come"
     if config.sweep.search == OPTUNA:
-        most = config.sweep.optuna.trials * len({region.group for region in plan.space})
+        seeds = seeds_of(plan.space)
+        groups = {region.group for region in plan.space}
+        most = config.sweep.optuna.trials * sum(len(seeds.get(group, (0,))) for group in groups)
         found += f", {most:,} settings at most: {most * calls:,.0f} passes"
     try:
         grid = len(ask_grid(plan.space, ()))

@@ -33,6 +33,7 @@ from pipeline.inputs.dotted import assign, flatten
 from pipeline.planning.line import Lines
 from pipeline.planning.setting import ALONE, Setting, Stop, setting_id
 from pipeline.search import (
+    ASK_ONCE,
     OPTUNA,
     SEARCHES,
     Ask,
@@ -47,6 +48,7 @@ from pipeline.search import (
     is_name,
 )
 from pipeline.search.optuna_search import optuna_search
+from pipeline.search.over_seeds import over_seeds
 from pipeline.tasks import TaskSettings, open_task
 
 Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
@@ -115,14 +117,16 @@ class Plan:
 
 def _search(config: Config, base: Base) -> Ask:
     """Raises ConfigError for a search whose package is not installed."""
-    if config.sweep.search != OPTUNA:
+    if config.sweep.search in ASK_ONCE:
         return SEARCHES[config.sweep.search]
+    if config.sweep.search != OPTUNA:
+        return over_seeds(SEARCHES[config.sweep.search])
 
     def defaults(region: Region) -> Mapping[str, Any]:
         return {**flatten(to_tree(base(_names(region.fixed)))), **region.fixed}
 
     try:
-        return optuna_search(config.sweep.optuna.sampler, config.sweep.optuna.trials, defaults)
+        return over_seeds(optuna_search(config.sweep.optuna.sampler, config.sweep.optuna.trials, defaults))
     except ValueError as error:
         raise ConfigError([f"sweep.{error}"]) from None
 

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from pipeline.inputs.config import StopSettings
 from pipeline.planning.evidence import Floats, log_evidence
+from pipeline.planning.seeds import way
 from pipeline.planning.setting import Setting, Stop
 
 Indices = NDArray[np.intp]
@@ -174,7 +175,7 @@ def _covering(table: _Table, witness: int, own_K: Indices, n: int, seen: int, ma
     quality_K = log_evidence(better_KN, -margin, -1.0, 1.0, size, seen)
     passes_K = log_evidence(passes_KN, known, 1.0, table.most, size, seen)
     evidence_K: Floats = np.minimum(quality_K, passes_K)
-    replicas = [_way(table.settings[row]) == _way(table.settings[witness]) for row in own_K]
+    replicas = [way(table.settings[row]) == way(table.settings[witness]) for row in own_K]
     evidence_K[np.array(replicas)] = -np.inf
     return evidence_K
 
@@ -236,13 +237,6 @@ def _comparisons(
     for key in dict.fromkeys(key for own in keys for key in own.values()):
         parts = [[s for s in ask if own[s.id] == key] for ask, own in zip(asks, keys, strict=True)]
         yield next(sizes[setting.id] for part in parts for setting in part), parts
-
-
-def _way(setting: Setting) -> str:
-    """The setting without its seed: its replicates have the same."""
-    return json.dumps(
-        {key: value for key, value in setting.identity.items() if key != "seed"}, sort_keys=True
-    )
 
 
 def _most_passes(setting: Setting) -> float:

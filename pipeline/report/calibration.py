@@ -99,7 +99,10 @@ def calibrate(part: Part, points: pd.DataFrame) -> tuple[Calibration, ...]:
         ]
         alone = [point for point in own if not settings[point].uses_axon and point != reference]
         if chosen:
-            every = math.ceil(points.loc[[*chosen, *alone], "n"].sum() / MOST_RECORDS) or 1
+            records = sum(
+                points["n"].iloc[point] * len(part.entries[point].members) for point in (*chosen, *alone)
+            )
+            every = math.ceil(records / MOST_RECORDS) or 1
             found.append(_calibrated(decoder, chosen[::every], alone[::every], reference, part, points))
     return tuple(one for one in found if one is not None)
 
@@ -118,10 +121,14 @@ def _calibrated(
     part: Part,
     points: pd.DataFrame,
 ) -> Calibration | None:
-    """`chosen`, `alone`: the points with AXON, and those without. None where too little is known."""
+    """`chosen`, `alone`: the points with AXON, and those without. None where too little is known.
+
+    Every seed of theirs is a decode of its own; the reference is that of the first seed.
+    """
     setting = part.settings[reference]
-    careful = _traces(part, reference).sort_values("position")
-    most = MOST_TOKENS // (setting.decode.gen_length * (len(chosen) + len(alone)))
+    careful = _traces(part, reference)[0].sort_values("position")
+    decodes = sum(len(part.entries[point].members) for point in (*chosen, *alone))
+    most = MOST_TOKENS // (setting.decode.gen_length * decodes)
     careful = careful.head(max(FEWEST, most))
     if len(careful) < FEWEST:
         return None
@@ -129,7 +136,8 @@ def _calibrated(
     strata = {value: place for place, value in enumerate(dict.fromkeys(values))}
     tally = Tally(careful, len(strata))
     for place, (point, value) in enumerate(zip((*chosen, *alone), values, strict=True)):
-        tally.add(_traces(part, point), strata[value], with_axon=place < len(chosen))
+        for traces in _traces(part, point):
+            tally.add(traces, strata[value], with_axon=place < len(chosen))
     tokens_CNVE = tally.stages.of["tokens"]
     if not tokens_CNVE[ANCHORS].any():
         return None
@@ -176,8 +184,11 @@ def _differ(drawn: Mapping[str, Floats]) -> tuple[Floats, ...]:
     )
 
 
-def _traces(part: Part, point: int) -> pd.DataFrame:
-    """The setting's scored records that hold a trace, read anew: a part keeps none."""
-    rows: pd.DataFrame = part.whole(point).to_pandas().reindex(columns=list(READ))
-    rows = rows.drop_duplicates("example_id", keep="last")
-    return rows.loc[rows["score"].notna() & rows["tokens"].map(is_trace).astype(bool)]
+def _traces(part: Part, point: int) -> list[pd.DataFrame]:
+    """The setting's scored records that hold a trace, of each seed by itself, read anew: a part keeps none."""
+    found = []
+    for table in part.whole(point):
+        rows: pd.DataFrame = table.to_pandas().reindex(columns=list(READ))
+        rows = rows.drop_duplicates("example_id", keep="last")
+        found.append(rows.loc[rows["score"].notna() & rows["tokens"].map(is_trace).astype(bool)])
+    return found

@@ -8,10 +8,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.planning.setting import Setting
+from pipeline.planning.seeds import SEED, seeds_of
+from pipeline.planning.setting import ALONE, Setting
 from pipeline.search.space import is_name
 
 PROGRAM = ("python", "launch.py")
+SEEDS = f"+sweep.groups.{ALONE}.grid.{SEED}"  # of conf/sweep/none.yaml, which has one group and no grid
 OTHERS = ("job", "sweep", "budget", "timing", "run", "runs")  # keys that say what to do with many settings
 BARE = re.compile(r"[A-Za-z_./][\w./:@+-]*", re.ASCII)  # text that Hydra reads as itself
 RESERVED = ("null", "true", "false", "nan", "inf", "yes", "no", "on", "off")
@@ -19,7 +21,7 @@ RESERVED = ("null", "true", "false", "nan", "inf", "yes", "no", "on", "off")
 
 def point_words(command: str, setting: Setting) -> list[str]:
     """As shell words, the first of them all those that don't depend on the point's values. `command`: the run's
-    (`run.json`); empty for a run that no launch.py has made.
+    (`run.json`); empty for a run that no launch.py has made. With all seeds of a setting that has several.
 
     With the same conf/ and the same model the words compose to the setting's id. A store that holds the results isn't
     decoded again: what changes is the report.
@@ -29,6 +31,8 @@ def point_words(command: str, setting: Setting) -> list[str]:
         return []
     own = {key: value for key, value in setting.knobs.items() if is_name(key, value)}
     rest = {key: value for key, value in setting.knobs.items() if key not in own}
+    if seeds := seeds_of(setting):
+        rest[SEED if len(seeds) == 1 else SEEDS] = seeds[0] if len(seeds) == 1 else seeds
     kept = [word for word in words[len(PROGRAM) :] if not _replaced(word, own, rest)]
     sweep = ["sweep=none"] if any(_group(word) in ("sweep", "experiment") for word in words) else []
     values = [f"{key}={name}" for key, name in own.items()]

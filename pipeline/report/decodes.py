@@ -43,5 +43,16 @@ def decode_hashes(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return [found.get(point) or _own(name) for point, name in enumerate(names)]
 
 
+def joint_hashes(hashes: Sequence[str], points: Sequence[int]) -> list[str]:
+    """Per point, which is named once for each of its seeds, the hash of its only one, or of all, in any order."""
+    of_point: dict[int, list[str]] = {}
+    for own, point in zip(hashes, points, strict=True):
+        of_point.setdefault(point, []).append(own)
+    return [
+        own[0] if len(own) == 1 else blake2b(" ".join(sorted(own)).encode()).hexdigest()[:DIGITS]
+        for own in of_point.values()
+    ]
+
+
 def _own(name: str) -> str:
     return blake2b(b"no trace of " + name.encode()).hexdigest()[:DIGITS]

@@ -51,6 +51,8 @@ def _label(own: pd.DataFrame, varying: list[str]) -> str:
     """Of several."""
     values = {knob.removeprefix("knob."): joined(own[knob]) for knob in varying}
     named = " ".join(f"{name}={text}" for name, text in values.items() if text != NO_VALUE)
+    if "seeds" in own and own["seeds"].notna().any():
+        named += f"{' over ' if named else ''}{joined(own['seeds'])} seeds"
     return f"{named or own.iloc[0]['group']} x{len(own)}"
 
 

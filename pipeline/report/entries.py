@@ -1,5 +1,7 @@
 """What a report is about: the settings of its runs, one entry each, divided into facets of one task and one model.
 
+Settings of one run and group that differ in the seed alone are one entry (seeds.py): all that follows sees it as one.
+
 Qualities on different tasks, or of different models, have no common scale: nothing is compared across facets.
 """
 
@@ -15,7 +17,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.planning.seeds import SEED, joint, pools
 from pipeline.planning.setting import Setting, Stop
+from pipeline.report import seeds
 from pipeline.report.whole import Whole
 from pipeline.runs.run import Run
 from pipeline.storage.record import UNANSWERED
@@ -25,8 +29,9 @@ DIGITS = 8  # of a content hash, enough to tell two apart
 
 @dataclass(frozen=True)
 class Entry:
-    """A setting as one run evaluated it: one point of the report.
+    """A setting as one run evaluated it, with all its seeds: one point of the report.
 
+    `seeds`: the settings with one seed each where the group has several; `setting` then has the id of the first.
     In a report on several runs the setting's group also names the run, so that each group is of one run.
     """
 
@@ -35,28 +40,63 @@ class Entry:
     stop: Stop | None = None
     command: str = ""  # the run's
     search: str | None = None  # which asked for the setting, where it is known
+    seeds: tuple[Setting, ...] = ()
 
-    def __str__(self) -> str:
-        return f"{self.run} {self.setting.id}"
+    @property
+    def members(self) -> tuple[Setting, ...]:
+        """The settings whose records it has."""
+        return self.seeds or (self.setting,)
 
 
 @dataclass(frozen=True)
 class Part:
     """The entries of one facet and their cleaned records, whose column `point` is the index of the entry.
 
-    `whole`: index of an entry -> its whole records, read from its store.
+    `whole`: index of an entry -> its whole records, read from its store, of each seed by itself.
     """
 
     task: str
     model: str
     entries: tuple[Entry, ...]
     rows: pd.DataFrame
-    whole: Callable[[int], pa.Table]
+    whole: Callable[[int], list[pa.Table]]
 
     @property
     def scored(self) -> pd.DataFrame:
         """The rows that have a score; no copy where all have."""
         return self.rows if self.rows["scored"].all() else self.rows[self.rows["scored"]]
+
+    @property
+    def averaged(self) -> pd.DataFrame:
+        """The scored rows, an example once: of an entry with several seeds with its means over them."""
+        return self._averaged if self.pooled else self.scored
+
+    @cached_property
+    def _averaged(self) -> pd.DataFrame:
+        return seeds.average(self.scored, self.pooled)
+
+    @cached_property
+    def pooled(self) -> frozenset[int]:
+        """The entries of several seeds."""
+        return frozenset(point for point, entry in enumerate(self.entries) if len(entry.seeds) > 1)
+
+    @cached_property
+    def shares(self) -> dict[int, int]:
+        """Of these the ones whose scores are all 0 or 1 under each seed, and how many scores that are."""
+        return seeds.shares(self.scored, self.pooled) if self.pooled else {}
+
+    @cached_property
+    def seed_examples(self) -> dict[int, list[int]]:
+        """Of each entry with seeds, how many examples each of them has records of."""
+        seeded = [point for point, entry in enumerate(self.entries) if entry.seeds]
+        if not seeded:
+            return {}
+        own = self.rows[self.rows["point"].isin(seeded)]
+        sizes = own.groupby(["point", "setting_id"], observed=True).size().to_dict()
+        return {
+            point: [int(sizes.get((point, member.id), 0)) for member in self.entries[point].seeds]
+            for point in seeded
+        }
 
     @cached_property  # asked for of every setting
     def settings(self) -> list[Setting]:
@@ -76,6 +116,7 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame, whole: 
             owners.setdefault(facet(setting), []).append(
                 (number, Entry(name, named, run.stopped.get(setting.id), run.command, run.search))
             )
+    owners = {place: _pooled(own) for place, own in owners.items()}
     tasks = distinct_names([_task(own[0][1].setting) for own in owners.values()])
     models = distinct_names([_model(own[0][1].setting) for own in owners.values()])
     return [
@@ -88,6 +129,25 @@ def split(runs: Sequence[Run], names: Sequence[str], rows: pd.DataFrame, whole: 
         )
         for task, model, own in zip(tasks, models, owners.values(), strict=True)
     ]
+
+
+def _pooled(entries: list[tuple[int, Entry]]) -> list[tuple[int, Entry]]:
+    """Those of one run and group that differ in the seed alone as one.
+
+    Where a group has such, all of it are called without a seed.
+    """
+    settings = [((number, entry.setting.group), entry.setting) for number, entry in entries]
+    found, several = [], pools(settings)
+    seeded = {settings[own[0]][0] for own in several if len(own) > 1}
+    for own in several:
+        number, first = entries[own[0]]
+        members = tuple(entries[place][1].setting for place in own)
+        if settings[own[0]][0] in seeded and first.setting.identity.get(SEED) is not None:
+            # Which seeds were stopped depends on their scores: the mean of the others would flatter.
+            stop = next((stop for place in own if (stop := entries[place][1].stop)), None)
+            first = replace(first, setting=joint(members), stop=stop, seeds=members)
+        found.append((number, first))
+    return found
 
 
 def _group(run: Run, name: str, setting: Setting) -> str:
@@ -154,10 +214,10 @@ def _model(setting: Setting) -> dict[str, Any]:
     return {"name": setting.model_name, "content": setting.identity["model"]["content"][:DIGITS]}
 
 
-def _whole(entries: Sequence[tuple[int, Entry]], whole: Whole) -> Callable[[int], pa.Table]:
-    def of_point(point: int) -> pa.Table:
+def _whole(entries: Sequence[tuple[int, Entry]], whole: Whole) -> Callable[[int], list[pa.Table]]:
+    def of_point(point: int) -> list[pa.Table]:
         number, entry = entries[point]
-        return whole(number, entry.setting.id)
+        return [whole(number, member.id) for member in entry.members]
 
     return of_point
 
@@ -180,7 +240,7 @@ def _rows(runs: Sequence[Run], entries: Iterable[tuple[int, Entry]], rows: pd.Da
     """The entries' rows of the examples that their run asked for, with column `point`."""
     points: dict[int, dict[str, int]] = {}
     for point, (number, entry) in enumerate(entries):
-        points.setdefault(number, {})[entry.setting.id] = point
+        points.setdefault(number, {}).update({member.id: point for member in entry.members})
     found = []
     for number, of_setting in points.items():
         names, codes = rows["setting_id"].cat.categories, rows["setting_id"].cat.codes.to_numpy()

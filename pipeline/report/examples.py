@@ -30,6 +30,9 @@ TOLD = (
     "broke: lower. A row opens both decodes, step by step."
 )
 TOLD_ALONE = "What the setting did with each example. A row opens its decode, step by step."
+TOLD_SEEDS = (
+    " Scores and (rounded) NFE are means over a setting's seeds; answers and decodes are its first seed's."
+)
 TOLD_FOREIGN = "What was answered elsewhere to each example. A row opens the answer."
 
 
@@ -55,7 +58,7 @@ def section(facet: Facet, details: Details) -> str:
         "legend": panel.legend(guesses=False),
     }
     return Template(read("examples.html")).substitute(
-        told=_told(facet, settings) + _left_out(every.drop(settings.index)),
+        told=_told(facet, settings) + _seeded(settings) + _left_out(every.drop(settings.index)),
         alone="" if len(settings) > 1 else " hidden",
         matchups=_buttons(found),
         options=_options(settings),
@@ -88,6 +91,11 @@ def _told(facet: Facet, settings: pd.DataFrame) -> str:
     return TOLD.format(first=chosen_as(facet)) if len(settings) > 1 else TOLD_ALONE
 
 
+def _seeded(settings: pd.DataFrame) -> str:
+    """What is shown of settings with several seeds."""
+    return TOLD_SEEDS if "seeds" in settings and (settings["seeds"] > 1).any() else ""
+
+
 def _left_out(settings: pd.DataFrame) -> str:
     """How many the page has no room for, as a sentence; empty for none."""
     on = int(settings["group_front"].sum())
@@ -106,7 +114,7 @@ def _setting(facet: Facet, point: Mapping[Any, Any], details: Details) -> dict[s
         "foreign": bool(point["foreign"]),
         "gate": facet.settings[row].decode.axon.gate,
         "scores": _scores(facet.sample.quality_SN[row]),
-        "nfe": [None if math.isnan(nfe) else int(nfe) for nfe in facet.sample.nfe_SN[row]],
+        "nfe": [None if math.isnan(nfe) else round(nfe) for nfe in facet.sample.nfe_SN[row]],
         "file": details.decodes.get((point["run"], point["setting_id"])),
     }
 

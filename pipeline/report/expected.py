@@ -133,11 +133,15 @@ def _check(recipe: RecipeSettings, run: Run, rows: pd.DataFrame | None) -> Check
 
 
 def _rows(run: Run, name: str, parts: Sequence[Part]) -> pd.DataFrame | None:
-    """The scored records of the setting that the recipe describes; None if the run has no such setting."""
+    """The scored records of the setting that the recipe describes; None if the run has no such setting.
+
+    Of a setting with several seeds their means, and in `answers` how many scores of 0 and 1 they are of.
+    """
     for part in parts:
         for point, entry in enumerate(part.entries):
-            if entry.run == name and _repeats(entry.setting, run.config):
-                return part.rows[(part.rows["point"] == point) & part.rows["scored"]]
+            if entry.run == name and any(_repeats(own, run.config) for own in entry.members):
+                rows = part.averaged[part.averaged["point"] == point]
+                return rows.assign(answers=part.shares.get(point, 0))
     return None
 
 
@@ -212,7 +216,9 @@ def _accuracy(metric: str, rows: pd.DataFrame) -> Interval:
         values_N = _numbers(rows[column]) if column in rows else np.full(len(rows), np.nan)
     if np.isnan(values_N).any():
         return UNKNOWN
-    [found] = mean_intervals(values_N[None], draw_counts(len(values_N)))
+    answers = int(rows["answers"].iloc[0]) if metric == QUALITY else 0
+    shares = {0: answers} if answers else {}
+    [found] = mean_intervals(values_N[None], draw_counts(len(values_N)), shares=shares)
     return Interval(*(100 * value for value in found))
 
 

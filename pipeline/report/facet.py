@@ -114,7 +114,8 @@ def draft(part: Part, knobs: Names) -> Draft:
     several = len({setting.decode.cache for setting in part.settings if not setting.foreign}) > 1
     alone = one_machine(part.scored[~part.scored["point"].isin(foreign)] if foreign else part.scored)
     costs = (*COSTS, SECONDS) if several and alone else COSTS
-    everything = make_sample(part.rows, len(part.entries), (*costs, *TOKENS))
+    rows = part.averaged if part.pooled else part.rows
+    everything = make_sample(rows, len(part.entries), (*costs, *TOKENS), part.shares)
     draws = draw(everything)
     tokens = {name: means(everything.further_costs[name]) for name in TOKENS}
     sample = replace(everything, further_costs={name: everything.further_costs[name] for name in costs})

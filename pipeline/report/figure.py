@@ -100,6 +100,9 @@ def _notes(row: Mapping[Any, Any]) -> list[tuple[str, str]]:
         pairs.append(("P(on its group's front)", f"{row['on_front']:.2f}"))
     if row["stopped"]:
         pairs.append(("stopped", row["stopped"]))
+    if row.get("seeds", 0) > 0:
+        spread = f", SD of the quality over them {row['seed_sd']:.3f}" if row["seeds"] > 1 else ""
+        pairs.append(("seeds", f"{row['seeds']:.0f}{spread}"))
     unscored = f", {row['unscored']} unscored" if row["unscored"] else ""
     partial = "" if row["complete"] else " (stopped)" if row["stopped"] else " (partial)"
     return [*pairs, ("n", f"{row['n']}{unscored}{partial}")]

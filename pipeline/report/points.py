@@ -1,15 +1,20 @@
-"""One point per setting: quality, NFE and what explains them, as ratios of sums with intervals; and their fronts."""
+"""One point per setting: quality, NFE and what explains them, as ratios of sums with intervals; and their fronts.
+
+Seeds of a setting are no points of their own (seeds.py).
+"""
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.report import stats
-from pipeline.report.decodes import decode_hashes
+from pipeline.report.decodes import decode_hashes, joint_hashes
 from pipeline.report.entries import Part
 from pipeline.report.labels import Names, knob_texts
 from pipeline.report.metrics import metric_columns
 from pipeline.report.pareto import non_dominated
 from pipeline.report.sample import Draws, Sample
+from pipeline.report.seeds import seeds_text, spreads
 
 # A setting scored on fewer examples than this fraction of the best-covered one is shown but not compared.
 MIN_COVERAGE = 0.95
@@ -28,8 +33,10 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     `knobs`: the short names of the dotted keys. All figures are over the scored examples only, so that quality and
     cost are of the same ones. Columns:
 
-    - setting_id, task, model, run, group, axon, foreign (its answers are from elsewhere), label, knob.<name>...;
-      decode: equal where two settings decode identically;
+    - setting_id (of several seeds the first's), task, model, run, group, axon, foreign (its answers are from
+      elsewhere), label, knob.<name>...; decode: equal where two settings decode identically;
+    - where a group has several seeds: seeds (how many have records), seed_sd (the standard deviation over them of the
+      mean quality, on the examples that all of them have), NaN of others;
     - n, unscored, stopped (why it was, early; empty for others), complete (not stopped, its NFE known, and scored on
       almost as many examples as any decoded here); quality(_lo, _hi), nfe(_lo, _hi);
     - computed_positions, flops (per example; _lo, _hi): positions that went through the network, and its FLOPs; seconds
@@ -49,12 +56,11 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
       replicates in which it is on its group's front; NaN of too few examples).
     """
     points = _labelled(part, knobs)
-    points["decode"] = pd.Series(
-        decode_hashes(part.rows, [str(entry) for entry in part.entries]), dtype="object"
-    )
+    points["decode"] = pd.Series(decodes_of(part), dtype="object")
     points["n"] = (~np.isnan(sample.quality_SN)).sum(axis=1)
-    total = part.rows.groupby("point").size().reindex(range(len(points)), fill_value=0)
-    points["unscored"] = total.to_numpy(dtype=np.int64) - points["n"]
+    points["unscored"] = _records(part.rows, points) - (
+        _records(part.scored, points) if part.pooled else points["n"]
+    )
     points["stopped"] = _stops(part, points)
     own = points.loc[~points["foreign"], "n"]
     most = own.max() if len(own) else points["n"].max()
@@ -63,10 +69,10 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
 
     counts_BN = stats.draw_counts(sample.n)
     for name, values_SN in {"quality": sample.quality_SN, **sample.every_cost}.items():
-        intervals = stats.mean_intervals(values_SN, counts_BN, scores=name == "quality")
+        intervals = stats.mean_intervals(values_SN, counts_BN, scores=name == "quality", shares=sample.shares)
         for column, place in ((name, 0), (f"{name}_lo", 1), (f"{name}_hi", 2)):
             points[column] = np.array([interval[place] for interval in intervals], dtype=np.float64)
-    metrics = metric_columns(part.scored, len(points))
+    metrics = metric_columns(part.averaged, len(points))
     for name, caches in PASSES.items():
         metrics[name] = metrics[name].where(points["cache"].isin(caches))
     points = pd.concat([points, metrics], axis=1)
@@ -85,19 +91,57 @@ def _labelled(part: Part, knobs: Names) -> pd.DataFrame:
         "axon": [setting.uses_axon for setting in settings],
         "foreign": [setting.foreign for setting in settings],
         "cache": [setting.decode.cache for setting in settings],
-        "label": list(knob_texts(settings, knobs)),
+        "label": list(_labels(part, knobs)),
     }
     own = dict.fromkeys(key for setting in settings for key in setting.knobs)
     columns |= {f"knob.{knobs[key]}": [setting.knobs.get(key) for setting in settings] for key in own}
     points = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
-    return points.astype({"axon": np.bool_, "foreign": np.bool_})
+    points = points.astype({"axon": np.bool_, "foreign": np.bool_})
+    if part.seed_examples:
+        begun = {point: sum(own > 0 for own in sizes) for point, sizes in part.seed_examples.items()}
+        spread = spreads(part.scored, part.seed_examples.keys())
+        for name, values in (("seeds", begun), ("seed_sd", spread)):
+            points[name] = np.array([values.get(point, np.nan) for point in points.index], dtype=np.float64)
+    return points
+
+
+def _labels(part: Part, knobs: Names) -> list[str]:
+    """With the number of seeds where a group has several, alone where nothing else varies."""
+    labels = list(knob_texts(part.settings, knobs))
+    for point, sizes in part.seed_examples.items():
+        named = f"{labels[point]} over " if labels[point] != part.settings[point].group else ""
+        labels[point] = f"{named}{seeds_text(sizes)}"
+    return labels
+
+
+def _records(rows: pd.DataFrame, points: pd.DataFrame) -> NDArray[np.int64]:
+    sizes = rows.groupby("point").size().reindex(range(len(points)), fill_value=0)
+    return np.asarray(sizes, dtype=np.int64)
+
+
+def decodes_of(part: Part) -> list[str]:
+    """A hash per point; of several seeds one of theirs."""
+    members = [
+        (point, entry.run, own.id) for point, entry in enumerate(part.entries) for own in entry.members
+    ]
+    rows = part.rows
+    if part.pooled:
+        ids = rows["setting_id"].cat
+        codes = ids.categories.get_indexer(pd.Index([sid for _, _, sid in members]))
+        keys_M = np.array([point for point, _, _ in members]) * len(ids.categories) + codes
+        key_N = rows["point"].to_numpy() * len(ids.categories) + ids.codes.to_numpy(dtype=np.int64)
+        order_M = np.argsort(keys_M)
+        rows = rows.assign(point=order_M[np.searchsorted(keys_M[order_M], key_N)])
+    hashes = decode_hashes(rows, [f"{run} {sid}" for _, run, sid in members])
+    return joint_hashes(hashes, [point for point, _, _ in members])
 
 
 def _stops(part: Part, points: pd.DataFrame) -> list[str]:
     """Why each setting was stopped, in words; empty for those that were not."""
     labels = {
-        (entry.run, entry.setting.id): label
+        (entry.run, member.id): label
         for entry, label in zip(part.entries, points["label"], strict=True)
+        for member in entry.members
     }
     return [
         ""

@@ -30,6 +30,8 @@ class Column(NamedTuple):
 
 COLUMNS = (
     Column("quality", "quality", 3, interval=True),
+    Column("SD over seeds", "seed_sd", 3),
+    Column("seeds", "seeds", 0),
     Column("NFE", "nfe", 1, interval=True),
     Column("P(on the front)", "on_front", 2),
     Column("tokens per step", "tokens_per_step", 2),
@@ -39,7 +41,12 @@ COLUMNS = (
     Column("n", "n", 0),
     Column("unscored", "unscored", 0),
 )
-ALIKE = {"axon_empty", "n", "unscored"}  # no column of the table where they tell no setting from another
+ALIKE = {
+    "axon_empty",
+    "n",
+    "seeds",
+    "unscored",
+}  # no column of the table where they tell no setting from another
 CACHED = (  # where any setting has a cache
     Column("computed positions per example", "computed_positions", 0),
     Column("prefill passes", "prefill_passes", 2),
@@ -127,8 +134,8 @@ def fronts_table(facet: Facet) -> str:
 
 
 def _known(columns: Sequence[Column], points: pd.DataFrame) -> list[Column]:
-    """Those of which anything is known: records of older versions lack some, and not every decoder has all."""
-    return [column for column in columns if points[column.name].notna().any()]
+    """Those of which anything is known: records of older versions lack some, and not every decoder or sweep has all."""
+    return [column for column in columns if column.name in points and points[column.name].notna().any()]
 
 
 def _split(columns: Sequence[Column], points: pd.DataFrame) -> tuple[list[Column], list[Column]]:

@@ -23,6 +23,8 @@ class Sample:
     nfe_SN: Floats
     further_costs: Mapping[str, Floats] = field(default_factory=dict)  # by name, (S, N) each
     examples: tuple[tuple[int, str], ...] = ()  # position and id of each, N in all
+    # Rows whose scores are means, over seeds, of scores of 0 and 1, and how many these are.
+    shares: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -31,6 +33,12 @@ class Sample:
     @property
     def every_cost(self) -> dict[str, Floats]:
         return {"nfe": self.nfe_SN, **self.further_costs}
+
+    @property
+    def binary_S(self) -> NDArray[np.bool_]:
+        """The settings whose scores are all 0 or 1, before seeds are averaged."""
+        found = [row in self.shares or stats.is_binary(own_N) for row, own_N in enumerate(self.quality_SN)]
+        return np.array(found, dtype=np.bool_)
 
 
 class Measure(NamedTuple):
@@ -45,7 +53,7 @@ class Draws:
     """Bootstrap replicates of the settings' means, all settings on the same resampled examples."""
 
     quality_S: Floats  # of the sample that is resampled
-    binary_S: NDArray[np.bool_]  # settings whose scores are all 0 or 1
+    binary_S: NDArray[np.bool_]  # settings whose scores are all 0 or 1, or over seeds the means of such
     measures: Mapping[str, Measure]  # quality, NFE and the further costs
     counts_BN: Counts  # of the examples and of those added
 
@@ -69,8 +77,10 @@ def _means(measure: Measure, counts_BN: Counts) -> Floats:
     return ratio(totals, sizes + added_BA @ known_SA.T.astype(np.float64))
 
 
-def make_sample(rows: pd.DataFrame, points: int, costs: Sequence[str] = COSTS) -> Sample:
-    """The scored rows as matrices, a row per point; examples in their fixed order. `costs`: besides NFE."""
+def make_sample(
+    rows: pd.DataFrame, points: int, costs: Sequence[str] = COSTS, shares: Mapping[int, int] | None = None
+) -> Sample:
+    """The scored rows, one per point and example, as matrices; examples in their fixed order. `costs`: besides NFE."""
     scored_N = rows["scored"].to_numpy(dtype=np.bool_)
     code_n, position_n = (
         rows["example_id"].cat.codes.to_numpy()[scored_N],
@@ -89,7 +99,7 @@ def make_sample(rows: pd.DataFrame, points: int, costs: Sequence[str] = COSTS) -
 
     names = rows["example_id"].cat.categories[codes[order]].astype(str)
     named = tuple(zip(position_n[first][order].astype(int).tolist(), names, strict=True))
-    return Sample(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in costs}, named)
+    return Sample(matrix("score"), matrix("nfe"), {cost: matrix(cost) for cost in costs}, named, shares or {})
 
 
 def draw(sample: Sample) -> Draws:
@@ -100,7 +110,7 @@ def draw(sample: Sample) -> Draws:
     right; with these four its coverage is about nominal (Agresti and Coull, American Statistician 52 (1998) 119).
     All settings get the same four, so they change no difference.
     """
-    binary_S1 = np.array([[stats.is_binary(own_N)] for own_N in sample.quality_SN]).reshape(-1, 1)
+    binary_S1 = sample.binary_S[:, None]
     added_S4 = np.where(binary_S1, PLUS_FOUR, np.nan)
     measures = {"quality": Measure(outcomes(sample.quality_SN), added_S4)}
     for name, own_SN in sample.every_cost.items():

@@ -3,17 +3,21 @@
 Shapes: S settings, N examples, B bootstrap replicates. A missing (unscored) outcome is NaN: it is left out of its
 setting's mean, never counted as a zero. Outcomes that are all 0 or 1 get score intervals (Wilson's for a mean,
 Tango's for a paired difference), whose coverage holds near 0 and 1, where the bootstrap's collapses: 100 correct
-out of 100 is [0.963, 1], not [1, 1]. Everything else gets a percentile bootstrap over examples, and no interval where
-that can't tell how they vary. All settings share the resampled examples, so the difference of two settings' replicates
-is a paired one.
+out of 100 is [0.963, 1], not [1, 1]. Means of such over seeds get Wilson's of the number of answers that would tell as
+much (`share_interval`): examples are clusters. Everything else gets a percentile bootstrap over examples, and no
+interval where that can't tell how they vary. All settings share the resampled examples, so the difference of two
+settings' replicates is a paired one.
 
 Sources: Wilson, JASA 22 (1927) 209; Tango, Statistics in Medicine 17 (1998) 891; McNemar's exact test, Fagerland,
-Lydersen and Laake, BMC Medical Research Methodology 13 (2013) 91; Efron and Tibshirani, An Introduction to the
+Lydersen and Laake, BMC Medical Research Methodology 13 (2013) 91; Korn and Graubard, Survey Methodology 24 (1998) 193,
+the effective number; Efron and Tibshirani, An Introduction to the
 Bootstrap (1993), the percentile interval; Hesterberg, American Statistician 69 (2015) 371, the expanded one.
 """
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,16 +156,24 @@ def percentile_interval(estimate: float, replicates_B: Floats, n: int, level: fl
 
 
 def mean_intervals(
-    values_SN: Floats, counts_BN: NDArray[Any], level: float = LEVEL, scores: bool = True
+    values_SN: Floats,
+    counts_BN: NDArray[Any],
+    level: float = LEVEL,
+    scores: bool = True,
+    shares: Mapping[int, int] = MappingProxyType({}),
 ) -> list[Interval]:
     """One interval per setting: Wilson's where all its outcomes are 0 or 1, otherwise the bootstrap's.
 
     `scores`: whether the outcomes are shares of what is right. An NFE of 1 for all examples is no such share.
+    `shares`: rows whose outcomes are means over seeds of 0 and 1, and how many of these there are.
     """
     found = [UNKNOWN] * len(values_SN)
     binary_S = np.array([scores and is_binary(values_N) for values_N in values_SN], dtype=np.bool_)
     for row in np.flatnonzero(binary_S).tolist():
         found[row] = _wilson(values_SN[row], level)
+    for row, answers in shares.items() if scores else ():
+        if not binary_S[row]:
+            found[row], binary_S[row] = share_interval(values_SN[row], answers, level), True
     others, size = np.flatnonzero(~binary_S), max(BLOCK // max(len(counts_BN), 1), 1)
     for start in range(0, len(others), size):
         rows = others[start : start + size]
@@ -231,8 +243,25 @@ def _wilson(values_N: Floats, level: float) -> Interval:
     return wilson_interval(int(known.sum()), known.size, level)
 
 
-def wilson_interval(correct: int, n: int, level: float = LEVEL) -> Interval:
-    """Wilson's score interval of the proportion of correct examples out of n >= 1."""
+def share_interval(values_N: Floats, answers: int, level: float = LEVEL) -> Interval:
+    """Of examples that are each right in a share of several seeds, `answers` in all: Wilson's of the effective number.
+
+    So many single answers would tell the mean as well as these shares vary: from n, if an example's seeds always agree,
+    to `answers`. Less by Student's distribution, as the spread of n examples is an estimate. Where 50 examples are
+    nearly all right the bootstrap covers 89 to 93 % of cases, this 93 to 97 % (LOG.md, 2026-11-27).
+    """
+    known = values_N[~np.isnan(values_N)]
+    n, share = known.size, float(means(known[None])[0])
+    if n < 2 or is_binary(known):
+        return wilson_interval(share * n, n, level) if n else UNKNOWN
+    variance, z = float(known.var(ddof=1)), float(ndtri((1 + level) / 2))
+    effective = max(share * (1 - share) * n / variance, n) if variance else answers
+    effective = min(effective, answers) * (z / float(stdtrit(n - 1, (1 + level) / 2))) ** 2
+    return wilson_interval(share * effective, effective, level)._replace(estimate=share)
+
+
+def wilson_interval(correct: float, n: float, level: float = LEVEL) -> Interval:
+    """Wilson's score interval of the proportion of correct examples out of n."""
     share, z = correct / n, float(ndtri((1 + level) / 2))
     centre, size = 2 * n * share + z * z, 2 * (n + z * z)
     half = z * math.sqrt(4 * n * share * (1 - share) + z * z)

@@ -17,6 +17,7 @@ from pipeline.report.machines import mixed_warnings
 from pipeline.report.percent import percent
 from pipeline.report.phrases import counted, listed, quoted
 from pipeline.report.points import MIN_COVERAGE
+from pipeline.report.seed_notes import over_seeds, seed_warnings
 from pipeline.report.told import Verdict
 from pipeline.report.unscored import why_unscored
 from pipeline.report.verdict import no_verdict, verdicts
@@ -64,7 +65,7 @@ def summarise(
             *_coverage(points, part.rows),
             *_uncompared(points, own),
             *mixed_warnings(part),
-            *_seeds(part),
+            *seed_warnings(part, points),
             *_caches(points),
         ],
         lacking=without_interval(points, views),
@@ -77,16 +78,18 @@ def _swept(part: Part, knobs: Names, points: pd.DataFrame) -> str:
     values = "; ".join(f"{name} {_values(found)}" for name, found in varying_values(settings, knobs).items())
     decoded = points[~points["foreign"]] if not points["foreign"].all() else points
     examples = counted(int(decoded["n"].max()), f"{settings[0].task.name} example")
-    start = f"{_counted_decodes(points)} on {examples} ({settings[0].task.split} split)" + (
+    start = f"{_counted_decodes(part, points)} on {examples} ({settings[0].task.split} split)" + (
         "" if settings[0].foreign else f"{_prompts(settings)}{_canvas(settings)}"
     )
     return (f"{start}: {values}." if values else f"{start}.") + _scored(settings, points)
 
 
-def _counted_decodes(points: pd.DataFrame) -> str:
+def _counted_decodes(part: Part, points: pd.DataFrame) -> str:
     """`65 settings, 20 distinct decodes,`"""
-    found, distinct = counted(len(points), "setting"), points["decode"].nunique()
-    return found if distinct == len(points) else f"{found}, {counted(distinct, 'distinct decode')},"
+    distinct = points["decode"].nunique()
+    found = [counted(len(points), "setting"), *over_seeds(part)]
+    found += [counted(distinct, "distinct decode")] if distinct < len(points) else []
+    return found[0] if len(found) == 1 else f"{', '.join(found)},"
 
 
 def _prompts(settings: Sequence[Setting]) -> str:
@@ -195,21 +198,6 @@ def _caches(points: pd.DataFrame) -> list[str]:
     return [
         f"NFE counts a step alike under every cache ({', '.join(points['cache'].unique())}), though a step under one "
         f"is not a whole pass: compare caches by computed positions, {timed}."
-    ]
-
-
-def _seeds(part: Part) -> list[str]:
-    """Where a sweep varies the seed: what that does to a front."""
-    of_group: dict[str, set[int]] = {}
-    for setting in part.settings:
-        if "seed" in setting.knobs:
-            of_group.setdefault(setting.group, set()).add(setting.seed)
-    seeds = sorted(set().union(*(own for own in of_group.values() if len(own) > 1)))
-    if not seeds:
-        return []
-    return [
-        f"Each seed ({', '.join(map(str, seeds))}) is a point of its own, so that fronts, and tables of them, take the "
-        "luckiest; the verdict on AXON averages an example's seeds."
     ]
 
 

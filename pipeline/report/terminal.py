@@ -96,6 +96,9 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     if alike:
         table.add_column("", justify="right")
     table.add_column("quality [95 %]", justify="right", no_wrap=True)
+    seeded = "seeds" in points
+    if seeded:
+        table.add_column("SD of\nseeds", justify="right")
     cached = bool((points["cache"] != "none").any())
     costs = ("NFE", "posi-\ntions") if cached else ("NFE",)
     lacking = bool((points["unscored"] > 0).any())
@@ -110,6 +113,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             *(_Folded(name) for name in names),
             *([f"x{row['shares']}" if row["shares"] > 1 else ""] if alike else []),
             _quality(row["quality"], row["quality_lo"], row["quality_hi"]),
+            *([number(row["seed_sd"], 3)] if seeded else []),
             number(row["nfe"], 1),
             *([number(row["computed_positions"], 0)] if cached else []),
             number(row["tokens_per_step"], 2),

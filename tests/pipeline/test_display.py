@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipeline.jobs import display as display_module
 from pipeline.jobs.display import Display, clock, thinned
 from pipeline.storage.totals import Totals
 from pipeline.tasks import TaskSettings
+from tests.report.sweep import changed, make_setting
 
 
 def setting(name: str, task: str = "arith", model: str = "tiny") -> Any:
@@ -27,6 +29,10 @@ def setting(name: str, task: str = "arith", model: str = "tiny") -> Any:
         task=settings,
         model=ModelSettings(model, None, "float32", "sdpa", "cpu", "raw"),
         model_name=model,
+        group="group",
+        identity={},
+        foreign=False,
+        seed=0,
     )
 
 
@@ -180,6 +186,21 @@ def test_a_stopped_setting_is_told_of_and_on_no_front(on_a_terminal: Callable[..
     shown = plain(display)
     assert "2/2 settings · 14/14 examples · 1 stopped early" in shown
     assert "base threshold=0.3" in shown and "AXON" not in shown
+
+
+def test_seeds_of_a_setting_are_one_of_the_best_so_far_once_all_are_done(
+    on_a_terminal: Callable[..., Display],
+) -> None:
+    one = changed(make_setting("0", 0.5, None), temperature=0.5)
+    settings = {
+        str(seed): replace(changed(one, seed=seed, temperature=0.5), knobs={**one.knobs, "seed": seed})
+        for seed in (0, 1)
+    }
+    display = on_a_terminal(settings)
+    display.evaluated(of("0"), totals(10, 10.0, 60.0))
+    assert "no setting is done yet" in plain(display)
+    display.evaluated(of("1"), totals(10, 5.0, 40.0))
+    assert "base threshold=0.5 over 2 seeds  5.0  75.0 %" in plain(display)
 
 
 def test_a_note_is_shown_once_and_a_model_is_loading_until_the_first_result() -> None:

@@ -19,7 +19,7 @@ from pipeline.report.reliability import calibration_section, calibration_table
 from pipeline.report.reveals import ANCHORS, BASE, EDGES, KINDS, OWN
 from pipeline.report.stats import Interval
 from tests.report.sweep import GEN_LENGTH, Sweep, changed, make_sweep
-from tests.report.verdict import facet_of
+from tests.report.verdict import add_copy, facet_of
 
 TEXT = 41  # tokens up to and with the end of text
 PERCENTS = (15, 55, 75, 95)
@@ -109,6 +109,15 @@ def test_known_rates_are_found_with_their_intervals(known: tuple[Sweep, Calibrat
         assert 0 < excess.points.lo < 0.075 < excess.points.hi < 0.15
     # Threshold 0.9 without AXON is the reference itself.
     assert (one.confidences.over_own.met, one.confidences.over_base.met) == (1, 0.75)
+
+
+def test_every_seed_of_a_setting_counts() -> None:
+    one = made(overconfident, anchored=lambda threshold: 12)
+    alone = calibrated(one)
+    one.change(temperature=0.5)
+    both = calibrated(add_copy(one, "more", lambda setting: changed(setting, seed=1, temperature=0.5)))
+    assert np.sum(both.tokens_CE[ANCHORS]) == 2 * np.sum(alone.tokens_CE[ANCHORS]) > 0
+    assert both.anchors_differ.estimate == pytest.approx(alone.anchors_differ.estimate)
 
 
 def test_estimates_are_those_of_a_plain_count(known: tuple[Sweep, Calibration]) -> None:

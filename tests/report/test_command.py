@@ -19,6 +19,7 @@ from pipeline.checkpoints.outline import open_outline
 from pipeline.inputs.config import read_config
 from pipeline.jobs.console import command_line
 from pipeline.planning.plan import Plan
+from pipeline.planning.seeds import joint, pools
 from pipeline.planning.setting import Setting
 from pipeline.report.command import point_words, spelled
 from tests.report.sweep import make_setting
@@ -97,6 +98,20 @@ def test_the_command_of_a_point_composes_to_its_setting(
     settings = list(plan_of(words).settings.values())
     for setting in settings[:: max(1, len(settings) - 1)]:  # the first and the last
         assert [own.id for own in again(plan_of, words, setting)] == [setting.id]
+
+
+@pytest.mark.parametrize("seeds", [[1, 0, 2], [4, 3]])
+def test_the_command_of_several_seeds_composes_to_all_of_them(seeds: list[int], plan_of: Planned) -> None:
+    words = [
+        "sweep=with_axon",
+        f"+sweep.groups.axon.grid.seed={seeds}",
+        "temperature=0.5",
+    ]
+    own = [setting for setting in plan_of(words).settings.values() if setting.group == "axon"]
+    found = [[own[place] for place in places] for places in pools([("axon", setting) for setting in own])]
+    assert {len(members) for members in found} == {len(seeds)}
+    for members in found:
+        assert {made.id for made in again(plan_of, words, joint(members))} == {one.id for one in members}
 
 
 def test_a_run_that_launch_py_did_not_make_has_no_command() -> None:

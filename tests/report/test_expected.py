@@ -14,7 +14,8 @@ from pipeline.inputs.config import Decode
 from pipeline.report import find, write_report
 from pipeline.report.expected import FEWEST, OUTSIDE, WITHIN, Check
 from pipeline.report.labels import NO_VALUE
-from tests.report.sweep import GEN_LENGTH, make_record, make_run, make_setting
+from pipeline.report.stats import wilson_interval
+from tests.report.sweep import GEN_LENGTH, changed, make_record, make_run, make_setting
 
 RECIPE = {
     "name": "mine",
@@ -81,6 +82,21 @@ def test_a_published_value_is_as_exact_as_its_decimals(published, outcome):
     rows["nfe"] = 16.16  # a ratio without spread: 3.9604
     found = check(rows, recipe={**RECIPE, "expected": {"tpf": published}}).figures[0]
     assert found.outcome == outcome, found
+
+
+def test_a_recipe_under_several_seeds_is_held_against_their_mean():
+    """Also where the recipe's own seed is a lucky one."""
+    settings = [replace(changed(SETTING, temperature=0.5, seed=seed), id=f"s{seed}") for seed in (0, 1)]
+    decode = TypeAdapter(Decode).dump_python(settings[0].decode, mode="json")
+    run = replace(make_run(settings), config=config(**decode), command="python launch.py recipe=mine")
+    parts = [
+        records(right=right).assign(setting_id=own.id) for right, own in zip((100, 50), settings, strict=True)
+    ]
+    [found] = find([run], pd.concat(parts, ignore_index=True)).checks
+    accuracy = found.figures[0]
+    assert accuracy.got.estimate == 75 and accuracy.outcome == WITHIN
+    assert accuracy.got[1:] != wilson_interval(75, 100)[1:] and accuracy.got.hi - accuracy.got.lo < 15
+    assert f"On {FEWEST}" not in " ".join(found.remarks) and "NFE" in outcomes(found)
 
 
 def test_tokens_per_forward_pass_are_counted_as_the_source_counts_them():

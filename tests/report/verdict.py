@@ -7,8 +7,8 @@ import pandas as pd
 
 from pipeline.report import find
 from pipeline.report.comparison import Evidence, compare
-from pipeline.report.decodes import decode_hashes
 from pipeline.report.entries import split
+from pipeline.report.points import decodes_of
 from pipeline.report.records import clean
 from pipeline.report.sample import make_sample
 from pipeline.report.whole import in_memory
@@ -27,10 +27,10 @@ def facet_of(sweep):
 def compared(sweep):
     """The comparisons without the points' own figures, which they don't need."""
     (part,) = split([sweep.run], ["sweep"], clean(sweep.records), in_memory(sweep.records))
-    sample = make_sample(part.rows, len(part.entries))
+    sample = make_sample(part.averaged, len(part.entries))
     points = pd.DataFrame(
         {
-            "decode": decode_hashes(part.rows, list(sweep.settings)),
+            "decode": decodes_of(part),
             "complete": ~np.isnan(sample.quality_SN).all(axis=1),
             "axon_empty": np.nan,
         }

@@ -8,10 +8,14 @@ from pipeline.report.paper.lines import Line, Lines
 from pipeline.report.phrases import bracketed, number
 
 HEADINGS = ("Method", "Setting", "Accuracy (%)", "NFE", "TPF", "TPF to EOS", "Tokens/s", "Speed-up")
+SPREAD, AFTER = "SD", 1 + HEADINGS.index("Accuracy (%)")
 
 
 def cells(table: Lines) -> pd.DataFrame:
-    return pd.DataFrame([_cells(line) for line in table.lines], columns=list(HEADINGS))
+    found = pd.DataFrame([_cells(line) for line in table.lines], columns=list(HEADINGS))
+    if any(line.seeds > 1 for line in table.lines):
+        found.insert(AFTER, SPREAD, [number(line.seed_sd, 1) for line in table.lines])
+    return found
 
 
 def accuracy_text(line: Line) -> str:

@@ -36,6 +36,8 @@ class Line:
     tokens_per_second: float  # of machine time; NaN where the records are not all of one machine
     speed_up: float  # steps of the reference by steps of this one
     n: int
+    seeds: float  # NaN where the group has not several
+    seed_sd: float  # the standard deviation over them of the accuracy, percent
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,22 @@ def _table(facet: Facet) -> Lines:
         f"Accuracy in percent{f' ({meaning})' if meaning else ''} with 95 % intervals; NFE: steps per example; TPF: "
         f"tokens per step, over the whole canvas and up to the end of text; {seconds}. Speed-up: steps of {against} "
         f"({slowest['nfe']:.1f}) divided by the line's own. Every front's settings, chosen on the same examples.",
+        *_over_seeds(own),
         *_without_accuracy(own),
     ]
     return Lines(
         facet.name, facet.task, facet.model, own, against, " ".join(parts), tuple(matched_texts(facet))
     )
+
+
+def _over_seeds(lines: Sequence[Line]) -> list[str]:
+    """What a line of several seeds is."""
+    if not any(line.seeds > 1 for line in lines):
+        return []
+    return [
+        "Of settings with several seeds all figures are means over them, with intervals over examples (all seeds of an "
+        "example together); SD: of the accuracy over seeds."
+    ]
 
 
 def _without_accuracy(lines: Sequence[Line]) -> list[str]:
@@ -124,6 +137,8 @@ def _line(own: Mapping[Hashable, Any], side: Side, reference_nfe: float, one_mac
         float(own["tokens_per_second"]) if one_machine else math.nan,
         reference_nfe / float(own["nfe"]) if own["nfe"] else math.nan,
         int(own["n"]),
+        float(own.get("seeds", math.nan)),
+        100 * float(own.get("seed_sd", math.nan)),
     )
 
 

@@ -10,7 +10,7 @@ from pipeline.report.paper.lines import Lines
 
 
 def csv(tables: Sequence[Lines]) -> str:
-    return pd.DataFrame(
+    found = pd.DataFrame(
         [
             {
                 "task": own.task,
@@ -28,8 +28,14 @@ def csv(tables: Sequence[Lines]) -> str:
                 "speed_up": line.speed_up,
                 "speed_up_against": own.against,
                 "n": line.n,
+                "seeds": line.seeds,
+                "seed_sd": line.seed_sd,
             }
             for own in tables
             for line in own.lines
         ]
-    ).to_csv(index=False)
+    )
+    seeded = "seeds" in found and found["seeds"].notna().any()
+    return (found if seeded else found.drop(columns=["seeds", "seed_sd"], errors="ignore")).to_csv(
+        index=False
+    )
