@@ -30,6 +30,9 @@ TERMS = 192
 ENOUGH = 1 << 22  # multiplications: oneDNN starts 10 to 20 microseconds later, which fewer don't win back
 LEAST = 64  # rows: a small pass would lose more time by asking, product by product, than it wins
 ALONE = PANEL * PANELS  # rows, each of which oneMKL rounds alone
+AT_ONCE = (
+    1 << 16
+)  # results in one tensor of a processor's: new memory for more costs more than starting twice
 PROCESSORS = Path("/proc/cpuinfo")  # Linux alone has it
 ZEN_5 = 26  # a family
 
@@ -63,10 +66,10 @@ def joint_way(x_NK: Tensor, multiply: Multiply, outputs: tuple[int, ...], biased
     among more than can be tried.
     """
     if multiply is _by_shape:
-        contiguous = x_NK.is_contiguous()
-        return (
-            one_dnn if contiguous and equal(outputs, x_NK.shape[1], biased, torch.get_num_threads()) else None
-        )
+        rows, terms = x_NK.shape
+        if rows * sum(outputs) > AT_ONCE or not x_NK.is_contiguous():
+            return None
+        return one_dnn if equal(outputs, terms, biased, torch.get_num_threads()) else None
     if x_NK.is_cuda and not (torch.compiler.is_compiling() or torch.is_grad_enabled()):
         return multiply
     return None

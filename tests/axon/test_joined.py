@@ -16,7 +16,7 @@ from axon import MaskedDiffusionModel, load_model
 from axon.attention import Capture
 from axon.models import checkpoint, joined, product
 from axon.models.joined import Joined
-from axon.models.product import ALONE, joinable, joint_way, way
+from axon.models.product import ALONE, AT_ONCE, joinable, joint_way, way
 from tests.axon import published
 from tests.axon.toy_model import VOCAB, toy_model
 
@@ -118,14 +118,16 @@ def test_what_they_were_joined_in_is_let_go_with_the_next_pass(dtype: torch.dtyp
     assert held == sum(weight.nbytes for weight in model.network.parameters())
 
 
-@pytest.mark.parametrize("why", ["few rows", "gradients", "autocast"])
+@pytest.mark.parametrize("why", ["few rows", "many rows", "strided", "gradients", "autocast"])
 def test_they_are_apart_where_one_product_might_tell(why: str, done: list[int]) -> None:
     parts = modules()
     maps = Joined(parts[:2], parts[2:])
-    states = torch.randn(ALONE - (why == "few rows"), TERMS)
+    rows = {"few rows": ALONE - 1, "many rows": AT_ONCE // sum(OUTPUTS) + 1}.get(why, ALONE)
+    states = torch.randn(TERMS, rows).t()
+    states = states if why == "strided" else states.contiguous()
     with torch.set_grad_enabled(why == "gradients"), torch.autocast("cpu", enabled=why == "autocast"):
         maps(states, way(states))
-    assert done == []
+    assert sum(OUTPUTS) not in done
 
 
 def test_they_are_apart_where_the_trial_finds_a_bit(done: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
