@@ -13,8 +13,11 @@ import torch
 from torch import Tensor
 
 import axon.attention
+import axon.models.body
 from axon import AxonSettings, DecodeSettings, MaskedDiffusionModel, Overrides, decode, load_model
 from axon.attention import Capture
+from axon.models.attend import without_plans
+from axon.models.body import Body
 from axon.models.layer import Rotation
 from axon.models.model import PassPart
 from tests.axon import published, published_experts
@@ -191,3 +194,24 @@ def test_a_rotation_takes_no_more_memory_than_its_precision_asks_for(rotated: to
     found = rotation(x_NHA)
     assert found.dtype is torch.bfloat16
     assert (found.data_ptr() == x_NHA.data_ptr()) == (rotated is torch.bfloat16)
+
+
+def test_a_gpu_attends_without_the_kernel_that_plans_for_each_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's switches are there without a GPU."""
+    through, found = Body._through, []
+
+    def told(*arguments: Any) -> Tensor:
+        cuda = torch.backends.cuda
+        found.append((cuda.cudnn_sdp_enabled(), cuda.flash_sdp_enabled(), cuda.math_sdp_enabled()))
+        return through(*arguments)
+
+    monkeypatch.setattr(Body, "_through", told)
+    model, settings = toy_model(), DecodeSettings(4, 4, axon=AxonSettings(gate="never"))
+    for place in ("cpu", "cuda"):
+        monkeypatch.setattr(
+            axon.models.body, "without_plans", lambda _, to=place: without_plans(torch.device(to))
+        )
+        decode(model, [[1, 2, 3]], settings)
+        assert set(found) == {(place == "cpu", True, True)}
+        assert torch.backends.cuda.cudnn_sdp_enabled()
+        found.clear()
