@@ -101,14 +101,19 @@ class Rotation:
         if size < x_NHA.shape[-1]:
             return torch.cat([self(x_NHA[..., :size]), x_NHA[..., size:]], -1)
         if x_NHA.dtype is not self.cos_N1A.dtype:
-            return self._in_float32(x_NHA)
+            if not x_NHA.is_cpu:
+                return self._in_16_bits(x_NHA)
+            x_NHA = x_NHA.to(self.cos_N1A.dtype)
         swapped_NHA = x_NHA.roll(size // 2, -1).mul_(self.sin_N1A)
         if x_NHA.is_contiguous():
             return x_NHA.mul_(self.cos_N1A).add_(swapped_NHA)
         return x_NHA.mul(self.cos_N1A).add_(swapped_NHA)  # a part of a tensor would keep all of it
 
-    def _in_float32(self, x_NHA: Tensor) -> Tensor:
-        """Of heads in 16 bits: as little as can be is made in float32, which is twice as much to read and write."""
+    def _in_16_bits(self, x_NHA: Tensor) -> Tensor:
+        """Rotated in float32, of which as little as can be is made: it is twice as much to read and write.
+
+        A product and the sum that it goes into are rounded once, now and then otherwise than one after the other.
+        """
         half = self.cos_N1A.shape[-1] // 2
         turned_NHA = x_NHA * self.cos_N1A
         turned_NHA[..., :half].addcmul_(x_NHA[..., half:], self.sin_N1A[..., :half])

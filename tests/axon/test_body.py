@@ -192,8 +192,20 @@ def test_a_rotation_takes_no_more_memory_than_its_precision_asks_for(rotated: to
     rotation = Rotation.of(angles.cos().to(rotated), angles.sin().to(rotated))
     x_NHA = torch.ones(5, 2, 8, dtype=torch.bfloat16)
     found = rotation(x_NHA)
-    assert found.dtype is torch.bfloat16
+    assert found.dtype is rotated
     assert (found.data_ptr() == x_NHA.data_ptr()) == (rotated is torch.bfloat16)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_heads_in_16_bits_are_rotated_as_on_a_processor(dtype: torch.dtype) -> None:
+    """But for one rounding, seldom."""
+    torch.manual_seed(0)
+    angles = 100 * torch.rand(1, 50, 64)
+    rotation, x_NHA = Rotation.of(angles.cos(), angles.sin()), torch.randn(50, 12, 64).to(dtype)
+    found, expected = rotation._in_16_bits(x_NHA), rotation(x_NHA.clone()).to(dtype)
+    assert found.dtype is dtype
+    assert (found != expected).sum() < 20  # of 38,400
+    torch.testing.assert_close(found, expected, rtol=torch.finfo(dtype).eps, atol=1e-6)
 
 
 def test_a_gpu_attends_without_the_kernel_that_plans_for_each_width(monkeypatch: pytest.MonkeyPatch) -> None:
