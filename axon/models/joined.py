@@ -17,10 +17,8 @@ from torch import Tensor, nn
 
 from axon.models.product import Multiply, joinable, joint_way
 
-TOGETHER = (
-    ("q_proj", "k_proj", "v_proj"),
-    ("gate_proj", "up_proj"),
-)  # transformers' names, in the order of reading
+# Transformers' names, in the order of reading.
+TOGETHER = ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj")
 Linear = tuple[Tensor, Tensor | None]  # weight (F, K), bias (F)
 
 

@@ -221,8 +221,6 @@ class Gated:
     def __call__(self, x_ND: Tensor, multiply: Multiply) -> Tensor:
         """Of every position by itself."""
         gate_NF, up_NF = self._gate_up(x_ND, multiply)
-        if (
-            gate_NF.is_cpu
-        ):  # which rounds exponentials otherwise at the end of a row, or of all rows that touch
-            gate_NF = gate_NF.contiguous()
+        # A processor rounds exponentials otherwise at the end of a row, or of all rows that touch.
+        gate_NF = gate_NF.contiguous() if gate_NF.is_cpu else gate_NF
         return multiply(silu(gate_NF, inplace=True).mul_(up_NF), *self._down)

@@ -30,9 +30,8 @@ TERMS = 192
 ENOUGH = 1 << 22  # multiplications: oneDNN starts 10 to 20 microseconds later, which fewer don't win back
 LEAST = 64  # rows: a small pass would lose more time by asking, product by product, than it wins
 ALONE = PANEL * PANELS  # rows, each of which oneMKL rounds alone
-AT_ONCE = (
-    1 << 16
-)  # results in one tensor of a processor's: new memory for more costs more than starting twice
+# Results in one tensor of a processor's: new memory for more costs more than starting twice.
+AT_ONCE = 1 << 16
 PROCESSORS = Path("/proc/cpuinfo")  # Linux alone has it
 ZEN_5 = 26  # a family
 
