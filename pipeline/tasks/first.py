@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from pipeline.accident import place_of
 from pipeline.errors import fault_line
 from pipeline.tasks import Example, TaskSettings, open_task
 
 
-@lru_cache(maxsize=8)  # several look at the same ones, and making them may take a tenth of a second
 def first_examples(task: TaskSettings, limit: int) -> list[Example]:
     """Raises ValueError, one line, if there are too few, or if a row is not as the task needs it."""
     try:
