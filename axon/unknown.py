@@ -21,9 +21,8 @@ class Unknown:
     texts: int  # of all
     holding: int  # such texts among them
     tokens: int  # that stand for it, in all
-    pieces: tuple[
-        str, ...
-    ]  # distinct ones, the most frequent first: characters, or longer where each alone is known
+    # Distinct ones, the most frequent first: characters, or longer where each alone is known.
+    pieces: tuple[str, ...]
 
     def told(self, what: str) -> str:
         """`what`: whose texts they are, such as "prompts of lists"."""
