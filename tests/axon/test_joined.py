@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import linear
 
 from axon import MaskedDiffusionModel, load_model
@@ -18,6 +18,7 @@ from axon.models import checkpoint, joined, product
 from axon.models.joined import Joined
 from axon.models.product import ALONE, AT_ONCE, joinable, joint_way, way
 from tests.axon import published
+from tests.axon.one_dnn import stand_in
 from tests.axon.toy_model import VOCAB, toy_model
 
 OUTPUTS, TERMS = (32, 16, 16), 24
@@ -26,17 +27,7 @@ OUTPUTS, TERMS = (32, 16, 16), 24
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The outputs of each product of oneDNN's, which is there, sooner, and rounds as torch's own."""
-    found: list[int] = []
-
-    def one_dnn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        found.append(len(weight))
-        return linear(x, weight, bias)
-
-    monkeypatch.setattr(product, "_HERE", True)
-    monkeypatch.setattr(product, "sooner", lambda: True)
-    monkeypatch.setattr(product, "equal", lambda *_: True)
-    monkeypatch.setattr(product, "one_dnn", one_dnn)
-    return found
+    return stand_in(monkeypatch, lambda x, weight: len(weight))
 
 
 def modules(bias: bool = False) -> list[nn.Linear]:

@@ -12,6 +12,7 @@ from torch.nn.functional import linear
 
 from axon.models import product
 from axon.models.product import TERMS, enough_rows, way
+from tests.axon.one_dnn import stand_in
 
 SHAPE = (192, 128)  # outputs, terms
 MANY = enough_rows(*SHAPE)
@@ -26,19 +27,9 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The rows of each product of which oneDNN was asked, where it is sooner."""
-    rows: list[int] = []
-
-    def one_dnn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        rows.append(len(x))
-        return linear(x, weight, bias)
-
-    monkeypatch.setattr(product, "_HERE", True)
-    monkeypatch.setattr(product, "sooner", lambda: True)
-    monkeypatch.setattr(product, "equal", lambda *_: True)
-    monkeypatch.setattr(product, "one_dnn", one_dnn)
-    yield rows
+    return stand_in(monkeypatch, lambda x, weight: len(x))
 
 
 def drawn(rows: int, shape: tuple[int, int] = SHAPE, bias: bool = False) -> tuple[Tensor, nn.Linear]:
