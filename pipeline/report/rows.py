@@ -41,12 +41,8 @@ COLUMNS = (
     Column("n", "n", 0),
     Column("unscored", "unscored", 0),
 )
-ALIKE = {
-    "axon_empty",
-    "n",
-    "seeds",
-    "unscored",
-}  # no column of the table where they tell no setting from another
+# No column of the table where they tell no setting from another.
+ALIKE = {"axon_empty", "n", "seeds", "unscored"}
 CACHED = (  # where any setting has a cache
     Column("computed positions per example", "computed_positions", 0),
     Column("prefill passes", "prefill_passes", 2),
