@@ -24,7 +24,7 @@ from axon.key_values import KeyValues
 from axon.layers import resolve_layers
 from axon.leeway import Leeway
 from axon.models.model import MaskedDiffusionModel
-from axon.plain import plain
+from axon.python_values import as_python
 from axon.sampler import Sampler
 from axon.settings import DecodeSettings, check_cache, check_ends
 from axon.state import PartTimer
@@ -61,7 +61,7 @@ def decode(
     check_made("settings", settings, DecodeSettings, "DecodeSettings(gen_length=256)")
     _check_objects(model, on_finish, timer, watcher)
     settings = settings.for_model(model.block_size)
-    check_whole("batch_size", batch_size := plain(batch_size), 1)
+    check_whole("batch_size", batch_size := as_python(batch_size), 1)
     prompts = _listed("prompts", prompts)
     seeds = None if seeds is None else _whole("seeds", seeds)
     _check(model, settings)

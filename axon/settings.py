@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, Self
 from axon.checks import check_choice, check_made, check_range, check_whole, is_number
 from axon.decoders import Confidence, Decoder, DecoderSettings
 from axon.layers import check_layer_spec
-from axon.plain import PlainValues
+from axon.python_values import PythonValues
 from axon.sinks import SinkThreshold, check_sink_threshold
 
 GateName = Literal[
@@ -43,7 +43,7 @@ _COUNTS = (
 
 
 @dataclass(frozen=True)
-class AxonSettings(metaclass=PlainValues):
+class AxonSettings(metaclass=PythonValues):
     """When AXON intervenes, and with which anchors. `gate="never"` is the base decoder alone.
 
     The defaults are those published for LLaDA and Dream; for SDAR they are attention_layers="all",
@@ -97,7 +97,7 @@ class AxonSettings(metaclass=PlainValues):
 
 
 @dataclass(frozen=True)
-class DecodeSettings(metaclass=PlainValues):
+class DecodeSettings(metaclass=PythonValues):
     """Everything that moves a token, the model and the prompts apart.
 
     block_length: None is the model's own block size, BLOCK_LENGTH where it names none; `for_model` puts the number in.

@@ -13,8 +13,8 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from axon.plain import PlainValues
 from axon.proposal import Proposal
+from axon.python_values import PythonValues
 from axon.reads import Reads
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Stateless:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decoder(metaclass=PlainValues):
+class Decoder(metaclass=PythonValues):
     """A rule for the positions to change in a step, before AXON intervenes."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}

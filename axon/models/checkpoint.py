@@ -20,7 +20,7 @@ from axon.models.model import MaskedDiffusionModel
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
 from axon.models.split import away
 from axon.models.weights import read_weights
-from axon.plain import plain
+from axon.python_values import as_python
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DRAW = ("torch.nn.init", "transformers.initialization")  # whose functions fill new weights
@@ -49,7 +49,7 @@ def load_model(
             f"model.attention_kernel={attention_kernel!r}: unknown; one of {', '.join(KERNELS)}"
         )
     check_made("overrides", overrides, Overrides, "Overrides(block_size=32)")
-    check_whole("gpus", gpus := plain(gpus), 1)
+    check_whole("gpus", gpus := as_python(gpus), 1)
     huge_pages()
     described = describe(path, overrides)
     family, config = described.family, described.family.config(**described.network)

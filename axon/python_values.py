@@ -7,15 +7,15 @@ from abc import ABCMeta
 from typing import Any
 
 
-class PlainValues(ABCMeta):
+class PythonValues(ABCMeta):
     """A class that is made of Python's own values, whatever it is given: checks, ids and reports see no others."""
 
     def __call__(cls, *values: Any, **named: Any) -> Any:
-        given = {name: plain(value) for name, value in named.items()}
-        return super().__call__(*map(plain, values), **given)
+        given = {name: as_python(value) for name, value in named.items()}
+        return super().__call__(*map(as_python, values), **given)
 
 
-def plain(value: Any) -> Any:
+def as_python(value: Any) -> Any:
     """A scalar of numpy's as Python's, anything else as it is.
 
     A float of less than 64 bits is what it is printed as: 0.9, not 0.8999999761581421, is meant by np.float32(0.9).
