@@ -1,8 +1,8 @@
 """Coverage of intervals between fronts: `python benchmarks/front_coverage.py [--sweeps 100] [--sizes 30 100 300]`.
 
 Simulated sweeps of a known truth (front_shapes.py) go through the report's own quality at matched NFE
-(pipeline/report/matched.py) and accuracy under parallelism (aup.py). The rule for matched NFE was chosen on another
-simulation (LOG.md, 2026-11-26), and serves mixes unchanged.
+(pipeline/report/comparisons/matched.py) and accuracy under parallelism (aup.py). The rule for matched NFE was chosen
+on another simulation (LOG.md, 2026-11-26), and serves mixes unchanged.
 
 Columns: of matched NFE, at three budgets each, the fraction of intervals that cover the true difference, their mean
 width, and the fraction that lies above and below the truth; the same where settings may be mixed; of AUP, base and
@@ -24,12 +24,12 @@ import pandas as pd
 from benchmarks.front_shapes import LENGTH, SHAPES, describe, drawn, truth
 from benchmarks.simulated import read_words
 from pipeline.report.asked import Asked
-from pipeline.report.aup import area, aups, near_best
-from pipeline.report.effects import margin
-from pipeline.report.matched import heights, lines_of, match_nfe
-from pipeline.report.pareto import front_order
-from pipeline.report.sample import draw
-from pipeline.report.stats import Interval, means
+from pipeline.report.comparisons.aup import area, aups, near_best
+from pipeline.report.comparisons.effects import margin
+from pipeline.report.comparisons.matched import heights, lines_of, match_nfe
+from pipeline.report.statistics.pareto import front_order
+from pipeline.report.statistics.sample import draw
+from pipeline.report.statistics.stats import Interval, means
 
 SIZES = (30, 100, 300)
 SIDES = ("base", "AXON")

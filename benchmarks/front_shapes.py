@@ -24,9 +24,9 @@ from axon import AxonSettings
 from axon.decoders import Confidence
 from pipeline.inputs.config import Decode, ModelSettings
 from pipeline.planning.setting import Setting
-from pipeline.report.aup import TOKENS
-from pipeline.report.sample import Sample
-from pipeline.report.stats import Floats
+from pipeline.report.comparisons.aup import TOKENS
+from pipeline.report.statistics.sample import Sample
+from pipeline.report.statistics.stats import Floats
 from pipeline.tasks import TaskSettings
 
 LENGTH = 64  # tokens of an answer

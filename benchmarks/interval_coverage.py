@@ -20,7 +20,7 @@ import numpy as np
 from scipy.stats import binom, multinomial
 
 from benchmarks.simulated import at_least
-from pipeline.report.stats import (
+from pipeline.report.statistics.stats import (
     Floats,
     Interval,
     draw_counts,

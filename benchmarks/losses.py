@@ -13,8 +13,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from benchmarks.recorded import Recorded
 from pipeline.planning.setting import Stop
-from pipeline.report.pareto import non_dominated
-from pipeline.report.stats import paired_difference
+from pipeline.report.statistics.pareto import non_dominated
+from pipeline.report.statistics.stats import paired_difference
 
 EXACT = 1e-9
 

@@ -25,12 +25,12 @@ import pandas as pd
 
 from benchmarks.front_shapes import SHAPES, Shape, describe, drawn, truth
 from benchmarks.simulated import read_words
-from pipeline.report.comparison import YES, Comparison, Evidence, compare
-from pipeline.report.effects import Effect
-from pipeline.report.fronts import mean_height
-from pipeline.report.mixes import mixes
-from pipeline.report.reach import reach
-from pipeline.report.stats import Floats, Interval
+from pipeline.report.comparisons.comparison import YES, Comparison, Evidence, compare
+from pipeline.report.comparisons.effects import Effect
+from pipeline.report.statistics.fronts import mean_height
+from pipeline.report.statistics.mixes import mixes
+from pipeline.report.statistics.reach import reach
+from pipeline.report.statistics.stats import Floats, Interval
 
 SIZES = (30, 100, 300)
 KINDS = ("lines", "mixes", "saved")

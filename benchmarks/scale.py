@@ -166,8 +166,8 @@ def _report(folder: Path, asked: argparse.Namespace) -> dict[str, Cost]:
     config = _config(folder, points, examples)
     plan, store = _planned(config), Store(config.store)
     _fill(store, list(plan.settings), examples, 1024, points, SCHEMA.names)
-    from pipeline.report.stored import load_measured
-    from pipeline.report.whole import in_stores
+    from pipeline.report.data.stored import load_measured
+    from pipeline.report.data.whole import in_stores
 
     contents = _timed(found, REPORT[0], lambda: load_measured(store, plan.settings, examples))
     run = _run(config, plan)

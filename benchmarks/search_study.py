@@ -21,7 +21,7 @@ in four senses:
 - *lost*: from every setting found;
 - *surely*: that, and its quality's paired interval lies above that of each setting found of as few passes;
 - *from mixes*: from every mix of two of them as well, which are reached in expectation where one setting decodes some
-  of the examples and the other the rest (as in pipeline/report/matched.py);
+  of the examples and the other the rest (as in pipeline/report/comparisons/matched.py);
 - *of all*: from mixes, measured on all recorded examples. On the run's own, the settings on the grid's front are there
   for their luck, too, and look better than they are.
 
@@ -54,7 +54,7 @@ from pipeline.inputs.config import StopSettings
 from pipeline.planning.pending import outcomes
 from pipeline.planning.setting import Stop
 from pipeline.planning.stopping import looks, stand
-from pipeline.report.pareto import hypervolume
+from pipeline.report.statistics.pareto import hypervolume
 from pipeline.runs.opened import open_run
 from pipeline.search import SEARCHES, Ask
 from pipeline.search.optuna_search import optuna_search

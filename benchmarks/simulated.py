@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from pipeline.report.effects import MIN_EXAMPLES
+from pipeline.report.comparisons.effects import MIN_EXAMPLES
 
 
 def read_words(about: str | None, sizes: Sequence[int]) -> argparse.Namespace:

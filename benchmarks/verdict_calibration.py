@@ -33,9 +33,9 @@ from axon.decoders import Confidence, DecoderSettings, LeftToRight
 from benchmarks.simulated import read_words
 from pipeline.inputs.config import Decode, ModelSettings
 from pipeline.planning.setting import Setting
-from pipeline.report.comparison import INCONCLUSIVE, NO, YES, Comparison, Evidence, compare
-from pipeline.report.sample import Sample
-from pipeline.report.stats import Floats
+from pipeline.report.comparisons.comparison import INCONCLUSIVE, NO, YES, Comparison, Evidence, compare
+from pipeline.report.statistics.sample import Sample
+from pipeline.report.statistics.stats import Floats
 from pipeline.tasks import TaskSettings
 
 DECODERS, VARIANTS, VALUES = 2, 3, 5

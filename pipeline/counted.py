@@ -1,4 +1,4 @@
-"""How counted things are written. Not in report/phrases.py, which imports pandas: not every job has to wait for it."""
+"""How counted things are written. Not in report/words/phrases.py, which imports pandas: not every job can wait."""
 
 
 def counted(count: int, noun: str) -> str:

@@ -64,6 +64,16 @@ def test_each_framework_has_its_place(package: str, homes: list[str]) -> None:
     assert sorted(users) == homes
 
 
+LAYERS = ("statistics", "data", "comparisons", "words", "figures", "html")  # of pipeline/report/
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_of_the_report_uses_those_below_it_alone(layer: str) -> None:
+    above = LAYERS[LAYERS.index(layer) + 1 :]
+    for file in (ROOT / "pipeline/report" / layer).glob("*.py"):
+        assert not re.search(rf"pipeline\.report\.({'|'.join(above) or '$'})\b", file.read_text()), file
+
+
 def test_files_with_slow_tests_come_first(request: pytest.FixtureRequest) -> None:
     items = request.session.items
     slow = {item.path for item in items if item.get_closest_marker("slow")}

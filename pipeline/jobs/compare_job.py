@@ -19,7 +19,7 @@ from pipeline.jobs.console import say
 from pipeline.jobs.drawing import check_records, say_part, wandb_settings, written
 from pipeline.jobs.list_job import OUT
 from pipeline.jobs.report_job import make_report, notes_of
-from pipeline.report.whole import in_stores
+from pipeline.report.data.whole import in_stores
 from pipeline.runs.identified import told_apart
 from pipeline.runs.opened import OpenedRun, open_run
 from pipeline.runs.opened_store import OpenedStore, open_store

@@ -18,8 +18,8 @@ from rich.text import Text
 from pipeline.planning.pending import reachable
 from pipeline.planning.seeds import joint, pools
 from pipeline.planning.setting import Setting, Stop
-from pipeline.report.pareto import front_order
-from pipeline.report.percent import percent
+from pipeline.report.statistics.pareto import front_order
+from pipeline.report.words.percent import percent
 from pipeline.storage.store import Span
 from pipeline.storage.totals import Totals
 

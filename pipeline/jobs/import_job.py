@@ -20,7 +20,7 @@ from pipeline.inputs.places import check_places
 from pipeline.jobs.console import command_line, say
 from pipeline.jobs.report_job import make_report, notes_of
 from pipeline.planning.setting import model_name
-from pipeline.report.whole import in_stores
+from pipeline.report.data.whole import in_stores
 from pipeline.runs.run import FORMAT, Run, private, store_from
 from pipeline.runs.run_folder import RunFolder
 from pipeline.stop import DONE

@@ -29,7 +29,7 @@ from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
 from pipeline.planning.seeds import SEED
 from pipeline.planning.setting import Setting, model_name
-from pipeline.report.percent import percent
+from pipeline.report.words.percent import percent
 from pipeline.runs.opening import title_of
 from pipeline.search import ASK_ONCE, OPTUNA
 from pipeline.search.grid import ask_grid

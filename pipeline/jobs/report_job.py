@@ -26,7 +26,7 @@ from pipeline.storage.store import NO_ROOM, Contents
 
 if TYPE_CHECKING:
     from pipeline.report import Report
-    from pipeline.report.whole import Whole
+    from pipeline.report.data.whole import Whole
 
 
 def make_report(
@@ -44,8 +44,8 @@ def make_report(
     """Writes, prints and logs it, under `group` in W&B. Raises OSError if its files can't be written, ConfigError if no
     setting is of the group asked for.
 
-    `records`: measured (report/measures.py), `whole` gives whole ones; with several runs, their column `run` is the
-    index of the run they belong to. `folders`: the names of the runs' folders, which tell runs of one name apart.
+    `records`: measured (report/data/measures.py), `whole` gives whole ones; with several runs, their column `run` is
+    the index of the run they belong to. `folders`: the names of the runs' folders, which tell runs of one name apart.
     """
     import_report(wandb)
     from pipeline.report import write_report

@@ -20,7 +20,7 @@ from pipeline.planning.budget import exhausted, spent
 from pipeline.planning.grid_cost import grid_cost
 from pipeline.planning.pending import incomplete, pending_slices, sizes
 from pipeline.planning.plan import Plan
-from pipeline.report.stored import load_measured
+from pipeline.report.data.stored import load_measured
 from pipeline.runs.ending import finish, stopped
 from pipeline.runs.opening import announce, begin_run, check_start, open_plan, prepare_store, title_of
 from pipeline.runs.run_folder import RunFolder, folder_of

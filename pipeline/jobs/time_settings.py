@@ -27,7 +27,7 @@ from pipeline.jobs.display import clock
 from pipeline.jobs.timing import Contender, Spread, take_turns
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import setting_id
-from pipeline.report.labels import knob_names, knob_texts
+from pipeline.report.data.labels import knob_names, knob_texts
 from pipeline.runs.run_folder import folder_of
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks import open_task

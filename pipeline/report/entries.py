@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from pipeline.planning.seeds import SEED, joint, pools
 from pipeline.planning.setting import Setting, Stop
-from pipeline.report import seeds
-from pipeline.report.whole import Whole
+from pipeline.report.data import seeds
+from pipeline.report.data.whole import Whole
 from pipeline.runs.run import Run
 from pipeline.storage.record import UNANSWERED
 

@@ -6,19 +6,19 @@ import pandas as pd
 
 from pipeline.planning.setting import Setting
 from pipeline.report.asked import Asked
-from pipeline.report.aup import TOKENS, Aup, Tokens, aups
-from pipeline.report.caches import compare_caches
-from pipeline.report.calibration import Calibration, calibrate
-from pipeline.report.comparison import Comparison, Evidence
+from pipeline.report.comparisons.aup import TOKENS, Aup, Tokens, aups
+from pipeline.report.comparisons.calibration import Calibration, calibrate
+from pipeline.report.comparisons.comparison import Comparison, Evidence
+from pipeline.report.comparisons.matched import Matched, match_nfe
+from pipeline.report.data.labels import Names
+from pipeline.report.data.points import make_points, sort_along_front
+from pipeline.report.data.views import SECONDS, View, make_views
 from pipeline.report.entries import Part
-from pipeline.report.labels import Names
-from pipeline.report.machines import one_machine
-from pipeline.report.matched import Matched, match_nfe
-from pipeline.report.points import make_points, sort_along_front
-from pipeline.report.sample import COSTS, Draws, Sample, draw, make_sample
-from pipeline.report.stats import Interval, means
-from pipeline.report.summary import Summary, summarise
-from pipeline.report.views import SECONDS, View, make_views
+from pipeline.report.statistics.sample import COSTS, Draws, Sample, draw, make_sample
+from pipeline.report.statistics.stats import Interval, means
+from pipeline.report.words.caches import compare_caches
+from pipeline.report.words.machines import one_machine
+from pipeline.report.words.summary import Summary, summarise
 
 
 @dataclass(frozen=True)

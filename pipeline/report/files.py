@@ -9,17 +9,19 @@ from pathlib import Path
 import pandas as pd
 from rich.console import RenderableType
 
-from pipeline.report import details, forest, page, picture, terminal
 from pipeline.report.asked import NOTHING, Asked
-from pipeline.report.details import Words
+from pipeline.report.data.whole import Whole, in_memory
 from pipeline.report.entries import run_names
-from pipeline.report.expected import table
 from pipeline.report.facet import Facet
+from pipeline.report.figures import picture
 from pipeline.report.findings import Findings, find
-from pipeline.report.matched_table import matched_table
+from pipeline.report.html import details, forest, page
+from pipeline.report.html.details import Words
+from pipeline.report.html.reliability import calibration_table
 from pipeline.report.paper.formats import write_formats
-from pipeline.report.reliability import calibration_table
-from pipeline.report.whole import Whole, in_memory
+from pipeline.report.words import terminal
+from pipeline.report.words.expected import table
+from pipeline.report.words.matched_table import matched_table
 from pipeline.runs.run import RUN_FILE, Run
 
 

@@ -7,14 +7,14 @@ import pandas as pd
 
 from pipeline.errors import ConfigError, one_of
 from pipeline.report.asked import NOTHING, Asked
-from pipeline.report.comparison import Comparison, compare
+from pipeline.report.comparisons.comparison import Comparison, compare
+from pipeline.report.data.labels import knob_names
+from pipeline.report.data.records import clean
+from pipeline.report.data.whole import Whole, in_memory
 from pipeline.report.entries import Part, run_names, split
-from pipeline.report.expected import Check, check_recipes
 from pipeline.report.facet import Draft, Facet, draft
-from pipeline.report.labels import knob_names
-from pipeline.report.phrases import listed
-from pipeline.report.records import clean
-from pipeline.report.whole import Whole, in_memory
+from pipeline.report.words.expected import Check, check_recipes
+from pipeline.report.words.phrases import listed
 from pipeline.runs.run import Run
 
 

@@ -11,7 +11,7 @@ from pipeline.inputs.config import Config
 from pipeline.jobs.console import say
 from pipeline.jobs.failures import failure_lines
 from pipeline.jobs.report_job import left_out_of, make_report, notes_of, part_of, unscored
-from pipeline.report.whole import in_stores
+from pipeline.report.data.whole import in_stores
 from pipeline.runs.run import Run
 from pipeline.runs.run_folder import RunFolder
 from pipeline.stop import DONE, FAILED, Lost, exit_code
@@ -31,8 +31,8 @@ def finish(
 ) -> int:
     """Reports what there is, completes run.json and returns the exit code.
 
-    `contents`: with measured records (report/measures.py). `left_out`: why something was left out, if it was. `cost`:
-    what a search took beside the grid, in a sentence.
+    `contents`: with measured records (report/data/measures.py). `left_out`: why something was left out, if it was.
+    `cost`: what a search took beside the grid, in a sentence.
     """
     failures = {**failures, **unscored(contents.records, failures)}
     run, part = folder.run, part_of(folder.run, contents.records)

@@ -17,7 +17,7 @@ from pipeline.inputs.config import DECODE_KEYS, Decode, ModelSettings
 from pipeline.inputs.dotted import flatten
 from pipeline.inputs.trade_offs import usual_trade_offs
 from pipeline.planning.setting import Setting, setting_id
-from pipeline.report.labels import value_text
+from pipeline.report.data.labels import value_text
 from pipeline.tasks import TaskSettings
 
 DIGITS = 8  # of a content's hash: enough to tell models apart

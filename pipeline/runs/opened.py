@@ -20,7 +20,7 @@ from pipeline.runs.run import Run, read_run, store_of
 from pipeline.storage.store import Contents, Store
 
 if TYPE_CHECKING:
-    from pipeline.report.whole import Whole
+    from pipeline.report.data.whole import Whole
 
 
 @dataclass(frozen=True)
@@ -88,24 +88,24 @@ class OpenedRun:
     def matched_nfe(self) -> pd.DataFrame:
         """Quality at matched NFE, as in matched_nfe.csv: a row per pair of fronts and budget; none without a pair."""
         from pipeline.report import find
-        from pipeline.report.matched_table import matched_table
+        from pipeline.report.words.matched_table import matched_table
 
         return matched_table(find([self.run], self.contents.records, whole=self.whole).facets)
 
     @cached_property
     def contents(self) -> Contents:
-        """What the store holds of the run, its records measured for a report (report/measures.py).
+        """What the store holds of the run, its records measured for a report (report/data/measures.py).
 
         Raises ConfigError, one line, if the store is gone.
         """
-        from pipeline.report.stored import load_measured
+        from pipeline.report.data.stored import load_measured
 
         return self._read(lambda store: load_measured(store, self.run.by_id, self.run.limit))
 
     @property
     def whole(self) -> Whole:
         """Reads the whole records of a setting."""
-        from pipeline.report.whole import in_stores
+        from pipeline.report.data.whole import in_stores
 
         return in_stores([self.run], [self.store])
 

@@ -14,7 +14,7 @@ from pipeline.inputs.digits import read_digits
 from pipeline.inputs.word_list import read_list
 from pipeline.inputs.word_path import read_path
 from pipeline.jobs.console import say
-from pipeline.report.labels import titles
+from pipeline.report.data.labels import titles
 from pipeline.runs.opened import OpenedRun
 from pipeline.show.choice import find_example, find_setting
 from pipeline.show.decode import Decode

@@ -1,7 +1,7 @@
 """Sums over the records of a setting, from which a running job tells quality and NFE.
 
 Sums of parts add up to the sums of the whole, so what is stored and what comes later merge exactly, without the
-records. Intervals are the report's (report/stats.py).
+records. Intervals are the report's (report/statistics/stats.py).
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.report import find
-from pipeline.report.details import Details
-from pipeline.report.page import render
+from pipeline.report.html.details import Details
+from pipeline.report.html.page import render
 from tests.report.counts import decode_alike
 from tests.report.sweep import make_sweep
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.report import write_report
-from pipeline.report.mixes import corners
+from pipeline.report.statistics.mixes import corners
 from tests.report.counts import count
 from tests.report.sweep import make_sweep
 from tests.report.test_facets import on, together

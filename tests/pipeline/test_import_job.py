@@ -18,9 +18,10 @@ from pipeline import open_run
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config
 from pipeline.jobs.import_job import import_job
-from pipeline.report import examples, find
-from pipeline.report.details import Details
-from pipeline.report.figure import figure_json
+from pipeline.report import find
+from pipeline.report.html import examples
+from pipeline.report.html.details import Details
+from pipeline.report.html.figure import figure_json
 from pipeline.report.paper.lines import lines_of
 from pipeline.report.paper.score_tpf import score_tpf
 

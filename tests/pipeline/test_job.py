@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config
 from pipeline.jobs import run_job
-from pipeline.report.unscored import why_unscored
+from pipeline.report.words.unscored import why_unscored
 from pipeline.runs.run_folder import folder_of
 from pipeline.storage.record import UNANSWERED
 from pipeline.storage.record_differences import IGNORED

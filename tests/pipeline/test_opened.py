@@ -72,7 +72,7 @@ def test_quality_at_matched_nfe_is_there_where_there_are_enough_examples(
     opened: OpenedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert opened.matched_nfe.empty
-    monkeypatch.setattr("pipeline.report.matched.MIN_EXAMPLES", 6)
+    monkeypatch.setattr("pipeline.report.comparisons.matched.MIN_EXAMPLES", 6)
     found = open_run(opened.path).matched_nfe
     assert set(found["n"]) == {6} and set(found["front"]) == {"a"}
     assert found[["difference", "mixed_difference"]].notna().all(axis=None)

@@ -28,7 +28,7 @@ from pipeline.planning.pending import outcomes
 from pipeline.planning.plan import Plan, make_setting
 from pipeline.planning.repeats import repeated
 from pipeline.planning.setting import Setting
-from pipeline.report.stored import load_measured
+from pipeline.report.data.stored import load_measured
 from pipeline.search.between import prospects
 from pipeline.search.box import Point
 from pipeline.storage.record import Record, from_table, to_table

@@ -18,7 +18,7 @@ from axon import CheckpointError
 from pipeline import open_run
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config
-from pipeline.report.labels import titles
+from pipeline.report.data.labels import titles
 from pipeline.show import replay
 from pipeline.show.choice import find_setting
 from pipeline.show.job import show

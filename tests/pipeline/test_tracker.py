@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.report import Report, write_report
-from pipeline.report.matchups import matchups
+from pipeline.report.comparisons.matchups import matchups
 from pipeline.report.tracker import Destination, client, track
 from pipeline.report.tracker.content import digest, identifier
 from pipeline.report.tracker.settings import setting_contents

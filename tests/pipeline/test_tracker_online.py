@@ -19,8 +19,8 @@ from pipeline.inputs.checks import check_login
 from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.report_job import make_report
 from pipeline.report import Report, write_report
+from pipeline.report.data.whole import in_memory
 from pipeline.report.tracker import Destination, client, track
-from pipeline.report.whole import in_memory
 from pipeline.storage.record import SCHEMA
 from tests.pipeline.test_tracker import RUN, SETTINGS, sample, tables
 from tests.pipeline.wandb_server import ServedRun, WandbServer

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from pipeline.report import write_report
-from pipeline.report.binned import FEWEST, LOOKS, share_text
-from pipeline.report.calibration import Calibration
-from pipeline.report.reliability import calibration_section, calibration_table
-from pipeline.report.reveals import ANCHORS, BASE, EDGES, KINDS, OWN
-from pipeline.report.stats import Interval
+from pipeline.report.comparisons.calibration import Calibration
+from pipeline.report.data.reveals import ANCHORS, BASE, EDGES, KINDS, OWN
+from pipeline.report.html.binned import FEWEST, LOOKS, share_text
+from pipeline.report.html.reliability import calibration_section, calibration_table
+from pipeline.report.statistics.stats import Interval
 from tests.report.sweep import GEN_LENGTH, Sweep, changed, make_sweep
 from tests.report.verdict import add_copy, facet_of
 
@@ -301,7 +301,7 @@ def test_nothing_is_shown_where_nothing_was_calibrated() -> None:
 @pytest.mark.parametrize("look", LOOKS)
 def test_colours_stand_out_from_light_and_dark_paper(look: tuple[str, str, int]) -> None:
     """At least 3 : 1, as WCAG 2.2 asks of graphics (1.4.11)."""
-    style = Path("pipeline/report/web/page.css").read_text()
+    style = Path("pipeline/report/html/web/page.css").read_text()
     papers = re.findall(r"--paper: (#[0-9a-f]{6})", style)
     assert len(papers) == 2
 

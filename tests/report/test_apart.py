@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipeline.report.summary import _foreign
+from pipeline.report.words.summary import _foreign
 
 APART = "1 point from elsewhere without an answer to any example decoded here"
 

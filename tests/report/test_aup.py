@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report.asked import NOTHING
-from pipeline.report.aup import area, kept, near_best
-from pipeline.report.aup_table import aup_section
+from pipeline.report.comparisons.aup import area, kept, near_best
+from pipeline.report.html.aup_table import aup_section
 from tests.report.sweep import GEN_LENGTH, make_sweep
 from tests.report.test_matched import facet_of
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pipeline.report.axes import make_axes
+from pipeline.report.figures.axes import make_axes
 from tests.report.sweep import changed, make_sweep
 
 

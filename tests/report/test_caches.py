@@ -12,11 +12,11 @@ from rich.console import Console
 
 from axon import AxonSettings
 from pipeline.report import find, write_report
-from pipeline.report.caches import cache_verdicts, compare_caches
+from pipeline.report.data.records import clean
+from pipeline.report.data.whole import in_memory
 from pipeline.report.entries import split
-from pipeline.report.records import clean
-from pipeline.report.sample import make_sample
-from pipeline.report.whole import in_memory
+from pipeline.report.statistics.sample import make_sample
+from pipeline.report.words.caches import cache_verdicts, compare_caches
 from tests.report.counts import WIDTH, count
 from tests.report.sweep import GEN_LENGTH, identified, make_sweep
 from tests.report.test_machines import ONE

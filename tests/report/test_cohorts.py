@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.report.comparison import INCONCLUSIVE, NO_FRONT
+from pipeline.report.comparisons.comparison import INCONCLUSIVE, NO_FRONT
 from tests.report.counts import decode_alike
 from tests.report.sweep import changed, identified, make_sweep
 from tests.report.verdict import add_copy, compared, facet_of, text

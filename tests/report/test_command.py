@@ -21,7 +21,7 @@ from pipeline.jobs.console import command_line
 from pipeline.planning.plan import Plan
 from pipeline.planning.seeds import joint, pools
 from pipeline.planning.setting import Setting
-from pipeline.report.command import point_words, spelled
+from pipeline.report.html.command import point_words, spelled
 from tests.report.sweep import make_setting
 
 ROOT = Path(__file__).resolve().parents[2]

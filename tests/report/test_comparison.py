@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from axon import AxonSettings
-from pipeline.report.comparison import INCONCLUSIVE, NO, YES
-from pipeline.report.picks import fastest_at, pick, pick_sentence
+from pipeline.report.comparisons.comparison import INCONCLUSIVE, NO, YES
+from pipeline.report.comparisons.picks import fastest_at, pick
+from pipeline.report.words.picked import pick_sentence
 from tests.report.sweep import changed, make_setting, make_sweep
 from tests.report.verdict import add_copy, compared, facet_of, flip, text
 

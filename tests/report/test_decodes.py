@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from pipeline.report.decodes import decode_hashes
-from pipeline.report.measures import measured
+from pipeline.report.data.decodes import decode_hashes
+from pipeline.report.data.measures import measured
 
 ROW = {"example_id": "a", "position": 0, "tokens": [1, 2], "revealed_at": [0, 1], "nfe": 2.0}
 

@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from pipeline.report import details, examples, find, forest, histogram, payload
-from pipeline.report.matchups import distinct_settings, matchups
-from pipeline.report.scale import Scale, scale_of
-from pipeline.report.stats import Interval
+from pipeline.report import find
+from pipeline.report.comparisons.matchups import distinct_settings, matchups
+from pipeline.report.figures.scale import Scale, scale_of
+from pipeline.report.html import details, examples, forest, histogram, payload
+from pipeline.report.statistics.stats import Interval
 from tests.report.sweep import make_sweep
 
 

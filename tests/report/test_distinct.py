@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.report.distinct import ALIKE, share_rows
+from pipeline.report.data.distinct import ALIKE, share_rows
 from tests.report.counts import count, decode_alike
 from tests.report.sweep import make_sweep
 from tests.report.test_report import Page, points_of, printed, summary_of, write

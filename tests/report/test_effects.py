@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.front_shapes import Shape, concave, describe, drawn
-from pipeline.report.cohorts import Cohort, cohorts
-from pipeline.report.effects import ANSWERS, MARGIN, Effect, margin, measure
-from pipeline.report.picks import pick
-from pipeline.report.sample import Sample
+from pipeline.report.comparisons.cohorts import Cohort, cohorts
+from pipeline.report.comparisons.effects import ANSWERS, MARGIN, Effect, margin, measure
+from pipeline.report.comparisons.picks import pick
+from pipeline.report.statistics.sample import Sample
 from tests.report.sweep import make_sweep
 from tests.report.verdict import facet_of
 

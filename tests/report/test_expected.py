@@ -12,9 +12,9 @@ from rich.console import Console
 
 from pipeline.inputs.config import Decode
 from pipeline.report import find, write_report
-from pipeline.report.expected import FEWEST, OUTSIDE, WITHIN, Check
-from pipeline.report.labels import NO_VALUE
-from pipeline.report.stats import wilson_interval
+from pipeline.report.data.labels import NO_VALUE
+from pipeline.report.statistics.stats import wilson_interval
+from pipeline.report.words.expected import FEWEST, OUTSIDE, WITHIN, Check
 from tests.report.sweep import GEN_LENGTH, changed, make_record, make_run, make_setting
 
 RECIPE = {

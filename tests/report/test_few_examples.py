@@ -11,9 +11,9 @@ from rich.console import Console
 
 from pipeline.report import write_report
 from pipeline.report.asked import Asked
-from pipeline.report.binned import share_text
-from pipeline.report.palette import FAINTEST, opacities
-from pipeline.report.stats import UNKNOWN
+from pipeline.report.figures.palette import FAINTEST, opacities
+from pipeline.report.html.binned import share_text
+from pipeline.report.statistics.stats import UNKNOWN
 from tests.report.sweep import make_sweep
 
 FORMATS = ("markdown", "latex", "csv", "score_tpf", "d3llm")

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks import front_coverage, mix_coverage
 from benchmarks.front_shapes import SHAPES, describe, drawn, truth
-from pipeline.report.cohorts import cohorts
-from pipeline.report.effects import measure
+from pipeline.report.comparisons.cohorts import cohorts
+from pipeline.report.comparisons.effects import measure
 
 
 @pytest.mark.parametrize("shape", ["concave", "partial"])

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.fronts import by_rising_nfe, first_reach, mean_height
-from pipeline.report.mixes import corners
+from pipeline.report.statistics.fronts import by_rising_nfe, first_reach, mean_height
+from pipeline.report.statistics.mixes import corners
 
 fast = settings(max_examples=80, deadline=None)
 # Few distinct values, so that ties, in either, are common.

@@ -7,18 +7,20 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from pipeline.report import comparison, find, stats, write_report
+from pipeline.report import find, write_report
 from pipeline.report.asked import Asked
-from pipeline.report.bands import Band
-from pipeline.report.comparison import INCONCLUSIVE, YES
-from pipeline.report.forest import section
-from pipeline.report.lacking import all_agree, level_text, too_few
-from pipeline.report.multiplicity import simultaneous_percentiles
-from pipeline.report.pairs import match
+from pipeline.report.comparisons import comparison
+from pipeline.report.comparisons.comparison import INCONCLUSIVE, YES
+from pipeline.report.comparisons.pairs import match
+from pipeline.report.figures.picture import _subtitle
+from pipeline.report.html.forest import section
 from pipeline.report.paper.d3llm import d3llm
-from pipeline.report.picture import _subtitle
-from pipeline.report.stats import UNKNOWN, fewest
-from pipeline.report.verdict import verdicts
+from pipeline.report.statistics import stats
+from pipeline.report.statistics.bands import Band
+from pipeline.report.statistics.multiplicity import simultaneous_percentiles
+from pipeline.report.statistics.stats import UNKNOWN, fewest
+from pipeline.report.words.lacking import all_agree, level_text, too_few
+from pipeline.report.words.verdict import verdicts
 from tests.report.sweep import changed, make_sweep
 from tests.report.verdict import compared, facet_of
 

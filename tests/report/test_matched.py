@@ -13,13 +13,13 @@ from rich.console import Console
 from pipeline.errors import ConfigError
 from pipeline.report import find
 from pipeline.report.asked import Asked
+from pipeline.report.comparisons.matched import heights, lines_of, match_nfe, round_budgets
 from pipeline.report.facet import Facet
-from pipeline.report.matched import heights, lines_of, match_nfe, round_budgets
-from pipeline.report.matched_table import matched_section, matched_table, matched_terminal
-from pipeline.report.pareto import non_dominated
-from pipeline.report.sample import Sample, draw
-from pipeline.report.sides import pairs_of, sides_of
-from pipeline.report.stats import means, tango_interval
+from pipeline.report.statistics.pareto import non_dominated
+from pipeline.report.statistics.sample import Sample, draw
+from pipeline.report.statistics.sides import pairs_of, sides_of
+from pipeline.report.statistics.stats import means, tango_interval
+from pipeline.report.words.matched_table import matched_section, matched_table, matched_terminal
 from tests.report.sweep import Sweep, changed, make_sweep
 
 fast = settings(max_examples=80, deadline=None)

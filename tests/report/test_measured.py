@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report import stored as stored_module
-from pipeline.report.measures import NO_TRACE, measured
-from pipeline.report.records import clean
-from pipeline.report.stored import load_measured
+from pipeline.report.data import stored as stored_module
+from pipeline.report.data.measures import NO_TRACE, measured
+from pipeline.report.data.records import clean
+from pipeline.report.data.stored import load_measured
 from pipeline.storage import portion
 from pipeline.storage.record import SCHEMA, Record, to_table
 from pipeline.storage.seal import to_sealed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.report.comparison import NO, YES
+from pipeline.report.comparisons.comparison import NO, YES
 from tests.report.sweep import make_sweep
 from tests.report.verdict import compared, text
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.multiplicity import holm_alphas, max_t, simultaneous_percentiles
+from pipeline.report.statistics.multiplicity import holm_alphas, max_t, simultaneous_percentiles
 
 fast = settings(max_examples=80, deadline=None)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon.trace import NOT_DECODED
-from pipeline.report.order import kendall_tau, places
+from pipeline.report.data.order import kendall_tau, places
 
 
 @given(rows=st.lists(st.lists(st.integers(-1, 5), max_size=12), max_size=4))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.report.comparison import NO_FRONT
+from pipeline.report.comparisons.comparison import NO_FRONT
 from tests.report.counts import decode_alike
 from tests.report.sweep import make_sweep
 from tests.report.verdict import compared, facet_of, text

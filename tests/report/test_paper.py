@@ -16,11 +16,11 @@ from markdown_it.token import Token
 from pipeline.report import find, write_report
 from pipeline.report.asked import FORMATS, Asked
 from pipeline.report.findings import Findings
-from pipeline.report.matched_table import matched_texts
 from pipeline.report.paper.cells import HEADINGS
 from pipeline.report.paper.formats import WRITERS
 from pipeline.report.paper.latex import escaped
 from pipeline.report.paper.lines import lines_of
+from pipeline.report.words.matched_table import matched_texts
 from tests.report.sweep import GEN_LENGTH, Sweep, changed, make_sweep
 from tests.report.test_aup import plainly
 

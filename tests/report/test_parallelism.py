@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from axon.trace import NOT_DECODED
-from pipeline.report.order import places
-from pipeline.report.parallelism import afp, spearman_rho
+from pipeline.report.data.order import places
+from pipeline.report.data.parallelism import afp, spearman_rho
 
 decodes = st.lists(st.lists(st.integers(-1, 5), max_size=12), max_size=4)
 

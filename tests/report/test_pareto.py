@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.pareto import (
+from pipeline.report.statistics.pareto import (
     best_so_far,
     front_order,
     hypervolume,

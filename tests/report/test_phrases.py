@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import axon
 import pipeline
-from pipeline.report.percent import percent
-from pipeline.report.phrases import reduction, signed
-from pipeline.report.stats import Interval
+from pipeline.report.statistics.stats import Interval
+from pipeline.report.words.percent import percent
+from pipeline.report.words.phrases import reduction, signed
 
 ends = st.floats(0.001, 5, allow_subnormal=False)
 

@@ -8,8 +8,9 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-from pipeline.report import find, picture
-from pipeline.report.palette import AXON_STYLES, BASE_STYLES, FOREIGN_STYLES, styles
+from pipeline.report import find
+from pipeline.report.figures import picture
+from pipeline.report.figures.palette import AXON_STYLES, BASE_STYLES, FOREIGN_STYLES, styles
 from tests.report.sweep import changed, make_sweep
 
 

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.report import write_report
-from pipeline.report.command import point_words
-from pipeline.report.labels import described, value_text
-from pipeline.report.terminal import _Folded
+from pipeline.report.data.labels import described, value_text
+from pipeline.report.html.command import point_words
+from pipeline.report.words.terminal import _Folded
 from pipeline.runs.columns import from_columns
 from pipeline.tasks import get_task
 from tests.report.counts import count

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report import resampling, stats
-from pipeline.report.cohorts import Cohort, make_side
-from pipeline.report.effects import measure
-from pipeline.report.points import mark_fronts
-from pipeline.report.resampling import blocks, outcomes
-from pipeline.report.sample import PLUS_FOUR, Sample, draw
+from pipeline.report.comparisons.cohorts import Cohort, make_side
+from pipeline.report.comparisons.effects import measure
+from pipeline.report.data.points import mark_fronts
+from pipeline.report.statistics import resampling, stats
+from pipeline.report.statistics.resampling import blocks, outcomes
+from pipeline.report.statistics.sample import PLUS_FOUR, Sample, draw
 from tests.report.sweep import make_sweep
 from tests.report.verdict import found_in
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.report.reveals import ANCHORS, BASE, NEITHER, OWN, UNKNOWN, Tally, percents, reveals
+from pipeline.report.data.reveals import ANCHORS, BASE, NEITHER, OWN, UNKNOWN, Tally, percents, reveals
 
 ROWS = pd.DataFrame(
     {

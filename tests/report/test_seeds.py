@@ -15,13 +15,14 @@ from rich.console import Console
 
 from pipeline.planning.seeds import joint, pools, seeds_of
 from pipeline.planning.setting import Stop
-from pipeline.report import find, find_points, stats, write_report
+from pipeline.report import find, find_points, write_report
 from pipeline.report.asked import Asked
+from pipeline.report.data.labels import described
 from pipeline.report.facet import Facet
-from pipeline.report.labels import described
+from pipeline.report.html.rows import settings_json
 from pipeline.report.paper.formats import WRITERS
-from pipeline.report.rows import settings_json
-from pipeline.report.stats import share_interval, wilson_interval
+from pipeline.report.statistics import stats
+from pipeline.report.statistics.stats import share_interval, wilson_interval
 from pipeline.runs.run import Run
 from tests.report.sweep import THRESHOLDS, TRADE_OFF, Sweep, changed, make_record, make_run, make_setting
 

@@ -7,9 +7,10 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from pipeline.report import find, payload
-from pipeline.report.details import Details, write
-from pipeline.report.page import render
+from pipeline.report import find
+from pipeline.report.html import payload
+from pipeline.report.html.details import Details, write
+from pipeline.report.html.page import render
 from tests.report.sweep import make_sweep
 
 PICTURE = b"p" * 150_000  # front.png of 200 settings has about so many

@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial
 
-from pipeline.report import stats
-from pipeline.report.multiplicity import simultaneous_percentiles
+from pipeline.report.statistics import stats
+from pipeline.report.statistics.multiplicity import simultaneous_percentiles
 
 outcomes = st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), min_size=1, max_size=30)
 fast = settings(max_examples=60, deadline=None)

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from pipeline.report import find, terminal
+from pipeline.report import find
 from pipeline.report.asked import Asked
-from pipeline.report.told import UNFOLDED
+from pipeline.report.words import terminal
+from pipeline.report.words.told import UNFOLDED
 from tests.report.sweep import changed, make_sweep
 
 DECODERS = ("dawn", "klass")

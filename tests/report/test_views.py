@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from pipeline.report import find, resampling, stats
-from pipeline.report.bands import achieve
-from pipeline.report.points import mark_fronts
-from pipeline.report.sample import Draws, Measure, Sample, draw
-from pipeline.report.views import make_views
+from pipeline.report import find
+from pipeline.report.data.points import mark_fronts
+from pipeline.report.data.views import make_views
+from pipeline.report.statistics import resampling, stats
+from pipeline.report.statistics.bands import achieve
+from pipeline.report.statistics.sample import Draws, Measure, Sample, draw
 from tests.report.counts import count
 from tests.report.sweep import make_sweep
 from tests.report.verdict import facet_of, found_in

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from pipeline.report import whole as whole_module
-from pipeline.report.whole import in_stores
+from pipeline.report.data import whole as whole_module
+from pipeline.report.data.whole import in_stores
 from pipeline.runs.run import Run
 from pipeline.storage.record import Record
 from pipeline.storage.store import Store

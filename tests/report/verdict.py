@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import find
-from pipeline.report.comparison import Evidence, compare
+from pipeline.report.comparisons.comparison import Evidence, compare
+from pipeline.report.data.points import decodes_of
+from pipeline.report.data.records import clean
+from pipeline.report.data.whole import in_memory
 from pipeline.report.entries import split
-from pipeline.report.points import decodes_of
-from pipeline.report.records import clean
-from pipeline.report.sample import make_sample
-from pipeline.report.whole import in_memory
+from pipeline.report.statistics.sample import make_sample
 
 
 def found_in(sweep):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.report.paper.lines import Line, Lines
-from pipeline.report.phrases import bracketed, number
+from pipeline.report.words.phrases import bracketed, number
 
 HEADINGS = ("Method", "Setting", "Accuracy (%)", "NFE", "TPF", "TPF to EOS", "Tokens/s", "Speed-up")
 SPREAD, AFTER = "SD", 1 + HEADINGS.index("Accuracy (%)")

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import yaml
 
-from pipeline.report.aup import ALPHA, MARGIN
-from pipeline.report.aup_table import careful, interval_text, without_interval
+from pipeline.report.comparisons.aup import ALPHA, MARGIN
 from pipeline.report.facet import Facet
-from pipeline.report.phrases import counted
+from pipeline.report.html.aup_table import careful, interval_text, without_interval
+from pipeline.report.words.phrases import counted
 
 DIGITS = 4  # of a pair: AUP is the same to its first decimal
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.report.data.labels import metric
 from pipeline.report.facet import Facet
-from pipeline.report.labels import metric
-from pipeline.report.lacking import why
-from pipeline.report.matched_table import Texts, matched_texts
-from pipeline.report.pareto import front_order
-from pipeline.report.sides import Side, sides_of
-from pipeline.report.stats import FEWEST, Interval
+from pipeline.report.statistics.pareto import front_order
+from pipeline.report.statistics.sides import Side, sides_of
+from pipeline.report.statistics.stats import FEWEST, Interval
+from pipeline.report.words.lacking import why
+from pipeline.report.words.matched_table import Texts, matched_texts
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from pipeline.report.matched_table import TITLE
 from pipeline.report.paper.cells import cells
 from pipeline.report.paper.lines import Lines
+from pipeline.report.words.matched_table import TITLE
 
 SPECIAL = re.compile(r"([\\|`*_<>\[\]])")
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pipeline.report.labels import NO_VALUE
+from pipeline.report.data.labels import NO_VALUE
 from pipeline.report.paper.lines import Line, Lines
 from pipeline.report.paper.markdown import escaped, pipe_table
-from pipeline.report.phrases import number
+from pipeline.report.words.phrases import number
 
 
 def score_tpf(tables: Sequence[Lines]) -> str:

@@ -12,7 +12,7 @@ import wandb
 
 from pipeline.planning.setting import Setting
 from pipeline.report import Facet
-from pipeline.report.pareto import front_order, hypervolume
+from pipeline.report.statistics.pareto import front_order, hypervolume
 from pipeline.report.tracker.content import Content, plain, tags
 
 NFE, QUALITY, STEPS = "front_nfe", "front_quality", "front_steps"

@@ -7,8 +7,8 @@ from typing import Any
 
 from pipeline.planning.setting import Setting
 from pipeline.report import Facet
-from pipeline.report.labels import described_tree, value_text
-from pipeline.report.matchups import distinct_settings
+from pipeline.report.comparisons.matchups import distinct_settings
+from pipeline.report.data.labels import described_tree, value_text
 from pipeline.report.tracker.content import Content, identifier, rows, tags, with_identifiers
 from pipeline.report.tracker.fronts import decoder_name, front_name
 

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import wandb
 
 from pipeline.report import Report
-from pipeline.report.matched_table import matched_table
 from pipeline.report.tracker.content import Content, digest, identifier, rows, tags
 from pipeline.report.tracker.fronts import fronts_of
+from pipeline.report.words.matched_table import matched_table
 from pipeline.runs.run import Run
 from pipeline.storage.record import SCHEMA
 

@@ -1,0 +1,1 @@
+"""Settings and their records as a report takes them: read, measured, named, summed up as points."""

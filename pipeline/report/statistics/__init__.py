@@ -1,0 +1,1 @@
+"""The bootstrap, intervals, Pareto fronts and mixes: numbers in, numbers out."""

@@ -1,0 +1,1 @@
+"""Findings in words: verdicts, warnings, labels, the report for a terminal."""
