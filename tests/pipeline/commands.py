@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from conftest import ROOT, compose_tree, planned, sliced
 
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import read_config
 from pipeline.planning.plan import Plan
 from pipeline.storage.record_differences import IGNORED
 from pipeline.storage.store import Store
+from tests.pipeline.conftest import ROOT, compose_tree, planned, sliced
 
 LAUNCH = ROOT / "launch.py"
 UNSTEADY = [name for name in IGNORED if name != "sandbox"]  # what differs from run to run

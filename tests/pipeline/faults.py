@@ -1,6 +1,6 @@
 """Sweeps of which a process is killed at a random moment, then continued: have they the results of an undisturbed one?
 
-    python tests/pipeline/faults.py --runs 50 --seed 0
+    python -m tests.pipeline.faults --runs 50 --seed 0
 
 Every run starts the command and sends SIGKILL to one of its processes (in turn the command itself, Ray's node
 process, Ray's head process, a worker) at a random moment: in one round of four it is drawn from the time that an
@@ -35,12 +35,20 @@ from pathlib import Path
 from random import Random
 
 import pandas as pd
-from commands import UNSTEADY, completed, descendants, slices, start, still_running, uninterrupted
-from conftest import ROOT, write_checkpoint
 
 from pipeline.sandbox.jail import kernel
 from pipeline.stop import DONE, FAILED
 from pipeline.storage.store import Contents, Store
+from tests.pipeline.commands import (
+    UNSTEADY,
+    completed,
+    descendants,
+    slices,
+    start,
+    still_running,
+    uninterrupted,
+)
+from tests.pipeline.conftest import ROOT, write_checkpoint
 
 LIMIT = 24
 VICTIMS = {

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import torch
-from conftest import VOCABULARY, write_checkpoint
 from safetensors.torch import save_file
 from transformers import (
     PretrainedConfig,
@@ -17,6 +16,8 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
+
+from tests.pipeline.conftest import VOCABULARY, write_checkpoint
 
 FORMATS = ("llada", "dream", "sdar")
 LONGEST = 4096  # positions; every character is a token here

@@ -18,7 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from conftest import ROOT
+
+from tests.pipeline.conftest import ROOT
 
 NEEDED = ("ip", "unshare", "nsenter", "mount")
 NETWORK, ROUTER = "10.77.0", 254

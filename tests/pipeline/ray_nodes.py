@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from commands import descendants, still_running
+
+from tests.pipeline.commands import descendants, still_running
 
 RAY = str(Path(sys.executable).with_name("ray"))
 # What a test needs and a user doesn't: small, on ports that nobody has, watched until it ends.

@@ -1,7 +1,7 @@
 """One Ray cluster for the end-to-end tests of a module that don't test Ray's own start or death: two small nodes.
 
 Not one for the whole session: left idle through four minutes of other tests, it was once gone.
-A test module takes it with `pytest_plugins = ["shared_ray"]`.
+A test module takes it with `pytest_plugins = ["tests.pipeline.shared_ray"]`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from ray_nodes import RAY, Cluster, end, folder_of_a_node, free_port, start_node
+
+from tests.pipeline.ray_nodes import RAY, Cluster, end, folder_of_a_node, free_port, start_node
 
 # A node that is gone is told from one that is busy after 15 seconds, where nothing else is set.
 WATCHFUL = {"RAY_health_check_period_ms": "500", "RAY_health_check_failure_threshold": "6"}

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from conftest import ROOT
+from tests.pipeline.conftest import ROOT
 
 SCRIPT = ROOT / "deploy/slurm.sh"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Judge, sliced
 
 from axon import CheckpointError, Confidence
 from axon.reads import Undeclared
@@ -18,6 +17,7 @@ from pipeline.errors import fault_line
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config
 from pipeline.planning.plan import make_setting
+from tests.pipeline.conftest import Judge, sliced
 
 HERE = "tests/pipeline/test_accident.py"
 

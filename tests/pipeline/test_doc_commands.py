@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 import launch
 from pipeline.inputs.command_line import read_command_line, run_words
 from pipeline.inputs.config import read_config
 from pipeline.inputs.run_words import RUN_WORDS
+from tests.pipeline.conftest import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "deploy/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^ *```\w*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

@@ -12,11 +12,11 @@ from textwrap import dedent
 
 import pandas as pd
 import pytest
-from conftest import ROOT
 
 from pipeline import open_run
 from pipeline.errors import ConfigError
 from pipeline.runs.columns import from_columns
+from tests.pipeline.conftest import ROOT
 
 BLOCK = re.compile(r"^   ```\w+\n(.*?)^   ```$", re.MULTILINE | re.DOTALL)
 

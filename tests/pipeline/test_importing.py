@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
 
 from pipeline.importing import importing_models
+from tests.pipeline.conftest import ROOT
 
 PROGRAM = """
 import gc, sys

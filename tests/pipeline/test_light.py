@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 import pytest
-from commands import plan_of, uninterrupted
-from conftest import ROOT, compose_tree
 
 from pipeline.inputs.config import read_config
 from pipeline.runs.run_folder import folder_of
+from tests.pipeline.commands import plan_of, uninterrupted
+from tests.pipeline.conftest import ROOT, compose_tree
 
 WORDS = ["sweep=with_axon", "sweep.search=grid", "task=lists", "wandb=off"]
 HEAVY = {"torch", "ray", "datasets", "wandb", "scipy.stats"}

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +21,7 @@ import launch
 from pipeline.jobs.console import draw, terminal
 from pipeline.jobs.display import Display
 from pipeline.output import OutputError, output_told
+from tests.pipeline.conftest import ROOT
 
 HELP = ["--help"]
 PLAN = ["job=plan", "limit=1", "wandb=off"]  # printed by rich, which has its own way with closed pipes

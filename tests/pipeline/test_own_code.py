@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from axon.own_code import faulty_file, of_ours
 from pipeline.workers.trial import _what_decodes
+from tests.pipeline.conftest import ROOT
 
 TINY = ROOT / "assets/tiny"
 TASK = "job=check_task", "task=arith", "limit=1"

@@ -16,11 +16,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import ended_after
 
 import launch
 from pipeline.errors import ConfigError
 from pipeline.stop import Request, Terminated, ends_raised, exit_code
+from tests.pipeline.conftest import ended_after
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])

@@ -19,12 +19,11 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
-from toy_search import bisecting  # noqa: E402
-
 import launch  # noqa: E402
 from axon import CheckpointError  # noqa: E402
 from pipeline.search import SEARCHES  # noqa: E402
 from pipeline.workers import sweep  # noqa: E402
+from tests.pipeline.toy_search import bisecting  # noqa: E402
 
 NFE = 4
 bisect_nfe = bisecting(lambda outcome: (outcome.nfe or 0.0) > NFE)

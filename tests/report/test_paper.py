@@ -21,8 +21,8 @@ from pipeline.report.paper.formats import WRITERS
 from pipeline.report.paper.latex import escaped
 from pipeline.report.paper.lines import lines_of
 from pipeline.report.words.matched_table import matched_texts
+from tests.report.comparisons.test_aup import plainly
 from tests.report.sweep import GEN_LENGTH, Sweep, changed, make_sweep
-from tests.report.test_aup import plainly
 
 EVIL = r"a|b_c & 50% #1 {x} ~^\ $<*`"
 

@@ -1,0 +1,153 @@
+"""Every committed choice composes, validates and says what the code's own defaults say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from axon import AxonSettings, DecodeSettings
+from axon.decoders import DECODERS
+from pipeline.errors import ConfigError
+from pipeline.inputs.config import DECODE_KEYS, read_config, to_tree
+from pipeline.tasks import TASKS
+from tests.pipeline.conftest import ROOT, compose_tree, planned
+from tests.pipeline.formats import random_checkpoint
+
+CONF = ROOT / "conf"
+FILES = sorted(path for path in CONF.glob("*/*.yaml"))
+
+
+COMPOSED = [file for file in FILES if file.parent.name != "recipe"]  # test_recipes.py composes those
+
+
+def choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def chosen(file: Path) -> dict[str, Any]:
+    """The composed config of a choice, with the least that has to be given beside it."""
+    word = f"{'+' * (file.parent.name == 'experiment')}{file.parent.name}={file.stem}"
+    if file.parent.name in ("published", "published_task"):  # chosen by the model, the decoder and the task
+        return compose_tree(f"decoder={next(name for name in DECODERS if f'_{name}' in file.stem)}", word)
+    return compose_tree(word, *(["model.path=assets/tiny"] if file.stem == "checkpoint" else []))
+
+
+@pytest.mark.parametrize("file", COMPOSED, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_every_choice_composes_and_validates(file: Path) -> None:
+    config = read_config(chosen(file))
+    assert read_config(to_tree(config)) == config
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_every_choice_is_short_and_explained(file: Path) -> None:
+    lines = file.read_text().splitlines()
+    assert len(lines) <= 20
+    assert any("#" in line for line in lines)
+
+
+@pytest.fixture(scope="module")
+def block_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_checkpoint("sdar", tmp_path_factory.mktemp("models") / "sdar")
+
+
+SWEPT = [  # what is swept is not the task: one of two lengths each
+    (sweep, decoder, ("arith", "sudoku_n4")[(row + column) % 2])
+    for row, sweep in enumerate(choices("sweep"))
+    for column, decoder in enumerate(choices("decoder"))
+]
+
+
+@pytest.mark.parametrize(("sweep", "decoder", "task"), SWEPT)
+def test_every_sweep_can_be_planned(
+    sweep: str, decoder: str, task: str, checkpoint: Path, block_causal: Path
+) -> None:
+    folder = block_causal if sweep == "caches_block" else checkpoint
+    words = [f"sweep={sweep}", f"decoder={decoder}", f"task={task}", f"model.path={folder}"]
+    if sweep.startswith("caches") and DECODERS[decoder].reads_later_blocks:
+        with pytest.raises(ConfigError, match=r"decoder klass compares what they find in later ones; use "):
+            planned(read_config(compose_tree(*words)))
+        return
+    plan = planned(read_config(compose_tree(*words)))
+    asked = len(plan.asked)
+    assert asked == 1 if sweep == "none" else asked >= 2
+
+
+def test_the_anchor_budget_is_swept_as_promised(checkpoint: Path) -> None:
+    words = ["sweep=anchor_budget", f"model.path={checkpoint}"]
+    first = planned(read_config(compose_tree(*words)))
+    assert len(first.settings) == 2 * 3 + 9, (
+        "a group's first line begins with its ends and its middle, base and AXON alike, the others with their middle"
+    )
+    plan = planned(read_config(compose_tree(*words, "sweep.search=grid")))
+    assert len(plan.settings) >= 40
+    thresholds = {label.knobs["decoder.threshold"] for label in plan.settings.values()}
+    assert len(thresholds) >= 5 and min(thresholds) == 0.3 and max(thresholds) == 0.99
+    budgets = {
+        (
+            knobs["axon.anchors"] if knobs["axon.policy"] == "fixed" else "cover",
+            knobs["axon.max_anchor_steps"],
+        )
+        for label in plan.settings.values()
+        if (knobs := label.knobs).get("axon.gate") != "never"
+    }
+    assert budgets == {(anchors, steps) for anchors in (1, 2, 3, 4, "cover") for steps in (1, 2)}
+    assert {label.group for label in plan.settings.values()} == {"base", "axon"}
+
+
+def test_the_decoders_sweep_has_each_with_its_defaults_alone_and_with_axon(checkpoint: Path) -> None:
+    plan = planned(read_config(compose_tree("sweep=decoders", f"model.path={checkpoint}")))
+    found = sorted((label.knobs["decoder"], label.group) for label in plan.settings.values())
+    swept = {name for name, _ in found}
+    assert len(swept) >= 8 and swept <= set(DECODERS)
+    assert found == sorted((name, group) for name in swept for group in ("axon", "base"))
+    for setting_id, label in plan.settings.items():
+        setting = plan.settings[setting_id].decode
+        assert setting.decoder == DECODERS[label.knobs["decoder"]]()
+        assert (setting.axon.gate == "never") == (label.group == "base")
+
+
+def test_a_decodes_committed_defaults_are_the_codes() -> None:
+    """conf/ repeats the library's defaults, so that a user reads each of them where it is explained."""
+    tree = compose_tree("model=llada_8b_instruct", "task=gsm8k")
+    code = asdict(DecodeSettings(axon=AxonSettings(budget_counts="steps")))  # as published for LLaDA
+    assert {key: tree[key] for key in DECODE_KEYS} == code
+
+
+SDAR = {
+    **{"attention_layers": "all", "min_candidates": 16, "max_candidates": 64, "candidate_ratio": 0.25},
+    **{"target_nfe": 8, "conflict_threshold": 0.05},
+}
+AXON: dict[tuple[str, ...], dict[str, Any]] = {  # by how the names of the family's models begin
+    ("tiny",): {"tau_sink": "4x"},
+    ("llada_8b", "llada_1_5", "d3llm_llada", "dparallel_llada"): {"budget_counts": "steps"},
+    ("dream", "diffucoder", "d3llm_dream", "dparallel_dream"): {"tau_sink": 0.03},
+    ("sdar", "trado"): SDAR,
+}
+
+
+@pytest.mark.parametrize("model", choices("model"))
+def test_a_family_brings_its_own_values_of_axon_and_nothing_else(model: str) -> None:
+    path = ["model.path=assets/tiny"] if model == "checkpoint" else []
+    family = next((own for own in AXON if any(model.startswith(start) for start in own)), ())
+    own = AXON.get(family, {})
+    expected = asdict(AxonSettings()) | own
+    assert compose_tree(f"model={model}", *path)["axon"] == expected
+    chosen = {"gate": "always", "attention_layers": "last 2"}
+    words = [f"axon={chosen['gate']}", f"axon.attention_layers={chosen['attention_layers']}"]
+    assert compose_tree(f"model={model}", *words, *path)["axon"] == expected | chosen
+
+
+@pytest.mark.parametrize("decoder", choices("decoder"))
+def test_a_decoders_committed_defaults_are_the_codes(decoder: str) -> None:
+    assert compose_tree(f"decoder={decoder}")["decoder"] == asdict(DECODERS[decoder]())
+
+
+def test_every_task_has_a_choice() -> None:
+    assert choices("task") == sorted(TASKS)
+
+
+def test_every_decoder_has_a_choice() -> None:
+    assert choices("decoder") == sorted(DECODERS)
