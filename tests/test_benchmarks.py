@@ -33,6 +33,7 @@ def size(block_causal: bool) -> Size:
     return SIZES[block_causal]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("name", CONTESTS)
 def test_a_releases_loop_decodes_as_ours(name: str, batch: int) -> None:
@@ -100,6 +101,7 @@ work.kill()
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_is_watched_from_outside(tmp_path: Path) -> None:
     parts = watch([sys.executable, "-c", SWEEP, str(tmp_path)], tmp_path, tmp_path, 4)
     assert 0.45 <= parts.between < parts.whole - 1.5 and parts.before >= 0.5 and parts.after >= 1.0
@@ -161,6 +163,7 @@ def test_a_simulation_refuses_what_it_cannot_count(
     assert left.value.code == 2 and said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["sweep", "report"])
 def test_a_synthetic_sweep_is_what_the_store_holds_today(table: str) -> None:
     """Its records are made by hand, so that a new column is missing there first."""
@@ -183,6 +186,7 @@ def test_what_is_prepared_for_a_gpu_runs_on_a_processor(tmp_path: Path) -> None:
     assert done.stdout.count("+ AXON") == 6 and "4 rows asked for, decoded [4] at once" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_section_whose_time_is_over_leaves_the_others_theirs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,7 @@ def test_the_library_needs_torch_and_transformers_alone() -> None:
             assert not imported(file) & {"time", "logging", "random"}, file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "homes"),
     [
@@ -91,6 +92,7 @@ def test_no_remote_code_and_no_pickle() -> None:
             ), file
 
 
+@pytest.mark.slow
 def test_the_library_imports_without_the_pipelines_packages() -> None:
     program = (
         "import sys\n"

@@ -111,6 +111,7 @@ def test_a_rows_column_means_are_the_same_numbers_in_every_batch(
         assert torch.equal(capture.column_means(torch.tensor([row]))[0], together[row])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 8, 32, 64])
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("key_heads", [32, 8])

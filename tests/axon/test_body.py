@@ -47,6 +47,7 @@ def _theirs(model: MaskedDiffusionModel, tokens_BW: Tensor, layout: Any, **extra
     return hidden_BWD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_states_logits_and_captured_attention_are_transformers(folder: tuple[str, Path], dtype: str) -> None:
     kind, path = folder
@@ -151,6 +152,7 @@ def test_parts_share_a_pass_only_where_each_of_them_rounds_alone(
     assert len(done) == passes
 
 
+@pytest.mark.slow
 def test_a_model_that_nobody_holds_is_gone_at_once(folder: tuple[str, Path]) -> None:
     """Not only when Python looks for cycles: on a GPU the next one would be read beside it."""
     kind, path = folder

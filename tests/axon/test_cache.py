@@ -122,6 +122,7 @@ def test_it_is_with_experts(kind: str, decoder: Any, tmp_path: Path) -> None:
     assert any(trace.axon_steps for trace in found)
 
 
+@pytest.mark.slow
 def test_it_is_with_a2ds_block_diffusion_model(tmp_path: Path) -> None:
     """Of a bd3lm release's config and tensor names, told to attend by blocks; in float32, as roundings move tokens."""
     folder = published.write_published(tmp_path, "a2d_qwen2_5_coder_0_5b")
@@ -134,6 +135,7 @@ def test_it_is_with_a2ds_block_diffusion_model(tmp_path: Path) -> None:
         assert all(trace.store_passes and trace.axon_steps for trace in found)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
 def test_the_references_decodes_are_reproduced() -> None:
     cases = read_cases(GOLDEN / "sdar_absolute.json")
@@ -195,6 +197,7 @@ def test_every_step_knows_what_a_whole_pass_would(family: str, alignment: Any) -
     assert len(steps) > 8 and all(len(step) == 4 for step in steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CACHED)
 def test_every_step_does_with_every_decoder_and_batch(name: str) -> None:
     @law(6)

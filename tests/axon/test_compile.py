@@ -11,8 +11,9 @@ from torch._dynamo.utils import counters
 from axon import AxonSettings, Confidence, DecodeSettings, decode
 from tests.axon.toy_model import toy_model
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a processor")
 def test_a_compiled_network_decodes_the_same_in_float32() -> None:
     """With attention captured from its layers, rows that join, and canvases of several widths."""

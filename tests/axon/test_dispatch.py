@@ -178,6 +178,7 @@ def test_transformers_5_writes_the_rotary_base_elsewhere(tmp_path: Path) -> None
     assert "rope_parameters say otherwise" in refusal(tmp_path, config | {"rope_theta": 5.0})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(published.CONFIGS.rglob("*.json")), ids=lambda path: path.stem)
 def test_no_number_of_a_config_is_more_than_a_line_when_it_is_wrong(path: Path, tmp_path: Path) -> None:
     """Zero heads were a ZeroDivisionError, and a text for an optional size told as torch would."""

@@ -43,6 +43,7 @@ def common_ends(monkeypatch: pytest.MonkeyPatch) -> tuple[int, ...]:
     return ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STOPPED)
 def test_stopping_changes_nothing_up_to_the_end_and_saves_the_rest(
     name: str, common_ends: tuple[int, ...]

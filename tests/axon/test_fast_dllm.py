@@ -127,6 +127,7 @@ def test_it_decodes_as_the_releases_loop(length: int, model: MaskedDiffusionMode
     assert GEN / BLOCK < calls < len(tokens)  # some pass revealed several
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "decoder", [Confidence(threshold=0.0), FixedSteps(), Dawn(tau_edge=0.1, tau_low=0.3), *TOYS.values()]
 )

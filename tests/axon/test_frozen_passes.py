@@ -66,6 +66,7 @@ def golden(family: str) -> tuple[dict[str, Any], dict[str, Tensor], MaskedDiffus
     return config, load_file(folder / "model.safetensors"), load_model(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
 @pytest.mark.parametrize("block_length", [8, 16, 32])
 @pytest.mark.parametrize("family", ["llada", "dream"])
@@ -99,6 +100,7 @@ def shown(trace: Trace) -> tuple[list[int], list[int]]:
     return list(trace.tokens), list(trace.revealed_at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "name"), enumerate(COMBINATIONS))
 def test_every_row_obeys_the_laws_and_a_batch_decodes_as_its_rows(number: int, name: str) -> None:
     """Both families, caches and alignments, in turns: each combination meets two of them."""
@@ -110,6 +112,7 @@ def test_every_row_obeys_the_laws_and_a_batch_decodes_as_its_rows(number: int, n
         assert found[2:] == decode_rows(model, MIXED[2:], setting)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name, setting in COMBINATIONS.items() if setting.decoder.name != "dawn"]
 )

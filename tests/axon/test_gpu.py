@@ -54,6 +54,7 @@ def check_alike(found: Sequence[Trace], expected: Sequence[Trace]) -> None:
         assert one.confidences == pytest.approx(other.confidences, abs=1e-4)
 
 
+@pytest.mark.slow
 @cases
 def test_no_step_mixes_in_a_tensor_of_the_processor(
     number: int, name: str, monkeypatch: pytest.MonkeyPatch

@@ -32,6 +32,7 @@ def test_what_the_environment_says_stays(said: str, monkeypatch: pytest.MonkeyPa
     assert os.environ[VARIABLE] == said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not ENABLED.exists() or "[madvise]" not in ENABLED.read_text(),
     reason="this system has no huge pages for those who ask",

@@ -148,6 +148,7 @@ def test_every_row_obeys_the_laws(name: str, model: MaskedDiffusionModel) -> Non
     check()
 
 
+@pytest.mark.slow
 @every_combination
 def test_the_mask_token_is_never_written_however_likely(name: str) -> None:
     network = toy_model()

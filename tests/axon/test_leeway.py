@@ -40,6 +40,7 @@ def _decode(
     return decode(model, prompts, settings, seeds, batch_size=3, leeway=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("axon", "further"),
     [

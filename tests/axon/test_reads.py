@@ -116,6 +116,7 @@ def test_every_setting_of_axon_is_tried_here() -> None:
     assert set(ALWAYS_READ) <= set(OF_AXON)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", FIRING)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_what_is_not_read_moves_nothing(gate: Any, policy: Any, networks: list[MaskedDiffusionModel]) -> None:

@@ -111,6 +111,7 @@ def test_a_batch_without_room_is_halved_until_it_fits_and_the_traces_are_the_sam
     assert len(said) == 1
 
 
+@pytest.mark.slow
 def test_nothing_of_a_failed_batch_is_held_while_the_next_is_tried(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +164,7 @@ def test_what_was_finished_before_memory_ran_out_is_not_decoded_again(
     assert not any(entered[0].values()), "what begins anew enters anew"
 
 
+@pytest.mark.slow
 def test_random_draws_are_a_rows_own_however_it_was_retried(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +175,7 @@ def test_random_draws_are_a_rows_own_however_it_was_retried(
     assert streamed(Room(11), model, settings=settings, seeds=seeds)[0] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "cache"),
     [("llada", "none"), ("sdar", "none"), ("sdar", "block"), ("llada", "prefix"), ("dream", "dual")],
@@ -214,6 +217,7 @@ def test_memory_may_run_out_within_any_pass(family: str, cache: Any) -> None:
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])
 def test_a_single_row_without_room_is_an_error_with_a_remedy(
     error: type[Exception], model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
@@ -238,6 +242,7 @@ def test_what_did_not_fit_holds_for_its_decoder_and_less_for_shorter_rows(
     assert room.rows(model, KLASS, 56) == room.rows(model, replace(SETTINGS, cache="prefix"), 56) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0.5, 1, 3.9, 5, 40, 1000])
 @pytest.mark.parametrize("settings", [SETTINGS, KLASS])
 def test_without_a_number_there_are_as_many_rows_as_the_free_memory_has_room_for(

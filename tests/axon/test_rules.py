@@ -127,6 +127,7 @@ class Told:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("decoder", "rule"), TRIED, ids=lambda own: getattr(own, "__name__", str(own)))
 @pytest.mark.parametrize("family", ["llada", "sdar"])
 def test_a_step_reveals_what_the_rule_says(family: str, decoder: DecoderSettings, rule: Rule) -> None:

@@ -36,6 +36,7 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "places"), [("llada", PLACES), ("dream", [1, 1, 2, 2]), ("sdar", [0, 0, 0, 3])]
 )

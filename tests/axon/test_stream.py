@@ -38,6 +38,7 @@ def streamed(
     return [found[n] for n in range(len(prompts))]
 
 
+@pytest.mark.slow
 @every_combination
 def test_longer_rows_may_join_shorter_ones(name: str) -> None:
     model, setting = toy_model(), COMBINATIONS[name]
@@ -45,6 +46,7 @@ def test_longer_rows_may_join_shorter_ones(name: str) -> None:
     assert streamed(model, RISING, setting, [2]) == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "cache"),
     [

@@ -64,6 +64,7 @@ def per_pass(marks: Marks) -> list[int]:
     return [waits for waits, _ in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("gate", GATES)
 def test_a_pass_waits_twice_at_most(
@@ -81,6 +82,7 @@ def test_a_pass_waits_twice_at_most(
         assert set(found) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end_of_text", ENDS)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_rules_at_the_end_of_a_text_and_draws_wait_for_nothing(
@@ -108,6 +110,7 @@ CACHES: list[tuple[Callable[[], MaskedDiffusionModel], Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "name"), enumerate(COMBINATIONS))
 def test_so_does_one_of_any_decoder_family_and_cache(number: int, name: str, waited: Marks) -> None:
     """Decoders that take tokens back, too, whose log of events grows; two families and caches each, in turns."""

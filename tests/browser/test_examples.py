@@ -15,6 +15,8 @@ from pipeline.show.decode import Decode
 from pipeline.show.frames import events_of_record, frames
 from tests.report.sweep import make_run, make_sweep
 
+pytestmark = pytest.mark.slow
+
 EVIL = "</script><img src=x onerror=\"document.title='ran'\">\u202e\x00\x1b"
 
 

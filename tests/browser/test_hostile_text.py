@@ -5,8 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
+import pytest
+
 from pipeline.report import write_report
 from tests.report.sweep import make_run, make_sweep
+
+pytestmark = pytest.mark.slow
 
 EVIL = '"><img src=x onerror="document.title=1"><script>document.title=1</script>&<b>'
 

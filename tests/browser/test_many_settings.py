@@ -13,6 +13,8 @@ from pipeline.report.html.page import render
 from tests.report.counts import decode_alike
 from tests.report.sweep import make_sweep
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 200
 ROWS = ".settings > tbody"
 

@@ -63,6 +63,7 @@ def toggle(page, axis, value):
     return page.locator(f'fieldset[data-axis="{axis}"] button[data-value="{value}"]')
 
 
+@pytest.mark.slow
 def test_the_figure_has_every_setting_and_the_fronts_that_the_report_found(visit, report):
     page = visit(report.page, shared=True)
     points = report.findings.points
@@ -78,6 +79,7 @@ def test_the_figure_has_every_setting_and_the_fronts_that_the_report_found(visit
     )
 
 
+@pytest.mark.slow
 def test_toggles_hide_points_and_rows_alike_and_the_address_keeps_them(visit, report):
     page = visit(report.page, shared=True)
     points = report.findings.points
@@ -115,6 +117,7 @@ def test_a_front_of_what_is_left_is_found_anew_and_has_no_band(visit, report):
     assert drawn(page)[0] & set(rest.index) == set(rest.index) - beaten
 
 
+@pytest.mark.slow
 def test_dotted_lines_are_the_best_mixes_of_what_is_left_and_can_be_hidden(visit, report):
     page = visit(report.page, shared=True)
     dotted = """part => part.querySelector('.interactive').data.filter(trace => trace.line?.dash === 'dot')
@@ -199,6 +202,7 @@ def test_the_keyboard_reaches_points_lines_rows_and_copies_the_command(visit, re
     assert outline == "solid", "the focus is seen"
 
 
+@pytest.mark.slow
 def test_every_control_is_reached_by_tab(visit, report):
     page = visit(report.page, figure=False)
     controls = page.locator("a:visible, button:visible, summary:visible, input:visible").count()
@@ -209,6 +213,7 @@ def test_every_control_is_reached_by_tab(visit, report):
     assert sum(own in ("A", "BUTTON", "SUMMARY", "INPUT") for own in seen) >= controls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["report", "facets"])
 def test_a_phone_shows_all_of_it_without_scrolling_sideways(visit, request, which):
     dark = which == "facets"
@@ -292,6 +297,7 @@ def test_sections_stand_once_in_one_order_each_told_in_a_line(visit, report):
     )
 
 
+@pytest.mark.slow
 def test_one_setting_alone_has_no_sections_that_compare(visit, tmp_path):
     sweep = make_sweep(examples=20, anchors=(1,), thresholds=(0.5,))
     page = visit(write_report(tmp_path, [sweep.run], sweep.records, []).page, figure=False)
@@ -301,6 +307,7 @@ def test_one_setting_alone_has_no_sections_that_compare(visit, tmp_path):
     assert page.locator(".examples select:visible").count() == 1, "the order alone: there is nothing to pair"
 
 
+@pytest.mark.slow
 def test_settings_that_differ_in_the_trade_off_alone_are_in_the_table(visit, tmp_path):
     """There is nothing to toggle."""
     sweep = make_sweep(examples=20, anchors=(None,))
@@ -315,6 +322,7 @@ def test_an_address_that_names_nothing_shows_everything(visit, report):
         page.evaluate("words => { location.hash = words; }", words)
 
 
+@pytest.mark.slow
 def test_the_page_in_a_frame_without_an_address_works(visit, report, tmp_path):
     """As W&B shows it: the html alone, without the folder beside it."""
     outer = tmp_path / "outer.html"

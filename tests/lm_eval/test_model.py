@@ -98,6 +98,7 @@ def test_max_gen_toks_is_rounded_up_to_blocks_and_cuts_the_answer(
     assert counts["settings"]["gen_length"] == canvas
 
 
+@pytest.mark.slow
 def test_a_request_overrides_the_models_temperature() -> None:
     greedy, drawing = lm(), lm(temperature=1.5)
     assert answers(drawing, do_sample=False) == answers(greedy) == answers(greedy, temperature=0.0)
@@ -276,6 +277,7 @@ def test_a_prompt_too_long_for_the_canvas_is_refused_before_anything_is_decoded(
     assert model.get_model_info() == {"axon": []}
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_halves_the_batch_and_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = answers(lm())
 

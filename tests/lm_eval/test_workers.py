@@ -44,6 +44,7 @@ def two() -> Iterator[AxonLM]:
         other._process.kill()
 
 
+@pytest.mark.slow
 def test_two_workers_answer_and_count_as_one(two: AxonLM) -> None:
     alone = lm()
     assert two.generate_until(requests()) == alone.generate_until(requests())
@@ -63,6 +64,7 @@ def on_one_alone(device: str) -> MaskedDiffusionModel:
     return load_model(TINY, device=device)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_model_does_not_load_is_told_before_anything_is_decoded() -> None:
     with pytest.raises(CheckpointError, match=r"model.device='quantum': cannot be used here"):
         Workers(on_one_alone, ["cpu", "quantum"], None)

@@ -45,6 +45,7 @@ def test_there_are_commands() -> None:
     assert len(ALL) > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ALL)
 def test_a_command_is_taken(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     line = read_command_line(ALL[command])

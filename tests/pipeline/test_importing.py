@@ -33,6 +33,7 @@ print(models._class_to_module == anew._class_to_module, models.Qwen3Config is tr
 """
 
 
+@pytest.mark.slow
 def test_models_decode_without_what_is_left_out_and_others_find_all() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True)
     expected = ["True False True", "set() True", "False", "True True", "True True"]
@@ -64,6 +65,7 @@ print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "imported"), [([], "False"), (["name"], "True"), (["module"], "True True")], ids=str
 )

@@ -13,6 +13,8 @@ from pipeline.runs.run_folder import folder_of
 from tests.pipeline.commands import plan_of, uninterrupted
 from tests.pipeline.conftest import ROOT, compose_tree
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["sweep=with_axon", "sweep.search=grid", "task=lists", "wandb=off"]
 HEAVY = {"torch", "ray", "datasets", "wandb", "scipy.stats"}
 # Its tokenizers give the tokens' texts of a page that has none yet, and count those of a plan's prompts: without torch,

@@ -33,6 +33,7 @@ def run(words: list[str], shell: str, **environment: str) -> subprocess.Complete
     return subprocess.run(["bash", "-c", *line], capture_output=True, text=True, env=environment or None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [HELP, PLAN], ids=["help", "plan"])
 def test_a_full_disk_is_told_in_a_line(words: list[str], tmp_path: Path) -> None:
     words = words if words is HELP else [*words, f"out={tmp_path}"]
@@ -44,11 +45,13 @@ def test_a_full_disk_is_told_in_a_line(words: list[str], tmp_path: Path) -> None
     )
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_gone_is_no_fault(tmp_path: Path) -> None:
     done = run([*PLAN, f"out={tmp_path}"], '| true; echo "${PIPESTATUS[0]}"')
     assert (done.stdout, done.stderr) == ("130\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [HELP, PLAN], ids=["help", "plan"])
 def test_a_closed_output_is_no_fault(words: list[str], tmp_path: Path) -> None:
     words = words if words is HELP else [*words, f"out={tmp_path}"]
@@ -56,6 +59,7 @@ def test_a_closed_output_is_no_fault(words: list[str], tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_letters_that_the_output_lacks_are_told_apart(tmp_path: Path) -> None:
     done = run([*PLAN, f"out={tmp_path}"], "", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr

@@ -30,6 +30,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "added", "words", "told"),
     [
@@ -48,6 +49,7 @@ def test_a_file_that_cannot_be_imported_is_told(
     assert line.endswith(told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["axon.verify", "lm_eval_axon"])
 def test_the_other_commands_tell_it_too(command: str, copy: Path) -> None:
     words = {
@@ -74,6 +76,7 @@ def test_the_command_of_lm_eval_tells_that_lm_eval_is_not_there(copy: Path) -> N
     assert line.startswith("lm_eval_axon/__main__.py:") and line.endswith(INSTALL)
 
 
+@pytest.mark.slow
 def test_who_imports_the_check_of_a_port_gets_the_error_itself(copy: Path) -> None:
     file = copy / "axon/decoders/klass.py"
     text = file.read_text()

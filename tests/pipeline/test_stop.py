@@ -23,6 +23,7 @@ from pipeline.stop import Request, Terminated, ends_raised, exit_code
 from tests.pipeline.conftest import ended_after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_one_setting_in_this_process_keeps_its_finished_slices(
     number: int,

@@ -10,8 +10,8 @@ from matplotlib.image import imread
 from pipeline.report import find, write_report
 from pipeline.report.entries import distinct_names
 from tests.report.sweep import changed, make_run, make_sweep
-from tests.report.test_report import Page, printed
 from tests.report.verdict import facet_of
+from tests.report.written import Page, printed
 
 PLACES = [("arith", "tiny"), ("arith", "small"), ("lists", "tiny"), ("lists", "small")]
 
@@ -44,6 +44,7 @@ def figures(facet):
     return facet.points.drop(columns=["task", "model", "run"])
 
 
+@pytest.mark.slow
 def test_each_task_and_model_is_a_facet_that_sees_no_other():
     sweeps = two_by_two(gain=1.0)
     found = find(*as_runs(*sweeps))
@@ -60,6 +61,7 @@ def as_runs(*sweeps):
     return [run], records
 
 
+@pytest.mark.slow
 def test_all_points_are_in_one_table(four):
     table = pd.read_csv(four.table)
     assert list(table.groupby(["task", "model"], sort=False).groups) == PLACES
@@ -67,6 +69,7 @@ def test_all_points_are_in_one_table(four):
     assert {"knob.threshold", "knob.anchors"} <= set(table)
 
 
+@pytest.mark.slow
 def test_the_error_rate_is_controlled_over_all_facets():
     sweeps = two_by_two(gain=0.3, anchors=(None, 1))
     found = find(*as_runs(*sweeps))
@@ -159,6 +162,7 @@ def test_terminal_has_all_facets_in_order(four):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "size"), [(2, (750, 2400)), (3, (1500, 2400)), (4, (1500, 2400))])
 def test_picture_has_a_panel_per_facet(tmp_path, four, count, size):
     few = {"anchors": (None, 1), "thresholds": (0.3, 0.7), "examples": 10}
@@ -175,6 +179,7 @@ def test_picture_has_a_panel_per_facet(tmp_path, four, count, size):
     assert [path.name for path in report.picture.parent.glob("*.png")] == ["front.png"]
 
 
+@pytest.mark.slow
 def test_many_facets_have_a_picture_each(tmp_path):
     kinds = {"anchors": (None,), "thresholds": (0.3, 0.7), "examples": 10}
     sweeps = [on(task, "tiny", **kinds) for task in ("arith", "lists", "pycode", "gsm8k", "math500")]
@@ -185,6 +190,7 @@ def test_many_facets_have_a_picture_each(tmp_path):
     assert imread(tmp_path / "front-lists-tiny.png").shape[:2] == (750, 1200)
 
 
+@pytest.mark.slow
 def test_without_scores_a_facet_does_not_disturb_the_others(tmp_path):
     first, second = on("arith", "tiny", gain=1.0, faster=0.8), on("lists", "tiny")
     runs, records = as_runs(first, second)

@@ -70,6 +70,7 @@ def test_lines_are_the_fronts_with_both_conventions_and_a_named_reference(found:
     assert base[-1].accuracy.estimate == max(line.accuracy.estimate for line in base)
 
 
+@pytest.mark.slow
 def test_tokens_a_second_are_of_one_machine_only(sweep: Sweep) -> None:
     machine = {"device": "cpu", "attention_kernel": "sdpa", "torch": "2", "batch_size": 8}
     one = sweep.records.assign(**machine)
@@ -182,6 +183,7 @@ def test_d3llms_own_reading_of_its_yaml_gives_the_aup_beside_it(found: Findings)
     assert all(line.startswith(("#", " ", "-", "arith")) for line in text.splitlines())
 
 
+@pytest.mark.slow
 def test_the_files_asked_for_lie_in_the_folder(sweep: Sweep, tmp_path: Path) -> None:
     report = write_report(tmp_path, [sweep.run], sweep.records, [], asked=Asked(formats=FORMATS))
     names = [path.name for path in report.tables]

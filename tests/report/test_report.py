@@ -1,10 +1,8 @@
 """The files a reader opens: complete, self-contained, safe, and there even when there is little to show."""
 
-import json
 import re
 from dataclasses import replace
 from html import escape
-from html.parser import HTMLParser
 from io import StringIO
 
 import numpy as np
@@ -14,81 +12,17 @@ from matplotlib.image import imread
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.report import write_report
 from pipeline.report.data.labels import described, value_text
 from pipeline.report.html.command import point_words
 from pipeline.report.words.terminal import _Folded
 from pipeline.runs.columns import from_columns
 from pipeline.tasks import get_task
 from tests.report.counts import count
-from tests.report.sweep import identified, make_run, make_sweep
+from tests.report.sweep import identified, make_sweep
 from tests.report.verdict import facet_of
+from tests.report.written import Page, points_of, printed, summary_of, write
 
 EVIL = '<script>alert("x")</script>&'
-
-
-class Page(HTMLParser):
-    """What a browser would fetch, show and run."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.fetched, self.scripts, self.shown, self.inside = [], [], [], ""
-        self.feed(html)
-
-    @property
-    def figures(self):
-        """The data of each facet's figures."""
-        found = [json.loads(script) for script in self.scripts if script.startswith('{"band"')]
-        return [own | {"rows": from_columns(own["rows"])} for own in found]
-
-    @property
-    def tables(self):
-        """The data of each facet's table of settings."""
-        return [json.loads(script) for script in self.scripts if script.startswith('{"columns"')]
-
-    @property
-    def points(self):
-        """Those of the rows of all facets."""
-        return [point for table in self.tables for row in table["points"] for point in row]
-
-    def handle_starttag(self, tag, attrs):
-        self.inside = tag
-        self.fetched += [
-            value for name, value in attrs if name in {"src", "href", "srcset", "data", "action"}
-        ]
-        if tag == "script":
-            self.scripts.append("")
-
-    def handle_endtag(self, tag):
-        self.inside = ""
-
-    def handle_data(self, data):
-        if self.inside == "script":
-            self.scripts[-1] += data
-        else:
-            self.shown.append(data)
-
-
-def write(folder, sweep, records=None, title="title", notes=()):
-    records = sweep.records if records is None else records
-    run = make_run(list(sweep.settings.values()), title=title)
-    return write_report(folder, [run], records, list(notes))
-
-
-def summary_of(report):
-    (facet,) = report.findings.facets
-    return facet.summary
-
-
-def points_of(report):
-    return report.findings.points
-
-
-def printed(report):
-    console = Console(width=100, force_terminal=False, color_system=None)
-    with console.capture() as capture:
-        console.print(report.terminal())
-    return capture.get()
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +37,7 @@ def page(report):
     return Page(report.page.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_page_holds_every_setting_once_and_in_full(report, page):
     (table,) = page.tables
     points, (facet,) = points_of(report), report.findings.facets
@@ -157,6 +92,7 @@ def test_figure_has_each_scored_setting_and_its_numbers(report, page):
         assert ["tokens per step", f"{own['tokens_per_step']:.2f}"] in row["notes"]
 
 
+@pytest.mark.slow
 def test_axes_of_cost_are_buttons(tmp_path, report):
     assert "data-view" not in report.page.read_text(encoding="utf-8")
     html = write(tmp_path, count(make_sweep(gain=1.0))).page.read_text(encoding="utf-8")
@@ -166,6 +102,7 @@ def test_axes_of_cost_are_buttons(tmp_path, report):
     assert [cost["name"] for cost in figure["costs"]] == ["NFE", "Computed positions", "Model FLOPs"]
 
 
+@pytest.mark.slow
 def test_nothing_from_outside_becomes_markup(tmp_path):
     sweep = make_sweep(gain=1.0)
     for setting_id, setting in sweep.settings.items():
@@ -183,6 +120,7 @@ def test_nothing_from_outside_becomes_markup(tmp_path):
     assert "alert" in printed(report)
 
 
+@pytest.mark.slow
 def test_rich_markup_in_a_title_is_text(tmp_path):
     assert "[red]loud[/red]" in printed(write(tmp_path, make_sweep(), title="[red]loud[/red]"))
 
@@ -194,6 +132,7 @@ def test_picture_is_drawn_at_its_size(report):
     assert {(0, 114, 178), (213, 94, 0)} <= colours  # both groups are there
 
 
+@pytest.mark.slow
 def test_same_records_same_files(tmp_path, report):
     again = write(tmp_path, make_sweep(gain=1.0, faster=0.8), notes=["made on a toaster"])
     for name in ("table", "picture", "page"):
@@ -213,6 +152,7 @@ def test_terminal_fits_and_ends_with_the_result(report):
     assert "●" in text and text.index("●") < text.index("AXON improves")
 
 
+@pytest.mark.slow
 def test_terminal_leaves_the_values_room(tmp_path):
     """Headings are broken, and a column that would be empty is left out, before a value has to be."""
     sweep = make_sweep(examples=10, anchors=(None, 1), thresholds=(0.3, 0.7))
@@ -222,6 +162,7 @@ def test_terminal_leaves_the_values_room(tmp_path):
     assert "un-" in printed(write(tmp_path / "lacking", sweep))
 
 
+@pytest.mark.slow
 def test_terminal_only_counts_a_long_tail(tmp_path):
     sweep = make_sweep(anchors=(None, 1, 2, 3, 4, 5, 6))
     for row in sweep.rows:  # the more anchors, the slower, and no better
@@ -240,12 +181,14 @@ LITTLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweep", LITTLE.values(), ids=LITTLE)
 def test_little_is_reported_without_fuss(tmp_path, sweep):
     report = write(tmp_path, make_sweep(**sweep))
     assert len(report.findings.front) and report.picture.stat().st_size > 5000 and printed(report)
 
 
+@pytest.mark.slow
 def test_groups_on_the_front_are_counted_where_there_are_several(tmp_path):
     alone = printed(write(tmp_path / "alone", make_sweep(anchors=(None,), thresholds=(0.5,))))
     assert "The Pareto front holds 1 setting, quality 0." in alone
@@ -269,6 +212,7 @@ def test_no_scored_example_is_reported_without_fuss(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_one_setting_without_scores_does_not_disturb_the_others(tmp_path):
     sweep = make_sweep(gain=1.0, faster=0.8)
     records = sweep.records
@@ -278,6 +222,7 @@ def test_one_setting_without_scores_does_not_disturb_the_others(tmp_path):
     assert report.findings.comparisons[0].outcome == "yes"
 
 
+@pytest.mark.slow
 def test_parquet_shaped_records_are_understood(tmp_path):
     """Lists come back as arrays, and integers with holes as nullable ones."""
     sweep = make_sweep(gain=1.0)

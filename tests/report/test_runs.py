@@ -8,8 +8,8 @@ import pytest
 from pipeline.report import find, write_report
 from pipeline.report.entries import run_names
 from tests.report.sweep import make_run, make_sweep
-from tests.report.test_report import Page, printed
 from tests.report.verdict import facet_of
+from tests.report.written import Page, printed
 
 
 def part_of(sweep, name, *anchors, **kinds):
@@ -24,6 +24,7 @@ def two_runs(**kinds):
     return sweep, [part_of(sweep, "first", 1), part_of(sweep, "second", 2)]
 
 
+@pytest.mark.slow
 def test_shared_settings_are_a_point_of_each_run():
     sweep, runs = two_runs()
     (facet,) = find(runs, sweep.records).facets
@@ -41,6 +42,7 @@ def test_shared_settings_are_a_point_of_each_run():
         assert (points.set_index("setting_id")[column] == alone[column].loc[points["setting_id"]]).all()
 
 
+@pytest.mark.slow
 def test_shared_settings_are_evidence_once():
     """Two runs with a base in common are compared as one run with all settings would be."""
     sweep, runs = two_runs()
@@ -50,6 +52,7 @@ def test_shared_settings_are_evidence_once():
     assert [own.saving for own in pooled.effects] == [own.saving for own in whole.effects]
 
 
+@pytest.mark.slow
 def test_the_same_run_twice_changes_no_verdict():
     sweep = make_sweep(gain=1.0, faster=0.8, examples=40)
     (twice,) = find([sweep.run, sweep.run], sweep.records).comparisons
@@ -103,6 +106,7 @@ def test_records_of_a_run_stay_its_own():
     assert (points["n"] == 20).all()
 
 
+@pytest.mark.slow
 def test_a_run_without_records_is_shown_unscored(tmp_path):
     sweep = make_sweep(gain=1.0, faster=0.8)
     records = sweep.records[~sweep.records["setting_id"].str.endswith("-2")]
@@ -113,6 +117,7 @@ def test_a_run_without_records_is_shown_unscored(tmp_path):
     assert report.findings.comparisons[0].outcome == "yes"
 
 
+@pytest.mark.slow
 def test_a_run_of_a_search_with_one_trade_off_value_is_compared_in_pairs(tmp_path):
     """A searcher may have asked for one value only, or for other ones with AXON than without."""
     sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1))
@@ -124,6 +129,7 @@ def test_a_run_of_a_search_with_one_trade_off_value_is_compared_in_pairs(tmp_pat
     assert "no two settings have the same trade-off value" in report.findings.verdict
 
 
+@pytest.mark.slow
 def test_rows_of_page_and_figure_are_those_of_the_run(tmp_path):
     sweep, runs = two_runs(examples=20)
     report = write_report(tmp_path, runs, sweep.records, [])
@@ -147,6 +153,7 @@ def test_runs_of_one_name_are_distinct_names(names, folders, expected):
     assert run_names([make_run([], name=name) for name in names], folders) == expected
 
 
+@pytest.mark.slow
 def test_settings_that_a_search_chose_by_their_scores_are_said_to_be_flattered():
     """With what tells how good one of them is: examples that the search didn't see."""
     sweep = make_sweep()

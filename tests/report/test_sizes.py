@@ -13,6 +13,8 @@ from pipeline.report.html.details import Details, write
 from pipeline.report.html.page import render
 from tests.report.sweep import make_sweep
 
+pytestmark = pytest.mark.slow
+
 PICTURE = b"p" * 150_000  # front.png of 200 settings has about so many
 MB = 1_000_000
 

@@ -164,7 +164,7 @@ def test_the_script_reads_the_data_as_it_is_written() -> None:
 def test_a_page_loads_nothing_and_takes_no_text_for_its_own() -> None:
     page = panel.draw(BOTH).decode()
     policy = re.search(r'content="(default-src [^"]+)"', page)
-    report = (files("pipeline.report") / "web" / "page.html").read_text()
+    report = (files("pipeline.report.html.web") / "page.html").read_text()
     assert policy and f'content="{policy[1]}"' in report.replace(" $source", ""), (
         "beside what lies in details/"
     )
@@ -196,6 +196,7 @@ class Shown(HTMLParser):
         self._kind = None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs Debian's package chromium")
 def test_a_browser_shows_the_step_that_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "show.html").write_bytes(panel.draw(BOTH))

@@ -53,6 +53,7 @@ def fires(gate: str, rules: tuple[Comparison, ...], nothing: bool) -> bool:
     }[gate]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", GATES)
 @pytest.mark.parametrize("decoder", [Confidence(threshold=0.7), Dawn()], ids=lambda one: one.name)
 def test_what_is_seen_decided_the_step(gate: str, decoder: DecoderSettings) -> None:

@@ -202,6 +202,7 @@ def test_runs_that_are_not_tried_are_no_longer(lines: list[str], above: str) -> 
 PARSE = ast.parse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     ["x = (", "import os (", "def add(a:", "@wrap", "from here on, it goes", "import os; " + "a, " * 9],

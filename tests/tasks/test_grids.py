@@ -97,6 +97,7 @@ def valid(cells: tuple[str, ...]) -> bool:
     return all(len(set(group)) == 4 for group in [*rows, *zip(*rows, strict=True), *boxes])
 
 
+@pytest.mark.slow
 def test_of_all_ways_to_fill_a_puzzle_only_the_valid_one_scores() -> None:
     for example in get_task("sudoku_n4").examples("test", 5, 2):
         puzzle = example.prompt.rpartition("\n\n")[2].replace("\n", "")
@@ -114,6 +115,7 @@ def test_of_all_ways_to_fill_a_puzzle_only_the_valid_one_scores() -> None:
         assert right == 1
 
 
+@pytest.mark.slow
 def test_exactly_one_grid_agrees_with_a_puzzle_and_only_it_scores() -> None:
     rows = list(itertools.permutations("1234"))
     grids = [sum(four, ()) for four in itertools.product(rows, repeat=4) if valid(sum(four, ()))]

@@ -34,6 +34,7 @@ def test_the_last_whole_box_counts(answer: str, inside: str | None) -> None:
     assert boxed(answer) == inside
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gold", "answer", "value", "letter"),
     [
@@ -70,6 +71,7 @@ def test_a_process_that_cannot_be_started_costs_one_comparison(monkeypatch: pyte
     verifier.close()
 
 
+@pytest.mark.slow
 def test_a_comparison_that_hangs_is_killed_and_the_next_one_works(monkeypatch: pytest.MonkeyPatch) -> None:
     verifier = Verifier()
     assert verifier.compare("$1$", "$1$")[0]

@@ -118,6 +118,7 @@ def test_a_task_refuses_the_wordings_that_it_lacks(name: str) -> None:
                 get_task(name, form)
 
 
+@pytest.mark.slow
 @needs_rows
 @pytest.mark.parametrize(("name", "file"), FILES.items())
 def test_every_row_is_asked_in_every_wording(name: str, file: str) -> None:

@@ -118,6 +118,7 @@ def test_wrong_people_are_wrong_however_well_written(operation: str) -> None:
         assert scores(operation, written(items)) == (0, 0), items
 
 
+@pytest.mark.slow
 @every_operation
 @given(found=st.lists(st.sampled_from([A, B, C, W, X]), max_size=5))
 @settings(max_examples=150, deadline=None)

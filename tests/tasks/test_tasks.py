@@ -42,6 +42,7 @@ def test_a_generator_is_given_up_after_misses_in_a_row_not_in_all(monkeypatch: p
     assert isinstance(arith, GeneratedTask) and len(arith.examples("test", 0, 100)) == 100
 
 
+@pytest.mark.slow
 @every_task
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=10, deadline=None)
@@ -59,6 +60,7 @@ def test_a_longer_draw_only_extends_a_shorter_one(name: str) -> None:
     assert task.examples("test", 3, 20) != task.examples("test", 4, 20)
 
 
+@pytest.mark.slow
 @every_task
 def test_examples_have_distinct_ids_and_prompts(name: str) -> None:
     examples = get_task(name).examples("test", 0, 500)

@@ -17,6 +17,8 @@ from tests.pipeline.conftest import VOCABULARY, compose_tree, sliced, write_chec
 from tests.pipeline.evaluation.test_evaluate import timeless
 from tests.pipeline.formats import TEMPLATE
 
+pytestmark = pytest.mark.slow
+
 SIZES = {
     "vocab_size": len(VOCABULARY),
     "max_position_embeddings": 1024,

@@ -101,6 +101,7 @@ def test_the_answer_ends_before_the_first_end_of_text(setting: Setting) -> None:
     assert loaded.answer(trace) == "AB"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", ["0.0", "0.8"])
 @pytest.mark.parametrize("cuts", [[0, 10], [0, 4, 8, 10], [0, 1, 9, 10]])
 def test_slices_and_batches_change_no_record(

@@ -43,6 +43,7 @@ def records(answers: Sequence[str | None]) -> list[Record]:
     ]
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # it starts threads, for which a busy machine takes its time
 @given(st.lists(st.lists(st.sampled_from(["", "a", "ab", "?", None]), min_size=4, max_size=4), max_size=6))
 def test_records_are_those_of_the_task_itself_and_an_answer_is_scored_once(

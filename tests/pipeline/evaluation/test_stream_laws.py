@@ -28,6 +28,8 @@ from pipeline.storage.store import Span, Store, missing
 from pipeline.tasks import Example
 from tests.pipeline.conftest import Judge
 
+pytestmark = pytest.mark.slow
+
 COUNT = 14
 LENGTHS = (3, 30, 7, 7, 1, 12, 60, 4, 7, 2, 25, 9, 7, 40)
 

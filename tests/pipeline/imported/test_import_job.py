@@ -142,6 +142,7 @@ def test_what_was_refused_is_forgotten_once_the_file_is_right(
         assert refused.exists() == (wrong in rows)
 
 
+@pytest.mark.slow
 def test_answers_to_another_task_do_not_replace_those_of_the_same_name(
     make_config: Make, judge: Judge, tmp_path: Path
 ) -> None:
@@ -159,6 +160,7 @@ def test_answers_to_another_task_do_not_replace_those_of_the_same_name(
     assert imported(config).endswith("imported/theirs\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -200,6 +202,7 @@ def test_another_file_or_folder_of_a_model_does_not_replace_one_of_the_same_name
         imported(make_config("task.name=judge", other, 'imported.name="theirs"'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spelt", ["random", "random/", "./random", "~/random", "{models}//random/../random"])
 def test_the_same_folder_is_the_same_model_however_it_is_written(
     spelt: str, make_config: Make, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -174,6 +174,7 @@ def test_a_file_that_conf_hides_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     assert told(launch.main).startswith("limit=0: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
@@ -207,6 +208,7 @@ def test_the_demo_is_an_experiment() -> None:
     assert tree["limit"] == 150 and len(tree["trade_off"]["values"]) == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -237,6 +239,7 @@ def test_what_needs_no_model_is_told_before_anything_heavy_is_imported(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", ["", "24"])
 def test_how_long_numpys_threads_wait_is_said_before_it_is_imported(said: str) -> None:
     script = (

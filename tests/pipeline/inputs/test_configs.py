@@ -35,6 +35,7 @@ def chosen(file: Path) -> dict[str, Any]:
     return compose_tree(word, *(["model.path=assets/tiny"] if file.stem == "checkpoint" else []))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", COMPOSED, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_every_choice_composes_and_validates(file: Path) -> None:
     config = read_config(chosen(file))
@@ -60,6 +61,7 @@ SWEPT = [  # what is swept is not the task: one of two lengths each
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sweep", "decoder", "task"), SWEPT)
 def test_every_sweep_can_be_planned(
     sweep: str, decoder: str, task: str, checkpoint: Path, block_causal: Path
@@ -128,6 +130,7 @@ AXON: dict[tuple[str, ...], dict[str, Any]] = {  # by how the names of the famil
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", choices("model"))
 def test_a_family_brings_its_own_values_of_axon_and_nothing_else(model: str) -> None:
     path = ["model.path=assets/tiny"] if model == "checkpoint" else []

@@ -26,6 +26,8 @@ from pipeline.workers import execute
 from tests.pipeline.conftest import ROOT
 from tests.pipeline.evaluation.test_every_task import write_rows
 
+pytestmark = pytest.mark.slow
+
 PAPER = sorted(path.stem for path in (ROOT / "conf/experiment").glob("axon_*.yaml"))
 VARIED = {  # by an ablation: how many values of what
     "budget": {"axon.policy": 2, "axon.anchors": 4, "axon.max_anchor_steps": 2},
@@ -115,7 +117,6 @@ def test_its_cost_on_a_real_model_is_told_from_the_config_alone(
     assert "GPU hours on an H100" in text and "GiB weights (8.02 G parameters in bfloat16)" in text
 
 
-@pytest.mark.slow
 def test_one_of_them_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute, "runs_here", lambda config, plan: True)  # Ray's part is tested by itself
     words = [

@@ -21,6 +21,7 @@ MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 OF_ANY = ("checkpoint", "tiny")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in OF_ANY])
 def test_a_models_file_names_its_family_and_refuses_a_folder_of_another(name: str, tmp_path: Path) -> None:
     write_checkpoint(tmp_path)  # of llada

@@ -49,6 +49,7 @@ def values(tree: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
     return {key: tree[key] for key in keys}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "decoder", "task", "expected"), COMPOSED)
 def test_a_decoder_takes_what_was_published_for_the_model(
     model: str, decoder: str, task: str, expected: dict[str, Any]

@@ -51,6 +51,7 @@ def recipe(name: str, *words: str) -> Config:
     return read_config(compose_tree(f"recipe={name}", *words) if words else composed(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=NAMES)
 def test_a_recipe_composes_and_is_of_the_whole_task(file: Path) -> None:
     config = recipe(file.stem)
@@ -66,6 +67,7 @@ def test_the_docs_list_them_all() -> None:
     assert (ROOT / "docs/recipes.md").read_text().endswith(f"\n\n{recipe_table()}")
 
 
+@pytest.mark.slow
 def test_titles_tell_recipes_apart() -> None:
     titles = [recipe(name).recipe.title for name in NAMES]  # type: ignore[union-attr]
     assert len(set(titles)) == len(titles)

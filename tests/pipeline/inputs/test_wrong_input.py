@@ -227,6 +227,7 @@ FILES = {  # sweep/mine.yaml
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_wrong_command_line_is_told_in_a_line(
     case: str, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told
@@ -237,6 +238,7 @@ def test_a_wrong_command_line_is_told_in_a_line(
     assert expected in told(launch.main)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", FILES)
 def test_a_broken_config_file_is_named_with_its_line(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told

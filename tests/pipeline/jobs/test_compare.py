@@ -51,6 +51,7 @@ def runs(made: tuple[Path, list[Path]], make_config: Make, judge: Judge) -> tupl
     return out / first.relative_to(source), out / second.relative_to(source)
 
 
+@pytest.mark.slow
 def test_each_run_has_its_groups_on_one_page(runs: tuple[Path, Path], make_config: Make) -> None:
     code, shown = main("job=compare", f"runs=[{runs[0]},{runs[1]}]")
     out = Path(make_config().out) / "compare" / f"{runs[0].name}+{runs[1].name}"
@@ -103,6 +104,7 @@ def test_a_run_that_lacks_records_is_told(runs: tuple[Path, Path], make_config: 
     assert f"run={runs[0]}: " not in shown
 
 
+@pytest.mark.slow
 def test_names_that_are_long_make_no_folder_that_is_too_long(make_config: Make, judge: Judge) -> None:
     folders = [ran(make_config("task.name=judge", "temperature=1.0", f"seed={n}")) for n in range(5)]
     code, shown = main("job=compare", f"runs=[{','.join(map(str, folders))}]")
@@ -150,6 +152,7 @@ def test_settings_of_all_runs_are_chosen_by_a_condition(runs: tuple[Path, Path],
     assert points["setting_id"].tolist() == [open_run(runs[1]).run.settings[0].id]
 
 
+@pytest.mark.slow
 def test_answers_from_elsewhere_lie_beside_ours_and_change_no_figure_of_them(
     runs: tuple[Path, Path], make_config: Make, tmp_path: Path
 ) -> None:

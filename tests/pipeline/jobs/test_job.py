@@ -58,6 +58,7 @@ def test_one_evaluation_ends_with_its_folder(config: Config) -> None:
     assert len(stored(config)) == 10
 
 
+@pytest.mark.slow
 def test_running_again_decodes_nothing(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(config)
     monkeypatch.setattr(Evaluator, "slices", None)
@@ -67,6 +68,7 @@ def test_running_again_decodes_nothing(config: Config, monkeypatch: pytest.Monke
     assert "10 of 10 stored already" in again[1]
 
 
+@pytest.mark.slow
 def test_a_larger_limit_decodes_only_what_is_new(make_config: Make, config: Config) -> None:
     run(config)
     before = stored(config)
@@ -97,6 +99,7 @@ def test_one_setting_needs_no_cluster_and_says_so(make_config: Make, judge: Judg
     assert code == 0 and "a single setting needs no cluster: it runs on this machine" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cuts", [[0], [1], [2], [1, 1], [0, 2]])
 def test_interrupted_runs_add_up_to_an_uninterrupted_one(
     cuts: list[int], config: Config, make_config: Make, tmp_path: Path
@@ -115,6 +118,7 @@ def test_interrupted_runs_add_up_to_an_uninterrupted_one(
     pd.testing.assert_frame_equal(stored(config).drop(columns=UNSTEADY), stored(whole).drop(columns=UNSTEADY))
 
 
+@pytest.mark.slow
 def test_a_damaged_slice_is_decoded_again(config: Config) -> None:
     run(config)
     before = stored(config)

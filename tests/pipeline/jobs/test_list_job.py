@@ -44,6 +44,7 @@ def test_runs_are_listed_with_their_commands(
     assert left_out.startswith(f"left out: run={other}: ")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_told_from_one_in_progress(
     make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

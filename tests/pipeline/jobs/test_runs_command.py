@@ -65,6 +65,7 @@ def refused() -> Callable[..., str]:
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [{}, {"wandb": 7}])
 def test_a_run_json_without_its_config_is_told(folder: Path, given: object, refused: Any) -> None:
     whole = json.loads((folder / RUN_FILE).read_text())
@@ -136,6 +137,7 @@ def test_a_rerun_finds_every_record_equal(folder: Path) -> None:
     assert not (folder / "rerun").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "batch_size"), [(1, 1), (5, 2), (10, 7), (99, 32)])
 def test_a_rerun_of_the_first_examples_at_any_batch_size(limit: int, batch_size: int, folder: Path) -> None:
     code, shown = main("job=rerun", f"run={folder}", f"limit={limit}", f"batch_size={batch_size}")
@@ -183,6 +185,7 @@ def test_a_setting_that_fails_again_is_missing(folder: Path, monkeypatch: pytest
     assert (folder / "rerun").exists(), "kept, to be tried again"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_rerun_that_is_stopped_goes_on(count: int, config: Config, folder: Path) -> None:
     before = (folder / RUN_FILE).read_bytes()
@@ -217,6 +220,7 @@ def test_a_rerun_does_not_go_on_from_another_environment(
     assert any("9.9 now" in line for line in result(folder)["changed"])
 
 
+@pytest.mark.slow
 def test_another_model_in_the_same_place_is_told(
     make_config: Make, judge: Judge, tmp_path: Path, refused: Callable[..., str]
 ) -> None:
@@ -250,6 +254,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", WRONG)
 def test_wrong_words_are_told(words: str, folder: Path, refused: Callable[..., str]) -> None:
     assert refused(f"run={folder}", *words.split()).startswith(WRONG[words].replace("{folder}", str(folder)))
@@ -267,6 +272,7 @@ OF_A_STRANGER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", OF_A_STRANGER)
 def test_the_home_of_a_user_whom_nobody_knows_is_told_before_anything_is_decoded(
     words: str, config: Config, folder: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
@@ -284,6 +290,7 @@ def test_a_run_whose_store_is_a_strangers_is_told(folder: Path, refused: Callabl
     assert refused("job=report", f"run={folder}").startswith(f"run={folder}: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["report", "rerun"])
 def test_what_is_no_run_that_can_be_read_is_told(
     job: str, config: Config, folder: Path, tmp_path: Path, refused: Callable[..., str]

@@ -29,6 +29,7 @@ __all__ = ["config", "folder", "refused"]  # fixtures
 Words = Callable[..., str]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", ["3", "test-0-3"])
 def test_a_decode_is_shown_step_by_step(example: str, folder: Path) -> None:
     record = open_run(folder).records.set_index("position").loc[3]
@@ -49,6 +50,7 @@ def test_one_step_or_some(folder: Path) -> None:
         assert [step for step in range(1, nfe + 1) if f"step {step} of" in shown] == steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["svg", "gif", "html"])
 def test_a_file_is_written_where_it_is_asked_for(form: str, folder: Path, tmp_path: Path) -> None:
     [setting] = open_run(folder).run.settings
@@ -135,6 +137,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 def test_wrong_words_are_told_with_the_choices(folder: Path, refused: Words) -> None:
     opened = open_run(folder)
     [setting] = opened.run.settings

@@ -103,6 +103,7 @@ def test_stopped_settings_are_not_evaluated_on_and_interruptions_change_nothing(
     assert not begun(config, part, BudgetSettings())[1]._waiting, "nothing of it is pending"
 
 
+@pytest.mark.slow
 def test_neither_workers_nor_losses_change_what_is_stopped(config: Config, tmp_path: Path) -> None:
     whole = Store(str(tmp_path / "whole"))
     plan, _ = command(config, whole)
@@ -180,6 +181,7 @@ def job(config: Config) -> tuple[int, str]:
     return code, shown.getvalue()
 
 
+@pytest.mark.slow
 def test_a_job_shows_what_stopped_and_draws_no_front_through_it(config: Config) -> None:
     code, shown = job(config)
     folder = Path(shown.strip().splitlines()[-1])
@@ -196,6 +198,7 @@ def test_a_job_shows_what_stopped_and_draws_no_front_through_it(config: Config) 
     assert (find([run], open_run(folder).records).points["n"] < SIZE).sum() == len(run.stopped)
 
 
+@pytest.mark.slow
 def test_a_job_whose_budget_is_spent_says_what_it_left_out(make_config: Make, config: Config) -> None:
     words = ["task.name=judge", GRID, f"limit={SIZE}", f"slice_size={SLICE}"]
     code, shown = job(make_config(*words, 'budget={"model_calls": 1500, "hours": null}'))
@@ -210,6 +213,7 @@ def test_a_job_whose_budget_is_spent_says_what_it_left_out(make_config: Make, co
     assert code == 0 and shown.splitlines()[-1] == str(folder) and open_run(folder).run.status == "done"
 
 
+@pytest.mark.slow
 def test_a_search_says_what_the_grid_would_have_cost(make_config: Make, config: Config) -> None:
     """And that it would have cost less, where it would. NFE follows a straight line here, up to rounding."""
     values = "trade_off.values=[0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]"

@@ -72,6 +72,7 @@ def test_every_candidate_has_an_outcome_in_the_order_asked(
             assert outcome.nfe == pytest.approx(sum(nfe for _, nfe in known) / len(known))
 
 
+@pytest.mark.slow
 @given(scores=st.dictionaries(st.sampled_from(SIDS), SCORES), other=SCORES)
 def test_records_of_other_settings_change_no_outcome(
     scores: dict[str, list[float | None]], other: list[float | None]

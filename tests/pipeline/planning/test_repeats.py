@@ -52,6 +52,7 @@ def decoded(config: Config, folder: Path, repeating: bool) -> tuple[Plan, Store]
     return plan, store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["confidence", "dawn", "klass"])
 def test_a_sweep_that_repeats_has_the_records_of_one_that_decodes_everything(
     decoder: str, make_config: Make, judge: Judge, tmp_path: Path

@@ -52,6 +52,7 @@ def kept(config: Config) -> int:
     return len(Store(config.store).load([only_setting(config)], config.limit).records)
 
 
+@pytest.mark.slow
 def test_a_folder_in_a_slices_place_makes_the_run_incomplete(config: Config) -> None:
     taken = Path(config.store, "slices", only_setting(config), "4-8.parquet")
     taken.mkdir(parents=True)
@@ -122,6 +123,7 @@ def test_a_store_that_fills_up_ends_the_run_with_a_line_and_keeps_what_is_there(
     assert kept(config) == 4 and not list(Path(config.store).rglob("*.tmp"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", ["write_report", "to_csv", "track"])
 def test_a_full_disk_under_the_report_costs_no_results(
     full: str, make_config: Make, config: Config, monkeypatch: pytest.MonkeyPatch
@@ -181,6 +183,7 @@ def test_leftovers_of_writers_that_died_go_with_the_next_run(config: Config) -> 
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_whatever_can_be_swept_gives_a_report(
     make_config: Make, judge: Judge, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def test_records_and_points_are_those_of_the_store_and_the_report(config: Config
         assert opened.points[name].tolist() == pytest.approx(written[name].tolist())
 
 
+@pytest.mark.slow
 def test_quality_at_matched_nfe_is_there_where_there_are_enough_examples(
     opened: OpenedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_store_that_cannot_be_had_is_an_error_of_one_line(
         _ = open_run(opened.path).records
 
 
+@pytest.mark.slow
 def test_it_works_from_any_folder_and_importing_the_package_is_light(
     opened: OpenedRun, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def test_it_is_written_before_anything_is_decoded(config: Config, monkeypatch: p
     assert seen[0].by_id == planned(config).settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "error", "code"),
     [
@@ -118,6 +119,7 @@ def test_what_lacks_results_is_named_with_its_reason(
     assert "no example was scored" in own.failures[own.settings[0].id]
 
 
+@pytest.mark.slow
 def test_a_command_that_decodes_nothing_keeps_what_is_said_of_the_one_that_did(
     make_config: Make, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +137,7 @@ def test_a_command_that_decodes_nothing_keeps_what_is_said_of_the_one_that_did(
     assert again.started > first.started
 
 
+@pytest.mark.slow
 def test_a_report_leaves_the_run_of_a_command_that_still_runs_alone(
     make_config: Make, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +316,7 @@ def test_a_store_below_out_is_found_where_out_was_copied_to(config: Config, tmp_
     pd.testing.assert_frame_equal(moved.records, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("root", "expected"),
     [

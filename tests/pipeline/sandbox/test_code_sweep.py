@@ -101,6 +101,7 @@ def test_less_isolation_than_is_required_is_refused(
     assert run(monkeypatch, "task=arith", *here, "limit=1", "wandb=off") == 0  # its answers are not programs
 
 
+@pytest.mark.slow
 def test_a_report_of_an_incomplete_store_runs_no_programs_and_needs_no_isolation(
     rows: Path, here: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

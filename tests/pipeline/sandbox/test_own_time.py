@@ -67,6 +67,7 @@ def _spin() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_busy_machine_fails_no_program_that_stays_within_its_time(
     one_processor: None, rivals: list[BaseProcess]
 ) -> None:
@@ -142,6 +143,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_time_of_processes_that_have_ended_is_counted() -> None:
     with Sandbox("process", workers=1, limits=Limits(wall_seconds=9.0, cpu_seconds=1)) as sandbox:
         assert sandbox.run(UNCOUNTED).reason == "timeout: 1 seconds of CPU"

@@ -128,6 +128,7 @@ def fails(sandbox: Sandbox, program: str, canary: Canary) -> Outcome:
     return outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORGERIES)
 def test_no_program_can_say_that_it_passed(name: str, tight: Sandbox, canary: Canary) -> None:
     assert tight.witnessed
@@ -162,6 +163,7 @@ def test_no_program_reaches_others_at_any_level(name: str, tight: Sandbox, canar
     fails(tight, REACHES[name], canary)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RETURNS)
 def test_no_returned_value_harms_the_caller(name: str, tight: Sandbox, canary: Canary) -> None:
     began = time.monotonic()
@@ -169,6 +171,7 @@ def test_no_returned_value_harms_the_caller(name: str, tight: Sandbox, canary: C
     assert time.monotonic() - began < BOUND_SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program, reason",
     [
@@ -192,6 +195,7 @@ def test_the_reason_is_given_in_one_line(program: str, reason: str, tight: Sandb
     assert tight.run(program).reason.startswith(reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_programs_pass(name: str, sandbox: Sandbox) -> None:
     outcome = sandbox.run(HONEST[name])
@@ -261,6 +265,7 @@ def test_many_programs_at_once(sandbox: Sandbox) -> None:
     assert [outcome.passed for outcome in outcomes] == [n % 3 != 0 for n in range(40)]
 
 
+@pytest.mark.slow
 def test_the_pool_survives_the_death_of_its_workers(sandbox: Sandbox) -> None:
     for worker in list(sandbox._idle):
         os.kill(worker._process.pid, signal.SIGKILL)

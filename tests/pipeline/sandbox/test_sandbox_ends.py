@@ -41,6 +41,7 @@ def roomy(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_program_that_is_killed_from_outside_has_not_failed(

@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[3]
 BRIEF = Limits(wall_seconds=1.0)
 
 
+@pytest.mark.slow
 def test_no_program_ends_itself_by_a_signal(tmp_path: Path) -> None:
     """Outside a namespace, where nearly every signal ends a program."""
     programs = [SIGNALS.format(numbers=[number]) for number in range(1, 65)]

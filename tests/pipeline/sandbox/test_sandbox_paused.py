@@ -45,6 +45,7 @@ def _say(process: subprocess.Popen[bytes]) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "after", "said"), [(RECEIVES, _say, "{}"), (RUNS, lambda process: None, "passed")]
 )

@@ -92,6 +92,7 @@ def knobs(plan: Plan, group: str) -> list[dict[str, Any]]:
     return [dict(candidate.knobs) for candidate, _ in plan.asked if candidate.group == group]
 
 
+@pytest.mark.slow
 def test_models_tasks_decoders_and_axon_are_crossed_in_one_sweep(plan_of: Planned, checkpoint: Path) -> None:
     plan = plan_of("sweep=everything")
     found = [
@@ -105,6 +106,7 @@ def test_models_tasks_decoders_and_axon_are_crossed_in_one_sweep(plan_of: Planne
         assert setting.trade_off == parameters[setting.decode.decoder.name]
 
 
+@pytest.mark.slow
 def test_settings_of_one_model_follow_each_other(plan_of: Planned) -> None:
     """The grid alternates between the models; a worker that takes the plan in its order loads each once."""
     plan = plan_of("sweep=everything")
@@ -199,6 +201,7 @@ def test_decoders_are_varied_by_name_each_along_its_own_parameter(plan_of: Plann
     assert [point["decoder.threshold"] for point in klass] == [0.3, 0.5, 0.7, 0.9, 0.99]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "key", "value"),
     [
@@ -222,6 +225,7 @@ def test_the_users_words_hold_under_every_named_config(
         assert tree == value
 
 
+@pytest.mark.slow
 def test_a_named_config_takes_the_place_of_the_users_choice(plan_of: Planned) -> None:
     plan = plan_of("sweep=decoders", "decoder=klass", "task=lists", "++limit=3")
     assert {setting.decode.decoder.name for setting in plan.settings.values()} >= {

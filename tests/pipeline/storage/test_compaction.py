@@ -83,6 +83,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(spans=JOINABLE)
 @example(spans=[(0, 2), (2, 3), (3, 4), (4, 5), (0, 1)])
@@ -167,6 +168,7 @@ def side_by_side(actors: Sequence[Actor], turns: Sequence[tuple[int, int]]) -> N
     assert [actor.error for actor in actors] == [""] * len(actors)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     spans=JOINABLE,
@@ -203,6 +205,7 @@ def test_two_of_them_a_reader_and_a_writer_side_by_side_leave_the_same_records(
     assert missing(after.covered["a"], 44, 4)[-1:] != [(40, 44)]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(place=st.integers(0, 2**14), bits=st.integers(1, 255), cut=st.booleans())
 def test_a_joined_slice_that_is_damaged_on_its_way_costs_nothing(place: int, bits: int, cut: bool) -> None:
@@ -293,6 +296,7 @@ def test_what_is_joined_is_many_and_has_no_gap_and_is_not_too_long(spans: list[S
     assert left <= MANY * (1 + 3000 / LONGEST)
 
 
+@pytest.mark.slow
 def test_a_whole_job_joins_its_slices_and_finds_them_again(
     make_config: Callable[..., Config], judge: Judge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

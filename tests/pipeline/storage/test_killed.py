@@ -26,6 +26,8 @@ from pipeline.storage.store import Store
 from tests.pipeline.conftest import Judge, planned
 from tests.pipeline.jobs.test_job import UNSTEADY, run
 
+pytestmark = pytest.mark.slow
+
 PAGE = "report.html"
 
 

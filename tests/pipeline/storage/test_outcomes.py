@@ -150,6 +150,7 @@ def test_a_slice_that_is_gone_or_was_joined_leaves_the_index(indexed: Path) -> N
     assert {key[:3] for key in known._known} == {("a", 0, 4), ("b", 0, 4), ("b", 4, 8), ("b", 8, 12)}
 
 
+@pytest.mark.slow
 def test_what_the_index_hid_is_decoded_again(
     make_config: Callable[..., Config], judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

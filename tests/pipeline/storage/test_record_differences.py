@@ -41,6 +41,7 @@ def changed(record: Record, name: str) -> Record:
     return replace(record, **{name: CHANGED.get(name, 77)})
 
 
+@pytest.mark.slow
 @given(
     faults=st.dictionaries(st.integers(0, 7), st.sets(st.sampled_from(ANY), min_size=1, max_size=3)),
     lost=st.sets(st.integers(0, 7)),

@@ -68,6 +68,7 @@ def keys_matter(store: str, service: str) -> Iterator[tuple[str, str]]:
     requests.post(f"{service}/moto-api/reset-auth", data="inf")
 
 
+@pytest.mark.slow
 def test_a_job_stopped_and_resumed_in_a_bucket_equals_one_in_a_folder(
     store: str, make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_job_stopped_and_resumed_in_a_bucket_equals_one_in_a_folder(
     assert not [path for path in Store(store)._fs.find(store) if path.endswith(".tmp")]
 
 
+@pytest.mark.slow
 def test_two_sweeps_write_the_same_settings_at_once(store: str) -> None:
     """One by slices of 4, one of 6 in the other order: every example is there once, and equal."""
 
@@ -129,6 +131,7 @@ def test_slices_are_joined_in_a_bucket(store: str) -> None:
     pd.testing.assert_frame_equal(Store(store).load(["a"], 20).records, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("few", [0, 100])
 def test_what_is_listed_and_an_index_is_read_for_unchanged_objects_only(
     few: int, store: str, monkeypatch: pytest.MonkeyPatch
@@ -173,6 +176,7 @@ def test_a_bucket_that_is_not_there_is_told(store: str, refuse: Callable[..., st
     assert line == "store=s3://nowhere/axon: there is no bucket 'nowhere'; make it, or choose another"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["key", "secret"])
 def test_a_wrong_key_is_told(
     wrong: str,

@@ -163,6 +163,7 @@ def rewrite(file: Path, change: Callable[[pa.Table], pa.Table]) -> None:
     pq.write_table(table, file)
 
 
+@pytest.mark.slow
 @given(dropped=st.sets(st.sampled_from(NULLABLE)), order=st.randoms())
 @settings(max_examples=30, deadline=None)
 def test_a_file_that_lacks_nullable_columns_is_read_with_nulls(dropped: set[str], order: Random) -> None:
@@ -219,6 +220,7 @@ def as_format(number: int, table: pa.Table) -> pa.Table:
     return table.replace_schema_metadata({FORMAT_KEY: str(number).encode()} if number > 1 else None)
 
 
+@pytest.mark.slow
 @given(
     number=st.integers(1, FORMAT + 2),
     dropped=st.sets(st.sampled_from(SCHEMA.names), max_size=3),

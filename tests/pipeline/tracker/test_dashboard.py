@@ -46,6 +46,7 @@ def panels(view: Mapping[str, Any]) -> dict[str, Any]:
     return {panel["viewType"]: panel["config"] for panel in section["panels"]}
 
 
+@pytest.mark.slow
 @needs_workspaces
 def test_two_views_are_saved_and_saving_again_updates_them(
     wandb_server: WandbServer, config: Config, capsys: pytest.CaptureFixture[str]

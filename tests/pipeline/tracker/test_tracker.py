@@ -103,6 +103,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     return folder, report
 
 
+@pytest.mark.slow
 def test_every_setting_is_a_run_of_the_group(logged: tuple[Path, Report]) -> None:
     folder, report = logged
     runs = {run["summary"]["setting_id"]: run for run in runs_in(folder, "setting")}
@@ -138,6 +139,7 @@ def test_of_too_many_settings_the_fronts_are_runs() -> None:
         assert [content.summary["setting_id"] for content in found] == keys
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "kept"), [(7, 7), (6, 4)])
 def test_a_task_with_most_of_the_settings_loses_none_where_all_have_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, kept: int
@@ -240,6 +242,7 @@ def test_the_sweep_run_holds_the_report(logged: tuple[Path, Report]) -> None:
     assert stored.schema.equals(SCHEMA) and stored.to_pandas().equals(to_table_frame(RECORDS))
 
 
+@pytest.mark.slow
 def test_logging_again_logs_only_what_is_new(tmp_path: Path) -> None:
     log(tmp_path)
     assert log(tmp_path) == 0
@@ -255,6 +258,7 @@ def test_logging_again_logs_only_what_is_new(tmp_path: Path) -> None:
     assert gone not in {run["id"] for run in runs_in(tmp_path)}
 
 
+@pytest.mark.slow
 def test_an_outdated_front_that_was_synced_is_taken_out_of_the_views(tmp_path: Path) -> None:
     log(tmp_path)
     fronts = {run["id"] for run in runs_in(tmp_path, "front")}
@@ -274,6 +278,7 @@ def test_nothing_of_the_machine_is_logged(logged: tuple[Path, Report]) -> None:
         assert not list(path.parent.glob("files/requirements.txt"))
 
 
+@pytest.mark.slow
 def test_a_knob_given_in_two_ways_is_logged(tmp_path: Path) -> None:
     taus: tuple[float | str, ...] = (0.01, "4x")
     settings = [
@@ -287,6 +292,7 @@ def test_a_knob_given_in_two_ways_is_logged(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_settings_of_two_runs_and_two_tasks_are_logged_apart(tmp_path: Path) -> None:
     lists = [replace(changed(own, task={"name": "lists"}), id=f"lists-{own.id}") for own in SETTINGS]
     runs = [RUN, make_run([*SETTINGS, *lists], name="both")]
@@ -307,6 +313,7 @@ def test_settings_of_two_runs_and_two_tasks_are_logged_apart(tmp_path: Path) -> 
     }
 
 
+@pytest.mark.slow
 def test_a_group_with_two_decoders_has_two_fronts(tmp_path: Path) -> None:
     settings = [changed(own, decoder="dawn") if number % 2 else own for number, own in enumerate(SETTINGS)]
     report = write_report(tmp_path, [make_run(settings)], RECORDS, [])

@@ -25,6 +25,8 @@ from pipeline.storage.record import SCHEMA
 from tests.pipeline.tracker.test_tracker import RUN, SETTINGS, sample, tables
 from tests.pipeline.wandb_server import ServedRun, WandbServer
 
+pytestmark = pytest.mark.slow
+
 FEW = [SETTINGS[0], SETTINGS[1], SETTINGS[3]]
 """Two of base, one of AXON."""
 

@@ -136,6 +136,7 @@ def worked_off(
         del busy[at]
 
 
+@pytest.mark.slow
 def test_neither_workers_nor_their_order_nor_a_loss_changes_what_a_search_asks_for(
     config: Config, whole: dict[str, Any]
 ) -> None:
@@ -286,6 +287,7 @@ def test_a_command_that_ends_early_waits_for_the_import(
     assert [thread.daemon for thread in importing] == [False]
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_left_to_import_once_a_report_is_drawn() -> None:
     program = """
 import sys

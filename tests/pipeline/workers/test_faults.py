@@ -28,6 +28,8 @@ from tests.pipeline.conftest import Judge, ended_after, interrupt, planned, slic
 from tests.pipeline.jobs.test_job import UNSTEADY, run, stored
 from tests.pipeline.storage.test_store import damage
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Config]
 ASKED = ("task.name=judge", "limit=24")
 

@@ -22,6 +22,8 @@ from pipeline.search import SEARCHES, Candidate, Outcome, Space
 from pipeline.storage.store import Store
 from pipeline.workers.execute import execute_here
 
+pytestmark = pytest.mark.slow
+
 MODEL = "defaults: [checkpoint, _self_]\npath: {path}\ndtype: float32\nprompt: raw\n"
 SWEEP = """
 name: crossed

@@ -12,6 +12,7 @@ from pipeline.workers import shared_store
 from pipeline.workers.shared_store import await_setting
 
 
+@pytest.mark.slow
 def test_a_setting_that_is_seen_late_is_awaited(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
     late = Timer(0.3, store.write_settings, [{"a": {"gate": "never"}}])

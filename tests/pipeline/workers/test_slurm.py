@@ -77,6 +77,7 @@ ENDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 def test_a_job_comes_back_where_going_on_may_help(tmp_path: Path, commands: Path, end: str) -> None:
     sweep, environment, blow, code, again = ENDS[end]

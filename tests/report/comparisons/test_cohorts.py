@@ -143,6 +143,7 @@ def test_two_examples_that_decode_alike_are_no_verdict():
     assert "inconclusive, because of too few examples: 2 scored" in text(sweep)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("thresholds", "empty"), [((0.3,), 0), ((0.3, 0.5), 0), ((0.3, 0.5, 0.7), 1)])
 def test_a_variant_is_empty_when_most_of_its_settings_are(thresholds, empty):
     sweep = make_sweep(gain=1.0, examples=20, anchors=(None, 1))

@@ -13,6 +13,7 @@ from tests.report.sweep import changed, make_setting, make_sweep
 from tests.report.verdict import add_copy, compared, facet_of, flip, text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "faster", "outcome"), [(1.0, 0.8, YES), (-1.0, 1.1, NO)])
 def test_clear_effects_are_reported_with_their_variant_and_interval(gain, faster, outcome):
     sweep = make_sweep(gain=gain, faster=faster, examples=120)
@@ -92,6 +93,7 @@ def test_a_variant_that_finishes_early_is_not_punished():
     assert effect.saving.fraction.estimate > 0.3 and effect.saving.holds
 
 
+@pytest.mark.slow
 def test_each_decoder_is_compared_with_its_own_axon_and_holm_watches_over_both():
     sweep = make_sweep(gain=1.0, faster=0.8, examples=60, anchors=(None, 1))
     one = compared(sweep)[0]
@@ -140,6 +142,7 @@ def test_fastest_setting_that_reaches_the_bar():
     assert fastest_at(0.99, rows, quality, nfe) == 2  # nobody does: the best one
 
 
+@pytest.mark.slow
 def test_the_settings_to_run_are_as_near_the_best_as_all_else_that_counts_as_equal():
     """Of 60 examples three answers, 0.05; where so many leave no quality above 0, no less than the best will do."""
     for levels, within in (((0.2, 0.55, 0.58), 0.05), ((0.0, 0.02, 0.04), 0.0)):
@@ -203,6 +206,7 @@ def test_a_variant_with_one_setting_has_no_line_and_does_not_count():
     assert "1 of 2 variants not counted: 1 without a line (a single setting, " in text(sweep)
 
 
+@pytest.mark.slow
 def test_budgets_run_from_where_both_have_begun_to_where_the_slower_ends():
     for faster in (0.7, 1.3):
         sweep = make_sweep(faster=faster, examples=40, anchors=(None, 1))
@@ -211,6 +215,7 @@ def test_budgets_run_from_where_both_have_begun_to_where_the_slower_ends():
         assert compared(sweep)[0].effects[0].budgets == pytest.approx(tuple(ends))
 
 
+@pytest.mark.slow
 def test_hard_examples_that_only_one_side_fails_to_score_are_no_gain():
     """AXON decodes no better than the base alone, but some of what it gets wrong has no score."""
     sweep = make_sweep(examples=400, anchors=(None, 1))
@@ -240,6 +245,7 @@ def test_settings_that_lack_many_scores_are_not_said_to_have_none():
     assert "no AXON setting was scored." in text(sweep)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "lower"), [(-1.5, True), (0.0, False), (1.5, False)])
 def test_what_is_saved_below_the_bases_best_is_told_as_that(gain, lower):
     sweep = make_sweep(gain=gain, faster=0.8, examples=100, anchors=(None, 1))
@@ -264,6 +270,7 @@ def test_no_steps_are_saved_at_a_quality_of_nothing():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plateau", "who"),
     [(("None", "1"), "both reach"), (("None",), "the base decoder reaches"), (("1",), "AXON reaches")],
@@ -279,6 +286,7 @@ def test_savings_that_depend_on_the_swept_values_are_reported_as_such(plateau, w
     assert "fastest setting swept" not in text(make_sweep(faster=0.7, anchors=(None, 1)))
 
 
+@pytest.mark.slow
 def test_the_settings_to_run_reach_the_quality_of_the_base():
     sweep = make_sweep(gain=3.0, examples=60, anchors=(None, 1), thresholds=(0.3, 0.5, 0.7))
     points = facet_of(sweep).points.set_index("setting_id")["quality"]
@@ -292,6 +300,7 @@ def test_the_settings_to_run_reach_the_quality_of_the_base():
     assert "No setting of this variant reaches" in facet_of(lower).summary.verdicts[0].pick
 
 
+@pytest.mark.slow
 def test_one_variant_that_lowers_the_front_is_not_every_variant():
     sweep, worse = (make_sweep(gain=gain, examples=80) for gain in (0.0, -1.5))
     sweep.rows = [row for row in sweep.rows if not row["setting_id"].endswith("-2")]

@@ -77,6 +77,7 @@ def test_dearer_steps_change_no_quality_and_no_percentage(shape, seed, times):
     assert np.allclose(dearer.saving.cost, np.multiply(found.saving.cost, times), rtol=1e-3, equal_nan=True)
 
 
+@pytest.mark.slow
 @fast
 @given(one_variant, seeds, st.randoms(use_true_random=False))
 def test_the_order_of_settings_changes_nothing_and_that_of_examples_only_the_draws(shape, seed, random):

@@ -30,6 +30,7 @@ def graded(tmp_path, request):
         return write_report(tmp_path, [sweep.run], sweep.records, [], asked=Asked(formats=FORMATS))
 
 
+@pytest.mark.slow
 def test_its_points_have_no_interval_and_its_groups_no_band(graded):
     points, (facet,) = graded.findings.points, graded.findings.facets
     ends = [f"{name}_{end}" for name in ("quality", "nfe", "flops") for end in ("lo", "hi")]
@@ -70,6 +71,7 @@ def test_many_that_agree_have_no_interval_and_their_groups_no_band(tmp_path):
     assert all(area.estimate > 0 and math.isnan(area.lo) for area in facet.hypervolumes.values())
 
 
+@pytest.mark.slow
 def test_it_is_told_in_no_nan(graded, tmp_path):
     console = Console(width=100, record=True)
     console.print(graded.terminal())

@@ -114,6 +114,7 @@ def test_equal_decodes_differ_by_nothing_at_any_budget() -> None:
     assert all(row.linear.difference.lo <= 0 <= row.linear.difference.hi for row in own.rows)
 
 
+@pytest.mark.slow
 def test_what_is_compared_is_told_in_figures_that_differ() -> None:
     (own,) = facet_of(make_sweep(faster=0.5), Asked()).matched
     for lo, hi, told in (
@@ -125,6 +126,7 @@ def test_what_is_compared_is_told_in_figures_that_differ() -> None:
         assert f"The fronts can be compared {told}" in matched_section(facet)
 
 
+@pytest.mark.slow
 def test_fronts_are_compared_like_with_like() -> None:
     """With AXON against without, of the same decoder; or all others against the group that is named."""
     sweep = make_sweep()
@@ -146,6 +148,7 @@ def test_fronts_are_compared_like_with_like() -> None:
         facet_of(sweep, Asked(against="AXN"))
 
 
+@pytest.mark.slow
 def test_each_pair_has_round_budgets_of_its_own_and_the_legend_stands_once() -> None:
     """A decoder with a fifth of the steps: budgets of both together would lie outside what one of them covers."""
     sweep = make_sweep()
@@ -182,6 +185,7 @@ def test_a_few_examples_are_not_compared() -> None:
     assert matched_section(facet_of(make_sweep(examples=9), Asked())) == ""
 
 
+@pytest.mark.slow
 def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
     """Ten variants as good as the base, each with luck of its own: few intervals exclude 0, without correction many."""
     rng = np.random.default_rng(5)
@@ -225,6 +229,7 @@ def test_no_difference_on_a_few_examples_is_not_taken_for_none() -> None:
         assert own.rows[0].mixed == own.rows[0].linear
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["base", "confidence + coverage_gap/fixed"])
 def test_in_80_columns_a_budget_is_a_line(name: str) -> None:
     """However long the fronts' names are, which the title tells."""

@@ -69,6 +69,7 @@ def test_settings_that_decode_alike_are_no_pair():
     assert found.outcome == NO_FRONT and len(found.pairs) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 30, 120])
 def test_a_bootstrapped_pair_excludes_no_difference_exactly_where_holm_rejects_it(count):
     """Of graded scores none of which AXON lowers: plain percentiles excluded 0 in each of 120 pairs, of p = 0.12."""

@@ -52,6 +52,7 @@ def test_unscored_is_left_out_of_everything_and_counted():
     assert (found["n"], found["unscored"], found["quality"], found["nfe"]) == (1, 2, 1.0, 10.0)
 
 
+@pytest.mark.slow
 def test_repeated_records_count_once_and_order_does_not_matter():
     sweep = make_sweep()
     once = facet_of(sweep)
@@ -78,6 +79,7 @@ def test_half_covered_setting_is_partial_and_on_no_front():
     assert any("1 setting scored on fewer than 95 %" in warning for warning in found.summary.warnings)
 
 
+@pytest.mark.slow
 def test_groups_have_their_own_fronts():
     found = found_in(make_sweep(gain=1.0)).points
     assert set(found.loc[found["group_front"], "group"]) == {"base", "AXON"}

@@ -248,6 +248,7 @@ def test_the_verdict_is_of_the_same_means_as_the_points() -> None:
     assert "over 3 seeds" in facet.summary.verdicts[0].pick
 
 
+@pytest.mark.slow
 def test_the_page_names_all_seeds_and_whose_answers_it_shows(tmp_path: Path) -> None:
     sweep = seeded(anchors=(None, 1))
     run = replace(sweep.run, command="python launch.py sweep=mine", started=datetime(2026, 1, 2, tzinfo=UTC))

@@ -90,6 +90,7 @@ def test_partial_settings_have_no_probability_and_disturb_no_other():
     assert (points["on_front"].drop("0.3-1") == others["on_front"]).all()
 
 
+@pytest.mark.slow
 @fast
 @given(st.lists(outcomes, min_size=1, max_size=2), st.integers(0, 99))
 def test_band_holds_the_front(groups, seed):
@@ -116,6 +117,7 @@ def test_band_of_one_setting_is_the_bootstraps_interval():
     assert band.hi_G[-1] - band.lo_G[-1] == pytest.approx(np.diff(ends)[0])
 
 
+@pytest.mark.slow
 def test_hypervolume_stands_in_its_interval():
     sweep = make_sweep(gain=1.0, examples=40)
     found = facet_of(sweep)
@@ -138,6 +140,7 @@ def test_interval_covers_the_truth_where_nearly_all_are_right():
         assert 0.93 <= binom.pmf(right, n, truth)[holds].sum() <= 1
 
 
+@pytest.mark.slow
 def test_best_of_many_is_not_taken_at_its_word():
     """Forty groups of twelve settings that are all right four times of five: each group's best looks better."""
     groups, variants, n, truth = 40, 12, 100, 0.8

@@ -31,6 +31,7 @@ def figure(monkeypatch):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 14])
 def test_the_legend_lies_outside_the_axes_and_within_the_picture(figure, count):
     sweep = of_groups(count)

@@ -57,6 +57,7 @@ def again(plan_of: Planned, words: list[str], setting: Setting) -> list[Setting]
     return list(plan_of(given).settings.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -100,6 +101,7 @@ def test_the_command_of_a_point_composes_to_its_setting(
         assert [own.id for own in again(plan_of, words, setting)] == [setting.id]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [[1, 0, 2], [4, 3]])
 def test_the_command_of_several_seeds_composes_to_all_of_them(seeds: list[int], plan_of: Planned) -> None:
     words = [

@@ -8,6 +8,7 @@ import re
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 
 from pipeline.report import find
 from pipeline.report.comparisons.matchups import distinct_settings, matchups
@@ -39,6 +40,7 @@ def written(folder, sweep, words):
     return findings, details.write(folder, findings, rows, words)
 
 
+@pytest.mark.slow
 def test_files_hold_the_records_and_are_made_once(tmp_path):
     sweep, words = make_sweep(gain=1.0, examples=12), Words()
     _, told = written(tmp_path, sweep, words)
@@ -71,6 +73,7 @@ def test_what_an_earlier_report_left_goes_and_nothing_else(tmp_path):
     assert len(after.decodes) < len(before.decodes)
 
 
+@pytest.mark.slow
 def test_texts_are_looked_up_again_where_they_were_unknown(tmp_path):
     sweep = make_sweep(examples=12)
     _, unknown = written(tmp_path, sweep, None)
@@ -163,6 +166,7 @@ def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():
     assert 'class="compared"' in examples.section(facet, details.Details())
 
 
+@pytest.mark.slow
 def test_what_no_verdict_compares_is_not_told_as_that():
     for anchors, more, told in (
         ((None,), {}, "the best settings, as no verdict compares any"),

@@ -11,6 +11,8 @@ from benchmarks.front_shapes import SHAPES, describe, drawn, truth
 from pipeline.report.comparisons.cohorts import cohorts
 from pipeline.report.comparisons.effects import measure
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("shape", ["concave", "partial"])
 def test_a_row_of_each_table_is_made(shape):

@@ -92,6 +92,7 @@ def test_a_report_is_the_same_whatever_the_blocks(monkeypatch):
                 np.testing.assert_allclose(area, same.hypervolumes[group], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_no_more_than_a_few_blocks_are_in_memory(monkeypatch):
     """Of 600 settings on two fronts: all replicates of one measure alone would be 19 MB."""
     monkeypatch.setattr(resampling, "BLOCK", 2**16)

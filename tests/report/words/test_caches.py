@@ -101,6 +101,7 @@ def found():
     return sweep, find([sweep.run], sweep.records)
 
 
+@pytest.mark.slow
 def test_several_caches_are_drawn_against_every_cost(found):
     [facet] = found[1].facets
     assert [view.cost.column for view in facet.pictured] == ["nfe", "computed_positions", "seconds"]
@@ -254,6 +255,7 @@ def test_settings_that_differ_in_more_than_the_cache_are_not_compared():
     assert not any("ache dual" in own.short for own in facet.summary.verdicts)
 
 
+@pytest.mark.slow
 def test_the_pages_table_and_the_terminal_have_the_columns(tmp_path):
     sweep = together(*(under(cache, **SMALL) for cache in ("none", "block", "dual")))
     report = write_report(tmp_path, [sweep.run], sweep.records, [])

@@ -65,6 +65,7 @@ def test_equal_figures_are_within_and_exact_ones_exactly():
     assert outcomes(check(records(nfe=17)))["NFE"] == OUTSIDE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("right", range(0, 101, 5))
 def test_accuracy_is_within_exactly_where_the_interval_holds_a_published_value(right):
     found = check(records(right)).figures[0]

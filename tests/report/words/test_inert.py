@@ -4,8 +4,8 @@ import pytest
 
 from tests.report.counts import count, decode_alike
 from tests.report.sweep import make_sweep
-from tests.report.test_report import Page, points_of, printed, summary_of, write
 from tests.report.verdict import facet_of, found_in
+from tests.report.written import Page, points_of, printed, summary_of, write
 
 
 def dawn_sweep(**kinds):
@@ -18,6 +18,7 @@ def warned(sweep):
     return facet_of(sweep).summary.inert
 
 
+@pytest.mark.slow
 def test_empty_anchors_give_no_verdict_about_axon():
     """The gain in the records is no evidence about AXON, which had nothing to select its anchors by."""
     empty = count(make_sweep(gain=1.0, examples=200), supported=False)
@@ -116,6 +117,7 @@ def test_gate_that_never_fired():
     assert " of the steps. This setting is no evidence about AXON except" in warning
 
 
+@pytest.mark.slow
 def test_axon_that_decodes_as_its_base():
     (warning,) = warned(decode_alike(dawn_sweep(), "0.3-None", "0.3-1"))  # its gate did not fire there
     assert "never fired in 1 of 4" in warning

@@ -50,6 +50,7 @@ def test_a_level_is_told_from_certainty(level, text):
     assert level_text(level) == text
 
 
+@pytest.mark.slow
 def test_pairs_say_how_many_examples_their_level_takes(tmp_path):
     """Of 27 pairs each is decided at 5 % / 27, for which ten examples are one too few."""
     sweep = graded(examples=10, thresholds=(0.5,), anchors=(None, *range(1, 28)))
@@ -63,6 +64,7 @@ def test_pairs_say_how_many_examples_their_level_takes(tmp_path):
     assert "Without a bar: no interval; the verdict says why." in section([facet])
 
 
+@pytest.mark.slow
 def test_pairs_of_enough_examples_need_no_excuse(tmp_path):
     sweep = graded(examples=11, thresholds=(0.5,), anchors=(None, *range(1, 28)))
     facet, terminal, page = told_by(tmp_path, sweep)
@@ -136,6 +138,7 @@ def test_aup_of_answers_that_all_agree_says_why(tmp_path):
         assert any(f"# No interval of {what} (2 fronts): {AGREE}" in text for text in d3llm([facet]).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("examples", "told"), [(60, True), (61, False)])
 def test_aup_of_few_examples_says_what_its_intervals_are_worth(tmp_path, examples, told):
     """Where three answers are the five points that a point may lie below the best."""
@@ -144,6 +147,7 @@ def test_aup_of_few_examples_says_what_its_intervals_are_worth(tmp_path, example
     assert (said in page) == told == any(f"# {said}" in text for text in d3llm([facet]).values())
 
 
+@pytest.mark.slow
 def test_the_picture_says_what_its_bars_are(tmp_path):
     few, alike, told = (make_sweep(examples=count) for count in (3, 12, 12))
     for row in alike.rows:
@@ -175,6 +179,7 @@ def test_more_comparisons_than_the_replicates_hold_get_more_replicates(monkeypat
     assert all(np.isfinite([*one.leading.difference, *one.leading.saving.fraction]).all() for one in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.2, 3.0])
 def test_more_comparisons_than_a_report_draws_for_say_why_there_is_no_interval(monkeypatch, tmp_path, gain):
     monkeypatch.setattr(comparison, "ALPHA", stats.ALPHA / 600)

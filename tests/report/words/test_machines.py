@@ -23,6 +23,7 @@ def test_one_machine_is_not_warned_of(dtype):
     assert swept(dtype) == []
 
 
+@pytest.mark.slow
 def test_records_that_say_nothing_are_not_warned_of():
     assert facet_of(make_sweep(examples=20)).summary.warnings == []
     assert swept("bfloat16", **dict.fromkeys(ONE)) == []
@@ -39,6 +40,7 @@ def test_batches_of_several_sizes_concern_tokens_below_float32_only():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "what"),
     [

@@ -20,6 +20,7 @@ def scored(sweep, right):
 HOLLOW = {"0.3": 20, "0.5": 25, "0.7": 30, "0.9": 80}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("axon", "told"),
     [
@@ -41,6 +42,7 @@ def test_a_gain_over_what_mixes_of_the_base_reach_is_told_apart(axon, told):
     assert effect.mixed.base_quality == pytest.approx(0.5) and effect.mixed.axon_quality > 0.5 - 1e-9
 
 
+@pytest.mark.slow
 def test_a_loss_that_mixes_of_axon_make_good_is_told_apart():
     straight = {"0.3": 20, "0.5": 40, "0.7": 60, "0.9": 80}
     sweep = scored(make_sweep(examples=100, anchors=(None, 1)), {"None": straight, "1": HOLLOW})

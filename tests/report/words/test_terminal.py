@@ -12,6 +12,8 @@ from pipeline.report.words import terminal
 from pipeline.report.words.told import UNFOLDED
 from tests.report.sweep import changed, make_sweep
 
+pytestmark = pytest.mark.slow
+
 DECODERS = ("dawn", "klass")
 
 
