@@ -16,6 +16,7 @@ from pipeline.report.machines import one_machine
 from pipeline.report.matched import Matched, match_nfe
 from pipeline.report.points import make_points, sort_along_front
 from pipeline.report.sample import COSTS, Draws, Sample, draw, make_sample
+from pipeline.report.shared_seeds import by_seed
 from pipeline.report.stats import Interval, means
 from pipeline.report.summary import Summary, summarise
 from pipeline.report.views import SECONDS, View, make_views
@@ -119,6 +120,7 @@ def draft(part: Part, knobs: Names) -> Draft:
     draws = draw(everything)
     tokens = {name: means(everything.further_costs[name]) for name in TOKENS}
     sample = replace(everything, further_costs={name: everything.further_costs[name] for name in costs})
+    sample = replace(sample, by_seed=by_seed(part, sample))
     del everything  # of ten million records a quarter of a gigabyte, while the most is needed
     points = make_points(part, knobs, sample, draws)
     return Draft(part, knobs, draws, tokens, alone, Evidence(part.settings, points, sample))
