@@ -113,7 +113,7 @@ def stream(
     _check(model, settings)
     spec = settings.axon.attention_layers
     layers = resolve_layers(spec, model.num_layers) if settings.reads_attention else ()
-    sampler = Sampler(model, settings, layers, timer or nullcontext, watcher)
+    sampler = Sampler(model, settings, layers, _checked(timer) if timer else nullcontext, watcher)
     batch: Batch | None = None
     while True:
         entering: list[Prompt] = []
@@ -244,6 +244,21 @@ def _check_objects(model: object, on_finish: object, timer: object, watcher: obj
         raise ValueError(
             f"watcher={watcher!r:.60}: {what}; give an object with {', '.join(methods)} (axon/watch.py), or None"
         )
+
+
+def _checked(timer: PartTimer) -> PartTimer:
+    """What it returns is known only when it is called, and a `with` would not say whose fault it is."""
+
+    def timed(part: str) -> AbstractContextManager[object]:
+        found = timer(part)
+        if not isinstance(found, AbstractContextManager):
+            remedy = "decorate one that yields with contextlib.contextmanager"
+            raise ValueError(
+                f"timer({part!r}): returns {found!r:.60}: must return a context manager; {remedy}, or give None"
+            )
+        return found
+
+    return timed
 
 
 def _check(model: MaskedDiffusionModel, settings: DecodeSettings) -> None:

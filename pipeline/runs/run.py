@@ -69,6 +69,7 @@ class Run:
     seconds: float | None
     stopped: Mapping[str, Stop] = field(default_factory=dict)  # setting id -> why it has no more examples
     cost: str | None = None  # what a search took beside the grid, in a sentence
+    warnings: tuple[str, ...] = ()  # what was said of its settings and prompts before they were decoded
 
     @property
     def alone(self) -> bool:

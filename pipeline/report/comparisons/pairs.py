@@ -85,9 +85,7 @@ def match(cohort: Cohort, sample: Sample, comparisons: int = 1) -> list[Matched]
 
 
 def _matched(base: Indices, axon: Indices, sample: Sample, comparisons: int) -> Matched:
-    quality_2N, nfe_2N = (
-        average_seeds(values, (base, axon)) for values in (sample.quality_SN, sample.nfe_SN)
-    )
+    quality_2N, nfe_2N = (average_seeds(sample, measure, (base, axon)) for measure in ("quality", "nfe"))
     known_N = ~np.isnan(quality_2N).any(axis=0)
     quality_2n, nfe_2n = quality_2N[:, known_N], nfe_2N[:, known_N]
     return Matched(

@@ -15,6 +15,7 @@ import launch
 from pipeline.errors import ConfigError
 from pipeline.idle_threads import VARIABLE
 from pipeline.inputs.choices import check_folders, described
+from pipeline.inputs.composed_tree import check_emptied
 from pipeline.jobs import runs_command
 from tests.pipeline.conftest import ROOT, compose_tree
 
@@ -71,8 +72,8 @@ def test_what_may_go_is_named_as_hydra_can_remove_it_and_what_is_added_may_begin
     held = {"g": {"set": {"seed": 1}, "when": {"axon.anchors": {"axon.policy": "fixed"}}}}
     for key, named in (("g", "g.set"), ("g.when", "g.when")):
         with pytest.raises(ConfigError, match=rf"^{key}={{}}: is merged .*, such as ~{named}$"):
-            launch.check_emptied([f"{key}={{}}"], held)
-    launch.check_emptied(["+g={}", "+g.set.seed=1"], held)
+            check_emptied([f"{key}={{}}"], held)
+    check_emptied(["+g={}", "+g.set.seed=1"], held)
 
 
 @pytest.mark.parametrize("words", RUN_CASES)

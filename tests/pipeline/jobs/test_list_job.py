@@ -97,6 +97,7 @@ def test_a_folder_without_runs_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert refused("job=list").startswith(
-        "under=outputs: holds no run; give a folder that runs were written to"
-    )
+    remedy = "give a folder that runs were written to, such as under=outputs"
+    assert refused("job=list") == f"under=outputs: there is no such folder; {remedy}"
+    (tmp_path / "outputs").mkdir()
+    assert refused("job=list") == f"under=outputs: holds no run; {remedy}"
