@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Judge, composing, planned
+from conftest import Judge, composing, planned, sliced
 from rich.console import Console
 
 import pipeline.evaluation.score_again as score_again
@@ -79,6 +79,20 @@ def test_a_scorer_that_failed_once_leaves_what_a_run_without_the_failure_does(
         after.drop(columns=UNSTEADY), stored(undisturbed).drop(columns=UNSTEADY), check_dtype=False
     )
     assert "scored again" not in run(config)[1]
+
+
+def test_of_a_slice_that_reaches_beyond_the_limit_only_what_was_asked_for_is_scored(
+    make_config: Make, judge: Judge
+) -> None:
+    config = make_config("task.name=judge")
+    [setting] = planned(config).settings.values()
+    judge.bad_scores, store = {"test-0-1", "test-0-3"}, Store(config.store)
+    store.write_slice(setting.id, 0, 4, sliced(Evaluator(4), setting, 0, 4))
+    judge.bad_scores = set()
+    again = score_again.ScoredAgain(store, "isolated")
+    again.settle([setting], {setting.id: {1}}, {setting.id: [(0, 4)]})
+    assert (again.answers, again.scored, again.faults) == (1, 1, {})
+    assert stored(config)["score"].isna().tolist() == [False, False, False, True]
 
 
 def test_a_scorer_that_fails_by_itself_is_asked_once_a_command_and_nothing_is_written(
