@@ -104,7 +104,10 @@ def test_the_answer_ends_before_the_first_end_of_text(setting: Setting) -> None:
 
 def test_an_answer_cut_at_a_stop_loses_special_tokens_and_no_others() -> None:
     """A tokenizer's added tokens need not be special: `<think>` often is not."""
-    added = {0: SimpleNamespace(content="<s>", special=True), 1: SimpleNamespace(content="<a>", special=False)}
+    added = {
+        0: SimpleNamespace(content="<s>", special=True),
+        1: SimpleNamespace(content="<a>", special=False),
+    }
     tokenizer = SimpleNamespace(
         added_tokens_decoder=added,
         decode=lambda tokens, skip_special_tokens: "<a>A" if skip_special_tokens else "<s><a>A\nQ: B",
