@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.fronts import by_rising_nfe, first_reach, mean_height
+from pipeline.report.fronts import by_rising_nfe, first_reach, mean_height, reach_or_highest
 from pipeline.report.mixes import corners
 
 fast = settings(max_examples=80, deadline=None)
