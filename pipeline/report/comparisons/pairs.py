@@ -43,8 +43,8 @@ class Matched:
     def p(self) -> float:
         return 1.0 if self.test.p is None else self.test.p
 
-    def pair(self, alpha: float, overall: float) -> Pair:
-        """Intervals at 1 - alpha, the level at which Holm decided this pair so that all together keep `overall`."""
+    def pair(self, alpha: float, p: float) -> Pair:
+        """Intervals at 1 - alpha, the level at which Holm decided this pair; `p`: adjusted by Holm."""
         quality_base, quality_axon = stats.means(self.quality_2N).tolist()
         nfe_base, nfe_axon = stats.means(self.nfe_2N).tolist()
         return Pair(
@@ -56,7 +56,7 @@ class Matched:
             nfe_axon,
             quality=self._quality(alpha),
             nfe=stats.paired_difference(self.nfe_2N[1], self.nfe_2N[0], 1 - alpha, scores=False).difference,
-            p=min(1.0, self.p * overall / alpha),
+            p=p,
             level=1 - alpha,
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from scipy.special import ndtri, stdtrit
 
 from pipeline.planning.seeds import joint, pools, seeds_of
 from pipeline.planning.setting import Stop
@@ -158,6 +159,23 @@ def test_an_interval_is_never_that_of_more_answers_than_there_are() -> None:
     assert share_interval(np.full(30, 2 / 3), 90).hi - 2 / 3 > wilson_interval(60, 90).hi - 2 / 3
     assert share_interval(np.array([1.0]), 3) == wilson_interval(1, 1)
     assert share_interval(np.array([np.nan]), 3) == pytest.approx(stats.UNKNOWN, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("shares", "answers", "effective"),
+    [
+        ([0, 1 / 3, 2 / 3, 1], 12, 5.4),  # 4 x 0.5 x 0.5 / 0.185, the variance of the four
+        ([2 / 3] * 11 + [1 / 3], 36, 36),  # which hardly vary: no more than there are
+        ([0, 0, 0, 1, 1, 1, 0.99], 700, 7),  # whose seeds nearly always agree: no fewer than examples
+    ],
+)
+def test_the_effective_number_is_from_that_of_the_examples_to_that_of_the_answers(
+    shares: list[float], answers: int, effective: float
+) -> None:
+    normal, student = ndtri(0.975), stdtrit(len(shares) - 1, 0.975)
+    own, size = share_interval(np.array(shares), answers), effective * (normal / student) ** 2
+    share = np.mean(shares)
+    assert own == pytest.approx((share, *wilson_interval(share * size, size)[1:]), abs=1e-3)
 
 
 def test_of_scores_between_0_and_1_it_is_the_bootstrap() -> None:
