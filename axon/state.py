@@ -83,6 +83,12 @@ class StepState:
         return found
 
     @staticmethod
+    def entropy(log_probs_BKV: Tensor) -> Tensor:
+        """Of each position's distribution, in nats, (B, K); a token without probability adds nothing."""
+        probability_BKV = log_probs_BKV.exp()
+        return -probability_BKV.xlogy(probability_BKV).sum(2)
+
+    @staticmethod
     def rank(score_BK: Tensor, among_BK: Tensor) -> Tensor:
         """Rank of each position of `among_BK` by descending score, 0 first, ties left to right; others come last."""
         order_BK = torch.where(among_BK, score_BK, -torch.inf).argsort(dim=1, descending=True, stable=True)

@@ -6,8 +6,10 @@ from axon.decoders.base import Decoder
 from axon.decoders.confidence import Confidence
 from axon.decoders.dawn import Dawn
 from axon.decoders.entropy_bounded import EntropyBounded
+from axon.decoders.entropy_threshold import EntropyThreshold
 from axon.decoders.factor import Factor
 from axon.decoders.fixed_steps import FixedSteps
+from axon.decoders.hierarchy import Hierarchy
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
@@ -19,14 +21,27 @@ __all__ = [
     "Decoder",
     "DecoderSettings",
     "EntropyBounded",
+    "EntropyThreshold",
     "Factor",
     "FixedSteps",
+    "Hierarchy",
     "Klass",
     "LeftToRight",
     "LocalLeap",
 ]
 
 # One class each, told apart by `name`.
-DecoderSettings = FixedSteps | Confidence | Factor | LocalLeap | Klass | Dawn | EntropyBounded | LeftToRight
+DecoderSettings = (
+    FixedSteps
+    | Confidence
+    | Factor
+    | LocalLeap
+    | Hierarchy
+    | Klass
+    | Dawn
+    | EntropyBounded
+    | EntropyThreshold
+    | LeftToRight
+)
 
 DECODERS: dict[str, type[DecoderSettings]] = {kind.name: kind for kind in get_args(DecoderSettings)}
