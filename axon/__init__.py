@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from axon.decoders import (
         DECODERS,
         Confidence,
+        Credit,
         Dawn,
         DecoderSettings,
         EntropyBounded,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         Klass,
         LeftToRight,
         LocalLeap,
+        SlowFast,
     )
     from axon.decoding import decode, row_seed
     from axon.models import CheckpointError, MaskedDiffusionModel, Overrides, load_model, load_tokenizer
@@ -36,6 +38,7 @@ __all__ = [
     "AxonSettings",
     "CheckpointError",
     "Confidence",
+    "Credit",
     "Dawn",
     "DecodeSettings",
     "DecoderSettings",
@@ -47,6 +50,7 @@ __all__ = [
     "LocalLeap",
     "MaskedDiffusionModel",
     "Overrides",
+    "SlowFast",
     "Trace",
     "decode",
     "load_model",
@@ -60,6 +64,7 @@ __getattr__ = lazily(
         "axon.decoders": (
             "DECODERS",
             "Confidence",
+            "Credit",
             "Dawn",
             "DecoderSettings",
             "EntropyBounded",
@@ -68,6 +73,7 @@ __getattr__ = lazily(
             "Klass",
             "LeftToRight",
             "LocalLeap",
+            "SlowFast",
         ),
         "axon.decoding": ("decode", "row_seed"),
         "axon.models": (

@@ -4,6 +4,7 @@ from typing import get_args
 
 from axon.decoders.base import Decoder
 from axon.decoders.confidence import Confidence
+from axon.decoders.credit import Credit
 from axon.decoders.dawn import Dawn
 from axon.decoders.entropy_bounded import EntropyBounded
 from axon.decoders.factor import Factor
@@ -11,10 +12,12 @@ from axon.decoders.fixed_steps import FixedSteps
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
+from axon.decoders.slow_fast import SlowFast
 
 __all__ = [
     "DECODERS",
     "Confidence",
+    "Credit",
     "Dawn",
     "Decoder",
     "DecoderSettings",
@@ -24,9 +27,21 @@ __all__ = [
     "Klass",
     "LeftToRight",
     "LocalLeap",
+    "SlowFast",
 ]
 
 # One class each, told apart by `name`.
-DecoderSettings = FixedSteps | Confidence | Factor | LocalLeap | Klass | Dawn | EntropyBounded | LeftToRight
+DecoderSettings = (
+    FixedSteps
+    | Confidence
+    | Factor
+    | LocalLeap
+    | Klass
+    | Dawn
+    | EntropyBounded
+    | Credit
+    | SlowFast
+    | LeftToRight
+)
 
 DECODERS: dict[str, type[DecoderSettings]] = {kind.name: kind for kind in get_args(DecoderSettings)}
