@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from axon.decoders import (
         DECODERS,
         Confidence,
+        Credit,
         Dawn,
         DecoderSettings,
         EntropyBounded,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Klass,
         LeftToRight,
         LocalLeap,
+        SlowFast,
     )
     from axon.decoding import decode, row_seed
     from axon.models import CheckpointError, MaskedDiffusionModel, Overrides, load_model, load_tokenizer
@@ -38,6 +40,7 @@ __all__ = [
     "AxonSettings",
     "CheckpointError",
     "Confidence",
+    "Credit",
     "Dawn",
     "DecodeSettings",
     "DecoderSettings",
@@ -51,6 +54,7 @@ __all__ = [
     "LocalLeap",
     "MaskedDiffusionModel",
     "Overrides",
+    "SlowFast",
     "Trace",
     "decode",
     "load_model",
@@ -64,6 +68,7 @@ __getattr__ = lazily(
         "axon.decoders": (
             "DECODERS",
             "Confidence",
+            "Credit",
             "Dawn",
             "DecoderSettings",
             "EntropyBounded",
@@ -74,6 +79,7 @@ __getattr__ = lazily(
             "Klass",
             "LeftToRight",
             "LocalLeap",
+            "SlowFast",
         ),
         "axon.decoding": ("decode", "row_seed"),
         "axon.models": (

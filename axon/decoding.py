@@ -162,7 +162,9 @@ def _fresh(
     generators, area = [], widest_area(settings.gen_length, settings.block, settings.block_alignment)
     if _draws(settings):
         generators = [torch.Generator(model.device).manual_seed(_seed(row)) for row in rows]
-    decoder_state = settings.decoder.new_state(len(rows), area, model.vocab_size, model.device)
+    decoder_state = settings.decoder.new_state(
+        len(rows), area, settings.block, model.vocab_size, model.device
+    )
     return Batch.start(
         [row.index for row in rows],
         [tuple(row.tokens) for row in rows],

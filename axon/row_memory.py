@@ -41,10 +41,15 @@ def row_parts(shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, 
     if shape.block_causal:
         yield Part("mask", width**2 * size, "B W W of the block-causal mask")
     kinds = 2 * size + 8 * (4 if settings.temperature > 0 else 1)
+    twice = f"twice in {dtype}"
+    if settings.decoder.boosts and size < BYTES["float32"]:
+        kinds, twice = kinds + BYTES["float32"], f"{twice}, boosted in float32"
     logits = block * shape.vocabulary * kinds
-    yield Part("logits", logits, f"B K V twice in {dtype}, and in float64 for confidence")
+    yield Part("logits", logits, f"B K V {twice}, and in float64 for confidence")
     if settings.decoder.name == "klass":
         yield Part("KLASS", blocks.area * shape.vocabulary * 4, "B G V in float32, of the last step")
+    if settings.decoder.name == "credit":
+        yield Part("credit", block**2 * 16, "B K K tokens and their credit, of the block's steps")
     if settings.reads_attention:
         chosen = len(resolve_layers(settings.axon.attention_layers, shape.layers))
         queries = chosen * width * (shape.heads + shape.key_heads) * shape.head * size
@@ -57,4 +62,4 @@ def row_parts(shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, 
 def row_bytes(shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, dtype: str) -> int:
     """What a row takes at most: what is kept from step to step is there twice while rows enter."""
     parts = row_parts(shape, settings, blocks, dtype)
-    return sum(int(part.bytes) * (2 if part.name in ("cache", "KLASS") else 1) for part in parts)
+    return sum(int(part.bytes) * (2 if part.name in ("cache", "KLASS", "credit") else 1) for part in parts)

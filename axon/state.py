@@ -43,6 +43,18 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Plain:
+    """The model's own beliefs on each row's current block, for decoders that boost some (`Decoder.boosted`)."""
+
+    logits_BKV: Tensor  # as the model gives them, ends of the text left out where `end_of_text` says so
+    masked_BK: Tensor  # bool; all of them, open or not
+    block_step_B: Tensor  # steps this block has had before this one
+    decoder_state: object  # as in StepState
+    # -> (B, K) never the mask token, and its probability, float64; of logits_BKV, while they are unchanged
+    likeliest: Callable[[], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
 class StepState:
     """One step: the beliefs of the model on each row's current block, before anything changes.
 

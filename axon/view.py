@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from axon.beliefs import sample, uniform
+from axon.beliefs import most_likely, sample, uniform
 from axon.forward import Forward
 from axon.nucleus import nucleus
 from axon.reads import undeclared
 from axon.settings import DecodeSettings
-from axon.state import Context, PartTimer, StepState
+from axon.state import Context, PartTimer, Plain, StepState
 
 Part = TypeVar("Part")
 
@@ -43,6 +43,10 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
 
     with timer("select"):
         logits_BKV, batch, places_BK = forward.logits_BKV, forward.batch, forward.places_BK
+        written_BK = batch.tokens_BG.gather(1, places_BK)
+        masked_BK = batch.masked(written_BK, places_BK)
+        if decoder.boosts:
+            logits_BKV = decoder.boosted(_plain(forward, masked_BK))
         token_BK, p_max_BK, partition_BK = forward.likeliest(logits_BKV)
         confidence_BK, read_BKV, total_BK = p_max_BK, logits_BKV, partition_BK
         if settings.top_p is not None:
@@ -51,8 +55,7 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
             token_BK, confidence_BK = _drawn(forward, read_BKV, total_BK, 1.0)
         elif settings.temperature > 0:
             token_BK, confidence_BK = _drawn(forward, logits_BKV, partition_BK, settings.temperature)
-        written_BK = batch.tokens_BG.gather(1, places_BK)
-        masked_BK = forward.open(batch.masked(written_BK, places_BK))
+        masked_BK = forward.open(masked_BK)
     return StepState(
         masked_BK=masked_BK,
         written_BK=written_BK,
@@ -74,6 +77,17 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
         ),
         attention=declared("needs_attention", decoder.needs_attention, attention.among),
         context=declared("reads = 'sequence'", sequence, context),
+    )
+
+
+def _plain(forward: Forward, masked_BK: Tensor) -> Plain:
+    logits_BKV, batch = forward.logits_BKV, forward.batch
+    return Plain(
+        logits_BKV=logits_BKV,
+        masked_BK=masked_BK,
+        block_step_B=batch.block_step_B,
+        decoder_state=batch.decoder_state,
+        likeliest=lambda: most_likely(logits_BKV, batch.mask_id)[:2],
     )
 
 

@@ -4,6 +4,7 @@ from typing import get_args
 
 from axon.decoders.base import Decoder
 from axon.decoders.confidence import Confidence
+from axon.decoders.credit import Credit
 from axon.decoders.dawn import Dawn
 from axon.decoders.entropy_bounded import EntropyBounded
 from axon.decoders.entropy_threshold import EntropyThreshold
@@ -13,10 +14,12 @@ from axon.decoders.hierarchy import Hierarchy
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
+from axon.decoders.slow_fast import SlowFast
 
 __all__ = [
     "DECODERS",
     "Confidence",
+    "Credit",
     "Dawn",
     "Decoder",
     "DecoderSettings",
@@ -28,6 +31,7 @@ __all__ = [
     "Klass",
     "LeftToRight",
     "LocalLeap",
+    "SlowFast",
 ]
 
 # One class each, told apart by `name`.
@@ -41,6 +45,8 @@ DecoderSettings = (
     | Dawn
     | EntropyBounded
     | EntropyThreshold
+    | Credit
+    | SlowFast
     | LeftToRight
 )
 

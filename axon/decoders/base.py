@@ -19,8 +19,9 @@ from axon.reads import Reads
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
-    from axon.state import StepState
+    from axon.state import Plain, StepState
 
 
 @dataclass
@@ -56,13 +57,29 @@ class Decoder(metaclass=PythonValues):
         """Whether confidence decides what is revealed."""
         return True
 
+    @property
+    def boosts(self) -> bool:
+        """Whether it has beliefs made of other logits than the model's."""
+        return type(self).boosted is not Decoder.boosted
+
     def check(self, gen_length: int, block_length: int) -> None:
         """Raise ValueError where the settings do not fit these lengths."""
         return  # most fit all
 
-    def new_state(self, rows: int, gen_length: int, vocab_size: int, device: torch.device) -> object:
+    def new_state(
+        self, rows: int, gen_length: int, block_length: int, vocab_size: int, device: torch.device
+    ) -> object:
         """What it remembers of fresh rows: a dataclass of tensors whose first axis is the rows (see axon/rows.py)."""
         return Stateless()
+
+    def boosted(self, plain: Plain) -> Tensor:
+        """The logits (B, K, V) of the current block that beliefs are made of, once in each step, before `propose`.
+
+        What reads the model's beliefs on the block reads these: the token that is drawn or likeliest, confidence and
+        p*, `log_probs`, and AXON. Beliefs beyond the block (`Context`) stay the model's. It treats every row by itself,
+        and may change `plain.logits_BKV` in place.
+        """
+        return plain.logits_BKV
 
     @abstractmethod
     def propose(self, state: StepState) -> Proposal:

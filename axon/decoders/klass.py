@@ -50,7 +50,9 @@ class Klass(Decoder):
         check_range("decoder.kl_threshold", self.kl_threshold, 0.0, float("inf"))
         check_whole("decoder.history", self.history, 1)
 
-    def new_state(self, rows: int, gen_length: int, vocab_size: int, device: torch.device) -> KlassState:
+    def new_state(
+        self, rows: int, gen_length: int, block_length: int, vocab_size: int, device: torch.device
+    ) -> KlassState:
         import torch  # here, so that settings can be checked without torch
 
         return KlassState(

@@ -61,6 +61,6 @@ def test_no_copy_of_all_positions_is_made_in_float64(
 
 
 def test_the_state_is_of_generated_positions_alone() -> None:
-    state = Klass().new_state(3, GEN, VOCAB, torch.device("cpu"))
+    state = Klass().new_state(3, GEN, 4, VOCAB, torch.device("cpu"))
     assert isinstance(state, KlassState)
     assert state.log_probs_BGV.shape == (3, GEN, VOCAB) and state.log_probs_BGV.dtype == torch.float32

@@ -41,6 +41,8 @@ KNOBS: dict[str, Any] = {
     "entropy_bounded": {"gamma": 1.0},
     "entropy_threshold": {"threshold": 1.0},
     "hierarchy": {"threshold": 0.7, "low_threshold": 0.3},
+    "credit": {"threshold": 0.7, "alpha": 1.5},
+    "slow_fast": {"threshold": 0.5, "exploration_steps": 1, "window": 1},
     "left_to_right": {},
 }
 TRIED = {name: kind(**KNOBS.get(name, {})) for name, kind in DECODERS.items()} | TOYS

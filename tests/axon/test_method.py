@@ -54,6 +54,8 @@ def test_a_default_is_the_codes(name: str, shown: str) -> None:
         ("hierarchy", ["threshold", "low_threshold"]),
         ("entropy_threshold", ["threshold"]),
         ("klass", ["threshold", "kl_threshold", "history"]),
+        ("credit", ["threshold", "alpha", "beta", "gamma"]),
+        ("slow_fast", ["threshold", "min_confidence", "exploration_steps", "window", "stability"]),
     ],
 )
 def test_a_decoders_defaults_are_the_codes(decoder: str, names: list[str]) -> None:
@@ -84,5 +86,14 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
         "entropy_bounded": {"name": "entropy_bounded", "gamma": 0.1},
         "entropy_threshold": {"name": "entropy_threshold", "threshold": 0.5},
         "hierarchy": {"name": "hierarchy", "threshold": 0.9, "low_threshold": 0.4},
+        "credit": {"name": "credit", "threshold": 0.9, "alpha": 0.7, "beta": 0.8, "gamma": 0.2},
+        "slow_fast": {
+            "name": "slow_fast",
+            "threshold": 0.9,
+            "min_confidence": 0.3,
+            "exploration_steps": 6,
+            "window": 2,
+            "stability": 1.0,
+        },
         "left_to_right": {"name": "left_to_right"},
     }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass
+from axon import AxonSettings, Confidence, Credit, Dawn, DecodeSettings, Klass
 from axon.blocks import RowBlocks, row_blocks
 from axon.key_values import KeyValues
 from axon.models.shape import NetworkShape
@@ -46,6 +46,12 @@ def test_drawing_tokens_takes_four_copies_in_float64() -> None:
     assert drawn == parts(PLAIN) | {"logits": K * V * (4 + 4 + 4 * 8)}
 
 
+def test_boosted_logits_are_float32_at_least() -> None:
+    credit = replace(PLAIN, decoder=Credit())
+    for dtype, more in (("float32", 0), ("bfloat16", K * V * 4)):
+        assert parts(credit, dtype)["logits"] == parts(PLAIN, dtype)["logits"] + more
+
+
 def test_a_mask_is_added_to_the_scores_of_each_pair_of_columns() -> None:
     assert parts(PLAIN, "float16", block_causal=True) == parts(PLAIN, "float16") | {"mask": W * W * 2}
 
@@ -54,6 +60,10 @@ def test_a_mask_is_added_to_the_scores_of_each_pair_of_columns() -> None:
 def test_what_is_kept_from_step_to_step(dtype: str) -> None:
     """KLASS's probabilities of the step before are float32, whatever the network computes in."""
     assert parts(replace(PLAIN, decoder=Klass()), dtype)["KLASS"] == AREA * V * 4
+    steps = Credit().new_state(1, AREA, K, V, torch.device("cpu"))
+    assert parts(replace(PLAIN, decoder=Credit()), dtype)["credit"] == sum(
+        own.nbytes for own in vars(steps).values()
+    )
     model = toy_model()
     kept = KeyValues.none(model, 1)
     kept.widen(W)
@@ -91,12 +101,12 @@ def test_attention_is_kept_of_the_chosen_layers_and_made_of_one_at_a_time(
     assert parts(settings, dtype)["attention"] == 2 * W * (H + G) * A * size + K * W * (H + 1) * 4
 
 
-@pytest.mark.parametrize("decoder", [Confidence(), Klass()])
+@pytest.mark.parametrize("decoder", [Confidence(), Klass(), Credit()])
 @pytest.mark.parametrize("cache", ["none", "prefix"])
 def test_what_is_kept_is_there_twice_while_rows_enter(decoder: Any, cache: Any) -> None:
     settings = replace(PLAIN, decoder=decoder, cache=cache)
     found = parts(settings)
-    twice = sum(found.get(name, 0) for name in ("cache", "KLASS"))
+    twice = sum(found.get(name, 0) for name in ("cache", "KLASS", "credit"))
     assert row_bytes(SHAPE, settings, BLOCKS, "float32") == sum(found.values()) + twice
 
 

@@ -31,7 +31,9 @@ class Remasking(Decoder):
     low: float = 0.6
     times: int = 2
 
-    def new_state(self, rows: int, gen_length: int, vocab_size: int, device: Any) -> Remasked:
+    def new_state(
+        self, rows: int, gen_length: int, block_length: int, vocab_size: int, device: Any
+    ) -> Remasked:
         return Remasked(torch.zeros((rows, gen_length), dtype=torch.long, device=device))
 
     def propose(self, state: StepState) -> Proposal:
