@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -159,7 +160,7 @@ def _front(points: pd.DataFrame) -> str:
     return f"The Pareto front holds {counted(len(front), what)}{groups}, {ends}."
 
 
-def _end(row: "pd.Series[object]", several: bool) -> str:
+def _end(row: "pd.Series[Any]", several: bool) -> str:
     """Of several groups, each of which may have a setting of that label, with its own."""
     label, group = str(row["label"]), str(row["group"])
     return label if not several or label == group else f"{quoted(group)} {label}"

@@ -1,6 +1,7 @@
 """The report for a terminal of 80 columns or more: per facet the fronts as a table by rising NFE, then the findings."""
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -113,7 +114,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
         names = [value_text(row[knob]) for knob in knobs] if knobs else [str(row["label"])]
         table.add_row(
             mark,
-            Text(str(row["group"])),
+            _Wrapped(str(row["group"])),
             *(_Folded(name) for name in names),
             *([f"x{row['shares']}" if row["shares"] > 1 else ""] if alike else []),
             _quality(row["quality"], row["quality_lo"], row["quality_hi"]),
@@ -127,6 +128,13 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             style="" if row["group_front"] else "dim",
         )
     return table
+
+
+class _Wrapped(Text):
+    """A name over several lines, at its hyphens: of runs of one sweep only the end tells which it is."""
+
+    def wrap(self, console: Console, width: int, **how: Any) -> Lines:
+        return Lines(Text(line) for line in textwrap.wrap(self.plain, width))
 
 
 class _Folded(Text):
