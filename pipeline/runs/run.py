@@ -129,6 +129,8 @@ def _spelled(run: Run) -> str:
     """Its JSON: a line per column of the settings, which come last."""
     rest = json.loads(_RUN.dump_json(replace(run, settings=(), examples={})))
     del rest["settings"], rest["examples"]
+    if not run.warnings:  # what knows no such key reads it, too
+        del rest["warnings"]
     trees = _SETTINGS.dump_python(run.settings, mode="json")
     for tree in trees:
         if (examples := run.examples.get(tree["id"])) is not None:

@@ -87,6 +87,14 @@ def test_a_timer_that_returns_no_context_manager_is_named(model: MaskedDiffusion
             r"settings=\{'gen_length': 4\}: must be of type DecodeSettings; give one, such",
         ),
         ({"model": "folder"}, r"model='folder': must be a loaded model; give load_model\('folder'\)"),
+        (
+            {"model": torch.nn.Sequential(torch.nn.Embedding(24, 4), torch.nn.Linear(4, 24))},
+            r'^model=Sequential: must be a MaskedDiffusionModel; give load_model\("FOLDER"\), or of a network in mem',
+        ),
+        (
+            {"prompts": torch.zeros(2, 2, 2, dtype=torch.long)},
+            r"^prompts\[0\]=tensor\(\[\[0, 0\], \[0, 0\]\]\): must",
+        ),
         ({"model": None}, r'^model=None: must be a loaded model; give load_model\("FOLDER"\)'),
         ({"watcher": 3}, "^watcher=3: has no method asked, chose, stepped; give an object with asked, chose"),
         ({"watcher": Steps}, "^watcher=<class .*: is a class; give an object with asked, chose, stepped"),

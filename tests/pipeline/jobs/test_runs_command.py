@@ -310,7 +310,8 @@ def test_what_is_no_run_that_can_be_read_is_told(
     kept = Path(config.store).rename(tmp_path / "kept")
     line = refused(f"job={job}", f"run={folder}")
     assert line == (
-        f"run={folder}: its store {config.store} is gone; put it back, or run again: python launch.py limit=10"
+        f'run={folder}: its store {config.store} is gone; put it back, write where it lies now as "store" into '
+        "run.json, or run again: python launch.py limit=10"
     )
     (kept / "slices").rename(Path(config.store).parent / "aside")
     (kept / "slices" / "empty").mkdir(parents=True)
