@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import ndtri, stdtrit
 from rich.console import Console
+from scipy.special import ndtri, stdtrit
 
 from pipeline.planning.seeds import joint, pools, seeds_of
 from pipeline.planning.setting import Stop
