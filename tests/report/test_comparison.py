@@ -35,6 +35,10 @@ def test_axon_that_changes_nothing_in_expectation_is_inconclusive():
     assert f"detecting 0.01 takes about {found.leading.needed:,}" in told
     assert 0.05 < found.leading.discordance < 0.15
     assert found.leading.needed == pytest.approx(100 * (found.leading.detectable / 0.01) ** 2, abs=1)
+    power = 0.8416  # normal quantile at 0.8
+    assert found.leading.detectable == pytest.approx(
+        (found.critical + power) * found.leading.spread, rel=1e-4
+    )
 
 
 def test_no_difference_in_any_example_is_no_certainty():
