@@ -16,6 +16,7 @@ from pipeline.report.caches import cache_verdicts, compare_caches
 from pipeline.report.entries import split
 from pipeline.report.records import clean
 from pipeline.report.sample import make_sample
+from pipeline.report.stats import ALPHA
 from pipeline.report.whole import in_memory
 from tests.report.counts import WIDTH, count
 from tests.report.sweep import GEN_LENGTH, identified, make_sweep
@@ -170,6 +171,7 @@ def test_a_cache_is_compared_with_whole_passes_along_each_axis(found):
             "dual",
         ),  # under `block` AXON looks for sinks in other rows than without a cache
     ]
+    assert {own.alpha for one in effects for own in one.effects.values()} == {ALPHA / 2}, "of two comparisons"
     for one in effects:
         positions, steps = (one.effects[axis] for axis in one.effects)
         if one.cache == "block":
