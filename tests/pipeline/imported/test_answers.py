@@ -14,8 +14,9 @@ import pytest
 from pipeline.errors import ConfigError
 from pipeline.imported.answers import Answer, read_answers
 from pipeline.imported.foreign import NO_NFE, foreign_point
-from pipeline.imported.matching import match
+from pipeline.imported.matching import Matched, match
 from pipeline.imported.settings import ImportedSettings
+from pipeline.jobs.import_job import _notes
 from pipeline.storage.record import UNANSWERED
 from pipeline.tasks import Task, TaskSettings, open_task
 
@@ -129,6 +130,9 @@ def test_points_and_nfe_of_plain_rows(tmp_path: Path, task: Task) -> None:
         (0.5, 3),
         (0.9, None),
     ]
+    assert _notes(matched, [], "it")[1:] == ["1 of 2 points without an NFE: listed, but on no front."]
+    some = Matched({1: {0: Answer(1, "a", "", None, 1), 1: Answer(2, "b", "", 3, 1)}}, ())
+    assert not _notes(some, [], "it")[1:], "of some answers it is known"
     assert "nfe=0.5" in read.refused[0] and "'no' is no example" in matched.refused[0]
 
 

@@ -25,7 +25,7 @@ from pipeline.checkpoints.cost_estimate import Network, gpu_hours, most_passes
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config, read_config, to_tree
 from pipeline.inputs.recipe import Expected, RecipeSettings
-from pipeline.jobs.plan_job import _hours, plan_job
+from pipeline.jobs.plan_job import plan_job
 from pipeline.storage.store import Store
 from tests.pipeline.conftest import ROOT, Judge, composing, planned, sliced
 from tests.pipeline.formats import FORMATS, random_checkpoint
@@ -72,7 +72,6 @@ def test_it_counts_what_there_is_to_do(make_config: Make, judge: Judge) -> None:
 def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judge) -> None:
     judge.long_prompts = {"test-0-3"}
     assert "too long   judge: prompts of more than" in shown(make_config("task.name=judge", "limit=4"))
-    assert "too long" not in shown(make_config("task.name=judge", "limit=3"))
     exact = make_config("task.name=judge", "limit=3", "gen_length=245", "block_length=5")  # 11 + 245 = 256
     assert "too long" not in shown(exact)
     text = shown(make_config("task.name=judge", "gen_length=100000"))
@@ -102,7 +101,6 @@ def test_flops_and_time_are_those_of_what_is_left(make_config: Make, judge: Judg
         told += re.findall(r"FLOPs +(\S+)|time +(\S+) for all", shown(config))
     assert [time for _, time in told[1::2]] == ["10:00", "3:20"]
     assert float(told[0][0]) == pytest.approx(3 * float(told[2][0]), rel=0.01)
-    assert [_hours(own) for own in (0.001, 0.05, 12.0)] == ["seconds", "3.0 GPU minutes", "12.0 GPU hours"]
 
 
 def test_a_setting_that_only_repeats_decodes_has_no_seconds_to_go_by(make_config: Make, judge: Judge) -> None:

@@ -172,10 +172,14 @@ def test_each_end_allows_for_the_choice_that_flatters_the_side_that_would_profit
         measured.effects(0.05, 0.05),
         measured.mixed_gains.intervals(0.05),
     )
-    up, ((_, cost),) = line.flattered, saved([line.mixed], 0.05)
-    assert up.axon_height > up.base_height and up.axon_cost > up.base_cost
+    up, ((part, cost),) = line.flattered, saved([line.mixed], 0.05)
+    assert (
+        up.axon_height > up.base_height and up.axon_cost > up.base_cost and up.axon_times > up.base_times > 1
+    )
     assert effect.mixed.difference == (gain.estimate, gain.lo - up.axon_height, gain.hi + up.base_height)
     assert effect.saving.cost == (cost.estimate, cost.lo - 2 * up.base_cost, cost.hi + 2 * up.axon_cost)
+    assert 1 - effect.saving.fraction.lo == pytest.approx((1 - part.lo) * up.axon_times**2)
+    assert 1 - effect.saving.fraction.hi == pytest.approx((1 - part.hi) / up.base_times**2)
 
 
 def test_where_no_example_differs_one_of_the_fewest_in_common_might_have():

@@ -259,7 +259,7 @@ def test_a_front_is_held_beyond_its_slowest_setting_alone_and_ten_examples_are_e
     made = facet_of(make_sweep(examples=30, anchors=(None, 1)), Asked())
     steps = np.repeat([[10.0], [14.0], [18.0], [22.0], [10.0], [14.0], [18.0], [20.0]], 30, axis=1)
     sample = Sample(np.tile([0.5, 0.6], (8, 15)), steps)
-    points = pd.DataFrame({"quality": means(sample.quality_SN), "nfe": steps[:, 0], "n": [30] * 4 + [10] * 4})
+    points = pd.DataFrame({"quality": means(sample.quality_SN), "nfe": steps[:, 0], "n": [10] * 4 + [30] * 4})
     points = made.points[["run", "complete"]].join(points)
     (own,) = match_nfe(points, made.settings, draw(sample), Asked(nfe=(20.0, 22.0)))
     assert own.n == 10 and [row.held for row in own.rows] == [(), ("AXON",)]
