@@ -84,8 +84,9 @@ def intervene(
             anchors_FK, by_F = torch.where(fires_F[:, None], anchors_FK, proposal_FK), by_F * fires_F
         _count(state.counts, rows_F, fires_F, chosen_FK, sink_FK)
         if rows_F is None:
-            return Reveal(anchors_FK, by_F)
-        return Reveal(reveal_BK.index_copy(0, rows_F, anchors_FK), batch.zeros_B.index_copy(0, rows_F, by_F))
+            return Reveal(anchors_FK, by_F, fires_R)
+        by_B = batch.zeros_B.index_copy(0, rows_F, by_F)
+        return Reveal(reveal_BK.index_copy(0, rows_F, anchors_FK), by_B, by_B > 0)
 
 
 def _fired(fires_R: Tensor, gate: Gate, attention: BlockAttention) -> tuple[Tensor | None, Tensor | None]:

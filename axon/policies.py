@@ -63,6 +63,11 @@ class Support:
         return self.conflict()
 
     @cached_property
+    def cut_FK(self) -> Tensor:
+        """Sum over i of w_ij, (F, K), by rows as F is: where `density` compares equals, no rounding decides."""
+        return self.weights_FKK.transpose(1, 2).contiguous().sum(2)
+
+    @cached_property
     def log_cap_F(self) -> Tensor:
         """Most anchors under a policy that bounds them by the logarithm of what is masked."""
         return log_cap(self.masked_F)
@@ -98,7 +103,7 @@ class Selection:
 
         Ties go to the more confident one, and then to the leftmost.
         """
-        ranked_FK = score_FK + TIE_BREAK * self.ranking_FK
+        ranked_FK = score_FK.add(self.ranking_FK, alpha=TIE_BREAK)
         top_F1 = ranked_FK.amax(1, keepdim=True)
         # Whoever is behind the best comes after all who are not: by more than confidences differ.
         tied_FK = self.ranking_FK.add(ranked_FK < top_F1, alpha=-2.0)
@@ -212,7 +217,7 @@ def facility_gain(support: Support, selection: Selection) -> Tensor:
 
 def cut_gain(support: Support, selection: Selection) -> Tensor:
     """Graph cut: what each candidate adds to sum_i sum_j w_ij, (F, K)."""
-    return support.weights_FKK.sum(1)
+    return support.cut_FK
 
 
 OBJECTIVES = {"facility_location": facility_gain, "graph_cut": cut_gain}

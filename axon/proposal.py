@@ -72,3 +72,4 @@ class Reveal:
 
     positions_BK: Tensor  # bool, of the block
     by_B: Tensor | None = None  # index into trace.CHOOSERS; None: the decoder, everywhere
+    fired_B: Tensor | None = None  # bool, rows in which AXON did; None: nowhere

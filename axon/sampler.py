@@ -110,8 +110,7 @@ class Sampler:
             change = self._change(state, proposal, reveal, batch)
             if decoder.revises:
                 batch.events.reserve(self.settings.block)
-            fired_B = None if reveal.by_B is None else reveal.by_B > 0
-            batch.end_step(forward.places_BK, state.written_BK, change, fired_B, broken_B, progress_B)
+            batch.end_step(forward.places_BK, state.written_BK, change, reveal.fired_B, broken_B, progress_B)
 
     def _asked(self, read: list[list[int]]) -> list[int]:
         """Places of the rows whose gate is evaluated in the next step: AXON's budget for their block is not spent."""

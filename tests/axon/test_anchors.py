@@ -86,7 +86,7 @@ def test_cover_stops_once_the_target_is_covered() -> None:
 
 def _anchors(seed: int, proposal: Tensor, settings: AxonSettings) -> Tensor:
     """Anchors (F, K) of a random problem in place of `proposal`."""
-    masked, _, confidence, attention = _problem(seed)
+    masked, _, confidence, attention = _problem(seed, length=proposal.shape[1])
     sinks = torch.zeros_like(masked)
     support = support_of(masked, proposal, confidence, confidence, attention, sinks, settings)
     return choose(support, settings)
@@ -97,6 +97,15 @@ def test_cover_is_content_with_a_proposal_that_is_its_own_first_anchor(seed: int
     """f(S) is F there: equal, and not only up to a rounding error that would ask for a second anchor."""
     first = _anchors(seed, _problem(seed)[1], AxonSettings(policy="fixed", anchors=1))
     assert torch.equal(_anchors(seed, first, AxonSettings(policy="cover")), first)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_density_goes_on_with_the_proposal_itself_by_graph_cut(seed: int) -> None:
+    """What it adds is F, and |P| is 1: equal, and not less by a rounding error, wherever it stands."""
+    some = _problem(seed, length=16)[1]  # of so many sums torch forms some otherwise than others
+    one, two = (_anchors(seed, some, AxonSettings(anchors=n, objective="graph_cut")) for n in (1, 2))
+    settings = AxonSettings(policy="density", objective="graph_cut")
+    assert torch.equal(_anchors(seed, two & ~one, settings), two)
 
 
 def test_positions_below_the_uncertainty_threshold_ask_for_nothing() -> None:
