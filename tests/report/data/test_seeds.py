@@ -19,42 +19,12 @@ from pipeline.planning.setting import Stop
 from pipeline.report import find, find_points, write_report
 from pipeline.report.asked import Asked
 from pipeline.report.data.labels import described
-from pipeline.report.facet import Facet
 from pipeline.report.html.rows import settings_json
 from pipeline.report.paper.formats import WRITERS
 from pipeline.report.statistics import stats
 from pipeline.report.statistics.stats import share_interval, wilson_interval
-from pipeline.runs.run import Run
-from tests.report.sweep import THRESHOLDS, TRADE_OFF, Sweep, changed, make_record, make_run, make_setting
-
-EXAMPLES, SEEDS = 40, (2, 0, 1)  # in the order in which the sweep names them
-
-
-def seeded(
-    seeds: tuple[int, ...] = SEEDS,
-    thresholds: tuple[float, ...] = THRESHOLDS,
-    anchors: tuple[int | None, ...] = (None,),
-    temperature: float = 0.5,
-    done: dict[int, int] | None = None,
-) -> Sweep:
-    """Each seed's answers are its own luck; `done`: how many examples a seed has, of those that have fewer."""
-    sweep = Sweep()
-    for own in anchors:
-        for threshold in thresholds:
-            for seed in seeds:
-                sid = f"{own}-{threshold}-{seed}"
-                setting = changed(make_setting(sid, threshold, own), seed=seed, temperature=temperature)
-                sweep.settings[sid] = replace(setting, knobs={"seed": seed, **setting.knobs})
-                rng = np.random.default_rng([int(threshold * 10), seed, own or 0])
-                for position in range((done or {}).get(seed, EXAMPLES)):
-                    score, nfe = float(rng.random() < 0.3 + 0.5 * threshold), int(rng.integers(4, 12))
-                    sweep.rows.append(make_record(sid, position, score, nfe + int(20 * threshold)))
-    return sweep
-
-
-def facet_of(sweep: Sweep) -> Facet:
-    (facet,) = find([sweep.run], sweep.records).facets
-    return facet
+from tests.report.seeded import EXAMPLES, facet_of, seeded
+from tests.report.sweep import THRESHOLDS, TRADE_OFF, Sweep
 
 
 def records_of(sweep: Sweep, threshold: float) -> pd.DataFrame:
@@ -326,44 +296,3 @@ def test_settings_under_fewer_seeds_are_told_of() -> None:
     both = seeded(anchors=(None, 1), thresholds=(0.5, 0.7))
     both.drop("1-0.5-2", "1-0.7-2")  # of one group all
     assert not any("fewer seeds" in own for own in facet_of(both).summary.warnings)
-
-
-def test_runs_of_other_seeds_stay_runs() -> None:
-    def of(seed: int) -> tuple[Run, pd.DataFrame]:
-        own = seeded((seed,), thresholds=(0.5, 0.7))
-        return make_run(list(own.settings.values()), name=f"run{seed}"), own.records
-
-    runs, records = zip(*(of(seed) for seed in (0, 1)), strict=True)
-    (facet,) = find(list(runs), pd.concat(records, ignore_index=True)).facets
-    assert sorted(facet.points["run"]) == ["run0", "run0", "run1", "run1"]
-    assert any("“run0: base” and “run1: base”" in own for own in facet.summary.warnings)
-
-
-@pytest.mark.parametrize(
-    "split", [((1, 2), (2, 3)), ((1,), (2, 3)), ((1,), (1, 2, 3)), ((3, 1), (2,), (1, 2))]
-)
-@pytest.mark.parametrize("thresholds", [THRESHOLDS, (0.5,)])
-def test_the_verdict_on_runs_counts_each_seed_of_a_setting_once(
-    split: tuple[tuple[int, ...], ...], thresholds: tuple[float, ...]
-) -> None:
-    """As if one run had them all, whichever run has which, and whether fronts or pairs are compared."""
-    whole = seeded((1, 2, 3), thresholds, anchors=(None, 1), done={3: 25})
-    runs = [
-        make_run([own for own in whole.settings.values() if own.seed in seeds], name=f"run{number}")
-        for number, seeds in enumerate(split)
-    ]
-    (expected,) = facet_of(whole).comparisons
-    (facet,) = find(runs, whole.records).facets
-    (found,) = facet.comparisons
-    assert bool(expected.effects) == (len(thresholds) > 1) != bool(expected.pairs)
-    for one, other in zip(expected.effects, found.effects, strict=True):
-        assert other.difference == pytest.approx(one.difference)
-        assert other.saving.fraction == pytest.approx(one.saving.fraction)
-    for pair, same in zip(expected.pairs, found.pairs, strict=True):
-        assert same.quality.difference == pytest.approx(pair.quality.difference)
-        assert same.nfe == pytest.approx(pair.nfe)
-    one, other = seeded((0,), thresholds=(0.5,)), seeded((1,), thresholds=(0.7,))
-    settings = [*one.settings.values(), *other.settings.values()]
-    twice = [make_run(settings, name=name) for name in ("first", "again")]
-    (facet,) = find(twice, pd.concat([one.records, other.records], ignore_index=True)).facets
-    assert not any("not pooled" in own for own in facet.summary.warnings), "each under the same seed"
