@@ -273,6 +273,11 @@ def _check(model: MaskedDiffusionModel, settings: DecodeSettings) -> None:
 
 def _check_prompt(model: MaskedDiffusionModel, settings: DecodeSettings, row: Prompt) -> None:
     name, count, room = f"prompts[{row.index}]", len(row.tokens), settings.longest_prompt(model.max_length)
+    if room < 1:
+        raise ValueError(
+            f"gen_length={settings.gen_length}: the model takes {model.max_length} tokens, prompt and answer together; "
+            "lower it"
+        )
     if count > room:
         raise ValueError(
             f"{name}: {count} tokens: at most {room} fit before gen_length={settings.gen_length} "

@@ -81,6 +81,10 @@ def test_a_timer_that_returns_no_context_manager_is_named(model: MaskedDiffusion
         ),  # roundings would decide, so the batch
         ({"prompts": [[99]]}, "outside the vocabulary of 24"),
         ({"prompts": [[1] * 60]}, "at most 56 fit"),
+        (
+            {"settings": replace(SHORT, gen_length=96)},
+            "^gen_length=96: the model takes 64 tokens, prompt and answer",
+        ),
         ({"batch_size": 0}, "batch_size=0"),
         (
             {"settings": {"gen_length": 4}},

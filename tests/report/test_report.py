@@ -202,20 +202,6 @@ def test_groups_on_the_front_are_counted_where_there_are_several(tmp_path):
     )
 
 
-def test_long_names_of_groups_are_whole_in_a_narrow_terminal(tmp_path):
-    """Runs of one sweep are called by their folders, which only the end tells apart."""
-    sweep = make_sweep(anchors=(None, 1))
-    names = {"base": "lists-confidence-tiny-30-9b074b: base", "AXON": "lists-confidence-tiny-30-d8ba3c: axon"}
-    sweep.settings = {sid: replace(own, group=names[own.group]) for sid, own in sweep.settings.items()}
-    report = write(tmp_path, sweep)
-    console = Console(width=80, force_terminal=False, color_system=None)
-    with console.capture() as capture:
-        console.print(report.terminal())
-    shown = capture.get()
-    assert "…" not in shown.split("The Pareto front holds")[0]
-    assert "tiny-30-9b074b:" in shown and "tiny-30-d8ba3c:" in shown
-
-
 def test_no_scored_example_is_reported_without_fuss(tmp_path):
     sweep = make_sweep()
     unscored = sweep.records.assign(score=None)
