@@ -144,6 +144,7 @@ def test_fastest_setting_that_reaches_the_bar():
     assert fastest_at(0.9, rows, quality, nfe) == 1
     assert fastest_at(0.6, rows, quality, nfe) == 3
     assert fastest_at(0.99, rows, quality, nfe) == 2  # nobody does: the best one
+    assert fastest_at(0.99, rows, np.full(4, 0.7), nfe) == 0  # and of those the fastest
 
 
 @pytest.mark.slow
