@@ -110,7 +110,7 @@ def test_its_cost_on_a_real_model_is_told_from_the_config_alone(
     assert plan_job(read_config(launch.compose()), launch.compose, console) == 0
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert text.startswith(
-        f"{name} · {'arith, lists · 8 decoders' if name == 'axon_table' else 'humaneval · klass'}"
+        f"{name} · {f'arith, lists · {len(DECODERS)} decoders' if name == 'axon_table' else 'humaneval · klass'}"
     )
     settings = int(text.split("settings   ")[1].split(",")[0])
     assert settings >= 10 and f"{19 * settings:,} examples" in text
