@@ -41,7 +41,7 @@ def copy(tmp_path: Path) -> Path:
     (here / "conf/decoder/margin.yaml").write_text(values)
     decoders = here / "axon/decoders/__init__.py"
     inserted(decoders, "\n__all__", "from axon.decoders.margin import Margin\n")
-    inserted(decoders, "FixedSteps\n    | ", "Margin | ")
+    inserted(decoders, "    | Confidence\n", "    | Margin\n")
     inserted(here / "axon/gates.py", "# `never` has no rule", f"{gate}\n\n")
     inserted(
         here / "axon/gates.py", '    "never": None', '    "trickle": Gate(trickle, needs_attention=False),\n'
