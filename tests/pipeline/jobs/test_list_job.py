@@ -16,8 +16,8 @@ from pipeline.inputs.config import Config
 from pipeline.runs.at_work import left_alone
 from pipeline.runs.run import RUN_FILE, write_run
 from tests.pipeline.conftest import ROOT, Judge
+from tests.pipeline.jobs.a_run import main, refused
 from tests.pipeline.jobs.test_compare import ran
-from tests.pipeline.jobs.test_runs_command import main, refused
 
 __all__ = ["refused"]  # a fixture
 Make = Callable[..., Config]

@@ -26,8 +26,8 @@ from pipeline.storage.listing import list_slices
 from pipeline.storage.span import Span
 from pipeline.storage.store import Store, missing
 from tests.pipeline.conftest import Judge
+from tests.pipeline.jobs.a_run import refused
 from tests.pipeline.jobs.test_job import UNSTEADY, run, stored
-from tests.pipeline.jobs.test_runs_command import refused
 from tests.pipeline.storage.test_store import records
 
 __all__ = ["refused"]  # a fixture

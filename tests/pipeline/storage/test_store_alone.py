@@ -32,8 +32,8 @@ from pipeline.storage.inventory import Inventory, is_filed, read_inventory
 from pipeline.storage.record import Record
 from pipeline.storage.store import Store
 from tests.pipeline.conftest import Judge, planned, sliced
+from tests.pipeline.jobs.a_run import main, refused
 from tests.pipeline.jobs.test_compare import Make
-from tests.pipeline.jobs.test_runs_command import main, refused
 from tests.report.sweep import changed, identified, make_setting
 
 __all__ = ["refused"]  # a fixture
