@@ -12,6 +12,7 @@ from torch import Tensor
 
 from axon.batch import Batch
 from axon.cached_passes import BlockPasses
+from axon.elementwise import and_not
 from axon.events import REMASK, REPLACE, Change
 from axon.forward import Forward
 from axon.frozen_passes import FrozenPasses
@@ -93,8 +94,8 @@ class Sampler:
                     f"decoder {decoder.name}: propose returns a {kind}; let it return a Proposal"
                 )
             broken_B = proposal.broken_B(state.masked_BK, batch.mask_id)
-            nothing_B1, top_one_BK = ~proposal.reveal_BK.any(1, keepdim=True), state.top_one()
-            reveal_BK = proposal.reveal_BK | (top_one_BK & nothing_B1)
+            some_B1, top_one_BK = proposal.reveal_BK.any(1, keepdim=True), state.top_one()
+            reveal_BK = proposal.reveal_BK | and_not(top_one_BK, some_B1)
             if batch.leeway is not None:
                 batch.leeway = batch.leeway.narrowed(proposal, reveal_BK, top_one_BK, state.confidence_BK)
             progress_B = None
