@@ -43,9 +43,9 @@ class Hierarchy(Decoder):
 
 
 def best_of_runs(masked_BK: Tensor, rank_BK: Tensor) -> Tensor:
-    """The positions of least rank in their runs of neighbouring masked positions, (B, K) bool."""
+    """Which masked positions rank first in their runs of neighbouring ones, (B, K) bool; of others it says nothing."""
     run_BK = (~masked_BK).long().cumsum(1)  # the same within a run, as it counts what isn't masked up to here
     count, length = rank_BK.shape
     # A run shares its number with the position before it, which ranks after all masked ones.
     least_BR = rank_BK.new_full((count, length + 1), length).scatter_reduce(1, run_BK, rank_BK, "amin")
-    return masked_BK & (rank_BK == least_BR.gather(1, run_BK))
+    return rank_BK == least_BR.gather(1, run_BK)
