@@ -17,7 +17,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "klass": {"kl_threshold": 0.5, "history": 1},
     "dawn": {"tau_edge": 0.1, "tau_induce": 0.3},
     "hierarchy": {"low_threshold": 0.2},
-    "slow_fast": {"min_confidence": 0.5, "exploration_steps": 1, "window": 1},
+    "slow_fast": {"min_confidence": 0.95, "exploration_steps": 1, "window": 1},
 }
 SHARED: dict[str, Any] = {"tau_sink": "2x", "attention_layers": "last 1"}
 AXONS = {
@@ -64,6 +64,7 @@ def test_a_decode_is_the_same_under_every_threshold_of_its_leeway(
         ):
             assert trace.leeway is not None
             above, below = trace.leeway
+            assert above <= value <= below
             low, high = max(0.0, above), min(1.0, below)
             for other in [low + random.random() * (high - low) for _ in range(2)]:
                 if above < other < below:
