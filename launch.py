@@ -43,6 +43,7 @@ with faulty_files_told():
         own_words,
     )
     from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
+    from pipeline.inputs.composed_tree import check_emptied, tree_at
     from pipeline.inputs.run_words import RUN_WORDS
     from pipeline.output import OutputError, output_told
     from pipeline.stop import DONE, FAILED, ends_raised, exit_code
@@ -132,24 +133,6 @@ def compose(names: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
         raise ConfigError([explain(error, line, names)]) from None
     check_emptied(kept, tree)
     return tree
-
-
-def check_emptied(words: Sequence[str], tree: Mapping[str, Any]) -> None:
-    """Raises ConfigError for `key={}`, which Hydra merges with what is there: it would take nothing away."""
-    for word in words:
-        key, held = key_of(word), tree_at(key_of(word), tree)
-        added = any(key_of(other).startswith(f"{key}.") for other in words)  # what is there may be the user's
-        if held and not added and word.partition("=")[2].replace(" ", "") == "{}":
-            first = next((f"{key}.{name}" for name in held if "." not in str(name)), key)
-            remedy = f"remove what should go by its name, such as ~{first}"
-            raise ConfigError([f"{word}: is merged with what is there, so that nothing goes; {remedy}"])
-
-
-def tree_at(key: str, tree: Any) -> Mapping[str, Any]:
-    """What a dotted key ("": the whole) holds; empty where that is no group of keys."""
-    for parent in filter(None, key.split(".")):
-        tree = tree.get(parent) if isinstance(tree, Mapping) else None
-    return tree if isinstance(tree, Mapping) else {}
 
 
 def composed(words: Sequence[str], line: CommandLine) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """Which positions AXON reveals: the anchor problem of a block, solved greedily. docs/method.md, section 3.
 
-Shapes: F rows in which the gate fired, K block length, C candidates in rank order (most confident first).
+Shapes: F rows in which the gate fired, K block length; of two K the first is who is supported, the second who supports.
 """
 
 from __future__ import annotations
 
-import torch
+from math import inf
+
 from torch import Tensor
 
+from axon.elementwise import and_not
 from axon.policies import OBJECTIVES, POLICIES, Selection, Support
 from axon.settings import AxonSettings
-
-TIE_BREAK = 1e-6  # weight of a candidate's confidence between equal scores
+from axon.state import StepState
 
 
 def support_of(
@@ -20,45 +21,49 @@ def support_of(
     confidence_FK: Tensor,
     p_max_FK: Tensor,
     attention_FKK: Tensor,
-    sink_FK: Tensor,
+    sink_FK: Tensor | None,
     settings: AxonSettings,
-) -> tuple[Support, Tensor]:
-    """The anchor problem of each row, and the block position (F, C) of each candidate in rank order.
+) -> Support:
+    """The anchor problem of each row.
 
-    attention_FKK is A among the block's positions as it is; sink_FK marks the columns to leave out as sinks.
+    attention_FKK is A among the block's positions as it is; sink_FK marks the columns to leave out as sinks (None:
+    none).
     """
-    length = masked_FK.shape[1]
-    masked_F = masked_FK.sum(1)
-    order_FC = torch.where(masked_FK, confidence_FK, -torch.inf).argsort(dim=1, descending=True, stable=True)
-    order_FC = order_FC[:, : settings.max_candidates]
-    count_F = (settings.candidate_ratio * masked_F).long()  # rounded down
-    count_F = torch.minimum(count_F.clamp(settings.min_candidates, settings.max_candidates), masked_F)
-    valid_FC = torch.arange(order_FC.shape[1], device=masked_FK.device) < count_F[:, None]
-
-    confidence_FC = confidence_FK.gather(1, order_FC)
-    uncertainty_FK = (1 - confidence_FK).clamp(min=0)
-    needy_FK = masked_FK & (uncertainty_FK >= settings.uncertainty_threshold)
-    clean_FKK = attention_FKK.double().masked_fill(sink_FK[:, None, :], 0.0)
-    clean_FKK.diagonal(dim1=1, dim2=2).zero_()
-    clean_FKC = clean_FKK.gather(2, order_FC[:, None, :].expand(-1, length, -1))
-    wanted_FK = torch.where(needy_FK, uncertainty_FK, 0.0)
-    weights_FKC = clean_FKC * wanted_FK[..., None] * torch.where(valid_FC, confidence_FC, 0.0)[:, None, :]
+    valid_FK = _candidates(masked_FK, confidence_FK, settings)
+    uncertainty_FK = (1 - confidence_FK).clamp_(min=0)
+    needy_FK = masked_FK
+    if settings.uncertainty_threshold > 0:
+        needy_FK = masked_FK & (uncertainty_FK >= settings.uncertainty_threshold)
+    supporting_FK = valid_FK if sink_FK is None else and_not(valid_FK, sink_FK)
+    weights_FKK = attention_FKK * (uncertainty_FK * needy_FK)[..., None]
+    weights_FKK.mul_((confidence_FK * supporting_FK)[:, None, :])
+    weights_FKK.diagonal(dim1=1, dim2=2).zero_()
 
     def conflict() -> Tensor:
-        among_FCC = clean_FKC.gather(1, order_FC[..., None].expand(-1, -1, order_FC.shape[1]))
-        risk_FC = 1 - confidence_FC
-        return 0.5 * (among_FCC + among_FCC.transpose(1, 2)) * risk_FC[..., None] * risk_FC[:, None, :]
+        clean_FKK = attention_FKK.double()
+        if sink_FK is not None:
+            clean_FKK.masked_fill_(sink_FK[:, None, :], 0.0)
+        risk_FK = 1 - confidence_FK
+        return 0.5 * (clean_FKK + clean_FKK.transpose(1, 2)) * risk_FK[..., None] * risk_FK[:, None, :]
 
-    support = Support(
-        weights_FKC=weights_FKC,
-        confidence_FC=confidence_FC,
-        valid_FC=valid_FC,
-        masked_F=masked_F,
-        proposed_F=proposal_FK.sum(1),
+    return Support(
+        weights_FKK=weights_FKK,
+        confidence_FK=confidence_FK,
+        valid_FK=valid_FK,
+        masked_FK=masked_FK,
+        proposal_FK=proposal_FK,
         target=lambda: target_coverage(masked_FK, proposal_FK, p_max_FK, attention_FKK),
         conflict=conflict,
     )
-    return support, order_FC
+
+
+def _candidates(masked_FK: Tensor, confidence_FK: Tensor, settings: AxonSettings) -> Tensor:
+    """Which masked positions may be anchors, (F, K) bool: the most confident ones, the leftmost of equals first."""
+    if settings.min_candidates >= masked_FK.shape[1]:
+        return masked_FK
+    count_F = (settings.candidate_ratio * masked_FK.sum(1)).long()  # rounded down
+    count_F = count_F.clamp_(settings.min_candidates, settings.max_candidates)
+    return masked_FK & (StepState.rank(confidence_FK, masked_FK) < count_F[:, None])
 
 
 def target_coverage(
@@ -69,34 +74,32 @@ def target_coverage(
     The products are those of the weights, in the same order: where the anchors are the proposal itself, f(S) equals F
     exactly, so that no rounding error decides when `cover` stops.
     """
-    needed_FK = torch.where(masked_FK & ~proposal_FK, 1 - p_max_FK, 0.0)
-    offered_FK = torch.where(proposal_FK, p_max_FK, 0.0)
-    weights_FKK = attention_FKK.double() * needed_FK[..., None] * offered_FK[:, None, :]
+    needed_FK = (1 - p_max_FK) * and_not(masked_FK, proposal_FK)
+    offered_FK = p_max_FK * proposal_FK
+    weights_FKK = (attention_FKK * needed_FK[..., None]).mul_(offered_FK[:, None, :])
     return weights_FKK.amax(2).sum(1)
 
 
 def choose(support: Support, settings: AxonSettings) -> Tensor:
-    """The greedy anchor set, (F, C) bool; never empty.
+    """The greedy anchor set, (F, K) bool; never empty.
 
     As many rounds as any row may need: to ask the device whether one still does takes longer than a round.
     """
     policy, gain_of = POLICIES[settings.policy], OBJECTIVES[settings.objective]
-    valid_FC = support.valid_FC
-    selection = Selection(chosen_FC=torch.zeros_like(valid_FC))
-    cap_F = torch.minimum(policy.cap(support, settings).clamp(min=settings.min_anchors), valid_FC.sum(1))
-    open_F = torch.ones_like(valid_FC[:, 0])
-    length, candidates = support.weights_FKC.shape[1:]
+    selection, cap_F = Selection.none(support), policy.cap(support)
+    open_F: Tensor | None = None  # in the first round all are
+    length, candidates = support.weights_FKK.shape[1:]
     rounds = min(max(policy.rounds(length, settings), settings.min_anchors), candidates)
     for count in range(rounds):
-        gain_FC = gain_of(support, selection)
-        score_FC = policy.score(support, selection, gain_FC, settings)
-        ranked_FC = torch.where(
-            valid_FC & ~selection.chosen_FC, score_FC + TIE_BREAK * support.confidence_FC, -torch.inf
-        )
-        best_F1 = ranked_FC.argmax(1, keepdim=True)  # the first, so the best rank, on a tie
-        open_F = open_F & (cap_F > count) & (ranked_FC.gather(1, best_F1)[:, 0] > -torch.inf)
-        if count >= settings.min_anchors:
-            gain_F, score_F = gain_FC.gather(1, best_F1)[:, 0], score_FC.gather(1, best_F1)[:, 0]
-            open_F = open_F & ~policy.stop(support, selection, gain_F, score_F)
+        gain_FK = gain_of(support, selection)
+        score_FK = policy.score(support, selection, gain_FK, settings)
+        best_F1, top_F1 = selection.best(score_FK)
+        if count:
+            left_F = top_F1[:, 0] > -inf
+            open_F = left_F if open_F is None else open_F & left_F
+        if open_F is not None and count >= settings.min_anchors:
+            gain_F, score_F = gain_FK.gather(1, best_F1)[:, 0], score_FK.gather(1, best_F1)[:, 0]
+            open_F = and_not(open_F, policy.stop(support, selection, gain_F, score_F))
+            open_F = open_F if cap_F is None else open_F & (cap_F > count)
         selection.add(support, best_F1, open_F, last=count + 1 == rounds)
-    return selection.chosen_FC
+    return selection.chosen_FK

@@ -23,6 +23,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.llama.modeling_llama import eager_attention_forward
 
 from axon.chunks import chunk_elements
+from axon.columns import Counted, taken
 from axon.key_values import Exchange
 from axon.rows import of_rows
 
@@ -48,6 +49,7 @@ PANEL, PANELS = 4, 7  # rows, and so many of them
 # longer than what is computed in it, since the system clears it, and threads wait for each other there.
 CACHED_ELEMENTS = 1 << 19
 ROW_ELEMENTS = 1 << 21  # a row of the batch is cut only where it has more: a sum of sums rounds otherwise
+IN_ORDER = 16  # so many numbers torch adds one after the other; of more it makes partial sums
 BYTES = 10  # of one score: 2 as the product leaves it, 4 as float32, 4 as attention
 
 
@@ -87,59 +89,61 @@ class Capture:
         for query_BHWD, _, scaling in self._kept:
             yield query_BHWD.transpose(1, 2)[rows_B1, columns_BQ].transpose(1, 2), scaling
 
-    def rows(self, rows_R: Tensor | None, columns_RQ: Tensor) -> Tensor:
+    def rows(self, rows_R: Tensor | None, columns_RQ: Tensor, start: int | None = None) -> Tensor:
         """Attention of the positions in columns `columns_RQ` of batch rows `rows_R` (None: all): (R, Q, W) float32.
 
-        Row i of the result says whom position i attends to, and sums to 1.
+        Row i of the result says whom position i attends to, and sums to 1. `start`: see `taken`.
         """
         assert self._kept and len(self._kept) == len(self.layers), "a chosen layer did not run"
         if self._first_B is not None:
-            columns_RQ = columns_RQ - of_rows(self._first_B, rows_R)[:, None]
+            columns_RQ, start = columns_RQ - of_rows(self._first_B, rows_R)[:, None], None
         mask = self._mask_rows(rows_R, columns_RQ)
-        _, heads, _, size = self._kept[0][0].shape
-        sums_RQW: Tensor | None = None
+        maps = []
         for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
-            index = columns_RQ[None, :, None, :, None].expand(len(query_LRHWD), -1, heads, -1, size)
-            maps_LRHQW = self._weights(query_LRHWD.gather(3, index), key_LRGWD, scaling, mask)
-            for map_RQW in maps_LRHQW.mean(2).unbind():
-                sums_RQW = map_RQW if sums_RQW is None else sums_RQW.add_(map_RQW)
-        assert sums_RQW is not None
-        return sums_RQW.div_(len(self._kept))
+            layers, count = query_LRHWD.shape[:2]
+            columns = columns_RQ if start is not None else columns_RQ.repeat(layers, 1)
+            query = taken(query_LRHWD.flatten(0, 1), 2, columns, start).unflatten(0, (layers, count))
+            maps.append(self._weights(query, key_LRGWD, scaling, mask).mean(2))
+        return _added(_joined(maps)).div_(len(self._kept))
 
-    def column_means(self, rows_R: Tensor | None, counted_RW: Tensor | None = None) -> Tensor:
-        """How much attention each column receives: (R, W) float32, the mean over the positions `counted_RW`.
+    def column_means(self, rows_R: Tensor | None, counted: Counted | None = None) -> Tensor:
+        """How much attention each column receives: (R, W) float32, the mean over the positions `counted` of those rows.
 
-        `counted_RW`, bool, None: all real positions.
+        None: over all real ones.
         """
-        counted_RW = of_rows(self.real_BW, rows_R) if counted_RW is None else counted_RW
-        sums_RW, weights = self._sums(rows_R, counted_RW)
-        return sums_RW / (weights * counted_RW.sum(1, keepdim=True))
+        counted = self._real(rows_R) if counted is None else counted
+        sums_RW, maps, _ = self._sums(rows_R, counted.marks_BW)
+        return sums_RW / counted.shares_B1(maps)
 
     def column_sums(self, rows_R: Tensor | None, counted_RW: Tensor) -> Tensor:
         """How much attention each column receives from the positions `counted_RW` together: (R, W) float32."""
-        sums_RW, weights = self._sums(rows_R, counted_RW)
-        return sums_RW / weights
+        sums_RW, maps, _ = self._sums(rows_R, counted_RW.float())
+        return sums_RW / maps
 
     def means_and_rows(
-        self, rows_R: Tensor | None, counted_RW: Tensor, columns_RQ: Tensor
+        self, rows_R: Tensor | None, counted: Counted | None, columns_RQ: Tensor, start: int | None = None
     ) -> tuple[Tensor, Tensor]:
         """`column_means` and `rows`, sooner than one after the other: maps of all positions hold the rows."""
-        if not rows_round_alone(columns_RQ.shape[1]) or self._step() < counted_RW.shape[1]:
-            both = self.column_means(rows_R, counted_RW), self.rows(rows_R, columns_RQ)
+        counted = self._real(rows_R) if counted is None else counted
+        if not rows_round_alone(columns_RQ.shape[1]) or self._step() < counted.marks_BW.shape[1]:
+            both = self.column_means(rows_R, counted), self.rows(rows_R, columns_RQ, start)
             self._all_rows = None  # nobody asks for more: room for what the decoder computes
             return both
-        picked = columns_RQ, self._no_rows(columns_RQ)
-        sums_RW, weights = self._sums(rows_R, counted_RW, picked)
-        means_RW = sums_RW / (weights * counted_RW.sum(1, keepdim=True))
-        return means_RW, picked[1].div_(len(self._kept))
+        sums_RW, maps, picked_RQW = self._sums(rows_R, counted.marks_BW, (columns_RQ, start))
+        assert picked_RQW is not None
+        return sums_RW / counted.shares_B1(maps), picked_RQW.div_(len(self._kept))
+
+    def _real(self, rows_R: Tensor | None) -> Counted:
+        real_RW = of_rows(self.real_BW, rows_R)
+        return Counted(real_RW, real_RW.sum(1))
 
     def _sums(
-        self, rows_R: Tensor | None, counted_RW: Tensor, picked: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, int]:
+        self, rows_R: Tensor | None, marks_RW: Tensor, picked: tuple[Tensor, int | None] | None = None
+    ) -> tuple[Tensor, int, Tensor | None]:
         """Sums over the positions, the heads and the chosen layers, and the number of the latter two.
 
-        `picked`: columns (R, Q), and (R, Q, W) to which their attention is added, the mean over heads of each layer.
-        No row of the batch may be cut then.
+        `picked`: columns (R, Q) and their `start` (see `taken`), of which the attention is the third result, (R, Q, W):
+        the mean over heads, summed over layers. No row of the batch may be cut then.
 
         Every column seen must be a position of this pass, too. Positions are taken in chunks of a size that the other
         rows of the batch have no part in, so that the sums of a row are formed in the same order in every batch.
@@ -147,15 +151,15 @@ class Capture:
         A sum over positions is a product with the vector that marks those to count. Flat, the rows of the batch are
         R x G (the key heads), and the positions W x H/G (the heads that share a key head).
         """
-        count, width = counted_RW.shape
+        count, width = marks_RW.shape
         heads, groups = self._kept[0][0].shape[1], self._kept[0][1].shape[1]
         shared = heads // groups
-        marks = counted_RW.float()[:, None, :, None].expand(-1, groups, -1, shared)
+        marks = marks_RW[:, None, :, None].expand(-1, groups, -1, shared)
         marks = marks.reshape(count * groups, 1, width * shared)
         mask = None if self._mask is None else of_rows(self._mask, rows_R)[:, :, :, None]
-        sums = marks.new_zeros((count * groups, 1, width))
         step, held = self._step(), None
         pieces = list(_pieces(count, width, step, self._room(CACHED_ELEMENTS) // (heads * step * width)))
+        sums, rows_picked = list[Tensor](), list[Tensor]()  # of layers, in them of places, in them of rows
         for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
             layers = len(query_LRHWD)
             query = query_LRHWD.unflatten(2, (groups, shared)).transpose(3, 4)
@@ -164,7 +168,6 @@ class Capture:
             for rows, places in pieces:
                 flat = slice(rows.start * groups, rows.stop * groups)
                 inner = slice(places.start * shared, places.stop * shared)
-                of_piece, counted = sums[flat], marks[flat, :, inner]
                 here, there = query[:, flat, inner].flatten(0, 1), key[:, flat].flatten(0, 1)
                 scores = held = _products(here, there, held).mul_(scaling)
                 if mask is not None:
@@ -172,18 +175,17 @@ class Capture:
                     scores.view(layers, rows.stop - rows.start, groups, -1, shared, width).add_(seen)
                 alike = scores.dtype is torch.float32
                 maps = torch.softmax(scores, dim=-1, dtype=torch.float32, out=scores if alike else None)
-                for of_layer in maps.view(layers, -1, *maps.shape[1:]).unbind():
-                    of_piece.baddbmm_(counted, of_layer)
+                counted = marks[flat, :, inner].expand(layers, -1, -1, -1).reshape(len(maps), 1, -1)
+                sums.append(torch.bmm(counted, maps))
                 if picked is not None:
-                    columns_RQ, picked_RQW = (part[rows] for part in picked)
+                    columns_RQ, start = picked
                     maps = maps.view(layers, -1, groups, width, shared, width)
-                    for of_layer in _picked(maps, columns_RQ).unbind():
-                        picked_RQW.add_(of_layer)
-        sums_RW = sums.view(count, groups, width).sum(1)
-        return sums_RW, len(self._kept) * heads
-
-    def _no_rows(self, columns_RQ: Tensor) -> Tensor:
-        return torch.zeros((*columns_RQ.shape, self._kept[0][1].shape[2]), device=columns_RQ.device)
+                    rows_picked.append(_picked(maps, columns_RQ[rows], start).flatten(0, 1))
+        sums_RW = _added(_joined(sums).view(-1, count, groups, width)).sum(1)
+        picked_RQW = None
+        if picked is not None:
+            picked_RQW = _added(_joined(rows_picked).view(-1, *picked[0].shape, width))
+        return sums_RW, len(self._kept) * heads, picked_RQW
 
     def _room(self, cached: int) -> int:
         """How many scores there may be at once."""
@@ -258,9 +260,26 @@ def _products(query_NPD: Tensor, key_NDW: Tensor, held: Tensor | None) -> Tensor
     return torch.bmm(query_NPD, key_NDW, out=held if held is not None and held.shape == shape else None)
 
 
-def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor) -> Tensor:
+def _added(parts_PX: Tensor) -> Tensor:
+    """The sum of the parts, one after the other, however many of them were computed together."""
+    if 1 < len(parts_PX) <= IN_ORDER:
+        return parts_PX.sum(0)
+    first, *others = parts_PX.unbind()
+    for part in others:
+        first.add_(part)
+    return first
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor, start: int | None) -> Tensor:
     """Attention (L, R, Q, V) of those positions, the mean over G groups of H heads; they see V columns."""
     layers, count, groups, width, heads, seen = maps_LRGWHV.shape
+    if start is not None:
+        picked = maps_LRGWHV.narrow(3, start, columns_RQ.shape[1])
+        return picked.transpose(3, 4).flatten(2, 3).mean(2)
     firsts = torch.arange(0, layers * count * groups * width, width, device=columns_RQ.device)
     places = firsts.view(layers, count, groups, 1) + columns_RQ[:, None]
     picked = maps_LRGWHV.reshape(-1, heads * seen).index_select(0, places.flatten())  # sooner than to gather
@@ -268,10 +287,10 @@ def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor) -> Tensor:
 
 
 def _pieces(count: int, width: int, step: int, together: int) -> Iterator[tuple[slice, slice]]:
-    """Of a batch of `count` rows, `together` at a time or one, their positions, `step` at a time."""
+    """Positions, `step` at a time, of a batch of `count` rows, `together` at a time or one."""
     together = max(1, together)
-    for row in range(0, count, together):
-        for place in range(0, width, step):
+    for place in range(0, width, step):
+        for row in range(0, count, together):
             yield slice(row, min(row + together, count)), slice(place, min(place + step, width))
 
 

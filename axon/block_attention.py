@@ -8,8 +8,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from axon.attention import Capture
+from axon.columns import Counted, taken
 from axon.rows import of_rows
-from axon.sinks import SinkThreshold, sinks
+from axon.sinks import SinkThreshold
 from axon.state import PartTimer
 
 
@@ -20,20 +21,20 @@ class BlockAttention:
         self,
         capture: Capture,
         columns_BK: Tensor,
-        counted_BW: Tensor,
-        seen_B: Tensor,
+        start: int | None,
+        counted: Counted,
         timer: PartTimer,
         attended_BW: Tensor | None = None,
     ) -> None:
-        """`counted_BW` marks the positions that column means are over; they see `seen_B` columns.
+        """`start`: of the columns, see `taken`. `counted`: the positions that column means are over.
 
         `attended_BW`: the attention that each column received from those of them that earlier passes have computed,
         where this one computed the block alone.
         """
         self._capture = capture
         self._columns_BK = columns_BK
-        self._counted_BW = counted_BW
-        self._seen_B = seen_B
+        self._start = start
+        self._counted = counted
         self._timer = timer
         self._attended_BW = attended_BW
         self._rows_BKW: Tensor | None = None  # of all rows, once they have been asked for
@@ -41,10 +42,10 @@ class BlockAttention:
 
     def look(self, means: bool) -> None:
         """Compute `rows` and, with `means`, `column_means`: ahead, where a decoder asks for both while it is timed."""
-        if means and self._attended_BW is None:
+        if means and self._attended_BW is None and not self.known:
             with self._timer("capture"):
                 self._column_means_BW, self._rows_BKW = self._capture.means_and_rows(
-                    None, self._counted_BW, self._columns_BK
+                    None, self._counted, self._columns_BK, self._start
                 )
         else:
             self.rows()
@@ -75,29 +76,29 @@ class BlockAttention:
         known_BKW = self._rows_BKW
         attention_RKW = self._captured_rows(rows_R) if known_BKW is None else of_rows(known_BKW, rows_R)
         columns_RK = of_rows(self._columns_BK, rows_R)
-        return attention_RKW.gather(2, columns_RK[:, None, :].expand(-1, columns_RK.shape[1], -1))
+        return taken(attention_RKW, 2, columns_RK, self._start)
 
     def sinks(self, rows_R: Tensor | None, threshold: SinkThreshold) -> Tensor:
         """Which positions of those rows' (None: all) blocks are sinks, (R, K) bool."""
         known_BW = self._column_means_BW
         means_RW = self._captured_means(rows_R) if known_BW is None else of_rows(known_BW, rows_R)
         columns_RK = of_rows(self._columns_BK, rows_R)
-        return sinks(means_RW.gather(1, columns_RK), of_rows(self._seen_B, rows_R), threshold)
+        return taken(means_RW, 1, columns_RK, self._start) > self._counted.among(rows_R).bound(threshold)
 
     def _captured_rows(self, rows_R: Tensor | None) -> Tensor:
         with self._timer("capture"):
-            return self._capture.rows(rows_R, of_rows(self._columns_BK, rows_R))
+            return self._capture.rows(rows_R, of_rows(self._columns_BK, rows_R), self._start)
 
     def _captured_means(self, rows_R: Tensor | None) -> Tensor:
         with self._timer("capture"):
-            counted_RW = of_rows(self._counted_BW, rows_R)
+            counted = self._counted.among(rows_R)
             if self._attended_BW is None:
-                return self._capture.column_means(rows_R, counted_RW)
+                return self._capture.column_means(rows_R, counted)
             known_BKW = self._rows_BKW
             rows_RKW = (
-                self._capture.rows(rows_R, of_rows(self._columns_BK, rows_R))
+                self._capture.rows(rows_R, of_rows(self._columns_BK, rows_R), self._start)
                 if known_BKW is None
                 else of_rows(known_BKW, rows_R)
             )
             sums_RW = of_rows(self._attended_BW, rows_R) + rows_RKW.sum(1)
-            return sums_RW / counted_RW.sum(1, keepdim=True)
+            return sums_RW / counted.shares_B1(1)

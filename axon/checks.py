@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 LARGEST = 1_000_000_000
+LONGEST = 60  # letters of a value that an error shows
 
 
 def check_choice(key: str, value: object, literal: Any) -> None:
@@ -34,7 +35,13 @@ def check_whole(key: str, value: int, low: int) -> None:
 def check_made(key: str, value: object, kind: type, such: str) -> None:
     """`value` must be settings of that kind: neither their name nor their class."""
     if not isinstance(value, kind):
-        raise ValueError(f"{key}={value!r}: must be of type {kind.__name__}; give one, such as {such}")
+        raise ValueError(f"{key}={shown(value)}: must be of type {kind.__name__}; give one, such as {such}")
+
+
+def shown(value: object) -> str:
+    """Its beginning as Python writes it, on one line, of which a module or an array takes many."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def is_number(value: object) -> bool:

@@ -42,6 +42,8 @@ class Counts:
 
 COUNTS = tuple(field.name for field in fields(Counts))
 
+AT_ONCE = 64  # steps whose marks are summed up together
+
 
 @dataclass
 class RowCounts:
@@ -53,10 +55,12 @@ class RowCounts:
     )  # what every row has had besides: it costs the device nothing
     # What rows have had besides, times how often: the same tensors step after step, which nobody changes.
     unchanged: dict[str, tuple[Tensor, int]] = field(default_factory=dict)
+    marked: dict[str, list[Tensor]] = field(default_factory=dict)  # bool, to be counted: of the last steps
 
     def of(self, name: str) -> Tensor:
         """One count of every row, (B,)."""
         self._settle_unchanged(name)
+        self._settle_marked(name)
         return self._columns[COUNTS.index(name)] + self.alike[name]
 
     def add(self, name: str, amount: Tensor | int, rows_R: Tensor | None = None) -> None:
@@ -80,6 +84,15 @@ class RowCounts:
             times = 0
         self.unchanged[name] = amount, times + 1
 
+    def add_marked(self, name: str, marked_RX: Tensor, rows_R: Tensor | None = None) -> None:
+        """`add` of how many of a row's are true, which nobody changes any more: of every row, some steps at a time."""
+        if rows_R is not None:
+            return self.add(name, marked_RX.sum(1), rows_R)
+        marked = self.marked.setdefault(name, [])
+        marked.append(marked_RX)
+        if len(marked) == AT_ONCE:
+            self._settle_marked(name)
+
     def settle(self) -> None:
         """Writes down for each row what all have had: before rows enter, leave, or are read."""
         for name, amount in self.alike.items():
@@ -87,11 +100,19 @@ class RowCounts:
         self.alike.clear()
         for name in tuple(self.unchanged):
             self._settle_unchanged(name)
+        for name in tuple(self.marked):
+            self._settle_marked(name)
 
     def _settle_unchanged(self, name: str) -> None:
         if name in self.unchanged:
             amount_B, times = self.unchanged.pop(name)
             self._columns[COUNTS.index(name)].add_(amount_B, alpha=times)
+
+    def _settle_marked(self, name: str) -> None:
+        import torch  # here, so that settings can be checked without torch
+
+        if marked := self.marked.pop(name, None):
+            self._columns[COUNTS.index(name)].add_(torch.cat(marked, 1).sum(1))
 
     def of_row(self, place: int) -> dict[str, int]:
         """All counts of one row."""

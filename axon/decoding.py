@@ -19,7 +19,7 @@ import torch
 
 from axon.batch import Batch
 from axon.blocks import RowBlocks, row_blocks, widest_area
-from axon.checks import check_made, check_whole
+from axon.checks import check_made, check_whole, shown
 from axon.key_values import KeyValues
 from axon.layers import resolve_layers
 from axon.leeway import Leeway
@@ -113,7 +113,7 @@ def stream(
     _check(model, settings)
     spec = settings.axon.attention_layers
     layers = resolve_layers(spec, model.num_layers) if settings.reads_attention else ()
-    sampler = Sampler(model, settings, layers, timer or nullcontext, watcher)
+    sampler = Sampler(model, settings, layers, _checked(timer) if timer else nullcontext, watcher)
     batch: Batch | None = None
     while True:
         entering: list[Prompt] = []
@@ -207,7 +207,7 @@ def _listed(name: str, values: Iterable[Item]) -> list[Item]:
     try:
         return list(values)
     except TypeError as error:
-        raise ValueError(f"{name}={values!r:.60}: must be a list ({error}); give such a list") from error
+        raise ValueError(f"{name}={shown(values)}: must be a list ({error}); give such a list") from error
 
 
 def _whole(name: str, numbers: Sequence[int]) -> list[int]:
@@ -216,7 +216,7 @@ def _whole(name: str, numbers: Sequence[int]) -> list[int]:
         return [index(number) for number in numbers]
     except TypeError as error:
         raise ValueError(
-            f"{name}={numbers!r:.60}: must be a list of whole numbers ({error}); give such a list"
+            f"{name}={shown(numbers)}: must be a list of whole numbers ({error}); give such a list"
         ) from error
 
 
@@ -232,20 +232,38 @@ def _check_objects(model: object, on_finish: object, timer: object, watcher: obj
     """Raises ValueError for those that would fail in the midst of a decode, or before it without a word of what."""
     if not isinstance(model, MaskedDiffusionModel):
         named = repr(str(model)) if isinstance(model, str | Path) else '"FOLDER"'
-        raise ValueError(f"model={model!r:.60}: must be a loaded model; give load_model({named})")
+        if isinstance(model, torch.nn.Module):
+            remedy = f"give load_model({named}), or of a network in memory MaskedDiffusionModel(network, family, ...)"
+            raise ValueError(f"model={type(model).__name__}: must be a MaskedDiffusionModel; {remedy}")
+        raise ValueError(f"model={shown(model)}: must be a loaded model; give load_model({named})")
     for name, given, such in (
         ("on_finish", on_finish, "(row, trace)"),
         ("timer", timer, "(part) that returns a context manager"),
     ):
         if given is not None and not callable(given):
-            raise ValueError(f"{name}={given!r:.60}: must be a function of {such}; give one, or None")
+            raise ValueError(f"{name}={shown(given)}: must be a function of {such}; give one, or None")
     methods = [name for name in vars(Watcher) if not name.startswith("_")]
     lacking = [name for name in methods if not callable(getattr(watcher, name, None))]
     if watcher is not None and (lacking or isinstance(watcher, type)):
         what = "is a class" if isinstance(watcher, type) else f"has no method {', '.join(lacking)}"
         raise ValueError(
-            f"watcher={watcher!r:.60}: {what}; give an object with {', '.join(methods)} (axon/watch.py), or None"
+            f"watcher={shown(watcher)}: {what}; give an object with {', '.join(methods)} (axon/watch.py), or None"
         )
+
+
+def _checked(timer: PartTimer) -> PartTimer:
+    """What it returns is known only when it is called, and a `with` would not say whose fault it is."""
+
+    def timed(part: str) -> AbstractContextManager[object]:
+        found = timer(part)
+        if not isinstance(found, AbstractContextManager):
+            remedy = "decorate one that yields with contextlib.contextmanager"
+            raise ValueError(
+                f"timer({part!r}): returns {shown(found)}: must return a context manager; {remedy}, or give None"
+            )
+        return found
+
+    return timed
 
 
 def _check(model: MaskedDiffusionModel, settings: DecodeSettings) -> None:
@@ -255,6 +273,11 @@ def _check(model: MaskedDiffusionModel, settings: DecodeSettings) -> None:
 
 def _check_prompt(model: MaskedDiffusionModel, settings: DecodeSettings, row: Prompt) -> None:
     name, count, room = f"prompts[{row.index}]", len(row.tokens), settings.longest_prompt(model.max_length)
+    if room < 1:
+        raise ValueError(
+            f"gen_length={settings.gen_length}: the model takes {model.max_length} tokens, prompt and answer together; "
+            "lower it"
+        )
     if count > room:
         raise ValueError(
             f"{name}: {count} tokens: at most {room} fit before gen_length={settings.gen_length} "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from axon.elementwise import where_else
 from axon.trace import CHOOSERS, KINDS, Event
 
 FIELDS = len(Event._fields)
@@ -52,7 +53,7 @@ class Events:
         """Log a step. There must be room."""
         slot_BK = change.happens_BK.cumsum(1).add_(self.last_B1)
         self.last_B1 = slot_BK[:, -1:]
-        slot_BK = torch.where(change.happens_BK, slot_BK, self.room).clamp_(max=self.room)
+        slot_BK = where_else(change.happens_BK, slot_BK, self.room).clamp_(max=self.room)
         step_BK = step_B[:, None].expand_as(places_BK)
         event_BKF = torch.stack([step_BK, places_BK, change.token_BK, change.kind_BK, change.by_BK], 2)
         self.log_BEF.scatter_(1, slot_BK[..., None].expand_as(event_BKF), event_BKF)

@@ -14,7 +14,9 @@ from axon.batch import Batch
 from axon.beliefs import BYTES, CACHED_ELEMENTS, most_likely
 from axon.block_attention import BlockAttention
 from axon.chunks import chunk_elements
+from axon.columns import Counted
 from axon.end_of_text import barred_ids, held_confidence, held_ids, without
+from axon.models.layout import Layout
 from axon.models.model import MaskedDiffusionModel
 from axon.passes import Passes
 from axon.settings import DecodeSettings
@@ -48,16 +50,20 @@ class Forward:
             self.columns_BK = self.places_BK + layout.prefix  # the same on the canvas
             self.logits_BKV = self._logits(self.columns_BK)
         self._count(settings.block)
-        counted_BW = layout.real_BW
-        self.seen_B = layout.width_B  # columns that the counted positions see: uniform attention is 1 / seen
-        if layers and settings.sink_rows == "visible":
-            columns_W = torch.arange(counted_BW.shape[1], device=counted_BW.device)
-            counted_BW = counted_BW & (columns_W <= self.columns_BK[:, -1:])
-            if model.block_causal:
-                self.seen_B = counted_BW.sum(1)
+        counted = self._counted(layout, settings) if layers else layout.counted
+        self.seen_B = counted.seen_B
+        start = layout.prefix + blocks[0] * settings.block if len(set(blocks)) == 1 else None
         self.attention = BlockAttention(
-            done.capture, self.columns_BK, counted_BW, self.seen_B, timer, done.attended_BW
+            done.capture, self.columns_BK, start, counted, timer, done.attended_BW
         )
+
+    def _counted(self, layout: Layout, settings: DecodeSettings) -> Counted:
+        """The positions that column means are over."""
+        if settings.sink_rows == "canvas":
+            return layout.counted
+        columns_W = torch.arange(layout.seen, device=self.columns_BK.device)
+        counted_BW = layout.real_BW & (columns_W <= self.columns_BK[:, -1:])
+        return Counted(counted_BW, counted_BW.sum(1) if self.model.block_causal else layout.width_B)
 
     def open(self, masked_BK: Tensor) -> Tensor:
         """Which masked positions of the block may be revealed in this step."""

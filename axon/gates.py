@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from axon.elementwise import and_not, where_else
 from axon.reads import Reads
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class GateState:
     proposal_RK: Tensor  # bool, P
     p_max_RK: Tensor  # p*, float64
     block_step_R: Tensor  # s, steps the block has had
-    checks_R: Tensor  # gate checks of the sample before this one
+    checks: Callable[[], Tensor]  # gate checks of the sample before this one, (R,)
     memory: GateMemory  # of the rows R; a gate may change it
     attention: Callable[[], Tensor]  # needs_attention: A as it is, block positions only, (R, K, K)
     sinks: Callable[[], Tensor]  # reads = "sequence": which positions of the block are sinks, (R, K) bool
@@ -45,7 +46,7 @@ class GateState:
     @cached_property
     def residual_RK(self) -> Tensor:
         """R, what stays masked."""
-        return self.masked_RK & ~self.proposal_RK
+        return and_not(self.masked_RK, self.proposal_RK)
 
     @cached_property
     def progress_R(self) -> Tensor:
@@ -61,14 +62,14 @@ class GateState:
     def coverage_R(self) -> Tensor:
         """kappa, the mean share of in-block attention that residual positions pay to P; 1 without residual."""
         attention_RKK = self.attention()
-        to_proposal_RK = attention_RKK.where(self.proposal_RK[:, None, :], 0.0).sum(2)
+        to_proposal_RK = (attention_RKK * self.proposal_RK[:, None, :]).sum(2)
         covered_RK = (to_proposal_RK / (attention_RKK.sum(2) + 1e-8)).clamp(0, 1).double()
         return self._over_residual(covered_RK, 1.0)
 
     def _over_residual(self, values_RK: Tensor, otherwise: float) -> Tensor:
         """The mean over what stays masked; `otherwise` where nothing does."""
-        mean_R = values_RK.where(self.residual_RK, 0.0).sum(1) / self._divisor_R
-        return mean_R.where(self.left_R, otherwise)
+        mean_R = (values_RK * self.residual_RK).sum(1) / self._divisor_R
+        return where_else(self.left_R, mean_R, otherwise)
 
     @cached_property
     def left_R(self) -> Tensor:
@@ -106,7 +107,7 @@ def progress_stall(state: GateState, settings: AxonSettings) -> Tensor:
 
 def adaptive_coverage(state: GateState, settings: AxonSettings) -> Tensor:
     """coverage_gap through a sample's first `warmup` checks; then the gate that its firing rate in them calls for."""
-    warm_R = state.checks_R >= settings.warmup
+    warm_R = state.checks() >= settings.warmup
     gap_R = coverage_gap(state, settings)
     state.memory.gaps_B = state.memory.gaps_B + (gap_R & ~warm_R).long()
     eager_R = 2 * state.memory.gaps_B >= settings.warmup
@@ -137,6 +138,7 @@ class Gate:
     needs_attention: bool
     settings_read: tuple[str, ...] = ()  # the settings that decide when it fires
     reads: Reads = "block"
+    certain: bool = False  # it fires in every row: nobody has to ask the device
     needs_last_progress: bool = False
 
 
@@ -145,7 +147,7 @@ GAP = ("beta_r", "beta_u")
 
 # `never` has no rule: the sampler evaluates no gate at all.
 GATES: dict[str, Gate | None] = {
-    "always": Gate(always, needs_attention=False),
+    "always": Gate(always, needs_attention=False, certain=True),
     "never": None,
     "coverage_gap": Gate(coverage_gap, needs_attention=True, settings_read=GAP),
     "progress_stall": Gate(

@@ -18,7 +18,7 @@ from axon.sinks import SinkThreshold, multiples
 # Raise a part's number when a change to it can change a token: results stored under the old number then stay apart.
 # Decoders, model families and tasks have a number of their own, `version`.
 SAMPLER_VERSION = 1
-AXON_VERSION = 1
+AXON_VERSION = 2  # 2: `density` by graph cut stops by its rule, not by a rounding error
 
 # Read whatever the gate and the policy. Candidates and layers are normalised below.
 PARTS = ("decoder", "axon")

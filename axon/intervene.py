@@ -10,6 +10,8 @@ from torch import Tensor
 
 from axon.anchors import choose, support_of
 from axon.batch import Batch
+from axon.block_attention import BlockAttention
+from axon.counts import RowCounts
 from axon.forward import Forward
 from axon.gates import Gate, GateState
 from axon.policies import POLICIES
@@ -21,7 +23,8 @@ from axon.state import PartTimer, StepState
 from axon.trace import CHOOSERS
 from axon.watch import Watcher
 
-AXON, FALLBACK = CHOOSERS.index("axon"), CHOOSERS.index("axon_fallback")
+AXON = CHOOSERS.index("axon")
+assert CHOOSERS[AXON + 1] == "axon_fallback"
 
 
 def intervene(
@@ -36,6 +39,9 @@ def intervene(
 ) -> Reveal:
     """`reveal_BK`, or anchors in its place in those of the rows at places `asked_R` (None: all) whose gate fires."""
     batch, attention = forward.batch, forward.attention
+    sequence = POLICIES[settings.policy].reads == "sequence"
+    if gate.certain and asked_R is None:  # all of it will be asked for
+        attention.look(means=sequence)
     attention_RKK = attention.among(asked_R) if gate.needs_attention else None
     sink_RK = attention.sinks(asked_R, settings.tau_sink) if gate.reads == "sequence" else None
     with timer("select"):
@@ -46,25 +52,21 @@ def intervene(
             watcher.asked(asked_R, gate_state, fires_R)
         batch.gate_memory = put_rows(batch.gate_memory, asked_R, gate_state.memory)
         state.counts.add("gate_checks", 1, asked_R)
-        # Where attention has been computed for the decoder already, anchors cost less than to ask which rows need them.
-        places_F = None if attention.known else fires_R.nonzero()[:, 0]
+        places_F, fires_F = _fired(fires_R, gate, attention)
     if places_F is not None and not len(places_F):
         return Reveal(reveal_BK)
     if places_F is not None and len(places_F) == len(fires_R):
         places_F = None
-    rows_F, fires_F = _among(asked_R, places_F), of_rows(fires_R, places_F)
+    rows_F = _among(asked_R, places_F)
     attention_FKK = attention.among(rows_F) if attention_RKK is None else of_rows(attention_RKK, places_F)
     masked_FK, proposal_FK = of_rows(state.masked_BK, rows_F), of_rows(reveal_BK, rows_F)
-    if POLICIES[settings.policy].reads == "block":
-        sink_FK = torch.zeros_like(masked_FK)
-    else:
+    sink_FK: Tensor | None = None
+    if sequence:
         sink_FK = (
             attention.sinks(rows_F, settings.tau_sink) if sink_RK is None else of_rows(sink_RK, places_F)
         )
-        state.counts.add("axon_columns", sink_FK.shape[1] * fires_F, rows_F)
-        state.counts.add("axon_sinks", sink_FK.sum(1) * fires_F, rows_F)
     with timer("select"):
-        support, order_FC = support_of(
+        support = support_of(
             masked_FK,
             proposal_FK,
             of_rows(state.confidence_BK, rows_F),
@@ -73,18 +75,48 @@ def intervene(
             sink_FK,
             settings,
         )
-        chosen_FC = choose(support, settings)
+        chosen_FK = choose(support, settings)
         if watcher is not None:
-            watcher.chose(rows_F, support, order_FC, chosen_FC, fires_F)
-        state.counts.add("anchors", chosen_FC.sum(1) * fires_F, rows_F)
-        anchors_FK = torch.zeros_like(masked_FK).scatter_(1, order_FC, chosen_FC)
-        if settings.combine == "union":
-            anchors_FK = anchors_FK | proposal_FK
-        anchors_FK = torch.where(fires_F[:, None], anchors_FK, proposal_FK)
-        by_F = torch.where(support.empty_F, FALLBACK, AXON) * fires_F
+            watcher.chose(rows_F, support, chosen_FK, fires_F)
+        by_F = support.empty_F + AXON  # where it is empty the number after it
+        anchors_FK = chosen_FK | proposal_FK if settings.combine == "union" else chosen_FK
+        if fires_F is not None:
+            anchors_FK, by_F = torch.where(fires_F[:, None], anchors_FK, proposal_FK), by_F * fires_F
+        _count(state.counts, rows_F, fires_F, chosen_FK, sink_FK)
         if rows_F is None:
-            return Reveal(anchors_FK, by_F)
-        return Reveal(reveal_BK.index_copy(0, rows_F, anchors_FK), batch.zeros_B.index_copy(0, rows_F, by_F))
+            return Reveal(anchors_FK, by_F, fires_R)
+        by_B = batch.zeros_B.index_copy(0, rows_F, by_F)
+        return Reveal(reveal_BK.index_copy(0, rows_F, anchors_FK), by_B, by_B > 0)
+
+
+def _fired(fires_R: Tensor, gate: Gate, attention: BlockAttention) -> tuple[Tensor | None, Tensor | None]:
+    """Which of the rows anchors are chosen for (None: all), and in which of these the gate fires (None: all)."""
+    if gate.certain:
+        return None, None
+    if attention.known:  # anchors cost less than to ask the device which rows need them
+        return None, fires_R
+    return fires_R.nonzero()[:, 0], None
+
+
+def _count(
+    counts: RowCounts,
+    rows_F: Tensor | None,
+    fires_F: Tensor | None,
+    chosen_FK: Tensor,
+    sink_FK: Tensor | None,
+) -> None:
+    """Counts what AXON examined and chose in those rows, where it fires (None: in all)."""
+    if fires_F is not None:
+        chosen_FK = chosen_FK & fires_F[:, None]
+    counts.add_marked("anchors", chosen_FK, rows_F)
+    if sink_FK is None:
+        return
+    if fires_F is None:
+        counts.add("axon_columns", sink_FK.shape[1], rows_F)
+    else:
+        sink_FK = sink_FK & fires_F[:, None]
+        counts.add_marked("axon_columns", fires_F[:, None].expand_as(sink_FK), rows_F)
+    counts.add_marked("axon_sinks", sink_FK, rows_F)
 
 
 def _among(rows_R: Tensor | None, places_F: Tensor | None) -> Tensor | None:
@@ -108,7 +140,7 @@ def _gate_state(
         proposal_RK=of_rows(reveal_BK, asked_R),
         p_max_RK=of_rows(state.p_max_BK, asked_R),
         block_step_R=of_rows(state.block_step_B, asked_R),
-        checks_R=of_rows(state.counts.of("gate_checks"), asked_R),
+        checks=lambda: of_rows(state.counts.of("gate_checks"), asked_R),
         memory=keep_rows(batch.gate_memory, asked_R),
         attention=undeclared(part, "needs_attention") if attention_RKK is None else lambda: attention_RKK,
         sinks=undeclared(part, "reads = 'sequence'") if sink_RK is None else lambda: sink_RK,

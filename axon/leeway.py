@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from axon.elementwise import and_not, where_else
 from axon.proposal import Proposal
 from axon.reads import Undeclared
 
@@ -41,9 +42,9 @@ class Leeway:
         if proposal.by_threshold is None:
             raise Undeclared("a decoder that declares leeway_of says where that decides")
         by_threshold_BK = proposal.by_threshold()
-        refused_BK, passed_BK = by_threshold_BK & ~reveal_BK, by_threshold_BK & reveal_BK
-        above_B = torch.where(refused_BK, confidence_BK, -torch.inf).amax(1)
-        below_B = torch.where(passed_BK, confidence_BK, torch.inf).amin(1)
+        refused_BK, passed_BK = and_not(by_threshold_BK, reveal_BK), by_threshold_BK & reveal_BK
+        above_B = where_else(refused_BK, confidence_BK, -torch.inf).amax(1)
+        below_B = where_else(passed_BK, confidence_BK, torch.inf).amin(1)
         alone_B = (reveal_BK == top_one_BK).all(1)
         below_B = below_B.masked_fill(alone_B, torch.inf)
         return Leeway(torch.maximum(self.above_B, above_B), torch.minimum(self.below_B, below_B))

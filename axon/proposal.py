@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from axon.elementwise import and_not
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -54,7 +56,7 @@ class Proposal:
                 raise AssertionError(
                     f"a proposal is {is_now}; make it bool {tuple(masked_BK.shape)}, as masked_BK is"
                 )
-        broken_BK = self.reveal_BK & ~masked_BK
+        broken_BK = and_not(self.reveal_BK, masked_BK)
         if self.remask_BK is not None:
             broken_BK = broken_BK | (self.remask_BK & masked_BK)
         if self.replace_BK is not None:
@@ -72,3 +74,4 @@ class Reveal:
 
     positions_BK: Tensor  # bool, of the block
     by_B: Tensor | None = None  # index into trace.CHOOSERS; None: the decoder, everywhere
+    fired_B: Tensor | None = None  # bool, rows in which AXON did; None: nowhere

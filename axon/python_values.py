@@ -16,12 +16,16 @@ class PythonValues(ABCMeta):
 
 
 def as_python(value: Any) -> Any:
-    """A scalar of numpy's as Python's, anything else as it is.
+    """A scalar of numpy's as Python's, in a list or tuple too; anything else as it is.
 
     A float of less than 64 bits is what it is printed as: 0.9, not 0.8999999761581421, is meant by np.float32(0.9).
     """
     numpy = sys.modules.get("numpy")  # who has such a number has imported it
-    if numpy is None or not isinstance(value, numpy.generic):
+    if numpy is None:
+        return value
+    if type(value) in (list, tuple):
+        return type(value)(map(as_python, value))
+    if not isinstance(value, numpy.generic):
         return value
     if isinstance(value, numpy.floating):
         return float(numpy.format_float_scientific(value))

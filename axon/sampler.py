@@ -12,6 +12,7 @@ from torch import Tensor
 
 from axon.batch import Batch
 from axon.cached_passes import BlockPasses
+from axon.elementwise import and_not
 from axon.events import REMASK, REPLACE, Change
 from axon.forward import Forward
 from axon.frozen_passes import FrozenPasses
@@ -93,8 +94,8 @@ class Sampler:
                     f"decoder {decoder.name}: propose returns a {kind}; let it return a Proposal"
                 )
             broken_B = proposal.broken_B(state.masked_BK, batch.mask_id)
-            nothing_B1, top_one_BK = ~proposal.reveal_BK.any(1, keepdim=True), state.top_one()
-            reveal_BK = proposal.reveal_BK | (top_one_BK & nothing_B1)
+            some_B1, top_one_BK = proposal.reveal_BK.any(1, keepdim=True), state.top_one()
+            reveal_BK = proposal.reveal_BK | and_not(top_one_BK, some_B1)
             if batch.leeway is not None:
                 batch.leeway = batch.leeway.narrowed(proposal, reveal_BK, top_one_BK, state.confidence_BK)
             progress_B = None
@@ -110,8 +111,7 @@ class Sampler:
             change = self._change(state, proposal, reveal, batch)
             if decoder.revises:
                 batch.events.reserve(self.settings.block)
-            fired_B = None if reveal.by_B is None else reveal.by_B > 0
-            batch.end_step(forward.places_BK, state.written_BK, change, fired_B, broken_B, progress_B)
+            batch.end_step(forward.places_BK, state.written_BK, change, reveal.fired_B, broken_B, progress_B)
 
     def _asked(self, read: list[list[int]]) -> list[int]:
         """Places of the rows whose gate is evaluated in the next step: AXON's budget for their block is not spent."""

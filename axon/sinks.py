@@ -43,7 +43,10 @@ def sinks(means_BW: Tensor, width_B: Tensor, threshold: SinkThreshold) -> Tensor
     means_BW holds the mean attention that each column receives (any columns of the canvas), width_B the real width of
     each row.
     """
+    return means_BW > sink_bound(width_B, threshold)
+
+
+def sink_bound(width_B: Tensor, threshold: SinkThreshold) -> Tensor | float:
+    """The mean attention above which a column is a sink: of every row the same, or of each, (B, 1) float32."""
     relative = multiples(threshold)
-    if relative is None:
-        return means_BW > float(threshold)
-    return means_BW > (relative / width_B.to(means_BW.dtype))[:, None]
+    return float(threshold) if relative is None else (relative / width_B.float())[:, None]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from axon.counts import RowCounts
+from axon.elementwise import where_else
 from axon.sinks import SinkThreshold
 
 # Called with "model", "capture" or "select" around that part of a step; this library has no clock of its own.
@@ -81,7 +82,7 @@ class StepState:
     @cached_property
     def masked_confidence_BK(self) -> Tensor:
         """c where masked, and elsewhere less than any threshold."""
-        return self.confidence_BK.where(self.masked_BK, -1.0)
+        return where_else(self.masked_BK, self.confidence_BK, -1.0)
 
     def top_one(self) -> Tensor:
         """The most confident masked position of each row, (B, K) bool; the leftmost on a tie."""
@@ -95,8 +96,14 @@ class StepState:
         return found
 
     @staticmethod
+    def entropy(log_probs_BKV: Tensor) -> Tensor:
+        """Of each position's distribution, in nats, (B, K); a token without probability adds nothing."""
+        probability_BKV = log_probs_BKV.exp()
+        return -probability_BKV.xlogy(probability_BKV).sum(2)
+
+    @staticmethod
     def rank(score_BK: Tensor, among_BK: Tensor) -> Tensor:
         """Rank of each position of `among_BK` by descending score, 0 first, ties left to right; others come last."""
-        order_BK = torch.where(among_BK, score_BK, -torch.inf).argsort(dim=1, descending=True, stable=True)
+        order_BK = where_else(among_BK, score_BK, -torch.inf).argsort(dim=1, descending=True, stable=True)
         ranks_BK = torch.arange(order_BK.shape[1], device=order_BK.device).expand_as(order_BK)
         return torch.empty_like(order_BK).scatter_(1, order_BK, ranks_BK)

@@ -1,6 +1,6 @@
 """What can be told of a step while it is taken, for who wants to see why it reveals what it does.
 
-Shapes: B rows, R rows whose gate is evaluated, F rows that anchors are chosen for, K block length, C candidates.
+Shapes: B rows, R rows whose gate is evaluated, F rows that anchors are chosen for, K block length.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ class Watcher(Protocol):
         """The gate was evaluated in the rows `rows_R` (None: all), and fires in some."""
 
     def chose(
-        self, rows_F: Tensor | None, support: Support, order_FC: Tensor, chosen_FC: Tensor, fires_F: Tensor
+        self, rows_F: Tensor | None, support: Support, chosen_FK: Tensor, fires_F: Tensor | None
     ) -> None:
-        """Anchors were chosen for the rows `rows_F` (None: all); they count where `fires_F`.
-
-        order_FC: block position of each candidate. chosen_FC: which of them are anchors, bool.
+        """Anchors were chosen for the rows `rows_F` (None: all), `chosen_FK`, bool; they count where `fires_F` (None:
+        in all of these).
         """
 
     def stepped(self, batch: Batch, state: StepState, proposal_BK: Tensor) -> None:

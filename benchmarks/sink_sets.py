@@ -29,7 +29,8 @@ from torch import Tensor
 import axon.forward
 from axon import AxonSettings, Dawn, DecodeSettings, MaskedDiffusionModel, decode, load_model, load_tokenizer
 from axon.block_attention import BlockAttention
-from axon.sinks import SinkThreshold, multiples, sinks
+from axon.columns import Counted
+from axon.sinks import SinkThreshold, multiples
 from axon.verify import read_cases
 from pipeline.tasks import get_task
 
@@ -103,17 +104,14 @@ def _watching(model: MaskedDiffusionModel, threshold: SinkThreshold, tally: Tall
     """Within it every step is counted; decode under `canvas`."""
 
     def watched(
-        capture: Any, columns_BK: Tensor, counted_BW: Tensor, seen_B: Tensor, *further: Any
+        capture: Any, columns_BK: Tensor, start: int | None, counted: Counted, *further: Any
     ) -> BlockAttention:
-        places_W = torch.arange(counted_BW.shape[1], device=counted_BW.device)
-        visible_BW = counted_BW & (places_W <= columns_BK[:, -1:])
-        see_B = visible_BW.sum(1) if model.block_causal else seen_B
-        sets = [
-            sinks(capture.column_means(None, rows_BW), width_B, threshold)
-            for rows_BW, width_B in ((counted_BW, seen_B), (visible_BW, see_B))
-        ]
+        places_W = torch.arange(counted.counted_BW.shape[1], device=columns_BK.device)
+        visible_BW = counted.counted_BW & (places_W <= columns_BK[:, -1:])
+        visible = Counted(visible_BW, visible_BW.sum(1) if model.block_causal else counted.seen_B)
+        sets = [capture.column_means(None, one) > one.bound(threshold) for one in (counted, visible)]
         tally.add((sets[0] ^ sets[1]) & visible_BW)
-        return BlockAttention(capture, columns_BK, counted_BW, seen_B, *further)
+        return BlockAttention(capture, columns_BK, start, counted, *further)
 
     with patch.object(axon.forward, "BlockAttention", watched):
         yield

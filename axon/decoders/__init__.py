@@ -7,8 +7,10 @@ from axon.decoders.confidence import Confidence
 from axon.decoders.credit import Credit
 from axon.decoders.dawn import Dawn
 from axon.decoders.entropy_bounded import EntropyBounded
+from axon.decoders.entropy_threshold import EntropyThreshold
 from axon.decoders.factor import Factor
 from axon.decoders.fixed_steps import FixedSteps
+from axon.decoders.hierarchy import Hierarchy
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
@@ -22,8 +24,10 @@ __all__ = [
     "Decoder",
     "DecoderSettings",
     "EntropyBounded",
+    "EntropyThreshold",
     "Factor",
     "FixedSteps",
+    "Hierarchy",
     "Klass",
     "LeftToRight",
     "LocalLeap",
@@ -36,9 +40,11 @@ DecoderSettings = (
     | Confidence
     | Factor
     | LocalLeap
+    | Hierarchy
     | Klass
     | Dawn
     | EntropyBounded
+    | EntropyThreshold
     | Credit
     | SlowFast
     | LeftToRight

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from axon.checks import check_range
 from axon.decoders.base import Decoder
+from axon.elementwise import and_not
 from axon.proposal import Proposal
 from axon.reads import Reads
 from axon.sinks import SinkThreshold, check_sink_threshold, sinks
@@ -50,10 +51,10 @@ class Dawn(Decoder):
         edges_BKW = self._edges(state, context)
         needed_BW = (edges_BKW & masked_BK[..., None]).any(1)  # columns that some masked position depends on
         state.counts.add("graph_steps", 1)
-        state.counts.add("empty_graph_steps", ~needed_BW.any(1))
+        state.counts.add_marked("empty_graph_steps", ~needed_BW.any(1, keepdim=True))
         high_BK = confidence_BK >= SURE
         pulled_BW = context.decoded_BW & needed_BW  # the only ones whose p* is needed: a handful
-        unsure_BK = (confidence_BK >= self.tau_low) & ~high_BK
+        unsure_BK = and_not(confidence_BK >= self.tau_low, high_BK)
         pulled, unsure = state.ask(pulled_BW.sum(), unsure_BK.sum(1).max())
         if pulled:
             inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
@@ -81,7 +82,7 @@ class Dawn(Decoder):
                 sure_BK, by_threshold=lambda: decided(masked_BK.new_zeros(masked_BK.shape), *graph())
             )
         settled_BK, conflict_BKK = graph()
-        candidates_BK = unsure_BK & ~(induced_BK | settled_BK)
+        candidates_BK = and_not(unsure_BK, induced_BK | settled_BK)
         rank_BK = state.rank(confidence_BK, candidates_BK)
         chosen_BK = independent_set(candidates_BK, conflict_BKK, rank_BK, unsure)
         return Proposal(
@@ -95,7 +96,7 @@ class Dawn(Decoder):
         attention_BKW = context.rows().masked_fill(sink_BW[:, None, :], -1.0)
         edges_BKW = attention_BKW.scatter_(2, state.columns_BK[..., None], -1.0) >= max(self.tau_edge, SEEN)
         state.counts.add_unchanged("graph_columns", context.width_B)
-        state.counts.add("graph_sinks", sink_BW.sum(1))
+        state.counts.add_marked("graph_sinks", sink_BW)
         return edges_BKW
 
 
@@ -109,5 +110,5 @@ def independent_set(candidates_BK: Tensor, conflict_BKK: Tensor, rank_BK: Tensor
     better_BKK = conflict_BKK & (rank_BK[:, None, :] < rank_BK[:, :, None])
     chosen_BK = candidates_BK
     for _ in range(rounds):
-        chosen_BK = candidates_BK & ~(better_BKK & chosen_BK[:, None, :]).any(2)
+        chosen_BK = and_not(candidates_BK, (better_BKK & chosen_BK[:, None, :]).any(2))
     return chosen_BK

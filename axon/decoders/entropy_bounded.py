@@ -1,4 +1,4 @@
-"""EB-Sampler (arXiv 2505.24857). Shapes: B rows, K block length, V vocabulary."""
+"""EB-Sampler (arXiv 2505.24857). Shapes: B rows, K block length."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ class EntropyBounded(Decoder):
 
     def propose(self, state: StepState) -> Proposal:
         """The longest prefix by entropy with (sum - largest) <= gamma; the first always fits."""
-        log_probs_BKV = state.log_probs()
-        entropy_BK = -(log_probs_BKV.exp() * log_probs_BKV).sum(2)
+        entropy_BK = state.entropy(state.log_probs())
         rank_BK = state.rank(-entropy_BK, state.masked_BK)
         sorted_BK = entropy_BK.scatter(1, rank_BK, entropy_BK)
         before_BK = sorted_BK.cumsum(1) - sorted_BK

@@ -73,7 +73,4 @@ class FixedSteps(Decoder):
         if self.remasking == "topk_margin":
             best_BK2 = log_probs_BKV.topk(2, dim=2).values.exp()
             return best_BK2[..., 0] - best_BK2[..., 1]
-        probability_BKV = log_probs_BKV.exp()
-        return probability_BKV.xlogy(probability_BKV).sum(
-            2
-        )  # minus the entropy; 0 where a token has no probability
+        return -state.entropy(log_probs_BKV)

@@ -71,7 +71,7 @@ class Klass(Decoder):
             before_BCV.copy_(now_BCV)  # a second copy of all of it would not fit beside the model
         known_B = seen.steps_B > 0  # a row's first step has nothing to compare with
         still_BG = (divergence_BG < self.kl_threshold) & known_B[:, None]
-        seen.still_BG = (seen.still_BG + 1).where(still_BG, 0)
+        seen.still_BG = (seen.still_BG + 1) * still_BG
         seen.steps_B = seen.steps_B + 1
         settled_BK = state.masked_BK & (seen.still_BG.gather(1, state.places_BK) >= self.history)
         return Proposal((state.confidence_BK > self.threshold) & settled_BK, by_threshold=lambda: settled_BK)

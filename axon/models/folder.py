@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from axon.checks import shown
 from axon.models.family import CheckpointError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -16,7 +17,7 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 def check_path(path: object) -> None:
     """Raises CheckpointError for what no folder can be named by."""
     if not isinstance(path, str | os.PathLike):
-        raise CheckpointError(f"path={path!r:.60}: must be a text or a Path; give a checkpoint folder")
+        raise CheckpointError(f"path={shown(path)}: must be a text or a Path; give a checkpoint folder")
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from axon.columns import Counted
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -31,6 +33,11 @@ class Layout:
     def width_B(self) -> Tensor:
         """Real columns of each row."""
         return self.real_BW.sum(1)
+
+    @cached_property
+    def counted(self) -> Counted:
+        """All real positions."""
+        return Counted(self.real_BW, self.width_B)
 
 
 def positions(columns: Tensor, starts_B: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from axon.attention import Capture, rows_round_alone
+from axon.attention import KERNELS, Capture, kernel_name, rows_round_alone
 from axon.blocks import row_blocks
+from axon.checks import shown
 from axon.key_values import Canvas, Columns, Exchange
 from axon.models.attend import RowAttention
 from axon.models.body import Body
@@ -60,6 +61,7 @@ class MaskedDiffusionModel(nn.Module):
         eos_token_ids: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
+        _check_made_of(network, family)
         self.network = network
         self.body = Body(network)
         self._head = (network.get_submodule("lm_head"),)  # in a tuple: no part of this module
@@ -272,3 +274,23 @@ class MaskedDiffusionModel(nn.Module):
         """
         counts = trace.computed_positions, trace.attention_pairs, trace.logit_positions
         return self.shape.flops(self._linear_weights, *counts)
+
+
+def _check_made_of(network: object, family: object) -> None:
+    """Raises ValueError for what is no such network, or would decode without ever showing its attention."""
+    if not isinstance(family, Family):
+        remedy = "give one, such as axon.models.dream.DREAM"
+        raise ValueError(
+            f"family={shown(family)}: must be a Family, which says how its networks predict; {remedy}"
+        )
+    if not isinstance(network, PreTrainedModel):
+        rule = "must be a network of transformers, with weights as the family's have"
+        raise ValueError(
+            f"network={type(network).__name__}: {rule}; copy yours into one that family.build makes"
+        )
+    kernel = network.config._attn_implementation
+    if kernel not in map(kernel_name, KERNELS):
+        remedy = f'call network.set_attn_implementation("{kernel_name("sdpa")}")'
+        raise ValueError(
+            f"network={type(network).__name__}: its attention {kernel!r} can't be captured; {remedy} first"
+        )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from axon.python_values import PythonValues
+
 Attention = Literal["bidirectional", "block_causal"]
 
 
 @dataclass(frozen=True)
-class Overrides:
+class Overrides(metaclass=PythonValues):
     """None, or empty: as the files say. Checked against the checkpoint where that is described or loaded."""
 
     # In place of the one that config.json, the tokenizer or the family says.

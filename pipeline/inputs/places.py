@@ -50,7 +50,7 @@ def _check_remote(root: str, write: bool) -> None:
     check_protocol(root)
     try:
         files, base = fsspec.core.url_to_fs(root)
-        _check_bucket(root, files, base)
+        check_bucket(root, files, base, "make it, or choose another")
         if write:
             probe = f"{base}/{uuid.uuid4().hex}.tmp"
             files.makedirs(base, exist_ok=True)
@@ -81,7 +81,7 @@ def check_protocol(root: str) -> None:
     raise ConfigError([f"store={root}: {rule}"])
 
 
-def _check_bucket(root: str, files: Any, base: str) -> None:
+def check_bucket(root: str, files: Any, base: str, remedy: str) -> None:
     """Checked before anything is written: a client with the right to would create the bucket that a typo names."""
     bucket = base.split("/")[0]
     if not bucket or ":" in bucket:  # a path on a disk or a URL
@@ -89,7 +89,7 @@ def _check_bucket(root: str, files: Any, base: str) -> None:
     try:
         files.ls(bucket, detail=False)
     except FileNotFoundError:
-        line = f"store={root}: there is no bucket {bucket!r}; make it, or choose another"
+        line = f"store={root}: there is no bucket {bucket!r}; {remedy}"
         raise ConfigError([line]) from None
     except PermissionError:
         pass  # without the right to list there may still be the right to write

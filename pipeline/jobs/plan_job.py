@@ -33,7 +33,7 @@ from pipeline.report.words.percent import percent
 from pipeline.runs.opening import title_of
 from pipeline.search import ASK_ONCE, OPTUNA
 from pipeline.search.grid import ask_grid
-from pipeline.search.over_seeds import seeds_of
+from pipeline.search.over_seeds import seeds_by_group
 from pipeline.stop import DONE
 from pipeline.storage.store import Contents, Store
 from pipeline.tasks import TaskSettings
@@ -260,7 +260,7 @@ def _later(config: Config, plan: Plan, works: Sequence[Work]) -> str:
     calls = sum(work.examples * work.passes for work in works) / len(works)
     found = f"{config.sweep.search} begins with these and asks for more as their results come"
     if config.sweep.search == OPTUNA:
-        seeds = seeds_of(plan.space)
+        seeds = seeds_by_group(plan.space)
         groups = {region.group for region in plan.space}
         most = config.sweep.optuna.trials * sum(len(seeds.get(group, (0,))) for group in groups)
         found += f", {most:,} settings at most: {most * calls:,.0f} passes"

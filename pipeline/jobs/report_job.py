@@ -82,6 +82,7 @@ def notes_of(
     if run.command:  # not what was put together from a store
         notes = [f"Made by: {run.command}", f"Run on {run.started:%Y-%m-%d}: {run.environment}."]
     notes += [run.cost] if run.cost else []
+    notes += [f"Warning: {line}." for line in run.warnings]
     if levels := sorted(set(contents.records["sandbox"].dropna())):
         notes.append(f"Answers are programs; they ran in a sandbox of level {', '.join(levels)}.")
     notes += repeats(contents.records)

@@ -22,7 +22,15 @@ from pipeline.planning.pending import incomplete, pending_slices, sizes
 from pipeline.planning.plan import Plan
 from pipeline.report.data.stored import load_measured
 from pipeline.runs.ending import finish, stopped
-from pipeline.runs.opening import announce, begin_run, check_start, open_plan, prepare_store, title_of
+from pipeline.runs.opening import (
+    announce,
+    begin_run,
+    check_start,
+    open_plan,
+    prepare_store,
+    title_of,
+    warnings_of,
+)
 from pipeline.runs.run_folder import RunFolder, folder_of
 from pipeline.search import ASK_ONCE, OPTUNA
 from pipeline.stop import Lost
@@ -61,7 +69,8 @@ def _run_on(
         return None
     check_start(config, plan, contents, pending)
     title = title_of(config, plan)
-    announce(title, config, plan, contents, pending, console)
+    warnings = warnings_of(config, plan, pending)
+    announce(title, config, plan, contents, pending, warnings, console)
     for line in repeated(arguments):
         say(console, line)
     if config.sweep.search != OPTUNA:  # which may ask for other gates and policies later
@@ -70,7 +79,7 @@ def _run_on(
     decodes, left_out = bool(pending) and config.job == "run", None
     if decodes:
         left_out = exhausted(config.budget, spent(contents.records).values())
-    folder = begin_run(path, config, plan, store, title, command, decodes and not left_out)
+    folder = begin_run(path, config, plan, store, title, command, warnings, decodes and not left_out)
     try:
         with folder.ended_early():
             if config.job == "run":

@@ -12,6 +12,7 @@ from pipeline.report.comparisons.comparison import Comparison, Evidence
 from pipeline.report.comparisons.matched import Matched, match_nfe
 from pipeline.report.data.labels import Names
 from pipeline.report.data.points import make_points, sort_along_front
+from pipeline.report.data.shared_seeds import by_seed
 from pipeline.report.data.views import SECONDS, View, make_views
 from pipeline.report.entries import Part
 from pipeline.report.statistics.sample import COSTS, Draws, Sample, draw, make_sample
@@ -119,6 +120,7 @@ def draft(part: Part, knobs: Names) -> Draft:
     draws = draw(everything)
     tokens = {name: means(everything.further_costs[name]) for name in TOKENS}
     sample = replace(everything, further_costs={name: everything.further_costs[name] for name in costs})
+    sample = replace(sample, by_seed=by_seed(part, sample))
     del everything  # of ten million records a quarter of a gigabyte, while the most is needed
     points = make_points(part, knobs, sample, draws)
     return Draft(part, knobs, draws, tokens, alone, Evidence(part.settings, points, sample))

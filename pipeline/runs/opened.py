@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, reason
 from pipeline.inputs.dotted import flatten
 from pipeline.inputs.word_path import read_path
 from pipeline.planning.setting import Setting
-from pipeline.runs.run import Run, read_run, store_of
+from pipeline.runs.run import RUN_FILE, Run, read_run, store_of
 from pipeline.storage.store import Contents, Store
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ class OpenedRun:
         except Exception as error:  # the client of every service has errors of its own
             line = f"{word}: its store {store.root} can't be read ({reason(error)}); check your access to it"
             raise ConfigError([line]) from None
-        line = f"{word}: its store {store.root} is gone; put it back, or run again: {self.run.command}"
+        remedy = f'put it back, write where it lies now as "store" into {RUN_FILE}, or run again'
+        line = f"{word}: its store {store.root} is gone; {remedy}: {self.run.command}"
         raise ConfigError([line])
 
     @cached_property

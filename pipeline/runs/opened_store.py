@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+import fsspec
+
 from pipeline.environment import this_environment
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.dotted import flatten
-from pipeline.inputs.places import check_protocol
+from pipeline.inputs.places import check_bucket, check_protocol
 from pipeline.inputs.word_path import read_path
 from pipeline.planning.setting import Setting
 from pipeline.runs.identified import identified_setting, with_knobs
@@ -73,11 +75,24 @@ def open_store(address: str) -> tuple[OpenedStore, list[str]]:
             raise ConfigError(
                 [f"store={address}: none of its {len(unread)} settings can be read; {unread[0]}"]
             )
-        raise ConfigError(
-            [f"store={address}: holds no results; give a sweep's store, such as {_below(address, root)}"]
-        )
+        remedy = f"give a sweep's store, such as {_below(address, root)}"
+        raise ConfigError([f"store={address}: {_lacks(address, root)}; {remedy}"])
     origin = Origin(address, f"store={address}", "give another, or run the sweep again", (UNKNOWN,))
     return OpenedStore(Path(root), _run(address, root, with_knobs(settings), found), origin), unread
+
+
+def _lacks(address: str, root: str) -> str:
+    """What is there in place of results. Raises ConfigError where there is no such bucket."""
+    try:
+        files, base = fsspec.core.url_to_fs(root)
+        check_bucket(address, files, base, "correct its name, or check whose it is")
+        if files.isdir(base):
+            return "holds no results"
+        if files.exists(base):
+            return "is a file"
+    except OSError:  # whoever may read what it holds need not have the right to ask what it is
+        return "holds no results"
+    return "nothing lies at this address" if "://" in address else "there is no such folder"
 
 
 def _below(address: str, root: str) -> str:

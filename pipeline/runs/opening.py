@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +77,7 @@ def announce(
     plan: Plan,
     contents: Contents,
     pending: Mapping[str, list[Span]],
+    warnings: Sequence[str],
     console: Console,
 ) -> None:
     """Says what will be done. Raises ConfigError as `sandbox_level` does."""
@@ -91,16 +92,31 @@ def announce(
     say(console, f"{title}: {counted(len(plan.settings), 'setting')}{asked} x {most}{stored}")
     if config.job == "run" and (level := sandbox_level(config, plan, pending)):
         say(console, f"answers are programs; they run in a sandbox of level {level!r}")
-    settings = plan.settings.values()
-    for line in [*unlike_training(settings), *never_fires(settings), *contents.damaged]:
+    for line in [*warnings, *contents.damaged]:
         say(console, line)
-    if config.job == "run":
-        for line in unknown_texts((plan.settings[sid] for sid in pending), config.limit):
-            say(console, line)
+
+
+def warnings_of(config: Config, plan: Plan, pending: Mapping[str, list[Span]]) -> list[str]:
+    """What is odd about the settings, a line each; of their prompts where any are to be decoded.
+
+    Those of the whole plan then, since a reader of its results asks for no less.
+    """
+    settings = plan.settings.values()
+    lines = [*unlike_training(settings), *never_fires(settings)]
+    if pending and config.job == "run":
+        lines += unknown_texts(settings, config.limit)
+    return lines
 
 
 def begin_run(
-    path: Path, config: Config, plan: Plan, store: Store, title: str, command: str, decodes: bool
+    path: Path,
+    config: Config,
+    plan: Plan,
+    store: Store,
+    title: str,
+    command: str,
+    warnings: Sequence[str],
+    decodes: bool,
 ) -> RunFolder:
     """Writes run.json into the folder `path`. Raises ConfigError if that fails.
 
@@ -124,6 +140,8 @@ def begin_run(
         started=datetime.now(UTC),
         finished=None,
         seconds=None,
+        # Of prompts nothing is said where all is stored.
+        warnings=(earlier.warnings if earlier else ()) or tuple(warnings),
         **asked_for(plan, config.limit),
     )
     if earlier is not None and earlier.finished is not None:

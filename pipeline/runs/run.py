@@ -69,6 +69,7 @@ class Run:
     seconds: float | None
     stopped: Mapping[str, Stop] = field(default_factory=dict)  # setting id -> why it has no more examples
     cost: str | None = None  # what a search took beside the grid, in a sentence
+    warnings: tuple[str, ...] = ()  # what was said of its settings and prompts before they were decoded
 
     @property
     def alone(self) -> bool:
@@ -128,6 +129,8 @@ def _spelled(run: Run) -> str:
     """Its JSON: a line per column of the settings, which come last."""
     rest = json.loads(_RUN.dump_json(replace(run, settings=(), examples={})))
     del rest["settings"], rest["examples"]
+    if not run.warnings:  # what knows no such key reads it, too
+        del rest["warnings"]
     trees = _SETTINGS.dump_python(run.settings, mode="json")
     for tree in trees:
         if (examples := run.examples.get(tree["id"])) is not None:

@@ -27,7 +27,8 @@ def runs_under(folder: Path) -> tuple[list[OpenedRun], list[str]]:
         except ConfigError as error:
             unread += error.lines
     if not found:
-        line = f"under={folder}: holds no run; give a folder that runs were written to, such as under=outputs"
+        lacks = "holds no run" if folder.is_dir() else "there is no such folder"
+        line = f"under={folder}: {lacks}; give a folder that runs were written to, such as under=outputs"
         raise ConfigError([*unread, line])
     return found, unread
 

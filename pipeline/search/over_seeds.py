@@ -22,7 +22,7 @@ def over_seeds(ask: Ask) -> Ask:
     """The search over all but the seed."""
 
     def asked(space: Space, outcomes: Sequence[Outcome]) -> Sequence[Candidate]:
-        seeds = seeds_of(space)
+        seeds = seeds_by_group(space)
         if not seeds:
             return ask(space, outcomes)
         bare = tuple(_without(region) if region.group in seeds else region for region in space)
@@ -35,7 +35,7 @@ def over_seeds(ask: Ask) -> Ask:
     return asked
 
 
-def seeds_of(space: Space) -> dict[str, tuple[Any, ...]]:
+def seeds_by_group(space: Space) -> dict[str, tuple[Any, ...]]:
     """By group the seeds of its grid, where it has several, and nothing depends on them, nor they on anything."""
     found = {}
     for region in space:

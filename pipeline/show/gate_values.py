@@ -39,7 +39,7 @@ def _stall(state: GateState, settings: AxonSettings) -> list[Comparison]:
 
 
 def _adaptive(state: GateState, settings: AxonSettings) -> list[Comparison]:
-    warm = int(state.checks_R) >= settings.warmup
+    warm = int(state.checks()) >= settings.warmup
     eager = 2 * int(state.memory.gaps_B) >= settings.warmup
     return _stall(state, settings) if warm and eager else _gap(state, settings)
 

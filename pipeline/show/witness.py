@@ -26,13 +26,12 @@ class Witness:
         self._gate = GateSeen(self._settings.gate, bool(fires_R.item()), comparisons(state, self._settings))
 
     def chose(
-        self, rows_F: Tensor | None, support: Support, order_FC: Tensor, chosen_FC: Tensor, fires_F: Tensor
+        self, rows_F: Tensor | None, support: Support, chosen_FK: Tensor, fires_F: Tensor | None
     ) -> None:
-        if bool(fires_F.item()):
-            self._anchors = [
-                (int(order_FC[0, rank]), support.weights_FKC[0, :, rank].tolist())
-                for rank in chosen_FC[0].nonzero()[:, 0].tolist()
-            ]
+        if fires_F is None or bool(fires_F.item()):
+            places = chosen_FK[0].nonzero()[:, 0].tolist()
+            places.sort(key=lambda place: -float(support.confidence_FK[0, place]))
+            self._anchors = [(place, support.weights_FKK[0, :, place].tolist()) for place in places]
 
     def stepped(self, batch: Batch, state: StepState, proposal_BK: Tensor) -> None:
         given = batch.blocks[0].given

@@ -15,6 +15,7 @@ import axon.attention
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, MaskedDiffusionModel, decode
 from axon.attention import BYTES, Capture
 from axon.chunks import MEMORY_SHARE, chunk_elements
+from axon.columns import Counted
 from axon.layers import resolve_layers
 from benchmarks.counted import Launches, on_card
 from benchmarks.shapes import LLADA_8B, random_model
@@ -92,8 +93,9 @@ def test_column_means_are_means_of_the_rows_of_attention_however_few_are_held_at
     capture = _captured(family, lengths)
     rows, width = torch.tensor([2, 0]), capture.real_BW.shape[1]
     attention = capture.rows(rows, torch.arange(width).expand(2, -1))
-    for counted in (None, capture.real_BW[rows] & (torch.arange(width) % 3 > 0)):
-        marked = (capture.real_BW[rows] if counted is None else counted).float()
+    real = capture.real_BW[rows]
+    for every, marks in ((True, real), (False, real & (torch.arange(width) % 3 > 0))):
+        marked, counted = marks.float(), None if every else Counted(marks, marks.sum(1))
         means = (attention * marked[..., None]).sum(1) / marked.sum(1, keepdim=True)
         torch.testing.assert_close(capture.column_means(rows, counted), means, rtol=0, atol=1e-6)
 
@@ -185,9 +187,8 @@ def test_nobody_looks_at_attention_in_vain(
     ]
     # `always` spends its budget in the first step of a block: one look each, none in the other six steps.
     one = AxonSettings(gate="always", attention_layers="last 1")
-    assert _looks(model, monkeypatch, decoder=slow, axon=one) == ["keep", "rows", "column_means"] * 2 + [
-        "2 checks, 2 fired, 8 steps"
-    ]
+    looks = _looks(model, monkeypatch, decoder=slow, axon=one)
+    assert looks == ["keep", "means_and_rows"] * 2 + ["2 checks, 2 fired, 8 steps"]
     # DAWN looks in every step, and AXON uses what DAWN has seen.
     dawn = Dawn(tau_low=1.0, tau_induce=1.0)
     calls = _looks(model, monkeypatch, decoder=dawn, axon=one)
@@ -227,21 +228,21 @@ def test_maps_of_the_means_hold_the_rows(seed: int) -> None:
 
     capture = again()
     columns_BK = torch.arange(8).expand(count, -1)  # of five each would be looked for by itself
-    means_BW, rows_BKW = capture.means_and_rows(None, real_BW, columns_BK)
+    means_BW, rows_BKW = capture.means_and_rows(None, None, columns_BK)
     assert torch.equal(means_BW, capture.column_means(None))
     assert torch.equal(rows_BKW, capture.rows(None, columns_BK))
     some_R = torch.tensor([count - 1])
-    some = capture.means_and_rows(some_R, real_BW[some_R], columns_BK[some_R])
+    some = capture.means_and_rows(some_R, None, columns_BK[some_R])
     assert torch.equal(some[0], means_BW[some_R]) and torch.equal(some[1], rows_BKW[some_R])
     of_a_row = groups * shared * width * width
     for room in (of_a_row * count, of_a_row):  # one layer at a time, of all rows or one
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("axon.attention.CACHED_ELEMENTS", room)
-            apart = again().means_and_rows(None, real_BW, columns_BK)
+            apart = again().means_and_rows(None, None, columns_BK)
         assert torch.equal(apart[0], means_BW) and torch.equal(apart[1], rows_BKW)
     with pytest.MonkeyPatch.context() as patch:  # a part of a row's positions at a time
         patch.setattr("axon.attention.ROW_ELEMENTS", groups * shared * width * 5)
-        apart = again().means_and_rows(None, real_BW, columns_BK)
+        apart = again().means_and_rows(None, None, columns_BK)
     torch.testing.assert_close(apart[0], means_BW)
     assert torch.equal(apart[1], rows_BKW)
 
@@ -257,7 +258,7 @@ def test_products_too_large_for_float16_are_attention_all_the_same(shared: int, 
     capture.keep(query.half(), key.half(), None, size**-0.5)
     columns_BK = torch.arange(width).expand(2, -1)
     expected = torch.zeros((2, width, width)).index_fill(2, torch.tensor(place), 1.0)
-    means_BW, rows_BKW = capture.means_and_rows(None, capture.real_BW, columns_BK)
+    means_BW, rows_BKW = capture.means_and_rows(None, None, columns_BK)
     assert torch.equal(rows_BKW, expected) and torch.equal(capture.rows(None, columns_BK), expected)
     assert torch.equal(means_BW, expected[:, 0])
 
@@ -289,5 +290,5 @@ def test_the_layers_of_all_rows_are_put_together_once(length: int, monkeypatch: 
     capture = Capture((0, 1, 2), real_BW)
     for _ in range(3):
         capture.keep(*torch.randn(2, 1, 2, 9, 8), None, 0.3)
-    capture.means_and_rows(None, real_BW, torch.arange(length)[None])
+    capture.means_and_rows(None, None, torch.arange(length)[None])
     assert put == [3, 3]  # queries, keys

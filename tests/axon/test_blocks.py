@@ -115,7 +115,7 @@ def test_sinks_are_sought_over_the_rows_that_sink_rows_names(
                 counted = real_BW[row] & (columns_W <= last)
                 torch.testing.assert_close(means_W, map_BWW[row, counted].mean(0))
                 seen = counted if family == "sdar" else real_BW[row]
-                assert int(self._seen_B[row]) == int(seen.sum())
+                assert int(self._counted.seen_B[row]) == int(seen.sum())
                 checked.append(bool((counted != real_BW[row]).any()))
             return means_BW
 

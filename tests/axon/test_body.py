@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 import axon.attention
 import axon.models.body
@@ -18,6 +19,7 @@ from axon import AxonSettings, DecodeSettings, MaskedDiffusionModel, Overrides, 
 from axon.attention import Capture
 from axon.models.attend import without_plans
 from axon.models.body import Body
+from axon.models.dream import DREAM
 from axon.models.layer import Rotation
 from axon.models.model import PassPart
 from tests.axon import published, published_experts
@@ -109,6 +111,32 @@ def test_a_module_that_computes_more_than_its_weights_say_is_refused(name: str, 
     model = toy_model()
     with pytest.raises(ValueError, match=rf"^Adapter: only a plain {kind} .*; merge an adapter into it"):
         MaskedDiffusionModel(_adapted(model.network, f"model.{name}"), model._family, 23, (22,), 64)
+
+
+def test_what_is_no_network_of_a_family_is_refused_in_one_line() -> None:
+    """Some were told when they decoded, by an attribute or a layer that was not there."""
+    own, known = nn.Linear(2, 2), toy_model()
+    network = known.network
+    for wrong, family, line in (
+        (own, known._family, "network=Linear: must be a network of transformers"),
+        (network, "dream", "family='dream': must be a Family"),
+    ):
+        with pytest.raises(ValueError, match=f"^{line}") as caught:
+            MaskedDiffusionModel(wrong, family, 23, (22,), 64)  # type: ignore[arg-type]
+        assert "\n" not in str(caught.value)
+
+
+def test_a_network_whose_attention_is_not_captured_is_refused_and_the_remedy_serves() -> None:
+    """It decoded without AXON, and with AXON ended in an assertion."""
+    model = toy_model("dream")
+    network = Qwen2ForCausalLM(Qwen2Config(**model.network.config.to_dict())).eval()
+    network.load_state_dict(model.network.state_dict())
+    with pytest.raises(ValueError, match=r"its attention 'sdpa' can't be captured; call network\.set_attn"):
+        MaskedDiffusionModel(network, DREAM, 23, (22,), 64)
+    network.set_attn_implementation("axon_sdpa")
+    mine = MaskedDiffusionModel(network, DREAM, 23, (22,), 64)
+    settings = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(attention_layers="all"))
+    assert decode(mine, [[1, 2], [3]], settings) == decode(model, [[1, 2], [3]], settings)
 
 
 @pytest.mark.parametrize("kind", ["llada_8b", "dream_7b", "sdar_8b"])

@@ -99,7 +99,7 @@ def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:
 
 
 AMOUNTS = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from(["add", "unchanged", "of", "settle"])), max_size=20
+    st.tuples(st.integers(0, 2), st.sampled_from(["add", "unchanged", "marked", "of", "settle"])), max_size=20
 )
 
 
@@ -111,12 +111,14 @@ def test_what_stays_the_same_counts_as_often_as_it_was_added(steps: list[tuple[i
     for place, step in steps:
         if step == "add":
             counts.add("computed_positions", tensors[place])
+        elif step == "marked":  # of any width, as where the text grows
+            counts.add_marked("computed_positions", torch.arange(9) < tensors[place][:, None])
         elif step == "unchanged":
             counts.add_unchanged("computed_positions", tensors[place])
         elif step == "of":
             assert torch.equal(counts.of("computed_positions"), expected)
         else:
             counts.settle()
-        if step in ("add", "unchanged"):
+        if step in ("add", "unchanged", "marked"):
             expected = expected + tensors[place]
     assert [counts.of_row(row)["computed_positions"] for row in range(2)] == expected.tolist()

@@ -62,9 +62,9 @@ class Told:
     def asked(self, *told: Any) -> None:
         """Not needed."""
 
-    def chose(self, rows_F: Any, support: Any, order_FC: Tensor, chosen_FC: Tensor, fires_F: Tensor) -> None:
+    def chose(self, rows_F: Any, support: Any, chosen_FK: Tensor, fires_F: Tensor | None) -> None:
         """The confidences that AXON chooses anchors by are checked by what is told of the step."""
-        self.support = dict(zip(order_FC[0].tolist(), support.confidence_FC[0].tolist(), strict=True))
+        self.support = dict(enumerate(support.confidence_FK[0].tolist()))
 
     def stepped(self, batch: Any, state: Any, proposal_BK: Tensor) -> None:
         self.steps.append(

@@ -93,7 +93,7 @@ def test_a_gate_remembers_each_row_however_many_are_asked(
         def stepped(self, *_: Any) -> None: ...
 
     def counting(state: GateState, settings: AxonSettings) -> Tensor:
-        assert torch.equal(state.memory.gaps_B, state.checks_R)
+        assert torch.equal(state.memory.gaps_B, state.checks())
         state.memory.gaps_B = state.memory.gaps_B + 1
         return (1000 * state.p_max_RK.sum(1)).long() % 3 == 0  # in some rows, at any step
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, asdict, fields, replace
@@ -20,6 +21,7 @@ from axon import (
     FixedSteps,
     Klass,
     MaskedDiffusionModel,
+    Overrides,
     Trace,
     decode,
 )
@@ -62,6 +64,13 @@ def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
     assert parts.count("model") == trace.nfe
 
 
+@pytest.mark.parametrize("found", [None, 3, ["model"]])
+def test_a_timer_that_returns_no_context_manager_is_named(model: MaskedDiffusionModel, found: object) -> None:
+    line = re.escape(f"timer('model'): returns {found!r}: must return a context manager; ")
+    with pytest.raises(ValueError, match=f"^{line}decorate one that yields .*, or give None$"):
+        decode(model, [[1, 2]], SHORT, timer=lambda part: found)  # type: ignore[arg-type, return-value]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -72,12 +81,24 @@ def test_timed_parts_follow_one_another(model: MaskedDiffusionModel) -> None:
         ),  # roundings would decide, so the batch
         ({"prompts": [[99]]}, "outside the vocabulary of 24"),
         ({"prompts": [[1] * 60]}, "at most 56 fit"),
+        (
+            {"settings": replace(SHORT, gen_length=96)},
+            "^gen_length=96: the model takes 64 tokens, prompt and answer",
+        ),
         ({"batch_size": 0}, "batch_size=0"),
         (
             {"settings": {"gen_length": 4}},
             r"settings=\{'gen_length': 4\}: must be of type DecodeSettings; give one, such",
         ),
         ({"model": "folder"}, r"model='folder': must be a loaded model; give load_model\('folder'\)"),
+        (
+            {"model": torch.nn.Sequential(torch.nn.Embedding(24, 4), torch.nn.Linear(4, 24))},
+            r'^model=Sequential: must be a MaskedDiffusionModel; give load_model\("FOLDER"\), or of a network in mem',
+        ),
+        (
+            {"prompts": torch.zeros(2, 2, 2, dtype=torch.long)},
+            r"^prompts\[0\]=tensor\(\[\[0, 0\], \[0, 0\]\]\): must",
+        ),
         ({"model": None}, r'^model=None: must be a loaded model; give load_model\("FOLDER"\)'),
         ({"watcher": 3}, "^watcher=3: has no method asked, chose, stepped; give an object with asked, chose"),
         ({"watcher": Steps}, "^watcher=<class .*: is a class; give an object with asked, chose, stepped"),
@@ -221,6 +242,8 @@ def test_impossible_settings_are_refused_in_one_line(make: Any, message: str) ->
         ),
         (lambda: AxonSettings(tau_sink=np.float32(0.1)), AxonSettings(tau_sink=0.1)),
         (lambda: DecodeSettings(np.int64(8), np.int32(4)), DecodeSettings(8, 4)),
+        (lambda: Overrides(np.int64(7), block_size=np.int64(4)), Overrides(7, block_size=4)),
+        (lambda: Overrides(end_tokens=(np.int64(8), "<E>")), Overrides(end_tokens=(8, "<E>"))),
         (lambda: replace(SHORT, temperature=np.float32(0.7)), replace(SHORT, temperature=0.7)),
         (lambda: replace(Klass(), threshold=np.float64(0.8)), Klass(threshold=0.8)),
     ],

@@ -39,6 +39,8 @@ KNOBS: dict[str, Any] = {
     "klass": {"threshold": 0.2, "kl_threshold": 0.5, "history": 1},
     "dawn": {"tau_edge": 0.1, "tau_induce": 0.3, "tau_low": 0.3},
     "entropy_bounded": {"gamma": 1.0},
+    "entropy_threshold": {"threshold": 1.0},
+    "hierarchy": {"threshold": 0.7, "low_threshold": 0.3},
     "credit": {"threshold": 0.7, "alpha": 1.5},
     "slow_fast": {"threshold": 0.5, "exploration_steps": 1, "window": 1},
     "left_to_right": {},

@@ -16,6 +16,7 @@ TELLING = {name: kind for name, kind in DECODERS.items() if kind.leeway_of}
 OTHERS: dict[str, dict[str, Any]] = {
     "klass": {"kl_threshold": 0.5, "history": 1},
     "dawn": {"tau_edge": 0.1, "tau_induce": 0.3},
+    "hierarchy": {"low_threshold": 0.2},
     "slow_fast": {"min_confidence": 0.95, "exploration_steps": 1, "window": 1},
 }
 SHARED: dict[str, Any] = {"tau_sink": "2x", "attention_layers": "last 1"}

@@ -51,6 +51,8 @@ def test_a_default_is_the_codes(name: str, shown: str) -> None:
     [
         ("factor", ["factor"]),
         ("local_leap", ["threshold", "relaxed_threshold", "radius"]),
+        ("hierarchy", ["threshold", "low_threshold"]),
+        ("entropy_threshold", ["threshold"]),
         ("klass", ["threshold", "kl_threshold", "history"]),
         ("credit", ["threshold", "alpha", "beta", "gamma"]),
         ("slow_fast", ["threshold", "min_confidence", "exploration_steps", "window", "stability"]),
@@ -82,6 +84,8 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
         "klass": {"name": "klass", "threshold": 0.9, "kl_threshold": 0.01, "history": 2},
         "dawn": {"name": "dawn", "tau_sink": None, "tau_edge": 0.07, "tau_induce": 0.7, "tau_low": 0.75},
         "entropy_bounded": {"name": "entropy_bounded", "gamma": 0.1},
+        "entropy_threshold": {"name": "entropy_threshold", "threshold": 0.5},
+        "hierarchy": {"name": "hierarchy", "threshold": 0.9, "low_threshold": 0.4},
         "credit": {"name": "credit", "threshold": 0.9, "alpha": 0.7, "beta": 0.8, "gamma": 0.2},
         "slow_fast": {
             "name": "slow_fast",

@@ -21,7 +21,7 @@ from axon.policies import POLICIES, Support
 from axon.reads import undeclared
 from tests.axon.toy_model import LAYERS, toy_model
 
-GEN, BLOCK, STATES, CANDIDATES = 16, 8, 400, 5
+GEN, BLOCK, STATES = 16, 8, 400
 PROMPTS = [[seed, (seed * 7) % 22, *range(seed % 5)] for seed in range(1, 16)]
 BASE = AxonSettings(
     tau_sink="2x", attention_layers="last 1", max_anchor_steps=2, anchors=2, warmup=3, target_nfe=6
@@ -80,6 +80,7 @@ def _states() -> GateState:
     masked[:, 0] = True
     proposal = masked & (torch.rand(STATES, BLOCK, generator=generator) < 0.3)
     p_max = torch.rand(STATES, BLOCK, generator=generator, dtype=torch.float64)
+    checks = torch.randint(0, 9, (STATES,), generator=generator)
     last_progress = torch.rand(STATES, generator=generator, dtype=torch.float64)
     attention = torch.softmax(2 * torch.randn(STATES, BLOCK, BLOCK, generator=generator), 2)
     return GateState(
@@ -87,7 +88,7 @@ def _states() -> GateState:
         proposal_RK=proposal,
         p_max_RK=p_max,
         block_step_R=torch.randint(0, 9, (STATES,), generator=generator),
-        checks_R=torch.randint(0, 9, (STATES,), generator=generator),
+        checks=lambda: checks,
         memory=GateMemory(torch.randint(0, 5, (STATES,), generator=generator)),
         attention=lambda: attention,
         sinks=undeclared("a gate", "reads"),
@@ -98,14 +99,14 @@ def _states() -> GateState:
 def _support() -> Support:
     """Random anchor problems, with conflicts around the published threshold."""
     generator = torch.Generator().manual_seed(0)
-    conflict = 0.15 * torch.rand(STATES, CANDIDATES, CANDIDATES, generator=generator, dtype=torch.float64)
+    conflict = 0.15 * torch.rand(STATES, BLOCK, BLOCK, generator=generator, dtype=torch.float64)
     target_F = torch.rand(STATES, generator=generator, dtype=torch.float64) * 4
     return Support(
-        weights_FKC=torch.rand(STATES, BLOCK, CANDIDATES, generator=generator, dtype=torch.float64) ** 4,
-        confidence_FC=torch.rand(STATES, CANDIDATES, generator=generator, dtype=torch.float64),
-        valid_FC=torch.ones(STATES, CANDIDATES, dtype=torch.bool),
-        masked_F=torch.full((STATES,), BLOCK),
-        proposed_F=torch.full((STATES,), 4),
+        weights_FKK=torch.rand(STATES, BLOCK, BLOCK, generator=generator, dtype=torch.float64) ** 4,
+        confidence_FK=torch.rand(STATES, BLOCK, generator=generator, dtype=torch.float64),
+        valid_FK=torch.ones(STATES, BLOCK, dtype=torch.bool),
+        masked_FK=torch.ones(STATES, BLOCK, dtype=torch.bool),
+        proposal_FK=torch.arange(BLOCK).expand(STATES, -1) < 4,
         target=lambda: target_F,
         conflict=lambda: (conflict + conflict.transpose(1, 2)) / 2,
     )

@@ -21,8 +21,10 @@ from axon import (
     DecoderSettings,
     DecodeSettings,
     EntropyBounded,
+    EntropyThreshold,
     Factor,
     FixedSteps,
+    Hierarchy,
     Klass,
     LeftToRight,
     LocalLeap,
@@ -70,6 +72,25 @@ def entropy_bounded(
     return set(found)
 
 
+def entropy_threshold(
+    rule: EntropyThreshold, masked: list[int], c: list[float], steps: list[Chances]
+) -> set[int]:
+    entropies = {i: -sum(p * math.log(p) for p in steps[-1][i] if p) for i in masked}
+    return {i for i in masked if entropies[i] < rule.threshold} | {min(masked, key=entropies.__getitem__)}
+
+
+def hierarchy(rule: Hierarchy, masked: list[int], c: list[float], steps: list[Chances]) -> set[int]:
+    runs: list[list[int]] = []
+    for i in masked:
+        if i - 1 in masked:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    leads = {max(run, key=lambda i: (c[i], -i)) for run in runs}
+    found = {i for i in masked if c[i] > rule.threshold} | {i for i in leads if c[i] > rule.low_threshold}
+    return found | {max(masked, key=lambda i: (c[i], -i))}
+
+
 def left_to_right(rule: LeftToRight, masked: list[int], c: list[float], steps: list[Chances]) -> set[int]:
     return {min(masked)}
 
@@ -103,6 +124,9 @@ TRIED: list[tuple[DecoderSettings, Rule]] = [
     (LocalLeap(threshold=0.6, relaxed_threshold=0.4, radius=3), local_leap),
     (EntropyBounded(gamma=1.2), entropy_bounded),
     (EntropyBounded(gamma=3.0), entropy_bounded),
+    (EntropyThreshold(threshold=1.0), entropy_threshold),
+    (Hierarchy(threshold=0.7, low_threshold=0.3), hierarchy),
+    (Hierarchy(threshold=0.9, low_threshold=0.0), hierarchy),
     (LeftToRight(), left_to_right),
     (FixedSteps(steps=5), fixed_steps),
     (Klass(threshold=0.2, kl_threshold=0.4, history=1), klass),
@@ -154,7 +178,11 @@ def _step(c: list[float], log_probs: Any = None) -> Any:
     confidence_BK = torch.tensor([c], dtype=torch.float64)
     step = SimpleNamespace(masked_BK=torch.ones((1, len(c)), dtype=torch.bool), confidence_BK=confidence_BK)
     step.masked_confidence_BK = confidence_BK
-    step.rank, step.log_probs = StepState.rank, lambda: torch.tensor([log_probs], dtype=torch.float64)
+    step.rank, step.entropy, step.log_probs = (
+        StepState.rank,
+        StepState.entropy,
+        lambda: torch.tensor([log_probs], dtype=torch.float64),
+    )
     step.top_one = lambda: StepState.top_one(step)
     return step
 

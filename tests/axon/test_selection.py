@@ -125,8 +125,7 @@ def ours(rows: Sequence[Block], s: AxonSettings) -> list[set[int]]:
 
     masked, c, p_max = column("masked"), column("c").double(), column("p_max").double()
     attention = column("attention").float()
-    support, order = support_of(masked, column("proposed"), c, p_max, attention, column("sink"), s)
-    chosen = torch.zeros_like(masked).scatter_(1, order, choose(support, s))
+    chosen = choose(support_of(masked, column("proposed"), c, p_max, attention, column("sink"), s), s)
     return [{place for place, one in enumerate(row) if one} for row in chosen.tolist()]
 
 

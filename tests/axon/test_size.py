@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from axon import MaskedDiffusionModel, Overrides
+from axon.attention import kernel_name
 from axon.models.description import FAMILIES, Description, describe
 from axon.models.size import size_of
 from tests.axon import published
@@ -72,5 +73,7 @@ def test_a_position_goes_through_the_matrices_of_every_layer_and_through_the_cho
 def test_the_shape_is_that_of_the_model(name: str, tmp_path: Path) -> None:
     """A plan before loading and the batch after it go by one estimate."""
     found = described(tmp_path, name)
-    model = MaskedDiffusionModel(built(found), found.family, 7, (), found.max_length)
+    network = built(found)
+    network.config._attn_implementation = kernel_name("sdpa")
+    model = MaskedDiffusionModel(network, found.family, 7, (), found.max_length)
     assert model.shape == size_of(found).shape

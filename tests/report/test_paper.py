@@ -124,7 +124,7 @@ def test_latex_has_as_many_cells_in_every_row_and_nothing_that_it_would_read(fou
         assert len(rows) == count
         unescaped = re.compile(r"(?<!\\)&")
         assert {len(unescaped.findall(row)) for row in rows} == {width - 1}
-        bare = re.sub(r"\\(text\w+|ldots)\{\}|\\[&%$#_{}]", "", "".join(rows))
+        bare = re.sub(r"\$-\$(?=\d)|\\(text\w+|ldots)\{\}|\\[&%$#_{}]", "", "".join(rows))
         assert not set(bare.replace(r"\\", "")) & set("%$#_{}~^\\<>|†")
     for caption in re.findall(r"\\caption\{(.*?)\}\n\\label", text, re.DOTALL):
         assert not re.search(r"(?<!\\)[%#_&]", caption)
@@ -136,6 +136,11 @@ def test_what_latex_reads_is_escaped_once(character: str) -> None:
     assert escaped(f"a{character}b") not in (f"a{character}b", "ab")
     assert escaped(character * 2) == escaped(character) * 2
     assert escaped("plain text, 1.5 [0.1, 0.2]") == "plain text, 1.5 [0.1, 0.2]"
+
+
+def test_a_number_has_a_minus_in_latex_and_a_name_its_hyphen() -> None:
+    told = escaped("-0.1 [-0.3, +0.1], knob=-1, llada-8b, 2026-11-27, -: unknown")
+    assert told == "$-$0.1 [$-$0.3, +0.1], knob=$-$1, llada-8b, 2026-11-27, -: unknown"
 
 
 def test_csv_has_the_numbers(found: Findings) -> None:
@@ -164,6 +169,22 @@ def test_score_and_tpf_share_a_cell_per_task(sweep: Sweep) -> None:
     base = [row for row in rows if "| base" in row]
     assert base and all(row.endswith(" - |") for row in base)
     assert all(re.search(r"\| \d+\.\d \\\| \d+\.\d\d \|", row) for row in rows)
+
+
+def test_a_setting_on_the_front_of_one_task_has_its_figures_on_all() -> None:
+    """Where it is dominated nothing is lacking."""
+    both = Sweep()
+    for name, right in (("arith", (0.5, 0.9)), ("lists", (0.9, 0.5))):  # on lists the slower one is worse
+        one = make_sweep(anchors=(None,), thresholds=(0.3, 0.9), prefix=f"{name}-")
+        one.change(task={"name": name})
+        for row in one.rows:
+            share = right[row["setting_id"].startswith(f"{name}-0.9")]
+            both.rows.append(row | {"task": name, "score": float(row["position"] < 60 * share)})
+        both.settings |= one.settings
+    found = find([both.run], both.records)
+    _, _, *rows = text_of(found, "score_tpf").split("\n\n")[0].splitlines()
+    cells = [[cell.split(" ")[0] for cell in row.replace("\\|", "").split("| ")[3:]] for row in rows]
+    assert cells == [["50.0", "90.0"], ["90.0", "50.0"]]
 
 
 def test_d3llms_own_reading_of_its_yaml_gives_the_aup_beside_it(found: Findings) -> None:

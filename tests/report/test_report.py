@@ -192,9 +192,13 @@ def test_little_is_reported_without_fuss(tmp_path, sweep):
 def test_groups_on_the_front_are_counted_where_there_are_several(tmp_path):
     alone = printed(write(tmp_path / "alone", make_sweep(anchors=(None,), thresholds=(0.5,))))
     assert "The Pareto front holds 1 setting, quality 0." in alone
+    assert "AXON %" not in alone and "tok/" in alone  # no setting uses it
     both = " ".join(printed(write(tmp_path / "both", make_sweep(gain=1.0))).split())
+    assert "AXON %: steps" in both
     assert re.search(
-        r"The Pareto front holds \d+ (settings|distinct decodes) \(\d+ [^)]+\), from quality", both
+        r"The Pareto front holds \d+ (settings|distinct decodes) \(\d+ [^)]+\), from quality \S+ at \S+ NFE "
+        r"\(“?(base|AXON)”? [^)]+\) to \S+ at \S+ \(“?(base|AXON)”? [^)]+\)\.",
+        both,
     )
 
 

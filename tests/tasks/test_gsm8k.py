@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import launch
+from pipeline.planning.plan import task_identity
 from pipeline.tasks import Example, Task, TaskSettings, open_task, read_task
 from pipeline.tasks.gsm8k import cut, flexible_number, plain, strict_number
 from pipeline.tasks.rows import digest
@@ -87,6 +88,12 @@ def test_each_question_may_have_examples_of_its_own(tmp_path: Path) -> None:
         _open(path, shots=13, shots_path=str(path), shot_draw="per_question")
     plain = _open(path, shot_draw="per_question").examples("test", 0, 12)
     assert plain == _open(path).examples("test", 0, 12), "nothing is drawn"
+    for shots, alike in ((0, True), (2, False)):
+        same, own = (
+            TaskSettings("gsm8k", "test", 0, str(path), None, shots, str(path), shot_draw=draw)
+            for draw in ("same", "per_question")
+        )
+        assert (task_identity(own, "raw") == task_identity(same, "raw")) == alike
 
 
 @pytest.mark.parametrize("name", ["minerva_math", "mbpp", "humaneval"])

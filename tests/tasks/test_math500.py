@@ -26,6 +26,7 @@ from tests.shared import DATA, needs_rows
         ("\\boxed{\\frac{1}{2}} ends", "\\frac{1}{2}"),
         ("\\boxed{1} no, \\boxed{2}", "2"),
         ("\\boxed{1} and \\boxed{2", "1"),
+        ("\\boxed{so \\boxed{5}}", "5"),
         ("7", None),
         ("", None),
     ],

@@ -139,6 +139,7 @@ def test_the_last_box_is_read(text: str, expected: str | None) -> None:
     ("answer", "expected"),
     [
         ("x = 5", "5"),
+        ("x = y + z = 5", "5"),
         ("$24$", "24"),
         ("so it is $\\frac12$, I think", "\\frac{1}{2}"),
         ("\\sqrt2", "\\sqrt{2}"),

@@ -12,10 +12,15 @@ import pytest
 
 from pipeline.tasks import open_task
 from pipeline.tasks.benchmark import Benchmark
-from pipeline.tasks.rows import Hub, read_file, read_hub
+from pipeline.tasks.rows import Hub, read_file, read_hub, written
 from pipeline.tasks.task import TaskSettings
 
 HERE = Hub("owner/rows", "main")
+
+
+@pytest.mark.parametrize(("cell", "text"), [(18.0, "18"), (2.5, "2.5"), (18, "18"), ("18.0", "18.0")])
+def test_a_whole_number_is_written_as_one_and_another_cell_as_it_is(cell: str | float, text: str) -> None:
+    assert written(cell) == text
 
 
 @pytest.mark.parametrize("shots", [{}, {"shots": 1, "shots_path": "FILE"}])

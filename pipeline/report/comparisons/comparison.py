@@ -21,7 +21,7 @@ from pipeline.report.comparisons.cohorts import Cohort, cohorts
 from pipeline.report.comparisons.effects import MIN_EXAMPLES, Effect, Measured, measure
 from pipeline.report.comparisons.pairs import Matched, Pair, match
 from pipeline.report.statistics import stats
-from pipeline.report.statistics.multiplicity import holm_alphas
+from pipeline.report.statistics.multiplicity import holm_alphas, holm_p
 from pipeline.report.statistics.sample import Sample
 
 ALPHA = stats.ALPHA  # for all errors together
@@ -107,11 +107,12 @@ def compare(facets: Sequence[Evidence]) -> list[list[Comparison]]:
     count = sum(map(len, tests))
     if stats.replicates_for(count) != stats.REPLICATES:  # Holm's levels are too strict for the usual ones
         tests = [_tests(*one, count) if one else [] for one in enough]
-    alphas = iter(holm_alphas([test.p for some in tests for test in some], ALPHA))
+    p_K = [test.p for some in tests for test in some]
+    decided = zip(holm_alphas(p_K, ALPHA), holm_p(p_K), strict=True)
     with_front = sum(isinstance(test, Measured) for some in tests for test in some)
     found: list[list[Comparison]] = [[] for _ in facets]
     for (number, cohort, _), n, some in zip(own, sizes, tests, strict=True):
-        levels = [next(alphas) for _ in some]
+        levels = [next(decided) for _ in some]
         found[number].append(_judged(cohort, n, some, levels, ALPHA / max(with_front, 1)))
     return found
 
@@ -129,10 +130,15 @@ def _tests(cohort: Cohort, sample: Sample, comparisons: int = 1) -> Sequence[Mea
 
 
 def _judged(
-    cohort: Cohort, n: int, tests: Sequence[Measured | Matched], alphas: list[float], saving_alpha: float
+    cohort: Cohort,
+    n: int,
+    tests: Sequence[Measured | Matched],
+    decided: Sequence[tuple[float, float]],
+    saving_alpha: float,
 ) -> Comparison:
-    pairs = [test.pair(a, ALPHA) for test, a in zip(tests, alphas, strict=True) if isinstance(test, Matched)]
-    for test, alpha in zip(tests, alphas, strict=True):
+    """`decided`: of each test the level and the adjusted p-value."""
+    pairs = [test.pair(*own) for test, own in zip(tests, decided, strict=True) if isinstance(test, Matched)]
+    for test, (alpha, _) in zip(tests, decided, strict=True):
         if isinstance(test, Measured):
             effects = tuple(test.effects(alpha, saving_alpha))
             return Comparison(cohort, n, test.gains.critical(alpha), effects)

@@ -43,8 +43,8 @@ class Matched:
     def p(self) -> float:
         return 1.0 if self.test.p is None else self.test.p
 
-    def pair(self, alpha: float, overall: float) -> Pair:
-        """Intervals at 1 - alpha, the level at which Holm decided this pair so that all together keep `overall`."""
+    def pair(self, alpha: float, p: float) -> Pair:
+        """Intervals at 1 - alpha, the level at which Holm decided this pair; `p`: adjusted by Holm."""
         quality_base, quality_axon = stats.means(self.quality_2N).tolist()
         nfe_base, nfe_axon = stats.means(self.nfe_2N).tolist()
         return Pair(
@@ -56,7 +56,7 @@ class Matched:
             nfe_axon,
             quality=self._quality(alpha),
             nfe=stats.paired_difference(self.nfe_2N[1], self.nfe_2N[0], 1 - alpha, scores=False).difference,
-            p=min(1.0, self.p * overall / alpha),
+            p=p,
             level=1 - alpha,
         )
 
@@ -85,9 +85,7 @@ def match(cohort: Cohort, sample: Sample, comparisons: int = 1) -> list[Matched]
 
 
 def _matched(base: Indices, axon: Indices, sample: Sample, comparisons: int) -> Matched:
-    quality_2N, nfe_2N = (
-        average_seeds(values, (base, axon)) for values in (sample.quality_SN, sample.nfe_SN)
-    )
+    quality_2N, nfe_2N = (average_seeds(sample, measure, (base, axon)) for measure in ("quality", "nfe"))
     known_N = ~np.isnan(quality_2N).any(axis=0)
     quality_2n, nfe_2n = quality_2N[:, known_N], nfe_2N[:, known_N]
     return Matched(

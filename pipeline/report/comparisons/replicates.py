@@ -79,22 +79,30 @@ def replicate(cohort: Cohort, sample: Sample, cost: str = "nfe", size: int = sta
     Seeds are averaged within an example first; examples scored under no setting of the cohort are left out.
     """
     rows = {decode: own for side in (cohort.base, *cohort.variants) for decode, own in side.rows.items()}
-    quality_KN, cost_KN = (
-        average_seeds(values, rows.values()) for values in (sample.quality_SN, sample.every_cost[cost])
-    )
+    quality_KN, cost_KN = (average_seeds(sample, measure, rows.values()) for measure in ("quality", cost))
     known_N = ~np.isnan(quality_KN).all(axis=0)
     quality_KN, cost_KN = quality_KN[:, known_N], cost_KN[:, known_N]
     place = {decode: k for k, decode in enumerate(rows)}
     return Replicates(place, quality_KN, cost_KN, stats.draw_counts(quality_KN.shape[1], size))
 
 
-def average_seeds(values_SN: Floats, settings: Iterable[Indices]) -> Floats:
+def average_seeds(sample: Sample, measure: str, settings: Iterable[Indices]) -> Floats:
     """(K, N): per setting, given as the rows of its seeds, the mean over the seeds that have the example; else NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an example without a score under any seed
-        return np.array(
-            [
-                values_SN[rows[0]] if len(rows) == 1 else np.nanmean(values_SN[rows], axis=0)
-                for rows in settings
-            ]
-        )
+        return np.array([_average(sample, measure, rows) for rows in settings])
+
+
+def _average(sample: Sample, measure: str, rows: Indices) -> Floats:
+    """A seed that several rows have counts once."""
+    values_SN = sample.measures[measure]
+    if len(rows) == 1:
+        return np.asarray(values_SN[rows[0]])
+    seeds: dict[int | str, list[Floats]] = {}
+    for row in rows.tolist():
+        own = sample.by_seed.get(row)
+        each = {row: values_SN[row]} if own is None else {sid: found[measure] for sid, found in own.items()}
+        for seed, values_N in each.items():
+            seeds.setdefault(seed, []).append(values_N)
+    means = [own[0] if len(own) == 1 else np.nanmean(own, axis=0) for own in seeds.values()]
+    return np.asarray(np.nanmean(means, axis=0))

@@ -68,7 +68,7 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     points["complete"] = enough & (points["stopped"] == "") & ~np.isnan(stats.means(sample.nfe_SN))
 
     counts_BN = stats.draw_counts(sample.n)
-    for name, values_SN in {"quality": sample.quality_SN, **sample.every_cost}.items():
+    for name, values_SN in sample.measures.items():
         intervals = stats.mean_intervals(values_SN, counts_BN, scores=name == "quality", shares=sample.shares)
         for column, place in ((name, 0), (f"{name}_lo", 1), (f"{name}_hi", 2)):
             points[column] = np.array([interval[place] for interval in intervals], dtype=np.float64)

@@ -23,7 +23,8 @@ ESCAPES = {
     "·": r"$\cdot$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
-SPECIAL = re.compile("|".join(map(re.escape, ESCAPES)))
+MINUS = r"(?<!\w)-(?=\d)"  # of a number, where LaTeX would set a hyphen
+SPECIAL = re.compile("|".join([*map(re.escape, ESCAPES), MINUS]))
 
 
 def latex(tables: Sequence[Lines]) -> str:
@@ -31,7 +32,7 @@ def latex(tables: Sequence[Lines]) -> str:
 
 
 def escaped(text: str) -> str:
-    return SPECIAL.sub(lambda found: ESCAPES[found[0]], text)
+    return SPECIAL.sub(lambda found: ESCAPES.get(found[0], "$-$"), text)
 
 
 def _tables(own: Lines, place: int) -> Iterator[str]:

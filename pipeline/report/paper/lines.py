@@ -44,13 +44,15 @@ class Line:
 class Lines:
     """Of one facet; `caption` says what the figures are, and what the speed-up is against.
 
-    `matched`: quality at matched NFE, a table per pair of fronts.
+    `behind`: the settings that are on no front here, and may be on another task. `matched`: quality at matched NFE, a
+    table per pair of fronts.
     """
 
     facet: str
     task: str
     model: str
     lines: tuple[Line, ...]
+    behind: tuple[Line, ...]
     against: str
     caption: str
     matched: tuple[Texts, ...]
@@ -66,11 +68,11 @@ def _table(facet: Facet) -> Lines:
     side, reference = _reference(facet, sides)
     points = facet.points.to_dict("records")
     slowest = points[reference]
-    own = tuple(
-        _line(points[row], side, float(slowest["nfe"]), facet.one_machine)
-        for side in sides
-        for row in _front(facet, side)
-    )
+    own, behind = list[Line](), list[Line]()
+    for each in sides:
+        front = list(_front(facet, each))
+        for rows, kept in ((front, own), (sorted(set(each.rows.tolist()) - set(front)), behind)):
+            kept += [_line(points[row], each, float(slowest["nfe"]), facet.one_machine) for row in rows]
     against = _named(side.name, str(slowest["label"]))
     meaning = metric(facet.settings[0])
     repeats = (
@@ -92,7 +94,14 @@ def _table(facet: Facet) -> Lines:
         *_without_accuracy(own),
     ]
     return Lines(
-        facet.name, facet.task, facet.model, own, against, " ".join(parts), tuple(matched_texts(facet))
+        facet.name,
+        facet.task,
+        facet.model,
+        tuple(own),
+        tuple(behind),
+        against,
+        " ".join(parts),
+        tuple(matched_texts(facet)),
     )
 
 

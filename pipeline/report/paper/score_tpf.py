@@ -1,6 +1,6 @@
 """`Score | TPF` cells, a column per task, as the model cards of LLaDA2 have them; Markdown.
 
-A row is a setting that is on its front on some task. TPF is over the whole canvas.
+A row is a setting that is on its front on some task, with its figures on all. TPF is over the whole canvas.
 Source: the cards of inclusionAI/LLaDA2.1-mini and LLaDA2.1-flash.
 """
 
@@ -21,7 +21,11 @@ def score_tpf(tables: Sequence[Lines]) -> str:
     rows: dict[tuple[str, str, str], dict[str, str]] = {}
     for own in tables:
         for line in own.lines:
-            rows.setdefault((own.model, line.method, line.setting), {})[own.task] = _cell(line)
+            rows.setdefault(_name(own, line), {})[own.task] = _cell(line)
+    for own in tables:
+        for line in own.behind:
+            if (found := rows.get(_name(own, line))) is not None:
+                found[own.task] = _cell(line)
     table = pd.DataFrame(
         [
             (model, f"{method} {setting}".rstrip(), *(found.get(task, NO_VALUE) for task in tasks))
@@ -30,6 +34,10 @@ def score_tpf(tables: Sequence[Lines]) -> str:
         columns=["Model", "Method", *(f"{task} (Score | TPF)" for task in tasks)],
     )
     return f"{pipe_table(table)}\n\n" + "\n".join(f"{escaped(own.caption)}\n" for own in tables)
+
+
+def _name(own: Lines, line: Line) -> tuple[str, str, str]:
+    return own.model, line.method, line.setting
 
 
 def _cell(line: Line) -> str:

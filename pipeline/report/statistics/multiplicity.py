@@ -8,7 +8,8 @@ intervals `estimate ± critical * spread` hold simultaneously. The correlation b
 that hardly differ cost little more than one.
 
 Sources: Westfall and Young, Resampling-Based Multiple Testing (1993), single-step max-T; Holm, Scandinavian Journal
-of Statistics 6 (1979) 65; Beran, JASA 83 (1988) 679, balanced simultaneous intervals.
+of Statistics 6 (1979) 65, and Wright, Biometrics 48 (1992) 1005, its adjusted p-values; Beran, JASA 83 (1988) 679,
+balanced simultaneous intervals.
 """
 
 import math
@@ -79,6 +80,15 @@ def holm_alphas(p_K: list[float], alpha: float) -> list[float]:
             stopped = p_K[place] > level
         levels[place] = level
     return levels
+
+
+def holm_p(p_K: list[float]) -> list[float]:
+    """The p-values adjusted: each is the smallest level of all errors together at which Holm rejects its family."""
+    adjusted, least = [1.0] * len(p_K), 0.0
+    for rank, place in enumerate(np.argsort(p_K, kind="stable")):
+        least = max(least, (len(p_K) - rank) * p_K[place])  # it rejects none before those of smaller p
+        adjusted[place] = min(least, 1.0)
+    return adjusted
 
 
 def simultaneous_percentiles(estimate_V: Floats, replicates_BV: Floats, alpha: float) -> list[Interval]:

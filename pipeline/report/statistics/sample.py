@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pipeline.report.statistics import stats
 from pipeline.report.statistics.resampling import Counts, Floats, Outcomes, blocks, outcomes, ratio
 
+BySeed = Mapping[str, Mapping[str, Floats]]  # id of the setting with one seed -> measure -> (N,)
+
 PLUS_FOUR = (1.0, 1.0, 0.0, 0.0)
 COSTS = ("computed_positions", "flops")  # besides NFE; and `seconds` where they are asked for
 
@@ -25,6 +27,8 @@ class Sample:
     examples: tuple[tuple[int, str], ...] = ()  # position and id of each, N in all
     # Rows whose scores are means, over seeds, of scores of 0 and 1, and how many these are.
     shares: Mapping[int, int] = field(default_factory=dict)
+    # Rows that have seeds of one setting beside other rows (shared_seeds.py): what each seed came to by itself.
+    by_seed: Mapping[int, "BySeed"] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -33,6 +37,10 @@ class Sample:
     @property
     def every_cost(self) -> dict[str, Floats]:
         return {"nfe": self.nfe_SN, **self.further_costs}
+
+    @property
+    def measures(self) -> dict[str, Floats]:
+        return {"quality": self.quality_SN, **self.every_cost}
 
     @property
     def binary_S(self) -> NDArray[np.bool_]:

@@ -69,5 +69,5 @@ def _apart(part: Part) -> Iterator[str]:
         names = [quoted(name) for name in dict.fromkeys(group for own in apart for group in own)]
         yield (
             f"Groups that differ in the seed alone ({listed(names)}) are not pooled: the common front takes the "
-            "luckier. The verdict on AXON averages them."
+            "luckier. The verdict on AXON averages them, each seed once."
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -153,11 +154,16 @@ def _front(points: pd.DataFrame) -> str:
     fast, good = front.iloc[0], front.iloc[-1]
     ends = f"quality {fast['quality']:.3f} at {fast['nfe']:.1f} NFE"
     if fast["quality"] < good["quality"]:  # else all are at one place
-        ends = (
-            f"from {ends} ({fast['label']}) to {good['quality']:.3f} at {good['nfe']:.1f} ({good['label']})"
-        )
+        first, last = (_end(row, several) for row in (fast, good))
+        ends = f"from {ends} ({first}) to {good['quality']:.3f} at {good['nfe']:.1f} ({last})"
     what = "distinct decode" if (front["shares"] > 1).any() else "setting"
     return f"The Pareto front holds {counted(len(front), what)}{groups}, {ends}."
+
+
+def _end(row: "pd.Series[Any]", several: bool) -> str:
+    """Of several groups, each of which may have a setting of that label, with its own."""
+    label, group = str(row["label"]), str(row["group"])
+    return label if not several or label == group else f"{quoted(group)} {label}"
 
 
 def _searched(part: Part, points: pd.DataFrame) -> Iterator[str]:

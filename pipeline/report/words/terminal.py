@@ -1,6 +1,7 @@
 """The report for a terminal of 80 columns or more: per facet the fronts as a table by rising NFE, then the findings."""
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -58,7 +59,9 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
     behind = ordered[~ordered["group_front"]]
     listed = ordered if len(behind) <= FEW else ordered[ordered["group_front"]]
     yield _table(title, listed, knob_columns(points))
-    legend = "● on the Pareto front   ○ on its group's front   AXON %: steps in which AXON fired"
+    legend = "● on the Pareto front   ○ on its group's front"
+    if listed["axon"].any():
+        legend += "   AXON %: steps in which AXON fired"
     if (listed["shares"] > 1).any():
         legend += "   x3: three settings with identical decodes"
     if (listed["cache"] != "none").any():
@@ -102,14 +105,16 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     cached = bool((points["cache"] != "none").any())
     costs = ("NFE", "posi-\ntions") if cached else ("NFE",)
     lacking = bool((points["unscored"] > 0).any())
-    for heading in (*costs, "tok/\nstep", "AXON\n%", "n", *(["un-\nscored"] if lacking else [])):
+    fires = bool(points["axon"].any())
+    shares = ["AXON\n%"] if fires else []
+    for heading in (*costs, "tok/\nstep", *shares, "n", *(["un-\nscored"] if lacking else [])):
         table.add_column(heading, justify="right")
     for row in points.to_dict("records"):
         mark = "●" if row["front"] else "○" if row["group_front"] else ""
         names = [value_text(row[knob]) for knob in knobs] if knobs else [str(row["label"])]
         table.add_row(
             mark,
-            Text(str(row["group"])),
+            _Wrapped(str(row["group"])),
             *(_Folded(name) for name in names),
             *([f"x{row['shares']}" if row["shares"] > 1 else ""] if alike else []),
             _quality(row["quality"], row["quality_lo"], row["quality_hi"]),
@@ -117,12 +122,19 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             number(row["nfe"], 1),
             *([number(row["computed_positions"], 0)] if cached else []),
             number(row["tokens_per_step"], 2),
-            number(row["axon_share"] * 100, 0) if row["axon"] else "",
+            *([number(row["axon_share"] * 100, 0) if row["axon"] else ""] if fires else []),
             _examples(row),
             *([str(row["unscored"] or "")] if lacking else []),
             style="" if row["group_front"] else "dim",
         )
     return table
+
+
+class _Wrapped(Text):
+    """A name over several lines, at its hyphens: of runs of one sweep only the end tells which it is."""
+
+    def wrap(self, console: Console, width: int, **how: Any) -> Lines:
+        return Lines(Text(line) for line in textwrap.wrap(self.plain, width))
 
 
 class _Folded(Text):

@@ -6,6 +6,7 @@ import itertools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from axon import decode
 from axon.decoding import stream
 from axon.padding import MOST_PADDING
 from axon.waiting import Prompt
-from pipeline.evaluation.evaluate import GROUP_BATCHES, Evaluator, enough
+from pipeline.evaluation.evaluate import GROUP_BATCHES, Evaluator, enough, fitting
 from pipeline.evaluation.stopwatch import Stopwatch
 from pipeline.inputs.config import Config
 from pipeline.planning.plan import make_setting
@@ -101,6 +102,21 @@ def test_the_answer_ends_before_the_first_end_of_text(setting: Setting) -> None:
     assert loaded.answer(trace) == "AB"
 
 
+def test_an_answer_cut_at_a_stop_loses_special_tokens_and_no_others() -> None:
+    """A tokenizer's added tokens need not be special: `<think>` often is not."""
+    added = {
+        0: SimpleNamespace(content="<s>", special=True),
+        1: SimpleNamespace(content="<a>", special=False),
+    }
+    tokenizer = SimpleNamespace(
+        added_tokens_decoder=added,
+        decode=lambda tokens, skip_special_tokens: "<a>A" if skip_special_tokens else "<s><a>A\nQ: B",
+    )
+    loaded = evaluate.Loaded(SimpleNamespace(end_token_ids=(9,)), tokenizer, SimpleNamespace())  # type: ignore[arg-type]
+    trace = trace_of((33, 34), (0, 0))
+    assert loaded.answer(trace, ("\nQ:",)) == loaded.answer(trace) == "<a>A"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("temperature", ["0.0", "0.8"])
 @pytest.mark.parametrize("cuts", [[0, 10], [0, 4, 8, 10], [0, 1, 9, 10]])
@@ -140,6 +156,11 @@ def test_a_prompt_too_long_leaves_one_example_unscored(setting: Setting, judge: 
     assert [timeless(r) for r in records if r.position != 1] == [
         timeless(r) for r in sound if r.position != 1
     ]
+    loaded = Evaluator(4)._load(setting.model)
+    longest = [33] * setting.decode.longest_prompt(256)
+    assert fitting(loaded, longest, setting.decode) is longest
+    with pytest.raises(ValueError, match="exceeds the model's 256"):
+        fitting(loaded, [*longest, 33], setting.decode)
 
 
 def failing_stream(bad: Callable[[Sequence[int]], Exception | None]) -> Callable[..., Any]:

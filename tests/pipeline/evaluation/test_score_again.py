@@ -22,7 +22,7 @@ from pipeline.storage import record as record_format
 from pipeline.storage.record_differences import IGNORED
 from pipeline.storage.store import Store
 from pipeline.tasks.pycode import PyCode
-from tests.pipeline.conftest import Judge, composing, planned
+from tests.pipeline.conftest import Judge, composing, planned, sliced
 
 Make = Callable[..., Config]
 UNSTEADY = [name for name in IGNORED if name != "sandbox"]  # what differs from run to run
@@ -80,6 +80,20 @@ def test_a_scorer_that_failed_once_leaves_what_a_run_without_the_failure_does(
         after.drop(columns=UNSTEADY), stored(undisturbed).drop(columns=UNSTEADY), check_dtype=False
     )
     assert "scored again" not in run(config)[1]
+
+
+def test_of_a_slice_that_reaches_beyond_the_limit_only_what_was_asked_for_is_scored(
+    make_config: Make, judge: Judge
+) -> None:
+    config = make_config("task.name=judge")
+    [setting] = planned(config).settings.values()
+    judge.bad_scores, store = {"test-0-1", "test-0-3"}, Store(config.store)
+    store.write_slice(setting.id, 0, 4, sliced(Evaluator(4), setting, 0, 4))
+    judge.bad_scores = set()
+    again = score_again.ScoredAgain(store, "isolated")
+    again.settle([setting], {setting.id: {1}}, {setting.id: [(0, 4)]})
+    assert (again.answers, again.scored, again.faults) == (1, 1, {})
+    assert stored(config)["score"].isna().tolist() == [False, False, False, True]
 
 
 @pytest.mark.slow

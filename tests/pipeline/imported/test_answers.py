@@ -6,14 +6,18 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.imported.answers import read_answers
-from pipeline.imported.matching import match
+from pipeline.imported.answers import Answer, read_answers
+from pipeline.imported.foreign import NO_NFE, foreign_point
+from pipeline.imported.matching import Matched, match
 from pipeline.imported.settings import ImportedSettings
+from pipeline.jobs.import_job import _notes
+from pipeline.storage.record import UNANSWERED
 from pipeline.tasks import Task, TaskSettings, open_task
 
 ROWS = [{"question": f"What is {n} + 1?", "answer": f"It is.\n#### {n + 1}"} for n in range(4)]
@@ -26,9 +30,15 @@ def task(tmp_path: Path) -> Task:
 
 
 def logged(place: int, text: str, log: str = "strict-match", doc: Any = None) -> dict[str, Any]:
-    """As lm-eval writes a row (lm_eval/evaluator.py)."""
+    """As lm-eval writes a row (lm_eval/evaluator.py), of a task that asks twice: what is said first counts."""
     row = {"doc_id": place, "doc": doc or ROWS[place], "target": ROWS[place]["answer"]}
-    return {**row, "resps": [[text]], "filtered_resps": ["[invalid]"], "filter": log, "exact_match": 0.0}
+    return {
+        **row,
+        "resps": [[text, f"{text}, or so"]],
+        "filtered_resps": ["[invalid]"],
+        "filter": log,
+        "exact_match": 0.0,
+    }
 
 
 def written(tmp_path: Path, *rows: Any) -> str:
@@ -65,6 +75,36 @@ def test_a_log_of_lm_eval_counts_an_answer_once_and_refuses_the_rest(tmp_path: P
     ]
 
 
+def test_of_equal_rows_each_has_the_answer_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "twice.jsonl").write_text("\n".join(json.dumps(ROWS[n]) for n in (0, 1, 1)))
+    task = open_task(TaskSettings("gsm8k", "test", 0, path=str(tmp_path / "twice.jsonl")))
+    file = written(tmp_path, logged(1, "first", doc=ROWS[1]), logged(2, "second", doc=ROWS[1]))
+    examples = task.examples("test", 0, 3)
+    matched = match(read_answers(ImportedSettings(file=file, name="x")).found, task, examples)
+    [answers] = matched.points.values()
+    assert {examples[n].id: own.text for n, own in answers.items()} == {
+        "gsm8k-1": "first",
+        "gsm8k-2": "second",
+    }
+
+
+@pytest.mark.parametrize("calls", [3, None])
+def test_an_answer_ends_at_its_tasks_stops_and_one_without_nfe_counts_only_where_none_has_any(
+    calls: int | None, task: Task
+) -> None:
+    examples = task.examples("test", 0, 4)
+    right = [f"#### {int(example.id[-1]) + 1}\n" for example in examples]
+    own = {
+        0: Answer(1, examples[0].id, f"{right[0]}Question: and then? #### 9", calls, None),
+        2: Answer(2, examples[2].id, right[2], None, None),
+    }
+    setting: Any = SimpleNamespace(id="s", task=SimpleNamespace(name="gsm8k"))
+    first, left_out, last = foreign_point(setting, own, task, examples).records
+    assert (first.score, first.answer, first.nfe, first.error) == (1.0, right[0], calls, None)
+    assert (left_out.score, left_out.error) == (None, UNANSWERED)
+    assert (last.score, last.error) == ((None, NO_NFE) if calls else (1.0, None))
+
+
 def test_the_same_answer_twice_is_one(tmp_path: Path, task: Task) -> None:
     """As where two logs were put together; with another NFE it is another."""
     own, other = ({"example": f"gsm8k-{n}", "answer": "2", "nfe": 3} for n in (1, 2))
@@ -90,6 +130,9 @@ def test_points_and_nfe_of_plain_rows(tmp_path: Path, task: Task) -> None:
         (0.5, 3),
         (0.9, None),
     ]
+    assert _notes(matched, [], "it")[1:] == ["1 of 2 points without an NFE: listed, but on no front."]
+    some = Matched({1: {0: Answer(1, "a", "", None, 1), 1: Answer(2, "b", "", 3, 1)}}, ())
+    assert not _notes(some, [], "it")[1:], "of some answers it is known"
     assert "nfe=0.5" in read.refused[0] and "'no' is no example" in matched.refused[0]
 
 

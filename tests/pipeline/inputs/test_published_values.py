@@ -35,6 +35,11 @@ COMPOSED = [
     ("dream_v0_instruct_7b", "klass", "gsm8k", KLASS | {"kl_threshold": 0.001}),
     ("dream_v0_instruct_7b", "klass", "math500", KLASS | {"kl_threshold": 0.005}),
     ("dream_v0_instruct_7b", "klass", "humaneval", {"threshold": 0.8, "kl_threshold": 0.001}),
+    ("dparallel_dream_7b_instruct", "entropy_threshold", "gsm8k", {"threshold": 0.45}),
+    ("dparallel_dream_7b_instruct", "entropy_threshold", "humaneval", {"threshold": 0.5}),
+    ("dparallel_llada_8b_instruct", "entropy_threshold", "gsm8k", {"threshold": 0.5}),
+    ("dparallel_llada_8b_instruct", "entropy_threshold", "mbpp", {"threshold": 0.45}),
+    ("d3llm_dream", "entropy_threshold", "gsm8k", {"threshold": 0.4}),
 ]
 AXON = {
     "llada_8b_instruct": {"tau_sink": 0.01, "budget_counts": "steps", "target_nfe": 16},

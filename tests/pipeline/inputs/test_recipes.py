@@ -32,7 +32,8 @@ WHOLE = {  # examples of the test split
 }
 ROWS, GEN_LENGTH, BLOCK_LENGTH = 2, 2, 2
 LONGEST = 16_384  # every character of a prompt is a token here
-# By the beginning of a recipe's name: the format of tests/pipeline/formats.py, and what its config says instead.
+# By the beginning of a recipe's name, dParallel's by its base model's: the format of tests/pipeline/formats.py, and
+# what its config says instead.
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "llada": ("llada", {}),
     "dream": ("dream", {}),
@@ -121,7 +122,10 @@ def small(name: str, checkpoints: dict[str, Path], folder: Path) -> Config:
     """The recipe on a small checkpoint and a file of rows, with lengths and examples cut down to save time."""
     tree = copy.deepcopy(composed(name))
     task = tree["task"]
-    tree["model"]["path"] = str(next(own for start, own in checkpoints.items() if name.startswith(start)))
+    of_family = name.removeprefix("dparallel_")
+    tree["model"]["path"] = str(
+        next(own for start, own in checkpoints.items() if of_family.startswith(start))
+    )
     if name.startswith("sdar_30b"):
         tree["model"]["family"] = None  # its stand-in has no experts
     tree |= {"gen_length": GEN_LENGTH, "block_length": BLOCK_LENGTH, "sandbox": {"require": "process"}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipeline.inputs.config import Config
 from pipeline.inputs.unknown_text import unknown_texts
 from pipeline.jobs.run_job import run_job
 from pipeline.planning.plan import make_setting
+from pipeline.runs.opened import open_run
 from tests.pipeline.conftest import ROOT, composing
 from tests.pipeline.jobs.test_plan_job import shown
 
@@ -96,7 +98,7 @@ def test_it_is_said_once_for_each_model_and_task(make_config: Make, tmp_path: Pa
     assert unknown_texts([make_setting(make_config(*of_gsm8k(tmp_path, PLAIN)))], 1) == []
 
 
-def test_a_run_says_it_before_it_decodes_and_not_where_all_is_stored(
+def test_a_run_says_it_before_it_decodes_and_its_report_does_even_where_all_is_stored(
     make_config: Make, tmp_path: Path
 ) -> None:
     config = make_config(*of_gsm8k(tmp_path, PLAIN, STRANGE))
@@ -104,7 +106,12 @@ def test_a_run_says_it_before_it_decodes_and_not_where_all_is_stored(
     for _ in range(2):
         out = io.StringIO()
         assert run_job(config, composing(config), ["limit=2"], Console(file=out, width=100)) == 0
-        said.append(" ".join(out.getvalue().split()).count("the tokenizer doesn't know '€'"))
+        told = " ".join(out.getvalue().split())
+        said.append(told.count("the tokenizer doesn't know '€'"))
+        folder = Path(told.split()[-1])
+        [kept] = open_run(folder).run.warnings
+        assert "the tokenizer doesn't know '€'" in kept
+        assert f"<li>Warning: {escape(kept)}.</li>" in (folder / "report.html").read_text()
     assert said == [1, 0]
 
 

@@ -16,6 +16,7 @@ from tests.pipeline.conftest import ROOT
 
 Told = Callable[[Callable[[], int]], str]
 
+RECIPES = len([*(ROOT / "conf/recipe").glob("*.yaml")])
 CASES = {
     "misspelt key": ("axon.gaet=always", "axon.gaet: unknown key; did you mean axon.gate? one of"),
     "misspelt group": ("decodr=dawn", "decodr: unknown key; did you mean decoder? one of"),
@@ -55,7 +56,7 @@ CASES = {
     ),
     "unknown choice of many": (
         "recipe=sdar_8b",
-        "recipe=sdar_8b: unknown; one of the 128 in conf/recipe, such as sdar_8b_",
+        f"recipe=sdar_8b: unknown; one of the {RECIPES} in conf/recipe, such as sdar_8b_",
     ),
     "unknown job": (
         "job=reprot",

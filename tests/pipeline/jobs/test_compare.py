@@ -20,7 +20,7 @@ from pipeline.jobs import run_job
 from pipeline.jobs.import_job import import_job
 from pipeline.runs.run_folder import folder_of
 from tests.pipeline.conftest import Judge, composing, judging, planned, small_config
-from tests.pipeline.jobs.test_runs_command import main, refused
+from tests.pipeline.jobs.a_run import main, refused
 
 __all__ = ["refused"]  # a fixture
 Make = Callable[..., Config]

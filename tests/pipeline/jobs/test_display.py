@@ -117,6 +117,8 @@ def test_a_setting_whose_task_is_smaller_than_the_limit_is_done_earlier(
 def test_on_a_terminal_the_best_front_is_shown(on_a_terminal: Callable[..., Display]) -> None:
     display = on_a_terminal()
     assert "best so far: no setting is done yet" in plain(display)
+    display.evaluated(of("a"), Totals(10, 0, 0.0, 0.0))
+    assert "best so far: no setting is done yet" in plain(display), "none of its examples is scored"
     display.evaluated(of("a"), totals(10, 5.0, 40.0))
     display.evaluated(of("b"), totals(5, 5.0, 10.0))
     display.failed("b")
@@ -168,6 +170,10 @@ def test_what_is_decoded_in_other_slices_still_counts_when_one_is_stored(
     assert "5/10 examples" in plain(display)
     display.evaluated(of("a"), totals(7, 1.0, 9.0))
     assert "7/10 examples" in plain(display)
+    display.example()
+    display.example()
+    display.evaluated(of("a"), totals(8, 1.0, 9.0))
+    assert "9/10 examples" in plain(display)
 
 
 def test_what_a_lost_worker_has_stored_counts_beside_what_another_one_does(
@@ -221,4 +227,4 @@ def test_a_long_front_is_thinned_with_its_ends_kept() -> None:
 
 
 def test_times_read_as_a_clock() -> None:
-    assert [clock(s) for s in (5, 65, 3665)] == ["0:05", "1:05", "1:01:05"]
+    assert [clock(s) for s in (5, 59.6, 65, 3665)] == ["0:05", "1:00", "1:05", "1:01:05"]

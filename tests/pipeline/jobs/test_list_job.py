@@ -16,8 +16,8 @@ from pipeline.inputs.config import Config
 from pipeline.runs.at_work import left_alone
 from pipeline.runs.run import RUN_FILE, write_run
 from tests.pipeline.conftest import ROOT, Judge
+from tests.pipeline.jobs.a_run import main, refused
 from tests.pipeline.jobs.test_compare import ran
-from tests.pipeline.jobs.test_runs_command import main, refused
 
 __all__ = ["refused"]  # a fixture
 Make = Callable[..., Config]
@@ -97,6 +97,7 @@ def test_a_folder_without_runs_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert refused("job=list").startswith(
-        "under=outputs: holds no run; give a folder that runs were written to"
-    )
+    remedy = "give a folder that runs were written to, such as under=outputs"
+    assert refused("job=list") == f"under=outputs: there is no such folder; {remedy}"
+    (tmp_path / "outputs").mkdir()
+    assert refused("job=list") == f"under=outputs: holds no run; {remedy}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -71,7 +72,8 @@ def test_it_counts_what_there_is_to_do(make_config: Make, judge: Judge) -> None:
 def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judge) -> None:
     judge.long_prompts = {"test-0-3"}
     assert "too long   judge: prompts of more than" in shown(make_config("task.name=judge", "limit=4"))
-    assert "too long" not in shown(make_config("task.name=judge", "limit=3"))
+    exact = make_config("task.name=judge", "limit=3", "gen_length=245", "block_length=5")  # 11 + 245 = 256
+    assert "too long" not in shown(exact)
     text = shown(make_config("task.name=judge", "gen_length=100000"))
     assert "too long   gen_length=100000: no room for a prompt in the" in text and "more than -" not in text
 
@@ -90,6 +92,15 @@ def test_what_the_store_has_is_counted_and_measured(make_config: Make, judge: Ju
     assert "10 examples to decode in all; 4 of them stored already" in text
     assert "passes     12, " in text and "measured on 4 examples in the store" in text
     assert "measured in the store, on the machine and at the batch of then" in text
+
+
+def test_flops_and_time_are_those_of_what_is_left(make_config: Make, judge: Judge) -> None:
+    config, told = make_config("task.name=judge", "decoder.threshold=0.01"), []
+    for stop in (4, 8):
+        stored(config, stop, seconds_model=99.0, seconds_capture=1.0, seconds_select=0.0)
+        told += re.findall(r"FLOPs +(\S+)|time +(\S+) for all", shown(config))
+    assert [time for _, time in told[1::2]] == ["10:00", "3:20"]
+    assert float(told[0][0]) == pytest.approx(3 * float(told[2][0]), rel=0.01)
 
 
 def test_a_setting_that_only_repeats_decodes_has_no_seconds_to_go_by(make_config: Make, judge: Judge) -> None:

@@ -1,4 +1,4 @@
-"""job=plan says where seeds are asked for that change nothing."""
+"""job=plan says where seeds are asked for that change nothing, and hours in a unit that fits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from pipeline.inputs.config import Config, read_config, to_tree
-from pipeline.jobs.plan_job import plan_job
+from pipeline.jobs.plan_job import _hours, plan_job
 from tests.pipeline.conftest import Judge, composing
 
 Make = Callable[..., Config]
@@ -32,3 +33,10 @@ def test_it_says_which_seeds_fall_together(make_config: Make, judge: Judge) -> N
     [line] = told("temperature=0", **grid)
     assert line.startswith("seeds      0, 1, 2 fall together in 2 settings: at temperature=0")
     assert not told("temperature=0.5", **grid) and not told("temperature=0", **grid | {"seed": [1]})
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"), [(0.001, "seconds"), (0.05, "3.0 GPU minutes"), (1234.0, "1,234.0 GPU hours")]
+)
+def test_hours_of_a_gpu_are_told_in_a_unit_that_fits(hours: float, told: str) -> None:
+    assert _hours(hours) == told

@@ -18,51 +18,17 @@ from rich.console import Console
 
 from pipeline import open_run
 from pipeline.checkpoints import checkpoint
-from pipeline.errors import ConfigError
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config
-from pipeline.jobs import rerun, run_job, runs_command
+from pipeline.jobs import rerun, run_job
 from pipeline.planning.plan import Plan
 from pipeline.runs.run import FORMAT, RUN_FILE, write_run
 from pipeline.runs.run_folder import folder_of
 from pipeline.show import replay
 from tests.pipeline.conftest import Judge, composing, ended_after, interrupt, planned, size, write_checkpoint
+from tests.pipeline.jobs.a_run import change_slice, config, folder, main, refused
 
-Make = Callable[..., Config]
-
-
-@pytest.fixture
-def config(make_config: Make, judge: Judge) -> Config:
-    return make_config("task.name=judge")
-
-
-@pytest.fixture
-def folder(config: Config) -> Path:
-    """Of a run that is done."""
-    code = run_job.run_job(config, composing(config), ["limit=10"], Console(file=io.StringIO(), width=100))
-    assert code == 0
-    return folder_of(config, planned(config))
-
-
-def main(*words: str) -> tuple[int, str]:
-    shown = io.StringIO()
-    console = Console(file=shown, width=100)
-    code = runs_command.main(dict(word.split("=", 1) for word in words), console)
-    return code, shown.getvalue()
-
-
-@pytest.fixture
-def refused() -> Callable[..., str]:
-    """The one line of the error that the words are refused with."""
-
-    def line(*words: str) -> str:
-        with pytest.raises(ConfigError) as error:
-            main(*words)
-        [told] = error.value.lines
-        assert "\n" not in told
-        return told
-
-    return line
+__all__ = ["config", "folder", "refused"]  # fixtures
 
 
 @pytest.mark.slow
@@ -77,11 +43,6 @@ def result(folder: Path) -> dict[str, Any]:
     loaded = json.loads((folder / "rerun.json").read_text())
     assert isinstance(loaded, dict)
     return loaded
-
-
-def change_slice(config: Config, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    [file] = Path(config.store).glob(f"slices/*/{name}.parquet")
-    pq.write_table(change(pq.read_table(file)), file)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -222,7 +183,7 @@ def test_a_rerun_does_not_go_on_from_another_environment(
 
 @pytest.mark.slow
 def test_another_model_in_the_same_place_is_told(
-    make_config: Make, judge: Judge, tmp_path: Path, refused: Callable[..., str]
+    make_config: Callable[..., Config], judge: Judge, tmp_path: Path, refused: Callable[..., str]
 ) -> None:
     place = write_checkpoint(tmp_path / "model")
     config = make_config("task.name=judge", f"model.path={place}")
@@ -310,7 +271,8 @@ def test_what_is_no_run_that_can_be_read_is_told(
     kept = Path(config.store).rename(tmp_path / "kept")
     line = refused(f"job={job}", f"run={folder}")
     assert line == (
-        f"run={folder}: its store {config.store} is gone; put it back, or run again: python launch.py limit=10"
+        f'run={folder}: its store {config.store} is gone; put it back, write where it lies now as "store" into '
+        "run.json, or run again: python launch.py limit=10"
     )
     (kept / "slices").rename(Path(config.store).parent / "aside")
     (kept / "slices" / "empty").mkdir(parents=True)

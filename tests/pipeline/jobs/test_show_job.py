@@ -22,7 +22,7 @@ from pipeline.show.choice import find_setting
 from pipeline.show.job import show
 from pipeline.show.panel import KINDS
 from tests.pipeline.conftest import Judge
-from tests.pipeline.jobs.test_runs_command import change_slice, config, folder, main, refused
+from tests.pipeline.jobs.a_run import change_slice, config, folder, main, refused
 
 __all__ = ["config", "folder", "refused"]  # fixtures
 

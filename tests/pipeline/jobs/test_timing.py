@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from pipeline.inputs.config import Config, to_tree
 from pipeline.jobs import time_settings as job
 from pipeline.jobs import timing
 from tests.pipeline.conftest import Judge, composing, planned
+from tests.report.sweep import make_setting
 
 Make = Callable[..., Config]
 GROUPS = 'sweep.groups={"axon": {}, "alone": {"set": {"axon.gate": "never"}}}'
@@ -73,6 +75,13 @@ def test_what_is_measured_is_said_of_every_setting_at_both_batches(config: Confi
     text = "\n".join(shown)
     assert "timing 2 settings at batch 1 and 3, 2 rounds, on cpu" in text and "round 1 done" in text
     assert "batch 3, 6 examples" in text
+
+
+def test_a_setting_is_held_against_its_own_decoder_without_axon_and_others_against_the_first() -> None:
+    timed = {"base 3": (0.3, None), "base 5": (0.5, None), "axon 5": (0.5, 1), "axon 7": (0.7, 1)}
+    settings = {sid: make_setting(sid, *own) for sid, own in timed.items()}
+    plan: Any = SimpleNamespace(settings=settings)
+    assert list(job._bases(plan).values()) == ["base 3", "base 3", "base 5", "base 3"]
 
 
 def test_steps_are_those_of_the_batch(config: Config, judge: Judge) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.planning import backlog as module
 from pipeline.planning.assignment import Assignment
 from pipeline.planning.backlog import FEW_LINES, FEW_WAITING, Backlog
+from pipeline.planning.retry import TRIES
 from pipeline.storage.store import Span, Store
 from pipeline.storage.totals import Totals
 
@@ -195,6 +198,22 @@ def test_what_is_still_taken_when_all_workers_are_gone_is_reclaimed(tmp_path: Pa
     backlog.reclaim("Ray Tune ended without it")
     again = [str(assignment) for assignment in (backlog.take(), backlog.take())]
     assert again == [str(first), str(second)] and not backlog.over
+
+
+def test_what_was_given_up_is_not_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backlog, tried = backlog_of(["A"], Store(str(tmp_path)), slices=1), list[dict[str, int]]()
+    del backlog._ask
+
+    def nothing(*words: Any) -> tuple[None, dict[str, list[Span]]]:
+        tried.append(dict(words[-1]))
+        return None, {}
+
+    monkeypatch.setattr(module, "advance", nothing)
+    for _ in range(TRIES):
+        taken = backlog.take()
+        assert taken
+        backlog.lost(taken, "killed")
+    assert backlog.take() is None and backlog.over and tried == [{"s0": 4}]
 
 
 def test_what_a_worker_is_able_to_begin_is_asked_of_few() -> None:

@@ -173,6 +173,7 @@ def test_hours_are_those_of_the_workers() -> None:
     own = spent(records).values()
     assert exhausted(BudgetSettings(hours=1.0), own) == "budget.hours=1: spent (1.00 hours)"
     assert exhausted(BudgetSettings(hours=1.01, model_calls=4), own) is None
+    assert exhausted(BudgetSettings(model_calls=3), own) == "budget.model_calls=3: spent (3 calls)"
 
 
 def job(config: Config) -> tuple[int, str]:
@@ -239,6 +240,19 @@ def test_the_grid_would_have_decoded_no_more_examples_than_there_are(
     monkeypatch.setattr(pending, "open_task", lambda task: SimpleNamespace(size=SIZE))
     lines.append(grid_cost(plan, records, 10 * SIZE))
     assert lines[0] is not None and lines[0] == lines[1]
+
+
+def test_the_grid_would_have_decoded_equal_settings_once(
+    make_config: Make, config: Config, tmp_path: Path
+) -> None:
+    lines = []
+    for anchors in ([1], [1, 2]):  # which no setting without AXON reads
+        groups = f'sweep.groups={{"g": {{"grid": {{"axon.gate": ["never"], "axon.anchors": {anchors}}}}}}}'
+        words = ["task.name=judge", f"limit={SIZE}", "sweep.along_trade_off=true", groups]
+        words += ["trade_off.values=[0.0, 0.5, 1.0]", "sweep.search=refine", "sweep.tolerance=0.5"]
+        plan, _ = command(make_config(*words), store := Store(str(tmp_path)))
+        lines.append(grid_cost(plan, store.outcomes(plan.settings, SIZE).records, SIZE))
+    assert lines[0] is not None and lines[0] == lines[1] and "the grid's 3 settings" in lines[0]
 
 
 def test_a_search_that_costs_less_than_the_grid_says_so(

@@ -138,7 +138,12 @@ def test_only_scored_records_within_their_leeway_repeat(
         place: replace(records[place], setting_id=two.id, decoded_under=one.id) for place in (0, 3)
     }
     assert list(repeated(store, two, [one.id], [(3, 6)])) == [3]
-    [file] = tmp_path.glob("slices/*/0-6.parquet")
+    three = _setting(make_config, "decoder.threshold=0.5")
+    wide = [replace(record(three, place), leeway_above=0.3, leeway_below=0.6) for place in range(6)]
+    store.write_slice(three.id, 0, 6, wide)
+    both = repeated(store, two, [one.id, three.id], [(3, 6)])
+    assert [both[n].decoded_under for n in (3, 4, 5)] == [one.id, three.id, three.id], "5 has no score there"
+    [file] = tmp_path.glob(f"slices/{one.id}/0-6.parquet")
     file.write_bytes(file.read_bytes()[:-9])
     assert repeated(store, two, [one.id], [(0, 6)]) == {}
 

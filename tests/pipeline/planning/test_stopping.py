@@ -220,6 +220,32 @@ def test_an_ask_may_be_wrong_by_its_share_of_alpha_and_comparisons_divide_it(
     three = {sid: world[sid] for sid in "abd"}
     standing_of(three, [[setting(sid) for sid in three]], whole(three))
     assert {round(bar, 6) for bar in bars} == {4.0}  # of the first, two pairs with the one that leads
+    bars.clear()
+    three["a"], three["e"] = (GOOD, MANY - 1), (BAD, FEW)
+    standing_of(three, [[setting(sid) for sid in three]], whole(three))
+    assert {round(bar, 6) for bar in bars} == {8.0}  # of the first, two settings with each of two that lead
+
+
+@pytest.mark.parametrize(("alignment", "longest"), [("prompt", LENGTH), ("absolute", 2 * LENGTH)])
+def test_evidence_begins_after_the_first_slice_and_takes_the_worst_for_what_is_unscored(
+    alignment: str, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passes go up to the length, and to fill an absolute block up to one block more."""
+    silent = SIZE // 2
+    world = {"good": (GOOD, FEW), "bad": (np.where(np.arange(SIZE) == silent, np.nan, BAD), MANY)}
+    ask = [setting(sid) for sid in world]
+    for one in ask:
+        one.decode.block_alignment = alignment
+    limits = set()
+
+    def noted(values: Any, least: float, low: float, high: float, population: int, seen: int = 0) -> Any:
+        limits.add((low, high, population, seen))
+        assert values.shape[1] <= silent or values[0, silent] == low
+        return np.zeros(len(values))
+
+    monkeypatch.setattr(stopping, "log_evidence", noted)
+    standing_of(world, [ask], whole(world))
+    assert limits == {(-1.0, 1.0, SIZE, SLICE), (1.0, longest, SIZE, SLICE)}
 
 
 def test_a_setting_is_not_stopped_by_its_own_replicate_or_another_group() -> None:

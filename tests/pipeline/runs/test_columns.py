@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.runs.columns import from_columns, to_columns
@@ -22,6 +22,7 @@ def spelled(trees: Any) -> str:
 
 
 @given(st.lists(st.dictionaries(KEYS, TREES, max_size=3), max_size=6))
+@example([{"a": value} for value in (0, 0.0, -0.0, 1, 1.0, True, "1", 1)])  # rarely drawn under one key
 def test_columns_are_the_same_trees(trees: list[dict[str, Any]]) -> None:
     assert spelled(from_columns(json.loads(json.dumps(to_columns(trees))))) == spelled(trees)
 

@@ -28,6 +28,7 @@ from pipeline.search import SEARCHES, Candidate
 from pipeline.stop import Lost, Terminated
 from pipeline.storage.store import Store, StoreFull
 from tests.pipeline.conftest import ROOT, Judge, composing, judging, planned, small_config
+from tests.report.sweep import make_run, make_setting
 
 Make = Callable[..., Config]
 
@@ -331,3 +332,9 @@ def test_a_store_is_named_so_that_it_is_found_again(root: str, expected: str, co
     assert named == expected
     run(config)
     assert store_of(replace(found(config), store=named), folder) == root
+
+
+def test_of_a_stopped_setting_only_the_examples_asked_for_are_the_runs_own() -> None:
+    run = replace(make_run([make_setting("a", 0.3, None)]), examples={"a": 2})
+    records = pd.DataFrame({"setting_id": ["a"] * 4 + ["another"], "position": [0, 1, 2, 3, 0]})
+    assert run.own(records)["position"].tolist() == [0, 1]

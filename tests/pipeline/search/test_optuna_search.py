@@ -62,6 +62,7 @@ def test_published_defaults_come_first_and_every_group_has_its_share() -> None:
     assert by_group["base"][0].knobs == {"axon.gate": "never", ALONG: 0.7}
     assert by_group["axon"][0].knobs == DEFAULTS
     assert {len(own) for own in by_group.values()} == {8}
+    assert len(optuna_search("tpe", 3, lambda region: DEFAULTS)(SPACE, [])) == 2 * 3, "fewer than a round"
 
 
 def test_a_key_exists_only_under_its_condition_and_values_lie_in_their_range() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.search import Candidate, Decodes, Outcome, Range, Region, Space
-from pipeline.search.over_seeds import over_seeds, seeds_of
+from pipeline.search.over_seeds import over_seeds, seeds_by_group
 from pipeline.search.refine import ask_refine
 
 KEY, SEEDS = "decoder.threshold", (2, 0, 1)
@@ -69,11 +69,11 @@ def test_the_order_of_outcomes_changes_nothing() -> None:
 
 
 def test_seeds_that_something_depends_on_are_choices_like_others() -> None:
-    assert seeds_of((region(seed=SEEDS),)) == {"g": SEEDS}
-    assert seeds_of((region(seed=Range(0, 2, 3, whole=True)),)) == {"g": (0, 1, 2)}
-    assert not seeds_of((region(seed=Range(0, 2, whole=True)),))
-    assert not seeds_of((replace(region(seed=SEEDS, other=(1, 2)), when={"other": {"seed": 1}}),))
-    assert not seeds_of((replace(region(seed=SEEDS, other=(1, 2)), when={"seed": {"other": 1}}),))
+    assert seeds_by_group((region(seed=SEEDS),)) == {"g": SEEDS}
+    assert seeds_by_group((region(seed=Range(0, 2, 3, whole=True)),)) == {"g": (0, 1, 2)}
+    assert not seeds_by_group((region(seed=Range(0, 2, whole=True)),))
+    assert not seeds_by_group((replace(region(seed=SEEDS, other=(1, 2)), when={"other": {"seed": 1}}),))
+    assert not seeds_by_group((replace(region(seed=SEEDS, other=(1, 2)), when={"seed": {"other": 1}}),))
 
 
 @pytest.mark.parametrize("lacking", [None, Decodes(*np.zeros((4, 7)))])

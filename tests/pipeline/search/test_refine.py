@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.search import Candidate, Outcome, Range, Region, Space
 from pipeline.search.box import Box, Point
-from pipeline.search.refine import ask_refine
+from pipeline.search.refine import Line, ask_refine
 
 KEY = "decoder.threshold"
 Curve = Callable[[float], tuple[float, float]]  # threshold -> NFE, quality
@@ -282,6 +283,29 @@ def test_passes_that_every_setting_takes_change_nothing(at: float) -> None:
 
     own, other = (points(searched((region(),), curve)) for curve in (jump(at), more))
     assert [point.value for point in own] == [point.value for point in other]
+
+
+@pytest.mark.parametrize(("key", "alike"), [("axon", True), ("decoder", False)])
+def test_variants_of_axon_are_drawn_on_one_scale_of_nfe(key: str, alike: bool) -> None:
+    """A front of few passes beside one of many is not drawn more finely for it; another decoder's is."""
+    space = tuple(replace(region(), fixed={key: name}) for name in ("long", "short"))
+    outcomes: list[Outcome] = []
+    while asked := ask_refine(space, outcomes):
+        for own in asked:
+            far = 1.0 if own.knobs[key] == "long" else 0.01
+            outcomes.append(outcome(own, lambda t, far=far: (far * jump(0.6)(t)[0], jump(0.6)(t)[1])))  # type: ignore[misc]
+    assert (sum(own.candidate.knobs[key] == "short" for own in outcomes) == 3) == alike
+
+
+@pytest.mark.parametrize(("high", "middle"), [(100.0, 10.0), (99.0, 50.0)])
+def test_between_ends_far_apart_the_middle_is_by_ratio(high: float, middle: float) -> None:
+    assert Line(region(), {}, KEY, (1.0, high)).between(1.0, high)[0] == middle
+
+
+@given(*[st.floats(0, 1)] * 3)
+def test_no_box_reaches_above_a_quality_of_1(one: float, other: float, best: float) -> None:
+    box = Box.between(Point(0.3, 5.0, one), Point(0.9, 9.0, other), max(best, one, other))
+    assert box.floor <= one and max(one, other) <= box.top <= 1
 
 
 def test_whole_numbers_are_chosen_among_the_values_given() -> None:

@@ -26,9 +26,11 @@ from pipeline.storage.listing import list_slices
 from pipeline.storage.span import Span
 from pipeline.storage.store import Store, missing
 from tests.pipeline.conftest import Judge
+from tests.pipeline.jobs.a_run import refused
 from tests.pipeline.jobs.test_job import UNSTEADY, run, stored
 from tests.pipeline.storage.test_store import records
 
+__all__ = ["refused"]  # a fixture
 Make = Callable[..., Config]
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
@@ -174,6 +176,20 @@ def test_what_is_listed_and_an_index_is_read_for_unchanged_objects_only(
 def test_a_bucket_that_is_not_there_is_told(store: str, refuse: Callable[..., str]) -> None:
     line = refuse("store=s3://nowhere/axon")
     assert line == "store=s3://nowhere/axon: there is no bucket 'nowhere'; make it, or choose another"
+
+
+def test_a_comparison_tells_a_bucket_that_is_not_there_from_one_that_holds_nothing(
+    store: str, refused: Callable[..., str]
+) -> None:
+    remedy = "give a sweep's store, such as outputs/store"
+    assert refused("job=compare", "store=s3://nowhere/axon") == (
+        "store=s3://nowhere/axon: there is no bucket 'nowhere'; correct its name, or check whose it is"
+    )
+    boto3.client("s3").create_bucket(Bucket="bare")
+    assert (
+        refused("job=compare", f"store={store}") == f"store={store}: nothing lies at this address; {remedy}"
+    )
+    assert refused("job=compare", "store=s3://bare") == f"store=s3://bare: holds no results; {remedy}"
 
 
 @pytest.mark.slow

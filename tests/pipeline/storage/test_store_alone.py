@@ -32,8 +32,8 @@ from pipeline.storage.inventory import Inventory, is_filed, read_inventory
 from pipeline.storage.record import Record
 from pipeline.storage.store import Store
 from tests.pipeline.conftest import Judge, planned, sliced
+from tests.pipeline.jobs.a_run import main, refused
 from tests.pipeline.jobs.test_compare import Make
-from tests.pipeline.jobs.test_runs_command import main, refused
 from tests.report.sweep import changed, identified, make_setting
 
 __all__ = ["refused"]  # a fixture
@@ -129,9 +129,17 @@ def test_what_is_not_there_is_told(
     store = lone
     store.rename(tmp_path / "store")
     store = tmp_path / "store"
-    for empty, such in ((tmp_path / "none", "outputs/store"), (tmp_path, store)):
-        assert refused("job=compare", f"store={empty}") == (
-            f"store={empty}: holds no results; give a sweep's store, such as {such}"
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    for place, lacks, such in (
+        (tmp_path / "none", "there is no such folder", "outputs/store"),
+        (tmp_path / "file", "is a file", "outputs/store"),
+        (tmp_path / "empty", "holds no results", "outputs/store"),
+        (tmp_path, "holds no results", store),
+        ("memory://none", "nothing lies at this address", "outputs/store"),
+    ):
+        assert refused("job=compare", f"store={place}") == (
+            f"store={place}: {lacks}; give a sweep's store, such as {such}"
         )
     assert refused("job=compare", f"store={store}", "where=task == 'gsm8k'") == (
         "where=task == 'gsm8k': none of 4 settings fits; task is 'judge'"

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report.asked import NOTHING
-from pipeline.report.comparisons.aup import area, kept, near_best
+from pipeline.report.comparisons.aup import _interval, _near, area, kept, near_best
 from pipeline.report.html.aup_table import aup_section
+from pipeline.report.statistics.stats import percentile_interval
 from tests.report.comparisons.test_matched import facet_of
 from tests.report.sweep import GEN_LENGTH, make_sweep
 
@@ -127,6 +128,17 @@ def test_every_front_has_its_area_with_an_interval_under_both_conventions() -> N
     section = aup_section(facet)
     assert "alpha 3" in section and f"{base.y_max:.4g}" in section and "base and AXON" in section
     assert "1 point, but at least 3 answers, below its best" in section
+
+
+def test_lower_ends_allow_twice_for_the_choice_of_settings() -> None:
+    """Once for that of the sample and once for each replicate's, of an area by its size, of a TPF by its times."""
+    drawn, n = np.random.default_rng(0).normal(100.0, 5.0, 1000), 40
+    plain = percentile_interval(100.0, drawn, n)
+    own = _interval(np.float64(100.0), np.stack([drawn, drawn - 2.0, drawn, drawn]), n)
+    assert own == pytest.approx((100.0, plain.lo - 4.0, plain.hi))
+    assert _near(100.0, np.stack([drawn, drawn / 1.1]), n) == pytest.approx(
+        (100.0, plain.lo / 1.21, plain.hi)
+    )
 
 
 def test_nothing_is_said_where_tokens_are_unknown() -> None:

@@ -23,6 +23,12 @@ def test_equal_decodes_count_once():
     assert compared(alone)[0].effects[0].difference == found.effects[0].difference
 
 
+def test_a_variant_that_decodes_as_the_base_at_one_value_alone_is_compared():
+    sweep = make_sweep(gain=1.0, examples=20, anchors=(None, 1), thresholds=(0.3, 0.7))
+    (found,) = compared(decode_alike(sweep, "0.7-None", "0.7-1"))
+    assert (len(found.cohort.variants), found.cohort.idle) == (1, 0)
+
+
 def test_settings_of_a_side_that_decode_alike_are_one_point_of_its_line():
     sweep = make_sweep(gain=1.0, examples=60, anchors=(None, 1), thresholds=(0.3, 0.7, 0.9))
     decode_alike(decode_alike(sweep, "0.7-None", "0.9-None"), "0.7-1", "0.9-1")

@@ -37,6 +37,10 @@ def test_axon_that_changes_nothing_in_expectation_is_inconclusive():
     assert f"detecting 0.01 takes about {found.leading.needed:,}" in told
     assert 0.05 < found.leading.discordance < 0.15
     assert found.leading.needed == pytest.approx(100 * (found.leading.detectable / 0.01) ** 2, abs=1)
+    power = 0.8416  # normal quantile at 0.8
+    assert found.leading.detectable == pytest.approx(
+        (found.critical + power) * found.leading.spread, rel=1e-4
+    )
 
 
 def test_no_difference_in_any_example_is_no_certainty():
@@ -140,6 +144,7 @@ def test_fastest_setting_that_reaches_the_bar():
     assert fastest_at(0.9, rows, quality, nfe) == 1
     assert fastest_at(0.6, rows, quality, nfe) == 3
     assert fastest_at(0.99, rows, quality, nfe) == 2  # nobody does: the best one
+    assert fastest_at(0.99, rows, np.full(4, 0.7), nfe) == 0  # and of those the fastest
 
 
 @pytest.mark.slow
@@ -272,12 +277,17 @@ def test_no_steps_are_saved_at_a_quality_of_nothing():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("plateau", "who"),
-    [(("None", "1"), "both reach"), (("None",), "the base decoder reaches"), (("1",), "AXON reaches")],
+    ("plateau", "faster", "who"),
+    [
+        (("None", "1"), 0.7, "both reach"),
+        (("None",), 0.7, "the base decoder reaches"),
+        (("None",), 0.25, "the base decoder reaches"),  # AXON's slowest is faster than the base's fastest
+        (("1",), 0.7, "AXON reaches"),
+    ],
 )
-def test_savings_that_depend_on_the_swept_values_are_reported_as_such(plateau, who):
+def test_savings_that_depend_on_the_swept_values_are_reported_as_such(plateau, faster, who):
     """Where a side is as good with its fastest setting as ever, it might be with a faster one."""
-    sweep = make_sweep(faster=0.7, examples=100, anchors=(None, 1))
+    sweep = make_sweep(faster=faster, examples=100, anchors=(None, 1))
     for row in sweep.rows:
         threshold, side = row["setting_id"].split("-")
         fifths = 4 if side in plateau else {"0.3": 1, "0.5": 2, "0.7": 3, "0.9": 4}[threshold]

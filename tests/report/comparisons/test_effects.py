@@ -12,6 +12,7 @@ from benchmarks.front_shapes import Shape, concave, describe, drawn
 from pipeline.report.comparisons.cohorts import Cohort, cohorts
 from pipeline.report.comparisons.effects import ANSWERS, MARGIN, Effect, margin, measure
 from pipeline.report.comparisons.picks import pick
+from pipeline.report.statistics.reach import saved
 from pipeline.report.statistics.sample import Sample
 from tests.report.sweep import make_sweep
 from tests.report.verdict import facet_of
@@ -160,3 +161,32 @@ def test_what_counts_as_equal_is_three_answers_at_least():
     assert margin(30) == pytest.approx(0.1) and margin(300) == margin(5000) == MARGIN
     found = effect_of(cohort_of(Shape(concave, (0.0,), (1.0,))), outcomes(Shape(concave, (0.0,), (1.0,)), 0))
     assert found.saving.margin == pytest.approx(ANSWERS / N)
+
+
+def test_each_end_allows_for_the_choice_that_flatters_the_side_that_would_profit():
+    """AXON's six settings flatter its mixes, higher and cheaper than they are, more than the base's two do its own."""
+    shape = Shape(concave, (0.0,), (1.0,), values=(2, 6))
+    measured = measure(cohort_of(shape), outcomes(shape, 0))
+    (line,), (effect,), (gain,) = (
+        measured.lines,
+        measured.effects(0.05, 0.05),
+        measured.mixed_gains.intervals(0.05),
+    )
+    up, ((part, cost),) = line.flattered, saved([line.mixed], 0.05)
+    assert (
+        up.axon_height > up.base_height and up.axon_cost > up.base_cost and up.axon_times > up.base_times > 1
+    )
+    assert effect.mixed.difference == (gain.estimate, gain.lo - up.axon_height, gain.hi + up.base_height)
+    assert effect.saving.cost == (cost.estimate, cost.lo - 2 * up.base_cost, cost.hi + 2 * up.axon_cost)
+    assert 1 - effect.saving.fraction.lo == pytest.approx((1 - part.lo) * up.axon_times**2)
+    assert 1 - effect.saving.fraction.hi == pytest.approx((1 - part.hi) / up.base_times**2)
+
+
+def test_where_no_example_differs_one_of_the_fewest_in_common_might_have():
+    shape = Shape(concave, (0.0, 0.0), (1.0, 1.0), values=(2, 2))
+    sample = outcomes(shape, 0)
+    quality, cost = (np.tile(own[:2], (3, 1)) for own in (sample.quality_SN, sample.nfe_SN))
+    quality[4:, ::2] = np.nan  # the second variant has half of them
+    measured = measure(cohort_of(shape), Sample(quality, cost))
+    assert [line.n for line in measured.lines] == [N, N // 2]
+    assert measured.gains.spread_V.tolist() == [2 / N, 2 / N]

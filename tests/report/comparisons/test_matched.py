@@ -13,7 +13,7 @@ from rich.console import Console
 from pipeline.errors import ConfigError
 from pipeline.report import find
 from pipeline.report.asked import Asked
-from pipeline.report.comparisons.matched import heights, lines_of, match_nfe, round_budgets
+from pipeline.report.comparisons.matched import Drawn, _heights, heights, lines_of, match_nfe, round_budgets
 from pipeline.report.facet import Facet
 from pipeline.report.statistics.pareto import non_dominated
 from pipeline.report.statistics.sample import Sample, draw
@@ -116,13 +116,14 @@ def test_equal_decodes_differ_by_nothing_at_any_budget() -> None:
 
 @pytest.mark.slow
 def test_what_is_compared_is_told_in_figures_that_differ() -> None:
-    (own,) = facet_of(make_sweep(faster=0.5), Asked()).matched
+    made = facet_of(make_sweep(faster=0.5), Asked())
+    (own,) = made.matched
     for lo, hi, told in (
         (3.51, 4.48, "from 3.5 to 4.5 NFE: shown at round numbers between"),
         (8.31, 8.34, "from 8.31 to 8.34 NFE: shown at"),
         (8.35, 8.35, "at 8.35 NFE alone. Paired"),
     ):
-        facet = replace(facet_of(make_sweep(), Asked()), matched=(replace(own, lo=lo, hi=hi),))
+        facet = replace(made, matched=(replace(own, lo=lo, hi=hi),))
         assert f"The fronts can be compared {told}" in matched_section(facet)
 
 
@@ -176,6 +177,9 @@ def test_without_axon_all_are_compared_with_the_first_and_never_with_what_was_im
     assert pairs_of([base, other]) == [(other, base)]
     assert pairs_of([base]) == []
     assert pairs_of([replace(base, name="theirs", ours=False), base, axon]) == [(axon, base)]
+    near = replace(base, run="another")
+    apart = replace(base, frame={**base.frame, "cache": "dual"})  # of its own run, and differs in more
+    assert pairs_of([apart, near, axon]) == [(axon, near)]
     theirs = replace(base, name="theirs", group="theirs", run="theirs", ours=False)
     assert pairs_of([theirs, base, axon], against="theirs") == [(base, theirs), (axon, theirs)]
 
@@ -227,6 +231,38 @@ def test_no_difference_on_a_few_examples_is_not_taken_for_none() -> None:
             continue
         assert own.rows[0].linear.difference == pytest.approx((0.0, -least, least), abs=1e-9)
         assert own.rows[0].mixed == own.rows[0].linear
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_the_other_way_round_a_difference_is_turned_round(binary: bool) -> None:
+    """And each end allows twice for the choice that flatters the front that would profit."""
+    rng = np.random.default_rng(0)
+    one, other = (
+        Drawn(np.array([height]), height + rng.normal(0, 0.02, (500, 1)), np.array([up]))
+        for height, up in ((0.7, 0.03), (0.6, 0.01))
+    )
+    plain = (
+        Drawn(one.own_G, one.height_BG, np.array([0.0])),
+        Drawn(other.own_G, other.height_BG, np.array([0.0])),
+    )
+    (there,), (back,), (unmoved,) = (
+        _heights(*pair, binary, 50) for pair in ((one, other), (other, one), plain)
+    )
+    turned = back.difference
+    assert there.difference == pytest.approx((-turned.estimate, -turned.hi, -turned.lo))
+    assert there.flattered == -back.flattered == pytest.approx(0.02)
+    if not binary:
+        assert np.subtract(there.difference, unmoved.difference) == pytest.approx([0, -0.06, 0.02])
+
+
+def test_a_front_is_held_beyond_its_slowest_setting_alone_and_ten_examples_are_enough() -> None:
+    made = facet_of(make_sweep(examples=30, anchors=(None, 1)), Asked())
+    steps = np.repeat([[10.0], [14.0], [18.0], [22.0], [10.0], [14.0], [18.0], [20.0]], 30, axis=1)
+    sample = Sample(np.tile([0.5, 0.6], (8, 15)), steps)
+    points = pd.DataFrame({"quality": means(sample.quality_SN), "nfe": steps[:, 0], "n": [10] * 4 + [30] * 4})
+    points = made.points[["run", "complete"]].join(points)
+    (own,) = match_nfe(points, made.settings, draw(sample), Asked(nfe=(20.0, 22.0)))
+    assert own.n == 10 and [row.held for row in own.rows] == [(), ("AXON",)]
 
 
 @pytest.mark.slow

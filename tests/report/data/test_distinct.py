@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.report.data.distinct import ALIKE, share_rows
 from tests.report.counts import count, decode_alike
 from tests.report.sweep import make_sweep
+from tests.report.verdict import facet_of
 from tests.report.written import Page, points_of, printed, summary_of, write
 
 
@@ -54,6 +55,12 @@ def test_a_row_names_every_value_and_counts_its_settings(tmp_path):
     assert [points["setting_id"].loc[list(own)].tolist() for own in shared["members"]] == [
         list(own) for own in shared["setting_ids"]
     ]
+
+
+def test_what_decodes_alike_under_two_caches_costs_two_things_and_is_two_rows():
+    points = facet_of(six_settings_three_decodes()).points
+    points.loc[points.index[:1], "cache"] = "block"
+    assert share_rows(points)["shares"].tolist() == [1, 1, 2, 2]
 
 
 def test_nothing_is_shared_across_groups_or_where_a_score_is_missing(tmp_path):

@@ -27,6 +27,9 @@ def test_ratios_are_sums_over_sums():
     assert found["firing_rate"] == 4 / 6
     assert found["batch_seconds"] == pytest.approx(0.12)
     assert found["capture_share"] == pytest.approx(0.02 / 0.24)
+    assert found["tokens_per_second"] == pytest.approx(96 / 0.24)
+    rows[1]["nfe_to_eos"] = None  # not known of one: the ratio is of the others
+    assert point(rows)["nfe_to_eos"] == 10
 
 
 def test_decoding_order_is_the_mean_over_examples_that_have_one():
@@ -77,6 +80,13 @@ def test_half_covered_setting_is_partial_and_on_no_front():
     row = found.points.set_index("setting_id").loc[lucky]
     assert not row["complete"] and not row["front"] and not row["group_front"] and row["quality"] == 1.0
     assert any("1 setting scored on fewer than 95 %" in warning for warning in found.summary.warnings)
+
+
+@pytest.mark.parametrize(("scored", "complete"), [(18, False), (19, True)])
+def test_a_setting_scored_on_95_percent_of_the_examples_is_compared(scored, complete):
+    sweep = make_sweep(examples=20, anchors=(None,), thresholds=(0.3, 0.5))
+    sweep.rows = [row for row in sweep.rows if row["setting_id"] != "0.5-None" or row["position"] < scored]
+    assert found_in(sweep).points["complete"].tolist() == [True, complete]
 
 
 @pytest.mark.slow

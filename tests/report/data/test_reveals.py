@@ -12,7 +12,7 @@ ROWS = pd.DataFrame(
         "example_id": ["a"],
         "tokens": [[1, 2, 3, 0, 0]],
         "revealed_at": [[0, 1, 2, 3, 0]],
-        "confidence_percent": [[100, 95, None, 89, 30]],
+        "confidence_percent": [[100, 95, None, 90, 30]],
         "axon_steps": [[0, 1]],
         "unsupported_steps": [[1]],
         "tokens_to_eos": [3],
@@ -36,9 +36,9 @@ def test_tokens_that_differ_are_counted_by_kind() -> None:
     assert tally.stages.of["differ"].sum(axis=(2, 3)).tolist() == [[0, 1], [0, 1], [0, 0]]
     of_a = {name: own[:, 1, 0] for name, own in tally.confidences.of.items()}  # by kind and bin
     known = np.argwhere(of_a["tokens"]).tolist()
-    assert known == [[ANCHORS, 10], [OWN, 8]]  # the one of unknown confidence is left out
+    assert known == [[ANCHORS, 10], [OWN, 9]]  # of 90 % it is 90 to 99 %; of unknown confidence none
     assert of_a["differ"].sum(axis=1).tolist() == [1, 1, 0]
-    assert of_a["confidence"].sum(axis=1).tolist() == [1.0, 0.89, 0]
+    assert of_a["confidence"].sum(axis=1).tolist() == [1.0, 0.9, 0]
     assert of_a["score"].sum(axis=1).tolist() == [1, 1, 0]
     assert tally.score_2N.tolist() == [[0, 1], [0, 0]]
 

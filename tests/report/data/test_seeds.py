@@ -12,48 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from scipy.special import ndtri, stdtrit
 
 from pipeline.planning.seeds import joint, pools, seeds_of
 from pipeline.planning.setting import Stop
 from pipeline.report import find, find_points, write_report
 from pipeline.report.asked import Asked
 from pipeline.report.data.labels import described
-from pipeline.report.facet import Facet
 from pipeline.report.html.rows import settings_json
 from pipeline.report.paper.formats import WRITERS
 from pipeline.report.statistics import stats
 from pipeline.report.statistics.stats import share_interval, wilson_interval
-from pipeline.runs.run import Run
-from tests.report.sweep import THRESHOLDS, TRADE_OFF, Sweep, changed, make_record, make_run, make_setting
-
-EXAMPLES, SEEDS = 40, (2, 0, 1)  # in the order in which the sweep names them
-
-
-def seeded(
-    seeds: tuple[int, ...] = SEEDS,
-    thresholds: tuple[float, ...] = THRESHOLDS,
-    anchors: tuple[int | None, ...] = (None,),
-    temperature: float = 0.5,
-    done: dict[int, int] | None = None,
-) -> Sweep:
-    """Each seed's answers are its own luck; `done`: how many examples a seed has, of those that have fewer."""
-    sweep = Sweep()
-    for own in anchors:
-        for threshold in thresholds:
-            for seed in seeds:
-                sid = f"{own}-{threshold}-{seed}"
-                setting = changed(make_setting(sid, threshold, own), seed=seed, temperature=temperature)
-                sweep.settings[sid] = replace(setting, knobs={"seed": seed, **setting.knobs})
-                rng = np.random.default_rng([int(threshold * 10), seed, own or 0])
-                for position in range((done or {}).get(seed, EXAMPLES)):
-                    score, nfe = float(rng.random() < 0.3 + 0.5 * threshold), int(rng.integers(4, 12))
-                    sweep.rows.append(make_record(sid, position, score, nfe + int(20 * threshold)))
-    return sweep
-
-
-def facet_of(sweep: Sweep) -> Facet:
-    (facet,) = find([sweep.run], sweep.records).facets
-    return facet
+from tests.report.seeded import EXAMPLES, facet_of, seeded
+from tests.report.sweep import THRESHOLDS, TRADE_OFF, Sweep
 
 
 def records_of(sweep: Sweep, threshold: float) -> pd.DataFrame:
@@ -160,10 +131,27 @@ def test_an_interval_is_never_that_of_more_answers_than_there_are() -> None:
     assert share_interval(np.array([np.nan]), 3) == pytest.approx(stats.UNKNOWN, nan_ok=True)
 
 
+@pytest.mark.parametrize(
+    ("shares", "answers", "effective"),
+    [
+        ([0, 1 / 3, 2 / 3, 1], 12, 5.4),  # 4 x 0.5 x 0.5 / 0.185, the variance of the four
+        ([2 / 3] * 11 + [1 / 3], 36, 36),  # which hardly vary: no more than there are
+        ([0, 0, 0, 1, 1, 1, 0.99], 700, 7),  # whose seeds nearly always agree: no fewer than examples
+    ],
+)
+def test_the_effective_number_is_from_that_of_the_examples_to_that_of_the_answers(
+    shares: list[float], answers: int, effective: float
+) -> None:
+    normal, student = ndtri(0.975), stdtrit(len(shares) - 1, 0.975)
+    own, size = share_interval(np.array(shares), answers), effective * (normal / student) ** 2
+    share = np.mean(shares)
+    assert own == pytest.approx((share, *wilson_interval(share * size, size)[1:]), abs=1e-3)
+
+
 def test_of_scores_between_0_and_1_it_is_the_bootstrap() -> None:
     sweep = seeded()
     for row in sweep.rows:
-        row["score"] = row["score"] / 2 + 0.1
+        row["score"] *= 0.6  # some are 0, as an answer that is wrong
     points, sample = facet_of(sweep).points, facet_of(sweep).sample
     assert not sample.shares
     (found, *_) = stats.mean_intervals(sample.quality_SN, stats.draw_counts(EXAMPLES))
@@ -305,14 +293,6 @@ def test_settings_under_fewer_seeds_are_told_of() -> None:
     assert warning.startswith(
         "1 setting with fewer seeds than others of the group (for example threshold=0.7 over 1"
     )
-
-
-def test_runs_of_other_seeds_stay_runs() -> None:
-    def of(seed: int) -> tuple[Run, pd.DataFrame]:
-        own = seeded((seed,), thresholds=(0.5, 0.7))
-        return make_run(list(own.settings.values()), name=f"run{seed}"), own.records
-
-    runs, records = zip(*(of(seed) for seed in (0, 1)), strict=True)
-    (facet,) = find(list(runs), pd.concat(records, ignore_index=True)).facets
-    assert sorted(facet.points["run"]) == ["run0", "run0", "run1", "run1"]
-    assert any("“run0: base” and “run1: base”" in own for own in facet.summary.warnings)
+    both = seeded(anchors=(None, 1), thresholds=(0.5, 0.7))
+    both.drop("1-0.5-2", "1-0.7-2")  # of one group all
+    assert not any("fewer seeds" in own for own in facet_of(both).summary.warnings)

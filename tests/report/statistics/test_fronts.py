@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.statistics.fronts import by_rising_nfe, first_reach, mean_height
+from pipeline.report.statistics.fronts import by_rising_nfe, first_reach, mean_height, reach_or_highest
 from pipeline.report.statistics.mixes import corners
 
 fast = settings(max_examples=80, deadline=None)
@@ -127,3 +127,9 @@ def test_mixes_reach_every_setting_and_every_mix_of_two_and_no_more(points, firs
 def test_one_more_setting_never_lowers_mixes(points, more, nfe):
     if nfe >= min(n for _, n in points):
         assert mixed(points + more, nfe) >= mixed(points, nfe) - 1e-9
+
+
+def test_a_line_that_never_gets_there_counts_where_it_is_highest():
+    """It may fall from there: mixes chosen in a replicate, by what their settings score in the sample."""
+    line = np.array([[0.3, 0.6, 0.5]]), np.array([[1.0, 2.0, 3.0]])
+    assert [reach_or_highest(line, np.array([level])).item() for level in (0.45, 0.9)] == [1.5, 2.0]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.statistics.multiplicity import holm_alphas, max_t, simultaneous_percentiles
+from pipeline.report.statistics.multiplicity import holm_alphas, holm_p, max_t, simultaneous_percentiles
 
 fast = settings(max_examples=80, deadline=None)
 
@@ -63,6 +63,18 @@ def test_holm_is_as_in_the_book():
     assert holm_alphas([0.01, 0.04, 0.03], 0.05) == [0.05 / 3, 0.025, 0.025]  # stopped at the second
     assert holm_alphas([0.01, 0.02, 0.03], 0.05) == [0.05 / 3, 0.025, 0.05]
     assert holm_alphas([0.5], 0.05) == [0.05] and holm_alphas([], 0.05) == []
+    assert holm_p([0.02, 0.03, 0.04]) == [0.06, 0.06, 0.06] and holm_p([0.5, 0.7]) == [1.0, 1.0]
+
+
+@fast
+@given(st.lists(st.floats(1e-6, 0.2), min_size=1, max_size=8), st.floats(0.001, 0.5))
+def test_an_adjusted_p_is_the_smallest_level_at_which_holm_rejects(p, alpha):
+    """Above that level it does, below it doesn't; and a smaller p never has the larger adjusted one."""
+    adjusted = holm_p(p)
+    for place, own in enumerate(adjusted):
+        if abs(own - alpha) > 1e-9:
+            assert (own < alpha) == (p[place] <= holm_alphas(p, alpha)[place])
+    assert [adjusted[place] for place in np.argsort(p, kind="stable")] == sorted(adjusted)
 
 
 @fast

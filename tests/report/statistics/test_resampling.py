@@ -64,6 +64,13 @@ def test_blocks_hold_the_same_replicates_in_order(seed, block, lost):
     np.testing.assert_allclose(whole[0], plain, rtol=0, atol=1e-11)
 
 
+def test_the_examples_that_are_added_cost_what_others_do_on_average():
+    """Of settings that are always right, and cost the same on every example, no replicate has another cost."""
+    nfe_SN = np.repeat([[10.0], [20.0]], 30, axis=1)
+    for quality_bK, nfe_bK in draw(Sample(np.ones((2, 30)), nfe_SN)).blocks(np.arange(2), "nfe"):
+        assert (nfe_bK == [10.0, 20.0]).all() and quality_bK.min() < 1
+
+
 def test_whole_numbers_are_added_up_in_float32_only_where_that_is_exact():
     assert outcomes(drawn(0, "scores")).filled_SN.dtype == np.float32
     assert outcomes(drawn(0, "seconds")).filled_SN.dtype == np.float64

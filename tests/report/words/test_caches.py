@@ -16,6 +16,7 @@ from pipeline.report.data.records import clean
 from pipeline.report.data.whole import in_memory
 from pipeline.report.entries import split
 from pipeline.report.statistics.sample import make_sample
+from pipeline.report.statistics.stats import ALPHA
 from pipeline.report.words.caches import cache_verdicts, compare_caches
 from tests.report.counts import WIDTH, count
 from tests.report.sweep import GEN_LENGTH, identified, make_sweep
@@ -171,6 +172,7 @@ def test_a_cache_is_compared_with_whole_passes_along_each_axis(found):
             "dual",
         ),  # under `block` AXON looks for sinks in other rows than without a cache
     ]
+    assert {own.alpha for one in effects for own in one.effects.values()} == {ALPHA / 2}, "of two comparisons"
     for one in effects:
         positions, steps = (one.effects[axis] for axis in one.effects)
         if one.cache == "block":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import TypeAdapter
@@ -13,7 +14,7 @@ from rich.console import Console
 from pipeline.inputs.config import Decode
 from pipeline.report import find, write_report
 from pipeline.report.data.labels import NO_VALUE
-from pipeline.report.statistics.stats import wilson_interval
+from pipeline.report.statistics.stats import draw_counts, mean_intervals, wilson_interval
 from pipeline.report.words.expected import FEWEST, OUTSIDE, WITHIN, Check
 from tests.report.sweep import GEN_LENGTH, changed, make_record, make_run, make_setting
 
@@ -76,7 +77,8 @@ def test_accuracy_is_within_exactly_where_the_interval_holds_a_published_value(r
 
 
 @pytest.mark.parametrize(
-    "published, outcome", [(3.96, WITHIN), (4.1, OUTSIDE), (4.0, WITHIN), (3.9, OUTSIDE)]
+    "published, outcome",
+    [(3.96, WITHIN), (3.99, OUTSIDE), (4.1, OUTSIDE), (4.0, WITHIN), (3.9, OUTSIDE)],
 )
 def test_a_published_value_is_as_exact_as_its_decimals(published, outcome):
     rows = records()
@@ -98,6 +100,12 @@ def test_a_recipe_under_several_seeds_is_held_against_their_mean():
     assert accuracy.got.estimate == 75 and accuracy.outcome == WITHIN
     assert accuracy.got[1:] != wilson_interval(75, 100)[1:] and accuracy.got.hi - accuracy.got.lo < 15
     assert f"On {FEWEST}" not in " ".join(found.remarks) and "NFE" in outcomes(found)
+    further = replace(run, config=config({**RECIPE, "metric": "strict"}, **decode))  # half of the score
+    [found] = find([further], pd.concat(parts, ignore_index=True)).checks
+    [plain] = mean_intervals(np.repeat([[0.5, 0.25]], 50, axis=1), draw_counts(100))
+    assert found.figures[0].got == pytest.approx([100 * value for value in plain]), (
+        "no share of right answers"
+    )
 
 
 def test_tokens_per_forward_pass_are_counted_as_the_source_counts_them():
@@ -144,6 +152,10 @@ def test_of_a_sweep_only_the_recipes_own_setting_is_compared():
     assert set(outcomes(found).values()) == {WITHIN}
     [none] = find([replace(run, settings=tuple(others))], rows).checks
     assert not none.figures and "None of the settings" in none.remarks[0]
+
+
+def test_a_setting_under_another_seed_than_the_runs_own_is_not_the_recipes():
+    assert check(seed=SETTING.seed).figures and not check(seed=SETTING.seed + 1).figures
 
 
 def test_the_models_own_block_length_is_the_recipes_and_another_is_not():

@@ -48,6 +48,14 @@ def test_empty_anchors_are_read_above_the_verdict(tmp_path):
         assert 0 <= flat.index(axon) < flat.index(dawn) < flat.index("front of dawn: inconclusive")
 
 
+def test_of_unknown_sinks_the_usual_remedy_is_told():
+    sweep = count(make_sweep(examples=20, thresholds=(0.3, 0.7)), supported=False)
+    for row in sweep.rows:
+        row["axon_columns"] = row["axon_sinks"] = 0
+    (told,) = warned(sweep)
+    assert told.endswith("about AXON. Remedy: axon.tau_sink=4x (four times uniform attention, 1 / length).")
+
+
 def test_working_anchors_are_not_warned_of(tmp_path):
     report = write(tmp_path, dawn_sweep())
     assert summary_of(report).inert == [] and "Warning:" not in printed(report)

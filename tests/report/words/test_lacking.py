@@ -199,7 +199,7 @@ def test_pairs_of_more_than_a_report_draws_for_say_why():
     facet = facet_of(sweep)
     [found] = facet.comparisons
     level = 1 - 0.05 / 600
-    [pair] = (own.pair(1 - level, 0.05) for own in match(found.cohort, facet.sample))
+    [pair] = (own.pair(1 - level, own.p) for own in match(found.cohort, facet.sample))
     assert fewest(level) <= 18 and np.isnan([pair.quality.difference.lo, pair.nfe.lo]).all()
     [verdict] = verdicts(facet.points, [replace(found, pairs=(pair,))], 1)
     for what, takes in (("quality", "11,999"), ("NFE", "")):

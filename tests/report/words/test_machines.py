@@ -54,10 +54,11 @@ def test_machines_concern_tokens_at_any_precision(name, value, what):
     assert warning.startswith(f"2 settings have records of several {what}: there the same example may decode")
 
 
-def test_several_kinds_are_one_warning():
-    [warning] = swept("bfloat16", device="A100", batch_size=16)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_several_kinds_are_one_warning(dtype):
+    [warning] = swept(dtype, device="A100", batch_size=16)
     assert warning.startswith(
-        "2 settings have records of several devices (A100, H100) and batch sizes (16, 32): "
+        "2 settings have records of several devices (A100, H100) and batch sizes (16, 32): there the same example"
     )
 
 
@@ -65,12 +66,13 @@ def test_a_setting_is_named_for_what_its_own_records_differ_in():
     """All records are read once, whichever settings are mixed, and only theirs count."""
     sweep = make_sweep(examples=6, thresholds=(0.3, 0.7))
     sweep.change(model={"dtype": "bfloat16"})
-    first, second, *_ = sweep.settings
+    first, second, silent, *_ = sweep.settings
     for row in sweep.rows:
         odd = row["position"] % 2 == 1
         row |= ONE | {"batch_size": 1 if row["setting_id"] not in (first, second) else 32}
         row |= {"batch_size": 16} if odd and row["setting_id"] == first else {}
         row |= {"device": "A100"} if odd and row["setting_id"] == second else {}
+        row |= {"device": None} if odd and row["setting_id"] == silent else {}
     [warning] = facet_of(sweep).summary.warnings
     assert warning.startswith(
         "2 settings have records of several devices (A100, H100) and batch sizes (16, 32): "

@@ -53,6 +53,15 @@ def test_a_loss_that_mixes_of_axon_make_good_is_told_apart():
     )
 
 
+def test_a_loss_is_shown_where_settings_are_mixed_if_every_variants_is():
+    straight = {"0.3": 20, "0.5": 40, "0.7": 60, "0.9": 80}
+    lower = {threshold: own - 20 for threshold, own in straight.items()}
+    for first, shown in ((HOLLOW, False), (lower, True)):
+        sides = {"None": straight, "1": first, "2": {**lower, "0.3": 1}}
+        (found,) = compared(scored(make_sweep(examples=100, anchors=(None, 1, 2)), sides))
+        assert found.outcome == NO and found.mixed == shown
+
+
 def test_concave_fronts_are_their_own_mixes():
     concave = {"0.3": 20, "0.5": 50, "0.7": 70, "0.9": 80}
     sweep = scored(

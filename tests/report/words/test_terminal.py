@@ -36,3 +36,16 @@ def test_of_many_comparisons_the_headlines_are_told_and_where_their_evidence_is(
         assert (verdict.evidence in told) == (count == UNFOLDED)
     assert told.count("Quality at matched NFE: ") == (count if count == UNFOLDED else 0)
     assert ("matched_nfe.csv" in told) == ("rests on" in told) == (count > UNFOLDED)
+
+
+def test_long_names_of_groups_are_whole_in_a_narrow_terminal() -> None:
+    """Runs of one sweep are called by their folders, which only the end tells apart."""
+    sweep = make_sweep(anchors=(None, 1))
+    names = {"base": "lists-confidence-tiny-30-9b074b: base", "AXON": "lists-confidence-tiny-30-d8ba3c: axon"}
+    sweep.settings = {sid: replace(own, group=names[own.group]) for sid, own in sweep.settings.items()}
+    console = Console(width=80, force_terminal=False, color_system=None)
+    with console.capture() as capture:
+        console.print(terminal.render(find([sweep.run], sweep.records)))
+    shown = capture.get()
+    assert "…" not in shown.split("The Pareto front holds")[0]
+    assert "tiny-30-9b074b:" in shown and "tiny-30-d8ba3c:" in shown
