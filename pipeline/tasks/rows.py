@@ -73,6 +73,8 @@ def _load(*arguments: Any, **named: Any) -> list[Row]:
     import datasets  # takes seconds to import
 
     datasets.disable_progress_bars()
+    # It reports each load to a server, a file's of this machine, too: without a network that waits for seconds.
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     loggers = [logging.getLogger(name) for name in ("huggingface_hub", "datasets")]
     before = [logger.level for logger in loggers]
     for logger in loggers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,17 @@ def test_a_revision_of_a_file_is_refused(tmp_path: Path, shots: dict[str, Any]) 
         ValueError, match=r"task\.revision='v1': .*rows\.jsonl is a file, which has no revisions; leave"
     ):
         open_task(replace(given, revision="v1"))
+
+
+def test_a_file_is_read_without_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose errors `datasets` would swallow; without one it waits for seconds."""
+    asked: list[object] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *address, **_: asked.append(address) or [])
+    monkeypatch.setattr(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", True)
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"question": "1+1?"}\n')
+    assert read_file("task.path", str(file), ["question"], {}) == [{"question": "1+1?"}]
+    assert not asked
 
 
 def test_the_hub_is_asked_for_the_split_at_the_revision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ def test_runs_of_other_seeds_stay_runs() -> None:
     assert not any("not pooled" in own for own in facet.summary.warnings), "each under the same seed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "split", [((1, 2), (2, 3)), ((1,), (2, 3)), ((1,), (1, 2, 3)), ((3, 1), (2,), (1, 2))]
 )
