@@ -139,6 +139,7 @@ def test_a_network_whose_attention_is_not_captured_is_refused_and_the_remedy_ser
     assert decode(mine, [[1, 2], [3]], settings) == decode(model, [[1, 2], [3]], settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llada_8b", "dream_7b", "sdar_8b"])
 def test_masks_have_the_dtype_of_what_attends(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -145,6 +145,7 @@ def test_credit_is_that_of_the_definition_on_random_logits(dtype: torch.dtype) -
         torch.testing.assert_close(found_BKV.double(), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axon", [OFF, ALWAYS], ids=["alone", "axon"])
 @pytest.mark.parametrize(
     ("family", "further"),

@@ -61,6 +61,7 @@ def _asked(decoder: Any, **axon: Any) -> DecodeSettings:
     return DecodeSettings(GEN, BLOCK, decoder=decoder, axon=AxonSettings(attention_layers="last 1", **axon))
 
 
+@pytest.mark.slow
 @every_combination
 def test_what_nobody_declares_is_not_computed(
     name: str, model: MaskedDiffusionModel, computed: Spied

@@ -168,6 +168,7 @@ def test_logits_that_are_no_numbers_are_an_error_and_no_text(value: float, tempe
         decode(broken.half(), [[1, 2]], drawn, seeds=[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_block_of_one_position_takes_one_step(decoder: str, model: MaskedDiffusionModel) -> None:
     """Whatever is asked of attention, candidates or quotas; and a single position is a whole answer."""

@@ -115,6 +115,7 @@ def _plain(prompt: list[int], setting: DecodeSettings) -> tuple[list[int], int]:
     return canvas[len(prompt) :], steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", LLADAS_OWN)
 @pytest.mark.parametrize("name", ["fixed_steps, never", "confidence, never"])
 def test_the_flags_do_what_lladas_own_do(name: str, mode: EndOfText, common_ends: tuple[int, ...]) -> None:

@@ -125,6 +125,7 @@ def test_flops_are_those_that_torch_counts(kind: str, tmp_path: Path) -> None:
     assert counter.get_total_flops() == model.flops(trace)
 
 
+@pytest.mark.slow
 @given(
     routes=st.lists(
         st.lists(st.integers(0, 7), min_size=3, max_size=3, unique=True), min_size=1, max_size=40

@@ -61,6 +61,7 @@ def test_recorded_forward_is_reproduced(family: str) -> None:
         assert difference.attention <= 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
     ("base", "outcome"),
@@ -83,6 +84,7 @@ def test_in_bfloat16_a_wrong_rotary_base_is_told_from_roundings(
     assert outcome in graded(found, torch.bfloat16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FAMILIES, "sdar_absolute"])  # llada_steps has one case of each setting
 def test_cases_of_one_setting_decode_the_same_in_one_batch(name: str) -> None:
     """The recorded prompts differ in length: a batch of them pads, and must not show it."""

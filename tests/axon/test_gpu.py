@@ -83,6 +83,7 @@ def test_a_gpu_decodes_as_the_processor_does(number: int, name: str) -> None:
         check_alike(found, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=on_gpu)])
 @pytest.mark.parametrize(
     ("number", "dtype"), list(product(range(len(CACHES)), [torch.bfloat16, torch.float16])), ids=str

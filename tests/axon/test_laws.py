@@ -231,6 +231,7 @@ def test_a_gate_that_does_not_fire_leaves_the_base_decoder(
         assert [replace(trace, gate_checks=0) for trace in asked] == base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name, setting in COMBINATIONS.items() if setting.axon.gate != "never"]
 )

@@ -66,6 +66,7 @@ def seen(model: MaskedDiffusionModel) -> Tensor | None:
     return block[None, :] <= block[:, None]
 
 
+@pytest.mark.slow
 @names
 def test_a_release_is_described_as_it_means_itself(name: str, folders: Path) -> None:
     found = describe(folder(folders, name), Overrides(attention=ATTENTION.get(name)))
@@ -82,6 +83,7 @@ def test_a_release_decodes(name: str, folders: Path) -> None:
     assert not any(model.mask_token_id in trace.tokens for trace in traces)
 
 
+@pytest.mark.slow
 @names
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_the_forward_pass_is_the_second_implementations(name: str, dtype: str, folders: Path) -> None:

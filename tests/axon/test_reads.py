@@ -149,6 +149,7 @@ def test_what_a_policy_reads_moves_it(policy: Any, name: str) -> None:
     assert any(not torch.equal(other, chosen) for other in others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, changes in OF_AXON.items() if changes])
 def test_what_axon_always_reads_moves_a_decode(name: str, networks: list[MaskedDiffusionModel]) -> None:
     axon = replace(BASE, gate="always")

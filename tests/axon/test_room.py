@@ -94,6 +94,7 @@ def streamed(
     return [found[n][0] for n in range(len(prompts))], [found[n][1] for n in range(len(prompts))]
 
 
+@pytest.mark.slow
 def test_a_batch_without_room_is_halved_until_it_fits_and_the_traces_are_the_same(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +128,7 @@ def test_nothing_of_a_failed_batch_is_held_while_the_next_is_tried(
     assert emptied == [1, 2, 3], "before each further attempt"
 
 
+@pytest.mark.slow
 def test_what_was_finished_before_memory_ran_out_is_not_decoded_again(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +234,7 @@ def test_a_single_row_without_room_is_an_error_with_a_remedy(
     )
 
 
+@pytest.mark.slow
 def test_what_did_not_fit_holds_for_its_decoder_and_less_for_shorter_rows(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +267,7 @@ def test_without_a_number_there_are_as_many_rows_as_the_free_memory_has_room_for
     )
 
 
+@pytest.mark.slow
 def test_an_estimate_that_was_too_high_is_halved_as_a_number_is(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

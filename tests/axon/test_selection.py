@@ -129,6 +129,7 @@ def ours(rows: Sequence[Block], s: AxonSettings) -> list[set[int]]:
     return [{place for place, one in enumerate(row) if one} for row in chosen.tolist()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_anchors_are_the_definitions(policy: Any, objective: Any) -> None:

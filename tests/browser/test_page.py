@@ -97,6 +97,7 @@ def test_toggles_hide_points_and_rows_alike_and_the_address_keeps_them(visit, re
     assert drawn(again)[1] == set(points.index[points["group"] == "base"])
 
 
+@pytest.mark.slow
 def test_a_front_of_what_is_left_is_found_anew_and_has_no_band(visit, report):
     page = visit(report.page, shared=True)
     filled = "part => part.querySelector('.interactive').data.filter(trace => trace.fill).length"
@@ -142,6 +143,7 @@ def test_dotted_lines_are_the_best_mixes_of_what_is_left_and_can_be_hidden(visit
     assert not again.get_by_label("mixes of two settings").is_checked()
 
 
+@pytest.mark.slow
 def test_hovering_shows_the_setting_and_a_click_keeps_it(visit, report):
     page = visit(report.page, shared=True)
     points, card = report.findings.points, page.locator(".card")
@@ -231,6 +233,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(visit, request, whic
     assert ink == ("#e6e9ed" if dark else "#1d2126")
 
 
+@pytest.mark.slow
 def test_dark_is_dark_and_can_be_read(visit, report):
     page = visit(report.page, shared=True)
     page.emulate_media(color_scheme="dark")
@@ -264,6 +267,7 @@ def test_without_a_script_everything_is_there(visit, report):
     assert page.locator("noscript tbody tr:visible").count() == front
 
 
+@pytest.mark.slow
 def test_the_toggles_are_of_all_facets_and_can_hide_one(visit, facets):
     page = visit(facets.page, figure=False)
     assert page.locator(".facet:visible").count() == 2 and page.locator(".toggles").count() == 1

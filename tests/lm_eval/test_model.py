@@ -54,6 +54,7 @@ def direct(model: AxonLM, length: int, kept: int) -> list[str]:
     return [str(model.tokenizer.decode(t.tokens[: min(kept, t.tokens_to_eos(ends))])) for t in traces]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kwargs", [{}, DRAWN])
 def test_the_batch_size_changes_no_answer(kwargs: dict[str, Any]) -> None:
     alone = answers(lm(batch_size=1), **kwargs)
@@ -86,6 +87,7 @@ def test_a_stop_that_is_a_token_ends_the_text_though_decoding_drops_it() -> None
     assert read == {(): model.tokenizer.decode([5, 6]), ("<|im_end|>",): model.tokenizer.decode([5])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "max_tokens", "canvas"), [("max_gen_toks", 7, 20), ("max_new_tokens", 21, 40)]
 )

@@ -130,6 +130,7 @@ def test_a_terminal_that_ends_stops_the_run(tmp_path: Path) -> None:
     assert (run["status"], run["error"]) == ("stopped", "SIGHUP")
 
 
+@pytest.mark.slow
 def test_an_output_that_fails_while_decoding_is_no_fault_of_the_setting(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

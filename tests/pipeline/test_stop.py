@@ -143,6 +143,7 @@ def _wait(event: threading.Event, seconds: float) -> None:
     event.wait(seconds)
 
 
+@pytest.mark.slow
 def test_a_ray_that_does_not_answer_a_wish_to_stop_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shutting it down would wait, too; and Python's exit ends the thread within Ray's C++, which then aborts."""
     from pipeline.workers import sweep

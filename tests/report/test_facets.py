@@ -82,6 +82,7 @@ def test_the_error_rate_is_controlled_over_all_facets():
         assert "simultaneous over 4 comparisons" in str(facet.summary.verdicts[0])
 
 
+@pytest.mark.slow
 def test_settings_of_different_facets_are_never_compared():
     base, axon = on("arith", "tiny", anchors=(None,)), on("lists", "tiny", anchors=(1,))
     found = find(*as_runs(base, axon))
@@ -147,6 +148,7 @@ def test_page_has_a_section_per_facet_and_its_contents(four):
     assert shown.count("a note") == 1
 
 
+@pytest.mark.slow
 def test_one_facet_has_no_contents(tmp_path):
     html = write_report(tmp_path, *as_runs(make_sweep(examples=10)), []).page.read_text(encoding="utf-8")
     assert 'aria-label="Contents"' not in html and "<h2>" not in html

@@ -151,6 +151,7 @@ def test_csv_has_the_numbers(found: Findings) -> None:
     assert set(read["speed_up_against"]) == {table.against}
 
 
+@pytest.mark.slow
 def test_score_and_tpf_share_a_cell_per_task(sweep: Sweep) -> None:
     """Two tasks, one of which lacks a row: a column each, and a dash."""
     both = make_sweep(gain=0.5, faster=0.7)

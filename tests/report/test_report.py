@@ -237,6 +237,7 @@ def test_parquet_shaped_records_are_understood(tmp_path):
     pd.testing.assert_frame_equal(points_of(write(tmp_path / "stored", sweep, stored)), points_of(plain))
 
 
+@pytest.mark.slow
 def test_the_summary_says_what_is_decoded():
     sweep = make_sweep(examples=20)
     sweep.change(block_length=32, end_of_text="stop_at_eos")

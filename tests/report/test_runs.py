@@ -61,6 +61,7 @@ def test_the_same_run_twice_changes_no_verdict():
     assert twice.cohort.asked == once.cohort.asked
 
 
+@pytest.mark.slow
 def test_a_variant_of_two_runs_is_named_by_the_first():
     """The other run may have set it for all its settings, so that no knob of its own says so."""
     sweep = make_sweep(gain=1.0, faster=0.8)

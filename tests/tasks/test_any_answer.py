@@ -41,6 +41,7 @@ def test_every_answer_without_the_right_one_is_scored_0(answer: str) -> None:
         assert task.score(answer, example).value == 0.0
 
 
+@pytest.mark.slow
 @given(ANSWERS)
 @settings(max_examples=25, deadline=None)
 def test_what_is_read_in_an_answer_is_text(answer: str) -> None:

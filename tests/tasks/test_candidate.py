@@ -188,6 +188,7 @@ def test_skipping_lengths_that_cannot_parse_skips_none_that_can(lines: list[str]
 TOP_LEVEL = ("from ", "import ", "def ", "async def ", "class ", "@")
 
 
+@pytest.mark.slow
 @given(lines=st.lists(LINES, max_size=12), above=st.sampled_from(["", "import re\n", "x = (1,\n     2)\n"]))
 @settings(max_examples=600, deadline=None)
 def test_runs_that_are_not_tried_are_no_longer(lines: list[str], above: str) -> None:

@@ -87,6 +87,7 @@ def test_a_question_is_worded_as_opencompass_words_it(
         assert digests == (TURNS[name] if shots else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "form", "shots", "asked"), ASKED)
 def test_the_rows_own_solution_is_right_and_nothing_is_not(
     name: str, form: Form, shots: int, asked: str, tmp_path: Path

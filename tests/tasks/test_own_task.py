@@ -113,6 +113,7 @@ def test_a_sound_one_is_told_without_an_empty_line(asked: Asked) -> None:
     assert asked(Capitals, "job=check_task") == (0, told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "fault"),
     [

@@ -182,6 +182,7 @@ def test_the_extracted_part_is_what_was_scored() -> None:
         assert judged("waiting_line_copy", answer, CHECK).extracted == extracted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)

@@ -217,6 +217,7 @@ def test_a_model_is_loaded_once(setting: Setting, monkeypatch: pytest.MonkeyPatc
     assert len(loads) == 1
 
 
+@pytest.mark.slow
 def test_a_model_is_gone_before_the_next_is_read(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was compiled holds itself, and only Python's search for such cycles frees it."""
     alive: list[int] = []

@@ -24,6 +24,8 @@ from pipeline.storage.store import Store
 from pipeline.tasks.pycode import PyCode
 from tests.pipeline.conftest import Judge, composing, planned, sliced
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Config]
 UNSTEADY = [name for name in IGNORED if name != "sandbox"]  # what differs from run to run
 
@@ -55,7 +57,6 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return asked
 
 
-@pytest.mark.slow
 def test_a_scorer_that_failed_once_leaves_what_a_run_without_the_failure_does(
     make_config: Make, judge: Judge, tmp_path: Path, decoded: Counter[str]
 ) -> None:
@@ -96,7 +97,6 @@ def test_of_a_slice_that_reaches_beyond_the_limit_only_what_was_asked_for_is_sco
     assert stored(config)["score"].isna().tolist() == [False, False, False, True]
 
 
-@pytest.mark.slow
 def test_a_scorer_that_fails_by_itself_is_asked_once_a_command_and_nothing_is_written(
     make_config: Make, judge: Judge, decoded: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +132,6 @@ def test_a_report_scores_nothing(make_config: Make, judge: Judge) -> None:
     assert "1 record of 1 setting unscored" in " ".join(shown.split()) and "scored again" not in shown
 
 
-@pytest.mark.slow
 def test_where_no_program_can_run_the_answers_stay_as_they_are_and_the_command_goes_on(
     make_config: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,7 +168,6 @@ def test_a_file_of_another_format_is_not_written_anew(
     assert "scored again" not in run(config)[1] and files(config) == before
 
 
-@pytest.mark.slow
 def test_the_plan_is_made_anew_once_an_answer_has_its_score(
     make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

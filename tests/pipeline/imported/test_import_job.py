@@ -132,6 +132,7 @@ def test_what_is_not_known_of_an_answer_is_a_dash_in_report_and_tables(
     assert "- NFE</option>" in page and "3.0 NFE</option>" in page and not re.search(r"\bnan\b", page)
 
 
+@pytest.mark.slow
 def test_what_was_refused_is_forgotten_once_the_file_is_right(
     make_config: Make, judge: Judge, tmp_path: Path
 ) -> None:
@@ -217,6 +218,7 @@ def test_the_same_folder_is_the_same_model_however_it_is_written(
     assert imported(replace(config, model=replace(config.model, path=path))).endswith("imported/theirs\n")
 
 
+@pytest.mark.slow
 def test_the_same_file_of_rows_is_the_same_however_it_is_written(
     programs: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

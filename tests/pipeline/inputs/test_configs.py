@@ -99,6 +99,7 @@ def test_the_anchor_budget_is_swept_as_promised(checkpoint: Path) -> None:
     assert {label.group for label in plan.settings.values()} == {"base", "axon"}
 
 
+@pytest.mark.slow
 def test_the_decoders_sweep_has_each_with_its_defaults_alone_and_with_axon(checkpoint: Path) -> None:
     plan = planned(read_config(compose_tree("sweep=decoders", f"model.path={checkpoint}")))
     found = sorted((label.knobs["decoder"], label.group) for label in plan.settings.values())

@@ -14,6 +14,8 @@ from pipeline.planning.plan import Plan
 from pipeline.search import is_name
 from tests.pipeline.conftest import ROOT, compose_tree
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("llada_8b_instruct", "llada_1_5", "dream_v0_instruct_7b", "dream_v0_base_7b", "sdar_8b_chat")
 DAWN = {"tau_sink": None, "tau_edge": 0.07, "tau_induce": 0.7, "tau_low": 0.75}
 DREAM = {"tau_sink": 0.03, "tau_edge": 0.1, "tau_induce": 0.75, "tau_low": 0.8}
@@ -54,7 +56,6 @@ def values(tree: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
     return {key: tree[key] for key in keys}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("model", "decoder", "task", "expected"), COMPOSED)
 def test_a_decoder_takes_what_was_published_for_the_model(
     model: str, decoder: str, task: str, expected: dict[str, Any]

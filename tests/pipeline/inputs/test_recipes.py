@@ -74,6 +74,7 @@ def test_titles_tell_recipes_apart() -> None:
     assert len(set(titles)) == len(titles)
 
 
+@pytest.mark.slow
 def test_axons_script_makes_a_chat_for_a_path_with_instruct_alone() -> None:
     """Jerryaa98/AXON: llada/eval_llada.py, is_instruct."""
     names = [name for name in NAMES if name.startswith("llada") and name.endswith("_axon")]

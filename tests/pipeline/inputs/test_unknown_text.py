@@ -98,6 +98,7 @@ def test_it_is_said_once_for_each_model_and_task(make_config: Make, tmp_path: Pa
     assert unknown_texts([make_setting(make_config(*of_gsm8k(tmp_path, PLAIN)))], 1) == []
 
 
+@pytest.mark.slow
 def test_a_run_says_it_before_it_decodes_and_its_report_does_even_where_all_is_stored(
     make_config: Make, tmp_path: Path
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_larger_limit_decodes_only_what_is_new(make_config: Make, config: Conf
     pd.testing.assert_frame_equal(stored(larger).head(10), before)
 
 
+@pytest.mark.slow
 def test_a_report_of_a_part_says_so(make_config: Make, config: Config) -> None:
     run(config)
     code, shown = run(make_config("task.name=judge", "limit=17", "job=report"))
@@ -199,6 +200,7 @@ def test_long_names_make_no_folder_that_a_file_system_refuses(
     assert re.fullmatch(r"m{90}0\+m{8}-10-\w{6}", path.name)
 
 
+@pytest.mark.slow
 def test_a_sweep_over_several_tasks_and_decoders_has_a_folder_named_by_them(make_config: Make) -> None:
     """One that an earlier version called by the first alone is found again: W&B runs go by its name."""
     grid = {"task": ["lists", "arith"], "decoder": ["confidence", "dawn", "klass", "factor"]}

@@ -23,6 +23,7 @@ __all__ = ["refused"]  # a fixture
 Make = Callable[..., Config]
 
 
+@pytest.mark.slow
 def test_runs_are_listed_with_their_commands(
     make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

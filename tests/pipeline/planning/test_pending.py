@@ -51,6 +51,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
     return found
 
 
+@pytest.mark.slow
 @given(
     asked=st.lists(st.sampled_from(SIDS), max_size=6),
     scores=st.dictionaries(st.sampled_from("abcd"), SCORES),

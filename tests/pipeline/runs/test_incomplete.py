@@ -64,6 +64,7 @@ def test_a_folder_in_a_slices_place_makes_the_run_incomplete(config: Config) -> 
     assert run(config)[0] == 0 and kept(config) == 10
 
 
+@pytest.mark.slow
 def test_a_slice_that_is_lost_after_it_was_written_is_missed(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +159,7 @@ def test_a_full_disk_under_the_run_folder_is_wrong_input(
     assert not list(Path(config.store).rglob("*.parquet"))
 
 
+@pytest.mark.slow
 def test_a_report_is_made_of_a_store_that_cannot_be_written(
     make_config: Make, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +176,7 @@ def test_a_report_is_made_of_a_store_that_cannot_be_written(
     assert checked == ["out"]
 
 
+@pytest.mark.slow
 def test_leftovers_of_writers_that_died_go_with_the_next_run(config: Config) -> None:
     run(config)
     left = Path(config.store, "slices", only_setting(config), "4-8.parquet.00.tmp")

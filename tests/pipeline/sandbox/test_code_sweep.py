@@ -85,6 +85,7 @@ def test_the_level_is_shown_and_recorded(
     assert f"they ran in a sandbox of level {level}." in page.read_text()
 
 
+@pytest.mark.slow
 def test_less_isolation_than_is_required_is_refused(
     rows: Path,
     here: list[str],

@@ -84,6 +84,7 @@ def test_a_value_that_is_rounded_stays_in_its_range() -> None:
         assert 0.98765 <= candidate.knobs["axon.tau"] <= 0.98766
 
 
+@pytest.mark.slow
 def test_it_learns_where_the_front_is() -> None:
     """Anchors raise quality at no cost: late trials have more of them than chance would give."""
     own = [candidate.knobs for candidate in searched("tpe", trials=64) if candidate.group == "axon"]

@@ -243,6 +243,7 @@ def test_a_removed_key_stays_removed_under_a_named_config(asked: Callable[..., N
     assert "alpha" not in launch.compose({"decoder": "dawn"})["axon"]
 
 
+@pytest.mark.slow
 def test_a_sweep_composes_each_combination_of_names_once(
     asked: Callable[..., None],
 ) -> None:

@@ -123,6 +123,7 @@ def test_a_damaged_object_counts_as_missing(store: str) -> None:
     assert found.covered == {"a": [(0, 4)], "never seen": []} and len(found.damaged) == 1
 
 
+@pytest.mark.slow
 def test_slices_are_joined_in_a_bucket(store: str) -> None:
     own = Store(store)
     for start in range(0, 20, 4):

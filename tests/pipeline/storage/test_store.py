@@ -190,6 +190,7 @@ def retyped(table: pa.Table, name: str) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, pa.array([b"x"] * len(table)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMA.names)
 def test_a_column_of_another_type_makes_a_file_damaged_and_is_named(name: str, tmp_path: Path) -> None:
     """Nullable or not: read as nulls, its values would be lost without a word."""

@@ -76,6 +76,7 @@ def test_two_views_are_saved_and_saving_again_updates_them(
     assert {"Scatter Plot", "Run Comparer"} <= by_name["Settings"].keys()
 
 
+@pytest.mark.slow
 @needs_workspaces
 @pytest.mark.parametrize("other", [None, "elsewhere"])
 def test_a_project_without_settings_is_told(

@@ -326,6 +326,7 @@ def test_a_group_with_two_decoders_has_two_fronts(tmp_path: Path) -> None:
     assert not any("hypervolume_lo" in run["summary"] for run in runs), "the report has it for whole groups"
 
 
+@pytest.mark.slow
 def test_answers_from_elsewhere_are_of_no_decoder(tmp_path: Path) -> None:
     """Their decode settings are placeholders: no run, tag or table says that they are the default decoder's."""
     ours = SETTINGS[0]

@@ -91,6 +91,7 @@ def whole(config: Config, tmp_path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_search_stopped_after_any_slice_and_resumed_equals_an_uninterrupted_one(
     config: Config, whole: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -51,6 +51,7 @@ NAMES = (
 )
 
 
+@pytest.mark.slow
 def test_a_machine_that_is_no_node_is_told_before_ray_blames_the_head(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

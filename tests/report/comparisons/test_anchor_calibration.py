@@ -111,6 +111,7 @@ def test_known_rates_are_found_with_their_intervals(known: tuple[Sweep, Calibrat
     assert (one.confidences.over_own.met, one.confidences.over_base.met) == (1, 0.75)
 
 
+@pytest.mark.slow
 def test_every_seed_of_a_setting_counts() -> None:
     one = made(overconfident, anchored=lambda threshold: 12)
     alone = calibrated(one)
@@ -143,6 +144,7 @@ def test_estimates_are_those_of_a_plain_count(known: tuple[Sweep, Calibration]) 
         assert own.error.lo <= own.error.estimate <= own.error.hi
 
 
+@pytest.mark.slow
 def test_kinds_are_compared_at_equal_values() -> None:
     """Low thresholds differ more, and most anchors are of low thresholds: that alone makes no anchor worse."""
     sweep = made(
@@ -161,6 +163,7 @@ def test_kinds_are_compared_at_equal_values() -> None:
     assert abs(anchors - own) < 0.04 and abs(anchors - base) < 0.04
 
 
+@pytest.mark.slow
 def test_records_without_confidences_are_compared_by_stage_alone_and_that_is_said() -> None:
     """Never as if they were 0; where only some have none, the others are told with their share."""
     sweep = made(overconfident, anchored=lambda threshold: 12, examples=20)
@@ -203,6 +206,7 @@ class Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
+@pytest.mark.slow
 def test_both_diagrams_have_their_figures_beside_them(
     known: tuple[Sweep, Calibration], tmp_path: Path
 ) -> None:
@@ -267,6 +271,7 @@ def test_a_share_without_an_interval_is_told_alone() -> None:
     assert share_text(Interval(*[math.nan] * 3)) == "-"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("examples", "told"), [(5, False), (6, True)])
 def test_tokens_of_few_examples_tell_no_interval(examples: int, told: bool) -> None:
     """However many tokens they are: these vary between examples, of which the others have no anchors."""
@@ -315,6 +320,7 @@ def test_colours_stand_out_from_light_and_dark_paper(look: tuple[str, str, int])
         assert (light + 0.05) / (dark + 0.05) >= 3
 
 
+@pytest.mark.slow
 def test_what_was_decoded_under_different_caches_is_not_pooled() -> None:
     """All errs under the cache, and its slowest decodes, which take more steps than any other, are no reference."""
     sweep = made(lambda kind, threshold, confidence: 0.5 if kind == ANCHORS else 0.1, lambda threshold: 5)

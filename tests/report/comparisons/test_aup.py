@@ -107,6 +107,7 @@ def test_a_point_exactly_as_far_below_counts_however_it_is_rounded() -> None:
     assert kept(np.array([1.0, 2.0]), accuracy - [0, 0.01])[0].tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_every_front_has_its_area_with_an_interval_under_both_conventions() -> None:
     facet = facet_of(make_sweep(gain=0.3, faster=0.8), NOTHING)
     base, axon = facet.aups
@@ -141,6 +142,7 @@ def test_lower_ends_allow_twice_for_the_choice_of_settings() -> None:
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_said_where_tokens_are_unknown() -> None:
     sweep = make_sweep()
     for row in sweep.rows:

@@ -1,10 +1,12 @@
 """The calibration's simulated sweeps go through the report's own comparison, and have the truth they claim."""
 
 import numpy as np
+import pytest
 
 from benchmarks import verdict_calibration as calibration
 
 
+@pytest.mark.slow
 def test_a_row_of_the_table_is_made():
     names = [truth.name for truth in calibration.TRUTHS]
     nothing = calibration.tally(100, 0.9, calibration.TRUTHS[names.index("nothing")], sweeps=2)

@@ -49,6 +49,7 @@ def test_lengths_are_never_pooled():
     assert "AXON improves the Pareto front of confidence (gen_length=128)" in text(sweep)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"temperature": 0.5}, {"model": {"prompt": "chat"}}, {"block_length": 8}])
 def test_settings_that_differ_in_more_than_axon_and_the_trade_off_parameter_are_not_compared(change):
     sweep = make_sweep(gain=1.0, examples=20, anchors=(None, 1))
@@ -129,6 +130,7 @@ def test_no_axon_no_comparison():
     assert compared(make_sweep(anchors=(None,))) == []
 
 
+@pytest.mark.slow
 def test_axon_settings_without_a_base_are_reported_to_be_in_no_comparison():
     sweep = make_sweep(gain=1.0, anchors=(None, 1))
     assert not any("in no comparison (" in one for one in facet_of(sweep).summary.warnings)

@@ -26,6 +26,7 @@ def test_clear_effects_are_reported_with_their_variant_and_interval(gain, faster
     assert "] mean quality with anchors=1" in short
 
 
+@pytest.mark.slow
 def test_axon_that_changes_nothing_in_expectation_is_inconclusive():
     sweep = flip(make_sweep(examples=100), 0.05)
     (found,) = compared(sweep)
@@ -60,6 +61,7 @@ def test_the_best_of_many_lucky_variants_is_no_yes():
     assert 1.96 < best < found.critical
 
 
+@pytest.mark.slow
 def test_faster_along_the_same_line_is_no_variant_of_its_own():
     """AXON as a mere shift of the threshold decodes as the base does at another one."""
     sweep = make_sweep(examples=100, anchors=(None,), thresholds=(0.3, 0.4, 0.5, 0.6, 0.7))
@@ -81,6 +83,7 @@ def test_faster_along_the_same_line_is_no_variant_of_its_own():
     assert found.outcome == INCONCLUSIVE and abs(found.leading.difference.estimate) < 0.01
 
 
+@pytest.mark.slow
 def test_a_variant_that_finishes_early_is_not_punished():
     """It reaches the base's best quality at its second setting, and was never run slower."""
     sweep = make_sweep(examples=80, anchors=(None, 1), thresholds=(0.3, 0.5, 0.7, 0.9))
@@ -131,6 +134,7 @@ def test_decoders_that_lack_examples_are_told_in_one_sentence():
     assert "fronts of confidence and dawn: inconclusive, because of too few examples: 9 scored" in said
 
 
+@pytest.mark.slow
 def test_steps_are_saved_where_a_side_is_only_faster():
     sweep = make_sweep(gain=0.0, faster=0.75, examples=200, anchors=(None, 1))
     (found,) = compared(sweep)
@@ -238,6 +242,7 @@ def test_hard_examples_that_only_one_side_fails_to_score_are_no_gain():
     assert f"could change the difference by {rest / 400:.3f})" in told
 
 
+@pytest.mark.slow
 def test_settings_that_lack_many_scores_are_not_said_to_have_none():
     sweep = make_sweep(anchors=(None, 1))
     for row in sweep.rows:
@@ -262,6 +267,7 @@ def test_what_is_saved_below_the_bases_best_is_told_as_that(gain, lower):
     assert ("that both reach, which is lower than the base decoder's best" in text(sweep)) == lower
 
 
+@pytest.mark.slow
 def test_no_steps_are_saved_at_a_quality_of_nothing():
     sweep = make_sweep(faster=0.8, examples=60, anchors=(None, 1))
     for row in sweep.rows:

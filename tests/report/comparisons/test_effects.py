@@ -47,6 +47,7 @@ def effect_of(cohort: Cohort, sample: Sample) -> Effect:
     return found
 
 
+@pytest.mark.slow
 @fast
 @given(one_variant, seeds)
 def test_swapping_the_sides_turns_gains_round_and_a_saving_into_its_cost(shape, seed):
@@ -65,6 +66,7 @@ def test_swapping_the_sides_turns_gains_round_and_a_saving_into_its_cost(shape, 
     assert np.allclose(found.saving.fraction, (turned[0], turned[2], turned[1]), atol=0.02, rtol=0.02)
 
 
+@pytest.mark.slow
 @fast
 @given(one_variant, seeds, st.sampled_from([0.5, 3.0, 1000.0]))
 def test_dearer_steps_change_no_quality_and_no_percentage(shape, seed, times):

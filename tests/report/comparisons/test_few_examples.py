@@ -57,6 +57,7 @@ def test_of_six_all_is_told(tmp_path):
     assert facet.matched == facet.aups == ()
 
 
+@pytest.mark.slow
 def test_many_that_agree_have_no_interval_and_their_groups_no_band(tmp_path):
     """A band without a width would tell a certainty that nobody has."""
     sweep = make_sweep(examples=30)

@@ -84,6 +84,7 @@ def test_default_budgets_are_a_few_round_numbers_within_reach(lo, width):
         assert float(f"{steps[0]:.1e}") == pytest.approx(steps[0])
 
 
+@pytest.mark.slow
 def test_a_budget_outside_what_was_tried_has_no_value() -> None:
     """AXON as good in half the steps: below the fastest base setting and above its slowest there is no difference."""
     sweep = make_sweep(faster=0.5)

@@ -12,6 +12,8 @@ from tests.report.sweep import make_sweep
 from tests.report.verdict import facet_of
 from tests.report.written import Page, points_of, printed, summary_of, write
 
+pytestmark = pytest.mark.slow
+
 
 def six_settings_three_decodes():
     sweep = count(make_sweep(gain=1.0, examples=30, anchors=(1, 2, 4), thresholds=(0.3, 0.7)))
@@ -41,7 +43,6 @@ def test_shared_rows_in_terminal_page_and_picture_but_not_in_the_table(tmp_path)
     assert list(points_of(report)["setting_id"].loc[sorted(drawn)]) == ["0.3-1", "0.7-1", "0.7-2"]
 
 
-@pytest.mark.slow
 def test_a_row_names_every_value_and_counts_its_settings(tmp_path):
     points = points_of(write(tmp_path, six_settings_three_decodes()))
     shared = share_rows(points)
@@ -72,13 +73,11 @@ def test_nothing_is_shared_across_groups_or_where_a_score_is_missing(tmp_path):
     assert len(share_rows(points_of(write(tmp_path, sweep)))) == 3
 
 
-@pytest.mark.slow
 def test_distinct_settings_stay_as_they_are(tmp_path):
     points = points_of(write(tmp_path, make_sweep(examples=30)))
     pd.testing.assert_frame_equal(share_rows(points)[list(points.columns)], points)
 
 
-@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.sampled_from([0.5, float("nan")])),

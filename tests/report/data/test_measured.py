@@ -64,6 +64,7 @@ def fill(store: Store, drawn: Sequence[dict], lacks: Sequence[set[str]]) -> list
     return whole
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(data=st.data(), slices=st.integers(1, 5), at_once=st.sampled_from([1, 8192]))
 def test_measured_records_say_what_whole_ones_say(data: st.DataObject, slices: int, at_once: int) -> None:

@@ -95,6 +95,7 @@ def test_a_report_on_one_seed_is_what_it_was() -> None:
     assert "SD" not in text and "seed" not in text
 
 
+@pytest.mark.slow
 def test_seeds_that_agree_are_no_more_evidence_than_one() -> None:
     sweep, one = seeded(), seeded((0,))
     scores = {(row["setting_id"], row["position"]): row["score"] for row in one.rows}
@@ -174,6 +175,7 @@ def test_an_interrupted_sweep_counts_what_there_is_and_says_so() -> None:
     assert "seed 0: 40, seed 1: 10, seed 2: 0): an example counts once" in warning
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("done", [{0: 10}, {0: 0, 1: 25}, {2: 39, 0: 3}])
 def test_an_example_has_its_own_mean_whichever_seeds_have_it(done: dict[int, int]) -> None:
     sweep = seeded(done=done)
@@ -283,6 +285,7 @@ def test_a_joint_setting_has_the_knobs_that_its_seeds_share() -> None:
     assert described(found)["seed"] == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_settings_under_fewer_seeds_are_told_of() -> None:
     sweep = seeded()
     sweep.drop("None-0.7-1", "None-0.7-2")

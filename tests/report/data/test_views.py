@@ -126,6 +126,7 @@ def test_hypervolume_stands_in_its_interval():
         assert 0 < area.lo < area.estimate < area.hi < 1
 
 
+@pytest.mark.slow
 def test_interval_covers_the_truth_where_nearly_all_are_right():
     """Exactly, over all that 40 examples can show: a group for each number of right answers, five steps each."""
     n, steps, reference = 40, 5.0, 10.0
@@ -153,6 +154,7 @@ def test_best_of_many_is_not_taken_at_its_word():
     assert np.mean([area.lo <= truth / 2 <= area.hi for area in areas]) >= 0.9
 
 
+@pytest.mark.slow
 def test_axes_of_cost_are_offered_where_they_are_known():
     sweep = make_sweep(examples=10, thresholds=(0.3,))
     assert [view.cost.column for view in facet_of(sweep).views] == ["nfe"]

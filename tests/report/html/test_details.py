@@ -55,6 +55,7 @@ def test_files_hold_the_records_and_are_made_once(tmp_path):
     assert again == told and words.asked == len(sweep.settings)
 
 
+@pytest.mark.slow
 def test_what_an_earlier_report_left_goes_and_nothing_else(tmp_path):
     sweep = make_sweep(gain=1.0, examples=12)
     _, before = written(tmp_path, sweep, Words())
@@ -119,6 +120,7 @@ def test_the_page_says_how_many_settings_it_has_no_room_for(monkeypatch):
     assert "settings, all off the fronts." in examples.section(facet, details.Details())
 
 
+@pytest.mark.slow
 def test_the_forest_tells_the_figures_of_the_verdict():
     sweep = make_sweep(gain=1.0)
     findings = find([sweep.run], sweep.records)

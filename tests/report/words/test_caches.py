@@ -60,6 +60,7 @@ def together(*sweeps):
 SMALL = {"anchors": (None,), "thresholds": (0.3, 0.9), "examples": 20}
 
 
+@pytest.mark.slow
 def test_passes_are_shown_where_there_are_such_and_nowhere_else():
     points = facet_of(together(*(under(cache, **SMALL) for cache in STEP))).points.set_index("group")
     passes = points[["prefill_passes", "store_passes", "full_passes", "tokens_per_pass"]]
@@ -85,6 +86,7 @@ def test_records_older_than_full_passes_read_on():
     assert points["full_passes"].isna().all() and points["tokens_per_pass"].notna().all()
 
 
+@pytest.mark.slow
 def test_without_a_cache_nothing_is_said_of_one():
     facet = facet_of(count(make_sweep(examples=20)))
     assert [view.cost.column for view in facet.pictured] == ["nfe"]

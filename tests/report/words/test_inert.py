@@ -28,6 +28,7 @@ def test_empty_anchors_give_no_verdict_about_axon():
     assert "AXON improves the Pareto front of confidence" in found_in(working).verdict
 
 
+@pytest.mark.slow
 def test_empty_anchors_are_read_above_the_verdict(tmp_path):
     report = write(tmp_path, dawn_sweep(sinks=0.97, supported=False, edges=False))
     axon, dawn = summary_of(report).inert
@@ -56,6 +57,7 @@ def test_of_unknown_sinks_the_usual_remedy_is_told():
     assert told.endswith("about AXON. Remedy: axon.tau_sink=4x (four times uniform attention, 1 / length).")
 
 
+@pytest.mark.slow
 def test_working_anchors_are_not_warned_of(tmp_path):
     report = write(tmp_path, dawn_sweep())
     assert summary_of(report).inert == [] and "Warning:" not in printed(report)
@@ -101,6 +103,7 @@ def test_remedy_is_that_of_the_cause():
     assert "4x" not in axon + dawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("empty", "warns"), [(20, False), (21, True)])
 def test_most_is_more_than_half(empty, warns):
     sweep = dawn_sweep()
@@ -110,6 +113,7 @@ def test_most_is_more_than_half(empty, warns):
     assert bool(warned(sweep)) == warns
 
 
+@pytest.mark.slow
 def test_gate_that_never_fired():
     sweep = dawn_sweep()
     for row in sweep.rows:

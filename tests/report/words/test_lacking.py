@@ -72,6 +72,7 @@ def test_pairs_of_enough_examples_need_no_excuse(tmp_path):
     assert "Without a bar" not in section([facet])
 
 
+@pytest.mark.slow
 def test_pairs_of_the_same_steps_say_that_they_agree(tmp_path):
     sweep = graded(examples=12, thresholds=(0.5,), anchors=(None, 1))
     for row in sweep.rows:
@@ -128,6 +129,7 @@ def test_a_band_without_width_somewhere_is_told_of():
     )
 
 
+@pytest.mark.slow
 def test_aup_of_answers_that_all_agree_says_why(tmp_path):
     sweep = make_sweep(examples=12)
     for row in sweep.rows:

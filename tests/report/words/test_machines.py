@@ -18,6 +18,7 @@ def swept(dtype, **others):
     return facet_of(sweep).summary.warnings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_one_machine_is_not_warned_of(dtype):
     assert swept(dtype) == []
@@ -54,6 +55,7 @@ def test_machines_concern_tokens_at_any_precision(name, value, what):
     assert warning.startswith(f"2 settings have records of several {what}: there the same example may decode")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_several_kinds_are_one_warning(dtype):
     [warning] = swept(dtype, device="A100", batch_size=16)
