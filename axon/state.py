@@ -86,8 +86,7 @@ class StepState:
 
     def top_one(self) -> Tensor:
         """The most confident masked position of each row, (B, K) bool; the leftmost on a tie."""
-        best_B1 = self.masked_confidence_BK.argmax(1, keepdim=True)
-        return torch.zeros_like(self.masked_BK).scatter_(1, best_B1, True) & self.masked_BK
+        return self.highest(self.masked_confidence_BK) & self.masked_BK
 
     @staticmethod
     def ask(*numbers: Tensor) -> list[int]:
@@ -100,6 +99,12 @@ class StepState:
         """Of each position's distribution, in nats, (B, K); a token without probability adds nothing."""
         probability_BKV = log_probs_BKV.exp()
         return -probability_BKV.xlogy(probability_BKV).sum(2)
+
+    @staticmethod
+    def highest(score_BK: Tensor) -> Tensor:
+        """The position of the highest score in each row, (B, K) bool; the leftmost on a tie."""
+        best_B1 = score_BK.argmax(1, keepdim=True)
+        return torch.zeros_like(score_BK, dtype=torch.bool).scatter_(1, best_B1, True)
 
     @staticmethod
     def rank(score_BK: Tensor, among_BK: Tensor) -> Tensor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from axon.checks import check_range
 from axon.decoders.base import Decoder
+from axon.elementwise import where_else
 from axon.proposal import Proposal
 
 if TYPE_CHECKING:
@@ -30,5 +32,5 @@ class EntropyThreshold(Decoder):
     def propose(self, state: StepState) -> Proposal:
         """The least in any case: where no entropy is below, the sampler would take the most confident one instead."""
         entropy_BK = state.entropy(state.log_probs())
-        least_BK = state.rank(-entropy_BK, state.masked_BK) == 0
+        least_BK = state.highest(where_else(state.masked_BK, -entropy_BK, -inf))
         return Proposal(state.masked_BK & ((entropy_BK < self.threshold) | least_BK))

@@ -64,8 +64,6 @@ class SlowFast(Decoder):
         return SlowFastState(zeros, zeros, zeros, zeros.bool(), zeros[:, None].repeat(1, self.window))
 
     def propose(self, state: StepState) -> Proposal:
-        import torch
-
         seen = state.decoder_state
         assert isinstance(seen, SlowFastState)
         place_BK = state.places_BK - state.places_BK[:, :1]
@@ -75,7 +73,7 @@ class SlowFast(Decoder):
         seen.explored_B = seen.explored_B + exploring_B
         stretch_BK = state.masked_BK & (exploring_B[:, None] | (place_BK < seen.end_B[:, None]))
         confidence_BK = state.confidence_BK.where(stretch_BK, -1.0)
-        best_BK = torch.zeros_like(stretch_BK).scatter_(1, confidence_BK.argmax(1, keepdim=True), True)
+        best_BK = state.highest(confidence_BK)
         sure_BK = confidence_BK >= self.threshold
         # The most confident position of the stretch is revealed under any threshold.
         return Proposal(sure_BK | best_BK, by_threshold=lambda: stretch_BK & ~best_BK)
@@ -101,9 +99,8 @@ class SlowFast(Decoder):
         ends_BN = torch.cat([seen.ends_BN[:, 1:], far_B[:, None]], 1)
         known_B = (seen.explored_B + 1).clamp(max=self.window)
         sum_B = ends_BN.where(_last(ends_BN, known_B), 0).sum(1)
-        spread_B = (
-            self.window * ends_BN.square().sum(1) - ends_BN.sum(1).square()
-        )  # N² x the variance, exactly
+        # N² x the variance, exactly.
+        spread_B = self.window * ends_BN.square().sum(1) - ends_BN.sum(1).square()
         settles_B = (known_B == self.window) & (spread_B < (self.window * self.stability) ** 2)
         seen.ends_BN = ends_BN.where(looks_B[:, None], seen.ends_BN)
         seen.end_B = torch.where(settles_B, far_B, sum_B // known_B).where(looks_B, seen.end_B)

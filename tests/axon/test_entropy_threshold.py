@@ -25,7 +25,10 @@ def step(rows: list[Row]) -> Any:
     log_probs_BKV = torch.tensor([chances for _, chances in rows], dtype=torch.float64).log()
     masked_BK = torch.tensor([masked for masked, _ in rows])
     return SimpleNamespace(
-        masked_BK=masked_BK, log_probs=lambda: log_probs_BKV, rank=StepState.rank, entropy=StepState.entropy
+        masked_BK=masked_BK,
+        log_probs=lambda: log_probs_BKV,
+        highest=StepState.highest,
+        entropy=StepState.entropy,
     )
 
 

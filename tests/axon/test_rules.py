@@ -178,11 +178,8 @@ def _step(c: list[float], log_probs: Any = None) -> Any:
     confidence_BK = torch.tensor([c], dtype=torch.float64)
     step = SimpleNamespace(masked_BK=torch.ones((1, len(c)), dtype=torch.bool), confidence_BK=confidence_BK)
     step.masked_confidence_BK = confidence_BK
-    step.rank, step.entropy, step.log_probs = (
-        StepState.rank,
-        StepState.entropy,
-        lambda: torch.tensor([log_probs], dtype=torch.float64),
-    )
+    step.rank, step.highest, step.entropy = StepState.rank, StepState.highest, StepState.entropy
+    step.log_probs = lambda: torch.tensor([log_probs], dtype=torch.float64)
     step.top_one = lambda: StepState.top_one(step)
     return step
 

@@ -12,6 +12,7 @@ import torch
 
 from axon import AxonSettings, Confidence, DecodeSettings, FixedSteps, SlowFast, decode
 from axon.rows import keep_rows
+from axon.state import StepState
 from tests.axon.toy_model import toy_model
 
 LENGTH, ROWS, BLOCKS = 16, 3, 24
@@ -99,6 +100,7 @@ def test_it_proposes_what_the_loops_do(rule: SlowFast) -> None:
             places_BK=(torch.arange(LENGTH) + LENGTH).expand(len(rows), -1),
             block_step_B=torch.tensor([len(block.proposed) for block in rows]),
             decoder_state=state,
+            highest=StepState.highest,
         )
         for block, shown in zip(rows, rule.propose(step).reveal_BK.tolist(), strict=True):
             block.step({i for i in range(LENGTH) if shown[i]})
