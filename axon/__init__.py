@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         LeftToRight,
         LocalLeap,
         SlowFast,
+        Wino,
     )
     from axon.decoding import decode, row_seed
     from axon.models import CheckpointError, MaskedDiffusionModel, Overrides, load_model, load_tokenizer
@@ -56,6 +57,7 @@ __all__ = [
     "Overrides",
     "SlowFast",
     "Trace",
+    "Wino",
     "decode",
     "load_model",
     "load_tokenizer",
@@ -80,6 +82,7 @@ __getattr__ = lazily(
             "LeftToRight",
             "LocalLeap",
             "SlowFast",
+            "Wino",
         ),
         "axon.decoding": ("decode", "row_seed"),
         "axon.models": (

@@ -26,7 +26,7 @@ from axon.leeway import Leeway
 from axon.models.model import MaskedDiffusionModel
 from axon.python_values import as_python
 from axon.sampler import Sampler
-from axon.settings import DecodeSettings, check_cache, check_ends
+from axon.settings import DecodeSettings, check_cache, check_ends, check_shadow
 from axon.state import PartTimer
 from axon.trace import Trace
 from axon.waiting import Prompt, longest_first
@@ -268,6 +268,7 @@ def _checked(timer: PartTimer) -> PartTimer:
 
 def _check(model: MaskedDiffusionModel, settings: DecodeSettings) -> None:
     check_cache(settings, model.block_causal)
+    check_shadow(settings, model.shifted)
     check_ends(settings, model.eos_token_ids, model.end_token_ids)
 
 

@@ -46,7 +46,7 @@ class Forward:
         with timer("model"):
             done = passes.next(blocks, self.places_BK, layers)
             layout = self.layout = done.layout
-            self._hidden_BWD = done.hidden_BWD
+            self._hidden_BWD, self._shadow_BKD = done.hidden_BWD, done.shadow_BKD
             self.columns_BK = self.places_BK + layout.prefix  # the same on the canvas
             self.logits_BKV = self._logits(self.columns_BK)
         self._count(settings.block)
@@ -114,6 +114,18 @@ class Forward:
             logits_NV = self.model.logits(self._hidden_BWD, rows, columns, self.layout)
             found_BW[rows, columns] = self.likeliest(without(logits_NV, self._barred))[1]
         return found_BW
+
+    def shadow(self, written_BK: Tensor) -> Tensor:
+        """The probability of what is written, where nothing sees it itself, (B, K) float64."""
+        assert self._shadow_BKD is not None, "these passes have no shadows"
+        shadow_BKD, self_K = self._shadow_BKD, self.batch.block_K
+        self._count(len(self_K))
+        logits_BKV = self.model.logits(
+            shadow_BKD, self.batch.rows_B1.expand_as(written_BK), self_K.expand_as(written_BK), self.layout
+        )
+        logits_BKV = without(logits_BKV, self._barred)
+        partition_BK = most_likely(logits_BKV, self.model.mask_token_id)[2]
+        return (logits_BKV.gather(2, written_BK[..., None])[..., 0].double() - partition_BK).exp()
 
     def decoded(self) -> Tensor:
         """The prompt and everything decoded, (B, W) bool."""

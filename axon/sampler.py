@@ -24,6 +24,7 @@ from axon.passes import Passes, WholePasses
 from axon.proposal import Proposal, Reveal
 from axon.reads import Undeclared
 from axon.settings import DecodeSettings
+from axon.shadow_passes import ShadowPasses
 from axon.state import PartTimer, StepState
 from axon.tokens import one_of
 from axon.view import view
@@ -73,7 +74,8 @@ class Sampler:
 
     def _passes(self, batch: Batch) -> Passes:
         if batch.kept is None:
-            return WholePasses(self.model, batch, self.settings)
+            over = ShadowPasses if self.settings.decoder.needs_shadow else WholePasses
+            return over(self.model, batch, self.settings)
         kind = BlockPasses if self.settings.cache == "block" else FrozenPasses
         return kind(self.model, batch, batch.kept, self.settings, self.layers)
 

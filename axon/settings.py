@@ -181,6 +181,11 @@ class DecodeSettings(metaclass=PythonValues):
                 f"compares what they find in later ones; use {'prefix, ' if self.cache == 'dual' else ''}none or "
                 "another decoder"
             )
+        if self.cache != "none" and self.decoder.needs_shadow:
+            raise ValueError(
+                f"cache={self.cache!r}: decoder {self.decoder.name} reads a shadow of its block, which has to see "
+                "all of the canvas as it is now; use none or another decoder"
+            )
         if self.cache == "block" and self.reads_attention and self.sink_rows != "visible":
             raise ValueError(
                 f"cache={self.cache!r}: a cached pass has no rows of later blocks to find attention sinks by; "
@@ -243,4 +248,13 @@ def check_cache(settings: DecodeSettings, block_causal: bool) -> None:
         raise ValueError(
             f"cache={settings.cache!r}: approximates a model that attends in both directions, and this one is "
             "block-causal; use cache=block, which is exact"
+        )
+
+
+def check_shadow(settings: DecodeSettings, shifted: bool) -> None:
+    """Raise ValueError where the decoder needs shadows and such a model has none."""
+    if settings.decoder.needs_shadow and shifted:
+        raise ValueError(
+            f"decoder.name={settings.decoder.name!r}: reads a shadow of its block, which predicts tokens in place, and "
+            "this model predicts each from the position before it; use another decoder or another model"
         )

@@ -76,6 +76,8 @@ class StepState:
     log_probs: Callable[[], Tensor]  # -> (B, K, V) float64
     log_probs_of_c: Callable[[], Tensor]  # the same, except with `top_p`: in what x0 is drawn from, as c is
     noise: Callable[[], Tensor]  # needs_seeds: -> (B, K) uniform, each row from its own generator
+    # needs_shadow: -> (B, K) float64, the probability of each written token by all others; of a mask it says nothing
+    shadow: Callable[[], Tensor]
     attention: Callable[[], Tensor]  # needs_attention: -> (B, K, K) among the block's positions
     context: Callable[[], Context]  # reads = "sequence"
 

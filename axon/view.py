@@ -75,6 +75,7 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
             decoder.needs_seeds,
             lambda: uniform(places_BK.shape[1:], batch.generators, places_BK.device),
         ),
+        shadow=declared("needs_shadow", decoder.needs_shadow, lambda: forward.shadow(written_BK)),
         attention=declared("needs_attention", decoder.needs_attention, attention.among),
         context=declared("reads = 'sequence'", sequence, context),
     )

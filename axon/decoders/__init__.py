@@ -15,6 +15,7 @@ from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
 from axon.decoders.slow_fast import SlowFast
+from axon.decoders.wino import Wino
 
 __all__ = [
     "DECODERS",
@@ -32,6 +33,7 @@ __all__ = [
     "LeftToRight",
     "LocalLeap",
     "SlowFast",
+    "Wino",
 ]
 
 # One class each, told apart by `name`.
@@ -47,6 +49,7 @@ DecoderSettings = (
     | EntropyThreshold
     | Credit
     | SlowFast
+    | Wino
     | LeftToRight
 )
 

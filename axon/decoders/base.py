@@ -44,6 +44,9 @@ class Decoder(metaclass=PythonValues):
         None  # the field of which its proposals say where it decides (axon/leeway.py)
     )
     revises: ClassVar[bool] = False  # it may remask or replace tokens that it has revealed
+    needs_shadow: ClassVar[bool] = (
+        False  # it reads what tokens are without themselves (axon/shadow_passes.py)
+    )
 
     name: str
 

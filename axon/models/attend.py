@@ -70,11 +70,14 @@ class RowAttention:
     def at(self, device: torch.device, home: torch.device) -> RowAttention:
         """Of layers that are on another device than what is kept and captured."""
         assert not isinstance(self.capture, SentCapture), "what is at home is sent, once"
+        columns = (
+            self.columns if self.columns is None or self.columns.stays else SentColumns(self.columns, home)
+        )
         return replace(
             self,
             mask=None if self.mask is None else self.mask.to(device),
             capture=None if self.capture is None else SentCapture(self.capture, self.mask),
-            columns=None if self.columns is None else SentColumns(self.columns, home),
+            columns=columns,
         )
 
 

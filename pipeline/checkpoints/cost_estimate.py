@@ -50,6 +50,10 @@ class Network:
         ):  # KLASS follows what is generated, DAWN what is decoded, the prompt too
             logits += blocks.canvas if decoder.needs_attention else blocks.area
         computed, pairs = _PASSES[decode.cache](blocks, steps)
+        if decoder.needs_shadow:
+            logits += decode.block
+            computed += steps * decode.block
+            pairs += steps * decode.block * (blocks.canvas + decode.block)
         return self._size.shape.flops(self._size.linear_per_position, computed, pairs, steps * logits)
 
     def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:

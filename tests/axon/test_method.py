@@ -56,6 +56,7 @@ def test_a_default_is_the_codes(name: str, shown: str) -> None:
         ("klass", ["threshold", "kl_threshold", "history"]),
         ("credit", ["threshold", "alpha", "beta", "gamma"]),
         ("slow_fast", ["threshold", "min_confidence", "exploration_steps", "window", "stability"]),
+        ("wino", ["threshold", "threshold_back"]),
     ],
 )
 def test_a_decoders_defaults_are_the_codes(decoder: str, names: list[str]) -> None:
@@ -95,5 +96,6 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
             "window": 2,
             "stability": 1.0,
         },
+        "wino": {"name": "wino", "threshold": 0.6, "threshold_back": 0.9},
         "left_to_right": {"name": "left_to_right"},
     }

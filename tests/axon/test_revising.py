@@ -30,9 +30,10 @@ from tests.axon.toy_model import MASK, toy_model
         ("remasking", {"reveal", "remask"}),
         ("remasking_forever", {"reveal", "remask"}),
         ("editing", {"reveal", "remask", "replace"}),
+        ("wino", {"reveal", "remask"}),
     ],
 )
-def test_no_toy_is_inert(name: str, kinds: set[str]) -> None:
+def test_none_is_inert(name: str, kinds: set[str]) -> None:
     """The laws would say nothing of a decoder that takes no token back."""
     traces = [
         t for seed in range(4) for t in decode(toy_model(seed=seed), MIXED, COMBINATIONS[f"{name}, never"])
