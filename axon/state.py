@@ -77,6 +77,9 @@ class StepState:
     log_probs_of_c: Callable[[], Tensor]  # the same, except with `top_p`: in what x0 is drawn from, as c is
     noise: Callable[[], Tensor]  # needs_seeds: -> (B, K) uniform, each row from its own generator
     attention: Callable[[], Tensor]  # needs_attention: -> (B, K, K) among the block's positions
+    revisable: Callable[
+        [], Tensor
+    ]  # revises: -> (B, K) bool, tokens that it may remask or replace: not the prompt's
     context: Callable[[], Context]  # reads = "sequence"
 
     @cached_property

@@ -11,9 +11,11 @@ from axon.decoders.entropy_threshold import EntropyThreshold
 from axon.decoders.factor import Factor
 from axon.decoders.fixed_steps import FixedSteps
 from axon.decoders.hierarchy import Hierarchy
+from axon.decoders.hierarchy_remasking import HierarchyRemasking
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
+from axon.decoders.rcr import Rcr
 from axon.decoders.slow_fast import SlowFast
 
 __all__ = [
@@ -28,9 +30,11 @@ __all__ = [
     "Factor",
     "FixedSteps",
     "Hierarchy",
+    "HierarchyRemasking",
     "Klass",
     "LeftToRight",
     "LocalLeap",
+    "Rcr",
     "SlowFast",
 ]
 
@@ -41,12 +45,14 @@ DecoderSettings = (
     | Factor
     | LocalLeap
     | Hierarchy
+    | HierarchyRemasking
     | Klass
     | Dawn
     | EntropyBounded
     | EntropyThreshold
     | Credit
     | SlowFast
+    | Rcr
     | LeftToRight
 )
 
