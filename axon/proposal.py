@@ -14,6 +14,10 @@ from axon.elementwise import and_not
 if TYPE_CHECKING:
     from torch import Tensor
 
+# From this many steps per position of a block on, remasking is ignored. Every step reveals at least one position, so a
+# block of K positions ends within (REMASK_STEPS + 1) x K steps, whatever its decoder proposes.
+REMASK_STEPS = 4
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -21,7 +25,7 @@ class Proposal:
 
     - reveal: masked positions that get x0. AXON may choose others in their place. Where a row has none, the most
       confident masked position is revealed: a step always reveals something.
-    - remask: revealed positions to mask again. From step `REMASK_STEPS` x K of a block on (sampler.py) this is
+    - remask: revealed positions to mask again. From step `REMASK_STEPS` x K of a block on this is
       ignored, so that every block ends.
     - replace: revealed positions whose token becomes `token_BK`, which is never the mask token.
 

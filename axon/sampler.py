@@ -21,7 +21,7 @@ from axon.intervene import intervene
 from axon.models.model import MaskedDiffusionModel
 from axon.pace import ANCHOR_STEPS, BLOCK, BLOCK_STEP, BROKEN, TEXT_OVER
 from axon.passes import Passes, WholePasses
-from axon.proposal import Proposal, Reveal
+from axon.proposal import REMASK_STEPS, Proposal, Reveal
 from axon.reads import Undeclared
 from axon.settings import DecodeSettings
 from axon.shadow_passes import ShadowPasses
@@ -29,10 +29,6 @@ from axon.state import PartTimer, StepState
 from axon.tokens import one_of
 from axon.view import view
 from axon.watch import Watcher
-
-# From this many steps per position of a block on, remasking is ignored. Every step reveals at least one position, so a
-# block of K positions ends within (REMASK_STEPS + 1) x K steps, whatever its decoder proposes.
-REMASK_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -134,8 +130,8 @@ class Sampler:
         if not proposal.revises:
             return Change(happens_BK, kind_BK, token_BK, by_BK, state.confidence_BK)
         by_BK = by_BK * happens_BK
-        # What can be revised: not the prompt, and not the masks of sub-blocks that are not open yet.
-        revisable_BK = (state.places_BK >= batch.given_B[:, None]) & (state.written_BK != batch.mask_id)
+        # Not the prompt, and not the masks of sub-blocks that are not open yet.
+        revisable_BK = state.revisable()
         if proposal.remask_BK is not None:
             in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block
             remask_BK = proposal.remask_BK & in_time_B[:, None] & revisable_BK

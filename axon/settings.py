@@ -203,6 +203,12 @@ class DecodeSettings(metaclass=PythonValues):
         assert self.block_length is not None, "settings are given their block length by `for_model`"
         return self.block_length
 
+    def most_steps(self, all_open: bool) -> int:
+        """Steps that a block can take; `all_open`: whatever is masked in it can be revealed in every step."""
+        delays = 0 if self.axon.gate == "never" else self.axon.max_anchor_steps
+        most = self.decoder.most_steps(self.gen_length, self.block, delays)
+        return most if all_open or not self.decoder.revises else max(most, 2 * self.block)
+
     def longest_prompt(self, max_length: int) -> int:
         """The most tokens of a prompt after which an answer fits into `max_length`; below 1 where none does."""
         whole = max_length - max_length % self.block if self.block_alignment == "absolute" else max_length

@@ -79,6 +79,9 @@ class StepState:
     # needs_shadow: -> (B, K) float64, the probability of each written token by all others; of a mask it says nothing
     shadow: Callable[[], Tensor]
     attention: Callable[[], Tensor]  # needs_attention: -> (B, K, K) among the block's positions
+    revisable: Callable[
+        [], Tensor
+    ]  # revises: -> (B, K) bool, tokens that it may remask or replace: not the prompt's
     context: Callable[[], Context]  # reads = "sequence"
 
     @cached_property

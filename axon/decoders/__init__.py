@@ -11,9 +11,11 @@ from axon.decoders.entropy_threshold import EntropyThreshold
 from axon.decoders.factor import Factor
 from axon.decoders.fixed_steps import FixedSteps
 from axon.decoders.hierarchy import Hierarchy
+from axon.decoders.hierarchy_remasking import HierarchyRemasking
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
+from axon.decoders.rcr import Rcr
 from axon.decoders.slow_fast import SlowFast
 from axon.decoders.wino import Wino
 
@@ -29,9 +31,11 @@ __all__ = [
     "Factor",
     "FixedSteps",
     "Hierarchy",
+    "HierarchyRemasking",
     "Klass",
     "LeftToRight",
     "LocalLeap",
+    "Rcr",
     "SlowFast",
     "Wino",
 ]
@@ -43,6 +47,7 @@ DecoderSettings = (
     | Factor
     | LocalLeap
     | Hierarchy
+    | HierarchyRemasking
     | Klass
     | Dawn
     | EntropyBounded
@@ -50,6 +55,7 @@ DecoderSettings = (
     | Credit
     | SlowFast
     | Wino
+    | Rcr
     | LeftToRight
 )
 

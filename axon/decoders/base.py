@@ -13,7 +13,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from axon.proposal import Proposal
+from axon.proposal import REMASK_STEPS, Proposal
 from axon.python_values import PythonValues
 from axon.reads import Reads
 
@@ -68,6 +68,10 @@ class Decoder(metaclass=PythonValues):
     def check(self, gen_length: int, block_length: int) -> None:
         """Raise ValueError where the settings do not fit these lengths."""
         return  # most fit all
+
+    def most_steps(self, gen_length: int, block_length: int, delays: int) -> int:
+        """Steps that a block can take, all of which is open, if AXON replaces what is revealed in `delays` of them."""
+        return block_length * (REMASK_STEPS + 1 if self.revises else 1)
 
     def new_state(
         self, rows: int, gen_length: int, block_length: int, vocab_size: int, device: torch.device

@@ -71,11 +71,14 @@ def canvas(decode: Decode, prompt: int) -> RowBlocks:
 def most_passes(decode: Decode, prompt: int, family: Family) -> int:
     """Of one row: a step reveals at least one token, and `fixed_steps` alone takes the steps that it is given.
 
-    It may take more where a block's first position is revealed alone, or the block goes by sub-blocks.
+    It may take more where a block's first position is revealed alone, or the block goes by sub-blocks; and so may a
+    decoder that takes tokens back.
     """
     blocks = canvas(decode, prompt)
     steps = getattr(decode.decoder, "steps", None)
     alone = family.sub_block is not None or (family.shift > 0 and decode.cache in ("prefix", "dual"))
+    if decode.decoder.revises:
+        return blocks.count * decode.most_steps(all_open=not alone)
     if steps is not None and decode.axon.gate == "never" and not alone:
         return int(steps) * blocks.count * decode.block // decode.gen_length
     return blocks.area - blocks.given

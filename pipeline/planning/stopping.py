@@ -240,6 +240,7 @@ def _comparisons(
 
 
 def _most_passes(setting: Setting) -> float:
-    """A pass reveals at least one token; to fill an absolute block a few more are generated."""
+    """To fill an absolute block a few more tokens are generated."""
     decode = setting.decode
-    return float(decode.gen_length + decode.block * (decode.block_alignment == "absolute"))
+    blocks = decode.gen_length // decode.block + (decode.block_alignment == "absolute")
+    return float(blocks * decode.most_steps(all_open=False))

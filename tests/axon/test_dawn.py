@@ -45,6 +45,7 @@ def _state(seed: int) -> StepState:
         log_probs_of_c=undeclared("DAWN", "log_probs_of_c"),
         noise=undeclared("DAWN", "needs_seeds"),
         attention=undeclared("DAWN", "attention"),
+        revisable=undeclared("DAWN", "revises"),
         context=lambda: Context(
             decoded_BW=decoded,
             width_B=torch.tensor([WIDTH]),

@@ -20,6 +20,7 @@ from axon import (
     DecodeSettings,
     Klass,
     MaskedDiffusionModel,
+    Rcr,
     Wino,
     decode,
 )
@@ -73,7 +74,7 @@ def test_what_nobody_declares_is_not_computed(
     traces = decode(model, MIXED, setting, seeds=range(len(MIXED)))
     sequence = decoder.reads == "sequence"
     if gate is None and not decoder.needs_attention:
-        assert computed["keep"] == computed["rows"] == computed["column_means"] == 0
+        assert not any(computed[name] for name in ("keep", "rows", "column_means", "means_and_rows"))
     if not sequence:
         assert computed["log_probs"] == computed["p_max_at"] == 0
         own = 2 * BLOCK if decoder.needs_shadow else BLOCK
@@ -179,6 +180,7 @@ def test_a_gate_that_reads_the_sequence_is_told_the_sinks(
         (InBlock(), "needs_attention", False, "needs_attention"),
         (Noisy(), "needs_seeds", False, "needs_seeds"),
         (Wino(), "needs_shadow", False, "needs_shadow"),
+        (Rcr(), "revises", False, "revises"),
     ],
 )
 def test_a_decoder_that_reaches_further_is_named_with_what_to_declare(

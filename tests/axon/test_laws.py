@@ -45,6 +45,8 @@ KNOBS: dict[str, Any] = {
     "credit": {"threshold": 0.7, "alpha": 1.5},
     "slow_fast": {"threshold": 0.5, "exploration_steps": 1, "window": 1},
     "wino": {"threshold": 0.4, "threshold_back": 0.7},
+    "hierarchy_remasking": {"threshold": 0.7, "low_threshold": 0.3, "remask_threshold": 0.6},
+    "rcr": {"steps": 6},
     "left_to_right": {},
 }
 TRIED = {name: kind(**KNOBS.get(name, {})) for name, kind in DECODERS.items()} | TOYS
@@ -77,12 +79,19 @@ def _combinations() -> dict[str, DecodeSettings]:
     add("union, remasking", "remasking", gate="always", combine="union")
     add("union, wino", "wino", gate="always", combine="union")
     add("anchors, editing", "editing", gate="always", policy="cover")
+    for decoder in ("rcr", "hierarchy_remasking"):
+        add(f"union, {decoder}", decoder, gate="always", combine="union")
+        add(f"anchors, {decoder}", decoder, gate="always", policy="cover")
     add("few candidates", "confidence", gate="always", policy="cover", min_candidates=2, candidate_ratio=0.25)
     add("uncertainty_threshold", "confidence", gate="always", policy="cover", uncertainty_threshold=0.3)
     found["temperature"] = replace(found["confidence, coverage_gap"], temperature=0.7)
     found["top_p"] = replace(found["temperature"], top_p=0.6)
     found["random remasking"] = replace(found["temperature"], decoder=FixedSteps(steps=4, remasking="random"))
     found["entropy"] = replace(found["top_p"], decoder=FixedSteps(steps=4, remasking="entropy"))
+    found["rcr, temperature"] = replace(found["rcr, coverage_gap"], temperature=0.7)
+    found["hierarchy_remasking, top_p"] = replace(
+        found["hierarchy_remasking, coverage_gap"], temperature=0.7, top_p=0.6
+    )
     found["topk_margin"] = replace(found["top_p"], decoder=FixedSteps(steps=4, remasking="topk_margin"))
     return found
 

@@ -1,4 +1,4 @@
-"""Decoders that take tokens back: none is shipped yet, and these show that the sampler is ready for them."""
+"""Decoders that take tokens back as no shipped one does: whatever its proposals, the sampler keeps the laws."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from axon import Confidence, DecodeSettings, HierarchyRemasking, Rcr
 from pipeline.inputs.config import StopSettings
 from pipeline.planning import stopping
 from pipeline.planning.evidence import log_evidence
@@ -78,7 +80,7 @@ def test_certainty_is_claimed_only_where_there_is_no_doubt(values: list[float], 
 
 
 def setting(sid: str, seed: int | None = None, **knobs: Any) -> Any:
-    decode = SimpleNamespace(gen_length=LENGTH, block=LENGTH, block_alignment="prompt")
+    decode = DecodeSettings(LENGTH, LENGTH)
     identity = {"name": sid, "seed": seed, **knobs}
     return SimpleNamespace(id=f"{sid}{seed or ''}", group="g", frame={}, identity=identity, decode=decode)
 
@@ -226,16 +228,24 @@ def test_an_ask_may_be_wrong_by_its_share_of_alpha_and_comparisons_divide_it(
     assert {round(bar, 6) for bar in bars} == {8.0}  # of the first, two settings with each of two that lead
 
 
-@pytest.mark.parametrize(("alignment", "longest"), [("prompt", LENGTH), ("absolute", 2 * LENGTH)])
+@pytest.mark.parametrize(
+    ("alignment", "decoder", "longest"),
+    [
+        ("prompt", Confidence(), LENGTH),
+        ("absolute", Confidence(), 2 * LENGTH),
+        ("prompt", Rcr(), 2 * LENGTH),
+        ("absolute", HierarchyRemasking(), 4 * LENGTH),
+    ],
+)
 def test_evidence_begins_after_the_first_slice_and_takes_the_worst_for_what_is_unscored(
-    alignment: str, longest: int, monkeypatch: pytest.MonkeyPatch
+    alignment: Any, decoder: Any, longest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Passes go up to the length, and to fill an absolute block up to one block more."""
+    """Passes go up to the length, and to fill an absolute block up to one block more; further to take tokens back."""
     silent = SIZE // 2
     world = {"good": (GOOD, FEW), "bad": (np.where(np.arange(SIZE) == silent, np.nan, BAD), MANY)}
     ask = [setting(sid) for sid in world]
     for one in ask:
-        one.decode.block_alignment = alignment
+        one.decode = replace(one.decode, block_alignment=alignment, decoder=decoder)
     limits = set()
 
     def noted(values: Any, least: float, low: float, high: float, population: int, seen: int = 0) -> Any:
