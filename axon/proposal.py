@@ -20,7 +20,8 @@ class Proposal:
     """What a decoder wants changed in the current block of each row. Nothing outside the block can change.
 
     - reveal: masked positions that get x0. AXON may choose others in their place. Where a row has none, the most
-      confident masked position is revealed: a step always reveals something.
+      confident masked position is revealed: a step always reveals something, unless the block is full
+      (`Decoder.post_steps`).
     - remask: revealed positions to mask again. From step `REMASK_STEPS` x K of a block on (sampler.py) this is
       ignored, so that every block ends.
     - replace: revealed positions whose token becomes `token_BK`, which is never the mask token.

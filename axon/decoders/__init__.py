@@ -11,6 +11,7 @@ from axon.decoders.entropy_threshold import EntropyThreshold
 from axon.decoders.factor import Factor
 from axon.decoders.fixed_steps import FixedSteps
 from axon.decoders.hierarchy import Hierarchy
+from axon.decoders.joint_threshold import JointThreshold
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
@@ -28,6 +29,7 @@ __all__ = [
     "Factor",
     "FixedSteps",
     "Hierarchy",
+    "JointThreshold",
     "Klass",
     "LeftToRight",
     "LocalLeap",
@@ -47,6 +49,7 @@ DecoderSettings = (
     | EntropyThreshold
     | Credit
     | SlowFast
+    | JointThreshold
     | LeftToRight
 )
 

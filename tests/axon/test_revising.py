@@ -30,6 +30,8 @@ from tests.axon.toy_model import MASK, toy_model
         ("remasking", {"reveal", "remask"}),
         ("remasking_forever", {"reveal", "remask"}),
         ("editing", {"reveal", "remask", "replace"}),
+        ("polishing", {"reveal", "remask"}),
+        ("joint_threshold", {"reveal", "replace"}),
     ],
 )
 def test_no_toy_is_inert(name: str, kinds: set[str]) -> None:
