@@ -26,6 +26,8 @@ class Counts:
     empty_graph_steps: int = 0  # and in which that graph had no edge
     graph_columns: int = 0  # columns of the canvas examined for sinks, summed over those steps
     graph_sinks: int = 0  # and how many of them were sinks
+    remasked: int = 0  # tokens that the decoder masked again
+    replaced: int = 0  # tokens in whose place the decoder wrote others
     prefill_passes: int = (
         0  # passes over the prompt, whose keys and values are stored: 1 at most, 0 without a cache
     )

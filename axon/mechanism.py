@@ -1,4 +1,7 @@
-"""Whether AXON and DAWN had anything to choose by: without support or edges, a result says nothing about the method."""
+"""Whether AXON and DAWN had anything to choose by, and a decoder that takes tokens back took any.
+
+Without support, edges or revised tokens a result says nothing about the method.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Mechanism(Counts):
         )
 
     def lines(self) -> list[str]:
-        """One line for AXON and one for DAWN; none for one that took part in no step."""
+        """One line for AXON, one for DAWN and one for what was taken back; none for what took part in no step."""
         found = []
         if self.axon_steps:
             line = (
@@ -41,4 +44,6 @@ class Mechanism(Counts):
                 f"DAWN: {self.empty_graph_steps} of {self.graph_steps} graphs without an edge, "
                 f"{100 * self.graph_sinks / self.graph_columns:.0f} % of the columns are sinks"
             )
+        if self.remasked or self.replaced:
+            found.append(f"tokens taken back: {self.remasked} masked again, {self.replaced} replaced")
         return found

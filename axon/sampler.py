@@ -153,11 +153,13 @@ class Sampler:
         if proposal.remask_BK is not None:
             in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block
             remask_BK = proposal.remask_BK & in_time_B[:, None] & revisable_BK
+            state.counts.add_marked("remasked", remask_BK)
             happens_BK = happens_BK | remask_BK
             kind_BK = kind_BK.masked_fill(remask_BK, REMASK)
             token_BK = token_BK.masked_fill(remask_BK, batch.mask_id)
         if proposal.replace_BK is not None and proposal.token_BK is not None:
             replace_BK = proposal.replace_BK & revisable_BK
+            state.counts.add_marked("replaced", replace_BK)
             happens_BK = happens_BK | replace_BK
             kind_BK = kind_BK.masked_fill(replace_BK, REPLACE)
             token_BK = torch.where(replace_BK, proposal.token_BK, token_BK)

@@ -51,6 +51,8 @@ SCHEMA = pa.schema(
         pa.field("empty_graph_steps", pa.int64()),
         pa.field("graph_columns", pa.int64()),
         pa.field("graph_sinks", pa.int64()),
+        pa.field("remasked", pa.int64()),
+        pa.field("replaced", pa.int64()),
         pa.field("prefill_passes", pa.int64()),
         pa.field("store_passes", pa.int64()),
         pa.field("full_passes", pa.int64()),
@@ -115,6 +117,8 @@ class Record:
     empty_graph_steps: int | None = None
     graph_columns: int | None = None
     graph_sinks: int | None = None
+    remasked: int | None = None
+    replaced: int | None = None
     prefill_passes: int | None = None
     store_passes: int | None = None
     full_passes: int | None = (

@@ -119,6 +119,8 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
     most = trace.graph_steps * blocks.canvas
     assert trace.graph_columns == most or (setting.sink_rows == "visible" and trace.graph_columns < most)
     assert 0 <= trace.graph_sinks <= trace.graph_columns
+    kinds = Counter(event.kind for event in trace.events)
+    assert (trace.remasked, trace.replaced) == (kinds["remask"], kinds["replace"])
     _check_passes(trace, setting, blocks, block_of)
     logits = trace.nfe * (setting.block + (blocks.area if setting.decoder.reads_later_blocks else 0))
     beyond = (

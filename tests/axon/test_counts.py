@@ -86,15 +86,17 @@ def test_flops_are_those_that_torch_counts(
     assert narrowed < whole if decoder.reads == "block" else narrowed == whole
 
 
-def test_what_axon_and_dawn_had_to_choose_by_is_told() -> None:
+def test_whether_a_method_did_anything_is_told() -> None:
     mechanism = Mechanism()
     assert mechanism.lines() == []
     axon = trace_of((2, 3), (0, 1), (0,), (0,), anchors=1, axon_columns=4, axon_sinks=3)
     dawn = trace_of((2,), (0,), graph_steps=1, graph_columns=5, graph_sinks=5)
-    mechanism = mechanism.plus(axon).plus(dawn)
+    revising = trace_of((2,), (1,), remasked=3, replaced=1)
+    mechanism = mechanism.plus(axon).plus(dawn).plus(revising)
     assert mechanism.lines() == [
         "AXON: 1 of 1 steps without any support, 1.00 anchors per step, 75 % of the block's columns are sinks",
         "DAWN: 0 of 1 graphs without an edge, 100 % of the columns are sinks",
+        "tokens taken back: 3 masked again, 1 replaced",
     ]
 
 

@@ -13,6 +13,7 @@ def count(sweep: Sweep, sinks: float = 0.1, supported: bool = True, edges: bool 
     for row in sweep.rows:
         setting = sweep.settings[row["setting_id"]]
         row |= {"computed_positions": row["nfe"] * WIDTH, "flops": 2e6 * row["nfe"] * WIDTH}
+        row |= {"remasked": 0, "replaced": 0}
         row |= _axon(row, sinks, supported) if setting.uses_axon else _NO_AXON
         row |= _graph(row, sinks, edges) if setting.decode.decoder.name == "dawn" else _NO_GRAPH
     return sweep

@@ -31,6 +31,8 @@ RATIOS = (
     Ratio("axon_sink_share", "axon_sinks", "axon_columns"),
     Ratio("graph_empty", "empty_graph_steps", "graph_steps"),
     Ratio("graph_sink_share", "graph_sinks", "graph_columns"),
+    Ratio("remasked_share", "remasked", "tokens_generated"),
+    Ratio("replaced_share", "replaced", "tokens_generated"),
     Ratio("batch_seconds", "seconds", "examples"),
     Ratio("tokens_per_second", "tokens_generated", "seconds"),
     Ratio("seconds_in_batch", "seconds_in_batch", "examples"),

@@ -19,6 +19,7 @@ from pipeline.report.statistics.sample import Draws, Sample
 # A setting scored on fewer examples than this fraction of the best-covered one is shown but not compared.
 MIN_COVERAGE = 0.95
 EXACT, APPROXIMATE = ("block",), ("prefix", "dual")
+REVISIONS = ("remasked_share", "replaced_share")
 PASSES = {  # the caches under which there are such passes
     "prefill_passes": EXACT,
     "store_passes": EXACT,
@@ -49,6 +50,8 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     - axon_share and gate_share (of steps), firing_rate (of gate checks), axon_empty (fraction of AXON's steps in
       which no candidate had any support), anchors_per_step (of AXON's), axon_sink_share (of the columns AXON read);
     - graph_empty (fraction of DAWN's steps in which its graph had no edge), graph_sink_share;
+    - revises (whether its decoder may take tokens back), remasked_share and replaced_share (tokens masked again, or
+      replaced, over those generated: more than 1 if often; NaN of other decoders);
     - batch_seconds (machine seconds per example, an equal share of its slice's: not a latency), capture_share of them,
       tokens_per_second of them; seconds_in_batch and seconds_to_first_block (means of what an example waited for, each
       step shared with the other rows of its batch: a latency, at this batch size);
@@ -73,6 +76,8 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
         for column, place in ((name, 0), (f"{name}_lo", 1), (f"{name}_hi", 2)):
             points[column] = np.array([interval[place] for interval in intervals], dtype=np.float64)
     metrics = metric_columns(part.averaged, len(points))
+    for name in REVISIONS:
+        metrics[name] = metrics[name].where(points["revises"])
     for name, caches in PASSES.items():
         metrics[name] = metrics[name].where(points["cache"].isin(caches))
     points = pd.concat([points, metrics], axis=1)
@@ -91,12 +96,13 @@ def _labelled(part: Part, knobs: Names) -> pd.DataFrame:
         "axon": [setting.uses_axon for setting in settings],
         "foreign": [setting.foreign for setting in settings],
         "cache": [setting.decode.cache for setting in settings],
+        "revises": [type(setting.decode.decoder).revises for setting in settings],
         "label": list(_labels(part, knobs)),
     }
     own = dict.fromkeys(key for setting in settings for key in setting.knobs)
     columns |= {f"knob.{knobs[key]}": [setting.knobs.get(key) for setting in settings] for key in own}
     points = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
-    points = points.astype({"axon": np.bool_, "foreign": np.bool_})
+    points = points.astype({"axon": np.bool_, "foreign": np.bool_, "revises": np.bool_})
     if part.seed_examples:
         begun = {point: sum(own > 0 for own in sizes) for point, sizes in part.seed_examples.items()}
         spread = spreads(part.scored, part.seed_examples.keys())

@@ -37,12 +37,14 @@ COLUMNS = (
     Column("tokens per step", "tokens_per_step", 2),
     Column("AXON: % of steps", "axon_share", 0, 100),
     Column("% of these empty", "axon_empty", 0, 100),
+    Column("% of tokens masked again", "remasked_share", 0, 100),
+    Column("% of tokens replaced", "replaced_share", 0, 100),
     Column("machine seconds per example", "batch_seconds", 3),
     Column("n", "n", 0),
     Column("unscored", "unscored", 0),
 )
 # No column of the table where they tell no setting from another.
-ALIKE = {"axon_empty", "n", "seeds", "unscored"}
+ALIKE = {"axon_empty", "n", "remasked_share", "replaced_share", "seeds", "unscored"}
 CACHED = (  # where any setting has a cache
     Column("computed positions per example", "computed_positions", 0),
     Column("prefill passes", "prefill_passes", 2),

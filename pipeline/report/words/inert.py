@@ -1,4 +1,4 @@
-"""Settings under which AXON or DAWN had no effect: their results are no evidence about AXON or DAWN.
+"""Settings under which AXON, DAWN or a decoder that takes tokens back had no effect: no evidence about them.
 
 Sink thresholds are fractions of attention. If one lies below uniform attention, 1 / (positions of the sequence),
 nearly every column counts as a sink: no candidate supports another, DAWN's graph has no edge, and both fall back to
@@ -59,7 +59,8 @@ METHODS = (
 def inert_warnings(points: pd.DataFrame) -> list[str]:
     """One warning per kind: how many settings, to what extent, what it means and the remedy. None for unknowns.
 
-    Of `points`: axon, label, group, decode, n, axon_share, axon_empty, axon_sink_share, graph_empty, graph_sink_share.
+    Of `points`: axon, label, group, decode, n, axon_share, axon_empty, axon_sink_share, graph_empty, graph_sink_share,
+    remasked_share, replaced_share.
     """
     scored = points[points["n"] > 0]
     found = [
@@ -67,6 +68,7 @@ def inert_warnings(points: pd.DataFrame) -> list[str]:
         _sinks(scored),
         _never(scored),
         _as_base(scored),
+        _revised_none(scored),
     ]
     return [warning for warning in found if warning]
 
@@ -138,6 +140,18 @@ def _as_base(scored: pd.DataFrame) -> str:
     return (
         f"AXON changed no token in {_of(same, axon)} in which it fired: they decode exactly as the base decoder alone "
         f"(for example {_name(first)}, the same as {_name(twin)})."
+    )
+
+
+def _revised_none(scored: pd.DataFrame) -> str:
+    """Settings of decoders that may take tokens back, and took none."""
+    known = scored[scored["remasked_share"].notna() & scored["replaced_share"].notna()]
+    none = known[known["remasked_share"] + known["replaced_share"] == 0]
+    if none.empty:
+        return ""
+    return (
+        f"No token was masked again or replaced in {_of(none, known)} whose decoder may do so "
+        f"(for example {_name(none.iloc[0])}). {_no_evidence(none)} about taking tokens back."
     )
 
 
