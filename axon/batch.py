@@ -15,6 +15,7 @@ from torch import Tensor
 
 from axon.blocks import RowBlocks
 from axon.counts import COUNTS, RowCounts
+from axon.elementwise import and_not
 from axon.events import REVEAL, Change, Events
 from axon.gates import GateMemory
 from axon.key_values import KeyValues
@@ -241,23 +242,32 @@ class Batch:
         fired_B: Tensor | None,
         broken_B: Tensor,
         progress_B: Tensor | None,
+        post_steps: int,
     ) -> None:
         """Write a step's change of the block at `places_BK`, which holds `written_BK`.
 
-        Rows without a mask left in it go on to the next. `fired_B`, `broken_B`: see `Pace.end_step`. `progress_B`: of
-        the decoder's proposal; None where no gate needs it.
+        Rows without a mask left in it go on to the next, after at most `post_steps` steps more (`Decoder.post_steps`).
+        `fired_B`, `broken_B`: see `Pace.end_step`. `progress_B`: of the decoder's proposal; None where no gate needs
+        it.
         """
         token_BK = torch.where(change.happens_BK, change.token_BK, written_BK)
         self.tokens_BG.scatter_(1, places_BK, token_BK)
         positions_BK = places_BK - self.given_B[:, None] if self._remainders else places_BK
         self.events.append(change, self.pace.steps_B, positions_BK)
         full_B = ~self.masked(token_BK, places_BK).any(1)
-        self.pace.end_step(full_B, fired_B, broken_B)
+        over_B, post_B = full_B, None
+        if post_steps:
+            more_B = change.happens_BK.any(1) & (self.pace.post_steps_B < post_steps)
+            over_B, post_B = and_not(full_B, more_B), full_B & more_B
+        self.pace.end_step(over_B, fired_B, broken_B, post_B)
         if progress_B is not None:
-            self.last_progress_B = progress_B.masked_fill(full_B, -1.0)
+            self.last_progress_B = progress_B.masked_fill(over_B, -1.0)
 
-    def trace(self, place: int, end_ids: Sequence[int]) -> Trace:
-        """What the finished row at `place` leaves behind; what it did not decode is end-of-text."""
+    def trace(self, place: int, end_ids: Sequence[int], revises: bool) -> Trace:
+        """What the finished row at `place` leaves behind; what it did not decode is end-of-text.
+
+        `revises`: whether the decoder does.
+        """
         tokens_G = self.tokens_BG[place]
         if end_ids:
             tokens_G = torch.where(self.masked_BG[place], end_ids[0], tokens_G)
@@ -269,6 +279,7 @@ class Batch:
             events=events,
             nfe=int(self.pace.steps_B[place]),
             confidences=self.events.confidences(place, len(events)),
+            revised=self.blocks[place] if revises else None,
             leeway=None if self.leeway is None else self.leeway.of_row(place),
             **self.counts.of_row(place),
         )

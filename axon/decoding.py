@@ -138,7 +138,10 @@ def stream(
                 batch = batch.join(fresh) if batch else fresh
             assert batch is not None
             finished = sampler.until_finish(batch)
-            done = [(batch.rows[place], batch.trace(place, model.end_token_ids)) for place in finished]
+            done = [
+                (batch.rows[place], batch.trace(place, model.end_token_ids, settings.decoder.revises))
+                for place in finished
+            ]
             for row, trace in done:
                 _check_numbers(model, row, trace)
             left = sorted(set(range(len(batch.rows))) - set(finished))

@@ -11,8 +11,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-NUMBERS = 6
-STEPS, BLOCK, BROKEN, TEXT_OVER, BLOCK_STEP, ANCHOR_STEPS = range(NUMBERS)
+NUMBERS = 8
+STEPS, BLOCK, BROKEN, TEXT_OVER, BLOCK_STEP, ANCHOR_STEPS, POST_STEPS, FULL = range(NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,31 @@ class Pace:
         """Steps that the current block has had."""
         return self.numbers_BN[:, BLOCK_STEP]
 
-    def end_step(self, full_B: Tensor, fired_B: Tensor | None, broken_B: Tensor) -> None:
-        """One step more; in rows whose block is `full_B` the next one begins.
+    @cached_property
+    def post_steps_B(self) -> Tensor:
+        """Steps that the current block has had while it was full, and the coming one if it is."""
+        return self.numbers_BN[:, POST_STEPS]
 
-        `fired_B`: rows in which AXON intervened; None: in none. `broken_B`: rows whose proposal broke a rule.
+    @cached_property
+    def full_B(self) -> Tensor:
+        """1 where the block is full and goes on all the same (`Decoder.post_steps`)."""
+        return self.numbers_BN[:, FULL]
+
+    def end_step(
+        self, over_B: Tensor, fired_B: Tensor | None, broken_B: Tensor, post_B: Tensor | None = None
+    ) -> None:
+        """One step more; in rows whose block is `over_B` the next one begins.
+
+        `fired_B`: rows in which AXON intervened; None: in none. `broken_B`: rows whose proposal broke a rule. `post_B`:
+        rows whose block is full and goes on; None: no block ever does.
         """
         fired_B = self._none_B if fired_B is None else fired_B
-        more = [self._one_B, full_B, broken_B, self._none_B, self._one_B, fired_B]
+        posts_B = self._none_B if post_B is None else post_B
+        more = [self._one_B, over_B, broken_B, self._none_B, self._one_B, fired_B, posts_B, self._none_B]
         self.numbers_BN.add_(torch.stack(more, 1))
-        self._of_block_BN.masked_fill_(full_B[:, None], 0)
+        if post_B is not None:
+            self.full_B.copy_(post_B)
+        self._of_block_BN.masked_fill_(over_B[:, None], 0)
 
     def read(self, other_B1: Tensor | None = None) -> list[list[int]]:
         """The numbers, those of all rows together for each, `other_B1` last: the host waits for the device, once."""

@@ -19,7 +19,7 @@ from axon.frozen_passes import FrozenPasses
 from axon.gates import GATES, progress
 from axon.intervene import intervene
 from axon.models.model import MaskedDiffusionModel
-from axon.pace import ANCHOR_STEPS, BLOCK, BLOCK_STEP, BROKEN, TEXT_OVER
+from axon.pace import ANCHOR_STEPS, BLOCK, BLOCK_STEP, BROKEN, FULL, TEXT_OVER
 from axon.passes import Passes, WholePasses
 from axon.proposal import REMASK_STEPS, Proposal, Reveal
 from axon.reads import Undeclared
@@ -109,15 +109,30 @@ class Sampler:
             change = self._change(state, proposal, reveal, batch)
             if decoder.revises:
                 batch.events.reserve(self.settings.block)
-            batch.end_step(forward.places_BK, state.written_BK, change, reveal.fired_B, broken_B, progress_B)
+            batch.end_step(
+                forward.places_BK,
+                state.written_BK,
+                change,
+                reveal.fired_B,
+                broken_B,
+                progress_B,
+                decoder.post_steps,
+            )
 
     def _asked(self, read: list[list[int]]) -> list[int]:
-        """Places of the rows whose gate is evaluated in the next step: AXON's budget for their block is not spent."""
+        """Places of the rows whose gate is evaluated in the next step.
+
+        AXON's budget for their block is not spent, and there is something to choose: the block is not full.
+        """
         axon = self.settings.axon
         if axon.gate == "never":
             return []
         spent = read[BLOCK_STEP if axon.budget_counts == "steps" else ANCHOR_STEPS]
-        return [place for place, steps in enumerate(spent) if steps < axon.max_anchor_steps]
+        return [
+            place
+            for place, (steps, full) in enumerate(zip(spent, read[FULL], strict=True))
+            if steps < axon.max_anchor_steps and not full
+        ]
 
     def _change(self, state: StepState, proposal: Proposal, reveal: Reveal, batch: Batch) -> Change:
         """The reveal, and the decoder's remasking and replacing where it does any; never of the prompt."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple, get_args
 
+from axon.blocks import RowBlocks
 from axon.counts import COUNTS as COUNTS
 from axon.counts import Counts
 
@@ -47,6 +48,9 @@ class Trace(Counts):
     # The decoder's `leeway_of` could have been anything above the first and below the second, and the decode the same
     # (axon/leeway.py). None: not asked for, or the decoder can't tell. Like confidences no part of equality.
     leeway: tuple[float, float] | None = field(default=None, compare=False)
+    # Where the blocks of a decoder that revises lie: their tokens are final when the block has ended. None: a token is
+    # final from its last event on.
+    revised: RowBlocks | None = field(default=None, compare=False)
 
     @cached_property
     def revealed_at(self) -> tuple[int, ...]:
@@ -94,12 +98,18 @@ class Trace(Counts):
         return next(ends, len(self.tokens))
 
     def nfe_to_eos(self, end_ids: Collection[int]) -> int:
-        """Steps until everything up to and with the first end-of-text was final; all where there is none.
+        """Steps until everything up to and with the first end-of-text was final; all where there is none."""
+        return self.steps_to(self.tokens_to_eos(end_ids) + 1)
 
-        A token is final from its last event on.
-        """
-        end = self.tokens_to_eos(end_ids)
-        return 1 + max(self._steps_up_to(end), default=NOT_DECODED)
+    def steps_to(self, count: int) -> int:
+        """Steps until the first `count` tokens were final."""
+        if self.revised is None:
+            return 1 + max(self._steps(0, count), default=NOT_DECODED)
+        blocks = self.revised
+        whole = -(-(blocks.given + count) // blocks.block_length) * blocks.block_length - blocks.given
+        # The next block is begun in the step after that in which this one has ended.
+        return min(self._steps(whole, len(self.tokens)), default=self.nfe)
 
-    def _steps_up_to(self, position: int) -> Iterator[int]:
-        return (event.step for event in self.events if event.position <= position)
+    def _steps(self, first: int, after: int) -> Iterator[int]:
+        """Those that changed a token from the first position to that before `after`."""
+        return (event.step for event in self.events if first <= event.position < after)

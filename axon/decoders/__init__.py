@@ -12,6 +12,7 @@ from axon.decoders.factor import Factor
 from axon.decoders.fixed_steps import FixedSteps
 from axon.decoders.hierarchy import Hierarchy
 from axon.decoders.hierarchy_remasking import HierarchyRemasking
+from axon.decoders.joint_threshold import JointThreshold
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
@@ -32,6 +33,7 @@ __all__ = [
     "FixedSteps",
     "Hierarchy",
     "HierarchyRemasking",
+    "JointThreshold",
     "Klass",
     "LeftToRight",
     "LocalLeap",
@@ -56,6 +58,7 @@ DecoderSettings = (
     | SlowFast
     | Wino
     | Rcr
+    | JointThreshold
     | LeftToRight
 )
 

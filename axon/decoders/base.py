@@ -61,6 +61,15 @@ class Decoder(metaclass=PythonValues):
         return True
 
     @property
+    def post_steps(self) -> int:
+        """How many steps a block may take after it is full, at most.
+
+        Each of them is a step as any other, in which nothing can be revealed and AXON has nothing to choose. The block
+        ends with the first one that changes nothing. 0: it ends as soon as it is full.
+        """
+        return 0
+
+    @property
     def boosts(self) -> bool:
         """Whether it has beliefs made of other logits than the model's."""
         return type(self).boosted is not Decoder.boosted

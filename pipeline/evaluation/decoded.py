@@ -75,7 +75,7 @@ def _decoded(
 
 
 def steps_to_first_block(trace: Trace, settings: DecodeSettings) -> int:
-    """Steps until the first block that is generated was full, or until a text that ended within it was over."""
+    """Steps until the first block that is generated had ended, or until a text that ended within it was over."""
     blocks = row_blocks(len(trace.prompt), settings.gen_length, settings.block, settings.block_alignment)
     first = blocks.block_length - blocks.given  # the rest of it is the end of the prompt
-    return 1 + max(event.step for event in trace.events if event.position < first)
+    return trace.steps_to(first)

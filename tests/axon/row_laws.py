@@ -37,10 +37,12 @@ def blocks_of(prompt: Sequence[int], setting: DecodeSettings) -> RowBlocks:
 def check_rows(
     model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, batch_size: int
 ) -> list[Trace]:
-    """Prompt unchanged, no mask token, at least one position per step, nfe == calls seen, rules of proposals kept.
+    """Prompt unchanged, no mask token, nfe == calls seen, rules of proposals kept, at least one position per step.
 
-    Decoders that never take a token back reveal every position once; the others end by the cap on their steps.
+    But for the steps of a full block, where the decoder declares them. Decoders that never take a token back reveal
+    every position once; the others end by the cap on their steps.
     """
+    decoder = setting.decoder
     calls: Counter[int | None] = Counter()  # by a prompt's first token; None: a pass without the prompt
 
     def count(tokens_BW: torch.Tensor, layout: Layout) -> None:
@@ -64,31 +66,47 @@ def check_rows(
         assert all(0 <= token < VOCAB and token != MASK for token in trace.tokens)
         assert setting.end_of_text != "logits_eos_inf" or not {*trace.tokens} & {*model.eos_token_ids}
         reveals = trace.reveals()
-        assert len(reveals) == trace.nfe <= blocks.area * (REMASK_STEPS + 1 if setting.decoder.revises else 1)
+        most = blocks.area * (REMASK_STEPS + 1 if decoder.revises else 1) + blocks.count * decoder.post_steps
+        assert len(reveals) == trace.nfe <= most
+        assert decoder.post_steps or all(reveals)
         shown = list(chain.from_iterable(reveals))
         assert set(shown) == set(range(len(prompt), len(prompt) + length))
-        assert setting.decoder.revises or len(trace.events) == len(shown) == length
-        check_events(trace, setting.block, MASK, blocks.given)
+        assert decoder.revises or len(trace.events) == len(shown) == length
+        block_of = check_events(trace, setting.block, MASK, blocks.given, decoder.post_steps)
         assert max(trace.revealed_at[:first]) < min(trace.revealed_at[first:])
         assert calls[prompt[0]] == trace.nfe or setting.cache != "none"
-        _check_budget(trace, setting, blocks)
-        _check_counts(trace, setting, blocks)
+        _check_final(trace, setting, blocks, block_of)
+        _check_budget(trace, setting, blocks, block_of)
+        _check_counts(trace, setting, blocks, block_of)
     return traces
 
 
-def _check_budget(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> None:
-    """The gate is asked while its budget lasts: of interventions, or of the steps of a block."""
-    assert len(trace.axon_steps) <= trace.gate_checks <= trace.nfe
+def _check_final(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, block_of: Sequence[int]) -> None:
+    """What a decoder revises is final when its block has ended, and not before."""
+    for position in range(len(trace.tokens)):
+        last = max(event.step for event in trace.events if event.position <= position)
+        if setting.decoder.revises:
+            last = max(
+                step
+                for step, block in enumerate(block_of)
+                if block == (blocks.given + position) // setting.block
+            )
+        assert trace.steps_to(position + 1) == last + 1
+    assert trace.steps_to(len(trace.tokens) + 1) == trace.nfe == trace.nfe_to_eos([])
+
+
+def _check_budget(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, block_of: Sequence[int]) -> None:
+    """The gate is asked while its budget lasts, of interventions or of the steps of a block, and it isn't full."""
+    open_steps = {step for step, shown in enumerate(trace.reveals()) if shown}
+    assert len(trace.axon_steps) <= trace.gate_checks <= len(open_steps)
     assert len(trace.axon_steps) <= 2 * blocks.count
     if setting.axon.gate != "never" and setting.axon.budget_counts == "steps":
-        block_of = _block_of(trace, setting, blocks)
-        taken = Counter(block_of)
-        assert trace.gate_checks == sum(min(2, steps) for steps in taken.values())
         early = {step for step in range(trace.nfe) if step < 2 or block_of[step - 2] != block_of[step]}
+        assert trace.gate_checks == len(early & open_steps)
         assert set(trace.axon_steps) <= early
 
 
-def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> None:
+def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, block_of: Sequence[int]) -> None:
     """AXON's anchors and DAWN's graph are counted in the steps that had any."""
     taken = len(trace.axon_steps)
     assert set(trace.unsupported_steps) <= set(trace.axon_steps)
@@ -104,7 +122,7 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> N
     assert 0 <= trace.graph_sinks <= trace.graph_columns
     kinds = Counter(event.kind for event in trace.events)
     assert (trace.remasked, trace.replaced) == (kinds["remask"], kinds["replace"])
-    _check_passes(trace, setting, blocks)
+    _check_passes(trace, setting, blocks, block_of)
     logits = trace.nfe * (setting.block + (blocks.area if setting.decoder.reads_later_blocks else 0))
     logits += trace.nfe * (setting.block if setting.decoder.needs_shadow else 0)
     beyond = (
@@ -113,7 +131,7 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> N
     assert trace.logit_positions == logits or (beyond and trace.logit_positions > logits)
 
 
-def _check_passes(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> None:
+def _check_passes(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, block_of: Sequence[int]) -> None:
     """Every pass computes the canvas; with a cache only each block's first one does, and with an exact one none."""
     if setting.cache == "block":
         assert (trace.prefill_passes, trace.store_passes) == (blocks.prefix > 0, blocks.count - 1)
@@ -121,7 +139,7 @@ def _check_passes(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> N
         assert (trace.full_passes, trace.computed_positions) == (0, blocks.prefix + passes * setting.block)
         return
     assert trace.prefill_passes == trace.store_passes == 0
-    block_of, full, positions, pairs = _block_of(trace, setting, blocks), 0, 0, 0
+    full, positions, pairs = 0, 0, 0
     for step, block in enumerate(block_of):
         first = setting.cache == "none" or step == 0 or block_of[step - 1] != block
         left = setting.block if setting.cache == "dual" else blocks.area - block * setting.block
@@ -135,12 +153,6 @@ def _check_passes(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> N
             )
     assert (trace.full_passes, trace.computed_positions, trace.attention_pairs) == (full, positions, pairs)
     assert trace.full_passes == (0 if setting.cache == "none" else blocks.count)
-
-
-def _block_of(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> list[int]:
-    """The block of each step."""
-    found = {event.step: (blocks.given + event.position) // setting.block for event in trace.events}
-    return [found[step] for step in range(trace.nfe)]
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from axon import Confidence, DecodeSettings, EntropyBounded, FixedSteps, LeftToRight, Trace, decode
-from axon.blocks import row_blocks
 from axon.proposal import Proposal
 from axon.reads import Reads
 from axon.settings import BlockAlignment, EndOfText
@@ -54,16 +53,13 @@ def test_stopping_changes_nothing_up_to_the_end_and_saves_the_rest(
         setting = replace(COMBINATIONS[name], block_alignment=alignment)
         full = _decode(prompts, setting, "full")
         stopped = _decode(prompts, setting, "stop_at_eos")
-        for prompt, long, short in zip(prompts, full, stopped, strict=True):
-            given_tokens = row_blocks(len(prompt), GEN, BLOCK, alignment).given
+        for long, short in zip(full, stopped, strict=True):
             end = long.tokens_to_eos(common_ends) + 1
             assert short.tokens[:end] == long.tokens[:end]
             assert short.revealed_at[:end] == long.revealed_at[:end]
             assert short.nfe_to_eos(common_ends) == long.nfe_to_eos(common_ends)
-            # With a decoder that takes tokens back, a token is final once its block is.
-            block_end = -(-(given_tokens + end) // BLOCK) * BLOCK - given_tokens
-            last = block_end if setting.decoder.revises else end
-            assert short.nfe == 1 + max(event.step for event in long.events if event.position < last)
+            # With a decoder that takes tokens back, a token is final once its block has ended.
+            assert short.nfe == long.steps_to(end)
             left = [place for place, step in enumerate(short.revealed_at) if step == NOT_DECODED]
             assert all(place >= end and short.tokens[place] == common_ends[0] for place in left)
             assert len(left) == len(long.tokens) - short.tokens_decoded

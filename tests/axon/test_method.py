@@ -58,6 +58,7 @@ def test_a_default_is_the_codes(name: str, shown: str) -> None:
         ("credit", ["threshold", "alpha", "beta", "gamma"]),
         ("slow_fast", ["threshold", "min_confidence", "exploration_steps", "window", "stability"]),
         ("wino", ["threshold", "threshold_back"]),
+        ("joint_threshold", ["threshold", "editing_threshold", "max_post_steps"]),
     ],
 )
 def test_a_decoders_defaults_are_the_codes(decoder: str, names: list[str]) -> None:
@@ -105,5 +106,11 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
             "stability": 1.0,
         },
         "wino": {"name": "wino", "threshold": 0.6, "threshold_back": 0.9},
+        "joint_threshold": {
+            "name": "joint_threshold",
+            "threshold": 0.7,
+            "editing_threshold": 0.5,
+            "max_post_steps": 16,
+        },
         "left_to_right": {"name": "left_to_right"},
     }

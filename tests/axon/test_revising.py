@@ -31,6 +31,8 @@ from tests.axon.toy_model import MASK, toy_model
         ("remasking_forever", {"reveal", "remask"}),
         ("editing", {"reveal", "remask", "replace"}),
         ("wino", {"reveal", "remask"}),
+        ("polishing", {"reveal", "remask"}),
+        ("joint_threshold", {"reveal", "replace"}),
     ],
 )
 def test_none_is_inert(name: str, kinds: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""Decoders that take tokens back as no shipped one does: whatever its proposals, the sampler keeps the laws."""
+"""Decoders that take tokens back in ways that none of those shipped does, which the sampler is ready for as well."""
 
 from __future__ import annotations
 
@@ -80,4 +80,27 @@ class Editing(Decoder):
         )
 
 
-TOYS = {toy.name: toy for toy in (Remasking(), RemaskingForever(), Editing())}
+@dataclass(frozen=True, kw_only=True)
+class Polishing(Decoder):
+    """Reveals by a threshold; masks the least likely token of a full block again, as long as it may."""
+
+    revises: ClassVar[bool] = True
+
+    name: str = "polishing"
+    threshold: float = 0.4
+    times: int = 3
+
+    @property
+    def post_steps(self) -> int:
+        return self.times
+
+    def propose(self, state: StepState) -> Proposal:
+        full_B1 = ~state.masked_BK.any(1, keepdim=True)
+        written_BK = state.log_probs().gather(2, state.written_BK[..., None])[..., 0].exp()
+        return Proposal(
+            state.masked_BK & (state.confidence_BK >= self.threshold),
+            state.highest(-written_BK) & full_B1 & (written_BK < 0.5),
+        )
+
+
+TOYS = {toy.name: toy for toy in (Remasking(), RemaskingForever(), Editing(), Polishing())}
