@@ -195,6 +195,7 @@ class Batch:
         longest = max(self.prefix, other.prefix)
         self.counts.settle()
         other.counts.settle()
+        self.events.settle()
         other.events.widen(self.events.room)
         if self.kept is not None and other.kept is not None:
             self.kept.shift(longest - self.prefix)
@@ -218,6 +219,7 @@ class Batch:
         """The rows at those places, in that order; the canvas shrinks to the longest prompt left."""
         blocks = [self.blocks[place] for place in places]
         self.counts.settle()
+        self.events.settle()
         kept = keep_rows(self, torch.tensor(places, dtype=torch.long, device=self.canvas_BW.device))
         longest = max((row.prefix for row in blocks), default=0)
         dropped = self.prefix - longest
@@ -250,7 +252,7 @@ class Batch:
         token_BK = torch.where(change.happens_BK, change.token_BK, written_BK)
         self.tokens_BG.scatter_(1, places_BK, token_BK)
         positions_BK = places_BK - self.given_B[:, None] if self._remainders else places_BK
-        self.events.append(change, self.pace.steps_B, positions_BK)
+        self.events.append(change, positions_BK)
         full_B = ~self.masked(token_BK, places_BK).any(1)
         self.pace.end_step(full_B, fired_B, broken_B)
         if progress_B is not None:

@@ -49,16 +49,20 @@ class Dawn(Decoder):
         masked_BK, context = state.masked_BK, state.context()
         confidence_BK = state.masked_confidence_BK
         edges_BKW = self._edges(state, context)
-        needed_BW = (edges_BKW & masked_BK[..., None]).any(1)  # columns that some masked position depends on
+        drawn_BKW = edges_BKW & masked_BK[..., None]
         state.counts.add("graph_steps", 1)
-        state.counts.add_marked("empty_graph_steps", ~needed_BW.any(1, keepdim=True))
+        state.counts.add_marked("empty_graph_steps", ~drawn_BKW.flatten(1).any(1, keepdim=True))
         high_BK = confidence_BK >= SURE
-        pulled_BW = context.decoded_BW & needed_BW  # the only ones whose p* is needed: a handful
+        # Where all that is masked is high, all of it is revealed, whatever induces it.
+        unsettled_B1 = and_not(masked_BK, high_BK).any(1, keepdim=True)
+        inducible_BK = (confidence_BK >= self.tau_induce) & unsettled_B1
+        # The only ones whose p* is needed: a handful.
+        pulled_BW = context.decoded_BW & (edges_BKW & inducible_BK[..., None]).any(1)
         unsure_BK = and_not(confidence_BK >= self.tau_low, high_BK)
         pulled, unsure = state.ask(pulled_BW.sum(), unsure_BK.sum(1).max())
         if pulled:
             inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
-            induced_BK = (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
+            induced_BK = (edges_BKW & inducing_BW[:, None, :]).any(2) & inducible_BK
         else:
             induced_BK = masked_BK.new_zeros(masked_BK.shape)
 
