@@ -54,6 +54,7 @@ class Batch:
     events: Events
     leeway: Leeway | None  # where it is asked for
     _places: tuple[list[int], Tensor] | None = field(default=None, init=False)  # see places_BK
+    _columns: tuple[Tensor, int, Tensor] | None = field(default=None, init=False)  # see columns_BK
 
     @classmethod
     def start(
@@ -175,6 +176,12 @@ class Batch:
             self._places = blocks, self.block_B[:, None] * len(self.block_K) + self.block_K
         return self._places[1]
 
+    def columns_BK(self, places_BK: Tensor, prefix: int) -> Tensor:
+        """Those places on a canvas whose area begins at `prefix`: one tensor for as long as they are the same."""
+        if self._columns is None or self._columns[0] is not places_BK or self._columns[1] != prefix:
+            self._columns = places_BK, prefix, places_BK + prefix
+        return self._columns[2]
+
     @property
     def masked_BG(self) -> Tensor:
         """Generated positions without a token, bool; what the prompt holds is never masked, not even a mask token."""
@@ -253,7 +260,8 @@ class Batch:
         self.tokens_BG.scatter_(1, places_BK, token_BK)
         positions_BK = places_BK - self.given_B[:, None] if self._remainders else places_BK
         self.events.append(change, positions_BK)
-        full_B = ~self.masked(token_BK, places_BK).any(1)
+        known_BK = token_BK != self.mask_id
+        full_B = (known_BK | (places_BK < self.given_B[:, None]) if self._remainders else known_BK).all(1)
         self.pace.end_step(full_B, fired_B, broken_B)
         if progress_B is not None:
             self.last_progress_B = progress_B.masked_fill(full_B, -1.0)

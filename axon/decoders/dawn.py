@@ -13,7 +13,7 @@ from axon.decoders.base import Decoder
 from axon.elementwise import and_not
 from axon.proposal import Proposal
 from axon.reads import Reads
-from axon.sinks import SinkThreshold, check_sink_threshold, sinks
+from axon.sinks import SinkThreshold, check_sink_threshold
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,7 +96,7 @@ class Dawn(Decoder):
     def _edges(self, state: StepState, context: Context) -> Tensor:
         """(B, K, W) bool: "position i of the block depends on column j", where j is neither a sink nor i itself."""
         threshold = context.tau_sink if self.tau_sink is None else self.tau_sink
-        sink_BW = sinks(context.column_means(), context.width_B, threshold)
+        sink_BW = context.column_means() > context.sink_bound(threshold)
         attention_BKW = context.rows().masked_fill(sink_BW[:, None, :], -1.0)
         edges_BKW = attention_BKW.scatter_(2, state.columns_BK[..., None], -1.0) >= max(self.tau_edge, SEEN)
         state.counts.add_unchanged("graph_columns", context.width_B)
