@@ -47,14 +47,13 @@ class Forward:
             done = passes.next(blocks, self.places_BK, layers)
             layout = self.layout = done.layout
             self._hidden_BWD, self._shadow_BKD = done.hidden_BWD, done.shadow_BKD
-            self.columns_BK = self.places_BK + layout.prefix  # the same on the canvas
+            self.columns_BK = batch.columns_BK(self.places_BK, layout.prefix)
             self.logits_BKV = self._logits(self.columns_BK)
         self._count(settings.block)
-        counted = self._counted(layout, settings) if layers else layout.counted
-        self.seen_B = counted.seen_B
+        self.counted = self._counted(layout, settings) if layers else layout.counted
         start = layout.prefix + blocks[0] * settings.block if len(set(blocks)) == 1 else None
         self.attention = BlockAttention(
-            done.capture, self.columns_BK, start, counted, timer, done.attended_BW
+            done.capture, self.columns_BK, start, self.counted, timer, done.attended_BW
         )
 
     def _counted(self, layout: Layout, settings: DecodeSettings) -> Counted:
@@ -104,7 +103,7 @@ class Forward:
         """p* at the marked positions, of which there are so many, (B, W) float64, 0 elsewhere; in chunks of them."""
         if not marked:
             return torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
-        self._count(where_BW.sum(1))
+        self.batch.counts.add_marked("logit_positions", where_BW)
         # `nonzero` would ask the device for their number.
         rows_N, columns_N = torch.nonzero_static(where_BW, size=marked).unbind(1)
         found_BW = torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)

@@ -32,6 +32,9 @@ class Context:
     decoded_BW: Tensor  # bool, the prompt and everything decoded
     width_B: Tensor  # columns of each row that sinks are sought among: uniform attention is 1/width
     tau_sink: SinkThreshold  # for decoders that name none of their own
+    sink_bound: Callable[
+        [SinkThreshold], Tensor | float
+    ]  # -> the mean attention above which a column is a sink, (B, 1) or for all rows
     # -> a chunk of the area's positions after the other, and their (B, C, V) float32
     log_probs: Callable[[], Iterator[tuple[slice, Tensor]]]
     p_max_at: Callable[

@@ -34,8 +34,9 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
     def context() -> Context:
         return Context(
             decoded_BW=forward.decoded(),
-            width_B=forward.seen_B,
+            width_B=forward.counted.seen_B,
             tau_sink=settings.axon.tau_sink,
+            sink_bound=forward.counted.bound,
             log_probs=declared("reads_later_blocks", decoder.reads_later_blocks, forward.log_probs),
             p_max_at=forward.p_max_at,
             rows=declared("needs_attention", decoder.needs_attention, attention.rows),

@@ -14,6 +14,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from axon.attention import KERNELS, Capture, kernel_name, rows_round_alone
 from axon.blocks import row_blocks
@@ -249,7 +250,7 @@ class MaskedDiffusionModel(nn.Module):
     def _attention(
         self, tokens_BQ: Tensor, layout: Layout, capture: Capture | None, columns: Exchange | None
     ) -> RowAttention:
-        kernel: str = self.network.config._attn_implementation
+        kernel = ALL_ATTENTION_FUNCTIONS[self.network.config._attn_implementation]
         return RowAttention(kernel, len(tokens_BQ), tokens_BQ.shape[1], layout.mask, capture, columns)
 
     def logits(self, hidden_BWD: Tensor, rows: Tensor, columns: Tensor, layout: Layout) -> Tensor:

@@ -186,7 +186,6 @@ def test_the_log_keeps_every_event_however_many_there_are(data: Any, rows: int, 
                 torch.zeros_like(kinds),
                 (places + 10 * step).double() / 50,
             ),
-            torch.full((rows,), step),
             places,
         )
         for row, events in enumerate(expected):
