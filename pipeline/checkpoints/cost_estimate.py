@@ -13,6 +13,7 @@ from axon.models.description import Description
 from axon.models.family import Family
 from axon.models.size import size_of
 from axon.row_memory import BYTES, Part, row_parts
+from pipeline.counted import parameters_text
 from pipeline.inputs.config import Decode
 
 # Dense bfloat16 multiply-adds as two operations, by the makers' data sheets (NVIDIA H100 SXM, A100).
@@ -59,7 +60,7 @@ class Network:
     def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:
         """At the batch asked for, with the longest prompt."""
         weights = self.parameters * BYTES[dtype]
-        yield Part("weights", weights, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
+        yield Part("weights", weights, f"{parameters_text(self.parameters)} in {dtype}")
         for part in row_parts(self._size.shape, decode, canvas(decode, prompt), dtype):
             yield replace(part, bytes=batch * part.bytes)
 
