@@ -21,18 +21,13 @@ from axon.intervene import intervene
 from axon.models.model import MaskedDiffusionModel
 from axon.pace import ANCHOR_STEPS, BLOCK, BLOCK_STEP, BROKEN, FULL, TEXT_OVER
 from axon.passes import Passes, WholePasses
-from axon.proposal import Proposal, Reveal
+from axon.proposal import REMASK_STEPS, Proposal, Reveal
 from axon.reads import Undeclared
 from axon.settings import DecodeSettings
 from axon.state import PartTimer, StepState
 from axon.tokens import one_of
 from axon.view import view
 from axon.watch import Watcher
-
-# From this many steps per position of a block on, remasking is ignored. Every step reveals at least one position, or
-# is one of the decoder's `post_steps`, so a block of K positions ends within (REMASK_STEPS + 1) x K steps and these,
-# whatever its decoder proposes.
-REMASK_STEPS = 4
 
 
 @dataclass(frozen=True)

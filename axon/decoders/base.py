@@ -13,7 +13,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from axon.proposal import Proposal
+from axon.proposal import REMASK_STEPS, Proposal
 from axon.python_values import PythonValues
 from axon.reads import Reads
 
@@ -65,6 +65,13 @@ class Decoder(metaclass=PythonValues):
         ends with the first one that changes nothing. 0: it ends as soon as it is full.
         """
         return 0
+
+    def most_steps(self, block_length: int) -> int:
+        """How many steps a block of so many positions takes, at most.
+
+        Each of them reveals a position, for which others may have been masked again, or is one of `post_steps`.
+        """
+        return block_length * (REMASK_STEPS + 1 if self.revises else 1) + self.post_steps
 
     @property
     def boosts(self) -> bool:

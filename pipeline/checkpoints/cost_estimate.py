@@ -65,7 +65,7 @@ def canvas(decode: Decode, prompt: int) -> RowBlocks:
 
 
 def most_passes(decode: Decode, prompt: int, family: Family) -> int:
-    """Of one row: a step reveals at least one token, and `fixed_steps` alone takes the steps that it is given.
+    """Of one row: most often a step reveals at least one token, and `fixed_steps` alone takes the steps it is given.
 
     It may take more where a block's first position is revealed alone, or the block goes by sub-blocks.
     """
@@ -74,7 +74,7 @@ def most_passes(decode: Decode, prompt: int, family: Family) -> int:
     alone = family.sub_block is not None or (family.shift > 0 and decode.cache in ("prefix", "dual"))
     if steps is not None and decode.axon.gate == "never" and not alone:
         return int(steps) * blocks.count * decode.block // decode.gen_length
-    return blocks.area - blocks.given
+    return blocks.count * decode.decoder.most_steps(decode.block) - blocks.given
 
 
 def _uncached(blocks: RowBlocks, steps: float) -> tuple[float, float]:

@@ -134,7 +134,7 @@ def _work(
         reachable(setting, config.limit),
         stored=0,
         passes=float(most_passes(setting.decode, prompts.most, family)),
-        source="at most: every pass reveals one token",
+        source=f"at most: every pass reveals {'or revises ' if setting.decode.decoder.revises else ''}one token",
     )
     if config.recipe is not None and (published := _published(config.recipe, setting)) is not None:
         work = replace(work, passes=published, source="published by the recipe's source")

@@ -240,6 +240,7 @@ def _comparisons(
 
 
 def _most_passes(setting: Setting) -> float:
-    """A pass reveals at least one token; to fill an absolute block a few more are generated."""
+    """Absolute blocks may be one more than the answer fills."""
     decode = setting.decode
-    return float(decode.gen_length + decode.block * (decode.block_alignment == "absolute"))
+    blocks = decode.gen_length // decode.block + (decode.block_alignment == "absolute")
+    return float(blocks * decode.decoder.most_steps(decode.block))

@@ -8,9 +8,9 @@ from typing import Literal
 from pipeline.show.decode import Decode
 from pipeline.show.frames import Frame
 
-# before: revealed in an earlier step. decoder, axon: revealed in this one. rewritten: replaced in this step. undecoded:
+# before: revealed in an earlier step. decoder, axon: revealed in this one. replaced: replaced in this step. undecoded:
 # after the end of the text, never decoded. supported: masked, attends to an anchor. mask: masked.
-Kind = Literal["before", "decoder", "axon", "rewritten", "undecoded", "supported", "mask"]
+Kind = Literal["before", "decoder", "axon", "replaced", "undecoded", "supported", "mask"]
 LONGEST = 14  # characters of a cell
 FAINTEST = 0.2  # of the step's strongest support: with less a position is not drawn as supported
 END = "∎"  # drawn for an end-of-text
@@ -68,7 +68,7 @@ def cells(decode: Decode, step: int) -> list[Cell]:
         if event is None:
             kind: Kind = "undecoded" if before[place] is None else "before"
         elif event.kind == "replace":
-            kind = "rewritten"
+            kind = "replaced"
         else:
             kind = "decoder" if event.by == "decoder" or (numbers and place not in numbers) else "axon"
         made.append(Cell(place, decode.text(token), kind, numbers.get(place, 0), confidence=confidence))
@@ -113,7 +113,7 @@ def _revealed(frame: Frame) -> str:
     parts = [f"{tokens} revealed by {who}"]
     if frame.seen and frame.by != "decoder":
         parts.append(f"the base decoder would have revealed {len(frame.seen.proposal)}")
-    for kind, word in (("remask", "masked again"), ("replace", "rewritten")):
+    for kind, word in (("remask", "masked again"), ("replace", "replaced")):
         if number := sum(event.kind == kind for event in frame.events):
             parts.append(f"{number} {word}")
     left = frame.masks_left

@@ -22,7 +22,7 @@ STYLES: dict[Kind, str] = {
     "before": "",
     "decoder": "bold blue",
     "axon": "bold red",
-    "rewritten": "bold magenta",
+    "replaced": "bold magenta",
     "undecoded": "dim",
     "supported": "yellow",
     "mask": "dim",
@@ -109,7 +109,7 @@ def _marked(cell: Cell) -> Text:
         text = f"{shown or '_'}?{cell.number}"
     elif cell.kind == "axon":
         text = f"{{{shown}}}{cell.number or ''}"
-    elif cell.kind in ("decoder", "rewritten"):
+    elif cell.kind in ("decoder", "replaced"):
         text = f"[{shown}]"
     else:
         text = shown

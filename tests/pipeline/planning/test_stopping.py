@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from axon import DecodeSettings, JointThreshold
 from pipeline.inputs.config import StopSettings
 from pipeline.planning import stopping
 from pipeline.planning.evidence import log_evidence
@@ -78,9 +80,21 @@ def test_certainty_is_claimed_only_where_there_is_no_doubt(values: list[float], 
 
 
 def setting(sid: str, seed: int | None = None, **knobs: Any) -> Any:
-    decode = SimpleNamespace(gen_length=LENGTH, block=LENGTH, block_alignment="prompt")
+    decode = DecodeSettings(gen_length=LENGTH, block_length=LENGTH)
     identity = {"name": sid, "seed": seed, **knobs}
     return SimpleNamespace(id=f"{sid}{seed or ''}", group="g", frame={}, identity=identity, decode=decode)
+
+
+def test_an_example_can_take_what_its_decoder_may() -> None:
+    """Evidence is weighed against the most that there can be: with more than that it would be wrong more often."""
+
+    def most(**further: Any) -> float:
+        own: Any = SimpleNamespace(decode=DecodeSettings(gen_length=32, block_length=8, **further))
+        return stopping._most_passes(own)
+
+    edits = JointThreshold(max_post_steps=3)
+    assert (most(), most(block_alignment="absolute")) == (32, 40)
+    assert (most(decoder=edits), most(decoder=edits, block_alignment="absolute")) == (44, 55)
 
 
 def world_of(number: int, count: int = 6) -> World:
@@ -235,7 +249,7 @@ def test_evidence_begins_after_the_first_slice_and_takes_the_worst_for_what_is_u
     world = {"good": (GOOD, FEW), "bad": (np.where(np.arange(SIZE) == silent, np.nan, BAD), MANY)}
     ask = [setting(sid) for sid in world]
     for one in ask:
-        one.decode.block_alignment = alignment
+        one.decode = replace(one.decode, block_alignment=alignment)
     limits = set()
 
     def noted(values: Any, least: float, low: float, high: float, population: int, seen: int = 0) -> Any:
