@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 
 from axon import Overrides, load_model
-from axon.decoders import DECODERS, JointThreshold
+from axon.decoders import DECODERS
 from axon.models import hub
 from axon.models.description import describe
 from axon.models.dream import DREAM
@@ -316,27 +316,6 @@ def test_fixed_steps_may_take_more_where_a_blocks_first_position_is_revealed_alo
     most = most_passes(setting.decode, 10, DREAM)
     assert max(taken) <= most
     assert taken == {2} if cache == "none" else max(taken) > 2
-
-
-@pytest.mark.parametrize("alignment", ["prompt", "absolute"])
-def test_a_decoder_that_edits_may_take_more_passes_than_there_are_tokens(
-    alignment: Any, make_config: Make, judge: Judge, tmp_path: Path
-) -> None:
-    folder = random_checkpoint("llada", tmp_path / "llada")
-    config = make_config("task.name=judge", f"model.path={folder}", f"block_alignment={alignment}")
-    edits = JointThreshold(threshold=1.0, editing_threshold=0.0, max_post_steps=5)
-    config = replace(
-        config, decode=replace(config.decode, decoder=edits, axon=replace(config.decode.axon, gate="never"))
-    )
-    [setting] = planned(config).settings.values()
-    for record in sliced(Evaluator(3), setting, 0, 3):
-        assert record.nfe is not None
-        assert len(record.tokens) < record.nfe <= most_passes(setting.decode, record.prompt_tokens, LLADA)
-        first = setting.decode.block - (record.prompt_tokens % setting.decode.block) * (
-            alignment == "absolute"
-        )
-        assert record.nfe_to_eos is not None and first < record.nfe_to_eos <= record.nfe
-    assert "(at most: every pass reveals or revises one token)" in shown(config)
 
 
 @pytest.mark.parametrize(
