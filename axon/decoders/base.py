@@ -79,8 +79,11 @@ class Decoder(metaclass=PythonValues):
         return  # most fit all
 
     def most_steps(self, gen_length: int, block_length: int, delays: int) -> int:
-        """Steps that a block can take, all of which is open, if AXON replaces what is revealed in `delays` of them."""
-        return block_length * (REMASK_STEPS + 1 if self.revises else 1)
+        """Steps that a block can take, all of which is open, if AXON replaces what is revealed in `delays` of them.
+
+        Each of them reveals a position, for which others may have been masked again, or is one of `post_steps`.
+        """
+        return block_length * (REMASK_STEPS + 1 if self.revises else 1) + self.post_steps
 
     def new_state(
         self, rows: int, gen_length: int, block_length: int, vocab_size: int, device: torch.device

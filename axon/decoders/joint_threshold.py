@@ -40,6 +40,10 @@ class JointThreshold(Decoder):
         """None where nothing is ever edited."""
         return self.max_post_steps if self.editing_threshold < 1 else 0
 
+    def most_steps(self, gen_length: int, block_length: int, delays: int) -> int:
+        """It masks nothing again."""
+        return block_length + self.post_steps
+
     def propose(self, state: StepState) -> Proposal:
         masked_BK, confidence_BK = state.masked_BK, state.confidence_BK
         other_BK = and_not(state.token_BK != state.written_BK, masked_BK)

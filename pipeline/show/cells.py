@@ -8,9 +8,9 @@ from typing import Literal
 from pipeline.show.decode import Decode
 from pipeline.show.frames import Frame
 
-# before: revealed in an earlier step. decoder, axon: revealed in this one. rewritten: replaced in this step. undecoded:
+# before: revealed in an earlier step. decoder, axon: revealed in this one. replaced: replaced in this step. undecoded:
 # after the end of the text, never decoded. supported: masked, attends to an anchor. mask: masked.
-Kind = Literal["before", "decoder", "axon", "rewritten", "undecoded", "supported", "mask"]
+Kind = Literal["before", "decoder", "axon", "replaced", "undecoded", "supported", "mask"]
 LONGEST = 14  # characters of a cell
 FAINTEST = 0.2  # of the step's strongest support: with less a position is not drawn as supported
 END = "∎"  # drawn for an end-of-text
@@ -18,6 +18,7 @@ END = "∎"  # drawn for an end-of-text
 LEGEND: dict[Kind, str] = {
     "decoder": "revealed by the base decoder in this step",
     "axon": "anchor, revealed by AXON in this step",
+    "replaced": "replaced by the base decoder in this step",
     "supported": "masked; attends to the anchor of that number",
     "mask": "masked; what the model would write now in grey",
     "before": "revealed before",
@@ -68,7 +69,7 @@ def cells(decode: Decode, step: int) -> list[Cell]:
         if event is None:
             kind: Kind = "undecoded" if before[place] is None else "before"
         elif event.kind == "replace":
-            kind = "rewritten"
+            kind = "replaced"
         else:
             kind = "decoder" if event.by == "decoder" or (numbers and place not in numbers) else "axon"
         made.append(Cell(place, decode.text(token), kind, numbers.get(place, 0), confidence=confidence))
@@ -94,7 +95,7 @@ def captions(decode: Decode, step: int) -> list[str]:
     if step >= len(decode.frames):
         return [outcome(decode)]
     frame = decode.frames[step]
-    return [_revealed(frame), *_gate(frame, decode.gate)]
+    return [_changed(frame), *_gate(frame, decode.gate)]
 
 
 def outcome(decode: Decode) -> str:
@@ -102,22 +103,25 @@ def outcome(decode: Decode) -> str:
     return "not scored" if decode.score is None else f"score {decode.score:g}"
 
 
-def _revealed(frame: Frame) -> str:
-    count = len(frame.revealed)
-    tokens = f"{count} token" if count == 1 else f"{count} tokens"
+def _changed(frame: Frame) -> str:
     who = {
         "decoder": "the base decoder",
         "axon": "AXON",
         "axon_fallback": "AXON, the most confident (nothing attends to a candidate)",
     }[frame.by]
-    parts = [f"{tokens} revealed by {who}"]
+    parts = [f"{_tokens(len(frame.revealed))} revealed by {who}"] if frame.revealed else []
     if frame.seen and frame.by != "decoder":
         parts.append(f"the base decoder would have revealed {len(frame.seen.proposal)}")
-    for kind, word in (("remask", "masked again"), ("replace", "rewritten")):
+    for kind, word in (("remask", "masked again"), ("replace", "replaced")):
         if number := sum(event.kind == kind for event in frame.events):
-            parts.append(f"{number} {word}")
+            parts.append(f"{number if parts else _tokens(number)} {word}")
     left = frame.masks_left
+    parts = parts or ["no token changed" if frame.seen else "no token revealed"]
     return "; ".join([*parts, f"{left} mask left" if left == 1 else f"{left} masks left"])
+
+
+def _tokens(count: int) -> str:
+    return f"{count} token" if count == 1 else f"{count} tokens"
 
 
 def _gate(frame: Frame, name: str) -> list[str]:
@@ -129,7 +133,8 @@ def _gate(frame: Frame, name: str) -> list[str]:
         ]
     gate = frame.seen.gate
     if gate is None:
-        return [f"gate {name} not asked: its budget is spent"]
+        why = "its budget is spent" if frame.revealed else "the block is full"
+        return [f"gate {name} not asked: {why}"]
     parts = [
         f"{one.name} {one.value:.2f} {one.sign if one.holds else _FAILED[one.sign]} {one.bound:.2f} = {one.bound_name}"
         for one in gate.comparisons

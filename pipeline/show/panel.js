@@ -1,8 +1,8 @@
 // Fills `host` with a decode to step through; `data` is that of pipeline/show/panel.py. `keys`: who hears the keyboard.
 // Returns what moves to a step, 0 the first.
 function showDecode(host, data, keys = host) {
-  const KINDS = ["before", "decoder", "axon", "rewritten", "undecoded", "supported", "mask"];
-  const STAYS = ["decoder", "axon", "rewritten", "undecoded"];
+  const KINDS = ["before", "decoder", "axon", "replaced", "undecoded", "supported", "mask"];
+  const STAYS = ["decoder", "axon", "replaced", "undecoded"];
   const PACE = 800; // milliseconds a step, where it plays
   const count = Math.max(...data.decodes.map((decode) => decode.steps.length));
   let step = 0, timer = null;

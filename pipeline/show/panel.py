@@ -16,8 +16,8 @@ from pipeline.show.cells import END, LEGEND, Cell, Kind, captions, cells, outcom
 from pipeline.show.decode import Decode
 
 # A cell's kind is its place here, in the data as in the script.
-KINDS: tuple[Kind, ...] = ("before", "decoder", "axon", "rewritten", "undecoded", "supported", "mask")
-STAYS = ("decoder", "axon", "rewritten", "undecoded")  # what is written, and stands there in later steps
+KINDS: tuple[Kind, ...] = ("before", "decoder", "axon", "replaced", "undecoded", "supported", "mask")
+STAYS = ("decoder", "axon", "replaced", "undecoded")  # what is written, and stands there in later steps
 
 
 def draw(decodes: Sequence[Decode]) -> bytes:

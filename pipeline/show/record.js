@@ -15,7 +15,8 @@ function decodeOfRecord(record, texts, { title, gate, score, note }) {
     const by = !positions.length || !(unsupported.has(step) || axon.has(step)) ? "decoder" : unsupported.has(step) ? "fallback" : "axon";
     left = last ? 0 : left - positions.length;
     const who = { decoder: "the base decoder", axon: "AXON", fallback: "AXON, the most confident (nothing attends to a candidate)" }[by];
-    const words = [`${counted(positions.length, "token", "tokens")} revealed by ${who}; ${counted(left, "mask", "masks")} left`];
+    const revealed = positions.length ? `${counted(positions.length, "token", "tokens")} revealed by ${who}` : "no token revealed";
+    const words = [`${revealed}; ${counted(left, "mask", "masks")} left`];
     if (gate !== "never") words.push(`gate ${gate} ${by === "decoder" ? "did not fire, or was not asked" : "fired"}`);
     const fresh = positions.map((position) => [position, by === "decoder" ? DECODER : AXON]);
     if (last) record.revealedAt.forEach((found, position) => { if (found < 0) fresh.push([position, UNDECODED]); });

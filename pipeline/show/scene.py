@@ -26,7 +26,7 @@ LOOKS: dict[Kind, tuple[str, str, float, str, bool]] = {
     "before": ("#eef1f4", "#eef1f4", 1, INK, False),
     "decoder": ("#d9e8f3", BLUE, 2, INK, True),
     "axon": (VERMILLION, VERMILLION, 2, PAPER, True),
-    "rewritten": ("#f3e3ee", "#CC79A7", 2, INK, True),
+    "replaced": ("#f3e3ee", "#CC79A7", 2, INK, True),
     "undecoded": (PAPER, RULE, 1, "#9aa5b1", False),
     "supported": ("#fdf0e6", VERMILLION, 1, SOFT, False),
     "mask": (PAPER, "#c3cad2", 1, "#9aa5b1", False),

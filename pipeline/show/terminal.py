@@ -22,7 +22,7 @@ STYLES: dict[Kind, str] = {
     "before": "",
     "decoder": "bold blue",
     "axon": "bold red",
-    "rewritten": "bold magenta",
+    "replaced": "bold magenta",
     "undecoded": "dim",
     "supported": "yellow",
     "mask": "dim",
@@ -31,6 +31,7 @@ LEGEND = (
     "[token] revealed by the base decoder   {token}1 anchor 1, revealed by AXON   "
     "token?1 masked, attends to anchor 1   _ masked"
 )
+REPLACED = "   <token> replaced by the base decoder"  # of a decoder that replaces any
 FOLDED = 4  # equal cells in a row from which on they are written as one
 KEYS = "space or → next   ← back   home end   p play   q quit"
 SIDE_BY_SIDE = 110  # columns of a terminal from which on two decodes stand beside each other
@@ -74,7 +75,9 @@ def _head(decodes: Sequence[Decode]) -> RenderableType:
         decodes[0].prompt.strip().replace("\n", "↵ ") or "unknown here", ""
     )
     prompt.truncate(600, overflow="ellipsis")
-    return Group(prompt, Text(LEGEND, "dim"))
+    events = (event for decode in decodes for frame in decode.frames for event in frame.events)
+    replaced = REPLACED if any(event.kind == "replace" for event in events) else ""
+    return Group(prompt, Text(LEGEND + replaced, "dim"))
 
 
 def _panels(decodes: Sequence[Decode], step: int, console: Console) -> RenderableType:
@@ -109,8 +112,10 @@ def _marked(cell: Cell) -> Text:
         text = f"{shown or '_'}?{cell.number}"
     elif cell.kind == "axon":
         text = f"{{{shown}}}{cell.number or ''}"
-    elif cell.kind in ("decoder", "rewritten"):
+    elif cell.kind == "decoder":
         text = f"[{shown}]"
+    elif cell.kind == "replaced":
+        text = f"<{shown}>"
     else:
         text = shown
     return Text(text, STYLES[cell.kind])

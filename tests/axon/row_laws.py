@@ -14,7 +14,6 @@ from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
 from axon.blocks import RowBlocks, row_blocks
 from axon.models.layout import Layout
 from axon.models.model import PassPart
-from axon.sampler import REMASK_STEPS
 from axon.shadow_passes import Borrowed
 from tests.axon.toy_model import MASK, VOCAB
 from tests.axon.traces import check_events
@@ -66,8 +65,7 @@ def check_rows(
         assert all(0 <= token < VOCAB and token != MASK for token in trace.tokens)
         assert setting.end_of_text != "logits_eos_inf" or not {*trace.tokens} & {*model.eos_token_ids}
         reveals = trace.reveals()
-        most = blocks.area * (REMASK_STEPS + 1 if decoder.revises else 1) + blocks.count * decoder.post_steps
-        assert len(reveals) == trace.nfe <= most
+        assert len(reveals) == trace.nfe <= blocks.count * setting.most_steps(all_open=False)
         assert decoder.post_steps or all(reveals)
         shown = list(chain.from_iterable(reveals))
         assert set(shown) == set(range(len(prompt), len(prompt) + length))

@@ -14,9 +14,8 @@ from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
 from axon.batch import Batch
 from axon.decoders import Decoder
 from axon.events import Change, Events
-from axon.proposal import Proposal
+from axon.proposal import REMASK_STEPS, Proposal
 from axon.reads import Undeclared
-from axon.sampler import REMASK_STEPS
 from axon.state import StepState
 from axon.trace import Event
 from tests.axon.test_laws import BLOCK, COMBINATIONS, GEN, MIXED, law

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from axon.trace import Event
 from pipeline.errors import ConfigError
 from pipeline.show import gif, panel, svg, terminal
 from pipeline.show.cells import LEGEND, captions, cells, visible
@@ -42,6 +43,43 @@ def test_the_terminal_prints_every_step_with_marks_that_need_no_colour() -> None
     assert max(map(len, printed(60).splitlines())) <= 60
     side_by_side = [line for line in printed(140).splitlines() if "step 1 of 4" in line]
     assert len(side_by_side) == 1 and "axon anchors=1" in side_by_side[0] and "base" in side_by_side[0]
+
+
+EDITED = decode(
+    "edits",
+    events=(
+        *(Event(0, place, 9, "reveal", "decoder") for place in range(5)),
+        Event(1, 0, 7, "replace", "decoder"),
+        Event(1, 1, 8, "replace", "decoder"),
+        Event(2, 3, 7, "replace", "decoder"),
+        Event(2, 4, -1, "remask", "decoder"),
+    ),
+)
+
+
+def test_steps_that_edit_a_full_block_say_so() -> None:
+    """Such a step reveals nothing, and no gate is asked in it; the last one changes nothing."""
+    told = [captions(EDITED, step) for step in STEPS]
+    assert [own[0] for own in told] == [
+        "5 tokens revealed by the base decoder; 1 mask left",
+        "2 tokens replaced; 1 mask left",
+        "1 token masked again; 1 replaced; 2 masks left",
+        "no token changed; 0 masks left",
+    ]
+    assert {own[1] for own in told[1:]} == {"gate coverage_gap not asked: the block is full"}
+    assert captions(decode(), 1)[1] == "gate coverage_gap not asked: its budget is spent"
+    assert [cell.kind for cell in cells(EDITED, 1)][:3] == ["replaced", "replaced", "before"]
+
+
+def test_a_legend_explains_replaced_tokens_where_there_are_any() -> None:
+    shown = io.StringIO()
+    terminal.print_steps([EDITED], STEPS, Console(file=shown, width=200))
+    assert "<token> replaced" in shown.getvalue() and "<<a&b>> <↵>" in shown.getvalue()
+    assert "<token> replaced" not in printed(200)
+    for drawn, explained in (([EDITED], True), (BOTH, False)):
+        texts = [element.text for element in ElementTree.fromstring(svg.draw(drawn, STEPS)).iter()]
+        assert (LEGEND["replaced"] in texts) == explained
+    assert ["replaced", LEGEND["replaced"]] in panel.legend()
 
 
 def test_keys_lead_through_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:

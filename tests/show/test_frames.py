@@ -42,7 +42,7 @@ def test_a_record_is_shown_as_it_was_decoded(record: tuple[list[int], list[int],
         assert not frame.anchors  # a record knows none
 
 
-def test_what_is_masked_again_or_rewritten_is_shown() -> None:
+def test_what_is_masked_again_or_replaced_is_shown() -> None:
     events = (
         Event(0, 0, 7, "reveal", "decoder"),
         Event(1, 0, -1, "remask", "decoder"),

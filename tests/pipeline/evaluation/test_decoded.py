@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import axon.room
-from axon import CheckpointError, DecodeSettings
+from axon import AxonSettings, CheckpointError, DecodeSettings, JointThreshold, decode
 from axon.decoding import stream
 from pipeline.checkpoints.devices import device_of
 from pipeline.errors import ConfigError
@@ -26,6 +26,7 @@ from pipeline.storage.record_differences import IGNORED
 from pipeline.workers.aside import Place
 from pipeline.workers.sweep import Watch, why_lost
 from pipeline.workers.trial import SETTING, SliceTrial, WorkerSettings
+from tests.axon.toy_model import toy_model
 from tests.axon.traces import trace_of
 from tests.pipeline.conftest import Judge, sliced
 
@@ -181,3 +182,13 @@ def test_the_first_block_is_full_with_the_last_change_in_it(alignment: Any, prom
     trace = replace(trace_of((1, 2, 3, 4, 5, 6, 7, 8), (0, 2, 1, 3, 4, 5, 6, 7)), prompt=(9,) * prompt)
     settings = DecodeSettings(gen_length=8, block_length=4, block_alignment=alignment)
     assert steps_to_first_block(trace, settings) == steps
+
+
+def test_the_first_block_of_a_decoder_that_edits_ends_after_its_post_steps() -> None:
+    """A full block that is still edited can't be shown to anybody."""
+    edits = JointThreshold(threshold=0.5, editing_threshold=0.0, max_post_steps=2)
+    settings = DecodeSettings(8, 4, decoder=edits, axon=AxonSettings(gate="never"))
+    [trace] = decode(toy_model(), [[1, 2, 3]], settings)
+    second = min(event.step for event in trace.events if event.position >= 4)
+    full = 1 + max(event.step for event in trace.events if event.position < 4 and event.kind == "reveal")
+    assert steps_to_first_block(trace, settings) == second == full + 2

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from axon import Confidence, DecodeSettings, HierarchyRemasking, Rcr
+from axon import Confidence, DecodeSettings, HierarchyRemasking, JointThreshold, Rcr
 from pipeline.inputs.config import StopSettings
 from pipeline.planning import stopping
 from pipeline.planning.evidence import log_evidence
@@ -80,9 +80,21 @@ def test_certainty_is_claimed_only_where_there_is_no_doubt(values: list[float], 
 
 
 def setting(sid: str, seed: int | None = None, **knobs: Any) -> Any:
-    decode = DecodeSettings(LENGTH, LENGTH)
+    decode = DecodeSettings(gen_length=LENGTH, block_length=LENGTH)
     identity = {"name": sid, "seed": seed, **knobs}
     return SimpleNamespace(id=f"{sid}{seed or ''}", group="g", frame={}, identity=identity, decode=decode)
+
+
+def test_an_example_can_take_what_its_decoder_may() -> None:
+    """Evidence is weighed against the most that there can be: with more than that it would be wrong more often."""
+
+    def most(**further: Any) -> float:
+        own: Any = SimpleNamespace(decode=DecodeSettings(gen_length=32, block_length=8, **further))
+        return stopping._most_passes(own)
+
+    edits = JointThreshold(max_post_steps=3)
+    assert (most(), most(block_alignment="absolute")) == (32, 40)
+    assert (most(decoder=edits), most(decoder=edits, block_alignment="absolute")) == (44, 55)
 
 
 def world_of(number: int, count: int = 6) -> World:
@@ -235,6 +247,7 @@ def test_an_ask_may_be_wrong_by_its_share_of_alpha_and_comparisons_divide_it(
         ("absolute", Confidence(), 2 * LENGTH),
         ("prompt", Rcr(), 2 * LENGTH),
         ("absolute", HierarchyRemasking(), 4 * LENGTH),
+        ("prompt", JointThreshold(), max(2 * LENGTH, LENGTH + 16)),
     ],
 )
 def test_evidence_begins_after_the_first_slice_and_takes_the_worst_for_what_is_unscored(
