@@ -206,8 +206,7 @@ class DecodeSettings(metaclass=PythonValues):
     def most_steps(self, all_open: bool) -> int:
         """Steps that a block can take; `all_open`: whatever is masked in it can be revealed in every step."""
         delays = 0 if self.axon.gate == "never" else self.axon.max_anchor_steps
-        most = self.decoder.most_steps(self.gen_length, self.block, delays)
-        return most if all_open or not self.decoder.revises else max(most, 2 * self.block)
+        return self.decoder.most_steps(self.gen_length, self.block, delays, all_open)
 
     def longest_prompt(self, max_length: int) -> int:
         """The most tokens of a prompt after which an answer fits into `max_length`; below 1 where none does."""

@@ -78,8 +78,10 @@ class Decoder(metaclass=PythonValues):
         """Raise ValueError where the settings do not fit these lengths."""
         return  # most fit all
 
-    def most_steps(self, gen_length: int, block_length: int, delays: int) -> int:
-        """Steps that a block can take, all of which is open, if AXON replaces what is revealed in `delays` of them.
+    def most_steps(self, gen_length: int, block_length: int, delays: int, all_open: bool) -> int:
+        """Steps that a block can take if AXON replaces what is revealed in `delays` of them.
+
+        `all_open`: whatever is masked in the block can be revealed in every step.
 
         Each of them reveals a position, for which others may have been masked again, or is one of `post_steps`.
         """

@@ -34,9 +34,10 @@ class HierarchyRemasking(Decoder):
         check_range("decoder.low_threshold", self.low_threshold, 0.0, 1.0)
         check_range("decoder.remask_threshold", self.remask_threshold, 0.0, 1.0)
 
-    def most_steps(self, gen_length: int, block_length: int, delays: int) -> int:
+    def most_steps(self, gen_length: int, block_length: int, delays: int, all_open: bool) -> int:
         """Each step leaves fewer masks, but those of AXON: after one most of the block may be masked."""
-        return min(block_length * (delays + 1), super().most_steps(gen_length, block_length, delays))
+        most = block_length * (delays + 1 if all_open else max(delays + 1, 2))
+        return min(most, super().most_steps(gen_length, block_length, delays, all_open))
 
     def propose(self, state: StepState) -> Proposal:
         masked_BK, confidence_BK = state.masked_BK, state.confidence_BK

@@ -47,9 +47,10 @@ class Rcr(Decoder):
         """The steps must spread over the blocks."""
         FixedSteps(steps=self.steps).check(gen_length, block_length)
 
-    def most_steps(self, gen_length: int, block_length: int, delays: int) -> int:
-        """Once they are spent, it takes nothing back, and the first step without AXON is the last."""
-        return self._steps(gen_length, block_length) + min(delays, block_length - 1)
+    def most_steps(self, gen_length: int, block_length: int, delays: int, all_open: bool) -> int:
+        """Once they are spent, it takes nothing back, and the first step without AXON that may reveal all is the last."""
+        most = self._steps(gen_length, block_length) + min(delays, block_length - 1)
+        return most if all_open else max(most, 2 * block_length)
 
     def new_state(
         self, rows: int, gen_length: int, block_length: int, vocab_size: int, device: torch.device

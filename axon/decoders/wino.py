@@ -51,7 +51,7 @@ class Wino(Decoder):
         check_range("decoder.threshold", self.threshold, 0.0, 1.0)
         check_range("decoder.threshold_back", self.threshold_back, 0.0, 1.0)
 
-    def most_steps(self, gen_length: int, block_length: int, delays: int) -> int:
+    def most_steps(self, gen_length: int, block_length: int, delays: int, all_open: bool) -> int:
         """A step takes back fewer than the one before it has revealed."""
         return block_length
 

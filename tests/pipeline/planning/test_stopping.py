@@ -247,7 +247,7 @@ def test_an_ask_may_be_wrong_by_its_share_of_alpha_and_comparisons_divide_it(
         ("absolute", Confidence(), 2 * LENGTH),
         ("prompt", Rcr(), 2 * LENGTH),
         ("absolute", HierarchyRemasking(), 4 * LENGTH),
-        ("prompt", JointThreshold(), max(2 * LENGTH, LENGTH + 16)),
+        ("prompt", JointThreshold(), LENGTH + 16),
     ],
 )
 def test_evidence_begins_after_the_first_slice_and_takes_the_worst_for_what_is_unscored(
