@@ -48,7 +48,7 @@ class Rcr(Decoder):
         FixedSteps(steps=self.steps).check(gen_length, block_length)
 
     def most_steps(self, gen_length: int, block_length: int, delays: int, all_open: bool) -> int:
-        """Once they are spent, it takes nothing back, and the first step without AXON that may reveal all is the last."""
+        """Once they are spent, it takes nothing back, and the first that may reveal all, AXON apart, is the last."""
         most = self._steps(gen_length, block_length) + min(delays, block_length - 1)
         return most if all_open else max(most, 2 * block_length)
 
