@@ -97,13 +97,16 @@ class Capture:
         assert self._kept and len(self._kept) == len(self.layers), "a chosen layer did not run"
         if self._first_B is not None:
             columns_RQ, start = columns_RQ - of_rows(self._first_B, rows_R)[:, None], None
+        wanted = columns_RQ.shape[1]
+        columns_RQ, start = _in_panels(columns_RQ, start, self._kept[0][0].shape[2])
         mask = self._mask_rows(rows_R, columns_RQ)
         maps = []
         for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
             layers, count = query_LRHWD.shape[:2]
             columns = columns_RQ if start is not None else columns_RQ.repeat(layers, 1)
             query = taken(query_LRHWD.flatten(0, 1), 2, columns, start).unflatten(0, (layers, count))
-            maps.append(self._weights(query, key_LRGWD, scaling, mask).mean(2))
+            weights_LRHQW = self._weights(query, key_LRGWD, scaling, mask)[..., :wanted, :]
+            maps.append(weights_LRHQW.contiguous().mean(2))  # rounded by how many there are
         return _added(_joined(maps)).div_(len(self._kept))
 
     def column_means(self, rows_R: Tensor | None, counted: Counted | None = None) -> Tensor:
@@ -125,7 +128,9 @@ class Capture:
     ) -> tuple[Tensor, Tensor]:
         """`column_means` and `rows`, sooner than one after the other: maps of all positions hold the rows."""
         counted = self._real(rows_R) if counted is None else counted
-        if not rows_round_alone(columns_RQ.shape[1]) or self._step() < counted.marks_BW.shape[1]:
+        count, width = columns_RQ.shape[1], counted.marks_BW.shape[1]
+        alike = rows_round_alone(count) or rows_round_alone(width)
+        if not alike or self._step() < width:
             both = self.column_means(rows_R, counted), self.rows(rows_R, columns_RQ, start)
             self._all_rows = None  # nobody asks for more: room for what the decoder computes
             return both
@@ -268,6 +273,19 @@ def _added(parts_PX: Tensor) -> Tensor:
     for part in others:
         first.add_(part)
     return first
+
+
+def _in_panels(columns_RQ: Tensor, start: int | None, width: int) -> tuple[Tensor, int | None]:
+    """These columns and a few more, so many that each is rounded as among all, of which there are `width`.
+
+    `start`: see `taken`.
+    """
+    count = columns_RQ.shape[1]
+    if rows_round_alone(count):
+        return columns_RQ, start
+    more = -count % PANEL
+    columns_RQ = torch.cat([columns_RQ, columns_RQ[:, -1:].expand(-1, more)], 1)
+    return columns_RQ, start if start is not None and start + count + more <= width else None
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -55,6 +55,7 @@ class Batch:
     events: Events
     leeway: Leeway | None  # where it is asked for
     _places: tuple[list[int], Tensor] | None = field(default=None, init=False)  # see places_BK
+    _columns: tuple[Tensor, int, Tensor] | None = field(default=None, init=False)  # see columns_BK
 
     @classmethod
     def start(
@@ -176,6 +177,12 @@ class Batch:
             self._places = blocks, self.block_B[:, None] * len(self.block_K) + self.block_K
         return self._places[1]
 
+    def columns_BK(self, places_BK: Tensor, prefix: int) -> Tensor:
+        """Those places on a canvas whose area begins at `prefix`: one tensor for as long as they are the same."""
+        if self._columns is None or self._columns[0] is not places_BK or self._columns[1] != prefix:
+            self._columns = places_BK, prefix, places_BK + prefix
+        return self._columns[2]
+
     @property
     def masked_BG(self) -> Tensor:
         """Generated positions without a token, bool; what the prompt holds is never masked, not even a mask token."""
@@ -196,6 +203,7 @@ class Batch:
         longest = max(self.prefix, other.prefix)
         self.counts.settle()
         other.counts.settle()
+        self.events.settle()
         other.events.widen(self.events.room)
         if self.kept is not None and other.kept is not None:
             self.kept.shift(longest - self.prefix)
@@ -219,6 +227,7 @@ class Batch:
         """The rows at those places, in that order; the canvas shrinks to the longest prompt left."""
         blocks = [self.blocks[place] for place in places]
         self.counts.settle()
+        self.events.settle()
         kept = keep_rows(self, torch.tensor(places, dtype=torch.long, device=self.canvas_BW.device))
         longest = max((row.prefix for row in blocks), default=0)
         dropped = self.prefix - longest
@@ -253,8 +262,9 @@ class Batch:
         token_BK = torch.where(change.happens_BK, change.token_BK, written_BK)
         self.tokens_BG.scatter_(1, places_BK, token_BK)
         positions_BK = places_BK - self.given_B[:, None] if self._remainders else places_BK
-        self.events.append(change, self.pace.steps_B, positions_BK)
-        full_B = ~self.masked(token_BK, places_BK).any(1)
+        self.events.append(change, positions_BK)
+        known_BK = token_BK != self.mask_id
+        full_B = (known_BK | (places_BK < self.given_B[:, None]) if self._remainders else known_BK).all(1)
         over_B, post_B = full_B, None
         if post_steps:
             more_B = change.happens_BK.any(1) & (self.pace.post_steps_B < post_steps)

@@ -35,12 +35,12 @@ def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
     """
     logits_NV = logits.view(-1, logits.shape[-1])
     column_N1 = logits_NV[:, mask_id : mask_id + 1]
-    masks_N1 = column_N1.clone()
+    masks_N1 = column_N1.to(torch.float64, copy=True)
     column_N1.fill_(-torch.inf)  # for a moment: a copy of all logits would take longer than the search
     best_N1, token_N1, others_N1 = _likeliest_and_others(logits_NV)
     column_N1.copy_(masks_N1)
     best_N1 = best_N1.double()
-    partition_N1 = torch.logaddexp(others_N1.log1p_().add_(best_N1), masks_N1.double())
+    partition_N1 = torch.logaddexp(others_N1.log1p_().add_(best_N1), masks_N1)
     p_max_N1 = (best_N1 - partition_N1).exp_()
     shape = logits.shape[:-1]
     return token_N1.view(shape), p_max_N1.view(shape), partition_N1.view(shape)
@@ -55,6 +55,9 @@ def _likeliest_and_others(logits_NV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     rows = max(1, chunk_elements(logits_NV.device, BYTES, SUMMED_ELEMENTS) // vocabulary)
     dtype = torch.float64 if logits_NV.dtype is torch.float64 else torch.float32
     buffer_NV = torch.empty((min(count, rows), vocabulary), dtype=dtype, device=logits_NV.device)
+    if count <= rows:
+        best_N1, token_N1 = _first_largest(logits_NV)
+        return best_N1, token_N1, _sum_of_others(logits_NV, best_N1, token_N1, buffer_NV)
     best, token, others = [], [], []
     for start in range(0, count, rows):
         some_NV = logits_NV[start : start + rows]
@@ -62,8 +65,6 @@ def _likeliest_and_others(logits_NV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         best.append(best_N1)
         token.append(token_N1)
         others.append(_sum_of_others(some_NV, best_N1, token_N1, buffer_NV[: len(some_NV)]))
-    if len(best) == 1:
-        return best[0], token[0], others[0]
     return torch.cat(best), torch.cat(token), torch.cat(others)
 
 

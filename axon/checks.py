@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any, get_args
 
 LARGEST = 1_000_000_000
@@ -36,6 +37,21 @@ def check_made(key: str, value: object, kind: type, such: str) -> None:
     """`value` must be settings of that kind: neither their name nor their class."""
     if not isinstance(value, kind):
         raise ValueError(f"{key}={shown(value)}: must be of type {kind.__name__}; give one, such as {such}")
+
+
+def check_takes(key: str, given: Any, *names: str) -> None:
+    """`given` must take these arguments, by their places; what doesn't tell which it takes (of C) may."""
+    try:
+        takes = signature(given)
+    except (TypeError, ValueError):
+        return
+    try:
+        takes.bind(*names)
+    except TypeError as error:
+        called, own = (f"({', '.join(own)})" for own in (names, takes.parameters))
+        raise ValueError(
+            f"{key}={shown(given)}: is called with {called}, and takes {own} ({error}); give one that takes {called}"
+        ) from None
 
 
 def shown(value: object) -> str:

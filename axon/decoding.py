@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from inspect import signature
 from itertools import islice, repeat
 from math import isnan
 from operator import index
@@ -19,14 +20,14 @@ import torch
 
 from axon.batch import Batch
 from axon.blocks import RowBlocks, row_blocks, widest_area
-from axon.checks import check_made, check_whole, shown
+from axon.checks import check_made, check_takes, check_whole, shown
 from axon.key_values import KeyValues
 from axon.layers import resolve_layers
 from axon.leeway import Leeway
 from axon.models.model import MaskedDiffusionModel
 from axon.python_values import as_python
 from axon.sampler import Sampler
-from axon.settings import DecodeSettings, check_cache, check_ends
+from axon.settings import DecodeSettings, check_cache, check_ends, check_shadow
 from axon.state import PartTimer
 from axon.trace import Trace
 from axon.waiting import Prompt, longest_first
@@ -245,13 +246,26 @@ def _check_objects(model: object, on_finish: object, timer: object, watcher: obj
     ):
         if given is not None and not callable(given):
             raise ValueError(f"{name}={shown(given)}: must be a function of {such}; give one, or None")
+    if on_finish is not None:
+        check_takes("on_finish", on_finish, "row", "trace")
+    if timer is not None:
+        check_takes("timer", timer, "part")
+    _check_watcher(watcher)
+
+
+def _check_watcher(watcher: object) -> None:
+    if watcher is None:
+        return
     methods = [name for name in vars(Watcher) if not name.startswith("_")]
     lacking = [name for name in methods if not callable(getattr(watcher, name, None))]
-    if watcher is not None and (lacking or isinstance(watcher, type)):
+    if lacking or isinstance(watcher, type):
         what = "is a class" if isinstance(watcher, type) else f"has no method {', '.join(lacking)}"
         raise ValueError(
             f"watcher={shown(watcher)}: {what}; give an object with {', '.join(methods)} (axon/watch.py), or None"
         )
+    for name in methods:
+        _, *names = signature(getattr(Watcher, name)).parameters
+        check_takes(f"watcher.{name}", getattr(watcher, name), *names)
 
 
 def _checked(timer: PartTimer) -> PartTimer:
@@ -271,6 +285,7 @@ def _checked(timer: PartTimer) -> PartTimer:
 
 def _check(model: MaskedDiffusionModel, settings: DecodeSettings) -> None:
     check_cache(settings, model.block_causal)
+    check_shadow(settings, model.shifted)
     check_ends(settings, model.eos_token_ids, model.end_token_ids)
 
 

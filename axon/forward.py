@@ -46,15 +46,14 @@ class Forward:
         with timer("model"):
             done = passes.next(blocks, self.places_BK, layers)
             layout = self.layout = done.layout
-            self._hidden_BWD = done.hidden_BWD
-            self.columns_BK = self.places_BK + layout.prefix  # the same on the canvas
+            self._hidden_BWD, self._shadow_BKD = done.hidden_BWD, done.shadow_BKD
+            self.columns_BK = batch.columns_BK(self.places_BK, layout.prefix)
             self.logits_BKV = self._logits(self.columns_BK)
         self._count(settings.block)
-        counted = self._counted(layout, settings) if layers else layout.counted
-        self.seen_B = counted.seen_B
+        self.counted = self._counted(layout, settings) if layers else layout.counted
         start = layout.prefix + blocks[0] * settings.block if len(set(blocks)) == 1 else None
         self.attention = BlockAttention(
-            done.capture, self.columns_BK, start, counted, timer, done.attended_BW
+            done.capture, self.columns_BK, start, self.counted, timer, done.attended_BW
         )
 
     def _counted(self, layout: Layout, settings: DecodeSettings) -> Counted:
@@ -104,7 +103,7 @@ class Forward:
         """p* at the marked positions, of which there are so many, (B, W) float64, 0 elsewhere; in chunks of them."""
         if not marked:
             return torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
-        self._count(where_BW.sum(1))
+        self.batch.counts.add_marked("logit_positions", where_BW)
         # `nonzero` would ask the device for their number.
         rows_N, columns_N = torch.nonzero_static(where_BW, size=marked).unbind(1)
         found_BW = torch.zeros(where_BW.shape, dtype=torch.float64, device=where_BW.device)
@@ -114,6 +113,18 @@ class Forward:
             logits_NV = self.model.logits(self._hidden_BWD, rows, columns, self.layout)
             found_BW[rows, columns] = self.likeliest(without(logits_NV, self._barred))[1]
         return found_BW
+
+    def shadow(self, written_BK: Tensor) -> Tensor:
+        """The probability of what is written, where nothing sees it itself, (B, K) float64."""
+        assert self._shadow_BKD is not None, "these passes have no shadows"
+        shadow_BKD, self_K = self._shadow_BKD, self.batch.block_K
+        self._count(len(self_K))
+        logits_BKV = self.model.logits(
+            shadow_BKD, self.batch.rows_B1.expand_as(written_BK), self_K.expand_as(written_BK), self.layout
+        )
+        logits_BKV = without(logits_BKV, self._barred)
+        partition_BK = most_likely(logits_BKV, self.model.mask_token_id)[2]
+        return (logits_BKV.gather(2, written_BK[..., None])[..., 0].double() - partition_BK).exp()
 
     def decoded(self) -> Tensor:
         """The prompt and everything decoded, (B, W) bool."""

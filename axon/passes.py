@@ -1,6 +1,7 @@
-"""How a decode passes over the network: over the whole canvas each time, or (cached_, frozen_passes.py) over a part.
+"""How a decode passes over the network: over the whole canvas each time, or (cached_, frozen_passes.py) over a part,
+or (shadow_passes.py) over more.
 
-Shapes: B rows, W columns of the canvas, D hidden size.
+Shapes: B rows, K block length, W columns of the canvas, D hidden size.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Pass:
     attended_BW: Tensor | None = (
         None  # that the columns received in earlier passes; None: all was computed in this one
     )
+    shadow_BKD: Tensor | None = None  # final, of the blocks' shadows, where somebody needs them
 
 
 class Passes(Protocol):

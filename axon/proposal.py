@@ -14,7 +14,6 @@ from axon.elementwise import and_not
 if TYPE_CHECKING:
     from torch import Tensor
 
-
 # From this many steps per position of a block on, remasking is ignored. Every step reveals at least one position, or
 # is one of the decoder's `post_steps`, so a block of K positions ends within (REMASK_STEPS + 1) x K steps and these,
 # whatever its decoder proposes.
@@ -28,8 +27,8 @@ class Proposal:
     - reveal: masked positions that get x0. AXON may choose others in their place. Where a row has none, the most
       confident masked position is revealed: a step always reveals something, unless the block is full
       (`Decoder.post_steps`).
-    - remask: revealed positions to mask again. From step `REMASK_STEPS` x K of a block on this is ignored, so
-      that every block ends.
+    - remask: revealed positions to mask again. From step `REMASK_STEPS` x K of a block on this is ignored, so that
+      every block ends.
     - replace: revealed positions whose token becomes `token_BK`, which is never the mask token.
 
     What is asked of a remainder of the prompt that shares the block is ignored, too. No position is both remasked and

@@ -24,6 +24,7 @@ from axon.passes import Passes, WholePasses
 from axon.proposal import REMASK_STEPS, Proposal, Reveal
 from axon.reads import Undeclared
 from axon.settings import DecodeSettings
+from axon.shadow_passes import ShadowPasses
 from axon.state import PartTimer, StepState
 from axon.tokens import one_of
 from axon.view import view
@@ -69,7 +70,8 @@ class Sampler:
 
     def _passes(self, batch: Batch) -> Passes:
         if batch.kept is None:
-            return WholePasses(self.model, batch, self.settings)
+            over = ShadowPasses if self.settings.decoder.needs_shadow else WholePasses
+            return over(self.model, batch, self.settings)
         kind = BlockPasses if self.settings.cache == "block" else FrozenPasses
         return kind(self.model, batch, batch.kept, self.settings, self.layers)
 
@@ -143,8 +145,8 @@ class Sampler:
         if not proposal.revises:
             return Change(happens_BK, kind_BK, token_BK, by_BK, state.confidence_BK)
         by_BK = by_BK * happens_BK
-        # What can be revised: not the prompt, and not the masks of sub-blocks that are not open yet.
-        revisable_BK = (state.places_BK >= batch.given_B[:, None]) & (state.written_BK != batch.mask_id)
+        # Not the prompt, and not the masks of sub-blocks that are not open yet.
+        revisable_BK = state.revisable()
         if proposal.remask_BK is not None:
             in_time_B = state.block_step_B < REMASK_STEPS * self.settings.block
             remask_BK = proposal.remask_BK & in_time_B[:, None] & revisable_BK

@@ -181,6 +181,11 @@ class DecodeSettings(metaclass=PythonValues):
                 f"compares what they find in later ones; use {'prefix, ' if self.cache == 'dual' else ''}none or "
                 "another decoder"
             )
+        if self.cache != "none" and self.decoder.needs_shadow:
+            raise ValueError(
+                f"cache={self.cache!r}: decoder {self.decoder.name} reads a shadow of its block, which has to see "
+                "all of the canvas as it is now; use none or another decoder"
+            )
         if self.cache == "block" and self.reads_attention and self.sink_rows != "visible":
             raise ValueError(
                 f"cache={self.cache!r}: a cached pass has no rows of later blocks to find attention sinks by; "
@@ -197,6 +202,11 @@ class DecodeSettings(metaclass=PythonValues):
         """K, the positions of a block, once it is known."""
         assert self.block_length is not None, "settings are given their block length by `for_model`"
         return self.block_length
+
+    def most_steps(self, all_open: bool) -> int:
+        """Steps that a block can take; `all_open`: whatever is masked in it can be revealed in every step."""
+        delays = 0 if self.axon.gate == "never" else self.axon.max_anchor_steps
+        return self.decoder.most_steps(self.gen_length, self.block, delays, all_open)
 
     def longest_prompt(self, max_length: int) -> int:
         """The most tokens of a prompt after which an answer fits into `max_length`; below 1 where none does."""
@@ -243,4 +253,13 @@ def check_cache(settings: DecodeSettings, block_causal: bool) -> None:
         raise ValueError(
             f"cache={settings.cache!r}: approximates a model that attends in both directions, and this one is "
             "block-causal; use cache=block, which is exact"
+        )
+
+
+def check_shadow(settings: DecodeSettings, shifted: bool) -> None:
+    """Raise ValueError where the decoder needs shadows and such a model has none."""
+    if settings.decoder.needs_shadow and shifted:
+        raise ValueError(
+            f"decoder.name={settings.decoder.name!r}: reads a shadow of its block, which predicts tokens in place, and "
+            "this model predicts each from the position before it; use another decoder or another model"
         )

@@ -37,16 +37,10 @@ def multiples(value: SinkThreshold) -> float | None:
     return float(found[1]) if found else None
 
 
-def sinks(means_BW: Tensor, width_B: Tensor, threshold: SinkThreshold) -> Tensor:
-    """Sink columns, bool: those whose mean attention is above the threshold.
-
-    means_BW holds the mean attention that each column receives (any columns of the canvas), width_B the real width of
-    each row.
-    """
-    return means_BW > sink_bound(width_B, threshold)
-
-
 def sink_bound(width_B: Tensor, threshold: SinkThreshold) -> Tensor | float:
-    """The mean attention above which a column is a sink: of every row the same, or of each, (B, 1) float32."""
+    """The mean attention above which a column is a sink: of every row the same, or of each, (B, 1) float32.
+
+    width_B is the real width of each row.
+    """
     relative = multiples(threshold)
     return float(threshold) if relative is None else (relative / width_B.float())[:, None]

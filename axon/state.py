@@ -32,6 +32,9 @@ class Context:
     decoded_BW: Tensor  # bool, the prompt and everything decoded
     width_B: Tensor  # columns of each row that sinks are sought among: uniform attention is 1/width
     tau_sink: SinkThreshold  # for decoders that name none of their own
+    sink_bound: Callable[
+        [SinkThreshold], Tensor | float
+    ]  # -> the mean attention above which a column is a sink, (B, 1) or for all rows
     # -> a chunk of the area's positions after the other, and their (B, C, V) float32
     log_probs: Callable[[], Iterator[tuple[slice, Tensor]]]
     p_max_at: Callable[
@@ -76,7 +79,12 @@ class StepState:
     log_probs: Callable[[], Tensor]  # -> (B, K, V) float64
     log_probs_of_c: Callable[[], Tensor]  # the same, except with `top_p`: in what x0 is drawn from, as c is
     noise: Callable[[], Tensor]  # needs_seeds: -> (B, K) uniform, each row from its own generator
+    # needs_shadow: -> (B, K) float64, the probability of each written token by all others; of a mask it says nothing
+    shadow: Callable[[], Tensor]
     attention: Callable[[], Tensor]  # needs_attention: -> (B, K, K) among the block's positions
+    revisable: Callable[
+        [], Tensor
+    ]  # revises: -> (B, K) bool, tokens that it may remask or replace: not the prompt's
     context: Callable[[], Context]  # reads = "sequence"
 
     @cached_property

@@ -11,6 +11,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from axon.beliefs import most_likely, sample, uniform
+from axon.elementwise import and_not
 from axon.forward import Forward
 from axon.nucleus import nucleus
 from axon.reads import undeclared
@@ -33,8 +34,9 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
     def context() -> Context:
         return Context(
             decoded_BW=forward.decoded(),
-            width_B=forward.seen_B,
+            width_B=forward.counted.seen_B,
             tau_sink=settings.axon.tau_sink,
+            sink_bound=forward.counted.bound,
             log_probs=declared("reads_later_blocks", decoder.reads_later_blocks, forward.log_probs),
             p_max_at=forward.p_max_at,
             rows=declared("needs_attention", decoder.needs_attention, attention.rows),
@@ -55,9 +57,9 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
             token_BK, confidence_BK = _drawn(forward, read_BKV, total_BK, 1.0)
         elif settings.temperature > 0:
             token_BK, confidence_BK = _drawn(forward, logits_BKV, partition_BK, settings.temperature)
-        masked_BK = forward.open(masked_BK)
+        open_BK = forward.open(masked_BK)
     return StepState(
-        masked_BK=masked_BK,
+        masked_BK=open_BK,
         written_BK=written_BK,
         token_BK=token_BK,
         confidence_BK=confidence_BK,
@@ -75,7 +77,11 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
             decoder.needs_seeds,
             lambda: uniform(places_BK.shape[1:], batch.generators, places_BK.device),
         ),
+        shadow=declared("needs_shadow", decoder.needs_shadow, lambda: forward.shadow(written_BK)),
         attention=declared("needs_attention", decoder.needs_attention, attention.among),
+        revisable=declared(
+            "revises", decoder.revises, lambda: and_not(places_BK >= batch.given_B[:, None], masked_BK)
+        ),
         context=declared("reads = 'sequence'", sequence, context),
     )
 

@@ -11,11 +11,14 @@ from axon.decoders.entropy_threshold import EntropyThreshold
 from axon.decoders.factor import Factor
 from axon.decoders.fixed_steps import FixedSteps
 from axon.decoders.hierarchy import Hierarchy
+from axon.decoders.hierarchy_remasking import HierarchyRemasking
 from axon.decoders.joint_threshold import JointThreshold
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
+from axon.decoders.rcr import Rcr
 from axon.decoders.slow_fast import SlowFast
+from axon.decoders.wino import Wino
 
 __all__ = [
     "DECODERS",
@@ -29,11 +32,14 @@ __all__ = [
     "Factor",
     "FixedSteps",
     "Hierarchy",
+    "HierarchyRemasking",
     "JointThreshold",
     "Klass",
     "LeftToRight",
     "LocalLeap",
+    "Rcr",
     "SlowFast",
+    "Wino",
 ]
 
 # One class each, told apart by `name`.
@@ -43,12 +49,15 @@ DecoderSettings = (
     | Factor
     | LocalLeap
     | Hierarchy
+    | HierarchyRemasking
     | Klass
     | Dawn
     | EntropyBounded
     | EntropyThreshold
     | Credit
     | SlowFast
+    | Wino
+    | Rcr
     | JointThreshold
     | LeftToRight
 )

@@ -44,6 +44,9 @@ class Decoder(metaclass=PythonValues):
         None  # the field of which its proposals say where it decides (axon/leeway.py)
     )
     revises: ClassVar[bool] = False  # it may remask or replace tokens that it has revealed
+    needs_shadow: ClassVar[bool] = (
+        False  # it reads what tokens are without themselves (axon/shadow_passes.py)
+    )
 
     name: str
 
@@ -66,13 +69,6 @@ class Decoder(metaclass=PythonValues):
         """
         return 0
 
-    def most_steps(self, block_length: int) -> int:
-        """How many steps a block of so many positions takes, at most.
-
-        Each of them reveals a position, for which others may have been masked again, or is one of `post_steps`.
-        """
-        return block_length * (REMASK_STEPS + 1 if self.revises else 1) + self.post_steps
-
     @property
     def boosts(self) -> bool:
         """Whether it has beliefs made of other logits than the model's."""
@@ -81,6 +77,15 @@ class Decoder(metaclass=PythonValues):
     def check(self, gen_length: int, block_length: int) -> None:
         """Raise ValueError where the settings do not fit these lengths."""
         return  # most fit all
+
+    def most_steps(self, gen_length: int, block_length: int, delays: int, all_open: bool) -> int:
+        """Steps that a block can take if AXON replaces what is revealed in `delays` of them.
+
+        `all_open`: whatever is masked in the block can be revealed in every step.
+
+        Each of them reveals a position, for which others may have been masked again, or is one of `post_steps`.
+        """
+        return block_length * (REMASK_STEPS + 1 if self.revises else 1) + self.post_steps
 
     def new_state(
         self, rows: int, gen_length: int, block_length: int, vocab_size: int, device: torch.device

@@ -13,7 +13,7 @@ from axon.decoders.base import Decoder
 from axon.elementwise import and_not
 from axon.proposal import Proposal
 from axon.reads import Reads
-from axon.sinks import SinkThreshold, check_sink_threshold, sinks
+from axon.sinks import SinkThreshold, check_sink_threshold
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,16 +49,20 @@ class Dawn(Decoder):
         masked_BK, context = state.masked_BK, state.context()
         confidence_BK = state.masked_confidence_BK
         edges_BKW = self._edges(state, context)
-        needed_BW = (edges_BKW & masked_BK[..., None]).any(1)  # columns that some masked position depends on
+        drawn_BKW = edges_BKW & masked_BK[..., None]
         state.counts.add("graph_steps", 1)
-        state.counts.add_marked("empty_graph_steps", ~needed_BW.any(1, keepdim=True))
+        state.counts.add_marked("empty_graph_steps", ~drawn_BKW.flatten(1).any(1, keepdim=True))
         high_BK = confidence_BK >= SURE
-        pulled_BW = context.decoded_BW & needed_BW  # the only ones whose p* is needed: a handful
+        # Where all that is masked is high, all of it is revealed, whatever induces it.
+        unsettled_B1 = and_not(masked_BK, high_BK).any(1, keepdim=True)
+        inducible_BK = (confidence_BK >= self.tau_induce) & unsettled_B1
+        # The only ones whose p* is needed: a handful.
+        pulled_BW = context.decoded_BW & (edges_BKW & inducible_BK[..., None]).any(1)
         unsure_BK = and_not(confidence_BK >= self.tau_low, high_BK)
         pulled, unsure = state.ask(pulled_BW.sum(), unsure_BK.sum(1).max())
         if pulled:
             inducing_BW = pulled_BW & (context.p_max_at(pulled_BW, pulled) >= SURE)
-            induced_BK = (edges_BKW & inducing_BW[:, None, :]).any(2) & (confidence_BK >= self.tau_induce)
+            induced_BK = (edges_BKW & inducing_BW[:, None, :]).any(2) & inducible_BK
         else:
             induced_BK = masked_BK.new_zeros(masked_BK.shape)
 
@@ -92,7 +96,7 @@ class Dawn(Decoder):
     def _edges(self, state: StepState, context: Context) -> Tensor:
         """(B, K, W) bool: "position i of the block depends on column j", where j is neither a sink nor i itself."""
         threshold = context.tau_sink if self.tau_sink is None else self.tau_sink
-        sink_BW = sinks(context.column_means(), context.width_B, threshold)
+        sink_BW = context.column_means() > context.sink_bound(threshold)
         attention_BKW = context.rows().masked_fill(sink_BW[:, None, :], -1.0)
         edges_BKW = attention_BKW.scatter_(2, state.columns_BK[..., None], -1.0) >= max(self.tau_edge, SEEN)
         state.counts.add_unchanged("graph_columns", context.width_B)

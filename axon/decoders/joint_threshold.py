@@ -40,7 +40,7 @@ class JointThreshold(Decoder):
         """None where nothing is ever edited."""
         return self.max_post_steps if self.editing_threshold < 1 else 0
 
-    def most_steps(self, block_length: int) -> int:
+    def most_steps(self, gen_length: int, block_length: int, delays: int, all_open: bool) -> int:
         """It masks nothing again."""
         return block_length + self.post_steps
 

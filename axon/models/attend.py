@@ -7,7 +7,7 @@ Shapes: B rows, Q columns of a part, N = B x Q positions, H heads, G key heads, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from axon.attention import Capture
 from axon.key_values import Exchange
@@ -38,7 +37,7 @@ def without_plans(device: torch.device) -> AbstractContextManager[None]:
 class RowAttention:
     """Of rows whose columns see those of their own row."""
 
-    kernel: str  # its name among transformers' attention functions
+    kernel: Callable[..., tuple[Tensor, Tensor | None]]  # among transformers' attention functions
     rows: int  # B
     width: int  # Q
     mask: (
@@ -53,7 +52,7 @@ class RowAttention:
         groups = value_NGA.shape[1]
         query_key_BCQA = query_key_NCA.view(self.rows, self.width, both, size).transpose(1, 2)
         query_BHQA, key_BGQA = query_key_BCQA.split_with_sizes([both - groups, groups], 1)
-        mixed_BQHA, _ = ALL_ATTENTION_FUNCTIONS[self.kernel](
+        mixed_BQHA, _ = self.kernel(
             own,
             query_BHQA,
             key_BGQA,
@@ -70,24 +69,25 @@ class RowAttention:
     def at(self, device: torch.device, home: torch.device) -> RowAttention:
         """Of layers that are on another device than what is kept and captured."""
         assert not isinstance(self.capture, SentCapture), "what is at home is sent, once"
+        columns = (
+            self.columns if self.columns is None or self.columns.stays else SentColumns(self.columns, home)
+        )
         return replace(
             self,
             mask=None if self.mask is None else self.mask.to(device),
             capture=None if self.capture is None else SentCapture(self.capture, self.mask),
-            columns=None if self.columns is None else SentColumns(self.columns, home),
+            columns=columns,
         )
 
 
 class Attention:
-    """Of all parts of a pass."""
+    """Of the several parts of a pass."""
 
     def __init__(self, parts: Sequence[RowAttention]) -> None:
         self._parts = parts
 
     def __call__(self, own: Any, query_key_NCA: Tensor, value_NGA: Tensor) -> Tensor:
         """See `RowAttention`; the positions of the parts lie one after the other."""
-        if len(self._parts) == 1:
-            return self._parts[0](own, query_key_NCA, value_NGA)
         sizes = [part.rows * part.width for part in self._parts]
         given = zip(query_key_NCA.split(sizes), value_NGA.split(sizes), strict=True)
         return torch.cat([part(own, *of_part) for part, of_part in zip(self._parts, given, strict=True)])

@@ -23,6 +23,7 @@ from axon.models.attend import Attention, RowAttention, without_plans
 from axon.models.experts import weights_per_position
 from axon.models.joined import plain
 from axon.models.layer import Layer, Narrow, Norm, Rotation
+from axon.models.product import way
 
 STEP = 256  # positions whose rotations are computed at once
 
@@ -91,22 +92,23 @@ class Body(nn.Module):
         """See `forward`: of embedded tokens, with their rotations on each of `devices`."""
         count, width, _ = x_BQD.shape
         x_ND, rotation = x_BQD.view(count * width, -1), rotations[0]
-        at_home = attend = Attention(parts)
+        at_home = attend = parts[0] if len(parts) == 1 else Attention(parts)
+        multiply = way(x_ND)
         for layer, move in zip(self._layers[:-1], self._moves, strict=False):
             if move is not None:
                 x_ND, rotation = x_ND.to(move), rotations[self.devices.index(move)]
-                attend = at_home.at(move, self.devices[0])
-            x_ND = layer(x_ND, rotation, attend)
+                attend, multiply = at_home.at(move, self.devices[0]), way(x_ND)
+            x_ND = layer(x_ND, rotation, attend, multiply)
         if (move := self._moves[-1]) is not None:
             x_ND, rotation = x_ND.to(move), rotations[self.devices.index(move)]
-            attend = at_home.at(move, self.devices[0])
+            attend, multiply = at_home.at(move, self.devices[0]), way(x_ND)
         read = None
         if read_BR is not None and self.dense and rows_round_alone(read_BR.shape[1]):
             read = Narrow.of(read_BR, width)
         there = read if read is None or len(self.devices) == 1 else read.to(x_ND.device)
         captured = any(part.capture is not None for part in parts)
         queries = None if captured else there  # whose attention is asked for, all are read
-        x_MD = self._layers[-1](x_ND, rotation, attend, queries, there)
+        x_MD = self._layers[-1](x_ND, rotation, attend, multiply, queries, there)
         if len(self.devices) > 1:
             x_MD = x_MD.to(self.devices[0])
         x_MD = self._norm(x_MD)

@@ -19,7 +19,9 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 from axon.models.joined import Joined, linear_of
-from axon.models.product import Multiply, way
+from axon.models.product import Multiply
+
+VECTORS = 64  # numbers that fill whole vectors of any processor, however many of them torch takes at once
 
 # Of a layer's own module, its queries and keys (N, H + G, A) and values (N, G, A): what its positions see, (N, H x A).
 Attend = Callable[[Any, Tensor, Tensor], Tensor]
@@ -151,14 +153,15 @@ class Layer:
         x_ND: Tensor,
         rotation: Rotation,
         attend: Attend,
+        multiply: Multiply,
         queries: Narrow | None = None,
         read: Narrow | None = None,
     ) -> Tensor:
         """The states after it, (N, D), or with `read` (M, D).
 
-        `attend` is the attention of the pass. With `queries`, those of other positions are zeros.
+        `attend` is the attention of the pass, and `multiply` the `way` of its states. With `queries`, those of other
+        positions are zeros.
         """
-        multiply = way(x_ND)
         x_ND = self._attended(x_ND, rotation, attend, multiply, queries, read)
         deep_ND: Tensor = self._mlp(self._between(x_ND), multiply)
         return deep_ND.add_(x_ND)
@@ -221,6 +224,14 @@ class Gated:
     def __call__(self, x_ND: Tensor, multiply: Multiply) -> Tensor:
         """Of every position by itself."""
         gate_NF, up_NF = self._gate_up(x_ND, multiply)
+        return multiply(_silu(gate_NF).mul_(up_NF), *self._down)
+
+
+def _silu(gate_NF: Tensor) -> Tensor:
+    """Which may overwrite it."""
+    if gate_NF.is_cpu and not gate_NF.is_contiguous():
+        if gate_NF.shape[1] % VECTORS == 0:
+            return silu(gate_NF)
         # A processor rounds exponentials otherwise at the end of a row, or of all rows that touch.
-        gate_NF = gate_NF.contiguous() if gate_NF.is_cpu else gate_NF
-        return multiply(silu(gate_NF, inplace=True).mul_(up_NF), *self._down)
+        gate_NF = gate_NF.contiguous()
+    return silu(gate_NF, inplace=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -71,6 +72,8 @@ class SentCapture:
 @dataclass(frozen=True)
 class SentColumns:
     """An exchange as a layer meets it that is elsewhere."""
+
+    stays: ClassVar[bool] = False
 
     columns: Exchange
     home: torch.device

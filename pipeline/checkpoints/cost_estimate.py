@@ -13,6 +13,7 @@ from axon.models.description import Description
 from axon.models.family import Family
 from axon.models.size import size_of
 from axon.row_memory import BYTES, Part, row_parts
+from pipeline.counted import parameters_text
 from pipeline.inputs.config import Decode
 
 # Dense bfloat16 multiply-adds as two operations, by the makers' data sheets (NVIDIA H100 SXM, A100).
@@ -50,12 +51,16 @@ class Network:
         ):  # KLASS follows what is generated, DAWN what is decoded, the prompt too
             logits += blocks.canvas if decoder.needs_attention else blocks.area
         computed, pairs = _PASSES[decode.cache](blocks, steps)
+        if decoder.needs_shadow:
+            logits += decode.block
+            computed += steps * decode.block
+            pairs += steps * decode.block * (blocks.canvas + decode.block)
         return self._size.shape.flops(self._size.linear_per_position, computed, pairs, steps * logits)
 
     def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:
         """At the batch asked for, with the longest prompt."""
         weights = self.parameters * BYTES[dtype]
-        yield Part("weights", weights, f"{self.parameters / 1e9:.2f} G parameters in {dtype}")
+        yield Part("weights", weights, f"{parameters_text(self.parameters)} in {dtype}")
         for part in row_parts(self._size.shape, decode, canvas(decode, prompt), dtype):
             yield replace(part, bytes=batch * part.bytes)
 
@@ -65,16 +70,19 @@ def canvas(decode: Decode, prompt: int) -> RowBlocks:
 
 
 def most_passes(decode: Decode, prompt: int, family: Family) -> int:
-    """Of one row: most often a step reveals at least one token, and `fixed_steps` alone takes the steps it is given.
+    """Of one row: a step reveals at least one token, and `fixed_steps` alone takes the steps that it is given.
 
-    It may take more where a block's first position is revealed alone, or the block goes by sub-blocks.
+    It may take more where a block's first position is revealed alone, or the block goes by sub-blocks; and so may a
+    decoder that takes tokens back.
     """
     blocks = canvas(decode, prompt)
     steps = getattr(decode.decoder, "steps", None)
     alone = family.sub_block is not None or (family.shift > 0 and decode.cache in ("prefix", "dual"))
+    if decode.decoder.revises:
+        return blocks.count * decode.most_steps(all_open=not alone)
     if steps is not None and decode.axon.gate == "never" and not alone:
         return int(steps) * blocks.count * decode.block // decode.gen_length
-    return blocks.count * decode.decoder.most_steps(decode.block) - blocks.given
+    return blocks.area - blocks.given
 
 
 def _uncached(blocks: RowBlocks, steps: float) -> tuple[float, float]:

@@ -11,8 +11,8 @@ import pandas as pd
 from rich.console import Console
 
 from pipeline.errors import ConfigError
+from pipeline.inputs.named_places import read_named
 from pipeline.inputs.run_words import PLACES
-from pipeline.inputs.word_list import read_list
 from pipeline.inputs.word_path import read_path
 from pipeline.jobs.asked_words import read_asked
 from pipeline.jobs.console import say
@@ -20,6 +20,7 @@ from pipeline.jobs.drawing import check_records, say_part, wandb_settings, writt
 from pipeline.jobs.list_job import OUT
 from pipeline.jobs.report_job import make_report, notes_of
 from pipeline.report.data.whole import in_stores
+from pipeline.report.entries import run_names
 from pipeline.runs.identified import told_apart
 from pipeline.runs.opened import OpenedRun, open_run
 from pipeline.runs.opened_store import OpenedStore, open_store
@@ -38,7 +39,7 @@ def compare(words: Mapping[str, str], console: Console) -> int:
     asked = read_asked(words)
     by_name = "runs" in words and not words.get("where")
     opened, notes = (_named(words), []) if by_name else _chosen(words, console)
-    wandb, names = wandb_settings(words, opened[0]), _names(opened)
+    wandb, folders = wandb_settings(words, opened[0]), _names(opened)
     out = read_path("out", words["out"]) if words.get("out") else _folder(opened, words)
     # Each run's records are those of its own store, which another run's may not share.
     records = pd.concat(
@@ -46,10 +47,11 @@ def compare(words: Mapping[str, str], console: Console) -> int:
     )
     notes += [
         f"{name}: {note}"
-        for one, name in zip(opened, names, strict=True)
+        for one, name in zip(opened, folders, strict=True)
         for note in (*one.origin.notes, *notes_of(one.run, one.contents, one.run.failures))
     ]
     runs = [one.run for one in opened]
+    names = run_names(runs, folders, [one.origin.name if one.origin.named else None for one in opened])
     group = f"compare/{out.name}"
     whole = in_stores(runs, [one.store for one in opened])
     written(lambda: make_report(out, runs, records, notes, names, wandb, group, console, whole, asked), out)
@@ -61,7 +63,7 @@ def compare(words: Mapping[str, str], console: Console) -> int:
 
 def _named(words: Mapping[str, str]) -> list[OpenedRun]:
     """The runs that `runs` names."""
-    opened = [open_run(folder) for folder in read_list(words, "runs")]
+    opened = [open_run(own.place).called(own.name) for own in read_named(words, "runs")]
     if len({one.path for one in opened}) < 2 or len({one.path for one in opened}) < len(opened):
         raise ConfigError(
             [f"runs={words['runs']}: needs two or more different runs; write runs=[FOLDER,FOLDER]"]
@@ -99,16 +101,19 @@ def _chosen(words: Mapping[str, str], console: Console) -> tuple[list[OpenedRun]
 def _places(words: Mapping[str, str]) -> tuple[list[OpenedRun], list[str]]:
     """The runs or stores that the words name, and a line for each part that can't be read."""
     if "runs" in words:
-        return [open_run(folder) for folder in read_list(words, "runs")], []
+        return [open_run(own.place).called(own.name) for own in read_named(words, "runs")], []
     if "store" not in words:
         return runs_under(read_path("under", words.get("under") or OUT))
-    found = [open_store(address) for address in dict.fromkeys(read_list(words, "store"))]
-    return [store for store, _ in found], [line for _, unread in found for line in unread]
+    places = dict.fromkeys(read_named(words, "store"))
+    found = [(open_store(own.place), own.name) for own in places]
+    return [store.called(name) for (store, _), name in found], [line for (_, own), _ in found for line in own]
 
 
 def _names(opened: Sequence[OpenedRun]) -> list[str]:
-    """Of their folders; of runs without a sweep what tells their settings apart, where that is enough."""
-    single = [one for one in opened if one.run.alone]
+    """As a user named them, or of their folders; of runs without a sweep what tells their settings apart, where that
+    is enough.
+    """
+    single = [one for one in opened if one.run.alone and not one.origin.named]
     told = dict(zip(single, told_apart([one.run.settings[0] for one in single]), strict=True))
     taken = [*told.values(), *(one.origin.name for one in opened)]
     return [told[one] if one in told and taken.count(told[one]) == 1 else one.origin.name for one in opened]
@@ -126,7 +131,9 @@ def _folder(opened: Sequence[OpenedRun], words: Mapping[str, str]) -> Path:
         places = {one.path.parent.parent for one in opened}
         common = places.pop() if len(places) == 1 else Path(OUT)
     plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", words.get("where") or name).strip("_")[:LONGEST]
-    if words.get("where") or plain != name:  # another folder for other runs, or another condition
-        digest = hashlib.sha256(f"{name} {words.get('where', '')}".encode()).hexdigest()[:6]
+    named = [str(one.path) for one in opened if one.origin.named]
+    if words.get("where") or plain != name or named:  # another folder for other runs, or another condition
+        content = " ".join([name, words.get("where", ""), *named])
+        digest = hashlib.sha256(content.encode()).hexdigest()[:6]
         plain = f"{plain}-{digest}"
     return common / "compare" / plain

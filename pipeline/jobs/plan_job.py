@@ -44,6 +44,9 @@ ASSUMED_PROMPT = 1000  # tokens, where there is no tokenizer to count them
 GIB = 2**30
 REPEATS = "; each setting is counted whole, but what repeats a neighbour's decode is not decoded again"
 
+MOST = "at most: every pass reveals one token"
+MOST_REVISING = "at most, with tokens that the decoder takes back"
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -134,7 +137,7 @@ def _work(
         reachable(setting, config.limit),
         stored=0,
         passes=float(most_passes(setting.decode, prompts.most, family)),
-        source=f"at most: every pass reveals {'or revises ' if setting.decode.decoder.revises else ''}one token",
+        source=MOST_REVISING if setting.decode.decoder.revises else MOST,
     )
     if config.recipe is not None and (published := _published(config.recipe, setting)) is not None:
         work = replace(work, passes=published, source="published by the recipe's source")

@@ -34,7 +34,7 @@ def make_report(
     runs: Sequence[Run],
     records: pd.DataFrame,
     notes: Sequence[str],
-    folders: Sequence[str],
+    names: Sequence[str],
     wandb: WandbSettings,
     group: str,
     console: Console,
@@ -45,13 +45,14 @@ def make_report(
     setting is of the group asked for.
 
     `records`: measured (report/data/measures.py), `whole` gives whole ones; with several runs, their column `run` is
-    the index of the run they belong to. `folders`: the names of the runs' folders, which tell runs of one name apart.
+    the index of the run they belong to. `names`: what the runs are called there, each by another name; none: by their
+    sweeps.
     """
     import_report(wandb)
     from pipeline.report import write_report
     from pipeline.show import words
 
-    report = write_report(folder, runs, records, notes, folders, words, asked, whole)
+    report = write_report(folder, runs, records, notes, names, words, asked, whole)
     draw(console, report.terminal())
     if wandb.mode != "off":
         _track(wandb, group, folder, report, whole_tables(runs, whole), console)

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from axon.identity import decode_identity
-from axon.settings import check_cache, check_ends
+from axon.settings import check_cache, check_ends, check_shadow
 from pipeline.checkpoints.checkpoint import Checkpoint, open_model, says_itself
 from pipeline.checkpoints.outline import Outline
 from pipeline.checkpoints.prompt import form_of, reads_template
@@ -139,6 +139,7 @@ def make_setting(config: Config, candidate: Candidate | None = None, open_: Open
         decode = config.decode.for_model(checkpoint.described.block_size)
         config = replace(config, decode=decode)
         check_cache(decode, bool(checkpoint.described.family.block_causal))
+        check_shadow(decode, checkpoint.described.family.shift > 0)
         check_ends(decode, checkpoint.described.eos_token_ids, checkpoint.described.end_token_ids)
         identity = _identity(config, checkpoint)
     except ValueError as error:

@@ -240,7 +240,7 @@ def _comparisons(
 
 
 def _most_passes(setting: Setting) -> float:
-    """Absolute blocks may be one more than the answer fills."""
+    """To fill an absolute block a few more tokens are generated."""
     decode = setting.decode
     blocks = decode.gen_length // decode.block + (decode.block_alignment == "absolute")
-    return float(blocks * decode.decoder.most_steps(decode.block))
+    return float(blocks * decode.most_steps(all_open=False))

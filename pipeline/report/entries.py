@@ -157,21 +157,24 @@ def _group(run: Run, name: str, setting: Setting) -> str:
     return name if run.alone else f"{name}: {setting.group}"
 
 
-def run_names(runs: Sequence[Run], folders: Sequence[str]) -> list[str]:
-    """Each run by its name; by its folder, if given, where several share a name or it is of no sweep; numbered where
-    that doesn't help.
+def run_names(
+    runs: Sequence[Run], folders: Sequence[str] = (), given: Sequence[str | None] = ()
+) -> list[str]:
+    """Each run by the name that a user gave it, else by its own; by its folder, if known, where several share a name
+    or it is of no sweep; numbered where that doesn't help.
     """
-    names = [run.name for run in runs]
+    given = given or [None] * len(runs)
+    names = [own or run.name for run, own in zip(runs, given, strict=True)]
     if folders:
         shared = Counter(names)
         names = [
-            folder if shared[run.name] > 1 or run.alone else run.name
-            for run, folder in zip(runs, folders, strict=True)
+            own or (folder if shared[run.name] > 1 or run.alone else run.name)
+            for run, folder, own in zip(runs, folders, given, strict=True)
         ]
     shared = Counter(names)
     return [
-        f"{name} #{1 + names[:number].count(name)}" if shared[name] > 1 else name
-        for number, name in enumerate(names)
+        f"{name} #{1 + names[:number].count(name)}" if shared[name] > 1 and own is None else name
+        for number, (name, own) in enumerate(zip(names, given, strict=True))
     ]
 
 

@@ -45,7 +45,7 @@ def write_report(
     runs: Sequence[Run],
     records: pd.DataFrame,
     notes: Sequence[str],
-    folders: Sequence[str] = (),
+    names: Sequence[str] = (),
     words: Words | None = None,
     asked: Asked = NOTHING,
     whole: Whole | None = None,
@@ -57,8 +57,8 @@ def write_report(
     Beyond picture.MOST_PANELS facets each gets a file of its own too, front-<task>-<model>.png.
     """
     whole = whole or in_memory(records)
-    names = run_names(runs, folders)
-    findings = find(runs, records, folders, asked, whole)
+    names = names or run_names(runs)
+    findings = find(runs, records, names, asked, whole)
     folder.mkdir(parents=True, exist_ok=True)
     facets = findings.facets
     tables = write_formats(folder, facets, asked.formats)

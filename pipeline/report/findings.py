@@ -60,7 +60,7 @@ class Findings:
 def find(
     runs: Sequence[Run],
     records: pd.DataFrame,
-    folders: Sequence[str] = (),
+    names: Sequence[str] = (),
     asked: Asked = NOTHING,
     whole: Whole | None = None,
 ) -> Findings:
@@ -69,10 +69,11 @@ def find(
     The records are whole, or measured (measures.py); then `whole` gives whole ones.
 
     A column `run` of the records, if there is one, is the index of the run whose store a record is from; otherwise a
-    record belongs to every run that has its setting. `folders`: the names of the runs' folders, to tell runs of equal
-    names apart. Raises ValueError where no run has a setting, ConfigError where no setting is of the group asked for.
+    record belongs to every run that has its setting. `names`: what the runs are called, each by another name; by
+    themselves they are called by their sweeps. Raises ValueError where no run has a setting, ConfigError where no
+    setting is of the group asked for.
     """
-    names = run_names(runs, folders)
+    names = names or run_names(runs)
     parts = _parts(runs, names, records, whole or in_memory(records))
     _check_against(asked, parts)
     drafts = _drafts(parts)
@@ -85,7 +86,7 @@ def find(
 
 def find_points(runs: Sequence[Run], records: pd.DataFrame) -> pd.DataFrame:
     """The points of `find` alone: no fronts are compared, and no record is read again. Raises ValueError as `find`."""
-    drafts = _drafts(_parts(runs, run_names(runs, ()), records, in_memory(records)))
+    drafts = _drafts(_parts(runs, run_names(runs), records, in_memory(records)))
     return pd.concat([one.evidence.points for one in drafts], ignore_index=True)
 
 

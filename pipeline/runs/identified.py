@@ -13,11 +13,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.environment import PROJECT
 from pipeline.inputs.config import DECODE_KEYS, Decode, ModelSettings
 from pipeline.inputs.dotted import flatten
 from pipeline.inputs.trade_offs import usual_trade_offs
 from pipeline.planning.setting import Setting, setting_id
 from pipeline.report.data.labels import value_text
+from pipeline.runs.later import unknown_part
 from pipeline.tasks import TaskSettings
 
 DIGITS = 8  # of a content's hash: enough to tell models apart
@@ -43,6 +45,9 @@ def identified_setting(sid: str, identity: Mapping[str, Any]) -> Setting:
         decode = _foreign_decode() if "foreign" in identity else _decode(identity)
         group = f"{identity['foreign']['name']} (imported)" if "foreign" in identity else _group(decode)
     except ValidationError as error:
+        if unknown := unknown_part(error):
+            why = "a later version, or changed code, decoded it"
+            raise ValueError(f"not of this version ({unknown}): {why}; update {PROJECT} to read it") from None
         fault = error.errors()[0]
         place = ".".join(str(step) for step in fault["loc"])
         raise ValueError(f"this version can't read it ({place}: {fault['msg']})") from None

@@ -31,6 +31,7 @@ class Origin:
     word: str  # of a command that names it
     remedy: str  # where results are lacking
     notes: tuple[str, ...] = ()  # what a reader of its report must know beside what run.json says
+    named: bool = False  # whether a user gave the name
 
 
 class OpenedRun:
@@ -38,6 +39,12 @@ class OpenedRun:
 
     def __init__(self, path: Path, run: Run, origin: Origin) -> None:
         self.path, self.run, self.origin = path, run, origin
+
+    def called(self, name: str | None) -> Self:
+        """The same run with the name that a user gives it, if any."""
+        if name is None:
+            return self
+        return type(self)(self.path, self.run, replace(self.origin, name=name, named=True))
 
     def only(self, setting_ids: Collection[str]) -> Self:
         """The same run with some of its settings."""

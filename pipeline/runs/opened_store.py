@@ -47,7 +47,7 @@ class OpenedStore(OpenedRun):
             "group": setting.group,
             "model": setting.model_name,
             "task": setting.task.name,
-            "store": self.run.name,
+            "store": self.origin.name,
         }
         if not setting.foreign:
             told["decoder"] = setting.decode.decoder.name

@@ -25,6 +25,7 @@ from pipeline.environment import Environment
 from pipeline.errors import ConfigError, reason
 from pipeline.planning.setting import ALONE, Setting, Stop, setting_id
 from pipeline.runs.columns import Form, from_columns, to_columns
+from pipeline.runs.later import REMEDY, this_version, unknown_part, writer
 from pipeline.tasks.task import STRICT
 
 FORMAT = 2  # raised when the form of run.json changes
@@ -103,9 +104,12 @@ def write_run(folder: Path, run: Run) -> None:
 
 def read_run(folder: Path) -> Run:
     """Raises ConfigError, one line, if there is none or it can't be read."""
+    loaded: Any = None
     try:
         loaded = json.loads((folder / RUN_FILE).read_bytes())
         found = loaded.get("format") if isinstance(loaded, dict) else None
+        if isinstance(found, int) and found > FORMAT:
+            raise ConfigError([_later(folder, loaded, f"its format is {found}, not {FORMAT}")])
         if found not in (LISTED, FORMAT):
             rule = f"{RUN_FILE} has the format {found!r}, this version reads {FORMAT}"
             raise ConfigError([f"run={folder}: {rule}; run its command again, which decodes nothing twice"])
@@ -113,16 +117,25 @@ def read_run(folder: Path) -> Run:
     except OSError as error:
         rule = f"has no {RUN_FILE} ({reason(error)}); give the folder that a job's last line prints"
     except ValidationError as error:
+        if unknown := unknown_part(error):
+            raise ConfigError([_later(folder, loaded, unknown)]) from None
         first = error.errors()[0]
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        rule = (
-            f"{RUN_FILE} is damaged ({what}), or other code wrote it; run its command again, or use that code"
-        )
+        rule = f"{RUN_FILE} is damaged ({what}); run its command again, which decodes nothing twice"
     except ConfigError:
         raise
     except ValueError as error:
         rule = f"{RUN_FILE} is damaged ({reason(error)}); run its command again"
     raise ConfigError([f"run={folder}: {rule}"])
+
+
+def _later(folder: Path, loaded: Mapping[str, Any], what: str) -> str:
+    """The line for a whole file with what this version doesn't know."""
+    by = f"a later version, or changed code, wrote it ({writer(loaded)}; here is {this_version()})"
+    store = loaded.get("store")
+    address = f"store={_address(store, folder)}" if isinstance(store, str) else "store=ADDRESS"
+    line = f"{RUN_FILE} is not of this version ({what}): {by}; {REMEDY} job=compare {address}"
+    return f"run={folder}: {line}"
 
 
 def _spelled(run: Run) -> str:
@@ -167,9 +180,12 @@ def _listed(loaded: Mapping[str, Any]) -> Run:
 
 def store_of(run: Run, folder: Path) -> str:
     """The address of the run's store, seen from here."""
-    if "://" in run.store:
-        return run.store
-    return os.path.normpath(folder.absolute() / os.path.expanduser(run.store))
+    return _address(run.store, folder)
+
+
+def _address(store: str, folder: Path) -> str:
+    """What the run.json of this folder calls its store, seen from here."""
+    return store if "://" in store else os.path.normpath(folder.absolute() / os.path.expanduser(store))
 
 
 def store_from(folder: Path, root: str, out: str) -> str:

@@ -304,9 +304,7 @@ class Store:
             return from_bytes(data, setting_id, span)
         except NewerFormat as error:
             path = self._slice_path(setting_id, span)
-            line = (
-                f"store={self.root}: {path} was {error}; update this repository, or choose another store=..."
-            )
+            line = f"store={self.root}: {path} was {error}; update axon-sweeps, or choose another store=..."
             raise ConfigError([line]) from None
         except (OSError, ValueError, pa.ArrowException) as error:
             return self._damaged(setting_id, span, reason(error))

@@ -14,6 +14,7 @@ from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
 from axon.blocks import RowBlocks, row_blocks
 from axon.models.layout import Layout
 from axon.models.model import PassPart
+from axon.shadow_passes import Borrowed
 from tests.axon.toy_model import MASK, VOCAB
 from tests.axon.traces import check_events
 
@@ -64,7 +65,7 @@ def check_rows(
         assert all(0 <= token < VOCAB and token != MASK for token in trace.tokens)
         assert setting.end_of_text != "logits_eos_inf" or not {*trace.tokens} & {*model.eos_token_ids}
         reveals = trace.reveals()
-        assert len(reveals) == trace.nfe <= blocks.count * decoder.most_steps(setting.block)
+        assert len(reveals) == trace.nfe <= blocks.count * setting.most_steps(all_open=False)
         assert decoder.post_steps or all(reveals)
         shown = list(chain.from_iterable(reveals))
         assert set(shown) == set(range(len(prompt), len(prompt) + length))
@@ -121,6 +122,7 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
     assert (trace.remasked, trace.replaced) == (kinds["remask"], kinds["replace"])
     _check_passes(trace, setting, blocks, block_of)
     logits = trace.nfe * (setting.block + (blocks.area if setting.decoder.reads_later_blocks else 0))
+    logits += trace.nfe * (setting.block if setting.decoder.needs_shadow else 0)
     beyond = (
         setting.decoder.reads == "sequence" and not setting.decoder.reads_later_blocks
     )  # at single positions
@@ -142,6 +144,11 @@ def _check_passes(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
         computed = blocks.canvas if first else left
         full += first and setting.cache != "none"
         positions, pairs = positions + computed, pairs + computed * blocks.canvas
+        if setting.decoder.needs_shadow:
+            positions, pairs = (
+                positions + setting.block,
+                pairs + setting.block * (blocks.canvas + setting.block),
+            )
     assert (trace.full_passes, trace.computed_positions, trace.attention_pairs) == (full, positions, pairs)
     assert trace.full_passes == (0 if setting.cache == "none" else blocks.count)
 
@@ -153,7 +160,8 @@ def passes_told(model: MaskedDiffusionModel, tell: Callable[[torch.Tensor, Layou
 
     def in_one_pass(parts: Sequence[PassPart]) -> list[torch.Tensor]:
         for part in parts:
-            tell(part.tokens_BQ, part.layout)
+            if not isinstance(part.columns, Borrowed):  # shadows, which are no pass of their own
+                tell(part.tokens_BQ, part.layout)
         return plain(parts)
 
     hook = model.register_forward_pre_hook(lambda module, inputs: tell(*inputs[:2]))

@@ -55,8 +55,9 @@ def forward(
     tokens_BW: Tensor,
     allowed_WW: Tensor | None = None,
     replaced: Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]] = lambda layer, k, v: (k, v),
+    places_W: Tensor | None = None,
 ) -> Tensor:
-    """Logits (B, W, V) of positions 0 to W-1, in the precision of the tensors.
+    """Logits (B, W, V), in the precision of the tensors, of positions 0 to W-1 or those in `places_W`.
 
     `allowed_WW`: which columns a row sees; None: all. `replaced`: what takes the place of a layer's keys and values.
     """
@@ -69,6 +70,8 @@ def forward(
     full_precision = is_llada and config.get("rope_full_precision", True)
     eps = config["rms_norm_eps"]
     sin, cos = _angles(tokens_BW.shape[1], size, config["rope_theta"])
+    if places_W is not None:
+        sin, cos = sin[places_W], cos[places_W]
     x = tensors[names["embed"] + ".weight"][tokens_BW]
     mask = None
     if allowed_WW is not None:

@@ -227,7 +227,7 @@ def test_maps_of_the_means_hold_the_rows(seed: int) -> None:
         return capture
 
     capture = again()
-    columns_BK = torch.arange(8).expand(count, -1)  # of five each would be looked for by itself
+    columns_BK = torch.arange((8, 5)[seed // 2 % 2], 13).expand(count, -1)
     means_BW, rows_BKW = capture.means_and_rows(None, None, columns_BK)
     assert torch.equal(means_BW, capture.column_means(None))
     assert torch.equal(rows_BKW, capture.rows(None, columns_BK))
@@ -275,9 +275,11 @@ def test_in_float16_no_attention_is_another_for_it(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "length", [4, 5]
+    ("length", "width"), [(4, 9), (5, 9), (5, 12)]
 )  # rows out of the maps of all positions, and computed by themselves
-def test_the_layers_of_all_rows_are_put_together_once(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_layers_of_all_rows_are_put_together_once(
+    length: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put: list[int] = []
 
     def counted(of_layers: Sequence[Tensor], rows_R: Tensor | None) -> Tensor:
@@ -286,9 +288,9 @@ def test_the_layers_of_all_rows_are_put_together_once(length: int, monkeypatch: 
 
     together = axon.attention._stack
     monkeypatch.setattr(axon.attention, "_stack", counted)
-    real_BW = torch.ones((1, 9), dtype=torch.bool)
+    real_BW = torch.ones((1, width), dtype=torch.bool)
     capture = Capture((0, 1, 2), real_BW)
     for _ in range(3):
-        capture.keep(*torch.randn(2, 1, 2, 9, 8), None, 0.3)
+        capture.keep(*torch.randn(2, 1, 2, width, 8), None, 0.3)
     capture.means_and_rows(None, None, torch.arange(length)[None])
     assert put == [3, 3]  # queries, keys

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from axon import AxonSettings, Confidence, DecodeSettings, decode
+from axon import AxonSettings, Confidence, DecoderSettings, DecodeSettings, Wino, decode
 from tests.axon.toy_model import toy_model
 
 pytestmark = pytest.mark.slow
@@ -27,11 +27,14 @@ def test_a_compiled_network_decodes_the_same_in_float32() -> None:
     )
 
 
-def test_passes_of_one_kind_are_compiled_once() -> None:
+@pytest.mark.parametrize(
+    "decoder", [Confidence(threshold=0.6), Wino(threshold=0.6)], ids=lambda own: own.name
+)
+def test_passes_of_one_kind_are_compiled_once(decoder: DecoderSettings) -> None:
     """What is kept between them is none of it: the first passes would each be compiled for another state of that."""
     torch._dynamo.reset()
     counters.clear()
-    settings = DecodeSettings(16, 8, decoder=Confidence(threshold=0.6), axon=AxonSettings(gate="never"))
+    settings = DecodeSettings(16, 8, decoder=decoder, axon=AxonSettings(gate="never"))
     model = toy_model()
     model.body.compile(dynamic=True, backend="eager")
     for first in range(1, 4):

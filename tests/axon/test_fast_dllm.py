@@ -19,7 +19,9 @@ from axon import (
     Dawn,
     DecodeSettings,
     FixedSteps,
+    HierarchyRemasking,
     MaskedDiffusionModel,
+    Rcr,
     decode,
     load_model,
 )
@@ -129,7 +131,15 @@ def test_it_decodes_as_the_releases_loop(length: int, model: MaskedDiffusionMode
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "decoder", [Confidence(threshold=0.0), FixedSteps(), Dawn(tau_edge=0.1, tau_low=0.3), *TOYS.values()]
+    "decoder",
+    [
+        Confidence(threshold=0.0),
+        FixedSteps(),
+        Dawn(tau_edge=0.1, tau_low=0.3),
+        Rcr(),
+        HierarchyRemasking(remask_threshold=0.7),
+        *TOYS.values(),
+    ],
 )
 def test_every_decoder_goes_by_sub_blocks(decoder: Decoder, model: MaskedDiffusionModel) -> None:
     """A block's first position is alone in its step; nothing is revealed before all to the left of its sub-block."""

@@ -20,7 +20,7 @@ from axon import DecodeSettings, MaskedDiffusionModel, Trace
 from tests.axon.fake_devices import FakeDevices, split
 from tests.axon.row_laws import check_rows, decode_rows
 from tests.axon.test_laws import COMBINATIONS, MIXED, VARIED
-from tests.axon.test_waits import CACHES
+from tests.axon.test_waits import CACHES, in_turn
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 # Every decoder, gate, policy and rule at the end of a text; two families and caches each, in turns.
@@ -29,9 +29,7 @@ cases = pytest.mark.parametrize(("number", "name"), list(enumerate(COMBINATIONS)
 
 def of_case(number: int, name: str, turn: int) -> tuple[MaskedDiffusionModel, DecodeSettings]:
     setting = (COMBINATIONS[name], VARIED[name])[turn]
-    family, cache = CACHES[(number + turn) % len(CACHES)]
-    if setting.decoder.reads_later_blocks:
-        cache = "none"
+    family, cache = in_turn(number + turn, setting)
     rows = "visible" if cache == "block" else setting.sink_rows
     return family(), replace(setting, cache=cache, sink_rows=rows)
 
@@ -89,6 +87,6 @@ def test_a_gpu_decodes_as_the_processor_does(number: int, name: str) -> None:
     ("number", "dtype"), list(product(range(len(CACHES)), [torch.bfloat16, torch.float16])), ids=str
 )
 def test_rows_obey_the_laws_in_16_bits(number: int, dtype: torch.dtype, device: str) -> None:
-    for name in ("confidence, coverage_gap", "dawn, coverage_gap"):
+    for name in ("confidence, coverage_gap", "dawn, coverage_gap", "wino, coverage_gap"):
         model, setting = of_case(number, name, 0)
         check_rows(sent(model, dtype, device), MIXED, setting, 3)

@@ -52,10 +52,12 @@ def test_a_default_is_the_codes(name: str, shown: str) -> None:
         ("factor", ["factor"]),
         ("local_leap", ["threshold", "relaxed_threshold", "radius"]),
         ("hierarchy", ["threshold", "low_threshold"]),
+        ("hierarchy_remasking", ["threshold", "low_threshold", "remask_threshold"]),
         ("entropy_threshold", ["threshold"]),
         ("klass", ["threshold", "kl_threshold", "history"]),
         ("credit", ["threshold", "alpha", "beta", "gamma"]),
         ("slow_fast", ["threshold", "min_confidence", "exploration_steps", "window", "stability"]),
+        ("wino", ["threshold", "threshold_back"]),
         ("joint_threshold", ["threshold", "editing_threshold", "max_post_steps"]),
     ],
 )
@@ -87,6 +89,13 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
         "entropy_bounded": {"name": "entropy_bounded", "gamma": 0.1},
         "entropy_threshold": {"name": "entropy_threshold", "threshold": 0.5},
         "hierarchy": {"name": "hierarchy", "threshold": 0.9, "low_threshold": 0.4},
+        "hierarchy_remasking": {
+            "name": "hierarchy_remasking",
+            "threshold": 0.9,
+            "low_threshold": 0.4,
+            "remask_threshold": 0.4,
+        },
+        "rcr": {"name": "rcr", "steps": None},
         "credit": {"name": "credit", "threshold": 0.9, "alpha": 0.7, "beta": 0.8, "gamma": 0.2},
         "slow_fast": {
             "name": "slow_fast",
@@ -96,6 +105,7 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
             "window": 2,
             "stability": 1.0,
         },
+        "wino": {"name": "wino", "threshold": 0.6, "threshold_back": 0.9},
         "joint_threshold": {
             "name": "joint_threshold",
             "threshold": 0.7,

@@ -29,11 +29,12 @@ from tests.axon.toy_model import MASK, toy_model
         ("remasking", {"reveal", "remask"}),
         ("remasking_forever", {"reveal", "remask"}),
         ("editing", {"reveal", "remask", "replace"}),
+        ("wino", {"reveal", "remask"}),
         ("polishing", {"reveal", "remask"}),
         ("joint_threshold", {"reveal", "replace"}),
     ],
 )
-def test_no_toy_is_inert(name: str, kinds: set[str]) -> None:
+def test_none_is_inert(name: str, kinds: set[str]) -> None:
     """The laws would say nothing of a decoder that takes no token back."""
     traces = [
         t for seed in range(4) for t in decode(toy_model(seed=seed), MIXED, COMBINATIONS[f"{name}, never"])
@@ -184,7 +185,6 @@ def test_the_log_keeps_every_event_however_many_there_are(data: Any, rows: int, 
                 torch.zeros_like(kinds),
                 (places + 10 * step).double() / 50,
             ),
-            torch.full((rows,), step),
             places,
         )
         for row, events in enumerate(expected):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from axon import AxonSettings, Confidence, Credit, Dawn, DecodeSettings, Klass
+from axon import AxonSettings, Confidence, Credit, Dawn, DecodeSettings, Klass, Wino
 from axon.blocks import RowBlocks, row_blocks
 from axon.key_values import KeyValues
 from axon.models.shape import NetworkShape
@@ -108,6 +108,19 @@ def test_what_is_kept_is_there_twice_while_rows_enter(decoder: Any, cache: Any) 
     found = parts(settings)
     twice = sum(found.get(name, 0) for name in ("cache", "KLASS", "credit"))
     assert row_bytes(SHAPE, settings, BLOCKS, "float32") == sum(found.values()) + twice
+
+
+@pytest.mark.parametrize("dtype", BYTES)
+def test_a_shadow_is_a_block_more_that_sees_the_canvas_and_itself(dtype: str) -> None:
+    """Its keys and values are joined to the canvas's."""
+    each, size = (
+        parts(PLAIN, dtype)["activations"] / W,
+        torch.empty(0, dtype=getattr(torch, dtype)).element_size(),
+    )
+    seen = (W + K) * (G * A + G * A + K)
+    assert parts(replace(PLAIN, decoder=Wino()), dtype) == parts(PLAIN, dtype) | {
+        "shadow": K * each + seen * size
+    }
 
 
 def test_a_longer_row_takes_more() -> None:

@@ -1,7 +1,8 @@
 """Every base decoder's rule in words, one position at a time, in every step of a decode (docs/method.md, section 2).
 
 DAWN's is in test_dawn.py, other rankings of fixed_steps in test_ranking.py; credit's and SlowFast's, which remember
-more than c, in test_credit.py and test_slow_fast.py, that of joint_threshold, which edits, in test_joint_threshold.py.
+more than c, in test_credit.py and test_slow_fast.py; of those that take tokens back, in test_remasking.py, test_wino.py
+and test_joint_threshold.py.
 """
 
 from __future__ import annotations

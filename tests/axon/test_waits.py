@@ -110,14 +110,20 @@ CACHES: list[tuple[Callable[[], MaskedDiffusionModel], Any]] = [
 ]
 
 
+def in_turn(number: int, setting: DecodeSettings) -> tuple[Callable[[], MaskedDiffusionModel], Any]:
+    """One of CACHES, as far as the decoder can do with it."""
+    if setting.decoder.needs_shadow:
+        return CACHES[number % 2][0], "none"
+    family, cache = CACHES[number % len(CACHES)]
+    return family, "none" if setting.decoder.reads_later_blocks else cache
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "name"), enumerate(COMBINATIONS))
 def test_so_does_one_of_any_decoder_family_and_cache(number: int, name: str, waited: Marks) -> None:
     """Decoders that take tokens back, too, whose log of events grows; two families and caches each, in turns."""
     for turn, setting in enumerate((COMBINATIONS[name], VARIED[name])):
-        family, cache = CACHES[(number + turn) % len(CACHES)]
-        if setting.decoder.reads_later_blocks:
-            cache = "none"
+        family, cache = in_turn(number + turn, setting)
         rows = "visible" if cache == "block" else setting.sink_rows
         model, setting = family(), replace(setting, cache=cache, sink_rows=rows)
         decode_rows(model, MIXED, setting, 3)  # token ids are sent once, the first time

@@ -30,6 +30,7 @@ from pipeline.tasks import TASKS, Example, Score, TaskSettings, read_task
 from tests.pipeline.wandb_server import KEY, WandbServer, serving
 
 ROOT = Path(__file__).resolve().parents[2]
+SWEPT_DECODERS = OmegaConf.load(ROOT / "conf/sweep/decoders.yaml").groups.base.grid.decoder
 LAYERS, WIDTH, HIDDEN = 8, 16, 32
 CHARACTERS = [chr(code) for code in range(32, 127)] + ["\n"]
 VOCABULARY = [*CHARACTERS, "<|end|>", "<|mask|>"]

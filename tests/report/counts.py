@@ -8,12 +8,15 @@ PROMPT = 18
 WIDTH = PROMPT + GEN_LENGTH
 
 
-def count(sweep: Sweep, sinks: float = 0.1, supported: bool = True, edges: bool = True) -> Sweep:
-    """`sinks`: fraction of columns that AXON and DAWN count as sinks; whether AXON finds support, DAWN an edge."""
+def count(
+    sweep: Sweep, sinks: float = 0.1, supported: bool = True, edges: bool = True, remasked: int = 0
+) -> Sweep:
+    """`sinks`: fraction of columns that AXON and DAWN count as sinks; whether AXON finds support, DAWN an edge;
+    `remasked`: tokens of each example that the decoder masks again."""
     for row in sweep.rows:
         setting = sweep.settings[row["setting_id"]]
         row |= {"computed_positions": row["nfe"] * WIDTH, "flops": 2e6 * row["nfe"] * WIDTH}
-        row |= {"remasked": 0, "replaced": 0}
+        row |= {"remasked": remasked, "replaced": 0}
         row |= _axon(row, sinks, supported) if setting.uses_axon else _NO_AXON
         row |= _graph(row, sinks, edges) if setting.decode.decoder.name == "dawn" else _NO_GRAPH
     return sweep

@@ -154,6 +154,20 @@ def test_runs_of_one_name_are_distinct_names(names, folders, expected):
     assert run_names([make_run([], name=name) for name in names], folders) == expected
 
 
+def test_a_name_that_a_user_gave_is_kept_whatever_the_others_are_called():
+    runs = [make_run([], name=name) for name in ("a", "a", "b")]
+    assert run_names(runs, ["x", "y", "z"], ["ours", None, None]) == ["ours", "a", "b"]
+    assert run_names(runs, ["x", "y", "z"], ["b", None, "a"]) == ["b", "y", "a"]
+    assert run_names(runs, ["x", "y", "z"], ["ours", None, "y"]) == ["ours", "a", "y"]
+    assert run_names(runs, ["x", "y", "y"], ["y", "a", None]) == ["y", "a", "b"]
+    assert run_names([*runs, runs[0]], ["x", "y", "z", "x"], ["x", None, None, None]) == [
+        "x",
+        "y",
+        "b",
+        "x #2",
+    ]
+
+
 @pytest.mark.slow
 def test_settings_that_a_search_chose_by_their_scores_are_said_to_be_flattered():
     """With what tells how good one of them is: examples that the search didn't see."""

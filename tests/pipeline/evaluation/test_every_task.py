@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from axon.decoders import DECODERS
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import read_config
 from pipeline.report import find
 from pipeline.storage.store import Store
 from pipeline.tasks import TASKS, GeneratedTask, forms, get_task
-from tests.pipeline.conftest import compose_tree, planned, sliced
+from tests.pipeline.conftest import SWEPT_DECODERS, compose_tree, planned, sliced
 from tests.pipeline.formats import FORMATS, random_checkpoint
 from tests.report.sweep import make_run
 
@@ -114,7 +113,7 @@ def test_every_task_runs_with_every_decoder(
     )
     config = read_config(tree)
     plan, store, evaluator = planned(config), Store(str(tmp_path / "store")), Evaluator(2)
-    assert len(plan.settings) == 2 * len(DECODERS)
+    assert len(plan.settings) == 2 * len(SWEPT_DECODERS)
     for sid, setting in plan.settings.items():
         records = sliced(evaluator, setting, 0, LIMIT)
         assert [record.error for record in records] == [None] * LIMIT

@@ -68,13 +68,24 @@ def test_every_sweep_can_be_planned(
 ) -> None:
     folder = block_causal if sweep == "caches_block" else checkpoint
     words = [f"sweep={sweep}", f"decoder={decoder}", f"task={task}", f"model.path={folder}"]
-    if sweep.startswith("caches") and DECODERS[decoder].reads_later_blocks:
-        with pytest.raises(ConfigError, match=r"decoder klass compares what they find in later ones; use "):
+    if sweep.startswith("caches") and (
+        DECODERS[decoder].reads_later_blocks or DECODERS[decoder].needs_shadow
+    ):
+        refused = r"decoder (klass compares what they find in later ones|wino reads a shadow of its block)"
+        with pytest.raises(ConfigError, match=refused):
             planned(read_config(compose_tree(*words)))
         return
     plan = planned(read_config(compose_tree(*words)))
     asked = len(plan.asked)
     assert asked == 1 if sweep == "none" else asked >= 2
+
+
+def test_a_shadow_is_refused_where_tokens_are_predicted_from_the_position_before(tmp_path: Path) -> None:
+    folder = random_checkpoint("dream", tmp_path / "dream")
+    with pytest.raises(
+        ConfigError, match=r"^decoder\.name='wino': reads a shadow .* from the position before it; use"
+    ):
+        planned(read_config(compose_tree("decoder=wino", "task=arith", f"model.path={folder}")))
 
 
 def test_the_anchor_budget_is_swept_as_promised(checkpoint: Path) -> None:
@@ -104,7 +115,9 @@ def test_the_decoders_sweep_has_each_with_its_defaults_alone_and_with_axon(check
     plan = planned(read_config(compose_tree("sweep=decoders", f"model.path={checkpoint}")))
     found = sorted((label.knobs["decoder"], label.group) for label in plan.settings.values())
     swept = {name for name, _ in found}
-    assert len(swept) >= 8 and swept <= set(DECODERS)
+    assert swept == {name for name, kind in DECODERS.items() if not kind.needs_shadow}, (
+        "those that suit every model"
+    )
     assert found == sorted((name, group) for name in swept for group in ("axon", "base"))
     for setting_id, label in plan.settings.items():
         setting = plan.settings[setting_id].decode

@@ -15,7 +15,6 @@ import pytest
 from rich.console import Console
 
 import launch
-from axon.decoders import DECODERS
 from axon.identity import decode_identity
 from pipeline.checkpoints.outline import open_outline
 from pipeline.inputs.config import read_config
@@ -23,7 +22,7 @@ from pipeline.jobs.plan_job import plan_job
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting
 from pipeline.workers import execute
-from tests.pipeline.conftest import ROOT
+from tests.pipeline.conftest import ROOT, SWEPT_DECODERS
 from tests.pipeline.evaluation.test_every_task import write_rows
 
 pytestmark = pytest.mark.slow
@@ -63,7 +62,7 @@ def test_there_are_no_others() -> None:
 def test_the_table_has_every_decoder_on_tasks_that_differ_in_length(plan_of: Planned) -> None:
     settings = plan_of("+experiment=axon_table").extend(())
     found = {(s.task.name, s.decode.decoder.name, s.uses_axon) for s in settings}
-    assert len(found) == len(settings) == 3 * len(DECODERS) * 2
+    assert len(found) == len(settings) == 3 * len(SWEPT_DECODERS) * 2
     assert len({s.decode.gen_length for s in settings}) == 3
     assert {decoded(s, gate="never") for s in settings} == {decoded(s) for s in settings if not s.uses_axon}
 
@@ -110,7 +109,7 @@ def test_its_cost_on_a_real_model_is_told_from_the_config_alone(
     assert plan_job(read_config(launch.compose()), launch.compose, console) == 0
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert text.startswith(
-        f"{name} · {f'arith, lists · {len(DECODERS)} decoders' if name == 'axon_table' else 'humaneval · klass'}"
+        f"{name} · {f'arith, lists · {len(SWEPT_DECODERS)} decoders' if name == 'axon_table' else 'humaneval · klass'}"
     )
     settings = int(text.split("settings   ")[1].split(",")[0])
     assert settings >= 10 and f"{19 * settings:,} examples" in text

@@ -60,6 +60,8 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "cache=block": "cache='block': a cached pass has no rows of later blocks to find attention sinks by; "
     "with a block-causal model set sink_rows=visible, with any other cache=prefix",
     "cache=block & sink_rows=visible": "cache='block': needs a block-causal model, in which no finished block sees a",
+    'decoder={"name": "wino"} & cache=dual': "cache='dual': decoder wino reads a shadow of its block, which has",
+    'decoder={"name": "wino", "threshold_back": 2}': "decoder.threshold_back=2.0: must lie in [0, 1]",
     "axon.budget_counts=passes": "axon.budget_counts='passes': unknown; one of interventions, steps",
     "top_p=0.9": "top_p=0.9: limits sampling, and temperature=0 samples nothing;",
     "limit=0": "limit=0: must be at least 1; raise it",

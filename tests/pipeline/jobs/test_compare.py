@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,44 @@ def test_each_run_has_its_groups_on_one_page(runs: tuple[Path, Path], make_confi
     page = (out / "report.html").read_text()
     for name in names:
         assert f"{name}: Made by: python launch.py" in page and f"{name}: Run on 20" in page
+
+
+@pytest.mark.slow
+def test_runs_are_called_as_the_user_says_wherever_they_are_shown(
+    runs: tuple[Path, Path], make_config: Make
+) -> None:
+    named = f"runs=[one anchor={runs[0]},two={runs[1]}]"
+    code, shown = main("job=compare", named, "format=latex", "wandb=offline", "against=one anchor")
+    out = Path(shown.splitlines()[-1])
+    assert code == 0 and out.parent == Path(make_config().out) / "compare"
+    assert re.fullmatch("one_anchor[+]two-[0-9a-f]{6}", out.name)
+    points = pd.read_csv(out / "points.csv")
+    assert points["run"].tolist() == points["group"].tolist() == ["one anchor", "two"]
+    page, table = (out / "report.html").read_text(), (out / "table.tex").read_text()
+    assert "one anchor: Made by: python launch.py" in page and "one anchor" in table and "two" in table
+    logged = b"".join(file.read_bytes() for file in (out / "wandb").rglob("*.wandb"))
+    assert b"one anchor" in logged
+    for folder in runs:
+        assert folder.name not in page + table + shown + str(points.to_dict())
+    code, shown = main("job=compare", named, 'where=run == "two"')
+    assert code == 0 and "1 of 2 settings, in 1 of 2 runs" in shown
+
+
+@pytest.mark.slow
+def test_stores_are_called_as_the_user_says(
+    runs: tuple[Path, Path], make_config: Make, tmp_path: Path
+) -> None:
+    store = make_config().store
+    shutil.copytree(store, tmp_path / "copy")
+    [first] = open_run(runs[0]).run.settings
+    shutil.rmtree(tmp_path / "copy/slices" / first.id)
+    words = (f"store=[here={store},copy={tmp_path}/copy]", f"out={tmp_path}/both")
+    assert main("job=compare", *words)[0] == 0
+    group = "confidence + coverage_gap/fixed"
+    points = pd.read_csv(tmp_path / "both/points.csv")
+    assert set(points["group"]) == {f"here: {group}", f"copy: {group}"}
+    assert main("job=compare", *words, 'where=store == "copy"')[0] == 0
+    assert len(pd.read_csv(tmp_path / "both/points.csv")) == 1
 
 
 def test_a_setting_of_both_is_a_point_of_each_with_its_own_records(
@@ -168,11 +207,12 @@ def test_answers_from_elsewhere_lie_beside_ours_and_change_no_figure_of_them(
     assert import_job(config, ["job=import"], Console(file=io.StringIO(), width=100)) == 0
     folder = Path(config.out) / "imported" / "theirs"
     assert (folder / "refused.txt").read_text() == "line 21: 'no' is no example of judge (of 10)\n"
-    main("job=compare", f"runs=[{runs[0]},{folder}]", f"out={tmp_path / 'both'}")
+    main("job=compare", f"runs=[ours={runs[0]},paper={folder}]", f"out={tmp_path / 'both'}")
     points = pd.read_csv(tmp_path / "both/points.csv").set_index("label")
     assert points["foreign"].tolist() == [False, True, True] and points["n"].tolist() == [10, 10, 10]
     assert points.loc["tau=0.5", "nfe"] == 3 and points.loc["tau=0.5", "complete"]
     assert not points.loc["tau=0.9", "complete"] and pd.isna(points.loc["tau=0.9", "nfe"])
+    assert points["group"].tolist() == ["ours", "paper (imported)", "paper (imported)"]
     alone = pd.read_csv(runs[0] / "points.csv").iloc[0]
     for name in ("quality", "quality_lo", "nfe", "nfe_hi"):
         np.testing.assert_equal(points.iloc[0][name], alone[name])

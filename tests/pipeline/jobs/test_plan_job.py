@@ -66,7 +66,11 @@ def test_it_counts_what_there_is_to_do(make_config: Make, judge: Judge) -> None:
     assert "settings   1, 10 examples to decode in all; 0 of them stored already" in text
     assert "prompts    judge: 11 tokens each (tokenised: the first 10 examples)" in text
     assert "passes     80, a batch of rows counted row by row (at most: every pass reveals one token)" in text
-    assert "seconds on an H100" in text and "at 30 % of its bfloat16 peak; measured" in text
+    assert (
+        "seconds on an H100" in text
+        and "at 30 % of its bfloat16 peak; measured" in text
+        and "(0.00 G" not in text
+    )
 
 
 def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judge) -> None:
@@ -257,7 +261,7 @@ def test_shapes_and_flops_are_those_of_the_loaded_model(
     loaded = load_model(folder)
     assert network.parameters == sum(own.numel() for own in set(loaded.network.parameters()))
     config = make_config("task.name=judge", f"model.path={folder}", "axon.gate=never")
-    for name in ("confidence", "klass", "dawn"):
+    for name in ("confidence", "klass", "dawn", *(() if loaded.shifted else ("wino",))):
         decode = replace(config.decode, decoder=DECODERS[name]())
         [setting] = planned(replace(config, decode=decode)).settings.values()
         [record] = sliced(Evaluator(1), setting, 0, 1)
@@ -302,6 +306,22 @@ def test_fixed_steps_take_their_steps_and_axon_may_delay_them(make_config: Make,
     fixed = replace(delayed, decoder=DECODERS["fixed_steps"](steps=4))
     assert most_passes(replace(fixed, axon=replace(fixed.axon, gate="never")), 10, LLADA) == 4
     assert most_passes(fixed, 10, LLADA) == most_passes(delayed, 10, LLADA) == 8
+
+
+def test_what_is_taken_back_is_planned(make_config: Make, judge: Judge) -> None:
+    """`rcr` makes up for what AXON delays, but in its last step; with `hierarchy_remasking` a block may begin anew."""
+    config = make_config("task.name=judge")
+    axon = replace(config.decode.axon, max_anchor_steps=2)
+    off = replace(axon, gate="never")
+    for decoder, alone, delayed in (
+        (DECODERS["rcr"](steps=4), 4, 8),
+        (DECODERS["rcr"](), 8, 12),
+        (DECODERS["hierarchy_remasking"](), 8, 24),
+        (DECODERS["confidence"](), 8, 8),
+    ):
+        decode = replace(config.decode, decoder=decoder)
+        assert most_passes(replace(decode, axon=off), 10, LLADA) == alone
+        assert most_passes(replace(decode, axon=axon), 10, LLADA) == delayed
 
 
 @pytest.mark.parametrize("cache", ["none", "prefix", "dual"])

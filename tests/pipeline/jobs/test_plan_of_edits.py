@@ -35,4 +35,4 @@ def test_a_decoder_that_edits_may_take_more_passes_than_there_are_tokens(
             alignment == "absolute"
         )
         assert record.nfe_to_eos is not None and first < record.nfe_to_eos <= record.nfe
-    assert "(at most: every pass reveals or revises one token)" in shown(config)
+    assert "(at most, with tokens that the decoder takes back)" in shown(config)

@@ -264,7 +264,7 @@ def test_what_is_no_run_that_can_be_read_is_told(
     file = folder / RUN_FILE
     whole = file.read_text()
     file.write_text(whole.replace(f'"format": {FORMAT}', '"format": 99', 1))
-    assert f"run={folder}: run.json has the format 99, this version reads {FORMAT}" in refused(
+    assert f"run={folder}: run.json is not of this version (its format is 99, not {FORMAT}): " in refused(
         f"job={job}", f"run={folder}"
     )
     file.write_text(whole)

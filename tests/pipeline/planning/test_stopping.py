@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from axon import DecodeSettings, JointThreshold
+from axon import Confidence, DecodeSettings, HierarchyRemasking, JointThreshold, Rcr
 from pipeline.inputs.config import StopSettings
 from pipeline.planning import stopping
 from pipeline.planning.evidence import log_evidence
@@ -240,16 +240,25 @@ def test_an_ask_may_be_wrong_by_its_share_of_alpha_and_comparisons_divide_it(
     assert {round(bar, 6) for bar in bars} == {8.0}  # of the first, two settings with each of two that lead
 
 
-@pytest.mark.parametrize(("alignment", "longest"), [("prompt", LENGTH), ("absolute", 2 * LENGTH)])
+@pytest.mark.parametrize(
+    ("alignment", "decoder", "longest"),
+    [
+        ("prompt", Confidence(), LENGTH),
+        ("absolute", Confidence(), 2 * LENGTH),
+        ("prompt", Rcr(), 2 * LENGTH),
+        ("absolute", HierarchyRemasking(), 4 * LENGTH),
+        ("prompt", JointThreshold(), LENGTH + 16),
+    ],
+)
 def test_evidence_begins_after_the_first_slice_and_takes_the_worst_for_what_is_unscored(
-    alignment: str, longest: int, monkeypatch: pytest.MonkeyPatch
+    alignment: Any, decoder: Any, longest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Passes go up to the length, and to fill an absolute block up to one block more."""
+    """Passes go up to the length, and to fill an absolute block up to one block more; further to take tokens back."""
     silent = SIZE // 2
     world = {"good": (GOOD, FEW), "bad": (np.where(np.arange(SIZE) == silent, np.nan, BAD), MANY)}
     ask = [setting(sid) for sid in world]
     for one in ask:
-        one.decode = replace(one.decode, block_alignment=alignment)
+        one.decode = replace(one.decode, block_alignment=alignment, decoder=decoder)
     limits = set()
 
     def noted(values: Any, least: float, low: float, high: float, population: int, seen: int = 0) -> Any:

@@ -27,7 +27,7 @@ from pipeline.runs.run_folder import RunFolder, folder_of
 from pipeline.search import SEARCHES, Candidate
 from pipeline.stop import Lost, Terminated
 from pipeline.storage.store import Store, StoreFull
-from tests.pipeline.conftest import ROOT, Judge, composing, judging, planned, small_config
+from tests.pipeline.conftest import ROOT, Judge, composing, planned
 from tests.report.sweep import make_run, make_setting
 
 Make = Callable[..., Config]
@@ -219,75 +219,6 @@ def test_a_password_is_of_one_text(config: Config, tmp_path: Path) -> None:
     write_run(tmp_path, replace(own, settings=tuple(some), examples={}))
     kept = [one.knobs["note"] for one in read_run(tmp_path).settings]
     assert kept == ["s3://bucket", "a:b@c", "ftp://***@host"]
-
-
-@pytest.mark.parametrize("settings", [None, 5])
-def test_a_damaged_run_of_an_older_version_is_refused_in_a_line(settings: object, tmp_path: Path) -> None:
-    older = json.loads((ROOT / "tests/pipeline/run_of_format_1.json").read_bytes())
-    (tmp_path / RUN_FILE).write_text(json.dumps({**older, "settings": settings}))
-    with pytest.raises(ConfigError, match=rf"^run={tmp_path}: {RUN_FILE} is damaged \(no list of settings\)"):
-        read_run(tmp_path)
-
-
-def with_column(form: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
-    return form | {"columns": form["columns"] | {name: {"values": [value]}}}
-
-
-BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "another format": (
-        lambda own: own | {"format": 99},
-        f"has the format 99, this version reads {FORMAT}; run its command again",
-    ),
-    "no format": (lambda own: {}, "has the format None"),
-    "a list": (lambda own: [own], "has the format None"),
-    "a key too many": (lambda own: own | {"more": 1}, "is damaged (more: "),
-    "a key too few": (lambda own: {key: own[key] for key in own if key != "store"}, "is damaged (store: "),
-    "another setting": (
-        lambda own: own | {"settings": [with_column(own["settings"][0], "/id", "0" * 16)]},
-        "is damaged (setting 0000000000000000: the id doesn't belong to the identity)",
-    ),
-    "a setting's value": (
-        lambda own: own | {"settings": [with_column(own["settings"][0], "/decode/gen_length", "x")]},
-        "is damaged (decode.gen_length: ",
-    ),
-    "no settings": (
-        lambda own: {key: own[key] for key in own if key != "settings"},
-        "is damaged (not columns",
-    ),
-}
-
-
-@pytest.fixture(scope="module")
-def written(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A run's file."""
-    with pytest.MonkeyPatch.context() as patch:
-        judging(patch)
-        run(config := small_config(checkpoint, tmp_path_factory.mktemp("written"), "task.name=judge"))
-        return (folder_of(config, planned(config)) / RUN_FILE).read_text()
-
-
-@pytest.mark.parametrize("how", BROKEN)
-def test_a_file_that_is_not_as_this_version_writes_it_is_refused_in_a_line(
-    how: str, written: str, tmp_path: Path
-) -> None:
-    (tmp_path / RUN_FILE).write_text(written)
-    assert read_run(tmp_path).status == "done"
-    change, expected = BROKEN[how]
-    (tmp_path / RUN_FILE).write_text(json.dumps(change(json.loads(written))))
-    with pytest.raises(ConfigError) as refused:
-        read_run(tmp_path)
-    [line] = refused.value.lines
-    assert line.startswith(f"run={tmp_path}: {RUN_FILE} ") and expected in line and "\n" not in line
-
-
-@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff"])
-def test_a_folder_without_a_readable_file_is_no_run(content: bytes | None, tmp_path: Path) -> None:
-    if content is not None:
-        (tmp_path / RUN_FILE).write_bytes(content)
-    with pytest.raises(
-        ConfigError, match=rf"^run={tmp_path}: .*{RUN_FILE}.*; (give the folder|run its command)"
-    ):
-        read_run(tmp_path)
 
 
 def test_it_says_nothing_of_who_ran_it(

@@ -13,13 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import launch
-from axon.decoders import DECODERS
 from pipeline.inputs.config import Config, ModelSettings, read_config
 from pipeline.planning import plan as plan_module
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting
 from pipeline.search import SEARCHES, Candidate, Outcome, Space
-from tests.pipeline.conftest import compose_tree, composing
+from tests.pipeline.conftest import SWEPT_DECODERS, compose_tree, composing
 
 Planned = Callable[..., Plan]
 
@@ -257,7 +256,7 @@ def test_a_sweep_composes_each_combination_of_names_once(
     asked("sweep=decoders")
     plan = Plan(read_config(compose()), counting)
     plan.extend(())
-    assert len(composed) == len(DECODERS), "two groups share them"
+    assert len(composed) == len(SWEPT_DECODERS), "two groups share them"
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4)), max_size=6), max_size=4))

@@ -246,7 +246,7 @@ def test_a_file_of_any_format_is_read_whole_or_refused_in_a_line(
         if number > FORMAT:
             expected = (
                 rf"^store=.*: .*/a/0-4.parquet was written in format {number}, while this version reads up to "
-                rf"{FORMAT}; update this repository, or choose another store=\.\.\.$"
+                rf"{FORMAT}; update axon-sweeps, or choose another store=\.\.\.$"
             )
             with pytest.raises(ConfigError, match=expected):
                 store.load(["a"], 4)

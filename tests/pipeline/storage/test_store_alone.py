@@ -182,7 +182,9 @@ def test_what_cannot_be_read_is_left_out_by_name(
     (store / f"slices/{first.stem}").rename(store / f"slices/{setting_id(later)}")
     line = refused("job=compare", f"store={store}")
     assert line.startswith(
-        f"store={store}: none of its 1 settings can be read; setting {setting_id(later)}: this version"
+        f"store={store}: none of its 1 settings can be read; setting {setting_id(later)}: "
+        "not of this version (decoder: 'of another version'): a later version, or changed code, decoded it; "
+        "update axon-sweeps to read it"
     )
 
 

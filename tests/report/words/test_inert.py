@@ -141,3 +141,32 @@ def test_axon_that_decodes_as_its_base():
     (warning,) = warned(sweep)
     assert warning.startswith("AXON changed no token in 1 of 4 settings in which it fired")
     assert "(for example AXON threshold=0.3 anchors=1, the same as base threshold=0.3)" in warning
+
+
+def wino_sweep(remasked):
+    sweep = make_sweep(examples=20, thresholds=(0.3, 0.7))
+    sweep.change(decoder="wino")
+    return count(sweep, remasked=remasked)
+
+
+def test_a_decoder_that_took_no_token_back_is_warned_of():
+    (told,) = warned(wino_sweep(remasked=0))
+    assert told.startswith(
+        "No token was masked again or replaced in 6 of 6 settings whose decoder may do so (for example "
+    )
+    assert told.endswith("These settings are no evidence about taking tokens back.")
+    some = wino_sweep(remasked=0)
+    for row in some.rows:
+        row["remasked"] = int(row["setting_id"] != "0.3-None")
+    (told,) = warned(some)
+    assert "in 1 of 6 settings whose" in told and "This setting is no evidence" in told
+
+
+def test_how_much_was_taken_back_is_counted_where_a_decoder_may():
+    sweep = wino_sweep(remasked=3)
+    found = facet_of(sweep)
+    assert found.summary.inert == []
+    [generated] = {row["tokens_generated"] for row in sweep.rows}
+    assert found.points["remasked_share"].tolist() == pytest.approx([3 / generated] * 6)
+    others = facet_of(dawn_sweep()).points
+    assert others[["remasked_share", "replaced_share"]].isna().all(axis=None)

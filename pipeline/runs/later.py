@@ -1,0 +1,46 @@
+"""What other code wrote, most often a later version of this tool, told from what is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.environment import PROJECT, this_environment
+
+# A key, or a choice among named ones: neither is what a disk or an editor makes of a whole file.
+NEW_KEYS = ("unexpected_keyword_argument", "extra_forbidden")
+NEW_CHOICES = ("literal_error", "union_tag_invalid")
+DIGITS = 7  # of a commit
+REMEDY = f"update {PROJECT}, or compare what can be read of its results:"
+
+
+def unknown_part(error: ValidationError) -> str | None:
+    """What this version doesn't know, in words; None where anything else is wrong as well."""
+    faults = error.errors()
+    if any(fault["type"] not in (*NEW_KEYS, *NEW_CHOICES) for fault in faults):
+        return None
+    first = faults[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] in NEW_KEYS:
+        return f"the key {place}"
+    choice = first.get("ctx", {}).get("tag", first["input"])
+    return f"{place}: {choice!r}"[:100]
+
+
+def writer(loaded: Mapping[str, Any]) -> str:
+    """Which version wrote this run.json, as far as it says so: `axon-sweeps 0.3.0, commit 0d755d7`."""
+    said = loaded.get("environment")
+    own = said if isinstance(said, Mapping) else {}
+    version, commit = own.get("project"), own.get("commit")
+    parts = [f"{PROJECT} {version}"] if isinstance(version, str) else []
+    parts += [f"commit {commit[:DIGITS]}"] if isinstance(commit, str) else []
+    return ", ".join(parts) or "which doesn't say which it is"
+
+
+def this_version() -> str:
+    """`0.1.0, commit 0d755d7`."""
+    own = this_environment()
+    parts = [own.project or "", f"commit {own.commit[:DIGITS]}" if own.commit else ""]
+    return ", ".join(filter(None, parts)) or "this one"
