@@ -46,6 +46,7 @@ def _state(seed: int) -> StepState:
         noise=undeclared("DAWN", "needs_seeds"),
         attention=undeclared("DAWN", "attention"),
         revisable=undeclared("DAWN", "revises"),
+        shadow=undeclared("DAWN", "needs_shadow"),
         context=lambda: Context(
             decoded_BW=decoded,
             width_B=torch.tensor([WIDTH]),
