@@ -278,14 +278,14 @@ class Batch:
 
         `revises`: whether the decoder does.
         """
-        tokens_G = self.tokens_BG[place]
+        own = self.blocks[place]
+        tokens: list[int] = self.tokens_BG[place, own.given : own.area].tolist()
         if end_ids:
-            tokens_G = torch.where(self.masked_BG[place], end_ids[0], tokens_G)
-        tokens_G = tokens_G[self.blocks[place].given : self.blocks[place].area]
+            tokens = [end_ids[0] if token == self.mask_id else token for token in tokens]
         events = self.events.of_row(place)
         return Trace(
             prompt=self.prompts[place],
-            tokens=tuple(tokens_G.tolist()),
+            tokens=tuple(tokens),
             events=events,
             nfe=int(self.pace.steps_B[place]),
             confidences=self.events.confidences(place, len(events)),

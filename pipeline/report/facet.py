@@ -79,7 +79,8 @@ class Draft:
     def compared(self, own: list[Comparison], comparisons: int, asked: Asked) -> Facet:
         """`own`: of this facet; `comparisons`: how many there are in the whole report."""
         points, settings = self.evidence.points, self.evidence.settings
-        # A step reveals at least one token, so no setting can need more steps than the longest generation length.
+        # A step reveals at least one token, so that no setting needs more steps than the longest generation length. One
+        # that edits full blocks may: what it reaches with more than a step a token is worth nothing here.
         decoded = [setting for setting in settings if not setting.foreign] or settings
         reference_nfe = float(max(setting.decode.gen_length for setting in decoded))
         views = make_views(points, self.draws, reference_nfe)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear, silu
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 import axon.attention
@@ -20,7 +21,7 @@ from axon.attention import Capture
 from axon.models.attend import without_plans
 from axon.models.body import Body
 from axon.models.dream import DREAM
-from axon.models.layer import Rotation
+from axon.models.layer import Rotation, _silu
 from axon.models.model import PassPart
 from tests.axon import published, published_experts
 from tests.axon.toy_model import toy_model
@@ -215,8 +216,17 @@ def test_attention_gives_its_memory_back_before_the_mlp(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(layer, "_mlp", mlp)
     x_ND, angles = torch.ones(5, model.hidden_size), torch.zeros(1, 5, model._head_size)
-    layer(x_ND, Rotation.of(angles.cos(), angles.sin()), attend)
+    layer(x_ND, Rotation.of(angles.cos(), angles.sin()), attend, linear)
     assert len(kept) == 3 and not alive
+
+
+@pytest.mark.parametrize("width", [64, 100, 112, 384])
+def test_a_part_of_a_tensor_is_activated_as_a_tensor_of_its_own(width: int) -> None:
+    """Bit for bit, also where a row ends within a vector."""
+    both = 4 * torch.randn(45, 2 * width, generator=torch.Generator().manual_seed(0))
+    gate, _ = both.split(width, 1)
+    expected = silu(gate.contiguous())
+    assert torch.equal(_silu(gate), expected) and torch.equal(_silu(gate.contiguous()), expected)
 
 
 @pytest.mark.parametrize("rotated", [torch.float32, torch.bfloat16])

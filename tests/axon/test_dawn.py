@@ -46,6 +46,7 @@ def _state(seed: int) -> StepState:
         noise=undeclared("DAWN", "needs_seeds"),
         attention=undeclared("DAWN", "attention"),
         revisable=undeclared("DAWN", "revises"),
+        shadow=undeclared("DAWN", "needs_shadow"),
         context=lambda: Context(
             decoded_BW=decoded,
             width_B=torch.tensor([WIDTH]),
@@ -89,6 +90,35 @@ def test_what_is_revealed_is_what_the_rule_says(seed: int) -> None:
     state = _state(seed)
     expected = set().union(*_in_words(state))
     assert set(RULE.propose(state).reveal_BK[0].nonzero()[:, 0].tolist()) == expected
+
+
+def _asked(state: StepState) -> list[Tensor]:
+    """Of which columns the rule asks p*."""
+    asked, context = [], state.context()
+
+    def p_max_at(where_BW: Tensor, marked: int) -> Tensor:
+        assert marked == where_BW.sum()
+        asked.append(where_BW)
+        return context.p_max_at(where_BW, marked)
+
+    RULE.propose(replace(state, context=lambda: replace(context, p_max_at=p_max_at)))
+    return asked
+
+
+def test_p_max_is_asked_only_where_it_can_decide() -> None:
+    """Each is a row of lm_head: of columns that a position depends on which may be induced."""
+    found = 0
+    for seed in range(60):
+        state = _state(seed)
+        rows, sink_W = state.context().rows()[0], state.context().column_means()[0] > RULE.tau_sink
+        may_B = state.masked_BK[0] & (state.confidence_BK[0] >= RULE.tau_induce)
+        pulls_W = (rows[may_B] >= RULE.tau_edge).any(0) & ~sink_W & state.context().decoded_BW[0]
+        asked = _asked(state)
+        assert [where_BW[0].tolist() for where_BW in asked] == ([pulls_W.tolist()] if pulls_W.any() else [])
+        found += bool(asked)
+        sure_BK = torch.full_like(state.confidence_BK, 0.95)  # all is revealed, whatever induces it
+        assert not _asked(replace(state, confidence_BK=sure_BK, p_max_BK=sure_BK))
+    assert 10 < found < 60
 
 
 def _revealed(state: StepState, tau_low: float) -> tuple[list[int], tuple[float, float]]:

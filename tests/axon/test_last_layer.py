@@ -11,7 +11,7 @@ from torch import Tensor
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
 from axon.attention import Capture, rows_round_alone
 from axon.decoders import Decoder
-from axon.models import layer as layers
+from axon.models import body
 from tests.axon.toy_model import VOCAB, toy_model
 
 FAMILIES = ["llada", "dream", "sdar"]
@@ -68,7 +68,7 @@ def test_what_it_computes_is_what_somebody_reads(
             seen.append((names[id(weight)], len(x_ND) // 2))  # of each of two rows, which end together
         return plain(x_ND, weight, bias)
 
-    monkeypatch.setattr(layers, "way", lambda _: linear)
+    monkeypatch.setattr(body, "way", lambda _: linear)
     axon = AxonSettings(gate=gate, attention_layers="all", max_anchor_steps=100)
     decode(network, [[1, 2, 3]] * 2, DecodeSettings(8, block, decoder=decoder, axon=axon))  # type: ignore[arg-type]
     width, narrow = 3 + 8, block if rows_round_alone(block) and decoder.reads == "block" else 3 + 8

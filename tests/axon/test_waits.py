@@ -33,6 +33,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> Marks:
 
     Waits as Python makes them, and operators that ask the device, wherever they are called.
     """
+    monkeypatch.setattr("axon.models.product.sooner", lambda: False)  # no trial of products, once a process
     marks: Marks = []
     waits, asked = Waits(), Asked()
     plain_step, plain_until = Sampler.one_step, Sampler.until_finish

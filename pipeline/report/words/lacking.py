@@ -1,7 +1,7 @@
 """Why a figure has no interval: one sentence for each of the three causes, the same in every output."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pandas as pd
 
@@ -54,12 +54,18 @@ def without_interval(points: pd.DataFrame, views: Sequence[View]) -> list[str]:
     scored = points[points["n"] > 0]
     few = scored["n"] < FEWEST
     least = points[points["complete"]].groupby("group", sort=False)["n"].min()
+    fastest = points[points["complete"]].groupby("group", sort=False)["nfe"].min()
+    # A step a token or more, as of a decoder that edits full blocks.
+    beyond = set(fastest.index[fastest >= views[0].reference])
     found = []
+    if beyond:
+        count, steps = counted(len(beyond), "group"), f"{views[0].reference:g} steps"
+        found.append(f"Hypervolume is 0 ({count}): no setting takes fewer than {steps}.")
     for tell, rows, groups in (
         (too_few, scored[few], least.index[least < FEWEST]),
         (all_agree, scored[~few], least.index[least >= FEWEST]),
     ):
-        what = [*_of_settings(rows, views), *_of_groups(list(groups), views)]
+        what = [*_of_settings(rows, views), *_of_groups(list(groups), views, beyond)]
         if what:
             found.append(tell(what))
     if (least < FEWEST).any():
@@ -79,12 +85,12 @@ def _of_settings(rows: pd.DataFrame, views: Sequence[View]) -> Iterator[str]:
     return (f"{listed(own)} ({counted(count, 'setting')})" for count, own in alike.items() if count)
 
 
-def _of_groups(groups: Sequence[str], views: Sequence[View]) -> Iterator[str]:
-    """`hypervolume (2 groups)`, `the band at some budgets (1 group)`."""
+def _of_groups(groups: Sequence[str], views: Sequence[View], beyond: Collection[str]) -> Iterator[str]:
+    """`hypervolume (2 groups)`, `the band at some budgets (1 group)`. By NFE the groups `beyond` have none."""
     areas, bands, partly = set(), set(), set()
     for view in views:
         for group in groups:
-            if math.isnan(view.hypervolumes[group].lo):
+            if math.isnan(view.hypervolumes[group].lo) and not (group in beyond and view is views[0]):
                 areas.add(group)
             band = view.bands.get(group)
             if band is None:

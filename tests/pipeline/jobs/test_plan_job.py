@@ -308,22 +308,6 @@ def test_fixed_steps_take_their_steps_and_axon_may_delay_them(make_config: Make,
     assert most_passes(fixed, 10, LLADA) == most_passes(delayed, 10, LLADA) == 8
 
 
-def test_what_is_taken_back_is_planned(make_config: Make, judge: Judge) -> None:
-    """`rcr` makes up for what AXON delays, but in its last step; with `hierarchy_remasking` a block may begin anew."""
-    config = make_config("task.name=judge")
-    axon = replace(config.decode.axon, max_anchor_steps=2)
-    off = replace(axon, gate="never")
-    for decoder, alone, delayed in (
-        (DECODERS["rcr"](steps=4), 4, 8),
-        (DECODERS["rcr"](), 8, 12),
-        (DECODERS["hierarchy_remasking"](), 8, 24),
-        (DECODERS["confidence"](), 8, 8),
-    ):
-        decode = replace(config.decode, decoder=decoder)
-        assert most_passes(replace(decode, axon=off), 10, LLADA) == alone
-        assert most_passes(replace(decode, axon=axon), 10, LLADA) == delayed
-
-
 @pytest.mark.parametrize("cache", ["none", "prefix", "dual"])
 def test_fixed_steps_may_take_more_where_a_blocks_first_position_is_revealed_alone(
     cache: Any, make_config: Make, judge: Judge, tmp_path: Path

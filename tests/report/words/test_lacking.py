@@ -21,7 +21,7 @@ from pipeline.report.statistics.multiplicity import simultaneous_percentiles
 from pipeline.report.statistics.stats import UNKNOWN, fewest
 from pipeline.report.words.lacking import all_agree, level_text, too_few
 from pipeline.report.words.verdict import verdicts
-from tests.report.sweep import changed, make_sweep
+from tests.report.sweep import GEN_LENGTH, changed, make_sweep
 from tests.report.verdict import compared, facet_of
 
 AGREE = "examples that all agree tell none."
@@ -220,3 +220,15 @@ def test_an_end_that_no_replicate_lies_beyond_is_none():
     assert told.lo < 0 < told.hi and np.isnan(untold.lo)
     [untold] = simultaneous_percentiles(np.zeros(1), drawn_B[:, None], 0.05 / 201)
     assert np.isnan(untold.lo) and untold.estimate == 0
+
+
+def test_a_front_beyond_one_step_a_token_has_no_hypervolume_and_says_so(tmp_path):
+    """As of a decoder that edits full blocks; scores that agree are not the reason."""
+    sweep = graded(examples=12)
+    for row in sweep.rows:
+        row["nfe"] += GEN_LENGTH
+    facet, terminal, page = told_by(tmp_path, sweep)
+    assert {area.estimate for area in facet.hypervolumes.values()} == {0}
+    said = f"Hypervolume is 0 (2 groups): no setting takes fewer than {GEN_LENGTH} steps."
+    assert said in terminal and said in page and "No interval of hypervolume" not in terminal
+    assert "Hypervolume is 0" not in told_by(tmp_path, graded(examples=12))[1]
