@@ -25,13 +25,6 @@ from axon.settings import DecodeSettings
 
 
 @dataclass(frozen=True)
-class _KeptPart(PassPart):
-    """One of a step's two passes."""
-
-    columns: Columns | Canvas
-
-
-@dataclass(frozen=True)
 class _Common:
     """What the later passes of some rows' blocks share, until one more is within its block, or one ends it."""
 
@@ -94,7 +87,7 @@ class FrozenPasses:
         capture = self._captured(layers, queries, starting + within, columns_BK)
         return Pass(self._layout, kept.hidden_BWD[:, seen], capture, kept.attended_BW1[:, seen, 0])
 
-    def _whole(self, rows_R: Tensor | None, columns_BK: Tensor) -> _KeptPart:
+    def _whole(self, rows_R: Tensor | None, columns_BK: Tensor) -> PassPart:
         """The first pass of those rows' blocks."""
         layout = self._layout  # itself where it is of all rows, so that its rotation is computed once
         if rows_R is not None:
@@ -103,10 +96,10 @@ class FrozenPasses:
         read_RK: Tensor | None = None
         if self._block_alone:
             read_RK = self._model.read_columns(of_rows(columns_BK, rows_R), layout.starts_B[:, None])
-        return _KeptPart(self._tokens_RW(rows_R), layout, capture, canvas, read_RK)
+        return PassPart(self._tokens_RW(rows_R), layout, capture, canvas, read_RK)
 
     def _begun(
-        self, whole: _KeptPart, rows_R: Tensor | None, columns_BK: Tensor, layers: tuple[int, ...]
+        self, whole: PassPart, rows_R: Tensor | None, columns_BK: Tensor, layers: tuple[int, ...]
     ) -> list[tuple[Tensor, float]]:
         """What is kept of the attention of such a pass; the queries of the blocks."""
         columns_RK, layout, capture = of_rows(columns_BK, rows_R), whole.layout, whole.capture
@@ -147,12 +140,12 @@ class FrozenPasses:
             last = self._last = self._prepared(rows, blocks, columns_BK)
         return last
 
-    def _later(self, common: _Common, layers: tuple[int, ...]) -> _KeptPart:
+    def _later(self, common: _Common, layers: tuple[int, ...]) -> PassPart:
         """A later pass of those rows' blocks."""
         columns_RQ = common.computed.columns_RQ
         capture = Capture(layers, common.layout.real_BW, columns_RQ[:, 0])
         tokens_RQ = self._tokens_RW(common.rows_R).gather(1, columns_RQ)
-        return _KeptPart(tokens_RQ, common.layout, capture, common.computed, common.read_RK)
+        return PassPart(tokens_RQ, common.layout, capture, common.computed, common.read_RK)
 
     def _prepared(self, rows: list[int], blocks: list[int], columns_BK: Tensor) -> _Common:
         rows_R, length = self._batch.some(rows), self._settings.block

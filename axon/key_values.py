@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -73,9 +73,7 @@ TENSORS = tuple(field.name for field in fields(KeyValues))
 
 
 class Exchange(Protocol):
-    """What the attention of each layer meets in a pass with a cache, or with shadows."""
-
-    stays: ClassVar[bool]  # whether it keeps nothing at home, so that a layer elsewhere sends it nothing
+    """What the attention of each layer meets in a pass with a cache."""
 
     def exchange(self, layer: int, key_RGQA: Tensor, value_RGQA: Tensor) -> tuple[Tensor, Tensor]:
         """Keeps keys and values of the computed columns; returns those of all columns seen, (R, G, S, A) each."""
@@ -84,8 +82,6 @@ class Exchange(Protocol):
 @dataclass(frozen=True)
 class Columns:
     """The columns that one pass computes and sees."""
-
-    stays: ClassVar[bool] = False
 
     kept: KeyValues
     rows_R: Tensor | None  # whose; None: all rows
@@ -135,8 +131,6 @@ class Columns:
 @dataclass(frozen=True)
 class Canvas:
     """A pass over the whole canvas of some rows: nothing of what was kept before is seen."""
-
-    stays: ClassVar[bool] = False
 
     kept: KeyValues
     rows_R: Tensor | None  # None: all rows

@@ -39,8 +39,8 @@ def row_parts(shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, 
         width = max(blocks.prefix, block)  # what a pass computes: the prompt, then a block at a time
     yield Part("activations", width * wide * size, "B W (2 D + Q, K, V + 2 I) of one layer")
     if settings.decoder.needs_shadow:
-        own = block * wide + (width + block) * (2 * shape.key_heads * shape.head + block)
-        yield Part("shadow", own * size, "B K of the same; B (W + K) keys, values and K rows of its mask")
+        own = block * (wide + width + block)
+        yield Part("shadow", own * size, "B K of the same, B K (W + K) of its mask")
     if shape.block_causal:
         yield Part("mask", width**2 * size, "B W W of the block-causal mask")
     kinds = 2 * size + 8 * (4 if settings.temperature > 0 else 1)

@@ -1,56 +1,26 @@
-"""Passes over the canvas and, beside it, over a shadow of each row's current block: what its tokens are by all others.
+"""Passes over the canvas and, after it, a shadow of each row's current block: what its tokens are by all others.
 
 A shadow is a mask token at the place of a position of the block. It sees all that this position sees but the position
-itself, and all shadows; nothing on the canvas sees a shadow. (Feng-Hong/WINO-DLLM: LLaDA/decoding.py, where the two are
-one canvas with a mask. Here they are two parts of a pass, so that whatever is computed of the canvas is computed as
-without shadows.)
+itself, and all shadows; nothing on the canvas sees a shadow (Feng-Hong/WINO-DLLM: LLaDA/decoding.py). The attention of
+the canvas is computed by itself, so that whatever is computed of it is computed as without shadows.
 
-Shapes: B rows, K block length, W canvas width, G key heads, A head size.
+Shapes: B rows, K block length, W canvas width, S = W + K.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from axon.attention import Capture
 from axon.batch import Batch
 from axon.models.layout import Layout, additive, positions
-from axon.models.model import MaskedDiffusionModel, PassPart
+from axon.models.model import MaskedDiffusionModel
 from axon.passes import Pass, canvas_layout
 from axon.settings import DecodeSettings
-
-
-class Lent:
-    """The canvas's keys and values of a layer, until its shadows have met them."""
-
-    stays: ClassVar[bool] = True
-
-    def __init__(self) -> None:
-        self.last: tuple[Tensor, Tensor] | None = None
-
-    def exchange(self, layer: int, key_BGWA: Tensor, value_BGWA: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Exchange`."""
-        self.last = key_BGWA, value_BGWA
-        return self.last
-
-
-@dataclass(frozen=True)
-class Borrowed:
-    """What shadows see: the canvas first, then themselves."""
-
-    stays: ClassVar[bool] = True
-
-    lent: Lent
-
-    def exchange(self, layer: int, key_BGKA: Tensor, value_BGKA: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Exchange`; the canvas's part of the layer comes before."""
-        assert self.lent.last is not None, "the canvas is the part before the shadows"
-        (key_BGWA, value_BGWA), self.lent.last = self.lent.last, None
-        return torch.cat([key_BGWA, key_BGKA], 2), torch.cat([value_BGWA, value_BGKA], 2)
 
 
 @dataclass(frozen=True)
@@ -58,8 +28,8 @@ class _Shadows:
     """Those of some blocks, for as long as they are the current ones."""
 
     places_BK: Tensor
-    layout: Layout
-    read_BK: Tensor | None  # of the canvas, see `PassPart`
+    layout: Layout  # of the canvas, and of them after it
+    read_BR: Tensor | None  # the columns whose final states somebody reads; None: any
 
 
 class ShadowPasses:
@@ -70,8 +40,6 @@ class ShadowPasses:
         self._batch = batch
         self._layout = canvas_layout(model, batch, settings)
         self._block_alone = settings.decoder.reads == "block"
-        self._block_BK = batch.block_K.expand(len(batch.rows), -1)
-        self._masks_BK = torch.full_like(self._block_BK, batch.mask_id)
         self._last: _Shadows | None = None
         width_B = self._layout.width_B
         self._computed_B = width_B + settings.block
@@ -79,20 +47,17 @@ class ShadowPasses:
 
     def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
-        batch, layout, lent = self._batch, self._layout, Lent()
+        batch, width = self._batch, self._layout.seen
         if self._last is None or self._last.places_BK is not places_BK:
             self._last = self._shadows(places_BK)
-        shadows, canvas_BW = self._last, batch.canvas_BW[:, : layout.seen]
-        capture, no_capture = Capture(layers, layout.real_BW), Capture((), shadows.layout.real_BW)
-        hidden_BWD, shadow_BKD = self._model.in_one_pass(
-            [
-                PassPart(canvas_BW, layout, capture, lent, shadows.read_BK),
-                PassPart(self._masks_BK, shadows.layout, no_capture, Borrowed(lent), self._block_BK),
-            ]
+        capture = Capture(layers, self._layout.real_BW)
+        tokens_BS = pad(batch.canvas_BW[:, :width], (0, len(batch.block_K)), value=batch.mask_id)
+        hidden_BSD = self._model(
+            tokens_BS, self._last.layout, capture if layers else None, read_BQ=self._last.read_BR
         )
         batch.counts.add_unchanged("computed_positions", self._computed_B)
         batch.counts.add_unchanged("attention_pairs", self._pairs_B)
-        return Pass(layout, hidden_BWD, capture, shadow_BKD=shadow_BKD)
+        return Pass(self._layout, hidden_BSD[:, :width], capture, shadow_BKD=hidden_BSD[:, width:])
 
     def _shadows(self, places_BK: Tensor) -> _Shadows:
         layout, columns_BK = self._layout, places_BK + self._layout.prefix
@@ -100,16 +65,16 @@ class ShadowPasses:
         sees_BKW = layout.real_BW[:, None] & (columns_W != columns_BK[..., None])
         if self._model.block_causal:
             sees_BKW = sees_BKW & (columns_W <= columns_BK[:, None, -1:])
-        shadows_BK = torch.ones_like(columns_BK, dtype=torch.bool)
-        sees_BKS = torch.cat([sees_BKW, shadows_BK[:, None].expand(-1, columns_BK.shape[1], -1)], 2)
-        own = Layout(
-            prefix=layout.prefix,
-            starts_B=layout.starts_B,
-            real_BW=torch.cat([layout.real_BW, shadows_BK], 1),
-            positions_BQ=positions(columns_BK, layout.starts_B),
-            mask=additive(sees_BKS[:, None], self._model.dtype),
+        sees_BKS = pad(sees_BKW, (0, columns_BK.shape[1]), value=True)
+        positions_BK = positions(columns_BK, layout.starts_B)
+        positions_BW = layout.positions_BQ.expand(len(columns_BK), -1)
+        wide = replace(
+            layout,
+            positions_BQ=torch.cat([positions_BW, positions_BK], 1),
+            shadow_mask=additive(sees_BKS[:, None], self._model.dtype),
         )
-        read_BK = None
+        read_BR: Tensor | None = None
         if self._block_alone:
             read_BK = self._model.read_columns(columns_BK, layout.starts_B[:, None])
-        return _Shadows(places_BK, own, read_BK)
+            read_BR = torch.cat([read_BK, (layout.seen + self._batch.block_K).expand_as(read_BK)], 1)
+        return _Shadows(places_BK, wide, read_BR)

@@ -45,6 +45,8 @@ class RowAttention:
     )  # added to the scores, (B, 1, 1 or Q, columns seen); None: every position sees every column
     capture: Capture | SentCapture | None
     columns: Exchange | None
+    # Added to the scores of as many columns at the end, which nobody else sees, (B, 1, K, Q); None: there are none.
+    shadow_mask: Tensor | None = None
 
     def __call__(self, own: Any, query_key_NCA: Tensor, value_NGA: Tensor) -> Tensor:
         """What the positions see in a layer with the module `own`, (N, H x A)."""
@@ -52,31 +54,52 @@ class RowAttention:
         groups = value_NGA.shape[1]
         query_key_BCQA = query_key_NCA.view(self.rows, self.width, both, size).transpose(1, 2)
         query_BHQA, key_BGQA = query_key_BCQA.split_with_sizes([both - groups, groups], 1)
+        value_BGQA = value_NGA.view(self.rows, self.width, groups, size).transpose(1, 2)
+        query_key_value = query_BHQA, key_BGQA, value_BGQA
+        if self.shadow_mask is None:
+            mixed_BQHA = self._mixed(own, *query_key_value, self.mask, self.capture)
+        else:
+            canvas = self.width - self.shadow_mask.shape[2]
+            query_BHKA = query_BHQA[:, :, canvas:]
+            beside_BKHA = self._mixed(own, query_BHKA, key_BGQA, value_BGQA, self.shadow_mask, None)
+            query_BHWA, key_BGWA, value_BGWA = (both[:, :, :canvas] for both in query_key_value)
+            on_it_BWHA = self._mixed(own, query_BHWA, key_BGWA, value_BGWA, self.mask, self.capture)
+            mixed_BQHA = torch.cat([on_it_BWHA, beside_BKHA], 1)
+        mixed_ND: Tensor = mixed_BQHA.view(count, -1)
+        return mixed_ND
+
+    def _mixed(
+        self,
+        own: Any,
+        query_BHQA: Tensor,
+        key_BGSA: Tensor,
+        value_BGSA: Tensor,
+        mask: Tensor | None,
+        capture: Capture | SentCapture | None,
+    ) -> Tensor:
+        """What those queries see in those columns, (B, Q, H, A)."""
         mixed_BQHA, _ = self.kernel(
             own,
             query_BHQA,
-            key_BGQA,
-            value_NGA.view(self.rows, self.width, groups, size).transpose(1, 2),
-            attention_mask=self.mask,
+            key_BGSA,
+            value_BGSA,
+            attention_mask=mask,
             scaling=own.scaling,
             is_causal=False,
-            axon_capture=self.capture,
+            axon_capture=capture,
             axon_columns=self.columns,
         )
-        mixed_ND: Tensor = mixed_BQHA.view(count, -1)
-        return mixed_ND
+        return mixed_BQHA
 
     def at(self, device: torch.device, home: torch.device) -> RowAttention:
         """Of layers that are on another device than what is kept and captured."""
         assert not isinstance(self.capture, SentCapture), "what is at home is sent, once"
-        columns = (
-            self.columns if self.columns is None or self.columns.stays else SentColumns(self.columns, home)
-        )
         return replace(
             self,
             mask=None if self.mask is None else self.mask.to(device),
             capture=None if self.capture is None else SentCapture(self.capture, self.mask),
-            columns=columns,
+            columns=None if self.columns is None else SentColumns(self.columns, home),
+            shadow_mask=None if self.shadow_mask is None else self.shadow_mask.to(device),
         )
 
 

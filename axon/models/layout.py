@@ -23,6 +23,8 @@ class Layout:
     real_BW: Tensor  # bool, not padding
     positions_BQ: Tensor  # position ids of what the pass computes, 0 at the first real column
     mask: Tensor | None  # additive, (B, 1, 1 or Q, W); None: every position sees every column
+    # Of K more columns after the canvas, which nobody on it sees, additive, (B, 1, K, W + K); None: there are none.
+    shadow_mask: Tensor | None = None
 
     @property
     def seen(self) -> int:

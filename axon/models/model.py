@@ -19,7 +19,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from axon.attention import KERNELS, Capture, kernel_name, rows_round_alone
 from axon.blocks import row_blocks
 from axon.checks import shown
-from axon.key_values import Exchange
+from axon.key_values import Canvas, Columns, Exchange
 from axon.models.attend import RowAttention
 from axon.models.body import Body
 from axon.models.experts import weights_per_position
@@ -38,7 +38,7 @@ class PassPart:
     tokens_BQ: Tensor
     layout: Layout
     capture: Capture
-    columns: Exchange
+    columns: Columns | Canvas
     read_BR: Tensor | None  # among the Q columns of each row, those whose final states are read; None: any
 
     @property
@@ -73,7 +73,6 @@ class MaskedDiffusionModel(nn.Module):
         self.eos_token_ids = end_token_ids if eos_token_ids is None else eos_token_ids
         self.max_length = max_length
         self.block_size = block_size  # that the model was trained with; None where nothing names it
-        self._lined: tuple[list[tuple[Tensor, Tensor | None]], tuple[Tensor, Tensor | None]] | None = None
 
     @property
     def block_causal(self) -> bool:
@@ -220,11 +219,18 @@ class MaskedDiffusionModel(nn.Module):
     def in_one_pass(self, parts: Sequence[PassPart]) -> list[Tensor]:
         """See `together`: their positions lie one after the other, and attend to those of their own rows."""
         tokens_1N = torch.cat([part.tokens_BQ.flatten() for part in parts])[None]
+        positions_1N = torch.cat([part.layout.positions_BQ.flatten() for part in parts])[None]
         attentions = [
             self._attention(part.tokens_BQ, part.layout, part.captured, part.columns) for part in parts
         ]
         sizes = [part.tokens_BQ.numel() for part in parts]
-        positions_1N, read_1M = self._lined_up(parts)
+        starts = accumulate(sizes, initial=0)
+        read = [
+            start + Narrow.of(part.read_BR, part.tokens_BQ.shape[1]).places_M
+            for start, part in zip(starts, parts, strict=False)
+            if part.read_BR is not None
+        ]
+        read_1M = torch.cat(read)[None] if len(read) == len(parts) else None
         reach = max(part.layout.seen for part in parts)
         hidden_1ND: Tensor = self.body(tokens_1N, positions_1N, reach, attentions, read_1M)
         return [
@@ -232,26 +238,12 @@ class MaskedDiffusionModel(nn.Module):
             for states_ND, part in zip(hidden_1ND[0].split(sizes), parts, strict=True)
         ]
 
-    def _lined_up(self, parts: Sequence[PassPart]) -> tuple[Tensor, Tensor | None]:
-        """Positions of the parts, and those that are read: the same tensors for as long as the parts' own are."""
-        given = [(part.layout.positions_BQ, part.read_BR) for part in parts]
-        if self._lined is None or not _same(self._lined[0], given):
-            starts = accumulate((part.tokens_BQ.numel() for part in parts), initial=0)
-            read = [
-                start + Narrow.of(part.read_BR, part.tokens_BQ.shape[1]).places_M
-                for start, part in zip(starts, parts, strict=False)
-                if part.read_BR is not None
-            ]
-            positions_1N = torch.cat([own.flatten() for own, _ in given])[None]
-            read_1M = torch.cat(read)[None] if len(read) == len(parts) else None
-            self._lined = given, (positions_1N, read_1M)
-        return self._lined[1]
-
     def _attention(
         self, tokens_BQ: Tensor, layout: Layout, capture: Capture | None, columns: Exchange | None
     ) -> RowAttention:
         kernel = ALL_ATTENTION_FUNCTIONS[self.network.config._attn_implementation]
-        return RowAttention(kernel, len(tokens_BQ), tokens_BQ.shape[1], layout.mask, capture, columns)
+        rows, width = tokens_BQ.shape
+        return RowAttention(kernel, rows, width, layout.mask, capture, columns, layout.shadow_mask)
 
     def logits(self, hidden_BWD: Tensor, rows: Tensor, columns: Tensor, layout: Layout) -> Tensor:
         """Logits (..., V) that predict the positions (rows, columns), two index tensors of the same shape.
@@ -284,15 +276,6 @@ class MaskedDiffusionModel(nn.Module):
         """
         counts = trace.computed_positions, trace.attention_pairs, trace.logit_positions
         return self.shape.flops(self._linear_weights, *counts)
-
-
-def _same(
-    ours: Sequence[tuple[Tensor, Tensor | None]], theirs: Sequence[tuple[Tensor, Tensor | None]]
-) -> bool:
-    """Whether they are the same tensors, not equal ones."""
-    return len(ours) == len(theirs) and all(
-        one is other for both in zip(ours, theirs, strict=True) for one, other in zip(*both, strict=True)
-    )
 
 
 def _check_made_of(network: object, family: object) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -72,8 +71,6 @@ class SentCapture:
 @dataclass(frozen=True)
 class SentColumns:
     """An exchange as a layer meets it that is elsewhere."""
-
-    stays: ClassVar[bool] = False
 
     columns: Exchange
     home: torch.device

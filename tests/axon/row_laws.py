@@ -14,7 +14,6 @@ from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
 from axon.blocks import RowBlocks, row_blocks
 from axon.models.layout import Layout
 from axon.models.model import PassPart
-from axon.shadow_passes import Borrowed
 from tests.axon.toy_model import MASK, VOCAB
 from tests.axon.traces import check_events
 
@@ -160,8 +159,7 @@ def passes_told(model: MaskedDiffusionModel, tell: Callable[[torch.Tensor, Layou
 
     def in_one_pass(parts: Sequence[PassPart]) -> list[torch.Tensor]:
         for part in parts:
-            if not isinstance(part.columns, Borrowed):  # shadows, which are no pass of their own
-                tell(part.tokens_BQ, part.layout)
+            tell(part.tokens_BQ, part.layout)
         return plain(parts)
 
     hook = model.register_forward_pre_hook(lambda module, inputs: tell(*inputs[:2]))
