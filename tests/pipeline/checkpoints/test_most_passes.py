@@ -1,4 +1,4 @@
-"""The most passes of a row that a plan tells, with decoders that take tokens back; of others see test_plan_job.py."""
+"""The most passes of a row that a plan tells; beside what decodes take, see test_plan_job.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from axon import AxonSettings, Confidence, HierarchyRemasking, Rcr
+from axon import AxonSettings, Confidence, FixedSteps, HierarchyRemasking, Rcr
 from axon.models.dream import DREAM
 from axon.models.llada import LLADA
 from pipeline.checkpoints.cost_estimate import most_passes
@@ -21,9 +21,12 @@ from pipeline.inputs.config import Decode
         (Rcr(), 8, 12, 16),
         (HierarchyRemasking(), 8, 24, 16),  # after AXON's steps a block may begin anew
         (Confidence(), 8, 8, 8),
+        (FixedSteps(steps=4), 4, 8, 8),  # AXON may delay them
     ],
 )
-def test_what_is_taken_back_is_planned(decoder: Any, alone: int, delayed: int, first_alone: int) -> None:
+def test_what_axon_delays_and_what_is_taken_back_is_planned(
+    decoder: Any, alone: int, delayed: int, first_alone: int
+) -> None:
     axon = AxonSettings(max_anchor_steps=2)
     decode = Decode(gen_length=8, block_length=4, decoder=decoder, axon=axon)
     off = replace(decode, axon=replace(axon, gate="never"))

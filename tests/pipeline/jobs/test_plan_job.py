@@ -19,7 +19,6 @@ from axon.decoders import DECODERS
 from axon.models import hub
 from axon.models.description import describe
 from axon.models.dream import DREAM
-from axon.models.llada import LLADA
 from pipeline.checkpoints import content, cost_estimate, outline
 from pipeline.checkpoints.cost_estimate import Network, gpu_hours, most_passes
 from pipeline.evaluation.evaluate import Evaluator
@@ -299,13 +298,6 @@ def test_memory_grows_with_what_it_is_made_of(make_config: Make, judge: Judge, c
     assert (
         parts(2, 100)["logits"] == parts()["logits"] and parts(2, 100)["activations"] > parts()["activations"]
     )
-
-
-def test_fixed_steps_take_their_steps_and_axon_may_delay_them(make_config: Make, judge: Judge) -> None:
-    delayed = make_config("task.name=judge").decode
-    fixed = replace(delayed, decoder=DECODERS["fixed_steps"](steps=4))
-    assert most_passes(replace(fixed, axon=replace(fixed.axon, gate="never")), 10, LLADA) == 4
-    assert most_passes(fixed, 10, LLADA) == most_passes(delayed, 10, LLADA) == 8
 
 
 @pytest.mark.parametrize("cache", ["none", "prefix", "dual"])
