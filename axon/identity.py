@@ -6,14 +6,19 @@ A setting that the chosen gate and policy do not read (`anchors` under policy `c
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import asdict, fields
 from typing import Any
 
+from axon.code_digest import digest
+from axon.decoders import Decoder
 from axon.gates import GATES
 from axon.layers import resolve_layers
 from axon.policies import POLICIES
 from axon.settings import AxonSettings, DecodeSettings
 from axon.sinks import SinkThreshold, multiples
+
+HERE = "axon.decoders."
 
 # Raise a part's number when a change to it can change a token: results stored under the old number then stay apart.
 # Decoders, model families and tasks have a number of their own, `version`.
@@ -56,8 +61,17 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
             "loop": SAMPLER_VERSION,  # named so in every stored id
             "decoder": decoder.version,
             "axon": AXON_VERSION if fires else None,
+            **_of_a_package(decoder),
         },
     }
+
+
+def _of_a_package(decoder: Decoder) -> dict[str, str]:
+    """Of a decoder from elsewhere its file and what that does: two may have one name, and nobody raises a version."""
+    module = type(decoder).__module__
+    if module.startswith(HERE):
+        return {}
+    return {"package": f"{module} {digest(inspect.getmodule(type(decoder)))}"}
 
 
 def _one_zero(settings: dict[str, Any]) -> dict[str, Any]:

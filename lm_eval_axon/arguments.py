@@ -18,8 +18,9 @@ from typing import Any, TypeVar, get_args
 from lm_eval.models.utils import normalize_gen_kwargs
 from lm_eval.utils import warning_once
 
-from axon import DECODERS, AxonSettings, DecodeSettings
+from axon import AxonSettings, DecodeSettings
 from axon.checks import check_whole
+from axon.decoders.installed import all_decoders
 from axon.settings import GateName
 
 LOG = logging.getLogger("lm_eval.axon")  # a child of lm-eval's logger: its handler, its level
@@ -44,7 +45,7 @@ class Request:
 
 def read_settings(decoder: str, axon: str, parameters: Mapping[str, Any]) -> DecodeSettings:
     """The settings in `--model_args`. Raises ValueError, one line, for an invalid key or value."""
-    kind = _choose("decoder", decoder, DECODERS)
+    kind = _choose("decoder", decoder, all_decoders())
     gate = _choose("axon", axon, GATES)
     known = [f"decoder.{field.name}" for field in fields(kind) if field.name != "name"]
     known += [f"axon.{field.name}" for field in fields(AxonSettings) if field.name != "gate"]
@@ -73,7 +74,7 @@ def _siblings(key: str, known: Sequence[str]) -> str:
 def _hint(key: str) -> str:
     """Which decoders have it."""
     part, _, name = key.rpartition(".")
-    kinds = DECODERS.items() if part == "decoder" else ()
+    kinds = all_decoders().items() if part == "decoder" else ()
     having = [f"decoder={own}" for own, kind in kinds if name in {field.name for field in fields(kind)}]
     return f"{', '.join(having)} {'has' if len(having) == 1 else 'have'} it; " if having else ""
 

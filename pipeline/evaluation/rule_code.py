@@ -5,19 +5,14 @@ A version that somebody forgot to raise leaves results of other code under the s
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import inspect
-from functools import cache
-from textwrap import dedent
 from typing import Any
 
+from axon.code_digest import digest
 from axon.gates import GATES
 from axon.policies import POLICIES
 from pipeline.planning.setting import Setting
 from pipeline.tasks import get_task
-
-DIGITS = 8
 
 
 def code_of(setting: Setting) -> str:
@@ -33,19 +28,3 @@ def rules_of(setting: Setting) -> dict[str, Any]:
     if gate := GATES[axon.gate]:
         rules |= {"gate": gate.fires, "policy": type(POLICIES[axon.policy])}
     return rules | {"task": inspect.getmodule(type(task))}
-
-
-@cache
-def digest(rule: Any) -> str:
-    """Of what it does: comments, docstrings and layout are no part of it. Where Python has no source, of nothing."""
-    try:
-        tree = ast.parse(dedent(inspect.getsource(rule)))
-    except OSError:
-        tree = ast.Module([], [])
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
-            node.body[:1] = [ast.Pass()]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:DIGITS]

@@ -15,12 +15,13 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from axon.decoders import Confidence, DecoderSettings
+from axon.decoders import Confidence
 from axon.models.overrides import Attention, Overrides
 from axon.settings import DecodeSettings
 from pipeline.errors import ConfigError, fault_lines, one_of
 from pipeline.imported.settings import ImportedSettings
 from pipeline.inputs.command_line import RUN_JOBS
+from pipeline.inputs.decoder_kinds import FAULTS, AnyDecoder
 from pipeline.inputs.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.inputs.recipe import RecipeSettings
 from pipeline.sandbox import Require
@@ -187,7 +188,7 @@ class WandbSettings:
 class Decode(DecodeSettings):
     """The library's decode settings, read from plain data. Their keys are top-level keys for users."""
 
-    decoder: DecoderSettings = Field(default_factory=Confidence, discriminator="name")
+    decoder: AnyDecoder = Field(default_factory=Confidence, discriminator="name")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -247,6 +248,8 @@ def read_config(tree: Mapping[str, Any]) -> Config:
     The keys of `decode` are top-level keys of the tree. Validation is strict, so that `true` is not 1, and reads JSON,
     from which strict mode still accepts a list for a tuple and a mapping for a dataclass.
     """
+    if FAULTS:
+        raise ConfigError(FAULTS.values())
     if none := [key for key in CHOSEN if key not in tree]:
         where = "in a file that begins with `# @package _global_` its keys stand below"
         raise ConfigError(f"{key}: missing; give it a value ({where} `{key}:`)" for key in none)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from axon.code_digest import digest
 from pipeline.counted import counted
 from pipeline.environment import REPOSITORY
-from pipeline.evaluation.rule_code import digest, rules_of
+from pipeline.evaluation.rule_code import rules_of
 from pipeline.planning.setting import Setting
 
 VERSIONS = {

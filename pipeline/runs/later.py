@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.environment import PROJECT, this_environment
+from pipeline.inputs.decoder_kinds import FAULTS
 
 # A key, or a choice among named ones: neither is what a disk or an editor makes of a whole file.
 NEW_KEYS = ("unexpected_keyword_argument", "extra_forbidden")
@@ -26,6 +27,11 @@ def unknown_part(error: ValidationError) -> str | None:
     if first["type"] in NEW_KEYS:
         return f"the key {place}"
     choice = first.get("ctx", {}).get("tag", first["input"])
+    if first["type"] == "union_tag_invalid":  # a decoder
+        return (
+            FAULTS.get(str(choice))
+            or f"{place}: {choice!r}, of a later version or a package that isn't installed"
+        )
     return f"{place}: {choice!r}"[:100]
 
 

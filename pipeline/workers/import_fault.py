@@ -1,21 +1,31 @@
-"""A worker that can't import a file of the repository, as Ray tells it: on that machine no other try ends better."""
+"""A worker that can't import a file of the repository, or an installed decoder, as Ray tells it.
+
+On that machine no other try ends better.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from axon.decoders.installed import installed
 from axon.own_code import ROOT, of_ours
 
 TOLD = re.compile(r"^RuntimeError: (\S+\.py:\d+: .+; correct .+)$", re.MULTILINE)  # by trial.py
+LACKING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 FRAME = re.compile(r'^ *File "([^"]+)", line (\d+)(?:, in (\S+))?$', re.MULTILINE)
 ERROR = re.compile(r"^\w+: .+$")
 
 
 def import_fault(error: str) -> str | None:
-    """`FILE:LINE: what; remedy`; None for any other end of a worker. `error`: the text of Ray's error."""
+    """A line such as `FILE:LINE: what; remedy`; None for any other end. `error`: the text of Ray's error."""
     if told := TOLD.search(error):
         return told[1]
+    if lacking := LACKING.search(error):
+        for name, kind in installed().kinds.items():
+            if f"{kind.__module__}.".startswith(f"{lacking[1]}."):
+                what = f"the package of {kind.__module__} isn't installed where the worker runs"
+                return f"decoder.name={name!r}: {what}; install it on every machine"
     ours = [frame for frame in FRAME.findall(error) if of_ours(frame[0])]
     said = [line for line in error.splitlines() if ERROR.match(line)]
     if not said or not any(name == "<module>" for _, _, name in ours):

@@ -100,5 +100,5 @@ def test_what_the_page_adds_runs(copy: Path) -> None:
     )
     assert "4 of 4 stored already" in again.stdout
     assert warning in " ".join(again.stdout.split())
-    with pytest.raises(ConfigError, match=r"margin.* or other code wrote it"):
+    with pytest.raises(ConfigError, match=r"'margin', of a later version .* changed code, wrote it"):
         open_run(str(folder))  # with this repository's own code

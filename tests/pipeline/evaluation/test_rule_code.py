@@ -9,8 +9,9 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from axon.code_digest import digest
 from axon.decoders import confidence
-from pipeline.evaluation.rule_code import code_of, digest
+from pipeline.evaluation.rule_code import code_of
 from pipeline.inputs.config import Config
 from pipeline.jobs.outdated import outdated
 from pipeline.planning.plan import make_setting

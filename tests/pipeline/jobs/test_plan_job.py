@@ -65,11 +65,7 @@ def test_it_counts_what_there_is_to_do(make_config: Make, judge: Judge) -> None:
     assert "settings   1, 10 examples to decode in all; 0 of them stored already" in text
     assert "prompts    judge: 11 tokens each (tokenised: the first 10 examples)" in text
     assert "passes     80, a batch of rows counted row by row (at most: every pass reveals one token)" in text
-    assert (
-        "seconds on an H100" in text
-        and "at 30 % of its bfloat16 peak; measured" in text
-        and "(0.00 G" not in text
-    )
+    assert "seconds on an H100" in text and "at 30 % of its bfloat16 peak; measured" in text
 
 
 def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judge) -> None:

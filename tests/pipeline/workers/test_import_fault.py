@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from axon.decoders import Confidence
+from axon.decoders.installed import Installed
 from pipeline.stop import Lost, Request
 from pipeline.workers.import_fault import import_fault
 from pipeline.workers.sweep import Watch, _attended
@@ -28,6 +30,18 @@ SYNTAX = f"{CREATION[:-2]}\n    def propose(:\n                ^\nSyntaxError: i
 OWN = "ray::_Inner.train()\nRuntimeError: axon/sampler.py:3: NameError: x; correct the file, or what it uses there\n"
 CRASH = f'ray::_Inner.train()\n  File "{ROOT}/axon/sampler.py", line 9, in until_finish\nRuntimeError: CUDA error: x\n'
 HERE = "correct the file, or what it uses in a worker"
+
+
+def test_an_installed_decoder_that_a_worker_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = type("Margin", (Confidence,), {"__module__": "my_decoders.margin"})
+    monkeypatch.setattr("pipeline.workers.import_fault.installed", lambda: Installed({"margin": kind}, {}))
+    error = "System error: x\nModuleNotFoundError: No module named '{}'\n"
+    for lacking in ("my_decoders", "my_decoders.margin"):
+        assert import_fault(error.format(lacking)) == (
+            "decoder.name='margin': the package of my_decoders.margin isn't installed where the worker runs; install "
+            "it on every machine"
+        )
+    assert import_fault(error.format("my_dec")) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""A decoder of a user's own package, as docs/extending.md says it: through Ray, in reports, and when it changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pandas as pd
+import pytest
+
+from tests.pipeline.commands import completed
+from tests.pipeline.conftest import ROOT
+from tests.pipeline.test_extending_doc import BLOCK
+
+pytestmark = pytest.mark.slow
+
+
+class Package:
+    """A package with the page's decoder, as pip installs one into a folder, and commands that find it."""
+
+    def __init__(self, folder: Path) -> None:
+        page = (ROOT / "docs/extending.md").read_text()
+        decoder, values = map(dedent, BLOCK.findall(page)[:2])
+        entry = re.search(
+            r'^\[project\.entry-points\."(.+)"\]\n(\w+) = "((.+)\.(.+):\w+)"$', page, re.MULTILINE
+        )
+        assert entry is not None
+        group, name, value, package, module = entry.groups()
+        self.folder, self.code = folder / "site", folder / f"site/{package}/{module}.py"
+        info = self.folder / "my_decoders-0.1.dist-info"
+        files = {
+            self.code: decoder,
+            self.code.with_name("__init__.py"): "",
+            info / "METADATA": "Metadata-Version: 2.1\nName: my-decoders\nVersion: 0.1\n",
+            info / "entry_points.txt": f"[{group}]\n{name} = {value}\n",
+            folder / f"mine/decoder/{name}.yaml": values,
+        }
+        for file, text in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        self.words = [f"--config-dir={folder / 'mine'}", f"decoder={name}", "task=lists", "limit=4", "wandb=off",
+                      f"out={folder / 'out'}", f"store={folder / 'out/store'}"]  # fmt: skip
+
+    def run(self, *words: str, installed: bool = True) -> tuple[int, str, str]:
+        path = os.pathsep.join([*([str(self.folder)] if installed else []), os.environ.get("PYTHONPATH", "")])
+        return completed(list(words), PYTHONPATH=path)
+
+
+def ids(folder: str) -> set[str]:
+    return set(pd.read_csv(Path(folder) / "points.csv")["setting_id"])
+
+
+def test_a_decoder_of_a_package_is_swept_by_workers_and_reported(tmp_path: Path) -> None:
+    package = Package(tmp_path)
+    sweep = [*package.words, "sweep=with_axon", "sweep.search=grid", "cluster.workers=2"]
+    code, shown, errors = package.run(*sweep)
+    assert code == 0, shown + errors
+    folder = shown.splitlines()[-1]
+    assert "margin" in Path(folder).name and "starting Ray" in shown
+    points = pd.read_csv(Path(folder) / "points.csv")
+    assert len(points) == 10 and (points["n"] == 4).all() and (points["unscored"] == 0).all()
+    first = ids(folder)
+    code, shown, errors = package.run("job=rerun", f"run={folder}", "workers=1", "limit=2")
+    assert code == 0 and "20 of 20 records are equal" in shown, shown + errors
+    code, shown, _ = package.run("job=compare", f"store={tmp_path}/out/store")
+    assert code == 0 and set(pd.read_csv(f"{shown.splitlines()[-1]}/points.csv")["group"]) == {
+        "margin",
+        "margin + coverage_gap/fixed",
+    }
+    sid = sorted(first)[0]
+    code, shown, errors = package.run("job=show", f"run={folder}", f"setting={sid}", "example=0")
+    assert code == 0 and "margin" in shown, shown + errors
+    code, _, errors = package.run("job=report", f"run={folder}", installed=False)
+    assert code == 2 and errors.count("\n") == 1
+    assert "decode.decoder: 'margin', of a later version or a package that isn't installed" in errors
+
+
+def test_another_state_of_its_file_has_results_of_its_own(tmp_path: Path) -> None:
+    package = Package(tmp_path)
+    code, shown, errors = package.run(*package.words)
+    assert code == 0, shown + errors
+    before = ids(shown.splitlines()[-1])
+    package.code.write_text(f"# a word\n{package.code.read_text()}")
+    code, shown, _ = package.run(*package.words)
+    assert code == 0 and "4 of 4 stored already" in shown and ids(shown.splitlines()[-1]) == before
+    package.code.write_text(package.code.read_text().replace("self.margin *", "0.5 * self.margin *"))
+    code, shown, _ = package.run(*package.words)
+    assert code == 0 and "stored already" not in shown
+    after = ids(shown.splitlines()[-1])
+    assert not after & before
+    stored = {file.stem: json.loads(file.read_text()) for file in (tmp_path / "out/store/settings").iterdir()}
+    said = {stored[sid]["versions"]["package"] for sid in before | after}
+    assert len(said) == 2 and all(own.startswith("my_decoders.margin ") for own in said)
+
+
+def test_a_package_that_cannot_be_used_is_told_in_a_line(tmp_path: Path) -> None:
+    package = Package(tmp_path)
+    text = package.code.read_text()
+    for change, told in (
+        (("import dataclass\n", "import dataclas\n"), "can't be imported (ImportError: cannot import name 'dataclas'"),
+        (("margin: float", "margin: Proposal"), "has settings that can't be read ("),
+        (("def propose", "def proposes"), "has no rule; define propose(self, state)"),
+    ):  # fmt: skip
+        assert change[0] in text
+        package.code.write_text(text.replace(*change))
+        code, shown, errors = package.run(*package.words)
+        assert code == 2 and not shown and errors.count("\n") == 1, errors
+        assert errors.startswith(
+            "decoder.name='margin': my_decoders.margin:Margin, of an installed package, "
+        )
+        assert told in errors
