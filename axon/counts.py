@@ -28,6 +28,7 @@ class Counts:
     graph_sinks: int = 0  # and how many of them were sinks
     remasked: int = 0  # tokens that the decoder masked again
     replaced: int = 0  # tokens in whose place the decoder wrote others
+    post_steps: int = 0  # steps on blocks that were full (`Decoder.post_steps`)
     prefill_passes: int = (
         0  # passes over the prompt, whose keys and values are stored: 1 at most, 0 without a cache
     )

@@ -106,6 +106,8 @@ class Sampler:
         if self.watcher is not None:
             self.watcher.stepped(batch, state, reveal_BK)
         with self.timer("select"):
+            if decoder.post_steps:
+                batch.counts.add("post_steps", batch.pace.full_B)
             change = self._change(state, proposal, reveal, batch)
             if decoder.revises:
                 batch.events.reserve(self.settings.block)

@@ -57,11 +57,12 @@ class Facet:
 
     @property
     def pictured(self) -> list[View]:
-        """NFE alone, which the papers report; all costs where settings differ in their cache, which NFE can't compare.
+        """NFE alone, which the papers report; all costs where it can't compare what steps of settings compute.
 
         FLOPs are left to the page: they hardly differ from computed positions.
         """
-        several = self.points.loc[~self.points["foreign"], "cache"].nunique() > 1
+        own = self.points.loc[~self.points["foreign"], ["cache", "shadow"]]
+        several = len(own.drop_duplicates()) > 1
         return [view for view in self.views if view.cost.column != "flops"] if several else self.views[:1]
 
 

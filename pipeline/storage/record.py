@@ -53,6 +53,7 @@ SCHEMA = pa.schema(
         pa.field("graph_sinks", pa.int64()),
         pa.field("remasked", pa.int64()),
         pa.field("replaced", pa.int64()),
+        pa.field("post_steps", pa.int64()),
         pa.field("prefill_passes", pa.int64()),
         pa.field("store_passes", pa.int64()),
         pa.field("full_passes", pa.int64()),
@@ -119,6 +120,7 @@ class Record:
     graph_sinks: int | None = None
     remasked: int | None = None
     replaced: int | None = None
+    post_steps: int | None = None
     prefill_passes: int | None = None
     store_passes: int | None = None
     full_passes: int | None = (

@@ -119,6 +119,7 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
     assert 0 <= trace.graph_sinks <= trace.graph_columns
     kinds = Counter(event.kind for event in trace.events)
     assert (trace.remasked, trace.replaced) == (kinds["remask"], kinds["replace"])
+    assert trace.post_steps == trace.reveals().count([])
     _check_passes(trace, setting, blocks, block_of)
     logits = trace.nfe * (setting.block + (blocks.area if setting.decoder.reads_later_blocks else 0))
     logits += trace.nfe * (setting.block if setting.decoder.needs_shadow else 0)

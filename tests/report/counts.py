@@ -16,7 +16,7 @@ def count(
     for row in sweep.rows:
         setting = sweep.settings[row["setting_id"]]
         row |= {"computed_positions": row["nfe"] * WIDTH, "flops": 2e6 * row["nfe"] * WIDTH}
-        row |= {"remasked": remasked, "replaced": 0}
+        row |= {"remasked": remasked, "replaced": 0, "post_steps": 0}
         row |= _axon(row, sinks, supported) if setting.uses_axon else _NO_AXON
         row |= _graph(row, sinks, edges) if setting.decode.decoder.name == "dawn" else _NO_GRAPH
     return sweep

@@ -1,7 +1,8 @@
 """Which settings decode identically: a short hash of everything that a setting decoded.
 
 Settings that differ on paper can be the same in effect (a gate that never fires, a budget that is never used up).
-Two settings with equal hashes revealed the same tokens in the same steps on every example: one distinct decode.
+Two settings with equal hashes revealed the same tokens in the same steps on every example, and took as many of them:
+one distinct decode.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ def decode_hashes(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
     decoded = rows if known.all() else rows[known]
     named = decoded["example_id"].astype("category").cat
     position, trace = decoded["position"].to_numpy(), decoded["trace"].to_numpy()
+    nfe = decoded["nfe"].to_numpy(dtype=np.float64)
     code, texts = named.codes.to_numpy(), [str(text).encode() for text in named.categories]
     found: dict[Any, str] = {}
     begun: dict[bytes, Any] = {}  # the examples -> their digest: most settings have the same
@@ -39,6 +41,7 @@ def decode_hashes(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
             begun[key] = blake2b(b"\0".join(texts[place] for place in codes.tolist()))
         digest = begun[key].copy()
         digest.update(traces.tobytes())
+        digest.update(nfe[ordered].tobytes())
         found[point] = digest.hexdigest()[:DIGITS]
     return [found.get(point) or _own(name) for point, name in enumerate(names)]
 

@@ -33,6 +33,7 @@ RATIOS = (
     Ratio("graph_sink_share", "graph_sinks", "graph_columns"),
     Ratio("remasked_share", "remasked", "tokens_generated"),
     Ratio("replaced_share", "replaced", "tokens_generated"),
+    Ratio("post_share", "post_steps", "nfe"),
     Ratio("batch_seconds", "seconds", "examples"),
     Ratio("tokens_per_second", "tokens_generated", "seconds"),
     Ratio("seconds_in_batch", "seconds_in_batch", "examples"),

@@ -19,7 +19,7 @@ from pipeline.report.statistics.sample import Draws, Sample
 # A setting scored on fewer examples than this fraction of the best-covered one is shown but not compared.
 MIN_COVERAGE = 0.95
 EXACT, APPROXIMATE = ("block",), ("prefix", "dual")
-REVISIONS = ("remasked_share", "replaced_share")
+REVISIONS = ("remasked_share", "replaced_share", "post_share")
 PASSES = {  # the caches under which there are such passes
     "prefill_passes": EXACT,
     "store_passes": EXACT,
@@ -42,6 +42,7 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
       almost as many examples as any decoded here); quality(_lo, _hi), nfe(_lo, _hi);
     - computed_positions, flops (per example; _lo, _hi): positions that went through the network, and its FLOPs; seconds
       likewise where settings differ in their cache and one machine decoded them all;
+    - shadow (whether its steps compute one of the block beside the canvas);
     - cache; prefill_passes and store_passes (per example) and tokens_per_pass (both counted) under an exact cache,
       full_passes (of the steps, those over the whole canvas) under one that approximates; NaN elsewhere;
     - nfe_to_eos, tokens_per_step, tokens_per_step_to_eos; kendall_tau and spearman_rho (means, of the
@@ -51,7 +52,8 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
       which no candidate had any support), anchors_per_step (of AXON's), axon_sink_share (of the columns AXON read);
     - graph_empty (fraction of DAWN's steps in which its graph had no edge), graph_sink_share;
     - revises (whether its decoder may take tokens back), remasked_share and replaced_share (tokens masked again, or
-      replaced, over those generated: more than 1 if often; NaN of other decoders);
+      replaced, over those generated: more than 1 if often) and post_share (of its steps, those on blocks that were
+      full), NaN of other decoders;
     - batch_seconds (machine seconds per example, an equal share of its slice's: not a latency), capture_share of them,
       tokens_per_second of them; seconds_in_batch and seconds_to_first_block (means of what an example waited for, each
       step shared with the other rows of its batch: a latency, at this batch size);
@@ -96,13 +98,14 @@ def _labelled(part: Part, knobs: Names) -> pd.DataFrame:
         "axon": [setting.uses_axon for setting in settings],
         "foreign": [setting.foreign for setting in settings],
         "cache": [setting.decode.cache for setting in settings],
+        "shadow": [type(setting.decode.decoder).needs_shadow for setting in settings],
         "revises": [type(setting.decode.decoder).revises for setting in settings],
         "label": list(_labels(part, knobs)),
     }
     own = dict.fromkeys(key for setting in settings for key in setting.knobs)
     columns |= {f"knob.{knobs[key]}": [setting.knobs.get(key) for setting in settings] for key in own}
     points = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
-    points = points.astype({"axon": np.bool_, "foreign": np.bool_, "revises": np.bool_})
+    points = points.astype({"axon": np.bool_, "foreign": np.bool_, "revises": np.bool_, "shadow": np.bool_})
     if part.seed_examples:
         begun = {point: sum(own > 0 for own in sizes) for point, sizes in part.seed_examples.items()}
         spread = spreads(part.scored, part.seed_examples.keys())

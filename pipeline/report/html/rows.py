@@ -39,13 +39,14 @@ COLUMNS = (
     Column("% of these empty", "axon_empty", 0, 100),
     Column("% of tokens masked again", "remasked_share", 0, 100),
     Column("% of tokens replaced", "replaced_share", 0, 100),
+    Column("% of steps on full blocks", "post_share", 0, 100),
     Column("machine seconds per example", "batch_seconds", 3),
     Column("n", "n", 0),
     Column("unscored", "unscored", 0),
 )
 # No column of the table where they tell no setting from another.
-ALIKE = {"axon_empty", "n", "remasked_share", "replaced_share", "seeds", "unscored"}
-CACHED = (  # where any setting has a cache
+ALIKE = {"axon_empty", "n", "post_share", "remasked_share", "replaced_share", "seeds", "unscored"}
+CACHED = (  # where any setting's steps compute something else than the canvas
     Column("computed positions per example", "computed_positions", 0),
     Column("prefill passes", "prefill_passes", 2),
     Column("store passes", "store_passes", 2),
@@ -82,14 +83,14 @@ def settings_json(facet: Facet) -> str:
     `commands` by point.
     """
     points, settings = facet.points, facet.settings
-    cached = (points["cache"] != "none").any()
+    partial = ((points["cache"] != "none") | points["shadow"]).any()
     rows = sort_along_front(share_rows(points)).to_dict("records")
     columns = [_column("group", (str(row["group"]) for row in rows), "text")]
     columns += [
         _column(knob.removeprefix("knob."), (value_text(row[knob]) for row in rows))
         for knob in knob_columns(points)
     ]
-    shown, folded = _split(_known((*COLUMNS, *CACHED) if cached else COLUMNS, points), points)
+    shown, folded = _split(_known((*COLUMNS, *CACHED) if partial else COLUMNS, points), points)
     columns += [_figures(rows, column) for column in shown]
     further = [_figures(rows, column) for column in (*folded, *_known(FURTHER, points))]
     metrics = [str(name) for name in points if str(name).startswith("metric.")]

@@ -11,7 +11,7 @@ from pipeline.report.comparisons.pairs import Pair
 from pipeline.report.statistics.stats import LEVEL, fewest, holds, replicates_of_pair, tail
 from pipeline.report.words.lacking import all_agree, too_few, too_few_replicates
 from pipeline.report.words.phrases import counted, label_phrase, signed
-from pipeline.report.words.told import Row, Verdict, cached
+from pipeline.report.words.told import Row, Verdict, step_words
 
 
 def pair_verdict(points: pd.DataFrame, found: Comparison, comparisons: int) -> Verdict:
@@ -27,7 +27,7 @@ def pair_verdict(points: pd.DataFrame, found: Comparison, comparisons: int) -> V
     which = f" with {label_phrase(points, first.axon)}" if len(pairs) > 1 else ""
     many = comparisons > 1 or len(pairs) > 1
     jointly = ["The intervals and p-values of quality are adjusted for all pairs (Holm)."] if many else []
-    closing = (*_unknown_pairs(pairs), *cached(points, found))
+    closing = (*_unknown_pairs(pairs), *step_words(points, found))
     return Verdict(
         short=f"AXON with {name}: {signed(first.quality.difference, 3)} quality, {signed(first.nfe, 1)} NFE"
         f"{which}; {NO_FRONT}.",

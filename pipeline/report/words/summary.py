@@ -67,6 +67,7 @@ def summarise(
             *_uncompared(points, own),
             *mixed_warnings(part),
             *seed_warnings(part, points),
+            *_shadows(points),
             *_caches(points),
         ],
         lacking=without_interval(points, views),
@@ -204,6 +205,18 @@ def _caches(points: pd.DataFrame) -> list[str]:
     return [
         f"NFE counts a step alike under every cache ({', '.join(points['cache'].unique())}), though a step under one "
         f"is not a whole pass: compare caches by computed positions, {timed}."
+    ]
+
+
+def _shadows(points: pd.DataFrame) -> list[str]:
+    """Where some settings have shadows: what their NFE leaves out."""
+    points = points[~points["foreign"]]
+    if points["shadow"].nunique() < 2:
+        return []
+    groups = ", ".join(points.loc[points["shadow"], "group"].unique())
+    return [
+        f"NFE counts a step of {groups} as any other, though it computes a shadow of the block beside the canvas: "
+        "compare them by computed positions, too."
     ]
 
 

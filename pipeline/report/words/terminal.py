@@ -64,7 +64,7 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
         legend += "   AXON %: steps in which AXON fired"
     if (listed["shares"] > 1).any():
         legend += "   x3: three settings with identical decodes"
-    if (listed["cache"] != "none").any():
+    if _unlike(listed):
         legend += "   positions: computed per example"
     hidden = int(ordered["shares"].sum() - listed["shares"].sum())
     if hidden:
@@ -85,6 +85,11 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
         yield Text(sentence, style="dim")
 
 
+def _unlike(points: pd.DataFrame) -> bool:
+    """Whether any setting's steps compute something else than the canvas."""
+    return bool(((points["cache"] != "none") | points["shadow"]).any())
+
+
 def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
     alike = bool((points["shares"] > 1).any())
@@ -102,8 +107,8 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     seeded = "seeds" in points
     if seeded:
         table.add_column("SD of\nseeds", justify="right")
-    cached = bool((points["cache"] != "none").any())
-    costs = ("NFE", "posi-\ntions") if cached else ("NFE",)
+    unlike = _unlike(points)
+    costs = ("NFE", "posi-\ntions") if unlike else ("NFE",)
     lacking = bool((points["unscored"] > 0).any())
     fires = bool(points["axon"].any())
     shares = ["AXON\n%"] if fires else []
@@ -120,7 +125,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             _quality(row["quality"], row["quality_lo"], row["quality_hi"]),
             *([number(row["seed_sd"], 3)] if seeded else []),
             number(row["nfe"], 1),
-            *([number(row["computed_positions"], 0)] if cached else []),
+            *([number(row["computed_positions"], 0)] if unlike else []),
             number(row["tokens_per_step"], 2),
             *([number(row["axon_share"] * 100, 0) if row["axon"] else ""] if fires else []),
             _examples(row),

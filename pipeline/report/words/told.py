@@ -42,11 +42,12 @@ class Verdict:
         return " ".join(part for part in (self.short, self.saved, self.evidence, self.pick) if part)
 
 
-def cached(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
-    """Under a cache: what a step of these settings is."""
+def step_words(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
+    """What a step of these settings is, where it isn't a pass over the canvas."""
     own = points.loc[sorted(found.cohort.rows)]
-    cache = own["cache"].iloc[0]
+    cache, share = own["cache"].iloc[0], own["computed_positions"].sum() / own["nfe"].sum()
+    computed = "" if math.isnan(share) else f": for each, {share:.0f} positions are computed"
     if cache != "none":
-        share = own["computed_positions"].sum() / own["nfe"].sum()
-        computed = "" if math.isnan(share) else f": for each, {share:.0f} positions are computed"
         yield f"NFE counts steps under cache {cache}, which are not whole passes{computed}."
+    if own["shadow"].iloc[0]:
+        yield f"NFE counts steps that compute a shadow of the block beside the canvas{computed}."

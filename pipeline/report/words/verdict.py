@@ -13,7 +13,7 @@ from pipeline.report.words.pair_verdict import pair_verdict
 from pipeline.report.words.percent import percent
 from pipeline.report.words.phrases import counted, listed, reduction, signed, variant_phrase
 from pipeline.report.words.picked import pick_sentence
-from pipeline.report.words.told import Row, Verdict, cached
+from pipeline.report.words.told import Row, Verdict, step_words
 
 WHERE_MIXED = "where settings may be mixed"
 
@@ -95,7 +95,7 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
         _mixed(leading),
         _multiplicity(found, comparisons),
         *unknown_intervals(leading, "NFE"),
-        *cached(points, found),
+        *step_words(points, found),
     )
     return Verdict(
         short=f"{claim} {signed(leading.difference, 3)} mean quality with {variant}{best}. "

@@ -26,6 +26,7 @@ def test_same_traces_same_hash_whatever_the_order():
         {"tokens": [1, 3]},
         {"revealed_at": [0, 0]},
         {"example_id": "b"},
+        {"nfe": 3.0},  # a block was full, and edited on
         {"tokens": [1], "revealed_at": [2, 0, 1]},
     ],
 )

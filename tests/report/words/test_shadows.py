@@ -1,0 +1,36 @@
+"""A step that computes a shadow of its block costs more than its NFE says: where settings have both, it is said."""
+
+from tests.report.counts import count
+from tests.report.sweep import changed, make_sweep
+from tests.report.verdict import facet_of
+
+NOTE = (
+    "NFE counts a step of base, AXON as any other, though it computes a shadow of the block beside the canvas: compare "
+    "them by computed positions, too."
+)
+STEP = "NFE counts steps that compute a shadow of the block beside the canvas: for each, "
+
+
+def sweep_of(*shadowed):
+    """`shadowed`: the thresholds whose settings have shadows."""
+    sweep = make_sweep(examples=20, thresholds=(0.3, 0.7))
+    sweep.settings = {
+        sid: changed(setting, decoder="wino" if sid.split("-")[0] in shadowed else "confidence")
+        for sid, setting in sweep.settings.items()
+    }
+    return count(sweep, remasked=1)
+
+
+def test_where_some_settings_have_shadows_steps_are_not_all_that_is_compared():
+    facet = facet_of(sweep_of("0.7"))
+    assert NOTE in facet.summary.warnings
+    assert [view.cost.column for view in facet.pictured] == ["nfe", "computed_positions"]
+    told = [str(verdict) for verdict in facet.summary.verdicts]
+    assert sum(STEP in one for one in told) == 1, told
+
+
+def test_where_all_or_none_have_shadows_nfe_compares_them():
+    for shadowed in ((), ("0.3", "0.7")):
+        facet = facet_of(sweep_of(*shadowed))
+        assert not any("shadow" in line for line in facet.summary.warnings)
+        assert [view.cost.column for view in facet.pictured] == ["nfe"]
