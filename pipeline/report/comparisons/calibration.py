@@ -73,8 +73,9 @@ def calibrate(part: Part, points: pd.DataFrame) -> tuple[Calibration, ...]:
     """One for each decoder, and cache, with AXON settings whose anchors alone were revealed (combine=replace).
 
     The reference is the setting without AXON that took the most steps, of any decoder, with the same generation length;
-    one of whole passes where there is any, as most caches approximate. Settings of a cache that decode alike count
-    once. `points`: of the part, with the columns decode, cache, nfe and label.
+    one of whole passes where there is any, as most caches approximate, and one that takes no token back, which can
+    take steps without end. Settings of a cache that decode alike count once. `points`: of the part, with the columns
+    decode, cache, revises, nfe and label.
     """
     usable = [
         point
@@ -88,7 +89,10 @@ def calibrate(part: Part, points: pd.DataFrame) -> tuple[Calibration, ...]:
     if not base:
         return ()
     cache = points["cache"]
-    reference = max(base, key=lambda point: (cache.iloc[point] == "none", points["nfe"].iloc[point], -point))
+    whole, final = cache == "none", ~points["revises"]
+    reference = max(
+        base, key=lambda point: (whole.iloc[point], final.iloc[point], points["nfe"].iloc[point], -point)
+    )
     length = settings[reference].decode.gen_length
     distinct = [
         point
