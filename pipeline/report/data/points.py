@@ -42,7 +42,7 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
       almost as many examples as any decoded here); quality(_lo, _hi), nfe(_lo, _hi);
     - computed_positions, flops (per example; _lo, _hi): positions that went through the network, and its FLOPs; seconds
       likewise where settings differ in their cache and one machine decoded them all;
-    - shadow (whether its steps compute one of the block beside the canvas);
+    - shadow (the decoder's name where its steps compute a shadow of the block beside the canvas; empty for others);
     - cache; prefill_passes and store_passes (per example) and tokens_per_pass (both counted) under an exact cache,
       full_passes (of the steps, those over the whole canvas) under one that approximates; NaN elsewhere;
     - nfe_to_eos, tokens_per_step, tokens_per_step_to_eos; kendall_tau and spearman_rho (means, of the
@@ -89,6 +89,7 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
 def _labelled(part: Part, knobs: Names) -> pd.DataFrame:
     """What the settings are called."""
     settings = part.settings
+    decoders = [setting.decode.decoder for setting in settings]
     columns: dict[str, list[object]] = {
         "setting_id": [setting.id for setting in settings],
         "task": [part.task] * len(settings),
@@ -98,14 +99,14 @@ def _labelled(part: Part, knobs: Names) -> pd.DataFrame:
         "axon": [setting.uses_axon for setting in settings],
         "foreign": [setting.foreign for setting in settings],
         "cache": [setting.decode.cache for setting in settings],
-        "shadow": [type(setting.decode.decoder).needs_shadow for setting in settings],
-        "revises": [type(setting.decode.decoder).revises for setting in settings],
+        "shadow": [own.name if own.needs_shadow else "" for own in decoders],
+        "revises": [own.revises for own in decoders],
         "label": list(_labels(part, knobs)),
     }
     own = dict.fromkeys(key for setting in settings for key in setting.knobs)
     columns |= {f"knob.{knobs[key]}": [setting.knobs.get(key) for setting in settings] for key in own}
     points = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
-    points = points.astype({"axon": np.bool_, "foreign": np.bool_, "revises": np.bool_, "shadow": np.bool_})
+    points = points.astype({"axon": np.bool_, "foreign": np.bool_, "revises": np.bool_})
     if part.seed_examples:
         begun = {point: sum(own > 0 for own in sizes) for point, sizes in part.seed_examples.items()}
         spread = spreads(part.scored, part.seed_examples.keys())

@@ -83,7 +83,7 @@ def settings_json(facet: Facet) -> str:
     `commands` by point.
     """
     points, settings = facet.points, facet.settings
-    partial = ((points["cache"] != "none") | points["shadow"]).any()
+    partial = ((points["cache"] != "none") | (points["shadow"] != "")).any()
     rows = sort_along_front(share_rows(points)).to_dict("records")
     columns = [_column("group", (str(row["group"]) for row in rows), "text")]
     columns += [

@@ -213,10 +213,10 @@ def _shadows(points: pd.DataFrame) -> list[str]:
     points = points[~points["foreign"]]
     if points["shadow"].nunique() < 2:
         return []
-    groups = ", ".join(points.loc[points["shadow"], "group"].unique())
+    names = ", ".join(sorted(filter(None, points["shadow"].unique())))
     return [
-        f"NFE counts a step of {groups} as any other, though it computes a shadow of the block beside the canvas: "
-        "compare them by computed positions, too."
+        f"NFE counts a step of {names} as any other, though it computes a shadow of the block beside the canvas: "
+        "compare such settings by computed positions, too."
     ]
 
 

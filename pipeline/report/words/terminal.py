@@ -87,7 +87,7 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
 
 def _unlike(points: pd.DataFrame) -> bool:
     """Whether any setting's steps compute something else than the canvas."""
-    return bool(((points["cache"] != "none") | points["shadow"]).any())
+    return bool(((points["cache"] != "none") | (points["shadow"] != "")).any())
 
 
 def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:

@@ -5,8 +5,8 @@ from tests.report.sweep import changed, make_sweep
 from tests.report.verdict import facet_of
 
 NOTE = (
-    "NFE counts a step of base, AXON as any other, though it computes a shadow of the block beside the canvas: compare "
-    "them by computed positions, too."
+    "NFE counts a step of wino as any other, though it computes a shadow of the block beside the canvas: compare such "
+    "settings by computed positions, too."
 )
 STEP = "NFE counts steps that compute a shadow of the block beside the canvas: for each, "
 
