@@ -97,7 +97,7 @@ def test_base_and_axon_may_be_of_different_runs():
 def test_records_of_a_run_stay_its_own():
     """Two stores that hold the same setting, decoded differently: column `run` says whose a record is."""
     sweep = make_sweep(anchors=(None,), examples=20)
-    worse = sweep.records.assign(score=0.0, tokens=[[1]] * len(sweep.records), run=1)
+    worse = sweep.records.assign(score=0.0, nfe=1, tokens=[[1]] * len(sweep.records), run=1)
     records = pd.concat([sweep.records.assign(run=0), worse], ignore_index=True)
     (facet,) = find([sweep.run, replace(sweep.run, name="worse")], records).facets
     points = facet.points
