@@ -337,17 +337,3 @@ def test_what_was_decoded_under_different_caches_is_not_pooled() -> None:
     assert (plain.decoder, dual.decoder) == ("confidence (cache=none)", "confidence (cache=dual)")
     assert plain.reference == dual.reference and "0.9" in plain.reference
     assert 0.4 < plain.anchors_differ.estimate < 0.6 and dual.anchors_differ.estimate == 1
-
-
-def test_a_decoder_that_takes_tokens_back_is_no_reference_where_there_is_another() -> None:
-    """Its steps may have no end; by themselves they make no decode careful."""
-    sweep = made(lambda kind, threshold, confidence: 0.1, lambda threshold: 5)
-    alone = sweep.settings["0.9-None"]
-    sweep.settings["edits"] = replace(changed(alone, decoder="joint_threshold"), id="edits", group="edits")
-    own = [row for row in sweep.rows if row["setting_id"] == "0.9-None"]
-    sweep.rows += [row | {"setting_id": "edits", "nfe": row["nfe"] + 9} for row in own]
-    (one,) = facet_of(sweep).calibrations
-    assert (
-        one.decoder == "confidence"
-        and one.reference == calibrated(made(lambda *_: 0.1, lambda _: 5)).reference
-    )

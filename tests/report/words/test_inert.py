@@ -149,6 +149,7 @@ def wino_sweep(remasked):
     return count(sweep, remasked=remasked)
 
 
+@pytest.mark.slow
 def test_a_decoder_that_took_no_token_back_is_warned_of():
     (told,) = warned(wino_sweep(remasked=0))
     assert told.startswith(
@@ -162,6 +163,7 @@ def test_a_decoder_that_took_no_token_back_is_warned_of():
     assert "in 1 of 6 settings whose" in told and "This setting is no evidence" in told
 
 
+@pytest.mark.slow
 def test_how_much_was_taken_back_is_counted_where_a_decoder_may():
     sweep = wino_sweep(remasked=3)
     found = facet_of(sweep)

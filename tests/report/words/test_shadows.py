@@ -1,5 +1,7 @@
 """A step that computes a shadow of its block costs more than its NFE says: where settings have both, it is said."""
 
+import pytest
+
 from tests.report.counts import count
 from tests.report.sweep import changed, make_sweep
 from tests.report.verdict import facet_of
@@ -29,6 +31,7 @@ def test_where_some_settings_have_shadows_steps_are_not_all_that_is_compared():
     assert sum(STEP in one for one in told) == 1, told
 
 
+@pytest.mark.slow
 def test_where_all_or_none_have_shadows_nfe_compares_them():
     for shadowed in ((), ("0.3", "0.7")):
         facet = facet_of(sweep_of(*shadowed))
