@@ -263,8 +263,7 @@ class Batch:
         self.tokens_BG.scatter_(1, places_BK, token_BK)
         positions_BK = places_BK - self.given_B[:, None] if self._remainders else places_BK
         self.events.append(change, positions_BK)
-        known_BK = token_BK != self.mask_id
-        full_B = (known_BK | (places_BK < self.given_B[:, None]) if self._remainders else known_BK).all(1)
+        full_B = ~self.masked(token_BK, places_BK).any(1)
         over_B, post_B = full_B, None
         if post_steps:
             more_B = change.happens_BK.any(1) & (self.pace.post_steps_B < post_steps)

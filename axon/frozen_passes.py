@@ -69,7 +69,7 @@ class FrozenPasses:
         stored, kept, seen = self._batch.stored, self._kept, slice(0, self._width)
         starting = [row for row, block in enumerate(blocks) if stored[row] != block]
         within = [row for row, block in enumerate(blocks) if stored[row] == block]
-        columns_BK = self._layout.prefix + places_BK
+        columns_BK = self._batch.columns_BK(places_BK, self._layout.prefix)
         queries = []
         starts_R, common = self._batch.some(starting), self._common(within, blocks, columns_BK)
         passes = [self._whole(starts_R, columns_BK)] if starting else []

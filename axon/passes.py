@@ -1,5 +1,6 @@
-"""How a decode passes over the network: over the whole canvas each time, or (cached_, frozen_passes.py) over a part,
-or (shadow_passes.py) over more.
+"""How a decode passes over the network: over the whole canvas each time.
+
+Or over a part of it (cached_passes.py, frozen_passes.py), or over more (shadow_passes.py).
 
 Shapes: B rows, K block length, W columns of the canvas, D hidden size.
 """
@@ -70,7 +71,7 @@ class WholePasses:
         if not self._block_alone:
             return None
         if self._last_read is None or self._last_read[0] is not places_BK:
-            columns_BK = places_BK + self._layout.prefix
+            columns_BK = self._batch.columns_BK(places_BK, self._layout.prefix)
             read_BK = self._model.read_columns(columns_BK, self._layout.starts_B[:, None])
             self._last_read = places_BK, read_BK
         return self._last_read[1]

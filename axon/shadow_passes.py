@@ -60,7 +60,7 @@ class ShadowPasses:
         return Pass(self._layout, hidden_BSD[:, :width], capture, shadow_BKD=hidden_BSD[:, width:])
 
     def _shadows(self, places_BK: Tensor) -> _Shadows:
-        layout, columns_BK = self._layout, places_BK + self._layout.prefix
+        layout, columns_BK = self._layout, self._batch.columns_BK(places_BK, self._layout.prefix)
         columns_W = torch.arange(layout.seen, device=columns_BK.device)
         sees_BKW = layout.real_BW[:, None] & (columns_W != columns_BK[..., None])
         if self._model.block_causal:

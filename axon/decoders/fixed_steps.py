@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 Remasking = Literal["low_confidence", "random", "entropy", "topk_margin"]
 
 
+def steps_of_block(steps: int | None, gen_length: int, block_length: int) -> int:
+    """A block's share of the steps of the whole generation (None: one for each of its positions)."""
+    return (steps or gen_length) * block_length // gen_length
+
+
 @dataclass(frozen=True, kw_only=True)
 class FixedSteps(Decoder):
     """LLaDA's original: n positions a step, the block's masks spread evenly over its steps.
@@ -54,7 +59,7 @@ class FixedSteps(Decoder):
     def propose(self, state: StepState) -> Proposal:
         """Early steps take the remainder. Once its steps are spent (AXON may delay), it finds nothing to reveal."""
         length = state.masked_BK.shape[1]
-        steps = (self.steps or state.gen_length) * length // state.gen_length
+        steps = steps_of_block(self.steps, state.gen_length, length)
         quota_B = length // steps + (state.block_step_B < length % steps).long()
         rank_BK = state.rank(self._score(state), state.masked_BK)
         in_time_B = state.block_step_B < steps

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from axon.decoders.base import Decoder
-from axon.decoders.fixed_steps import FixedSteps
+from axon.decoders.fixed_steps import FixedSteps, steps_of_block
 from axon.proposal import Proposal
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Rcr(Decoder):
 
     def most_steps(self, gen_length: int, block_length: int, delays: int, all_open: bool) -> int:
         """Once they are spent, it takes nothing back, and the first that may reveal all, AXON apart, is the last."""
-        most = self._steps(gen_length, block_length) + min(delays, block_length - 1)
+        most = steps_of_block(self.steps, gen_length, block_length) + min(delays, block_length - 1)
         return most if all_open else max(most, 2 * block_length)
 
     def new_state(
@@ -72,10 +72,6 @@ class Rcr(Decoder):
     def _quota(self, state: StepState) -> Tensor:
         """How many positions of each row's block hold a token after this step, the prompt's apart, (B,)."""
         length = state.masked_BK.shape[1]
-        steps = self._steps(state.gen_length, length)
+        steps = steps_of_block(self.steps, state.gen_length, length)
         taken_B = (state.block_step_B + 1).clamp(max=steps)
         return length // steps * taken_B + taken_B.clamp(max=length % steps)
-
-    def _steps(self, gen_length: int, block_length: int) -> int:
-        """Of a block."""
-        return (self.steps or gen_length) * block_length // gen_length

@@ -190,3 +190,8 @@ def sort_along_front(points: pd.DataFrame) -> pd.DataFrame:
     return points.sort_values(
         ["nfe", "quality", "setting_id", "run"], ascending=[True, False, True, True], ignore_index=True
     )
+
+
+def unlike_canvas(points: pd.DataFrame) -> bool:
+    """Whether any setting's steps compute something else than the canvas, so that NFE isn't all of its cost."""
+    return bool(((points["cache"] != "none") | (points["shadow"] != "")).any())

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.report.data.distinct import share_rows
 from pipeline.report.data.labels import described, knob_columns, value_text
-from pipeline.report.data.points import sort_along_front
+from pipeline.report.data.points import sort_along_front, unlike_canvas
 from pipeline.report.facet import Facet
 from pipeline.report.figures.palette import styles
 from pipeline.report.html.command import point_words
@@ -83,14 +83,13 @@ def settings_json(facet: Facet) -> str:
     `commands` by point.
     """
     points, settings = facet.points, facet.settings
-    partial = ((points["cache"] != "none") | (points["shadow"] != "")).any()
     rows = sort_along_front(share_rows(points)).to_dict("records")
     columns = [_column("group", (str(row["group"]) for row in rows), "text")]
     columns += [
         _column(knob.removeprefix("knob."), (value_text(row[knob]) for row in rows))
         for knob in knob_columns(points)
     ]
-    shown, folded = _split(_known((*COLUMNS, *CACHED) if partial else COLUMNS, points), points)
+    shown, folded = _split(_known((*COLUMNS, *CACHED) if unlike_canvas(points) else COLUMNS, points), points)
     columns += [_figures(rows, column) for column in shown]
     further = [_figures(rows, column) for column in (*folded, *_known(FURTHER, points))]
     metrics = [str(name) for name in points if str(name).startswith("metric.")]

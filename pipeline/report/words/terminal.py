@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pipeline.report.data.distinct import share_rows
 from pipeline.report.data.labels import knob_columns, value_text
-from pipeline.report.data.points import sort_along_front
+from pipeline.report.data.points import sort_along_front, unlike_canvas
 from pipeline.report.facet import Facet
 from pipeline.report.findings import Findings
 from pipeline.report.words.expected import OUTSIDE, WITHIN, Check
@@ -64,7 +64,7 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
         legend += "   AXON %: steps in which AXON fired"
     if (listed["shares"] > 1).any():
         legend += "   x3: three settings with identical decodes"
-    if _unlike(listed):
+    if unlike_canvas(listed):
         legend += "   positions: computed per example"
     hidden = int(ordered["shares"].sum() - listed["shares"].sum())
     if hidden:
@@ -85,11 +85,6 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
         yield Text(sentence, style="dim")
 
 
-def _unlike(points: pd.DataFrame) -> bool:
-    """Whether any setting's steps compute something else than the canvas."""
-    return bool(((points["cache"] != "none") | (points["shadow"] != "")).any())
-
-
 def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
     alike = bool((points["shares"] > 1).any())
@@ -107,7 +102,7 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
     seeded = "seeds" in points
     if seeded:
         table.add_column("SD of\nseeds", justify="right")
-    unlike = _unlike(points)
+    unlike = unlike_canvas(points)
     costs = ("NFE", "posi-\ntions") if unlike else ("NFE",)
     lacking = bool((points["unscored"] > 0).any())
     fires = bool(points["axon"].any())
