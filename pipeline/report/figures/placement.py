@@ -16,6 +16,8 @@ NEAR, LEADER = 16.0, 26.0  # pixels from the point; from LEADER on a thin line c
 DISTANCES = (NEAR, LEADER, 40.0, 58.0, 78.0)
 ANGLES = np.deg2rad([135, 90, 180, 45, 315, 270, 225, 0])
 HARD, BAR, FADED = 1000.0, 3.0, 1.0
+# For a line to a name that passes another's marker, within so many pixels: the name would seem to be that one's.
+CROSSED, BESIDE = 10.0, 5.0
 
 
 def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str) -> None:
@@ -35,7 +37,12 @@ def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str)
         written.set(ha="center", va="center")
         size = written.get_window_extent(renderer)
         places = list(_places(at, size.width, size.height))
-        costs = [_cost(box, frame, taken, extents_O4, cost_O) + 0.05 * distance for box, distance in places]
+        costs = [
+            _cost(box, frame, taken, extents_O4, cost_O)
+            + 0.05 * distance
+            + (CROSSED * _crossed(at, box, extents_O4[cost_O == HARD]) if distance >= LEADER else 0.0)
+            for box, distance in places
+        ]
         best = int(np.argmin(costs))
         if costs[best] >= HARD:
             written.remove()
@@ -51,9 +58,9 @@ def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str)
 def _places(at: NDArray[np.float64], width: float, height: float) -> Iterator[tuple[Bbox, float]]:
     for distance in DISTANCES:
         for angle in ANGLES:
-            # Shifted outwards by half the text, so that `distance` is from the point to the text's edge.
-            x = at[0] + np.cos(angle) * (distance + width / 2)
-            y = at[1] + np.sin(angle) * (distance + height / 2)
+            # Shifted outwards by half the text, so that `distance` is from the point to the text's edge or corner.
+            towards = np.round([np.cos(angle), np.sin(angle)], 3)
+            x, y = at + distance * towards + np.sign(towards) * (width / 2, height / 2)
             yield Bbox.from_bounds(x - width / 2, y - height / 2, width, height), distance
 
 
@@ -91,7 +98,21 @@ def _cost(
     return float(cost_O[covered_O].sum())
 
 
+def _crossed(at: NDArray[np.float64], box: Bbox, markers_M4: NDArray[np.float64]) -> int:
+    """How many of those M markers the line from the point `at` to its name passes, apart from any that it begins at."""
+    along_S1 = np.linspace(0.0, 1.0, 20)[:, None]
+    line_S2 = at + along_S1 * (_nearest(at, box) - at)
+    low_M12, high_M12 = markers_M4[:, None, :2] - BESIDE, markers_M4[:, None, 2:] + BESIDE
+    over_MS2 = (low_M12 <= line_S2) & (line_S2 <= high_M12)
+    over_MS = over_MS2[..., 0] & over_MS2[..., 1]
+    return int((over_MS.any(1) & ~over_MS[:, 0]).sum())
+
+
+def _nearest(at: NDArray[np.float64], box: Bbox) -> NDArray[np.float64]:
+    """The place of `box` that is nearest to `at`."""
+    return np.clip(at, box.min, box.max)
+
+
 def _lead(axes: Axes, at: NDArray[np.float64], box: Bbox, colour: str) -> None:
-    end = (float(np.clip(at[0], box.x0, box.x1)), float(np.clip(at[1], box.y0, box.y1)))
-    line = axes.transData.inverted().transform([tuple(at), end])
+    line = axes.transData.inverted().transform([at, _nearest(at, box)])
     axes.plot(line[:, 0], line[:, 1], color=colour, linewidth=0.7, alpha=0.6, zorder=1.5)
