@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from inspect import signature
+from collections.abc import Callable
+from inspect import isasyncgenfunction, iscoroutinefunction, signature
 from typing import Any, get_args
 
 LARGEST = 1_000_000_000
@@ -39,8 +40,22 @@ def check_made(key: str, value: object, kind: type, such: str) -> None:
         raise ValueError(f"{key}={shown(value)}: must be of type {kind.__name__}; give one, such as {such}")
 
 
+def check_not_async(key: str, given: Callable[..., object]) -> None:
+    """`given`, a function or an object that is called, must not be declared `async`: nobody would await it."""
+    if is_async(given) or is_async(type(given).__call__):
+        raise ValueError(
+            f"{key}={shown(given)}: is async, and nothing here awaits it; give a function declared with def alone"
+        )
+
+
+def is_async(function: object) -> bool:
+    """Whether a call of it does nothing before it is awaited, or iterated by `async for`."""
+    return iscoroutinefunction(function) or isasyncgenfunction(function)
+
+
 def check_takes(key: str, given: Any, *names: str) -> None:
     """`given` must take these arguments, by their places; what doesn't tell which it takes (of C) may."""
+    check_not_async(key, given)
     try:
         takes = signature(given)
     except (TypeError, ValueError):

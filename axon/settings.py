@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
-from axon.checks import check_choice, check_made, check_range, check_whole, is_number
+from axon.checks import check_choice, check_made, check_not_async, check_range, check_whole, is_number
 from axon.decoders import Confidence, Decoder, DecoderSettings
+from axon.decoders.base import METHODS
 from axon.layers import check_layer_spec
 from axon.python_values import PythonValues
 from axon.sinks import SinkThreshold, check_sink_threshold
@@ -132,6 +133,8 @@ class DecodeSettings(metaclass=PythonValues):
 
     def __post_init__(self) -> None:
         check_made("decoder", self.decoder, Decoder, "Confidence(threshold=0.9)")
+        for name in METHODS:
+            check_not_async(f"decoder.{name}", getattr(self.decoder, name))
         check_made("axon", self.axon, AxonSettings, 'AxonSettings(gate="never")')
         check_choice("end_of_text", self.end_of_text, EndOfText)
         if self.end_of_text == "confidence_eos_eot_inf" and not self.decoder.reads_confidence:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from inspect import isfunction
 from typing import TYPE_CHECKING, ClassVar
 
 from axon.proposal import REMASK_STEPS, Proposal
@@ -105,3 +106,7 @@ class Decoder(metaclass=PythonValues):
     @abstractmethod
     def propose(self, state: StepState) -> Proposal:
         """The rule. It must treat every row by itself, and may find nothing to reveal."""
+
+
+# Those that a decoder may have of its own, its properties apart.
+METHODS = tuple(name for name, own in vars(Decoder).items() if isfunction(own) and not name.startswith("_"))

@@ -13,8 +13,9 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, NamedTuple, cast, get_type_hints
 
+from axon.checks import is_async
 from axon.decoders import DECODERS, DecoderSettings
-from axon.decoders.base import Decoder
+from axon.decoders.base import METHODS, Decoder
 
 GROUP = "axon.decoders"
 
@@ -70,6 +71,9 @@ def _broken(entry: EntryPoint, kind: Any, others: Mapping[str, object]) -> Itera
         yield "is no frozen dataclass; write @dataclass(frozen=True, kw_only=True) above the class"
     if kind.propose is Decoder.propose:
         yield "has no rule; define propose(self, state)"
+    for name in METHODS:
+        if is_async(getattr(kind, name)):
+            yield f"has an async method, {name}, which nothing awaits; declare it with def alone"
     literal = get_type_hints(kind)["name"]
     if literal != Literal[entry.name] or getattr(kind, "name", None) != entry.name:
         yield f'has another name than its entry point; write name: Literal["{entry.name}"] = "{entry.name}"'

@@ -11,7 +11,7 @@ from pipeline.checkpoints.checkpoint import one_spelling
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config, to_tree
 from pipeline.planning.setting import model_name
-from pipeline.runs.run import Run, read_run
+from pipeline.runs.run import Run, run_before
 
 FOLDER = "imported"  # of all such runs, in `out`
 OF_MODEL = ("path", "prompt")
@@ -21,24 +21,17 @@ FILES = ("imported.file", "task.path", "task.shots_path")
 def folder_of_import(config: Config) -> Path:
     """`imported/NAME`; where answers to another task, or of another model, have it, with this one's.
 
-    Raises ConfigError, one line, where the folder is of an import that was given in another way.
+    Raises ConfigError, one line, where the folder is of an import that was given in another way, or a later version's.
     """
     own = Path(config.out) / FOLDER / str(config.imported.name)
     about = config.task.name, model_name(config.model)
-    earlier = _earlier(own)
+    earlier = run_before(own)
     if earlier and {(setting.task.name, setting.model_name) for setting in earlier.settings} != {about}:
         own = own.with_name("-".join([own.name, *about]))
-        earlier = _earlier(own)
+        earlier = run_before(own)
     if earlier:
         _check_same(config, own, earlier)
     return own
-
-
-def _earlier(folder: Path) -> Run | None:
-    try:
-        return read_run(folder)
-    except ConfigError:  # there is none, or nothing to lose
-        return None
 
 
 def _check_same(config: Config, folder: Path, earlier: Run) -> None:

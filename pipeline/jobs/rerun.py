@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -29,9 +28,10 @@ from pipeline.planning.pending import pending_slices, sizes
 from pipeline.planning.plan import Plan, make_setting
 from pipeline.planning.setting import Setting, Stop
 from pipeline.runs.ending import say_failures, stopped
+from pipeline.runs.later import LaterVersion
 from pipeline.runs.opened import OpenedRun
 from pipeline.runs.opening import sandbox_level
-from pipeline.runs.run import Run, read_run
+from pipeline.runs.run import Run, run_before
 from pipeline.runs.run_folder import RunFolder, asked_for
 from pipeline.search import Candidate, Outcome
 from pipeline.stop import DONE, FAILED, Lost
@@ -154,10 +154,14 @@ def _identity_changes(config: Config, settings: Iterable[Setting]) -> list[str]:
 def _begin(opened: OpenedRun, config: Config, plan: Plan, console: Console) -> RunFolder:
     """The rerun's own folder, with what an earlier one of the same kind has left. Raises ConfigError."""
     path, environment = opened.path / FOLDER, this_environment()
-    with suppress(ConfigError):
-        if read_run(path).environment != environment:
-            say(console, "an earlier rerun was stopped in another environment; this one starts afresh")
-            shutil.rmtree(path, ignore_errors=True)
+    try:
+        before = run_before(path)
+        elsewhere = before is not None and before.environment != environment
+    except LaterVersion:
+        elsewhere = True
+    if elsewhere:
+        say(console, "an earlier rerun was stopped in another environment; this one starts afresh")
+        shutil.rmtree(path, ignore_errors=True)
     run = replace(
         opened.run,
         status="running",

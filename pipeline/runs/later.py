@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.environment import PROJECT, this_environment
+from pipeline.errors import ConfigError
 from pipeline.inputs.decoder_kinds import FAULTS
 
 # A key, or a choice among named ones: neither is what a disk or an editor makes of a whole file.
@@ -15,6 +16,11 @@ NEW_KEYS = ("unexpected_keyword_argument", "extra_forbidden")
 NEW_CHOICES = ("literal_error", "union_tag_invalid")
 DIGITS = 7  # of a commit
 REMEDY = f"update {PROJECT}, or compare what can be read of its results:"
+KEEPS = f"update {PROJECT}, or leave it as it is and choose another folder with out=..."  # for who would write there
+
+
+class LaterVersion(ConfigError):
+    """A file that is whole, with what this version doesn't know."""
 
 
 def unknown_part(error: ValidationError) -> str | None:

@@ -20,7 +20,7 @@ from pipeline.inputs.unknown_text import unknown_texts
 from pipeline.jobs.console import say
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
-from pipeline.runs.run import FORMAT, Run, private, read_run, store_from
+from pipeline.runs.run import FORMAT, Run, private, run_before, store_from
 from pipeline.runs.run_folder import RunFolder, asked_for, plain_space, subjects
 from pipeline.storage.store import Contents, Span, Store, StoreFull
 from pipeline.tasks import CodeTask, open_task
@@ -118,12 +118,13 @@ def begin_run(
     warnings: Sequence[str],
     decodes: bool,
 ) -> RunFolder:
-    """Writes run.json into the folder `path`. Raises ConfigError if that fails.
+    """Writes run.json into the folder `path`. Raises ConfigError if that fails, or would lose a later version's.
 
     A command that decodes nothing (not `decodes`) leaves in it what is said of the one that did, and job=report leaves
     it alone.
     """
-    earlier = None if decodes else _earlier(path)
+    before = run_before(path)
+    earlier = None if decodes else before
     run = Run(
         format=FORMAT,
         name=config.sweep.name,
@@ -170,10 +171,3 @@ def prepare_store(config: Config, plan: Plan, store: Store) -> None:
 def title_of(config: Config, plan: Plan) -> str:
     """The sweep and what it is about: `decoders · lists · dawn, klass · tiny`."""
     return " · ".join([config.sweep.name, *map(", ".join, subjects(plan))])
-
-
-def _earlier(path: Path) -> Run | None:
-    try:
-        return read_run(path)
-    except ConfigError:
-        return None

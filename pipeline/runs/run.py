@@ -25,7 +25,7 @@ from pipeline.environment import Environment
 from pipeline.errors import ConfigError, reason
 from pipeline.planning.setting import ALONE, Setting, Stop, setting_id
 from pipeline.runs.columns import Form, from_columns, to_columns
-from pipeline.runs.later import REMEDY, this_version, unknown_part, writer
+from pipeline.runs.later import KEEPS, REMEDY, LaterVersion, this_version, unknown_part, writer
 from pipeline.tasks.task import STRICT
 
 FORMAT = 2  # raised when the form of run.json changes
@@ -102,14 +102,30 @@ def write_run(folder: Path, run: Run) -> None:
     temporary.replace(folder / RUN_FILE)
 
 
-def read_run(folder: Path) -> Run:
-    """Raises ConfigError, one line, if there is none or it can't be read."""
+def run_before(folder: Path) -> Run | None:
+    """The run whose run.json a new one would replace; None if there is none, or it is damaged.
+
+    Raises LaterVersion for one that holds what this version can't write again.
+    """
+    try:
+        return read_run(folder, KEEPS)
+    except LaterVersion:
+        raise
+    except ConfigError:
+        return None
+
+
+def read_run(folder: Path, remedy: str | None = None) -> Run:
+    """Raises ConfigError, one line, if there is none or it can't be read.
+
+    remedy: for what a later version wrote, in place of a comparison of its results.
+    """
     loaded: Any = None
     try:
         loaded = json.loads((folder / RUN_FILE).read_bytes())
         found = loaded.get("format") if isinstance(loaded, dict) else None
         if isinstance(found, int) and found > FORMAT:
-            raise ConfigError([_later(folder, loaded, f"its format is {found}, not {FORMAT}")])
+            raise _later(folder, loaded, f"its format is {found}, not {FORMAT}", remedy)
         if found not in (LISTED, FORMAT):
             rule = f"{RUN_FILE} has the format {found!r}, this version reads {FORMAT}"
             raise ConfigError([f"run={folder}: {rule}; run its command again, which decodes nothing twice"])
@@ -118,7 +134,7 @@ def read_run(folder: Path) -> Run:
         rule = f"has no {RUN_FILE} ({reason(error)}); give the folder that a job's last line prints"
     except ValidationError as error:
         if unknown := unknown_part(error):
-            raise ConfigError([_later(folder, loaded, unknown)]) from None
+            raise _later(folder, loaded, unknown, remedy) from None
         first = error.errors()[0]
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         rule = f"{RUN_FILE} is damaged ({what}); run its command again, which decodes nothing twice"
@@ -129,13 +145,12 @@ def read_run(folder: Path) -> Run:
     raise ConfigError([f"run={folder}: {rule}"])
 
 
-def _later(folder: Path, loaded: Mapping[str, Any], what: str) -> str:
-    """The line for a whole file with what this version doesn't know."""
+def _later(folder: Path, loaded: Mapping[str, Any], what: str, remedy: str | None) -> LaterVersion:
     by = f"a later version, or changed code, wrote it ({writer(loaded)}; here is {this_version()})"
     store = loaded.get("store")
     address = f"store={_address(store, folder)}" if isinstance(store, str) else "store=ADDRESS"
-    line = f"{RUN_FILE} is not of this version ({what}): {by}; {REMEDY} job=compare {address}"
-    return f"run={folder}: {line}"
+    line = f"{RUN_FILE} is not of this version ({what}): {by}; {remedy or f'{REMEDY} job=compare {address}'}"
+    return LaterVersion([f"run={folder}: {line}"])
 
 
 def _spelled(run: Run) -> str:

@@ -62,6 +62,7 @@ def test_a_decoder_of_a_package_is_found_by_its_name(found, monkeypatch: pytest.
         (("(Decoder)", ""), "is no class derived from axon.decoders.base.Decoder; derive it"),
         (("@dataclass(frozen=True, kw_only=True)\n", ""), "is no frozen dataclass; write @dataclass("),
         (("def propose", "def proposes"), "has no rule; define propose(self, state)"),
+        (("def propose", "async def propose"), "has an async method, propose, which nothing awaits; declare it"),
         (('Literal["mine"]', "str"), 'has another name than its entry point; write name: Literal["mine"] = "mine"'),
         (('= "mine"', '= "yours"'), "has another name than its entry point"),
         (("share: float = 0.5", "share: float"), "has a setting without a default, share; give it one"),
