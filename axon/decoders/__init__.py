@@ -6,6 +6,7 @@ from axon.decoders.base import Decoder
 from axon.decoders.confidence import Confidence
 from axon.decoders.credit import Credit
 from axon.decoders.dawn import Dawn
+from axon.decoders.dus import Dus
 from axon.decoders.entropy_bounded import EntropyBounded
 from axon.decoders.entropy_threshold import EntropyThreshold
 from axon.decoders.factor import Factor
@@ -27,6 +28,7 @@ __all__ = [
     "Dawn",
     "Decoder",
     "DecoderSettings",
+    "Dus",
     "EntropyBounded",
     "EntropyThreshold",
     "Factor",
@@ -58,6 +60,7 @@ DecoderSettings = (
     | SlowFast
     | Wino
     | Rcr
+    | Dus
     | JointThreshold
     | LeftToRight
 )

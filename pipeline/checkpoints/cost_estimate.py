@@ -70,7 +70,8 @@ def canvas(decode: Decode, prompt: int) -> RowBlocks:
 
 
 def most_passes(decode: Decode, prompt: int, family: Family) -> int:
-    """Of one row: a step reveals at least one token, and `fixed_steps` alone takes the steps that it is given.
+    """Of one row: a step reveals at least one token, and `fixed_steps` alone takes the steps that it is given, `dus` a
+    block's share of its own.
 
     It may take more where a block's first position is revealed alone, or the block goes by sub-blocks; and so may a
     decoder that takes tokens back.
@@ -82,7 +83,7 @@ def most_passes(decode: Decode, prompt: int, family: Family) -> int:
         return blocks.count * decode.most_steps(all_open=not alone)
     if steps is not None and decode.axon.gate == "never" and not alone:
         return int(steps) * blocks.count * decode.block // decode.gen_length
-    return blocks.area - blocks.given
+    return min(blocks.area - blocks.given, blocks.count * decode.most_steps(all_open=not alone))
 
 
 def _uncached(blocks: RowBlocks, steps: float) -> tuple[float, float]:

@@ -28,6 +28,7 @@ class Block:
     best: Sequence[int]  # the token that the model would write
     canvas: Sequence[int]
     step: int
+    start: int  # its first place
     length: int
     running: dict[int, float] = field(default_factory=dict)  # kept from step to step
 
@@ -105,7 +106,7 @@ class Plain:
                 shown = places - open_now
                 if shift and self.cache in ("prefix", "dual") and not within:
                     open_now &= {start}
-                block = Block(open_now, shown, c, best, canvas, within, self.block_length, running)
+                block = Block(open_now, shown, c, best, canvas, within, start, self.block_length, running)
                 reveal, remask, replace = rule(block)
                 reveal = reveal or {block.surest(open_now)[0]}
                 if step in anchors:

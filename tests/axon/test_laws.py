@@ -47,6 +47,7 @@ KNOBS: dict[str, Any] = {
     "wino": {"threshold": 0.4, "threshold_back": 0.7},
     "hierarchy_remasking": {"threshold": 0.7, "low_threshold": 0.3, "remask_threshold": 0.6},
     "rcr": {"steps": 6},
+    "dus": {"threshold": 0.5},
     "joint_threshold": {"threshold": 0.4, "editing_threshold": 0.2, "max_post_steps": 3},
     "left_to_right": {},
 }

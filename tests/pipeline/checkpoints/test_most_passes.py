@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from axon import AxonSettings, Confidence, FixedSteps, HierarchyRemasking, Rcr
+from axon import AxonSettings, Confidence, Dus, FixedSteps, HierarchyRemasking, Rcr
 from axon.models.dream import DREAM
 from axon.models.llada import LLADA
 from pipeline.checkpoints.cost_estimate import most_passes
@@ -22,6 +22,8 @@ from pipeline.inputs.config import Decode
         (HierarchyRemasking(), 8, 24, 16),  # after AXON's steps a block may begin anew
         (Confidence(), 8, 8, 8),
         (FixedSteps(steps=4), 4, 8, 8),  # AXON may delay them
+        (Dus(), 4, 8, 8),
+        (Dus(base=4), 2, 6, 8),
     ],
 )
 def test_what_axon_delays_and_what_is_taken_back_is_planned(
