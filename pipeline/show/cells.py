@@ -9,8 +9,9 @@ from pipeline.show.decode import Decode
 from pipeline.show.frames import Frame
 
 # before: revealed in an earlier step. decoder, axon: revealed in this one. replaced: replaced in this step. undecoded:
-# after the end of the text, never decoded. supported: masked, attends to an anchor. mask: masked.
-Kind = Literal["before", "decoder", "axon", "replaced", "undecoded", "supported", "mask"]
+# after the end of the text, never decoded. supported: masked, attends to an anchor. mask: masked. remasked: masked
+# again in this step; its text is that of the token taken back.
+Kind = Literal["before", "decoder", "axon", "replaced", "undecoded", "supported", "mask", "remasked"]
 LONGEST = 14  # characters of a cell
 FAINTEST = 0.2  # of the step's strongest support: with less a position is not drawn as supported
 END = "∎"  # drawn for an end-of-text
@@ -19,6 +20,7 @@ LEGEND: dict[Kind, str] = {
     "decoder": "revealed by the base decoder in this step",
     "axon": "anchor, revealed by AXON in this step",
     "replaced": "replaced by the base decoder in this step",
+    "remasked": "masked again by the base decoder in this step",
     "supported": "masked; attends to the anchor of that number",
     "mask": "masked; what the model would write now in grey",
     "before": "revealed before",
@@ -56,6 +58,11 @@ def cells(decode: Decode, step: int) -> list[Cell]:
     made = []
     for place, token in enumerate(frame.tokens):
         confidence = seen.confidence.get(place) if seen else None
+        event = changed.get(place)
+        if event is not None and event.kind == "remask":
+            taken = before[place]
+            made.append(Cell(place, "" if taken is None else decode.text(taken), "remasked"))
+            continue
         if token is None:
             guess = seen.guesses.get(place) if seen else None
             text = "" if guess is None else decode.text(guess)
@@ -65,7 +72,6 @@ def cells(decode: Decode, step: int) -> list[Cell]:
             else:
                 made.append(Cell(place, text, "mask", confidence=confidence))
             continue
-        event = changed.get(place)
         if event is None:
             kind: Kind = "undecoded" if before[place] is None else "before"
         elif event.kind == "replace":

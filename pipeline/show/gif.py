@@ -16,6 +16,7 @@ SCALE = 2  # drawn larger and made smaller, so that edges are smooth
 STEP_MS, LAST_MS = 900, 2600
 CURVE = 24  # straight pieces of an arc
 COLOURS = 64
+STRUCK = 0.3  # of a text's size, above its base line
 
 
 def draw(decodes: Sequence[Decode], steps: range) -> bytes:
@@ -27,7 +28,8 @@ def draw(decodes: Sequence[Decode], steps: range) -> bytes:
     for picture in pictures:
         whole = Image.new("RGB", size, PAPER)
         whole.paste(picture, (0, 0))
-        shown.append(whole.quantize(COLOURS))
+        # By median cut a colour of few pixels, as of a legend, is drawn as a duller one.
+        shown.append(whole.quantize(COLOURS, Image.Quantize.FASTOCTREE))
     held = io.BytesIO()
     times = [STEP_MS] * (len(shown) - 1) + [LAST_MS]
     shown[0].save(held, "GIF", save_all=True, append_images=shown[1:], duration=times, loop=0, disposal=1)
@@ -50,6 +52,10 @@ def _picture(made: Scene) -> Image.Image:
             pen.text(
                 place, shape.text, fill=shape.colour, font=_font(shape.size * SCALE, shape.bold), anchor="ls"
             )
+            if shape.struck:
+                height = (shape.y - STRUCK * shape.size) * SCALE
+                ends = [(shape.x * SCALE, height), ((shape.x + shape.width) * SCALE, height)]
+                pen.line(ends, fill=shape.colour, width=SCALE)
         else:
             points = [(x * SCALE, y * SCALE) for x, y in _curve(shape)]
             pen.line(points, fill=shape.colour, width=max(1, round(shape.width * SCALE)), joint="curve")

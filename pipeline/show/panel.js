@@ -1,7 +1,7 @@
 // Fills `host` with a decode to step through; `data` is that of pipeline/show/panel.py. `keys`: who hears the keyboard.
 // Returns what moves to a step, 0 the first.
 function showDecode(host, data, keys = host) {
-  const KINDS = ["before", "decoder", "axon", "replaced", "undecoded", "supported", "mask"];
+  const KINDS = ["before", "decoder", "axon", "replaced", "undecoded", "supported", "mask", "remasked"];
   const STAYS = ["decoder", "axon", "replaced", "undecoded"];
   const PACE = 800; // milliseconds a step, where it plays
   const count = Math.max(...data.decodes.map((decode) => decode.steps.length));

@@ -16,7 +16,16 @@ from pipeline.show.cells import END, LEGEND, Cell, Kind, captions, cells, outcom
 from pipeline.show.decode import Decode
 
 # A cell's kind is its place here, in the data as in the script.
-KINDS: tuple[Kind, ...] = ("before", "decoder", "axon", "replaced", "undecoded", "supported", "mask")
+KINDS: tuple[Kind, ...] = (
+    "before",
+    "decoder",
+    "axon",
+    "replaced",
+    "undecoded",
+    "supported",
+    "mask",
+    "remasked",
+)
 STAYS = ("decoder", "axon", "replaced", "undecoded")  # what is written, and stands there in later steps
 
 

@@ -57,12 +57,13 @@ class Stage:
             made = frames(tokens, events_of_record(tokens, *steps), nfe)
         else:
             made = frames(tokens, replayed.trace.events, nfe, replayed.seen)
-        guessed = [frame.seen.guesses.values() for frame in made if frame.seen]
+        written = {token for frame in made for token in frame.tokens if token is not None}
+        guessed = {token for frame in made if frame.seen for token in frame.seen.guesses.values()}
         return Decode(
             title=title,
             prompt=prompt,
             frames=made,
-            texts=_texts(setting, {*tokens, *(token for own in guessed for token in own)}),
+            texts=_texts(setting, written | guessed),
             answer=record["answer"],
             gate=setting.decode.axon.gate,
             score=None if pd.isna(record["score"]) else float(record["score"]),

@@ -20,16 +20,17 @@ HIGH, PAD, BETWEEN, LINE = 24, 6, 5, 19  # of a cell, within it, beside it; of a
 APART, ARCS = 10, 26  # above a line of cells, without and with what connects them
 
 INK, SOFT, PAPER, RULE = "#1d2126", "#5b6470", "#ffffff", "#dfe3e8"
-BLUE, VERMILLION = "#0072B2", "#D55E00"  # Okabe and Ito
+BLUE, VERMILLION, PURPLE, GREEN = "#0072B2", "#D55E00", "#CC79A7", "#009E73"  # Okabe and Ito
 # Of each kind: fill, edge, width of the edge, text, whether the text is bold.
 LOOKS: dict[Kind, tuple[str, str, float, str, bool]] = {
     "before": ("#eef1f4", "#eef1f4", 1, INK, False),
     "decoder": ("#d9e8f3", BLUE, 2, INK, True),
     "axon": (VERMILLION, VERMILLION, 2, PAPER, True),
-    "replaced": ("#f3e3ee", "#CC79A7", 2, INK, True),
+    "replaced": ("#f3e3ee", PURPLE, 2, INK, True),
     "undecoded": (PAPER, RULE, 1, "#9aa5b1", False),
     "supported": ("#fdf0e6", VERMILLION, 1, SOFT, False),
     "mask": (PAPER, "#c3cad2", 1, "#9aa5b1", False),
+    "remasked": (PAPER, GREEN, 2, SOFT, False),
 }
 
 
@@ -54,6 +55,7 @@ class Words:
     size: int
     colour: str
     bold: bool = False
+    struck: bool = False  # through its middle
 
     @property
     def width(self) -> float:
@@ -161,7 +163,7 @@ def _canvas(
         start = x + (wide - text_width(text, SIZE)) / 2
         drawn.append(box)
         if text:
-            drawn.append(Words(start, y + 17, text, SIZE, colour, bold))
+            drawn.append(Words(start, y + 17, text, SIZE, colour, bold, cell.kind == "remasked"))
         if cell.number:
             drawn += _number(box, cell)
         x += wide + BETWEEN

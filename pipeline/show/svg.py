@@ -39,7 +39,8 @@ def _element(shape: Shape) -> str:
         path = f"M{x:.1f} {y:.1f}Q{by_x:.1f} {by_y:.1f} {to_x:.1f} {to_y:.1f}"
         return f'<path d="{path}" fill="none" stroke="{shape.colour}" stroke-width="{shape.width:.1f}"/>'
     bold = ' font-weight="bold"' if shape.bold else ""
+    struck = ' text-decoration="line-through"' if shape.struck else ""
     # The length that the layout counts with, whatever font the reader has.
     length = f' textLength="{shape.width:.1f}" lengthAdjust="spacingAndGlyphs"'
     place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" font-size="{shape.size}" fill="{shape.colour}"'
-    return f'<text {place}{bold}{length} xml:space="preserve">{escape(shape.text)}</text>'
+    return f'<text {place}{bold}{struck}{length} xml:space="preserve">{escape(shape.text)}</text>'

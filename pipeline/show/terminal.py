@@ -26,12 +26,16 @@ STYLES: dict[Kind, str] = {
     "undecoded": "dim",
     "supported": "yellow",
     "mask": "dim",
+    "remasked": "green",
 }
 LEGEND = (
     "[token] revealed by the base decoder   {token}1 anchor 1, revealed by AXON   "
     "token?1 masked, attends to anchor 1   _ masked"
 )
-REPLACED = "   <token> replaced by the base decoder"  # of a decoder that replaces any
+OF_EVENTS = {  # explained where there are any
+    "replace": "   <token> replaced by the base decoder",
+    "remask": "   ~token~ masked again by the base decoder",
+}
 FOLDED = 4  # equal cells in a row from which on they are written as one
 KEYS = "space or → next   ← back   home end   p play   q quit"
 SIDE_BY_SIDE = 110  # columns of a terminal from which on two decodes stand beside each other
@@ -75,9 +79,9 @@ def _head(decodes: Sequence[Decode]) -> RenderableType:
         decodes[0].prompt.strip().replace("\n", "↵ ") or "unknown here", ""
     )
     prompt.truncate(600, overflow="ellipsis")
-    events = (event for decode in decodes for frame in decode.frames for event in frame.events)
-    replaced = REPLACED if any(event.kind == "replace" for event in events) else ""
-    return Group(prompt, Text(LEGEND + replaced, "dim"))
+    kinds = {event.kind for decode in decodes for frame in decode.frames for event in frame.events}
+    more = "".join(text for kind, text in OF_EVENTS.items() if kind in kinds)
+    return Group(prompt, Text(LEGEND + more, "dim"))
 
 
 def _panels(decodes: Sequence[Decode], step: int, console: Console) -> RenderableType:
@@ -116,6 +120,8 @@ def _marked(cell: Cell) -> Text:
         text = f"[{shown}]"
     elif cell.kind == "replaced":
         text = f"<{shown}>"
+    elif cell.kind == "remasked":
+        text = f"~{shown}~"
     else:
         text = shown
     return Text(text, STYLES[cell.kind])

@@ -7,21 +7,24 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
 from axon.trace import Event
 from pipeline.errors import ConfigError
-from pipeline.show import gif, panel, svg, terminal
-from pipeline.show.cells import LEGEND, captions, cells, visible
+from pipeline.show import gif, panel, scene, svg, terminal
+from pipeline.show.cells import LEGEND, Kind, captions, cells, visible
+from pipeline.show.decode import Decode
 from tests.show.decodes import decode
 
 BOTH = [decode(), decode("base", note="from the record alone: so it is")]
@@ -71,15 +74,65 @@ def test_steps_that_edit_a_full_block_say_so() -> None:
     assert [cell.kind for cell in cells(EDITED, 1)][:3] == ["replaced", "replaced", "before"]
 
 
-def test_a_legend_explains_replaced_tokens_where_there_are_any() -> None:
+def test_a_position_masked_again_shows_the_token_taken_back_until_the_next_step() -> None:
+    assert [(cell.kind, cell.text) for cell in cells(EDITED, 2)][2:5] == [
+        ("before", EDITED.text(9)),
+        ("replaced", EDITED.text(7)),
+        ("remasked", EDITED.text(9)),
+    ]
+    assert {cell.kind for step in (0, 1, 3, 4) for cell in cells(EDITED, step)}.isdisjoint({"remasked"})
+
+
+def test_a_legend_explains_what_takes_tokens_back_where_there_is_any() -> None:
     shown = io.StringIO()
     terminal.print_steps([EDITED], STEPS, Console(file=shown, width=200))
-    assert "<token> replaced" in shown.getvalue() and "<<a&b>> <↵>" in shown.getvalue()
-    assert "<token> replaced" not in printed(200)
-    for drawn, explained in (([EDITED], True), (BOTH, False)):
-        texts = [element.text for element in ElementTree.fromstring(svg.draw(drawn, STEPS)).iter()]
-        assert (LEGEND["replaced"] in texts) == explained
-    assert ["replaced", LEGEND["replaced"]] in panel.legend()
+    assert "<<a&b>> <↵>" in shown.getvalue() and "~return a very…~" in shown.getvalue()
+    for mark, kind in (("<token> replaced", "replaced"), ("~token~ masked again", "remasked")):
+        assert mark in shown.getvalue() and mark not in printed(200)
+        for drawn, explained in (([EDITED], True), (BOTH, False)):
+            texts = [element.text for element in ElementTree.fromstring(svg.draw(drawn, STEPS)).iter()]
+            assert (LEGEND[kind] in texts) == explained
+        assert [kind, LEGEND[kind]] in panel.legend()
+
+
+def test_a_picture_strikes_out_what_is_masked_again() -> None:
+    root = ElementTree.fromstring(svg.draw([EDITED], STEPS))
+    struck = [element.text for element in root.iter() if "text-decoration" in element.attrib]
+    assert struck == ["r…"], "cut to the room of what stands there in the end"
+    greens = edges(pictures([EDITED]), "remasked")
+    assert greens[2] > greens[0] == greens[1] == greens[3] > 0, "the legend's, and the cell's in its step"
+
+
+def pictures(decodes: Sequence[Decode]) -> list[np.ndarray]:
+    """Of a GIF those of the steps."""
+    image = Image.open(io.BytesIO(gif.draw(decodes, STEPS)))
+    found = []
+    for step in STEPS:
+        image.seek(step)
+        found.append(np.asarray(image.convert("RGB")).astype(int))
+    return found
+
+
+def edges(drawn: Sequence[np.ndarray], kind: Kind) -> list[int]:
+    """How many pixels of each picture have the colour of that kind's edge, as nearly as a GIF has it."""
+    colour = np.array([int(scene.LOOKS[kind][1][place : place + 2], 16) for place in (1, 3, 5)])
+    return [int((np.abs(picture - colour).max(2) < 16).sum()) for picture in drawn]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decodes", [BOTH, [EDITED]])
+def test_a_gif_has_each_kind_in_its_colour_however_few_pixels_have_it(decodes: Sequence[Decode]) -> None:
+    drawn = pictures(decodes)
+    for kind in scene.legend_kinds(decodes, STEPS):
+        assert all(edges(drawn, kind)), kind
+
+
+def test_every_kind_has_a_look_of_its_own_in_every_form() -> None:
+    kinds = [*get_args(Kind)]
+    assert [*scene.LOOKS] == kinds and [*terminal.STYLES] == kinds and [*panel.KINDS] == kinds
+    assert len(set(scene.LOOKS.values())) == len(kinds)
+    rules = dict(re.findall(r"^\.decode \.(\w+) \{ (.+) \}$", panel.style(), re.MULTILINE))
+    assert len({rules[kind] for kind in kinds}) == len(kinds)
 
 
 def test_keys_lead_through_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,21 +227,22 @@ def cells_of(data: dict[str, object]) -> list[list[list[tuple[str, str]]]]:
     return found
 
 
-def told() -> list[list[list[tuple[str, str]]]]:
+def told(decodes: Sequence[Decode]) -> list[list[list[tuple[str, str]]]]:
     return [
         [
             [(visible(cell.text) if cell.text else "", cell.kind) for cell in cells(one, step)]
             for step in STEPS
         ]
-        for one in BOTH
+        for one in decodes
     ]
 
 
-def test_a_panels_data_holds_every_cell() -> None:
-    data = panel.data(BOTH)
-    assert cells_of(data) == told()
+@pytest.mark.parametrize("decodes", [BOTH, [EDITED]])
+def test_a_panels_data_holds_every_cell(decodes: Sequence[Decode]) -> None:
+    data = panel.data(decodes)
+    assert cells_of(data) == told(decodes)
     assert [[step["words"] for step in one["steps"]] for one in data["decodes"]] == [
-        [captions(one, step) for step in STEPS] for one in BOTH
+        [captions(one, step) for step in STEPS] for one in decodes
     ]
     assert json.loads(json.dumps(data)) == data
 
@@ -236,8 +290,9 @@ class Shown(HTMLParser):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs Debian's package chromium")
-def test_a_browser_shows_the_step_that_is_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "show.html").write_bytes(panel.draw(BOTH))
+@pytest.mark.parametrize("decodes", [BOTH, [EDITED]])
+def test_a_browser_shows_the_step_that_is_asked_for(decodes: Sequence[Decode], tmp_path: Path) -> None:
+    (tmp_path / "show.html").write_bytes(panel.draw(decodes))
     flags = [
         "--headless",
         "--no-sandbox",
@@ -249,5 +304,9 @@ def test_a_browser_shows_the_step_that_is_asked_for(tmp_path: Path) -> None:
     done = subprocess.run(["chromium", *flags, address], capture_output=True, text=True, timeout=120)
     shown = Shown()
     shown.feed(done.stdout)
-    assert shown.cells == [cell for one in told() for cell in one[2]]
-    assert "axon anchors=1 · step 3 of 4" in shown.text
+    assert shown.cells == [
+        (text if len(text) <= (room := max(2, len(last))) else f"{text[: room - 1]}…", kind)
+        for one in told(decodes)
+        for (text, kind), (last, _) in zip(one[2], one[-1], strict=True)
+    ]
+    assert f"{decodes[0].title} · step 3 of 4" in shown.text

@@ -7,12 +7,15 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pyarrow as pa
 import pytest
 from rich.console import Console
 
 from axon import CheckpointError
+from axon.trace import Event, Trace
 from pipeline import open_run
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config
@@ -102,6 +105,26 @@ def test_what_cannot_be_decoded_again_is_shown_from_its_record(
     assert "#" not in shown
     monkeypatch.setattr("pipeline.show.words.locate", gone)
     assert "[#" in main("job=show", f"run={folder}")[1], "without a tokenizer tokens are numbers"
+
+
+def test_a_token_that_was_written_and_replaced_again_is_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither guessed for a mask nor in the answer: its text is looked for all the same."""
+    record = open_run(folder).records.set_index("position").loc[0]
+    tokens, between = [int(token) for token in record["tokens"]], 5
+    assert between not in tokens and record["nfe"] > 2
+    events = (
+        *(Event(0, place, token, "reveal", "decoder") for place, token in enumerate(tokens)),
+        Event(1, 0, between, "replace", "decoder"),
+        Event(2, 0, tokens[0], "replace", "decoder"),
+    )
+    replayed = replay.Replay(cast(Trace, SimpleNamespace(events=events)), ())
+    monkeypatch.setattr(replay.Stage, "_replay", lambda *_: replayed)
+    monkeypatch.setattr(replay, "difference", lambda *_: None)
+    monkeypatch.setattr("pipeline.show.words.locate", lambda *_, **__: Path("nowhere"))
+    code, shown = main("job=show", f"run={folder}")
+    assert code == 0 and f"<#{between}>" in shown
 
 
 def test_an_example_of_another_task_is_not_taken_for_the_records(
