@@ -17,6 +17,7 @@ from axon.decoders.joint_threshold import JointThreshold
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
+from axon.decoders.pc_sampler import PcSampler
 from axon.decoders.rcr import Rcr
 from axon.decoders.slow_fast import SlowFast
 from axon.decoders.wino import Wino
@@ -39,6 +40,7 @@ __all__ = [
     "Klass",
     "LeftToRight",
     "LocalLeap",
+    "PcSampler",
     "Rcr",
     "SlowFast",
     "Wino",
@@ -61,6 +63,7 @@ DecoderSettings = (
     | Wino
     | Rcr
     | Dus
+    | PcSampler
     | JointThreshold
     | LeftToRight
 )
