@@ -6,6 +6,7 @@ from axon.decoders.base import Decoder
 from axon.decoders.confidence import Confidence
 from axon.decoders.credit import Credit
 from axon.decoders.dawn import Dawn
+from axon.decoders.dsb import Dsb
 from axon.decoders.dus import Dus
 from axon.decoders.entropy_bounded import EntropyBounded
 from axon.decoders.entropy_threshold import EntropyThreshold
@@ -29,6 +30,7 @@ __all__ = [
     "Dawn",
     "Decoder",
     "DecoderSettings",
+    "Dsb",
     "Dus",
     "EntropyBounded",
     "EntropyThreshold",
@@ -62,6 +64,7 @@ DecoderSettings = (
     | SlowFast
     | Wino
     | Rcr
+    | Dsb
     | Dus
     | PcSampler
     | JointThreshold

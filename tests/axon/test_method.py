@@ -98,6 +98,7 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
             "remask_threshold": 0.4,
         },
         "rcr": {"name": "rcr", "steps": None},
+        "dsb": {"name": "dsb", "threshold": 0.9, "window": None, "max_window": None},
         "dus": {"name": "dus", "base": 2, "base_skip": 1, "threshold": 0.3},
         "pc_sampler": {
             "name": "pc_sampler",
