@@ -7,7 +7,7 @@ A setting that the chosen gate and policy do not read (`anchors` under policy `c
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from axon.code_digest import digest
@@ -39,12 +39,12 @@ ALWAYS_READ = ("gate", "policy", "max_anchor_steps", "uncertainty_threshold", "c
 def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]:
     """Everything of `settings` that moves a token with a model of `num_layers` layers, as plain data.
 
-    Raises ValueError for layers that the model lacks.
+    Raises ValueError for layers that the model lacks, and for a file of the decoder's that can't be read.
     """
     decoder, axon = settings.decoder, settings.axon
     fires = axon.gate != "never"
     layers = list(resolve_layers(axon.attention_layers, num_layers)) if settings.reads_attention else []
-    chosen = asdict(decoder)
+    chosen = decoder.identity()
     if (
         decoder.needs_attention
     ):  # AXON's layers, and its sinks where the decoder names none, with gate never too

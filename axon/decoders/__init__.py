@@ -6,6 +6,7 @@ from axon.decoders.base import Decoder
 from axon.decoders.confidence import Confidence
 from axon.decoders.credit import Credit
 from axon.decoders.dawn import Dawn
+from axon.decoders.dsb import Dsb
 from axon.decoders.dus import Dus
 from axon.decoders.entropy_bounded import EntropyBounded
 from axon.decoders.entropy_threshold import EntropyThreshold
@@ -17,6 +18,7 @@ from axon.decoders.joint_threshold import JointThreshold
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
+from axon.decoders.pc_sampler import PcSampler
 from axon.decoders.rcr import Rcr
 from axon.decoders.slow_fast import SlowFast
 from axon.decoders.wino import Wino
@@ -28,6 +30,7 @@ __all__ = [
     "Dawn",
     "Decoder",
     "DecoderSettings",
+    "Dsb",
     "Dus",
     "EntropyBounded",
     "EntropyThreshold",
@@ -39,6 +42,7 @@ __all__ = [
     "Klass",
     "LeftToRight",
     "LocalLeap",
+    "PcSampler",
     "Rcr",
     "SlowFast",
     "Wino",
@@ -60,7 +64,9 @@ DecoderSettings = (
     | SlowFast
     | Wino
     | Rcr
+    | Dsb
     | Dus
+    | PcSampler
     | JointThreshold
     | LeftToRight
 )

@@ -10,9 +10,9 @@ Shapes: B rows, K block length.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from inspect import isfunction
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from axon.proposal import REMASK_STEPS, Proposal
 from axon.python_values import PythonValues
@@ -78,6 +78,13 @@ class Decoder(metaclass=PythonValues):
     def check(self, gen_length: int, block_length: int) -> None:
         """Raise ValueError where the settings do not fit these lengths."""
         return  # most fit all
+
+    def identity(self) -> dict[str, Any]:
+        """Its settings as plain data, a file by what it holds: two that are equal decode alike.
+
+        Raises ValueError, one line, for a file that can't be read.
+        """
+        return asdict(self)
 
     def most_steps(self, gen_length: int, block_length: int, delays: int, all_open: bool) -> int:
         """Steps that a block can take if AXON replaces what is revealed in `delays` of them.

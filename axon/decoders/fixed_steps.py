@@ -22,6 +22,14 @@ def steps_of_block(steps: int | None, gen_length: int, block_length: int) -> int
     return (steps or gen_length) * block_length // gen_length
 
 
+def quota_of_step(steps: int | None, state: StepState) -> Tensor:
+    """How many positions of its block each row reveals now, (B,): early steps take the remainder, late ones none."""
+    length = state.masked_BK.shape[1]
+    own = steps_of_block(steps, state.gen_length, length)
+    quota_B = length // own + (state.block_step_B < length % own).long()
+    return quota_B.where(state.block_step_B < own, 0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FixedSteps(Decoder):
     """LLaDA's original: n positions a step, the block's masks spread evenly over its steps.
@@ -57,13 +65,9 @@ class FixedSteps(Decoder):
             )
 
     def propose(self, state: StepState) -> Proposal:
-        """Early steps take the remainder. Once its steps are spent (AXON may delay), it finds nothing to reveal."""
-        length = state.masked_BK.shape[1]
-        steps = steps_of_block(self.steps, state.gen_length, length)
-        quota_B = length // steps + (state.block_step_B < length % steps).long()
+        """Once its steps are spent (AXON may delay), it finds nothing to reveal."""
         rank_BK = state.rank(self._score(state), state.masked_BK)
-        in_time_B = state.block_step_B < steps
-        return Proposal(state.masked_BK & (rank_BK < quota_B[:, None]) & in_time_B[:, None])
+        return Proposal(state.masked_BK & (rank_BK < quota_of_step(self.steps, state)[:, None]))
 
     def _score(self, state: StepState) -> Tensor:
         """What ranks the positions, the highest first, (B, K).

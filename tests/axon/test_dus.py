@@ -18,7 +18,7 @@ from tests.axon.toy_model import toy_model
 
 
 def plan(length: int, base: int, skip: int) -> list[list[int]]:
-    """The groups of a block as the paper counts them: P_t holds every floor(B / a^t)-th position, U_t what is planned."""
+    """A block's groups as the paper counts them: P_t holds every floor(B / a^t)-th place that is not planned yet."""
     groups: list[list[int]] = []
     planned: set[int] = set()
     spacings = [length // base**t for t in range(skip, length.bit_length() + 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -47,7 +48,9 @@ KNOBS: dict[str, Any] = {
     "wino": {"threshold": 0.4, "threshold_back": 0.7},
     "hierarchy_remasking": {"threshold": 0.7, "low_threshold": 0.3, "remask_threshold": 0.6},
     "rcr": {"steps": 6},
+    "dsb": {"threshold": 0.5, "window": 3, "max_window": 3},
     "dus": {"threshold": 0.5},
+    "pc_sampler": {"steps": 6, "token_counts": str(Path(__file__).with_name("toy_counts.json"))},
     "joint_threshold": {"threshold": 0.4, "editing_threshold": 0.2, "max_post_steps": 3},
     "left_to_right": {},
 }

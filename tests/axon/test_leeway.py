@@ -19,6 +19,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "hierarchy": {"low_threshold": 0.2},
     "slow_fast": {"min_confidence": 0.95, "exploration_steps": 1, "window": 1},
     "wino": {"threshold_back": 0.5},
+    "dsb": {"window": 3},
 }
 SHARED: dict[str, Any] = {"tau_sink": "2x", "attention_layers": "last 1"}
 AXONS = {

@@ -59,6 +59,7 @@ def test_a_default_is_the_codes(name: str, shown: str) -> None:
         ("slow_fast", ["threshold", "min_confidence", "exploration_steps", "window", "stability"]),
         ("wino", ["threshold", "threshold_back"]),
         ("dus", ["base", "base_skip", "threshold"]),
+        ("pc_sampler", ["decay", "alpha"]),
         ("joint_threshold", ["threshold", "editing_threshold", "max_post_steps"]),
     ],
 )
@@ -97,7 +98,15 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
             "remask_threshold": 0.4,
         },
         "rcr": {"name": "rcr", "steps": None},
+        "dsb": {"name": "dsb", "threshold": 0.9, "window": None, "max_window": None},
         "dus": {"name": "dus", "base": 2, "base_skip": 1, "threshold": 0.3},
+        "pc_sampler": {
+            "name": "pc_sampler",
+            "token_counts": None,
+            "steps": None,
+            "decay": 0.25,
+            "alpha": 10.0,
+        },
         "credit": {"name": "credit", "threshold": 0.9, "alpha": 0.7, "beta": 0.8, "gamma": 0.2},
         "slow_fast": {
             "name": "slow_fast",
