@@ -22,7 +22,7 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.llama.modeling_llama import eager_attention_forward
 
-from axon.chunks import chunk_elements
+from axon.chunks import chunk_elements, joined
 from axon.columns import Counted, taken
 from axon.key_values import Exchange
 from axon.rows import of_rows
@@ -107,7 +107,7 @@ class Capture:
             query = taken(query_LRHWD.flatten(0, 1), 2, columns, start).unflatten(0, (layers, count))
             weights_LRHQW = self._weights(query, key_LRGWD, scaling, mask)[..., :wanted, :]
             maps.append(weights_LRHQW.contiguous().mean(2))  # rounded by how many there are
-        return _added(_joined(maps)).div_(len(self._kept))
+        return _added(joined(maps)).div_(len(self._kept))
 
     def column_means(self, rows_R: Tensor | None, counted: Counted | None = None) -> Tensor:
         """How much attention each column receives: (R, W) float32, the mean over the positions `counted` of those rows.
@@ -186,10 +186,10 @@ class Capture:
                     columns_RQ, start = picked
                     maps = maps.view(layers, -1, groups, width, shared, width)
                     rows_picked.append(_picked(maps, columns_RQ[rows], start).flatten(0, 1))
-        sums_RW = _added(_joined(sums).view(-1, count, groups, width)).sum(1)
+        sums_RW = _added(joined(sums).view(-1, count, groups, width)).sum(1)
         picked_RQW = None
         if picked is not None:
-            picked_RQW = _added(_joined(rows_picked).view(-1, *picked[0].shape, width))
+            picked_RQW = _added(joined(rows_picked).view(-1, *picked[0].shape, width))
         return sums_RW, len(self._kept) * heads, picked_RQW
 
     def _room(self, cached: int) -> int:
@@ -286,10 +286,6 @@ def _in_panels(columns_RQ: Tensor, start: int | None, width: int) -> tuple[Tenso
     more = -count % PANEL
     columns_RQ = torch.cat([columns_RQ, columns_RQ[:, -1:].expand(-1, more)], 1)
     return columns_RQ, start if start is not None and start + count + more <= width else None
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _picked(maps_LRGWHV: Tensor, columns_RQ: Tensor, start: int | None) -> Tensor:

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from axon.chunks import chunk_elements
+from axon.chunks import chunk_elements, joined
 
 # Logits that are turned into float64 at once, where all of them are too many.
 CACHED_ELEMENTS = 1 << 24
 BYTES = 32  # of one logit: 4 as it is, 3 copies in float64, 4 as the result
-SUMMED_ELEMENTS = 1 << 20  # probabilities that are held at once for the partition sum
+SUMMED_ELEMENTS = 1 << 18  # probabilities that each thread holds at once for the partition sum: 1 MB
 GROUP = 256  # at most so many neighbours are compared before their places are
 LEAST_GROUP = 32  # with fewer, a search for places is no slower
 # Logits count as at most so far below the largest: what is further adds less than 1e-24 of it, and some processors take
@@ -49,23 +49,10 @@ def most_likely(logits: Tensor, mask_id: int) -> tuple[Tensor, Tensor, Tensor]:
 def _likeliest_and_others(logits_NV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The largest logit of each row, its first place, and the sum of the other probabilities relative to its own.
 
-    (N, 1) each; that sum is float64. A few rows at a time, in one buffer, so that they are read from the cache.
+    (N, 1) each; that sum is float64.
     """
-    count, vocabulary = logits_NV.shape
-    rows = max(1, chunk_elements(logits_NV.device, BYTES, SUMMED_ELEMENTS) // vocabulary)
-    dtype = torch.float64 if logits_NV.dtype is torch.float64 else torch.float32
-    buffer_NV = torch.empty((min(count, rows), vocabulary), dtype=dtype, device=logits_NV.device)
-    if count <= rows:
-        best_N1, token_N1 = _first_largest(logits_NV)
-        return best_N1, token_N1, _sum_of_others(logits_NV, best_N1, token_N1, buffer_NV)
-    best, token, others = [], [], []
-    for start in range(0, count, rows):
-        some_NV = logits_NV[start : start + rows]
-        best_N1, token_N1 = _first_largest(some_NV)
-        best.append(best_N1)
-        token.append(token_N1)
-        others.append(_sum_of_others(some_NV, best_N1, token_N1, buffer_NV[: len(some_NV)]))
-    return torch.cat(best), torch.cat(token), torch.cat(others)
+    best_N1, token_N1 = _first_largest(logits_NV)
+    return best_N1, token_N1, _sum_of_others(logits_NV, best_N1, token_N1)
 
 
 def _first_largest(logits_NV: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,19 +66,32 @@ def _first_largest(logits_NV: Tensor) -> tuple[Tensor, Tensor]:
     return best_N1, group_N1 * size + within_N1S.argmax(2)
 
 
-def _sum_of_others(logits_NV: Tensor, best_N1: Tensor, token_N1: Tensor, share_NV: Tensor) -> Tensor:
-    """The probability of all tokens but the likeliest, relative to its own: (N, 1) float64; `share_NV` is for its use.
+def _sum_of_others(logits_NV: Tensor, best_N1: Tensor, token_N1: Tensor) -> Tensor:
+    """The probability of all tokens but the likeliest, relative to its own: (N, 1) float64.
 
-    A softmax is the fastest way to so many exponentials on a processor. Groups are summed first, so that a row's sum
-    has one order, however many rows there are.
+    A few rows at a time, in one buffer. A softmax is the fastest way to so many exponentials on a processor. Groups are
+    summed first, so that a row's sum has one order, however many rows there are.
     """
-    torch.maximum(logits_NV, best_N1.to(share_NV.dtype) - RANGE, out=share_NV)
-    torch.softmax(share_NV, 1, out=share_NV)
-    likeliest_N1 = share_NV.gather(1, token_N1)
-    share_NV.scatter_(1, token_N1, 0.0)
-    if size := _group(share_NV):
-        share_NV = share_NV.unflatten(1, (-1, size)).sum(2)
-    return share_NV.sum(1, keepdim=True, dtype=torch.float64).div_(likeliest_N1)
+    (count, vocabulary), device = logits_NV.shape, logits_NV.device
+    rows = chunk_elements(device, BYTES, SUMMED_ELEMENTS * torch.get_num_threads()) // vocabulary
+    rows = max(1, min(count, rows))
+    dtype = torch.float64 if logits_NV.dtype is torch.float64 else torch.float32
+    buffer_NV = torch.empty((rows, vocabulary), dtype=dtype, device=device)
+    least_N1, size = best_N1.to(dtype) - RANGE, _group(logits_NV)
+    likeliest, others = [], []
+    for start in range(0, count, rows):
+        some = slice(start, start + rows)
+        share_NV = buffer_NV[: count - start]
+        torch.maximum(logits_NV[some], least_N1[some], out=share_NV)
+        torch.softmax(share_NV, 1, out=share_NV)
+        likeliest.append(share_NV.gather(1, token_N1[some]))
+        share_NV.scatter_(1, token_N1[some], 0.0)
+        if size:
+            others.append(share_NV.unflatten(1, (-1, size)).sum(2))
+        else:
+            others.append(share_NV.sum(1, keepdim=True, dtype=torch.float64))
+    others_NG, likeliest_N1 = joined(others), joined(likeliest)
+    return others_NG.sum(1, keepdim=True, dtype=torch.float64).div_(likeliest_N1)
 
 
 def _group(values_NV: Tensor) -> int:
