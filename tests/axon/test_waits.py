@@ -66,19 +66,23 @@ def per_pass(marks: Marks) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("decoder", DECODERS)
-@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize(
+    ("decoder", "gate", "policy"),
+    [
+        (decoder, gate, list(POLICIES)[(row + column) % len(POLICIES)])
+        for row, decoder in enumerate(DECODERS)
+        for column, gate in enumerate(GATES)
+    ],
+)
 def test_a_pass_waits_twice_at_most(
-    decoder: str, gate: Any, model: MaskedDiffusionModel, waited: Marks
+    decoder: str, gate: Any, policy: Any, model: MaskedDiffusionModel, waited: Marks
 ) -> None:
-    for policy in POLICIES:
-        axon = AxonSettings(
-            gate=gate, policy=policy, attention_layers="all", tau_sink="4x", max_anchor_steps=3
-        )  # type: ignore[arg-type]
-        settings = DecodeSettings(gen_length=8, block_length=4, decoder=DECODERS[decoder](), axon=axon)
-        decode(model, PROMPTS, settings, seeds=range(5), batch_size=3)
+    """Any two of decoder, gate and policy meet."""
+    axon = AxonSettings(gate=gate, policy=policy, attention_layers="all", tau_sink="4x", max_anchor_steps=3)
+    settings = DecodeSettings(gen_length=8, block_length=4, decoder=DECODERS[decoder](), axon=axon)
+    decode(model, PROMPTS, settings, seeds=range(5), batch_size=3)
     found = per_pass(waited)
-    assert len(found) > 20 and max(found) <= 2
+    assert len(found) > 5 and max(found) <= 2
     if gate == "never" and decoder != "dawn":
         assert set(found) == {1}
 
