@@ -58,7 +58,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> str:
     ("family", "further", "axon"),
     [
         *((*WAYS[0], axon) for axon in AXONS),
-        ("llada", {"block_alignment": "absolute", "cache": "dual"}, "alone"),
         ("dream", {"cache": "prefix"}, "always"),
         ("sdar", {"block_alignment": "absolute", "cache": "block", "sink_rows": "visible"}, "always"),
     ],
@@ -69,7 +68,7 @@ def test_decodes_are_those_of_the_releases_loop(family: str, further: Any, axon:
     absolute = further.get("block_alignment") == "absolute"
     plain = Plain(config, tensors, GEN, BLOCK, further.get("cache", "none"), absolute, family == "sdar")
     prompt, intervened = prompts_of(family)[0], 0
-    for steps, decay, alpha in ((14, 0.25, 10.0), (8, 0.02, 3.0)):
+    for steps, decay, alpha in ((10, 0.25, 10.0), (6, 0.02, 3.0)):
         decoder = PcSampler(token_counts=table, steps=steps, decay=decay, alpha=alpha)
         setting = DecodeSettings(GEN, BLOCK, decoder=decoder, axon=AXONS[axon], **further)
         [trace] = decode(model, [prompt], setting)
