@@ -53,20 +53,31 @@ def read_answers(settings: ImportedSettings) -> Answers:
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ConfigError([f"{place}: can't be read ({reason(error)}); give a jsonl file"]) from None
-    found, refused = [], []
+    found, refused, columns = [], [], set[str]()
     # Not splitlines, which also splits at characters that JSON leaves as they are within a text (U+2028, U+0085).
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            found.append(_answer(number, _row(line), settings))
+            row = _row(line)
+            columns.update(row if isinstance(row, dict) else ())
+            found.append(_answer(number, row, settings))
         except ValueError as error:
             refused.append(f"line {number}: {reason(error)}")
     if not found:
         first = f"; {refused[0]}" if refused else ""
         line = f"has no row with an answer{first}; give one per line, as JSON: {_form(settings)}"
         raise ConfigError([f"{place}: {line}"])
+    _check_nfe(settings, columns)
     return Answers(tuple(found), tuple(refused))
+
+
+def _check_nfe(settings: ImportedSettings, columns: set[str]) -> None:
+    """The column that the user names for it is there. `nfe` itself may be absent: that no NFE is known."""
+    if isinstance(settings.nfe, str) and settings.nfe not in {ImportedSettings.nfe, *columns}:
+        has = ", ".join(sorted(columns))
+        rule = "no row has that column; give one of them, the model calls of every answer, or leave it out"
+        raise ConfigError([f"imported.nfe={settings.nfe}: {rule} (columns: {has})"])
 
 
 def _row(line: str) -> Any:

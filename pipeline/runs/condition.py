@@ -70,11 +70,11 @@ class Condition:
                 return bool(_plain(left) == _plain(right))
             case ast.NotEq():
                 return bool(_plain(left) != _plain(right))
-        if left is None or right is None:
-            return False
         try:
             if isinstance(op, ast.In | ast.NotIn):
-                return (left in right) == isinstance(op, ast.In)
+                return _holds(right, left) == isinstance(op, ast.In)
+            if left is None or right is None:
+                return False
             return ORDERS[type(op)](left, right)
         except TypeError:
             line = f"where={self.text}: {left!r} and {right!r} can't be compared so; compare numbers with numbers"
@@ -148,6 +148,11 @@ def _name(node: ast.expr) -> str:
         case ast.Attribute(value=owner, attr=last) if parent := _name(owner):
             return f"{parent}.{last}"
     return ""
+
+
+def _holds(owner: Any, value: Any) -> bool:
+    """Whether a list or a text has the value in it; null has none, and a text no null."""
+    return False if owner is None or (value is None and isinstance(owner, str)) else value in owner
 
 
 def _plain(value: Any) -> Any:

@@ -13,20 +13,33 @@ from pipeline.inputs.config import Config
 from pipeline.jobs.display import Display
 from pipeline.jobs.report_job import import_report
 from pipeline.planning.backlog import Backlog
+from pipeline.planning.pending import sizes
 from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting
 from pipeline.search import ASK_ONCE
 from pipeline.storage.store import Contents, Span, Store, StoreFull
 from pipeline.storage.totals import stored_totals
-from pipeline.workers.capacity import widened
+from pipeline.workers.capacity import need_of, this_machine, widened
 
 if TYPE_CHECKING:
     from pipeline.evaluation.evaluate import Evaluator
 
 
 def runs_here(config: Config, plan: Plan) -> bool:
-    """Whether it takes no Ray: one setting, and no search that may ask for others."""
-    return config.sweep.search in ASK_ONCE and len(plan.settings) == 1
+    """Whether it takes no Ray: one setting, no search that may ask for others, and nothing to share its slices with."""
+    if config.sweep.search not in ASK_ONCE or len(plan.settings) != 1:
+        return False
+    [examples] = sizes(plan, config.limit).values()
+    return examples <= config.slice_size or not _several_workers(config, plan)
+
+
+def _several_workers(config: Config, plan: Plan) -> bool:
+    """Whether a cluster is named, or this machine has GPUs for more workers than one. Cores one process uses itself."""
+    if config.cluster.address is not None:
+        return True
+    cluster = widened(config.cluster, [setting.model for setting in plan.settings.values()])
+    need = need_of(cluster)
+    return need.gpus > 0 and cluster.workers != 1 and need.room(this_machine()) > 1
 
 
 def execute(
@@ -59,7 +72,7 @@ def execute(
     display.asked(plan.settings, {}, more=config.sweep.search not in ASK_ONCE, stopped=plan.stopped)
     if runs_here(config, plan):
         if config.cluster.address is not None:
-            display.status("a single setting needs no cluster: it runs on this machine")
+            display.status("one setting of one slice needs no cluster: it runs on this machine")
         execute_here(backlog, _evaluator(config, display), store, limit, display)
         return backlog
     with importing():  # Ray takes seconds: only when it is needed

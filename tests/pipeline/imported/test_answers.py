@@ -136,6 +136,17 @@ def test_points_and_nfe_of_plain_rows(tmp_path: Path, task: Task) -> None:
     assert "nfe=0.5" in read.refused[0] and "'no' is no example" in matched.refused[0]
 
 
+def test_a_column_of_nfe_that_no_row_has_is_no_silent_lack_of_it(tmp_path: Path) -> None:
+    """`NFE` for `nfe` left all points off the front. Of rows without any, nothing need be said."""
+    file = written(tmp_path, {"example": "gsm8k-1", "answer": "2", "steps": 3}, "{broken")
+    line = r"^imported.nfe=STEPS: no row has that column; .* \(columns: answer, example, steps\)$"
+    with pytest.raises(ConfigError, match=line):
+        read_answers(ImportedSettings(file=file, name="x", nfe="STEPS"))
+    for nfe, known in (("steps", 3), ("nfe", None), (7, 7)):
+        [answer] = read_answers(ImportedSettings(file=file, name="x", nfe=nfe)).found
+        assert answer.nfe == known
+
+
 def test_a_file_without_an_answer_is_told_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"has no row with an answer; line 1: lacks answer; it has example"

@@ -95,9 +95,9 @@ def test_a_report_of_nothing_leaves_nothing_behind(make_config: Make, judge: Jud
     assert not list(Path(config.out).rglob("run.json"))
 
 
-def test_one_setting_needs_no_cluster_and_says_so(make_config: Make, judge: Judge) -> None:
-    code, shown = run(make_config("task.name=judge", "cluster.address=127.0.0.1:1"))
-    assert code == 0 and "a single setting needs no cluster: it runs on this machine" in shown
+def test_one_slice_needs_no_cluster_and_says_so(make_config: Make, judge: Judge) -> None:
+    code, shown = run(make_config("task.name=judge", "slice_size=10", "cluster.address=127.0.0.1:1"))
+    assert code == 0 and "one setting of one slice needs no cluster: it runs on this machine" in shown
 
 
 @pytest.mark.slow

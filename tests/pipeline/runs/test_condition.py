@@ -28,6 +28,11 @@ ROW = {
         "axon.layers > 3": False,
         "axon.layers != 3": True,
         "anchors == -1": False,
+        "axon.layers in [null, 3]": True,
+        "axon.layers in [3]": False,
+        "axon.layers not in [3]": True,
+        "axon.layers in task": False,
+        "3 in axon.layers": False,
     }.items(),
 )
 def test_it_compares(text: str, holds: bool) -> None:

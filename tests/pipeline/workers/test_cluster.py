@@ -37,6 +37,16 @@ def test_the_recipe_gives_what_one_machine_gives(
     pd.testing.assert_frame_equal(records(asked, tmp_path / "two", LIMIT), expected)
 
 
+def test_one_setting_is_shared_by_the_nodes(ray_cluster: Cluster, checkpoint: Path, tmp_path: Path) -> None:
+    small = [f"limit={LIMIT}", "slice_size=4", "gen_length=8", "block_length=4", "wandb=off"]
+    asked = [*small, f"model.path={checkpoint}", f"out={tmp_path / 'two'}"]
+    code, shown, errors = completed([*asked, *ray_cluster.words], **ray_cluster.environment)
+    assert code == 0 and errors == "", shown + errors
+    assert "needs no cluster" not in shown
+    expected = uninterrupted(asked, tmp_path / "one", LIMIT)
+    pd.testing.assert_frame_equal(records(asked, tmp_path / "two", LIMIT), expected)
+
+
 def test_a_model_over_two_gpus_goes_where_a_machine_has_two(
     ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
 ) -> None:

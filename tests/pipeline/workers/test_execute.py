@@ -29,6 +29,7 @@ from pipeline.planning.plan import Plan
 from pipeline.planning.setting import Setting
 from pipeline.search import ASK_ONCE, SEARCHES, Candidate, Outcome, Space
 from pipeline.storage.store import Contents, Store, StoreFull
+from pipeline.workers import capacity
 from pipeline.workers import execute as execute_module
 from pipeline.workers.execute import execute, execute_here
 from tests.pipeline.conftest import ROOT, Judge, planned
@@ -303,3 +304,29 @@ print("linewidth" in matplotlib.artist.kwdoc(matplotlib.lines.Line2D))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["False", "set()", "True"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "gpus", "here"),
+    [
+        (["limit=33"], 0, True),
+        (["limit=33"], 1, True),
+        (["limit=33"], 8, False),
+        (["limit=32"], 8, True),  # one slice, which no two workers can share
+        (["limit=33", "cluster.workers=1"], 8, True),
+        (["limit=33", "cluster.gpus_per_worker=0"], 8, True),
+        (["limit=33", "cluster.gpus_per_worker=0.5"], 1, False),
+        (["limit=33", "model.gpus=8"], 8, True),
+        (["limit=33", "cluster.address=auto"], 0, False),
+        (["limit=32", "cluster.address=auto"], 0, True),
+    ],
+)
+def test_one_setting_is_shared_where_there_is_who_shares_it(
+    words: list[str], gpus: int, here: bool, make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recipe of 1,319 examples on a machine with eight GPUs used one of them; on a head without one its cores."""
+    monkeypatch.setattr(capacity, "has_gpu", lambda: gpus > 0)
+    monkeypatch.setattr(capacity, "gpu_count", lambda: gpus)
+    monkeypatch.setattr(capacity.os, "cpu_count", lambda: 16)
+    config = make_config("task.name=arith", "slice_size=32", *words)
+    assert execute_module.runs_here(config, planned(config)) is here
