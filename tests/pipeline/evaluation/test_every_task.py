@@ -30,6 +30,8 @@ RUN = [
     for turn, task in enumerate(TASKS)
     for family in (FORMATS if task in IN_ALL else FORMATS[turn % len(FORMATS) :][:1])
 ]
+# One task with ten operations and long prompts: five decoders each, in turns, so that each decoder meets three or four.
+LINES = [task for task in TASKS if task.startswith("waiting_line_")]
 LIMIT, GEN_LENGTH = 2, 4
 SUM = {"question": "Ann has {n} pens and buys 3. How many now?", "answer": "She has #### {n}"}
 POWER = {
@@ -114,14 +116,19 @@ def test_every_task_runs_with_every_decoder(
     config = read_config(tree)
     plan, store, evaluator = planned(config), Store(str(tmp_path / "store")), Evaluator(2)
     assert len(plan.settings) == 2 * len(SWEPT_DECODERS)
-    for sid, setting in plan.settings.items():
+    settings = plan.settings
+    if task in LINES:
+        own = SWEPT_DECODERS[LINES.index(task) % 3 :: 3]
+        settings = {sid: one for sid, one in settings.items() if one.decode.decoder.name in own}
+        assert len(settings) == 2 * len(own) >= 10
+    for sid, setting in settings.items():
         records = sliced(evaluator, setting, 0, LIMIT)
         assert [record.error for record in records] == [None] * LIMIT
         assert all(len(record.tokens) == GEN_LENGTH and record.score is not None for record in records)
         store.write_slice(sid, 0, LIMIT, records)
-    contents = store.load(plan.settings, LIMIT)
-    points = find([make_run(list(plan.settings.values()))], contents.records).points
-    assert points["n"].tolist() == [LIMIT] * len(plan.settings) and points["quality"].between(0, 1).all()
+    contents = store.load(settings, LIMIT)
+    points = find([make_run(list(settings.values()))], contents.records).points
+    assert points["n"].tolist() == [LIMIT] * len(settings) and points["quality"].between(0, 1).all()
 
 
 @pytest.mark.parametrize(("task", "form"), [(task, form) for task in ROWS for form in forms(task)])
