@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from axon.blocks import RowBlocks, row_blocks
+from axon.decoders.fixed_steps import steps_of_block
 from axon.models.description import Description
 from axon.models.family import Family
 from axon.models.size import size_of
@@ -82,7 +83,7 @@ def most_passes(decode: Decode, prompt: int, family: Family) -> int:
     if decode.decoder.revises:
         return blocks.count * decode.most_steps(all_open=not alone)
     if steps is not None and decode.axon.gate == "never" and not alone:
-        return int(steps) * blocks.count * decode.block // decode.gen_length
+        return blocks.count * steps_of_block(steps, decode.gen_length, decode.block)
     return min(blocks.area - blocks.given, blocks.count * decode.most_steps(all_open=not alone))
 
 

@@ -33,11 +33,11 @@ from axon.attention import kernel_name
 from axon.cached_passes import BlockPasses
 from axon.forward import Forward
 from axon.key_values import Columns
+from axon.laws.rows import blocks_of, decode_rows, passes_told
 from axon.models.fast_dllm import FAST_DLLM
 from axon.verify import case_settings, disagreement, read_cases
 from tests.axon import published
 from tests.axon.published_experts import write_published
-from tests.axon.row_laws import blocks_of, decode_rows, passes_told
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import COMBINATIONS, MIXED, law, prompts_of
 from tests.axon.toy_model import EOS, MASK, toy_model

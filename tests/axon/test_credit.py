@@ -12,8 +12,8 @@ from torch import Tensor
 
 from axon import AxonSettings, Confidence, Credit, DecodeSettings, decode
 from axon.beliefs import most_likely
+from axon.laws.rows import decode_rows
 from axon.state import Plain
-from tests.axon.row_laws import decode_rows
 from tests.axon.toy_decoders import TOYS
 from tests.axon.toy_model import EOS, MASK, VOCAB, toy_model
 

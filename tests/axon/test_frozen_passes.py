@@ -31,10 +31,10 @@ from axon.decoders import Decoder
 from axon.forward import Forward
 from axon.frozen_passes import FrozenPasses
 from axon.identity import decode_identity
+from axon.laws.rows import check_rows, decode_rows, passes_told
 from axon.proposal import Proposal
 from axon.state import StepState
 from tests.axon.plain_fast_dllm import HowMany, plain_decode
-from tests.axon.row_laws import check_rows, decode_rows, passes_told
 from tests.axon.test_cache import LONG
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import COMBINATIONS, MIXED, VARIED

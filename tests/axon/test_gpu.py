@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from axon import DecodeSettings, MaskedDiffusionModel, Trace
+from axon.laws.rows import check_rows, decode_rows
 from tests.axon.fake_devices import FakeDevices, split
-from tests.axon.row_laws import check_rows, decode_rows
 from tests.axon.test_laws import COMBINATIONS, MIXED, VARIED
 from tests.axon.test_waits import CACHES, in_turn
 

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from axon import AxonSettings, Confidence, DecodeSettings, FixedSteps, JointThreshold, Trace, decode
+from axon.laws.rows import blocks_of, check_rows
 from tests.axon import second
 from tests.axon.plain_fast_dllm import Kept
-from tests.axon.row_laws import blocks_of, check_rows
 from tests.axon.test_frozen_passes import golden
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED

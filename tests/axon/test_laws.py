@@ -9,11 +9,9 @@ from random import Random
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import axon.sampler
 from axon import (
     DECODERS,
     AxonSettings,
@@ -23,14 +21,14 @@ from axon import (
     MaskedDiffusionModel,
     decode,
 )
-from axon.gates import GATES, Gate
+from axon.gates import GATES
+from axon.laws.cases import BLOCK, GEN, SMALL, VARIATIONS, varied
+from axon.laws.comparisons import check_batch, check_deaf_gate, check_mask_unwritten, check_seeds_unread
+from axon.laws.rows import check_rows, decode_rows
 from axon.mechanism import Mechanism
 from axon.policies import OBJECTIVES, POLICIES
-from tests.axon.row_laws import check_rows, decode_rows
 from tests.axon.toy_decoders import TOYS
 from tests.axon.toy_model import MASK, toy_model
-
-GEN, BLOCK = 8, 4
 
 # Thresholds low enough that the toy model's beliefs reach them now and then.
 KNOBS: dict[str, Any] = {
@@ -65,9 +63,7 @@ def _combinations() -> dict[str, DecodeSettings]:
             gen_length=GEN,
             block_length=BLOCK,
             decoder=TRIED[decoder],
-            axon=AxonSettings(
-                tau_sink="2x", target_nfe=2, attention_layers="last 1", max_anchor_steps=2, **axon
-            ),
+            axon=AxonSettings(**SMALL, **axon),
         )
 
     for decoder in TRIED:
@@ -103,27 +99,8 @@ def _combinations() -> dict[str, DecodeSettings]:
     return found
 
 
-# block_alignment, sink_rows, axon.budget_counts, end_of_text
-VARIATIONS: list[tuple[Any, Any, Any, Any]] = [
-    ("absolute", "visible", "steps", "logits_eos_inf"),
-    ("absolute", "canvas", "interventions", "confidence_eos_eot_inf"),
-    ("absolute", "visible", "interventions", "full"),
-    ("prompt", "visible", "steps", "confidence_eos_eot_inf"),
-    ("absolute", "canvas", "steps", "full"),
-]
-
-
-def _varied(setting: DecodeSettings, number: int) -> DecodeSettings:
-    """The setting with the variation of that number."""
-    alignment, rows, counts, ends = VARIATIONS[number % len(VARIATIONS)]
-    if not setting.decoder.reads_confidence and ends == "confidence_eos_eot_inf":
-        ends = "logits_eos_inf"
-    axon = replace(setting.axon, budget_counts=counts)
-    return replace(setting, block_alignment=alignment, sink_rows=rows, end_of_text=ends, axon=axon)
-
-
 COMBINATIONS = _combinations()
-VARIED = {name: _varied(setting, number) for number, (name, setting) in enumerate(COMBINATIONS.items())}
+VARIED = {name: varied(setting, number) for number, (name, setting) in enumerate(COMBINATIONS.items())}
 every_combination = pytest.mark.parametrize("name", COMBINATIONS)
 
 # Prompts without the mask token, of mixed lengths. The first token tells them apart.
@@ -146,17 +123,10 @@ def law(count: int) -> Any:
     )
 
 
-def _check_batch(
-    model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, order: Any
-) -> None:
-    """Mixed prompt lengths and finish times, rows that wait for a place, another order: each as alone."""
-    alone = [decode_rows(model, [prompt], setting)[0] for prompt in prompts]
-    assert decode_rows(model, prompts, setting, 3) == alone
-    places = list(range(len(prompts)))
+def shuffled(count: int, order: Any) -> list[int]:
+    places = list(range(count))
     order.shuffle(places)
-    assert decode_rows(model, [prompts[place] for place in places], setting) == [
-        alone[place] for place in places
-    ]
+    return places
 
 
 @every_combination
@@ -174,22 +144,13 @@ def test_every_row_obeys_the_laws(name: str, model: MaskedDiffusionModel) -> Non
 @pytest.mark.slow
 @every_combination
 def test_the_mask_token_is_never_written_however_likely(name: str) -> None:
-    network = toy_model()
-    honest = network.logits
-
-    def certain_of_the_mask(*arguments: Any) -> torch.Tensor:
-        logits = honest(*arguments)
-        logits[..., MASK] += 40
-        return logits
-
-    network.logits = certain_of_the_mask  # type: ignore[method-assign]
-    check_rows(network, MIXED, VARIED[name], 2)
+    check_mask_unwritten(toy_model(), MIXED, VARIED[name], 2)
 
 
 @every_combination
 def test_a_batch_decodes_as_its_rows(name: str, model: MaskedDiffusionModel) -> None:
     for setting in (COMBINATIONS[name], VARIED[name]):
-        _check_batch(model, MIXED, setting, Random(0))
+        check_batch(model, MIXED, setting, shuffled(len(MIXED), Random(0)))
 
 
 @pytest.mark.slow
@@ -215,9 +176,9 @@ def test_laws_hold_with_every_network(name: str, family: str) -> None:
         prompts: list[list[int]], seed: int, batch_size: int, order: Any, variation: int | None
     ) -> None:
         network, setting = toy_model(family, seed), COMBINATIONS[name]
-        setting = setting if variation is None else _varied(setting, variation)
+        setting = setting if variation is None else varied(setting, variation)
         check_rows(network, prompts, setting, batch_size)
-        _check_batch(network, prompts, setting, order)
+        check_batch(network, prompts, setting, shuffled(len(prompts), order))
 
     check()
 
@@ -232,27 +193,16 @@ def test_laws_hold_with_every_network(name: str, family: str) -> None:
 def test_other_families_decode_a_batch_as_its_rows(name: str, family: str) -> None:
     prompts = [[1, 2, 3, 4, 5], [6], [7, 8, 9], [10, 11, 12, 13]]
     network = toy_model(family)
-    for setting in (COMBINATIONS[name], *(_varied(COMBINATIONS[name], number) for number in (0, 1))):
-        alone = [decode_rows(network, [prompt], setting)[0] for prompt in prompts]
-        assert decode_rows(network, prompts, setting, 3) == alone
+    for setting in (COMBINATIONS[name], *(varied(COMBINATIONS[name], number) for number in (0, 1))):
+        check_batch(network, prompts, setting)
 
 
 @pytest.mark.parametrize("decoder", TRIED)
-def test_a_gate_that_does_not_fire_leaves_the_base_decoder(
-    decoder: str, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Gate `never` is no intervention: the same traces as with a gate that is evaluated every time and never fires."""
+def test_a_gate_that_does_not_fire_leaves_the_base_decoder(decoder: str, model: MaskedDiffusionModel) -> None:
     prompts = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
-    deaf = Gate(lambda state, _: torch.zeros_like(state.masked_RK[:, 0]), needs_attention=True)
-    monkeypatch.setitem(axon.sampler.GATES, "coverage_gap", deaf)
     for number in (1, 2, 4):
-        base = decode_rows(model, prompts, _varied(COMBINATIONS[f"{decoder}, never"], number))
-        assert all(trace.gate_checks == 0 and trace.axon_steps == () for trace in base)
-        setting = _varied(COMBINATIONS[f"{decoder}, coverage_gap"], number)
-        asked = decode_rows(model, prompts, setting)
-        if setting.axon.budget_counts == "interventions":  # asked wherever something is masked
-            assert all(trace.gate_checks == sum(map(bool, trace.reveals())) for trace in asked)
-        assert [replace(trace, gate_checks=0) for trace in asked] == base
+        base = check_deaf_gate(model, prompts, varied(COMBINATIONS[f"{decoder}, coverage_gap"], number))
+        assert base == decode_rows(model, prompts, varied(COMBINATIONS[f"{decoder}, never"], number))
 
 
 @pytest.mark.slow
@@ -278,8 +228,7 @@ def test_axon_changes_something(model: MaskedDiffusionModel) -> None:
 @pytest.mark.parametrize("decoder", TRIED)
 def test_temperature_zero_ignores_the_seed(decoder: str, model: MaskedDiffusionModel) -> None:
     setting = COMBINATIONS[f"{decoder}, coverage_gap"]
-    prompts = [[1, 2, 3], [4]]
-    assert decode(model, prompts, setting, seeds=[1, 2]) == decode(model, prompts, setting)
+    check_seeds_unread(model, [[1, 2, 3], [4]], setting)
 
 
 @pytest.mark.parametrize("name", ["temperature", "top_p", "edits drawn", "random remasking"])

@@ -10,7 +10,7 @@ import torch
 
 from axon import AxonSettings, DecodeSettings, FixedSteps, MaskedDiffusionModel, decode
 from axon.decoders.fixed_steps import Remasking
-from tests.axon.row_laws import decode_rows
+from axon.laws.rows import decode_rows
 from tests.axon.toy_model import MASK, toy_model
 
 GEN, STEPS = 12, 5

@@ -26,9 +26,9 @@ from axon import (
     decode,
     load_model,
 )
+from axon.laws.rows import decode_rows
 from axon.state import StepState
 from tests.axon.plain_revising import Plain, Rule, hierarchy, rcr
-from tests.axon.row_laws import decode_rows
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED
 from tests.axon.toy_decoders import TOYS

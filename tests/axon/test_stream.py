@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode
 from axon.decoding import stream
+from axon.laws.rows import decode_rows
 from axon.waiting import Prompt, Waiting
-from tests.axon.row_laws import decode_rows
 from tests.axon.test_laws import COMBINATIONS, MIXED, every_combination, law, prompts_of
 from tests.axon.toy_model import toy_model
 

@@ -13,10 +13,10 @@ import torch
 from axon import AxonSettings, DecodeSettings, MaskedDiffusionModel, decode
 from axon.decoders import DECODERS
 from axon.gates import GATES
+from axon.laws.rows import decode_rows
 from axon.policies import POLICIES
 from axon.sampler import Sampler
 from benchmarks.counted import Asked, Waits
-from tests.axon.row_laws import decode_rows
 from tests.axon.test_cache import shifted
 from tests.axon.test_laws import COMBINATIONS, MIXED, VARIED
 from tests.axon.toy_model import toy_model

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -48,6 +50,16 @@ class Package:
         path = os.pathsep.join([*([str(self.folder)] if installed else []), os.environ.get("PYTHONPATH", "")])
         return completed(list(words), PYTHONPATH=path)
 
+    def laws(self, *words: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "axon.laws", *words, "--cases=6"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(self.folder)},
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, done.stdout, done.stderr
+
 
 def ids(folder: str) -> set[str]:
     return set(pd.read_csv(Path(folder) / "points.csv")["setting_id"])
@@ -76,6 +88,20 @@ def test_a_decoder_of_a_package_is_swept_by_workers_and_reported(tmp_path: Path)
     code, _, errors = package.run("job=report", f"run={folder}", installed=False)
     assert code == 2 and errors.count("\n") == 1
     assert "decode.decoder: 'margin', of a later version or a package that isn't installed" in errors
+
+
+def test_its_author_runs_the_laws_in_one_command(tmp_path: Path) -> None:
+    package = Package(tmp_path)
+    text = package.code.read_text()
+    code, shown, errors = package.laws("margin", "margin=0.7")
+    assert code == 0 and "BROKEN" not in shown and "tokens a step without AXON" in shown, shown + errors
+    package.code.write_text(text.replace("amax(1, keepdim=True)", "amax()"))  # of all rows
+    code, shown, errors = package.laws("margin", "margin=0.7")
+    assert code == 1 and not errors and "BROKEN  a batch decodes as its rows do one by one" in shown
+    code, shown, errors = package.laws("margin", "share=0.7")
+    assert code == 2 and errors == (
+        "share=0.7: no setting of margin; write KEY=VALUE with one of its keys: margin\n"
+    )
 
 
 def test_another_state_of_its_file_has_results_of_its_own(tmp_path: Path) -> None:

@@ -1,0 +1,7 @@
+"""The laws that every decoder keeps, with every gate and setting. Each raises AssertionError where it is broken.
+
+    python -m axon.laws NAME [KEY=VALUE ...]
+
+tries them on a decoder, an installed package's as well (docs/extending.md). The tests try them on all decoders, gates
+and policies that are here.
+"""

@@ -1,0 +1,95 @@
+"""What the laws are tried on: random networks and prompts, under settings of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from axon.decoders import Decoder
+from axon.laws.network import MASK, toy_model
+from axon.models.model import MaskedDiffusionModel
+from axon.settings import AxonSettings, DecodeSettings
+
+GEN, BLOCK = 8, 4
+# Settings of AXON under which the small networks leave it something to do.
+SMALL: dict[str, Any] = {
+    "tau_sink": "2x",
+    "target_nfe": 2,
+    "attention_layers": "last 1",
+    "max_anchor_steps": 2,
+}
+# block_alignment, sink_rows, axon.budget_counts, end_of_text
+VARIATIONS: list[tuple[Any, Any, Any, Any]] = [
+    ("absolute", "visible", "steps", "logits_eos_inf"),
+    ("absolute", "canvas", "interventions", "confidence_eos_eot_inf"),
+    ("absolute", "visible", "interventions", "full"),
+    ("prompt", "visible", "steps", "confidence_eos_eot_inf"),
+    ("absolute", "canvas", "steps", "full"),
+]
+AXONS: list[dict[str, Any]] = [
+    {"gate": "never"},
+    {"gate": "coverage_gap"},
+    {"gate": "always", "policy": "cover"},
+    {"gate": "always", "combine": "union"},
+]
+FAMILIES = ("llada", "dream", "sdar")
+TEMPERATURES = (0.0, 0.0, 0.7)
+LONGEST, MOST = 9, 4  # tokens of a prompt, prompts
+
+
+@dataclass(frozen=True)
+class Case:
+    """Prompts are told apart by their first tokens, and hold no mask token."""
+
+    seed: int
+    family: str
+    model: MaskedDiffusionModel
+    prompts: list[list[int]]
+    setting: DecodeSettings
+    batch_size: int
+
+    def __str__(self) -> str:
+        own = self.setting
+        return (
+            f"seed {self.seed}, {self.family}, {len(self.prompts)} prompts, gate {own.axon.gate}, "
+            f"combine {own.axon.combine}, temperature {own.temperature:g}, {own.block_alignment} blocks, "
+            f"end_of_text {own.end_of_text}, batch {self.batch_size}"
+        )
+
+
+def varied(setting: DecodeSettings, number: int) -> DecodeSettings:
+    """The setting with the variation of that number."""
+    alignment, rows, counts, ends = VARIATIONS[number % len(VARIATIONS)]
+    if not setting.decoder.reads_confidence and ends == "confidence_eos_eot_inf":
+        ends = "logits_eos_inf"
+    axon = replace(setting.axon, budget_counts=counts)
+    return replace(setting, block_alignment=alignment, sink_rows=rows, end_of_text=ends, axon=axon)
+
+
+def cases(decoder: Decoder, count: int) -> Iterator[Case]:
+    """That many, always the same ones. Raises ValueError where such a decoder can't decode answers of GEN tokens."""
+    families = [family for family in FAMILIES if family != "dream" or not decoder.needs_shadow]
+    for seed in range(count):
+        generator = torch.Generator().manual_seed(seed)
+
+        def below(most: int, drawn: torch.Generator = generator) -> int:
+            return int(torch.randint(most, (1,), generator=drawn))
+
+        firsts = torch.randperm(MASK, generator=generator)[: 2 + below(MOST - 1)].tolist()
+        prompts = [[first, *(below(MASK) for _ in range(below(LONGEST)))] for first in firsts]
+        any_decoder: Any = decoder  # to type checkers settings hold one of those that are here
+        setting = DecodeSettings(
+            GEN,
+            BLOCK,
+            temperature=TEMPERATURES[seed % len(TEMPERATURES)],
+            decoder=any_decoder,
+            axon=AxonSettings(**SMALL, **AXONS[seed % len(AXONS)]),
+        )
+        variation = below(len(VARIATIONS) + 1)
+        if variation:
+            setting = varied(setting, variation - 1)
+        family = families[below(len(families))]
+        yield Case(seed, family, toy_model(family, seed), prompts, setting, 1 + below(MOST))
