@@ -79,7 +79,8 @@ def _sum_of_others(logits_NV: Tensor, best_N1: Tensor, token_N1: Tensor) -> Tens
     buffer_NV = torch.empty((rows, vocabulary), dtype=dtype, device=device)
     wholes = logits_NV, best_N1.to(dtype) - RANGE, token_N1
     likeliest, others, size = list[Tensor](), list[Tensor](), _group(logits_NV)
-    for some_MV, least_M1, token_M1 in zip(*(whole.split(rows) for whole in wholes), strict=True):
+    parts = [wholes] if count <= rows else zip(*(whole.split(rows) for whole in wholes), strict=True)
+    for some_MV, least_M1, token_M1 in parts:
         share_MV = buffer_NV[: len(some_MV)]
         torch.maximum(some_MV, least_M1, out=share_MV)
         torch.softmax(share_MV, 1, out=share_MV)
