@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from math import inf
 
+import torch
 from torch import Tensor
 
 from axon.elementwise import and_not
-from axon.policies import OBJECTIVES, POLICIES, Selection, Support
+from axon.policies import OBJECTIVES, POLICIES, Support
+from axon.selection import Round, Rounds, Selection
 from axon.settings import AxonSettings
 from axon.state import StepState
 
@@ -87,19 +89,25 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
     """
     policy, gain_of = POLICIES[settings.policy], OBJECTIVES[settings.objective]
     selection, cap_F = Selection.none(support), policy.cap(support)
-    open_F: Tensor | None = None  # in the first round all are
     length, candidates = support.weights_FKK.shape[1:]
     rounds = min(max(policy.rounds(length, settings), settings.min_anchors), candidates)
-    for count in range(rounds):
+    found: list[Round] = []
+    for _ in range(rounds):
+        if found:
+            selection.add(support, found[-1].best_F1)
         gain_FK = gain_of(support, selection)
         score_FK = policy.score(support, selection, gain_FK, settings)
-        best_F1, top_F1 = selection.best(score_FK)
-        if count:
-            left_F = top_F1[:, 0] > -inf
-            open_F = left_F if open_F is None else open_F & left_F
-        if open_F is not None and count >= settings.min_anchors:
-            gain_F, score_F = gain_FK.gather(1, best_F1)[:, 0], score_FK.gather(1, best_F1)[:, 0]
-            open_F = and_not(open_F, policy.stop(support, selection, gain_F, score_F))
-            open_F = open_F if cap_F is None else open_F & (cap_F > count)
-        selection.add(support, best_F1, open_F, last=count + 1 == rounds)
-    return selection.chosen_FK
+        found.append(Round(*selection.best(score_FK), gain_FK, score_FK, selection.covered_FK))
+    first, *others = found
+    chosen_FK = support.valid_FK.new_zeros(support.valid_FK.shape).scatter_(1, first.best_F1, True)
+    if not others:
+        return chosen_FK
+    later = Rounds(others)
+    done_FT, chosen_T = policy.stop(support, later), torch.arange(1, rounds, device=chosen_FK.device)
+    if cap_F is not None:
+        done_FT = done_FT | (cap_F[:, None] <= chosen_T)
+    if settings.min_anchors > 1:
+        done_FT = done_FT & (chosen_T >= settings.min_anchors)
+    ended_FT = (done_FT | (later.top_FT == -inf)).cumsum(1) > 0
+    # The first is chosen in any case, so that to choose it once more is to choose nothing.
+    return chosen_FK.scatter_(1, torch.where(ended_FT, first.best_F1, later.best_FT), True)

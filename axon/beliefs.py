@@ -1,8 +1,8 @@
 """The model's beliefs at chosen positions: the likeliest token, its probability, a sample.
 
-Shapes: B rows, K positions, V vocabulary, N flat positions, G groups of S neighbouring tokens. Probabilities are
-float64, as in the reference; what is summed for them is float32 where the logits are, with the largest term left out,
-so that 1 - p keeps its digits where p is nearly 1.
+Shapes: B rows, K positions, V vocabulary, N flat positions, M some of them, G groups of S neighbouring tokens.
+Probabilities are float64, as in the reference; what is summed for them is float32 where the logits are, with the
+largest term left out, so that 1 - p keeps its digits where p is nearly 1.
 """
 
 from __future__ import annotations
@@ -77,21 +77,20 @@ def _sum_of_others(logits_NV: Tensor, best_N1: Tensor, token_N1: Tensor) -> Tens
     rows = max(1, min(count, rows))
     dtype = torch.float64 if logits_NV.dtype is torch.float64 else torch.float32
     buffer_NV = torch.empty((rows, vocabulary), dtype=dtype, device=device)
-    least_N1, size = best_N1.to(dtype) - RANGE, _group(logits_NV)
-    likeliest, others = [], []
-    for start in range(0, count, rows):
-        some = slice(start, start + rows)
-        share_NV = buffer_NV[: count - start]
-        torch.maximum(logits_NV[some], least_N1[some], out=share_NV)
-        torch.softmax(share_NV, 1, out=share_NV)
-        likeliest.append(share_NV.gather(1, token_N1[some]))
-        share_NV.scatter_(1, token_N1[some], 0.0)
+    wholes = logits_NV, best_N1.to(dtype) - RANGE, token_N1
+    likeliest, others, size = list[Tensor](), list[Tensor](), _group(logits_NV)
+    parts = [wholes] if count <= rows else zip(*(whole.split(rows) for whole in wholes), strict=True)
+    for some_MV, least_M1, token_M1 in parts:
+        share_MV = buffer_NV[: len(some_MV)]
+        torch.maximum(some_MV, least_M1, out=share_MV)
+        torch.softmax(share_MV, 1, out=share_MV)
+        likeliest.append(share_MV.gather(1, token_M1))
+        share_MV.scatter_(1, token_M1, 0.0)
         if size:
-            others.append(share_NV.unflatten(1, (-1, size)).sum(2))
+            others.append(share_MV.unflatten(1, (-1, size)).sum(2))
         else:
-            others.append(share_NV.sum(1, keepdim=True, dtype=torch.float64))
-    others_NG, likeliest_N1 = joined(others), joined(likeliest)
-    return others_NG.sum(1, keepdim=True, dtype=torch.float64).div_(likeliest_N1)
+            others.append(share_MV.sum(1, keepdim=True, dtype=torch.float64))
+    return joined(others).sum(1, keepdim=True, dtype=torch.float64).div_(joined(likeliest))
 
 
 def _group(values_NV: Tensor) -> int:

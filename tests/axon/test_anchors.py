@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import ceil, e, log2
+from statistics import median_low
+from unittest.mock import patch
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from axon import AxonSettings
 from axon.anchors import choose, support_of, target_coverage
 from axon.decoders.dawn import independent_set
 from axon.gates import GATES, GateMemory, GateState, progress
-from axon.policies import Support, log_cap
+from axon.policies import Cover, Support, log_cap, median_gain
 from axon.reads import undeclared
 from axon.state import StepState
+from benchmarks.counted import Launches
 
 
 def _problem(seed: int, rows: int = 6, length: int = 9) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -69,6 +74,27 @@ def test_no_policy_chooses_more_than_its_cap(policy: str, objective: str) -> Non
 def test_log_cap_is_exact_around_powers_of_two() -> None:
     counts = torch.arange(1, 1030)
     assert log_cap(counts).tolist() == [ceil(log2(count + 1)) for count in counts.tolist()]
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=7, max_size=7), min_size=1))
+def test_the_cost_of_an_anchor_is_the_lower_median_of_positive_gains(gains: list[list[float]]) -> None:
+    expected = [median_low([gain for gain in row if gain > 0] or [0.0]) for row in gains]
+    assert median_gain(torch.tensor(gains, dtype=torch.float64)).tolist() == expected
+
+
+@pytest.mark.parametrize("policy", ["fixed", "cover", "density"])
+def test_a_round_more_starts_few_kernels(policy: str) -> None:
+    """Which rows are done is asked once, whatever the number of rounds."""
+    launches = []
+    for rounds in (2, 3):
+        masked, proposal, confidence, attention = _problem(0, length=9)
+        settings = AxonSettings(policy=policy, anchors=rounds)
+        support = support_of(masked, proposal, confidence, confidence, attention, None, settings)
+        most = patch.object(Cover, "rounds", return_value=rounds)
+        with most, torch.no_grad(), Launches() as counted:
+            choose(support, settings)
+        launches.append(counted.total)
+    assert launches[1] - launches[0] <= 11
 
 
 def test_cover_stops_once_the_target_is_covered() -> None:
