@@ -149,7 +149,10 @@ def _front(points: pd.DataFrame) -> str:
     if front.empty:
         lacking = "an NFE" if points["n"].any() else "a score"
         return f"No setting has {lacking}, so there is no Pareto front."
-    sizes = front["group"].value_counts(sort=False).items()
+    apart = front["decode"].nunique() == len(front)  # two groups may have one
+    what = "distinct decode" if apart and (front["shares"] > 1).any() else "setting"
+    own = pd.Series(1, front.index) if apart else front["shares"]
+    sizes = own.groupby(front["group"], sort=False).sum().items()
     several = points["group"].nunique() > 1
     groups = f" ({', '.join(f'{size} {quoted(str(group))}' for group, size in sizes)})" if several else ""
     fast, good = front.iloc[0], front.iloc[-1]
@@ -157,8 +160,7 @@ def _front(points: pd.DataFrame) -> str:
     if fast["quality"] < good["quality"]:  # else all are at one place
         first, last = (_end(row, several) for row in (fast, good))
         ends = f"from {ends} ({first}) to {good['quality']:.3f} at {good['nfe']:.1f} ({last})"
-    what = "distinct decode" if (front["shares"] > 1).any() else "setting"
-    return f"The Pareto front holds {counted(len(front), what)}{groups}, {ends}."
+    return f"The Pareto front holds {counted(int(own.sum()), what)}{groups}, {ends}."
 
 
 def _end(row: "pd.Series[Any]", several: bool) -> str:
