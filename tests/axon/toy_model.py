@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -50,6 +51,12 @@ def toy_model(family: str = "llada", seed: int = 0, layers: int = LAYERS) -> Mas
             scale = 1.2 if name == "lm_head.weight" else 0.45
             tensor.copy_(torch.randn(tensor.shape, generator=generator) * scale)
     return MaskedDiffusionModel(network, described, MASK, (EOS,), 64).eval()
+
+
+@cache
+def shared_model(family: str = "llada", seed: int = 0) -> MaskedDiffusionModel:
+    """`toy_model`, made once for all tests that leave it as it is."""
+    return toy_model(family, seed)
 
 
 LLADA_CONFIG = {
