@@ -26,10 +26,15 @@ def check_batch(
     prompts: Sequence[list[int]],
     setting: DecodeSettings,
     places: Sequence[int] = (),
+    together: list[Trace] | None = None,
 ) -> None:
-    """Mixed prompt lengths and finish times, rows that wait for a place, another order (`places`): each as alone."""
+    """Mixed prompt lengths and finish times, rows that wait for a place, another order (`places`): each as alone.
+
+    `together`: the traces of a batch, where it was decoded before.
+    """
     alone = [decode_rows(model, [prompt], setting)[0] for prompt in prompts]
-    assert decode_rows(model, list(prompts), setting, 3) == alone, "a row decodes otherwise in a batch"
+    together = together or decode_rows(model, list(prompts), setting, 3)
+    assert together == alone, "a row decodes otherwise in a batch"
     moved = decode_rows(model, [prompts[place] for place in places], setting) if places else []
     assert moved == [alone[place] for place in places], "a row decodes otherwise in another order"
 

@@ -39,10 +39,13 @@ _HERE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_lin
 
 
 def way(x_NK: Tensor) -> Multiply:
-    """Of multiplying those states. oneDNN knows neither gradients nor autocast."""
-    if x_NK.shape[0] < ALONE or not x_NK.is_cpu or x_NK.dtype is not torch.float32 or not _HERE:
-        return linear
+    """Of multiplying those states. oneDNN knows neither gradients nor autocast.
+
+    The compiler is asked first: it makes kernels anew for each answer to a question about their number.
+    """
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+        return linear
+    if x_NK.shape[0] < ALONE or not x_NK.is_cpu or x_NK.dtype is not torch.float32 or not _HERE:
         return linear
     return _by_shape if sooner() else linear
 

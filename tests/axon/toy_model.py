@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -12,6 +13,13 @@ from torch import Tensor
 from axon.laws.network import EOS, LAYERS, MASK, VOCAB, toy_model
 
 __all__ = ["EOS", "LAYERS", "LLADA_CONFIG", "MASK", "VOCAB", "llada_tensors", "toy_model", "write_checkpoint"]
+
+
+@cache
+def shared_model(family: str = "llada", seed: int = 0) -> MaskedDiffusionModel:
+    """`toy_model`, made once for all tests that leave it as it is."""
+    return toy_model(family, seed)
+
 
 LLADA_CONFIG = {
     "model_type": "llada",
