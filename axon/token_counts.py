@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -56,6 +57,13 @@ def rarity(counts: TokenCounts, vocab_size: int, device: torch.device) -> Tensor
         list(counts.counts.values()), dtype=torch.float64
     )
     return -(counts_V / counts.total + LEAST).log().to(device)
+
+
+def digest_of(named: str) -> str:
+    """The digest of the table in that file. A setting made of its identity names no file but this: it stays."""
+    if re.fullmatch(f"[0-9a-f]{{{DIGITS}}}", named) and not Path(named).exists():
+        return named
+    return read_counts(named).digest
 
 
 def read_counts(path: str) -> TokenCounts:

@@ -13,7 +13,7 @@ from axon.checks import check_range
 from axon.decoders.base import Decoder
 from axon.decoders.fixed_steps import FixedSteps, quota_of_step
 from axon.proposal import Proposal
-from axon.token_counts import KEY, rarity, read_counts
+from axon.token_counts import KEY, digest_of, rarity, read_counts
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +58,7 @@ class PcSampler(Decoder):
             )
 
     def identity(self) -> dict[str, Any]:
-        return asdict(self) | {"token_counts": read_counts(str(self.token_counts)).digest}
+        return asdict(self) | {"token_counts": digest_of(str(self.token_counts))}
 
     def new_state(
         self, rows: int, gen_length: int, block_length: int, vocab_size: int, device: torch.device

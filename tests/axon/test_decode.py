@@ -29,6 +29,7 @@ from axon.gates import GATES
 from axon.policies import OBJECTIVES, POLICIES
 from tests.axon.toy_model import MASK, toy_model
 from tests.axon.traces import trace_of
+from tests.axon.with_defaults import with_defaults
 
 SHORT = DecodeSettings(gen_length=8, block_length=4, axon=AxonSettings(attention_layers="last 1"))
 
@@ -197,7 +198,7 @@ def test_a_block_of_one_position_takes_one_step(decoder: str, model: MaskedDiffu
             continue
         axon = AxonSettings("always", policy, attention_layers="last 1", max_candidates=1, min_candidates=1)  # type: ignore[arg-type]
         for length in (1, 3):
-            settings = DecodeSettings(length, 1, cache=cache, decoder=DECODERS[decoder](), axon=axon)  # type: ignore[arg-type]
+            settings = DecodeSettings(length, 1, cache=cache, decoder=with_defaults(decoder), axon=axon)  # type: ignore[arg-type]
             traces = decode(model, [[1], [2, 3]], settings)
             for trace in traces:
                 shown = [positions for positions in trace.reveals() if positions]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -29,6 +28,7 @@ from axon.mechanism import Mechanism
 from axon.policies import OBJECTIVES, POLICIES
 from tests.axon.toy_decoders import TOYS
 from tests.axon.toy_model import MASK, shared_model, toy_model
+from tests.axon.with_defaults import TOY_COUNTS
 
 # Thresholds low enough that the toy model's beliefs reach them now and then.
 KNOBS: dict[str, Any] = {
@@ -48,7 +48,7 @@ KNOBS: dict[str, Any] = {
     "rcr": {"steps": 6},
     "dsb": {"threshold": 0.5, "window": 3, "max_window": 3},
     "dus": {"threshold": 0.5},
-    "pc_sampler": {"steps": 6, "token_counts": str(Path(__file__).with_name("toy_counts.json"))},
+    "pc_sampler": {"steps": 6, "token_counts": TOY_COUNTS},
     "joint_threshold": {"threshold": 0.4, "editing_threshold": 0.2, "max_post_steps": 3},
     "left_to_right": {},
 }

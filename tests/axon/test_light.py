@@ -25,9 +25,10 @@ from axon.settings import check_ends
 from axon.trace import COUNTS
 
 for decoder in DECODERS.values():
+    own = {"token_counts": "assets/tiny/token_counts.json"} if decoder.name == "pc_sampler" else {}
     for gate in ("never", "adaptive_coverage"):
         axon = AxonSettings(gate=gate, policy="conflict_averse", tau_sink="4x")
-        decode_identity(DecodeSettings(block_length=32, decoder=decoder(), axon=axon), 32)
+        decode_identity(DecodeSettings(block_length=32, decoder=decoder(**own), axon=axon), 32)
 wrong = [
     lambda: AxonSettings(gate="coverage"),
     lambda: AxonSettings(attention_layers="few"),

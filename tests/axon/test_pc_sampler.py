@@ -20,8 +20,9 @@ from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED
 from tests.axon.test_remasking import AXONS, BLOCK, GEN, OFF, WAYS, anchors_of, golden, prompts_of
 from tests.axon.toy_model import toy_model
+from tests.axon.with_defaults import TOY_COUNTS
 
-TOY = Path(__file__).with_name("toy_counts.json")
+TOY = Path(TOY_COUNTS)
 COUNTS = {
     token: 3 * token % 101 for token in range(0, 120, 3)
 }  # of the recorded models' tokens, and many missing
@@ -105,6 +106,10 @@ def test_a_table_is_known_by_what_it_counts(tmp_path: Path) -> None:
     ]
     assert found[0] == found[1] != found[2]
     assert str(tmp_path) not in json.dumps(found)
+    kept = PcSampler(token_counts=found[0]["decoder"]["token_counts"])  # as a store tells it
+    assert kept.identity() == PcSampler(token_counts=str(TOY)).identity()
+    with pytest.raises(ValueError, match=r"token_counts='[0-9a-f]{16}': cannot be read"):
+        decode(toy_model(), MIXED, DecodeSettings(8, 4, decoder=kept, axon=OFF))
 
 
 def test_a_table_that_has_changed_is_read_again(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from benchmarks.counted import Asked, Waits
 from tests.axon.test_cache import shifted
 from tests.axon.test_laws import COMBINATIONS, MIXED, VARIED
 from tests.axon.toy_model import toy_model
+from tests.axon.with_defaults import with_defaults
 
 Marks = list[list[tuple[int, int]]]
 
@@ -79,7 +80,7 @@ def test_a_pass_waits_twice_at_most(
 ) -> None:
     """Any two of decoder, gate and policy meet."""
     axon = AxonSettings(gate=gate, policy=policy, attention_layers="all", tau_sink="4x", max_anchor_steps=3)
-    settings = DecodeSettings(gen_length=8, block_length=4, decoder=DECODERS[decoder](), axon=axon)
+    settings = DecodeSettings(gen_length=8, block_length=4, decoder=with_defaults(decoder), axon=axon)
     decode(model, PROMPTS, settings, seeds=range(5), batch_size=3)
     found = per_pass(waited)
     assert len(found) > 5 and max(found) <= 2

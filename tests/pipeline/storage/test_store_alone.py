@@ -31,6 +31,7 @@ from pipeline.runs.identified import identified_setting, with_knobs
 from pipeline.storage.inventory import Inventory, is_filed, read_inventory
 from pipeline.storage.record import Record
 from pipeline.storage.store import Store
+from tests.axon.with_defaults import with_defaults
 from tests.pipeline.conftest import Judge, planned, sliced
 from tests.pipeline.jobs.a_run import main, refused
 from tests.pipeline.jobs.test_compare import Make
@@ -200,7 +201,7 @@ def test_a_setting_made_of_its_identity_decodes_alike(
     """Whatever it reads; so that its identity is the same, made anew from its settings."""
     assume(not (DECODERS[decoder].needs_shadow and "cache" in others))
     decode = Decode(
-        gen_length=64, block_length=16, decoder=DECODERS[decoder](),
+        gen_length=64, block_length=16, decoder=with_defaults(decoder),
         axon=AxonSettings(gate=gate, policy=policy, **axon), **others,
     )  # fmt: skip
     identity = {
