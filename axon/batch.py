@@ -54,8 +54,8 @@ class Batch:
     counts: RowCounts
     events: Events
     leeway: Leeway | None  # where it is asked for
-    _places: tuple[list[int], Tensor] | None = field(default=None, init=False)  # see places_BK
-    _columns: tuple[Tensor, int, Tensor] | None = field(default=None, init=False)  # see columns_BK
+    # Blocks, their positions in the area and their columns on the canvas: see places_BK and columns_BK.
+    _placed: tuple[list[int], Tensor, Tensor] | None = field(default=None, init=False)
 
     @classmethod
     def start(
@@ -173,15 +173,17 @@ class Batch:
 
     def places_BK(self, blocks: list[int]) -> Tensor:
         """Positions of the current blocks in the area: one tensor for as long as they are `blocks`, their block_B."""
-        if self._places is None or self._places[0] != blocks:
-            self._places = blocks, self.block_B[:, None] * len(self.block_K) + self.block_K
-        return self._places[1]
+        return self._at(blocks)[1]
 
-    def columns_BK(self, places_BK: Tensor, prefix: int) -> Tensor:
-        """Those places on a canvas whose area begins at `prefix`: one tensor for as long as they are the same."""
-        if self._columns is None or self._columns[0] is not places_BK or self._columns[1] != prefix:
-            self._columns = places_BK, prefix, places_BK + prefix
-        return self._columns[2]
+    def columns_BK(self, blocks: list[int]) -> Tensor:
+        """The same on the canvas."""
+        return self._at(blocks)[2]
+
+    def _at(self, blocks: list[int]) -> tuple[list[int], Tensor, Tensor]:
+        if self._placed is None or self._placed[0] != blocks:
+            places_BK = self.block_B[:, None] * len(self.block_K) + self.block_K
+            self._placed = blocks, places_BK, places_BK + self.prefix
+        return self._placed
 
     @property
     def masked_BG(self) -> Tensor:

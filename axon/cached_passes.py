@@ -63,7 +63,7 @@ class BlockPasses:
         self._starts_B = places_on([self._prefix - prefix for prefix in self._prefixes], self._device)
         self._current: tuple[list[int], _Blocks] | None = None
 
-    def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
+    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
         """See `Passes`. Rows whose prompt or last block is not kept yet are brought up to date before."""
         stored = self._batch.stored
         self._prefill([row for row, block in enumerate(stored) if block == NOTHING])

@@ -44,10 +44,10 @@ class Forward:
         self._held = held_ids(model, settings.end_of_text)
         self.places_BK = batch.places_BK(blocks)
         with timer("model"):
-            done = passes.next(blocks, self.places_BK, layers)
+            done = passes.next(blocks, layers)
             layout = self.layout = done.layout
             self._hidden_BWD, self._shadow_BKD = done.hidden_BWD, done.shadow_BKD
-            self.columns_BK = batch.columns_BK(self.places_BK, layout.prefix)
+            self.columns_BK = batch.columns_BK(blocks)
             self.logits_BKV = self._logits(self.columns_BK)
         self._count(settings.block)
         self.counted = self._counted(layout, settings) if layers else layout.counted

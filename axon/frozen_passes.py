@@ -64,12 +64,12 @@ class FrozenPasses:
         if self._width > kept.width:
             kept.widen(self._width)  # and no more: all of it is copied whenever a row enters or leaves
 
-    def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
+    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
         stored, kept, seen = self._batch.stored, self._kept, slice(0, self._width)
         starting = [row for row, block in enumerate(blocks) if stored[row] != block]
         within = [row for row, block in enumerate(blocks) if stored[row] == block]
-        columns_BK = self._batch.columns_BK(places_BK, self._layout.prefix)
+        columns_BK = self._batch.columns_BK(blocks)
         queries = []
         starts_R, common = self._batch.some(starting), self._common(within, blocks, columns_BK)
         passes = [self._whole(starts_R, columns_BK)] if starting else []

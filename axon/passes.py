@@ -35,11 +35,11 @@ class Pass:
 class Passes(Protocol):
     """The passes over a batch of fixed membership."""
 
-    def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
+    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
         """One function evaluation of every row, counted.
 
-        `blocks` is the batch's block_B, as the host knows it, and `places_BK` its places_BK. `layers` are those whose
-        attention is captured; none where nobody asks for it.
+        `blocks` is the batch's block_B, as the host knows it. `layers` are those whose attention is captured; none
+        where nobody asks for it.
         """
 
 
@@ -52,28 +52,26 @@ class WholePasses:
         self._layout = canvas_layout(model, batch, settings)
         self._pairs_B = self._layout.width_B**2
         self._block_alone = settings.decoder.reads == "block"
-        self._last_read: tuple[Tensor, Tensor] | None = None  # places_BK, and the columns that predict them
+        self._last_read: tuple[Tensor, Tensor] | None = None  # columns_BK, and those that predict them
 
-    def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
+    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
         batch, layout = self._batch, self._layout
         capture = Capture(layers, layout.real_BW)
         canvas_BW = batch.canvas_BW[:, : layout.real_BW.shape[1]]
-        hidden_BWD = self._model(
-            canvas_BW, layout, capture if layers else None, read_BQ=self._read(places_BK)
-        )
+        hidden_BWD = self._model(canvas_BW, layout, capture if layers else None, read_BQ=self._read(blocks))
         batch.counts.add_unchanged("computed_positions", layout.width_B)
         batch.counts.add_unchanged("attention_pairs", self._pairs_B)
         return Pass(layout, hidden_BWD, capture)
 
-    def _read(self, places_BK: Tensor) -> Tensor | None:
+    def _read(self, blocks: list[int]) -> Tensor | None:
         """The columns whose final hidden states somebody reads; None: any of them."""
         if not self._block_alone:
             return None
-        if self._last_read is None or self._last_read[0] is not places_BK:
-            columns_BK = self._batch.columns_BK(places_BK, self._layout.prefix)
+        columns_BK = self._batch.columns_BK(blocks)
+        if self._last_read is None or self._last_read[0] is not columns_BK:
             read_BK = self._model.read_columns(columns_BK, self._layout.starts_B[:, None])
-            self._last_read = places_BK, read_BK
+            self._last_read = columns_BK, read_BK
         return self._last_read[1]
 
 

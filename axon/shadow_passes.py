@@ -27,7 +27,7 @@ from axon.settings import DecodeSettings
 class _Shadows:
     """Those of some blocks, for as long as they are the current ones."""
 
-    places_BK: Tensor
+    columns_BK: Tensor
     layout: Layout  # of the canvas, and of them after it
     read_BR: Tensor | None  # the columns whose final states somebody reads; None: any
 
@@ -45,11 +45,12 @@ class ShadowPasses:
         self._computed_B = width_B + settings.block
         self._pairs_B = width_B**2 + settings.block * self._computed_B
 
-    def next(self, blocks: list[int], places_BK: Tensor, layers: tuple[int, ...]) -> Pass:
+    def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
         batch, width = self._batch, self._layout.seen
-        if self._last is None or self._last.places_BK is not places_BK:
-            self._last = self._shadows(places_BK)
+        columns_BK = batch.columns_BK(blocks)
+        if self._last is None or self._last.columns_BK is not columns_BK:
+            self._last = self._shadows(columns_BK)
         capture = Capture(layers, self._layout.real_BW)
         tokens_BS = pad(batch.canvas_BW[:, :width], (0, len(batch.block_K)), value=batch.mask_id)
         hidden_BSD = self._model(
@@ -59,8 +60,8 @@ class ShadowPasses:
         batch.counts.add_unchanged("attention_pairs", self._pairs_B)
         return Pass(self._layout, hidden_BSD[:, :width], capture, shadow_BKD=hidden_BSD[:, width:])
 
-    def _shadows(self, places_BK: Tensor) -> _Shadows:
-        layout, columns_BK = self._layout, self._batch.columns_BK(places_BK, self._layout.prefix)
+    def _shadows(self, columns_BK: Tensor) -> _Shadows:
+        layout = self._layout
         columns_W = torch.arange(layout.seen, device=columns_BK.device)
         sees_BKW = layout.real_BW[:, None] & (columns_W != columns_BK[..., None])
         if self._model.block_causal:
@@ -77,4 +78,4 @@ class ShadowPasses:
         if self._block_alone:
             read_BK = self._model.read_columns(columns_BK, layout.starts_B[:, None])
             read_BR = torch.cat([read_BK, (layout.seen + self._batch.block_K).expand_as(read_BK)], 1)
-        return _Shadows(places_BK, wide, read_BR)
+        return _Shadows(columns_BK, wide, read_BR)

@@ -9,8 +9,8 @@ import pytest
 
 from axon import DecodeSettings, Dus, FixedSteps, decode
 from axon.decoders.dus import dilated_groups
+from axon.laws.rows import decode_rows
 from tests.axon.plain_revising import Block, Changes, Plain, Rule
-from tests.axon.row_laws import decode_rows
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED
 from tests.axon.test_remasking import AXONS, BLOCK, GEN, OFF, WAYS, anchors_of, golden, prompts_of

@@ -71,8 +71,7 @@ class Shadows:
             before = tokens_BG.clone()
             if row is not None:
                 tokens_BG[row, place] = (tokens_BG[row, place] + 1) % MASK
-            places_BK = self.batch.places_BK([1, 1])
-            found = self._passes.next([1, 1], places_BK, ())
+            found = self._passes.next([1, 1], ())
             tokens_BG.copy_(before)
             assert found.shadow_BKD is not None
             block = slice(found.layout.prefix + self.BLOCK, found.layout.prefix + 2 * self.BLOCK)
