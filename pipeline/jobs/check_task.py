@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import track
@@ -11,6 +13,7 @@ from rich.progress import track
 from pipeline.counted import counted
 from pipeline.errors import ConfigError, fault_line
 from pipeline.inputs.config import Config
+from pipeline.jobs.display import PLAIN_SECONDS, clock
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks import CodeTask, Example, Task, open_task, score_of
 from pipeline.tasks.benchmark import Benchmark
@@ -39,14 +42,7 @@ def check_task(config: Config, console: Console) -> int:
     failing = {}
     with ThreadPoolExecutor() as scorers:
         reasons = scorers.map(partial(_fault, task), examples)
-        shown = track(
-            reasons,
-            f"checking {task.name}",
-            total=len(examples),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,  # it would leave an empty line
-        )
+        shown = _shown(reasons, f"checking {task.name}", len(examples), console)
         for example, reason in zip(examples, shown, strict=True):
             if reason:
                 failing[example.id] = reason
@@ -56,6 +52,20 @@ def check_task(config: Config, console: Console) -> int:
     unlimited = isinstance(task, Benchmark) and len(examples) > config.limit
     console.print(f"{right}, every row, whatever limit is" if unlimited else right, highlight=False)
     return FAILED if failing else DONE
+
+
+def _shown(reasons: Iterable[str | None], what: str, total: int, console: Console) -> Iterator[str | None]:
+    """The same; a terminal has a bar meanwhile, a log a line every few seconds."""
+    if console.is_terminal:
+        yield from track(reasons, what, total=total, console=console, transient=True)
+        return
+    start = printed = monotonic()
+    for done, reason in enumerate(reasons, 1):
+        yield reason
+        if done < total and monotonic() - printed >= PLAIN_SECONDS:
+            printed = monotonic()
+            left = (printed - start) * (total - done) / done
+            console.print(f"{done:,}/{total:,} · {clock(left)} left", highlight=False)
 
 
 def _fault(task: Task, example: Example) -> str | None:
