@@ -13,7 +13,17 @@ from torch import Tensor
 from axon import MaskedDiffusionModel
 from axon.laws.network import EOS, LAYERS, MASK, VOCAB, toy_model
 
-__all__ = ["EOS", "LAYERS", "LLADA_CONFIG", "MASK", "VOCAB", "llada_tensors", "shared_model", "toy_model", "write_checkpoint"]
+__all__ = [
+    "EOS",
+    "LAYERS",
+    "LLADA_CONFIG",
+    "MASK",
+    "VOCAB",
+    "llada_tensors",
+    "shared_model",
+    "toy_model",
+    "write_checkpoint",
+]
 
 
 @cache
