@@ -25,6 +25,7 @@ from transformers.models.llama.modeling_llama import eager_attention_forward
 from axon.chunks import chunk_elements, joined
 from axon.columns import Counted, taken
 from axon.key_values import Exchange
+from axon.roundings import alone_from, rows_round_alone
 from axon.rows import of_rows
 
 
@@ -43,23 +44,12 @@ KERNELS: dict[str, Callable[..., tuple[Tensor, Tensor | None]]] = {
     "eager": eager_attention_forward,
 }
 
-PANEL, PANELS = 4, 7  # rows, and so many of them
-
 # Scores that are held at once for the column means: so few that they lie where those before them did. New memory takes
 # longer than what is computed in it, since the system clears it, and threads wait for each other there.
 CACHED_ELEMENTS = 1 << 19
 ROW_ELEMENTS = 1 << 21  # a row of the batch is cut only where it has more: a sum of sums rounds otherwise
 IN_ORDER = 16  # so many numbers torch adds one after the other; of more it makes partial sums
 BYTES = 10  # of one score: 2 as the product leaves it, 4 as float32, 4 as attention
-
-
-def rows_round_alone(rows: int) -> bool:
-    """Whether a product in float32 rounds each of so many rows as one of more rows does.
-
-    oneMKL hands rows to threads in panels, and takes other routines for what is left over: 1 to 3 rows with one thread,
-    also 5 to 7 and 9 to 11 with 2 or 8, and 17 to 19 and 25 to 27 with 16 (2024.2, eight shapes up to 1536 x 512).
-    """
-    return rows % PANEL == 0 or rows >= PANEL * PANELS
 
 
 class Capture:
@@ -283,7 +273,7 @@ def _in_panels(columns_RQ: Tensor, start: int | None, width: int) -> tuple[Tenso
     count = columns_RQ.shape[1]
     if rows_round_alone(count):
         return columns_RQ, start
-    more = -count % PANEL
+    more = alone_from(count) - count
     columns_RQ = torch.cat([columns_RQ, columns_RQ[:, -1:].expand(-1, more)], 1)
     return columns_RQ, start if start is not None and start + count + more <= width else None
 

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from axon.attention import rows_round_alone
 from axon.models.attend import Attention, RowAttention, without_plans
 from axon.models.experts import weights_per_position
 from axon.models.joined import plain
 from axon.models.layer import Layer, Narrow, Norm, Rotation
 from axon.models.product import way
+from axon.roundings import rows_round_alone
 
 STEP = 256  # positions whose rotations are computed at once
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from axon.attention import KERNELS, Capture, kernel_name, rows_round_alone
+from axon.attention import KERNELS, Capture, kernel_name
 from axon.blocks import row_blocks
 from axon.checks import shown
 from axon.key_values import Canvas, Columns, Exchange
@@ -27,6 +27,7 @@ from axon.models.family import Family
 from axon.models.layer import Narrow
 from axon.models.layout import Layout, additive, positions
 from axon.models.shape import NetworkShape
+from axon.roundings import rows_round_alone
 from axon.settings import BlockAlignment
 from axon.trace import Trace
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from axon.attention import PANEL, PANELS
+from axon.roundings import ALONE
 
 Multiply = Callable[..., Tensor]  # states (N, K), weight (F, K), bias (F) or None: (N, F)
 
@@ -29,7 +29,6 @@ HALF = (torch.bfloat16, torch.float16)
 TERMS = 192
 ENOUGH = 1 << 22  # multiplications: oneDNN starts 10 to 20 microseconds later, which fewer don't win back
 LEAST = 64  # rows: a small pass would lose more time by asking, product by product, than it wins
-ALONE = PANEL * PANELS  # rows, each of which oneMKL rounds alone
 # Results in one tensor of a processor's: new memory for more costs more than starting twice.
 AT_ONCE = 1 << 16
 PROCESSORS = Path("/proc/cpuinfo")  # Linux alone has it

@@ -68,7 +68,7 @@ def test_plain_ones_are_called(model: MaskedDiffusionModel) -> None:
 
 
 def test_the_methods_of_a_decoder_are_all_that_are_called() -> None:
-    assert {*METHODS} == {"check", "most_steps", "new_state", "boosted", "propose"}
+    assert {*METHODS} == {"check", "identity", "most_steps", "new_state", "boosted", "propose"}
 
 
 @pytest.mark.parametrize("name", METHODS)

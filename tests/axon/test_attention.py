@@ -163,13 +163,18 @@ def test_rows_of_one_length_need_no_mask_however_they_join(
 
 
 def _looks(model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[str]:
+    """The decoder's and AXON's, in order; not what one of them asks another for."""
     calls: list[str] = []
+    within: list[str] = []
     for name in ("keep", "rows", "column_means", "means_and_rows"):
         plain = getattr(Capture, name)
 
         def spy(self: Capture, *args: Any, _plain: Any = plain, _name: str = name) -> Any:
-            calls.append(_name)
-            return _plain(self, *args)
+            calls.extend([] if within else [_name])
+            within.append(_name)
+            found = _plain(self, *args)
+            within.pop()
+            return found
 
         monkeypatch.setattr(Capture, name, spy)
     trace = decode(model, [[1, 2, 3]], DecodeSettings(gen_length=8, block_length=4, **settings))[0]

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, decode
-from axon.attention import Capture, rows_round_alone
+from axon.attention import Capture
 from axon.decoders import Decoder
 from axon.models import body
+from axon.roundings import rows_round_alone
 from tests.axon.toy_model import VOCAB, toy_model
 
 FAMILIES = ["llada", "dream", "sdar"]

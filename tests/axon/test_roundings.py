@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
-from axon.attention import rows_round_alone
+from axon.roundings import ALONE, PANEL, alone_from, rows_round_alone
 
 
 @pytest.fixture(params=[1, 2, 8])
@@ -28,7 +28,19 @@ def test_rows_of_such_a_number_round_as_among_more(threads: int, shape: tuple[in
         assert torch.equal(linear(states[:count], weight), whole[:count]), count
 
 
-def test_which_numbers_those_are() -> None:
-    assert [count for count in range(40) if not rows_round_alone(count)] == [
-        count for count in range(28) if count % 4
-    ]
+def test_whole_panels_and_many_rows_are_those_numbers() -> None:
+    assert all(rows_round_alone(count) for count in range(ALONE, 2 * ALONE))
+    assert not any(rows_round_alone(count) for count in range(ALONE) if count % PANEL)
+
+
+def test_the_next_such_number_is_not_far() -> None:
+    for count in range(2 * ALONE):
+        found = alone_from(count)
+        assert rows_round_alone(found)
+        assert not any(rows_round_alone(fewer) for fewer in range(count, found))
+
+
+def test_a_compiler_meets_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    monkeypatch.setattr("axon.roundings._tried", lambda threads: frozenset())
+    assert [count for count in range(ALONE) if rows_round_alone(count)] == [*range(0, ALONE, PANEL)]
