@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from axon import AxonSettings, DecodeSettings, MaskedDiffusionModel, decode
+from axon import AxonSettings, DecoderSettings, DecodeSettings, MaskedDiffusionModel, decode
 from axon.attention import Capture
 from axon.decoders import DECODERS
+from axon.decoders.pc_sampler import PcSampler
 from axon.settings import GateName
+from axon.token_counts import TokenCounts
 from benchmarks.counted import Launches, Waits, on_card
 from benchmarks.shapes import LLADA_8B, TOY, random_model
 
@@ -51,12 +54,20 @@ def main() -> None:
             print(f"{batch:>6}{'yes' if padded else 'no':>8}" + "".join(cells), flush=True)
     print(f"\n{'waits per pass':>18}" + "".join(f"{name:>12}" for name in GATES))
     model = random_model(TOY, "cpu", torch.float32)
-    for name, kind in DECODERS.items():
-        cells = [
-            f"{waits(model, DecodeSettings(64, 32, decoder=kind(), axon=axon(gate))):12.2f}"
-            for gate in GATES.values()
-        ]
-        print(f"{name:>18}" + "".join(cells), flush=True)
+    with TemporaryDirectory() as folder:
+        for decoder in decoders(Path(folder) / "counts.json"):
+            cells = [
+                f"{waits(model, DecodeSettings(64, 32, decoder=decoder, axon=axon(gate))):12.2f}"
+                for gate in GATES.values()
+            ]
+            print(f"{decoder.name:>18}" + "".join(cells), flush=True)
+
+
+def decoders(table: Path) -> Iterator[DecoderSettings]:
+    """Each with its defaults; the table of tokens that one can't do without is written there."""
+    table.write_text(TokenCounts(1, {0: 1}).text(), encoding="utf-8")
+    for kind in DECODERS.values():
+        yield PcSampler(token_counts=str(table)) if kind is PcSampler else kind()
 
 
 def counted(batch: int, padded: bool) -> tuple[tuple[int, int], tuple[int, int]]:

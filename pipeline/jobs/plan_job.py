@@ -45,6 +45,7 @@ GIB = 2**30
 REPEATS = "; each setting is counted whole, but what repeats a neighbour's decode is not decoded again"
 
 MOST = "at most: every pass reveals one token"
+MOST_STEPS = "at most: the steps that the decoder has for it"
 MOST_REVISING = "at most, with tokens that the decoder takes back"
 
 
@@ -136,8 +137,8 @@ def _work(
         setting,
         reachable(setting, config.limit),
         stored=0,
-        passes=float(most_passes(setting.decode, prompts.most, family)),
-        source=MOST_REVISING if setting.decode.decoder.revises else MOST,
+        passes=float(most := most_passes(setting.decode, prompts.most, family)),
+        source=_bound(setting, most),
     )
     if config.recipe is not None and (published := _published(config.recipe, setting)) is not None:
         work = replace(work, passes=published, source="published by the recipe's source")
@@ -155,6 +156,13 @@ def _work(
         seconds=None if seconds.empty else float(seconds.mean()),
         measured=len(measured),
     )
+
+
+def _bound(setting: Setting, most: int) -> str:
+    """What so many passes go by (`most_passes`)."""
+    if setting.decode.decoder.revises:
+        return MOST_REVISING
+    return MOST if most >= setting.decode.gen_length else MOST_STEPS
 
 
 def _published(recipe: RecipeSettings, setting: Setting) -> float | None:

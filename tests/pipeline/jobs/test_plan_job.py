@@ -14,7 +14,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from axon import Overrides, load_model
+from axon import DecoderSettings, Dus, FixedSteps, Overrides, load_model
 from axon.decoders import DECODERS
 from axon.models import hub
 from axon.models.description import describe
@@ -66,6 +66,14 @@ def test_it_counts_what_there_is_to_do(make_config: Make, judge: Judge) -> None:
     assert "prompts    judge: 11 tokens each (tokenised: the first 10 examples)" in text
     assert "passes     80, a batch of rows counted row by row (at most: every pass reveals one token)" in text
     assert "seconds on an H100" in text and "at 30 % of its bfloat16 peak; measured" in text
+
+
+@pytest.mark.parametrize("decoder", [FixedSteps(steps=4), Dus()])
+def test_it_tells_a_decoders_own_steps(decoder: DecoderSettings, make_config: Make, judge: Judge) -> None:
+    config = make_config("task.name=judge")
+    decode = replace(config.decode, decoder=decoder, axon=replace(config.decode.axon, gate="never"))
+    text = shown(replace(config, decode=decode))
+    assert "40, a batch of rows counted row by row (at most: the steps that the decoder has for it)" in text
 
 
 def test_prompts_that_leave_no_room_are_announced(make_config: Make, judge: Judge) -> None:
