@@ -241,8 +241,11 @@ def test_a_row_pays_for_its_own_columns_alone() -> None:
 
 
 @caches
-def test_a_step_is_one_pass_where_no_rounding_tells(kind: str) -> None:
+def test_a_step_is_one_pass_where_no_rounding_tells(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows at their own pace, so that some start a block beside others within one."""
+    monkeypatch.setattr(
+        "axon.models.model.rows_round_alone", lambda _: True
+    )  # as few rows are on some processors
     prompts = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [7, 7], [9, 2, 4, 1]]
     setting = cached(DecodeSettings(28, 4, decoder=Confidence(threshold=0.5), axon=OFF), kind)
     extra = {}
