@@ -9,7 +9,8 @@ from torch.nn.functional import linear
 
 PANEL, PANELS = 4, 7  # rows, and so many of them
 ALONE = PANEL * PANELS
-TERMS = 512  # of each sum of the trial, and its outputs: on that Xeon longer sums need no more rows, shorter ones fewer
+# Of each sum of the trial, and its outputs: on an Intel Xeon shorter sums need fewer rows, most longer ones as many.
+TERMS = 512
 
 
 def rows_round_alone(rows: int) -> bool:

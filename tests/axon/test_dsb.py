@@ -12,10 +12,10 @@ import torch
 
 from axon import Confidence, DecodeSettings, Dsb, LeftToRight, decode
 from axon.state import StepState
-from tests.axon.plain_revising import Block, Changes, Plain, Rule
+from tests.axon.plain_revising import Block, Changes, Rule
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED
-from tests.axon.test_remasking import AXONS, BLOCK, GEN, OFF, WAYS, anchors_of, golden, prompts_of
+from tests.axon.test_remasking import AXONS, OFF, WAYS, decoded_as_plain, prompts_of
 from tests.axon.toy_model import toy_model
 
 RULES = [Dsb(threshold=0.6, window=4), Dsb(threshold=0.5, window=6, max_window=7)]
@@ -52,18 +52,9 @@ def dsb(decoder: Dsb) -> Rule:
 )
 def test_decodes_are_those_of_the_releases_loop(family: str, further: Any, axon: str) -> None:
     """Under AXON the loop is told what AXON chose, which may lie beyond the window."""
-    config, tensors, model = golden(family)
-    absolute = further.get("block_alignment") == "absolute"
-    plain = Plain(config, tensors, GEN, BLOCK, further.get("cache", "none"), absolute, family == "sdar")
-    prompt, intervened = prompts_of(family)[0], 0
-    for decoder in RULES:
-        setting = DecodeSettings(GEN, BLOCK, decoder=decoder, axon=AXONS[axon], **further)
-        [trace] = decode(model, [prompt], setting)
-        tokens, events = plain.decode(prompt, dsb(decoder), anchors_of(trace))
-        assert [tuple(event[:4]) for event in trace.events] == events
-        assert list(trace.tokens) == tokens
-        assert trace.nfe == 1 + events[-1][0]
-        intervened += len(trace.axon_steps)
+    rules = [(decoder, dsb(decoder)) for decoder in RULES]
+    decoded = decoded_as_plain(family, further, axon, prompts_of(family)[:1], rules)
+    intervened = sum(len(trace.axon_steps) for _, trace in decoded)
     assert bool(intervened) == (axon != "alone")
 
 

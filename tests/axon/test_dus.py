@@ -10,10 +10,10 @@ import pytest
 from axon import DecodeSettings, Dus, FixedSteps, decode
 from axon.decoders.dus import dilated_groups
 from axon.laws.rows import decode_rows
-from tests.axon.plain_revising import Block, Changes, Plain, Rule
+from tests.axon.plain_revising import Block, Changes, Rule
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED
-from tests.axon.test_remasking import AXONS, BLOCK, GEN, OFF, WAYS, anchors_of, golden, prompts_of
+from tests.axon.test_remasking import AXONS, OFF, WAYS, decoded_as_plain, prompts_of
 from tests.axon.toy_model import toy_model
 
 
@@ -102,18 +102,8 @@ def test_groups_are_the_papers() -> None:
 )
 def test_decodes_are_those_of_the_releases_loop(family: str, further: Any, axon: str) -> None:
     """Under AXON the loop is told what AXON chose; what that leaves undone is tried again in the next pass."""
-    config, tensors, model = golden(family)
-    absolute = further.get("block_alignment") == "absolute"
-    plain = Plain(config, tensors, GEN, BLOCK, further.get("cache", "none"), absolute, family == "sdar")
-    prompt, intervened = prompts_of(family)[0], 0
-    for decoder, rule in RULES.values():
-        setting = DecodeSettings(GEN, BLOCK, decoder=decoder, axon=AXONS[axon], **further)
-        [trace] = decode(model, [prompt], setting)
-        tokens, events = plain.decode(prompt, rule, anchors_of(trace))
-        assert [tuple(event[:4]) for event in trace.events] == events
-        assert list(trace.tokens) == tokens
-        assert trace.nfe == 1 + events[-1][0]
-        intervened += len(trace.axon_steps)
+    decoded = decoded_as_plain(family, further, axon, prompts_of(family)[:1], RULES.values())
+    intervened = sum(len(trace.axon_steps) for _, trace in decoded)
     assert bool(intervened) == (axon != "alone")
 
 

@@ -15,10 +15,10 @@ from axon import DecodeSettings, FixedSteps, LeftToRight, PcSampler, decode
 from axon.count_tokens import count, main
 from axon.identity import decode_identity
 from axon.token_counts import read_counts
-from tests.axon.plain_revising import Block, Changes, Plain, Rule
+from tests.axon.plain_revising import Block, Changes, Rule
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED
-from tests.axon.test_remasking import AXONS, BLOCK, GEN, OFF, WAYS, anchors_of, golden, prompts_of
+from tests.axon.test_remasking import AXONS, OFF, WAYS, decoded_as_plain, prompts_of
 from tests.axon.toy_model import toy_model
 from tests.axon.with_defaults import TOY_COUNTS
 
@@ -65,19 +65,15 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> str:
 )
 def test_decodes_are_those_of_the_releases_loop(family: str, further: Any, axon: str, table: str) -> None:
     """Under AXON the loop is told what AXON chose."""
-    config, tensors, model = golden(family)
-    absolute = further.get("block_alignment") == "absolute"
-    plain = Plain(config, tensors, GEN, BLOCK, further.get("cache", "none"), absolute, family == "sdar")
-    prompt, intervened = prompts_of(family)[0], 0
-    for steps, decay, alpha in ((10, 0.25, 10.0), (6, 0.02, 3.0)):
-        decoder = PcSampler(token_counts=table, steps=steps, decay=decay, alpha=alpha)
-        setting = DecodeSettings(GEN, BLOCK, decoder=decoder, axon=AXONS[axon], **further)
-        [trace] = decode(model, [prompt], setting)
-        tokens, events = plain.decode(prompt, pc_sampler(steps // 2, decay, alpha), anchors_of(trace))
-        assert [tuple(event[:4]) for event in trace.events] == events
-        assert list(trace.tokens) == tokens
-        assert trace.nfe == 1 + events[-1][0]
-        intervened += len(trace.axon_steps)
+    rules = [
+        (
+            PcSampler(token_counts=table, steps=steps, decay=decay, alpha=alpha),
+            pc_sampler(steps // 2, decay, alpha),
+        )
+        for steps, decay, alpha in ((10, 0.25, 10.0), (6, 0.02, 3.0))
+    ]
+    decoded = decoded_as_plain(family, further, axon, prompts_of(family)[:1], rules)
+    intervened = sum(len(trace.axon_steps) for _, trace in decoded)
     assert bool(intervened) == (axon != "alone")
 
 

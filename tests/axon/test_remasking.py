@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -85,25 +86,33 @@ def anchors_of(trace: Trace) -> dict[int, set[int]]:
     }
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
-@pytest.mark.parametrize("axon", AXONS)
-@pytest.mark.parametrize(("family", "further"), WAYS)
-def test_decodes_are_those_of_the_releases_loops(family: str, further: Any, axon: str) -> None:
-    """Under AXON the loop is told what AXON chose; what is taken back is its own business."""
+def decoded_as_plain(
+    family: str, further: Any, axon: str, prompts: list[list[int]], rules: Iterable[tuple[Any, Rule]]
+) -> Iterator[tuple[Any, Trace]]:
+    """Decodes by each decoder, once each is found to be its plain loop's, event by event, told what AXON chose."""
     config, tensors, model = golden(family)
     absolute = further.get("block_alignment") == "absolute"
     plain = Plain(config, tensors, GEN, BLOCK, further.get("cache", "none"), absolute, family == "sdar")
-    prompts, happened = prompts_of(family), Counter[str]()
-    for decoder, rule in RULES.values():
+    for decoder, rule in rules:
         setting = DecodeSettings(GEN, BLOCK, decoder=decoder, axon=AXONS[axon], **further)
         for prompt, trace in zip(prompts, decode(model, prompts, setting), strict=True):
             tokens, events = plain.decode(prompt, rule, anchors_of(trace))
             assert [tuple(event[:4]) for event in trace.events] == events
             assert list(trace.tokens) == tokens
             assert trace.nfe == 1 + events[-1][0]
-            happened.update(f"{decoder.name} {event[3]}" for event in events)
-            happened["axon"] += len(trace.axon_steps)
+            yield decoder, trace
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
+@pytest.mark.parametrize("axon", AXONS)
+@pytest.mark.parametrize(("family", "further"), WAYS)
+def test_decodes_are_those_of_the_releases_loops(family: str, further: Any, axon: str) -> None:
+    """Under AXON the loop is told what AXON chose; what is taken back is its own business."""
+    happened = Counter[str]()
+    for decoder, trace in decoded_as_plain(family, further, axon, prompts_of(family), RULES.values()):
+        happened.update(f"{decoder.name} {event.kind}" for event in trace.events)
+        happened["axon"] += len(trace.axon_steps)
     assert happened["rcr remask"] > 5 and happened["hierarchy_remasking remask"] > 5
     assert happened["hierarchy_remasking replace"] > 5 and bool(happened["axon"]) == (axon != "alone")
 
