@@ -7,6 +7,8 @@ READY := $(VENV)/.installed
 # Two test files at a time: tests of one file share what they set up. More would starve those that start Ray. In the
 # order of tests/conftest.py: xdist's own begins with the files that have most tests, and ends with the longest ones.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# A core each: numpy's threads would wait for each other. Commands that the tests start need not compile what others did.
+PYTEST := OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest $(PARALLEL)
 
 .PHONY: help demo test check bench train-tiny card clean
 
@@ -34,13 +36,13 @@ check: $(READY) ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest $(PARALLEL) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test: $(READY) ## format, lint, types, all tests (Ray, end to end)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest $(PARALLEL)
+	$(PYTEST)
 
 bench: $(READY) ## time it: caches, passes and batches against the releases' loops, the sweep's own time (ten minutes)
 	@$(BIN)/python benchmarks/tables.py

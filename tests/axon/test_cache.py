@@ -81,30 +81,31 @@ def outcomes(traces: list[Trace]) -> list[Trace]:
 @pytest.mark.parametrize(("number", "name"), enumerate(CACHED))
 def test_a_cached_decode_is_the_uncached_one(number: int, name: str) -> None:
     """Tokens, events, steps, AXON's steps and all that is counted of them; in a batch, and with rows that wait."""
-    for turn, family in enumerate(FAMILIES):
-        plain, cached = both(CACHED[name], ALIGNMENTS[(number + turn) % 2])
-        model = shared(family, 0)
-        expected = decode_rows(model, MIXED, plain)
-        found = decode_rows(model, MIXED, cached, 2)
-        assert outcomes(found) == outcomes(expected)
-        assert all(trace.prefill_passes == trace.store_passes == 0 for trace in expected)
-        assert found == [decode_rows(model, [prompt], cached)[0] for prompt in MIXED]
-        assert found == list(reversed(decode_rows(model, MIXED[::-1], cached, 3)))
+    plain, cached = both(CACHED[name], ALIGNMENTS[number // 2 % 2])
+    model = shared(list(FAMILIES)[number % 2], 0)
+    expected = decode_rows(model, MIXED, plain)
+    found = decode_rows(model, MIXED, cached, 2)
+    assert outcomes(found) == outcomes(expected)
+    assert all(trace.prefill_passes == trace.store_passes == 0 for trace in expected)
+    assert found == [decode_rows(model, [prompt], cached)[0] for prompt in MIXED]
+    assert found == list(reversed(decode_rows(model, MIXED[::-1], cached, 3)))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", CACHED)
-def test_it_is_for_every_network_and_prompt(name: str, family: str) -> None:
+def test_it_is_for_every_network_and_prompt(name: str) -> None:
     @law(4)
     @given(
+        family=st.sampled_from(list(FAMILIES)),
         prompts=prompts_of,
         seed=st.integers(0, 50),
         batch_size=st.integers(1, 4),
         alignment=st.sampled_from(ALIGNMENTS),
         stops=st.booleans(),
     )
-    def check(prompts: list[list[int]], seed: int, batch_size: int, alignment: Any, stops: bool) -> None:
+    def check(
+        family: str, prompts: list[list[int]], seed: int, batch_size: int, alignment: Any, stops: bool
+    ) -> None:
         model = shared(family, seed)
         setting = replace(CACHED[name], end_of_text="stop_at_eos" if stops else "full")
         if setting.decoder.name != "fixed_steps":  # whose steps suit two blocks
@@ -206,7 +207,7 @@ def test_every_step_knows_what_a_whole_pass_would(family: str, alignment: Any) -
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CACHED)
 def test_every_step_does_with_every_decoder_and_batch(name: str) -> None:
-    @law(6)
+    @law(4)
     @given(
         prompts=prompts_of,
         seed=st.integers(0, 50),

@@ -190,7 +190,7 @@ def test_memory_may_run_out_within_any_pass(family: str, cache: Any) -> None:
     setting = replace(SETTINGS, cache=cache, block_alignment="absolute")
     alone = [decode(network, [prompt], setting)[0] for prompt in prompts]
 
-    @law(8)
+    @law(5)
     @given(rows=st.integers(2, 8), fits=st.integers(30, 400), gaps=st.lists(st.integers(0, 25), max_size=2))
     def check(rows: int, fits: int, gaps: list[int]) -> None:
         failed, left, said = [0], list(gaps), []

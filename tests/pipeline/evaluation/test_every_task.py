@@ -1,4 +1,4 @@
-"""Every task with every decoder, alone and with AXON, from the prompt to the report, in the checkpoint formats."""
+"""Every task with decoders in turns, alone and with AXON, from the prompt to the report, in the checkpoint formats."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ RUN = [
     for turn, task in enumerate(TASKS)
     for family in (FORMATS if task in IN_ALL else FORMATS[turn % len(FORMATS) :][:1])
 ]
-# One task with ten operations and long prompts: five decoders each, in turns, so that each decoder meets three or four.
-LINES = [task for task in TASKS if task.startswith("waiting_line_")]
+OWN = 3  # of so many runs one has a decoder
 LIMIT, GEN_LENGTH = 2, 4
 SUM = {"question": "Ann has {n} pens and buys 3. How many now?", "answer": "She has #### {n}"}
 POWER = {
@@ -103,9 +102,9 @@ def test_the_benchmarks_all_have_rows_here() -> None:
     assert sorted(ROWS) == sorted(set(TASKS) - set(GENERATED))
 
 
-@pytest.mark.parametrize(("task", "family"), RUN)
-def test_every_task_runs_with_every_decoder(
-    task: str, family: str, checkpoints: dict[str, Path], tmp_path: Path
+@pytest.mark.parametrize(("number", "task", "family"), [(number, *run) for number, run in enumerate(RUN)])
+def test_every_task_runs_with_decoders_in_turns(
+    number: int, task: str, family: str, checkpoints: dict[str, Path], tmp_path: Path
 ) -> None:
     prompt = "raw" if family == "llada" else "chat"
     tree = compose_tree(
@@ -116,11 +115,9 @@ def test_every_task_runs_with_every_decoder(
     config = read_config(tree)
     plan, store, evaluator = planned(config), Store(str(tmp_path / "store")), Evaluator(2)
     assert len(plan.settings) == 2 * len(SWEPT_DECODERS)
-    settings = plan.settings
-    if task in LINES:
-        own = SWEPT_DECODERS[LINES.index(task) % 3 :: 3]
-        settings = {sid: one for sid, one in settings.items() if one.decode.decoder.name in own}
-        assert len(settings) == 2 * len(own) >= 10
+    own = SWEPT_DECODERS[number % OWN :: OWN]
+    settings = {sid: one for sid, one in plan.settings.items() if one.decode.decoder.name in own}
+    assert len(settings) == 2 * len(own) >= 10
     for sid, setting in settings.items():
         records = sliced(evaluator, setting, 0, LIMIT)
         assert [record.error for record in records] == [None] * LIMIT
