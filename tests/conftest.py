@@ -1,6 +1,9 @@
-"""The order of a whole run: files with slow tests first, so that two processes end together."""
+"""The order of a whole run, in which two processes take file after file: so that both are busy, and end together."""
 
 from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -8,5 +11,15 @@ pytest.register_assert_rewrite("axon.laws")  # whose assertions are the tests' o
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, those of each folder spread over them: some folders wait for Ray most of their
+    time, others compute."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    folders: dict[tuple[bool, Path], list[Path]] = defaultdict(list)
+    for path in dict.fromkeys(item.path for item in items):
+        folders[path not in slow, path.parent].append(path)
+    places = {
+        path: (late, (number + 0.5) / len(files))
+        for (late, _), files in folders.items()
+        for number, path in enumerate(files)
+    }
+    items.sort(key=lambda item: places[item.path])
