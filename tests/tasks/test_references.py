@@ -66,17 +66,14 @@ def test_no_neighbours_answer_passes(name: str) -> None:
     assert sum(scores(task, [("", example) for _, example in answers])) == 0
 
 
-CHANGES = [changed_number, deleted_line]
-
-
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", [changed_number, deleted_line])
 def test_a_changed_solution_passes_where_plain_python_passes_it(
     change: Callable[[str, random.Random], str], tmp_path: Path
 ) -> None:
-    """Every second example, those of one change being the other's rest."""
+    """Of deleted lines every third example: many leave a loop without an end, which is waited for."""
     task, examples = rows("humaneval")
-    own = examples[CHANGES.index(change) :: len(CHANGES)]
-    changed = [(change(e.reference, random.Random(n)), e) for n, e in enumerate(own)]
+    every = 3 if change is deleted_line else 1
+    changed = [(change(e.reference, random.Random(n)), e) for n, e in enumerate(examples)][::every]
     found = scores(task, changed)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as runners:
         equivalent = list(runners.map(lambda pair: _steps_outside(*pair, tmp_path), changed))
