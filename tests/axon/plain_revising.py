@@ -26,6 +26,7 @@ class Block:
     shown: set[int]  # revealed in earlier steps
     c: Sequence[float]
     best: Sequence[int]  # the token that the model would write
+    entropy: Sequence[float]
     attention: Sequence[
         Sequence[float]
     ]  # whom each place attends to, the mean over heads and the chosen layers
@@ -105,14 +106,12 @@ class Plain:
             places = set(range(max(start, len(prompt)), start + self.block_length))
             looked = self._passes(canvas, first, start, shift)
             running: dict[int, float] = {}
-            for within, (c, best, attention) in enumerate(looked):
+            for within, seen in enumerate(looked):
                 open_now = {place for place in places if canvas[place] == mask}
                 shown = places - open_now
                 if shift and self.cache in ("prefix", "dual") and not within:
                     open_now &= {start}
-                block = Block(
-                    open_now, shown, c, best, attention, canvas, within, start, self.block_length, running
-                )
+                block = Block(open_now, shown, *seen, canvas, within, start, self.block_length, running)
                 reveal, remask, replace = rule(block)
                 reveal = reveal or {block.surest(open_now)[0]}
                 if step in anchors:
@@ -120,7 +119,7 @@ class Plain:
                 kinds = dict.fromkeys(reveal, "reveal") | dict.fromkeys(remask, "remask")
                 kinds |= dict.fromkeys(replace, "replace")
                 for place, kind in sorted(kinds.items()):
-                    canvas[place] = mask if kind == "remask" else best[place]
+                    canvas[place] = mask if kind == "remask" else block.best[place]
                     events.append((step, place - len(prompt), canvas[place], kind))
                 step += 1
                 if mask not in (canvas[place] for place in places):
@@ -129,8 +128,8 @@ class Plain:
 
     def _passes(
         self, canvas: list[int], first: int, start: int, shift: bool
-    ) -> Iterator[tuple[list[float], list[int], list[list[float]]]]:
-        """Passes over the canvas as it is by then: of each place c, the likeliest token, and whom it attends to."""
+    ) -> Iterator[tuple[list[float], list[int], list[float], list[list[float]]]]:
+        """Passes over the canvas as it is by then: each place's c, likeliest token, entropy and attention."""
         end = len(canvas) if self.cache == "prefix" else start + self.block_length
         layers = self.config["n_layers" if "d_model" in self.config else "num_hidden_layers"]
         kept = {"replaced": Kept(slice(start, end))} if self.cache in ("prefix", "dual") else {}
@@ -151,7 +150,8 @@ class Plain:
                     logits[start - 1] = before
                 logits = torch.cat([logits[:1], logits[:-1]])
             beliefs = logits.softmax(1)
+            entropy = -beliefs.xlogy(beliefs).sum(1)
             beliefs[:, self.config["mask_token_id"]] = 0  # which is no answer
             c, best = beliefs.max(1)
             attention_WW = torch.cat(list(maps.values())).mean((0, 1))
-            yield c.tolist(), best.tolist(), attention_WW.tolist()
+            yield c.tolist(), best.tolist(), entropy.tolist(), attention_WW.tolist()

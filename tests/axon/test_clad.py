@@ -19,6 +19,7 @@ from tests.axon.test_remasking import AXONS, OFF, WAYS, decoded_as_plain, prompt
 from tests.axon.toy_model import toy_model
 
 Attention = Any  # attention[i][j]: how much i attends to j
+LAST = replace(OFF, attention_layers="last 1")
 RULES = [Clad(threshold=0.6), Clad(threshold=0.8)]
 
 
@@ -127,7 +128,7 @@ def test_of_two_in_conflict_the_smaller_waits(strength: float, sure: str, expect
 def test_what_every_step_must_keep_holds_at_its_ends() -> None:
     """At threshold 0 all that is masked is one cluster; at 1 each step reveals the most confident one."""
     for threshold in (0.0, 1.0):
-        plain = DecodeSettings(16, 8, decoder=Confidence(threshold=threshold), axon=OFF)
+        plain = DecodeSettings(16, 8, decoder=Confidence(threshold=threshold), axon=LAST)
         traces = decode(toy_model(), MIXED, replace(plain, decoder=Clad(threshold=threshold)))
         expected = decode(toy_model(), MIXED, plain)
         assert [trace.events for trace in traces] == [trace.events for trace in expected]
