@@ -16,6 +16,7 @@ from axon.lazy import lazily
 if TYPE_CHECKING:
     from axon.decoders import (
         DECODERS,
+        Clad,
         Confidence,
         Credit,
         Dawn,
@@ -46,6 +47,7 @@ __all__ = [
     "DECODERS",
     "AxonSettings",
     "CheckpointError",
+    "Clad",
     "Confidence",
     "Credit",
     "Dawn",
@@ -81,6 +83,7 @@ __getattr__ = lazily(
     {
         "axon.decoders": (
             "DECODERS",
+            "Clad",
             "Confidence",
             "Credit",
             "Dawn",

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from axon.elementwise import and_not
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -26,6 +28,11 @@ class Counts:
     empty_graph_steps: int = 0  # and in which that graph had no edge
     graph_columns: int = 0  # columns of the canvas examined for sinks, summed over those steps
     graph_sinks: int = 0  # and how many of them were sinks
+    compared_steps: int = (
+        0  # steps in which attention could hold back what confidence alone would reveal (CLAD, ADAS)
+    )
+    held_back_steps: int = 0  # and in which it did
+    held_back: int = 0  # positions that it held back in these steps
     remasked: int = 0  # tokens that the decoder masked again
     replaced: int = 0  # tokens in whose place the decoder wrote others
     post_steps: int = 0  # steps on blocks that were full (`Decoder.post_steps`)
@@ -95,6 +102,13 @@ class RowCounts:
         marked.append(marked_RX)
         if len(marked) == AT_ONCE:
             self._settle_marked(name)
+
+    def add_held(self, otherwise_BK: Tensor, reveal_BK: Tensor) -> None:
+        """Counts a step of every row whose decoder reveals `reveal_BK`, and without attention `otherwise_BK`."""
+        held_BK = and_not(otherwise_BK, reveal_BK)
+        self.add("compared_steps", 1)
+        self.add_marked("held_back_steps", held_BK.any(1, keepdim=True))
+        self.add_marked("held_back", held_BK)
 
     def settle(self) -> None:
         """Writes down for each row what all have had: before rows enter, leave, or are read."""

@@ -45,14 +45,11 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
     fires = axon.gate != "never"
     layers = list(resolve_layers(axon.attention_layers, num_layers)) if settings.reads_attention else []
     chosen = decoder.identity()
-    if (
-        decoder.needs_attention
-    ):  # AXON's layers, and its sinks where the decoder names none, with gate never too
+    if decoder.needs_attention:  # AXON's layers, with gate never too
+        chosen["attention_layers"] = layers
+    if decoder.seeks_sinks:  # and its sinks where the decoder names none
         own = chosen.get("tau_sink")
-        chosen |= {
-            "tau_sink": plain_threshold(axon.tau_sink if own is None else own),
-            "attention_layers": layers,
-        }
+        chosen["tau_sink"] = plain_threshold(axon.tau_sink if own is None else own)
     return {
         "decoder": _one_zero(chosen),
         "axon": _one_zero(axon_identity(axon, layers, settings.block)) if fires else {"gate": "never"},
@@ -86,7 +83,7 @@ def _others(settings: DecodeSettings) -> dict[str, Any]:
         for item in fields(settings)
         if item.name in FIRST or (item.name not in PARTS and getattr(settings, item.name) != item.default)
     }
-    if not settings.reads_attention:
+    if not settings.seeks_sinks:
         found.pop("sink_rows", None)
     return found
 

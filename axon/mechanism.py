@@ -1,6 +1,6 @@
-"""Whether AXON and DAWN had anything to choose by, and a decoder that takes tokens back took any.
+"""Whether AXON and DAWN had anything to choose by, and whether decoders held tokens back or took any back.
 
-Without support, edges or revised tokens a result says nothing about the method.
+Without support, edges, conflicts or revised tokens a result says nothing about the method.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Mechanism(Counts):
         )
 
     def lines(self) -> list[str]:
-        """One line for AXON, one for DAWN and one for what was taken back; none for what took part in no step."""
+        """A line each for AXON, DAWN, what was held back and taken back; none for what took part in no step."""
         found = []
         if self.axon_steps:
             line = (
@@ -43,6 +43,11 @@ class Mechanism(Counts):
             found.append(
                 f"DAWN: {self.empty_graph_steps} of {self.graph_steps} graphs without an edge, "
                 f"{100 * self.graph_sinks / self.graph_columns:.0f} % of the columns are sinks"
+            )
+        if self.compared_steps:
+            found.append(
+                f"attention: {self.held_back} tokens held back, "
+                f"in {self.held_back_steps} of {self.compared_steps} steps"
             )
         if self.remasked or self.replaced:
             found.append(f"tokens taken back: {self.remasked} masked again, {self.replaced} replaced")

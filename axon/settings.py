@@ -61,7 +61,7 @@ class AxonSettings(metaclass=PythonValues):
         "interventions"  # what max_anchor_steps limits; or the steps of a block, from its first
     )
     uncertainty_threshold: float = 0.0  # less uncertain positions need no support; 0 is the paper's rule
-    attention_layers: str = "last 4"  # layers that attention is averaged over, for decoder `dawn` too
+    attention_layers: str = "last 4"  # layers that attention is averaged over, for decoders that read it, too
     tau_sink: SinkThreshold = 0.01  # a column with a higher mean is a sink; or "4x", see sinks.py
     target_nfe: int = 16  # T, the steps per block that `progress_stall` and `unified` expect
     beta_r: float = 1.0  # the share of the progress that `coverage_gap` asks coverage to reach
@@ -189,7 +189,7 @@ class DecodeSettings(metaclass=PythonValues):
                 f"cache={self.cache!r}: decoder {self.decoder.name} reads a shadow of its block, which has to see "
                 "all of the canvas as it is now; use none or another decoder"
             )
-        if self.cache == "block" and self.reads_attention and self.sink_rows != "visible":
+        if self.cache == "block" and self.seeks_sinks and self.sink_rows != "visible":
             raise ValueError(
                 f"cache={self.cache!r}: a cached pass has no rows of later blocks to find attention sinks by; "
                 "with a block-causal model set sink_rows=visible, with any other cache=prefix, dual or none"
@@ -197,8 +197,13 @@ class DecodeSettings(metaclass=PythonValues):
 
     @property
     def reads_attention(self) -> bool:
-        """Whether the decoder or AXON reads attention, and looks for sinks in it."""
+        """Whether the decoder or AXON reads attention."""
         return self.decoder.needs_attention or self.axon.gate != "never"
+
+    @property
+    def seeks_sinks(self) -> bool:
+        """Whether the decoder or AXON looks for sinks in it."""
+        return self.decoder.seeks_sinks or self.axon.gate != "never"
 
     @property
     def block(self) -> int:

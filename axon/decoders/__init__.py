@@ -3,6 +3,7 @@
 from typing import get_args
 
 from axon.decoders.base import Decoder
+from axon.decoders.clad import Clad
 from axon.decoders.confidence import Confidence
 from axon.decoders.credit import Credit
 from axon.decoders.dawn import Dawn
@@ -25,6 +26,7 @@ from axon.decoders.wino import Wino
 
 __all__ = [
     "DECODERS",
+    "Clad",
     "Confidence",
     "Credit",
     "Dawn",
@@ -58,6 +60,7 @@ DecoderSettings = (
     | HierarchyRemasking
     | Klass
     | Dawn
+    | Clad
     | EntropyBounded
     | EntropyThreshold
     | Credit

@@ -57,6 +57,11 @@ class Decoder(metaclass=PythonValues):
         return False
 
     @property
+    def seeks_sinks(self) -> bool:
+        """Whether it asks for the attention that columns receive, in which sinks are sought."""
+        return self.needs_attention and self.reads == "sequence"
+
+    @property
     def reads_confidence(self) -> bool:
         """Whether confidence decides what is revealed."""
         return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from axon.checks import check_choice, check_whole
-from axon.decoders.base import Decoder
+from axon.decoders.discounted import Discounted
 from axon.proposal import Proposal
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def quota_of_step(steps: int | None, state: StepState) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedSteps(Decoder):
+class FixedSteps(Discounted):
     """LLaDA's original: n positions a step, the block's masks spread evenly over its steps.
 
     Which n: the most confident (`low_confidence` stays masked), or any (`random`, which needs seeds); or as in Dream's
@@ -43,9 +43,15 @@ class FixedSteps(Decoder):
     remasking: Remasking = "low_confidence"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_choice("decoder.remasking", self.remasking, Remasking)
         if self.steps is not None:
             check_whole("decoder.steps", self.steps, 1)
+        if self.attention_discount and self.remasking != "low_confidence":
+            raise ValueError(
+                f"decoder.attention_discount={self.attention_discount}: discounts confidence, and "
+                f"remasking={self.remasking!r} ranks by something else; use low_confidence, or a discount of 0"
+            )
 
     @property
     def needs_seeds(self) -> bool:
@@ -66,8 +72,17 @@ class FixedSteps(Decoder):
 
     def propose(self, state: StepState) -> Proposal:
         """Once its steps are spent (AXON may delay), it finds nothing to reveal."""
-        rank_BK = state.rank(self._score(state), state.masked_BK)
-        return Proposal(state.masked_BK & (rank_BK < quota_of_step(self.steps, state)[:, None]))
+        quota_B1 = quota_of_step(self.steps, state)[:, None]
+
+        def first(rank_BK: Tensor) -> Tensor:
+            return state.masked_BK & (rank_BK < quota_B1)
+
+        if not self.attention_discount:
+            return Proposal(first(state.rank(self._score(state), state.masked_BK)))
+        length = state.masked_BK.shape[1]
+        return self.discounted(
+            state, first, rounds=-(-length // steps_of_block(self.steps, state.gen_length, length))
+        )
 
     def _score(self, state: StepState) -> Tensor:
         """What ranks the positions, the highest first, (B, K).

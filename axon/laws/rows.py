@@ -107,7 +107,7 @@ def _check_budget(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
 
 
 def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, block_of: Sequence[int]) -> None:
-    """AXON's anchors and DAWN's graph are counted in the steps that had any."""
+    """AXON's anchors, DAWN's graph and what attention holds back are counted in the steps that had any."""
     taken = len(trace.axon_steps)
     assert set(trace.unsupported_steps) <= set(trace.axon_steps)
     assert trace.axon_columns == taken * setting.block
@@ -121,6 +121,11 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
     most = trace.graph_steps * blocks.canvas
     assert trace.graph_columns == most or (setting.sink_rows == "visible" and trace.graph_columns < most)
     assert 0 <= trace.graph_sinks <= trace.graph_columns
+    if setting.decoder.name in DECODERS:
+        compares = setting.decoder.name == "clad" or getattr(setting.decoder, "attention_discount", 0) > 0
+        assert trace.compared_steps == (trace.nfe if compares else 0)
+    assert 0 <= trace.held_back_steps <= trace.compared_steps <= trace.nfe
+    assert trace.held_back_steps <= trace.held_back <= trace.held_back_steps * setting.block
     kinds = Counter(event.kind for event in trace.events)
     assert (trace.remasked, trace.replaced) == (kinds["remask"], kinds["replace"])
     assert trace.post_steps == trace.reveals().count([])

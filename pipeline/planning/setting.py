@@ -56,7 +56,7 @@ class Setting:
         AXON is left out at every depth: its version is recorded too.
         """
         apart = {"seed", self.trade_off}
-        if not self.decode.decoder.needs_attention:
+        if not self.decode.decoder.seeks_sinks:
             apart.add("sink_rows")  # AXON alone reads it
         shared = {
             key: value

@@ -51,6 +51,9 @@ SCHEMA = pa.schema(
         pa.field("empty_graph_steps", pa.int64()),
         pa.field("graph_columns", pa.int64()),
         pa.field("graph_sinks", pa.int64()),
+        pa.field("compared_steps", pa.int64()),
+        pa.field("held_back_steps", pa.int64()),
+        pa.field("held_back", pa.int64()),
         pa.field("remasked", pa.int64()),
         pa.field("replaced", pa.int64()),
         pa.field("post_steps", pa.int64()),
@@ -118,6 +121,9 @@ class Record:
     empty_graph_steps: int | None = None
     graph_columns: int | None = None
     graph_sinks: int | None = None
+    compared_steps: int | None = None
+    held_back_steps: int | None = None
+    held_back: int | None = None
     remasked: int | None = None
     replaced: int | None = None
     post_steps: int | None = None

@@ -26,6 +26,10 @@ class Block:
     shown: set[int]  # revealed in earlier steps
     c: Sequence[float]
     best: Sequence[int]  # the token that the model would write
+    entropy: Sequence[float]
+    attention: Sequence[
+        Sequence[float]
+    ]  # whom each place attends to, the mean over heads and the chosen layers
     canvas: Sequence[int]
     step: int
     start: int  # its first place
@@ -85,6 +89,7 @@ class Plain:
     cache: str = "none"
     absolute: bool = False
     block_causal: bool = False
+    last_layers: int = 4  # that attention is the mean over
 
     def decode(
         self, prompt: list[int], rule: Rule, anchors: Mapping[int, set[int]]
@@ -101,12 +106,12 @@ class Plain:
             places = set(range(max(start, len(prompt)), start + self.block_length))
             looked = self._passes(canvas, first, start, shift)
             running: dict[int, float] = {}
-            for within, (c, best) in enumerate(looked):
+            for within, seen in enumerate(looked):
                 open_now = {place for place in places if canvas[place] == mask}
                 shown = places - open_now
                 if shift and self.cache in ("prefix", "dual") and not within:
                     open_now &= {start}
-                block = Block(open_now, shown, c, best, canvas, within, start, self.block_length, running)
+                block = Block(open_now, shown, *seen, canvas, within, start, self.block_length, running)
                 reveal, remask, replace = rule(block)
                 reveal = reveal or {block.surest(open_now)[0]}
                 if step in anchors:
@@ -114,7 +119,7 @@ class Plain:
                 kinds = dict.fromkeys(reveal, "reveal") | dict.fromkeys(remask, "remask")
                 kinds |= dict.fromkeys(replace, "replace")
                 for place, kind in sorted(kinds.items()):
-                    canvas[place] = mask if kind == "remask" else best[place]
+                    canvas[place] = mask if kind == "remask" else block.best[place]
                     events.append((step, place - len(prompt), canvas[place], kind))
                 step += 1
                 if mask not in (canvas[place] for place in places):
@@ -123,9 +128,10 @@ class Plain:
 
     def _passes(
         self, canvas: list[int], first: int, start: int, shift: bool
-    ) -> Iterator[tuple[list[float], list[int]]]:
-        """Passes over the canvas as it is by then: c and the likeliest token of each place."""
+    ) -> Iterator[tuple[list[float], list[int], list[float], list[list[float]]]]:
+        """Passes over the canvas as it is by then: each place's c, likeliest token, entropy and attention."""
         end = len(canvas) if self.cache == "prefix" else start + self.block_length
+        layers = self.config["n_layers" if "d_model" in self.config else "num_hidden_layers"]
         kept = {"replaced": Kept(slice(start, end))} if self.cache in ("prefix", "dual") else {}
         allowed = before = None
         if self.block_causal:
@@ -135,13 +141,17 @@ class Plain:
             )
             allowed = of[None] <= of[:, None]
         while True:
-            logits = forward(self.config, self.tensors, torch.tensor([canvas]), allowed, **kept)[0].double()
+            maps = dict.fromkeys(range(layers - self.last_layers, layers), torch.empty(0))
+            ids = torch.tensor([canvas])
+            logits = forward(self.config, self.tensors, ids, allowed, maps=maps, **kept)[0].double()
             if shift:
                 if kept:  # the state that a block's first position is predicted from lies before it
                     before = logits[start - 1] if before is None else before
                     logits[start - 1] = before
                 logits = torch.cat([logits[:1], logits[:-1]])
             beliefs = logits.softmax(1)
+            entropy = -beliefs.xlogy(beliefs).sum(1)
             beliefs[:, self.config["mask_token_id"]] = 0  # which is no answer
             c, best = beliefs.max(1)
-            yield c.tolist(), best.tolist()
+            attention_WW = torch.cat(list(maps.values())).mean((0, 1))
+            yield c.tolist(), best.tolist(), entropy.tolist(), attention_WW.tolist()

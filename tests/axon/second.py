@@ -56,10 +56,12 @@ def forward(
     allowed_WW: Tensor | None = None,
     replaced: Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]] = lambda layer, k, v: (k, v),
     places_W: Tensor | None = None,
+    maps: dict[int, Tensor] | None = None,
 ) -> Tensor:
     """Logits (B, W, V), in the precision of the tensors, of positions 0 to W-1 or those in `places_W`.
 
     `allowed_WW`: which columns a row sees; None: all. `replaced`: what takes the place of a layer's keys and values.
+    `maps`: gets the attention (B, H, W, W) of those layers that it names.
     """
     is_llada = "d_model" in config
     names = LLADA if is_llada else QWEN
@@ -91,8 +93,11 @@ def forward(
         k, v = replaced(number, k, v)
         repeats = q.shape[1] // k.shape[1]
         k, v = (part.repeat_interleave(repeats, dim=1) for part in (k, v))
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = x + _linear(attended.transpose(1, 2).flatten(2), tensors, layer["o"])
+        if maps is not None and number in maps:
+            scores = q @ k.transpose(2, 3) / size**0.5
+            maps[number] = (scores if mask is None else scores + mask).softmax(-1)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + _linear(mixed.transpose(1, 2).flatten(2), tensors, layer["o"])
         h = _norm(x, tensors[layer["ff_norm"] + ".weight"], eps)
         h = F.silu(_linear(h, tensors, layer["gate"])) * _linear(h, tensors, layer["up"])
         x = x + _linear(h, tensors, layer["down"])

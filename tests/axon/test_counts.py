@@ -97,11 +97,13 @@ def test_whether_a_method_did_anything_is_told() -> None:
     assert mechanism.lines() == []
     axon = trace_of((2, 3), (0, 1), (0,), (0,), anchors=1, axon_columns=4, axon_sinks=3)
     dawn = trace_of((2,), (0,), graph_steps=1, graph_columns=5, graph_sinks=5)
+    clad = trace_of((2,), (0,), compared_steps=4, held_back_steps=1, held_back=2)
     revising = trace_of((2,), (1,), remasked=3, replaced=1)
-    mechanism = mechanism.plus(axon).plus(dawn).plus(revising)
+    mechanism = mechanism.plus(axon).plus(dawn).plus(clad).plus(revising)
     assert mechanism.lines() == [
         "AXON: 1 of 1 steps without any support, 1.00 anchors per step, 75 % of the block's columns are sinks",
         "DAWN: 0 of 1 graphs without an edge, 100 % of the columns are sinks",
+        "attention: 2 tokens held back, in 1 of 4 steps",
         "tokens taken back: 3 masked again, 1 replaced",
     ]
 

@@ -16,6 +16,8 @@ from axon import (
     AxonSettings,
     Confidence,
     DecodeSettings,
+    EntropyBounded,
+    Factor,
     FixedSteps,
     MaskedDiffusionModel,
     decode,
@@ -38,6 +40,7 @@ KNOBS: dict[str, Any] = {
     "local_leap": {"threshold": 0.7, "relaxed_threshold": 0.5, "radius": 2},
     "klass": {"threshold": 0.2, "kl_threshold": 0.5, "history": 1},
     "dawn": {"tau_edge": 0.1, "tau_induce": 0.3, "tau_low": 0.3},
+    "clad": {"threshold": 0.3},
     "entropy_bounded": {"gamma": 1.0},
     "entropy_threshold": {"threshold": 1.0},
     "hierarchy": {"threshold": 0.7, "low_threshold": 0.3},
@@ -86,6 +89,13 @@ def _combinations() -> dict[str, DecodeSettings]:
     add("union, polishing", "polishing", gate="always", combine="union")
     add("few candidates", "confidence", gate="always", policy="cover", min_candidates=2, candidate_ratio=0.25)
     add("uncertainty_threshold", "confidence", gate="always", policy="cover", uncertainty_threshold=0.3)
+    discounted = {
+        "fixed_steps": FixedSteps(steps=4, attention_discount=40.0),
+        "factor": Factor(factor=3.0, attention_discount=40.0),
+        "entropy_bounded": EntropyBounded(gamma=1.0, attention_discount=40.0),
+    }
+    for decoder, setting in discounted.items():
+        found[f"{decoder}, discounted"] = replace(found[f"{decoder}, coverage_gap"], decoder=setting)
     found["temperature"] = replace(found["confidence, coverage_gap"], temperature=0.7)
     found["top_p"] = replace(found["temperature"], top_p=0.6)
     found["edits drawn"] = replace(found["joint_threshold, coverage_gap"], temperature=0.7)

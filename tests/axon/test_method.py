@@ -22,6 +22,7 @@ RULES = [
     ),
     *("end_of_text", "block_alignment", "sink_rows", "budget_counts", "top_p", "block_length", "cache"),
 ]
+OFF = {"attention_discount": 0.0}
 TEXT = (Path(__file__).parents[2] / "docs" / "method.md").read_text()
 
 
@@ -53,6 +54,7 @@ def test_a_default_is_the_codes(name: str, shown: str) -> None:
         ("local_leap", ["threshold", "relaxed_threshold", "radius"]),
         ("hierarchy", ["threshold", "low_threshold"]),
         ("hierarchy_remasking", ["threshold", "low_threshold", "remask_threshold"]),
+        ("clad", ["threshold"]),
         ("entropy_threshold", ["threshold"]),
         ("klass", ["threshold", "kl_threshold", "history"]),
         ("credit", ["threshold", "alpha", "beta", "gamma"]),
@@ -82,13 +84,14 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
     assert (plain.gen_length, plain.for_model(None).block, plain.temperature) == (256, 32, 0.0)
     assert (plain.end_of_text, plain.block_alignment, plain.cache) == ("full", "prompt", "none")
     assert {name: asdict(kind()) for name, kind in DECODERS.items()} == {
-        "fixed_steps": {"name": "fixed_steps", "steps": None, "remasking": "low_confidence"},
+        "fixed_steps": {"name": "fixed_steps", "steps": None, "remasking": "low_confidence", **OFF},
         "confidence": {"name": "confidence", "threshold": 0.9},
-        "factor": {"name": "factor", "factor": 1.0},
+        "factor": {"name": "factor", "factor": 1.0, **OFF},
         "local_leap": {"name": "local_leap", "threshold": 0.9, "relaxed_threshold": 0.75, "radius": 4},
         "klass": {"name": "klass", "threshold": 0.9, "kl_threshold": 0.01, "history": 2},
         "dawn": {"name": "dawn", "tau_sink": None, "tau_edge": 0.07, "tau_induce": 0.7, "tau_low": 0.75},
-        "entropy_bounded": {"name": "entropy_bounded", "gamma": 0.1},
+        "clad": {"name": "clad", "threshold": 0.7},
+        "entropy_bounded": {"name": "entropy_bounded", "gamma": 0.1, **OFF},
         "entropy_threshold": {"name": "entropy_threshold", "threshold": 0.5},
         "hierarchy": {"name": "hierarchy", "threshold": 0.9, "low_threshold": 0.4},
         "hierarchy_remasking": {

@@ -9,13 +9,19 @@ WIDTH = PROMPT + GEN_LENGTH
 
 
 def count(
-    sweep: Sweep, sinks: float = 0.1, supported: bool = True, edges: bool = True, remasked: int = 0
+    sweep: Sweep,
+    sinks: float = 0.1,
+    supported: bool = True,
+    edges: bool = True,
+    remasked: int = 0,
+    held: int = 1,
 ) -> Sweep:
     """`sinks`: fraction of columns that AXON and DAWN count as sinks; whether AXON finds support, DAWN an edge;
-    `remasked`: tokens of each example that the decoder masks again."""
+    `held`: tokens that CLAD holds back in each step; `remasked`: tokens of each example that are masked again."""
     for row in sweep.rows:
         setting = sweep.settings[row["setting_id"]]
         row |= {"computed_positions": row["nfe"] * WIDTH, "flops": 2e6 * row["nfe"] * WIDTH}
+        row |= _held(row, held) if setting.decode.decoder.name == "clad" else _NO_HELD
         row |= {"remasked": remasked, "replaced": 0, "post_steps": 0}
         row |= _axon(row, sinks, supported) if setting.uses_axon else _NO_AXON
         row |= _graph(row, sinks, edges) if setting.decode.decoder.name == "dawn" else _NO_GRAPH
@@ -23,7 +29,13 @@ def count(
 
 
 _NO_AXON = {"axon_steps": [], "unsupported_steps": [], "anchors": 0, "axon_sinks": 0, "axon_columns": 0}
+_NO_HELD = {"compared_steps": 0, "held_back_steps": 0, "held_back": 0}
 _NO_GRAPH = {"graph_steps": 0, "empty_graph_steps": 0, "graph_sinks": 0, "graph_columns": 0}
+
+
+def _held(row: dict[str, Any], held: int) -> dict[str, Any]:
+    steps = row["nfe"]
+    return {"compared_steps": steps, "held_back_steps": steps if held else 0, "held_back": steps * held}
 
 
 def _axon(row: dict[str, Any], sinks: float, supported: bool) -> dict[str, Any]:

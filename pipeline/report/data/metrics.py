@@ -31,6 +31,8 @@ RATIOS = (
     Ratio("axon_sink_share", "axon_sinks", "axon_columns"),
     Ratio("graph_empty", "empty_graph_steps", "graph_steps"),
     Ratio("graph_sink_share", "graph_sinks", "graph_columns"),
+    Ratio("held_share", "held_back_steps", "compared_steps"),
+    Ratio("held_per_step", "held_back", "held_back_steps"),
     Ratio("remasked_share", "remasked", "tokens_generated"),
     Ratio("replaced_share", "replaced", "tokens_generated"),
     Ratio("post_share", "post_steps", "nfe"),

@@ -15,6 +15,7 @@ COUNTS = (
     # Files of older versions lack these; what is derived from them is then unknown, never zero.
     *("anchors", "axon_sinks", "axon_columns"),
     *("graph_steps", "empty_graph_steps", "graph_sinks", "graph_columns"),
+    *("compared_steps", "held_back_steps", "held_back"),
     *("remasked", "replaced", "post_steps"),
     *("prefill_passes", "store_passes", "full_passes"),
     *("computed_positions", "flops"),

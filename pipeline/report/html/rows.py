@@ -64,6 +64,8 @@ FURTHER = (
     Column("% of columns that AXON counted as sinks", "axon_sink_share", 1, 100),
     Column("% of steps in which DAWN's graph was empty", "graph_empty", 1, 100),
     Column("% of columns that DAWN counted as sinks", "graph_sink_share", 1, 100),
+    Column("% of steps in which attention held tokens back", "held_share", 1, 100),
+    Column("tokens held back in each of these", "held_per_step", 2),
     Column("decoding order (Kendall's tau, 1: left to right)", "kendall_tau", 2),
     Column("decoding order (Spearman's rho, as ParallelBench)", "spearman_rho", 2),
     Column("average finalisation parallelism (AFP)", "afp", 2),

@@ -1,4 +1,4 @@
-"""Settings under which AXON, DAWN or a decoder that takes tokens back had no effect: no evidence about them.
+"""Settings under which AXON, DAWN or a decoder that holds or takes tokens back had no effect: no evidence about them.
 
 Sink thresholds are fractions of attention. If one lies below uniform attention, 1 / (positions of the sequence),
 nearly every column counts as a sink: no candidate supports another, DAWN's graph has no edge, and both fall back to
@@ -60,7 +60,7 @@ def inert_warnings(points: pd.DataFrame) -> list[str]:
     """One warning per kind: how many settings, to what extent, what it means and the remedy. None for unknowns.
 
     Of `points`: axon, label, group, decode, n, axon_share, axon_empty, axon_sink_share, graph_empty, graph_sink_share,
-    remasked_share, replaced_share.
+    held_share, remasked_share, replaced_share.
     """
     scored = points[points["n"] > 0]
     found = [
@@ -68,6 +68,7 @@ def inert_warnings(points: pd.DataFrame) -> list[str]:
         _sinks(scored),
         _never(scored),
         _as_base(scored),
+        _held_none(scored),
         _revised_none(scored),
     ]
     return [warning for warning in found if warning]
@@ -140,6 +141,18 @@ def _as_base(scored: pd.DataFrame) -> str:
     return (
         f"AXON changed no token in {_of(same, axon)} in which it fired: they decode exactly as the base decoder alone "
         f"(for example {_name(first)}, the same as {_name(twin)})."
+    )
+
+
+def _held_none(scored: pd.DataFrame) -> str:
+    """Settings of decoders that hold tokens back by attention, and held none."""
+    known = scored[scored["held_share"].notna()]
+    none = known[known["held_share"] == 0]
+    if none.empty:
+        return ""
+    return (
+        f"Attention held no token back in {_of(none, known)} whose decoder may do so (for example "
+        f"{_name(none.iloc[0])}): they decode as by confidence alone. {_no_evidence(none)} about what attention does."
     )
 
 

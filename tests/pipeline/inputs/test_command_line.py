@@ -136,7 +136,7 @@ def test_a_folder_of_the_users_own_configs_adds_choices_of_every_kind(
     assert launch.compose({"decoder": "dawn"})["decoder"]["name"] == "dawn"
     monkeypatch.setattr(sys, "argv", ["launch.py", "--config-dir", str(folder), "decoder=eagre"])
     with pytest.raises(
-        ConfigError, match=r"decoder=eagre: unknown; one of confidence, .*dawn, dsb, dus, eager, "
+        ConfigError, match=r"decoder=eagre: unknown; one of clad, confidence, .*dawn, dsb, dus, eager, "
     ):
         launch.compose()
 

@@ -163,6 +163,25 @@ def test_a_decoder_that_took_no_token_back_is_warned_of():
     assert "in 1 of 6 settings whose" in told and "This setting is no evidence" in told
 
 
+def clad_sweep(held):
+    sweep = make_sweep(examples=20, thresholds=(0.3, 0.7))
+    sweep.change(decoder="clad")
+    return count(sweep, held=held)
+
+
+@pytest.mark.slow
+def test_a_decoder_whose_attention_held_nothing_back_is_warned_of():
+    (told,) = warned(clad_sweep(held=0))
+    assert told.startswith(
+        "Attention held no token back in 6 of 6 settings whose decoder may do so (for example "
+    )
+    assert told.endswith("These settings are no evidence about what attention does.")
+    found = facet_of(clad_sweep(held=2))
+    assert found.summary.inert == []
+    assert set(found.points["held_share"]) == {1.0} and set(found.points["held_per_step"]) == {2.0}
+    assert facet_of(dawn_sweep()).points["held_share"].isna().all()
+
+
 @pytest.mark.slow
 def test_how_much_was_taken_back_is_counted_where_a_decoder_may():
     sweep = wino_sweep(remasked=3)
