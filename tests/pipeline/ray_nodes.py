@@ -24,8 +24,12 @@ SMALL = [
     "--min-worker-port=0",
     "--max-worker-port=0",
     "--object-store-memory=100000000",
+    "--no-monitor",  # which would ask a cloud for more machines
+    "--include-log-monitor=false",  # which would send the driver what the workers print
     "--block",
 ]
+# No worker for a driver that asks for none: those of a sweep need its code, so that they take no such worker.
+PLAIN = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_prestart_worker_first_driver": "0"}
 ATTEMPTS, TOO_LATE = 3, "timed out during startup"
 
 
@@ -65,7 +69,7 @@ def folder_of_a_node() -> Iterator[str]:
 
 def start_node(words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    env = {**inherited, **environment, "RAY_USAGE_STATS_ENABLED": "0"}
+    env = {**inherited, **environment, **PLAIN}
 
     def start() -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -66,8 +66,8 @@ class Lacking(sweep.SliceTrial):
 
     def setup(self, config: dict[str, Any], worker: Any = None) -> None:
         super().setup(config, worker)
-        self._found = self._evaluator._load
         if "LACKING" in os.environ:
+            self._found = self._evaluator._load
             self._evaluator._load = self._find  # type: ignore[method-assign]
 
     def step(self) -> dict[str, Any]:

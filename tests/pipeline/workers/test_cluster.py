@@ -1,22 +1,29 @@
-"""The docs' recipe for a cluster, command by command, with two Ray nodes on loopback; what such a cluster refuses."""
+"""The docs' recipe for a cluster, command by command, with two Ray nodes on loopback: whole, interrupted, with nodes
+that lack something; what such a cluster refuses.
+"""
 
 from __future__ import annotations
 
 import platform
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.pipeline.commands import completed, records, uninterrupted
-from tests.pipeline.conftest import ROOT, write_checkpoint
+from pipeline.search import SEARCHES
+from pipeline.storage.store import Store
+from tests.pipeline.commands import completed, ended, records, signalled, uninterrupted
+from tests.pipeline.conftest import write_checkpoint
 from tests.pipeline.ray_nodes import Cluster
+from tests.pipeline.toy_search import bisecting
+from tests.pipeline.workers.test_sweep import TOY, in_this_process, results
+from tests.pipeline.workers.test_sweep import words as group_words
 
 pytest_plugins = ["tests.pipeline.shared_ray"]
 pytestmark = pytest.mark.slow
 LIMIT = 8
-TOY = ROOT / "tests/pipeline/toy_command.py"
 
 
 def words(checkpoint: Path, out: Path) -> list[str]:
@@ -37,6 +44,27 @@ def test_the_recipe_gives_what_one_machine_gives(
     pd.testing.assert_frame_equal(records(asked, tmp_path / "two", LIMIT), expected)
 
 
+def test_a_search_interrupted_on_ray_equals_one_that_runs_through_in_this_process(
+    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SEARCHES, "bisect_nfe", bisecting(lambda outcome: (outcome.nfe or 0.0) > 4))
+    space = "{grid: {decoder: {threshold: {low: 0.0, high: 1.0}}}}"
+    asked = [*group_words(checkpoint, tmp_path, space), "sweep.search=bisect_nfe"]
+    whole = in_this_process(asked, Store(str(tmp_path / "whole")))
+    assert len(whole["settings"]) >= 5, "it asks several times"
+
+    told = {**ray_cluster.environment, "RESULTS": str(tmp_path / "results")}
+    joined = [*asked, *ray_cluster.words]
+    ending = ended(joined, tmp_path, 5, signalled(signal.SIGINT), TOY, **told)
+    assert ending.code == 130 and ending.errors == "" and "settings so far" in ending.shown, ending
+    code, shown, errors = completed(joined, TOY, **told)
+    assert code == 0 and errors == "", shown + errors
+    assert in_this_process(asked, Store(str(tmp_path / "store"))) == whole
+    assert len(results(tmp_path / "results")) <= 2 * len(whole["settings"]) + 2, (
+        "only what was interrupted is repeated"
+    )
+
+
 def test_one_setting_is_shared_by_the_nodes(ray_cluster: Cluster, checkpoint: Path, tmp_path: Path) -> None:
     small = [f"limit={LIMIT}", "slice_size=4", "gen_length=8", "block_length=4", "wandb=off"]
     asked = [*small, f"model.path={checkpoint}", f"out={tmp_path / 'two'}"]
@@ -47,47 +75,12 @@ def test_one_setting_is_shared_by_the_nodes(ray_cluster: Cluster, checkpoint: Pa
     pd.testing.assert_frame_equal(records(asked, tmp_path / "two", LIMIT), expected)
 
 
-def test_a_model_over_two_gpus_goes_where_a_machine_has_two(
+def test_nodes_without_the_model_or_without_torch_leave_the_sweep_to_the_others(
     ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
 ) -> None:
-    """Ray counts the GPUs that it is told of; torch finds none here, so that the worker decodes on its core."""
-    group = "+sweep.groups.g={grid: {seed: [1, 2]}, set: {temperature: 0.7}}"
-    small = [f"limit={LIMIT}", "gen_length=8", "block_length=4", "wandb=off", f"model.path={checkpoint}"]
-    asked = ["~sweep.groups.setting", group, *small, f"out={tmp_path / 'two'}"]
-    joined = ["cluster=ray_address", f"cluster.address={ray_cluster.address}"]
-    with ray_cluster.node("--num-gpus=2"):
-        code, shown, errors = completed([*asked, *joined, "model.gpus=3"], **ray_cluster.environment)
-        assert code == 2 and "cluster.gpus_per_worker=3: no machine has that many GPUs" in errors, errors
-        assert "1 core and 2 GPUs, 1 core and no GPUs; lower it, and model.gpus where" in errors
-        code, shown, errors = completed([*asked, *joined, "model.gpus=2"], **ray_cluster.environment)
-    assert code == 0 and errors == "", shown + errors
-    expected = uninterrupted(asked, tmp_path / "one", LIMIT)
-    pd.testing.assert_frame_equal(records(asked, tmp_path / "two", LIMIT), expected)
-
-
-def test_a_node_without_the_model_leaves_the_sweep_to_the_others(
-    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
-) -> None:
-    group = "+sweep.groups.g={grid: {seed: [1, 2, 3, 4, 5, 6]}, set: {temperature: 0.7}}"
-    small = ["limit=4", "gen_length=8", "block_length=4", "wandb=off", f"model.path={checkpoint}"]
-    asked = ["~sweep.groups.setting", group, *small, f"out={tmp_path / 'three'}"]
-    told = {
-        **ray_cluster.environment,
-        "RESULTS": str(tmp_path / "results"),
-        "LACKING": str(tmp_path / "lacking"),
-    }
-    with lacking(ray_cluster, checkpoint.name).node():
-        code, shown, errors = completed([*asked, *ray_cluster.words], TOY, **told)
-    assert code == 0 and errors == "", shown + errors
-    assert f"is set aside for such settings: CheckpointError: model.path='{checkpoint}': no such" in shown
-    expected = uninterrupted(asked, tmp_path / "one", 4)
-    assert records(asked, tmp_path / "three", 4).equals(expected)
-
-
-def test_a_node_without_torch_leaves_the_sweep_to_the_others(
-    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
-) -> None:
-    """Such a worker fails within seconds, so it would take one setting after the other and use up their tries."""
+    """A worker without torch fails within seconds, so it would take one setting after the other and use up their
+    tries.
+    """
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\")\n")
     without = replace(
@@ -95,19 +88,29 @@ def test_a_node_without_torch_leaves_the_sweep_to_the_others(
     )
     group = "+sweep.groups.g={grid: {seed: [1, 2, 3, 4, 5, 6]}, set: {temperature: 0.7}}"
     small = ["limit=4", "gen_length=8", "block_length=4", "wandb=off", f"model.path={checkpoint}"]
-    asked = ["~sweep.groups.setting", group, *small, f"out={tmp_path / 'three'}"]
-    with without.node():
-        code, shown, errors = completed([*asked, *ray_cluster.words], **ray_cluster.environment)
+    asked = ["~sweep.groups.setting", group, *small, f"out={tmp_path / 'four'}"]
+    told = {
+        **ray_cluster.environment,
+        "RESULTS": str(tmp_path / "results"),
+        "LACKING": str(tmp_path / "lacking"),
+    }
+    with lacking(ray_cluster, checkpoint.name).node(), without.node():
+        code, shown, errors = completed([*asked, *ray_cluster.words], TOY, **told)
     assert code == 0 and errors == "", shown + errors
+    assert f"is set aside for such settings: CheckpointError: model.path='{checkpoint}': no such" in shown
     [line] = [line for line in shown.splitlines() if f"{platform.node()} is set aside: " in line]
     assert "ModuleNotFoundError: No module named 'torch'" in line
-    assert records(asked, tmp_path / "three", 4).equals(uninterrupted(asked, tmp_path / "one", 4))
+    expected = uninterrupted(asked, tmp_path / "one", 4)
+    assert records(asked, tmp_path / "four", 4).equals(expected)
 
 
-def test_each_node_does_what_it_has_the_model_for_and_what_none_has_fails(
+def test_each_node_does_what_it_has_gpus_and_the_model_for_and_what_none_has_fails(
     ray_cluster: Cluster, tmp_path: Path
 ) -> None:
-    """The two have a GPU by Ray's count, which keeps the cluster's other nodes out of it."""
+    """A model over two GPUs goes where a machine has two, which keeps the cluster's other nodes out of it.
+
+    Ray counts the GPUs that it is told of; torch finds none here, so that the workers decode on their cores.
+    """
     one, other, neither = (
         str(write_checkpoint(tmp_path / name, seed)) for seed, name in enumerate(("A", "B", "C"))
     )
@@ -116,9 +119,13 @@ def test_each_node_does_what_it_has_the_model_for_and_what_none_has_fails(
     small = ["~sweep.groups.setting", "limit=4", "gen_length=8", "block_length=4", "wandb=off"]
     asked = [*small, group, f"out={tmp_path / 'two'}"]
     told = {"RESULTS": str(tmp_path / "results"), "LACKING": str(tmp_path / "lacking")}
-    joined = [*ray_cluster.words, "cluster.gpus_per_worker=1"]
-    with lacking(ray_cluster, "B C").node("--num-gpus=1"), lacking(ray_cluster, "A C").node("--num-gpus=1"):
-        code, shown, errors = completed([*asked, *joined], TOY, **ray_cluster.environment, **told)
+    told |= ray_cluster.environment
+    joined = ["cluster=ray_address", f"cluster.address={ray_cluster.address}"]
+    with lacking(ray_cluster, "B C").node("--num-gpus=2"), lacking(ray_cluster, "A C").node("--num-gpus=2"):
+        code, shown, errors = completed([*asked, *joined, "model.gpus=3"], **ray_cluster.environment)
+        assert code == 2 and "cluster.gpus_per_worker=3: no machine has that many GPUs" in errors, errors
+        assert "1 core and 2 GPUs, 1 core and no GPUs; lower it, and model.gpus where" in errors
+        code, shown, errors = completed([*asked, *joined, "model.gpus=2"], TOY, **told)
     assert code == 1, shown + errors
     reason = f"CheckpointError: model.path='{neither}': no such folder; check the path (on {platform.node()})"
     failed = [
@@ -142,14 +149,15 @@ def lacking(cluster: Cluster, models: str) -> Cluster:
 
 
 @pytest.mark.parametrize(
-    "words_more, token, expected",
+    "words_more, environment, expected",
     [
         (
             ["cluster.gpus_per_worker=1"],
             {"RAY_AUTH_MODE": "token"},
             "have 1 core and no GPUs; set cluster.gpus_per",
         ),
-        ([], {}, "export RAY_AUTH_MODE=token if it was started with one"),
+        # Ray tries as often, a second apart; twenty times if nothing is set.
+        ([], {"RAY_NUM_REDIS_GET_RETRIES": "3"}, "export RAY_AUTH_MODE=token if it was started with one"),
     ],
 )
 def test_what_a_cluster_cannot_give_is_told_in_a_line(
@@ -157,10 +165,10 @@ def test_what_a_cluster_cannot_give_is_told_in_a_line(
     checkpoint: Path,
     tmp_path: Path,
     words_more: list[str],
-    token: dict[str, str],
+    environment: dict[str, str],
     expected: str,
 ) -> None:
     asked = [*words(checkpoint, tmp_path), *ray_cluster.words, *words_more]
-    code, shown, errors = completed(asked, HOME=ray_cluster.environment["HOME"], **token)
+    code, shown, errors = completed(asked, HOME=ray_cluster.environment["HOME"], **environment)
     assert code == 2, shown + errors
     assert expected in errors and errors.count("\n") == 1

@@ -21,7 +21,7 @@ import pytest
 from tests.pipeline.commands import records, uninterrupted
 from tests.pipeline.conftest import ROOT
 from tests.pipeline.hosts import NEEDED, Host, Network, network, why_not
-from tests.pipeline.ray_nodes import RAY, node_command, started
+from tests.pipeline.ray_nodes import PLAIN, RAY, node_command, started
 
 pytestmark = pytest.mark.slow
 LIMIT = 8
@@ -56,7 +56,7 @@ def hosts(shared: Path) -> Iterator[Network]:
 
 def join(host: Host, *words: str) -> None:
     """Ray's node on this host, until that ends."""
-    environment = {**TOKEN, **WATCHFUL, "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = {**TOKEN, **WATCHFUL, **PLAIN}
     node = started(lambda: host.start(node_command([*words]), environment))
     threading.Thread(target=node.communicate, daemon=True).start()  # nobody reads what else it says
 

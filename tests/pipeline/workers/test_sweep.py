@@ -1,9 +1,8 @@
-"""A sweep on Ray: a search that is interrupted, workers that keep their model or end with a fault."""
+"""A sweep on Ray: workers that keep their model or end with a fault."""
 
 from __future__ import annotations
 
 import io
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,12 @@ from pipeline.inputs.config import read_config
 from pipeline.jobs.display import Display
 from pipeline.planning.backlog import Backlog, advance
 from pipeline.planning.plan import Plan
-from pipeline.search import SEARCHES
 from pipeline.storage.store import Store
 from pipeline.workers.execute import execute_here
-from tests.pipeline.commands import completed, ended, plan_of, signalled
+from tests.pipeline.commands import completed, plan_of
 from tests.pipeline.conftest import ROOT, compose_tree, composing
-from tests.pipeline.ray_nodes import Cluster
-from tests.pipeline.toy_search import bisecting, left_behind
+from tests.pipeline.toy_search import left_behind
 
-pytest_plugins = ["tests.pipeline.shared_ray"]
 pytestmark = pytest.mark.slow
 TOY = ROOT / "tests/pipeline/toy_command.py"
 LIMIT = 8
@@ -56,32 +52,10 @@ def in_this_process(asked: list[str], store: Store) -> dict[str, Any]:
     return left_behind(plan, store, config.limit)
 
 
-def test_a_search_interrupted_on_ray_equals_one_that_runs_through_in_this_process(
-    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(SEARCHES, "bisect_nfe", bisecting(lambda outcome: (outcome.nfe or 0.0) > 4))
-    space = "{grid: {decoder: {threshold: {low: 0.0, high: 1.0}}}}"
-    asked = [*words(checkpoint, tmp_path, space), "sweep.search=bisect_nfe"]
-    whole = in_this_process(asked, Store(str(tmp_path / "whole")))
-    assert len(whole["settings"]) >= 5, "it asks several times"
-
-    told = {**ray_cluster.environment, "RESULTS": str(tmp_path / "results")}
-    joined = [*asked, *ray_cluster.words]
-    ending = ended(joined, tmp_path, 5, signalled(signal.SIGINT), TOY, **told)
-    assert ending.code == 130 and ending.errors == "" and "settings so far" in ending.shown, ending
-    code, shown, errors = completed(joined, TOY, **told)
-    assert code == 0 and errors == "", shown + errors
-    assert in_this_process(asked, Store(str(tmp_path / "store"))) == whole
-    assert len(results(tmp_path / "results")) <= 2 * len(whole["settings"]) + 2, (
-        "only what was interrupted is repeated"
-    )
-
-
-def test_a_worker_keeps_its_model(ray_cluster: Cluster, checkpoint: Path, tmp_path: Path) -> None:
+def test_a_worker_keeps_its_model(checkpoint: Path, tmp_path: Path) -> None:
     grid = "{model: {dtype: [float32, bfloat16]}, decoder: {threshold: [0.2, 0.4, 0.6, 0.8]}}"
-    asked = words(checkpoint, tmp_path, f"{{grid: {grid}}}")
-    told = {**ray_cluster.environment, "RESULTS": str(tmp_path / "results")}
-    code, shown, errors = completed([*asked, *ray_cluster.words], TOY, **told)
+    asked = [*words(checkpoint, tmp_path, f"{{grid: {grid}}}"), "cluster.workers=2"]
+    code, shown, errors = completed(asked, TOY, RESULTS=str(tmp_path / "results"))
     assert code == 0 and errors == "", shown + errors
     settings, found = plan_of(asked).settings, results(tmp_path / "results")
     assert len(settings) == 8 and {sid for _, sid in found} == set(settings)
