@@ -13,7 +13,7 @@ from pipeline.counted import counted
 from pipeline.environment import this_environment
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.block_size import unlike_training
-from pipeline.inputs.checks import check_address, check_login, check_settings
+from pipeline.inputs.checks import check_address, check_home, check_login, check_settings
 from pipeline.inputs.config import Compose, Config, to_tree
 from pipeline.inputs.silent_gate import never_fires
 from pipeline.inputs.unknown_text import unknown_texts
@@ -57,6 +57,8 @@ def check_start(
     if barred[0] and all(barred):  # of some, only these fail
         raise ConfigError([barred[0]])
     address, here = config.cluster.address, runs_here(config, plan)
+    if not here:
+        check_home()
     if address is None:
         models = [plan.settings[sid].model for sid in pending]
         check_room(widened(config.cluster, models), [this_machine()])
