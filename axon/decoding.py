@@ -144,7 +144,7 @@ def stream(
                 for place in finished
             ]
             for row, trace in done:
-                _check_numbers(model, row, trace)
+                _check_numbers(model, settings, row, trace)
             left = sorted(set(range(len(batch.rows))) - set(finished))
             batch = batch.keep(left) if left else None
         yield from done
@@ -224,11 +224,13 @@ def _whole(name: str, numbers: Sequence[int]) -> list[int]:
         ) from error
 
 
-def _check_numbers(model: MaskedDiffusionModel, row: int, trace: Trace) -> None:
+def _check_numbers(model: MaskedDiffusionModel, settings: DecodeSettings, row: int, trace: Trace) -> None:
     """Raises ValueError where a token was chosen by logits that are NaN or infinite: it would mean nothing."""
     if any(map(isnan, trace.confidences)):
         kind, narrow = str(model.dtype).removeprefix("torch."), model.dtype is torch.float16
         remedy = "load it in bfloat16 or float32" if narrow else "look for such numbers in its weights"
+        if settings.decoder.boosts:
+            remedy += f", and in what decoder {settings.decoder.name} makes of the logits (boosted)"
         raise ValueError(f"prompts[{row}]: the model's logits are NaN or infinite in {kind}; {remedy}")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from axon.answers import check_answer
 from axon.elementwise import and_not
 
 if TYPE_CHECKING:
@@ -54,14 +55,8 @@ class Proposal:
     def broken_B(self, masked_BK: Tensor, mask_id: int) -> Tensor:
         """Rows in which a rule above is broken, bool; left on the device, since reading it would wait for it."""
         for asked_BK in (self.reveal_BK, self.remask_BK, self.replace_BK):
-            if asked_BK is not None and (asked_BK.shape, asked_BK.dtype) != (
-                masked_BK.shape,
-                masked_BK.dtype,
-            ):
-                is_now = f"{str(asked_BK.dtype).removeprefix('torch.')} {tuple(asked_BK.shape)}"
-                raise AssertionError(
-                    f"a proposal is {is_now}; make it bool {tuple(masked_BK.shape)}, as masked_BK is"
-                )
+            if asked_BK is not None:
+                check_answer("a proposal", asked_BK, masked_BK.shape, logical=True)
         broken_BK = and_not(self.reveal_BK, masked_BK)
         if self.remask_BK is not None:
             broken_BK = broken_BK | (self.remask_BK & masked_BK)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
+from axon.answers import check_answer
 from axon.beliefs import most_likely, sample, uniform
 from axon.elementwise import and_not
 from axon.forward import Forward
@@ -49,6 +50,9 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
         masked_BK = batch.masked(written_BK, places_BK)
         if decoder.boosts:
             logits_BKV = decoder.boosted(_plain(forward, masked_BK))
+            check_answer(
+                f"decoder {decoder.name}: what boosted returns", logits_BKV, forward.logits_BKV.shape
+            )
         token_BK, p_max_BK, partition_BK = forward.likeliest(logits_BKV)
         confidence_BK, read_BKV, total_BK = p_max_BK, logits_BKV, partition_BK
         if settings.top_p is not None:

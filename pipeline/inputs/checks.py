@@ -57,6 +57,13 @@ def check_settings(settings: Mapping[str, Setting], limit: int, here: bool) -> N
         raise ConfigError(faults)
 
 
+def check_home() -> None:
+    """The user has a home folder, which Ray asks for when it is imported: a container's may be in no list of users."""
+    if os.path.expanduser("~") == "~":
+        rule = "is not set, and the system knows no home folder of this user, which Ray needs"
+        raise ConfigError([f"HOME: {rule}; set it, as in HOME=/tmp python launch.py ..."])
+
+
 def check_address(address: str) -> None:
     """Something answers at the cluster's address. Ray itself would keep trying for minutes."""
     asked, source = _automatic() if address == "auto" else (address, "")

@@ -15,6 +15,7 @@ from fsspec.registry import known_implementations
 
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.config import Config
+from pipeline.storage.folders import barred_from
 
 SHIPPED = (
     "/runtime_resources/working_dir_files/"  # of `ray job submit --working-dir` (ray/_private/runtime_env)
@@ -41,7 +42,9 @@ def check_folder(key: str, folder: str) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        line = f"{key}={folder}: can't be written ({reason(error)}); choose another folder with {key}=..."
+        barred = barred_from(Path(folder)) if isinstance(error, PermissionError) else None
+        why = barred or reason(error)
+        line = f"{key}={folder}: can't be written ({why}); choose another folder with {key}=..."
         raise ConfigError([line]) from None
 
 

@@ -160,7 +160,5 @@ def _track(
     except Exception as error:  # W&B can be out of reach in many ways; the results don't depend on it
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise
-        say(
-            console,
-            f"wandb.mode={wandb.mode}: could not log ({reason(error)}); run again, or with wandb=offline or wandb=off",
-        )
+        others = " or ".join(f"wandb={mode}" for mode in ("offline", "off") if mode != wandb.mode)
+        say(console, f"wandb.mode={wandb.mode}: could not log ({reason(error)}); run again, or with {others}")

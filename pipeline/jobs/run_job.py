@@ -67,7 +67,7 @@ def _run_on(
     contents, pending = advance(plan, store, config.limit, config.slice_size, config.sweep.stop)
     if config.job == "run" and again.scores(plan.settings, contents):
         return None
-    check_start(config, plan, contents, pending)
+    check_start(config, plan, store, contents, pending)
     title = title_of(config, plan)
     warnings = warnings_of(config, plan, pending)
     announce(title, config, plan, contents, pending, warnings, console)

@@ -43,9 +43,12 @@ class Assignment:
 
         What would repeat a neighbour's decode is taken from there. Yields, after each, the totals of those finished by
         then. The store is asked whether anything of the setting's first `limit` examples has been decoded: then an
-        example that can't be is at fault, and not the setting.
+        example that can't be is at fault, and not the setting. Raises PermissionError, one line, before anything is
+        decoded that this user can't store.
         """
         sid, totals = self.setting.id, Totals()
+        if line := store.barred(sid):
+            raise PermissionError(line)
         known = repeated(store, self.setting, self.neighbours, self.slices)
         if store.any_scored(sid, limit):
             evaluator.prove(sid)

@@ -13,7 +13,7 @@ from pipeline.counted import counted
 from pipeline.environment import this_environment
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.block_size import unlike_training
-from pipeline.inputs.checks import check_address, check_login, check_settings
+from pipeline.inputs.checks import check_address, check_home, check_login, check_settings
 from pipeline.inputs.config import Compose, Config, to_tree
 from pipeline.inputs.silent_gate import never_fires
 from pipeline.inputs.unknown_text import unknown_texts
@@ -40,8 +40,11 @@ def open_plan(config: Config, compose: Compose, console: Console) -> Plan:
     return plan
 
 
-def check_start(config: Config, plan: Plan, contents: Contents, pending: Mapping[str, list[Span]]) -> None:
-    """What must be there for what is pending: room for it, models that load, prompts that fit, a cluster that answers.
+def check_start(
+    config: Config, plan: Plan, store: Store, contents: Contents, pending: Mapping[str, list[Span]]
+) -> None:
+    """What must be there for what is pending: folders of the store that this user may write, room, models that load,
+    prompts that fit, a cluster that answers.
 
     Whatever is stored has passed all this once. Raises ConfigError, also for a report of nothing.
     """
@@ -50,7 +53,12 @@ def check_start(config: Config, plan: Plan, contents: Contents, pending: Mapping
         raise ConfigError([line])
     if not pending or config.job != "run":
         return
+    barred = [store.barred(sid) for sid in pending]
+    if barred[0] and all(barred):  # of some, only these fail
+        raise ConfigError([barred[0]])
     address, here = config.cluster.address, runs_here(config, plan)
+    if not here:
+        check_home()
     if address is None:
         models = [plan.settings[sid].model for sid in pending]
         check_room(widened(config.cluster, models), [this_machine()])

@@ -213,7 +213,7 @@ def store_from(folder: Path, root: str, out: str) -> str:
 def private(text: str) -> str:
     """Without passwords in addresses, and with `~` for the home folder, which has the user's name."""
     text = PASSWORD.sub("***", text)
-    home = str(Path.home())
-    if home == "/":
+    home = os.path.expanduser("~")
+    if home in ("/", "~"):  # a container's user may have none
         return text
     return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text)

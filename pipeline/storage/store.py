@@ -32,6 +32,7 @@ import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import ConfigError, reason
+from pipeline.storage.folders import barred_from, make_folder, rename
 from pipeline.storage.leftovers import LEFT_OVER
 from pipeline.storage.listing import READERS, Marks, list_slices
 from pipeline.storage.outcome import Outcome, from_aside, outcome_of, to_aside
@@ -49,6 +50,7 @@ TEMPORARY = ".tmp"
 LISTINGS = 5  # of a setting, while files that were listed are gone: each time another sweep has joined them
 WORTH = 1000  # slices to read that make it worth to ask the index, or to write it
 NEAR = 16  # local files that are read sooner one by one than threads for them start
+SHARE = "let a group write to the whole store (docs/cluster.md), or choose another with store=..."
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -86,6 +88,11 @@ class Store:
             whole = False
         if not whole:
             self._write(path, text)
+
+    def barred(self, setting_id: str) -> str | None:
+        """A line if it is known before that this user can't store the setting's slices."""
+        why = barred_from(Path(self._folder(setting_id))) if isinstance(self._fs, LocalFileSystem) else None
+        return why and f"store={self.root}: {why}; {SHARE}"
 
     def write_slice(self, setting_id: str, start: int, stop: int, records: Sequence[Record]) -> None:
         """Stores the records of examples start..stop-1, replacing an earlier file of the same slice.
@@ -325,9 +332,9 @@ class Store:
     def _write(self, path: str, data: bytes) -> None:
         temporary = f"{path}.{uuid.uuid4().hex}{TEMPORARY}"
         try:
-            self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            make_folder(self._fs, path.rsplit("/", 1)[0], self._base)
             self._fs.pipe_file(temporary, data)
-            self._rename(temporary, path)
+            rename(self._fs, temporary, path)
         except OSError as error:
             with suppress(OSError):
                 self._fs.rm_file(temporary)
@@ -335,11 +342,6 @@ class Store:
                 raise StoreFull(
                     f"store={self.root}: nothing can be written ({error.strerror}); make room"
                 ) from None
+            if isinstance(error, PermissionError) and (why := barred_from(Path(path).parent)):
+                raise PermissionError(why) from None
             raise
-
-    def _rename(self, temporary: str, path: str) -> None:
-        """fsspec's own `mv` silently moves a local file into a folder that already has the target's name."""
-        if isinstance(self._fs, LocalFileSystem):
-            Path(temporary).replace(path)
-        else:
-            self._fs.mv(temporary, path)

@@ -16,6 +16,7 @@ import axon.sampler
 from axon import (
     AxonSettings,
     Confidence,
+    Credit,
     Dawn,
     DecodeSettings,
     Klass,
@@ -218,6 +219,42 @@ def test_a_gate_that_reaches_further_is_named_with_what_to_declare(
     monkeypatch.setitem(axon.sampler.GATES, name, replace(gate, **{declaration: False}))
     with pytest.raises(Undeclared, match=f"gate {name} uses what it does not declare; declare {declaration}"):
         decode(model, MIXED, settings)
+
+
+ANSWERS: dict[str, Any] = {
+    "NoneType": lambda right: None,
+    "int64": lambda right: right.long(),
+    r"\w+ \(": lambda right: right[..., :1] if right.ndim > 1 else right[:, None],
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize(
+    "part", ["decoder credit: what boosted", "gate always: what it", "policy fixed: what score"]
+)
+def test_a_rule_whose_answer_is_of_no_use_is_named(
+    part: str, kind: str, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some would be every row's or every candidate's, by broadcasting."""
+    answer, always = ANSWERS[kind], GATES["always"]
+    assert always is not None
+    if part.startswith("gate"):
+        gate = Gate(lambda *asked: answer(always.fires(*asked)), needs_attention=False)
+        monkeypatch.setitem(axon.sampler.GATES, "always", gate)
+    else:
+        owner, name = (Credit, "boosted") if part.startswith("decoder") else (Fixed, "score")
+        right: Any = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *asked: answer(right(*asked)))
+    with pytest.raises(AssertionError, match=rf"^{part} returns is {kind}.*; make it (bool|floats) \("):
+        decode(model, MIXED, _asked(Credit(), gate="always"))
+
+
+def test_a_decoder_that_makes_logits_of_its_own_is_named_where_they_are_no_numbers(
+    model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Credit, "boosted", lambda self, plain: plain.logits_BKV * torch.nan)
+    with pytest.raises(ValueError, match=r"in its weights, and in what decoder credit makes of the logits"):
+        decode(model, MIXED, _asked(Credit(), gate="never"))
 
 
 def test_every_part_declares_one_of_the_two(model: MaskedDiffusionModel) -> None:

@@ -150,6 +150,7 @@ def test_replacing_needs_a_token(model: MaskedDiffusionModel) -> None:
         (lambda s: Proposal(s.top_one()[:1]), r"a proposal is bool \(1, \d+\)"),
         (lambda s: Proposal(s.top_one().double()), r"a proposal is float64 \(\d+, \d+\); make it bool"),
         (lambda s: Proposal(s.top_one(), s.masked_BK.long()), "a proposal is int64"),
+        (lambda s: Proposal(s.top_one().tolist()), r"a proposal is list; make it bool \(\d+, \d+\)"),
     ],
 )
 def test_what_is_no_mask_of_the_block_is_told(rule: Any, line: str, model: MaskedDiffusionModel) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import io
 import json
+import pwd
 import shutil
 import socket
 from collections.abc import Callable
@@ -19,10 +20,11 @@ from rich.console import Console
 from pipeline import open_run
 from pipeline.errors import ConfigError
 from pipeline.evaluation.evaluate import Evaluator
+from pipeline.inputs.checks import check_home
 from pipeline.inputs.config import Config, read_config
 from pipeline.jobs import run_job
 from pipeline.planning.setting import Setting, setting_id
-from pipeline.runs.run import FORMAT, RUN_FILE, Run, read_run, store_from, store_of, write_run
+from pipeline.runs.run import FORMAT, RUN_FILE, Run, private, read_run, store_from, store_of, write_run
 from pipeline.runs.run_folder import RunFolder, folder_of
 from pipeline.search import SEARCHES, Candidate
 from pipeline.stop import Lost, Terminated
@@ -237,6 +239,18 @@ def test_it_says_nothing_of_who_ran_it(
     assert socket.gethostname() not in text
     assert f'"{getpass.getuser()}"' not in text
     assert len(open_run(home / "out/single" / folder_of(config, planned(config)).name).records) == 10
+
+
+def test_of_a_user_without_a_home_folder_one_setting_runs_and_a_sweep_asks_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in a container that runs as a user of whom it knows the number only."""
+    check_home()
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    assert private("out=/somewhere") == "out=/somewhere"
+    with pytest.raises(ConfigError, match=r"^HOME: is not set, .*; set it, as in HOME=/tmp python launch.py"):
+        check_home()
 
 
 def test_a_store_below_out_is_found_where_out_was_copied_to(config: Config, tmp_path: Path) -> None:
