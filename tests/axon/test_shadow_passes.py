@@ -15,8 +15,10 @@ from axon.decoding import _fresh
 from axon.shadow_passes import ShadowPasses
 from axon.waiting import Prompt
 from tests.axon.test_laws import MIXED
-from tests.axon.test_wino import ALWAYS, FAMILIES, OFF, TWICE, done
+from tests.axon.test_wino import ALWAYS, OFF, TWICE, done
 from tests.axon.toy_model import EOS, MASK, toy_model
+
+FAMILIES = ("llada", "sdar")
 
 
 @dataclass(frozen=True, kw_only=True)

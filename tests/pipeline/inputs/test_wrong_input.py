@@ -62,13 +62,13 @@ CASES = {
         "job=reprot",
         "one of run, plan, time, check_task, import, dashboard, report, rerun, compare, show, list",
     ),
-    "unknown choice": ("decoder=fastest", "decoder=fastest: unknown; one of confidence, "),
+    "unknown choice": ("decoder=fastest", "decoder=fastest: unknown; one of clad, confidence, "),
     "file of one's own for a choice": (
         "sweep=MINE/sweep/mine.yaml",
         "with_axon; a file of your own, MINE/sweep/mine.yaml, is given as --config-dir MINE sweep=mine",
     ),
     "name of one's own for a choice": ("task=capitals", "is given as --config-dir MINE task=capitals"),
-    "no choice": ("decoder=", "decoder=: must be the name of one choice; one of confidence, "),
+    "no choice": ("decoder=", "decoder=: must be the name of one choice; one of clad, confidence, "),
     "null for a choice": ("task=null", "task=null: must be the name of one choice; one of arith, "),
     "number for a choice": ("axon=5", "axon=5: must be the name of one choice; one of adaptive_coverage, "),
     "two choices": ("decoder=[dawn,klass]", "decoder=[dawn,klass]: must be the name of one choice; one of"),
@@ -196,7 +196,7 @@ CASES = {
     ),
     "unknown choice in a sweep": (
         "+sweep.groups.setting.grid.decoder=[dwan]",
-        "sweep.groups.setting: decoder=dwan: unknown; one of confidence, ",
+        "sweep.groups.setting: decoder=dwan: unknown; one of clad, confidence, ",
     ),
     "added key that a swept choice lacks": (
         "sweep=decoders ++decoder.threshold=0.5",
