@@ -15,7 +15,7 @@ from axon.decoders.clad import in_yielding_clusters
 from tests.axon.plain_revising import Block, Changes, Rule
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED
-from tests.axon.test_remasking import AXONS, OFF, WAYS, decoded_as_plain, prompts_of
+from tests.axon.test_remasking import EACH_FORMAT, OFF, decoded_as_plain, prompts_of
 from tests.axon.toy_model import toy_model
 
 Attention = Any  # attention[i][j]: how much i attends to j
@@ -73,14 +73,7 @@ def clad(threshold: float) -> Rule:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
-@pytest.mark.parametrize(
-    ("family", "further", "axon"),
-    [
-        *((*WAYS[0], axon) for axon in AXONS),
-        ("dream", {"cache": "prefix"}, "alone"),
-        ("sdar", {"block_alignment": "absolute", "cache": "block", "sink_rows": "visible"}, "always"),
-    ],
-)
+@pytest.mark.parametrize(("family", "further", "axon"), EACH_FORMAT)
 def test_decodes_are_those_of_the_releases_loop(family: str, further: Any, axon: str) -> None:
     """Under AXON the loop is told what AXON chose."""
     rules = [(decoder, clad(decoder.threshold)) for decoder in RULES]

@@ -18,7 +18,7 @@ from axon.state import StepState
 from tests.axon.plain_revising import Block, Changes, Rule
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED
-from tests.axon.test_remasking import AXONS, OFF, WAYS, decoded_as_plain, prompts_of
+from tests.axon.test_remasking import EACH_FORMAT, OFF, decoded_as_plain, prompts_of
 from tests.axon.toy_model import toy_model
 
 LAST = replace(OFF, attention_layers="last 1")
@@ -77,14 +77,7 @@ RULES: list[tuple[Any, Rule]] = [
 
 @pytest.mark.slow
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
-@pytest.mark.parametrize(
-    ("family", "further", "axon"),
-    [
-        *((*WAYS[0], axon) for axon in AXONS),
-        ("dream", {"cache": "prefix"}, "alone"),
-        ("sdar", {"block_alignment": "absolute", "cache": "block", "sink_rows": "visible"}, "always"),
-    ],
-)
+@pytest.mark.parametrize(("family", "further", "axon"), EACH_FORMAT)
 def test_decodes_are_those_of_the_plain_loop(family: str, further: Any, axon: str) -> None:
     """Under AXON the loop is told what AXON chose."""
     found = Counter[str]()

@@ -62,6 +62,8 @@ WAYS = [
     ("sdar", {"block_alignment": "absolute"}),
     ("sdar", {"block_alignment": "absolute", "cache": "block", "sink_rows": "visible"}),
 ]
+# One or two of each format, where a decoder takes nothing back: alone and with AXON.
+EACH_FORMAT = [*((*WAYS[0], axon) for axon in AXONS), (*WAYS[4], "alone"), (*WAYS[8], "always")]
 
 
 @cache
