@@ -136,11 +136,15 @@ class SweepSettings:
     tolerance: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.018
     optuna: OptunaSettings = OptunaSettings()
     stop: StopSettings | None = None  # None: every setting is evaluated on all examples
+    against: Text | None = None  # the group that the report compares the others' fronts with
 
     def __post_init__(self) -> None:
         if self.search not in (*SEARCHES, OPTUNA):
             names = ", ".join([*SEARCHES, OPTUNA])
             raise ValueError(f"sweep.search={self.search!r}: unknown; one of {names}")
+        if self.against not in (None, *self.groups):
+            names = ", ".join(self.groups)
+            raise ValueError(f"sweep.against={self.against!r}: no group of the sweep; one of {names}")
 
 
 @dataclass(frozen=True, config=STRICT)

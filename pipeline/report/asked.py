@@ -12,7 +12,9 @@ class Asked:
     """The defaults are those of a report that is drawn without being asked for anything."""
 
     nfe: tuple[float, ...] = ()  # budgets at which fronts are compared; empty: chosen from the data
-    against: str | None = None  # the group that the others are compared with; None: those without AXON
+    against: str | None = (
+        None  # the group, or front, that the others are compared with; None: those without AXON
+    )
     formats: tuple[str, ...] = ()  # of FORMATS: tables for papers, each in files of its own
 
 

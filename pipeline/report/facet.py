@@ -10,6 +10,7 @@ from pipeline.report.comparisons.aup import TOKENS, Aup, Tokens, aups
 from pipeline.report.comparisons.calibration import Calibration, calibrate
 from pipeline.report.comparisons.comparison import Comparison, Evidence
 from pipeline.report.comparisons.matched import Matched, match_nfe
+from pipeline.report.comparisons.rivals import Rivals
 from pipeline.report.data.labels import Names
 from pipeline.report.data.points import make_points, sort_along_front
 from pipeline.report.data.shared_seeds import by_seed
@@ -34,6 +35,7 @@ class Facet:
     front: pd.DataFrame
     views: list[View]  # quality against NFE, and against each further cost that the records contain
     comparisons: list[Comparison]  # one per cohort: settings equal in all but AXON, trade-off value and seed
+    rivals: list[Rivals]  # fronts compared with one that the user names, one per line of that
     matched: tuple[Matched, ...]  # quality at matched NFE, per pair of fronts
     aups: tuple[Aup, ...]  # accuracy under parallelism, per front
     one_machine: bool  # whether all records name the same, so that seconds can be compared
@@ -77,8 +79,8 @@ class Draft:
     one_machine: bool
     evidence: Evidence
 
-    def compared(self, own: list[Comparison], comparisons: int, asked: Asked) -> Facet:
-        """`own`: of this facet; `comparisons`: how many there are in the whole report."""
+    def compared(self, own: list[Comparison], comparisons: int, rivals: list[Rivals], asked: Asked) -> Facet:
+        """`own`, `rivals`: of this facet; `comparisons`: how many of the former there are in the whole report."""
         points, settings = self.evidence.points, self.evidence.settings
         # A step reveals at least one token, so that no setting needs more steps than the longest generation length. One
         # that edits full blocks may: what it reaches with more than a step a token is worth nothing here.
@@ -94,6 +96,7 @@ class Draft:
             front=sort_along_front(points[points["front"]]),
             views=views,
             comparisons=own,
+            rivals=rivals,
             matched=match_nfe(points, settings, self.draws, asked),
             aups=aups(points, settings, self.draws, self.tokens),
             one_machine=self.one_machine,
@@ -104,6 +107,7 @@ class Draft:
                 points,
                 own,
                 comparisons,
+                rivals,
                 compare_caches(settings, points, self.evidence.sample),
                 views,
             ),

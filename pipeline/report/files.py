@@ -17,6 +17,7 @@ from pipeline.report.figures import picture
 from pipeline.report.findings import Findings, find
 from pipeline.report.html import details, forest, page
 from pipeline.report.html.details import Words
+from pipeline.report.html.forest_rows import forests
 from pipeline.report.html.reliability import calibration_table
 from pipeline.report.paper.formats import write_formats
 from pipeline.report.words import terminal
@@ -79,8 +80,8 @@ def write_report(
     if len(facets) > picture.MOST_PANELS:
         for facet, image in zip(facets, images, strict=True):
             (folder / _picture_name(facet)).write_bytes(image)
-    if drawing := forest.draw(facets):
-        (folder / "forest.svg").write_text(drawing, encoding="utf-8")
+    for own in forests(facets):
+        (folder / own.file).write_text(forest.draw(own), encoding="utf-8")
     told = details.write(
         folder,
         findings,

@@ -1,18 +1,20 @@
 """What the records of one or several runs say, per facet: pure, without a file, a clock or a network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from pipeline.errors import ConfigError, one_of
 from pipeline.report.asked import NOTHING, Asked
-from pipeline.report.comparisons.comparison import Comparison, compare
+from pipeline.report.comparisons.comparison import Comparison, Evidence, compare
+from pipeline.report.comparisons.rivals import compare_fronts
 from pipeline.report.data.labels import knob_names
 from pipeline.report.data.records import clean
 from pipeline.report.data.whole import Whole, in_memory
 from pipeline.report.entries import Part, run_names, split
 from pipeline.report.facet import Draft, Facet, draft
+from pipeline.report.statistics.sides import sides_of
 from pipeline.report.words.expected import Check, check_recipes
 from pipeline.report.words.phrases import listed
 from pipeline.runs.run import Run
@@ -71,15 +73,19 @@ def find(
     A column `run` of the records, if there is one, is the index of the run whose store a record is from; otherwise a
     record belongs to every run that has its setting. `names`: what the runs are called, each by another name; by
     themselves they are called by their sweeps. Raises ValueError where no run has a setting, ConfigError where no
-    setting is of the group asked for.
+    setting is of the group, or the front, asked for.
     """
     names = names or run_names(runs)
     parts = _parts(runs, names, records, whole or in_memory(records))
-    _check_against(asked, parts)
     drafts = _drafts(parts)
-    compared = compare([facet.evidence for facet in drafts])
+    evidence = [facet.evidence for facet in drafts]
+    asked = _checked(asked, runs, evidence)
+    compared, fronts = compare(evidence), compare_fronts(evidence, asked.against)
     total = sum(len(own) for own in compared)
-    facets = tuple(facet.compared(own, total, asked) for facet, own in zip(drafts, compared, strict=True))
+    facets = tuple(
+        facet.compared(own, total, rivals, asked)
+        for facet, own, rivals in zip(drafts, compared, fronts, strict=True)
+    )
     checks = check_recipes(runs, names, parts)
     return Findings(runs[0].title if len(runs) == 1 else listed(names), facets, checks)
 
@@ -101,7 +107,14 @@ def _drafts(parts: Sequence[Part]) -> list[Draft]:
     return [draft(part, knobs) for part in parts]
 
 
-def _check_against(asked: Asked, parts: Sequence[Part]) -> None:
-    groups = list(dict.fromkeys(setting.group for part in parts for setting in part.settings))
-    if asked.against is not None and asked.against not in groups:
-        raise ConfigError([f"against={asked.against}: unknown; {one_of(groups)}"])
+def _checked(asked: Asked, runs: Sequence[Run], facets: Sequence[Evidence]) -> Asked:
+    """With what a single run's sweep compares with, where nothing else is asked for."""
+    groups = [setting.group for facet in facets for setting in facet.settings]
+    fronts = [side.name for facet in facets for side in sides_of(facet.points, facet.settings)]
+    known = list(dict.fromkeys([*groups, *fronts]))
+    if asked.against is None:
+        own = runs[0].against if len(runs) == 1 else None
+        return replace(asked, against=own if own in known else None)
+    if asked.against not in known:
+        raise ConfigError([f"against={asked.against}: unknown; {one_of(known)}"])
+    return asked

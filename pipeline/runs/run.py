@@ -84,6 +84,12 @@ class Run:
         return search
 
     @property
+    def against(self) -> str | None:
+        """The group that its sweep compares the others with; None: those without AXON."""
+        against: str | None = self.config.get("sweep", {}).get("against")
+        return against
+
+    @property
     def by_id(self) -> dict[str, Setting]:
         return {setting.id: setting for setting in self.settings}
 

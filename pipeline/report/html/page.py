@@ -30,7 +30,7 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], 
     several = len(findings.facets) > 1
     whole = {"task and model": [facet.name for facet in findings.facets]} if several else {}
     toggles = toggle_bar({**whole, **{axis.name: axis.values for axis in axes}}, findings.facets)
-    drawn = forest.section(findings.facets)
+    drawn = forest.sections(findings.facets)
     facets = [
         facet_section(
             number,

@@ -18,7 +18,7 @@ from pipeline.planning.setting import Setting
 class Side:
     """`rows`: of the points, those of complete settings whose quality and NFE are known; there is at least one."""
 
-    name: str  # the group, and the decoder where the group has several
+    name: str  # the group, and in brackets what tells it from the group's others
     group: str
     decoder: str
     run: str
@@ -29,39 +29,48 @@ class Side:
         str, Any
     ]  # what its first setting is in all but AXON, the trade-off parameter and the seed
 
+    def is_of(self, against: str | None) -> bool:
+        """Whether that names its group, or of several decoders its own: `base (dawn)`."""
+        return against in (self.group, f"{self.group} ({self.decoder})")
+
 
 def sides_of(points: pd.DataFrame, settings: Sequence[Setting]) -> list[Side]:
-    """In the order of the settings. `settings`: one per point."""
+    """A group's settings of one decoder each, in the order of the settings. `settings`: one per point."""
+    return make_sides(points, settings, [setting.decode.decoder.name for setting in settings])
+
+
+def make_sides(points: pd.DataFrame, settings: Sequence[Setting], ways: Sequence[str]) -> list[Side]:
+    """`ways`: what tells each setting's side from the others of its group."""
     found: dict[tuple[str, str], list[int]] = {}
     known = points["complete"] & points[["quality", "nfe"]].notna().all(axis=1)
     for row in np.flatnonzero(known).tolist():
-        found.setdefault((settings[row].group, settings[row].decode.decoder.name), []).append(row)
+        found.setdefault((settings[row].group, ways[row]), []).append(row)
     groups = [group for group, _ in found]
     return [
         Side(
-            f"{group} ({decoder})" if groups.count(group) > 1 else group,
+            f"{group} ({way})" if groups.count(group) > 1 else group,
             group,
-            decoder,
+            settings[rows[0]].decode.decoder.name,
             str(points["run"].iloc[rows[0]]),
             any(settings[row].uses_axon for row in rows),
             all("foreign" not in settings[row].identity for row in rows),
             np.array(rows, dtype=np.intp),
             settings[rows[0]].frame,
         )
-        for (group, decoder), rows in found.items()
+        for (group, way), rows in found.items()
     ]
 
 
 def pairs_of(sides: Sequence[Side], against: str | None = None) -> list[tuple[Side, Side]]:
     """Each front with the one it is compared with.
 
-    `against`: the group that all others are compared with. Without it the fronts with AXON are compared with those
-    without, each with its own decoder's; where there is only one kind of them, all others with the first. Of several
-    that one could be compared with, it is its own decoder's, then one that differs in as little as possible (a front
-    under a cache has its base under that cache), and then its own run's.
+    `against`: the group, or its part of one decoder, that all others are compared with. Without it the fronts with AXON
+    are compared with those without, each with its own decoder's; where there is only one kind of them, all others with
+    the first. Of several that one could be compared with, it is its own decoder's, then one that differs in as little
+    as possible (a front under a cache has its base under that cache), and then its own run's.
     """
-    references = [side for side in sides if side.group == against]
-    others = [side for side in sides if side.group != against]
+    references = [side for side in sides if side.is_of(against)]
+    others = [side for side in sides if not side.is_of(against)]
     alike = False
     if against is None:
         references = [side for side in sides if side.ours and not side.axon]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.planning.setting import Setting
 from pipeline.report.comparisons.comparison import Comparison
+from pipeline.report.comparisons.rivals import Rivals
 from pipeline.report.data.distinct import share_rows
 from pipeline.report.data.labels import Names, metric, one_value, varying_values
 from pipeline.report.data.points import MIN_COVERAGE
@@ -19,6 +20,7 @@ from pipeline.report.words.lacking import without_interval
 from pipeline.report.words.machines import mixed_warnings
 from pipeline.report.words.percent import percent
 from pipeline.report.words.phrases import counted, listed, quoted
+from pipeline.report.words.rivals import rival_verdicts
 from pipeline.report.words.seed_notes import over_seeds, seed_warnings
 from pipeline.report.words.told import Verdict
 from pipeline.report.words.unscored import why_unscored
@@ -50,6 +52,7 @@ def summarise(
     points: pd.DataFrame,
     own: list[Comparison],
     comparisons: int,
+    rivals: list[Rivals],
     caches: list[CacheEffect],
     views: Sequence[View],
 ) -> Summary:
@@ -59,7 +62,8 @@ def summarise(
         front=" ".join([_front(points), *_searched(part, points)]),
         inert=inert_warnings(points),
         verdicts=[
-            *(verdicts(points, own, comparisons) or [no_verdict(points)]),
+            *(verdicts(points, own, comparisons) or ([] if rivals else [no_verdict(points)])),
+            *rival_verdicts(rivals),
             *cache_verdicts(caches),
         ],
         warnings=[

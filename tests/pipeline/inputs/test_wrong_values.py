@@ -28,6 +28,7 @@ from tests.pipeline.conftest import Judge, planned, write_checkpoint
 VALUES = {  # one override or several, ` & ` between them: a part of the line
     "axon.gate=coverage": "axon.gate='coverage': unknown; one of always, ",
     "axon.policy=few": "axon.policy='few': unknown; one of ",
+    "sweep.against=axon": "sweep.against='axon': no group of the sweep; one of setting",
     "model.dtype=float8": "model.dtype='float8': unknown; one of float32, bfloat16, float16",
     "model.device=gpu": "model.device='gpu': unknown; one of auto, cpu, cuda",
     "task.name=sums": "task.name='sums': unknown; one of ",

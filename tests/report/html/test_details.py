@@ -13,7 +13,7 @@ import pytest
 from pipeline.report import find
 from pipeline.report.comparisons.matchups import distinct_settings, matchups
 from pipeline.report.figures.scale import Scale, scale_of
-from pipeline.report.html import details, examples, forest, histogram, payload
+from pipeline.report.html import details, examples, forest, forest_rows, histogram, payload
 from pipeline.report.statistics.stats import Interval
 from tests.report.sweep import make_sweep
 
@@ -124,13 +124,14 @@ def test_the_page_says_how_many_settings_it_has_no_room_for(monkeypatch):
 def test_the_forest_tells_the_figures_of_the_verdict():
     sweep = make_sweep(gain=1.0)
     findings = find([sweep.run], sweep.records)
-    rows = forest.rows_of(findings.facets)
+    (drawn,) = forest_rows.forests(findings.facets)
+    rows = drawn.rows
     (comparison,) = findings.comparisons
     assert {row.quality for row in rows} == {effect.difference for effect in comparison.effects}
     assert rows[0].leading and rows[0].quality == comparison.leading.difference
-    drawing = forest.draw(findings.facets)
+    drawing = forest.draw(drawn)
     ElementTree.fromstring(drawing)
-    section = forest.section(findings.facets)
+    section = forest.sections(findings.facets)
     assert rows[0].texts[0] in drawing and rows[0].texts[0] in section
     assert "Not drawn" not in section and "Not drawn" not in drawing
 
@@ -142,9 +143,10 @@ def test_a_saving_that_no_example_doubts_has_a_dot_and_no_bar():
     for row in sweep.rows:
         row["score"], row["nfe"] = 1.0, steps[row["setting_id"]]
     findings = find([sweep.run], sweep.records)
-    (row,) = forest.rows_of(findings.facets)
+    (drawn,) = forest_rows.forests(findings.facets)
+    (row,) = drawn.rows
     assert re.fullmatch(r"[+-]\d+ %", row.texts[1]) and "nan" not in str(findings.facets[0].summary.verdicts)
-    drawing = forest.draw(findings.facets)
+    drawing = forest.draw(drawn)
     assert "nan" not in drawing and drawing.count('class="bar"') == 1 and drawing.count("<circle") == 2
 
 
@@ -152,11 +154,12 @@ def test_the_forest_says_how_many_variants_it_leaves_out(monkeypatch):
     sweep = make_sweep(gain=1.0)
     findings = find([sweep.run], sweep.records)
     count = len(findings.comparisons[0].effects)
-    monkeypatch.setattr(forest, "MOST", 1)
-    assert count > 1 and len(forest.rows_of(findings.facets)) == 1
+    monkeypatch.setattr(forest_rows, "MOST", 1)
+    (drawn,) = forest_rows.forests(findings.facets)
+    assert count > 1 and len(drawn.rows) == 1
     told = f"Not drawn: {count - 1} further variant"
-    assert told in forest.section(findings.facets)
-    drawing = ElementTree.fromstring(forest.draw(findings.facets))
+    assert told in forest.sections(findings.facets)
+    drawing = ElementTree.fromstring(forest.draw(drawn))
     (note,) = [text for text in drawing.iter() if (text.text or "").startswith(told)]
     assert 0 < float(note.get("y")) < float(drawing.get("height"))
 
@@ -164,7 +167,7 @@ def test_the_forest_says_how_many_variants_it_leaves_out(monkeypatch):
 def test_a_report_without_a_comparison_has_no_forest_and_no_histogram():
     sweep = make_sweep(anchors=(None,), thresholds=(0.5,))
     (facet,) = find([sweep.run], sweep.records).facets
-    assert forest.section([facet]) == histogram.section(facet) == "" and forest.draw([facet]) is None
+    assert not forest_rows.forests([facet]) and histogram.section(facet) == ""
     assert 'class="compared"' in examples.section(facet, details.Details())
 
 

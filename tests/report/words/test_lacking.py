@@ -13,7 +13,7 @@ from pipeline.report.comparisons import comparison
 from pipeline.report.comparisons.comparison import INCONCLUSIVE, YES
 from pipeline.report.comparisons.pairs import match
 from pipeline.report.figures.picture import _subtitle
-from pipeline.report.html.forest import section
+from pipeline.report.html.forest import sections
 from pipeline.report.paper.d3llm import d3llm
 from pipeline.report.statistics import stats
 from pipeline.report.statistics.bands import Band
@@ -61,7 +61,7 @@ def test_pairs_say_how_many_examples_their_level_takes(tmp_path):
     assert why.endswith("at 99.81 % (Holm) it takes 11 examples.")
     assert terminal.count(why) == 1
     assert page.count(why) == 2, "under the table, and in its sentences, which are folded"
-    assert "Without a bar: no interval; the verdict says why." in section([facet])
+    assert "Without a bar: no interval; the verdict says why." in sections([facet])
 
 
 @pytest.mark.slow
@@ -69,7 +69,7 @@ def test_pairs_of_enough_examples_need_no_excuse(tmp_path):
     sweep = graded(examples=11, thresholds=(0.5,), anchors=(None, *range(1, 28)))
     facet, terminal, page = told_by(tmp_path, sweep)
     assert "No interval" not in terminal and "No interval" not in page
-    assert "Without a bar" not in section([facet])
+    assert "Without a bar" not in sections([facet])
 
 
 @pytest.mark.slow
@@ -193,7 +193,7 @@ def test_more_comparisons_than_a_report_draws_for_say_why_there_is_no_interval(m
     why = f"No interval of {what}: at 99.9917 % (adjusted for all comparisons) it takes 11,999 replicates"
     assert terminal.count(why) == 1 and why in page
     assert "inf" not in terminal.split() and "nan" not in terminal and AGREE not in terminal
-    assert "Without a bar" in section([facet])
+    assert "Without a bar" in sections([facet])
 
 
 def test_pairs_of_more_than_a_report_draws_for_say_why():

@@ -1,0 +1,136 @@
+"""Other fronts beside the one that the user compares with, in words: which lie higher, which lower, which cost less."""
+
+from collections.abc import Iterator, Sequence
+
+from pipeline.report.comparisons.comparison import INCONCLUSIVE
+from pipeline.report.comparisons.effects import Effect
+from pipeline.report.comparisons.rivals import Rivals
+from pipeline.report.statistics.reach import Saving
+from pipeline.report.words.phrases import counted, listed, reduction, signed
+from pipeline.report.words.told import Row, Verdict
+from pipeline.report.words.verdict import WHERE_MIXED, at_once, detects, level, unknown_intervals
+
+HIGHER, LOWER = "higher", "lower"
+MOST = 4  # fronts of one kind that a headline names
+
+
+def rival_verdicts(found: Sequence[Rivals]) -> list[Verdict]:
+    """One per reference."""
+    return [_verdict(own) for own in found]
+
+
+def _verdict(found: Rivals) -> Verdict:
+    against = f"Against the Pareto front of {found.reference}"
+    if not found.effects:
+        return Verdict(f"{against}: {'; '.join(_left(found))}.")
+    kinds = {
+        kind: [own for own in found.effects if outcome(own[1]) == kind]
+        for kind in (HIGHER, LOWER, INCONCLUSIVE)
+    }
+    told = [HIGHER, LOWER] if kinds[HIGHER] or kinds[LOWER] else [INCONCLUSIVE]
+    claims = [f"{kind.capitalize()}: {_named(own, kind in told)}." for kind, own in kinds.items() if own]
+    closing = " ".join(_closing(found))
+    return Verdict(
+        short=f"{against}, in mean quality: {' '.join(claims)}",
+        saved=_saved(found.effects),
+        evidence=" ".join(
+            [text for own in found.effects for text in _measured(found.reference, *own)] + [closing]
+        ),
+        sides=(found.reference, "the other front"),
+        rows=tuple(row for name, effect in found.effects for row in _rows(name, effect)),
+        caption=closing,
+    )
+
+
+def outcome(effect: Effect) -> str:
+    """Whether the front lies higher or lower, or neither is shown."""
+    _, lo, hi = effect.difference
+    return HIGHER if lo > 0 else LOWER if hi < 0 else INCONCLUSIVE
+
+
+def _named(own: Sequence[tuple[str, Effect]], figures: bool) -> str:
+    """The largest differences first; with `figures`, how large they are."""
+    ordered = sorted(own, key=lambda one: -abs(one[1].difference.estimate))
+    texts = [
+        f"{name} {signed(effect.difference, 3)}{_mixed(effect)}" if figures else name
+        for name, effect in ordered[:MOST]
+    ]
+    more = len(ordered) - MOST
+    return f"{', '.join(texts)} and {more} more" if more > 0 else listed(texts)
+
+
+def _mixed(effect: Effect) -> str:
+    """That a difference is not shown where settings may be mixed, if it isn't."""
+    _, lo, hi = effect.mixed.difference
+    shown = {HIGHER: lo > 0, LOWER: hi < 0, INCONCLUSIVE: True}[outcome(effect)]
+    return "" if shown else f" (not shown {WHERE_MIXED})"
+
+
+def _saved(effects: Sequence[tuple[str, Effect]]) -> str:
+    """Of those that reach a quality with the reference; the largest reduction first."""
+    known = [(name, effect.saving) for name, effect in effects if effect.saving.quality > 0]
+    ordered = sorted(known, key=lambda own: -own[1].fraction.estimate)
+    if not ordered:
+        return "NFE at equal quality: unknown, because no front reaches a common quality with it."
+    texts = [f"{name} {reduction(saving.fraction)}" for name, saving in ordered[:MOST]]
+    more = f" and {len(ordered) - MOST} more" if len(ordered) > MOST else ""
+    return f"NFE at equal quality, {WHERE_MIXED}: {', '.join(texts) if more else listed(texts)}{more}."
+
+
+def _measured(reference: str, name: str, effect: Effect) -> Iterator[str]:
+    """One front's figures; what difference would have been found where none was."""
+    (lo, hi), saving = effect.budgets, effect.saving
+    yield (
+        f"{name}: from {lo:.1f} to {hi:.1f} NFE the mean quality is {effect.axon_quality:.3f}, that of {reference} "
+        f"{effect.base_quality:.3f}, on {effect.n:,} examples"
+    ) + (f"; it reaches quality {_reached(reference, name, saving)}." if saving.quality > 0 else ".")
+    if outcome(effect) == INCONCLUSIVE:
+        yield from detects(effect)
+    yield from unknown_intervals(effect, "NFE")
+
+
+def _reached(reference: str, name: str, saving: Saving) -> str:
+    below = "" if saving.holds else f", which is lower than the best of {reference}"
+    return (
+        f"{level(saving)}{below}, at {saving.axon_cost:.1f} NFE instead of {saving.base_cost:.1f}"
+        f"{at_once(saving, reference, name)}"
+    )
+
+
+def _closing(found: Rivals) -> Iterator[str]:
+    counts = [counted(len(found.effects), "front")] if len(found.effects) > 1 else []
+    counts += [f"{found.references} references"] if found.references > 1 else []
+    yield f"95 % intervals{f', simultaneous over {listed(counts)}' if counts else ''}; AXON's verdicts count apart."
+    yield (
+        "A front lies higher whose mean quality is higher over the same budgets; NFE at equal quality is that at which "
+        "each first reaches a quality a margin below the highest that both reach."
+    )
+    if left := _left(found):
+        yield f"Not counted: {'; '.join(left)}."
+
+
+def _left(found: Rivals) -> list[str]:
+    """Fronts that there is nothing to say of, and why."""
+    own = (
+        (found.alike, "every example decoded as under it"),
+        (found.lineless, "no line (a single setting, no range of NFE, or too few common examples)"),
+    )
+    return [f"{listed(names)}: {why}" for names, why in own if names]
+
+
+def _rows(name: str, effect: Effect) -> Iterator[Row]:
+    (lo, hi), saving = effect.budgets, effect.saving
+    for how, own in (("", effect), (", settings mixed", effect.mixed)):
+        yield Row(
+            f"{name}: mean quality from {lo:.1f} to {hi:.1f} NFE{how}",
+            f"{own.base_quality:.3f}",
+            f"{own.axon_quality:.3f}",
+            signed(own.difference, 3),
+        )
+    if saving.quality > 0:
+        yield Row(
+            f"{name}: NFE at equal quality, {saving.quality:.3f}, settings mixed",
+            f"{saving.base_cost:.1f}",
+            f"{saving.axon_cost:.1f} ({reduction(saving.fraction)})",
+            signed(saving.cost, 1),
+        )

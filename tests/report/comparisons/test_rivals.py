@@ -1,0 +1,155 @@
+"""Fronts against one that is named: the figures of AXON's verdict for the same records, and which are compared."""
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from axon import AxonSettings
+from pipeline.errors import ConfigError
+from pipeline.report import find
+from pipeline.report.asked import Asked
+from pipeline.report.comparisons.effects import Effect
+from pipeline.report.facet import Facet
+from pipeline.report.html import forest
+from pipeline.report.html.forest_rows import forests
+from pipeline.report.words import terminal
+from tests.report.sweep import Sweep, changed, make_run, make_sweep
+
+
+def facet_of(sweep: Sweep, against: str | None = "base") -> Facet:
+    (facet,) = find([sweep.run], sweep.records, asked=Asked(against=against)).facets
+    return facet
+
+
+def with_dawn(sweep: Sweep, group: str = "dawn") -> Sweep:
+    """What AXON decoded as another decoder's settings without it, in a group of their own."""
+    for sid, setting in sweep.settings.items():
+        if setting.uses_axon:
+            never = changed(setting, decoder="dawn", axon=AxonSettings(gate="never"))
+            knobs = {"decoder": "dawn", never.trade_off: setting.decode.decoder.threshold}
+            sweep.settings[sid] = replace(never, group=group, knobs=knobs)
+    return sweep
+
+
+def told(effect: Effect) -> tuple[object, ...]:
+    return effect.n, effect.budgets, effect.difference, effect.mixed, effect.saving, effect.alpha
+
+
+def test_a_front_gains_as_the_same_records_do_in_axons_verdict() -> None:
+    sweep = make_sweep(gain=1.0, faster=0.8, anchors=(None, 1))
+    ((verdict,),) = ([own.leading for own in facet_of(sweep, None).comparisons],)
+    facet = facet_of(with_dawn(sweep))
+    ((name, effect),) = facet.rivals[0].effects
+    assert name == "dawn" and told(effect) == told(verdict)
+    (words,) = facet.summary.verdicts
+    assert words.short.startswith("Against the Pareto front of base, in mean quality: Higher: dawn +0.")
+    assert words.saved.startswith("NFE at equal quality, where settings may be mixed: dawn -")
+    assert len(words.rows) == 3 and "simultaneous" not in words.caption
+
+
+@pytest.mark.slow
+def test_the_other_way_round_the_difference_has_the_other_sign() -> None:
+    sweep = with_dawn(make_sweep(gain=1.0, anchors=(None, 1)))
+    ((_, one),), ((_, other),) = (facet_of(sweep, own).rivals[0].effects for own in ("base", "dawn"))
+    assert one.difference.estimate == pytest.approx(-other.difference.estimate)
+    assert one.difference.lo == pytest.approx(-other.difference.hi)
+    assert "Lower: base -0." in facet_of(sweep, "dawn").summary.verdicts[0].short
+
+
+def test_axons_own_verdict_is_not_told_twice() -> None:
+    facet = facet_of(make_sweep(gain=1.0, anchors=(None, 1)))
+    assert facet.comparisons and not facet.rivals
+    assert facet_of(make_sweep(gain=1.0, anchors=(None, 1)), "AXON").rivals[0].effects
+
+
+@pytest.mark.slow
+def test_each_line_is_compared_with_its_own_decoders_and_intervals_hold_over_all() -> None:
+    """Two decoders in the group that is named: of two references each interval is wider than of one."""
+    sweep = with_dawn(make_sweep(gain=1.0, anchors=(None, 1)), group="others")
+    few = facet_of(sweep).rivals[0].effects[0][1]
+    for sid, setting in list(sweep.settings.items()):
+        if setting.group == "others":  # the same decodes in the named group, and once more with other luck
+            sweep.settings[f"x {sid}"] = replace(setting, id=f"x {sid}", group="base")
+            sweep.rows += [
+                row | {"setting_id": f"x {sid}", "tokens": [1, *row["tokens"][1:]], "score": 1 - row["score"]}
+                for row in sweep.rows
+                if row["setting_id"] == sid
+            ]
+    confidence = {
+        f"y {sid}": replace(
+            setting, id=f"y {sid}", group="others", knobs=setting.knobs | {"decoder": "confidence"}
+        )
+        for sid, setting in sweep.settings.items()
+        if setting.decode.decoder.name == "confidence"
+    }
+    sweep.settings |= confidence
+    sweep.rows += [
+        row | {"setting_id": f"y {row['setting_id']}"}
+        for row in sweep.rows
+        if f"y {row['setting_id']}" in confidence
+    ]
+    of_dawn, of_confidence = sorted(facet_of(sweep).rivals, key=lambda own: own.reference, reverse=True)
+    assert (of_dawn.reference, of_confidence.reference) == ("base (dawn)", "base (confidence)")
+    assert [name for name, _ in of_dawn.effects] == ["others (dawn)"] and of_dawn.references == 2
+    assert of_confidence.alike == ("others (confidence)",) and not of_confidence.effects
+    assert of_dawn.effects[0][1].alpha == few.alpha / 2
+    texts = [own.short for own in facet_of(sweep).summary.verdicts]
+    assert (
+        "Against the Pareto front of base (confidence): others (confidence): every example decoded as under it."
+        in texts
+    )
+    alone = facet_of(sweep, "base (dawn)").rivals
+    assert [own.reference for own in alone] == ["base (dawn)"]
+    assert {name for name, _ in alone[0].effects} == {
+        "base (confidence)",
+        "others (dawn)",
+        "others (confidence)",
+    }
+
+
+def test_a_single_setting_is_no_line_and_an_unknown_group_is_named() -> None:
+    sweep = with_dawn(make_sweep(anchors=(None, 1), thresholds=(0.3, 0.9)))
+    sweep.drop("0.9-1")
+    (found,) = facet_of(sweep).rivals
+    assert found.lineless == ("dawn",) and not found.effects
+    assert "dawn: no line (a single setting" in facet_of(sweep).summary.verdicts[0].short
+    with pytest.raises(ConfigError, match="against=dwn: unknown; one of base, dawn"):
+        facet_of(sweep, "dwn")
+
+
+def test_a_sweep_names_what_its_report_compares_with() -> None:
+    """Of several runs on one page none does, as their groups have other names there."""
+    sweep = with_dawn(make_sweep(anchors=(None, 1), examples=20))
+    own, other = (
+        replace(make_run(list(sweep.settings.values()), name), config={"sweep": {"against": "dawn"}})
+        for name in "ab"
+    )
+    (facet,) = find([own], sweep.records).facets
+    assert [one.reference for one in facet.rivals] == ["dawn"]
+    (both,) = find([own, other], sweep.records, ("a", "b")).facets
+    assert not both.rivals
+    gone = replace(own, config={"sweep": {"against": "not there any more"}})
+    assert not find([gone], sweep.records).facets[0].rivals
+
+
+@pytest.mark.slow
+def test_the_page_and_the_terminal_draw_and_tell_them() -> None:
+    sweep = with_dawn(make_sweep(gain=1.0, anchors=(None, 1)))
+    findings = find([sweep.run], sweep.records, asked=Asked(against="base"))
+    (drawn,) = forests(findings.facets)
+    ((_, effect),) = findings.facets[0].rivals[0].effects
+    (row,) = drawn.rows
+    assert (
+        drawn.file == "forest_against.svg"
+        and row.label == "dawn"
+        and drawn.title.endswith("that of base")
+        and row.quality == effect.difference
+    )
+    assert row.texts[0] in forest.draw(drawn) and row.texts[0] in forest.sections(findings.facets)
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(terminal.render(findings))
+    assert "Against the Pareto front of base, in mean quality: Higher: dawn" in " ".join(
+        console.export_text().split()
+    )
