@@ -23,6 +23,7 @@ from pipeline.report.paper.formats import write_formats
 from pipeline.report.words import terminal
 from pipeline.report.words.expected import table
 from pipeline.report.words.matched_table import matched_table
+from pipeline.report.words.verdict_table import verdict_table
 from pipeline.runs.run import RUN_FILE, Run
 
 
@@ -68,6 +69,8 @@ def write_report(
     findings.points.to_csv(report.table, index=False)
     if any(facet.matched for facet in facets):
         matched_table(facets).to_csv(folder / "matched_nfe.csv", index=False)
+    if len(verdicts := verdict_table(facets)):
+        verdicts.to_csv(folder / "verdicts.csv", index=False)
     if findings.checks:
         table(findings.checks).to_csv(folder / "recipe.csv", index=False)
     calibrated = [(facet.task, facet.model, one) for facet in facets for one in facet.calibrations]

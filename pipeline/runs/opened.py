@@ -99,6 +99,19 @@ class OpenedRun:
 
         return matched_table(find([self.run], self.contents.records, whole=self.whole).facets)
 
+    def verdicts(self, against: str | None = None) -> pd.DataFrame:
+        """The verdicts' figures, as in verdicts.csv: a row per front that is compared with another; none without.
+
+        `against`: a group, or of several decoders its own, `base (dawn)`: all other fronts are compared with it.
+        Raises ConfigError for one that the run doesn't have.
+        """
+        from pipeline.report import find
+        from pipeline.report.asked import Asked
+        from pipeline.report.words.verdict_table import verdict_table
+
+        asked = Asked(against=against)
+        return verdict_table(find([self.run], self.contents.records, asked=asked, whole=self.whole).facets)
+
     @cached_property
     def contents(self) -> Contents:
         """What the store holds of the run, its records measured for a report (report/data/measures.py).

@@ -16,6 +16,7 @@ from pipeline.report import Report
 from pipeline.report.tracker.content import Content, digest, identifier, rows, tags
 from pipeline.report.tracker.fronts import fronts_of
 from pipeline.report.words.matched_table import matched_table
+from pipeline.report.words.verdict_table import verdict_table
 from pipeline.runs.run import Run
 from pipeline.storage.record import SCHEMA
 
@@ -27,6 +28,8 @@ def sweep_content(report: Report, records: Iterable[pa.Table], sweep: str, folde
     """Writes the records into `folder`, from where W&B takes them."""
     findings = report.findings
     tables = {"points": findings.points, "front": findings.front, "fronts": _fronts(report)}
+    if len(verdicts := verdict_table(findings.facets)):
+        tables["verdicts"] = verdicts
     if any(facet.matched for facet in findings.facets):
         tables["matched_nfe"] = matched_table(findings.facets)
     data = folder / RECORDS

@@ -27,7 +27,7 @@ from tests.report.sweep import changed, make_run, make_setting, make_sweep
 from tests.report.verdict import facet_of
 
 SETTINGS = [
-    make_setting(f"s{number}", threshold, None if number < 3 else 1, trade_off=None)
+    make_setting(f"s{number}", threshold, None if number < 3 else 1)
     for number, threshold in enumerate([0.3, 0.7, 0.9] * 2)
 ]
 RUN = make_run(SETTINGS, title="a sweep")
@@ -233,6 +233,10 @@ def test_the_sweep_run_holds_the_report(logged: tuple[Path, Report]) -> None:
     matched, (facet,) = table_in(path, "matched_nfe"), report.findings.facets
     assert matched["mixed_difference_lo"].tolist() == [
         row.mixed.difference.lo for own in facet.matched for row in own.rows
+    ]
+    verdicts = table_in(path, "verdicts")
+    assert verdicts["difference"].tolist() == [
+        own.difference.estimate for found in facet.comparisons for own in found.effects
     ]
     for key, file in {"front_picture": report.picture, "report": report.page}.items():
         assert (path.parent / "files" / run["history"][f"{key}.path"]).read_bytes() == file.read_bytes()

@@ -15,6 +15,7 @@ from pipeline.report.facet import Facet
 from pipeline.report.html import forest
 from pipeline.report.html.forest_rows import forests
 from pipeline.report.words import terminal
+from pipeline.report.words.verdict_table import verdict_table
 from tests.report.sweep import Sweep, changed, make_run, make_sweep
 
 
@@ -46,6 +47,13 @@ def test_a_front_gains_as_the_same_records_do_in_axons_verdict() -> None:
     (words,) = facet.summary.verdicts
     assert words.short.startswith("Against the Pareto front of base, in mean quality: Higher: dawn +0.")
     assert words.saved.startswith("NFE at equal quality, where settings may be mixed: dawn -")
+    (row,) = verdict_table([facet]).to_dict("records")
+    assert (row["front"], row["against"], row["outcome"]) == ("dawn", "base", "higher")
+    assert (row["difference"], row["mixed_difference_lo"]) == (
+        effect.difference.estimate,
+        effect.mixed.difference.lo,
+    )
+    assert (row["nfe"], row["saved_hi"]) == (effect.saving.axon_cost, effect.saving.fraction.hi)
     assert len(words.rows) == 3 and "simultaneous" not in words.caption
 
 
@@ -61,6 +69,10 @@ def test_the_other_way_round_the_difference_has_the_other_sign() -> None:
 def test_axons_own_verdict_is_not_told_twice() -> None:
     facet = facet_of(make_sweep(gain=1.0, anchors=(None, 1)))
     assert facet.comparisons and not facet.rivals
+    told = verdict_table([facet])
+    assert told[["front", "against"]].to_numpy().tolist() == [
+        ["confidence with AXON (AXON)", "confidence alone"]
+    ]
     assert facet_of(make_sweep(gain=1.0, anchors=(None, 1)), "AXON").rivals[0].effects
 
 

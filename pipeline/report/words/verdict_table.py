@@ -1,0 +1,62 @@
+"""The verdicts' figures as a table, verdicts.csv: a row for every front that is compared with another."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pipeline.report.comparisons.effects import Effect
+from pipeline.report.facet import Facet
+from pipeline.report.statistics.stats import Interval
+from pipeline.report.words.phrases import variant_text
+from pipeline.report.words.rivals import outcome
+
+
+def verdict_table(facets: Sequence[Facet]) -> pd.DataFrame:
+    """One row per facet and compared front: AXON's variants, each beside its base, then what `against` asks for.
+
+    Intervals are those of the verdicts, which hold simultaneously over the fronts that one verdict compares, and over
+    all verdicts of the kind. NaN: unknown. No row for pairs of settings where no front can be drawn.
+    """
+    return pd.DataFrame(
+        [
+            {"task": facet.task, "model": facet.model, "front": front, "against": against, **_figures(effect)}
+            for facet in facets
+            for front, against, effect in _compared(facet)
+        ]
+    )
+
+
+def _compared(facet: Facet) -> Iterator[tuple[str, str, Effect]]:
+    for found in facet.comparisons:
+        for effect in found.effects:
+            variant = variant_text(facet.points, effect.variant, found.cohort.base)
+            yield f"{found.cohort.name} with AXON ({variant})", f"{found.cohort.name} alone", effect
+    for rivals in facet.rivals:
+        for name, effect in rivals.effects:
+            yield name, rivals.reference, effect
+
+
+def _figures(effect: Effect) -> dict[str, Any]:
+    saving = effect.saving
+    known = saving.quality > 0
+    unknown = float("nan")
+    return {
+        "outcome": outcome(effect),
+        "n": effect.n,
+        "nfe_lo": effect.budgets[0],
+        "nfe_hi": effect.budgets[1],
+        "quality": effect.axon_quality,
+        "against_quality": effect.base_quality,
+        **_interval("difference", effect.difference),
+        **_interval("mixed_difference", effect.mixed.difference),
+        "equal_quality": saving.quality if known else unknown,
+        "nfe": saving.axon_cost if known else unknown,
+        "against_nfe": saving.base_cost if known else unknown,
+        **_interval("saved", saving.fraction if known else Interval(unknown, unknown, unknown)),
+        "level": 1 - effect.alpha,
+    }
+
+
+def _interval(name: str, own: Interval) -> dict[str, float]:
+    return {name: own.estimate, f"{name}_lo": own.lo, f"{name}_hi": own.hi}
