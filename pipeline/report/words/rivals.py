@@ -79,10 +79,14 @@ def _saved(effects: Sequence[tuple[str, Effect]]) -> str:
 
 def _measured(reference: str, name: str, effect: Effect) -> Iterator[str]:
     """One front's figures; what difference would have been found where none was."""
-    (lo, hi), saving = effect.budgets, effect.saving
+    (lo, hi), saving, swept = (
+        effect.budgets,
+        effect.saving,
+        counted(len(effect.variant.rows), "distinct setting"),
+    )
     yield (
-        f"{name}: from {lo:.1f} to {hi:.1f} NFE the mean quality is {effect.axon_quality:.3f}, that of {reference} "
-        f"{effect.base_quality:.3f}, on {effect.n:,} examples"
+        f"{name}, {swept}: from {lo:.1f} to {hi:.1f} NFE the mean quality is {effect.axon_quality:.3f}, that of "
+        f"{reference} {effect.base_quality:.3f}, on {effect.n:,} examples"
     ) + (f"; it reaches quality {_reached(reference, name, saving)}." if saving.quality > 0 else ".")
     if outcome(effect) == INCONCLUSIVE:
         yield from detects(effect)
@@ -103,7 +107,8 @@ def _closing(found: Rivals) -> Iterator[str]:
     yield f"95 % intervals{f', simultaneous over {listed(counts)}' if counts else ''}; AXON's verdicts count apart."
     yield (
         "A front lies higher whose mean quality is higher over the same budgets; NFE at equal quality is that at which "
-        "each first reaches a quality a margin below the highest that both reach."
+        "each first reaches a quality a margin below the highest that both reach. Both are of the settings swept: "
+        "between two that lie far apart a decoder may do better than the straight line does."
     )
     if left := _left(found):
         yield f"Not counted: {'; '.join(left)}."
