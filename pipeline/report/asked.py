@@ -13,7 +13,7 @@ class Asked:
 
     nfe: tuple[float, ...] = ()  # budgets at which fronts are compared; empty: chosen from the data
     against: str | None = (
-        None  # the group, or front, that the others are compared with; None: those without AXON
+        None  # the run, group or front that the others are compared with; None: those without AXON
     )
     formats: tuple[str, ...] = ()  # of FORMATS: tables for papers, each in files of its own
 

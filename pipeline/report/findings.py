@@ -79,7 +79,7 @@ def find(
     parts = _parts(runs, names, records, whole or in_memory(records))
     drafts = _drafts(parts)
     evidence = [facet.evidence for facet in drafts]
-    asked = _checked(asked, runs, evidence)
+    asked = _checked(asked, runs, names, evidence)
     compared, fronts = compare(evidence), compare_fronts(evidence, asked.against)
     total = sum(len(own) for own in compared)
     facets = tuple(
@@ -107,11 +107,11 @@ def _drafts(parts: Sequence[Part]) -> list[Draft]:
     return [draft(part, knobs) for part in parts]
 
 
-def _checked(asked: Asked, runs: Sequence[Run], facets: Sequence[Evidence]) -> Asked:
+def _checked(asked: Asked, runs: Sequence[Run], names: Sequence[str], facets: Sequence[Evidence]) -> Asked:
     """With what a single run's sweep compares with, where nothing else is asked for."""
     groups = [setting.group for facet in facets for setting in facet.settings]
     fronts = [side.name for facet in facets for side in sides_of(facet.points, facet.settings)]
-    known = list(dict.fromkeys([*groups, *fronts]))
+    known = list(dict.fromkeys([*(names if len(names) > 1 else ()), *groups, *fronts]))
     if asked.against is None:
         own = runs[0].against if len(runs) == 1 else None
         return replace(asked, against=own if own in known else None)

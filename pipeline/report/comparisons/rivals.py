@@ -31,7 +31,7 @@ class Rivals:
 def compare_fronts(facets: Sequence[Evidence], against: str | None) -> list[list[Rivals]]:
     """Per facet one per line of `against` that others are compared with, in the order of the settings.
 
-    `against`: a group, or its part of one decoder, `base (dawn)`. None, where nothing is asked for: no comparison.
+    `against`: a run, a group, or its part of one decoder, `base (dawn)`. None: no comparison.
     """
     if against is None:
         return [[] for _ in facets]

@@ -30,8 +30,8 @@ class Side:
     ]  # what its first setting is in all but AXON, the trade-off parameter and the seed
 
     def is_of(self, against: str | None) -> bool:
-        """Whether that names its group, or of several decoders its own: `base (dawn)`."""
-        return against in (self.group, f"{self.group} ({self.decoder})")
+        """Whether that names its run, its group, or of several decoders its own: `base (dawn)`."""
+        return against in (self.run, self.group, f"{self.group} ({self.decoder})")
 
 
 def sides_of(points: pd.DataFrame, settings: Sequence[Setting]) -> list[Side]:
@@ -64,10 +64,10 @@ def make_sides(points: pd.DataFrame, settings: Sequence[Setting], ways: Sequence
 def pairs_of(sides: Sequence[Side], against: str | None = None) -> list[tuple[Side, Side]]:
     """Each front with the one it is compared with.
 
-    `against`: the group, or its part of one decoder, that all others are compared with. Without it the fronts with AXON
-    are compared with those without, each with its own decoder's; where there is only one kind of them, all others with
-    the first. Of several that one could be compared with, it is its own decoder's, then one that differs in as little
-    as possible (a front under a cache has its base under that cache), and then its own run's.
+    `against`: the run, the group, or its part of one decoder, that all others are compared with. Without it the fronts
+    with AXON are compared with those without, each with its own decoder's; where there is only one kind of them, all
+    others with the first. Of several that one could be compared with, it is its own decoder's, then one that differs
+    in as little as possible (a front under a cache has its base under that cache), and then its own run's.
     """
     references = [side for side in sides if side.is_of(against)]
     others = [side for side in sides if not side.is_of(against)]

@@ -142,6 +142,11 @@ def test_a_sweep_names_what_its_report_compares_with() -> None:
     assert [one.reference for one in facet.rivals] == ["dawn"]
     (both,) = find([own, other], sweep.records, ("a", "b")).facets
     assert not both.rivals
+    (named,) = find([own, other], sweep.records, ("a", "b"), Asked(against="a")).facets
+    assert [(one.reference, *one.alike) for one in named.rivals] == [
+        ("a: base", "b: base"),
+        ("a: dawn", "b: dawn"),
+    ]
     gone = replace(own, config={"sweep": {"against": "not there any more"}})
     assert not find([gone], sweep.records).facets[0].rivals
 
