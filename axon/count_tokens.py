@@ -11,9 +11,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from axon.models import load_tokenizer
+from axon.own_code import WRONG_INPUT
 from axon.token_counts import TokenCounts
+from axon.unknown import unknown
 
 
 def count(token_lists: Iterable[Iterable[int]]) -> TokenCounts:
@@ -23,13 +26,25 @@ def count(token_lists: Iterable[Iterable[int]]) -> TokenCounts:
 
 
 def texts(file: Path) -> Iterator[str]:
-    """Raises OSError or ValueError for a file that can't be read."""
-    content = file.read_text(encoding="utf-8")
+    """Raises ValueError, one line, for a file that can't be read."""
+    try:
+        content = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"{file}: can't be read ({error.strerror}); give a file of text") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file}: is not UTF-8 ({error.reason}); save it as UTF-8") from None
     if file.suffix != ".jsonl":
         yield content
         return
-    for line in content.splitlines():
-        row = json.loads(line) if line.strip() else {}
+    for number, line in enumerate(
+        content.split("\n"), 1
+    ):  # a text may hold what str.splitlines takes for a line's end
+        try:
+            row = json.loads(line) if line.strip() else {}
+        except ValueError as error:
+            raise ValueError(f"{file}: line {number} is no JSON ({error}); correct it") from None
+        if not isinstance(row, dict):
+            raise ValueError(f'{file}: line {number} is no object; write a row such as {{"text": ...}}')
         yield from (value for value in row.values() if isinstance(value, str))
 
 
@@ -45,17 +60,25 @@ def main(words: list[str] | None = None) -> None:
     chosen = parser.parse_args(words)
     try:
         tokenizer = load_tokenizer(chosen.checkpoint)
-        found = count(
-            tokenizer(text, add_special_tokens=False)["input_ids"]
-            for file in chosen.files
-            for text in texts(file)
-        )
+        read = [text for file in chosen.files for text in texts(file)]
+        if strange := unknown(tokenizer, read):
+            print(strange.told("texts"), file=sys.stderr)
+        found = count(tokenizer(text, add_special_tokens=False)["input_ids"] for text in read)
         if not found.total:
             raise ValueError(f"{chosen.files[0]}: there is no text; give files with some")
         chosen.out.write_text(found.text() + "\n", encoding="utf-8")
-    except (OSError, ValueError) as error:
-        sys.exit(" ".join(str(error).split()))
+    except OSError as error:
+        _refuse(
+            f"--out {chosen.out}: can't be written ({error.strerror}); give a file in a folder that exists"
+        )
+    except ValueError as error:
+        _refuse(str(error).replace("model.path=", "checkpoint="))
     print(f"{chosen.out}: {found.total} tokens, {len(found.counts)} different")
+
+
+def _refuse(message: str) -> NoReturn:
+    print(" ".join(message.split()), file=sys.stderr)
+    sys.exit(WRONG_INPUT)
 
 
 if __name__ == "__main__":

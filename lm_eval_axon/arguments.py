@@ -28,8 +28,8 @@ LOG = logging.getLogger("lm_eval.axon")  # a child of lm-eval's logger: its hand
 GATES = {"off": "never"} | {gate: gate for gate in get_args(GateName)}
 # lm-eval's names for the same thing
 LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-KWARGS = ("until", "do_sample", "temperature", *LENGTHS)
-WITHOUT_EFFECT = {"num_beams": 1, "top_p": 1}  # tasks set these, too, at values without effect
+KWARGS = ("until", "do_sample", "temperature", "top_p", *LENGTHS)
+WITHOUT_EFFECT = {"num_beams": 1}  # tasks set this, too, at a value without effect
 
 Chosen = TypeVar("Chosen")
 
@@ -103,7 +103,12 @@ def read_request(kwargs: Mapping[str, Any], settings: DecodeSettings) -> Request
         warning_once(
             LOG, f"max_gen_toks={max_tokens} of the task overrides gen_length: {canvas} positions are decoded"
         )
-    decoding = replace(settings, gen_length=canvas, temperature=float(asked["temperature"]))
+    temperature = float(asked["temperature"])
+    # A limit of the model's arguments goes with the sampling that the task takes back; one of the task is refused then.
+    top_p = kwargs.get("top_p", settings.top_p if temperature else None)
+    decoding = replace(
+        settings, gen_length=canvas, temperature=temperature, top_p=None if top_p == 1 else top_p
+    )
     return Request(decoding, tuple(asked["until"]), max_tokens)
 
 

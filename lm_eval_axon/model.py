@@ -205,6 +205,10 @@ class AxonLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 def _folder(pretrained: str, revision: str | None) -> Path:
     folder = Path(os.path.expanduser(pretrained))
     if folder.is_dir() or not is_hub_id(pretrained):
+        if revision is not None and folder.is_dir():
+            raise CheckpointError(
+                f"revision={revision!r}: {pretrained} is a folder, which has no revisions; leave it out"
+            )
         return folder
     with _lm_evals_names():
         return download(pretrained, revision and str(revision))

@@ -52,4 +52,6 @@ class Tally:
             f"{self.tokens / self.nfe:.2f} tokens per step "
             f"(gen_length={settings.gen_length}, end_of_text={settings.end_of_text})"
         )
-        return [figures, *self.mechanism.lines()]
+        silent = settings.axon.gate != "never" and not self.mechanism.axon_steps
+        never = ["AXON: its gate fired in no step; these are the base decoder's answers"] if silent else []
+        return [figures, *never, *self.mechanism.lines()]

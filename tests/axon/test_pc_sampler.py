@@ -169,18 +169,52 @@ def test_the_command_counts_texts_and_the_texts_of_rows(
 ) -> None:
     text, rows, table = tmp_path / "text.txt", tmp_path / "rows.jsonl", tmp_path / "table.json"
     text.write_text("1; 2; 2")
-    rows.write_text('{"question": "2", "number": 5}\n\n{"question": "; 3"}\n')
+    rows.write_text('\ufeff{"question": "2", "number": 5}\r\n\n{"question": "; 3"}\n')
     main(["assets/tiny", str(text), str(rows), "--out", str(table)])
     ids = json.loads(Path("assets/tiny/tokenizer.json").read_text())["model"]["vocab"]
     found = read_counts(str(table))
     assert found.counts == {ids["1"]: 1, ids["; "]: 3, ids["2"]: 3, ids["3"]: 1}
-    assert f"{table}: 8 tokens, 4 different" in capsys.readouterr().out
-    text.write_text("")
-    for words in (
-        ["assets/tiny", str(text)],
-        ["assets/tiny", str(tmp_path / "none")],
-        ["no/model", str(text)],
-    ):
-        with pytest.raises(SystemExit) as caught:
-            main([*words, "--out", str(table)])
-        assert "\n" not in str(caught.value) and ": " in str(caught.value)
+    told = capsys.readouterr()
+    assert f"{table}: 8 tokens, 4 different" in told.out and not told.err
+    rows.write_text('{"a line\'s end for Python, not for JSON": "\u2028"}')
+    main(["assets/tiny", str(rows), "--out", str(table)])
+    assert "the tokenizer doesn't know '\\u2028'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["assets/tiny", "empty.txt"], "empty.txt: there is no text; "),
+        (["assets/tiny", "none.txt"], "none.txt: can't be read (No such file or directory); "),
+        (["assets/tiny", "latin.txt"], "latin.txt: is not UTF-8 ("),
+        (["assets/tiny", "bad.jsonl"], "bad.jsonl: line 2 is no JSON ("),
+        (["assets/tiny", "list.jsonl"], "list.jsonl: line 1 is no object; "),
+        (
+            ["assets/tiny", "text.txt", "--out", "none/table.json"],
+            "--out none/table.json: can't be written (",
+        ),
+        (["no/model", "text.txt"], "checkpoint='no/model': "),
+    ],
+)
+def test_what_the_command_cannot_count_is_one_line(
+    words: list[str],
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    contents = {
+        "empty.txt": b"",
+        "latin.txt": b"caf\xe9",
+        "text.txt": b"1; 2",
+        "bad.jsonl": b'{"a": "1"}\n{"a": \n',
+        "list.jsonl": b"[1]",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    words = [str(Path(word).resolve()) if word.startswith("assets") else word for word in words]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        main(["--out", "table.json", *words])
+    told = capsys.readouterr().err
+    assert caught.value.code == 2 and told.startswith(line) and told.count("\n") == 1

@@ -21,7 +21,7 @@ pytest.importorskip("lm_eval", reason=MISSING)
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import CachingLM
 
-from lm_eval_axon.arguments import Request
+from lm_eval_axon.arguments import LOG, Request
 from lm_eval_axon.model import AxonLM
 
 PROMPTS = [example.prompt for example in get_task("arith").examples("test", 1, 6)]
@@ -106,6 +106,10 @@ def test_a_request_overrides_the_models_temperature() -> None:
     assert answers(drawing, do_sample=False) == answers(greedy) == answers(greedy, temperature=0.0)
     assert answers(drawing) == answers(greedy, temperature=1.5) == answers(greedy, **DRAWN) != answers(greedy)
     assert answers(drawing) != answers(lm(temperature=1.5, seed=1))
+    likeliest = lm(temperature=1.5, top_p=0.5)
+    assert answers(likeliest) == answers(drawing, top_p=0.5) != answers(drawing)
+    assert answers(likeliest, top_p=1) == answers(drawing)
+    assert answers(likeliest, do_sample=False) == answers(greedy)
 
 
 def test_repetitions_of_an_example_are_sampled_independently() -> None:
@@ -123,14 +127,22 @@ def test_counts_are_kept_for_each_task_and_settings() -> None:
     assert info[0]["nfe_per_answer"] == info[0]["nfe"] / 8 and info[0]["tokens"] == 8 * 20
 
 
+SILENT = {"axon": "coverage_gap", "axon.beta_r": 0.0, "axon.beta_u": 0.0}
+
+
 @pytest.mark.parametrize(
-    ("gate", "intervenes"), [({}, False), ({"axon": "off"}, False), ({"axon": "always"}, True)]
+    ("gate", "intervenes"),
+    [({}, False), ({"axon": "off"}, False), ({"axon": "always"}, True), (SILENT, False)],
 )
-def test_axon_is_off_unless_asked_for(gate: dict[str, str], intervenes: bool) -> None:
+def test_axon_is_off_unless_asked_for_and_its_silence_is_told(
+    gate: dict[str, Any], intervenes: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", LOG.name)
     model = lm(**gate)
     answers(model)
     [counts] = model.get_model_info()["axon"]
     assert (counts["mechanism"]["axon_steps"] > 0) == intervenes
+    assert ("AXON: its gate fired in no step" in caplog.text) == (gate == SILENT)
 
 
 def test_answers_from_lm_evals_cache_are_equal_and_cost_nothing(tmp_path: Path) -> None:
@@ -213,6 +225,7 @@ def test_chats_go_through_the_tokenizers_template() -> None:
         ({"device": "quantum"}, "device='quantum': cannot be used here"),
         ({"pretrained": "/nowhere"}, "pretrained='/nowhere': is not a folder; give a checkpoint folder"),
         ({"pretrained": "~no-such-user/x"}, "pretrained='~no-such-user/x': is not a folder; give a checkpoint folder"),
+        ({"revision": "v9"}, f"revision='v9': {TINY} is a folder, which has no revisions; leave it out"),
         ({"family": "dream"}, f"pretrained={str(TINY)!r}: a checkpoint of llada, and family=dream; choose"),
         ({"pretrained": "someone/absent"}, "pretrained='someone/absent': not on this disk and cannot be downloaded"),
     ],
@@ -230,7 +243,9 @@ def test_an_impossible_argument_is_one_line(
 @pytest.mark.parametrize(
     ("kwargs", "told"),
     [
-        ({"top_p": 0.9}, "generation_kwargs top_p=0.9: not supported by masked diffusion decoding; give --gen_kwargs"),
+        ({"num_beams": 2}, "generation_kwargs num_beams=2: not supported by masked diffusion decoding; give --gen_kw"),
+        ({"top_p": 0.9}, "top_p=0.9: limits sampling, and temperature=0 samples nothing"),
+        ({"top_p": 2, "do_sample": True, "temperature": 1}, "top_p=2: must be above 0 and at most 1"),
         ({"top_k": 5}, "generation_kwargs top_k=5: not supported by masked diffusion decoding; one of until,"),
         ({"do_sample": True}, "generation_kwargs do_sample=True: needs a temperature above 0"),
         ({"temperature": -1}, "temperature=-1.0: must be a number, 0 or more"),
