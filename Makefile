@@ -35,13 +35,13 @@ demo: $(READY) ## sweep AXON's anchor budget on the bundled model and draw the q
 check: $(READY) ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers=2
 	$(PYTEST) -m "not slow"
 
 test: $(READY) ## format, lint, types, all tests (Ray, end to end)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers=2
 	$(PYTEST)
 
 bench: $(READY) ## time it: caches, passes and batches against the releases' loops, the sweep's own time (ten minutes)

@@ -24,7 +24,7 @@ def test_steps_are_those_in_which_decodes_under_either_name_other_sinks(block_ca
     expected = Tally()
     for prompt in PROMPTS:
         canvas, visible = (
-            known_in_steps(model, [prompt], replace(settings, sink_rows=rows), 1)
+            known_in_steps(model, [prompt], replace(settings, sink_rows=rows), 1)[0]
             for rows in ("canvas", "visible")
         )
         whole = len(prompt) + settings.gen_length

@@ -6,13 +6,13 @@ only, and none of its own stand-ins has both numbers and several devices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from axon import MaskedDiffusionModel
 
@@ -60,28 +60,39 @@ def split(model: MaskedDiffusionModel, layers: Sequence[int]) -> MaskedDiffusion
 
 
 def _called(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    leaves = list(_leaves((args, kwargs)))
+    tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
     places = {leaf.place for leaf in tensors if isinstance(leaf, Placed)}
     if func == Tensor.device.__get__ and places:  # type: ignore[attr-defined]
         return places.pop()
-    given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.device)]
-    asked = next((leaf for leaf in given if leaf.type == KIND), None)
+    asked = next((leaf for leaf in leaves if isinstance(leaf, torch.device) and leaf.type == KIND), None)
     moves = func is Tensor.to and asked is not None
     assert len(places) < 2, f"{func} of tensors on {places}"
     plain = [leaf for leaf in tensors if not isinstance(leaf, Placed) and leaf.dim()]
     assert not (places and plain), f"{func} of tensors on {places} and on the processor"
     place = asked or next(iter(places), None)
     if moves and places == {asked}:
-        moves, given = False, []
-    on_processor = tree_map(lambda leaf: torch.device("cpu") if leaf is asked else leaf, (args, kwargs))
-    args, kwargs = on_processor if asked is not None else (args, kwargs)
+        moves = False
+    if asked is not None:
+        args, kwargs = tree_map(lambda leaf: torch.device("cpu") if leaf is asked else leaf, (args, kwargs))
     with torch._C.DisableTorchFunctionSubclass():
         out = func(*args, **kwargs)
         if moves:
             out = out.clone()
         if place is None:
             return out
+        if isinstance(out, Tensor):
+            return placed(out, place) if _is_new(out) else out
         return tree_map(lambda leaf: placed(leaf, place) if _is_new(leaf) else leaf, out)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """torch's own walk takes most of the time of a decode on such devices."""
+    if isinstance(value, list | tuple | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(part)
+    else:
+        yield value
 
 
 def _is_new(leaf: Any) -> bool:

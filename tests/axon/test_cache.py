@@ -91,33 +91,6 @@ def test_a_cached_decode_is_the_uncached_one(number: int, name: str) -> None:
     assert found == list(reversed(decode_rows(model, MIXED[::-1], cached, 3)))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", CACHED)
-def test_it_is_for_every_network_and_prompt(name: str) -> None:
-    @law(4)
-    @given(
-        family=st.sampled_from(list(FAMILIES)),
-        prompts=prompts_of,
-        seed=st.integers(0, 50),
-        batch_size=st.integers(1, 4),
-        alignment=st.sampled_from(ALIGNMENTS),
-        stops=st.booleans(),
-    )
-    def check(
-        family: str, prompts: list[list[int]], seed: int, batch_size: int, alignment: Any, stops: bool
-    ) -> None:
-        model = shared(family, seed)
-        setting = replace(CACHED[name], end_of_text="stop_at_eos" if stops else "full")
-        if setting.decoder.name != "fixed_steps":  # whose steps suit two blocks
-            setting = replace(setting, gen_length=12)
-        plain, cached = both(setting, alignment)
-        assert outcomes(decode_rows(model, prompts, cached, batch_size)) == outcomes(
-            decode_rows(model, prompts, plain)
-        )
-
-    check()
-
-
 @pytest.mark.parametrize("kind", ["llada2", "sdar_moe"])
 @pytest.mark.parametrize("decoder", [Confidence(threshold=0.5), Dawn(tau_edge=0.1, tau_low=0.3)])
 def test_it_is_with_experts(kind: str, decoder: Any, tmp_path: Path) -> None:
@@ -159,8 +132,11 @@ def test_the_references_decodes_are_reproduced() -> None:
 
 def known_in_steps(
     model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, batch_size: int
-) -> list[list[Tensor]]:
-    """What every step knows, up to the end of the furthest block: logits, p*, attention rows and column means."""
+) -> tuple[list[list[Tensor]], list[Trace]]:
+    """What every step knows, up to the end of the furthest block: logits, p*, attention rows and column means.
+
+    And the traces.
+    """
     steps: list[list[Tensor]] = []
 
     class Spied(Forward):
@@ -178,17 +154,17 @@ def known_in_steps(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(axon.sampler, "Forward", Spied)
-        decode_rows(model, prompts, setting, batch_size)
-    return steps
+        return steps, decode_rows(model, prompts, setting, batch_size)
 
 
 def check_steps(
     model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings, alignment: Any, batch: int
 ) -> list[list[Tensor]]:
-    """Every step knows with the cache what a whole pass would."""
+    """Every step knows with the cache what a whole pass would, and what comes of them is the same."""
     plain, cached = both(setting, alignment)
-    found = known_in_steps(model, prompts, cached, batch)
-    expected = known_in_steps(model, prompts, plain, batch)
+    found, traces = known_in_steps(model, prompts, cached, batch)
+    expected, plain_traces = known_in_steps(model, prompts, plain, batch)
+    assert outcomes(traces) == outcomes(plain_traces)
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
         for own, known in zip(ours, theirs, strict=True):
@@ -206,7 +182,7 @@ def test_every_step_knows_what_a_whole_pass_would(family: str, alignment: Any) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CACHED)
-def test_every_step_does_with_every_decoder_and_batch(name: str) -> None:
+def test_so_do_every_step_and_decode_of_every_decoder_network_prompt_and_batch(name: str) -> None:
     @law(4)
     @given(
         prompts=prompts_of,
@@ -214,9 +190,15 @@ def test_every_step_does_with_every_decoder_and_batch(name: str) -> None:
         batch_size=st.integers(1, 4),
         family=st.sampled_from(list(FAMILIES)),
         alignment=st.sampled_from(ALIGNMENTS),
+        stops=st.booleans(),
     )
-    def check(prompts: list[list[int]], seed: int, batch_size: int, family: str, alignment: Any) -> None:
-        check_steps(shared(family, seed), prompts, CACHED[name], alignment, batch_size)
+    def check(
+        prompts: list[list[int]], seed: int, batch_size: int, family: str, alignment: Any, stops: bool
+    ) -> None:
+        setting = replace(CACHED[name], end_of_text="stop_at_eos" if stops else "full")
+        if setting.decoder.name != "fixed_steps":  # whose steps suit two blocks
+            setting = replace(setting, gen_length=12)
+        check_steps(shared(family, seed), prompts, setting, alignment, batch_size)
 
     check()
 

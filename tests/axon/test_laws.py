@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from axon import (
@@ -142,8 +142,6 @@ def shuffled(count: int, order: Any) -> list[int]:
 @every_combination
 def test_every_row_obeys_the_laws(name: str, model: MaskedDiffusionModel) -> None:
     @law(4)
-    @example(prompts=MIXED, batch_size=2, varied=False)
-    @example(prompts=MIXED, batch_size=3, varied=True)
     @given(prompts=prompts_of, batch_size=st.integers(1, 4), varied=st.booleans())
     def check(prompts: list[list[int]], batch_size: int, varied: bool) -> None:
         check_rows(model, prompts, (VARIED if varied else COMBINATIONS)[name], batch_size)
@@ -158,17 +156,19 @@ def test_the_mask_token_is_never_written_however_likely(name: str) -> None:
 
 
 @every_combination
-def test_a_batch_decodes_as_its_rows(name: str, model: MaskedDiffusionModel) -> None:
-    for setting in (COMBINATIONS[name], VARIED[name]):
-        check_batch(model, MIXED, setting, shuffled(len(MIXED), Random(0)))
+def test_mixed_rows_obey_them_and_a_batch_decodes_as_its_rows(name: str, model: MaskedDiffusionModel) -> None:
+    for batch_size, setting in ((2, COMBINATIONS[name]), (3, VARIED[name])):
+        traces = check_rows(model, MIXED, setting, batch_size)
+        check_batch(model, MIXED, setting, shuffled(len(MIXED), Random(0)), traces)
 
 
 @pytest.mark.slow
 @every_combination
-def test_laws_hold_with_every_network(name: str) -> None:
-    families = ["sdar", "llada"] if COMBINATIONS[name].decoder.needs_shadow else ["sdar", "dream", "llada"]
+def test_laws_hold_with_every_other_network(name: str) -> None:
+    """LLaDA's has the tests above."""
+    families = ["sdar"] if COMBINATIONS[name].decoder.needs_shadow else ["sdar", "dream"]
 
-    @law(5)
+    @law(4)
     @given(
         prompts=prompts_of,
         family=st.sampled_from(families),
