@@ -63,8 +63,9 @@ class Dapd(Decoder):
         tau_B1 = self.tau_min + (self.tau_max - self.tau_min) * revealed_B1
         depends_BKK = dependence_BKK / strongest_BK1 > tau_B1[..., None]
         rank_BK = state.rank(dependence_BKK.sum(2) * state.confidence_BK, candidates_BK)
-        (rounds,) = state.ask(candidates_BK.sum(1).max())
-        reveal_BK = sure_BK | independent_set(candidates_BK, depends_BKK, rank_BK, rounds)
+        # As many rounds as a block has positions, since to ask how many are needed would wait for the device.
+        set_BK = independent_set(candidates_BK, depends_BKK, rank_BK, rounds=masked_BK.shape[1])
+        reveal_BK = sure_BK | set_BK
         state.counts.add_held(masked_BK, reveal_BK)
         return Proposal(reveal_BK)
 

@@ -120,7 +120,6 @@ def proposed(
         revealed=revealed.double,
         counts=counts,
         rank=StepState.rank,
-        ask=StepState.ask,
     )
     return decoder.propose(state).reveal_BK, counts
 
