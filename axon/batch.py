@@ -190,6 +190,11 @@ class Batch:
         """Generated positions without a token, bool; what the prompt holds is never masked, not even a mask token."""
         return (self.tokens_BG == self.mask_id) & self.generated_BG
 
+    def revealed(self) -> Tensor:
+        """The share of each row's generated positions that have a token, (B,) float64."""
+        revealed_BG = (self.tokens_BG != self.mask_id) & self.generated_BG
+        return revealed_BG.sum(1).double() / (self.blocks_B * len(self.block_K) - self.given_B)
+
     def masked(self, token_BK: Tensor, places_BK: Tensor) -> Tensor:
         """Where `token_BK`, at places of the area, is the mask token and not the prompt's, bool."""
         masked_BK = token_BK == self.mask_id

@@ -28,7 +28,7 @@ class Counts:
     empty_graph_steps: int = 0  # and in which that graph had no edge
     graph_columns: int = 0  # columns of the canvas examined for sinks, summed over those steps
     graph_sinks: int = 0  # and how many of them were sinks
-    compared_steps: int = 0  # steps in which attention could hold back what confidence would reveal
+    compared_steps: int = 0  # steps in which attention could hold back what else would be revealed
     held_back_steps: int = 0  # and in which it did
     held_back: int = 0  # positions that it held back in these steps
     remasked: int = 0  # tokens that the decoder masked again

@@ -86,6 +86,8 @@ class StepState:
         [], Tensor
     ]  # revises: -> (B, K) bool, tokens that it may remask or replace: not the prompt's
     context: Callable[[], Context]  # reads = "sequence"
+    # -> (B,) float64, the share of all generated positions, of all blocks, that is revealed
+    revealed: Callable[[], Tensor]
 
     @cached_property
     def masked_confidence_BK(self) -> Tensor:

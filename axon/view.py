@@ -87,6 +87,7 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
             "revises", decoder.revises, lambda: and_not(places_BK >= batch.given_B[:, None], masked_BK)
         ),
         context=declared("reads = 'sequence'", sequence, context),
+        revealed=batch.revealed,
     )
 
 

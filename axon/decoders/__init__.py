@@ -6,6 +6,7 @@ from axon.decoders.base import Decoder
 from axon.decoders.clad import Clad
 from axon.decoders.confidence import Confidence
 from axon.decoders.credit import Credit
+from axon.decoders.dapd import Dapd
 from axon.decoders.dawn import Dawn
 from axon.decoders.dsb import Dsb
 from axon.decoders.dus import Dus
@@ -29,6 +30,7 @@ __all__ = [
     "Clad",
     "Confidence",
     "Credit",
+    "Dapd",
     "Dawn",
     "Decoder",
     "DecoderSettings",
@@ -61,6 +63,7 @@ DecoderSettings = (
     | Klass
     | Dawn
     | Clad
+    | Dapd
     | EntropyBounded
     | EntropyThreshold
     | Credit

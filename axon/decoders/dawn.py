@@ -110,9 +110,12 @@ def independent_set(candidates_BK: Tensor, conflict_BKK: Tensor, rank_BK: Tensor
     That is a fixed point: what is said of a candidate stays once it is final for all better ones, so that as many
     `rounds` as a row has candidates are enough.
     """
+    import torch  # here, so that settings can be checked without torch
+
     # j conflicts with i and comes first:
-    better_BKK = conflict_BKK & (rank_BK[:, None, :] < rank_BK[:, :, None])
-    chosen_BK = candidates_BK
+    better_BKK = (conflict_BKK & (rank_BK[:, None, :] < rank_BK[:, :, None])).float()
+    chosen_BK1 = candidates_BK1 = candidates_BK[..., None].float()
     for _ in range(rounds):
-        chosen_BK = and_not(candidates_BK, (better_BKK & chosen_BK[:, None, :]).any(2))
-    return chosen_BK
+        # 1 less the number of better chosen ones, exactly; of others, 0 less it.
+        chosen_BK1 = torch.baddbmm(candidates_BK1, better_BKK, chosen_BK1, alpha=-1).clamp_(min=0)
+    return chosen_BK1[..., 0] > 0

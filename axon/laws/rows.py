@@ -122,7 +122,9 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
     assert trace.graph_columns == most or (setting.sink_rows == "visible" and trace.graph_columns < most)
     assert 0 <= trace.graph_sinks <= trace.graph_columns
     if setting.decoder.name in DECODERS:
-        compares = setting.decoder.name == "clad" or getattr(setting.decoder, "attention_discount", 0) > 0
+        compares = (
+            setting.decoder.name in ("clad", "dapd") or getattr(setting.decoder, "attention_discount", 0) > 0
+        )
         assert trace.compared_steps == (trace.nfe if compares else 0)
     assert 0 <= trace.held_back_steps <= trace.compared_steps <= trace.nfe
     assert trace.held_back_steps <= trace.held_back <= trace.held_back_steps * setting.block

@@ -35,6 +35,7 @@ class Block:
     start: int  # its first place
     length: int
     running: dict[int, float] = field(default_factory=dict)  # kept from step to step
+    left: float = 1.0  # the share of the whole answer that is masked
 
     def surest(self, places: set[int]) -> list[int]:
         return sorted(places, key=lambda place: (-self.c[place], place))
@@ -111,7 +112,8 @@ class Plain:
                 shown = places - open_now
                 if shift and self.cache in ("prefix", "dual") and not within:
                     open_now &= {start}
-                block = Block(open_now, shown, *seen, canvas, within, start, self.block_length, running)
+                left = canvas[len(prompt) :].count(mask) / (len(canvas) - len(prompt))
+                block = Block(open_now, shown, *seen, canvas, within, start, self.block_length, running, left)
                 reveal, remask, replace = rule(block)
                 reveal = reveal or {block.surest(open_now)[0]}
                 if step in anchors:

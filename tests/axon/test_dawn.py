@@ -47,6 +47,7 @@ def _state(seed: int) -> StepState:
         attention=undeclared("DAWN", "attention"),
         revisable=undeclared("DAWN", "revises"),
         shadow=undeclared("DAWN", "needs_shadow"),
+        revealed=undeclared("DAWN", "revealed"),
         context=lambda: Context(
             decoded_BW=decoded,
             width_B=torch.tensor([WIDTH]),

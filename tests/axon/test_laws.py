@@ -41,6 +41,7 @@ KNOBS: dict[str, Any] = {
     "klass": {"threshold": 0.2, "kl_threshold": 0.5, "history": 1},
     "dawn": {"tau_edge": 0.1, "tau_induce": 0.3, "tau_low": 0.3},
     "clad": {"threshold": 0.3},
+    "dapd": {"tau_min": 0.5, "tau_max": 0.8, "threshold": 0.6},
     "entropy_bounded": {"gamma": 1.0},
     "entropy_threshold": {"threshold": 1.0},
     "hierarchy": {"threshold": 0.7, "low_threshold": 0.3},

@@ -51,8 +51,8 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     - axon_share and gate_share (of steps), firing_rate (of gate checks), axon_empty (fraction of AXON's steps in
       which no candidate had any support), anchors_per_step (of AXON's), axon_sink_share (of the columns AXON read);
     - graph_empty (fraction of DAWN's steps in which its graph had no edge), graph_sink_share;
-    - held_share (fraction of the steps of CLAD or of a discount in which attention held tokens back) and held_per_step
-      (how many in each of these);
+    - held_share (fraction of the steps of CLAD, DAPD or a discount in which attention held tokens back) and
+      held_per_step (how many in each of these);
     - revises (whether its decoder may take tokens back), remasked_share and replaced_share (tokens masked again, or
       replaced, over those generated: more than 1 if often) and post_share (of its steps, those on blocks that were
       full), NaN of other decoders;

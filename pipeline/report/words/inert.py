@@ -152,7 +152,7 @@ def _held_none(scored: pd.DataFrame) -> str:
         return ""
     return (
         f"Attention held no token back in {_of(none, known)} whose decoder may do so (for example "
-        f"{_name(none.iloc[0])}): they decode as by confidence alone. {_no_evidence(none)} about what attention does."
+        f"{_name(none.iloc[0])}): they decode as without it. {_no_evidence(none)} about what attention does."
     )
 
 

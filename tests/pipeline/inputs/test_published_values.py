@@ -34,6 +34,7 @@ COMPOSED = [
     ("llada_8b_instruct", "clad", "humaneval", {"threshold": 0.75}),
     ("llada_1_5", "clad", "mbpp", {"threshold": 0.73}),
     ("dream_v0_instruct_7b", "clad", "humaneval", {"threshold": 0.71}),
+    ("llada_8b_instruct", "dapd", "gsm8k", {"tau_max": 0.05, "tau_min": 0.01}),
     ("llada_8b_instruct", "klass", "gsm8k", {"threshold": 0.6, "kl_threshold": 0.015}),
     ("llada_8b_instruct", "klass", "minerva_math", {"threshold": 0.6, "kl_threshold": 0.01}),
     ("llada_8b_instruct", "klass", "humaneval", KLASS),
