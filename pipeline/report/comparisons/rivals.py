@@ -29,7 +29,8 @@ class Rivals:
 
 
 def compare_fronts(facets: Sequence[Evidence], against: str | None) -> list[list[Rivals]]:
-    """Per facet one per line of `against` that others are compared with, in the order of the settings.
+    """Per facet one per line of `against` that others are compared with, in the order of the settings; an empty one
+    where there is nothing to compare.
 
     `against`: a run, a group, or its part of one decoder, `base (dawn)`. None: no comparison.
     """
@@ -37,7 +38,10 @@ def compare_fronts(facets: Sequence[Evidence], against: str | None) -> list[list
         return [[] for _ in facets]
     asked = [_asked(facet, against) for facet in facets]
     references = sum(map(len, asked))
-    return [list(_judged(facet, own, references)) for facet, own in zip(facets, asked, strict=True)]
+    nothing = [Rivals(against, (), (), (), references)]
+    return [
+        list(_judged(facet, own, references)) or nothing for facet, own in zip(facets, asked, strict=True)
+    ]
 
 
 def _asked(facet: Evidence, against: str) -> list[tuple[Side, list[Side]]]:

@@ -120,7 +120,13 @@ def _left(found: Rivals) -> list[str]:
         (found.alike, "every example decoded as under it"),
         (found.lineless, "no line (a single setting, no range of NFE, or too few common examples)"),
     )
-    return [f"{listed(names)}: {why}" for names, why in own if names]
+    left = [f"{listed(names)}: {why}" for names, why in own if names]
+    if not (left or found.effects):
+        return [
+            "nothing is compared with it, since it or all other fronts lack complete settings or are left to AXON's "
+            "own verdict"
+        ]
+    return left
 
 
 def _rows(name: str, effect: Effect) -> Iterator[Row]:

@@ -68,7 +68,9 @@ def test_the_other_way_round_the_difference_has_the_other_sign() -> None:
 
 def test_axons_own_verdict_is_not_told_twice() -> None:
     facet = facet_of(make_sweep(gain=1.0, anchors=(None, 1)))
-    assert facet.comparisons and not facet.rivals
+    (empty,) = facet.rivals
+    assert facet.comparisons and not empty.effects
+    assert "base: nothing is compared with it" in facet.summary.verdicts[-1].short
     told = verdict_table([facet])
     assert told[["front", "against"]].to_numpy().tolist() == [
         ["confidence with AXON (AXON)", "confidence alone"]
