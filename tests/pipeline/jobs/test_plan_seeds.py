@@ -11,6 +11,8 @@ from rich.console import Console
 
 from pipeline.inputs.config import Config, read_config, to_tree
 from pipeline.jobs.plan_job import _hours, plan_job
+from pipeline.tasks import TaskSettings
+from pipeline.tasks.first import first_examples
 from tests.pipeline.conftest import Judge, composing
 
 Make = Callable[..., Config]
@@ -33,6 +35,22 @@ def test_it_says_which_seeds_fall_together(make_config: Make, judge: Judge) -> N
     [line] = told("temperature=0", **grid)
     assert line.startswith("seeds      0, 1, 2 fall together in 2 settings: at temperature=0")
     assert not told("temperature=0.5", **grid) and not told("temperature=0", **grid | {"seed": [1]})
+
+
+def test_prompts_are_made_once_for_all_settings_of_a_model_and_task(
+    make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def counting(task: TaskSettings, limit: int) -> Any:
+        asked.append(task)
+        return first_examples(task, limit)
+
+    monkeypatch.setattr("pipeline.jobs.plan_job.first_examples", counting)
+    tree = to_tree(make_config("task.name=judge"))
+    groups = {"all": {"grid": {"decoder.threshold": [0.3, 0.5, 0.9]}}}
+    assert "settings   3" in shown(read_config(tree | {"sweep": {**tree["sweep"], "groups": groups}}))
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(
