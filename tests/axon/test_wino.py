@@ -34,6 +34,7 @@ OFF = AxonSettings(gate="never")
 # Twice a block, and in every step of it.
 TWICE = AxonSettings(gate="always", tau_sink="2x", attention_layers="last 1", max_anchor_steps=2, anchors=2)
 ALWAYS = replace(TWICE, max_anchor_steps=1000, anchors=1)
+FORMATS = [("llada", (48, 24)), ("sdar", (32, 8))]
 
 Steps = list[tuple[list[int], list[int]]]
 
@@ -61,11 +62,15 @@ def golden(family: str) -> tuple[dict[str, Any], dict[str, Tensor], MaskedDiffus
 
 @pytest.mark.slow
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
-@pytest.mark.parametrize("thresholds", [(0.6, 0.9), (0.2, 0.3), (0.05, 0.9)], ids=str)
 @pytest.mark.parametrize(
-    "axon", [OFF, TWICE, replace(TWICE, combine="union")], ids=["alone", "axon", "union"]
+    ("family", "lengths", "axon", "thresholds"),
+    [  # any two of them meet
+        (*(FORMATS[(row + column) % 2]), axon, thresholds)
+        for row, axon in enumerate([OFF, TWICE, replace(TWICE, combine="union")])
+        for column, thresholds in enumerate([(0.6, 0.9), (0.2, 0.3), (0.05, 0.9)])
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize(("family", "lengths"), [("llada", (48, 24)), ("sdar", (32, 8))], ids=str)
 def test_decodes_are_those_of_the_definition(
     family: str, axon: AxonSettings, thresholds: tuple[float, float], lengths: tuple[int, int]
 ) -> None:
