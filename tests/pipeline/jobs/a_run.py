@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,15 +22,24 @@ Make = Callable[..., Config]
 
 
 @pytest.fixture
-def config(make_config: Make, judge: Judge) -> Config:
-    return make_config("task.name=judge")
+def config(make_config: Make, judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """Its output is empty, and in the same place for every test."""
+    out = tmp_path_factory.getbasetemp() / "a_run" / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    return make_config("task.name=judge", f"out={out}", f"store={out / 'store'}")
 
 
 @pytest.fixture
 def folder(config: Config) -> Path:
-    """Of a run that is done."""
-    code = run_job.run_job(config, composing(config), ["limit=10"], Console(file=io.StringIO(), width=100))
-    assert code == 0
+    """Of a run that is done: decoded and drawn once, and put back as it was for every further test."""
+    out = Path(config.out)
+    kept = out.with_name("kept")
+    if kept.exists():
+        shutil.copytree(kept, out)
+    else:
+        shown = Console(file=io.StringIO(), width=100)
+        assert run_job.run_job(config, composing(config), ["limit=10"], shown) == 0
+        shutil.copytree(out, kept)
     return folder_of(config, planned(config))
 
 
