@@ -1,4 +1,4 @@
-"""Every task with decoders in turns, alone and with AXON, from the prompt to the report, in the checkpoint formats."""
+"""Every task with decoders in turns, alone and with AXON, from the prompt to the points of a report, in each format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import read_config
-from pipeline.report import find
+from pipeline.report import find_points
 from pipeline.storage.store import Store
 from pipeline.tasks import TASKS, GeneratedTask, forms, get_task
 from tests.pipeline.conftest import SWEPT_DECODERS, compose_tree, planned, sliced
@@ -124,7 +124,7 @@ def test_every_task_runs_with_decoders_in_turns(
         assert all(len(record.tokens) == GEN_LENGTH and record.score is not None for record in records)
         store.write_slice(sid, 0, LIMIT, records)
     contents = store.load(settings, LIMIT)
-    points = find([make_run(list(settings.values()))], contents.records).points
+    points = find_points([make_run(list(settings.values()))], contents.records)
     assert points["n"].tolist() == [LIMIT] * len(settings) and points["quality"].between(0, 1).all()
 
 

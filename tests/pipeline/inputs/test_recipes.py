@@ -18,7 +18,10 @@ from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config, read_config, to_tree
 from pipeline.inputs.recipe import QUALITY, recipe_of
 from pipeline.inputs.recipe_table import recipe_table
-from pipeline.report import find
+from pipeline.report.data.records import clean
+from pipeline.report.data.whole import in_memory
+from pipeline.report.entries import split
+from pipeline.report.words.expected import check_recipes
 from tests.pipeline.conftest import ROOT, compose_tree, planned, sliced
 from tests.pipeline.evaluation.test_every_task import write_rows
 from tests.pipeline.formats import random_checkpoint
@@ -30,7 +33,7 @@ WHOLE = {  # examples of the test split
     **dict.fromkeys(("gsm8k", "gsm8k_cot", "gsm8k_cot_zeroshot"), 1319),
     **{"minerva_math": 5000, "math500": 500, "humaneval": 164, "mbpp": 500, "mbpp_sanitized": 257},
 }
-ROWS, GEN_LENGTH, BLOCK_LENGTH = 2, 2, 2
+ROWS, GEN_LENGTH, BLOCK_LENGTH = 1, 2, 2
 LONGEST = 16_384  # every character of a prompt is a token here
 # By the beginning of a recipe's name, dParallel's by its base model's: the format of tests/pipeline/formats.py, and
 # what its config says instead.
@@ -150,9 +153,10 @@ def test_a_recipe_runs_and_is_checked(name: str, checkpoints: dict[str, Path], t
         assert config.recipe.metric in records[0].metrics
     frame = pd.DataFrame([{**vars(record), "metrics": list(record.metrics.items())} for record in records])
     run = replace(make_run([setting], limit=ROWS), config=to_tree(config))
-    [check] = find([run], frame).checks
+    parts = split([run], [run.title], clean(frame), in_memory(frame))
+    [check] = check_recipes([run], [run.title], parts)  # of a report, what is of recipes
     expected = config.recipe.expected
     assert len(check.figures) == sum(
         value is not None for value in (expected.accuracy, expected.nfe, expected.tpf)
     )
-    assert all(figure.outcome.startswith("not comparable: 2 examples") for figure in check.figures)
+    assert all(figure.outcome.startswith("not comparable: 1 example,") for figure in check.figures)
