@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,31 @@ def completed(arguments: list[str], script: Path = LAUNCH, **environment: str) -
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     return process.returncode, shown, errors
+
+
+ONE_AFTER_ANOTHER = """
+import contextlib, io, json, sys
+import launch
+
+for words in json.loads(sys.argv[1]):
+    sys.argv[1:], shown, errors = words, io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(errors):
+        code = launch.main()
+    print(json.dumps([code, shown.getvalue(), errors.getvalue(), sorted(sys.modules)]))
+"""
+
+
+def in_one_process(
+    commands: Sequence[Sequence[str]], folder: Path = ROOT, **environment: str
+) -> list[tuple[int, str, str, set[str]]]:
+    """Runs them one after another, as each takes seconds to import what all need: exit code, output, errors, and the
+    modules that are imported by then."""
+    words = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps(commands)]
+    env = {**os.environ, **environment}
+    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = map(json.loads, done.stdout.splitlines())
+    return [(code, shown, errors, set(modules)) for code, shown, errors, modules in lines]
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from pipeline.inputs.config import read_config
 from pipeline.runs.run_folder import folder_of
-from tests.pipeline.commands import plan_of, uninterrupted
-from tests.pipeline.conftest import ROOT, compose_tree
+from tests.pipeline.commands import in_one_process, plan_of, uninterrupted
+from tests.pipeline.conftest import compose_tree
 
 pytestmark = pytest.mark.slow
 
@@ -20,18 +16,6 @@ HEAVY = {"torch", "ray", "datasets", "wandb", "scipy.stats"}
 # Its tokenizers give the tokens' texts of a page that has none yet, and count those of a plan's prompts: without torch,
 # in a third of a second.
 ONCE = "transformers"
-
-# Each command's exit code, last line, and what has been imported by then, as a line of JSON.
-PROGRAM = """
-import contextlib, io, json, sys
-import launch
-
-for words in json.loads(sys.argv[1]):
-    sys.argv[1:], shown = words, io.StringIO()
-    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
-        code = launch.main()
-    print(json.dumps([code, shown.getvalue().splitlines()[-1], sorted(sys.modules)]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +40,14 @@ def test_what_decodes_nothing_imports_no_torch(finished: list[str]) -> None:
         "wrong": ([*whole, "decoder.threshold=2"], "decoder.threshold=2.0: must lie in"),
         "plan": (["job=plan", *whole], "GiB"),
     }
-    commands = json.dumps([words for words, _ in endings.values()])
-    done = subprocess.run([sys.executable, "-c", PROGRAM, commands], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    lines = map(json.loads, done.stdout.splitlines())
-    for (name, (_, expected)), (code, last, modules) in zip(endings.items(), lines, strict=True):
+    done = in_one_process([words for words, _ in endings.values()])
+    for (name, (_, expected)), (code, shown, errors, modules) in zip(endings.items(), done, strict=True):
+        last = (shown + errors).splitlines()[-1]
         assert (code, expected in last) == (2 if name == "wrong" else 0, True), last
         assert not HEAVY.intersection(modules), f"{name}: {sorted(HEAVY.intersection(modules))}"
 
 
 def test_a_page_that_has_its_texts_is_drawn_without_transformers(finished: list[str]) -> None:
-    commands = json.dumps([[*finished, "limit=2"]])
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, commands], cwd=ROOT, capture_output=True, text=True
-        )
-    code, _, modules = json.loads(done.stdout)
-    assert code == 0 and ONCE not in modules
+        [(code, _, errors, modules)] = in_one_process([[*finished, "limit=2"]])
+    assert code == 0 and ONCE not in modules, errors

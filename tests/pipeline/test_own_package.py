@@ -13,7 +13,7 @@ from textwrap import dedent
 import pandas as pd
 import pytest
 
-from tests.pipeline.commands import completed
+from tests.pipeline.commands import completed, in_one_process
 from tests.pipeline.conftest import ROOT
 from tests.pipeline.test_extending_doc import BLOCK
 
@@ -46,9 +46,13 @@ class Package:
         self.words = [f"--config-dir={folder / 'mine'}", f"decoder={name}", "task=lists", "limit=4", "wandb=off",
                       f"out={folder / 'out'}", f"store={folder / 'out/store'}"]  # fmt: skip
 
-    def run(self, *words: str, installed: bool = True) -> tuple[int, str, str]:
-        path = os.pathsep.join([*([str(self.folder)] if installed else []), os.environ.get("PYTHONPATH", "")])
-        return completed(list(words), PYTHONPATH=path)
+    @property
+    def found(self) -> dict[str, str]:
+        """Where commands find it."""
+        return {"PYTHONPATH": os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")])}
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        return completed(list(words), **self.found)
 
     def laws(self, *words: str) -> tuple[int, str, str]:
         done = subprocess.run(
@@ -67,25 +71,29 @@ def ids(folder: str) -> set[str]:
 
 def test_a_decoder_of_a_package_is_swept_by_workers_and_reported(tmp_path: Path) -> None:
     package = Package(tmp_path)
-    sweep = [*package.words, "sweep=with_axon", "sweep.search=grid", "cluster.workers=2"]
+    sweep = [*package.words, "sweep=with_axon", "sweep.search=grid", "cluster.workers=1"]
     code, shown, errors = package.run(*sweep)
     assert code == 0, shown + errors
     folder = shown.splitlines()[-1]
     assert "margin" in Path(folder).name and "starting Ray" in shown
     points = pd.read_csv(Path(folder) / "points.csv")
     assert len(points) == 10 and (points["n"] == 4).all() and (points["unscored"] == 0).all()
-    first = ids(folder)
-    code, shown, errors = package.run("job=rerun", f"run={folder}", "workers=1", "limit=2")
-    assert code == 0 and "20 of 20 records are equal" in shown, shown + errors
-    code, shown, _ = package.run("job=compare", f"store={tmp_path}/out/store")
-    assert code == 0 and set(pd.read_csv(f"{shown.splitlines()[-1]}/points.csv")["group"]) == {
+    sid = sorted(ids(folder))[0]
+    rerun, compare, show = in_one_process(
+        [
+            ["job=rerun", f"run={folder}", "workers=1", "limit=2"],
+            ["job=compare", f"store={tmp_path}/out/store"],
+            ["job=show", f"run={folder}", f"setting={sid}", "example=0"],
+        ],
+        **package.found,
+    )
+    assert rerun[0] == 0 and "20 of 20 records are equal" in rerun[1], rerun[:3]
+    assert compare[0] == 0 and set(pd.read_csv(f"{compare[1].splitlines()[-1]}/points.csv")["group"]) == {
         "margin",
         "margin + coverage_gap/fixed",
     }
-    sid = sorted(first)[0]
-    code, shown, errors = package.run("job=show", f"run={folder}", f"setting={sid}", "example=0")
-    assert code == 0 and "margin" in shown, shown + errors
-    code, _, errors = package.run("job=report", f"run={folder}", installed=False)
+    assert show[0] == 0 and "margin" in show[1], show[:3]
+    code, _, errors = completed(["job=report", f"run={folder}"])
     assert code == 2 and errors.count("\n") == 1
     assert "decode.decoder: 'margin', of a later version or a package that isn't installed" in errors
 

@@ -17,6 +17,7 @@ from pipeline.idle_threads import VARIABLE
 from pipeline.inputs.choices import check_folders, described
 from pipeline.inputs.composed_tree import check_emptied
 from pipeline.jobs import runs_command
+from tests.pipeline.commands import in_one_process
 from tests.pipeline.conftest import ROOT, compose_tree
 
 RECIPES = len([*(ROOT / "conf/recipe").glob("*.yaml")])
@@ -214,33 +215,20 @@ def test_the_demo_is_an_experiment() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        ("axon.anchor=2", 2),
-        ("axon.gate=coverage", 2),
-        ("decoder.threshold=2", 2),
-        ("sweep=decoders model.dtype=half task.name=sums", 2),
-        ("--help", 0),
-        ("--cfg job", 0),
-    ],
-)
-def test_what_needs_no_model_is_told_before_anything_heavy_is_imported(
-    words: str, code: int, tmp_path: Path
-) -> None:
-    """In a process of its own, where what is loaded is what this command loaded."""
-    script = (
-        "import runpy, sys\n"
-        f"sys.argv = {['launch.py', *shlex.split(words)]!r}\n"
-        f"sys.path.insert(0, {str(ROOT)!r})\n"
-        f"try: runpy.run_path({str(ROOT / 'launch.py')!r}, run_name='__main__')\n"
-        f"finally: print('loaded:', *sorted({HEAVY!r} & set(sys.modules)))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == code, done.stderr
-    assert done.stdout.splitlines()[-1] == "loaded:"
+def test_what_needs_no_model_is_told_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    """In one process, so that what any of the commands has loaded stays."""
+    codes = {
+        "axon.anchor=2": 2,
+        "axon.gate=coverage": 2,
+        "decoder.threshold=2": 2,
+        "sweep=decoders model.dtype=half task.name=sums": 2,
+        "--help": 0,
+        "--cfg job": 0,
+    }
+    done = in_one_process([shlex.split(words) for words in codes], tmp_path, PYTHONPATH=str(ROOT))
+    for (words, expected), (code, _, errors, modules) in zip(codes.items(), done, strict=True):
+        assert code == expected, errors
+        assert not HEAVY & modules, words
     assert not list(tmp_path.iterdir())
 
 
