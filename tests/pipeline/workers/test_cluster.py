@@ -31,19 +31,6 @@ def words(checkpoint: Path, out: Path) -> list[str]:
     return ["sweep=uncertainty_threshold", *small, f"model.path={checkpoint}", f"out={out}"]
 
 
-def test_the_recipe_gives_what_one_machine_gives(
-    ray_cluster: Cluster,
-    checkpoint: Path,
-    tmp_path: Path,
-) -> None:
-    asked = words(checkpoint, tmp_path / "two")
-    code, shown, errors = completed([*asked, *ray_cluster.words], **ray_cluster.environment)
-    assert code == 0 and errors == "", shown + errors
-    expected = uninterrupted(asked, tmp_path / "one", LIMIT)
-    assert len(expected) == 6 * LIMIT
-    pd.testing.assert_frame_equal(records(asked, tmp_path / "two", LIMIT), expected)
-
-
 def test_a_search_interrupted_on_ray_equals_one_that_runs_through_in_this_process(
     ray_cluster: Cluster, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,21 +52,24 @@ def test_a_search_interrupted_on_ray_equals_one_that_runs_through_in_this_proces
     )
 
 
-def test_one_setting_is_shared_by_the_nodes(ray_cluster: Cluster, checkpoint: Path, tmp_path: Path) -> None:
+def test_by_the_recipe_one_setting_is_shared_by_the_nodes(
+    ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
+) -> None:
     small = [f"limit={LIMIT}", "slice_size=4", "gen_length=8", "block_length=4", "wandb=off"]
     asked = [*small, f"model.path={checkpoint}", f"out={tmp_path / 'two'}"]
     code, shown, errors = completed([*asked, *ray_cluster.words], **ray_cluster.environment)
     assert code == 0 and errors == "", shown + errors
     assert "needs no cluster" not in shown
     expected = uninterrupted(asked, tmp_path / "one", LIMIT)
+    assert len(expected) == LIMIT
     pd.testing.assert_frame_equal(records(asked, tmp_path / "two", LIMIT), expected)
 
 
 def test_nodes_without_the_model_or_without_torch_leave_the_sweep_to_the_others(
     ray_cluster: Cluster, checkpoint: Path, tmp_path: Path
 ) -> None:
-    """A worker without torch fails within seconds, so it would take one setting after the other and use up their
-    tries.
+    """Which give what one machine gives. A worker without torch fails within seconds, so it would take one setting
+    after the other and use up their tries.
     """
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\")\n")

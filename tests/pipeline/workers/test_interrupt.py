@@ -66,7 +66,7 @@ BLOWS = {
     "SIGTERM to every process": (signalled(signal.SIGTERM), 1, 143, "Stopped"),
     "SIGKILL to Ray's node": (
         killed("raylet/raylet"),
-        2,
+        1,
         1,
         "Ray has died (its node process raylet ended with code -9)",
     ),

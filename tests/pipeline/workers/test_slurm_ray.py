@@ -19,7 +19,7 @@ import pytest
 from tests.pipeline.commands import records, slices, uninterrupted
 from tests.pipeline.conftest import ROOT
 from tests.pipeline.hosts import Host, network
-from tests.pipeline.ray_nodes import RAY
+from tests.pipeline.ray_nodes import PLAIN, RAY
 from tests.pipeline.slurm_stubs import SCONTROL, SCRIPT, SQUEUE, logged, write_commands
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,8 @@ SRUN = """#!/bin/bash
 while [[ $1 == --* ]]; do options+=("$1"); shift; done
 echo "srun ${options[*]} $*" >> "$LOG"
 [[ ${options[*]} == *--nodelist=first* ]] && on=first || on=second
-exec "$(dirname "$0")/$on" "$RAY_HERE" "${@:2}" --object-store-memory=100000000
+small=(--object-store-memory=100000000 --no-monitor --include-log-monitor=false)
+exec "$(dirname "$0")/$on" "$RAY_HERE" "${@:2}" "${small[@]}"
 """
 PYTHON = """#!/bin/bash
 exec "$(dirname "$0")/first" "$PYTHON_HERE" "$@"
@@ -63,7 +64,7 @@ def started(folder: Path, first: Host, nodes: int) -> subprocess.Popen[str]:
     asked = [*words("/mnt"), "cluster.gpus_per_worker=0"]
     return subprocess.Popen(
         ["unshare", "--mount", "bash", "-c", batch, "batch", str(SCRIPT), *asked], cwd=ROOT, text=True,
-        env={**inherited, **slurm, "PATH": f"{folder / 'bin'}:{inherited['PATH']}"},
+        env={**inherited, **slurm, **PLAIN, "PATH": f"{folder / 'bin'}:{inherited['PATH']}"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 
