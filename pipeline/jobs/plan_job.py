@@ -14,7 +14,6 @@ from axon.models.family import Family
 from axon.row_memory import ON_PROCESSOR, Part
 from pipeline.checkpoints.cost_estimate import MEASURED, SHARE, Network, gpu_hours, most_passes
 from pipeline.checkpoints.outline import Outline, open_outline
-from pipeline.checkpoints.prompt import encode
 from pipeline.counted import counted
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.block_size import unlike_training
@@ -24,6 +23,7 @@ from pipeline.inputs.silent_gate import never_fires
 from pipeline.inputs.unknown_text import unknown_texts
 from pipeline.jobs.console import say
 from pipeline.jobs.display import clock
+from pipeline.jobs.plan_prompts import SAMPLED, Prompts, count_prompts
 from pipeline.planning.line import Lines
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
@@ -37,33 +37,13 @@ from pipeline.search.over_seeds import seeds_by_group
 from pipeline.stop import DONE
 from pipeline.storage.store import Contents, Store
 from pipeline.tasks import TaskSettings
-from pipeline.tasks.first import first_examples
 
-SAMPLED = 200  # examples whose prompts are tokenised
-ASSUMED_PROMPT = 1000  # tokens, where there is no tokenizer to count them
 GIB = 2**30
 REPEATS = "; each setting is counted whole, but what repeats a neighbour's decode is not decoded again"
 
 MOST = "at most: every pass reveals one token"
 MOST_STEPS = "at most: the steps that the decoder has for it"
 MOST_REVISING = "at most, with tokens that the decoder takes back"
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """The lengths of prompts in tokens. `counted`: of how many examples; 0: assumed."""
-
-    least: int
-    mean: float
-    most: int
-    counted: int
-
-    def __str__(self) -> str:
-        if not self.counted:
-            return f"{self.most:,} tokens (assumed: the tokenizer's files aren't there)"
-        spread = f"{self.least:,} to {self.most:,} tokens, {self.mean:,.0f} on average"
-        lengths = f"{counted(self.most, 'token')} each" if self.least == self.most else spread
-        return f"{lengths} (tokenised: the first {self.counted:,} examples)"
 
 
 @dataclass(frozen=True)
@@ -96,7 +76,7 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
             (setting.model, setting.task): setting for setting in settings
         }  # to make prompts takes a while
         prompts = {
-            of: _prompts(setting, outlines[setting.model], config.limit)
+            of: count_prompts(setting, outlines[setting.model], config.limit)
             for of, setting in one_of_each.items()
         }
         works = [
@@ -178,23 +158,6 @@ def _published(recipe: RecipeSettings, setting: Setting) -> float | None:
         return None if setting.knobs else expected.nfe
     whole = expected.tpf_counts == "canvas" and decode.end_of_text != "stop_at_eos"
     return decode.gen_length / expected.tpf if whole else None
-
-
-def _prompts(setting: Setting, outline: Outline, limit: int) -> Prompts:
-    """Raises ConfigError if an example doesn't become a prompt."""
-    if outline.tokenizer is None:
-        return Prompts(ASSUMED_PROMPT, ASSUMED_PROMPT, ASSUMED_PROMPT, 0)
-    task: TaskSettings = setting.task
-    try:
-        examples = first_examples(task, min(SAMPLED, limit))
-    except ValueError as error:
-        raise ConfigError([str(error)]) from None
-    try:
-        sizes = [len(encode(outline.tokenizer, setting.model, example, task)) for example in examples]
-    except Exception as error:  # a template or a tokenizer may be anything
-        line = f"model.prompt={setting.model.prompt!r}: an example doesn't become a prompt ({reason(error)})"
-        raise ConfigError([f"{line}; choose the other form"]) from None
-    return Prompts(min(sizes), sum(sizes) / len(sizes), max(sizes), len(sizes))
 
 
 def _lines(
