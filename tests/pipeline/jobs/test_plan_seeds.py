@@ -46,7 +46,7 @@ def test_prompts_are_made_once_for_all_settings_of_a_model_and_task(
         asked.append(task)
         return first_examples(task, limit)
 
-    monkeypatch.setattr("pipeline.jobs.plan_job.first_examples", counting)
+    monkeypatch.setattr("pipeline.jobs.plan_prompts.first_examples", counting)
     tree = to_tree(make_config("task.name=judge"))
     groups = {"all": {"grid": {"decoder.threshold": [0.3, 0.5, 0.9]}}}
     assert "settings   3" in shown(read_config(tree | {"sweep": {**tree["sweep"], "groups": groups}}))
