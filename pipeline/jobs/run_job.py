@@ -89,7 +89,7 @@ def _run_on(
                 store.write_index(plan.settings)  # now: who is killed writes none
                 backlog = _decode(config, plan, store, folder, contents, pending, console)
                 contents, left_out = store.outcomes(plan.settings, config.limit), backlog.left_out
-                folder.grow(plan)
+                _grow(folder, plan)
                 failures = backlog.failures
                 lacking = incomplete(plan, contents, store, config.limit, config.slice_size, failures)
                 failures = {sid: line for sid, line in lacking.items() if sid in failures or not left_out}
@@ -128,10 +128,11 @@ def _decode(
     pending: Mapping[str, list[Span]],
     console: Console,
 ) -> Backlog:
-    def grown() -> None:
-        with suppress(OSError):  # the end of the run writes it again, and says so if that fails, too
-            folder.grow(plan)
-
     stored = stored_totals(contents.records)
     with Display(console, folder.run.title, plan.settings, config.limit, stored) as display:
-        return execute(config, plan, store, pending, display, grown)
+        return execute(config, plan, store, pending, display, lambda: _grow(folder, plan))
+
+
+def _grow(folder: RunFolder, plan: Plan) -> None:
+    with suppress(OSError):  # the end of the run writes it again, and says so if that fails, too
+        folder.grow(plan)

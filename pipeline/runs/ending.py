@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from rich.console import Console
 
@@ -37,7 +38,8 @@ def finish(
     failures = {**failures, **unscored(contents.records, failures)}
     run, part = folder.run, part_of(folder.run, contents.records)
     if contents.records.empty:
-        folder.end("failed", failures, "nothing was decoded")
+        with suppress(OSError):  # what failed is told below
+            folder.end("failed", failures, "nothing was decoded")
         say_failures(run, failures, console)
         return FAILED
     try:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.errors import ConfigError, reason
+
 PREFIX = "axon-ray-"
 OWNER = "owner"  # a file that the run holds a lock on; the kernel releases it however the run ends
 YOUNG = 60.0  # seconds; a younger folder may not be locked yet, or its Ray may be about to end
@@ -18,11 +20,15 @@ YOUNG = 60.0  # seconds; a younger folder may not be locked yet, or its Ray may 
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """It holds sockets, whose paths must be short: so it isn't in the run's folder."""
+    """It holds sockets, whose paths must be short: so it isn't in the run's folder. Raises ConfigError without one."""
     parent = "/tmp" if Path("/tmp").is_dir() else tempfile.gettempdir()
     remove_ownerless(Path(parent))
-    folder = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
-    owner = os.open(Path(folder, OWNER), os.O_RDWR | os.O_CREAT)
+    try:
+        folder = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
+        owner = os.open(Path(folder, OWNER), os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        line = f"cluster: Ray's files can't be written to {parent} ({reason(error)}); make it writable, or make room"
+        raise ConfigError([line]) from None
     try:
         fcntl.flock(owner, fcntl.LOCK_EX)
         yield folder

@@ -25,6 +25,7 @@ from pipeline.inputs import places
 from pipeline.inputs.config import SETTING_KEYS, Config, WandbSettings
 from pipeline.jobs import run_job
 from pipeline.report import tracker
+from pipeline.runs.run_folder import RunFolder
 from pipeline.storage.store import Store
 from pipeline.workers.execute import execute_here
 from tests.pipeline.conftest import Judge, composing, planned
@@ -125,7 +126,7 @@ def test_a_store_that_fills_up_ends_the_run_with_a_line_and_keeps_what_is_there(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("full", ["write_report", "to_csv", "track"])
+@pytest.mark.parametrize("full", ["grow", "write_report", "to_csv", "track"])
 def test_a_full_disk_under_the_report_costs_no_results(
     full: str, make_config: Make, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +134,9 @@ def test_a_full_disk_under_the_report_costs_no_results(
         if full == "track":
             config = replace(config, wandb=WandbSettings("offline", "p"))
             patch.setattr(tracker, "track", no_room)
+        elif full == "grow":  # of run.json, once all is decoded; so does its end
+            patch.setattr(RunFolder, "grow", no_room)
+            patch.setattr(RunFolder, "end", no_room)
         elif full == "to_csv":
             patch.setattr("pandas.DataFrame.to_csv", no_room)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import ConfigError
 from pipeline.workers import scratch
 from tests.pipeline.conftest import ROOT
 
@@ -63,3 +65,13 @@ def test_an_error_leaves_nothing() -> None:
         assert Path(folder).parent == Path("/tmp") or str(Path(folder).parent) == tempfile.gettempdir()
         raise KeyboardInterrupt
     assert not Path(folder).exists()
+
+
+def test_a_place_that_takes_no_folder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> str:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    line = r"^cluster: Ray's files can't be written to /tmp \(Read-only file system\); make it writable"
+    with pytest.raises(ConfigError, match=line), scratch.scratch_folder():
+        pass
