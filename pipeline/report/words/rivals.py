@@ -7,8 +7,8 @@ from pipeline.report.comparisons.effects import Effect
 from pipeline.report.comparisons.rivals import Rivals
 from pipeline.report.statistics.reach import Saving
 from pipeline.report.words.phrases import counted, listed, reduction, signed
-from pipeline.report.words.told import Row, Verdict
-from pipeline.report.words.verdict import WHERE_MIXED, at_once, detects, level, unknown_intervals
+from pipeline.report.words.told import Verdict
+from pipeline.report.words.verdict import WHERE_MIXED, at_once, detects, level, rows, unknown_intervals
 
 HIGHER, LOWER = "higher", "lower"
 MOST = 4  # fronts of one kind that a headline names
@@ -37,7 +37,7 @@ def _verdict(found: Rivals) -> Verdict:
             [text for own in found.effects for text in _measured(found.reference, *own)] + [closing]
         ),
         sides=(found.reference, "the other front"),
-        rows=tuple(row for name, effect in found.effects for row in _rows(name, effect)),
+        rows=tuple(row for name, effect in found.effects for row in rows(effect, name)),
         caption=closing,
     )
 
@@ -127,21 +127,3 @@ def _left(found: Rivals) -> list[str]:
             "own verdict"
         ]
     return left
-
-
-def _rows(name: str, effect: Effect) -> Iterator[Row]:
-    (lo, hi), saving = effect.budgets, effect.saving
-    for how, own in (("", effect), (", settings mixed", effect.mixed)):
-        yield Row(
-            f"{name}: mean quality from {lo:.1f} to {hi:.1f} NFE{how}",
-            f"{own.base_quality:.3f}",
-            f"{own.axon_quality:.3f}",
-            signed(own.difference, 3),
-        )
-    if saving.quality > 0:
-        yield Row(
-            f"{name}: NFE at equal quality, {saving.quality:.3f}, settings mixed",
-            f"{saving.base_cost:.1f}",
-            f"{saving.axon_cost:.1f} ({reduction(saving.fraction)})",
-            signed(saving.cost, 1),
-        )

@@ -104,7 +104,7 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
         evidence=" ".join([*_measured(points, found), *closing]),
         pick=pick_sentence(points, cohort.base, leading.variant, leading.saving.margin),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
-        rows=tuple(_rows(leading)),
+        rows=tuple(rows(leading)),
         caption=" ".join([f"{_on(found)}.", *closing]),
     )
 
@@ -240,18 +240,19 @@ def _left_out(found: Comparison) -> str:
     )
 
 
-def _rows(leading: Effect) -> Iterator[Row]:
-    (lo, hi), saving = leading.budgets, leading.saving
-    for how, own in (("", leading), (", settings mixed", leading.mixed)):
+def rows(effect: Effect, name: str = "") -> Iterator[Row]:
+    """What is measured of an effect; of several in one table each with its name before it."""
+    (lo, hi), saving, of = effect.budgets, effect.saving, f"{name}: " if name else ""
+    for how, own in (("", effect), (", settings mixed", effect.mixed)):
         yield Row(
-            f"mean quality from {lo:.1f} to {hi:.1f} NFE{how}",
+            f"{of}mean quality from {lo:.1f} to {hi:.1f} NFE{how}",
             f"{own.base_quality:.3f}",
             f"{own.axon_quality:.3f}",
             signed(own.difference, 3),
         )
     if saving.quality > 0:
         yield Row(
-            f"NFE at equal quality, {saving.quality:.3f}, settings mixed",
+            f"{of}NFE at equal quality, {saving.quality:.3f}, settings mixed",
             f"{saving.base_cost:.1f}",
             f"{saving.axon_cost:.1f} ({reduction(saving.fraction)})",
             signed(saving.cost, 1),
