@@ -126,8 +126,12 @@ def _rank(value: Any) -> tuple[bool, float, str]:
 def knob_columns(points: pd.DataFrame) -> list[str]:
     """The `knob.<name>` columns that vary within a group."""
     columns = [str(column) for column in points.columns if str(column).startswith("knob.")]
+    groups = points["group"].tolist()
+    count = len(
+        set(groups)
+    )  # a column that varies in none has one value for each; asked for of every variant
     return [
         column
         for column in columns
-        if (points[column].astype(str).groupby(points["group"]).nunique() > 1).any()
+        if len(set(zip(groups, map(str, points[column].tolist()), strict=True))) > count
     ]
