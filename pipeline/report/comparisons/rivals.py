@@ -50,8 +50,6 @@ def _asked(facet: Evidence, against: str) -> list[tuple[Side, list[Side]]]:
     Answers from elsewhere are in no paired comparison, and AXON's own verdict compares it with what it is on top of.
     """
     lines = [line for line in lines_of(facet.points, facet.settings) if line.ours]
-    if not any(line.is_of(against) for line in lines):
-        return []
     found: dict[str, tuple[Side, list[Side]]] = {}
     for line, reference in pairs_of(lines, against):
         if line.axon and not reference.axon and line.frame == reference.frame:

@@ -29,10 +29,6 @@ class Side:
         str, Any
     ]  # what its first setting is in all but AXON, the trade-off parameter and the seed
 
-    def is_of(self, against: str | None) -> bool:
-        """Whether that names its run, its group, or of several decoders its own: `base (dawn)`."""
-        return against in (self.run, self.group, f"{self.group} ({self.decoder})")
-
 
 def sides_of(points: pd.DataFrame, settings: Sequence[Setting]) -> list[Side]:
     """A group's settings of one decoder each, in the order of the settings. `settings`: one per point."""
@@ -69,8 +65,9 @@ def pairs_of(sides: Sequence[Side], against: str | None = None) -> list[tuple[Si
     others with the first. Of several that one could be compared with, it is its own decoder's, then one that differs
     in as little as possible (a front under a cache has its base under that cache), and then its own run's.
     """
-    references = [side for side in sides if side.is_of(against)]
-    others = [side for side in sides if not side.is_of(against)]
+    references = _called(sides, against)
+    chosen = {side.name for side in references}
+    others = [side for side in sides if side.name not in chosen]
     alike = False
     if against is None:
         references = [side for side in sides if side.ours and not side.axon]
@@ -84,6 +81,12 @@ def pairs_of(sides: Sequence[Side], against: str | None = None) -> list[tuple[Si
         if own:
             found.append((side, min(own, key=partial(_distance, side))))
     return found
+
+
+def _called(sides: Sequence[Side], name: str | None) -> list[Side]:
+    """Those of that group, or of its part of one decoder, `base (dawn)`; of that run where no group is called so."""
+    own = [side for side in sides if name in (side.group, f"{side.group} ({side.decoder})")]
+    return own or [side for side in sides if side.run == name]
 
 
 def _distance(side: Side, other: Side) -> tuple[bool, int, bool]:

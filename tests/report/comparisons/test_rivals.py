@@ -153,6 +153,17 @@ def test_a_sweep_names_what_its_report_compares_with() -> None:
     assert not find([gone], sweep.records).facets[0].rivals
 
 
+def test_a_sweep_may_be_called_as_one_of_its_groups() -> None:
+    """Then that names the group: the run would be all that there is."""
+    sweep = with_dawn(make_sweep(anchors=(None, 1), examples=20))
+    run = make_run(list(sweep.settings.values()), "dawn")
+    (facet,) = find([run], sweep.records, asked=Asked(against="dawn")).facets
+    ((name, _),) = facet.rivals[0].effects
+    assert name == "base" and [(own.front.name, own.against.name) for own in facet.matched] == [
+        ("base", "dawn")
+    ]
+
+
 @pytest.mark.slow
 def test_the_page_and_the_terminal_draw_and_tell_them() -> None:
     sweep = with_dawn(make_sweep(gain=1.0, anchors=(None, 1)))
