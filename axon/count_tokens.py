@@ -36,9 +36,8 @@ def texts(file: Path) -> Iterator[str]:
     if file.suffix != ".jsonl":
         yield content
         return
-    for number, line in enumerate(
-        content.split("\n"), 1
-    ):  # a text may hold what str.splitlines takes for a line's end
+    # A text may hold what str.splitlines takes for a line's end.
+    for number, line in enumerate(content.split("\n"), 1):
         try:
             row = json.loads(line) if line.strip() else {}
         except ValueError as error:

@@ -72,9 +72,8 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
         outlines = {setting.model: open_outline(setting.model) for setting in settings}
         contents = _stored(config, outlines, settings)
         networks = {model: Network(outline.described) for model, outline in outlines.items()}
-        one_of_each = {
-            (setting.model, setting.task): setting for setting in settings
-        }  # to make prompts takes a while
+        # To make prompts takes a while.
+        one_of_each = {(setting.model, setting.task): setting for setting in settings}
         prompts = {
             of: count_prompts(setting, outlines[setting.model], config.limit)
             for of, setting in one_of_each.items()

@@ -12,9 +12,8 @@ class Asked:
     """The defaults are those of a report that is drawn without being asked for anything."""
 
     nfe: tuple[float, ...] = ()  # budgets at which fronts are compared; empty: chosen from the data
-    against: str | None = (
-        None  # the run, group or front that the others are compared with; None: those without AXON
-    )
+    # The run, group or front that others are compared with; None: those without AXON.
+    against: str | None = None
     formats: tuple[str, ...] = ()  # of FORMATS: tables for papers, each in files of its own
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pipeline.planning.setting import Setting
-from pipeline.report.data.labels import knob_names, value_text, varying
+from pipeline.report.data.labels import assigned, knob_names, varying
 from pipeline.report.statistics.sides import Side, make_sides
 
 
@@ -23,10 +23,6 @@ def _ways(settings: Sequence[Setting]) -> list[str]:
     ways = []
     for setting in settings:
         several, apart = len(decoders[setting.group]) > 1, {"decoder", "seed", setting.trade_off}
-        texts = [
-            f"{names[key]}={value_text(setting.knobs[key])}"
-            for key in keys[setting.group]
-            if key in setting.knobs and key not in apart
-        ]
+        texts = assigned(setting, [key for key in keys[setting.group] if key not in apart], names)
         ways.append(" ".join([setting.decode.decoder.name, *texts] if several else texts))
     return ways

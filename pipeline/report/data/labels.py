@@ -89,15 +89,12 @@ def varying(settings: Sequence[Setting]) -> dict[str, list[str]]:
 def knob_texts(settings: Sequence[Setting], names: Names) -> list[str]:
     """Each setting's varying knobs, `threshold=0.7 anchors=2`; its group where none varies."""
     keys = varying(settings)
-    return [
-        " ".join(
-            f"{names[key]}={value_text(setting.knobs[key])}"
-            for key in keys[setting.group]
-            if key in setting.knobs
-        )
-        or setting.group
-        for setting in settings
-    ]
+    return [" ".join(assigned(setting, keys[setting.group], names)) or setting.group for setting in settings]
+
+
+def assigned(setting: Setting, keys: Iterable[str], names: Names) -> list[str]:
+    """`threshold=0.7` of each of these knobs that the setting has."""
+    return [f"{names[key]}={value_text(setting.knobs[key])}" for key in keys if key in setting.knobs]
 
 
 def titles(settings: Sequence[Setting]) -> dict[str, str]:
@@ -126,10 +123,9 @@ def _rank(value: Any) -> tuple[bool, float, str]:
 def knob_columns(points: pd.DataFrame) -> list[str]:
     """The `knob.<name>` columns that vary within a group."""
     columns = [str(column) for column in points.columns if str(column).startswith("knob.")]
+    # A column that varies in none has one value for each group. With sets, since this is asked for every variant.
     groups = points["group"].tolist()
-    count = len(
-        set(groups)
-    )  # a column that varies in none has one value for each; asked for of every variant
+    count = len(set(groups))
     return [
         column
         for column in columns
