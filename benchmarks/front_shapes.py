@@ -91,7 +91,7 @@ def truth(shape: Shape) -> tuple[Floats, Floats]:
     for along, gain, steps in shape.sides:
         key = len(along), gain, steps  # alike variants take as many steps, to the last digit
         if key not in means:
-            quality_VN, nfe_VN = _outcomes(np.random.default_rng(1), shape, along, gain, steps, MANY)
+            quality_VN, nfe_VN = outcomes(np.random.default_rng(1), shape, along, gain, steps, MANY)
             exact_V = quality_VN.mean(axis=1) if shape.graded else shape.chance_V(along, gain)
             means[key] = exact_V, nfe_VN.mean(axis=1)
     found = [means[len(along), gain, steps] for along, gain, steps in shape.sides]
@@ -102,13 +102,13 @@ def truth(shape: Shape) -> tuple[Floats, Floats]:
 def drawn(rng: np.random.Generator, shape: Shape, n: int) -> Sample:
     """Settings in the order of `describe`: the base's, then each variant's."""
     ease_N = rng.normal(size=n)
-    found = [_outcomes(rng, shape, *side, n, ease_N) for side in shape.sides]
+    found = [outcomes(rng, shape, *side, n, ease_N) for side in shape.sides]
     quality_SN, nfe_SN = (np.concatenate(own) for own in zip(*found, strict=True))
     length_SN = np.full_like(nfe_SN, LENGTH)
     return Sample(quality_SN, nfe_SN, dict(zip(TOKENS, (length_SN, length_SN, nfe_SN), strict=True)))
 
 
-def _outcomes(
+def outcomes(
     rng: np.random.Generator,
     shape: Shape,
     along_V: Floats,
@@ -117,6 +117,7 @@ def _outcomes(
     n: int,
     ease_N: Floats | None = None,
 ) -> tuple[Floats, Floats]:
+    """Scores and NFE of each setting's examples, (V, n) each; examples of their own unless `ease_N` is given."""
     ease_N = rng.normal(size=n) if ease_N is None else ease_N
     chance_V1 = shape.chance_V(along_V, gain)[:, None]
     noisy_VN = ease_N + shape.luck * rng.normal(size=(len(along_V), n))
@@ -131,18 +132,19 @@ def _outcomes(
 def describe(shape: Shape) -> list[Setting]:
     """The settings, with as much as fronts need: group, decoder, identity."""
     return [
-        _setting(side - 1, value)
+        make_setting("AXON" if side else "base", value, side - 1)
         for side, (along_V, _, _) in enumerate(shape.sides)
         for value in range(len(along_V))
     ]
 
 
-def _setting(variant: int, value: int) -> Setting:
+def make_setting(group: str, value: float, variant: int = -1) -> Setting:
+    """`value`: stands for the trade-off parameter's. `variant`: of AXON; -1, without AXON."""
     axon = {"gate": "never"} if variant < 0 else {"gate": "always", "anchors": variant}
     return Setting(
-        id=f"{variant}/{value}",
+        id=f"{group}/{variant}/{value}",
         identity={"decoder": {"name": "confidence", "threshold": value}, "axon": axon},
-        group="base" if variant < 0 else "AXON",
+        group=group,
         knobs={},
         model=ModelSettings("simulated", None, "float32", "sdpa", "cpu", "raw"),
         task=TaskSettings("arith", "test", 0),

@@ -26,7 +26,7 @@ import pandas as pd
 from benchmarks.front_shapes import SHAPES, Shape, describe, drawn, truth
 from benchmarks.simulated import read_words
 from pipeline.report.comparisons.comparison import YES, Comparison, Evidence, compare
-from pipeline.report.comparisons.effects import Effect
+from pipeline.report.comparisons.effect import Effect
 from pipeline.report.statistics.fronts import mean_height
 from pipeline.report.statistics.mixes import mixes
 from pipeline.report.statistics.reach import reach

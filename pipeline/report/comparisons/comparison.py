@@ -3,7 +3,8 @@
 All examples are used, and nothing is selected before it is measured: max-T makes the intervals hold simultaneously
 for all distinct variants of a cohort, Holm for all cohorts of the report (`multiplicity`). So the interval of
 whichever variant is reported is as valid as if it had been the only one. Each cohort's interval is shown at the level
-at which Holm decided it: it excludes zero exactly where the outcome is yes or no. Whether the outcome is shown also
+at which Holm decided it: it excludes zero where the outcome is yes or no, and otherwise only where the settings are too
+far apart to tell (`effect`). Whether the outcome is shown also
 where settings are mixed is a second question, asked for all cohorts at once (Bonferroni), as savings are.
 
 Error rates: `python benchmarks/verdict_calibration.py`; the table is in LOG.md.
@@ -18,7 +19,8 @@ import pandas as pd
 
 from pipeline.planning.setting import Setting
 from pipeline.report.comparisons.cohorts import Cohort, cohorts
-from pipeline.report.comparisons.effects import MIN_EXAMPLES, Effect, Measured, measure
+from pipeline.report.comparisons.effect import Effect
+from pipeline.report.comparisons.effects import MIN_EXAMPLES, Measured, measure
 from pipeline.report.comparisons.pairs import Matched, Pair, match
 from pipeline.report.statistics import stats
 from pipeline.report.statistics.multiplicity import holm_alphas, holm_p
@@ -58,27 +60,28 @@ class Comparison:
 
     @property
     def outcome(self) -> str:
-        """yes: some variant improves the front; no: all lower it, or none changes a decode."""
+        """yes: some variant's front lies higher; no: all lie lower (see `effect`), or none changes a decode."""
         if not self.cohort.variants:
             return NO if self.enough and not self.cohort.empty else INCONCLUSIVE
         if not self.enough:
             return INCONCLUSIVE
         if not self.effects:
             return NO_FRONT
-        if self.leading.difference.lo > 0:
+        if self.leading.higher:
             return YES
         return NO if len(self.lowering) == len(self.effects) else INCONCLUSIVE
 
     @property
     def leading(self) -> Effect:
-        """The variant with the largest gain relative to its spread; if it lowers the front, all others do too.
+        """The variant with the largest gain relative to its spread.
 
-        One that improves the front also where settings are mixed comes before all that don't: intervals hold for all.
+        One that improves the front, and one that does also where settings are mixed, comes before all that don't:
+        intervals hold for all.
         """
 
-        def rank(effect: Effect) -> tuple[bool, float]:
-            both = effect.difference.lo > 0 and effect.mixed.difference.lo > 0
-            return both, effect.difference.estimate / effect.spread
+        def rank(effect: Effect) -> tuple[bool, bool, float]:
+            both = effect.higher and effect.mixed.difference.lo > 0
+            return both, effect.higher, effect.difference.estimate / effect.spread
 
         return max(self.effects, key=rank)
 
@@ -91,7 +94,7 @@ class Comparison:
 
     @property
     def lowering(self) -> list[Effect]:
-        return [effect for effect in self.effects if effect.difference.hi < 0]
+        return [effect for effect in self.effects if effect.lower]
 
 
 def compare(facets: Sequence[Evidence]) -> list[list[Comparison]]:

@@ -2,6 +2,7 @@
 
 - Gain: mean height of the variant's line minus that of the base's (see `fronts`), over the budgets from where both
   have begun to where the slower of them ends. The budgets are fixed from all examples.
+- The same at the settings of one side alone, against the other's line (why: effect.py).
 - Gain once more where each side may mix its settings (see `mixes`).
 - Saving at equal quality: the difference in NFE where the mixes of each side first reach a common quality, a margin
   below the highest that both reach. That quality is recomputed in each replicate, since replicates differ mostly in
@@ -30,19 +31,18 @@ import numpy as np
 from scipy.special import ndtri
 
 from pipeline.report.comparisons.cohorts import Cohort, Side
+from pipeline.report.comparisons.effect import POWER, Effect, Mixed
 from pipeline.report.comparisons.replicates import Block, Replicates, replicate
-from pipeline.report.statistics.fronts import Line, by_rising_nfe, mean_height
+from pipeline.report.statistics.fronts import Line, by_rising_nfe, gain_at_settings, mean_height
 from pipeline.report.statistics.mixes import Mixes, mixes
 from pipeline.report.statistics.multiplicity import MaxT, max_t
 from pipeline.report.statistics.reach import Flattered, Reach, Saving, reach, saved
 from pipeline.report.statistics.sample import Sample
-from pipeline.report.statistics.stats import Floats, Interval, replicates_for
+from pipeline.report.statistics.stats import UNKNOWN, Floats, Interval, replicates_for
 
 MARGIN = 0.01  # a quality lower by no more than this counts as equal,
 ANSWERS = 3  # and by no more than so many: of n examples that show no difference, 3 in n aren't ruled out
 MIN_EXAMPLES = 10  # with fewer, nothing is concluded
-POWER = 0.8
-POINT = 0.01  # one percentage point of quality
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Compared:
     quality_B: Floats  # the common one
     base_height_B: Floats  # mean heights of the lines over the budgets
     axon_height_B: Floats
+    at_base_B: Floats  # the gain at the base's settings alone; NaN where the budgets hold none
+    at_own_B: Floats  # and at the variant's
     mixed: Reach
     seen: Reach  # what the mixes of `mixed` reach by the settings' qualities in the sample
     holds: bool
@@ -72,47 +74,14 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Mixed:
-    """What a gain is where each side may mix its settings. Intervals hold simultaneously for all variants."""
-
-    base_quality: float  # mean heights over the budgets
-    axon_quality: float
-    difference: Interval  # axon - base
-
-
-@dataclass(frozen=True)
-class Effect:
-    """One variant against the base. Intervals of a kind hold simultaneously for all variants of the cohort."""
-
-    variant: Side
-    n: int
-    budgets: tuple[float, float]
-    base_quality: float  # mean heights over the budgets
-    axon_quality: float
-    difference: Interval  # axon - base
-    spread: float  # its bootstrap standard deviation
-    mixed: Mixed
-    saving: Saving  # by mixes
-    discordance: (
-        float  # fraction of examples that score differently at an equal trade-off value; NaN: none is shared
-    )
-    detectable: float  # the smallest true difference that these examples detect with probability POWER
-    alpha: float  # 1 - the level of the difference,
-    further_alpha: float  # and of what is mixed and saved
-
-    @property
-    def needed(self) -> int:
-        """How many examples it takes to detect a difference of one POINT."""
-        return int(np.ceil(self.n * (self.detectable / POINT) ** 2))
-
-
-@dataclass(frozen=True)
 class Measured:
     """A cohort's effects before they are judged, which requires a level."""
 
+    base: Side
     lines: tuple[Compared, ...]
     gains: MaxT
     mixed_gains: MaxT
+    least_spread: float
 
     @property
     def p(self) -> float:
@@ -122,6 +91,8 @@ class Measured:
         """Gains with intervals at 1 - alpha; those where settings are mixed, and savings, at 1 - further_alpha."""
         gains, critical = self.gains.intervals(alpha), self.gains.critical(alpha)
         mixed, savings = self._mixed(further_alpha), self._savings(further_alpha)
+        at_base = self._simultaneous([line.at_base_B for line in self.lines], alpha)
+        at_own = self._simultaneous([line.at_own_B for line in self.lines], alpha)
         return [
             Effect(
                 line.variant,
@@ -130,16 +101,24 @@ class Measured:
                 float(line.base_height_B[0]),
                 float(line.axon_height_B[0]),
                 gains[v],
+                at_base[v],
+                at_own[v],
                 float(self.gains.spread_V[v]),
                 mixed[v],
                 savings[v],
                 line.discordance,
                 (critical + float(ndtri(POWER))) * float(self.gains.spread_V[v]),
+                line.variant.by_trade_off.keys() == self.base.by_trade_off.keys(),
                 alpha,
                 further_alpha,
             )
             for v, line in enumerate(self.lines)
         ]
+
+    def _simultaneous(self, gains: Sequence[Floats], alpha: float) -> list[Interval]:
+        known = [gain_B for gain_B in gains if not np.isnan(gain_B[0])]
+        found = iter(_max_t(known, self.least_spread).intervals(alpha) if known else ())
+        return [UNKNOWN if np.isnan(gain_B[0]) else next(found) for gain_B in gains]
 
     def _mixed(self, alpha: float) -> list[Mixed]:
         found = []
@@ -187,9 +166,11 @@ def measure(cohort: Cohort, sample: Sample, cost: str = "nfe", comparisons: int 
     # Where hardly any example differs, the bootstrap is overconfident: at least one more might have.
     least_spread = 1 / min(line.n for line in kept)
     return Measured(
+        cohort.base,
         kept,
         _max_t([line.gain_B for line in kept], least_spread),
         _max_t([line.mixed.gain_B for line in kept], least_spread),
+        least_spread,
     )
 
 
@@ -246,6 +227,8 @@ def _joined(parts: Sequence[Compared]) -> Compared:
         quality_B=all_of(part.quality_B for part in parts),
         base_height_B=all_of(part.base_height_B for part in parts),
         axon_height_B=all_of(part.axon_height_B for part in parts),
+        at_base_B=all_of(part.at_base_B for part in parts),
+        at_own_B=all_of(part.at_own_B for part in parts),
         mixed=reached([part.mixed for part in parts]),
         seen=reached([part.seen for part in parts]),
     )
@@ -272,6 +255,8 @@ def _line(
         common_B,
         mean_height(base_line, *budgets),
         mean_height(axon_line, *budgets),
+        -gain_at_settings(base_line, axon_line, *budgets),
+        gain_at_settings(axon_line, base_line, *budgets),
         mixed,
         seen,
         bool(best_axon[0] >= below(best_base[0], least)),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pipeline.report.comparisons.cohorts import Cohort, as_key, make_side, trade_off_of
 from pipeline.report.comparisons.cohorts import Side as Line
 from pipeline.report.comparisons.comparison import ALPHA, Evidence
-from pipeline.report.comparisons.effects import Effect, measure
+from pipeline.report.comparisons.effect import Effect
+from pipeline.report.comparisons.effects import measure
 from pipeline.report.comparisons.lines import lines_of
 from pipeline.report.statistics.sample import Sample
 from pipeline.report.statistics.sides import Side, pairs_of
@@ -62,7 +63,9 @@ def _judged(facet: Evidence, asked: Sequence[tuple[Side, list[Side]]], reference
     ids, values = [], []
     for setting, decode in zip(facet.settings, facet.points["decode"], strict=True):
         ids.append((setting.id, str(decode)))
-        values.append(as_key(trade_off_of(setting)))
+        values.append(
+            as_key([setting.decode.decoder.name, trade_off_of(setting)])
+        )  # no two decoders' are alike
     for reference, lines in asked:
         base, *variants = (make_side(line.rows.tolist(), ids, values) for line in (reference, *lines))
         named = {line.name: own for line, own in zip(lines, variants, strict=True)}

@@ -28,8 +28,8 @@ def _section(forest: Forest) -> str:
     quality, saved = _scales(rows)
     body = "".join(
         f'<tr class="{_kind(row)}"><th scope="row" class="text">{escape(row.label)}</th>'
-        f'<td class="drawn">{_cell(row.quality, quality, good=1)}</td><td class="text">{escape(row.texts[0])}</td>'
-        f'<td class="drawn">{_cell(row.saved, saved, good=-1)}</td><td class="text">{escape(row.texts[1])}</td></tr>'
+        f'<td class="drawn">{_cell(row.quality, quality, row.good)}</td><td class="text">{escape(row.texts[0])}</td>'
+        f'<td class="drawn">{_cell(row.saved, saved, -1)}</td><td class="text">{escape(row.texts[1])}</td></tr>'
         for row in rows
     )
     heads = "".join(
@@ -67,7 +67,7 @@ def draw(forest: Forest) -> str:
             f"{escape(_clip(row.label))}</text>"
         )
         for start, own, value, text, good in zip(
-            starts, scales, (row.quality, row.saved), row.texts, (1, -1), strict=True
+            starts, scales, (row.quality, row.saved), row.texts, (row.good, -1), strict=True
         ):
             parts.append(_nested(start, y, _marks(value, own, good)))
             parts.append(f'<text x="{start + PLOT + GAP}" y="{y + 16}">{escape(text)}</text>')
@@ -104,7 +104,7 @@ def _cell(value: Interval | None, own: Scale, good: int) -> str:
 
 
 def _marks(value: Interval | None, own: Scale, good: int) -> str:
-    """`good`: the sign of a difference that is better."""
+    """`good`: the sign of a difference that is better; 0 where none counts."""
     zero = f'<line class="zero" x1="{own.place(0)}" x2="{own.place(0)}" y1="0" y2="{HEIGHT}"/>'
     if value is None:
         return zero

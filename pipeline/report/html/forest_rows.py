@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.report.comparisons.comparison import Comparison
-from pipeline.report.comparisons.effects import Effect
+from pipeline.report.comparisons.effect import Effect
 from pipeline.report.facet import Facet
 from pipeline.report.statistics.stats import Interval
 from pipeline.report.words.phrases import counted, listed, reduction, signed, variant_text
@@ -13,7 +13,8 @@ from pipeline.report.words.phrases import counted, listed, reduction, signed, va
 MOST = 8  # variants of a comparison that are drawn, the leading one and those of the largest gains
 QUALITY, NFE = "difference in mean quality", "NFE at equal quality"
 BARS = (
-    "A bar that doesn't touch the line of no difference is blue where {better}, orange where it is worse. {bold}An "
+    "A bar that doesn't touch the line of no difference is blue where {better}, orange where it is worse, grey where "
+    "settings lie too far apart to tell. {bold}An "
     "arrow: the interval goes on. Quality is that of lines between neighbouring settings (the verdict says what is "
     "left where settings may be mixed), NFE that of mixes."
 )
@@ -28,6 +29,7 @@ class Row:
     quality: Interval | None = None
     saved: Interval | None = None
     texts: tuple[str, str] = ("", "")  # of quality and NFE
+    good: int = 1  # the sign of a better quality; 0 where a difference isn't shown by the settings themselves
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def _row(label: str, effect: Effect, leading: bool) -> Row:
         effect.difference,
         change if known else None,
         (signed(effect.difference, 3), reduction(saving.fraction) if known else "no common quality"),
+        good=0 if effect.between_alone else 1,
     )
 
 

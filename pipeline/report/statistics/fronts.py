@@ -36,6 +36,38 @@ def mean_height(line: Line, lo: float, hi: float) -> Floats:
     return heights
 
 
+def gain_at_settings(own: Line, other: Line, lo: float, hi: float) -> Floats:
+    """Mean height of each replicate's `own` above the other line where only `own`'s settings are looked at, (B,).
+
+    What lies between these is the line through their differences. Settings faster than `lo` don't count, and those of
+    one rank are taken for one; NaN where none is left.
+    """
+    faster = int((own[1][0] < lo).sum())
+    quality_BK, nfe_BK = (values_BF[:, faster:] for values_BF in own)
+    if not quality_BK.shape[1]:
+        return np.full(len(quality_BK), np.nan)
+    above_BK = np.stack(
+        [
+            quality_B - _height_at(other, nfe_B)
+            for quality_B, nfe_B in zip(quality_BK.T, nfe_BK.T, strict=True)
+        ],
+        axis=1,
+    )
+    return mean_height((above_BK, nfe_BK), lo, hi)
+
+
+def _height_at(line: Line, nfe_B: Floats) -> Floats:
+    """Each replicate's line at its NFE."""
+    quality, nfe = line
+    rows = np.arange(len(quality))
+    after = (nfe <= nfe_B[:, None]).sum(axis=1)
+    left, right = (np.clip(place, 0, nfe.shape[1] - 1) for place in (after - 1, after))
+    run = nfe[rows, right] - nfe[rows, left]
+    share = np.divide(nfe_B - nfe[rows, left], run, out=np.zeros_like(run), where=run > 0)
+    found: Floats = quality[rows, left] + share * (quality[rows, right] - quality[rows, left])
+    return found
+
+
 def first_reach(line: Line, level_B: Floats) -> Floats:
     """The lowest NFE at which each replicate's line is at `level` or above, (B,); inf where it never is."""
     quality, nfe = line

@@ -18,11 +18,19 @@ from pipeline.inputs.dotted import flatten
 from pipeline.planning.setting import Setting
 from pipeline.report.comparisons.cohorts import Cohort, apart_by, as_key, make_side, trade_off_of
 from pipeline.report.comparisons.comparison import ALPHA, INCONCLUSIVE
-from pipeline.report.comparisons.effects import Effect, measure
+from pipeline.report.comparisons.effect import Effect
+from pipeline.report.comparisons.effects import measure
 from pipeline.report.statistics.sample import Sample
 from pipeline.report.words.phrases import reduction, signed
 from pipeline.report.words.told import Row, Verdict
-from pipeline.report.words.verdict import WHERE_MIXED, at_once, detects, level, unknown_intervals
+from pipeline.report.words.verdict import (
+    WHERE_MIXED,
+    at_once,
+    detects,
+    level,
+    too_far_apart,
+    unknown_intervals,
+)
 
 WHOLE = "none"
 
@@ -115,10 +123,10 @@ def _verdict(found: CacheEffect) -> Verdict:
     gain, mixed = effect.difference, effect.mixed.difference
     where = f"the front of {found.side} against computed positions"
     changed = signed(gain, 3)
-    if gain.lo > 0:
+    if effect.higher:
         alone = "" if mixed.lo > 0 else f", not shown {WHERE_MIXED}"
         claim = f"Cache {found.cache} improves {where}{alone}: {changed} mean quality"
-    elif gain.hi < 0:
+    elif effect.lower:
         alone = "" if mixed.hi < 0 else f", not shown {WHERE_MIXED}"
         claim = f"Cache {found.cache} lowers {where}{alone}: {changed} mean quality"
     else:
@@ -146,7 +154,9 @@ def _measured(found: CacheEffect) -> str:
 def _caption(found: CacheEffect) -> Iterator[str]:
     """What holds of the figures, and what difference would have been found where none was."""
     effect = found.effects[DECIDING]
-    if effect.difference.lo <= 0 <= effect.difference.hi:
+    if effect.between_alone:
+        yield too_far_apart(effect, "whole passes")
+    elif not (effect.higher or effect.lower):
         yield from detects(effect)
     yield "95 % intervals, simultaneous over caches, on each axis by itself."
     for axis, own in found.effects.items():

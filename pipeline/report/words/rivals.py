@@ -3,12 +3,20 @@
 from collections.abc import Iterator, Sequence
 
 from pipeline.report.comparisons.comparison import INCONCLUSIVE
-from pipeline.report.comparisons.effects import Effect
+from pipeline.report.comparisons.effect import Effect
 from pipeline.report.comparisons.rivals import Rivals
 from pipeline.report.statistics.reach import Saving
 from pipeline.report.words.phrases import counted, listed, reduction, signed
 from pipeline.report.words.told import Verdict
-from pipeline.report.words.verdict import WHERE_MIXED, at_once, detects, level, rows, unknown_intervals
+from pipeline.report.words.verdict import (
+    WHERE_MIXED,
+    at_once,
+    detects,
+    level,
+    rows,
+    too_far_apart,
+    unknown_intervals,
+)
 
 HIGHER, LOWER = "higher", "lower"
 MOST = 4  # fronts of one kind that a headline names
@@ -44,23 +52,24 @@ def _verdict(found: Rivals) -> Verdict:
 
 def outcome(effect: Effect) -> str:
     """Whether the front lies higher or lower, or neither is shown."""
-    _, lo, hi = effect.difference
-    return HIGHER if lo > 0 else LOWER if hi < 0 else INCONCLUSIVE
+    return HIGHER if effect.higher else LOWER if effect.lower else INCONCLUSIVE
 
 
 def _named(own: Sequence[tuple[str, Effect]], figures: bool) -> str:
     """The largest differences first; with `figures`, how large they are."""
     ordered = sorted(own, key=lambda one: -abs(one[1].difference.estimate))
     texts = [
-        f"{name} {signed(effect.difference, 3)}{_mixed(effect)}" if figures else name
+        f"{name} {signed(effect.difference, 3)}{_unshown(effect)}" if figures else name
         for name, effect in ordered[:MOST]
     ]
     more = len(ordered) - MOST
     return f"{', '.join(texts)} and {more} more" if more > 0 else listed(texts)
 
 
-def _mixed(effect: Effect) -> str:
-    """That a difference is not shown where settings may be mixed, if it isn't."""
+def _unshown(effect: Effect) -> str:
+    """That a difference is not shown by the settings themselves, or where settings may be mixed, if it isn't."""
+    if effect.between_alone:
+        return " (settings too far apart to tell)"
     _, lo, hi = effect.mixed.difference
     shown = {HIGHER: lo > 0, LOWER: hi < 0, INCONCLUSIVE: True}[outcome(effect)]
     return "" if shown else f" (not shown {WHERE_MIXED})"
@@ -88,7 +97,9 @@ def _measured(reference: str, name: str, effect: Effect) -> Iterator[str]:
         f"{name}, {swept}: from {lo:.1f} to {hi:.1f} NFE the mean quality is {effect.axon_quality:.3f}, that of "
         f"{reference} {effect.base_quality:.3f}, on {effect.n:,} examples"
     ) + (f"; it reaches quality {_reached(reference, name, saving)}." if saving.quality > 0 else ".")
-    if outcome(effect) == INCONCLUSIVE:
+    if effect.between_alone:
+        yield too_far_apart(effect, reference)
+    elif outcome(effect) == INCONCLUSIVE:
         yield from detects(effect)
     yield from unknown_intervals(effect, "NFE")
 
@@ -107,8 +118,9 @@ def _closing(found: Rivals) -> Iterator[str]:
     yield f"95 % intervals{f', simultaneous over {listed(counts)}' if counts else ''}; AXON's verdicts count apart."
     yield (
         "A front lies higher whose mean quality is higher over the same budgets; NFE at equal quality is that at which "
-        "each first reaches a quality a margin below the highest that both reach. Both are of the settings swept: "
-        "between two that lie far apart a decoder may do better than the straight line does."
+        "each first reaches a quality a margin below the highest that both reach. Between two settings that lie far "
+        "apart a decoder may do better than the straight line does, so that a difference counts only if the settings "
+        "themselves show it; NFE at equal quality is of the settings swept, and doesn't allow for that."
     )
     if left := _left(found):
         yield f"Not counted: {'; '.join(left)}."

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from pipeline.report.comparisons.comparison import INCONCLUSIVE, NO, NO_FRONT, YES, Comparison
-from pipeline.report.comparisons.effects import MIN_EXAMPLES, POINT, POWER, Effect
+from pipeline.report.comparisons.effect import POINT, POWER, Effect
+from pipeline.report.comparisons.effects import MIN_EXAMPLES
 from pipeline.report.statistics.reach import Saving
 from pipeline.report.words.lacking import all_agree, too_few_replicates
 from pipeline.report.words.pair_verdict import pair_verdict
@@ -87,7 +88,7 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
         INCONCLUSIVE: f"Effect of AXON on the Pareto front of {cohort.name}: {INCONCLUSIVE}",
     }[found.outcome]
     if found.outcome == INCONCLUSIVE:
-        claim += ","
+        claim += ", as settings lie too far apart:" if leading.between_alone else ","
     else:
         claim += ":" if found.mixed else f", not shown {WHERE_MIXED}:"
     best = f", the best of {len(found.effects)} variants" if len(found.effects) > 1 else ""
@@ -175,13 +176,30 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
         ]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         yield f"AXON lowers the front with {listed(names[:3]) if not more else ', '.join(names[:3])}{more}."
-    if found.outcome == INCONCLUSIVE:
+    if leading.between_alone:
+        yield too_far_apart(leading, "the base decoder")
+    elif found.outcome == INCONCLUSIVE:
         if not math.isnan(leading.discordance):
             yield (
                 f"{leading.discordance * 100:.1f} % of the examples score differently with and without AXON at the "
                 "same value of the trade-off parameter."
             )
         yield from detects(leading)
+
+
+def too_far_apart(effect: Effect, base: str) -> str:
+    """Why a difference between the lines doesn't count."""
+    higher = effect.difference.lo > 0
+    way, where, own = (
+        ("higher", f"at the settings of {base}", effect.at_base)
+        if higher
+        else ("lower", "at its own settings", effect.at_own)
+    )
+    shown = f"there it is {signed(own, 3)}" if math.isfinite(own.estimate) else "none of which lies between"
+    return (
+        f"The line lies {way}, which isn't shown {where} alone ({shown}): what a front does between settings this far "
+        "apart is unknown."
+    )
 
 
 def detects(effect: Effect) -> Iterator[str]:

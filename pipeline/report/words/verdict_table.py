@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.report.comparisons.effects import Effect
+from pipeline.report.comparisons.effect import Effect
 from pipeline.report.facet import Facet
 from pipeline.report.statistics.stats import Interval
 from pipeline.report.words.phrases import variant_text
@@ -49,6 +49,8 @@ def _figures(effect: Effect) -> dict[str, Any]:
         "quality": effect.axon_quality,
         "against_quality": effect.base_quality,
         **_interval("difference", effect.difference),
+        **_interval("at_own_settings", effect.at_own),
+        **_interval("at_against_settings", effect.at_base),
         **_interval("mixed_difference", effect.mixed.difference),
         "equal_quality": saving.quality if known else unknown,
         "nfe": saving.axon_cost if known else unknown,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from benchmarks.front_shapes import Shape, concave, describe, drawn
 from pipeline.report.comparisons.cohorts import Cohort, cohorts
-from pipeline.report.comparisons.effects import ANSWERS, MARGIN, Effect, margin, measure
+from pipeline.report.comparisons.effect import Effect
+from pipeline.report.comparisons.effects import ANSWERS, MARGIN, margin, measure
 from pipeline.report.comparisons.picks import pick
 from pipeline.report.statistics.reach import saved
 from pipeline.report.statistics.sample import Sample

@@ -1,5 +1,6 @@
 """Fronts against one that is named: the figures of AXON's verdict for the same records, and which are compared."""
 
+from copy import deepcopy
 from dataclasses import replace
 from io import StringIO
 
@@ -10,7 +11,7 @@ from axon import AxonSettings
 from pipeline.errors import ConfigError
 from pipeline.report import find
 from pipeline.report.asked import Asked
-from pipeline.report.comparisons.effects import Effect
+from pipeline.report.comparisons.effect import Effect
 from pipeline.report.facet import Facet
 from pipeline.report.html import forest
 from pipeline.report.html.forest_rows import forests
@@ -131,6 +132,40 @@ def test_a_single_setting_is_no_line_and_an_unknown_group_is_named() -> None:
     assert "dawn: no line (a single setting" in facet_of(sweep).summary.verdicts[0].short
     with pytest.raises(ConfigError, match="against=dwn: unknown; one of base, dawn"):
         facet_of(sweep, "dwn")
+
+
+FAR_APART = make_sweep(anchors=(None, 1), thresholds=(0.1, 0.3, 0.5, 0.7, 0.9))
+FAR_APART.drop("0.3-1", "0.5-1", "0.7-1")
+
+
+def test_two_settings_of_one_curve_lie_no_lower_than_five() -> None:
+    """Equal scores and NFE at both ends of a front that bends: only the straight line between them lies lower."""
+    facet = facet_of(with_dawn(deepcopy(FAR_APART)))
+    ((_, effect),) = facet.rivals[0].effects
+    assert effect.difference.hi < 0 and effect.at_own.estimate == 0 and not effect.lower
+    (words,) = facet.summary.verdicts
+    assert "Inconclusive: dawn -0." in words.short and "(settings too far apart to tell)" in words.short
+    assert (
+        "The line lies lower, which isn't shown at its own settings alone (there it is +0.000 ["
+        in words.evidence
+    )
+    (row,) = verdict_table([facet]).to_dict("records")
+    assert row["outcome"] == "inconclusive" and row["at_own_settings"] == 0
+    (drawn,) = forests([facet])
+    (bar,) = drawn.rows
+    assert 'class="worse"' not in forest.draw(replace(drawn, rows=(replace(bar, saved=None),)))
+
+
+def test_nor_do_they_in_axons_verdict_where_the_base_has_other_values() -> None:
+    facet = facet_of(FAR_APART, None)
+    ((effect,),) = ([own.leading for own in facet.comparisons],)
+    assert effect.difference.hi < 0 and not effect.matched
+    (words,) = facet.summary.verdicts
+    assert "confidence: inconclusive, as settings lie too far apart: -0." in words.short
+    assert "isn't shown at its own settings alone" in words.evidence
+    both = deepcopy(FAR_APART)
+    both.drop("0.3-None", "0.5-None", "0.7-None")
+    assert facet_of(both, None).comparisons[0].leading.matched
 
 
 def test_a_sweep_names_what_its_report_compares_with() -> None:

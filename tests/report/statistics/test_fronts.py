@@ -4,7 +4,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.report.statistics.fronts import by_rising_nfe, first_reach, mean_height, reach_or_highest
+from pipeline.report.statistics.fronts import (
+    by_rising_nfe,
+    first_reach,
+    gain_at_settings,
+    mean_height,
+    reach_or_highest,
+)
 from pipeline.report.statistics.mixes import corners
 
 fast = settings(max_examples=80, deadline=None)
@@ -133,3 +139,35 @@ def test_a_line_that_never_gets_there_counts_where_it_is_highest():
     """It may fall from there: mixes chosen in a replicate, by what their settings score in the sample."""
     line = np.array([[0.3, 0.6, 0.5]]), np.array([[1.0, 2.0, 3.0]])
     assert [reach_or_highest(line, np.array([level])).item() for level in (0.45, 0.9)] == [1.5, 2.0]
+
+
+places = st.lists(st.integers(0, 20), min_size=2, max_size=7, unique=True).map(sorted)
+
+
+@fast
+@given(places, places, st.sampled_from([1.0, 0.5, 0.2]))
+def test_of_two_lines_on_one_concave_curve_neither_lies_lower_at_its_own_settings(own, other, bend):
+    """Whatever places along it they are measured at: that is why a verdict asks for it."""
+    lines = [split([((place / 20) ** bend, float(place)) for place in line]) for line in (own, other)]
+    lo, hi = (float(pick(line[1][0, end] for line in lines)) for pick, end in ((max, 0), (max, -1)))
+    if lo < hi:
+        for first, second in (lines, lines[::-1]):
+            gain = gain_at_settings(first, second, lo, hi)[0]
+            assert np.isnan(gain) == (first[1][0, -1] < lo) and not gain < -1e-12
+
+
+@fast
+@given(st.lists(st.tuples(*[st.integers(0, 10)] * 2, st.integers(1, 24)), min_size=2, max_size=7))
+def test_at_equal_nfe_the_settings_show_what_the_lines_do(points):
+    by_nfe = sorted({nfe: (one / 10, other / 10) for one, other, nfe in points}.items())
+    first, second = (split([(own[side], float(nfe)) for nfe, own in by_nfe]) for side in (0, 1))
+    budgets = float(by_nfe[0][0]), float(by_nfe[-1][0])
+    if budgets[0] < budgets[1]:
+        gain = mean_height(first, *budgets) - mean_height(second, *budgets)
+        assert np.isclose(gain, gain_at_settings(first, second, *budgets))
+
+
+def test_a_setting_faster_than_the_budgets_shows_nothing():
+    own, other = split([(0.9, 1.0), (0.5, 4.0), (0.5, 6.0)]), split([(0.2, 2.0), (0.2, 6.0)])
+    assert np.isclose(gain_at_settings(own, other, 2.0, 6.0), 0.3)
+    assert np.isnan(gain_at_settings(split([(0.9, 1.0)]), other, 2.0, 6.0))
