@@ -76,8 +76,11 @@ def test_axon_and_dawn_had_something_to_choose_by(swept: tuple[list[str], Path, 
 
 
 def test_ray_and_wandb_chatter_is_off(swept: tuple[list[str], Path, str]) -> None:
+    told = swept[2].replace(
+        "`ray status`", ""
+    )  # which we name ourselves where no worker starts for long: a busy host
     for word in ("ray", "Trial", "wandb:", "Warning"):
-        assert word not in swept[2]
+        assert word not in told
 
 
 def test_wandbs_files_hold_every_point(swept: tuple[list[str], Path, str]) -> None:
