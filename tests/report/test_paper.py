@@ -125,7 +125,7 @@ def test_latex_has_as_many_cells_in_every_row_and_nothing_that_it_would_read(fou
         unescaped = re.compile(r"(?<!\\)&")
         assert {len(unescaped.findall(row)) for row in rows} == {width - 1}
         bare = re.sub(r"\$-\$(?=\d)|\\(text\w+|ldots)\{\}|\\[&%$#_{}]", "", "".join(rows))
-        assert not set(bare.replace(r"\\", "")) & set("%$#_{}~^\\<>|†")
+        assert not set(bare.replace(r"\\", "")) & set("%$#_{}~^\\<>|†‡")
     for caption in re.findall(r"\\caption\{(.*?)\}\n\\label", text, re.DOTALL):
         assert not re.search(r"(?<!\\)[%#_&]", caption)
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")

@@ -2,7 +2,9 @@
 
 A front is linear between its points: a point on the line between two settings is achieved, in expectation, by running
 one of them on some of the examples and the other on the rest (as in fronts.py). A mix of two that are no neighbours may
-achieve more, so that everything is told once more for each side's best mixes (mixes.py). Beyond its slowest setting a
+achieve more, so that everything is told once more for each side's best mixes (mixes.py). A front that bends lies off
+that line, though: where the lower front's next slower setting is as good as the other front, so may it be at this NFE,
+and the difference is marked as open. Beyond its slowest setting a
 front stays where it is, since nobody has to spend steps that gain nothing; below its fastest it has no value, and
 neither has a difference there. Beyond the slowest settings of both nothing is compared: neither was tried there.
 
@@ -60,7 +62,8 @@ class AtBudget:
     nfe: float
     linear: Heights
     mixed: Heights
-    held: tuple[str, ...]  # the names of those whose slowest setting takes fewer steps
+    held: tuple[str, ...]  # the names of those whose slowest setting takes fewer steps,
+    open: tuple[str, ...]  # and of the lower one whose next slower setting is as good as the other front here
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ class Drawn(NamedTuple):
     """One side's line."""
 
     own_G: Floats  # its height in the sample; NaN below its fastest setting and beyond the slowest of both
+    next_G: Floats  # that of its next slower setting, or of its slowest
     height_BG: Floats  # in the replicates,
     flattered_G: Floats  # and by how much choosing settings raises that
 
@@ -166,7 +170,18 @@ def _rows(
     linear, mixed = (_heights(*lines, binary, n) for lines in zip(first, second, strict=True))
     slowest = {side.name: _slowest(points, side) for side in sides}
     held = [tuple(name for name, last in slowest.items() if last < budget <= hi) for budget in budgets]
-    return tuple(AtBudget(*own) for own in zip(budgets, linear, mixed, held, strict=True))
+    nexts = np.stack([first[0].next_G, second[0].next_G], axis=1).tolist()
+    names = tuple(side.name for side in sides)
+    unsettled = [_open(names, own, own_next) for own, own_next in zip(linear, nexts, strict=True)]
+    return tuple(AtBudget(*own) for own in zip(budgets, linear, mixed, held, unsettled, strict=True))
+
+
+def _open(names: tuple[str, ...], own: Heights, nexts: Sequence[float]) -> tuple[str, ...]:
+    """`nexts`: the quality of each front's next slower setting."""
+    _, lo, hi = own.difference
+    if lo > 0 and nexts[1] >= own.front:
+        return names[1:]
+    return names[:1] if hi < 0 and nexts[0] >= own.against else ()
 
 
 def _drawn(points: pd.DataFrame, draws: Draws, side: Side, budget_G: Floats, hi: float) -> list[Drawn]:
@@ -185,7 +200,9 @@ def _drawn(points: pd.DataFrame, draws: Draws, side: Side, budget_G: Floats, hi:
         ((own_G,), _) = heights(quality_F[None], nfe_F[None], quality_F, own_1C, budget_G)
         height_BG, seen_BG = map(np.concatenate, zip(*(lines[place] for lines in drawn), strict=True))
         flattered_G = np.maximum(np.nanmean(height_BG - seen_BG, axis=0), 0.0)
-        found.append(Drawn(np.where(tried_G, own_G, np.nan), height_BG, flattered_G))
+        slower_G = np.searchsorted(nfe_F[own_1C[0]], budget_G).clip(max=own_1C.shape[1] - 1)
+        next_G = quality_F[own_1C[0]][slower_G]
+        found.append(Drawn(np.where(tried_G, own_G, np.nan), next_G, height_BG, flattered_G))
     return found
 
 

@@ -20,6 +20,7 @@ ESCAPES = {
     "|": r"\textbar{}",
     "…": r"\ldots{}",
     "†": r"\textdagger{}",
+    "‡": r"\textdaggerdbl{}",
     "·": r"$\cdot$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }

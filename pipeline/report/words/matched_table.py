@@ -22,7 +22,7 @@ from pipeline.report.words.told import UNFOLDED
 
 TITLE = "Quality at matched NFE"
 DIGITS = 3
-HELD = "†"
+HELD, OPEN = "†", "‡"
 TOLD = "The quality of two fronts at the same number of model calls: positive differences where the first lies higher."
 HEADINGS = ("by choice", "difference [95 %]", "settings mixed [95 %]")
 LONGEST = 8  # letters of a front's name as a heading in a terminal, where longer ones would break the figures
@@ -103,6 +103,7 @@ def matched_table(facets: Sequence[Facet]) -> pd.DataFrame:
                 **_figures(row.linear),
                 **{f"mixed_{name}": value for name, value in _figures(row.mixed).items()},
                 "held": "|".join(row.held),
+                "open": "|".join(row.open),
                 "n": own.n,
             }
             for facet in facets
@@ -151,7 +152,7 @@ def _html_row(headings: Sequence[str], nfe: str, *texts: str) -> str:
 
 def _texts(own: Matched, row: AtBudget) -> list[str]:
     heights = [
-        number(height, DIGITS) + (HELD if side.name in row.held else "")
+        number(height, DIGITS) + HELD * (side.name in row.held) + OPEN * (side.name in row.open)
         for side, height in ((own.front, row.linear.front), (own.against, row.linear.against))
     ]
     flattered = row.linear.flattered
@@ -180,6 +181,11 @@ def _legend(matched: Sequence[Matched]) -> str:
     ]
     if any(row.held for own in matched for row in own.rows):
         texts.append(f"{HELD}: the front's slowest setting takes fewer steps, and its quality is kept.")
+    if any(row.open for own in matched for row in own.rows):
+        texts.append(
+            f"{OPEN}: the front's next slower setting is as good as the other front is here, so that between its "
+            "settings it may be as good, too: evaluate it nearer this NFE."
+        )
     if any(math.isnan(row.linear.difference.estimate) for own in matched for row in own.rows):
         texts.append(f"{NO_VALUE}: outside what the settings cover.")
     return " ".join(texts)

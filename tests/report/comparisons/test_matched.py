@@ -239,15 +239,12 @@ def test_the_other_way_round_a_difference_is_turned_round(binary: bool) -> None:
     """And each end allows twice for the choice that flatters the front that would profit."""
     rng = np.random.default_rng(0)
     one, other = (
-        Drawn(np.array([height]), height + rng.normal(0, 0.02, (500, 1)), np.array([up]))
+        Drawn(np.array([height]), np.array([height]), height + rng.normal(0, 0.02, (500, 1)), np.array([up]))
         for height, up in ((0.7, 0.03), (0.6, 0.01))
     )
-    plain = (
-        Drawn(one.own_G, one.height_BG, np.array([0.0])),
-        Drawn(other.own_G, other.height_BG, np.array([0.0])),
-    )
+    plain = (own._replace(flattered_G=np.array([0.0])) for own in (one, other))
     (there,), (back,), (unmoved,) = (
-        _heights(*pair, binary, 50) for pair in ((one, other), (other, one), plain)
+        _heights(*pair, binary, 50) for pair in ((one, other), (other, one), tuple(plain))
     )
     turned = back.difference
     assert there.difference == pytest.approx((-turned.estimate, -turned.hi, -turned.lo))
@@ -281,3 +278,19 @@ def test_in_80_columns_a_budget_is_a_line(name: str) -> None:
         [line] = (line for line in lines if line.split()[:1] == [f"{row.nfe:g}"])
         assert line.count("]") == 2 and len(line.split()) == 10
     assert name in " ".join(" ".join(lines).split())
+
+
+def test_a_front_that_may_be_as_good_between_two_settings_far_apart_is_marked() -> None:
+    """Both sides are of one curve that bends: at its two ends they agree, and between them the line lies lower."""
+    sweep = make_sweep(anchors=(None, 1), thresholds=(0.1, 0.3, 0.5, 0.7, 0.9))
+    sweep.drop("0.3-1", "0.5-1", "0.7-1")
+    facet = facet_of(sweep, Asked(nfe=(16.0,)))
+    ((row,),) = (own.rows for own in facet.matched)
+    assert row.linear.difference.hi < 0 and row.open == ("AXON",)
+    assert "‡: the front&#x27;s next slower setting" in matched_section(facet)
+    assert matched_table([facet])["open"].tolist() == ["AXON"]
+    (turned,) = (own.rows[0] for own in facet_of(sweep, Asked(nfe=(16.0,), against="AXON")).matched)
+    assert turned.linear.difference.lo > 0 and turned.open == ("AXON",)
+    worse = make_sweep(gain=-2.0, anchors=(None, 1))
+    ((row,),) = (own.rows for own in facet_of(worse, Asked(nfe=(25.0,))).matched)
+    assert row.linear.difference.hi < 0 and row.open == ()
