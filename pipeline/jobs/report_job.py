@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pipeline.counted import counted
 from pipeline.errors import reason
-from pipeline.importing import importing_matplotlib
+from pipeline.importing import importing_report
 from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.console import draw, say
 from pipeline.jobs.failures import failure_lines
@@ -67,7 +67,7 @@ def import_report(wandb: WandbSettings) -> None:
 
     Not transformers, whose tokenizers tell tokens' texts: what decodes has it, and a report has the texts that it had.
     """
-    with importing_matplotlib():
+    with importing_report():
         import pipeline.report.files
         import pipeline.show.words
 

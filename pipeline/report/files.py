@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import RenderableType
 
 from pipeline.report.asked import NOTHING, Asked
-from pipeline.report.data.whole import Whole, in_memory
+from pipeline.report.data.whole import Whole, columns_of, in_memory
 from pipeline.report.entries import run_names
 from pipeline.report.facet import Facet
 from pipeline.report.figures import picture
@@ -88,7 +88,7 @@ def write_report(
     told = details.write(
         folder,
         findings,
-        lambda run, setting: whole(names.index(run), setting).to_pandas(),
+        lambda run, setting: columns_of(whole(names.index(run), setting), details.READ),
         words,
         in_run=len(runs) == 1 and (folder / RUN_FILE).is_file(),
     )

@@ -32,6 +32,7 @@ from pipeline.report.comparisons.confidence import (
     redrawn,
 )
 from pipeline.report.data.reveals import ANCHORS, BASE, OWN, Tally, is_trace
+from pipeline.report.data.whole import columns_of
 from pipeline.report.entries import Part
 from pipeline.report.statistics import stats
 from pipeline.report.statistics.stats import Floats, Interval
@@ -200,7 +201,7 @@ def _traces(part: Part, point: int) -> list[pd.DataFrame]:
     """The setting's scored records that hold a trace, of each seed by itself, read anew: a part keeps none."""
     found = []
     for table in part.whole(point):
-        rows: pd.DataFrame = table.to_pandas().reindex(columns=list(READ))
+        rows = columns_of(table, READ)
         rows = rows.drop_duplicates("example_id", keep="last")
         found.append(rows.loc[rows["score"].notna() & rows["tokens"].map(is_trace).astype(bool)])
     return found

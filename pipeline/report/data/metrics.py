@@ -1,9 +1,11 @@
 """What explains a point beside its quality and NFE: ratios of sums over its records."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.report.data.measures import METRIC, ORDERS
 from pipeline.report.statistics.stats import Floats
@@ -49,7 +51,10 @@ def metric_columns(scored: pd.DataFrame, points: int) -> pd.DataFrame:
     places = range(points)
     counted = scored.assign(examples=1.0)
     of_point = counted.groupby("point")
-    found = {ratio.name: _sum_over_sum(counted, of_point, ratio, places) for ratio in RATIOS}
+    named = dict.fromkeys(name for ratio in RATIOS for name in (ratio.above, ratio.below))
+    known = {name: counted[name].notna().to_numpy() for name in named}
+    totals = of_point[[name for name, own in known.items() if own.all()]].sum().reindex(places)
+    found = {ratio.name: _sum_over_sum(counted, totals, known, ratio, places) for ratio in RATIOS}
     for name in ORDERS:
         orders = of_point[name].apply(_known_mean)
         found[name] = orders.reindex(places).to_numpy(dtype=np.float64)
@@ -58,14 +63,25 @@ def metric_columns(scored: pd.DataFrame, points: int) -> pd.DataFrame:
     return pd.DataFrame({**found, **{name: means[name].to_numpy(dtype=np.float64) for name in metrics}})
 
 
-def _sum_over_sum(rows: pd.DataFrame, of_point: Any, ratio: Ratio, places: range) -> Floats:
-    """Per point, over the rows that have both columns. `of_point`: the rows grouped, once for all ratios."""
-    columns = [ratio.above, ratio.below]
-    both = rows[ratio.above].notna() & rows[ratio.below].notna()
+def _sum_over_sum(
+    rows: pd.DataFrame,
+    totals: pd.DataFrame,
+    known: Mapping[str, NDArray[np.bool_]],
+    ratio: Ratio,
+    places: range,
+) -> Floats:
+    """Per point, over the rows that have both columns.
+
+    `known`: which rows have a column; `totals`: per point, of those that all rows have, summed once for all ratios.
+    """
+    both = known[ratio.above] & known[ratio.below]
     if not both.any():
         return np.full(len(places), np.nan)
-    own = of_point if both.all() else rows.loc[both, ["point", *columns]].groupby("point")
-    sums = own[columns].sum().reindex(places)
+    columns = [ratio.above, ratio.below]
+    if both.all():
+        sums = totals[columns]
+    else:
+        sums = rows.loc[both, ["point", *columns]].groupby("point").sum().reindex(places)
     below = sums[ratio.below].to_numpy(dtype=np.float64)
     above = sums[ratio.above].to_numpy(dtype=np.float64)
     ratios: Floats = np.divide(above, below, out=np.full(len(places), np.nan), where=below > 0)

@@ -64,6 +64,12 @@ def in_memory(records: pd.DataFrame) -> Whole:
     return whole
 
 
+def columns_of(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
+    """These columns of whole records; empty where the table lacks one, as tables of earlier versions do."""
+    found: pd.DataFrame = table.select([name for name in names if name in table.column_names]).to_pandas()
+    return found.reindex(columns=list(names))
+
+
 def _by_setting(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """The records of each setting, which come one setting after another."""
     names = pa.chunked_array(table.column("setting_id")).combine_chunks().dictionary_encode()

@@ -18,8 +18,9 @@ from pipeline.show.cells import visible
 MOST = 50_000  # records whose decodes are written, over all facets: about 30 MB at 256 tokens each
 TRACE = ("tokens", "revealed_at", "axon_steps", "unsupported_steps")
 TEXTS = ("answer", "extracted", "error")
+READ = ("example_id", *TRACE, "nfe", *TEXTS)
 
-Rows = Callable[[str, str], pd.DataFrame]  # name of a run, id of a setting -> its whole records
+Rows = Callable[[str, str], pd.DataFrame]  # name of a run, id of a setting -> its records, with the columns of READ
 
 
 class Words(Protocol):
@@ -105,7 +106,6 @@ def _write_decodes(folder: Path, setting: Setting, known: dict[str, list[Any]], 
 
 def _records(rows: pd.DataFrame) -> dict[str, list[Any]]:
     """Example id -> the values of TRACE, NFE, and those of TEXTS."""
-    rows = rows.reindex(columns=["example_id", *TRACE, "nfe", *TEXTS])
     columns = [
         rows["example_id"].astype(str),
         *([_numbers(own) for own in rows[name]] for name in TRACE),

@@ -85,17 +85,18 @@ def variant_text(points: pd.DataFrame, variant: Side, base: Side) -> str:
 
 def _variant(points: pd.DataFrame, variant: Side, base: Side) -> tuple[str, list[str]]:
     """The group, empty where it need not be told, and the knobs."""
-    own = points.iloc[variant.members[0]]
-    group = str(own["group"].iloc[0])
-    own = own[own["group"] == group]
-    alike = points.iloc[np.concatenate(variant.members)]
-    without = points.iloc[base.members[0]]
-    names = []
+    group_of = points["group"].tolist()
+    group = str(group_of[variant.members[0][0]])
+    own = [row for row in variant.members[0] if group_of[row] == group]
+    alike, names = np.concatenate(variant.members), []
+    # Lists, as this is asked for every variant and a table of points has a hundred columns.
     for column in knob_columns(points):
-        values = {value_text(value) for value in own[column]}
-        if len(values) > 1 or values <= {NO_VALUE} or values == {value_text(v) for v in without[column]}:
+        known = points[column].tolist()
+        values = {value_text(known[row]) for row in own}
+        without = {value_text(known[row]) for row in base.members[0]}
+        if len(values) > 1 or values <= {NO_VALUE} or values == without:
             continue
-        told = [value for value in alike[column] if value_text(value) != NO_VALUE]
+        told = [known[row] for row in alike if value_text(known[row]) != NO_VALUE]
         names.append(f"{column.removeprefix('knob.')}={joined(told)}")
     groups = points.loc[points["axon"], "group"].nunique()
     return (group if groups > 1 or not names else ""), names
