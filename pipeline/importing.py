@@ -70,7 +70,11 @@ def importing_report() -> Iterator[None]:
         docstring = getattr(scipy._lib._docscrape, "NumpyDocString", None)
         for owner, name, to in (
             (matplotlib.artist, "kwdoc", lambda _: lambda artist: ""),
-            (matplotlib.artist.Artist, "_update_set_signature_and_docstring", lambda _: classmethod(lambda artist: None)),
+            (
+                matplotlib.artist.Artist,
+                "_update_set_signature_and_docstring",
+                lambda _: classmethod(lambda artist: None),
+            ),
             (docstring, "_parse", lambda _: lambda docstring: None),
         ):
             stack.enter_context(_replaced(owner, name, to))

@@ -67,6 +67,11 @@ class Effect:
         return (lo > 0 or hi < 0) and not (self.higher or self.lower)
 
     @property
+    def saved_between_alone(self) -> bool:
+        """The same of the saving: whether the settings leave open which side takes less."""
+        return self.saving.open and not self.matched
+
+    @property
     def needed(self) -> int:
         """How many examples it takes to detect a difference of one POINT."""
         return int(np.ceil(self.n * (self.detectable / POINT) ** 2))

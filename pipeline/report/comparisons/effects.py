@@ -36,7 +36,7 @@ from pipeline.report.comparisons.replicates import Block, Replicates, replicate
 from pipeline.report.statistics.fronts import Line, by_rising_nfe, gain_at_settings, mean_height
 from pipeline.report.statistics.mixes import Mixes, mixes
 from pipeline.report.statistics.multiplicity import MaxT, max_t
-from pipeline.report.statistics.reach import Flattered, Reach, Saving, reach, saved
+from pipeline.report.statistics.reach import Flattered, Reach, Saving, falls_short, reach, saved
 from pipeline.report.statistics.sample import Sample
 from pipeline.report.statistics.stats import UNKNOWN, Floats, Interval, replicates_for
 
@@ -62,6 +62,7 @@ class Compared:
     seen: Reach  # what the mixes of `mixed` reach by the settings' qualities in the sample
     holds: bool
     at_once: tuple[bool, bool]
+    after: tuple[float, float]
     discordance: float
 
     @property
@@ -142,7 +143,8 @@ class Measured:
             quality, base, axon = (
                 float(own_B[0]) for own_B in (line.quality_B, line.mixed.base_cost_B, line.mixed.axon_cost_B)
             )
-            found.append(Saving(quality, line.margin, base, axon, fraction, cost, line.holds, line.at_once))
+            told = line.holds, line.at_once, line.after
+            found.append(Saving(quality, line.margin, base, axon, fraction, cost, *told))
         return found
 
 
@@ -263,6 +265,10 @@ def _line(
         (
             bool(mixed.base_cost_B[0] <= base_line[1][0, 0]),
             bool(mixed.axon_cost_B[0] <= axon_line[1][0, 0]),
+        ),
+        (
+            falls_short(base_line, common_B, mixed.base_cost_B),
+            falls_short(axon_line, common_B, mixed.axon_cost_B),
         ),
         discordance,
     )

@@ -78,12 +78,10 @@ def _sum_over_sum(
     if not both.any():
         return np.full(len(places), np.nan)
     columns = [ratio.above, ratio.below]
-    if both.all():
-        sums = totals[columns]
-    else:
-        sums = rows.loc[both, ["point", *columns]].groupby("point").sum().reindex(places)
-    below = sums[ratio.below].to_numpy(dtype=np.float64)
-    above = sums[ratio.above].to_numpy(dtype=np.float64)
+    if not both.all():
+        totals = rows.loc[both, ["point", *columns]].groupby("point").sum().reindex(places)
+    below = totals[ratio.below].to_numpy(dtype=np.float64)
+    above = totals[ratio.above].to_numpy(dtype=np.float64)
     ratios: Floats = np.divide(above, below, out=np.full(len(places), np.nan), where=below > 0)
     return ratios
 

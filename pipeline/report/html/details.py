@@ -20,7 +20,9 @@ TRACE = ("tokens", "revealed_at", "axon_steps", "unsupported_steps")
 TEXTS = ("answer", "extracted", "error")
 READ = ("example_id", *TRACE, "nfe", *TEXTS)
 
-Rows = Callable[[str, str], pd.DataFrame]  # name of a run, id of a setting -> its records, with the columns of READ
+Rows = Callable[
+    [str, str], pd.DataFrame
+]  # name of a run, id of a setting -> its records, with the columns of READ
 
 
 class Words(Protocol):

@@ -28,8 +28,9 @@ def _section(forest: Forest) -> str:
     quality, saved = _scales(rows)
     body = "".join(
         f'<tr class="{_kind(row)}"><th scope="row" class="text">{escape(row.label)}</th>'
-        f'<td class="drawn">{_cell(row.quality, quality, row.good)}</td><td class="text">{escape(row.texts[0])}</td>'
-        f'<td class="drawn">{_cell(row.saved, saved, -1)}</td><td class="text">{escape(row.texts[1])}</td></tr>'
+        f'<td class="drawn">{_cell(row.quality, quality, row.good[0])}</td><td class="text">{escape(row.texts[0])}</td>'
+        f'<td class="drawn">{_cell(row.saved, saved, row.good[1])}</td><td class="text">{escape(row.texts[1])}</td>'
+        "</tr>"
         for row in rows
     )
     heads = "".join(
@@ -67,7 +68,7 @@ def draw(forest: Forest) -> str:
             f"{escape(_clip(row.label))}</text>"
         )
         for start, own, value, text, good in zip(
-            starts, scales, (row.quality, row.saved), row.texts, (row.good, -1), strict=True
+            starts, scales, (row.quality, row.saved), row.texts, row.good, strict=True
         ):
             parts.append(_nested(start, y, _marks(value, own, good)))
             parts.append(f'<text x="{start + PLOT + GAP}" y="{y + 16}">{escape(text)}</text>')

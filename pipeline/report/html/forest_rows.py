@@ -29,7 +29,7 @@ class Row:
     quality: Interval | None = None
     saved: Interval | None = None
     texts: tuple[str, str] = ("", "")  # of quality and NFE
-    good: int = 1  # the sign of a better quality; 0 where a difference isn't shown by the settings themselves
+    good: tuple[int, int] = (1, -1)  # the signs of better ones; 0 where the settings themselves don't show it
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _row(label: str, effect: Effect, leading: bool) -> Row:
         effect.difference,
         change if known else None,
         (signed(effect.difference, 3), reduction(saving.fraction) if known else "no common quality"),
-        good=0 if effect.between_alone else 1,
+        good=(0 if effect.between_alone else 1, 0 if effect.saved_between_alone else -1),
     )
 
 

@@ -60,6 +60,17 @@ class Saving:
     cost: Interval  # axon_cost - base_cost
     holds: bool  # whether the variant's best quality is at most the margin below the base's
     at_once: tuple[bool, bool]  # base, AXON: with the fastest setting, so that it depends on what was swept
+    after: tuple[
+        float, float
+    ]  # base, AXON: the cost of the slowest setting that falls short before; 0: none does
+
+    @property
+    def open(self) -> bool:
+        """Whether the side that takes more, as its interval has it, may take no more somewhere between its settings."""
+        base, axon = self.after
+        return (self.fraction.lo > 0 and base < self.axon_cost) or (
+            self.fraction.hi < 0 and axon < self.base_cost
+        )
 
 
 def reach(base: Line, axon: Line, budgets: tuple[float, float], level_B: Floats) -> Reach:
@@ -69,6 +80,12 @@ def reach(base: Line, axon: Line, budgets: tuple[float, float], level_B: Floats)
         *(mean_height(line, *budgets) for line in lines),
         *(reach_or_highest(line, level_B) for line in lines),
     )
+
+
+def falls_short(line: Line, level_B: Floats, cost_B: Floats) -> float:
+    """In the sample the cost of the slowest setting before that cost which is below the level; 0 where none is."""
+    quality_F, nfe_F = (own_BF[0] for own_BF in line)
+    return float(nfe_F[(quality_F < level_B[0]) & (nfe_F < cost_B[0])].max(initial=0.0))
 
 
 def saved(reaches: Sequence[Reach], alpha: float) -> list[tuple[Interval, Interval]]:

@@ -9,6 +9,7 @@ from pipeline.report.statistics.reach import Saving
 from pipeline.report.words.phrases import counted, listed, reduction, signed
 from pipeline.report.words.told import Verdict
 from pipeline.report.words.verdict import (
+    TOO_FAR,
     WHERE_MIXED,
     at_once,
     detects,
@@ -69,7 +70,7 @@ def _named(own: Sequence[tuple[str, Effect]], figures: bool) -> str:
 def _unshown(effect: Effect) -> str:
     """That a difference is not shown by the settings themselves, or where settings may be mixed, if it isn't."""
     if effect.between_alone:
-        return " (settings too far apart to tell)"
+        return TOO_FAR
     _, lo, hi = effect.mixed.difference
     shown = {HIGHER: lo > 0, LOWER: hi < 0, INCONCLUSIVE: True}[outcome(effect)]
     return "" if shown else f" (not shown {WHERE_MIXED})"
@@ -77,11 +78,14 @@ def _unshown(effect: Effect) -> str:
 
 def _saved(effects: Sequence[tuple[str, Effect]]) -> str:
     """Of those that reach a quality with the reference; the largest reduction first."""
-    known = [(name, effect.saving) for name, effect in effects if effect.saving.quality > 0]
-    ordered = sorted(known, key=lambda own: -own[1].fraction.estimate)
+    known = [own for own in effects if own[1].saving.quality > 0]
+    ordered = sorted(known, key=lambda own: -own[1].saving.fraction.estimate)
     if not ordered:
         return "NFE at equal quality: unknown, because no front reaches a common quality with it."
-    texts = [f"{name} {reduction(saving.fraction)}" for name, saving in ordered[:MOST]]
+    texts = [
+        f"{name} {reduction(effect.saving.fraction)}{TOO_FAR * effect.saved_between_alone}"
+        for name, effect in ordered[:MOST]
+    ]
     more = f" and {len(ordered) - MOST} more" if len(ordered) > MOST else ""
     return f"NFE at equal quality, {WHERE_MIXED}: {', '.join(texts) if more else listed(texts)}{more}."
 
@@ -120,7 +124,7 @@ def _closing(found: Rivals) -> Iterator[str]:
         "A front lies higher whose mean quality is higher over the same budgets; NFE at equal quality is that at which "
         "each first reaches a quality a margin below the highest that both reach. Between two settings that lie far "
         "apart a decoder may do better than the straight line does, so that a difference counts only if the settings "
-        "themselves show it; NFE at equal quality is of the settings swept, and doesn't allow for that."
+        "themselves show it."
     )
     if left := _left(found):
         yield f"Not counted: {'; '.join(left)}."

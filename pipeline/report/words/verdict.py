@@ -16,6 +16,7 @@ from pipeline.report.words.phrases import counted, listed, reduction, signed, va
 from pipeline.report.words.picked import pick_sentence
 from pipeline.report.words.told import Row, Verdict, step_words
 
+TOO_FAR = " (settings too far apart to tell)"
 WHERE_MIXED = "where settings may be mixed"
 
 
@@ -101,7 +102,7 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
     return Verdict(
         short=f"{claim} {signed(leading.difference, 3)} mean quality with {variant}{best}. "
         f"{WHERE_MIXED.capitalize()}: {signed(leading.mixed.difference, 3)}.",
-        saved=_saved(leading.saving, variant),
+        saved=_saved(leading, variant),
         evidence=" ".join([*_measured(points, found), *closing]),
         pick=pick_sentence(points, cohort.base, leading.variant, leading.saving.margin),
         sides=(f"{cohort.name} alone", f"AXON, {variant}"),
@@ -119,7 +120,8 @@ def _mixed(leading: Effect) -> str:
     )
 
 
-def _saved(saving: Saving, variant: str) -> str:
+def _saved(effect: Effect, variant: str) -> str:
+    saving = effect.saving
     if not saving.quality > 0:
         return (
             "NFE at equal quality: unknown, because the two sides reach no common quality above "
@@ -127,7 +129,8 @@ def _saved(saving: Saving, variant: str) -> str:
         )
     below = "" if saving.holds else ", which is lower than the base decoder's best"
     return (
-        f"NFE at equal quality: {reduction(saving.fraction)} with {variant}, {saving.axon_cost:.1f} instead of "
+        f"NFE at equal quality: {reduction(saving.fraction)}{TOO_FAR * effect.saved_between_alone} with {variant}, "
+        f"{saving.axon_cost:.1f} instead of "
         f"{saving.base_cost:.1f} ({signed(saving.cost, 1)}), {WHERE_MIXED} and each side first reaches quality "
         f"{level(saving)}{below}{at_once(saving, 'the base decoder', 'AXON')}."
     )

@@ -56,6 +56,14 @@ def _figures(effect: Effect) -> dict[str, Any]:
         "nfe": saving.axon_cost if known else unknown,
         "against_nfe": saving.base_cost if known else unknown,
         **_interval("saved", saving.fraction if known else Interval(unknown, unknown, unknown)),
+        "settings_too_far_apart": "|".join(
+            name
+            for name, far in (
+                ("difference", effect.between_alone),
+                ("saved", effect.saved_between_alone),
+            )
+            if far
+        ),
         "level": 1 - effect.alpha,
     }
 

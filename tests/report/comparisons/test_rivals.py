@@ -156,6 +156,21 @@ def test_two_settings_of_one_curve_lie_no_lower_than_five() -> None:
     assert 'class="worse"' not in forest.draw(replace(drawn, rows=(replace(bar, saved=None),)))
 
 
+def test_nor_do_they_take_more_steps_where_they_may_reach_a_quality_between_the_two() -> None:
+    """On 400 examples the straight line reaches the quality at a higher NFE, surely: its settings don't show it."""
+    sweep = make_sweep(anchors=(None, 1), thresholds=(0.1, 0.3, 0.5, 0.7, 0.9), examples=400)
+    sweep.drop("0.3-1", "0.5-1", "0.7-1")
+    facet = facet_of(with_dawn(sweep))
+    ((_, effect),) = facet.rivals[0].effects
+    assert effect.saving.fraction.hi < 0 and effect.saving.after[1] < effect.saving.base_cost
+    assert effect.saved_between_alone
+    assert "(settings too far apart to tell)" in facet.summary.verdicts[0].saved
+    (row,) = verdict_table([facet]).to_dict("records")
+    assert row["settings_too_far_apart"] == "difference|saved"
+    (drawn,) = forests([facet])
+    assert 'class="worse"' not in forest.draw(drawn) and 'class="open"' in forest.draw(drawn)
+
+
 def test_nor_do_they_in_axons_verdict_where_the_base_has_other_values() -> None:
     facet = facet_of(FAR_APART, None)
     ((effect,),) = ([own.leading for own in facet.comparisons],)
