@@ -10,8 +10,9 @@ Lines are straight between neighbouring settings, so that on a curve which is no
 lies off it: `exact` is the difference of the lines with infinitely many examples, in points of quality, which no number
 of examples takes away. Then the fraction of sweeps in which the other's line lies higher, and lower, by its interval
 alone (`lines`), by the verdict, which asks the settings themselves, too (`verdict`: effect.py), and by a verdict that
-is also shown where settings may be mixed (`mixed`). `any`: of all the others together, for which the intervals hold
-simultaneously (nominal: 5 % where `exact` is 0).
+is also shown where settings may be mixed (`mixed`); and in which it takes less NFE at equal quality (`higher`), and
+more, by the interval alone (`NFE alone`) and where the settings don't leave it open (`NFE`). `any`: of all the others
+together, for which the intervals hold simultaneously (nominal: 5 % where `exact` is 0).
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ PLACES = {
     "slower": np.linspace(0.5, 1, 5),
 }
 OTHERS = tuple(PLACES)[1:]
-KINDS = ("lines", "verdict", "mixed")
+KINDS = ("lines", "verdict", "mixed", "NFE alone", "NFE")
 
 
 def main() -> None:
     asked = read_words(__doc__, SIZES)
-    heads = "".join(f"{f'{kind} {way}':>16}" for kind in KINDS for way in ("higher", "lower"))
+    heads = "".join(f"{f'{kind} {way}':>17}" for kind in KINDS for way in ("higher", "lower"))
     print(f"{'curve':<9}{'gain':>4}{'n':>5}  {'other':<9}{'exact':>7}{heads}{'s':>7}")
     for name in CURVES:
         shape = replace(SHAPES[name], luck=1.0)
@@ -66,7 +67,7 @@ def main() -> None:
                 spent = (perf_counter() - start) / asked.sweeps
                 for other, own_TK in [*told.items(), ("any", np.any(list(told.values()), axis=0))]:
                     apart = f"{100 * off[other]:>+7.1f}" if other in off else f"{'':>7}"
-                    shown = "".join(f"{rate:>16.1%}" for rate in own_TK.mean(axis=0))
+                    shown = "".join(f"{rate:>17.1%}" for rate in own_TK.mean(axis=0))
                     print(f"{name:<9}{gain:>4}{n:>5}  {other:<9}{apart}{shown}{spent:>7.2f}", flush=True)
 
 
@@ -92,7 +93,7 @@ def _gain(group: str, gain: float) -> float:
 def tally(
     shape: Shape, gain: float, n: int, sweeps: int, rng: np.random.Generator
 ) -> dict[str, NDArray[np.bool_]]:
-    """Of each other line what is said of it, (sweeps, 6): of each kind whether it lies higher, and lower."""
+    """Of each other line what is said of it, (sweeps, 10): of each kind whether it lies higher, and lower."""
     settings = [make_setting(group, value) for group, along_V in PLACES.items() for value in along_V.tolist()]
     found: dict[str, list[tuple[bool, ...]]] = {other: [] for other in OTHERS}
     for _ in range(sweeps):
@@ -123,8 +124,12 @@ def drawn(rng: np.random.Generator, shape: Shape, gain: float, n: int) -> Sample
 
 def said(effect: Effect) -> tuple[bool, ...]:
     higher, lower = effect.higher, effect.lower
-    lines, mixed = effect.difference, effect.mixed.difference
-    return lines.lo > 0, lines.hi < 0, higher, lower, higher and mixed.lo > 0, lower and mixed.hi < 0
+    lines, mixed, saved = effect.difference, effect.mixed.difference, effect.saving.fraction
+    less, more, told = saved.lo > 0, saved.hi < 0, not effect.saved_between_alone
+    return (
+        *(lines.lo > 0, lines.hi < 0, higher, lower, higher and mixed.lo > 0, lower and mixed.hi < 0),
+        *(less, more, less and told, more and told),
+    )
 
 
 if __name__ == "__main__":
