@@ -65,9 +65,11 @@ def importing_report() -> Iterator[None]:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with importing(), ExitStack() as stack:
         import matplotlib.artist
-        import scipy._lib._docscrape
 
-        docstring = getattr(scipy._lib._docscrape, "NumpyDocString", None)
+        try:
+            from scipy._lib._docscrape import NumpyDocString
+        except ImportError:
+            NumpyDocString = None
         for owner, name, to in (
             (matplotlib.artist, "kwdoc", lambda _: lambda artist: ""),
             (
@@ -75,7 +77,7 @@ def importing_report() -> Iterator[None]:
                 "_update_set_signature_and_docstring",
                 lambda _: classmethod(lambda artist: None),
             ),
-            (docstring, "_parse", lambda _: lambda docstring: None),
+            (NumpyDocString, "_parse", lambda _: lambda docstring: None),
         ):
             stack.enter_context(_replaced(owner, name, to))
         yield

@@ -24,6 +24,7 @@ def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str)
     """Writes each name at the cheapest free place around its point, or leaves it out if every place collides."""
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
+    canvas.draw()  # type: ignore[no-untyped-call]  # lays the figure out, which the extents below follow
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     frame = axes.get_window_extent(renderer)
     taken: list[Bbox] = []

@@ -108,6 +108,7 @@ def _write_decodes(folder: Path, setting: Setting, known: dict[str, list[Any]], 
 
 def _records(rows: pd.DataFrame) -> dict[str, list[Any]]:
     """Example id -> the values of TRACE, NFE, and those of TEXTS."""
+    rows = rows.reindex(columns=list(READ))  # records of earlier versions lack some
     columns = [
         rows["example_id"].astype(str),
         *([_numbers(own) for own in rows[name]] for name in TRACE),
