@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -277,7 +277,7 @@ def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:
     if key.startswith(f"{GROUPS}."):
         there = ", ".join(keys_of(GROUPS, key, line))
         return f"{word}: this sweep's groups ({there}) have no such key yet; to add it, write +{word}"
-    if group == "sweep" and key.split(".")[1] in optional_keys():
+    if group == "sweep" and key.split(".")[1] in sweep_keys():
         return f"{word}: this sweep's file doesn't set it yet; to add it, write +{word}"
     meant = [] if "." in key else below(key, line)
     if jobs := [f"job={job}" for job, taken in RUN_WORDS.items() if key in taken]:
@@ -287,11 +287,11 @@ def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:
     return unknown_key(key, siblings(key, line), meant, holders(folders(line), key))
 
 
-def optional_keys() -> set[str]:
-    """The keys of a sweep that its file may leave out."""
+def sweep_keys() -> set[str]:
+    """The keys that a sweep's file may set."""
     from pipeline.inputs.config import SweepSettings
 
-    return {field.name for field in fields(SweepSettings) if field.default is not MISSING}
+    return {field.name for field in fields(SweepSettings)}
 
 
 def explain_groups(word: str) -> str:

@@ -146,7 +146,8 @@ def _line(fault: dict[str, Any], schema: type) -> str:
         holders = [f"{'.'.join(keys[:-1])}={_tag(other)}" for other in others if keys[-1] in _keys(other)]
         return unknown_key(key, _keys(owner) if owner else [], holders=holders)
     if kind == "missing":
-        return f"{key}: missing; give it a value"
+        choices = _choices(owner, keys[-1]) if owner else []
+        return f"{key}: missing; {one_of(choices) if choices else 'give it a value'}"
     if kind == "value_error":
         message = str(context["error"])
         return message if re.match(r"[\w.]+=", message) else f"{key}={_shown(fault['input'])}: {message}"
@@ -213,6 +214,15 @@ def _tag(candidate: Any) -> object:
 
 def _field_type(owner: Any, name: str) -> Any:
     return typing.get_type_hints(owner, include_extras=True).get(name)
+
+
+def _choices(owner: Any, name: str) -> list[object]:
+    """What a field may be: the members of a Literal, or what its Field gives as examples."""
+    kind = _field_type(owner, name)
+    if typing.get_origin(kind) is typing.Literal:
+        return list(typing.get_args(kind))
+    told = (getattr(part, "examples", None) for part in getattr(kind, "__metadata__", ()))
+    return next(filter(None, told), [])
 
 
 def _is_mapping(kind: Any) -> bool:

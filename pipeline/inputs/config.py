@@ -129,7 +129,7 @@ class SweepSettings:
     """What is compared, and how its settings are found."""
 
     name: Annotated[str, AfterValidator(folder_name)]
-    search: str  # a name in pipeline.search.SEARCHES
+    search: Annotated[str, Field(examples=[*SEARCHES, OPTUNA])]
     along_trade_off: bool  # evaluate every group along its decoder's trade-off parameter
     groups: Annotated[Mapping[Text, GroupSettings], Field(min_length=1)]
     # Of search refine: the uncertain area of an interval.
@@ -140,8 +140,7 @@ class SweepSettings:
 
     def __post_init__(self) -> None:
         if self.search not in (*SEARCHES, OPTUNA):
-            names = ", ".join([*SEARCHES, OPTUNA])
-            raise ValueError(f"sweep.search={self.search!r}: unknown; one of {names}")
+            raise ValueError(f"sweep.search={self.search!r}: unknown; {one_of([*SEARCHES, OPTUNA])}")
         if self.against not in (None, *self.groups):
             names = ", ".join(self.groups)
             raise ValueError(f"sweep.against={self.against!r}: no group of the sweep; one of {names}")
