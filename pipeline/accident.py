@@ -1,12 +1,14 @@
-"""Where in the repository an error happened that nobody worded for a user: a bug, most often in an extension."""
+"""Where an error happened that nobody worded for a user: a bug, most often in an extension, here or in a package."""
 
 from __future__ import annotations
 
 import builtins
 import linecache
+import sys
 import traceback
 from pathlib import Path
 
+from axon.decoders.installed import installed
 from axon.faults import told_as_no_memory
 from axon.own_code import ROOT, of_ours
 
@@ -14,7 +16,9 @@ PLACE = "at "  # how the note on an error begins that says its place
 
 
 def place_of(error: BaseException) -> str | None:
-    """The file and line of the innermost frame of the repository: "axon/decoders/mine.py:31".
+    """The file and line of the innermost frame of the repository, or of an installed decoder's package.
+
+    Such as "axon/decoders/mine.py:31", "my_decoders/mine.py:31".
 
     None where the message is complete by itself: raised by a line of ours, or of a kind that the machine (no memory, no
     file) or another library's author has worded.
@@ -25,11 +29,22 @@ def place_of(error: BaseException) -> str | None:
         if note.startswith(PLACE):
             return str(note.removeprefix(PLACE))
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    ours = [(file, line) for file, line in frames if of_ours(file)]
+    theirs = _packages()
+    ours = [
+        (file, line) for file, line in frames if of_ours(file) or any(map(Path(file).is_relative_to, theirs))
+    ]
     if not ours or (ours[-1] == frames[-1] and linecache.getline(*ours[-1]).lstrip().startswith("raise ")):
         return None
     file, line = ours[-1]
-    return f"{Path(file).relative_to(ROOT)}:{line}"
+    root = next((place.parent for place in theirs if Path(file).is_relative_to(place)), ROOT)
+    return f"{Path(file).relative_to(root)}:{line}"
+
+
+def _packages() -> list[Path]:
+    """The folders of the installed decoders' packages, or their files where they are modules alone."""
+    tops = {kind.__module__.partition(".")[0] for kind in installed().kinds.values()}
+    modules = [sys.modules[top] for top in sorted(tops)]
+    return [Path(place) for own in modules for place in getattr(own, "__path__", None) or [own.__file__]]
 
 
 def without_frames(error: Exception) -> Exception:

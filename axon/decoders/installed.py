@@ -7,10 +7,11 @@ axon/decoders/__init__.py, which such a package's own files import.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from typing import Any, Literal, NamedTuple, cast, get_type_hints
 
 from axon.checks import is_async
@@ -36,7 +37,7 @@ def installed() -> Installed:
         try:
             kind = entry.load()
             rule = next(_broken(entry, kind, kinds), None)
-        except Exception as error:  # whatever a file of a user's own raises
+        except (Exception, SystemExit) as error:  # whatever a file of a user's own raises
             what = " ".join(str(error).split())[:200]
             rule = f"can't be imported ({type(error).__name__}: {what}); correct it, or uninstall the package"
         if rule is None:
@@ -74,9 +75,20 @@ def _broken(entry: EntryPoint, kind: Any, others: Mapping[str, object]) -> Itera
     for name in METHODS:
         if is_async(getattr(kind, name)):
             yield f"has an async method, {name}, which nothing awaits; declare it with def alone"
+        if not _takes(getattr(kind, name), given := signature(getattr(Decoder, name)).parameters):
+            yield f"has a method that doesn't take what it is given; write def {name}({', '.join(given)})"
     literal = get_type_hints(kind)["name"]
     if literal != Literal[entry.name] or getattr(kind, "name", None) != entry.name:
         yield f'has another name than its entry point; write name: Literal["{entry.name}"] = "{entry.name}"'
     for field in fields(kind):
         if field.default is MISSING and field.default_factory is MISSING:
             yield f"has a setting without a default, {field.name}; give it one"
+
+
+def _takes(method: Callable[..., object], given: Iterable[str]) -> bool:
+    """Whether it can be called with these, the decoder itself first, by place as the sampler does."""
+    try:
+        signature(method).bind(*given)
+    except TypeError:
+        return False
+    return True

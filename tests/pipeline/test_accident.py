@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pytest
 import torch
 
 from axon import CheckpointError, Confidence
+from axon.decoders.installed import Installed
 from axon.reads import Undeclared
+from pipeline import accident
 from pipeline.accident import without_frames
 from pipeline.errors import fault_line
 from pipeline.evaluation.evaluate import Evaluator
@@ -88,6 +92,21 @@ def test_an_accident_has_its_place(code: Callable[[], None], message: str) -> No
 )
 def test_what_was_worded_for_a_reader_is_left_as_it_is(code: Callable[[], None]) -> None:
     assert HERE not in fault_line(caught(code))
+
+
+def test_a_decoder_of_a_package_that_slips_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with the line of the sampler that called it."""
+    (tmp_path / "of_theirs").mkdir()
+    (tmp_path / "of_theirs/mine.py").write_text("class Mine:\n    def propose(self):\n        return 1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    kind = importlib.import_module("of_theirs.mine").Mine
+    monkeypatch.setattr(accident, "installed", lambda: Installed({"mine": kind}, {}))
+    error = caught(lambda: kind().propose())
+    assert fault_line(error) == "ZeroDivisionError: division by zero (of_theirs/mine.py:3)"
+    del sys.modules["of_theirs"], sys.modules["of_theirs.mine"]
 
 
 def test_torch_says_itself_that_there_is_no_memory() -> None:

@@ -136,6 +136,7 @@ def test_a_package_that_cannot_be_used_is_told_in_a_line(tmp_path: Path) -> None
     for change, told in (
         (("import dataclass\n", "import dataclas\n"), "can't be imported (ImportError: cannot import name 'dataclas'"),
         (("margin: float", "margin: Proposal"), "has settings that can't be read ("),
+        (("self.margin, 0", "self.magin, 0"), "can't be made of its defaults (AttributeError: 'Margin' object has no"),
         (("def propose", "def proposes"), "has no rule; define propose(self, state)"),
     ):  # fmt: skip
         assert change[0] in text
