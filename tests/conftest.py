@@ -1,5 +1,5 @@
-"""The order of a whole run, in which two processes take file after file: so that both are busy, and end together. And no
-search for garbage among what stays until the end.
+"""The order of a whole run, in which two processes take file after file: so that both are busy, and end together.
+And no search for garbage among what stays until the end.
 """
 
 from __future__ import annotations
