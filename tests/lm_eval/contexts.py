@@ -34,7 +34,7 @@ def contexts(test: str, train: str, folder: Path) -> list[str]:
         f"include: {yaml}\ntask: gsm8k_local\ndataset_path: json\ndataset_name: null\n"
         f"dataset_kwargs: {{data_files: {files}}}\n"
     )
-    listener, manager = Listener(), TaskManager(include_path=str(folder))
+    listener, manager = Listener(), TaskManager(include_path=str(folder), include_defaults=False)
     lm_eval.simple_evaluate(listener, tasks=["gsm8k_local"], task_manager=manager, bootstrap_iters=0)
     return [listener.heard[row] for row in range(len(listener.heard))]
 

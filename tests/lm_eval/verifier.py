@@ -38,7 +38,7 @@ def readings(rows: Path) -> list[dict[str, list[object]]]:
     results = lm_eval.simple_evaluate(
         Parrot(),
         tasks=["gsm8k_local"],
-        task_manager=TaskManager(include_path=str(rows.parent)),
+        task_manager=TaskManager(include_path=str(rows.parent), include_defaults=False),
         bootstrap_iters=0,
     )
     read: dict[int, dict[str, list[object]]] = {}

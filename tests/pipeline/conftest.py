@@ -27,7 +27,10 @@ from pipeline.planning.setting import Setting
 from pipeline.storage.record import Record
 from pipeline.storage.store import Span
 from pipeline.tasks import TASKS, Example, Score, TaskSettings, read_task
+from tests.pipeline.parsed_once import parse_once
 from tests.pipeline.wandb_server import KEY, WandbServer, serving
+
+parse_once()
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEPT_DECODERS = OmegaConf.load(ROOT / "conf/sweep/decoders.yaml").groups.base.grid.decoder
