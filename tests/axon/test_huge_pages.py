@@ -16,8 +16,10 @@ TINY = Path(__file__).resolve().parents[2] / "assets" / "tiny"
 ENABLED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 # What is loaded is small; what the first pass of a large model takes is not.
 SCRIPT = f"""
-import sys, torch, transformers
-from axon import load_model
+from pipeline.importing import importing_models
+with importing_models():
+    import torch
+    from axon import load_model
 load_model({str(TINY)!r})
 large = torch.ones(1 << 24)
 [line] = [line for line in open("/proc/self/smaps_rollup") if line.startswith("AnonHugePages")]
