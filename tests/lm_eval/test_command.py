@@ -16,7 +16,7 @@ from pipeline import open_run
 from pipeline.inputs.config import read_config
 from pipeline.jobs.import_job import import_job
 from pipeline.tasks import get_task
-from tests.lm_eval.harness import MISSING, TINY, python
+from tests.lm_eval.harness import IN_OUR_FOLDER, MISSING, TINY, python
 from tests.pipeline.conftest import compose_tree
 
 pytest.importorskip("lm_eval", reason=MISSING)
@@ -45,17 +45,6 @@ filter_list:
       - {function: take_first}
 metric_list:
   - {metric: exact_match, aggregation: mean, higher_is_better: true}
-"""
-
-
-# Looks for tasks in the given folder alone: to read lm-eval's own takes nine seconds.
-IN_OUR_FOLDER = """
-import runpy
-from lm_eval.tasks import TaskManager
-
-read = TaskManager.__init__
-TaskManager.__init__ = lambda *given, **named: read(*given, **named, include_defaults=False)
-runpy.run_module("lm_eval_axon", run_name="__main__")
 """
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from axon.own_code import faulty_file, of_ours
 from pipeline.workers.trial import _what_decodes
+from tests.lm_eval.harness import IN_OUR_FOLDER
 from tests.pipeline.conftest import ROOT
 
 TINY = ROOT / "assets/tiny"
@@ -52,13 +53,13 @@ def test_a_file_that_cannot_be_imported_is_told(
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["axon.verify", "lm_eval_axon"])
 def test_the_other_commands_tell_it_too(command: str, copy: Path) -> None:
-    words = {
-        "axon.verify": ("cases.json", "--checkpoint", str(TINY)),
-        "lm_eval_axon": ("--model", "axon", "--model_args", f"pretrained={TINY}", "--tasks", "gsm8k"),
-    }[command]
+    words = ["-m", command, "cases.json", "--checkpoint", str(TINY)]
     if command == "lm_eval_axon":
-        pytest.importorskip("lm_eval")
-    line = told_of(copy, "axon/decoders/klass.py", "def propose(:", "-m", command, *words)
+        lm_eval = pytest.importorskip("lm_eval")
+        folder = str(Path(lm_eval.__file__).with_name("tasks") / "gsm8k")
+        words = ["-c", IN_OUR_FOLDER, "--model", "axon", "--model_args", f"pretrained={TINY}"]
+        words += ["--tasks", "gsm8k", "--include_path", folder]
+    line = told_of(copy, "axon/decoders/klass.py", "def propose(:", *words)
     assert line.endswith(f"SyntaxError: invalid syntax; {CORRECT}")
 
 
