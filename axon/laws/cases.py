@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from axon.decoders import Decoder
-from axon.laws.network import MASK, toy_model
+from axon.laws.network import MASK, VOCAB, toy_model
 from axon.models.model import MaskedDiffusionModel
 from axon.settings import AxonSettings, DecodeSettings
 
@@ -70,7 +70,17 @@ def varied(setting: DecodeSettings, number: int) -> DecodeSettings:
 
 
 def cases(decoder: Decoder, count: int) -> Iterator[Case]:
-    """That many, always the same ones. Raises ValueError where such a decoder can't decode answers of GEN tokens."""
+    """That many, always the same ones. Raises ValueError where such a decoder can't decode answers of GEN tokens, or
+    has a table of more tokens than the networks have.
+    """
+    any_decoder: Any = decoder  # to type checkers settings hold one of those that are here
+    DecodeSettings(GEN, BLOCK, decoder=any_decoder)
+    try:
+        decoder.new_state(1, GEN, BLOCK, VOCAB, torch.device("cpu"))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} (the laws' networks have {VOCAB}: a table of such tokens will do)"
+        ) from None
     families = [family for family in FAMILIES if family != "dream" or not decoder.needs_shadow]
     for seed in range(count):
         generator = torch.Generator().manual_seed(seed)
@@ -80,7 +90,6 @@ def cases(decoder: Decoder, count: int) -> Iterator[Case]:
 
         firsts = torch.randperm(MASK, generator=generator)[: 2 + below(MOST - 1)].tolist()
         prompts = [[first, *(below(MASK) for _ in range(below(LONGEST)))] for first in firsts]
-        any_decoder: Any = decoder  # to type checkers settings hold one of those that are here
         setting = DecodeSettings(
             GEN,
             BLOCK,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from time import monotonic
 
 from rich.console import Console
 from rich.progress import track
@@ -13,7 +12,7 @@ from rich.progress import track
 from pipeline.counted import counted
 from pipeline.errors import ConfigError, fault_line
 from pipeline.inputs.config import Config
-from pipeline.jobs.display import PLAIN_SECONDS, clock
+from pipeline.jobs.log_lines import told_in_log
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks import CodeTask, Example, Task, open_task, score_of
 from pipeline.tasks.benchmark import Benchmark
@@ -58,14 +57,8 @@ def _shown(reasons: Iterable[str | None], what: str, total: int, console: Consol
     """The same; a terminal has a bar meanwhile, a log a line every few seconds."""
     if console.is_terminal:
         yield from track(reasons, what, total=total, console=console, transient=True)
-        return
-    start = printed = monotonic()
-    for done, reason in enumerate(reasons, 1):
-        yield reason
-        if done < total and monotonic() - printed >= PLAIN_SECONDS:
-            printed = monotonic()
-            left = (printed - start) * (total - done) / done
-            console.print(f"{done:,}/{total:,} · {clock(left)} left", highlight=False)
+    else:
+        yield from told_in_log(reasons, total, console)
 
 
 def _fault(task: Task, example: Example) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import pandas as pd
 from rich.console import Console
 
 from axon.models.family import Family
@@ -23,6 +24,7 @@ from pipeline.inputs.silent_gate import never_fires
 from pipeline.inputs.unknown_text import unknown_texts
 from pipeline.jobs.console import say
 from pipeline.jobs.display import clock
+from pipeline.jobs.log_lines import told_in_log
 from pipeline.jobs.plan_prompts import SAMPLED, Prompts, count_prompts
 from pipeline.planning.line import Lines
 from pipeline.planning.pending import reachable
@@ -67,10 +69,11 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
     """Prints the plan; returns the exit code. Raises ConfigError for what could not be run either."""
     with console.status("reading the task and the model's description"):
         plan = Plan(config, compose, open_outline)
-        plan.extend(())
+        plan.extend((), lambda all_: told_in_log(all_, len(all_), console, "reading the settings: "))
         settings = list(plan.settings.values())
         outlines = {setting.model: open_outline(setting.model) for setting in settings}
         contents = _stored(config, outlines, settings)
+        stored = _by_setting(contents.records) if contents is not None else {}
         networks = {model: Network(outline.described) for model, outline in outlines.items()}
         # To make prompts takes a while.
         one_of_each = {(setting.model, setting.task): setting for setting in settings}
@@ -82,7 +85,7 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
             _work(
                 setting,
                 config,
-                contents,
+                stored.get(setting.id),
                 prompts[setting.model, setting.task],
                 outlines[setting.model].described.family,
             )
@@ -111,10 +114,17 @@ def _stored(
         ) from None
 
 
+def _by_setting(records: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Grouped once: to look for the records of one of n settings takes n steps."""
+    return {str(sid): rows for sid, rows in records.groupby("setting_id", sort=False, observed=True)}
+
+
 def _work(
-    setting: Setting, config: Config, contents: Contents | None, prompts: Prompts, family: Family
+    setting: Setting, config: Config, rows: pd.DataFrame | None, prompts: Prompts, family: Family
 ) -> Work:
-    """By the store's measurements of this setting, else the recipe's published figure, else the most there can be."""
+    """`rows`: its records in the store; None where there are none, or it can't be looked up.
+
+    By the store's measurements of this setting, else the recipe's published figure, else the most there can be."""
     work = Work(
         setting,
         reachable(setting, config.limit),
@@ -124,9 +134,8 @@ def _work(
     )
     if config.recipe is not None and (published := _published(config.recipe, setting)) is not None:
         work = replace(work, passes=published, source="published by the recipe's source")
-    if contents is None:
+    if rows is None:
         return work
-    rows = contents.records[contents.records["setting_id"] == setting.id]
     measured = rows[rows["nfe"].notna()]
     if measured.empty:
         return replace(work, stored=len(rows))

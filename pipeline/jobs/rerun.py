@@ -25,7 +25,7 @@ from pipeline.jobs.console import say
 from pipeline.jobs.display import Display
 from pipeline.jobs.rerun_result import RerunResult, say_result, write_result
 from pipeline.planning.pending import pending_slices, sizes
-from pipeline.planning.plan import Plan, make_setting
+from pipeline.planning.plan import Plan, Walk, make_setting
 from pipeline.planning.setting import Setting, Stop
 from pipeline.runs.ending import say_failures, stopped
 from pipeline.runs.later import LaterVersion
@@ -54,7 +54,7 @@ class GivenPlan(Plan):
         self.neighbours = lambda setting_id: ()  # nothing is taken for decoded
         self.asked = [(Candidate(own.group, own.knobs), own.id) for own in self.settings.values()]
 
-    def extend(self, outcomes: Sequence[Outcome]) -> list[Setting]:
+    def extend(self, outcomes: Sequence[Outcome], walk: Walk = iter) -> list[Setting]:
         return []
 
 

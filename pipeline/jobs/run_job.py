@@ -37,6 +37,7 @@ from pipeline.stop import Lost
 from pipeline.storage.compaction import compact, crowded
 from pipeline.storage.store import Contents, Span, Store, StoreFull
 from pipeline.storage.totals import stored_totals
+from pipeline.workers.capacity import unsplit
 from pipeline.workers.execute import execute
 
 
@@ -79,6 +80,9 @@ def _run_on(
     decodes, left_out = bool(pending) and config.job == "run", None
     if decodes:
         left_out = exhausted(config.budget, spent(contents.records).values())
+    if decodes:
+        for line in unsplit(config.cluster, {plan.settings[sid].model for sid in pending}):
+            say(console, line)
     folder = begin_run(path, config, plan, store, title, command, warnings, decodes and not left_out)
     try:
         with folder.ended_early():

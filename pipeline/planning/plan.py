@@ -53,6 +53,7 @@ from pipeline.tasks import TaskSettings, open_task
 
 Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
 Base = Callable[[Names], Config]
+Walk = Callable[[Sequence[Candidate]], Iterator[Candidate]]
 Open = Callable[[ModelSettings], Checkpoint | Outline]  # raises CheckpointError
 
 NO_SWEEP = SweepSettings("none", "grid", along_trade_off=False, groups={ALONE: GroupSettings()})
@@ -77,10 +78,11 @@ class Plan:
             tuple[Candidate, str]
         ] = []  # all candidates, equal ones too, with their settings' ids
 
-    def extend(self, outcomes: Sequence[Outcome]) -> list[Setting]:
+    def extend(self, outcomes: Sequence[Outcome], walk: Walk = iter) -> list[Setting]:
         """The distinct new settings that the search asks for next; none when it is done, or what it asks for is there.
 
-        Raises ConfigError, one line per fault, before anything is decoded.
+        `walk` hands the candidates on, and may tell how far it is. Raises ConfigError, one line per fault, before
+        anything is decoded.
         """
         try:
             candidates = self._search(self.space, outcomes)
@@ -88,7 +90,7 @@ class Plan:
             raise ConfigError([f"sweep: {error}"]) from None
         new: dict[str, Setting] = {}
         faults: dict[str, str] = {}  # line -> with the group where it came up first
-        for candidate in candidates:
+        for candidate in walk(candidates):
             try:
                 setting = self.setting(candidate)
             except ConfigError as error:

@@ -56,6 +56,14 @@ def widened(cluster: ClusterSettings, models: Iterable[ModelSettings]) -> Cluste
     return replace(cluster, gpus_per_worker=float(most)) if most > 1 and 0 < least < most else cluster
 
 
+def unsplit(cluster: ClusterSettings, models: Iterable[ModelSettings]) -> list[str]:
+    """A line for each `model.gpus` above 1 that changes nothing, as no worker of this machine uses a GPU."""
+    on_cores = cluster.address is None and not need_of(cluster).gpus
+    counts = {model.gpus for model in models if model.gpus > 1 and (on_cores or model.device == "cpu")}
+    why = "changes nothing, since no GPU is used here: the model is on the processor as a whole"
+    return [f"model.gpus={count}: {why}" for count in sorted(counts)]
+
+
 def need_of(cluster: ClusterSettings) -> Need:
     """Raises ConfigError for a number of GPUs that a process can't be given."""
     gpus = cluster.gpus_per_worker

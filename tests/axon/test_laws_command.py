@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -14,9 +15,10 @@ from axon import DECODERS
 from axon.decoders import Confidence, Decoder
 from axon.laws import __main__ as command
 from axon.laws.cases import cases
-from axon.laws.network import MASK
+from axon.laws.network import MASK, VOCAB
 from axon.proposal import Proposal
 from axon.state import StepState
+from axon.token_counts import TokenCounts
 
 Run = Callable[..., tuple[int, list[str]]]
 
@@ -119,6 +121,15 @@ def test_a_rule_that_never_acts_is_told(run: Run) -> None:
 def test_wrong_input_is_one_line(words: tuple[str, ...], line: str, run: Run) -> None:
     code, lines = run(*words)
     assert code == 2 and len(lines) == 1 and lines[0].startswith(line)
+
+
+def test_a_table_of_more_tokens_than_the_networks_have_is_no_broken_law(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / "counts.json"
+    table.write_text(TokenCounts(100, {5: 3, VOCAB: 4}).text())
+    code, lines = run("pc_sampler", f"token_counts={table}")
+    assert code == 2 and len(lines) == 1
+    assert f"counts a token {VOCAB}, and the model has {VOCAB} tokens; give" in lines[0]
+    assert lines[0].endswith(f"(the laws' networks have {VOCAB}: a table of such tokens will do)")
 
 
 def test_cases_are_always_the_same_and_of_every_kind() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import launch
-from pipeline.jobs import check_task
+from pipeline.jobs import log_lines
 from pipeline.planning.plan import task_identity
 from pipeline.tasks import Example, Task, TaskSettings, open_task, read_task
 from pipeline.tasks.gsm8k import cut, flexible_number, plain, strict_number
@@ -234,7 +234,7 @@ def test_a_log_says_how_far_check_task_is(
     """974 programs of MBPP take a minute, of which a terminal has a bar."""
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     words = ["job=check_task", "task=gsm8k", f"task.path={tmp_path / 'rows.jsonl'}", "task.shots=0"]
-    monkeypatch.setattr(check_task, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(log_lines, "PLAIN_SECONDS", 0.0)
     monkeypatch.setattr(sys, "argv", ["launch.py", *words, f"out={tmp_path}"])
     assert launch.main() == 0
     _, *told, _ = capsys.readouterr().out.splitlines()

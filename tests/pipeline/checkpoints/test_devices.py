@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from pipeline.inputs import checks
 from pipeline.inputs.config import ClusterSettings, Config, read_config
 from pipeline.planning.plan import make_setting
 from pipeline.workers import capacity
-from pipeline.workers.capacity import widened
+from pipeline.workers.capacity import unsplit, widened
 from tests.pipeline.conftest import ROOT, compose_tree
 
 Make = Callable[..., Config]
@@ -58,6 +59,35 @@ def test_a_worker_gets_as_many_gpus_as_its_largest_model_takes(
     cluster = ClusterSettings(None, None, 1, asked)
     found = widened(cluster, [replace(model, gpus=gpus) for gpus in models])
     assert found == replace(cluster, gpus_per_worker=given_to_each)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sees_gpu", "device", "counts", "told"),
+    [
+        (None, False, "auto", [1, 2, 3], [2, 3]),
+        (0.0, True, "auto", [2], [2]),
+        (None, True, "cpu", [2], [2]),
+        (None, True, "auto", [2], []),
+        (None, False, "auto", [1], []),
+    ],
+)
+def test_gpus_that_are_not_used_are_told(
+    asked: float | None,
+    sees_gpu: bool,
+    device: Any,
+    counts: list[int],
+    told: list[int],
+    make_config: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(capacity, "has_gpu", lambda: sees_gpu)
+    model = replace(make_config().model, device=device)
+    cluster = ClusterSettings(None, None, 1, asked)
+    lines = unsplit(cluster, [replace(model, gpus=gpus) for gpus in counts])
+    assert [line.split(": changes nothing, since no GPU is used here")[0] for line in lines] == [
+        f"model.gpus={gpus}" for gpus in told
+    ]
+    assert not unsplit(replace(cluster, address="auto"), [replace(model, gpus=2, device="auto")])
 
 
 @given(gpus=st.integers(1, 8), memory=st.integers(1, 10**6), there=st.integers(0, 8))

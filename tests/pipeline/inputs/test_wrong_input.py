@@ -147,6 +147,8 @@ CASES = {
         "+axno=1",
         "axno: unknown key; did you mean axon? one of axon, batch_size, block_alignment, block_length, ",
     ),
+    "removed choice of a few": ("~wandb.mode", "wandb.mode: missing; one of offline, online, off"),
+    "removed search": ("~sweep.search", "sweep.search: missing; one of grid, refine"),
     "no model": ("model=checkpoint ~model.path", "model.path: missing; give it a value"),
     "experiment without +": (
         "experiment=demo",

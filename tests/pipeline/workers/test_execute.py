@@ -301,9 +301,14 @@ import_report(WandbSettings("offline", "axon"))
 print({"matplotlib.figure", "scipy.special", "wandb.sdk.launch"} - set(sys.modules))
 import matplotlib.artist, matplotlib.lines
 print("linewidth" in matplotlib.artist.kwdoc(matplotlib.lines.Line2D))
+class Later(matplotlib.lines.Line2D): ...
+print("linewidth" in Later.set.__doc__, "linewidth" in (matplotlib.artist.Artist.set.__doc__ or ""))
+from scipy._lib._docscrape import NumpyDocString
+print(NumpyDocString("What it does.")["Summary"])
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["False", "set()", "True"], done.stderr
+    expected = ["False", "set()", "True", "True False", "['What it does.']"]
+    assert done.stdout.splitlines() == expected, done.stderr
 
 
 @pytest.mark.parametrize(
