@@ -302,7 +302,7 @@ print({"matplotlib.figure", "scipy.special", "wandb.sdk.launch"} - set(sys.modul
 import matplotlib.artist, matplotlib.lines
 print("linewidth" in matplotlib.artist.kwdoc(matplotlib.lines.Line2D))
 class Later(matplotlib.lines.Line2D): ...
-print("linewidth" in Later.set.__doc__, "linewidth" in (matplotlib.artist.Artist.set.__doc__ or ""))
+print("markevery" in Later.set.__doc__, "markevery" in matplotlib.artist.Artist.set.__doc__)
 from scipy._lib._docscrape import NumpyDocString
 print(NumpyDocString("What it does.")["Summary"])
 """
