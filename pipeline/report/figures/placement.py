@@ -24,7 +24,8 @@ def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str)
     """Writes each name at the cheapest free place around its point, or leaves it out if every place collides."""
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
-    canvas.draw()  # type: ignore[no-untyped-call]  # lays the figure out, which the extents below follow
+    # Lays the figure out, which the extents below follow.
+    canvas.figure.draw_without_rendering()  # type: ignore[no-untyped-call]
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     frame = axes.get_window_extent(renderer)
     taken: list[Bbox] = []
