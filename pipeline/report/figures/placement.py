@@ -25,7 +25,7 @@ def place_labels(axes: Axes, names: list[Name], points: pd.DataFrame, cost: str)
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     # Lays the figure out, which the extents below follow.
-    canvas.figure.draw_without_rendering()  # type: ignore[no-untyped-call]
+    canvas.figure.draw_without_rendering()
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     frame = axes.get_window_extent(renderer)
     taken: list[Bbox] = []
