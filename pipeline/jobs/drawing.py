@@ -19,9 +19,11 @@ _WANDB = TypeAdapter(WandbSettings)
 
 
 def check_records(opened: OpenedRun) -> None:
-    """Raises ConfigError, one line, where there is nothing to draw."""
+    """Raises ConfigError, a line and one per file that can't be read, where there is nothing to draw."""
     if opened.contents.records.empty:
-        raise ConfigError([f"{opened.origin.word}: nothing of it is stored; {opened.origin.remedy}"])
+        nothing = "nothing of it can be read" if opened.contents.damaged else "nothing of it is stored"
+        lines = [*opened.contents.damaged, f"{opened.origin.word}: {nothing}; {opened.origin.remedy}"]
+        raise ConfigError(lines)
 
 
 def wandb_settings(words: Mapping[str, str], opened: OpenedRun) -> WandbSettings:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.counted import counted
+
 Row = dict[str, Any]
 
 BUILDERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
@@ -115,7 +117,8 @@ def check_rows(
         if reason is not None:
             faults.append(f"row {number} ({' '.join(name.split())}): {reason}")
     if faults:
-        more = f" (and {len(faults) - 1} more rows have faults)" if len(faults) > 1 else ""
+        others = counted(len(faults) - 1, "more row")
+        more = f" (and {others} {'has' if len(faults) == 2 else 'have'} faults)" if len(faults) > 1 else ""
         raise ValueError(f"{key}={place!r}: {faults[0]}{more}; correct or remove such rows")
 
 

@@ -121,6 +121,7 @@ def test_ids_as_text_are_refused_if_they_decide_the_split(tmp_path: Path) -> Non
     assert (
         "row 1 (mbpp-11): task_id='11': must be a whole number" in line and "3 more rows have faults" in line
     )
+    assert "(and 1 more row has faults)" in refused("mbpp", tmp_path, rows[:2])
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from pipeline import open_run
+from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config
 from pipeline.jobs import run_job
 from pipeline.jobs.import_job import import_job
@@ -169,7 +170,16 @@ def test_a_run_of_which_nothing_is_stored_is_told(
     runs: tuple[Path, Path], make_config: Make, refused: Callable[..., str]
 ) -> None:
     [setting] = open_run(runs[1]).run.settings
-    shutil.rmtree(Path(make_config().store) / f"slices/{setting.id}")
+    folder = Path(make_config().store) / f"slices/{setting.id}"
+    files = list(folder.iterdir())
+    for file in files:
+        file.write_bytes(b"PAR1")
+    with pytest.raises(ConfigError) as error:
+        main("job=compare", f"runs=[{runs[0]},{runs[1]}]")
+    *damaged, line = error.value.lines
+    assert len(damaged) == len(files) and all(": unreadable (" in one for one in damaged)
+    assert line == f"run={runs[1]}: nothing of it can be read; run it first: python launch.py 'a command'"
+    shutil.rmtree(folder)
     line = refused("job=compare", f"runs=[{runs[0]},{runs[1]}]")
     assert line == f"run={runs[1]}: nothing of it is stored; run it first: python launch.py 'a command'"
 
