@@ -28,16 +28,27 @@ def place_of(error: BaseException) -> str | None:
     for note in getattr(error, "__notes__", ()):
         if note.startswith(PLACE):
             return str(note.removeprefix(PLACE))
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    frames = _frames(error)
     theirs = _packages()
-    ours = [
-        (file, line) for file, line in frames if of_ours(file) or any(map(Path(file).is_relative_to, theirs))
-    ]
+    ours = [(file, line) for file, line in frames if _is_own(file, theirs)]
     if not ours or (ours[-1] == frames[-1] and linecache.getline(*ours[-1]).lstrip().startswith("raise ")):
         return None
     file, line = ours[-1]
     root = next((place.parent for place in theirs if Path(file).is_relative_to(place)), ROOT)
     return f"{Path(file).relative_to(root)}:{line}"
+
+
+def left_here(leaving: SystemExit) -> bool:
+    """Whether a line of the repository or of such a package ends the process, not a signal or a library."""
+    return _is_own(_frames(leaving)[-1][0], _packages())
+
+
+def _frames(error: BaseException) -> list[tuple[str, int]]:
+    return [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+
+
+def _is_own(file: str, packages: list[Path]) -> bool:
+    return of_ours(file) or any(map(Path(file).is_relative_to, packages))
 
 
 def _packages() -> list[Path]:

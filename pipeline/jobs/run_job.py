@@ -80,7 +80,6 @@ def _run_on(
     decodes, left_out = bool(pending) and config.job == "run", None
     if decodes:
         left_out = exhausted(config.budget, spent(contents.records).values())
-    if decodes:
         for line in unsplit(config.cluster, {plan.settings[sid].model for sid in pending}):
             say(console, line)
     folder = begin_run(path, config, plan, store, title, command, warnings, decodes and not left_out)

@@ -89,7 +89,19 @@ def test_a_dead_context_is_no_rows_fault_and_nothing_more_is_tried_in_it(
     assert tried == [4]
 
 
-def dying(error: Exception, tried: list[int]) -> Callable[..., Any]:
+def test_a_rule_that_leaves_the_process_fails_as_any_other_and_a_signal_ends_it(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it a command ended as if all were done."""
+    monkeypatch.setattr(axon.room, "stream", dying(SystemExit(0), []))
+    with pytest.raises(RuntimeError, match=r"sys.exit\(0\) was called"):
+        sliced(Evaluator(4), setting, 0, 2)
+    monkeypatch.setattr("pipeline.accident.of_ours", lambda file: file != __file__)  # as if this were Ray's
+    with pytest.raises(SystemExit):
+        sliced(Evaluator(4), setting, 0, 2)
+
+
+def dying(error: BaseException, tried: list[int]) -> Callable[..., Any]:
     """A stream whose every batch raises the error."""
 
     def run(
