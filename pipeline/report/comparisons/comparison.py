@@ -86,6 +86,15 @@ class Comparison:
         return max(self.effects, key=rank)
 
     @property
+    def too_far_apart(self) -> Effect | None:
+        """The variant whose settings lie too far apart for an outcome that its line would have had."""
+        if self.outcome != INCONCLUSIVE or not self.effects:
+            return None
+        if self.leading.between_alone:
+            return self.leading
+        return next((own for own in self.effects if own.between_alone and self.leading.lower), None)
+
+    @property
     def mixed(self) -> bool:
         """Whether the outcome, yes or no, is shown also where settings are mixed."""
         if self.outcome == YES:

@@ -89,7 +89,7 @@ def _along_fronts(points: pd.DataFrame, found: Comparison, comparisons: int) -> 
         INCONCLUSIVE: f"Effect of AXON on the Pareto front of {cohort.name}: {INCONCLUSIVE}",
     }[found.outcome]
     if found.outcome == INCONCLUSIVE:
-        claim += ", as settings lie too far apart:" if leading.between_alone else ","
+        claim += ", as settings lie too far apart:" if found.too_far_apart else ","
     else:
         claim += ":" if found.mixed else f", not shown {WHERE_MIXED}:"
     best = f", the best of {len(found.effects)} variants" if len(found.effects) > 1 else ""
@@ -171,7 +171,8 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
         f"From {lo:.1f} to {hi:.1f} NFE the mean quality is {leading.axon_quality:.3f} with AXON ({with_it}) and "
         f"{leading.base_quality:.3f} without ({without}), on {leading.n:,} examples{_left_out(found)}."
     )
-    lowering = [own for own in found.lowering if own is not leading]
+    # Of the leading one the headline tells it, unless another leaves the outcome open.
+    lowering = [own for own in found.lowering if own is not leading or found.outcome == INCONCLUSIVE]
     if lowering:
         names = [
             f"{variant_phrase(points, own.variant, cohort.base)} ({signed(own.difference, 3)})"
@@ -179,8 +180,9 @@ def _measured(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
         ]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         yield f"AXON lowers the front with {listed(names[:3]) if not more else ', '.join(names[:3])}{more}."
-    if leading.between_alone:
-        yield too_far_apart(leading, "the base decoder")
+    if far := found.too_far_apart:
+        whose = "" if far is leading else f"With {variant_phrase(points, far.variant, cohort.base)}: "
+        yield f"{whose}{too_far_apart(far, 'the base decoder')}"
     elif found.outcome == INCONCLUSIVE:
         if not math.isnan(leading.discordance):
             yield (

@@ -183,6 +183,24 @@ def test_nor_do_they_in_axons_verdict_where_the_base_has_other_values() -> None:
     assert facet_of(both, None).comparisons[0].leading.matched
 
 
+def test_a_variant_too_far_apart_leaves_open_what_the_leading_one_lowers() -> None:
+    """The leading one lowers the front, as the line of the other does, whose settings do not."""
+    sweep = make_sweep(gain=-0.2, anchors=(None, 1), thresholds=(0.1, 0.3, 0.5, 0.7, 0.9), examples=400)
+    other = make_sweep(anchors=(2,), thresholds=(0.1, 0.9), examples=400)
+    sweep.settings |= other.settings
+    sweep.rows += other.rows
+    facet = facet_of(sweep, None)
+    (found,) = facet.comparisons
+    assert found.leading.lower and found.outcome == "inconclusive"
+    assert found.too_far_apart is not None and found.too_far_apart is not found.leading
+    (words,) = facet.summary.verdicts
+    assert "inconclusive, as settings lie too far apart: -0." in words.short
+    assert "AXON lowers the front with anchors=1 (" in words.evidence
+    assert (
+        "With anchors=2: The line lies lower, which isn't shown at its own settings alone" in words.evidence
+    )
+
+
 def test_a_sweep_names_what_its_report_compares_with() -> None:
     """Of several runs on one page none does, as their groups have other names there."""
     sweep = with_dawn(make_sweep(anchors=(None, 1), examples=20))
