@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import Size, Tensor
+    from torch import Size
 
 
 def check_answer(whose: str, answer: Any, shape: Size, logical: bool = False) -> None:
@@ -23,12 +23,3 @@ def check_answer(whose: str, answer: Any, shape: Size, logical: bool = False) ->
     if isinstance(answer, torch.Tensor):
         is_now = f"{str(answer.dtype).removeprefix('torch.')} {tuple(answer.shape)}"
     raise AssertionError(f"{whose} is {is_now}; make it {'bool' if logical else 'floats'} {tuple(shape)}")
-
-
-def check_numbers(whose: str, answer: Tensor, made_of: Tensor) -> None:
-    """No NaN where what it was made of is a number. Raises AssertionError, one line.
-
-    On the processor alone, whose values the host knows: there a rule is tried first.
-    """
-    if answer.is_cpu and answer is not made_of and bool((answer.isnan() & ~made_of.isnan()).any()):
-        raise AssertionError(f"{whose} has NaN; make it numbers, or -inf where a candidate is barred")

@@ -249,23 +249,6 @@ def test_a_rule_whose_answer_is_of_no_use_is_named(
         decode(model, MIXED, _asked(Credit(), gate="always"))
 
 
-@pytest.mark.parametrize("places", ["all", "one"])
-def test_a_policys_score_that_is_no_number_is_named(
-    places: str, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would choose the most confident position without a word."""
-
-    def score(self: Any, support: Any, selection: Any, gain_FK: Tensor, settings: Any) -> Tensor:
-        strange_FK = gain_FK.clone()
-        strange_FK[:, slice(None) if places == "all" else 0] = torch.nan
-        return strange_FK
-
-    monkeypatch.setattr(Fixed, "score", score)
-    line = "^policy fixed: what score returns has NaN; make it numbers, or -inf where a candidate is barred$"
-    with pytest.raises(AssertionError, match=line):
-        decode(model, MIXED, _asked(Confidence(), gate="always"))
-
-
 def test_a_decoder_that_makes_logits_of_its_own_is_named_where_they_are_no_numbers(
     model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

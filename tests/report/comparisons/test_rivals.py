@@ -156,6 +156,7 @@ def test_two_settings_of_one_curve_lie_no_lower_than_five() -> None:
     assert 'class="worse"' not in forest.draw(replace(drawn, rows=(replace(bar, saved=None),)))
 
 
+@pytest.mark.slow
 def test_nor_do_they_take_more_steps_where_they_may_reach_a_quality_between_the_two() -> None:
     """On 400 examples the straight line reaches the quality at a higher NFE, surely: its settings don't show it."""
     sweep = make_sweep(anchors=(None, 1), thresholds=(0.1, 0.3, 0.5, 0.7, 0.9), examples=400)
@@ -183,6 +184,7 @@ def test_nor_do_they_in_axons_verdict_where_the_base_has_other_values() -> None:
     assert facet_of(both, None).comparisons[0].leading.matched
 
 
+@pytest.mark.slow
 def test_a_variant_too_far_apart_leaves_open_what_the_leading_one_lowers() -> None:
     """The leading one lowers the front, as the line of the other does, whose settings do not."""
     sweep = make_sweep(gain=-0.2, anchors=(None, 1), thresholds=(0.1, 0.3, 0.5, 0.7, 0.9), examples=400)
