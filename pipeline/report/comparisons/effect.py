@@ -44,9 +44,8 @@ class Effect:
     spread: float  # its bootstrap standard deviation
     mixed: Mixed
     saving: Saving  # by mixes
-    discordance: (
-        float  # fraction of examples that score differently at an equal trade-off value; NaN: none is shared
-    )
+    # Fraction of examples that score differently at an equal trade-off value; NaN: none is shared.
+    discordance: float
     detectable: float  # the smallest true difference that these examples detect with probability POWER
     matched: bool  # both sides have settings at the same trade-off values, so that neither is of fewer
     alpha: float  # 1 - the level of the difference,

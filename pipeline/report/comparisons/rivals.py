@@ -63,9 +63,8 @@ def _judged(facet: Evidence, asked: Sequence[tuple[Side, list[Side]]], reference
     ids, values = [], []
     for setting, decode in zip(facet.settings, facet.points["decode"], strict=True):
         ids.append((setting.id, str(decode)))
-        values.append(
-            as_key([setting.decode.decoder.name, trade_off_of(setting)])
-        )  # no two decoders' are alike
+        # With the decoder: no two decoders' values are alike.
+        values.append(as_key([setting.decode.decoder.name, trade_off_of(setting)]))
     for reference, lines in asked:
         base, *variants = (make_side(line.rows.tolist(), ids, values) for line in (reference, *lines))
         named = {line.name: own for line, own in zip(lines, variants, strict=True)}

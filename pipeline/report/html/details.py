@@ -20,9 +20,8 @@ TRACE = ("tokens", "revealed_at", "axon_steps", "unsupported_steps")
 TEXTS = ("answer", "extracted", "error")
 READ = ("example_id", *TRACE, "nfe", *TEXTS)
 
-Rows = Callable[
-    [str, str], pd.DataFrame
-]  # name of a run, id of a setting -> its records, with the columns of READ
+# Name of a run, id of a setting -> its records, with those columns of READ that they have.
+Rows = Callable[[str, str], pd.DataFrame]
 
 
 class Words(Protocol):

@@ -60,17 +60,15 @@ class Saving:
     cost: Interval  # axon_cost - base_cost
     holds: bool  # whether the variant's best quality is at most the margin below the base's
     at_once: tuple[bool, bool]  # base, AXON: with the fastest setting, so that it depends on what was swept
-    after: tuple[
-        float, float
-    ]  # base, AXON: the cost of the slowest setting that falls short before; 0: none does
+    # Base, AXON: the cost of the slowest setting before that falls short; 0: none does.
+    after: tuple[float, float]
 
     @property
     def open(self) -> bool:
         """Whether the side that takes more, as its interval has it, may take no more somewhere between its settings."""
         base, axon = self.after
-        return (self.fraction.lo > 0 and base < self.axon_cost) or (
-            self.fraction.hi < 0 and axon < self.base_cost
-        )
+        saves, costs = self.fraction.lo > 0, self.fraction.hi < 0
+        return (saves and base < self.axon_cost) or (costs and axon < self.base_cost)
 
 
 def reach(base: Line, axon: Line, budgets: tuple[float, float], level_B: Floats) -> Reach:
