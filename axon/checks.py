@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from inspect import isasyncgenfunction, iscoroutinefunction, signature
 from typing import Any, get_args
 
@@ -56,17 +56,24 @@ def is_async(function: object) -> bool:
 def check_takes(key: str, given: Any, *names: str) -> None:
     """`given` must take these arguments, by their places; what doesn't tell which it takes (of C) may."""
     check_not_async(key, given)
+    if (why := misfit(given, names)) is not None:
+        called, own = (f"({', '.join(own)})" for own in (names, signature(given).parameters))
+        raise ValueError(
+            f"{key}={shown(given)}: is called with {called}, and takes {own} ({why}); give one that takes {called}"
+        )
+
+
+def misfit(given: Callable[..., object], names: Iterable[str]) -> TypeError | None:
+    """Why it can't be called with these arguments by their places; None where it can, or doesn't tell (of C)."""
     try:
         takes = signature(given)
     except (TypeError, ValueError):
-        return
+        return None
     try:
         takes.bind(*names)
     except TypeError as error:
-        called, own = (f"({', '.join(own)})" for own in (names, takes.parameters))
-        raise ValueError(
-            f"{key}={shown(given)}: is called with {called}, and takes {own} ({error}); give one that takes {called}"
-        ) from None
+        return error
+    return None
 
 
 def shown(value: object) -> str:

@@ -7,14 +7,14 @@ axon/decoders/__init__.py, which such a package's own files import.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from typing import Any, Literal, NamedTuple, cast, get_type_hints
 
-from axon.checks import is_async
+from axon.checks import is_async, misfit
 from axon.decoders import DECODERS, DecoderSettings
 from axon.decoders.base import METHODS, Decoder
 
@@ -75,7 +75,8 @@ def _broken(entry: EntryPoint, kind: Any, others: Mapping[str, object]) -> Itera
     for name in METHODS:
         if is_async(getattr(kind, name)):
             yield f"has an async method, {name}, which nothing awaits; declare it with def alone"
-        if not _takes(getattr(kind, name), given := signature(getattr(Decoder, name)).parameters):
+        given = signature(getattr(Decoder, name)).parameters  # the decoder itself first
+        if misfit(getattr(kind, name), given) is not None:
             yield f"has a method that doesn't take what it is given; write def {name}({', '.join(given)})"
     literal = get_type_hints(kind)["name"]
     if literal != Literal[entry.name] or getattr(kind, "name", None) != entry.name:
@@ -83,12 +84,3 @@ def _broken(entry: EntryPoint, kind: Any, others: Mapping[str, object]) -> Itera
     for field in fields(kind):
         if field.default is MISSING and field.default_factory is MISSING:
             yield f"has a setting without a default, {field.name}; give it one"
-
-
-def _takes(method: Callable[..., object], given: Iterable[str]) -> bool:
-    """Whether it can be called with these, the decoder itself first, by place as the sampler does."""
-    try:
-        signature(method).bind(*given)
-    except TypeError:
-        return False
-    return True

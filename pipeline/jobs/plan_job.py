@@ -124,7 +124,8 @@ def _work(
 ) -> Work:
     """`rows`: its records in the store; None where there are none, or it can't be looked up.
 
-    By the store's measurements of this setting, else the recipe's published figure, else the most there can be."""
+    By the store's measurements of this setting, else the recipe's published figure, else the most there can be.
+    """
     work = Work(
         setting,
         reachable(setting, config.limit),

@@ -4,8 +4,8 @@ All examples are used, and nothing is selected before it is measured: max-T make
 for all distinct variants of a cohort, Holm for all cohorts of the report (`multiplicity`). So the interval of
 whichever variant is reported is as valid as if it had been the only one. Each cohort's interval is shown at the level
 at which Holm decided it: it excludes zero where the outcome is yes or no, and otherwise only where the settings are too
-far apart to tell (`effect`). Whether the outcome is shown also
-where settings are mixed is a second question, asked for all cohorts at once (Bonferroni), as savings are.
+far apart to tell (`effect`). Whether the outcome is shown also where settings are mixed is a second question, asked for
+all cohorts at once (Bonferroni), as savings are.
 
 Error rates: `python benchmarks/verdict_calibration.py`; the table is in LOG.md.
 """

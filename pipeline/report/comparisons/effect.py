@@ -47,17 +47,17 @@ class Effect:
     # Fraction of examples that score differently at an equal trade-off value; NaN: none is shared.
     discordance: float
     detectable: float  # the smallest true difference that these examples detect with probability POWER
-    matched: bool  # both sides have settings at the same trade-off values, so that neither is of fewer
+    same_values: bool  # both sides have settings at the same trade-off values, so that neither is of fewer
     alpha: float  # 1 - the level of the difference,
     further_alpha: float  # and of what is mixed and saved
 
     @property
     def higher(self) -> bool:
-        return self.difference.lo > 0 and (self.matched or self.at_base.lo > 0)
+        return self.difference.lo > 0 and (self.same_values or self.at_base.lo > 0)
 
     @property
     def lower(self) -> bool:
-        return self.difference.hi < 0 and (self.matched or self.at_own.hi < 0)
+        return self.difference.hi < 0 and (self.same_values or self.at_own.hi < 0)
 
     @property
     def between_alone(self) -> bool:
@@ -68,7 +68,7 @@ class Effect:
     @property
     def saved_between_alone(self) -> bool:
         """The same of the saving: whether the settings leave open which side takes less."""
-        return self.saving.open and not self.matched
+        return self.saving.open and not self.same_values
 
     @property
     def needed(self) -> int:

@@ -20,7 +20,7 @@ TRACE = ("tokens", "revealed_at", "axon_steps", "unsupported_steps")
 TEXTS = ("answer", "extracted", "error")
 READ = ("example_id", *TRACE, "nfe", *TEXTS)
 
-# Name of a run, id of a setting -> its records, with those columns of READ that they have.
+# Name of a run, id of a setting -> its records, with the columns of READ.
 Rows = Callable[[str, str], pd.DataFrame]
 
 
@@ -107,7 +107,6 @@ def _write_decodes(folder: Path, setting: Setting, known: dict[str, list[Any]], 
 
 def _records(rows: pd.DataFrame) -> dict[str, list[Any]]:
     """Example id -> the values of TRACE, NFE, and those of TEXTS."""
-    rows = rows.reindex(columns=list(READ))  # records of earlier versions lack some
     columns = [
         rows["example_id"].astype(str),
         *([_numbers(own) for own in rows[name]] for name in TRACE),

@@ -124,7 +124,7 @@ def _closing(found: Rivals) -> Iterator[str]:
         "A front lies higher whose mean quality is higher over the same budgets; NFE at equal quality is that at which "
         "each first reaches a quality a margin below the highest that both reach. Between two settings that lie far "
         "apart a decoder may do better than the straight line does, so that a difference counts only if the settings "
-        "themselves show it."
+        "themselves show it, unless both fronts have them at the same values of the trade-off parameter."
     )
     if left := _left(found):
         yield f"Not counted: {'; '.join(left)}."

@@ -175,13 +175,13 @@ def test_nor_do_they_take_more_steps_where_they_may_reach_a_quality_between_the_
 def test_nor_do_they_in_axons_verdict_where_the_base_has_other_values() -> None:
     facet = facet_of(FAR_APART, None)
     ((effect,),) = ([own.leading for own in facet.comparisons],)
-    assert effect.difference.hi < 0 and not effect.matched
+    assert effect.difference.hi < 0 and not effect.same_values
     (words,) = facet.summary.verdicts
     assert "confidence: inconclusive, as settings lie too far apart: -0." in words.short
     assert "isn't shown at its own settings alone" in words.evidence
     both = deepcopy(FAR_APART)
     both.drop("0.3-None", "0.5-None", "0.7-None")
-    assert facet_of(both, None).comparisons[0].leading.matched
+    assert facet_of(both, None).comparisons[0].leading.same_values
 
 
 @pytest.mark.slow

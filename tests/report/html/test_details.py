@@ -34,7 +34,7 @@ def written(folder, sweep, words):
     records = sweep.records
 
     def rows(run, setting):
-        return records[records["setting_id"] == setting]
+        return records[records["setting_id"] == setting].reindex(columns=details.READ)
 
     findings = find([sweep.run], records)
     return findings, details.write(folder, findings, rows, words)
