@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.report import find
 from pipeline.report.html import payload
-from pipeline.report.html.details import Details, write
+from pipeline.report.html.details import READ, Details, write
 from pipeline.report.html.page import render
 from tests.report.sweep import make_sweep
 
@@ -67,9 +67,8 @@ def test_a_setting_is_loaded_by_itself_and_is_small(tmp_path) -> None:
         tokens, steps = rng.integers(0, 126_000, length).tolist(), rng.permutation(length).tolist()
         row |= {"tokens": tokens, "revealed_at": steps, "answer": "a worked answer " * 40}
     records = sweep.records
-    told = write(
-        tmp_path, find([sweep.run], records), lambda _, sid: records[records["setting_id"] == sid], None
-    )
+    of_setting = records.reindex(columns=READ).groupby(records["setting_id"]).get_group
+    told = write(tmp_path, find([sweep.run], records), lambda _, setting: of_setting(setting))
     assert len(told.decodes) == 2
     for name in told.decodes.values():
         size = (tmp_path / payload.FOLDER / f"{name}.js").stat().st_size
