@@ -53,7 +53,7 @@ class Recorded:
         for row, setting in enumerate(run.settings):
             own = dict(setting.knobs)
             value = own.pop(str(setting.trade_off))
-            lines.setdefault(_line(setting.group, own), {})[value] = row
+            lines.setdefault(line_key(setting.group, own), {})[value] = row
         quality_SN, nfe_SN = (wide[name].loc[ids].to_numpy(dtype=np.float64) for name in ("score", "nfe"))
         codes: dict[Any, int] = {}
         traces = zip(*(records[name].map(tuple) for name in TRACE), strict=True)
@@ -106,11 +106,11 @@ class Recorded:
     def nearest(self, candidate: Candidate) -> int:
         knobs = dict(candidate.knobs)
         wanted = knobs.pop(str(self.settings[0].trade_off))
-        own = self.lines[_line(candidate.group, knobs)]
+        own = self.lines[line_key(candidate.group, knobs)]
         return own[min(own, key=lambda value: (abs(value - wanted), value))]
 
 
-def _line(group: str, knobs: Mapping[str, Any]) -> str:
+def line_key(group: str, knobs: Mapping[str, Any]) -> str:
     return repr((group, sorted(knobs.items())))
 
 

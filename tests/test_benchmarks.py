@@ -143,7 +143,7 @@ def test_every_script_tells_its_words_before_it_starts(
     [
         *[
             (name, ["--sizes", "9"], "argument --sizes: 9: a whole number of 10 or more")
-            for name in ("front_coverage", "mix_coverage", "verdict_calibration")
+            for name in ("front_coverage", "mix_coverage", "refine_calibration", "verdict_calibration")
         ],
         ("front_coverage", ["--sweeps", "0"], "argument --sweeps: 0: a whole number of 1 or more"),
         ("gpu", ["--seconds", "0"], "--seconds 0: at least 1; leave it out for no limit"),

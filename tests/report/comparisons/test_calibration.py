@@ -1,8 +1,11 @@
 """The calibration's simulated sweeps go through the report's own comparison, and have the truth they claim."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from benchmarks import refine_calibration as searched
 from benchmarks import verdict_calibration as calibration
 
 
@@ -36,3 +39,22 @@ def test_the_truths_are_what_is_drawn():
             )
             < 0.008
         )
+
+
+@pytest.mark.slow
+def test_a_searched_sweep_is_judged_by_what_the_search_found():
+    """A gain that no 300 examples hide is said, and nothing false; each side has more settings than its start."""
+    truth = searched.Truth("+15 points", gain=0.15)
+    row = searched.sweep(np.random.default_rng(0), searched.SHAPES["concave"], truth, 300)
+    told = dict(zip(searched.HEADS, row, strict=True))
+    assert told["of base"] > 3 and told["of AXON"] > 2 + 2 * 3
+    assert told["yes"] and not told["no"] and not told["wrong"]
+
+
+def test_what_was_not_done_is_false():
+    """The first variant is better where one is touched, so that lifting is false of the others alone."""
+    better, worse = searched.TRUTHS[1], searched.TRUTHS[3]
+    lifts, lowers = (SimpleNamespace(higher=own > 0, lower=own < 0) for own in (1, -1))
+    assert [better.false(lifts, variant) for variant in searched.VARIANTS] == [False, True, True]
+    assert all(better.false(lowers, variant) for variant in searched.VARIANTS)
+    assert not any(worse.false(lowers, variant) for variant in searched.VARIANTS)
