@@ -24,6 +24,27 @@ class Portion(NamedTuple):
     damaged: list[str]
 
 
+class LastPortion:
+    """The portion that was read last, where it is all that was asked for: a report reads its few records twice."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[list[tuple[str, Marks]], int] | None = None
+        self._portion: Portion | None = None
+
+    def get(self, listed: Mapping[str, Marks], limit: int) -> Portion | None:
+        """None if other settings, in another order, or files with other marks are asked for now."""
+        return self._portion if self._asked == (list(listed.items()), limit) else None
+
+    def put(self, listed: Mapping[str, Marks], limit: int, portion: Portion) -> Portion:
+        """The portion itself. It is not kept where a file has no mark, and may change unseen."""
+        whole = portion.covered.keys() == listed.keys() and len(portion.table) <= AT_ONCE
+        if whole and all(mark for own in listed.values() for mark in own.values()):
+            self._asked, self._portion = (list(listed.items()), limit), portion
+        else:
+            self._asked = self._portion = None
+        return portion
+
+
 def in_portions(listed: Mapping[str, Marks]) -> Iterator[list[str]]:
     """The settings in order, as many at a time as have AT_ONCE examples."""
     some: list[str] = []

@@ -37,7 +37,7 @@ from pipeline.storage.leftovers import LEFT_OVER
 from pipeline.storage.listing import READERS, Marks, list_slices
 from pipeline.storage.outcome import Outcome, from_aside, outcome_of, to_aside
 from pipeline.storage.outcomes import INDEX, Outcomes, outcome_frame
-from pipeline.storage.portion import Portion, first_records, in_portions
+from pipeline.storage.portion import LastPortion, Portion, first_records, in_portions
 from pipeline.storage.record import SCHEMA, NewerFormat, Record, to_table
 from pipeline.storage.seal import to_sealed
 from pipeline.storage.slice_file import Slice, from_bytes
@@ -73,7 +73,7 @@ class Store:
     def __init__(self, root: str) -> None:
         self.root = root if "://" in root else str(Path(root).absolute())
         self._fs, self._base = fsspec.core.url_to_fs(self.root)
-        self._outcomes = Outcomes()
+        self._outcomes, self._last = Outcomes(), LastPortion()
 
     def write_settings(self, identities: Mapping[str, dict[str, Any]]) -> None:
         """Writes each setting's identity under its id, unless it is there already and whole."""
@@ -124,9 +124,11 @@ class Store:
         return Contents(frame, covered, damaged)
 
     def portions(self, setting_ids: Iterable[str], limit: int) -> Iterator[Portion]:
-        """The same, some settings at a time: all records of a large sweep need not fit into memory."""
-        ids = list(setting_ids)
-        listed = self._listed(ids)
+        """The same, some settings at a time, as not all need fit into memory; few that are unchanged are read once."""
+        listed = self._listed(list(setting_ids))
+        if (known := self._last.get(listed, limit)) is not None:
+            yield known
+            return
         for some in in_portions(listed):
             covered: dict[str, list[Span]] = {sid: [] for sid in some}
             whole, damaged = [], []
@@ -136,7 +138,7 @@ class Store:
                 else:
                     covered[sid].append(span)
                     whole.append(slice_.table)
-            yield Portion(first_records(whole, limit), covered, damaged)
+            yield self._last.put(listed, limit, Portion(first_records(whole, limit), covered, damaged))
 
     def outcomes(self, setting_ids: Iterable[str], limit: int) -> Contents:
         """As `load`, of the records but setting_id, position and their outcomes (outcome.py).

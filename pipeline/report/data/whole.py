@@ -28,7 +28,7 @@ def in_stores(runs: Sequence[Run], stores: Sequence[Store]) -> Whole:
     def read(number: int, setting_ids: Sequence[str]) -> dict[str, pa.Table]:
         run = runs[number]
         found = dict.fromkeys(setting_ids, SCHEMA.empty_table())
-        for portion in stores[number].portions(setting_ids, run.limit):
+        for portion in stores[number].portions(sorted(setting_ids), run.limit):
             for setting_id, table in _by_setting(portion.table):
                 found[setting_id] = table.slice(0, _until(table, run.examples[setting_id]))
         return found
