@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pipeline.postponed import compiler_postponed
+
+UNUSED = ("f2py", "testing", "ctypeslib")  # parts of numpy, which imports them when they are first asked for
 
 
 @contextmanager
@@ -59,13 +61,17 @@ def importing_models() -> Iterator[None]:
 @contextmanager
 def importing_report() -> Iterator[None]:
     """As `importing`; and matplotlib doesn't write into docstrings and signatures which of 4,500 properties its classes
-    have, more than a third of its import, nor scipy read its own to add a table to each, a sixth of its import. A
-    release that lacks a name does. Nor does matplotlib warn of a home that it can't write to: it makes do.
+    have, more than a third of its import, nor scipy read its own to add a table to each, a sixth of its import. Nor
+    does scipy, which copies all names of numpy, bring its compiler of Fortran and its tests, a fifth. A release that
+    lacks a name does. Nor does matplotlib warn of a home that it can't write to: it makes do.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with importing(), ExitStack() as stack:
         import matplotlib.artist
+        import numpy
 
+        stack.enter_context(_replaced(numpy, "__all__", _used))
+        stack.enter_context(_replaced(numpy, "__dir__", lambda own: lambda: _used(own())))
         docstring: Any = None
         with suppress(ImportError):
             docstring = import_module("scipy._lib._docscrape").NumpyDocString
@@ -98,6 +104,10 @@ def _replaced(owner: Any, name: str, to: Callable[[Any], Any]) -> Iterator[None]
         yield
     finally:
         setattr(owner, name, own)
+
+
+def _used(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name not in UNUSED]
 
 
 def _never(_: Any) -> Callable[[], bool]:

@@ -305,9 +305,12 @@ class Later(matplotlib.lines.Line2D): ...
 print("markevery" in Later.set.__doc__, "markevery" in matplotlib.artist.Artist.set.__doc__)
 from scipy._lib._docscrape import NumpyDocString
 print(NumpyDocString("What it does.")["Summary"])
+import numpy
+print("numpy.f2py" in sys.modules, "f2py" in numpy.__all__, "f2py" in dir(numpy), numpy.f2py.__name__)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     expected = ["False", "set()", "True", "True False", "['What it does.']"]
+    expected += ["False True True numpy.f2py"]
     assert done.stdout.splitlines() == expected, done.stderr
 
 
