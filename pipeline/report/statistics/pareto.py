@@ -72,8 +72,11 @@ def best_so_far(quality: Floats, nfe: Floats) -> tuple[Floats, Floats, NDArray[n
 
 
 def within(budget_G: Floats, nfe_BK: Floats, *heights_BK: Floats) -> list[Floats]:
-    """Each height of the last point within each budget, (B, G); 0 where there is none. NFE must increase."""
-    last_BG = np.array([nfe_K.searchsorted(budget_G, side="right") for nfe_K in nfe_BK])
+    """Each height of the last point within each budget, (B, G); 0 where there is none. NFE and budgets rise."""
+    reached_BK = budget_G.searchsorted(nfe_BK)  # the first budget that each point is within
+    cells_BK = reached_BK + np.arange(len(nfe_BK))[:, None] * (len(budget_G) + 1)
+    points_BG = np.bincount(cells_BK.ravel(), minlength=len(nfe_BK) * (len(budget_G) + 1))
+    last_BG = points_BG.reshape(len(nfe_BK), -1)[:, :-1].cumsum(axis=1)
     none_B1 = np.zeros((len(nfe_BK), 1))
     return [
         np.take_along_axis(np.concatenate([none_B1, height_BK], axis=-1), last_BG, axis=-1)
