@@ -15,6 +15,7 @@ from rich.console import Console
 
 from pipeline.counted import counted
 from pipeline.errors import reason
+from pipeline.freed_memory import keep_freed_memory
 from pipeline.importing import importing_report
 from pipeline.inputs.config import WandbSettings
 from pipeline.jobs.console import draw, say
@@ -67,6 +68,7 @@ def import_report(wandb: WandbSettings) -> None:
 
     Not transformers, whose tokenizers tell tokens' texts: what decodes has it, and a report has the texts that it had.
     """
+    keep_freed_memory()
     with importing_report():
         import pipeline.report.files
         import pipeline.show.words
