@@ -1,6 +1,7 @@
 """A facet: what the records say of one task with one model."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -68,6 +69,13 @@ class Facet:
         return [view for view in self.views if view.cost.column != "flops"] if several else self.views[:1]
 
 
+class Apart(NamedTuple):
+    """What neither needs a facet's comparisons and views nor is needed by them."""
+
+    aups: tuple[Aup, ...]
+    calibrations: tuple[Calibration, ...]
+
+
 @dataclass(frozen=True)
 class Draft:
     """A facet before its comparisons, which are judged over all facets at once."""
@@ -79,14 +87,29 @@ class Draft:
     one_machine: bool
     evidence: Evidence
 
-    def compared(self, own: list[Comparison], comparisons: int, rivals: list[Rivals], asked: Asked) -> Facet:
-        """`own`, `rivals`: of this facet; `comparisons`: how many of the former there are in the whole report."""
-        points, settings = self.evidence.points, self.evidence.settings
+    def views(self) -> list[View]:
         # A step reveals at least one token, so that no setting needs more steps than the longest generation length. One
         # that edits full blocks may: what it reaches with more than a step a token is worth nothing here.
+        settings = self.evidence.settings
         decoded = [setting for setting in settings if not setting.foreign] or settings
         reference_nfe = float(max(setting.decode.gen_length for setting in decoded))
-        views = make_views(points, self.draws, reference_nfe)
+        return make_views(self.evidence.points, self.draws, reference_nfe)
+
+    def apart(self) -> Apart:
+        points, settings = self.evidence.points, self.evidence.settings
+        return Apart(aups(points, settings, self.draws, self.tokens), calibrate(self.part, points))
+
+    def compared(
+        self,
+        own: list[Comparison],
+        comparisons: int,
+        rivals: list[Rivals],
+        asked: Asked,
+        views: list[View],
+        apart: Apart,
+    ) -> Facet:
+        """`own`, `rivals`, `views`, `apart`: of this facet; `comparisons`: how many there are in the whole report."""
+        points, settings = self.evidence.points, self.evidence.settings
         return Facet(
             task=self.part.task,
             model=self.part.model,
@@ -98,7 +121,7 @@ class Draft:
             comparisons=own,
             rivals=rivals,
             matched=match_nfe(points, settings, self.draws, asked),
-            aups=aups(points, settings, self.draws, self.tokens),
+            aups=apart.aups,
             one_machine=self.one_machine,
             repeats=int(self.part.scored["decoded_under"].notna().sum()),
             summary=summarise(
@@ -112,7 +135,7 @@ class Draft:
                 views,
             ),
             sample=self.evidence.sample,
-            calibrations=calibrate(self.part, points),
+            calibrations=apart.calibrations,
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import RenderableType
 
+from pipeline.beside import beside
 from pipeline.report.asked import NOTHING, Asked
 from pipeline.report.data.whole import Whole, columns_of, in_memory
 from pipeline.report.entries import run_names
@@ -63,37 +64,47 @@ def write_report(
     findings = find(runs, records, names, asked, whole)
     folder.mkdir(parents=True, exist_ok=True)
     facets = findings.facets
-    tables = write_formats(folder, facets, asked.formats)
-    points, front, shown = (folder / name for name in ("points.csv", "front.png", "report.html"))
-    report = Report(findings, points, front, shown, tables, tuple(runs))
-    findings.points.to_csv(report.table, index=False)
-    if any(facet.matched for facet in facets):
-        matched_table(facets).to_csv(folder / "matched_nfe.csv", index=False)
-    if len(verdicts := verdict_table(facets)):
-        verdicts.to_csv(folder / "verdicts.csv", index=False)
-    if findings.checks:
-        table(findings.checks).to_csv(folder / "recipe.csv", index=False)
-    calibrated = [(facet.task, facet.model, one) for facet in facets for one in facet.calibrations]
-    if calibrated:
-        calibration_table(calibrated).to_csv(folder / "calibration.csv", index=False)
-    title = findings.title if len(facets) == 1 else ""
-    images = [picture.draw([(title or facet.name, facet)]) for facet in facets]
-    first = [(facet.name, facet) for facet in facets[: picture.MOST_PANELS]]
-    report.picture.write_bytes(images[0] if len(facets) == 1 else picture.draw(first))
-    if len(facets) > picture.MOST_PANELS:
-        for facet, image in zip(facets, images, strict=True):
-            (folder / _picture_name(facet)).write_bytes(image)
-    for own in forests(facets):
-        (folder / own.file).write_text(forest.draw(own), encoding="utf-8")
-    told = details.write(
-        folder,
-        findings,
-        lambda run, setting: columns_of(whole(names.index(run), setting), details.READ),
-        words,
-        in_run=len(runs) == 1 and (folder / RUN_FILE).is_file(),
-    )
-    report.page.write_text(page.render(findings, images, notes, told), encoding="utf-8")
+    with beside(lambda: _pictures(findings)) as pictures:
+        tables = write_formats(folder, facets, asked.formats)
+        points, front, shown = (folder / name for name in ("points.csv", "front.png", "report.html"))
+        report = Report(findings, points, front, shown, tables, tuple(runs))
+        findings.points.to_csv(report.table, index=False)
+        if any(facet.matched for facet in facets):
+            matched_table(facets).to_csv(folder / "matched_nfe.csv", index=False)
+        if len(verdicts := verdict_table(facets)):
+            verdicts.to_csv(folder / "verdicts.csv", index=False)
+        if findings.checks:
+            table(findings.checks).to_csv(folder / "recipe.csv", index=False)
+        calibrated = [(facet.task, facet.model, one) for facet in facets for one in facet.calibrations]
+        if calibrated:
+            calibration_table(calibrated).to_csv(folder / "calibration.csv", index=False)
+        for own in forests(facets):
+            (folder / own.file).write_text(forest.draw(own), encoding="utf-8")
+        told = details.write(
+            folder,
+            findings,
+            lambda run, setting: columns_of(whole(names.index(run), setting), details.READ),
+            words,
+            in_run=len(runs) == 1 and (folder / RUN_FILE).is_file(),
+        )
+        html = page.render(findings, pictures, notes, told)
+        *images, front_image = pictures()
+        front.write_bytes(front_image)
+        if len(facets) > picture.MOST_PANELS:
+            for facet, image in zip(facets, images, strict=True):
+                (folder / _picture_name(facet)).write_bytes(image)
+        shown.write_text(html, encoding="utf-8")
     return report
+
+
+def _pictures(findings: Findings) -> list[bytes]:
+    """Of each facet; and last front.png, which has the first of them side by side."""
+    facets = findings.facets
+    if len(facets) == 1:
+        own = picture.draw([(findings.title or facets[0].name, facets[0])])
+        return [own, own]
+    titled = [(facet.name, facet) for facet in facets]
+    return [*(picture.draw([one]) for one in titled), picture.draw(titled[: picture.MOST_PANELS])]
 
 
 def _picture_name(facet: Facet) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from pipeline.beside import beside
 from pipeline.errors import ConfigError, one_of
 from pipeline.report.asked import NOTHING, Asked
 from pipeline.report.comparisons.comparison import Comparison, Evidence, compare
@@ -80,11 +81,14 @@ def find(
     drafts = _drafts(parts)
     evidence = [facet.evidence for facet in drafts]
     asked = _checked(asked, runs, names, evidence)
-    compared, fronts = compare(evidence), compare_fronts(evidence, asked.against)
+    with beside(lambda: [facet.apart() for facet in drafts]) as apart:
+        compared, fronts = compare(evidence), compare_fronts(evidence, asked.against)
+        views = [facet.views() for facet in drafts]
+        further = apart()
     total = sum(len(own) for own in compared)
     facets = tuple(
-        facet.compared(own, total, rivals, asked)
-        for facet, own, rivals in zip(drafts, compared, fronts, strict=True)
+        facet.compared(own, total, rivals, asked, seen, more)
+        for facet, own, rivals, seen, more in zip(drafts, compared, fronts, views, further, strict=True)
     )
     checks = check_recipes(runs, names, parts)
     return Findings(runs[0].title if len(runs) == 1 else listed(names), facets, checks)

@@ -32,7 +32,7 @@ def found():
 @pytest.fixture(scope="module")
 def file(found, tmp_path_factory):
     file = tmp_path_factory.mktemp("many") / "report.html"
-    file.write_text(render(found, [b""], [], Details()), encoding="utf-8")
+    file.write_text(render(found, lambda: [b""], [], Details()), encoding="utf-8")
     return file
 
 
@@ -121,7 +121,7 @@ def test_a_row_of_several_settings_tells_all_their_values_and_commands(visit, tm
         make_sweep(examples=3, anchors=(1, 2, 4), thresholds=(0.3,)), "0.3-1", "0.3-2", "0.3-4"
     )
     file = tmp_path / "report.html"
-    file.write_text(render(find([sweep.run], sweep.records), [b""], [], Details()), encoding="utf-8")
+    file.write_text(render(find([sweep.run], sweep.records), lambda: [b""], [], Details()), encoding="utf-8")
     page = visit(file, figure=False)
     assert page.locator(ROWS).count() == 1 and page.locator("tr.point .interval").first.inner_text() == "x3"
     page.locator("tr.point").click()

@@ -46,7 +46,7 @@ def test_a_page_stays_small(settings: int, examples: int, most: float) -> None:
     """A small sweep in 1.5 MB was asked for, and 200 settings on 1,000 examples in 8 MB with the library."""
     found = findings_of(settings, examples)
     questions = {f"arith-{position}": "how many apples? " * 30 for position in range(examples)}
-    page = render(found, [PICTURE], [], Details(questions={found.facets[0].name: questions}))
+    page = render(found, lambda: [PICTURE], [], Details(questions={found.facets[0].name: questions}))
     library = (files("plotly") / "package_data" / "plotly.min.js").stat().st_size
     assert len(found.points) == settings
     assert (len(page.encode()) - library) / MB < most
@@ -54,7 +54,9 @@ def test_a_page_stays_small(settings: int, examples: int, most: float) -> None:
 
 def test_a_setting_more_takes_little() -> None:
     """Of 20,000 a page is opened, too."""
-    few, many = (len(render(findings_of(count, 10), [PICTURE], [], Details()).encode()) for count in (20, 80))
+    few, many = (
+        len(render(findings_of(count, 10), lambda: [PICTURE], [], Details()).encode()) for count in (20, 80)
+    )
     assert (many - few) / 60 < 900
 
 

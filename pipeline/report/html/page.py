@@ -5,7 +5,7 @@ own Content-Security-Policy forbids it to load anything but the details that lie
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -23,8 +23,10 @@ from pipeline.report.words.expected import Check
 from pipeline.report.words.percent import percent
 
 
-def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], details: Details) -> str:
-    """`pictures`: a PNG per facet, shown where no script runs and on paper; `details`: what lies beside the page."""
+def render(
+    findings: Findings, pictures: Callable[[], Sequence[bytes]], notes: Sequence[str], details: Details
+) -> str:
+    """`pictures`: gives a PNG per facet, asked for late; `details`: what lies beside the page."""
     axes = make_axes([setting for facet in findings.facets for setting in facet.settings])
     starts = list(itertools.accumulate((len(facet.settings) for facet in findings.facets), initial=0))
     several = len(findings.facets) > 1
@@ -35,14 +37,14 @@ def render(findings: Findings, pictures: Sequence[bytes], notes: Sequence[str], 
         facet_section(
             number,
             facet,
-            picture,
+            pictures,
             [axis.part(starts[number], len(facet.settings)) for axis in axes],
             details,
             heading=f"<h2>{escape(facet.name)}</h2>" if several else "",
             forest="" if several else drawn,
             toggles="" if several else toggles,
         )
-        for number, (facet, picture) in enumerate(zip(findings.facets, pictures, strict=True))
+        for number, facet in enumerate(findings.facets)
     ]
     return Template(read("page.html")).substitute(
         title=escape(findings.title),

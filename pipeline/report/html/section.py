@@ -1,7 +1,7 @@
 """A facet's part of the page: its findings, its figures, its table, and what further parts it has."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from string import Template
 
@@ -27,14 +27,15 @@ from pipeline.report.words.told import UNFOLDED, Verdict
 def facet_section(
     place: int,
     facet: Facet,
-    picture: bytes,
+    pictures: Callable[[], Sequence[bytes]],
     axes: Sequence[Axis],
     details: Details,
     heading: str,
     forest: str,
     toggles: str,
 ) -> str:
-    """`picture`: a PNG, shown where no script runs and on paper; the last three: html or nothing."""
+    """`pictures`: gives a PNG per facet, of which that at `place` is shown where no script runs and on paper; it may
+    still be drawn, and is asked for last. The last three: html or nothing."""
     summary = facet.summary
     return Template(read("facet.html")).substitute(
         place=place,
@@ -48,7 +49,6 @@ def facet_section(
         front=escape(summary.front),
         warnings="\n".join(f'<p class="warn">{escape(warning)}</p>' for warning in summary.warnings),
         lacking="".join(f'<p class="soft lacking">{escape(sentence)}</p>' for sentence in summary.lacking),
-        picture=f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}",
         axes=_axes(facet.views),
         groups=_groups(facet),
         reference=f"{facet.reference_nfe:g}",
@@ -60,6 +60,7 @@ def facet_section(
         fronts=fronts_table(facet),
         settings=settings_json(facet),
         figure=figure_json(facet, axes),
+        picture=f"data:image/png;base64,{base64.b64encode(pictures()[place]).decode('ascii')}",
     )
 
 
