@@ -20,6 +20,8 @@ def undeclared(part: str, declaration: str) -> Callable[..., NoReturn]:
     """Takes the place of what `part` may not use: raises Undeclared when called."""
 
     def refuse(*_: object) -> NoReturn:
-        raise Undeclared(f"{part} uses what it does not declare; declare {declaration} in its class")
+        raise Undeclared(
+            f"{part} uses what it does not declare; declare {declaration} in its class, a gate's in GATES"
+        )
 
     return refuse

@@ -38,9 +38,16 @@ def place_of(error: BaseException) -> str | None:
     return f"{Path(file).relative_to(root)}:{line}"
 
 
-def left_here(leaving: SystemExit) -> bool:
-    """Whether a line of the repository or of such a package ends the process, not a signal or a library."""
-    return _is_own(_frames(leaving)[-1][0], _packages())
+def exit_as_error(leaving: SystemExit) -> RuntimeError | None:
+    """The error in whose place a line of the repository or of such a package ends the process.
+
+    None where a signal or a library does. `exit()` has a frame of its own, of the file in which Python keeps it.
+    """
+    callers = [file for file, _ in _frames(leaving) if "_sitebuiltins" not in file]
+    if not _is_own(callers[-1], _packages()):
+        return None
+    error = RuntimeError(f"exit({leaving.code!r}) was called, which would end all decoding; raise an error")
+    return error.with_traceback(leaving.__traceback__)
 
 
 def _frames(error: BaseException) -> list[tuple[str, int]]:

@@ -12,7 +12,7 @@ from axon.faults import context_is_dead
 from axon.room import Room
 from axon.settings import DecodeSettings
 from axon.waiting import Prompt, Waiting
-from pipeline.accident import left_here, without_frames
+from pipeline.accident import exit_as_error, without_frames
 from pipeline.evaluation.stopwatch import RowSeconds, Stopwatch
 
 
@@ -72,12 +72,9 @@ def _decoded(
             raise
         return without_frames(error)  # they would hold the failed batch
     except SystemExit as leaving:
-        if not left_here(leaving):
+        if (fault := exit_as_error(leaving)) is None:
             raise
-        fault = RuntimeError(
-            f"sys.exit({leaving.code!r}) was called, which would end all decoding; raise an error"
-        )
-        return without_frames(fault.with_traceback(leaving.__traceback__))
+        return without_frames(fault)
     return None
 
 

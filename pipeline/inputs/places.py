@@ -42,10 +42,19 @@ def check_folder(key: str, folder: str) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        barred = barred_from(Path(folder)) if isinstance(error, PermissionError) else None
-        why = barred or reason(error)
+        why = _in_the_way(error, Path(folder)) or reason(error)
         line = f"{key}={folder}: can't be written ({why}); choose another folder with {key}=..."
         raise ConfigError([line]) from None
+
+
+def _in_the_way(error: OSError, folder: Path) -> str | None:
+    """What stands where the folder is to be made, or bars from it; None where the error says enough."""
+    if isinstance(error, PermissionError):
+        return barred_from(folder)
+    if not isinstance(error, FileExistsError):
+        return None
+    place = Path(error.filename)  # the folder, or one above it
+    return f"{place} is {'no folder' if place.exists() else 'a link to what does not exist'}"
 
 
 def _check_remote(root: str, write: bool) -> None:

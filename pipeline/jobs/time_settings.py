@@ -22,7 +22,7 @@ from pipeline.evaluation.evaluate import Loaded, fitting, load
 from pipeline.inputs.checks import check_settings
 from pipeline.inputs.config import Compose, Config, ModelSettings
 from pipeline.inputs.places import check_places
-from pipeline.jobs.console import say
+from pipeline.jobs.console import draw, say
 from pipeline.jobs.display import clock
 from pipeline.jobs.timing import Contender, Spread, take_turns
 from pipeline.planning.plan import Plan
@@ -58,7 +58,7 @@ def time_settings(config: Config, compose: Compose, console: Console) -> int:
         raise
     rows = _rows(contenders, plan)
     for batch in dict.fromkeys(row["batch"] for row in rows):
-        console.print(_table(batch, [row for row in rows if row["batch"] == batch]))
+        draw(console, _table(batch, [row for row in rows if row["batch"] == batch]))
     say(
         console,
         "ratio: of seconds, to the same decoder without AXON if that is timed, else to the first without AXON",
@@ -200,8 +200,8 @@ def _table(batch: int, rows: list[dict[str, Any]]) -> Table:
             Text(row["group"]),
             Text("" if row["label"] == row["group"] else row["label"]),
             _spread(row, "seconds_per_example", 1000),
-            f"{row['tokens_per_second']:.3g}",
-            f"{1000 * row['seconds_per_step']:.3g}",
+            _figure(row["tokens_per_second"]),
+            _figure(1000 * row["seconds_per_step"]),
             _spread(row, "ratio", 1),
         )
     return table
@@ -210,5 +210,10 @@ def _table(batch: int, rows: list[dict[str, Any]]) -> Table:
 def _spread(row: Mapping[str, Any], name: str, scale: int) -> Text:
     if name not in row:  # the setting it would be compared to has failed
         return Text("-")
-    middle, least, most = (f"{scale * row[key]:.3g}" for key in (name, f"{name}_min", f"{name}_max"))
+    middle, least, most = (_figure(scale * row[key]) for key in (name, f"{name}_min", f"{name}_max"))
     return Text(f"{middle} [{least}, {most}]")
+
+
+def _figure(value: float) -> str:
+    """To three digits, and larger ones whole: `0.912`, `34.6`, `2,050`."""
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"

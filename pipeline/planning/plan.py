@@ -18,7 +18,7 @@ from axon.settings import check_cache, check_ends, check_shadow
 from pipeline.checkpoints.checkpoint import Checkpoint, open_model, says_itself
 from pipeline.checkpoints.outline import Outline
 from pipeline.checkpoints.prompt import form_of, reads_template
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, one_of
 from pipeline.inputs.config import (
     SETTING_KEYS,
     Compose,
@@ -70,6 +70,7 @@ class Plan:
         self._bare: Base = cache(lambda names: replace(self._base(names), sweep=NO_SWEEP, recipe=None))
         self._search = _search(config, self._base)
         self.space = _space(config, self._base)
+        self._against, self._groups = config.sweep.against, list(config.sweep.groups)
         self.settings: dict[str, Setting] = {}
         self.neighbours = Lines(self.settings).neighbours
         self.asks: list[list[str]] = []  # the new settings of each time that the search was asked, by id
@@ -109,7 +110,17 @@ class Plan:
         ordered = sorted(new.values(), key=lambda setting: models.index(setting.model))
         self.settings |= {setting.id: setting for setting in ordered}
         self.asks.append([setting.id for setting in ordered])
+        self._check_against()
         return ordered
+
+    def _check_against(self) -> None:
+        """Raises ConfigError for a front to compare with that the sweep doesn't have: every decoder is asked for at
+        first."""
+        decoders = {sid: setting.decode.decoder.name for sid, setting in self.settings.items()}
+        fronts = dict.fromkeys(f"{candidate.group} ({decoders[sid]})" for candidate, sid in self.asked)
+        if self._against not in (None, *self._groups, *fronts):
+            known = one_of([*self._groups, *fronts])
+            raise ConfigError([f"sweep.against={self._against!r}: no front of the sweep; {known}"])
 
     def setting(self, candidate: Candidate) -> Setting:
         """The setting of a candidate, whether it was asked for or not. Raises ConfigError if it can't be evaluated."""

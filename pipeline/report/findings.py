@@ -114,11 +114,14 @@ def _drafts(parts: Sequence[Part]) -> list[Draft]:
 def _checked(asked: Asked, runs: Sequence[Run], names: Sequence[str], facets: Sequence[Evidence]) -> Asked:
     """With what a single run's sweep compares with, where nothing else is asked for."""
     groups = [setting.group for facet in facets for setting in facet.settings]
-    fronts = [side.name for facet in facets for side in sides_of(facet.points, facet.settings)]
-    known = list(dict.fromkeys([*(names if len(names) > 1 else ()), *groups, *fronts]))
+    sides = [side for facet in facets for side in sides_of(facet.points, facet.settings)]
+    known = list(dict.fromkeys([*(names if len(names) > 1 else ()), *groups, *(side.name for side in sides)]))
+    parts = {
+        f"{side.group} ({side.decoder})" for side in sides
+    }  # a whole group's, too, where it has one decoder
     if asked.against is None:
         own = runs[0].against if len(runs) == 1 else None
-        return replace(asked, against=own if own in known else None)
-    if asked.against not in known:
+        return replace(asked, against=own if own in {*known, *parts} else None)
+    if asked.against not in {*known, *parts}:
         raise ConfigError([f"against={asked.against}: unknown; {one_of(known)}"])
     return asked

@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,4 +156,6 @@ def _checked(key: str, place: str, rows: list[Row], columns: Sequence[str]) -> l
 def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:  # the first one says what went wrong
         error = error.__cause__
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    told = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    # pyarrow counts rows from 0: in a file of one block, as most are, this is the line.
+    return re.sub(r"(?<= in row )\d+$", lambda number: str(int(number[0]) + 1), told)

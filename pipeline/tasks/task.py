@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from pipeline.accident import exit_as_error
+
 Split = Literal["train", "validation", "test"]
 ShotStyle = Literal["text", "turns"]
 ShotDraw = Literal["same", "per_question"]
@@ -127,8 +129,12 @@ class Score:
 
 
 def score_of(task: Task, answer: str, example: Example) -> Score:
-    """The task's own score. Raises what its scorer raises, and TypeError, one line, where that gives no score."""
-    score: object = task.score(answer, example)
+    """The task's own score. Raises what its scorer raises, RuntimeError where that ends the process, and TypeError, one
+    line, where it gives no score."""
+    try:
+        score: object = task.score(answer, example)
+    except SystemExit as leaving:
+        raise exit_as_error(leaving) or leaving from None
     if not isinstance(score, Score):
         raise TypeError(f"{task.name}.score returns a {type(score).__name__}; let it return a Score")
     return score

@@ -217,7 +217,8 @@ def test_a_gate_that_reaches_further_is_named_with_what_to_declare(
     settings = _asked(Confidence(), gate=name)
     decode(model, MIXED, settings)
     monkeypatch.setitem(axon.sampler.GATES, name, replace(gate, **{declaration: False}))
-    with pytest.raises(Undeclared, match=f"gate {name} uses what it does not declare; declare {declaration}"):
+    told = f"gate {name} uses what it does not declare; declare {declaration} in its class, a gate's in GATES"
+    with pytest.raises(Undeclared, match=f"^{told}$"):
         decode(model, MIXED, settings)
 
 
@@ -230,7 +231,13 @@ ANSWERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", ANSWERS)
 @pytest.mark.parametrize(
-    "part", ["decoder credit: what boosted", "gate always: what it", "policy fixed: what score"]
+    "part",
+    [
+        "decoder credit: what boosted",
+        "gate always: what it",
+        "policy fixed: what score",
+        "policy fixed: what stop",
+    ],
 )
 def test_a_rule_whose_answer_is_of_no_use_is_named(
     part: str, kind: str, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
@@ -242,11 +249,11 @@ def test_a_rule_whose_answer_is_of_no_use_is_named(
         gate = Gate(lambda *asked: answer(always.fires(*asked)), needs_attention=False)
         monkeypatch.setitem(axon.sampler.GATES, "always", gate)
     else:
-        owner, name = (Credit, "boosted") if part.startswith("decoder") else (Fixed, "score")
+        owner, name = (Credit if part.startswith("decoder") else Fixed), part.split()[-1]
         right: Any = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda *asked: answer(right(*asked)))
     with pytest.raises(AssertionError, match=rf"^{part} returns is {kind}.*; make it (bool|floats) \("):
-        decode(model, MIXED, _asked(Credit(), gate="always"))
+        decode(model, MIXED, _asked(Credit(), gate="always", anchors=3))
 
 
 def test_a_decoder_that_makes_logits_of_its_own_is_named_where_they_are_no_numbers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import inspect
 import json
@@ -16,7 +17,7 @@ from axon import CheckpointError, Confidence
 from axon.decoders.installed import Installed
 from axon.reads import Undeclared
 from pipeline import accident
-from pipeline.accident import without_frames
+from pipeline.accident import exit_as_error, without_frames
 from pipeline.errors import fault_line
 from pipeline.evaluation.evaluate import Evaluator
 from pipeline.inputs.config import Config
@@ -68,6 +69,14 @@ def memory_of_torch() -> None:
     torch.empty(1 << 60, dtype=torch.uint8)
 
 
+def left_by_pythons_own() -> None:
+    exit(3)
+
+
+def left_by_sys() -> None:
+    sys.exit(3)
+
+
 def caught(code: Callable[[], None]) -> Exception:
     with pytest.raises(Exception) as found:
         code()
@@ -85,6 +94,22 @@ def caught(code: Callable[[], None]) -> Exception:
 def test_an_accident_has_its_place(code: Callable[[], None], message: str) -> None:
     line = inspect.getsourcelines(code)[1] + 1
     assert fault_line(caught(code)) == f"{message} ({HERE}:{line})"
+
+
+@pytest.mark.parametrize("code", [left_by_pythons_own, left_by_sys])
+def test_either_exit_is_an_error_with_its_place(code: Callable[[], None]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        code()
+    error = exit_as_error(leaving.value)
+    assert error is not None
+    assert fault_line(error).startswith("RuntimeError: exit(3) was called, which would end all decoding")
+    assert fault_line(error).endswith(f"({place(code)})")
+
+
+def test_a_librarys_exit_is_its_own() -> None:
+    with pytest.raises(SystemExit) as leaving:
+        argparse.ArgumentParser(add_help=False).parse_args(["--nothing"])
+    assert exit_as_error(leaving.value) is None
 
 
 @pytest.mark.parametrize(

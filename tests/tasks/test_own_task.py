@@ -69,6 +69,11 @@ class Unguarded(Capitals):
         return Score(float(answer.split()[3] == example.check), answer)
 
 
+class Leaving(Capitals):
+    def score(self, answer: str, example: Example) -> Score:
+        sys.exit("no capital")
+
+
 class NoColumns(Capitals):
     @property
     def columns(self) -> Any:
@@ -163,6 +168,11 @@ def test_a_question_is_text(job: str, asked: Asked) -> None:
         (Plain, "TypeError: gsm8k.score returns a float; let it return a Score"),
         (TooMuch, "ValueError: score 2.0: is no number from 0 to 1"),
         (Unguarded, f"IndexError: list index out of range ({line_of(Unguarded, 'score')})"),
+        (
+            Leaving,
+            "RuntimeError: exit('no capital') was called, which would end all decoding; raise an error "
+            f"({line_of(Leaving, 'score')})",
+        ),
     ],
 )
 def test_a_scorer_that_gives_no_score_is_told(task: type[Benchmark], fault: str, asked: Asked) -> None:

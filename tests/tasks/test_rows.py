@@ -85,7 +85,7 @@ def test_an_unreachable_hub_is_reported_in_one_line_without_the_clients_retries(
 BROKEN = {
     "rows.jsonl": [
         (b"\x00\xff garbage\n not json\n", "cannot be read (JSON parse error: "),
-        (b'{"question": "a"}\nnot json\n', "cannot be read (JSON parse error: Invalid value. in row 1)"),
+        (b'{"question": "a"}\nnot json\n', "cannot be read (JSON parse error: Invalid value. in row 2)"),
         (b"1\n2\n", "cannot be read (JSON parse error: "),
         (b"[1, 2]\n", "lacks the columns question; it has "),
         (b"", "has no rows; give another"),

@@ -142,7 +142,8 @@ def _subtitle(facet: Facet) -> str:
     sizes = facet.points.loc[facet.points["n"] > 0, "n"]
     n = " to ".join(str(size) for size in sorted({sizes.min(), sizes.max()})) if len(sizes) else "0"
     task = facet.settings[0].task
-    return f"n = {n} {task.name} examples per setting ({task.split} split) · {_marks(facet, sizes)}"
+    examples = "example" if n == "1" else "examples"
+    return f"n = {n} {task.name} {examples} per setting ({task.split} split) · {_marks(facet, sizes)}"
 
 
 def _marks(facet: Facet, sizes: "pd.Series[int]") -> str:

@@ -1,6 +1,7 @@
 """The report for a terminal of 80 columns or more: per facet the fronts as a table by rising NFE, then the findings."""
 
 import math
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,6 +25,8 @@ from pipeline.report.words.told import UNFOLDED
 FEW = 12  # up to this many settings behind the fronts are listed too; more are only counted
 LONGEST_PART = 7  # letters of a column's heading in a line
 MANY_KNOBS = 4
+FIGURES = re.compile(r"\[[^][]{,30}\]|\d %")  # an interval; a number of percent
+HELD = "\ue000"  # no sign: a space at which no line ends, as rich breaks at those that Unicode has, too
 
 
 def render(findings: Findings) -> RenderableType:
@@ -69,20 +72,20 @@ def _facet(title: str, facet: Facet) -> Iterator[RenderableType]:
     hidden = int(ordered["shares"].sum() - listed["shares"].sum())
     if hidden:
         legend += f"\n{hidden} settings behind the fronts are not listed; see points.csv and report.html."
-    yield from (Text(legend, style="dim"), Text(), Text(summary.swept), Text(summary.front))
+    yield from (Text(legend, style="dim"), Text(), _Sentence(summary.swept), _Sentence(summary.front))
     for warning in summary.inert:
-        yield Text(f"Warning: {warning}", style="bold yellow")
+        yield _Sentence(f"Warning: {warning}", style="bold yellow")
     many = len(summary.verdicts) > UNFOLDED
     for verdict in summary.verdicts:
-        yield from (Text(part, style="bold") for part in (verdict.short, verdict.saved) if part)
-        yield from (Text(part) for part in (verdict.evidence, verdict.pick) if part and not many)
+        yield from (_Sentence(part, style="bold") for part in (verdict.short, verdict.saved) if part)
+        yield from (_Sentence(part) for part in (verdict.evidence, verdict.pick) if part and not many)
     if many:
         yield Text("What each verdict rests on, and which setting to run: report.html.", style="dim")
     yield from matched_terminal(facet)
     for warning in summary.warnings:
-        yield Text(f"Note: {warning}", style="yellow")
+        yield _Sentence(f"Note: {warning}", style="yellow")
     for sentence in summary.lacking:
-        yield Text(sentence, style="dim")
+        yield _Sentence(sentence, style="dim")
 
 
 def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
@@ -128,6 +131,15 @@ def _table(title: str, points: pd.DataFrame, knobs: list[str]) -> Table:
             style="" if row["group_front"] else "dim",
         )
     return table
+
+
+class _Sentence(Text):
+    """No line ends within a figure."""
+
+    def wrap(self, console: Console, width: int, **how: Any) -> Lines:
+        held = FIGURES.sub(lambda figure: figure[0].replace(" ", HELD), self.plain)
+        lines = Text(held, style=self.style).wrap(console, width, **how)
+        return Lines(Text(line.plain.replace(HELD, " "), style=self.style) for line in lines)
 
 
 class _Wrapped(Text):

@@ -21,7 +21,8 @@ from pipeline.inputs.places import check_places
 
 PLACES = {
     "out=/proc/none": "out=/proc/none: can't be written",
-    "out={tmp}/file": "out={tmp}/file: can't be written (File exists); choose another folder with out=...",
+    "out={tmp}/file": "out={tmp}/file: can't be written ({tmp}/file is no folder); choose another folder with out=...",
+    "out={tmp}/link/x": "can't be written ({tmp}/link is a link to what does not exist); choose another folder",
     "out=": "out='': must name a folder; give one, such as outputs",
     "out=s3://bucket": "out='s3://bucket': must be a folder of this machine; only the results can be",
     "out=~nobody-of-that-name/x": "out='~nobody-of-that-name/x': there is no such user here",
@@ -48,6 +49,7 @@ def test_a_place_that_cannot_be_written_is_told(
     override: str, tmp_path: Path, refuse: Callable[..., str]
 ) -> None:
     (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
     assert PLACES[override].replace("{tmp}", str(tmp_path)) in refuse(
         override.replace("{tmp}", str(tmp_path))
     )

@@ -21,7 +21,7 @@ from pipeline.checkpoints.checkpoint import open_checkpoint
 from pipeline.checkpoints.prompt import encode
 from pipeline.errors import ConfigError
 from pipeline.inputs.checks import check_settings
-from pipeline.inputs.config import read_config
+from pipeline.inputs.config import Config, read_config
 from pipeline.tasks import TASKS, GeneratedTask
 from tests.pipeline.conftest import Judge, planned, write_checkpoint
 
@@ -29,6 +29,7 @@ VALUES = {  # one override or several, ` & ` between them: a part of the line
     "axon.gate=coverage": "axon.gate='coverage': unknown; one of always, ",
     "axon.policy=few": "axon.policy='few': unknown; one of ",
     "sweep.against=axon": "sweep.against='axon': no group of the sweep; one of setting",
+    "sweep.against=setting (dawn)": "sweep.against='setting (dawn)': no front of the sweep; one of setting, s",
     "model.dtype=float8": "model.dtype='float8': unknown; one of float32, bfloat16, float16",
     "model.device=gpu": "model.device='gpu': unknown; one of auto, cpu, cuda",
     "task.name=sums": "task.name='sums': unknown; one of ",
@@ -153,6 +154,10 @@ CHECKPOINTS = {
     "mask": "the mask token: config.json says 3, tokenizer_config.json says 97; repair one of them",
     "foreign": "the tokenizer has 99 tokens, the model 98; give the two that belong together",
 }
+
+
+def test_a_sweep_compares_with_one_decoders_part_of_a_group(make_config: Callable[..., Config]) -> None:
+    assert planned(make_config("sweep.against=setting (confidence)")).settings
 
 
 @pytest.mark.parametrize("overrides", VALUES)

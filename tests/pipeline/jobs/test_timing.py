@@ -22,6 +22,7 @@ from pipeline.evaluation.evaluate import load
 from pipeline.inputs.config import Config, to_tree
 from pipeline.jobs import time_settings as job
 from pipeline.jobs import timing
+from pipeline.jobs.console import draw
 from tests.pipeline.conftest import Judge, composing, planned
 from tests.report.sweep import make_setting
 
@@ -82,6 +83,18 @@ def test_a_setting_is_held_against_its_own_decoder_without_axon_and_others_again
     settings = {sid: make_setting(sid, *own) for sid, own in timed.items()}
     plan: Any = SimpleNamespace(settings=settings)
     assert list(job._bases(plan).values()) == ["base 3", "base 3", "base 5", "base 3"]
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 300])
+def test_a_table_of_times_has_every_digit_in_any_terminal(width: int) -> None:
+    """Of a model of 8 billion parameters an answer takes thousands of milliseconds."""
+    row = {"group": "axon", "label": "threshold=0.5", "examples": 8, "tokens_per_second": 999.6}
+    for name, value in (("seconds_per_example", 12.3456), ("seconds_per_step", 0.0482), ("ratio", 0.91234)):
+        row |= {name: value, f"{name}_min": value / 2, f"{name}_max": 2 * value}
+    shown = io.StringIO()
+    draw(Console(file=shown, width=width), job._table(1, [row]))
+    for figure in ("12,346 [6,173, 24,691]", " 1,000 ", " 48.2 ", "0.912 [0.456, 1.82]"):
+        assert figure in shown.getvalue()
 
 
 def test_steps_are_those_of_the_batch(config: Config, judge: Judge) -> None:

@@ -219,6 +219,9 @@ def test_a_sweep_names_what_its_report_compares_with() -> None:
         ("a: base", "b: base"),
         ("a: dawn", "b: dawn"),
     ]
+    whole = replace(own, config={"sweep": {"against": "dawn (dawn)"}})  # as the command line may have it
+    (again,) = find([whole], sweep.records).facets[0].rivals
+    assert [name for name, _ in again.effects] == [name for name, _ in facet.rivals[0].effects]
     gone = replace(own, config={"sweep": {"against": "not there any more"}})
     assert not find([gone], sweep.records).facets[0].rivals
 

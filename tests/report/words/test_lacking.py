@@ -159,6 +159,7 @@ def test_the_picture_says_what_its_bars_are(tmp_path):
     assert ends[1].startswith("bars, bands: 95 % intervals, none where examples agree")
     assert ends[2].startswith("bars, bands: 95 % intervals · ")
     assert find([told.run], told.records).facets[0].summary.lacking == [] and compared(told)
+    assert " example per setting" in _subtitle(facet_of(make_sweep(examples=1)))
 
 
 def many(count, **sweep):

@@ -4,7 +4,8 @@ import io
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
+from rich.table import Table
 
 from pipeline.report import find
 from pipeline.report.asked import Asked
@@ -49,3 +50,15 @@ def test_long_names_of_groups_are_whole_in_a_narrow_terminal() -> None:
     shown = capture.get()
     assert "…" not in shown.split("The Pareto front holds")[0]
     assert "tiny-30-9b074b:" in shown and "tiny-30-d8ba3c:" in shown
+
+
+@pytest.mark.parametrize("width", range(40, 81, 8))
+def test_no_line_ends_within_an_interval_or_a_number_of_percent(width: int) -> None:
+    sweep = make_sweep(gain=1.0)
+    (facet,) = find([sweep.run], sweep.records).facets
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(Group(*(part for part in terminal._facet("title", facet) if not isinstance(part, Table))))
+    lines = console.export_text().splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert not [line for line in lines if line.count("[") != line.count("]") or line.startswith("%")]
+    assert facet.summary.verdicts[0].short in " ".join(" ".join(lines).split())
