@@ -136,9 +136,7 @@ class SweepSettings:
     tolerance: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.018
     optuna: OptunaSettings = OptunaSettings()
     stop: StopSettings | None = None  # None: every setting is evaluated on all examples
-    against: Text | None = (
-        None  # the group, or its part of one decoder, with which the report compares the others
-    )
+    against: Text | None = None  # a group, or "group (decoder)": what the report compares other fronts with
 
     def __post_init__(self) -> None:
         if self.search not in (*SEARCHES, OPTUNA):

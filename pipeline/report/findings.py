@@ -116,9 +116,8 @@ def _checked(asked: Asked, runs: Sequence[Run], names: Sequence[str], facets: Se
     groups = [setting.group for facet in facets for setting in facet.settings]
     sides = [side for facet in facets for side in sides_of(facet.points, facet.settings)]
     known = list(dict.fromkeys([*(names if len(names) > 1 else ()), *groups, *(side.name for side in sides)]))
-    parts = {
-        f"{side.group} ({side.decoder})" for side in sides
-    }  # a whole group's, too, where it has one decoder
+    # A whole group's, too, where it has one decoder.
+    parts = {f"{side.group} ({side.decoder})" for side in sides}
     if asked.against is None:
         own = runs[0].against if len(runs) == 1 else None
         return replace(asked, against=own if own in {*known, *parts} else None)
