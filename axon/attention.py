@@ -157,13 +157,16 @@ class Capture:
         sums, rows_picked = list[Tensor](), list[Tensor]()  # of layers, in them of places, in them of rows
         for query_LRHWD, key_LRGWD, scaling in self._layers(rows_R):
             layers = len(query_LRHWD)
-            query = query_LRHWD.unflatten(2, (groups, shared)).transpose(3, 4)
-            query, scaling = _tamed(query.reshape(layers, count * groups, width * shared, -1), scaling)
-            key = key_LRGWD.flatten(1, 2).transpose(2, 3)
+            query_LRHWD, scaling = _tamed(query_LRHWD, scaling)
+            query_LRGWHD = query_LRHWD.unflatten(2, (groups, shared)).transpose(3, 4)
+            # Several rows are multiplied at once only where they lie in order; a single one as it lies.
+            if pieces[0][0].stop > 1:
+                query_LRGWHD, key_LRGWD = query_LRGWHD.contiguous(), key_LRGWD.contiguous()
             for rows, places in pieces:
                 flat = slice(rows.start * groups, rows.stop * groups)
                 inner = slice(places.start * shared, places.stop * shared)
-                here, there = query[:, flat, inner].flatten(0, 1), key[:, flat].flatten(0, 1)
+                here = query_LRGWHD[:, rows, :, places].flatten(0, 2).flatten(1, 2)
+                there = key_LRGWD[:, rows].flatten(0, 2).transpose(1, 2)
                 scores = held = _products(here, there, held).mul_(scaling)
                 if mask is not None:
                     seen = mask[rows] if mask.shape[2] == 1 else mask[rows, :, places]

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from axon.chunks import chunk_elements, joined
+from axon.processor import INTEL, maker_and_family
 
 # Logits that are turned into float64 at once, where all of them are too many.
 CACHED_ELEMENTS = 1 << 24
@@ -69,21 +71,20 @@ def _first_largest(logits_NV: Tensor) -> tuple[Tensor, Tensor]:
 def _sum_of_others(logits_NV: Tensor, best_N1: Tensor, token_N1: Tensor) -> Tensor:
     """The probability of all tokens but the likeliest, relative to its own: (N, 1) float64.
 
-    A few rows at a time, in one buffer. A softmax is the fastest way to so many exponentials on a processor. Groups are
-    summed first, so that a row's sum has one order, however many rows there are.
+    A few rows at a time, in one buffer. Groups are summed first, so that a row's sum has one order, however many rows
+    there are.
     """
     (count, vocabulary), device = logits_NV.shape, logits_NV.device
     rows = chunk_elements(device, BYTES, SUMMED_ELEMENTS * torch.get_num_threads()) // vocabulary
     rows = max(1, min(count, rows))
     dtype = torch.float64 if logits_NV.dtype is torch.float64 else torch.float32
     buffer_NV = torch.empty((rows, vocabulary), dtype=dtype, device=device)
-    wholes = logits_NV, best_N1.to(dtype) - RANGE, token_N1
+    wholes = logits_NV, best_N1.to(dtype), token_N1
     likeliest, others, size = list[Tensor](), list[Tensor](), _group(logits_NV)
     parts = [wholes] if count <= rows else zip(*(whole.split(rows) for whole in wholes), strict=True)
-    for some_MV, least_M1, token_M1 in parts:
+    for some_MV, best_M1, token_M1 in parts:
         share_MV = buffer_NV[: len(some_MV)]
-        torch.maximum(some_MV, least_M1, out=share_MV)
-        torch.softmax(share_MV, 1, out=share_MV)
+        _exponentials(some_MV, best_M1, share_MV)
         likeliest.append(share_MV.gather(1, token_M1))
         share_MV.scatter_(1, token_M1, 0.0)
         if size:
@@ -91,6 +92,27 @@ def _sum_of_others(logits_NV: Tensor, best_N1: Tensor, token_N1: Tensor) -> Tens
         else:
             others.append(share_MV.sum(1, keepdim=True, dtype=torch.float64))
     return joined(others).sum(1, keepdim=True, dtype=torch.float64).div_(joined(likeliest))
+
+
+def _exponentials(logits_MV: Tensor, best_M1: Tensor, out_MV: Tensor) -> None:
+    """Of each row's logits, relative to the largest, or to the sum: whichever takes less time.
+
+    Neither tells where in memory a row lies, or beside which others.
+    """
+    if out_MV.is_cpu and _quick():
+        torch.sub(logits_MV, best_M1, out=out_MV).clamp_(min=-RANGE).exp_()
+    else:
+        torch.maximum(logits_MV, best_M1 - RANGE, out=out_MV)
+        torch.softmax(out_MV, 1, out=out_MV)
+
+
+@cache
+def _quick() -> bool:
+    """Whether exponentials by themselves take less time than a softmax on this processor.
+
+    They are oneMKL's, which is quick on Intel's: there the three steps take half of the softmax's time.
+    """
+    return maker_and_family()[0] == INTEL
 
 
 def _group(values_NV: Tensor) -> int:

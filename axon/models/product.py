@@ -12,15 +12,14 @@ Shapes: N positions, K terms of each sum, F outputs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from axon.processor import AMD, maker_and_family
 from axon.roundings import ALONE
 
 Multiply = Callable[..., Tensor]  # states (N, K), weight (F, K), bias (F) or None: (N, F)
@@ -31,7 +30,6 @@ ENOUGH = 1 << 22  # multiplications: oneDNN starts 10 to 20 microseconds later, 
 LEAST = 64  # rows: a small pass would lose more time by asking, product by product, than it wins
 # Results in one tensor of a processor's: new memory for more costs more than starting twice.
 AT_ONCE = 1 << 16
-PROCESSORS = Path("/proc/cpuinfo")  # Linux alone has it
 ZEN_5 = 26  # a family
 
 _HERE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -104,11 +102,8 @@ def enough_rows(outputs: int, terms: int) -> int:
 @cache
 def sooner() -> bool:
     """Whether oneDNN takes less time on this processor: AMD's with whole registers of AVX-512, from Zen 5 on."""
-    if torch.backends.cpu.get_cpu_capability() != "AVX512" or not PROCESSORS.is_file():
-        return False
-    told = PROCESSORS.read_text()
-    family = re.search(r"^cpu family\s*: (\d+)$", told, re.MULTILINE)
-    return "AuthenticAMD" in told and family is not None and int(family[1]) >= ZEN_5
+    maker, family = maker_and_family()
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and maker == AMD and family >= ZEN_5
 
 
 @cache

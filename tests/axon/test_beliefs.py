@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import axon.beliefs
+from axon import processor
 from axon.beliefs import most_likely
 
 
+@pytest.fixture(params=[True, False], ids=["by themselves", "as a softmax"])
+def exponentials(request: pytest.FixtureRequest) -> Iterator[None]:
+    """As on each maker's processors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(axon.beliefs, "_quick", lambda: request.param)
+        yield
+
+
+@pytest.mark.usefixtures("exponentials")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 @given(
     seed=st.integers(0, 2**31),
@@ -43,6 +54,7 @@ def test_numbers_are_those_of_the_plain_formula(
     torch.testing.assert_close(p_max, (best.double() - plain).exp(), rtol=1e-6, atol=0)
 
 
+@pytest.mark.usefixtures("exponentials")
 @given(seed=st.integers(0, 2**31), gap=st.floats(1.0, 30.0), vocabulary=st.sampled_from([3, 100, 512]))
 def test_near_certainty_keeps_its_digits(seed: int, gap: float, vocabulary: int) -> None:
     """Which of two nearly certain positions is the surer is told where float32 would call both 1."""
@@ -55,6 +67,7 @@ def test_near_certainty_keeps_its_digits(seed: int, gap: float, vocabulary: int)
     torch.testing.assert_close(1 - p_max, doubt, rtol=3e-6, atol=1e-14)
 
 
+@pytest.mark.usefixtures("exponentials")
 @pytest.mark.parametrize("vocabulary", [100, 4096, 40_000, 40_001, 126_464])
 def test_a_row_has_the_same_numbers_alone_and_among_others(vocabulary: int) -> None:
     """Bit for bit, also where a row is long enough for the sum of a single one to be shared among threads."""
@@ -63,3 +76,9 @@ def test_a_row_has_the_same_numbers_alone_and_among_others(vocabulary: int) -> N
     for row in range(5):
         for all_rows, alone in zip(together, most_likely(logits[row : row + 1], 7), strict=True):
             assert torch.equal(all_rows[row : row + 1], alone)
+
+
+def test_an_intel_processor_takes_exponentials_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    for maker, alone in ((processor.INTEL, True), (processor.AMD, False), ("", False)):
+        monkeypatch.setattr(axon.beliefs, "maker_and_family", lambda maker=maker: (maker, 6))
+        assert axon.beliefs._quick.__wrapped__() == alone

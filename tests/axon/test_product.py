@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from axon import processor
 from axon.models import product
 from axon.models.product import TERMS, enough_rows, way
 from tests.axon.one_dnn import stand_in
@@ -162,7 +163,7 @@ def test_the_processor_says_which_is_sooner(
 ) -> None:
     told = tmp_path / "cpuinfo"
     told.write_text(f"processor\t: 0\nvendor_id\t: {maker}\ncpu family\t: {family}\nmodel\t\t: 2\n")
-    monkeypatch.setattr(product, "PROCESSORS", told)
+    monkeypatch.setattr(processor, "TOLD", told)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: registers)
     assert product.sooner.__wrapped__() == sooner
 
@@ -170,6 +171,6 @@ def test_the_processor_says_which_is_sooner(
 def test_a_system_that_does_not_tell_its_processor_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(product, "PROCESSORS", tmp_path / "none")
+    monkeypatch.setattr(processor, "TOLD", tmp_path / "none")
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     assert not product.sooner.__wrapped__()
