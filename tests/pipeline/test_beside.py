@@ -58,6 +58,7 @@ try:
         raise KeyError("elsewhere")
 except KeyError as error:
     print(error, multiprocessing.active_children())
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 try:
     with beside(lambda: time.sleep(60)) as found:
         os.killpg(0, signal.SIGINT)  # Ctrl-C
