@@ -41,9 +41,12 @@ def place_of(error: BaseException) -> str | None:
 def exit_as_error(leaving: SystemExit) -> RuntimeError | None:
     """The error in whose place a line of the repository or of such a package ends the process.
 
-    None where a signal or a library does. `exit()` has a frame of its own, of the file in which Python keeps it.
+    None where a signal or a library does. `exit()` has a frame of its own, of the file in which Python keeps it, and so
+    has the function that W&B puts in place of `sys.exit` while a run is open.
     """
-    callers = [file for file, _ in _frames(leaving) if "_sitebuiltins" not in file]
+    called = [frame.f_code for frame, _ in traceback.walk_tb(leaving.__traceback__)]
+    callers = [code.co_filename for code in called if code.co_name != "exit"]
+    callers = [file for file in callers if "_sitebuiltins" not in file]
     if not _is_own(callers[-1], _packages()):
         return None
     error = RuntimeError(f"exit({leaving.code!r}) was called, which would end all decoding; raise an error")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from wandb.sdk.lib.exit_hooks import ExitHooks
 
 from axon import CheckpointError, Confidence
 from axon.decoders.installed import Installed
@@ -96,8 +97,15 @@ def test_an_accident_has_its_place(code: Callable[[], None], message: str) -> No
     assert fault_line(caught(code)) == f"{message} ({HERE}:{line})"
 
 
+@pytest.mark.parametrize("hooked", [False, True], ids=["as it is", "as W&B has it"])
 @pytest.mark.parametrize("code", [left_by_pythons_own, left_by_sys])
-def test_either_exit_is_an_error_with_its_place(code: Callable[[], None]) -> None:
+def test_either_exit_is_an_error_with_its_place(
+    code: Callable[[], None], hooked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "exit", sys.exit)  # and back, as is the other
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    if hooked:
+        ExitHooks().hook()
     with pytest.raises(SystemExit) as leaving:
         code()
     error = exit_as_error(leaving.value)
