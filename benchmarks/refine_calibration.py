@@ -18,19 +18,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-import pandas as pd
 
 from benchmarks.front_shapes import SHAPES, Shape, make_setting, outcomes
 from benchmarks.recorded import Recorded, line_key
 from benchmarks.search_study import replay
-from benchmarks.simulated import read_words
+from benchmarks.simulated import points_of, read_words
+from benchmarks.verdict_calibration import Truth
 from pipeline.planning.setting import Setting
 from pipeline.report.comparisons.comparison import NO, YES, Comparison, Evidence, compare
 from pipeline.report.comparisons.effect import Effect
@@ -47,30 +47,10 @@ HEADS = (
     *("less alone", "more alone", "less NFE", "more NFE"),
 )
 
-
-@dataclass(frozen=True)
-class Truth:
-    """What AXON does: to one variant, or to all."""
-
-    name: str
-    gain: float = 0.0
-    steps: float = 1.0
-    all_variants: bool = False
-
-    def touches(self, variant: int) -> bool:
-        return variant != BASE and (self.all_variants or variant == VARIANTS[0])
-
-    def false(self, effect: Effect, variant: int) -> bool:
-        """Whether what is said of this variant's front, if anything, is wrong."""
-        lifts = self.touches(variant) and (self.gain > 0 or self.steps < 1)
-        lowers = self.touches(variant) and self.gain < 0
-        return (effect.higher and not lifts) or (effect.lower and not lowers)
-
-
 TRUTHS = (
     Truth("nothing"),
     Truth("+5 points", gain=0.05),
-    Truth("-20 % NFE", steps=0.8),
+    Truth("-20 % NFE", nfe=0.8),
     Truth("-5 points", gain=-0.05, all_variants=True),
 )
 
@@ -97,17 +77,7 @@ def sweep(rng: np.random.Generator, shape: Shape, truth: Truth, n: int) -> tuple
     rows = replay(recorded, SEARCHES["refine"], None).whole
     settings = [recorded.settings[row] for row in rows]
     sample = Sample(recorded.quality_SN[rows], recorded.nfe_SN[rows])
-    points = pd.DataFrame(
-        {
-            "decode": [setting.id for setting in settings],
-            "run": "simulated",
-            "complete": True,
-            "axon_empty": 0.0,
-            "quality": sample.quality_SN.mean(axis=1),
-            "nfe": sample.nfe_SN.mean(axis=1),
-        }
-    )
-    [[found]] = compare([Evidence(settings, points, sample)])
+    [[found]] = compare([Evidence(settings, points_of(settings, sample), sample)])
     of_base = sum(setting.group == "base" for setting in settings)
     return (of_base, len(rows) - of_base, *said(found, truth))
 
@@ -119,7 +89,7 @@ def drawn(rng: np.random.Generator, shape: Shape, truth: Truth, n: int) -> Recor
     lines: dict[str, dict[float, int]] = {}
     for variant in (BASE, *VARIANTS):
         own = {"axon.anchors": variant} if variant != BASE else {}
-        gain, steps = (truth.gain, truth.steps) if truth.touches(variant) else (0.0, 1.0)
+        gain, steps = (truth.gain, truth.nfe) if own and truth.touches(variant) else (0.0, 1.0)
         quality_VN, nfe_VN = outcomes(rng, shape, along_V, gain, steps, n, ease_N)
         quality.append(quality_VN)
         nfe.append(nfe_VN)
@@ -144,11 +114,18 @@ def space() -> tuple[Region, ...]:
     )
 
 
+def false(truth: Truth, effect: Effect, variant: int) -> bool:
+    """Whether what is said of this variant's front, if anything, is wrong."""
+    lifts = truth.touches(variant) and (truth.gain > 0 or truth.nfe < 1)
+    lowers = truth.touches(variant) and truth.gain < 0
+    return (effect.higher and not lifts) or (effect.lower and not lowers)
+
+
 def said(found: Comparison, truth: Truth) -> Sequence[float]:
     lines = [effect.difference for effect in found.effects]
     saved = [effect.saving.fraction for effect in found.effects]
     told = [not effect.saved_between_alone for effect in found.effects]
-    false = [truth.false(effect, variant) for variant, effect in zip(VARIANTS, found.effects, strict=True)]
+    wrong = [false(truth, effect, variant) for variant, effect in zip(VARIANTS, found.effects, strict=True)]
     yes, no = found.outcome == YES, found.outcome == NO
     return (
         any(own.lo > 0 for own in lines),
@@ -157,7 +134,7 @@ def said(found: Comparison, truth: Truth) -> Sequence[float]:
         no,
         yes and found.mixed,
         no and found.mixed,
-        any(false),
+        any(wrong),
         any(own.lo > 0 for own in saved),
         any(own.hi < 0 for own in saved),
         any(own.lo > 0 and shown for own, shown in zip(saved, told, strict=True)),

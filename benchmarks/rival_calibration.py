@@ -25,11 +25,10 @@ from time import perf_counter
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.front_shapes import MANY, SHAPES, Shape, make_setting, outcomes
-from benchmarks.simulated import read_words
+from benchmarks.simulated import points_of, read_words
 from pipeline.report.comparisons.comparison import Evidence
 from pipeline.report.comparisons.effect import Effect
 from pipeline.report.comparisons.rivals import compare_fronts
@@ -98,16 +97,7 @@ def tally(
     found: dict[str, list[tuple[bool, ...]]] = {other: [] for other in OTHERS}
     for _ in range(sweeps):
         sample = drawn(rng, shape, gain, n)
-        points = pd.DataFrame(
-            {
-                "decode": [setting.id for setting in settings],
-                "run": "simulated",
-                "complete": True,
-                "quality": sample.quality_SN.mean(axis=1),
-                "nfe": sample.nfe_SN.mean(axis=1),
-            }
-        )
-        [[rivals]] = compare_fronts([Evidence(settings, points, sample)], REFERENCE)
+        [[rivals]] = compare_fronts([Evidence(settings, points_of(settings, sample), sample)], REFERENCE)
         for other, effect in rivals.effects:
             found[other].append(said(effect))
     return {other: np.array(own) for other, own in found.items()}

@@ -1,11 +1,15 @@
-"""What the command line of a simulation of sweeps asks for: how many of them, on how many examples."""
+"""What simulations of sweeps share: their command line (how many sweeps, on how many examples), and their points."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
 
+import pandas as pd
+
+from pipeline.planning.setting import Setting
 from pipeline.report.comparisons.effects import MIN_EXAMPLES
+from pipeline.report.statistics.sample import Sample
 
 
 def read_words(about: str | None, sizes: Sequence[int]) -> argparse.Namespace:
@@ -37,3 +41,17 @@ def at_least(least: int) -> Callable[[str], int]:
         return value
 
     return read
+
+
+def points_of(settings: Sequence[Setting], sample: Sample) -> pd.DataFrame:
+    """As much of a row for each setting as comparisons need: one run, all examples, no decode like another's."""
+    return pd.DataFrame(
+        {
+            "decode": [setting.id for setting in settings],
+            "run": "simulated",
+            "complete": True,
+            "axon_empty": 0.0,
+            "quality": sample.quality_SN.mean(axis=1),
+            "nfe": sample.nfe_SN.mean(axis=1),
+        }
+    )

@@ -55,6 +55,6 @@ def test_what_was_not_done_is_false():
     """The first variant is better where one is touched, so that lifting is false of the others alone."""
     better, worse = searched.TRUTHS[1], searched.TRUTHS[3]
     lifts, lowers = (SimpleNamespace(higher=own > 0, lower=own < 0) for own in (1, -1))
-    assert [better.false(lifts, variant) for variant in searched.VARIANTS] == [False, True, True]
-    assert all(better.false(lowers, variant) for variant in searched.VARIANTS)
-    assert not any(worse.false(lowers, variant) for variant in searched.VARIANTS)
+    assert [searched.false(better, lifts, variant) for variant in searched.VARIANTS] == [False, True, True]
+    assert all(searched.false(better, lowers, variant) for variant in searched.VARIANTS)
+    assert not any(searched.false(worse, lowers, variant) for variant in searched.VARIANTS)
