@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ RUN = [
     for turn, task in enumerate(TASKS)
     for family in (FORMATS if task in IN_ALL else FORMATS[turn % len(FORMATS) :][:1])
 ]
-OWN = 3  # of so many runs one has a decoder
+OWN = 5  # of so many runs one has a decoder
 LIMIT, GEN_LENGTH = 2, 4
 SUM = {"question": "Ann has {n} pens and buys 3. How many now?", "answer": "She has #### {n}"}
 POWER = {
@@ -102,6 +103,15 @@ def test_the_benchmarks_all_have_rows_here() -> None:
     assert sorted(ROWS) == sorted(set(TASKS) - set(GENERATED))
 
 
+def test_every_decoder_has_a_turn_in_every_format() -> None:
+    pairs = {
+        (name, family)
+        for number, (_, family) in enumerate(RUN)
+        for name in SWEPT_DECODERS[number % OWN :: OWN]
+    }
+    assert pairs == set(product(SWEPT_DECODERS, FORMATS))
+
+
 @pytest.mark.parametrize(("number", "task", "family"), [(number, *run) for number, run in enumerate(RUN)])
 def test_every_task_runs_with_decoders_in_turns(
     number: int, task: str, family: str, checkpoints: dict[str, Path], tmp_path: Path
@@ -117,7 +127,7 @@ def test_every_task_runs_with_decoders_in_turns(
     assert len(plan.settings) == 2 * len(SWEPT_DECODERS)
     own = SWEPT_DECODERS[number % OWN :: OWN]
     settings = {sid: one for sid, one in plan.settings.items() if one.decode.decoder.name in own}
-    assert len(settings) == 2 * len(own) >= 10
+    assert len(settings) == 2 * len(own) >= 6
     for sid, setting in settings.items():
         records = sliced(evaluator, setting, 0, LIMIT)
         assert [record.error for record in records] == [None] * LIMIT

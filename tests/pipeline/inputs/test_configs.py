@@ -20,25 +20,38 @@ CONF = ROOT / "conf"
 FILES = sorted(path for path in CONF.glob("*/*.yaml"))
 
 
-COMPOSED = [file for file in FILES if file.parent.name != "recipe"]  # test_recipes.py composes those
+NEEDED = {
+    "checkpoint": "model.path=assets/tiny",
+    "pc_sampler": "decoder.token_counts=assets/tiny/token_counts.json",
+}
+ALONE = ("experiment", "published", "published_task")  # the others are composed with one of each other group
 
 
 def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-def chosen(file: Path) -> dict[str, Any]:
-    """The composed config of a choice, with the least that has to be given beside it."""
+def words(file: Path) -> list[str]:
+    """What chooses a file, with the least that has to be given beside it."""
     word = f"{'+' * (file.parent.name == 'experiment')}{file.parent.name}={file.stem}"
     if file.parent.name in ("published", "published_task"):  # chosen by the model, the decoder and the task
-        return compose_tree(f"decoder={next(name for name in DECODERS if f'_{name}' in file.stem)}", word)
-    return compose_tree(word, *(["model.path=assets/tiny"] if file.stem == "checkpoint" else []))
+        return [f"decoder={next(name for name in DECODERS if f'_{name}' in file.stem)}", word]
+    return [word, *(NEEDED[name] for name in [file.stem] if name in NEEDED)]
+
+
+def in_turns() -> list[tuple[str, ...]]:
+    """Command lines that choose each file at least once; test_recipes.py composes the recipes."""
+    groups = {file.parent.name for file in FILES} - {*ALONE, "recipe"}
+    together = [[words(CONF / group / f"{name}.yaml") for name in choices(group)] for group in sorted(groups)]
+    turns = [[files[turn % len(files)] for files in together] for turn in range(max(map(len, together)))]
+    apart = [[words(file)] for file in FILES if file.parent.name in ALONE]
+    return [tuple(word for chosen in line for word in chosen) for line in (*turns, *apart)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", COMPOSED, ids=lambda path: f"{path.parent.name}={path.stem}")
-def test_every_choice_composes_and_validates(file: Path) -> None:
-    config = read_config(chosen(file))
+@pytest.mark.parametrize("line", in_turns(), ids=" ".join)
+def test_every_choice_composes_and_validates(line: tuple[str, ...]) -> None:
+    config = read_config(compose_tree(*line))
     assert read_config(to_tree(config)) == config
 
 
