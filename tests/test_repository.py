@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ PARTS = ("axon", "lm_eval_axon", "pipeline", "assets", "tests")
 SOURCES = [ROOT / "launch.py", *(file for part in PARTS for file in sorted((ROOT / part).rglob("*.py")))]
 
 
+@cache
 def imported(file: Path) -> set[str]:
     """The top-level packages that a file imports, anywhere in it."""
     names: set[str] = set()
