@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from axon import MaskedDiffusionModel, decode, load_model
+from axon import DecodeSettings, MaskedDiffusionModel, Trace, decode, load_model
 from axon.verify import case_settings, disagreement, missing_part, read_cases
 from axon.verify_forward import forward_differences, graded
 
@@ -24,6 +23,7 @@ CHECKPOINTS = {family: family for family in FAMILIES} | {"sdar_absolute": "sdar"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the recorded cases are not here: {GOLDEN}")
 
 
+@cache
 def _read(name: str) -> dict[str, Any]:
     path = GOLDEN / f"{name}.json"
     return read_cases(path) if path.is_file() else {"cases": []}
@@ -42,13 +42,32 @@ def _cases() -> list[Any]:
     ]
 
 
+@cache
+def _decoded(name: str) -> list[Trace]:
+    """Of every case of a file; those of one setting in one batch, which pads, as their prompts differ in length."""
+    cases = _read(name)
+    found: dict[int, Trace] = {}
+    for places in _same(name):
+        setting = case_settings(cases["cases"][places[0]], cases)
+        prompts = [cases["cases"][place]["prompt"] for place in places]
+        found |= zip(places, decode(_model(CHECKPOINTS[name]), prompts, setting), strict=True)
+    return [found[place] for place in range(len(found))]
+
+
+def _same(name: str) -> list[list[int]]:
+    """The numbers of the cases of each setting."""
+    cases = _read(name)
+    places: dict[DecodeSettings, list[int]] = {}
+    for place, case in enumerate(cases["cases"]):
+        places.setdefault(case_settings(case, cases), []).append(place)
+    return list(places.values())
+
+
 @pytest.mark.parametrize(("name", "number"), _cases())
 def test_recorded_decode_is_reproduced_exactly(name: str, number: int) -> None:
-    cases = _read(name)
-    case = cases["cases"][number]
+    case = _read(name)["cases"][number]
     assert missing_part(case) is None
-    trace = decode(_model(CHECKPOINTS[name]), [case["prompt"]], case_settings(case, cases))[0]
-    assert disagreement(trace, case) is None
+    assert disagreement(_decoded(name)[number], case) is None
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -86,12 +105,12 @@ def test_in_bfloat16_a_wrong_rotary_base_is_told_from_roundings(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*FAMILIES, "sdar_absolute"])  # llada_steps has one case of each setting
-def test_cases_of_one_setting_decode_the_same_in_one_batch(name: str) -> None:
+def test_cases_of_one_setting_decode_as_alone(name: str) -> None:
     """The recorded prompts differ in length: a batch of them pads, and must not show it."""
-    cases = _read(name)
-    settings = [case_settings(case, cases) for case in cases["cases"]]
-    setting, count = Counter(settings).most_common(1)[0]
-    same = [case for case, own in zip(cases["cases"], settings, strict=True) if own == setting]
-    traces = decode(_model(CHECKPOINTS[name]), [case["prompt"] for case in same], setting)
-    assert count > 1 and len({len(case["prompt"]) for case in same}) > 1
-    assert [disagreement(trace, case) for trace, case in zip(traces, same, strict=True)] == [None] * len(same)
+    cases = _read(name)["cases"]
+    places = max(_same(name), key=len)
+    assert len({len(cases[place]["prompt"]) for place in places}) > 1
+    setting = case_settings(cases[places[0]], _read(name))
+    for place in places:
+        [alone] = decode(_model(CHECKPOINTS[name]), [cases[place]["prompt"]], setting)
+        assert alone == _decoded(name)[place]
