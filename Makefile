@@ -7,8 +7,9 @@ READY := $(VENV)/.installed
 # Two test files at a time: tests of one file share what they set up. More would starve those that start Ray. In the
 # order of tests/conftest.py: xdist's own begins with the files that have most tests, and ends with the longest ones.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
-# A core each: numpy's threads would wait for each other. Commands that the tests start need not compile what others did.
-PYTEST := OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest $(PARALLEL)
+# A core each: threads of numpy and of torch would wait for each other, also in the commands that tests start. These need
+# not compile what others did.
+PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest $(PARALLEL)
 
 .PHONY: help demo test check bench train-tiny card clean
 
