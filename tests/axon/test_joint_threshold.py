@@ -27,7 +27,7 @@ OFF = AxonSettings(gate="never")
 ANCHORED = AxonSettings(gate="always", attention_layers="all", tau_sink="3x", max_anchor_steps=2)
 RULES = [
     JointThreshold(threshold=0.3, editing_threshold=0.9, max_post_steps=8),
-    JointThreshold(threshold=0.5, editing_threshold=0.0, max_post_steps=16),
+    JointThreshold(threshold=0.5, editing_threshold=0.0, max_post_steps=5),
     JointThreshold(threshold=0.2, editing_threshold=0.8, max_post_steps=1),
     JointThreshold(threshold=0.6, editing_threshold=0.4, max_post_steps=0),
 ]
@@ -177,11 +177,19 @@ def _kinds(traces: list[Trace]) -> Counter[str]:
     return Counter(event.kind for trace in traces for event in trace.events)
 
 
-@pytest.mark.parametrize("axon", [OFF, ANCHORED], ids=["alone", "axon"])
-@pytest.mark.parametrize("further", [{}, {"cache": "dual"}, {"block_alignment": "absolute"}])
-def test_an_editing_threshold_of_1_edits_nothing(axon: AxonSettings, further: Any) -> None:
+@pytest.mark.parametrize(
+    ("axon", "further", "left_out"),  # of axon, further and thresholds any two meet
+    [
+        (axon, further, (number + row) % 3)
+        for row, axon in enumerate([OFF, ANCHORED])
+        for number, further in enumerate(({}, {"cache": "dual"}, {"block_alignment": "absolute"}))
+    ],
+    ids=str,
+)
+def test_an_editing_threshold_of_1_edits_nothing(axon: AxonSettings, further: Any, left_out: int) -> None:
     """It is `confidence` then, calls and counts included; unless its threshold is 1, too, which no c is above."""
-    for threshold in (0.2, 0.5, 0.8):
+    thresholds = [0.2, 0.5, 0.8]
+    for threshold in thresholds[:left_out] + thresholds[left_out + 1 :]:
         plain = _decode(Confidence(threshold=threshold), axon=axon, **further)
         assert (
             _decode(JointThreshold(threshold=threshold, editing_threshold=1.0), axon=axon, **further) == plain
