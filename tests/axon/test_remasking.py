@@ -33,7 +33,7 @@ from tests.axon.plain_revising import Plain, Rule, hierarchy, rcr
 from tests.axon.test_golden import GOLDEN
 from tests.axon.test_laws import MIXED
 from tests.axon.toy_decoders import TOYS
-from tests.axon.toy_model import toy_model
+from tests.axon.toy_model import shared_model, toy_model
 
 GEN, BLOCK = 32, 16
 OFF = AxonSettings(gate="never", tau_sink="2x")
@@ -201,8 +201,8 @@ def test_no_row_takes_more_steps_than_its_settings_say(family: str, cache: Any) 
             gate: Any = "always" if budget else "never"
             axon = replace(OFF, gate=gate, attention_layers="last 1", max_anchor_steps=max(1, budget))
             setting = DecodeSettings(8, 4, decoder=decoder, axon=axon, cache=cache)  # type: ignore[arg-type]
-            for seed in range(4):
-                for trace in decode_rows(toy_model(family, seed), MIXED, setting):
+            for seed in range(2):
+                for trace in decode_rows(shared_model(family, seed), MIXED, setting):
                     assert trace.nfe <= 2 * setting.most_steps(all_open=cache == "none")
                     most += decoder == Rcr(steps=2) and trace.nfe == 2 * setting.most_steps(all_open=True)
     assert most
