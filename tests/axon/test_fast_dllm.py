@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,10 @@ def test_it_decodes_as_the_releases_loop(length: int, model: MaskedDiffusionMode
 def test_every_decoder_goes_by_sub_blocks(decoder: Decoder, model: MaskedDiffusionModel) -> None:
     """A block's first position is alone in its step; nothing is revealed before all to the left of its sub-block."""
     prompts = [[1, 2, 3], [4] * BLOCK, [5] * 21]
-    settings = _settings(decoder, gate="always", tau_sink="2x", attention_layers="all", max_anchor_steps=99)
+    settings = replace(
+        _settings(decoder, gate="always", tau_sink="2x", attention_layers="all", max_anchor_steps=99),
+        gen_length=2 * BLOCK,
+    )
     together = decode(model, prompts, settings)
     assert together == [trace for prompt in prompts for trace in decode(model, [prompt], settings)]
     for prompt, trace in zip(prompts, together, strict=True):
