@@ -20,6 +20,7 @@ from axon import Confidence, FixedSteps, load_model, load_tokenizer
 from pipeline.tasks import split_of
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "tiny"
+COUNT = 128  # two full batches of `measure`
 BAR = {"arith": 0.95, "pycode": 0.90, "lists": 0.90}
 every_canvas = pytest.mark.parametrize("canvas", CANVASES, ids=lambda canvas: canvas.task.name)
 
@@ -90,7 +91,7 @@ def test_the_checkpoint_is_small_and_in_lladas_format() -> None:
 @pytest.mark.slow
 @every_canvas
 def test_one_token_per_step_reaches_the_required_accuracy(canvas: Canvas) -> None:
-    figure = measure(load_model(FOLDER), load_tokenizer(FOLDER), canvas, FixedSteps(), 200)
+    figure = measure(load_model(FOLDER), load_tokenizer(FOLDER), canvas, FixedSteps(), COUNT)
     assert figure.nfe == canvas.answer
     assert figure.accuracy >= BAR[canvas.task.name]
 
@@ -101,7 +102,7 @@ def test_lower_thresholds_trade_quality_for_speed() -> None:
     model, tokenizer = load_model(FOLDER), load_tokenizer(FOLDER)
     falls, ratios = [], []
     for canvas in CANVASES:
-        fast, slow = (measure(model, tokenizer, canvas, Confidence(threshold=t), 200) for t in (0.3, 0.99))
+        fast, slow = (measure(model, tokenizer, canvas, Confidence(threshold=t), COUNT) for t in (0.3, 0.99))
         falls.append(slow.accuracy - fast.accuracy)
         ratios.append(slow.nfe / fast.nfe)
     assert sum(fall >= 0.10 for fall in falls) >= 2
