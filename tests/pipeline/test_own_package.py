@@ -7,23 +7,34 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pandas as pd
 import pytest
 
-from tests.pipeline.commands import completed, in_one_process
+from tests.forked import Forked, forking
+from tests.pipeline.commands import LAUNCH, completed
 from tests.pipeline.conftest import ROOT
 from tests.pipeline.test_extending_doc import BLOCK
 
 pytestmark = pytest.mark.slow
+# Of what commands import, what doesn't look for packages.
+SHARED = "hydra", "pandas", "pyarrow.parquet", "axon.laws.comparisons", "axon.models"
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Forked]:
+    with forking(*SHARED) as found:
+        yield found
 
 
 class Package:
     """A package with the page's decoder, as pip installs one into a folder, and commands that find it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forked: Forked) -> None:
+        self._forked = forked
         page = (ROOT / "docs/extending.md").read_text()
         decoder, values = map(dedent, BLOCK.findall(page)[:2])
         entry = re.search(
@@ -52,68 +63,60 @@ class Package:
         return {"PYTHONPATH": os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")])}
 
     def run(self, *words: str) -> tuple[int, str, str]:
-        return completed(list(words), **self.found)
+        return self._forked.run([LAUNCH, *words], ROOT, self.found)
 
     def laws(self, *words: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "axon.laws", *words, "--cases=6"],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(self.folder)},
-            capture_output=True,
-            text=True,
-        )
-        return done.returncode, done.stdout, done.stderr
+        return self._forked.run(["-m", "axon.laws", *words, "--cases=6"], ROOT, self.found)
 
 
 def ids(folder: str) -> set[str]:
     return set(pd.read_csv(Path(folder) / "points.csv")["setting_id"])
 
 
-def test_a_decoder_of_a_package_is_swept_by_workers_and_reported(tmp_path: Path) -> None:
-    package = Package(tmp_path)
+def test_a_decoder_of_a_package_is_swept_by_workers_and_reported(forked: Forked, tmp_path: Path) -> None:
+    package = Package(tmp_path, forked)
     sweep = [*package.words, "sweep=with_axon", "sweep.search=grid", "cluster.workers=1"]
-    code, shown, errors = package.run(*sweep)
+    code, shown, errors = completed(sweep, **package.found)
     assert code == 0, shown + errors
     folder = shown.splitlines()[-1]
     assert "margin" in Path(folder).name and "starting Ray" in shown
     points = pd.read_csv(Path(folder) / "points.csv")
     assert len(points) == 10 and (points["n"] == 4).all() and (points["unscored"] == 0).all()
     sid = sorted(ids(folder))[0]
-    rerun, compare, show = in_one_process(
-        [
-            ["job=rerun", f"run={folder}", "workers=1", "limit=2"],
-            ["job=compare", f"store={tmp_path}/out/store"],
-            ["job=show", f"run={folder}", f"setting={sid}", "example=0"],
-        ],
-        **package.found,
-    )
-    assert rerun[0] == 0 and "20 of 20 records are equal" in rerun[1], rerun[:3]
+    rerun = package.run("job=rerun", f"run={folder}", "workers=1", "limit=2")
+    compare = package.run("job=compare", f"store={tmp_path}/out/store")
+    show = package.run("job=show", f"run={folder}", f"setting={sid}", "example=0")
+    assert rerun[0] == 0 and "20 of 20 records are equal" in rerun[1], rerun
     assert compare[0] == 0 and set(pd.read_csv(f"{compare[1].splitlines()[-1]}/points.csv")["group"]) == {
         "margin",
         "margin + coverage_gap/fixed",
     }
-    assert show[0] == 0 and "margin" in show[1], show[:3]
-    code, _, errors = completed(["job=report", f"run={folder}"])
+    assert show[0] == 0 and "margin" in show[1], show
+    code, _, errors = forked.run([LAUNCH, "job=report", f"run={folder}"])
     assert code == 2 and errors.count("\n") == 1
     assert "decode.decoder: 'margin', of a later version or a package that isn't installed" in errors
 
 
-def test_its_author_runs_the_laws_in_one_command(tmp_path: Path) -> None:
-    package = Package(tmp_path)
+def test_its_author_runs_the_laws_in_one_command(forked: Forked, tmp_path: Path) -> None:
+    package = Package(tmp_path, forked)
     text = package.code.read_text()
     code, shown, errors = package.laws("margin", "margin=0.7")
     assert code == 0 and "BROKEN" not in shown and "tokens a step without AXON" in shown, shown + errors
     package.code.write_text(text.replace("amax(1, keepdim=True)", "amax()"))  # of all rows
-    code, shown, errors = package.laws("margin", "margin=0.7")
-    assert code == 1 and not errors and "BROKEN  a batch decodes as its rows do one by one" in shown
+    command = [sys.executable, "-m", "axon.laws", "margin", "margin=0.7", "--cases=6"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **package.found}, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and not done.stderr
+    assert "BROKEN  a batch decodes as its rows do one by one" in done.stdout
     code, shown, errors = package.laws("margin", "share=0.7")
     assert code == 2 and errors == (
         "share=0.7: no setting of margin; write KEY=VALUE with one of its keys: margin\n"
     )
 
 
-def test_another_state_of_its_file_has_results_of_its_own(tmp_path: Path) -> None:
-    package = Package(tmp_path)
+def test_another_state_of_its_file_has_results_of_its_own(forked: Forked, tmp_path: Path) -> None:
+    package = Package(tmp_path, forked)
     code, shown, errors = package.run(*package.words)
     assert code == 0, shown + errors
     before = ids(shown.splitlines()[-1])
@@ -130,8 +133,8 @@ def test_another_state_of_its_file_has_results_of_its_own(tmp_path: Path) -> Non
     assert len(said) == 2 and all(own.startswith("my_decoders.margin ") for own in said)
 
 
-def test_a_package_that_cannot_be_used_is_told_in_a_line(tmp_path: Path) -> None:
-    package = Package(tmp_path)
+def test_a_package_that_cannot_be_used_is_told_in_a_line(forked: Forked, tmp_path: Path) -> None:
+    package = Package(tmp_path, forked)
     text = package.code.read_text()
     for change, told in (
         (("import dataclass\n", "import dataclas\n"), "can't be imported (ImportError: cannot import name 'dataclas'"),
