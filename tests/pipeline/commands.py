@@ -22,6 +22,7 @@ from pipeline.inputs.config import read_config
 from pipeline.planning.plan import Plan
 from pipeline.storage.record_differences import IGNORED
 from pipeline.storage.store import Store
+from tests.conftest import EVEN
 from tests.pipeline.conftest import ROOT, compose_tree, planned, sliced
 
 LAUNCH = ROOT / "launch.py"
@@ -32,7 +33,7 @@ Process = tuple[int, str]  # a number, and when it was given: numbers are given 
 def start(arguments: list[str], script: Path = LAUNCH, **environment: str) -> subprocess.Popen[str]:
     pipe, command = subprocess.PIPE, [sys.executable, str(script), *arguments]
     # Without what a Ray that this process has started left in its environment, such as a token.
-    env = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")} | environment
+    env = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")} | EVEN | environment
     # Its own session: a signal from a terminal or a scheduler reaches the whole group, and so does the test's.
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=env)
 

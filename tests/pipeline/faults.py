@@ -68,9 +68,6 @@ SMALL = [
     "wandb=off",
     "cluster.workers=2",
 ]
-EVEN = {
-    "RAY_worker_niceness": "0"
-}  # by 15 nicer, as Ray wants them, workers starve on a machine that does other things
 LOOK = 0.1  # seconds between two looks at the machine's processes, each of which takes some time itself
 SLICES = 24  # of both settings
 PATIENCE = 60.0  # seconds that a victim may take to appear
@@ -115,7 +112,7 @@ class Disturbed:
 
 def disturbed(asked: list[str], kind: str, moment: Callable[[], bool], choice: Random) -> Disturbed:
     """Starts the command and kills one of the kind once `moment` says so, if one of them is left then."""
-    process = start(asked, **EVEN)
+    process = start(asked)
     try:
         until = time.monotonic() + PATIENCE
         while not victims(process, kind) and process.poll() is None and time.monotonic() < until:
@@ -216,7 +213,7 @@ def main() -> int:
                     shutil.move(out, chosen.log.parent / f"fault-{chosen.seed}-{number}")
                 if fault or end.code == DONE:
                     out = Path(folder) / f"after-{number}"
-            code, shown, errors = completed(words(checkpoint, out), **EVEN)
+            code, shown, errors = completed(words(checkpoint, out))
             if code or errors or not same(stored(out, expected), expected):
                 tell(f"the last one, undisturbed: {code}: {shown}{errors}")
                 faults += 1
@@ -233,7 +230,7 @@ def undisturbed(checkpoint: Path, folder: Path) -> tuple[pd.DataFrame, float]:
     """The records of a run that nobody disturbs, equal to those of one without Ray, and its seconds."""
     out = folder / "whole"
     asked, begun = words(checkpoint, out), time.monotonic()
-    code, shown, errors = completed(asked, **EVEN)
+    code, shown, errors = completed(asked)
     length = time.monotonic() - begun
     assert code == 0, shown + errors
     expected = uninterrupted(words(checkpoint, folder / "here"), folder / "here", LIMIT)

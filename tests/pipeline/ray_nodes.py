@@ -9,12 +9,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.conftest import EVEN
 from tests.pipeline.commands import descendants, still_running
 
 RAY = str(Path(sys.executable).with_name("ray"))
@@ -29,7 +32,7 @@ SMALL = [
     "--block",
 ]
 # No worker for a driver that asks for none: those of a sweep need its code, so that they take no such worker.
-PLAIN = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_prestart_worker_first_driver": "0"}
+PLAIN = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_prestart_worker_first_driver": "0", **EVEN}
 ATTEMPTS, TOO_LATE = 3, "timed out during startup"
 
 
@@ -52,6 +55,15 @@ class Cluster:
                 yield process
             finally:
                 end([process])
+
+
+@contextmanager
+def at_once(*nodes: AbstractContextManager[Any]) -> Iterator[None]:
+    """Nodes that start beside each other: each takes six seconds, most of which it waits."""
+    with ExitStack() as stack:
+        with ThreadPoolExecutor(len(nodes)) as starting:
+            list(starting.map(stack.enter_context, nodes))
+        yield
 
 
 @contextmanager

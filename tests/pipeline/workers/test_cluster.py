@@ -16,7 +16,7 @@ from pipeline.search import SEARCHES
 from pipeline.storage.store import Store
 from tests.pipeline.commands import completed, ended, records, signalled, uninterrupted
 from tests.pipeline.conftest import write_checkpoint
-from tests.pipeline.ray_nodes import Cluster
+from tests.pipeline.ray_nodes import Cluster, at_once
 from tests.pipeline.toy_search import bisecting
 from tests.pipeline.workers.test_sweep import TOY, in_this_process, results
 from tests.pipeline.workers.test_sweep import words as group_words
@@ -84,7 +84,7 @@ def test_nodes_without_the_model_or_without_torch_leave_the_sweep_to_the_others(
         "RESULTS": str(tmp_path / "results"),
         "LACKING": str(tmp_path / "lacking"),
     }
-    with lacking(ray_cluster, checkpoint.name).node(), without.node():
+    with at_once(lacking(ray_cluster, checkpoint.name).node(), without.node()):
         code, shown, errors = completed([*asked, *ray_cluster.words], TOY, **told)
     assert code == 0 and errors == "", shown + errors
     assert f"is set aside for such settings: CheckpointError: model.path='{checkpoint}': no such" in shown
@@ -111,7 +111,8 @@ def test_each_node_does_what_it_has_gpus_and_the_model_for_and_what_none_has_fai
     told = {"RESULTS": str(tmp_path / "results"), "LACKING": str(tmp_path / "lacking")}
     told |= ray_cluster.environment
     joined = ["cluster=ray_address", f"cluster.address={ray_cluster.address}"]
-    with lacking(ray_cluster, "B C").node("--num-gpus=2"), lacking(ray_cluster, "A C").node("--num-gpus=2"):
+    nodes = (lacking(ray_cluster, names).node("--num-gpus=2") for names in ("B C", "A C"))
+    with at_once(*nodes):
         code, shown, errors = completed([*asked, *joined, "model.gpus=3"], **ray_cluster.environment)
         assert code == 2 and "cluster.gpus_per_worker=3: no machine has that many GPUs" in errors, errors
         assert "1 core and 2 GPUs, 1 core and no GPUs; lower it, and model.gpus where" in errors
