@@ -19,6 +19,8 @@ from tests.shared import DATA, needs_rows
 
 pytestmark = [needs_rows, pytest.mark.slow]
 FILES = {"humaneval": ("HumanEval.jsonl.gz", 164), "mbpp": ("mbpp.jsonl", 974)}
+# A loop without an end is ended after so many seconds of a core; the others take less than one.
+BOUND = "sh", "-c", 'ulimit -t 3; exec "$@"', "sh"
 both = pytest.mark.parametrize("name", FILES)
 
 
@@ -87,7 +89,7 @@ def _steps_outside(answer: str, example: Example, folder: Path) -> float:
     script.write_text(f"{example.prompt}{answer}\n{example.check['tests']}\n")
     try:
         done = subprocess.run(
-            [sys.executable, "-I", str(script)], capture_output=True, timeout=10, cwd=folder
+            [*BOUND, sys.executable, "-I", str(script)], capture_output=True, timeout=10, cwd=folder
         )
     except subprocess.TimeoutExpired:
         return 0.0
