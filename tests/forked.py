@@ -51,6 +51,9 @@ for line in sys.stdin:
     if words[0] == "-m":
         sys.path[:0], sys.argv = [told["folder"], *more], words[1:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    elif words[0] == "-c":
+        sys.path[:0], sys.argv = [told["folder"], *more], ["-c", *words[2:]]
+        exec(words[1], {"__name__": "__main__"})
     else:
         sys.path[:0], sys.argv = [os.path.dirname(words[0]), *more], words
         runpy.run_path(words[0], run_name="__main__")
@@ -68,7 +71,10 @@ class Forked:
         folder: Path = ROOT,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> tuple[int, str, str]:
-        """`python WORDS` in that folder, of a script or `-m` and a module: exit code, output, errors."""
+        """`python WORDS` in that folder: exit code, output, errors.
+
+        WORDS: a script, `-m` and a module, or `-c` and code.
+        """
         assert self.process.stdin and self.process.stdout
         with tempfile.NamedTemporaryFile("r") as out, tempfile.NamedTemporaryFile("r") as err:
             told = {"words": [*map(str, words)], "folder": str(folder), "out": out.name, "err": err.name}

@@ -6,12 +6,14 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from axon.own_code import faulty_file, of_ours
 from pipeline.workers.trial import _what_decodes
+from tests.forked import Forked, forking
 from tests.lm_eval.harness import IN_OUR_FOLDER
 from tests.pipeline.conftest import ROOT
 
@@ -50,16 +52,23 @@ def test_a_file_that_cannot_be_imported_is_told(
     assert line.endswith(told)
 
 
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Forked]:
+    """Commands that have imported of others' packages what takes longest."""
+    with forking("torch", "transformers.modeling_utils", ours=False) as found:
+        yield found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["axon.verify", "lm_eval_axon"])
-def test_the_other_commands_tell_it_too(command: str, copy: Path) -> None:
+def test_the_other_commands_tell_it_too(command: str, copy: Path, forked: Forked) -> None:
     words = ["-m", command, "cases.json", "--checkpoint", str(TINY)]
     if command == "lm_eval_axon":
         lm_eval = pytest.importorskip("lm_eval")
         folder = str(Path(lm_eval.__file__).with_name("tasks") / "gsm8k")
         words = ["-c", IN_OUR_FOLDER, "--model", "axon", "--model_args", f"pretrained={TINY}"]
         words += ["--tasks", "gsm8k", "--include_path", folder]
-    line = told_of(copy, "axon/decoders/klass.py", "def propose(:", *words)
+    line = told_of(copy, "axon/decoders/klass.py", "def propose(:", *words, forked=forked)
     assert line.endswith(f"SyntaxError: invalid syntax; {CORRECT}")
 
 
@@ -78,28 +87,32 @@ def test_the_command_of_lm_eval_tells_that_lm_eval_is_not_there(copy: Path) -> N
 
 
 @pytest.mark.slow
-def test_who_imports_the_check_of_a_port_gets_the_error_itself(copy: Path) -> None:
+def test_who_imports_the_check_of_a_port_gets_the_error_itself(copy: Path, forked: Forked) -> None:
     file = copy / "axon/decoders/klass.py"
     text = file.read_text()
     file.write_text(f"{text}\nimport numpi\n")
     code = "try: import axon.verify\nexcept ModuleNotFoundError as error: print(error.name)"
     try:
-        done = subprocess.run([sys.executable, "-c", code], cwd=copy, capture_output=True, text=True)
+        done = forked.run(["-c", code], copy)
     finally:
         file.write_text(text)
-    assert (done.returncode, done.stdout) == (0, "numpi\n")
+    assert done == (0, "numpi\n", "")
 
 
-def told_of(copy: Path, file: str, added: str, *command: str) -> str:
+def told_of(copy: Path, file: str, added: str, *command: str, forked: Forked | None = None) -> str:
     """The one line that a command says of a file whose last line is wrong, lm-eval's log apart; its exit code is 2."""
     text = (copy / file).read_text()
     (copy / file).write_text(f"{text}\n{added}\n")
     try:
-        done = subprocess.run([sys.executable, *command], cwd=copy, capture_output=True, text=True)
+        if forked:
+            code, shown, errors = forked.run(command, copy)
+        else:
+            done = subprocess.run([sys.executable, *command], cwd=copy, capture_output=True, text=True)
+            code, shown, errors = done.returncode, done.stdout, done.stderr
     finally:
         (copy / file).write_text(text)
-    [line] = [one for one in done.stderr.splitlines() if " INFO " not in one]
-    assert (done.returncode, done.stdout) == (2, "")
+    [line] = [one for one in errors.splitlines() if " INFO " not in one]
+    assert (code, shown) == (2, "")
     assert line.startswith(f"{file}:{len(text.splitlines()) + 2}: ")
     return line
 
