@@ -30,6 +30,7 @@ with faulty_files_told():
     from yaml.reader import ReaderError
 
     from axon.settings import BLOCK_LENGTH
+    from pipeline.accident import exit_told
     from pipeline.errors import ConfigError, one_in, reason, unknown_key
     from pipeline.idle_threads import idle_threads
     from pipeline.importing import importing
@@ -64,7 +65,7 @@ def main() -> int:
     by SIGHUP."""
     idle_threads()
     try:
-        with faulty_files_told(), ends_raised(), output_told():
+        with faulty_files_told(), exit_told(), ends_raised(), output_told():
             return start(read_command_line(sys.argv[1:]))
     except ConfigError as error:
         print(error, file=sys.stderr)

@@ -6,6 +6,8 @@ import builtins
 import linecache
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from axon.decoders.installed import installed
@@ -33,9 +35,22 @@ def place_of(error: BaseException) -> str | None:
     ours = [(file, line) for file, line in frames if _is_own(file, theirs)]
     if not ours or (ours[-1] == frames[-1] and linecache.getline(*ours[-1]).lstrip().startswith("raise ")):
         return None
-    file, line = ours[-1]
+    return _shown(*ours[-1], theirs)
+
+
+def _shown(file: str, line: int, theirs: list[Path]) -> str:
+    """The place from the repository's root, or from where the package lies."""
     root = next((place.parent for place in theirs if Path(file).is_relative_to(place)), ROOT)
     return f"{Path(file).relative_to(root)}:{line}"
+
+
+@contextmanager
+def exit_told() -> Iterator[None]:
+    """Within, a line of the repository or of such a package that ends the process raises `exit_as_error` instead."""
+    try:
+        yield
+    except SystemExit as leaving:
+        raise exit_as_error(leaving) or leaving from None
 
 
 def exit_as_error(leaving: SystemExit) -> RuntimeError | None:
@@ -44,12 +59,14 @@ def exit_as_error(leaving: SystemExit) -> RuntimeError | None:
     None where a signal or a library does. `exit()` has a frame of its own, of the file in which Python keeps it, and so
     has the function that W&B puts in place of `sys.exit` while a run is open.
     """
-    called = [frame.f_code for frame, _ in traceback.walk_tb(leaving.__traceback__)]
-    callers = [code.co_filename for code in called if code.co_name != "exit"]
-    callers = [file for file in callers if "_sitebuiltins" not in file]
-    if not _is_own(callers[-1], _packages()):
+    called = [(frame.f_code, line) for frame, line in traceback.walk_tb(leaving.__traceback__)]
+    callers = [(code.co_filename, line) for code, line in called if code.co_name != "exit"]
+    callers = [(file, line) for file, line in callers if "_sitebuiltins" not in file]
+    theirs = _packages()
+    if not _is_own(callers[-1][0], theirs):
         return None
     error = RuntimeError(f"exit({leaving.code!r}) was called, which would end all decoding; raise an error")
+    error.add_note(f"{PLACE}{_shown(*callers[-1], theirs)}")  # `raise SystemExit` is no sentence to a reader
     return error.with_traceback(leaving.__traceback__)
 
 

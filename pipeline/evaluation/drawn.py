@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.accident import exit_told
 from pipeline.tasks import Example, TaskSettings
 
 TASKS_KEPT = 8  # as many tasks as `read_task` keeps
@@ -23,7 +24,8 @@ class Drawn:
         """Raises ValueError if there are fewer, or if two of them share an id."""
         found = self._drawn.pop(settings, [])
         if len(found) < count:
-            found = task.examples(settings.split, settings.seed, count)
+            with exit_told():
+                found = task.examples(settings.split, settings.seed, count)
             check_ids(found)
         if len(found) < count:
             raise ValueError(

@@ -9,6 +9,7 @@ from functools import partial
 from rich.console import Console
 from rich.progress import track
 
+from pipeline.accident import exit_told
 from pipeline.counted import counted
 from pipeline.errors import ConfigError, fault_line
 from pipeline.inputs.config import Config
@@ -30,10 +31,11 @@ def check_task(config: Config, console: Console) -> int:
             task = open_task(config.task, config.sandbox.require)
         if isinstance(task, CodeTask):
             console.print(f"programs run in a sandbox of level {task.sandbox.level!r}", highlight=False)
-        if isinstance(task, Benchmark):
-            examples = task.every()
-        else:
-            examples = task.examples(config.task.split, config.task.seed, config.limit)
+        with exit_told():
+            if isinstance(task, Benchmark):
+                examples = task.every()
+            else:
+                examples = task.examples(config.task.split, config.task.seed, config.limit)
     except Exception as error:  # the task itself may be new
         raise ConfigError([fault_of_row(error, config.task)]) from None
     if not console.is_terminal:

@@ -26,6 +26,7 @@ from pipeline.runs.run_folder import RunFolder
 from pipeline.stop import DONE
 from pipeline.storage.store import Store
 from pipeline.tasks import CodeTask, Example, Task, open_task
+from pipeline.tasks.first import first_examples
 
 REFUSED = "refused.txt"
 FILE, NAME = "a sample log of lm-eval, or jsonl", "what its front is to be called"
@@ -94,7 +95,7 @@ def _task(config: Config) -> tuple[Task, list[Example]]:
     """The task with all its examples; as many as `limit` where it generates them."""
     try:
         task = open_task(config.task, config.sandbox.require)
-        return task, task.examples(config.task.split, config.task.seed, task.size or config.limit)
+        return task, first_examples(config.task, task.size or config.limit)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
 

@@ -30,7 +30,7 @@ from pipeline.planning.setting import setting_id
 from pipeline.report.data.labels import knob_names, knob_texts
 from pipeline.runs.run_folder import folder_of
 from pipeline.stop import DONE, FAILED
-from pipeline.tasks import open_task
+from pipeline.tasks.first import first_examples
 
 MOST = 24  # settings; more would take long and make no readable table
 Key = tuple[str, int]  # setting id, batch
@@ -107,8 +107,7 @@ def _contenders(config: Config, plan: Plan) -> dict[Key, Contender]:
             loaded = models[setting.model]
             prompts, seeds = [], []
             try:
-                task = open_task(setting.task)
-                for example in task.examples(setting.task.split, setting.task.seed, count):
+                for example in first_examples(setting.task, count):
                     tokens = loaded.encode(example, setting.task)
                     prompts.append(list(fitting(loaded, tokens, setting.decode)))
                     seeds.append(row_seed(setting.seed, example.id))

@@ -19,7 +19,8 @@ from pipeline.show.decode import Decode
 from pipeline.show.frames import Seen, events_of_record, frames
 from pipeline.show.witness import Witness
 from pipeline.show.words import REASONS, question, token_texts
-from pipeline.tasks import Example, open_task
+from pipeline.tasks import Example
+from pipeline.tasks.first import first_examples
 
 COMPARED = ("tokens", "revealed_at", "axon_steps", "unsupported_steps", "nfe")
 
@@ -103,7 +104,7 @@ def _steps(record: pd.Series) -> tuple[Sequence[int], Sequence[int], Sequence[in
 
 def _example(setting: Setting, record: pd.Series) -> Example:
     position = int(record["position"])
-    found = open_task(setting.task).examples(setting.task.split, setting.task.seed, position + 1)
+    found = first_examples(setting.task, position + 1)
     if len(found) <= position or found[position].id != record["example_id"]:
         raise ValueError(f"task {setting.task.name} has another example there now")
     return found[position]

@@ -16,7 +16,8 @@ from pipeline.checkpoints.prompt import form_of
 from pipeline.importing import importing
 from pipeline.planning.setting import Setting
 from pipeline.show.cells import END
-from pipeline.tasks import Example, open_task
+from pipeline.tasks import Example
+from pipeline.tasks.first import first_examples
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,7 +35,7 @@ def question(setting: Setting, example: Example) -> str:
 def questions(setting: Setting, examples: int) -> dict[str, str]:
     """Example id -> question, of the task's first; none where the task's rows are not here."""
     try:
-        found = open_task(setting.task).examples(setting.task.split, setting.task.seed, examples)
+        found = first_examples(setting.task, examples)
         return {example.id: question(setting, example) for example in found}
     except REASONS:
         return {}

@@ -4,12 +4,14 @@ A new one is a file here, a line in `TASKS` and a file in conf/task/. Its module
 used, so that names and settings can be checked in an instant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, lru_cache
 from importlib import import_module
 
-from pipeline.accident import place_of
+from axon.own_code import faulty_file
+from pipeline.accident import exit_told, place_of
 from pipeline.errors import fault_line
 from pipeline.sandbox import Require
 from pipeline.tasks.code_task import CodeTask
@@ -83,17 +85,34 @@ OPENCOMPASS: dict[Form, dict[str, Callable[[], Task]]] = {
 
 
 def get_task(name: str, form: Form | None = None) -> Task:
-    """The task of that name, without its rows. Raises ValueError, which lists the choices, if there is none."""
+    """The task of that name, without its rows.
+
+    Raises ValueError, one line, if there is none, or where the code of a new one slips as it is made.
+    """
     if name not in TASKS:
         raise ValueError(f"task.name={name!r}: unknown; one of {', '.join(TASKS)}")
     if form is not None and form not in forms(name):
         raise ValueError(f"task.form={form!r}: {name} has no such wording; one of {', '.join(forms(name))}")
-    return OPENCOMPASS.get(form, TASKS)[name]() if form else TASKS[name]()
+    tasks = OPENCOMPASS.get(form, TASKS) if form else TASKS
+    with _slips_told(name, "can't be made"):
+        return tasks[name]()
+
+
+@contextmanager
+def _slips_told(name: str, what: str) -> Iterator[None]:
+    """Within, an accident of a task's own code, `exit()` too, is raised as a ValueError of one line."""
+    try:
+        with exit_told():
+            yield
+    except Exception as error:
+        if place_of(error) is None or faulty_file(error):  # a file that can't be imported is told as that
+            raise
+        raise ValueError(f"task.name={name!r}: {what} ({fault_line(error)}); mend it") from error
 
 
 def forms(name: str) -> tuple[Form, ...]:
     """The wordings that a task has."""
-    own: tuple[Form, ...] = ("completion", "instruct") if TASKS[name]().chats else ("completion",)
+    own: tuple[Form, ...] = ("completion", "instruct") if get_task(name).chats else ("completion",)
     return (*own, *(form for form, tasks in OPENCOMPASS.items() if name in tasks))
 
 
@@ -122,14 +141,8 @@ def read_task(settings: TaskSettings) -> Task:
 
     Raises ValueError, one line, also where the code of a new task slips.
     """
-    try:
+    with _slips_told(settings.name, "can't read its rows"):
         return get_task(settings.name, settings.form).opened(settings)
-    except Exception as error:
-        if place_of(error) is None:
-            raise
-        raise ValueError(
-            f"task.name={settings.name!r}: can't read its rows ({fault_line(error)}); mend it"
-        ) from error
 
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.accident import place_of
+from pipeline.accident import exit_told, place_of
 from pipeline.errors import fault_line
 from pipeline.tasks import Example, TaskSettings, open_task
 
@@ -10,7 +10,8 @@ from pipeline.tasks import Example, TaskSettings, open_task
 def first_examples(task: TaskSettings, limit: int) -> list[Example]:
     """Raises ValueError, one line, if there are too few, or if a row is not as the task needs it."""
     try:
-        return open_task(task).examples(task.split, task.seed, limit)
+        with exit_told():
+            return open_task(task).examples(task.split, task.seed, limit)
     except Exception as error:  # a row may have any form, and the task may be new
         raise ValueError(fault_of_row(error, task)) from None
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from pipeline.accident import exit_as_error
+from pipeline.accident import exit_told
 
 Split = Literal["train", "validation", "test"]
 ShotStyle = Literal["text", "turns"]
@@ -131,10 +131,8 @@ class Score:
 def score_of(task: Task, answer: str, example: Example) -> Score:
     """The task's own score. Raises what its scorer raises, RuntimeError where that ends the process, and TypeError, one
     line, where it gives no score."""
-    try:
+    with exit_told():
         score: object = task.score(answer, example)
-    except SystemExit as leaving:
-        raise exit_as_error(leaving) or leaving from None
     if not isinstance(score, Score):
         raise TypeError(f"{task.name}.score returns a {type(score).__name__}; let it return a Score")
     return score
@@ -211,7 +209,11 @@ class GeneratedTask:
         found: dict[str, Example] = {}
         misses = 0
         while len(found) < count and misses < MISSES:
-            prompt, reference, check = self.draw(rng)
+            drawn: object = self.draw(rng)
+            if not isinstance(drawn, tuple) or len(drawn) != 3 or not isinstance(drawn[0], str):
+                rule = "let it return a tuple: prompt (text), reference, check"
+                raise ValueError(f"{self.name}.draw returns {drawn!r:.80}; {rule}")
+            prompt, reference, check = drawn
             misses += 1
             if prompt not in found and split_of(prompt) == split:
                 name = f"{self.name}-{zlib.crc32(prompt.encode()):08x}-{len(found)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import random
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 import launch
 from pipeline.evaluation.example_record import scored
 from pipeline.storage.record import Record
-from pipeline.tasks import TASKS, Example, Score, score_of
+from pipeline.tasks import TASKS, Example, GeneratedTask, Score, score_of
 from pipeline.tasks.benchmark import Benchmark
 from pipeline.tasks.rows import Row
 
@@ -74,6 +76,21 @@ class Leaving(Capitals):
         sys.exit("no capital")
 
 
+class Quitting(Capitals):
+    def question(self, row: Row) -> str:
+        raise SystemExit("no country")
+
+
+class Ended(Capitals):
+    def belongs(self, row: Row, split: str) -> bool:
+        exit()
+
+
+class Unmade(Capitals):
+    def __init__(self) -> None:
+        self.places  # type: ignore[attr-defined]  # noqa: B018
+
+
 class NoColumns(Capitals):
     @property
     def columns(self) -> Any:
@@ -124,6 +141,11 @@ def test_a_sound_one_is_told_without_an_empty_line(asked: Asked) -> None:
     [
         (Misspelt, f"KeyError: 'captial' ({line_of(Misspelt, 'check')})"),
         (NotANumber, f"invalid literal for int() with base 10: 'Paris' ({line_of(NotANumber, 'check')})"),
+        (
+            Quitting,
+            "RuntimeError: exit('no country') was called, which would end all decoding; raise an error "
+            f"({line_of(Quitting, 'question')})",
+        ),
     ],
 )
 @pytest.mark.parametrize("job", ["check_task", "plan", "run"])
@@ -139,6 +161,7 @@ def test_a_row_that_becomes_no_example_is_told_with_the_place(
     [
         (NoColumns, "AttributeError: 'NoColumns' object has no attribute 'colunms'"),
         (Choosy, f"KeyError: 'splt' ({line_of(Choosy, 'belongs')})"),
+        (Ended, "RuntimeError: exit(None) was called"),
     ],
 )
 @pytest.mark.parametrize("job", ["check_task", "run"])
@@ -150,6 +173,22 @@ def test_a_task_that_slips_as_it_reads_its_rows_is_told(
     assert shown.startswith(f"task.name='gsm8k': can't read its rows ({fault}") and shown.endswith(
         "; mend it\n"
     )
+
+
+def test_a_task_that_slips_as_it_is_made_is_told(asked: Asked) -> None:
+    fault = f"AttributeError: 'Unmade' object has no attribute 'places' ({line_of(Unmade, '__init__')})"
+    assert asked(Unmade) == (2, f"task.name='gsm8k': can't be made ({fault}); mend it\n")
+
+
+def test_what_a_generator_draws_is_checked() -> None:
+    class Two(GeneratedTask):
+        name = "two"
+
+        def draw(self, rng: random.Random) -> Any:
+            return "1+1=", "2"
+
+    with pytest.raises(ValueError, match=re.escape("two.draw returns ('1+1=', '2'); let it return a tuple")):
+        Two().examples("test", 0, 1)
 
 
 def test_what_a_task_lacks_is_told_and_no_row_is_blamed(asked: Asked) -> None:
