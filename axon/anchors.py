@@ -12,7 +12,7 @@ from torch import Tensor
 
 from axon.answers import check_answer
 from axon.elementwise import and_not
-from axon.policies import OBJECTIVES, POLICIES, Support
+from axon.policies import OBJECTIVES, Support, policy_of
 from axon.selection import Round, Rounds, Selection
 from axon.settings import AxonSettings
 from axon.state import StepState
@@ -88,10 +88,13 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
 
     As many rounds as any row may need: to ask the device whether one still does takes longer than a round.
     """
-    policy, gain_of = POLICIES[settings.policy], OBJECTIVES[settings.objective]
+    policy, gain_of = policy_of(settings.policy), OBJECTIVES[settings.objective]
     selection, cap_F = Selection.none(support), policy.cap(support)
     length, candidates = support.weights_FKK.shape[1:]
-    rounds = min(max(policy.rounds(length, settings), settings.min_anchors), candidates)
+    most = policy.rounds(length, settings)
+    if not isinstance(most, int):
+        raise AssertionError(f"policy {settings.policy}: what rounds returns is {most!r:.80}; make it an int")
+    rounds = min(max(most, settings.min_anchors), candidates)
     found: list[Round] = []
     for _ in range(rounds):
         if found:

@@ -14,7 +14,7 @@ from axon.code_digest import digest
 from axon.decoders import Decoder
 from axon.gates import GATES
 from axon.layers import resolve_layers
-from axon.policies import POLICIES
+from axon.policies import policy_of
 from axon.settings import AxonSettings, DecodeSettings
 from axon.sinks import SinkThreshold, multiples
 
@@ -92,7 +92,7 @@ def axon_identity(axon: AxonSettings, layers: list[int], block_length: int) -> d
     """AXON's settings that are read under their gate and policy."""
     gate = GATES[axon.gate]
     assert gate is not None, "nothing of AXON is read with gate never"
-    read = (*ALWAYS_READ, *gate.settings_read, *POLICIES[axon.policy].settings_read(axon))
+    read = (*ALWAYS_READ, *gate.settings_read, *policy_of(axon.policy).settings_read(axon))
     # Left out at its default, as it came later; and with a gate that always fires steps are interventions.
     same = axon.budget_counts == "interventions" or axon.gate == "always"
     counts = {} if same else {"budget_counts": axon.budget_counts}

@@ -15,7 +15,7 @@ from axon.block_attention import BlockAttention
 from axon.counts import RowCounts
 from axon.forward import Forward
 from axon.gates import Gate, GateState
-from axon.policies import POLICIES
+from axon.policies import policy_of
 from axon.proposal import Reveal
 from axon.reads import undeclared
 from axon.rows import keep_rows, of_rows, put_rows
@@ -40,7 +40,7 @@ def intervene(
 ) -> Reveal:
     """`reveal_BK`, or anchors in its place in those of the rows at places `asked_R` (None: all) whose gate fires."""
     batch, attention = forward.batch, forward.attention
-    sequence = POLICIES[settings.policy].reads == "sequence"
+    sequence = policy_of(settings.policy).reads == "sequence"
     if gate.certain and asked_R is None:  # all of it will be asked for
         attention.look(means=sequence)
     attention_RKK = attention.among(asked_R) if gate.needs_attention else None

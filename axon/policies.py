@@ -170,6 +170,18 @@ POLICIES: dict[str, Fixed] = {
 }
 
 
+def policy_of(name: str) -> Fixed:
+    """The policy of that name. Raises ValueError, one line, where its entry in POLICIES is none."""
+    policy: object = POLICIES[name]
+    if isinstance(policy, Fixed):
+        return policy
+    kind = policy if isinstance(policy, type) else type(policy)
+    made = isinstance(policy, type) and issubclass(policy, Fixed)
+    remedy = f"write {kind.__name__}() there" if made else "derive its class from Fixed"
+    what = "a class" if isinstance(policy, type) else "no policy"
+    raise ValueError(f"axon.policy={name!r}: {kind.__name__}, its entry in POLICIES, is {what}; {remedy}")
+
+
 def facility_gain(support: Support, selection: Selection) -> Tensor:
     """Facility location: what each candidate adds to sum_i max_j w_ij, (F, K)."""
     if selection.covered_FK is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -10,8 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import axon.anchors
-import axon.intervene
 import axon.sampler
 from axon import (
     AxonSettings,
@@ -29,6 +28,7 @@ from axon.attention import Capture
 from axon.decoders import Decoder
 from axon.forward import Forward
 from axon.gates import GATES, Gate, GateState
+from axon.identity import decode_identity
 from axon.policies import POLICIES, Fixed
 from axon.proposal import Proposal
 from axon.reads import Undeclared
@@ -149,8 +149,7 @@ def test_a_policy_that_reads_its_block_alone_takes_no_column_means(
     class InBlockPolicy(Fixed):
         reads = "block"
 
-    for where in (axon.anchors, axon.intervene):
-        monkeypatch.setitem(where.POLICIES, "fixed", InBlockPolicy())
+    monkeypatch.setitem(POLICIES, "fixed", InBlockPolicy())
     traces = decode(model, MIXED, _asked(Confidence(), gate="always"))
     assert computed["rows"] and not computed["column_means"]
     assert all(trace.anchors and not trace.axon_columns for trace in traces)
@@ -254,6 +253,40 @@ def test_a_rule_whose_answer_is_of_no_use_is_named(
         monkeypatch.setattr(owner, name, lambda *asked: answer(right(*asked)))
     with pytest.raises(AssertionError, match=rf"^{part} returns is {kind}.*; make it (bool|floats) \("):
         decode(model, MIXED, _asked(Credit(), gate="always", anchors=3))
+
+
+@pytest.mark.parametrize("most", [2.5, None, torch.tensor(2)])
+def test_a_number_of_rounds_that_is_none_is_named(
+    most: Any, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fixed, "rounds", lambda *asked: most)
+    with pytest.raises(AssertionError, match=r"^policy fixed: what rounds returns is .*; make it an int$"):
+        decode(model, MIXED, _asked(Confidence(), gate="always"))
+
+
+class NoPolicy:
+    """Has what Fixed has, as far as somebody thought of."""
+
+    def rounds(self, length: int, settings: AxonSettings) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        (NoPolicy(), "NoPolicy, its entry in POLICIES, is no policy; derive its class from Fixed"),
+        (NoPolicy, "NoPolicy, its entry in POLICIES, is a class; derive its class from Fixed"),
+        (Fixed, "Fixed, its entry in POLICIES, is a class; write Fixed() there"),
+    ],
+)
+def test_what_is_no_policy_is_refused_by_name(
+    entry: Any, line: str, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(POLICIES, "fixed", entry)
+    setting = _asked(Confidence(), gate="always")
+    for ask in (lambda: decode_identity(setting, 2), lambda: decode(model, MIXED, setting)):
+        with pytest.raises(ValueError, match="^" + re.escape(f"axon.policy='fixed': {line}") + "$"):
+            ask()
 
 
 def test_a_decoder_that_makes_logits_of_its_own_is_named_where_they_are_no_numbers(
