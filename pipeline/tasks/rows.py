@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import gzip
 import hashlib
 import json
 import logging
@@ -18,6 +19,7 @@ from pipeline.counted import counted
 
 Row = dict[str, Any]
 
+BLOCK_BYTES = (10 << 20) // 32  # of JSON lines, as `datasets` has pyarrow read them
 BUILDERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
 
@@ -52,7 +54,7 @@ def read_file(key: str, path: str, columns: Sequence[str], aliases: Mapping[str,
         # Escaped, as `datasets` takes the name for a pattern, and would read other files or none.
         rows = _load(builder, data_files=glob.escape(str(file.resolve())), split="train")
     except Exception as error:  # the readers raise many kinds
-        raise ValueError(f"{key}={path!r}: cannot be read ({_reason(error)}); copy it again") from None
+        raise ValueError(f"{key}={path!r}: cannot be read ({_in_file(error, file)}); copy it again") from None
     renamed = [{aliases.get(name, name): value for name, value in row.items()} for row in rows]
     return _checked(key, path, renamed, columns)
 
@@ -156,6 +158,30 @@ def _checked(key: str, place: str, rows: list[Row], columns: Sequence[str]) -> l
 def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:  # the first one says what went wrong
         error = error.__cause__
-    told = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-    # pyarrow counts rows from 0: in a file of one block, as most are, this is the line.
-    return re.sub(r"(?<= in row )\d+$", lambda number: str(int(number[0]) + 1), told)
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _in_file(error: BaseException, file: Path) -> str:
+    """The reason, with a row of the file.
+
+    pyarrow counts from 0, and anew from the beginning of each block: where there are several, the row is the first that
+    is no JSON, or is not said.
+    """
+    told = _reason(error)
+    found = re.fullmatch(r"(.*) in row (\d+)", told)
+    if not found:
+        return told
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
+        if len(lines.read(BLOCK_BYTES + 1)) <= BLOCK_BYTES:
+            return f"{found[1]} in row {int(found[2]) + 1}"
+        lines.seek(0)
+        row = next((number for number, line in enumerate(lines, 1) if not _is_json(line)), None)
+    return f"{found[1]} in row {row}" if row else found[1]
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return not line.strip()
+    return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
+import re
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +100,16 @@ BROKEN = {
         (b"question\na\n", "unknown kind of file; one of .jsonl, .json, .parquet, optionally with .gz")
     ],
 }
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_a_row_is_counted_from_the_files_beginning(name: str, tmp_path: Path) -> None:
+    """Not from that of the block in which pyarrow found it."""
+    lines = [b'{"question": "%s"}\n' % (b"x" * 1000)] * 700 + [b"not json\n"]
+    with (gzip.open if name.endswith("gz") else open)(tmp_path / name, "wb") as file:
+        file.writelines(lines)
+    with pytest.raises(ValueError, match=re.escape("Invalid value. in row 701); copy it again")):
+        read_file("task.path", str(tmp_path / name), ["question"], {})
 
 
 @pytest.mark.parametrize(
