@@ -267,6 +267,11 @@ def _coverage(points: pd.DataFrame, records: pd.DataFrame) -> list[str]:
     found += _foreign(points)
     silent = (points["n"] > 0) & points["nfe"].isna()
     partial = points[~points["complete"] & (points["stopped"] == "") & ~silent]
+    bare, partial = partial[partial["n"] == 0], partial[partial["n"] > 0]
+    if 0 < len(bare) < len(points):  # where no setting has a score, that is said first of all
+        found.append(
+            f"{counted(len(bare), 'setting')} without a scored example: in no figure and in no comparison."
+        )
     if len(partial):
         found.append(
             f"{counted(len(partial), 'setting')} scored on fewer than {percent(MIN_COVERAGE)} of the examples: "

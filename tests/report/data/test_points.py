@@ -82,6 +82,17 @@ def test_half_covered_setting_is_partial_and_on_no_front():
     assert any("1 setting scored on fewer than 95 %" in warning for warning in found.summary.warnings)
 
 
+@pytest.mark.parametrize("bare", [{"0.3-1"}, {"0.3-1", "0.3-None", "0.5-1", "0.5-None"}])
+def test_a_setting_without_a_score_is_not_said_to_be_shown(bare):
+    sweep = make_sweep(examples=20, anchors=(None, 1), thresholds=(0.3, 0.5))
+    records = sweep.records.copy()
+    records.loc[records["setting_id"].isin(bare), ["score", "error"]] = [None, "scoring: it broke"]
+    (found,) = find([sweep.run], records).facets
+    assert not any("shown" in warning for warning in found.summary.warnings)
+    told = "1 setting without a scored example: in no figure and in no comparison."
+    assert (told in found.summary.warnings) == (len(bare) == 1)
+
+
 @pytest.mark.parametrize(("scored", "complete"), [(18, False), (19, True)])
 def test_a_setting_scored_on_95_percent_of_the_examples_is_compared(scored, complete):
     sweep = make_sweep(examples=20, anchors=(None,), thresholds=(0.3, 0.5))
