@@ -3,10 +3,12 @@ const FONT = 'system-ui, "Segoe UI", "DejaVu Sans", sans-serif';
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
 const paint = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function layoutOf(cost) {
+function layoutOf(cost, scored) {
   const room = 0.06 * Math.max(cost.high - cost.low, 0.1), ink = paint("--ink");
   const axis = { gridcolor: paint("--line"), linecolor: paint("--line"), zeroline: false };
+  const bare = { text: "no scored example", xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, font: { size: 14, color: paint("--soft") } };
   return {
+    annotations: scored ? [] : [bare],
     font: { family: FONT, size: 13, color: ink }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 62, r: 16, t: 12, b: 52 }, showlegend: false, hovermode: "closest", uirevision: cost.column,
     xaxis: { ...axis, title: { text: cost.axis }, range: [0, cost.widest], exponentformat: "SI" },
@@ -20,6 +22,7 @@ function makeFigure(facet, data, card) {
   const place = facet.querySelector(".interactive"), picture = facet.querySelector(".picture");
   const axes = [...facet.querySelectorAll(".axes button")];
   const mixes = facet.querySelector(".mixes");
+  const scored = data.rows.some((row) => row.quality[0] !== null);
   let shown = data.rows, at = 0;
   const ofPoint = (point) => data.rows.find((row) => row.points.includes(point));
 
@@ -29,7 +32,7 @@ function makeFigure(facet, data, card) {
     axes.forEach((button, own) => button.setAttribute("aria-pressed", own === at));
     mixes.checked = view.mixes;
     const kept = card.row();
-    return Plotly.react(place, traces(data, at, shown, shown.includes(kept) ? kept : null), layoutOf(data.costs[at]), CONFIG);
+    return Plotly.react(place, traces(data, at, shown, shown.includes(kept) ? kept : null), layoutOf(data.costs[at], scored), CONFIG);
   }
 
   try {
