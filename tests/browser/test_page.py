@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.report import find, write_report
-from pipeline.report.html.details import Details
-from pipeline.report.html.page import render
+from pipeline.report import write_report
 from pipeline.report.statistics.mixes import corners
 from tests.report.counts import count
 from tests.report.sweep import make_sweep
@@ -341,12 +339,3 @@ def test_the_page_in_a_frame_without_an_address_works(visit, report, tmp_path):
     frame.locator(".interactive .main-svg").first.wait_for()
     frame.locator(".toggles button").first.click()
     assert frame.locator(".toggles button").first.get_attribute("aria-pressed") == "false"
-
-
-def test_a_figure_without_a_point_says_why(visit, tmp_path):
-    sweep = make_sweep(examples=3, anchors=(None,), thresholds=(0.5,))
-    for row in sweep.rows:
-        row |= {"score": None, "error": "scoring: it broke"}
-    file = tmp_path / "report.html"
-    file.write_text(render(find([sweep.run], sweep.records), lambda: [b""], [], Details()), encoding="utf-8")
-    assert visit(file).locator(".interactive .annotation-text").text_content() == "no scored example"
