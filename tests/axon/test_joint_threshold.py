@@ -184,7 +184,6 @@ def _kinds(traces: list[Trace]) -> Counter[str]:
         for row, axon in enumerate([OFF, ANCHORED])
         for number, further in enumerate(({}, {"cache": "dual"}, {"block_alignment": "absolute"}))
     ],
-    ids=str,
 )
 def test_an_editing_threshold_of_1_edits_nothing(axon: AxonSettings, further: Any, left_out: int) -> None:
     """It is `confidence` then, calls and counts included; unless its threshold is 1, too, which no c is above."""

@@ -113,7 +113,7 @@ def _combinations() -> dict[str, DecodeSettings]:
 COMBINATIONS = _combinations()
 VARIED = {name: varied(setting, number) for number, (name, setting) in enumerate(COMBINATIONS.items())}
 every_combination = pytest.mark.parametrize("name", COMBINATIONS)
-every_numbered = pytest.mark.parametrize(("number", "name"), enumerate(COMBINATIONS))
+every_numbered = pytest.mark.parametrize(("number", "name"), list(enumerate(COMBINATIONS)))
 
 # Prompts without the mask token, of mixed lengths. The first token tells them apart.
 prompts_of = st.lists(
