@@ -35,11 +35,12 @@ def _model(family: str) -> MaskedDiffusionModel:
 
 
 def _cases() -> list[Any]:
-    return [
+    found = [
         pytest.param(name, number, id=f"{name}-{number}-{case['proposer']}")
         for name in CHECKPOINTS
         for number, case in enumerate(_read(name)["cases"])
     ]
+    return found or [("none", 0)]  # skipped, with the reason: no test may have no case
 
 
 @cache
