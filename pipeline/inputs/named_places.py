@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from pipeline.errors import ConfigError
 from pipeline.inputs.word_list import read_list
@@ -28,11 +29,25 @@ def read_named(words: Mapping[str, str], key: str) -> list[Named]:
     if words.get(key, "").strip().startswith("{"):
         line = f"is no list; write {key}=[NAME=PLACE,NAME=PLACE]"
         raise ConfigError([f"{key}={words[key]}: {line}"])
-    found = [_entry(key, text) for text in read_list(words, key)]
+    texts = read_list(words, key)
+    if torn := _torn(texts):
+        line = f"""the comma in {torn} ends an entry; write '{key}=["{torn}",...]'"""
+        raise ConfigError([f"{key}={words[key]}: {line}"])
+    found = [_entry(key, text) for text in texts]
     names = [own.name for own in found if own.name is not None]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError([f"{key}={words[key]}: two are called {twice[0]}; give each a name of its own"])
     return found
+
+
+def _torn(texts: Sequence[str]) -> str | None:
+    """A place that is here with a comma in its name, of which the entries are parts."""
+    for first, last in combinations(range(len(texts)), 2):
+        whole = ",".join(texts[first : last + 1])
+        places = [whole, whole.partition("=")[2]] if "=" in texts[first] else [whole]
+        if any(os.path.exists(os.path.expanduser(place)) for place in places):
+            return whole
+    return None
 
 
 def _entry(key: str, text: str) -> Named:

@@ -26,7 +26,7 @@ from pipeline.jobs.console import draw, say
 from pipeline.jobs.display import clock
 from pipeline.jobs.timing import Contender, Spread, take_turns
 from pipeline.planning.plan import Plan
-from pipeline.planning.setting import setting_id
+from pipeline.planning.setting import Setting, setting_id
 from pipeline.report.data.labels import knob_names, knob_texts
 from pipeline.runs.run_folder import folder_of
 from pipeline.stop import DONE, FAILED
@@ -105,18 +105,27 @@ def _contenders(config: Config, plan: Plan) -> dict[Key, Contender]:
             if setting.model not in models:
                 models[setting.model] = load(setting.model, config.cluster.gpus_per_worker == 0)
             loaded = models[setting.model]
-            prompts, seeds = [], []
-            try:
-                for example in first_examples(setting.task, count):
-                    tokens = loaded.encode(example, setting.task)
-                    prompts.append(list(fitting(loaded, tokens, setting.decode)))
-                    seeds.append(row_seed(setting.seed, example.id))
-            except ValueError as error:
-                raise ConfigError(
-                    [f"task.name={setting.task.name!r}: {error}; choose shorter ones"]
-                ) from None
+            prompts, seeds = _prompts(loaded, setting, count)
             found[sid, batch] = Contender(setting, loaded.model, prompts, seeds, min(batch, len(prompts)))
     return found
+
+
+def _prompts(loaded: Loaded, setting: Setting, count: int) -> tuple[list[list[int]], list[int]]:
+    """Of the task's first examples, and the seed of each one's draws. Raises ConfigError."""
+    try:
+        examples = first_examples(setting.task, count)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+    prompts, seeds = [], []
+    for example in examples:
+        try:
+            tokens = loaded.encode(example, setting.task)
+            prompts.append(list(fitting(loaded, tokens, setting.decode)))
+        except ValueError as error:
+            line = f"task.name={setting.task.name!r}: {error}; choose shorter ones"
+            raise ConfigError([line]) from None
+        seeds.append(row_seed(setting.seed, example.id))
+    return prompts, seeds
 
 
 def _measure(contenders: Mapping[Key, Contender], rounds: int, console: Console) -> None:

@@ -83,9 +83,9 @@ def _draw_panel(panel: Panel, title: str, facet: Facet, view: View) -> None:
         color=INK,
         va="center",
     )
-    write(
-        *panel.at(LEFT, SUBTITLE_HEIGHT), _clip(_subtitle(facet), 125), fontsize=9.5, color=FAINT, va="center"
-    )
+    told = _clip(_subtitle(facet), 180)
+    size = 9.5 * min(1.0, 125 / len(told))  # so many letters are as wide as the panel
+    write(*panel.at(LEFT, SUBTITLE_HEIGHT), told, fontsize=size, color=FAINT, va="center")
     _frame(axes, view)
     if scored.empty:
         nothing = axes.text(0.5, 0.5, "no scored example", color=FAINT, fontsize=14, ha="center")

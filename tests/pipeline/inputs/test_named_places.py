@@ -50,3 +50,16 @@ def test_what_is_no_name_is_told(text: str, expected: str) -> None:
         read_named({"runs": text}, "runs")
     [line] = told.value.lines
     assert expected in line
+
+
+@pytest.mark.parametrize("entry", ["x,y", "mine=x,y"])
+def test_a_place_with_a_comma_that_lacks_its_quotes_is_told(
+    entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x,y").mkdir()
+    with pytest.raises(ConfigError) as told:
+        read_named({"runs": f"[a,{entry},b]"}, "runs")
+    line = f"""the comma in {entry} ends an entry; write 'runs=["{entry}",...]'"""
+    assert told.value.lines == [f"runs=[a,{entry},b]: {line}"]
+    assert [named.place for named in read_named({"runs": f'[a,"{entry}",b]'}, "runs")] == ["a", "x,y", "b"]

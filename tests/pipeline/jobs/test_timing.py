@@ -178,6 +178,17 @@ def test_a_prompt_that_does_not_fit_is_refused(config: Config, judge: Judge) -> 
         run(config)
 
 
+def test_what_else_the_task_says_is_told_as_it_is(
+    config: Config, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*asked: object) -> None:
+        raise ValueError("task.path='x': holds no rows; give the rows of this task")
+
+    monkeypatch.setattr(judge, "examples", refuse)
+    with pytest.raises(ConfigError, match=r"^task.path='x': holds no rows; give the rows of this task$"):
+        run(config)
+
+
 def test_the_command_times_the_bundled_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

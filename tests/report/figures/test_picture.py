@@ -51,6 +51,16 @@ def test_the_legend_lies_outside_the_axes_and_within_the_picture(figure, count):
     assert drawn > 0
 
 
+def test_a_long_line_below_the_title_is_whole_and_within_the_picture(figure, monkeypatch):
+    line = "n = 1000 waiting_line_remove_index examples per setting (validation split) · bars, bands: 95 % intervals"
+    line += ", none where examples agree · faint: unlikely on its front"
+    monkeypatch.setattr(picture, "_subtitle", lambda facet: line)
+    sweep = of_groups(1)
+    picture.draw([("a title", find([sweep.run], sweep.records).facets[0])])
+    (text,) = (own for own in figure[0].texts if own.get_text() == line)
+    assert text.get_window_extent(figure[0].canvas.get_renderer()).x1 <= figure[0].bbox.x1
+
+
 def test_a_point_is_named_by_what_its_setting_has(figure):
     """Two decoders in a group, each with a trade-off parameter of its own: no label has a dash for the other's."""
     sweep = make_sweep(anchors=(None,), thresholds=(0.3, 0.9))
