@@ -27,7 +27,7 @@ FOUND = $(or $(shell for python in $(PYTHON); do \
 # has one, and no second build beside it. The pip that a Python brings takes half as long again as the constraints'
 # one. Nothing is compiled ahead: of 25,000 files a seventh is ever imported, and Python compiles those then.
 $(READY): pyproject.toml constraints.txt
-	@python=$(FOUND) && echo "Setting up $(VENV) with $$python (a few minutes the first time) ..." && "$$python" -m venv $(VENV)
+	@python=$(FOUND) && echo "Setting up $(VENV) with $$python (a minute or two the first time) ..." && "$$python" -m venv $(VENV)
 	@$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt pip
 	@PYTHONWARNINGS='ignore:Editable installation' $(BIN)/pip install --quiet --no-compile --disable-pip-version-check \
 	    -c constraints.txt -e '.[dev]'
