@@ -109,8 +109,9 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
         return chosen_FK
     later = Rounds(others)
     done_FT, chosen_T = policy.stop(support, later), torch.arange(1, rounds, device=chosen_FK.device)
-    check_answer(f"policy {settings.policy}: what stop returns", done_FT, later.top_FT.shape, logical=True)
+    check_answer(f"policy {settings.policy}: what stop returns", done_FT, later.top_FT.shape, kind="bool")
     if cap_F is not None:
+        check_answer(f"policy {settings.policy}: what cap returns", cap_F, done_FT.shape[:1], kind="numbers")
         done_FT = done_FT | (cap_F[:, None] <= chosen_T)
     if settings.min_anchors > 1:
         done_FT = done_FT & (chosen_T >= settings.min_anchors)

@@ -49,7 +49,7 @@ def intervene(
         part = f"gate {settings.gate}"
         gate_state = _gate_state(state, batch, reveal_BK, asked_R, gate, part, attention_RKK, sink_RK)
         fires_R = gate.fires(gate_state, settings)
-        check_answer(f"{part}: what it returns", fires_R, gate_state.block_step_R.shape, logical=True)
+        check_answer(f"{part}: what it returns", fires_R, gate_state.block_step_R.shape, kind="bool")
         if watcher is not None:
             watcher.asked(asked_R, gate_state, fires_R)
         batch.gate_memory = put_rows(batch.gate_memory, asked_R, gate_state.memory)

@@ -56,7 +56,7 @@ class Proposal:
         """Rows in which a rule above is broken, bool; left on the device, since reading it would wait for it."""
         for asked_BK in (self.reveal_BK, self.remask_BK, self.replace_BK):
             if asked_BK is not None:
-                check_answer("a proposal", asked_BK, masked_BK.shape, logical=True)
+                check_answer("a proposal", asked_BK, masked_BK.shape, kind="bool")
         broken_BK = and_not(self.reveal_BK, masked_BK)
         if self.remask_BK is not None:
             broken_BK = broken_BK | (self.remask_BK & masked_BK)

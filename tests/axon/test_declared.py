@@ -255,6 +255,15 @@ def test_a_rule_whose_answer_is_of_no_use_is_named(
         decode(model, MIXED, _asked(Credit(), gate="always", anchors=3))
 
 
+@pytest.mark.parametrize("answer", [lambda cap: 3, lambda cap: cap[:, None], lambda cap: cap > 1])
+def test_a_cap_of_no_use_is_named(
+    answer: Any, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fixed, "cap", lambda self, support: answer(support.log_cap_F))
+    with pytest.raises(AssertionError, match=r"^policy fixed: what cap returns is .*; make it numbers \("):
+        decode(model, MIXED, _asked(Confidence(), gate="always", anchors=3))
+
+
 @pytest.mark.parametrize("most", [2.5, None, torch.tensor(2)])
 def test_a_number_of_rounds_that_is_none_is_named(
     most: Any, model: MaskedDiffusionModel, monkeypatch: pytest.MonkeyPatch
