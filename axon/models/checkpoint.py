@@ -15,6 +15,7 @@ from axon.checks import check_made, check_whole
 from axon.huge_pages import huge_pages
 from axon.models.description import describe
 from axon.models.family import CheckpointError, Family
+from axon.models.family_code import family_code
 from axon.models.folder import check_path
 from axon.models.model import MaskedDiffusionModel
 from axon.models.overrides import AS_THE_FILES_SAY, Overrides
@@ -52,7 +53,9 @@ def load_model(
     check_whole("gpus", gpus := as_python(gpus), 1)
     huge_pages()
     described = describe(path, overrides)
-    family, config = described.family, described.family.config(**described.network)
+    family = described.family
+    with family_code(family.name):
+        config = family.config(**described.network)
     config._attn_implementation = kernel_name(attention_kernel)
     network = _load_network(Path(path), family, config, DTYPES[dtype], _devices(device, gpus))
     model = MaskedDiffusionModel(
@@ -98,7 +101,7 @@ def _load_network(
 ) -> PreTrainedModel:
     """The network with the checkpoint's weights, which are read straight into place."""
     home = devices[0]
-    with Unfilled():
+    with Unfilled(), family_code(family.name):
         network = family.network(config)
     expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
     tied = (HEAD, EMBEDDING) if config.tie_word_embeddings else None

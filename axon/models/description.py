@@ -12,6 +12,7 @@ from axon.models.a2d import A2D_QWEN2, A2D_QWEN3
 from axon.models.dispatch import family_of, with_attention
 from axon.models.dream import DREAM
 from axon.models.family import CheckpointError, Family, whole
+from axon.models.family_code import family_code
 from axon.models.fast_dllm import FAST_DLLM
 from axon.models.folder import read_json
 from axon.models.illada import ILLADA
@@ -37,6 +38,20 @@ FAMILIES: tuple[Family, ...] = (
     LLADA2,
     SDAR_MOE,
     FAST_DLLM,
+)
+
+# What every network here is built from, by transformers' names: a default of its config could be another checkpoint's.
+FIELDS = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "max_position_embeddings",
+    "rms_norm_eps",
+    "rope_parameters",
+    "tie_word_embeddings",
 )
 
 
@@ -72,7 +87,9 @@ def describe(path: str | Path, overrides: Overrides = AS_THE_FILES_SAY) -> Descr
     config = ReadKeys(read_json(folder, "config.json"))
     try:
         family = with_attention(family_of(config, FAMILIES), overrides.attention)
-        network = family.read_config(config)
+        with family_code(family.name):
+            network = family.read_config(config)
+        _check_fields(family, network)
         _check_heads(network)
         texts, size = TokenTexts(folder), int(network["vocab_size"])
         mask = special_tokens.mask_token_id(overrides.mask_token_id, config, texts, family, size)
@@ -95,6 +112,14 @@ def describe(path: str | Path, overrides: Overrides = AS_THE_FILES_SAY) -> Descr
         )  # said already where a file can't be read
         raise CheckpointError(f"model.path={str(path)!r}: {line}") from None
     return Description(family, network, mask, ends.eos, ends.every, overrides.block_size or own_block_size)
+
+
+def _check_fields(family: Family, network: Mapping[str, Any]) -> None:
+    """Refuse a family that leaves a field to the default of its modules."""
+    if missing := [field for field in FIELDS if field not in network]:
+        raise CheckpointError(
+            f"family {family.name}: read_config gives no {', '.join(missing)}; say what the checkpoint's are"
+        )
 
 
 def _check_heads(network: Mapping[str, Any]) -> None:

@@ -31,9 +31,14 @@ def family_of(config: Mapping[str, Any], families: Sequence[Family]) -> Family:
         if reason := next((reason for start, reason in REFUSED.items() if plain.startswith(start)), None):
             raise CheckpointError(f"config.json: {name}: {reason}; choose another model")
     if named:
-        for family in families:
-            if architecture in family.architectures:
-                return family
+        found = [family for family in families if architecture in family.architectures]
+        if len(found) > 1:
+            names = " and ".join(family.name for family in found)
+            raise CheckpointError(
+                f"config.json: {architecture}: {names} name this architecture; leave it to one of them"
+            )
+        if found:
+            return found[0]
         known = ", ".join(name for family in families for name in family.architectures)
         raise CheckpointError(f"config.json: architectures={named!r}: unknown; one of {known}")
     for family in families:

@@ -108,8 +108,13 @@ def mask_token_id(
         return next(iter(named))
     if family.mask_token_id is not None and family.mask_token_id < vocabulary:
         return family.mask_token_id
+    own = family.mask_token_id
+    outside = (
+        "" if own is None else f", and {family.name}'s {own} lies outside the vocabulary of {vocabulary}"
+    )
     raise CheckpointError(
-        "config.json: mask_token_id=None: neither it nor the tokenizer names the mask token; give model.mask_token_id"
+        f"config.json: mask_token_id=None: neither it nor the tokenizer names the mask token{outside}; give "
+        "model.mask_token_id"
     )
 
 

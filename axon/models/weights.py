@@ -11,6 +11,7 @@ from torch import Tensor
 
 from axon.models.conversion import Conversion
 from axon.models.family import CheckpointError, Family
+from axon.models.family_code import family_code
 from axon.models.folder import listed
 from axon.models.joined import join_read
 from axon.models.stored import StoredTensors
@@ -39,14 +40,15 @@ def read_weights(
     Nothing is read until every name, shape and type is right. Tensors are then converted one at a time, wherever
     the shards have their sources, so that memory holds the sources of a single one beside those already converted.
     """
-    conversions = family.convert(expected)
+    conversions = _conversions(family, expected)
     weights: dict[str, Tensor] = {}
     broken: dict[str, None] = {}
     with StoredTensors(folder, device) as stored:
         if tied and not any(source in stored.names for source in conversions[tied[0]].sources):
             expected = {name: shape for name, shape in expected.items() if name != tied[0]}
             conversions = {name: conversions[name] for name in expected}
-        problems = _misfits(expected, conversions, stored, dtype)
+        with family_code(family.name):
+            problems = _misfits(expected, conversions, stored, dtype)
         if any(problems.values()):
             raise _refusal(folder, problems, "the checkpoint must match its config.json exactly")
         for name in expected:
@@ -66,6 +68,18 @@ def read_weights(
             "two; say in config.json that they are not tied, or remove it from the weights"
         )
     return weights
+
+
+def _conversions(family: Family, expected: Mapping[str, torch.Size]) -> Mapping[str, Conversion]:
+    """One for each expected tensor. Raises CheckpointError where the family has none."""
+    with family_code(family.name):
+        conversions = family.convert(expected)
+    if missing := [name for name in expected if name not in conversions]:
+        raise CheckpointError(
+            f"family {family.name}: convert does not say what {len(missing)} of {len(expected)} tensors are made of "
+            f"({listed(missing)}); add them"
+        )
+    return conversions
 
 
 def _converted(
@@ -112,7 +126,11 @@ def _shape_fault(
     shapes = {source: stored.shape(source) for source in conversion.sources}
     try:
         made = conversion.make([torch.empty(s, dtype=dtype, device="meta") for s in shapes.values()]).shape
-    except (RuntimeError, IndexError) as error:  # PyTorch's, for shapes that an operation cannot take
+    except (
+        RuntimeError,
+        IndexError,
+        ValueError,
+    ) as error:  # for shapes or a number of tensors that it can't take
         return f"{name} made from {_by_shape(shapes)}: {str(error).splitlines()[0]}"
     if made == shape:
         return None

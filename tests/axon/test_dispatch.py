@@ -27,9 +27,13 @@ def refusal(folder: Path, config: dict[str, Any], **given: Any) -> str:
     return line
 
 
-def test_no_two_families_share_an_architecture() -> None:
-    known = [name for family in FAMILIES for name in family.architectures]
-    assert len(known) == len(set(known))
+def test_no_two_families_share_an_architecture_or_a_name() -> None:
+    for known in (
+        [name for family in FAMILIES for name in family.architectures],
+        [name for family in FAMILIES for name in family.model_types or (family.name,)],
+        [family.name for family in FAMILIES],
+    ):
+        assert len(known) == len(set(known))
 
 
 @pytest.mark.parametrize("name", ["llada_8b", "dream_7b", "sdar_8b"])

@@ -12,7 +12,10 @@ from textwrap import dedent
 
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from axon import load_model
 from pipeline import open_run
 from pipeline.errors import ConfigError
 from pipeline.runs.columns import from_columns
@@ -28,6 +31,23 @@ def inserted(file: Path, before: str, text: str) -> None:
     file.write_text(head + text + found + tail)
 
 
+def write_mist(folder: Path) -> None:
+    """The bundled model in the format of the page's family."""
+    shutil.copytree(
+        ROOT / "assets/tiny", folder, ignore=shutil.ignore_patterns("config.json", "*.safetensors")
+    )
+    stored = load_model(ROOT / "assets/tiny").network.state_dict()
+    renamed = {name.replace("model.layers.", "stage."): tensor for name, tensor in stored.items()}
+    for layer in range(8):
+        parts = [renamed.pop(f"stage.{layer}.self_attn.{part}_proj.weight") for part in "qkv"]
+        renamed[f"stage.{layer}.qkv.weight"] = torch.cat(parts)
+    save_file(renamed, folder / "model.safetensors")
+    sizes = {"words": 210, "dim": 128, "ffn_dim": 384, "depth": 8, "heads": 4, "context": 512}
+    numbers = {"norm_eps": 1e-5, "rotary_base": 10000.0, "eos_token_id": 208}
+    config = {"architectures": ["MistForDiffusion"], "act": "silu", **sizes, **numbers}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The repository with what the page adds to it."""
@@ -36,7 +56,7 @@ def copy(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "launch.py", here)
     page = (ROOT / "docs/extending.md").read_text()
-    decoder, values, gate, policy, task, task_values, search = map(dedent, BLOCK.findall(page))
+    decoder, values, gate, policy, family, task, task_values, search = map(dedent, BLOCK.findall(page))
     (here / "axon/decoders/margin.py").write_text(decoder)
     (here / "conf/decoder/margin.yaml").write_text(values)
     decoders = here / "axon/decoders/__init__.py"
@@ -51,6 +71,10 @@ def copy(tmp_path: Path) -> Path:
     inserted(here / "axon/policies.py", '    "fixed": Fixed()', '    "confident": Confident(),\n')
     inserted(here / "axon/settings.py", '"cover", "density"', '"confident", ')
     (here / "conf/axon/trickle.yaml").write_text("defaults: [coverage_gap, _self_]\ngate: trickle\n")
+    (here / "axon/models/mist.py").write_text(family)
+    families = here / "axon/models/description.py"
+    inserted(families, "from axon.models.open_dcoder", "from axon.models.mist import MIST\n")
+    inserted(families, "    DREAM,\n", "    MIST,\n")
     (here / "pipeline/tasks/capitals.py").write_text(task)
     inserted(
         here / "pipeline/tasks/__init__.py",
@@ -69,7 +93,9 @@ def copy(tmp_path: Path) -> Path:
 def test_what_the_page_adds_runs(copy: Path) -> None:
     rows = [{"country": "France", "capital": "Paris"}, {"country": "Japan", "capital": "Tokyo"}]
     (copy / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    write_mist(copy / "mist")
     asked = (
+        "model=checkpoint model.path=mist model.dtype=float32 model.prompt=raw "
         "decoder=margin axon=trickle axon.policy=confident axon.anchors=2 task=capitals task.path=rows.jsonl "
         "gen_length=8 block_length=8 wandb=off "
         "sweep.search=rising +sweep.groups.setting.grid.decoder.margin=[0.7,0.8,0.9]"
