@@ -17,7 +17,7 @@ class Style(NamedTuple):
 
 
 FAINTEST = 0.3  # opacity of a point that is on no front
-BAND = 0.13  # opacity of the band behind a group's front
+BAND, CLEAR = 0.13, 4  # opacity of the band behind a group's front, and of how many bands at most
 DASHES: dict[str, Literal["-", "--", ":", "-."]] = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 BASE_STYLES = (
     Style("#0072B2", "o", "circle", "solid"),
@@ -57,6 +57,11 @@ def styles(points: pd.DataFrame) -> dict[str, Style]:
             own, other = choices[index % 4], choices[(index + index // 4) % 4]
             chosen.setdefault(str(group), other._replace(colour=own.colour))
     return chosen
+
+
+def band_opacity(bands: int) -> float:
+    """Of each one. Many on top of each other are together about as dark as CLEAR of them: lines stay visible."""
+    return round(BAND * min(1.0, CLEAR / max(bands, 1)), 4)
 
 
 def likely(points: pd.DataFrame) -> "pd.Series[float]":

@@ -17,7 +17,7 @@ from pipeline.report.data.distinct import share_rows
 from pipeline.report.data.labels import NO_VALUE, knob_columns, knob_names, value_text
 from pipeline.report.data.views import View
 from pipeline.report.facet import Facet
-from pipeline.report.figures.palette import BAND, DASHES, Style, opacities, styles
+from pipeline.report.figures.palette import DASHES, Style, band_opacity, opacities, styles
 from pipeline.report.figures.placement import place_labels
 from pipeline.report.statistics.bands import Band
 from pipeline.report.statistics.stats import FEWEST
@@ -29,6 +29,7 @@ LEFT, BOTTOM, WIDTH, HEIGHT = 0.075, 0.10, 0.905, 0.765  # of the axes, as fract
 TITLE_HEIGHT, SUBTITLE_HEIGHT = 0.945, 0.895
 NAMED_PER_FRONT = 5
 COLUMNS, MOST_LISTED, LINE_HEIGHT = 2, 12, 0.037  # of the legend; a line as a fraction of the panel
+LETTERS = 54  # of a line of the legend, in its own size: both columns are then as wide as the panel
 INK, FAINT = "#222222", "#6b6b6b"
 
 
@@ -75,17 +76,11 @@ def _draw_panel(panel: Panel, title: str, facet: Facet, view: View) -> None:
     groups = styles(scored)
     lines = -(-min(len(groups), MOST_LISTED + 1) // COLUMNS) + bool(named)
     axes, write = panel.axes(lines * LINE_HEIGHT), panel.figure.text
-    write(
-        *panel.at(LEFT, TITLE_HEIGHT),
-        _clip(title, 78),
-        fontsize=15,
-        fontweight="bold",
-        color=INK,
-        va="center",
-    )
-    told = _clip(_subtitle(facet), 180)
-    size = 9.5 * min(1.0, 125 / len(told))  # so many letters are as wide as the panel
-    write(*panel.at(LEFT, SUBTITLE_HEIGHT), told, fontsize=size, color=FAINT, va="center")
+    named_by, told = _clip(title, 130), _clip(_subtitle(facet), 180)
+    # So many letters are as wide as the panel:
+    size, small = 15 * min(1.0, 65 / len(named_by)), 9.5 * min(1.0, 125 / len(told))
+    write(*panel.at(LEFT, TITLE_HEIGHT), named_by, fontsize=size, fontweight="bold", color=INK, va="center")
+    write(*panel.at(LEFT, SUBTITLE_HEIGHT), told, fontsize=small, color=FAINT, va="center")
     _frame(axes, view)
     if scored.empty:
         nothing = axes.text(0.5, 0.5, "no scored example", color=FAINT, fontsize=14, ha="center")
@@ -95,7 +90,7 @@ def _draw_panel(panel: Panel, title: str, facet: Facet, view: View) -> None:
     for group, style in groups.items():
         members = scored[scored["group"] == group]
         if group in view.bands:
-            _draw_band(axes, view.bands[group], style)
+            _draw_band(axes, view.bands[group], style, band_opacity(len(view.bands)))
         names += _draw_group(axes, members, style, view, named)
     _legend(panel, axes, groups, view, named)
     place_labels(axes, names, scored, view.cost.column)
@@ -111,12 +106,13 @@ def _legend(
         for _, own in listed
     ]
     labels = [
-        f"{_clip(group, 30)}: hypervolume {number(area.estimate, 3)}{bracketed(area.lo, area.hi, 3)}"
+        f"{_shortened(group, 30)}: hypervolume {number(area.estimate, 3)}{bracketed(area.lo, area.hi, 3)}"
         for group, area in ((group, view.hypervolumes[group]) for group, _ in listed)
     ]
     if more := len(groups) - len(listed):
         handles.append(Line2D([], [], linestyle="none"))
         labels.append(f"and {more} more groups")
+    longest = max(map(len, labels))
     axes.add_artist(
         Legend(
             axes,
@@ -126,7 +122,7 @@ def _legend(
             bbox_to_anchor=panel.at(LEFT - 0.01, 0.0),
             bbox_transform=panel.figure.transFigure,
             ncols=COLUMNS,
-            fontsize=9,
+            fontsize=9 * min(1.0, LETTERS / longest),
             frameon=False,
             labelcolor=INK,
             handlelength=3.2,
@@ -168,14 +164,14 @@ def _frame(axes: Axes, view: View) -> None:
     axes.set_ylim(max(low - 0.07 * room, -0.04), high + 0.07 * room)
 
 
-def _draw_band(axes: Axes, band: Band, style: Style) -> None:
+def _draw_band(axes: Axes, band: Band, style: Style, opacity: float) -> None:
     axes.fill_between(
         band.budget_G,
         band.lo_G,
         band.hi_G,
         step="post",
         color=style.colour,
-        alpha=BAND,
+        alpha=opacity,
         linewidth=0,
         zorder=0.5,
     )
@@ -257,6 +253,12 @@ def _name(row: Mapping[Any, Any], parts: Sequence[Sequence[str]]) -> str:
 
 def _clip(text: str, length: int) -> str:
     return _literal(text if len(text) <= length else f"{text[: length - 1]}…")
+
+
+def _shortened(name: str, length: int) -> str:
+    """Without its middle: groups are often told apart by how their names end."""
+    end = length // 2
+    return _literal(name if len(name) <= length else f"{name[: length - end - 1]}…{name[-end:]}")
 
 
 def _literal(text: str) -> str:

@@ -13,7 +13,7 @@ from pipeline.report.data.labels import NO_VALUE, knob_columns, value_text
 from pipeline.report.data.views import View
 from pipeline.report.facet import Facet
 from pipeline.report.figures.axes import Axis
-from pipeline.report.figures.palette import BAND, likely, styles
+from pipeline.report.figures.palette import band_opacity, likely, styles
 from pipeline.report.words.inline import inline_json
 from pipeline.report.words.percent import percent
 from pipeline.report.words.phrases import number
@@ -31,7 +31,7 @@ def figure_json(facet: Facet, axes: Sequence[Axis]) -> str:
     `axes`: for the toggles, `of` by point; `knobs`: the names of what varies, in the order of each row's `knobs`.
     """
     found = {
-        "band": BAND,
+        "band": band_opacity(max(len(view.bands) for view in facet.views)),
         "count": len(facet.points),
         "groups": [{"name": name, **style._asdict()} for name, style in styles(facet.points).items()],
         "costs": [_cost(view) for view in facet.views],

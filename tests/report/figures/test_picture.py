@@ -10,7 +10,14 @@ from matplotlib.legend import Legend
 
 from pipeline.report import find
 from pipeline.report.figures import picture
-from pipeline.report.figures.palette import AXON_STYLES, BASE_STYLES, FOREIGN_STYLES, styles
+from pipeline.report.figures.palette import (
+    AXON_STYLES,
+    BAND,
+    BASE_STYLES,
+    FOREIGN_STYLES,
+    band_opacity,
+    styles,
+)
 from tests.report.sweep import changed, make_sweep
 
 
@@ -19,7 +26,8 @@ def of_groups(count):
     sweep = make_sweep(anchors=(None, *range(1, count)), thresholds=(0.5,), examples=10)
     for sid, setting in sweep.settings.items():
         anchors = setting.knobs.get("axon.anchors")
-        sweep.settings[sid] = replace(setting, group=f"AXON $_${{{anchors}" if anchors else "base")
+        name = f"AXON in a group whose name is longer than a line $_${{{anchors}"
+        sweep.settings[sid] = replace(setting, group=name if anchors else "base")
     return sweep
 
 
@@ -45,20 +53,29 @@ def test_the_legend_lies_outside_the_axes_and_within_the_picture(figure, count):
     assert box.y1 <= below + 1 and box.y0 >= -1 and box.x1 <= figure[0].bbox.x1
     assert frame.height > 0.4 * figure[0].bbox.height
     texts = [own.get_text() for own in legend.get_texts()]
-    assert len(texts) == min(count, picture.MOST_LISTED + 1)
+    assert len(set(texts)) == min(count, picture.MOST_LISTED + 1)
     assert (texts[-1] == f"and {count - picture.MOST_LISTED} more groups") == (count > picture.MOST_LISTED)
     drawn = sum(len(own.get_offsets()) for own in axes.collections if isinstance(own, PathCollection))
     assert drawn > 0
 
 
-def test_a_long_line_below_the_title_is_whole_and_within_the_picture(figure, monkeypatch):
+def test_a_long_title_and_the_line_below_it_are_whole_and_within_the_picture(figure, monkeypatch):
     line = "n = 1000 waiting_line_remove_index examples per setting (validation split) · bars, bands: 95 % intervals"
     line += ", none where examples agree · faint: unlikely on its front"
     monkeypatch.setattr(picture, "_subtitle", lambda facet: line)
     sweep = of_groups(1)
-    picture.draw([("a title", find([sweep.run], sweep.records).facets[0])])
-    (text,) = (own for own in figure[0].texts if own.get_text() == line)
-    assert text.get_window_extent(figure[0].canvas.get_renderer()).x1 <= figure[0].bbox.x1
+    title = f"with_axon · waiting_line_remove_index · confidence · {'a_long_name_of_a_model_' * 3}"
+    picture.draw([(title, find([sweep.run], sweep.records).facets[0])])
+    for told in (title, line):
+        (text,) = (own for own in figure[0].texts if own.get_text() == told)
+        assert text.get_window_extent(figure[0].canvas.get_renderer()).x1 <= figure[0].bbox.x1
+
+
+def test_many_bands_on_top_of_each_other_hide_no_line():
+    """Of an area under all of them less than half is covered, and a band is as it always was where there are few."""
+    for bands in range(1, 40):
+        assert 1 - (1 - band_opacity(bands)) ** bands < 0.5
+    assert band_opacity(1) == band_opacity(4) == BAND
 
 
 def test_a_point_is_named_by_what_its_setting_has(figure):
