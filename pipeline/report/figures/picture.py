@@ -29,6 +29,7 @@ LEFT, BOTTOM, WIDTH, HEIGHT = 0.075, 0.10, 0.905, 0.765  # of the axes, as fract
 TITLE_HEIGHT, SUBTITLE_HEIGHT = 0.945, 0.895
 NAMED_PER_FRONT = 5
 COLUMNS, MOST_LISTED, LINE_HEIGHT = 2, 12, 0.037  # of the legend; a line as a fraction of the panel
+NAME_LENGTHS = (30, 45, 60)  # of a group's name there: the first under which all differ
 LETTERS = 54  # of a line of the legend, in its own size: both columns are then as wide as the panel
 INK, FAINT = "#222222", "#6b6b6b"
 
@@ -106,8 +107,12 @@ def _legend(
         for _, own in listed
     ]
     labels = [
-        f"{_shortened(group, 30)}: hypervolume {number(area.estimate, 3)}{bracketed(area.lo, area.hi, 3)}"
-        for group, area in ((group, view.hypervolumes[group]) for group, _ in listed)
+        f"{name}: hypervolume {number(area.estimate, 3)}{bracketed(area.lo, area.hi, 3)}"
+        for name, area in zip(
+            _shortened([group for group, _ in listed]),
+            (view.hypervolumes[group] for group, _ in listed),
+            strict=True,
+        )
     ]
     if more := len(groups) - len(listed):
         handles.append(Line2D([], [], linestyle="none"))
@@ -255,10 +260,16 @@ def _clip(text: str, length: int) -> str:
     return _literal(text if len(text) <= length else f"{text[: length - 1]}…")
 
 
-def _shortened(name: str, length: int) -> str:
-    """Without its middle: groups are often told apart by how their names end."""
-    end = length // 2
-    return _literal(name if len(name) <= length else f"{name[: length - end - 1]}…{name[-end:]}")
+def _shortened(names: Sequence[str]) -> list[str]:
+    """Without their middle: names often differ in how they end. As short as lets them differ still."""
+    for length in NAME_LENGTHS:
+        end = length // 2
+        short = [
+            name if len(name) <= length else f"{name[: length - end - 1]}…{name[-end:]}" for name in names
+        ]
+        if len(set(short)) == len(names):
+            break
+    return [_literal(name) for name in short]
 
 
 def _literal(text: str) -> str:
