@@ -32,6 +32,10 @@ def test_a_hostile_text_does_not_run(visit, tmp_path):
     page.locator(".card h4").wait_for()
     page.wait_for_timeout(100)
     assert page.title() == "hostile" and page.locator("main img").count() == 1
+    wide = "document.querySelector('.groups').getBoundingClientRect().right"
+    assert page.evaluate(wide) <= page.viewport_size["width"], (
+        "a long name takes lines, no figure from the screen"
+    )
     page.locator(".card .copy").click()
     page.locator(".card").get_by_text("Copied").wait_for()
     assert f"model.path={EVIL}" in shlex.split(page.evaluate("navigator.clipboard.readText()"))
