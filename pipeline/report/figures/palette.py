@@ -31,10 +31,10 @@ AXON_STYLES = (
     Style("#E69F00", "p", "pentagon", "dot"),
     Style("#A0522D", "X", "x", "dashdot"),
 )
-FOREIGN_STYLES = (  # hollow
+FOREIGN_STYLES = (  # hollow; matplotlib knows a hollow square by its character, not by a name
     Style("#3B3B3B", "$\\circ$", "circle-open", "dot"),
     Style("#7B4FA3", "$\\diamond$", "diamond-open", "dashdot"),
-    Style("#3B7A57", "$\\square$", "square-open", "dash"),
+    Style("#3B7A57", "$\u25a1$", "square-open", "dash"),
     Style("#8C6D1F", "$\\bigtriangleup$", "triangle-up-open", "solid"),
 )
 
