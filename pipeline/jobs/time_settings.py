@@ -32,7 +32,7 @@ from pipeline.runs.run_folder import folder_of
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks.first import first_examples
 
-MOST = 24  # settings; more would take long and make no readable table
+MOST = 48  # settings, which sweep=decoders has room in; more would take long and make no readable table
 Key = tuple[str, int]  # setting id, batch
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from rich.console import Console
 
 import launch
@@ -23,7 +24,7 @@ from pipeline.inputs.config import Config, to_tree
 from pipeline.jobs import time_settings as job
 from pipeline.jobs import timing
 from pipeline.jobs.console import draw
-from tests.pipeline.conftest import Judge, composing, planned
+from tests.pipeline.conftest import ROOT, Judge, composing, planned
 from tests.report.sweep import make_setting
 
 Make = Callable[..., Config]
@@ -166,10 +167,15 @@ def test_too_many_settings_are_refused_before_a_model_is_loaded(
     make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "load", None)
-    grid = '{"decoder.threshold": [' + ",".join(f"0.{n}" for n in range(10, 35)) + "]}"
+    grid = '{"decoder.threshold": [' + ",".join(f"0.{n}" for n in range(10, 59)) + "]}"
     config = make_config("task.name=judge", "job=time", f'sweep.groups={{"x": {{"grid": {grid}}}}}')
-    with pytest.raises(ConfigError, match=r"^job=time: 25 settings are too many .* at most 24; choose fewer"):
+    with pytest.raises(ConfigError, match=r"^job=time: 49 settings are too many .* at most 48; choose fewer"):
         run(config)
+
+
+def test_the_sweep_that_the_readme_times_is_not_too_many() -> None:
+    groups = OmegaConf.load(ROOT / "conf/sweep/decoders.yaml").groups
+    assert 24 < sum(len(group.grid.decoder) for group in groups.values()) <= job.MOST
 
 
 def test_a_prompt_that_does_not_fit_is_refused(config: Config, judge: Judge) -> None:
