@@ -13,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WRONG_INPUT = 2  # the exit code
+CORRECT = "correct the file, or what it uses there"
+INSTALL = "correct the name, or run it where that is installed (source .venv/bin/activate)"
 
 
 @contextmanager
@@ -38,14 +40,17 @@ def faulty_file(error: Exception) -> str | None:
     elif ours and (imported or isinstance(error, ImportError)):
         # What an import calls elsewhere may be right: the file that was being imported calls it.
         file, line, _ = [frame for frame in ours if frame[0] == imported[-1]][-1] if imported else ours[-1]
-        what = " ".join(str(error).split()) or "no message"
+        what = str(error)
     else:
         return None
-    if isinstance(error, ModuleNotFoundError):
-        remedy = "correct the name, or run it where that is installed (source .venv/bin/activate)"
-    else:
-        remedy = "correct the file, or what it uses there"
-    return f"{Path(file).relative_to(ROOT)}:{line}: {type(error).__name__}: {what[:200]}; {remedy}"
+    remedy = INSTALL if isinstance(error, ModuleNotFoundError) else CORRECT
+    return with_place(file, line, error, what, remedy)
+
+
+def with_place(file: str, line: int | None, error: Exception, what: str, remedy: str = CORRECT) -> str:
+    """`FILE:LINE: kind: what; remedy`, one line, of a file of the repository."""
+    told = " ".join(what.split())[:200] or "no message"
+    return f"{Path(file).relative_to(ROOT)}:{line}: {type(error).__name__}: {told}; {remedy}"
 
 
 def of_ours(file: str) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from axon.faults import told_as_no_memory
 from axon.models.family import CheckpointError
-from axon.own_code import ROOT, of_ours
+from axon.own_code import of_ours, with_place
 
 READER = "axon/models/keys.py"  # a family reads config.json through it: a key that isn't there is its slip
 
@@ -26,9 +25,4 @@ def family_code(family: str) -> Iterator[None]:
             raise
         walked = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
         ours = [place for place in walked if of_ours(place[0]) and not place[0].endswith(READER)]
-        file, line = ours[-1]
-        place = f"{Path(file).relative_to(ROOT)}:{line}"
-        what = " ".join(str(error).split())[:200] or "no message"
-        raise CheckpointError(
-            f"family {family}: {place}: {type(error).__name__}: {what}; correct the file, or what it uses there"
-        ) from error
+        raise CheckpointError(f"family {family}: {with_place(*ours[-1], error, str(error))}") from error

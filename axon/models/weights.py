@@ -126,11 +126,7 @@ def _shape_fault(
     shapes = {source: stored.shape(source) for source in conversion.sources}
     try:
         made = conversion.make([torch.empty(s, dtype=dtype, device="meta") for s in shapes.values()]).shape
-    except (
-        RuntimeError,
-        IndexError,
-        ValueError,
-    ) as error:  # for shapes or a number of tensors that it can't take
+    except (RuntimeError, IndexError, ValueError) as error:  # for shapes or numbers of tensors it can't take
         return f"{name} made from {_by_shape(shapes)}: {str(error).splitlines()[0]}"
     if made == shape:
         return None

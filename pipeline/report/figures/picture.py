@@ -77,10 +77,10 @@ def _draw_panel(panel: Panel, title: str, facet: Facet, view: View) -> None:
     groups = styles(scored)
     lines = -(-min(len(groups), MOST_LISTED + 1) // COLUMNS) + bool(named)
     axes, write = panel.axes(lines * LINE_HEIGHT), panel.figure.text
-    named_by, told = _clip(title, 130), _clip(_subtitle(facet), 180)
+    heading, told = _clip(title, 130), _clip(_subtitle(facet), 180)
     # So many letters are as wide as the panel:
-    size, small = 15 * min(1.0, 65 / len(named_by)), 9.5 * min(1.0, 125 / len(told))
-    write(*panel.at(LEFT, TITLE_HEIGHT), named_by, fontsize=size, fontweight="bold", color=INK, va="center")
+    size, small = 15 * min(1.0, 65 / len(heading)), 9.5 * min(1.0, 125 / len(told))
+    write(*panel.at(LEFT, TITLE_HEIGHT), heading, fontsize=size, fontweight="bold", color=INK, va="center")
     write(*panel.at(LEFT, SUBTITLE_HEIGHT), told, fontsize=small, color=FAINT, va="center")
     _frame(axes, view)
     if scored.empty:

@@ -21,8 +21,8 @@ FILES = sorted(path for path in CONF.glob("*/*.yaml"))
 
 
 NEEDED = {
-    "checkpoint": "model.path=assets/tiny",
-    "pc_sampler": "decoder.token_counts=assets/tiny/token_counts.json",
+    "checkpoint": ["model.path=assets/tiny"],
+    "pc_sampler": ["decoder.token_counts=assets/tiny/token_counts.json"],
 }
 ALONE = ("experiment", "published", "published_task")  # the others are composed with one of each other group
 
@@ -36,7 +36,7 @@ def words(file: Path) -> list[str]:
     word = f"{'+' * (file.parent.name == 'experiment')}{file.parent.name}={file.stem}"
     if file.parent.name in ("published", "published_task"):  # chosen by the model, the decoder and the task
         return [f"decoder={next(name for name in DECODERS if f'_{name}' in file.stem)}", word]
-    return [word, *(NEEDED[name] for name in [file.stem] if name in NEEDED)]
+    return [word, *NEEDED.get(file.stem, [])]
 
 
 def in_turns() -> list[tuple[str, ...]]:
