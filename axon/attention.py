@@ -72,6 +72,14 @@ class Capture:
         self._kept.append((query_BHWD, key_BHWD, scaling))
         self._mask = mask
 
+    def of_rows(self, rows_R: Tensor) -> Capture:
+        """Of the rows at those places alone."""
+        first_R = None if self._first_B is None else self._first_B[rows_R]
+        some = Capture(tuple(self.layers), self.real_BW[rows_R], first_R)
+        some._kept = [(query[rows_R], key[rows_R], scaling) for query, key, scaling in self._kept]
+        some._mask = None if self._mask is None else self._mask[rows_R]
+        return some
+
     def queries(self, columns_BQ: Tensor) -> Iterator[tuple[Tensor, float]]:
         """Of each chosen layer, the queries in those columns of every row, (B, H, Q, D), and their scaling."""
         columns_BQ = columns_BQ if self._first_B is None else columns_BQ - self._first_B[:, None]

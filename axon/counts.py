@@ -33,6 +33,7 @@ class Counts:
     held_back: int = 0  # positions that it held back in these steps
     remasked: int = 0  # tokens that the decoder masked again
     replaced: int = 0  # tokens in whose place the decoder wrote others
+    ahead: int = 0  # tokens revealed as a pass that saw them written left the model surer (LoPA)
     post_steps: int = 0  # steps on blocks that were full (`Decoder.post_steps`)
     prefill_passes: int = (
         0  # passes over the prompt, whose keys and values are stored: 1 at most, 0 without a cache

@@ -15,7 +15,7 @@ from axon.beliefs import BYTES, CACHED_ELEMENTS, most_likely
 from axon.block_attention import BlockAttention
 from axon.chunks import chunk_elements
 from axon.columns import Counted
-from axon.end_of_text import barred_ids, held_confidence, held_ids, without
+from axon.head import Head
 from axon.models.layout import Layout
 from axon.models.model import MaskedDiffusionModel
 from axon.passes import Passes
@@ -39,16 +39,15 @@ class Forward:
         """`blocks` and `layers`: see `Passes.next`."""
         self.model = model
         self.batch = batch
-        self._barred = barred_ids(model, settings.end_of_text)
+        self.head = Head(model, settings.end_of_text)
         self._first_alone = settings.cache in ("prefix", "dual") and model.shifted
-        self._held = held_ids(model, settings.end_of_text)
         self.places_BK = batch.places_BK(blocks)
         with timer("model"):
             done = passes.next(blocks, layers)
             layout = self.layout = done.layout
-            self._hidden_BWD, self._shadow_BKD = done.hidden_BWD, done.shadow_BKD
+            self._hidden_BWD, self._shadow_BKD, self.ahead = done.hidden_BWD, done.shadow_BKD, done.ahead
             self.columns_BK = batch.columns_BK(blocks)
-            self.logits_BKV = self._logits(self.columns_BK)
+            self.logits_BKV = self._logits(self.columns_BK) if done.logits_BKV is None else done.logits_BKV
         self._count(settings.block)
         self.counted = self._counted(layout, settings) if layers else layout.counted
         start = layout.prefix + blocks[0] * settings.block if len(set(blocks)) == 1 else None
@@ -90,15 +89,6 @@ class Forward:
             logits_BCV = self._logits(columns_G[places].expand(count, -1))
             yield places, logits_BCV.double().log_softmax(-1).float()
 
-    def likeliest(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x0 at temperature 0 and p*, both as the end-of-text rule leaves them, and the log of the partition sum."""
-        token, p_max, partition = most_likely(logits, self.model.mask_token_id)
-        return token, self.confidence(logits, token, p_max), partition
-
-    def confidence(self, logits: Tensor, token: Tensor, probability: Tensor) -> Tensor:
-        """How sure `token` counts as: its probability, unless the end-of-text rule holds some tokens back."""
-        return held_confidence(logits, token, self._held) if self._held else probability
-
     def p_max_at(self, where_BW: Tensor, marked: int) -> Tensor:
         """p* at the marked positions, of which there are so many, (B, W) float64, 0 elsewhere; in chunks of them."""
         if not marked:
@@ -110,8 +100,8 @@ class Forward:
         step = max(1, self._chunk() // self.model.vocab_size)
         for start in range(0, len(rows_N), step):
             rows, columns = rows_N[start : start + step], columns_N[start : start + step]
-            logits_NV = self.model.logits(self._hidden_BWD, rows, columns, self.layout)
-            found_BW[rows, columns] = self.likeliest(without(logits_NV, self._barred))[1]
+            logits_NV = self.head.logits(self._hidden_BWD, rows, columns, self.layout)
+            found_BW[rows, columns] = self.head.likeliest(logits_NV)[1]
         return found_BW
 
     def shadow(self, written_BK: Tensor) -> Tensor:
@@ -119,10 +109,9 @@ class Forward:
         assert self._shadow_BKD is not None, "these passes have no shadows"
         shadow_BKD, self_K = self._shadow_BKD, self.batch.block_K
         self._count(len(self_K))
-        logits_BKV = self.model.logits(
+        logits_BKV = self.head.logits(
             shadow_BKD, self.batch.rows_B1.expand_as(written_BK), self_K.expand_as(written_BK), self.layout
         )
-        logits_BKV = without(logits_BKV, self._barred)
         partition_BK = most_likely(logits_BKV, self.model.mask_token_id)[2]
         return (logits_BKV.gather(2, written_BK[..., None])[..., 0].double() - partition_BK).exp()
 
@@ -133,8 +122,7 @@ class Forward:
     def _logits(self, columns_BK: Tensor) -> Tensor:
         """Logits of as many columns in each row, (B, K, V)."""
         rows_BK = self.batch.rows_B1.expand_as(columns_BK)
-        logits_BKV = self.model.logits(self._hidden_BWD, rows_BK, columns_BK, self.layout)
-        return without(logits_BKV, self._barred)
+        return self.head.logits(self._hidden_BWD, rows_BK, columns_BK, self.layout)
 
     def _chunk(self) -> int:
         """How many logits are held at once."""

@@ -1,8 +1,8 @@
 """How a decode passes over the network: over the whole canvas each time.
 
-Or over a part of it (cached_passes.py, frozen_passes.py), or over more (shadow_passes.py).
+Or over a part of it (cached_passes.py, frozen_passes.py), or over more (shadow_passes.py, branch_passes.py).
 
-Shapes: B rows, K block length, W columns of the canvas, D hidden size.
+Shapes: B rows, K block length, W columns of the canvas, D hidden size, V vocabulary.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from axon.attention import Capture
 from axon.batch import Batch
+from axon.guesses import Ahead
 from axon.models.layout import Layout
 from axon.models.model import MaskedDiffusionModel
 from axon.settings import DecodeSettings
@@ -30,6 +31,8 @@ class Pass:
         None  # that the columns received in earlier passes; None: all was computed in this one
     )
     shadow_BKD: Tensor | None = None  # final, of the blocks' shadows, where somebody needs them
+    logits_BKV: Tensor | None = None  # of the blocks, where the pass had to look at them
+    ahead: Ahead | None = None  # what this pass saw written, and the canvas does not hold yet
 
 
 class Passes(Protocol):

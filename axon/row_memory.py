@@ -30,6 +30,16 @@ class Part:
 
 def row_parts(shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, dtype: str) -> Iterator[Part]:
     """What a row with that canvas takes. `dtype`: a name in BYTES, what the network computes in."""
+    branches = settings.decoder.branches
+    for part in _canvas_parts(shape, settings, blocks, dtype):
+        many = f"{branches} canvases: " if branches > 1 else ""
+        yield Part(part.name, branches * part.bytes, f"{many}{part.how}")
+
+
+def _canvas_parts(
+    shape: NetworkShape, settings: DecodeSettings, blocks: RowBlocks, dtype: str
+) -> Iterator[Part]:
+    """What one canvas takes."""
     size, block, width = BYTES[dtype], settings.block, blocks.canvas
     wide = 2 * shape.hidden + (shape.heads + 2 * shape.key_heads) * shape.head + 2 * shape.feed_forward
     if settings.cache != "none":

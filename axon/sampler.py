@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from axon.batch import Batch
+from axon.branch_passes import BranchPasses
 from axon.cached_passes import BlockPasses
 from axon.elementwise import and_not
 from axon.events import REMASK, REPLACE, Change
 from axon.forward import Forward
 from axon.frozen_passes import FrozenPasses
 from axon.gates import GATES, progress
+from axon.guesses import Ahead
 from axon.intervene import intervene
 from axon.models.model import MaskedDiffusionModel
 from axon.pace import ANCHOR_STEPS, BLOCK, BLOCK_STEP, BROKEN, FULL, TEXT_OVER
@@ -70,7 +72,10 @@ class Sampler:
 
     def _passes(self, batch: Batch) -> Passes:
         if batch.kept is None:
-            over = ShadowPasses if self.settings.decoder.needs_shadow else WholePasses
+            decoder = self.settings.decoder
+            if decoder.branches > 1:
+                return BranchPasses(self.model, batch, self.settings)
+            over = ShadowPasses if decoder.needs_shadow else WholePasses
             return over(self.model, batch, self.settings)
         kind = BlockPasses if self.settings.cache == "block" else FrozenPasses
         return kind(self.model, batch, batch.kept, self.settings, self.layers)
@@ -108,7 +113,7 @@ class Sampler:
         with self.timer("select"):
             if decoder.post_steps:
                 batch.counts.add("post_steps", batch.pace.full_B)
-            change = self._change(state, proposal, reveal, batch)
+            change = self._change(state, proposal, reveal, forward.ahead, batch)
             if decoder.revises:
                 batch.events.reserve(self.settings.block)
             batch.end_step(
@@ -136,7 +141,9 @@ class Sampler:
             if steps < axon.max_anchor_steps and not full
         ]
 
-    def _change(self, state: StepState, proposal: Proposal, reveal: Reveal, batch: Batch) -> Change:
+    def _change(
+        self, state: StepState, proposal: Proposal, reveal: Reveal, ahead: Ahead | None, batch: Batch
+    ) -> Change:
         """The reveal, and the decoder's remasking and replacing where it does any; never of the prompt."""
         if proposal.revises and not self.settings.decoder.revises:
             raise Undeclared(
@@ -144,6 +151,11 @@ class Sampler:
             )
         happens_BK, token_BK, kind_BK = reveal.positions_BK, state.token_BK, batch.reveals_BK
         by_BK = batch.zeros_BK if reveal.by_B is None else reveal.by_B[:, None].expand_as(token_BK)
+        if ahead is not None:  # revealed besides, whoever chose the rest
+            kept_BK, by_BK = ahead.happens_BK, by_BK * happens_BK
+            token_BK = torch.where(kept_BK, ahead.token_BK, token_BK)
+            confidence_BK = torch.where(kept_BK, ahead.confidence_BK, state.confidence_BK)
+            return Change(happens_BK | kept_BK, kind_BK, token_BK, by_BK, confidence_BK)
         if not proposal.revises:
             return Change(happens_BK, kind_BK, token_BK, by_BK, state.confidence_BK)
         by_BK = by_BK * happens_BK

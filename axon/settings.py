@@ -189,6 +189,11 @@ class DecodeSettings(metaclass=PythonValues):
                 f"cache={self.cache!r}: decoder {self.decoder.name} reads a shadow of its block, which has to see "
                 "all of the canvas as it is now; use none or another decoder"
             )
+        if self.cache != "none" and self.decoder.branches > 1:
+            raise ValueError(
+                f"cache={self.cache!r}: decoder {self.decoder.name} computes {self.decoder.branches} canvases a pass, "
+                "and a cache keeps one; use none, decoder.branches=1 or another decoder"
+            )
         if self.cache == "block" and self.seeks_sinks and self.sink_rows != "visible":
             raise ValueError(
                 f"cache={self.cache!r}: a cached pass has no rows of later blocks to find attention sinks by; "

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 
 from axon.answers import check_answer
@@ -47,13 +48,15 @@ def view(forward: Forward, settings: DecodeSettings, timer: PartTimer) -> StepSt
     with timer("select"):
         logits_BKV, batch, places_BK = forward.logits_BKV, forward.batch, forward.places_BK
         written_BK = batch.tokens_BG.gather(1, places_BK)
+        if forward.ahead is not None:
+            written_BK = torch.where(forward.ahead.happens_BK, forward.ahead.token_BK, written_BK)
         masked_BK = batch.masked(written_BK, places_BK)
         if decoder.boosts:
             logits_BKV = decoder.boosted(_plain(forward, masked_BK))
             check_answer(
                 f"decoder {decoder.name}: what boosted returns", logits_BKV, forward.logits_BKV.shape
             )
-        token_BK, p_max_BK, partition_BK = forward.likeliest(logits_BKV)
+        token_BK, p_max_BK, partition_BK = forward.head.likeliest(logits_BKV)
         confidence_BK, read_BKV, total_BK = p_max_BK, logits_BKV, partition_BK
         if settings.top_p is not None:
             read_BKV = nucleus(logits_BKV, batch.mask_id, settings.temperature, settings.top_p)
@@ -109,4 +112,4 @@ def _drawn(
     batch = forward.batch
     token_BK = sample(logits_BKV, batch.mask_id, temperature, batch.generators)
     chosen_BK = logits_BKV.gather(2, token_BK[..., None])[..., 0].double()
-    return token_BK, forward.confidence(logits_BKV, token_BK, (chosen_BK - partition_BK).exp())
+    return token_BK, forward.head.confidence(logits_BKV, token_BK, (chosen_BK - partition_BK).exp())

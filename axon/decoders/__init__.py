@@ -20,6 +20,7 @@ from axon.decoders.joint_threshold import JointThreshold
 from axon.decoders.klass import Klass
 from axon.decoders.left_to_right import LeftToRight
 from axon.decoders.local_leap import LocalLeap
+from axon.decoders.lopa import Lopa
 from axon.decoders.pc_sampler import PcSampler
 from axon.decoders.rcr import Rcr
 from axon.decoders.slow_fast import SlowFast
@@ -46,6 +47,7 @@ __all__ = [
     "Klass",
     "LeftToRight",
     "LocalLeap",
+    "Lopa",
     "PcSampler",
     "Rcr",
     "SlowFast",
@@ -68,6 +70,7 @@ DecoderSettings = (
     | EntropyThreshold
     | Credit
     | SlowFast
+    | Lopa
     | Wino
     | Rcr
     | Dsb

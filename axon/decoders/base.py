@@ -52,6 +52,18 @@ class Decoder(metaclass=PythonValues):
     name: str
 
     @property
+    def branches(self) -> int:
+        """Canvases that a pass computes of each row: with more than one its state is `Guesses`, and a guess more in
+        all of them but one (axon/branch_passes.py).
+        """
+        return 1
+
+    @property
+    def wider(self) -> str:
+        """What a step computes where that is more than the canvas, in words; NFE counts it as one step all the same."""
+        return "a shadow of the block beside the canvas" if self.needs_shadow else ""
+
+    @property
     def needs_seeds(self) -> bool:
         """Whether it draws random numbers at temperature 0 too."""
         return False

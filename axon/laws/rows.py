@@ -58,8 +58,13 @@ def check_rows(
 
     with passes_told(model, count):
         traces = decode_rows(model, prompts, setting, batch_size)
-    assert calls.total() == sum(trace.nfe + trace.prefill_passes + trace.store_passes for trace in traces)
-    for prompt, trace in zip(prompts, traces, strict=True):
+    passes = [trace.nfe + trace.prefill_passes + trace.store_passes for trace in traces]
+    further = [
+        _further(trace, setting, blocks_of(prompt, setting))
+        for prompt, trace in zip(prompts, traces, strict=True)
+    ]
+    assert calls.total() == sum(passes) + sum(further)
+    for prompt, trace, more in zip(prompts, traces, further, strict=True):
         blocks = blocks_of(prompt, setting)
         length, first = blocks.area - blocks.given, setting.block - blocks.given
         assert list(trace.prompt) == prompt
@@ -72,13 +77,20 @@ def check_rows(
         shown = list(chain.from_iterable(reveals))
         assert set(shown) == set(range(len(prompt), len(prompt) + length))
         assert decoder.revises or len(trace.events) == len(shown) == length
-        block_of = check_events(trace, setting.block, MASK, blocks.given, decoder.post_steps)
+        ahead = decoder.branches > 1
+        block_of = check_events(trace, setting.block, MASK, blocks.given, decoder.post_steps, ahead)
         assert max(trace.revealed_at[:first]) < min(trace.revealed_at[first:])
-        assert calls[prompt[0]] == trace.nfe or setting.cache != "none"
+        assert calls[prompt[0]] == trace.nfe + more or setting.cache != "none"
         _check_final(trace, setting, blocks, block_of)
         _check_budget(trace, setting, blocks, block_of)
         _check_counts(trace, setting, blocks, block_of)
     return traces
+
+
+def _further(trace: Trace, setting: DecodeSettings, blocks: RowBlocks) -> int:
+    """Canvases that were computed beside those of the steps: branches, but for each block's first step."""
+    begun = len({(blocks.given + event.position) // setting.block for event in trace.events})
+    return (setting.decoder.branches - 1) * (trace.nfe - begun)
 
 
 def _check_final(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, block_of: Sequence[int]) -> None:
@@ -112,7 +124,7 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
     assert set(trace.unsupported_steps) <= set(trace.axon_steps)
     assert trace.axon_columns == taken * setting.block
     assert 0 <= trace.axon_sinks <= trace.axon_columns
-    revealed = sum(len(trace.reveals()[step]) for step in trace.axon_steps)
+    revealed = sum(event.by != "decoder" for event in trace.events)
     assert taken <= trace.anchors <= revealed
     assert trace.anchors == revealed or setting.axon.combine == "union"
     if setting.decoder.name in DECODERS:  # one of another package may have a graph of its own
@@ -131,9 +143,11 @@ def _check_counts(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
     kinds = Counter(event.kind for event in trace.events)
     assert (trace.remasked, trace.replaced) == (kinds["remask"], kinds["replace"])
     assert trace.post_steps == trace.reveals().count([])
+    assert 0 <= trace.ahead <= (trace.nfe if setting.decoder.branches > 1 else 0)
     _check_passes(trace, setting, blocks, block_of)
     logits = trace.nfe * (setting.block + (blocks.area if setting.decoder.reads_later_blocks else 0))
     logits += trace.nfe * (setting.block if setting.decoder.needs_shadow else 0)
+    logits += _further(trace, setting, blocks) * setting.block
     beyond = (
         setting.decoder.reads == "sequence" and not setting.decoder.reads_later_blocks
     )  # at single positions
@@ -160,6 +174,8 @@ def _check_passes(trace: Trace, setting: DecodeSettings, blocks: RowBlocks, bloc
                 positions + setting.block,
                 pairs + setting.block * (blocks.canvas + setting.block),
             )
+    further = _further(trace, setting, blocks) * blocks.canvas
+    positions, pairs = positions + further, pairs + further * blocks.canvas
     assert (trace.full_passes, trace.computed_positions, trace.attention_pairs) == (full, positions, pairs)
     assert trace.full_passes == (0 if setting.cache == "none" else blocks.count)
 

@@ -36,6 +36,16 @@ class Layout:
         """Real columns of each row."""
         return self.real_BW.sum(1)
 
+    def of_rows(self, rows_R: Tensor) -> Layout:
+        """That of the rows at those places, of which some may be there several times. They have no shadows."""
+        return Layout(
+            self.prefix,
+            self.starts_B[rows_R],
+            self.real_BW[rows_R],
+            self.positions_BQ[rows_R],
+            None if self.mask is None else self.mask[rows_R],
+        )
+
     @cached_property
     def counted(self) -> Counted:
         """All real positions."""

@@ -56,7 +56,11 @@ class Network:
             logits += decode.block
             computed += steps * decode.block
             pairs += steps * decode.block * (blocks.canvas + decode.block)
-        return self._size.shape.flops(self._size.linear_per_position, computed, pairs, steps * logits)
+        # A block's first step computes one canvas.
+        further = (decoder.branches - 1) * max(0.0, steps - blocks.count)
+        computed, pairs = computed + further * blocks.canvas, pairs + further * blocks.canvas**2
+        looked_at = steps * logits + further * decode.block
+        return self._size.shape.flops(self._size.linear_per_position, computed, pairs, looked_at)
 
     def memory(self, decode: Decode, prompt: int, batch: int, dtype: str) -> Iterator[Part]:
         """At the batch asked for, with the longest prompt."""

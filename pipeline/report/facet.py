@@ -64,7 +64,7 @@ class Facet:
 
         FLOPs are left to the page: they hardly differ from computed positions.
         """
-        own = self.points.loc[~self.points["foreign"], ["cache", "shadow"]]
+        own = self.points.loc[~self.points["foreign"], ["cache", "wider", "branches"]]
         several = len(own.drop_duplicates()) > 1
         return [view for view in self.views if view.cost.column != "flops"] if several else self.views[:1]
 

@@ -71,8 +71,8 @@ class Frame:
 
     @property
     def by(self) -> Chooser:
-        """Who chose them."""
-        return next((event.by for event in self.events if event.kind == "reveal"), "decoder")
+        """Who chose them, apart from what a decoder that looks ahead had guessed."""
+        return next((event.by for event in self.events if event.by != "decoder"), "decoder")
 
     @property
     def masks_left(self) -> int:

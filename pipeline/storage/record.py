@@ -56,6 +56,7 @@ SCHEMA = pa.schema(
         pa.field("held_back", pa.int64()),
         pa.field("remasked", pa.int64()),
         pa.field("replaced", pa.int64()),
+        pa.field("ahead", pa.int64()),
         pa.field("post_steps", pa.int64()),
         pa.field("prefill_passes", pa.int64()),
         pa.field("store_passes", pa.int64()),
@@ -126,6 +127,7 @@ class Record:
     held_back: int | None = None
     remasked: int | None = None
     replaced: int | None = None
+    ahead: int | None = None
     post_steps: int | None = None
     prefill_passes: int | None = None
     store_passes: int | None = None

@@ -47,6 +47,7 @@ KNOBS: dict[str, Any] = {
     "hierarchy": {"threshold": 0.7, "low_threshold": 0.3},
     "credit": {"threshold": 0.7, "alpha": 1.5},
     "slow_fast": {"threshold": 0.5, "exploration_steps": 1, "window": 1},
+    "lopa": {"threshold": 0.6},
     "wino": {"threshold": 0.4, "threshold_back": 0.7},
     "hierarchy_remasking": {"threshold": 0.7, "low_threshold": 0.3, "remask_threshold": 0.6},
     "rcr": {"steps": 6},
@@ -81,6 +82,8 @@ def _combinations() -> dict[str, DecodeSettings]:
                 f"{policy}, {objective}", "dawn", gate="always", policy=policy, objective=objective, anchors=3
             )
     add("union", "confidence", gate="always", combine="union")
+    add("union, lopa", "lopa", gate="always", combine="union")
+    add("anchors, lopa", "lopa", gate="always", policy="cover")
     add("union, remasking", "remasking", gate="always", combine="union")
     add("union, wino", "wino", gate="always", combine="union")
     add("anchors, editing", "editing", gate="always", policy="cover")
@@ -106,6 +109,7 @@ def _combinations() -> dict[str, DecodeSettings]:
     found["hierarchy_remasking, top_p"] = replace(
         found["hierarchy_remasking, coverage_gap"], temperature=0.7, top_p=0.6
     )
+    found["lopa, top_p"] = replace(found["anchors, lopa"], temperature=0.7, top_p=0.6)
     found["topk_margin"] = replace(found["top_p"], decoder=FixedSteps(steps=4, remasking="topk_margin"))
     return found
 

@@ -2,12 +2,15 @@
 
 Each line (settings that differ in their trade-off parameter and seed alone) is compared with one of the group named, as
 a variant of AXON is with its base (see `effects`). Intervals hold simultaneously for all lines of a reference (max-T)
-and all references of the report (Bonferroni). The verdicts on AXON are judged apart from these.
+and all references of the report (Bonferroni). The verdicts on AXON are judged apart from these. Where steps of some
+compute more than those of others, under a cache or by the decoder's own way, all are compared along computed positions,
+too, with intervals of their own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.report.comparisons.axes import NFE, POSITIONS, Axis
 from pipeline.report.comparisons.cohorts import Cohort, as_key, make_side, trade_off_of
 from pipeline.report.comparisons.cohorts import Side as Line
 from pipeline.report.comparisons.comparison import ALPHA, Evidence
@@ -27,6 +30,7 @@ class Rivals:
     alike: tuple[str, ...]  # decode every example as settings of the reference do
     lineless: tuple[str, ...]  # single settings, or without a range of NFE or enough examples in common
     references: int  # in the whole report
+    axis: Axis = NFE
 
 
 def compare_fronts(facets: Sequence[Evidence], against: str | None) -> list[list[Rivals]]:
@@ -41,8 +45,19 @@ def compare_fronts(facets: Sequence[Evidence], against: str | None) -> list[list
     references = sum(map(len, asked))
     nothing = [Rivals(against, (), (), (), references)]
     return [
-        list(_judged(facet, own, references)) or nothing for facet, own in zip(facets, asked, strict=True)
+        [found for axis in _axes(facet, own) for found in _judged(facet, own, references, axis)] or nothing
+        for facet, own in zip(facets, asked, strict=True)
     ]
+
+
+def _axes(facet: Evidence, asked: Sequence[tuple[Side, list[Side]]]) -> Iterator[Axis]:
+    yield NFE
+    rows = sorted({row for reference, lines in asked for line in (reference, *lines) for row in line.rows})
+    settings = [facet.settings[row].decode for row in rows]
+    steps = {(decode.cache, decode.decoder.wider, decode.decoder.branches) for decode in settings}
+    recorded = POSITIONS.cost in facet.sample.every_cost
+    if len(steps) > 1 and recorded and facet.points.loc[rows, POSITIONS.cost].notna().all():
+        yield POSITIONS
 
 
 def _asked(facet: Evidence, against: str) -> list[tuple[Side, list[Side]]]:
@@ -59,7 +74,9 @@ def _asked(facet: Evidence, against: str) -> list[tuple[Side, list[Side]]]:
     return list(found.values())
 
 
-def _judged(facet: Evidence, asked: Sequence[tuple[Side, list[Side]]], references: int) -> Iterator[Rivals]:
+def _judged(
+    facet: Evidence, asked: Sequence[tuple[Side, list[Side]]], references: int, axis: Axis
+) -> Iterator[Rivals]:
     ids, values = [], []
     for setting, decode in zip(facet.settings, facet.points["decode"], strict=True):
         ids.append((setting.id, str(decode)))
@@ -68,18 +85,18 @@ def _judged(facet: Evidence, asked: Sequence[tuple[Side, list[Side]]], reference
     for reference, lines in asked:
         base, *variants = (make_side(line.rows.tolist(), ids, values) for line in (reference, *lines))
         named = {line.name: own for line, own in zip(lines, variants, strict=True)}
-        yield _compared(reference.name, base, named, facet.sample, references)
+        yield _compared(reference.name, base, named, facet.sample, references, axis)
 
 
 def _compared(
-    reference: str, base: Line, lines: Mapping[str, Line], sample: Sample, references: int
+    reference: str, base: Line, lines: Mapping[str, Line], sample: Sample, references: int, axis: Axis
 ) -> Rivals:
     apart = {name: line for name, line in lines.items() if not set(line.rows) <= set(base.rows)}
     own = tuple(apart.values())
     idle, alpha = len(lines) - len(apart), ALPHA / references
     rows = frozenset(int(row) for line in (base, *lines.values()) for row in line.members[0])
     cohort = Cohort(reference, "", base, own, len(lines), idle, empty=0, rows=rows)
-    measured = measure(cohort, sample, comparisons=references) if own else None
+    measured = measure(cohort, sample, axis.cost, references) if own else None
     effects = {id(effect.variant): effect for effect in (measured.effects(alpha, alpha) if measured else ())}
     return Rivals(
         reference,
@@ -87,4 +104,5 @@ def _compared(
         tuple(name for name in lines if name not in apart),
         tuple(name for name, line in apart.items() if id(line) not in effects),
         references,
+        axis,
     )

@@ -37,6 +37,7 @@ RATIOS = (
     Ratio("held_per_step", "held_back", "held_back_steps"),
     Ratio("remasked_share", "remasked", "tokens_generated"),
     Ratio("replaced_share", "replaced", "tokens_generated"),
+    Ratio("ahead_share", "ahead", "tokens_generated"),
     Ratio("post_share", "post_steps", "nfe"),
     Ratio("batch_seconds", "seconds", "examples"),
     Ratio("tokens_per_second", "tokens_generated", "seconds"),

@@ -56,6 +56,8 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     - revises (whether its decoder may take tokens back), remasked_share and replaced_share (tokens masked again, or
       replaced, over those generated: more than 1 if often) and post_share (of its steps, those on blocks that were
       full), NaN of other decoders;
+    - wider (what a step computes where that is more than the canvas, in words), branches (its canvases) and
+      ahead_share (of the tokens generated, those revealed ahead), NaN where there is one branch;
     - batch_seconds (machine seconds per example, an equal share of its slice's: not a latency), capture_share of them,
       tokens_per_second of them; seconds_in_batch and seconds_to_first_block (means of what an example waited for, each
       step shared with the other rows of its batch: a latency, at this batch size);
@@ -82,6 +84,7 @@ def make_points(part: Part, knobs: Names, sample: Sample, draws: Draws) -> pd.Da
     metrics = metric_columns(part.averaged, len(points))
     for name in REVISIONS:
         metrics[name] = metrics[name].where(points["revises"])
+    metrics["ahead_share"] = metrics["ahead_share"].where(points["branches"] > 1)
     for name, caches in PASSES.items():
         metrics[name] = metrics[name].where(points["cache"].isin(caches))
     points = pd.concat([points, metrics], axis=1)
@@ -101,14 +104,15 @@ def _labelled(part: Part, knobs: Names) -> pd.DataFrame:
         "axon": [setting.uses_axon for setting in settings],
         "foreign": [setting.foreign for setting in settings],
         "cache": [setting.decode.cache for setting in settings],
-        "shadow": [own.name if own.needs_shadow else "" for own in decoders],
+        "wider": [own.wider and f"a step of {own.name} computes {own.wider}" for own in decoders],
+        "branches": [own.branches for own in decoders],
         "revises": [own.revises for own in decoders],
         "label": list(_labels(part, knobs)),
     }
     own = dict.fromkeys(key for setting in settings for key in setting.knobs)
     columns |= {f"knob.{knobs[key]}": [setting.knobs.get(key) for setting in settings] for key in own}
     points = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
-    points = points.astype({"axon": np.bool_, "foreign": np.bool_, "revises": np.bool_})
+    points = points.astype({"axon": np.bool_, "foreign": np.bool_, "branches": np.int64, "revises": np.bool_})
     if part.seed_examples:
         begun = {point: sum(own > 0 for own in sizes) for point, sizes in part.seed_examples.items()}
         spread = spreads(part.scored, part.seed_examples.keys())
@@ -196,4 +200,4 @@ def sort_along_front(points: pd.DataFrame) -> pd.DataFrame:
 
 def unlike_canvas(points: pd.DataFrame) -> bool:
     """Whether any setting's steps compute something else than the canvas, so that NFE isn't all of its cost."""
-    return bool(((points["cache"] != "none") | (points["shadow"] != "")).any())
+    return bool(((points["cache"] != "none") | (points["wider"] != "")).any())

@@ -16,7 +16,7 @@ COUNTS = (
     *("anchors", "axon_sinks", "axon_columns"),
     *("graph_steps", "empty_graph_steps", "graph_sinks", "graph_columns"),
     *("compared_steps", "held_back_steps", "held_back"),
-    *("remasked", "replaced", "post_steps"),
+    *("remasked", "replaced", "ahead", "post_steps"),
     *("prefill_passes", "store_passes", "full_passes"),
     *("computed_positions", "flops"),
 )

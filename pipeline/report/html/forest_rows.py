@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.report.comparisons import axes
 from pipeline.report.comparisons.comparison import Comparison
 from pipeline.report.comparisons.effect import Effect
 from pipeline.report.facet import Facet
@@ -91,6 +92,7 @@ def _of_rivals(facets: Sequence[Facet], references: Sequence[str]) -> Forest:
         )
         for facet in facets
         for found in facet.rivals
+        if found.axis is axes.NFE
         for name, effect in sorted(found.effects, key=lambda own: -own[1].difference.estimate)
     )
     return Forest(

@@ -39,13 +39,23 @@ COLUMNS = (
     Column("% of these empty", "axon_empty", 0, 100),
     Column("% of tokens masked again", "remasked_share", 0, 100),
     Column("% of tokens replaced", "replaced_share", 0, 100),
+    Column("% of tokens revealed ahead", "ahead_share", 0, 100),
     Column("% of steps on full blocks", "post_share", 0, 100),
     Column("machine seconds per example", "batch_seconds", 3),
     Column("n", "n", 0),
     Column("unscored", "unscored", 0),
 )
 # No column of the table where they tell no setting from another.
-ALIKE = {"axon_empty", "n", "post_share", "remasked_share", "replaced_share", "seeds", "unscored"}
+ALIKE = {
+    "ahead_share",
+    "axon_empty",
+    "n",
+    "post_share",
+    "remasked_share",
+    "replaced_share",
+    "seeds",
+    "unscored",
+}
 CACHED = (  # where any setting's steps compute something else than the canvas
     Column("computed positions per example", "computed_positions", 0),
     Column("prefill passes", "prefill_passes", 2),

@@ -9,13 +9,13 @@ facet, on each axis by itself.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from pipeline.inputs.dotted import flatten
 from pipeline.planning.setting import Setting
+from pipeline.report.comparisons.axes import NFE, POSITIONS, SECONDS, Axis
 from pipeline.report.comparisons.cohorts import Cohort, apart_by, as_key, make_side, trade_off_of
 from pipeline.report.comparisons.comparison import ALPHA, INCONCLUSIVE
 from pipeline.report.comparisons.effect import Effect
@@ -35,15 +35,8 @@ from pipeline.report.words.verdict import (
 WHOLE = "none"
 
 
-class Axis(NamedTuple):
-    cost: str
-    name: str
-    digits: int
-
-
-DECIDING = Axis("computed_positions", "computed positions", 0)
-SECONDS = Axis("seconds", "machine seconds", 3)
-AXES = (DECIDING, SECONDS, Axis("nfe", "NFE", 1))
+DECIDING = POSITIONS
+AXES = (DECIDING, SECONDS, NFE)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def inert_warnings(points: pd.DataFrame) -> list[str]:
     """One warning per kind: how many settings, to what extent, what it means and the remedy. None for unknowns.
 
     Of `points`: axon, label, group, decode, n, axon_share, axon_empty, axon_sink_share, graph_empty, graph_sink_share,
-    held_share, remasked_share, replaced_share.
+    held_share, remasked_share, replaced_share, ahead_share.
     """
     scored = points[points["n"] > 0]
     found = [
@@ -70,6 +70,7 @@ def inert_warnings(points: pd.DataFrame) -> list[str]:
         _as_base(scored),
         _held_none(scored),
         _revised_none(scored),
+        _ahead_none(scored),
     ]
     return [warning for warning in found if warning]
 
@@ -165,6 +166,18 @@ def _revised_none(scored: pd.DataFrame) -> str:
     return (
         f"No token was masked again or replaced in {_of(none, known)} whose decoder may do so "
         f"(for example {_name(none.iloc[0])}). {_no_evidence(none)} about taking tokens back."
+    )
+
+
+def _ahead_none(scored: pd.DataFrame) -> str:
+    """Settings of decoders that look ahead, and revealed nothing by it."""
+    known = scored[scored["ahead_share"].notna()]
+    none = known[known["ahead_share"] == 0]
+    if none.empty:
+        return ""
+    return (
+        f"No guess was kept in {_of(none, known)} whose decoder looks ahead (for example {_name(none.iloc[0])}): "
+        f"they decode as without it. {_no_evidence(none)} about looking ahead."
     )
 
 

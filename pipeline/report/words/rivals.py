@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from pipeline.report.comparisons.axes import NFE, Axis
 from pipeline.report.comparisons.comparison import INCONCLUSIVE
 from pipeline.report.comparisons.effect import Effect
 from pipeline.report.comparisons.rivals import Rivals
@@ -29,7 +30,8 @@ def rival_verdicts(found: Sequence[Rivals]) -> list[Verdict]:
 
 
 def _verdict(found: Rivals) -> Verdict:
-    against = f"Against the Pareto front of {found.reference}"
+    along = "" if found.axis is NFE else f" along {found.axis.name}"
+    against = f"Against the Pareto front of {found.reference}{along}"
     if not found.effects:
         return Verdict(f"{against}: {'; '.join(_left(found))}.")
     kinds = {
@@ -41,12 +43,13 @@ def _verdict(found: Rivals) -> Verdict:
     closing = " ".join(_closing(found))
     return Verdict(
         short=f"{against}, in mean quality: {' '.join(claims)}",
-        saved=_saved(found.effects),
+        saved=_saved(found.effects, found.axis),
         evidence=" ".join(
-            [text for own in found.effects for text in _measured(found.reference, *own)] + [closing]
+            [text for own in found.effects for text in _measured(found.reference, found.axis, *own)]
+            + [closing]
         ),
         sides=(found.reference, "the other front"),
-        rows=tuple(row for name, effect in found.effects for row in rows(effect, name)),
+        rows=tuple(row for name, effect in found.effects for row in rows(effect, name, found.axis)),
         caption=closing,
     )
 
@@ -76,42 +79,45 @@ def _unshown(effect: Effect) -> str:
     return "" if shown else f" (not shown {WHERE_MIXED})"
 
 
-def _saved(effects: Sequence[tuple[str, Effect]]) -> str:
+def _saved(effects: Sequence[tuple[str, Effect]], axis: Axis) -> str:
     """Of those that reach a quality with the reference; the largest reduction first."""
+    heading = axis.name[0].upper() + axis.name[1:]
     known = [own for own in effects if own[1].saving.quality > 0]
     ordered = sorted(known, key=lambda own: -own[1].saving.fraction.estimate)
     if not ordered:
-        return "NFE at equal quality: unknown, because no front reaches a common quality with it."
+        return f"{heading} at equal quality: unknown, because no front reaches a common quality with it."
     texts = [
         f"{name} {reduction(effect.saving.fraction)}{TOO_FAR * effect.saved_between_alone}"
         for name, effect in ordered[:MOST]
     ]
     more = f" and {len(ordered) - MOST} more" if len(ordered) > MOST else ""
-    return f"NFE at equal quality, {WHERE_MIXED}: {', '.join(texts) if more else listed(texts)}{more}."
+    return f"{heading} at equal quality, {WHERE_MIXED}: {', '.join(texts) if more else listed(texts)}{more}."
 
 
-def _measured(reference: str, name: str, effect: Effect) -> Iterator[str]:
+def _measured(reference: str, axis: Axis, name: str, effect: Effect) -> Iterator[str]:
     """One front's figures; what difference would have been found where none was."""
     (lo, hi), saving, swept = (
         effect.budgets,
         effect.saving,
         counted(len(effect.variant.rows), "distinct setting"),
     )
+    between = f"from {lo:,.{axis.digits}f} to {hi:,.{axis.digits}f} {axis.name}"
     yield (
-        f"{name}, {swept}: from {lo:.1f} to {hi:.1f} NFE the mean quality is {effect.axon_quality:.3f}, that of "
-        f"{reference} {effect.base_quality:.3f}, on {effect.n:,} examples"
-    ) + (f"; it reaches quality {_reached(reference, name, saving)}." if saving.quality > 0 else ".")
+        f"{name}, {swept}: {between} the mean quality is {effect.axon_quality:.3f}, that of {reference} "
+        f"{effect.base_quality:.3f}, on {effect.n:,} examples"
+    ) + (f"; it reaches quality {_reached(reference, axis, name, saving)}." if saving.quality > 0 else ".")
     if effect.between_alone:
         yield too_far_apart(effect, reference)
     elif outcome(effect) == INCONCLUSIVE:
         yield from detects(effect)
-    yield from unknown_intervals(effect, "NFE")
+    yield from unknown_intervals(effect, axis.name)
 
 
-def _reached(reference: str, name: str, saving: Saving) -> str:
+def _reached(reference: str, axis: Axis, name: str, saving: Saving) -> str:
     below = "" if saving.holds else f", which is lower than the best of {reference}"
     return (
-        f"{level(saving)}{below}, at {saving.axon_cost:.1f} NFE instead of {saving.base_cost:.1f}"
+        f"{level(saving)}{below}, at {saving.axon_cost:,.{axis.digits}f} {axis.name} instead of "
+        f"{saving.base_cost:,.{axis.digits}f}"
         f"{at_once(saving, reference, name)}"
     )
 
@@ -121,10 +127,11 @@ def _closing(found: Rivals) -> Iterator[str]:
     counts += [f"{found.references} references"] if found.references > 1 else []
     yield f"95 % intervals{f', simultaneous over {listed(counts)}' if counts else ''}; AXON's verdicts count apart."
     yield (
-        "A front lies higher whose mean quality is higher over the same budgets; NFE at equal quality is that at which "
-        "each first reaches a quality a margin below the highest that both reach. Between two settings that lie far "
-        "apart a decoder may do better than the straight line does, so that a difference counts only if the settings "
-        "themselves show it, unless both fronts have them at the same values of the trade-off parameter."
+        "A front lies higher whose mean quality is higher over the same budgets; what counts at equal quality is the "
+        f"{found.axis.name} at which each first reaches a quality a margin below the highest that both reach. Between "
+        "two settings that lie far apart a decoder may do better than the straight line does, so that a difference "
+        "counts only if the settings themselves show it, unless both fronts have them at the same values of the "
+        "trade-off parameter."
     )
     if left := _left(found):
         yield f"Not counted: {'; '.join(left)}."

@@ -71,7 +71,7 @@ def summarise(
             *_uncompared(points, own),
             *mixed_warnings(part),
             *seed_warnings(part, points),
-            *_shadows(points),
+            *_wider(points),
             *_caches(points),
         ],
         lacking=without_interval(points, views),
@@ -214,15 +214,14 @@ def _caches(points: pd.DataFrame) -> list[str]:
     ]
 
 
-def _shadows(points: pd.DataFrame) -> list[str]:
-    """Where some settings have shadows: what their NFE leaves out."""
+def _wider(points: pd.DataFrame) -> list[str]:
+    """Where steps of some settings compute more than those of others: what NFE leaves out."""
     points = points[~points["foreign"]]
-    if points["shadow"].nunique() < 2:
+    if len(points[["wider", "branches"]].drop_duplicates()) < 2:
         return []
-    names = ", ".join(sorted(filter(None, points["shadow"].unique())))
+    steps = ", ".join(sorted(filter(None, points["wider"].unique())))
     return [
-        f"NFE counts a step of {names} as any other, though it computes a shadow of the block beside the canvas: "
-        "compare such settings by computed positions, too."
+        f"NFE counts every step as one, though {steps}: compare such settings by computed positions, too."
     ]
 
 

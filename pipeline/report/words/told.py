@@ -49,5 +49,5 @@ def step_words(points: pd.DataFrame, found: Comparison) -> Iterator[str]:
     computed = "" if math.isnan(share) else f": for each, {share:.0f} positions are computed"
     if cache != "none":
         yield f"NFE counts steps under cache {cache}, which are not whole passes{computed}."
-    if own["shadow"].iloc[0]:
-        yield f"NFE counts steps that compute a shadow of the block beside the canvas{computed}."
+    if wider := own["wider"].iloc[0]:
+        yield f"NFE counts a step as one, though {wider}{computed}."

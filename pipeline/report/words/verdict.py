@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from pipeline.report.comparisons.axes import NFE, Axis
 from pipeline.report.comparisons.comparison import INCONCLUSIVE, NO, NO_FRONT, YES, Comparison
 from pipeline.report.comparisons.effect import POINT, POWER, Effect
 from pipeline.report.comparisons.effects import MIN_EXAMPLES
@@ -263,20 +264,20 @@ def _left_out(found: Comparison) -> str:
     )
 
 
-def rows(effect: Effect, name: str = "") -> Iterator[Row]:
+def rows(effect: Effect, name: str = "", axis: Axis = NFE) -> Iterator[Row]:
     """What is measured of an effect; of several in one table each with its name before it."""
-    (lo, hi), saving, of = effect.budgets, effect.saving, f"{name}: " if name else ""
+    (lo, hi), saving, of, digits = effect.budgets, effect.saving, f"{name}: " if name else "", axis.digits
     for how, own in (("", effect), (", settings mixed", effect.mixed)):
         yield Row(
-            f"{of}mean quality from {lo:.1f} to {hi:.1f} NFE{how}",
+            f"{of}mean quality from {lo:,.{digits}f} to {hi:,.{digits}f} {axis.name}{how}",
             f"{own.base_quality:.3f}",
             f"{own.axon_quality:.3f}",
             signed(own.difference, 3),
         )
     if saving.quality > 0:
         yield Row(
-            f"{of}NFE at equal quality, {saving.quality:.3f}, settings mixed",
-            f"{saving.base_cost:.1f}",
-            f"{saving.axon_cost:.1f} ({reduction(saving.fraction)})",
-            signed(saving.cost, 1),
+            f"{of}{axis.name} at equal quality, {saving.quality:.3f}, settings mixed",
+            f"{saving.base_cost:,.{digits}f}",
+            f"{saving.axon_cost:,.{digits}f} ({reduction(saving.fraction)})",
+            signed(saving.cost, digits),
         )

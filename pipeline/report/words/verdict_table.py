@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.report.comparisons.axes import NFE, Axis
 from pipeline.report.comparisons.effect import Effect
 from pipeline.report.facet import Facet
 from pipeline.report.statistics.stats import Interval
@@ -16,25 +17,30 @@ def verdict_table(facets: Sequence[Facet]) -> pd.DataFrame:
     """One row per facet and compared front: AXON's variants, each beside its base, then what `against` asks for.
 
     Intervals are those of the verdicts, which hold simultaneously over the fronts that one verdict compares, and over
-    all verdicts of the kind. NaN: unknown. No row for pairs of settings where no front can be drawn.
+    all verdicts of the kind. Budgets and what is spent are of `cost`: NFE, and for `against` computed positions, too,
+    where NFE isn't all that steps cost. NaN: unknown. No row for pairs of settings where no front can be drawn.
     """
     return pd.DataFrame(
         [
-            {"task": facet.task, "model": facet.model, "front": front, "against": against, **_figures(effect)}
+            {
+                **{"task": facet.task, "model": facet.model, "front": front, "against": against},
+                "cost": axis.cost,
+                **_figures(effect),
+            }
             for facet in facets
-            for front, against, effect in _compared(facet)
+            for front, against, axis, effect in _compared(facet)
         ]
     )
 
 
-def _compared(facet: Facet) -> Iterator[tuple[str, str, Effect]]:
+def _compared(facet: Facet) -> Iterator[tuple[str, str, Axis, Effect]]:
     for found in facet.comparisons:
         for effect in found.effects:
             variant = variant_text(facet.points, effect.variant, found.cohort.base)
-            yield f"{found.cohort.name} with AXON ({variant})", f"{found.cohort.name} alone", effect
+            yield f"{found.cohort.name} with AXON ({variant})", f"{found.cohort.name} alone", NFE, effect
     for rivals in facet.rivals:
         for name, effect in rivals.effects:
-            yield name, rivals.reference, effect
+            yield name, rivals.reference, rivals.axis, effect
 
 
 def _figures(effect: Effect) -> dict[str, Any]:
@@ -44,8 +50,8 @@ def _figures(effect: Effect) -> dict[str, Any]:
     return {
         "outcome": outcome(effect),
         "n": effect.n,
-        "nfe_lo": effect.budgets[0],
-        "nfe_hi": effect.budgets[1],
+        "budgets_lo": effect.budgets[0],
+        "budgets_hi": effect.budgets[1],
         "quality": effect.axon_quality,
         "against_quality": effect.base_quality,
         **_interval("difference", effect.difference),
@@ -53,8 +59,8 @@ def _figures(effect: Effect) -> dict[str, Any]:
         **_interval("at_against_settings", effect.at_base),
         **_interval("mixed_difference", effect.mixed.difference),
         "equal_quality": saving.quality if known else unknown,
-        "nfe": saving.axon_cost if known else unknown,
-        "against_nfe": saving.base_cost if known else unknown,
+        "spent": saving.axon_cost if known else unknown,
+        "against_spent": saving.base_cost if known else unknown,
         **_interval("saved", saving.fraction if known else Interval(unknown, unknown, unknown)),
         "settings_too_far_apart": "|".join(
             name
