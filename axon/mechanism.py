@@ -1,6 +1,6 @@
-"""Whether AXON and DAWN had anything to choose by, and whether decoders held tokens back or took any back.
+"""Whether AXON and DAWN had anything to choose by, and whether decoders held tokens back, guessed or took any back.
 
-Without support, edges, conflicts or revised tokens a result says nothing about the method.
+Without support, edges, conflicts, kept guesses or revised tokens a result says nothing about the method.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Mechanism(Counts):
         )
 
     def lines(self) -> list[str]:
-        """A line each for AXON, DAWN, what was held back and taken back; none for what took part in no step."""
+        """A line each for AXON, DAWN and what was held back, guessed, taken back; none for what was in no step."""
         found = []
         if self.axon_steps:
             line = (
@@ -49,6 +49,8 @@ class Mechanism(Counts):
                 f"attention: {self.held_back} tokens held back, "
                 f"in {self.held_back_steps} of {self.compared_steps} steps"
             )
+        if self.ahead:
+            found.append(f"looking ahead: {self.ahead} guesses kept")
         if self.remasked or self.replaced:
             found.append(f"tokens taken back: {self.remasked} masked again, {self.replaced} replaced")
         return found

@@ -44,7 +44,7 @@ from tests.axon.toy_model import EOS, MASK, toy_model
 CACHED = {
     name: setting
     for name, setting in COMBINATIONS.items()
-    if not setting.decoder.reads_later_blocks and not setting.decoder.needs_shadow
+    if not setting.decoder.reads_later_blocks and not setting.decoder.wider
 }
 LONG = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [10], [11, 12, 13, 14], [15, 16, 17, 18, 19, 20, 21, 0, 1, 2]]
 ALIGNMENTS = ["prompt", "absolute"]

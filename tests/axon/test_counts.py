@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from axon import AxonSettings, Confidence, Dawn, DecodeSettings, Klass, MaskedDiffusionModel, Wino, decode
+from axon import (
+    AxonSettings,
+    Confidence,
+    Dawn,
+    DecodeSettings,
+    Klass,
+    Lopa,
+    MaskedDiffusionModel,
+    Wino,
+    decode,
+)
 from axon.attention import kernel_name
 from axon.counts import COUNTS, RowCounts
 from axon.mechanism import Mechanism
@@ -69,9 +79,10 @@ def test_the_base_decoder_alone_counts_nothing_of_axon(model: MaskedDiffusionMod
     [
         Confidence(threshold=0.4),
         Klass(threshold=0.2, kl_threshold=0.5, history=1),
+        Lopa(threshold=0.6),
         Wino(threshold=0.3, threshold_back=0.6),
     ],
-    ids=["confidence", "klass", "wino"],
+    ids=["confidence", "klass", "lopa", "wino"],
 )
 def test_flops_are_those_that_torch_counts(
     family: str, decoder: Any, monkeypatch: pytest.MonkeyPatch
@@ -98,12 +109,15 @@ def test_whether_a_method_did_anything_is_told() -> None:
     axon = trace_of((2, 3), (0, 1), (0,), (0,), anchors=1, axon_columns=4, axon_sinks=3)
     dawn = trace_of((2,), (0,), graph_steps=1, graph_columns=5, graph_sinks=5)
     clad = trace_of((2,), (0,), compared_steps=4, held_back_steps=1, held_back=2)
+    lopa = trace_of((2,), (1,), ahead=2)
     revising = trace_of((2,), (1,), remasked=3, replaced=1)
-    mechanism = mechanism.plus(axon).plus(dawn).plus(clad).plus(revising)
+    for trace in (axon, dawn, clad, lopa, revising):
+        mechanism = mechanism.plus(trace)
     assert mechanism.lines() == [
         "AXON: 1 of 1 steps without any support, 1.00 anchors per step, 75 % of the block's columns are sinks",
         "DAWN: 0 of 1 graphs without an edge, 100 % of the columns are sinks",
         "attention: 2 tokens held back, in 1 of 4 steps",
+        "looking ahead: 2 guesses kept",
         "tokens taken back: 3 masked again, 1 replaced",
     ]
 

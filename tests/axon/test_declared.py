@@ -79,7 +79,8 @@ def test_what_nobody_declares_is_not_computed(
     if not sequence:
         assert computed["log_probs"] == computed["p_max_at"] == 0
         own = 2 * BLOCK if decoder.needs_shadow else BLOCK
-        assert all(trace.logit_positions == trace.nfe * own for trace in traces)
+        most = own * decoder.branches
+        assert all(trace.nfe * own <= trace.logit_positions <= trace.nfe * most for trace in traces)
         fired = any(trace.axon_steps for trace in traces)
         means = computed["column_means"] + computed["means_and_rows"]
         assert bool(means) == fired, "the sinks of AXON's anchors alone need them"

@@ -41,7 +41,7 @@ from tests.axon.test_laws import COMBINATIONS, MIXED, VARIED
 from tests.axon.toy_model import shared_model, toy_model
 
 CACHES, GEN = ("prefix", "dual"), 32
-CACHED = [name for name, setting in COMBINATIONS.items() if not setting.decoder.needs_shadow]
+CACHED = [name for name, setting in COMBINATIONS.items() if not setting.decoder.wider]
 OFF = AxonSettings(gate="never")
 caches = pytest.mark.parametrize("kind", CACHES)
 

@@ -60,6 +60,7 @@ def test_a_default_is_the_codes(name: str, shown: str) -> None:
         ("klass", ["threshold", "kl_threshold", "history"]),
         ("credit", ["threshold", "alpha", "beta", "gamma"]),
         ("slow_fast", ["threshold", "min_confidence", "exploration_steps", "window", "stability"]),
+        ("lopa", ["threshold", "branches"]),
         ("wino", ["threshold", "threshold_back"]),
         ("dus", ["base", "base_skip", "threshold"]),
         ("pc_sampler", ["decay", "alpha"]),
@@ -121,6 +122,7 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
             "window": 2,
             "stability": 1.0,
         },
+        "lopa": {"name": "lopa", "threshold": 0.9, "branches": 3},
         "wino": {"name": "wino", "threshold": 0.6, "threshold_back": 0.9},
         "joint_threshold": {
             "name": "joint_threshold",

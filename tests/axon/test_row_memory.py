@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from axon import AxonSettings, Confidence, Credit, Dawn, DecodeSettings, Klass, Wino
+from axon import AxonSettings, Confidence, Credit, Dawn, DecodeSettings, Klass, Lopa, Wino
 from axon.blocks import RowBlocks, row_blocks
 from axon.key_values import KeyValues
 from axon.models.shape import NetworkShape
@@ -44,6 +44,12 @@ def test_what_every_decode_takes(dtype: str) -> None:
 def test_drawing_tokens_takes_four_copies_in_float64() -> None:
     drawn = parts(replace(PLAIN, temperature=0.5))
     assert drawn == parts(PLAIN) | {"logits": K * V * (4 + 4 + 4 * 8)}
+
+
+def test_each_branch_takes_what_a_canvas_takes() -> None:
+    assert parts(replace(PLAIN, decoder=Lopa(branches=3))) == {
+        name: 3 * own for name, own in parts(PLAIN).items()
+    }
 
 
 def test_boosted_logits_are_float32_at_least() -> None:

@@ -120,7 +120,7 @@ CACHES: list[tuple[Callable[[], MaskedDiffusionModel], Any]] = [
 
 def in_turn(number: int, setting: DecodeSettings) -> tuple[Callable[[], MaskedDiffusionModel], Any]:
     """One of CACHES, as far as the decoder can do with it."""
-    if setting.decoder.needs_shadow:
+    if setting.decoder.wider:
         return CACHES[number % 2][0], "none"
     family, cache = CACHES[number % len(CACHES)]
     return family, "none" if setting.decoder.reads_later_blocks else cache

@@ -15,14 +15,17 @@ def count(
     edges: bool = True,
     remasked: int = 0,
     held: int = 1,
+    ahead: int = 0,
 ) -> Sweep:
     """`sinks`: fraction of columns that AXON and DAWN count as sinks; whether AXON finds support, DAWN an edge;
-    `held`: tokens that CLAD holds back in each step; `remasked`: tokens of each example that are masked again."""
+    `held`: tokens that CLAD holds back in each step; `remasked`, `ahead`: tokens of each example that are masked again,
+    or revealed ahead."""
     for row in sweep.rows:
         setting = sweep.settings[row["setting_id"]]
-        row |= {"computed_positions": row["nfe"] * WIDTH, "flops": 2e6 * row["nfe"] * WIDTH}
+        positions = row["nfe"] * WIDTH * setting.decode.decoder.branches
+        row |= {"computed_positions": positions, "flops": 2e6 * positions}
         row |= _held(row, held) if setting.decode.decoder.name == "clad" else _NO_HELD
-        row |= {"remasked": remasked, "replaced": 0, "post_steps": 0}
+        row |= {"remasked": remasked, "replaced": 0, "ahead": ahead, "post_steps": 0}
         row |= _axon(row, sinks, supported) if setting.uses_axon else _NO_AXON
         row |= _graph(row, sinks, edges) if setting.decode.decoder.name == "dawn" else _NO_GRAPH
     return sweep

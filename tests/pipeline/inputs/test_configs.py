@@ -13,6 +13,7 @@ from axon.decoders import DECODERS
 from pipeline.errors import ConfigError
 from pipeline.inputs.config import DECODE_KEYS, read_config, to_tree
 from pipeline.tasks import TASKS
+from tests.axon.with_defaults import with_defaults
 from tests.pipeline.conftest import ROOT, compose_tree, planned
 from tests.pipeline.formats import random_checkpoint
 
@@ -82,10 +83,8 @@ def test_every_sweep_can_be_planned(
 ) -> None:
     folder = block_causal if sweep == "caches_block" else checkpoint
     words = [f"sweep={sweep}", f"decoder={decoder}", f"task={task}", f"model.path={folder}"]
-    if sweep.startswith("caches") and (
-        DECODERS[decoder].reads_later_blocks or DECODERS[decoder].needs_shadow
-    ):
-        refused = r"decoder (klass compares what they find in later ones|wino reads a shadow of its block)"
+    if sweep.startswith("caches") and (DECODERS[decoder].reads_later_blocks or with_defaults(decoder).wider):
+        refused = r"decoder (klass compares what they find in later ones|wino reads a shadow|lopa computes 3 canvases)"
         with pytest.raises(ConfigError, match=refused):
             planned(read_config(compose_tree(*words)))
         return

@@ -264,7 +264,7 @@ def test_shapes_and_flops_are_those_of_the_loaded_model(
     loaded = load_model(folder)
     assert network.parameters == sum(own.numel() for own in set(loaded.network.parameters()))
     config = make_config("task.name=judge", f"model.path={folder}", "axon.gate=never")
-    for name in ("confidence", "klass", "dawn", *(() if loaded.shifted else ("wino",))):
+    for name in ("confidence", "klass", "dawn", "lopa", *(() if loaded.shifted else ("wino",))):
         decode = replace(config.decode, decoder=DECODERS[name]())
         [setting] = planned(replace(config, decode=decode)).settings.values()
         [record] = sliced(Evaluator(1), setting, 0, 1)

@@ -199,7 +199,7 @@ def test_a_setting_made_of_its_identity_decodes_alike(
     decoder: str, gate: str, policy: str, others: dict[str, object], axon: dict[str, object]
 ) -> None:
     """Whatever it reads; so that its identity is the same, made anew from its settings."""
-    assume(not (DECODERS[decoder].needs_shadow and "cache" in others))
+    assume(not (with_defaults(decoder).wider and "cache" in others))
     decode = Decode(
         gen_length=64, block_length=16, decoder=with_defaults(decoder),
         axon=AxonSettings(gate=gate, policy=policy, **axon), **others,

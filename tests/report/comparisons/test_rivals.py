@@ -17,6 +17,7 @@ from pipeline.report.html import forest
 from pipeline.report.html.forest_rows import forests
 from pipeline.report.words import terminal
 from pipeline.report.words.verdict_table import verdict_table
+from tests.report.counts import count
 from tests.report.sweep import Sweep, changed, make_run, make_sweep
 
 
@@ -54,8 +55,35 @@ def test_a_front_gains_as_the_same_records_do_in_axons_verdict() -> None:
         effect.difference.estimate,
         effect.mixed.difference.lo,
     )
-    assert (row["nfe"], row["saved_hi"]) == (effect.saving.axon_cost, effect.saving.fraction.hi)
+    assert row["cost"] == "nfe"
+    assert (row["spent"], row["saved_hi"]) == (effect.saving.axon_cost, effect.saving.fraction.hi)
     assert len(words.rows) == 3 and "simultaneous" not in words.caption
+
+
+def test_where_a_step_computes_more_fronts_are_compared_by_that_too() -> None:
+    """Half as many steps, of three canvases each: higher along NFE, lower along computed positions."""
+    sweep = make_sweep(faster=0.5, anchors=(None, 1))
+    for sid, setting in sweep.settings.items():
+        if setting.uses_axon:
+            ahead = changed(setting, decoder="lopa", axon=AxonSettings(gate="never"))
+            sweep.settings[sid] = replace(ahead, group="ahead", knobs=setting.knobs | {"decoder": "lopa"})
+    facet = facet_of(count(sweep, ahead=1))
+    by_nfe, by_positions = facet.rivals
+    assert [own.axis.cost for own in facet.rivals] == ["nfe", "computed_positions"]
+    ((_, sooner),), ((_, dearer),) = by_nfe.effects, by_positions.effects
+    assert sooner.higher and sooner.saving.fraction.estimate > 0.3
+    assert dearer.lower and dearer.saving.fraction.estimate < 0
+    first, second = facet.summary.verdicts
+    assert first.short.startswith("Against the Pareto front of base, in mean quality: Higher: ahead +0.")
+    assert second.short.startswith(
+        "Against the Pareto front of base along computed positions, in mean quality: Lower: ahead -0."
+    )
+    assert second.saved.startswith(
+        "Computed positions at equal quality, where settings may be mixed: ahead +"
+    )
+    assert all("computed positions" in row.what for row in second.rows)
+    assert verdict_table([facet])["cost"].tolist() == ["nfe", "computed_positions"]
+    assert len(forests([facet])) == 1, "drawn once"
 
 
 @pytest.mark.slow

@@ -163,6 +163,17 @@ def test_a_decoder_that_took_no_token_back_is_warned_of():
     assert "in 1 of 6 settings whose" in told and "This setting is no evidence" in told
 
 
+@pytest.mark.slow
+def test_a_decoder_that_kept_no_guess_is_warned_of():
+    sweep = make_sweep(examples=20, thresholds=(0.3, 0.7))
+    sweep.change(decoder="lopa")
+    (told,) = warned(count(sweep))
+    assert told.startswith("No guess was kept in 6 of 6 settings whose decoder looks ahead (for example ")
+    assert told.endswith("These settings are no evidence about looking ahead.")
+    found = facet_of(count(sweep, ahead=2))
+    assert found.summary.inert == [] and (found.points["ahead_share"] > 0).all()
+
+
 def clad_sweep(held):
     sweep = make_sweep(examples=20, thresholds=(0.3, 0.7))
     sweep.change(decoder="clad")

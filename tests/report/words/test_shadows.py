@@ -1,4 +1,4 @@
-"""A step that computes a shadow of its block costs more than its NFE says: where settings have both, it is said."""
+"""A step that computes a shadow or several canvases costs more than NFE says: where settings differ, it is said."""
 
 import pytest
 
@@ -6,11 +6,9 @@ from tests.report.counts import count
 from tests.report.sweep import changed, make_sweep
 from tests.report.verdict import facet_of
 
-NOTE = (
-    "NFE counts a step of wino as any other, though it computes a shadow of the block beside the canvas: compare such "
-    "settings by computed positions, too."
-)
-STEP = "NFE counts steps that compute a shadow of the block beside the canvas: for each, "
+NOTE = "NFE counts every step as one, though a step of {}: compare such settings by computed positions, too."
+SHADOW = "wino computes a shadow of the block beside the canvas"
+STEP = f"NFE counts a step as one, though a step of {SHADOW}: for each, "
 
 
 def sweep_of(*shadowed):
@@ -25,7 +23,7 @@ def sweep_of(*shadowed):
 
 def test_where_some_settings_have_shadows_steps_are_not_all_that_is_compared():
     facet = facet_of(sweep_of("0.7"))
-    assert NOTE in facet.summary.warnings
+    assert NOTE.format(SHADOW) in facet.summary.warnings
     assert [view.cost.column for view in facet.pictured] == ["nfe", "computed_positions"]
     told = [str(verdict) for verdict in facet.summary.verdicts]
     assert sum(STEP in one for one in told) == 1, told
