@@ -36,7 +36,7 @@ class Batch:
     blocks: list[RowBlocks]
     generators: list[torch.Generator]  # one a row, or none at all where nothing is sampled
     # NOTHING, or of what each row has in `kept`: the blocks that are final, after the prompt, and under caches that
-    # freeze columns the block at whose start they were.
+    # freeze columns the block at whose start they were; of what a row has guessed the block that it is of.
     stored: list[int]
     mask_id: int  # also the padding, which nobody sees
     prefix: int  # P

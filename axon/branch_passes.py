@@ -57,37 +57,18 @@ class BranchPasses:
 
     def next(self, blocks: list[int], layers: tuple[int, ...]) -> Pass:
         """See `Passes`."""
-        batch, width = self._batch, self._layout.seen
-        branches = self._branches(blocks)
-        places_BK = batch.places_BK(blocks)
-        written_BK = batch.tokens_BG.gather(1, places_BK)
-        masked_BK = batch.masked(written_BK, places_BK)
-        open_BK, guesses = self._model.open(masked_BK), batch.decoder_state
-        if not isinstance(guesses, Guesses):
-            name, kind = self._decoder.name, type(guesses).__name__
-            raise AssertionError(
-                f"decoder {name}: has several branches, and its state is a {kind}; let new_state return Guesses"
-            )
-        # Without a guess to spare nothing would be left for the step to reveal.
-        rank_BK = StepState.rank(guesses.confidence_BK, open_BK)
-        rank_BK = where_else(open_BK & (open_BK.sum(1, keepdim=True) > 1), rank_BK, len(batch.block_K))
-        rows_R = branches.rows_R
-        guess_RK = rank_BK[rows_R] == branches.guess_R[:, None]
-        canvas_RW = batch.canvas_BW[:, :width][rows_R]
-        block_RK = torch.where(guess_RK, guesses.token_BK[rows_R], written_BK[rows_R])
-        canvas_RW.scatter_(1, branches.columns_RK, block_RK)
+        branches, guesses = self._branches(blocks), self._guesses()
+        open_RK, guess_RK, canvas_RW = self._canvases(blocks, branches, guesses)
         capture = Capture(layers, branches.layout.real_BW)
         hidden_RWD = self._model(
             canvas_RW, branches.layout, capture if layers else None, read_BQ=branches.read_RK
         )
         self._add_counts(branches)
-        places_R1 = torch.arange(len(rows_R), device=rows_R.device)[:, None]
-        logits_RKV = self._head.logits(
-            hidden_RWD, places_R1.expand_as(guess_RK), branches.columns_RK, branches.layout
-        )
-        best_B = self._best(branches, open_BK[rows_R], guess_RK, logits_RKV)
+        places_RK = torch.arange(len(guess_RK), device=guess_RK.device)[:, None].expand_as(guess_RK)
+        logits_RKV = self._head.logits(hidden_RWD, places_RK, branches.columns_RK, branches.layout)
+        best_B = self._best(branches, open_RK, guess_RK, logits_RKV)
         happens_BK = guess_RK[best_B]
-        batch.counts.add_marked("ahead", happens_BK)
+        self._batch.counts.add_marked("ahead", happens_BK)
         return Pass(
             self._layout,
             hidden_RWD[best_B],
@@ -95,6 +76,33 @@ class BranchPasses:
             logits_BKV=logits_RKV[best_B],
             ahead=Ahead(happens_BK, guesses.token_BK, guesses.confidence_BK),
         )
+
+    def _guesses(self) -> Guesses:
+        """Of the step before. Raises AssertionError where the decoder keeps none."""
+        guesses = self._batch.decoder_state
+        if not isinstance(guesses, Guesses):
+            name, kind = self._decoder.name, type(guesses).__name__
+            raise AssertionError(
+                f"decoder {name}: has several branches, and its state is a {kind}; let new_state return Guesses"
+            )
+        return guesses
+
+    def _canvases(
+        self, blocks: list[int], branches: _Branches, guesses: Guesses
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of each branch what may be revealed but for its guess, where that lies, (R, K) bool each, and its canvas."""
+        batch, rows_R = self._batch, branches.rows_R
+        places_BK = batch.places_BK(blocks)
+        written_BK = batch.tokens_BG.gather(1, places_BK)
+        open_BK = self._model.open(batch.masked(written_BK, places_BK))
+        # Of a single position no guess is made: the step would have nothing to reveal.
+        several_B1 = open_BK.sum(1, keepdim=True) > 1
+        rank_BK = StepState.rank(guesses.confidence_BK, open_BK)
+        rank_BK = where_else(open_BK & several_B1, rank_BK, len(batch.block_K))
+        guess_RK = rank_BK[rows_R] == branches.guess_R[:, None]
+        block_RK = torch.where(guess_RK, guesses.token_BK[rows_R], written_BK[rows_R])
+        canvas_RW = batch.canvas_BW[:, : self._layout.seen][rows_R]
+        return open_BK[rows_R], guess_RK, canvas_RW.scatter_(1, branches.columns_RK, block_RK)
 
     def _best(self, branches: _Branches, open_RK: Tensor, guess_RK: Tensor, logits_RKV: Tensor) -> Tensor:
         """Of each row's branches the surest of what may still be revealed, on a tie the first: its place in R, (B,)."""
