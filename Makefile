@@ -49,7 +49,7 @@ test: $(READY) ## format, lint, types, all tests (Ray, end to end)
 	$(PYTEST)
 
 bench: $(READY) ## time it: caches, passes and batches against the releases' loops, the sweep's own time (ten minutes)
-	@$(BIN)/python benchmarks/tables.py
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python benchmarks/tables.py
 
 train-tiny: $(READY) ## train the bundled model from scratch (an hour and a half on two cores)
 	$(BIN)/python assets/tiny/train.py

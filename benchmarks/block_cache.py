@@ -13,16 +13,19 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-import torch
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from axon import AxonSettings, DecodeSettings, FixedSteps, MaskedDiffusionModel, decode
-from axon.models.sdar import SDAR
-from axon.trace import Trace
-from benchmarks.bench import medians
-from benchmarks.shapes import SDAR_SMALL, random_model
-from pipeline.evaluation.stopwatch import synchronize
+from pipeline.importing import importing_models
+
+with importing_models():  # as our commands do, in half the time
+    import torch
+
+    from axon import AxonSettings, DecodeSettings, FixedSteps, MaskedDiffusionModel, decode
+    from axon.models.sdar import SDAR
+    from axon.trace import Trace
+    from benchmarks.bench import medians
+    from benchmarks.shapes import SDAR_SMALL, random_model
+    from pipeline.evaluation.stopwatch import synchronize
 
 OFF = AxonSettings(gate="never")
 

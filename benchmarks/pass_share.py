@@ -38,6 +38,7 @@ def main() -> None:
         library, decoder, batch = chosen.one
         sys.path.insert(0, str(ROOT))
         import benchmarks  # noqa: F401  # this one, while axon is to be the library's
+        import pipeline  # noqa: F401  # as this
 
         sys.path.insert(0, library)
         print(json.dumps(_measure(decoder, int(batch), chosen.tokens)))
@@ -74,10 +75,13 @@ def _compare(libraries: dict[str, str], decoder: str, batch: int, chosen: argpar
 
 def _measure(name: str, batch: int, tokens: int) -> dict[str, Any]:
     """Seconds of a decode, those of the network's two parts, and what came out. Imports the library to be timed."""
-    import torch
+    from pipeline.importing import importing_models
 
-    from axon import AxonSettings, Confidence, Dawn, DecodeSettings, decode
-    from benchmarks.shapes import WIDE, peaked, random_model
+    with importing_models():  # as our commands do, in half the time
+        import torch
+
+        from axon import AxonSettings, Confidence, Dawn, DecodeSettings, decode
+        from benchmarks.shapes import WIDE, peaked, random_model
 
     torch.manual_seed(0)
     model = peaked(random_model(WIDE, "cpu", torch.float32))
