@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 import torch
-from torch._dynamo.utils import counters
 
 from axon import AxonSettings, Confidence, DecoderSettings, DecodeSettings, Wino, decode
 from tests.axon.toy_model import toy_model
@@ -32,6 +31,8 @@ def test_a_compiled_network_decodes_the_same_in_float32() -> None:
 )
 def test_passes_of_one_kind_are_compiled_once(decoder: DecoderSettings) -> None:
     """What is kept between them is none of it: the first passes would each be compiled for another state of that."""
+    from torch._dynamo.utils import counters  # takes two seconds, of every run of any tests
+
     torch._dynamo.reset()
     counters.clear()
     settings = DecodeSettings(16, 8, decoder=decoder, axon=AxonSettings(gate="never"))
