@@ -114,13 +114,18 @@ def test_a_rows_column_means_are_the_same_numbers_in_every_batch(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch", [1, 8, 32, 64])
-@pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("key_heads", [32, 8])
+@pytest.mark.parametrize(
+    ("batch", "padded", "key_heads"),
+    [
+        (batch, padded, (32, 8)[(row + padded) % 2])
+        for row, batch in enumerate((1, 8, 32, 64))
+        for padded in (False, True)
+    ],
+)
 def test_column_means_on_a_gpu_are_at_most_a_twentieth_of_a_pass_of_llada_8b(
     batch: int, padded: bool, key_heads: int
 ) -> None:
-    """By kernels launched and by multiply-adds, on tensors without data."""
+    """By kernels launched and by multiply-adds, on tensors without data. Any two of the parameters meet."""
     model = random_model(LLADA_8B | {"n_kv_heads": key_heads}, "meta")
     layout = model.layout([244 - row % 2 * padded for row in range(batch)], 256, 32)
     capture = Capture((28, 29, 30, 31), layout.real_BW)

@@ -72,15 +72,16 @@ def per_pass(marks: Marks) -> list[int]:
 @pytest.mark.parametrize(
     ("decoder", "gate", "policy"),
     [
-        (decoder, gate, list(POLICIES)[(row + column) % len(POLICIES)])
+        (decoder, gate, list(POLICIES)[(row // 3 + column) % len(POLICIES)])
         for row, decoder in enumerate(DECODERS)
         for column, gate in enumerate(GATES)
+        if (row + column) % 3 == 0
     ],
 )
 def test_a_pass_waits_twice_at_most(
     decoder: str, gate: Any, policy: Any, model: MaskedDiffusionModel, waited: Marks
 ) -> None:
-    """Any two of decoder, gate and policy meet."""
+    """Every gate meets every policy, and every decoder a third of the gates."""
     axon = AxonSettings(gate=gate, policy=policy, attention_layers="all", tau_sink="4x", max_anchor_steps=3)
     settings = DecodeSettings(gen_length=8, block_length=4, decoder=with_defaults(decoder), axon=axon)
     decode(model, PROMPTS, settings, seeds=range(4), batch_size=3)
@@ -127,9 +128,13 @@ def in_turn(number: int, setting: DecodeSettings) -> tuple[Callable[[], MaskedDi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "name"), enumerate(COMBINATIONS))
+@pytest.mark.parametrize(
+    ("number", "name"), [pair for pair in enumerate(COMBINATIONS) if (pair[0] + pair[0] // 2) % 2 == 0]
+)
 def test_so_does_one_of_any_decoder_family_and_cache(number: int, name: str, waited: Marks) -> None:
-    """Decoders that take tokens back, too, whose log of events grows; families and caches in turns."""
+    """Decoders that take tokens back, too, whose log of events grows; each by itself or with AXON, with families and
+    caches in turns.
+    """
     setting = (COMBINATIONS, VARIED)[number % 2][name]
     family, cache = in_turn(number, setting)
     rows = "visible" if cache == "block" else setting.sink_rows

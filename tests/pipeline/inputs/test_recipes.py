@@ -22,6 +22,7 @@ from pipeline.report.data.records import clean
 from pipeline.report.data.whole import in_memory
 from pipeline.report.entries import split
 from pipeline.report.words.expected import check_recipes
+from pipeline.storage.record import Record
 from tests.pipeline.conftest import ROOT, compose_tree, planned, sliced
 from tests.pipeline.evaluation.test_every_task import write_rows
 from tests.pipeline.formats import random_checkpoint
@@ -66,6 +67,7 @@ def test_a_recipe_composes_and_is_of_the_whole_task(file: Path) -> None:
     assert len(file.read_text().splitlines()) < 20
 
 
+@pytest.mark.slow
 def test_the_docs_list_them_all() -> None:
     """After a change: python -m pipeline.inputs.recipe_table, at the end of docs/recipes.md."""
     assert (ROOT / "docs/recipes.md").read_text().endswith(f"\n\n{recipe_table()}")
@@ -87,6 +89,7 @@ def test_axons_script_makes_a_chat_for_a_path_with_instruct_alone() -> None:
         assert model.prompt == ("chat" if "instruct" in model.path.lower() else "raw"), name
 
 
+@pytest.mark.slow
 def test_the_command_line_wins_and_an_experiment_too() -> None:
     name = "llada_8b_base_humaneval"
     assert recipe(name, "limit=7", "decoder=klass").limit == 7
@@ -141,12 +144,27 @@ def small(name: str, checkpoints: dict[str, Path], folder: Path) -> Config:
     return read_config(tree)
 
 
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rows")
+
+
+@pytest.fixture(scope="module")
+def decoded() -> dict[str, list[Record]]:
+    """By setting: recipes that differ in what they publish, or in a model that is small here, are decoded once."""
+    return {}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_runs_and_is_checked(name: str, checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    config = small(name, checkpoints, tmp_path)
+def test_a_recipe_runs_and_is_checked(
+    name: str, checkpoints: dict[str, Path], rows: Path, decoded: dict[str, list[Record]]
+) -> None:
+    config = small(name, checkpoints, rows)
     [setting] = planned(config).settings.values()
-    records = sliced(Evaluator(ROWS, config.sandbox.require), setting, 0, ROWS)
+    if setting.id not in decoded:
+        decoded[setting.id] = sliced(Evaluator(ROWS, config.sandbox.require), setting, 0, ROWS)
+    records = decoded[setting.id]
     assert [record.error for record in records] == [None] * ROWS
     assert config.recipe is not None
     if config.recipe.metric != QUALITY:

@@ -72,6 +72,7 @@ def test_what_one_of_several_settings_reads_is_not_told_of(make_config: Make) ->
     assert unread(["axon.tau_sink=4x"], [dawn]) == [] and unread(["axon.budget_counts=steps"], [on]) == []
 
 
+@pytest.mark.slow
 def test_a_word_that_a_later_one_replaces_is_told_of(make_config: Make, judge: Judge) -> None:
     words = ["limit=5", "++limit=6", "axon.anchors=1", "~wandb", "--config-dir=mine", "+x.limit=1", "limit=7"]
     words += ["+y=1", "~y"]  # removed: nothing takes its place
@@ -84,12 +85,14 @@ def test_a_word_that_a_later_one_replaces_is_told_of(make_config: Make, judge: J
     assert "limit=5: changes nothing, since limit=6 comes after it" in shown.getvalue()
 
 
+@pytest.mark.slow
 def test_a_run_says_so(make_config: Make, judge: Judge) -> None:
     config, shown = make_config("task.name=judge", "axon.gate=never"), io.StringIO()
     run_job(config, composing(config), ["axon.anchors=3"], Console(file=shown, width=100))
     assert "axon.anchors=3: changes nothing, since AXON is off" in shown.getvalue()
 
 
+@pytest.mark.slow
 def test_a_search_that_may_ask_for_another_gate_later_says_nothing(
     make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
