@@ -58,6 +58,7 @@ def test_masks_spare_prompts_and_follow_t() -> None:
     assert abs(float(weights) - 1) < 0.05
 
 
+@pytest.mark.slow
 def test_a_training_run_that_was_stopped_and_continued_equals_one_that_was_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,7 +77,13 @@ def outcomes(traces: list[Trace]) -> list[Trace]:
     return [replace(trace, **COSTS) for trace in traces]
 
 
-@pytest.mark.parametrize(("number", "name"), enumerate(CACHED))
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        pytest.param(number, name, id=name, marks=[pytest.mark.slow] * bool(number % 3))
+        for number, name in enumerate(CACHED)
+    ],
+)
 def test_a_cached_decode_is_the_uncached_one(number: int, name: str) -> None:
     """Tokens, events, steps, AXON's steps and all that is counted of them; in a batch, and with rows that wait."""
     plain, cached = both(CACHED[name], ALIGNMENTS[number // 2 % 2])
@@ -230,6 +236,7 @@ def test_flops_are_those_that_torch_counts(family: str) -> None:
     assert counter.get_total_flops() == model.flops(trace)
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_text_and_a_text_that_is_over_takes_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

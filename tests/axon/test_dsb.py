@@ -58,6 +58,7 @@ def test_decodes_are_those_of_the_releases_loop(family: str, further: Any, axon:
     assert bool(intervened) == (axon != "alone")
 
 
+@pytest.mark.slow
 def test_its_window_is_the_releases() -> None:
     """Between the first mask and as many positions further as were revealed, whatever is masked between them."""
     random = Random(0)
@@ -79,6 +80,7 @@ def test_its_window_is_the_releases() -> None:
             masked[shown], revealed = False, revealed + 1
 
 
+@pytest.mark.slow
 def test_a_narrow_window_is_left_to_right_and_a_wide_one_confidence() -> None:
     plain = DecodeSettings(16, 16, axon=OFF)
     ends: list[tuple[Any, Any]] = [

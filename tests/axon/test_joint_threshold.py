@@ -177,6 +177,7 @@ def _kinds(traces: list[Trace]) -> Counter[str]:
     return Counter(event.kind for trace in traces for event in trace.events)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("axon", "further", "left_out"),  # of axon, further and thresholds any two meet
     [

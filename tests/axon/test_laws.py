@@ -153,6 +153,7 @@ def shuffled(count: int, order: Random) -> list[int]:
     return places
 
 
+@pytest.mark.slow  # the same laws as below, of prompts that are drawn
 @every_combination
 def test_every_row_obeys_the_laws(name: str, model: MaskedDiffusionModel) -> None:
     @law(3)
@@ -183,7 +184,13 @@ def check_laws(
     check_batch(model, prompts, setting, shuffled(len(prompts), Random(turn)), traces)
 
 
-@every_numbered
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [  # of each decoder without AXON and with it, one is slow
+        pytest.param(number, name, marks=[pytest.mark.slow] * ((number + number // 2) % 2))
+        for number, name in enumerate(COMBINATIONS)
+    ],
+)
 def test_mixed_rows_obey_them_and_a_batch_decodes_as_its_rows(
     number: int, name: str, model: MaskedDiffusionModel
 ) -> None:
@@ -215,12 +222,20 @@ def test_other_families_decode_a_batch_as_its_rows(name: str, family: str) -> No
         check_batch(network, prompts, setting)
 
 
-@pytest.mark.parametrize("decoder", TRIED)
-def test_a_gate_that_does_not_fire_leaves_the_base_decoder(decoder: str, model: MaskedDiffusionModel) -> None:
+@pytest.mark.parametrize(
+    ("decoder", "number"),
+    [
+        pytest.param(decoder, number, marks=[pytest.mark.slow] * bool((turn + place) % 3))
+        for turn, decoder in enumerate(TRIED)
+        for place, number in enumerate((1, 2, 4))
+    ],
+)
+def test_a_gate_that_does_not_fire_leaves_the_base_decoder(
+    decoder: str, number: int, model: MaskedDiffusionModel
+) -> None:
     prompts = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
-    for number in (1, 2, 4):
-        base = check_deaf_gate(model, prompts, varied(COMBINATIONS[f"{decoder}, coverage_gap"], number))
-        assert base == decode_rows(model, prompts, varied(COMBINATIONS[f"{decoder}, never"], number))
+    base = check_deaf_gate(model, prompts, varied(COMBINATIONS[f"{decoder}, coverage_gap"], number))
+    assert base == decode_rows(model, prompts, varied(COMBINATIONS[f"{decoder}, never"], number))
 
 
 @pytest.mark.slow

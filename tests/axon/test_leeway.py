@@ -71,6 +71,7 @@ def test_a_decode_is_the_same_under_every_threshold_of_its_leeway(
     assert check_leeway(shared_model(), PROMPTS, setting, [random.random(), random.random()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", TELLING)
 def test_beyond_its_leeway_a_decode_is_another(decoder: str) -> None:
     model, found = toy_model(), 0

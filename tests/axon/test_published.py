@@ -98,6 +98,7 @@ def test_the_forward_pass_is_the_second_implementations(name: str, dtype: str, f
     assert torch.equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_the_precision_of_lladas_rotation_is_its_configs(tmp_path: Path) -> None:
     """In bfloat16 it shows, and each is the reference's; a config without the key means float32, as the reference's."""
     logits = {}

@@ -137,6 +137,7 @@ def masks_after(trace: Trace) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [None, 8, 6, 4, 2])
 def test_as_many_are_masked_after_each_step_as_with_fixed_steps(steps: int | None) -> None:
     """So it takes as many steps, at absolute places and where tokens are drawn, too."""
@@ -179,6 +180,7 @@ def test_confidences_that_stay_take_nothing_back() -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_axon_delays_is_made_up_for() -> None:
     """The schedule says how many hold a token, whoever has revealed them: only AXON's last steps can come on top."""
     for steps, budget in ((8, 1), (8, 3), (6, 2), (4, 1)):
@@ -208,6 +210,7 @@ def test_no_row_takes_more_steps_than_its_settings_say(family: str, cache: Any) 
     assert most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axon", AXONS)
 @pytest.mark.parametrize("further", [{}, {"temperature": 0.7}, {"end_of_text": "confidence_eos_eot_inf"}])
 def test_without_doubt_it_is_hierarchy(further: Any, axon: str) -> None:
@@ -222,6 +225,7 @@ def test_without_doubt_it_is_hierarchy(further: Any, axon: str) -> None:
         assert decode_rows(model, MIXED, replace(plain, decoder=doubting)) != expected
 
 
+@pytest.mark.slow
 def test_fewer_masks_are_left_after_each_step_of_hierarchy_remasking() -> None:
     """However much it doubts: so a block of K takes K steps at most, without AXON."""
     for doubt in (0.5, 1.0):

@@ -28,6 +28,7 @@ class Shadowed(Confidence):
     needs_shadow: ClassVar[bool] = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "axon", [OFF, ALWAYS, replace(ALWAYS, attention_layers="all")], ids=["off", "one", "all"]
 )

@@ -155,6 +155,7 @@ def reference(rule: Wino, row: Rows) -> set[str]:
     return met
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule", [Wino(), Wino(threshold=0.8, threshold_back=0.4), Wino(threshold=0.1, threshold_back=0.5)]
 )
@@ -188,6 +189,7 @@ def test_it_proposes_what_the_rule_says(rule: Wino) -> None:
     assert met == {"capped", "single", "fewer", "all"} or rule.threshold != 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axon", [OFF, TWICE, ALWAYS, replace(ALWAYS, combine="union", anchors=3)], ids=str)
 @pytest.mark.parametrize("block", [8, 12])
 def test_a_block_takes_no_more_steps_than_it_has_positions(block: int, axon: AxonSettings) -> None:
@@ -213,6 +215,7 @@ def test_a_block_takes_no_more_steps_than_it_has_positions(block: int, axon: Axo
     assert again > 10 or axon is ALWAYS, "of a step that reveals one nothing may be taken back"
 
 
+@pytest.mark.slow
 def test_a_prompts_remainder_is_never_masked_again() -> None:
     """Nor is it counted: where all that is written may be doubted, as many are masked again as may be."""
     rule, again = Wino(threshold=0.2, threshold_back=1.0), 0

@@ -173,6 +173,7 @@ def test_hovering_shows_the_setting_and_a_click_keeps_it(visit, report):
     assert page.locator("tbody.chosen").get_attribute("data-points").split()[0] == str(best)
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_points_lines_rows_and_copies_the_command(visit, report):
     page = visit(report.page, shared=True)
     points = report.findings.points
@@ -246,6 +247,7 @@ def test_dark_is_dark_and_can_be_read(visit, report):
     assert min(page.evaluate(CONTRAST)) >= 4.5
 
 
+@pytest.mark.slow
 def test_print_is_light_open_and_without_controls(visit, report):
     page = visit(report.page, shared=True)
     page.emulate_media(color_scheme="dark")
@@ -260,6 +262,7 @@ def test_print_is_light_open_and_without_controls(visit, report):
     assert page.locator(".picture").is_visible() and page.locator(".interactive").is_hidden()
 
 
+@pytest.mark.slow
 def test_without_a_script_everything_is_there(visit, report):
     page = visit(report.page, script=False)
     assert page.locator(".picture").is_visible() and page.locator(".toggles, .copy, .card").first.is_hidden()
@@ -282,6 +285,7 @@ def test_the_toggles_are_of_all_facets_and_can_hide_one(visit, facets):
     assert "hide=" in page.url, "a way on the page keeps the view"
 
 
+@pytest.mark.slow
 def test_sections_stand_once_in_one_order_each_told_in_a_line(visit, report):
     page = visit(report.page, figure=False)
     names = page.locator(".facet h3:visible").all_inner_texts()
@@ -319,6 +323,7 @@ def test_settings_that_differ_in_the_trade_off_alone_are_in_the_table(visit, tmp
     assert page.locator("fieldset").count() == 0 and len(rows_shown(page)) == len(sweep.settings)
 
 
+@pytest.mark.slow
 def test_an_address_that_names_nothing_shows_everything(visit, report):
     page = visit(report.page, figure=False, hash="#hide=x:y&hide=&point=9-99&cost=z")
     for words in ("%", "facet-0", "point=0-999", "point=x"):

@@ -61,6 +61,7 @@ def test_the_batch_size_changes_no_answer(kwargs: dict[str, Any]) -> None:
     assert alone == answers(lm(batch_size="4"), **kwargs) == answers(lm(batch_size="auto"), **kwargs)
 
 
+@pytest.mark.slow
 def test_prompts_that_the_tokenizer_cannot_write_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     answers(lm(), [PROMPTS[0], "5 €, 3 €?", "7 €?"])
     [line] = [record.message for record in caplog.records if "the tokenizer" in record.message]
@@ -70,6 +71,7 @@ def test_prompts_that_the_tokenizer_cannot_write_are_warned_of_once(caplog: pyte
     assert not any("the tokenizer" in record.message for record in caplog.records)
 
 
+@pytest.mark.slow
 def test_an_answer_ends_before_the_first_stop() -> None:
     model = lm()
     whole = answers(model, until=[])
@@ -117,6 +119,7 @@ def test_repetitions_of_an_example_are_sampled_independently() -> None:
     assert len(set(lm().generate_until([request] * 4))) > 1
 
 
+@pytest.mark.slow
 def test_counts_are_kept_for_each_task_and_settings() -> None:
     model = lm()
     answers(model)
@@ -145,6 +148,7 @@ def test_axon_is_off_unless_asked_for_and_its_silence_is_told(
     assert ("AXON: its gate fired in no step" in caplog.text) == (gate == SILENT)
 
 
+@pytest.mark.slow
 def test_answers_from_lm_evals_cache_are_equal_and_cost_nothing(tmp_path: Path) -> None:
     model = lm()
     first = answers(CachingLM(model, str(tmp_path / "cache.db")), until=["####"])
@@ -166,6 +170,7 @@ def test_what_was_decoded_before_a_crash_is_in_lm_evals_cache(
     assert len(cached.dbdict) == 4
 
 
+@pytest.mark.slow
 def test_requests_with_different_settings_get_their_own_answers() -> None:
     model = lm()
     asked = [{}, {"max_gen_toks": 40}, {"until": ["="]}, {"max_gen_toks": 40}, {"temperature": 3.0}, {}]
@@ -264,6 +269,7 @@ def test_nothing_in_a_request_is_ignored(kwargs: dict[str, Any], told: str) -> N
     assert model.get_model_info() == {"axon": []}
 
 
+@pytest.mark.slow
 def test_settings_without_effect_are_accepted_and_layers_may_be_a_number() -> None:
     model = lm(axon="always", **{"axon.attention_layers": 3})
     assert answers(model, num_beams=1, top_p=1.0) == answers(model)

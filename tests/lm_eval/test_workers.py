@@ -52,6 +52,7 @@ def test_two_workers_answer_and_count_as_one(two: AxonLM) -> None:
     assert two.generate_until(requests(1)) == alone.generate_until(requests(1)), "fewer than workers"
 
 
+@pytest.mark.slow
 def test_an_error_of_another_process_is_told(two: AxonLM) -> None:
     [other] = two._workers._others
     os.kill(other._process.pid or 0, signal.SIGKILL)

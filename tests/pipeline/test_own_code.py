@@ -117,6 +117,7 @@ def told_of(copy: Path, file: str, added: str, *command: str, forked: Forked | N
     return line
 
 
+@pytest.mark.slow
 def test_a_task_of_another_name_than_its_file_has_is_told(copy: Path) -> None:
     file = copy / "pipeline/tasks/__init__.py"
     text = file.read_text()

@@ -134,6 +134,7 @@ def test_knobs_of_different_facets_keep_their_columns_apart():
     assert {"knob.axon.tau_sink", "knob.decoder.tau_sink"} <= set(columns)
 
 
+@pytest.mark.slow
 def test_page_has_a_section_per_facet_and_its_contents(four):
     html = four.page.read_text(encoding="utf-8")
     page = Page(html)
@@ -154,6 +155,7 @@ def test_one_facet_has_no_contents(tmp_path):
     assert 'aria-label="Contents"' not in html and "<h2>" not in html
 
 
+@pytest.mark.slow
 def test_terminal_has_all_facets_in_order(four):
     text = printed(four)
     assert max(len(line) for line in text.splitlines()) <= 100
@@ -166,6 +168,7 @@ def test_terminal_has_all_facets_in_order(four):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "size"), [(2, (750, 2400)), (3, (1500, 2400)), (4, (1500, 2400))])
+@pytest.mark.slow
 def test_picture_has_a_panel_per_facet(tmp_path, four, count, size):
     few = {"anchors": (None, 1), "thresholds": (0.3, 0.7), "examples": 10}
     sweeps = [on(*place, **few) for place in PLACES[:count]]

@@ -52,6 +52,7 @@ def test_every_name_that_a_user_may_give_has_a_writer() -> None:
     assert tuple(WRITERS) == FORMATS
 
 
+@pytest.mark.slow
 def test_lines_are_the_fronts_with_both_conventions_and_a_named_reference(found: Findings) -> None:
     (table,) = lines_of(found.facets)
     (facet,) = found.facets
@@ -97,6 +98,7 @@ def cells_of(tokens: list[Token]) -> list[list[str]]:
     return rows
 
 
+@pytest.mark.slow
 def test_markdown_renders_to_the_cells(found: Findings) -> None:
     (table,) = lines_of(found.facets)
     tokens = MarkdownIt("commonmark").enable("table").parse(text_of(found, "markdown"))
@@ -172,6 +174,7 @@ def test_score_and_tpf_share_a_cell_per_task(sweep: Sweep) -> None:
     assert all(re.search(r"\| \d+\.\d \\\| \d+\.\d\d \|", row) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_setting_on_the_front_of_one_task_has_its_figures_on_all() -> None:
     """Where it is dominated nothing is lacking."""
     both = Sweep()

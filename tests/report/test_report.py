@@ -50,6 +50,7 @@ def test_page_holds_every_setting_once_and_in_full(report, page):
         assert told == " ".join(point_words(command, setting))
 
 
+@pytest.mark.slow
 def test_rows_are_those_of_the_points_by_rising_nfe(report, page):
     (table,) = page.tables
     points = points_of(report)
@@ -62,6 +63,7 @@ def test_rows_are_those_of_the_points_by_rising_nfe(report, page):
         assert [column["values"][place] for place in column["of"]] == shown
 
 
+@pytest.mark.slow
 def test_page_fetches_nothing(report, page):
     assert page.fetched and all(value.startswith("data:image/png;base64,") for value in page.fetched)
     html = report.page.read_text(encoding="utf-8")
@@ -125,6 +127,7 @@ def test_rich_markup_in_a_title_is_text(tmp_path):
     assert "[red]loud[/red]" in printed(write(tmp_path, make_sweep(), title="[red]loud[/red]"))
 
 
+@pytest.mark.slow
 def test_picture_is_drawn_at_its_size(report):
     image = imread(report.picture)
     assert image.shape[:2] == (750, 1200)
@@ -202,6 +205,7 @@ def test_groups_on_the_front_are_counted_where_there_are_several(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_no_scored_example_is_reported_without_fuss(tmp_path):
     sweep = make_sweep()
     unscored = sweep.records.assign(score=None)

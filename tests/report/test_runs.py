@@ -86,6 +86,7 @@ def test_a_group_that_is_one_setting_is_quoted_in_sentences():
     assert "group “with it: AXON”: quality " in told and "with with it" not in told
 
 
+@pytest.mark.slow
 def test_base_and_axon_may_be_of_different_runs():
     sweep = make_sweep(gain=1.0, faster=0.8)
     base = make_run([own for own in sweep.settings.values() if not own.uses_axon], name="alone")
@@ -94,6 +95,7 @@ def test_base_and_axon_may_be_of_different_runs():
     assert found.title == "alone and with AXON" and found.comparisons[0].outcome == "yes"
 
 
+@pytest.mark.slow
 def test_records_of_a_run_stay_its_own():
     """Two stores that hold the same setting, decoded differently: column `run` says whose a record is."""
     sweep = make_sweep(anchors=(None,), examples=20)

@@ -67,6 +67,7 @@ def test_a_box_is_the_last_whose_braces_match(answer: str) -> None:
     assert boxed(answer) == _plain_boxed(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["\\boxed{", "{", "}", "\\boxed{1}", "7"])
 def test_a_long_answer_is_read_quickly(text: str) -> None:
     """Reading each box, or each digit's number, to the end of the text would take minutes."""

@@ -151,6 +151,7 @@ def _open_rows() -> Task:
     return get_task("gsm8k")
 
 
+@pytest.mark.slow
 @needs_rows
 def test_gold_answers_score_and_wrong_ones_do_not() -> None:
     task = _open(DATA / "gsm8k_test.jsonl")
@@ -241,6 +242,7 @@ def test_a_log_says_how_far_check_task_is(
     assert told == [f"{done}/{len(ROWS)} · 0:00 left" for done in range(1, len(ROWS))]
 
 
+@pytest.mark.slow
 def test_a_benchmark_runs_from_prompt_to_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

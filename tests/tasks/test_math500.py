@@ -57,6 +57,7 @@ def test_equal_answers_score_and_others_do_not(gold: str, answer: str, value: fl
 ENDLESS = "$10^{10^{10^{10}}} + 1$"
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_be_started_costs_one_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     verifier = Verifier()
     with monkeypatch.context() as patch:

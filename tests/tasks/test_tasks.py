@@ -126,6 +126,7 @@ assert not found, found
 """
 
 
+@pytest.mark.slow
 def test_names_and_settings_are_checked_without_heavy_packages_or_the_tasks_themselves() -> None:
     """launch.py refuses a wrong config before torch is imported."""
     subprocess.run([sys.executable, "-c", VALIDATION], cwd=Path(__file__).parents[2], check=True)

@@ -31,6 +31,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_it_is_loaded_once_for_what_is_said_of_it(
     model: ModelSettings, loads: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

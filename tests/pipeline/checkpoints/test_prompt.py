@@ -197,6 +197,7 @@ def bytes_tokenizer() -> PreTrainedTokenizerBase:
     )
 
 
+@pytest.mark.slow
 @needs_rows
 @pytest.mark.parametrize(
     ("name", "file"),

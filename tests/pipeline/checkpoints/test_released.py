@@ -48,6 +48,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_released_sdar_is_planned_and_decoded(released: Path) -> None:
     chosen = ["model=sdar_1_7b_chat", f"model.path={released}", "gen_length=8", "block_length=null"]
     setting = make_setting(read_config(compose_tree(*chosen, "model.dtype=float32", "limit=2")))

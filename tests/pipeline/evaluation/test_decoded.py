@@ -45,6 +45,7 @@ def results(records: list[Record]) -> list[Record]:
     return [replace(record, **{name: getattr(blank, name) for name in IGNORED}) for record in records]
 
 
+@pytest.mark.slow
 def test_a_slice_without_room_is_decoded_in_smaller_batches_and_its_records_say_so(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -266,6 +266,7 @@ def test_what_is_done_with_a_finished_slice_takes_no_row_any_time(
         assert [record.seconds_in_batch for record in records] == [0.0] * len(records)
 
 
+@pytest.mark.slow
 def test_a_batch_is_full_across_slices_and_a_slice_is_there_with_its_last_row(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def programs(tmp_path: Path, make_config: Make) -> Config:
     return make_config("task.name=humaneval", where, answers(tmp_path, *logged), 'imported.name="theirs"')
 
 
+@pytest.mark.slow
 def test_answers_that_are_programs_run_in_the_sandbox(programs: Config) -> None:
     assert "answers are programs; they run in a sandbox of level '" in imported(programs)
     records = open_run(Path(programs.out) / "imported/theirs").records.set_index("example_id")
@@ -68,6 +69,7 @@ def test_answers_that_are_programs_run_in_the_sandbox(programs: Config) -> None:
     assert records["sandbox"].notna().all() and records["error"].isna().all()
 
 
+@pytest.mark.slow
 def test_answers_to_mbpp_run_with_its_tests(make_config: Make, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(json.dumps(MBPP))
     logged = {
@@ -106,6 +108,7 @@ def test_answers_to_other_examples_are_refused_in_a_line(
     ]
 
 
+@pytest.mark.slow
 def test_examples_that_the_file_leaves_out_are_not_unscored(
     make_config: Make, judge: Judge, tmp_path: Path
 ) -> None:
@@ -119,6 +122,7 @@ def test_examples_that_the_file_leaves_out_are_not_unscored(
     assert "unscored, which" not in (Path(config.out) / "imported/theirs/report.html").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_not_known_of_an_answer_is_a_dash_in_report_and_tables(
     make_config: Make, judge: Judge, tmp_path: Path
 ) -> None:
@@ -186,6 +190,7 @@ def test_an_import_given_otherwise_does_not_replace_one_of_the_same_name(
     assert imported(make_config(*given)).endswith("imported/theirs\n"), "the same one takes its own place"
 
 
+@pytest.mark.slow
 def test_another_file_or_folder_of_a_model_does_not_replace_one_of_the_same_name(
     make_config: Make, judge: Judge, tmp_path: Path
 ) -> None:

@@ -106,6 +106,7 @@ def test_stores_are_called_as_the_user_says(
     assert len(pd.read_csv(tmp_path / "both/points.csv")) == 1
 
 
+@pytest.mark.slow
 def test_a_setting_of_both_is_a_point_of_each_with_its_own_records(
     runs: tuple[Path, Path], make_config: Make, tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_setting_of_both_is_a_point_of_each_with_its_own_records(
     assert points["nfe"].diff().iloc[1] == pytest.approx(100)
 
 
+@pytest.mark.slow
 def test_runs_of_several_places_are_compared_here_and_not_in_what_these_have_in_common(
     runs: tuple[Path, Path], make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +137,7 @@ def test_runs_of_several_places_are_compared_here_and_not_in_what_these_have_in_
     assert code == 0 and Path(shown.splitlines()[-1]).parent == Path("outputs/compare")
 
 
+@pytest.mark.slow
 def test_a_run_that_lacks_records_is_told(runs: tuple[Path, Path], make_config: Make) -> None:
     [setting] = open_run(runs[1]).run.settings
     (Path(make_config().store) / f"slices/{setting.id}/4-8.parquet").unlink()
@@ -151,6 +154,7 @@ def test_names_that_are_long_make_no_folder_that_is_too_long(make_config: Make, 
     assert code == 0 and len(Path(shown.splitlines()[-1]).name) <= 110
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -166,6 +170,7 @@ def test_what_cannot_be_compared_is_told(
     assert refused("job=compare", words.format(*runs)).startswith(expected.format(*runs))
 
 
+@pytest.mark.slow
 def test_a_run_of_which_nothing_is_stored_is_told(
     runs: tuple[Path, Path], make_config: Make, refused: Callable[..., str]
 ) -> None:
@@ -184,6 +189,7 @@ def test_a_run_of_which_nothing_is_stored_is_told(
     assert line == f"run={runs[1]}: nothing of it is stored; run it first: python launch.py 'a command'"
 
 
+@pytest.mark.slow
 def test_all_runs_under_a_folder_are_compared_each_setting_once(
     runs: tuple[Path, Path], make_config: Make
 ) -> None:
@@ -194,6 +200,7 @@ def test_all_runs_under_a_folder_are_compared_each_setting_once(
     assert points["setting_id"].is_unique and len(points) == 2
 
 
+@pytest.mark.slow
 def test_settings_of_all_runs_are_chosen_by_a_condition(runs: tuple[Path, Path], make_config: Make) -> None:
     code, shown = main("job=compare", "where=axon.anchors == 2", f"under={make_config().out}")
     assert code == 0 and "1 of 2 settings, in 1 of 2 runs, where axon.anchors == 2" in shown

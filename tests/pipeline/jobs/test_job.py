@@ -43,6 +43,7 @@ def config(make_config: Make, judge: Judge) -> Config:
     return make_config("task.name=judge")
 
 
+@pytest.mark.slow
 def test_one_evaluation_ends_with_its_folder(config: Config) -> None:
     code, shown = run(config)
     assert code == 0
@@ -95,6 +96,7 @@ def test_a_report_of_nothing_leaves_nothing_behind(make_config: Make, judge: Jud
     assert not list(Path(config.out).rglob("run.json"))
 
 
+@pytest.mark.slow
 def test_one_slice_needs_no_cluster_and_says_so(make_config: Make, judge: Judge) -> None:
     code, shown = run(make_config("task.name=judge", "slice_size=10", "cluster.address=127.0.0.1:1"))
     assert code == 0 and "one setting of one slice needs no cluster: it runs on this machine" in shown
@@ -131,6 +133,7 @@ def test_a_damaged_slice_is_decoded_again(config: Config) -> None:
     assert "unreadable" not in run(config)[1]
 
 
+@pytest.mark.slow
 def test_unscored_examples_are_told_and_are_no_zeros(config: Config, judge: Judge) -> None:
     judge.bad_scores = {"test-0-0"}
     code, shown = run(config)
@@ -157,6 +160,7 @@ def test_the_reasons_of_unscored_records_are_told_by_kind() -> None:
     assert why_unscored(records[records["error"].isna()]) == ""
 
 
+@pytest.mark.slow
 def test_a_setting_with_no_score_at_all_is_a_failure(config: Config, judge: Judge) -> None:
     judge.bad_scores = {f"test-0-{n}" for n in range(40)}
     for _ in range(2):  # decoding, and from the store

@@ -78,12 +78,14 @@ sys.stdin.read()
     assert status() == "running elsewhere, or killed"
 
 
+@pytest.mark.slow
 def test_a_run_that_has_ended_is_let_go(make_config: Make, judge: Judge) -> None:
     """A notebook may run many, and list them."""
     folder = ran(make_config("task.name=judge"))
     assert left_alone(folder)
 
 
+@pytest.mark.slow
 def test_a_run_without_a_setting_and_one_of_one_example_are_listed(make_config: Make, judge: Judge) -> None:
     folder = ran(make_config("task.name=judge", "limit=1"))
     run = open_run(folder).run

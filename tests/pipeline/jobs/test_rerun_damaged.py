@@ -17,6 +17,7 @@ from tests.pipeline.conftest import Judge
 from tests.pipeline.jobs.test_job import run
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_told_in_a_line(
     make_config: Callable[..., Config], judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

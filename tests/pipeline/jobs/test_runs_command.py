@@ -49,6 +49,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_a_report_is_drawn_again_without_a_model_and_without_composing(
     config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +63,7 @@ def test_a_report_is_drawn_again_without_a_model_and_without_composing(
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_a_report_is_drawn_into_another_folder(folder: Path, tmp_path: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
     code, shown = main("job=report", f"run={folder}", f"out={tmp_path / 'other'}")
@@ -75,6 +77,7 @@ def test_a_report_is_drawn_into_another_folder(folder: Path, tmp_path: Path) -> 
     assert {file: file.stat().st_mtime_ns for file in folder.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_report_of_a_part_says_so(config: Config, folder: Path) -> None:
     next(Path(config.store).glob("slices/*/4-8.parquet")).unlink()
     code, shown = main("job=report", f"run={folder}")
@@ -107,6 +110,7 @@ def test_a_rerun_of_the_first_examples_at_any_batch_size(limit: int, batch_size:
     assert result(folder)["compared"] == count
 
 
+@pytest.mark.slow
 def test_a_record_that_differs_is_named_with_both_values(config: Config, folder: Path) -> None:
     [file] = Path(config.store).glob("slices/*/4-8.parquet")
     tokens = pq.read_table(file).column("tokens").to_pylist()
@@ -128,6 +132,7 @@ def test_a_record_that_differs_is_named_with_both_values(config: Config, folder:
     assert found["differences"][0]["example_id"] == "test-0-6"
 
 
+@pytest.mark.slow
 def test_what_the_store_lost_is_not_compared(config: Config, folder: Path) -> None:
     next(Path(config.store).glob("slices/*/4-8.parquet")).unlink()
     code, shown = main("job=rerun", f"run={folder}")
@@ -166,6 +171,7 @@ def test_a_rerun_that_is_stopped_goes_on(count: int, config: Config, folder: Pat
     assert (folder / RUN_FILE).read_bytes() == before and not (folder / "rerun").exists()
 
 
+@pytest.mark.slow
 def test_a_rerun_does_not_go_on_from_another_environment(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +286,7 @@ def test_what_is_no_run_that_can_be_read_is_told(
     assert "python launch.py limit=10" in refused(f"job={job}", f"run={folder}")
 
 
+@pytest.mark.slow
 def test_a_run_of_another_versions_config_is_not_decoded_again(
     folder: Path, refused: Callable[..., str]
 ) -> None:
@@ -294,6 +301,7 @@ def test_a_run_of_another_versions_config_is_not_decoded_again(
     assert main("job=report", f"run={folder}")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_report_compares_at_the_budgets_and_writes_the_tables_asked_for(
     folder: Path, tmp_path: Path, refused: Callable[..., str]
 ) -> None:

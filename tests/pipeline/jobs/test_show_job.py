@@ -45,6 +45,7 @@ def test_a_decode_is_shown_step_by_step(example: str, folder: Path) -> None:
     assert shown.count("0 masks left") == 1
 
 
+@pytest.mark.slow
 def test_one_step_or_some(folder: Path) -> None:
     nfe = int(open_run(folder).records["nfe"].iloc[0])
     assert nfe > 2

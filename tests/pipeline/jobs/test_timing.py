@@ -56,6 +56,7 @@ def test_everybody_has_one_turn_a_round_and_another_is_first(names: list[int], r
     assert len(set(firsts[: len(names)])) == min(len(names), rounds + 1)
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_said_of_every_setting_at_both_batches(config: Config) -> None:
     code, shown = run(config)
     assert code == 0
@@ -98,6 +99,7 @@ def test_a_table_of_times_has_every_digit_in_any_terminal(width: int) -> None:
         assert figure in shown.getvalue()
 
 
+@pytest.mark.slow
 def test_steps_are_those_of_the_batch(config: Config, judge: Judge) -> None:
     rows = pd.read_csv(Path(run(config)[1][-1], "timing.csv")).set_index(["group", "batch"])
     for setting in planned(config).settings.values():
@@ -109,6 +111,7 @@ def test_steps_are_those_of_the_batch(config: Config, judge: Judge) -> None:
         assert max(each) <= rows["steps"].loc[group, 3] < sum(each)
 
 
+@pytest.mark.slow
 def test_the_device_is_waited_for_at_both_ends_of_a_turn(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +123,7 @@ def test_the_device_is_waited_for_at_both_ends_of_a_turn(
     assert seen == ["wait", "decode", "wait"] * 4 * 3
 
 
+@pytest.mark.slow
 def test_one_setting_is_held_against_itself_and_batch_1_is_measured_once(
     make_config: Make, judge: Judge
 ) -> None:
@@ -129,6 +133,7 @@ def test_one_setting_is_held_against_itself_and_batch_1_is_measured_once(
     assert rows["ratio"].tolist() == [1.0] and rows["examples"].tolist() == [8]
 
 
+@pytest.mark.slow
 def test_a_setting_that_fails_leaves_the_others(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     real, given_back = timing.decode, []
 
@@ -195,6 +200,7 @@ def test_what_else_the_task_says_is_told_as_it_is(
         run(config)
 
 
+@pytest.mark.slow
 def test_the_command_times_the_bundled_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

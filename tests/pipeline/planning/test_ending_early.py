@@ -83,6 +83,7 @@ def interrupting(count: int) -> World:
     return World(before)
 
 
+@pytest.mark.slow
 def test_stopped_settings_are_not_evaluated_on_and_interruptions_change_nothing(
     config: Config, tmp_path: Path
 ) -> None:
@@ -152,6 +153,7 @@ def calls(store: Store, plan: Plan) -> int:
     return sum(one.calls for one in spent(store.outcomes(plan.settings, SIZE).records).values())
 
 
+@pytest.mark.slow
 def test_a_budget_ends_a_sweep_and_a_larger_one_goes_on(config: Config, tmp_path: Path) -> None:
     whole, part = Store(str(tmp_path / "whole")), Store(str(tmp_path / "part"))
     plan, _ = command(config, whole)

@@ -179,6 +179,7 @@ def test_of_neighbours_only_the_slices_that_hold_a_repeat_are_read_whole_and_far
     assert sorted(begun) == sorted([(near.id, (4, 8)), (far.id, (0, 4))])
 
 
+@pytest.mark.slow
 def test_what_a_search_takes_for_known_is_not_decoded(
     make_config: Make, judge: Judge, tmp_path: Path
 ) -> None:

@@ -163,6 +163,7 @@ def test_neither_order_nor_haste_nor_older_results_change_what_stops(number: int
     assert worked_off(world, asks, random.Random(order)) == worked_off(world, asks)
 
 
+@pytest.mark.slow
 def test_what_stops_has_a_whole_witness_that_covers_it() -> None:
     stops = wrong = 0
     for number in range(20):

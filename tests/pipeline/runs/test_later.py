@@ -37,6 +37,7 @@ def of_later(file: Path, change: str) -> bytes:
     return file.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize("job", ["run", "report"])
@@ -60,6 +61,7 @@ def test_a_command_run_again_leaves_a_later_versions_run_alone(
     assert stored or job == "report" or not list(Path(config.store).rglob("*.parquet"))
 
 
+@pytest.mark.slow
 def test_a_damaged_one_is_written_anew(make_config: Make, judge: Judge) -> None:
     config = make_config("task.name=judge")
     run(config)
@@ -68,6 +70,7 @@ def test_a_damaged_one_is_written_anew(make_config: Make, judge: Judge) -> None:
     assert run(config) == 0 and open_run(path).run.status == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_import_leaves_a_later_versions_alone(
     change: str, make_config: Make, judge: Judge, tmp_path: Path
@@ -83,6 +86,7 @@ def test_an_import_leaves_a_later_versions_alone(
     assert (path / RUN_FILE).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_rerun_that_a_later_version_left_is_not_gone_on_with(folder: Path) -> None:
     """Its folder is a rerun's alone: it starts afresh, as after one in another environment."""
     left = folder / rerun.FOLDER

@@ -43,6 +43,7 @@ def opened(config: Config) -> OpenedRun:
     return open_run(folder_of(config, planned(config)))
 
 
+@pytest.mark.slow
 def test_settings_have_every_value_under_the_key_that_sets_it(config: Config, opened: OpenedRun) -> None:
     plan, table = planned(config), opened.settings
     assert table["setting_id"].tolist() == list(plan.settings)
@@ -58,6 +59,7 @@ def test_settings_have_every_value_under_the_key_that_sets_it(config: Config, op
     assert set(table["gen_length"]) == {8} and set(table["model.dtype"]) == {"float32"}
 
 
+@pytest.mark.slow
 def test_records_and_points_are_those_of_the_store_and_the_report(config: Config, opened: OpenedRun) -> None:
     stored = Store(config.store).load(planned(config).settings, 6).records
     pd.testing.assert_frame_equal(opened.records, stored)
@@ -79,6 +81,7 @@ def test_quality_at_matched_nfe_is_there_where_there_are_enough_examples(
     assert found[["difference", "mixed_difference"]].notna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_the_tables_join_by_their_setting(opened: OpenedRun) -> None:
     joined = opened.records.merge(opened.settings, on="setting_id")
     assert len(joined) == len(opened.records)
@@ -86,6 +89,7 @@ def test_the_tables_join_by_their_setting(opened: OpenedRun) -> None:
     assert set(means.index) == {1, 2}
 
 
+@pytest.mark.slow
 def test_nothing_is_written_and_nothing_decoded(opened: OpenedRun) -> None:
     below = opened.path.parents[1]
     before = {file: file.stat().st_mtime_ns for file in below.rglob("*")}
@@ -96,6 +100,7 @@ def test_nothing_is_written_and_nothing_decoded(opened: OpenedRun) -> None:
     assert "3 settings, done" in repr(again)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_warned_of(config: Config, opened: OpenedRun) -> None:
     damaged = next(Path(config.store).glob("slices/*/0-3.parquet"))
     damaged.write_bytes(b"")
@@ -103,6 +108,7 @@ def test_a_damaged_file_is_warned_of(config: Config, opened: OpenedRun) -> None:
         assert len(open_run(opened.path).records) == 15
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_had_is_an_error_of_one_line(
     opened: OpenedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def config(make_config: Make, judge: Judge) -> Config:
     return make_config("task.name=judge")
 
 
+@pytest.mark.slow
 def test_a_run_holds_everything_that_was_asked_for(config: Config) -> None:
     assert run(config, "limit=10", "a b") == 0
     own, plan = found(config), planned(config)
@@ -64,6 +65,7 @@ def test_a_run_holds_everything_that_was_asked_for(config: Config) -> None:
     assert Store(store_of(own, folder_of(config, plan))).root == Store(config.store).root
 
 
+@pytest.mark.slow
 def test_it_is_written_before_anything_is_decoded(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Run] = []
     real = Evaluator.slices
@@ -111,6 +113,7 @@ def test_whatever_ends_it_early_is_noted(
     assert (found(config).status, found(config).error) == ("done", None), "going on starts anew"
 
 
+@pytest.mark.slow
 def test_what_lacks_results_is_named_with_its_reason(
     make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +160,7 @@ def test_a_report_leaves_the_run_of_a_command_that_still_runs_alone(
     assert (own.status, own.command, own.settings) == ("done", "python launch.py job=report", first.settings)
 
 
+@pytest.mark.slow
 def test_it_grows_with_its_plan(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     run(config)
     first = found(config)
@@ -173,6 +177,7 @@ def test_it_grows_with_its_plan(config: Config, monkeypatch: pytest.MonkeyPatch)
     assert own.by_id == plan.settings and len(own.settings) == len(own.examples) == own.asked == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_is_written_is_read_back_equal(config: Config, tmp_path: Path) -> None:
     run(config)
     own = found(config)
@@ -194,6 +199,7 @@ def test_a_run_of_an_older_version_is_read_and_written_again(tmp_path: Path) -> 
     assert json.loads((tmp_path / RUN_FILE).read_bytes())["format"] == FORMAT
 
 
+@pytest.mark.slow
 def test_many_settings_take_little_more_room_than_what_differs(config: Config, tmp_path: Path) -> None:
     run(config)
     own = found(config)
@@ -208,6 +214,7 @@ def test_many_settings_take_little_more_room_than_what_differs(config: Config, t
     assert (tmp_path / RUN_FILE).stat().st_size < 500 * 60 + 10_000
 
 
+@pytest.mark.slow
 def test_a_password_is_of_one_text(config: Config, tmp_path: Path) -> None:
     """Values of a column stand side by side, so that an address may be followed by a colon and an @ of another."""
     run(config)
@@ -223,6 +230,7 @@ def test_a_password_is_of_one_text(config: Config, tmp_path: Path) -> None:
     assert kept == ["s3://bucket", "a:b@c", "ftp://***@host"]
 
 
+@pytest.mark.slow
 def test_it_says_nothing_of_who_ran_it(
     make_config: Make, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +261,7 @@ def test_of_a_user_without_a_home_folder_one_setting_runs_and_a_sweep_asks_for_o
         check_home()
 
 
+@pytest.mark.slow
 def test_a_store_below_out_is_found_where_out_was_copied_to(config: Config, tmp_path: Path) -> None:
     run(config)
     folder = folder_of(config, planned(config))

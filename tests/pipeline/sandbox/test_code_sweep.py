@@ -60,6 +60,7 @@ def stored(out: Path) -> pd.DataFrame:
     return pd.concat(pd.read_parquet(file) for file in (out / "store").rglob("*.parquet"))
 
 
+@pytest.mark.slow
 def test_the_level_is_shown_and_recorded(
     rows: Path,
     here: list[str],

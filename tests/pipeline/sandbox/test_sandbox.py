@@ -203,6 +203,7 @@ def test_honest_programs_pass(name: str, sandbox: Sandbox) -> None:
     assert not sandbox.run(HONEST[name] + "\nassert False").passed
 
 
+@pytest.mark.slow
 def test_tests_are_separate_from_the_program(sandbox: Sandbox) -> None:
     program, tests = "def f(x):\n    return x", "assert f(1) == 1\nassert f(2) == 3, 'no'"
     assert sandbox.run(program, "assert f(1) == 1").passed
@@ -211,6 +212,7 @@ def test_tests_are_separate_from_the_program(sandbox: Sandbox) -> None:
         assert not sandbox.run(program + swallow, tests + "\n''''''").passed
 
 
+@pytest.mark.slow
 def test_values_come_back_as_plain_data(sandbox: Sandbox) -> None:
     program = (
         "def f(x, y):\n    print('noise')\n    return {'sum': x + y, 'all': [x, y, None, True, 'ж', 1.5]}"

@@ -260,6 +260,7 @@ def test_in_the_end_no_value_looked_at_may_show_more_than_its_new_examples_are_w
             assert own.box.uncertain_area(front, scale) <= 0.018 * max(own.new, FREE) ** 2 + 1e-9
 
 
+@pytest.mark.slow
 def test_knowing_which_decodes_repeat_it_finds_more_of_the_front_for_the_same_decodes() -> None:
     """On eight lines in all: as much as a search knowing nothing of decodes finds with a finer tolerance, for less."""
     missed, made = {"blind": 0.0, "fine": 0.0, "seeing": 0.0}, {"blind": 0, "fine": 0, "seeing": 0}

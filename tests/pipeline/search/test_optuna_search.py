@@ -49,6 +49,7 @@ def searched(sampler: str, pieces: int | None = None, trials: int = 24) -> list[
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_resumed_after_any_number_of_outcomes_it_equals_an_uninterrupted_one(sampler: str) -> None:
     whole = searched(sampler)

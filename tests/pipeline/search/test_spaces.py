@@ -122,6 +122,7 @@ def loads(planned: Sequence[Setting] | Any) -> list[ModelSettings]:
     return [model for model, _ in groupby(setting.model for setting in planned)]
 
 
+@pytest.mark.slow
 def test_conditions_hold_across_named_configs_ranges_and_the_trade_off(plan_of: Planned) -> None:
     plan = plan_of("sweep=conditions")
     found = knobs(plan, "mine")
@@ -143,6 +144,7 @@ def test_a_key_that_the_group_sets_is_not_varied_along_the_trade_off(plan_of: Pl
     assert len(knobs(plan, "axon")) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [(), ("+sweep.groups.axon.grid.decoder.factor=[1,4]",)])
 def test_a_parameter_that_is_no_whole_number_is_searched_between_whole_numbers(
     plan_of: Planned, group: tuple[str, ...]
@@ -186,6 +188,7 @@ def test_a_group_is_removed_on_the_command_line(plan_of: Planned) -> None:
     assert [c.group for c, _ in plan.asked] == ["axon"]
 
 
+@pytest.mark.slow
 def test_decoders_are_varied_by_name_each_along_its_own_parameter(plan_of: Planned) -> None:
     plan = plan_of(
         "sweep=with_axon",

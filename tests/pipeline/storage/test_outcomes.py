@@ -179,6 +179,7 @@ def test_what_the_index_hid_is_decoded_again(
         assert "10 of 10 stored already" in run(config)[1]
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_has_written_what_it_had_read(
     make_config: Callable[..., Config], judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,6 +113,7 @@ def test_two_sweeps_write_the_same_settings_at_once(store: str) -> None:
     assert list(found.records["setting_id"]) == ["a"] * 24 + ["b"] * 24
 
 
+@pytest.mark.slow
 def test_a_damaged_object_counts_as_missing(store: str) -> None:
     own = Store(store)
     own.write_slice("a", 0, 4, records(0, 4))
@@ -174,11 +175,13 @@ def test_what_is_listed_and_an_index_is_read_for_unchanged_objects_only(
     )
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_not_there_is_told(store: str, refuse: Callable[..., str]) -> None:
     line = refuse("store=s3://nowhere/axon")
     assert line == "store=s3://nowhere/axon: there is no bucket 'nowhere'; make it, or choose another"
 
 
+@pytest.mark.slow
 def test_a_comparison_tells_a_bucket_that_is_not_there_from_one_that_holds_nothing(
     store: str, refused: Callable[..., str]
 ) -> None:

@@ -41,6 +41,7 @@ def turned(data: bytes) -> Iterator[bytes]:
             yield data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]
 
 
+@pytest.mark.slow
 def test_with_a_bit_turned_a_slice_is_damaged_or_the_same() -> None:
     equal = 0
     for data in turned(FILE):
@@ -70,6 +71,7 @@ def same(found: Outcome, other: Outcome) -> bool:
     return all(np.array_equal(*pair, equal_nan=True) for pair in zip(found, other, strict=True))
 
 
+@pytest.mark.slow
 def test_with_a_bit_turned_a_slice_tells_the_same_outcomes_or_none() -> None:
     told = 0
     for data in [FILE, *turned(FILE)]:

@@ -65,6 +65,7 @@ def lone(filled: Path, make_config: Make, judge: Judge, tmp_path: Path) -> Path:
     return Path(shutil.copytree(filled, tmp_path / "lone"))
 
 
+@pytest.mark.slow
 def test_a_store_without_its_runs_is_compared(lone: Path, tmp_path: Path) -> None:
     code, shown = main("job=compare", f"store={lone}", f"out={tmp_path / 'page'}")
     assert code == 0 and "4 of 4 settings, in 1 of 1 stores" in shown
@@ -80,6 +81,7 @@ def test_a_store_without_its_runs_is_compared(lone: Path, tmp_path: Path) -> Non
     assert "Which sweeps asked for them" in page and "Made by" not in page
 
 
+@pytest.mark.slow
 def test_a_condition_chooses_among_what_stores_hold(lone: Path, tmp_path: Path) -> None:
     store = lone
     shutil.copytree(store, tmp_path / "other")
@@ -93,6 +95,7 @@ def test_a_condition_chooses_among_what_stores_hold(lone: Path, tmp_path: Path) 
     assert points["group"].str.startswith((f"{store}: ", f"{tmp_path / 'other'}: ")).all()
 
 
+@pytest.mark.slow
 def test_a_store_of_a_service_is_read_by_its_address(
     lone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +127,7 @@ def test_a_store_says_what_it_has(tmp_path: Path) -> None:
     assert store.exists()
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_told(
     lone: Path, tmp_path: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +167,7 @@ def test_what_is_not_there_is_told(
     assert refused("job=compare", "store=[]").startswith("store=[]: must not be empty; ")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_left_out_by_name(
     lone: Path, tmp_path: Path, refused: Callable[..., str]
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_project_without_settings_is_told(
         dashboard_job(config, Console(file=StringIO()))
 
 
+@pytest.mark.slow
 @needs_workspaces
 def test_a_server_that_refuses_is_told(wandb_server: WandbServer, config: Config) -> None:
     add_setting(wandb_server, "a", knob_threshold=0.3)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from pipeline.report import write_report
 from pipeline.report.tracker.sweep import sweep_content
 from tests.pipeline.tracker.test_tracker import RECORDS, RUN, tables
 
 
+@pytest.mark.slow
 def test_a_sweep_is_found_by_its_commands_and_commits(tmp_path: Path) -> None:
     """Each once; what was put together from a store has none."""
     made = [*[("a", "c0ffee", False)] * 2, ("b", "decade", True), ("c", None, None), ("", "facade", None)]

@@ -104,6 +104,7 @@ def test_a_search_stopped_after_any_slice_and_resumed_equals_an_uninterrupted_on
         assert left_behind(command(config, store, World()), store, config.limit) == whole
 
 
+@pytest.mark.slow
 def test_a_search_stopped_after_every_slice_equals_an_uninterrupted_one(
     config: Config, whole: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def holding() -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_goes_and_what_a_living_one_holds_stays() -> None:
     killed, left = holding()
     living, held = holding()

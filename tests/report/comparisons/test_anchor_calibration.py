@@ -83,6 +83,7 @@ def known() -> tuple[Sweep, Calibration]:
     return sweep, calibrated(sweep)
 
 
+@pytest.mark.slow
 def test_known_rates_are_found_with_their_intervals(known: tuple[Sweep, Calibration]) -> None:
     """Over 60 examples x 12 anchors x 4 thresholds a bin has about 700 of them."""
     _, one = known
@@ -121,6 +122,7 @@ def test_every_seed_of_a_setting_counts() -> None:
     assert both.anchors_differ.estimate == pytest.approx(alone.anchors_differ.estimate)
 
 
+@pytest.mark.slow
 def test_estimates_are_those_of_a_plain_count(known: tuple[Sweep, Calibration]) -> None:
     """Tokens of each kind, weighted so that each threshold has the share that it has among the anchors."""
     sweep, one = known
@@ -232,6 +234,7 @@ def test_both_diagrams_have_their_figures_beside_them(
     assert section in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_named_apart(known: tuple[Sweep, Calibration]) -> None:
     _, one = known
     both = calibration_section([one])
@@ -297,6 +300,7 @@ def test_hostile_names_are_text(known: tuple[Sweep, Calibration]) -> None:
     assert "<script" not in section and section.count("&lt;script&gt;") == 2
 
 
+@pytest.mark.slow
 def test_nothing_is_shown_where_nothing_was_calibrated() -> None:
     assert calibration_section([]) == ""
     assert facet_of(make_sweep(anchors=(None,), examples=12)).calibrations == ()

@@ -151,6 +151,7 @@ def test_nothing_is_said_where_tokens_are_unknown() -> None:
     assert facet.aups == () and aup_section(facet) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("examples", [9, 10])
 def test_a_few_examples_have_no_area(examples) -> None:
     assert len(facet_of(make_sweep(examples=examples), NOTHING).aups) == (2 if examples == 10 else 0)

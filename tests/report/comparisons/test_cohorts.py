@@ -12,6 +12,7 @@ from tests.report.sweep import changed, identified, make_sweep
 from tests.report.verdict import add_copy, compared, facet_of, text
 
 
+@pytest.mark.slow
 def test_equal_decodes_count_once():
     once = make_sweep(gain=1.0, faster=0.8, examples=60, anchors=(None, 1, 2, 4))
     for threshold in (0.3, 0.5, 0.7, 0.9):
@@ -37,6 +38,7 @@ def test_settings_of_a_side_that_decode_alike_are_one_point_of_its_line():
     assert len(found.cohort.base.rows) == len(found.effects[0].variant.rows) == 2
 
 
+@pytest.mark.slow
 def test_lengths_are_never_pooled():
     sweep = make_sweep(gain=1.0, examples=60, anchors=(None, 1))
     add_copy(sweep, "long", lambda setting: changed(setting, gen_length=128))
@@ -93,6 +95,7 @@ def test_decoders_with_different_trade_off_parameters_are_compared_side_by_side(
     assert confidence.leading.difference.estimate == dawn.leading.difference.estimate
 
 
+@pytest.mark.slow
 def test_seeds_are_averaged_within_an_example():
     """Three seeds of one setting are no three settings, and no three times as many examples."""
     sweep = make_sweep(gain=0.6, examples=60, anchors=(None, 1))

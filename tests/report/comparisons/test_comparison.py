@@ -52,6 +52,7 @@ def test_no_difference_in_any_example_is_no_certainty():
     )  # what luck may have hidden
 
 
+@pytest.mark.slow
 def test_the_best_of_many_lucky_variants_is_no_yes():
     """What would pass for an effect in a variant of its own is none in the best of twelve; it is reckoned with."""
     sweep = flip(make_sweep(examples=60, anchors=(None, *range(1, 13)), thresholds=(0.3, 0.7)), 0.2, seed=23)
@@ -119,6 +120,7 @@ def test_each_decoder_is_compared_with_its_own_axon_and_holm_watches_over_both()
     assert "95 % intervals, simultaneous over 2 comparisons" in text(sweep)
 
 
+@pytest.mark.slow
 def test_too_few_examples_give_no_verdict():
     (found,) = compared(make_sweep(gain=3.0, examples=9))
     assert found.outcome == INCONCLUSIVE and not found.effects and not found.pairs
@@ -172,6 +174,7 @@ def test_the_settings_to_run_are_as_near_the_best_as_all_else_that_counts_as_equ
         assert told in pick_sentence(facet.points, *sides)
 
 
+@pytest.mark.slow
 def test_the_settings_to_run_count_as_equal_what_the_saving_does():
     """On the examples that all their settings have, which may be fewer than any setting has."""
     sweep = make_sweep(gain=0.3, faster=0.8, anchors=(None, 1))
@@ -199,6 +202,7 @@ def test_swapping_the_sides_turns_the_difference_round():
     assert (found.outcome, swapped.outcome) == (YES, NO)
 
 
+@pytest.mark.slow
 def test_a_variant_is_named_by_its_group_where_several_use_axon():
     sweep = make_sweep(gain=1.0, faster=0.8, examples=30)
     for setting_id, setting in sweep.settings.items():
@@ -207,6 +211,7 @@ def test_a_variant_is_named_by_its_group_where_several_use_axon():
     assert "] mean quality with group AXON, the best of 2 variants." in text(sweep)
 
 
+@pytest.mark.slow
 def test_a_variant_with_one_setting_has_no_line_and_does_not_count():
     sweep = make_sweep(gain=1.0, faster=0.8, examples=30)
     sweep.drop("0.3-2", "0.7-2", "0.9-2")
@@ -334,6 +339,7 @@ def test_savings_hold_for_all_comparisons_at_once():
     assert saved.hi - saved.lo > alone.hi - alone.lo
 
 
+@pytest.mark.slow
 def test_the_caption_closes_as_the_evidence_does():
     (verdict,) = facet_of(make_sweep(gain=1.0, faster=0.8, examples=30)).summary.verdicts
     closing = verdict.caption.partition(". ")[2]

@@ -43,12 +43,14 @@ def test_its_points_have_no_interval_and_its_groups_no_band(graded):
     assert facet.views[0].widest == pytest.approx(points["nfe"].max() * 1.06)
 
 
+@pytest.mark.slow
 def test_right_or_wrong_one_has_wilsons_interval(tmp_path):
     sweep = make_sweep(examples=1)
     points = write_report(tmp_path, [sweep.run], sweep.records, []).findings.points
     assert points["quality_lo"].between(0.2, 0.21).all() and points["nfe_lo"].isna().all()
 
 
+@pytest.mark.slow
 def test_of_six_all_is_told(tmp_path):
     sweep = make_sweep(examples=6)
     (facet,) = write_report(tmp_path, [sweep.run], sweep.records, []).findings.facets

@@ -108,6 +108,7 @@ def test_a_budget_outside_what_was_tried_has_no_value() -> None:
     assert table["difference"].notna().tolist() == [False, False, True, True, False]
 
 
+@pytest.mark.slow
 def test_equal_decodes_differ_by_nothing_at_any_budget() -> None:
     (own,) = facet_of(make_sweep(gain=0.0, anchors=(None, 1)), Asked()).matched
     assert len(own.rows) >= 2
@@ -171,6 +172,7 @@ def test_each_pair_has_round_budgets_of_its_own_and_the_legend_stands_once() -> 
         assert text.count("can be compared from") == 2 and text.count("By choice: what") == 1
 
 
+@pytest.mark.slow
 def test_without_axon_all_are_compared_with_the_first_and_never_with_what_was_imported() -> None:
     facet = facet_of(make_sweep(), Asked())
     base, axon = sides_of(facet.points, facet.settings)
@@ -185,6 +187,7 @@ def test_without_axon_all_are_compared_with_the_first_and_never_with_what_was_im
     assert pairs_of([theirs, base, axon], against="theirs") == [(base, theirs), (axon, theirs)]
 
 
+@pytest.mark.slow
 def test_a_few_examples_are_not_compared() -> None:
     assert facet_of(make_sweep(examples=9), Asked()).matched == ()
     assert matched_section(facet_of(make_sweep(examples=9), Asked())) == ""
@@ -212,6 +215,7 @@ def test_choosing_among_many_settings_does_not_make_a_front_better() -> None:
     assert min(plain) >= 5
 
 
+@pytest.mark.slow
 def test_no_difference_on_a_few_examples_is_not_taken_for_none() -> None:
     """All right, or all half right, on both sides: the bootstrap draws no difference at all. Graded scores of which
     some differ keep the bootstrap's ends.
@@ -253,6 +257,7 @@ def test_the_other_way_round_a_difference_is_turned_round(binary: bool) -> None:
         assert np.subtract(there.difference, unmoved.difference) == pytest.approx([0, -0.06, 0.02])
 
 
+@pytest.mark.slow
 def test_a_front_is_held_beyond_its_slowest_setting_alone_and_ten_examples_are_enough() -> None:
     made = facet_of(make_sweep(examples=30, anchors=(None, 1)), Asked())
     steps = np.repeat([[10.0], [14.0], [18.0], [22.0], [10.0], [14.0], [18.0], [20.0]], 30, axis=1)
@@ -280,6 +285,7 @@ def test_in_80_columns_a_budget_is_a_line(name: str) -> None:
     assert name in " ".join(" ".join(lines).split())
 
 
+@pytest.mark.slow
 def test_a_front_that_may_be_as_good_between_two_settings_far_apart_is_marked() -> None:
     """Both sides are of one curve that bends: at its two ends they agree, and between them the line lies lower."""
     sweep = make_sweep(anchors=(None, 1), thresholds=(0.1, 0.3, 0.5, 0.7, 0.9))

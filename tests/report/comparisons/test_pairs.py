@@ -8,6 +8,7 @@ from tests.report.sweep import make_sweep
 from tests.report.verdict import compared, facet_of, text
 
 
+@pytest.mark.slow
 def test_one_setting_per_side_is_reported_as_a_pair():
     sweep = make_sweep(gain=1.0, faster=0.8, thresholds=(0.5,), anchors=(None, 1))
     (found,) = compared(sweep)
@@ -21,6 +22,7 @@ def test_one_setting_per_side_is_reported_as_a_pair():
     assert "14 correct only with it, 0 only without (exact McNemar p = 0.00012" in text(sweep)
 
 
+@pytest.mark.slow
 def test_pairs_of_other_scores_are_bootstrapped():
     sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1))
     for row in sweep.rows:
@@ -37,6 +39,7 @@ def test_pairs_share_one_level():
     assert len(pairs) == 2 and {pair.p for pair in pairs} == {2 * alone.p}  # equal ones have one p
 
 
+@pytest.mark.slow
 def test_settings_without_examples_in_common_are_not_compared():
     for thresholds in ((0.5,), (0.3, 0.7)):
         sweep = make_sweep(gain=1.0, anchors=(None, 1), thresholds=thresholds)
@@ -82,6 +85,7 @@ def test_a_bootstrapped_pair_excludes_no_difference_exactly_where_holm_rejects_i
         assert (pair.p <= 0.05) == (pair.quality.difference.lo > 0) == (count < 120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "told"), [(0.03, False), (0.2, True)])
 def test_a_pair_on_which_all_examples_agree_has_a_p_that_its_interval_agrees_with(gain, told):
     """Of 60 examples 0.03 had p < 0.05 beside an interval that includes 0."""

@@ -40,6 +40,7 @@ def told(effect: Effect) -> tuple[object, ...]:
     return effect.n, effect.budgets, effect.difference, effect.mixed, effect.saving, effect.alpha
 
 
+@pytest.mark.slow
 def test_a_front_gains_as_the_same_records_do_in_axons_verdict() -> None:
     sweep = make_sweep(gain=1.0, faster=0.8, anchors=(None, 1))
     ((verdict,),) = ([own.leading for own in facet_of(sweep, None).comparisons],)
@@ -95,6 +96,7 @@ def test_the_other_way_round_the_difference_has_the_other_sign() -> None:
     assert "Lower: base -0." in facet_of(sweep, "dawn").summary.verdicts[0].short
 
 
+@pytest.mark.slow
 def test_axons_own_verdict_is_not_told_twice() -> None:
     facet = facet_of(make_sweep(gain=1.0, anchors=(None, 1)))
     (empty,) = facet.rivals
@@ -152,6 +154,7 @@ def test_each_line_is_compared_with_its_own_decoders_and_intervals_hold_over_all
     }
 
 
+@pytest.mark.slow
 def test_a_single_setting_is_no_line_and_an_unknown_group_is_named() -> None:
     sweep = with_dawn(make_sweep(anchors=(None, 1), thresholds=(0.3, 0.9)))
     sweep.drop("0.9-1")
@@ -166,6 +169,7 @@ FAR_APART = make_sweep(anchors=(None, 1), thresholds=(0.1, 0.3, 0.5, 0.7, 0.9))
 FAR_APART.drop("0.3-1", "0.5-1", "0.7-1")
 
 
+@pytest.mark.slow
 def test_two_settings_of_one_curve_lie_no_lower_than_five() -> None:
     """Equal scores and NFE at both ends of a front that bends: only the straight line between them lies lower."""
     facet = facet_of(with_dawn(deepcopy(FAR_APART)))
@@ -200,6 +204,7 @@ def test_nor_do_they_take_more_steps_where_they_may_reach_a_quality_between_the_
     assert 'class="worse"' not in forest.draw(drawn) and 'class="open"' in forest.draw(drawn)
 
 
+@pytest.mark.slow
 def test_nor_do_they_in_axons_verdict_where_the_base_has_other_values() -> None:
     facet = facet_of(FAR_APART, None)
     ((effect,),) = ([own.leading for own in facet.comparisons],)
@@ -231,6 +236,7 @@ def test_a_variant_too_far_apart_leaves_open_what_the_leading_one_lowers() -> No
     )
 
 
+@pytest.mark.slow
 def test_a_sweep_names_what_its_report_compares_with() -> None:
     """Of several runs on one page none does, as their groups have other names there."""
     sweep = with_dawn(make_sweep(anchors=(None, 1), examples=20))

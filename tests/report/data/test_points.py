@@ -32,6 +32,7 @@ def test_ratios_are_sums_over_sums():
     assert point(rows)["nfe_to_eos"] == 10
 
 
+@pytest.mark.slow
 def test_decoding_order_is_the_mean_over_examples_that_have_one():
     rows = [make_record("a", n, 1.0, 10) for n in range(3)]
     rows[1]["revealed_at"] = rows[1]["revealed_at"][::-1]
@@ -70,6 +71,7 @@ def test_records_of_other_settings_are_ignored():
     assert point(rows)["n"] == 1
 
 
+@pytest.mark.slow
 def test_half_covered_setting_is_partial_and_on_no_front():
     sweep = make_sweep(examples=40)
     records = sweep.records
@@ -107,6 +109,7 @@ def test_groups_have_their_own_fronts():
     assert found.loc[found["front"], "group_front"].all()
 
 
+@pytest.mark.slow
 def test_equal_settings_share_the_front():
     sweep = make_sweep(gain=0.0, anchors=(None, 1))  # AXON that changes nothing
     found = found_in(sweep).points
@@ -132,6 +135,7 @@ def test_nothing_scored_is_no_number():
     assert found["n"] == 0 and np.isnan(found["quality"]) and not found["complete"]
 
 
+@pytest.mark.slow
 def test_points_alone_are_those_of_the_findings_and_nothing_else_is_made(monkeypatch):
     sweep = make_sweep(gain=1.0, examples=12)
     other = make_run(list(make_sweep(prefix="b").settings.values()), name="other")

@@ -32,6 +32,7 @@ def records_of(sweep: Sweep, threshold: float) -> pd.DataFrame:
     return rows[rows["setting_id"].str.startswith(f"None-{threshold}-")]
 
 
+@pytest.mark.slow
 def test_quality_and_cost_are_the_means_over_examples_and_seeds() -> None:
     sweep = seeded()
     points = facet_of(sweep).points
@@ -50,6 +51,7 @@ def test_quality_and_cost_are_the_means_over_examples_and_seeds() -> None:
     assert "knob.seed" not in points
 
 
+@pytest.mark.slow
 def test_the_order_of_the_seeds_changes_nothing() -> None:
     one, other = (facet_of(seeded(seeds)).points for seeds in ((0, 1, 2), (2, 1, 0)))
     pd.testing.assert_frame_equal(one, other)
@@ -149,6 +151,7 @@ def test_the_effective_number_is_from_that_of_the_examples_to_that_of_the_answer
     assert own == pytest.approx((share, *wilson_interval(share * size, size)[1:]), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_of_scores_between_0_and_1_it_is_the_bootstrap() -> None:
     sweep = seeded()
     for row in sweep.rows:
@@ -220,6 +223,7 @@ def test_a_report_at_temperature_0_knows_no_seeds() -> None:
     assert points["seeds"].tolist() == pytest.approx([3, np.nan], nan_ok=True)
 
 
+@pytest.mark.slow
 def test_settings_are_pooled_within_a_group_of_a_run_alone_and_other_luck_is_told() -> None:
     sweep = seeded(thresholds=(0.5, 0.7))
     for sid, own in sweep.settings.items():
@@ -230,6 +234,7 @@ def test_settings_are_pooled_within_a_group_of_a_run_alone_and_other_luck_is_tol
     assert "(“seed 2”, “seed 0” and “seed 1”) are not pooled" in warning
 
 
+@pytest.mark.slow
 def test_the_verdict_is_of_the_same_means_as_the_points() -> None:
     sweep = seeded(anchors=(None, 1))
     facet = facet_of(sweep)

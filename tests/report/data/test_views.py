@@ -78,6 +78,7 @@ def test_what_is_beaten_by_far_is_never_on_the_front_and_equals_share_it():
     assert list(points["on_front"]) == [1, 0, 1, 1, 1]
 
 
+@pytest.mark.slow
 def test_partial_settings_have_no_probability_and_disturb_no_other():
     sweep = make_sweep(examples=40, anchors=(1, 2), thresholds=(0.3, 0.7))
     records = sweep.records

@@ -60,6 +60,7 @@ def test_the_legend_lies_outside_the_axes_and_within_the_picture(figure, count):
     assert drawn > 0
 
 
+@pytest.mark.slow
 def test_a_long_title_and_the_line_below_it_are_whole_and_within_the_picture(figure, monkeypatch):
     line = "n = 1000 waiting_line_remove_index examples per setting (validation split) · bars, bands: 95 % intervals"
     line += ", none where examples agree · faint: unlikely on its front"

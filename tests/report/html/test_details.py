@@ -83,6 +83,7 @@ def test_texts_are_looked_up_again_where_they_were_unknown(tmp_path):
     assert words.asked and not {*unknown.decodes.values()} & {*known.decodes.values()}
 
 
+@pytest.mark.slow
 def test_where_there_is_no_room_what_the_verdict_compares_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(details, "MOST", 30)
     findings, told = written(tmp_path, make_sweep(gain=1.0, examples=12), Words())
@@ -92,6 +93,7 @@ def test_where_there_is_no_room_what_the_verdict_compares_stays(tmp_path, monkey
     assert kept == {facet.points["setting_id"][row] for row in (compared.first, compared.second)}
 
 
+@pytest.mark.slow
 def test_the_page_holds_the_outcomes_of_the_records():
     sweep = make_sweep(gain=1.0, examples=12)
     (facet,) = find([sweep.run], sweep.records).facets
@@ -107,6 +109,7 @@ def test_the_page_holds_the_outcomes_of_the_records():
     assert not first["axon"] and second["axon"]
 
 
+@pytest.mark.slow
 def test_the_page_says_how_many_settings_it_has_no_room_for(monkeypatch):
     sweep = make_sweep(gain=1.0, examples=12)
     (facet,) = find([sweep.run], sweep.records).facets
@@ -136,6 +139,7 @@ def test_the_forest_tells_the_figures_of_the_verdict():
     assert "Not drawn" not in section and "Not drawn" not in drawing
 
 
+@pytest.mark.slow
 def test_a_saving_that_no_example_doubts_has_a_dot_and_no_bar():
     """All right in as many steps: the replicates agree, which is no certainty."""
     sweep = make_sweep(anchors=(None, 1))
@@ -150,6 +154,7 @@ def test_a_saving_that_no_example_doubts_has_a_dot_and_no_bar():
     assert "nan" not in drawing and drawing.count('class="bar"') == 1 and drawing.count("<circle") == 2
 
 
+@pytest.mark.slow
 def test_the_forest_says_how_many_variants_it_leaves_out(monkeypatch):
     sweep = make_sweep(gain=1.0)
     findings = find([sweep.run], sweep.records)

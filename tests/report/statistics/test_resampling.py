@@ -78,6 +78,7 @@ def test_whole_numbers_are_added_up_in_float32_only_where_that_is_exact():
     assert stats.means(odd, stats.draw_counts(3))[:, 0].tolist() == [resampling.EXACT - 1.0] * 4000
 
 
+@pytest.mark.slow
 def test_a_report_is_the_same_whatever_the_blocks(monkeypatch):
     sweep = make_sweep(gain=0.5, examples=20, anchors=(None, 1), thresholds=(0.3, 0.5, 0.7))
     rng = np.random.default_rng(1)

@@ -118,6 +118,7 @@ def test_several_caches_are_drawn_against_every_cost(found):
     assert positions.hypervolumes["block"].lo > positions.hypervolumes["none"].hi
 
 
+@pytest.mark.slow
 def test_what_was_imported_is_under_no_cache():
     """Its setting holds `none`, which says nothing of how it was decoded."""
     sweep = together(under("dual", **SMALL), under("none", **SMALL))
@@ -130,6 +131,7 @@ def test_what_was_imported_is_under_no_cache():
     assert not any(line.startswith("NFE counts") for line in facet.summary.warnings)
 
 
+@pytest.mark.slow
 def test_seconds_are_compared_on_one_machine_only():
     sweep = together(under("none", **SMALL), under("dual", **SMALL))
     records = sweep.records.assign(device=lambda rows: np.where(rows["position"] % 2, "H100", "A100"))
@@ -139,6 +141,7 @@ def test_seconds_are_compared_on_one_machine_only():
     assert "not by seconds" in line
 
 
+@pytest.mark.slow
 def test_axon_is_compared_under_each_cache_by_itself(found):
     """Sinks are read by AXON alone: with `sink_rows` visible a base decoder equals its AXON setting in all else."""
     [facet] = found[1].facets
@@ -151,6 +154,7 @@ def test_axon_is_compared_under_each_cache_by_itself(found):
         assert verdict.caption.endswith("positions are computed.")
 
 
+@pytest.mark.slow
 def test_at_matched_nfe_a_front_under_a_cache_has_its_base_under_that_cache(found):
     """A step under one cache is not one under another: NFE would tell the cache's effect as AXON's."""
     [facet] = found[1].facets
@@ -158,6 +162,7 @@ def test_at_matched_nfe_a_front_under_a_cache_has_its_base_under_that_cache(foun
     assert pairs == [(f"{cache} axon", cache) for cache in ("none", "block", "dual")]
 
 
+@pytest.mark.slow
 def test_a_cache_is_compared_with_whole_passes_along_each_axis(found):
     sweep, findings = found
     [facet] = findings.facets
@@ -228,6 +233,7 @@ def facet_rows(sweep):
     return part.rows
 
 
+@pytest.mark.slow
 def test_the_same_quality_and_cost_is_no_effect_of_a_cache():
     """A cache that computes everything at the cost of whole passes, decoded alike: nothing is claimed of it."""
     sweep = together(under("none", **SMALL), under("prefix", **SMALL))
@@ -249,6 +255,7 @@ def test_the_same_quality_and_cost_is_no_effect_of_a_cache():
         )
 
 
+@pytest.mark.slow
 def test_settings_that_differ_in_more_than_the_cache_are_not_compared():
     other = under("dual", **SMALL)
     other.settings = {
@@ -276,6 +283,7 @@ def test_the_pages_table_and_the_terminal_have_the_columns(tmp_path):
     assert width > 4 * height, "three panels side by side"
 
 
+@pytest.mark.slow
 def test_an_axon_setting_of_other_sinks_stays_apart_where_the_decoder_reads_them():
     sweep = under("none", examples=20)
     visible = {

@@ -66,6 +66,7 @@ def test_working_anchors_are_not_warned_of(tmp_path):
     assert (points["graph_empty"], points["graph_sink_share"]) == (0, 0.1)
 
 
+@pytest.mark.slow
 def test_records_of_an_older_version_are_not_warned_of():
     sweep = make_sweep(gain=-0.5, examples=40, thresholds=(0.3, 0.7))
     found = facet_of(sweep)
@@ -81,6 +82,7 @@ def test_records_of_an_older_version_are_not_warned_of():
     assert found.points[unknown].isna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_half_old_half_new_is_warned_of_what_is_known():
     sweep = dawn_sweep(sinks=0.97, supported=False)
     for row in sweep.rows:
@@ -90,12 +92,14 @@ def test_half_old_half_new_is_warned_of_what_is_known():
     assert "empty in 2 of 2 settings" in axon and "(decoder.tau_sink)" in sinks
 
 
+@pytest.mark.slow
 def test_most_columns_sinks_is_its_own_warning():
     (warning,) = warned(dawn_sweep(sinks=0.6))
     assert "60 % in 4 of 4 settings (axon.tau_sink); 60 % in 6 of 6 settings (decoder.tau_sink)" in warning
     assert "axon.tau_sink=4x" in warning and "decoder.tau_sink=4x" in warning
 
 
+@pytest.mark.slow
 def test_remedy_is_that_of_the_cause():
     axon, dawn = warned(dawn_sweep(sinks=0.1, supported=False, edges=False))
     assert "axon.tau_sink is not the cause; try a lower axon.uncertainty_threshold" in axon

@@ -92,6 +92,7 @@ def test_a_saving_that_hardly_any_replicate_varies_has_no_interval():
     assert flat.estimate == 0 and np.isnan(flat[1:]).all() and told.lo < 0 < told.hi
 
 
+@pytest.mark.slow
 def test_a_saving_without_an_interval_says_why():
     sweep = make_sweep(gain=1.0, examples=40)
     facet = facet_of(sweep)
@@ -223,6 +224,7 @@ def test_an_end_that_no_replicate_lies_beyond_is_none():
     assert np.isnan(untold.lo) and untold.estimate == 0
 
 
+@pytest.mark.slow
 def test_a_front_beyond_one_step_a_token_has_no_hypervolume_and_says_so(tmp_path):
     """As of a decoder that edits full blocks; scores that agree are not the reason."""
     sweep = graded(examples=12)

@@ -30,6 +30,7 @@ def test_records_that_say_nothing_are_not_warned_of():
     assert swept("bfloat16", **dict.fromkeys(ONE)) == []
 
 
+@pytest.mark.slow
 def test_batches_of_several_sizes_concern_tokens_below_float32_only():
     assert swept("float32", batch_size=16) == [
         "2 settings have records of several batch sizes (16, 32): their tokens are the same, their seconds are not "
