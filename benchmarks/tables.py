@@ -39,29 +39,29 @@ TABLES: dict[int, tuple[str, tuple[Script, ...]]] = {
     1: (
         "The exact block cache: SDAR's kind without and with it; SDAR's own loop against ours",
         (
-            Script("block_cache.py", ("--tokens", "32", "--rounds", "0"), 40),
-            Script("releases.py", ("--size", "sdar", "--batch", "1", "--rounds", "2"), 20),
+            Script("block_cache.py", ("--tokens", "32", "--rounds", "0"), 30),
+            Script("releases.py", ("--size", "sdar", "--batch", "1", "--rounds", "2"), 12),
         ),
     ),
     2: (
         "Prefix and dual cache: Fast-dLLM's loops against ours",
         (
-            Script("releases.py", ("--size", "tiny", "--loops", *CACHED), 30),
-            Script("releases.py", ("--size", "wide", "--batch", "1", "--rounds", "1", "--loops", *CACHED), 40),
-            Script("releases.py", ("--size", "wide", "--batch", "8", "--rounds", "0", "--loops", CACHED[1]), 60),
+            Script("releases.py", ("--size", "tiny", "--loops", *CACHED), 10),
+            Script("releases.py", ("--size", "wide", "--batch", "1", "--rounds", "1", "--loops", *CACHED), 15),
+            Script("releases.py", ("--size", "wide", "--batch", "8", "--rounds", "0", "--loops", CACHED[1]), 70),
         ),
     ),
     3: (
         "No wasted work: the releases' loops against ours, and what of a pass is neither body nor lm_head",
         (
-            Script("releases.py", ("--size", "tiny", "--loops", *UNCACHED), 60),
-            Script("releases.py", ("--size", "wide", "--batch", "1", "--rounds", "1", "--loops", *UNCACHED), 80),
-            Script("releases.py", ("--size", "wide", "--batch", "8", "--rounds", "0", "--loops", UNCACHED[1]), 90),
-            Script("pass_share.py", ("--batch", "1", "8", "--tokens", "64"), 70),
+            Script("releases.py", ("--size", "tiny", "--loops", *UNCACHED), 25),
+            Script("releases.py", ("--size", "wide", "--batch", "1", "--rounds", "1", "--loops", *UNCACHED), 50),
+            Script("releases.py", ("--size", "wide", "--batch", "8", "--rounds", "0", "--loops", UNCACHED[1]), 70),
+            Script("pass_share.py", ("--batch", "1", "8", "--tokens", "64"), 50),
         ),
     ),
-    4: ("Batches that stay full", (Script("batching.py", ("--rounds", "1"), 40),)),
-    5: ("The sweep's own time", (Script("sweep_time.py", ("--rounds", "2"), 170),)),
+    4: ("Batches that stay full", (Script("batching.py", ("--rounds", "1"), 25),)),
+    5: ("The sweep's own time", (Script("sweep_time.py", ("--rounds", "2"), 180),)),
 }  # fmt: skip
 
 
