@@ -61,20 +61,20 @@ def test_every_solution_passes(name: str) -> None:
 
 @both
 def test_no_neighbours_answer_passes(name: str) -> None:
-    """Each third example's, to save time."""
+    """Each third example's, to save time; no answer at all is no answer to each ninth."""
     task, examples = rows(name)
     answers = [(examples[n - 1].reference, example) for n, example in enumerate(examples)][::3]
     assert sum(scores(task, answers)) == 0
-    assert sum(scores(task, [("", example) for _, example in answers])) == 0
+    assert sum(scores(task, [("", example) for _, example in answers[::3]])) == 0
 
 
 @pytest.mark.parametrize("change", [changed_number, deleted_line])
 def test_a_changed_solution_passes_where_plain_python_passes_it(
     change: Callable[[str, random.Random], str], tmp_path: Path
 ) -> None:
-    """Of deleted lines every third example: many leave a loop without an end, which is waited for."""
+    """Every second example; of deleted lines every third: many leave a loop without an end, which is waited for."""
     task, examples = rows("humaneval")
-    every = 3 if change is deleted_line else 1
+    every = 3 if change is deleted_line else 2
     changed = [(change(e.reference, random.Random(n)), e) for n, e in enumerate(examples)][::every]
     found = scores(task, changed)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as runners:
