@@ -96,6 +96,7 @@ def test_a_cached_decode_is_the_uncached_one(number: int, name: str) -> None:
     assert found == list(reversed(decode_rows(model, prompts[::-1], cached, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llada2", "sdar_moe"])
 @pytest.mark.parametrize("decoder", [Confidence(threshold=0.5), Dawn(tau_edge=0.1, tau_low=0.3)])
 def test_it_is_with_experts(kind: str, decoder: Any, tmp_path: Path) -> None:

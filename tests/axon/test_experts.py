@@ -109,6 +109,7 @@ def test_attention_is_captured_in_every_layer(kind: str, models: dict[str, Maske
     assert torch.equal(attention > 0, _seen(layout.mask, 13))
 
 
+@pytest.mark.slow
 @every_kind
 def test_flops_are_those_that_torch_counts(kind: str, tmp_path: Path) -> None:
     """One row, so no padding; eager attention, whose products torch's counter sees."""

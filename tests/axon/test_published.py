@@ -74,6 +74,7 @@ def test_a_release_is_described_as_it_means_itself(name: str, folders: Path) -> 
     assert (found.family.name, found.mask_token_id, *ends, found.block_size) == DESCRIBED[name]
 
 
+@pytest.mark.slow
 @names
 def test_a_release_decodes(name: str, folders: Path) -> None:
     model = load(folders, name, "bfloat16")

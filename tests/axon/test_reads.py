@@ -158,6 +158,7 @@ def test_what_axon_always_reads_moves_a_decode(name: str, networks: list[MaskedD
     assert _reveals(_decoded(networks, replace(axon, **change))) != _reveals(_decoded(networks, axon))
 
 
+@pytest.mark.slow
 def test_the_candidate_ratio_counts_between_unequal_bounds_only(networks: list[MaskedDiffusionModel]) -> None:
     wide = replace(BASE, gate="always", min_candidates=1, max_candidates=8, candidate_ratio=0.25)
     other = replace(wide, candidate_ratio=0.75)

@@ -90,6 +90,7 @@ def test_settings_of_different_facets_are_never_compared():
     assert "arith · tiny: No comparison" in found.verdict and "lists · tiny: No comparison" in found.verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second", "names"),
     [
@@ -125,6 +126,7 @@ def test_models_of_one_name_with_other_weights_are_two():
     ]
 
 
+@pytest.mark.slow
 def test_knobs_of_different_facets_keep_their_columns_apart():
     """Each facet alone would call its own knob tau_sink."""
     first, second = (on(task, "tiny", anchors=(None,), examples=10) for task in ("arith", "lists"))

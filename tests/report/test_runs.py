@@ -77,6 +77,7 @@ def test_a_variant_of_two_runs_is_named_by_the_first():
     )
 
 
+@pytest.mark.slow
 def test_a_group_that_is_one_setting_is_quoted_in_sentences():
     """Its name may be any text, such as a run's."""
     sweep = make_sweep(gain=1.0, thresholds=(0.5,), anchors=(None, 1), examples=30)

@@ -40,6 +40,7 @@ def test_how_a_latin_square_may_be_written(answer: str, expected: int) -> None:
     assert score.metrics == {"loose": expected, "strict": expected}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["AB12", "2A1B"])
 def test_all_latin_squares_score_and_no_other_squares(first: str) -> None:
     rows = list(itertools.permutations("AB12"))

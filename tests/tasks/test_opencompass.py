@@ -133,6 +133,7 @@ def test_every_row_is_asked_in_every_wording(name: str, file: str) -> None:
         assert all(example.reference for example in examples)
 
 
+@pytest.mark.slow
 @needs_rows
 @pytest.mark.parametrize(("name", "file", "shots"), [("gsm8k", FILES["gsm8k"], 0), ("gsm8k", FILES["gsm8k"], 4),
                                                      ("minerva_math", FILES["math500"], 0)])  # fmt: skip

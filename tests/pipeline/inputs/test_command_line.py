@@ -118,6 +118,7 @@ def test_a_report_without_a_run_is_composed(
     assert told(launch.main) == "limit=0: must be at least 1; raise it"
 
 
+@pytest.mark.slow
 def test_a_folder_of_the_users_own_configs_adds_choices_of_every_kind(
     tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

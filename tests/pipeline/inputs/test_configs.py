@@ -101,6 +101,7 @@ def test_a_shadow_is_refused_where_tokens_are_predicted_from_the_position_before
         planned(read_config(compose_tree("decoder=wino", "task=arith", f"model.path={folder}")))
 
 
+@pytest.mark.slow
 def test_the_anchor_budget_is_swept_as_promised(checkpoint: Path) -> None:
     words = ["sweep=anchor_budget", f"model.path={checkpoint}"]
     first = planned(read_config(compose_tree(*words)))

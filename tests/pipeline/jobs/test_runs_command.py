@@ -89,6 +89,7 @@ def test_a_report_of_a_part_says_so(config: Config, folder: Path) -> None:
     assert pd.read_csv(folder / "points.csv")["n"].tolist() == [6]
 
 
+@pytest.mark.slow
 def test_a_rerun_finds_every_record_equal(folder: Path) -> None:
     code, shown = main("job=rerun", f"run={folder}")
     assert code == 0

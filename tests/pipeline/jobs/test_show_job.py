@@ -77,6 +77,7 @@ def page(folder: Path, *words: str) -> tuple[list[str], str]:
     return [KINDS[cell[2]] for step in decode["steps"] for cell in step["cells"]], decode["note"]
 
 
+@pytest.mark.slow
 def test_a_replay_that_differs_is_told_and_not_shown(config: Config, folder: Path) -> None:
     kinds, note = page(folder)
     assert "supported" in kinds and not note

@@ -257,6 +257,7 @@ def test_the_grid_would_have_decoded_equal_settings_once(
     assert lines[0] is not None and lines[0] == lines[1] and "the grid's 3 settings" in lines[0]
 
 
+@pytest.mark.slow
 def test_a_search_that_costs_less_than_the_grid_says_so(
     make_config: Make, config: Config, tmp_path: Path
 ) -> None:

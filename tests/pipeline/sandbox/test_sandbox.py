@@ -224,6 +224,7 @@ def test_values_come_back_as_plain_data(sandbox: Sandbox) -> None:
     assert sandbox.outcomes("def f(x):\n    return [x] * 100000", [[1]]) == [[1] * 100000]
 
 
+@pytest.mark.slow
 def test_programs_leave_nothing_for_each_other(sandbox: Sandbox) -> None:
     leave = (
         "import builtins, json\nopen('kept', 'w')\nopen('/tmp/kept', 'w').close()\n"

@@ -229,6 +229,7 @@ def test_a_joined_slice_that_is_damaged_on_its_way_costs_nothing(place: int, bit
     pd.testing.assert_frame_equal(found(store), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cut short", "empty", "one byte turned"])
 def test_around_a_damaged_slice_all_is_kept_and_once_it_is_decoded_again_all_is_joined(
     how: str, tmp_path: Path

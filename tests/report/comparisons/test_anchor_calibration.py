@@ -252,6 +252,7 @@ def test_what_cannot_be_compared_is_named_apart(known: tuple[Sweep, Calibration]
     )
 
 
+@pytest.mark.slow
 def test_of_several_decoders_are_the_findings_first(known: tuple[Sweep, Calibration]) -> None:
     _, one = known
     alone, both = (calibration_section([one] * count) for count in (1, 2))

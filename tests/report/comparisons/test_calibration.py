@@ -20,6 +20,7 @@ def test_a_row_of_the_table_is_made():
     assert better[4] >= 0.75  # of its decoders
 
 
+@pytest.mark.slow
 def test_the_truths_are_what_is_drawn():
     """Over very many examples the accuracies and the NFE are the truth's."""
     ids = [setting.id for setting in calibration.describe()]

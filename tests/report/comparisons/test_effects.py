@@ -142,6 +142,7 @@ def test_a_dominated_setting_more_is_no_help(shape, seed, which, lower):
     assert found.saving.fraction.lo <= alone.saving.fraction.lo + 0.01
 
 
+@pytest.mark.slow
 def test_three_answers_fewer_count_as_equal_however_they_are_rounded():
     """Of 30 examples AXON has 9 right at best and the base 12: 0.4 - 0.1 is a little more than 0.3."""
     assert 0.4 - margin(30) > 0.3

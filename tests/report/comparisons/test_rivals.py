@@ -61,6 +61,7 @@ def test_a_front_gains_as_the_same_records_do_in_axons_verdict() -> None:
     assert len(words.rows) == 3 and "simultaneous" not in words.caption
 
 
+@pytest.mark.slow
 def test_where_a_step_computes_more_fronts_are_compared_by_that_too() -> None:
     """Half as many steps, of three canvases each: higher along NFE, lower along computed positions."""
     sweep = make_sweep(faster=0.5, anchors=(None, 1))

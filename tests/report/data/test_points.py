@@ -17,6 +17,7 @@ def point(rows):
     return find([RUN], pd.DataFrame(rows)).points.iloc[0]
 
 
+@pytest.mark.slow
 def test_ratios_are_sums_over_sums():
     rows = [make_record("a", 0, 1.0, 10), make_record("a", 1, 0.0, 30)]
     rows[1]["tokens_generated"] = 32
@@ -84,6 +85,7 @@ def test_half_covered_setting_is_partial_and_on_no_front():
     assert any("1 setting scored on fewer than 95 %" in warning for warning in found.summary.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bare", [{"0.3-1"}, {"0.3-1", "0.3-None", "0.5-1", "0.5-None"}])
 def test_a_setting_without_a_score_is_not_said_to_be_shown(bare):
     sweep = make_sweep(examples=20, anchors=(None, 1), thresholds=(0.3, 0.5))

@@ -67,6 +67,7 @@ def lucky() -> Sweep:
     return sweep
 
 
+@pytest.mark.slow
 def test_a_lucky_seed_of_a_setting_whose_mean_is_dominated_is_on_no_front_and_in_no_table() -> None:
     found = find([lucky().run], lucky().records)
     (facet,) = found.facets

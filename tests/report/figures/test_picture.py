@@ -80,6 +80,7 @@ def test_many_bands_on_top_of_each_other_hide_no_line():
     assert band_opacity(1) == band_opacity(4) == BAND
 
 
+@pytest.mark.slow
 def test_a_point_is_named_by_what_its_setting_has(figure):
     """Two decoders in a group, each with a trade-off parameter of its own: no label has a dash for the other's."""
     sweep = make_sweep(anchors=(None,), thresholds=(0.3, 0.9))

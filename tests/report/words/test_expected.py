@@ -50,11 +50,13 @@ def outcomes(found: Check) -> dict[str, str]:
     return {figure.name: figure.outcome for figure in found.figures}
 
 
+@pytest.mark.slow
 def test_a_run_without_a_recipe_has_no_check():
     assert find([make_run([SETTING])], records()).checks == ()
     assert find([replace(make_run([SETTING]), config=config(recipe=None))], records()).checks == ()
 
 
+@pytest.mark.slow
 def test_equal_figures_are_within_and_exact_ones_exactly():
     """All examples take 16 steps, which tells no interval: then the figure itself is compared."""
     found = check()
@@ -87,6 +89,7 @@ def test_a_published_value_is_as_exact_as_its_decimals(published, outcome):
     assert found.outcome == outcome, found
 
 
+@pytest.mark.slow
 def test_a_recipe_under_several_seeds_is_held_against_their_mean():
     """Also where the recipe's own seed is a lucky one."""
     settings = [replace(changed(SETTING, temperature=0.5, seed=seed), id=f"s{seed}") for seed in (0, 1)]
@@ -114,6 +117,7 @@ def test_tokens_per_forward_pass_are_counted_as_the_source_counts_them():
     assert found.name == "TPF to EOS" and found.got.estimate == 40 / 16 and found.outcome == WITHIN
 
 
+@pytest.mark.slow
 def test_a_further_metric_and_one_that_the_records_lack():
     [strict] = check(recipe={**RECIPE, "metric": "strict", "expected": {"accuracy": [37.5]}}).figures
     assert strict.got.estimate == 37.5 and strict.outcome == WITHIN
@@ -139,12 +143,14 @@ def test_what_was_given_beside_the_recipe_is_said_and_what_changes_nothing_is_no
     assert RECIPE["notes"][0] in found.remarks
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_lacks_keys_of_the_model_that_came_later():
     model = config()["model"]
     del model["family"]
     assert outcomes(check(model=model)) == outcomes(check())
 
 
+@pytest.mark.slow
 def test_of_a_sweep_only_the_recipes_own_setting_is_compared():
     others = [make_setting(f"t{value}", value, None) for value in (0.3, 0.5)]
     rows = pd.concat([records(), *(records(0).assign(setting_id=other.id) for other in others)])
@@ -155,10 +161,12 @@ def test_of_a_sweep_only_the_recipes_own_setting_is_compared():
     assert not none.figures and "None of the settings" in none.remarks[0]
 
 
+@pytest.mark.slow
 def test_a_setting_under_another_seed_than_the_runs_own_is_not_the_recipes():
     assert check(seed=SETTING.seed).figures and not check(seed=SETTING.seed + 1).figures
 
 
+@pytest.mark.slow
 def test_the_models_own_block_length_is_the_recipes_and_another_is_not():
     assert check(block_length=None).figures, "null is the model's own block length"
     assert not check(block_length=8).figures

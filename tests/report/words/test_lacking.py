@@ -198,6 +198,7 @@ def test_more_comparisons_than_a_report_draws_for_say_why_there_is_no_interval(m
     assert "Without a bar" in sections([facet])
 
 
+@pytest.mark.slow
 def test_pairs_of_more_than_a_report_draws_for_say_why():
     sweep = graded(examples=18, thresholds=(0.5,), anchors=(None, 1))
     facet = facet_of(sweep)

@@ -53,6 +53,7 @@ def test_a_loss_that_mixes_of_axon_make_good_is_told_apart():
     )
 
 
+@pytest.mark.slow
 def test_a_loss_is_shown_where_settings_are_mixed_if_every_variants_is():
     straight = {"0.3": 20, "0.5": 40, "0.7": 60, "0.9": 80}
     lower = {threshold: own - 20 for threshold, own in straight.items()}
