@@ -11,6 +11,7 @@ from rich.console import Console
 from pipeline.jobs.console import say
 from pipeline.jobs.display import PLAIN_SECONDS, clock
 
+SOON = 2.0  # seconds: who waits as long wants to know for how long
 T = TypeVar("T")
 
 
@@ -18,10 +19,15 @@ def told_in_log(items: Iterable[T], total: int, console: Console, what: str = ""
     """The same items, `total` in all; how many are done, after `what`, and how long the others will take. A terminal,
     which shows that in its own way, has no lines.
     """
-    start = printed = monotonic()
+    start = monotonic()
+    due = min(SOON, PLAIN_SECONDS)
     for done, item in enumerate(items, 1):
         yield item
-        if not console.is_terminal and done < total and monotonic() - printed >= PLAIN_SECONDS:
-            printed = monotonic()
-            left = (printed - start) * (total - done) / done
-            say(console, f"{what}{done:,}/{total:,} · {clock(left)} left")
+        taken = monotonic() - start
+        if not console.is_terminal and done < total and taken >= due:
+            due = taken + PLAIN_SECONDS
+            say(console, far(what, done, total, taken))
+
+
+def far(what: str, done: int, total: int, seconds: float) -> str:
+    return f"{what}{done:,}/{total:,} · {clock(seconds * (total - done) / done)} left"

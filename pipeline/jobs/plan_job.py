@@ -24,8 +24,8 @@ from pipeline.inputs.silent_gate import never_fires
 from pipeline.inputs.unknown_text import unknown_texts
 from pipeline.jobs.console import say
 from pipeline.jobs.display import clock
-from pipeline.jobs.log_lines import told_in_log
 from pipeline.jobs.plan_prompts import SAMPLED, Prompts, count_prompts
+from pipeline.jobs.reading import reading
 from pipeline.planning.line import Lines
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
@@ -67,9 +67,9 @@ class Work:
 
 def plan_job(config: Config, compose: Compose, console: Console) -> int:
     """Prints the plan; returns the exit code. Raises ConfigError for what could not be run either."""
-    with console.status("reading the task and the model's description"):
-        plan = Plan(config, compose, open_outline)
-        plan.extend((), lambda all_: told_in_log(all_, len(all_), console, "reading the settings: "))
+    with reading(console, "reading the task and the model's description") as walk:
+        plan = Plan(config, compose, open_outline, walk)
+        plan.extend((), walk)
         settings = list(plan.settings.values())
         outlines = {setting.model: open_outline(setting.model) for setting in settings}
         contents = _stored(config, outlines, settings)
@@ -92,7 +92,10 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
             for setting in settings
         ]
     lines = _lines(config, plan, works, networks, prompts, contents is not None)
-    told = [*unlike_training(settings, open_outline), *never_fires(settings)]
+    told = [
+        *unlike_training(settings, open_outline),
+        *never_fires(settings),
+    ]
     for line in [*lines, *told, *unknown_texts(settings, min(SAMPLED, config.limit), open_outline)]:
         say(console, line)
     return DONE

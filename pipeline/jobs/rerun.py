@@ -25,7 +25,8 @@ from pipeline.jobs.console import say
 from pipeline.jobs.display import Display
 from pipeline.jobs.rerun_result import RerunResult, say_result, write_result
 from pipeline.planning.pending import pending_slices, sizes
-from pipeline.planning.plan import Plan, Walk, make_setting
+from pipeline.planning.plan import Plan, make_setting
+from pipeline.planning.regions import Walk
 from pipeline.planning.setting import Setting, Stop
 from pipeline.runs.ending import say_failures, stopped
 from pipeline.runs.later import LaterVersion

@@ -24,8 +24,10 @@ from pipeline.inputs.config import Compose, Config, ModelSettings
 from pipeline.inputs.places import check_places
 from pipeline.jobs.console import draw, say
 from pipeline.jobs.display import clock
+from pipeline.jobs.reading import reading
 from pipeline.jobs.timing import Contender, Spread, take_turns
 from pipeline.planning.plan import Plan
+from pipeline.planning.regions import choices_of
 from pipeline.planning.setting import Setting, setting_id
 from pipeline.report.data.labels import knob_names, knob_texts
 from pipeline.runs.run_folder import folder_of
@@ -44,10 +46,18 @@ def time_settings(config: Config, compose: Compose, console: Console) -> int:
     """
     check_places(config)
     torch.set_num_threads(max(1, int(config.cluster.cpus_per_worker)))  # as many as a sweep's worker has
-    with console.status("reading the task and the model"):
-        plan = Plan(config, compose)
-        plan.extend(())
-        _check_count(plan)
+    # Each part of a group has a setting at least. With AXON's configs by name some may be equal.
+    parts = [
+        part
+        for group in config.sweep.groups.values()
+        if "axon" not in group.named
+        for part in choices_of(group)
+    ]
+    _check_count(len(parts), "at least ")
+    with reading(console, "reading the task and the model") as walk:
+        plan = Plan(config, compose, walk=walk)
+        plan.extend((), walk)
+        _check_count(len(plan.settings))
         check_settings(plan.settings, config.timing.examples, here=True)
         contenders = _contenders(config, plan)
     _announce(contenders, config.timing.rounds, console)
@@ -77,9 +87,9 @@ def time_settings(config: Config, compose: Compose, console: Console) -> int:
     return FAILED if failed else DONE
 
 
-def _check_count(plan: Plan) -> None:
-    if (count := len(plan.settings)) > MOST:
-        line = f"job=time: {count} settings are too many to time side by side, at most {MOST}; choose fewer, "
+def _check_count(count: int, least: str = "") -> None:
+    if count > MOST:
+        line = f"job=time: {least}{count} settings are too many to time side by side, at most {MOST}; choose fewer, "
         raise ConfigError([f"{line}such as one value with trade_off.values=[...], or sweep=none"])
 
 

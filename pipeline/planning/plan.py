@@ -6,9 +6,7 @@ What is still to do is the plan minus the store.
 from __future__ import annotations
 
 import copy
-import itertools
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -23,7 +21,6 @@ from pipeline.inputs.config import (
     SETTING_KEYS,
     Compose,
     Config,
-    ModelSettings,
     PromptStyle,
     SweepSettings,
     read_config,
@@ -31,6 +28,7 @@ from pipeline.inputs.config import (
 )
 from pipeline.inputs.dotted import assign, flatten
 from pipeline.planning.line import Lines
+from pipeline.planning.regions import Base, Names, Open, Walk, names_of, placed, space_of
 from pipeline.planning.setting import ALONE, Setting, Stop, setting_id
 from pipeline.search import (
     ASK_ONCE,
@@ -38,23 +36,14 @@ from pipeline.search import (
     SEARCHES,
     Ask,
     Candidate,
-    Dimension,
     GroupSettings,
     Outcome,
-    Range,
     Region,
-    Space,
-    existing,
     is_name,
 )
 from pipeline.search.optuna_search import optuna_search
 from pipeline.search.over_seeds import over_seeds
 from pipeline.tasks import TaskSettings, open_task
-
-Names = frozenset[tuple[str, str]]  # of configs, by key: {("decoder", "dawn")}
-Base = Callable[[Names], Config]
-Walk = Callable[[Sequence[Candidate]], Iterator[Candidate]]
-Open = Callable[[ModelSettings], Checkpoint | Outline]  # raises CheckpointError
 
 NO_SWEEP = SweepSettings("none", "grid", along_trade_off=False, groups={ALONE: GroupSettings()})
 
@@ -62,14 +51,16 @@ NO_SWEEP = SweepSettings("none", "grid", along_trade_off=False, groups={ALONE: G
 class Plan:
     """The distinct settings asked for so far, in the order they run: those of one model follow each other."""
 
-    def __init__(self, config: Config, compose: Compose, open_: Open = open_model) -> None:
-        """Raises ConfigError, one line per fault, for a space that can't be searched."""
+    def __init__(self, config: Config, compose: Compose, open_: Open = open_model, walk: Walk = iter) -> None:
+        """Raises ConfigError, one line per fault, for a space that can't be searched, and for models and tasks chosen
+        by name that aren't there. `walk` is over the combinations of names.
+        """
         self._open = open_
         self._base: Base = cache(lambda names: _composed(config, compose, names))
         # A setting is made of a few keys. A sweep of many values, read again with each of them, would take n squared.
         self._bare: Base = cache(lambda names: replace(self._base(names), sweep=NO_SWEEP, recipe=None))
         self._search = _search(config, self._base)
-        self.space = _space(config, self._base)
+        self.space = space_of(config, self._base, open_, walk)
         self._against, self._groups = config.sweep.against, list(config.sweep.groups)
         self.settings: dict[str, Setting] = {}
         self.neighbours = Lines(self.settings).neighbours
@@ -82,8 +73,7 @@ class Plan:
     def extend(self, outcomes: Sequence[Outcome], walk: Walk = iter) -> list[Setting]:
         """The distinct new settings that the search asks for next; none when it is done, or what it asks for is there.
 
-        `walk` hands the candidates on, and may tell how far it is. Raises ConfigError, one line per fault, before
-        anything is decoded.
+        `walk` is over the candidates. Raises ConfigError, one line per fault, before anything is decoded.
         """
         try:
             candidates = self._search(self.space, outcomes)
@@ -96,7 +86,7 @@ class Plan:
                 setting = self.setting(candidate)
             except ConfigError as error:
                 for line in error.lines:
-                    faults.setdefault(line, _placed(candidate.group, line) if candidate.knobs else line)
+                    faults.setdefault(line, placed(candidate.group, line) if candidate.knobs else line)
                 continue
             self.asked.append((candidate, setting.id))
             if earlier := self.settings.get(setting.id):
@@ -125,7 +115,7 @@ class Plan:
     def setting(self, candidate: Candidate) -> Setting:
         """The setting of a candidate, whether it was asked for or not. Raises ConfigError if it can't be evaluated."""
         rest = {key: value for key, value in candidate.knobs.items() if not is_name(key, value)}
-        return make_setting(_changed(self._bare(_names(candidate.knobs)), rest), candidate, self._open)
+        return make_setting(_changed(self._bare(names_of(candidate.knobs)), rest), candidate, self._open)
 
 
 def _search(config: Config, base: Base) -> Ask:
@@ -136,7 +126,7 @@ def _search(config: Config, base: Base) -> Ask:
         return over_seeds(SEARCHES[config.sweep.search])
 
     def defaults(region: Region) -> Mapping[str, Any]:
-        return {**flatten(to_tree(base(_names(region.fixed)))), **region.fixed}
+        return {**flatten(to_tree(base(names_of(region.fixed)))), **region.fixed}
 
     try:
         return over_seeds(optuna_search(config.sweep.optuna.sampler, config.sweep.optuna.trials, defaults))
@@ -228,55 +218,6 @@ def task_identity(settings: TaskSettings, prompt: PromptStyle) -> dict[str, Any]
     if settings.shots and settings.shot_draw != "same":
         identity["shot_draw"] = settings.shot_draw
     return identity
-
-
-def _names(knobs: Mapping[str, Any]) -> Names:
-    return frozenset((key, value) for key, value in knobs.items() if is_name(key, value))
-
-
-def _placed(group: str, line: str) -> str:
-    return f"sweep.groups.{group}: {line}"
-
-
-def _space(config: Config, base: Base) -> Space:
-    """The regions of the sweep's groups. Raises ConfigError for names of configs that don't compose."""
-    return tuple(
-        region
-        for name, group in config.sweep.groups.items()
-        for region in _regions(config, name, group, base)
-    )
-
-
-def _regions(config: Config, name: str, group: GroupSettings, base: Base) -> Iterator[Region]:
-    """One region for each combination of named configs: each brings its own values, and its trade-off parameter."""
-    grid = {key: dimension for key, dimension in group.grid.items() if key not in group.named}
-    found: set[Names] = set()
-    for values in itertools.product(*group.named.values()):
-        given = {**group.set, **dict(zip(group.named, values, strict=True))}
-        fixed = existing(given, {key: group.when[key] for key in group.named if key in group.when})
-        if (names := _names(fixed)) in found:
-            continue
-        found.add(names)
-        try:
-            composed = base(names)
-        except ConfigError as error:
-            raise ConfigError([_placed(name, line) for line in error.lines]) from None
-        spanned, along, trade_off = dict(grid), None, composed.trade_off
-        if config.sweep.along_trade_off and trade_off.parameter and trade_off.parameter not in fixed:
-            along = trade_off.parameter
-            own = flatten(to_tree(composed)).get(along)
-            spanned[along] = _spelled(spanned.get(along, trade_off.values), own)
-        yield Region(name, fixed, spanned, group.when, along, config.sweep.tolerance)
-
-
-def _spelled(dimension: Dimension, own: Any) -> Dimension:
-    """The values as the parameter has its own: a search looks between 1.0 and 2.0, and not between 1 and 2."""
-    if isinstance(dimension, Range) or not isinstance(own, float):
-        return dimension
-    largest = sys.float_info.max  # whoever reads the setting refuses what is larger
-    return tuple(
-        float(value) if type(value) is int and abs(value) <= largest else value for value in dimension
-    )
 
 
 def _composed(config: Config, compose: Compose, names: Names) -> Config:

@@ -18,6 +18,7 @@ from pipeline.inputs.config import Compose, Config, to_tree
 from pipeline.inputs.silent_gate import never_fires
 from pipeline.inputs.unknown_text import unknown_texts
 from pipeline.jobs.console import say
+from pipeline.jobs.reading import reading
 from pipeline.planning.pending import reachable
 from pipeline.planning.plan import Plan
 from pipeline.runs.run import FORMAT, Run, private, run_before, store_from
@@ -34,9 +35,10 @@ def open_plan(config: Config, compose: Compose, console: Console) -> Plan:
     """The plan, once its settings fit the model's description. Raises ConfigError."""
     if config.wandb.mode == "online":
         check_login()
-    with console.status("reading the task and the model's description"):  # from the hub it may take a while
-        plan = Plan(config, compose)
-        plan.extend(())
+    # From the hub it may take a while.
+    with reading(console, "reading the task and the model's description") as walk:
+        plan = Plan(config, compose, walk=walk)
+        plan.extend((), walk)
     return plan
 
 

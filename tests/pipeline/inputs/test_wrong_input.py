@@ -221,6 +221,8 @@ FILES = {  # sweep/mine.yaml
         "sweep.groups.a.grid.seed[0]=b'hi': must be text, a number, a list or a group of keys; write one of them"
     ),
     b"name: !!set {a}\n": "name: Value 'set' is not a supported primitive type; write text, a number, a list or a",
+    b"defaults: [{override /cluster: local}]\n": "sweep=mine: its defaults list overrides cluster, which "
+    "conf/config.yaml lists after sweep; leave that out, and write cluster=NAME in the command",
     b"defaults: [mine]\n": "sweep=mine: leads back to itself, by its defaults list, an alias or brackets without end;",
     b"name: x\na: &x [*x]\n": "sweep=mine: leads back to itself, by its defaults list, an alias or brackets without",
     b"name: x\0\n": "mine.yaml: is not valid YAML (special characters are not allowed); correct it",

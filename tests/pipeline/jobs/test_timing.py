@@ -20,11 +20,11 @@ import launch
 from axon import decode
 from pipeline.errors import ConfigError
 from pipeline.evaluation.evaluate import load
-from pipeline.inputs.config import Config, to_tree
+from pipeline.inputs.config import Config, read_config, to_tree
 from pipeline.jobs import time_settings as job
 from pipeline.jobs import timing
 from pipeline.jobs.console import draw
-from tests.pipeline.conftest import ROOT, Judge, composing, planned
+from tests.pipeline.conftest import ROOT, SWEPT_DECODERS, Judge, composing, planned
 from tests.report.sweep import make_setting
 
 Make = Callable[..., Config]
@@ -175,6 +175,17 @@ def test_too_many_settings_are_refused_before_a_model_is_loaded(
     grid = '{"decoder.threshold": [' + ",".join(f"0.{n}" for n in range(10, 59)) + "]}"
     config = make_config("task.name=judge", "job=time", f'sweep.groups={{"x": {{"grid": {grid}}}}}')
     with pytest.raises(ConfigError, match=r"^job=time: 49 settings are too many .* at most 48; choose fewer"):
+        run(config)
+
+
+def test_so_many_choices_by_name_are_refused_before_one_is_composed(
+    make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "Plan", None)
+    grid = {"grid": {"task": ["arith", "lists", "pycode"], "decoder": list(SWEPT_DECODERS)}}
+    config = make_config("job=time")
+    config = read_config({**to_tree(config), "sweep": {**to_tree(config)["sweep"], "groups": {"x": grid}}})
+    with pytest.raises(ConfigError, match=r"^job=time: at least 57 settings are too many .* at most 48"):
         run(config)
 
 

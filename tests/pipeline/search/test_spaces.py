@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import launch
+from pipeline.errors import ConfigError
 from pipeline.inputs.config import Config, ModelSettings, read_config
 from pipeline.planning import plan as plan_module
 from pipeline.planning.plan import Plan
@@ -260,6 +261,38 @@ def test_a_sweep_composes_each_combination_of_names_once(
     plan = Plan(read_config(compose()), counting)
     plan.extend(())
     assert len(composed) == len(SWEPT_DECODERS), "two groups share them"
+
+
+@pytest.mark.slow
+def test_models_and_tasks_that_are_not_there_are_told_before_their_combinations_are_composed(
+    asked: Callable[..., None], tmp_path: Path
+) -> None:
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task/gone.yaml").write_text(
+        "# @package _global_\ndefaults: [gsm8k, _self_]\ntask: {path: nowhere.jsonl, shots: 0}\n"
+    )
+    (tmp_path / "model/gone.yaml").write_text(
+        "# @package _global_\ndefaults: [tiny, _self_]\nmodel: {path: ./nowhere}\n"
+    )
+    grid = "+sweep.groups.base.grid"
+    asked("sweep=decoders", f"{grid}.model=[gone,tiny]", f"{grid}.task=[arith,gone]", "~sweep.groups.axon")
+    composed: list[dict[str, str]] = []
+    compose = launch.compose
+
+    def counting(names: dict[str, str]) -> dict[str, Any]:
+        composed.append(dict(names))
+        return compose(names)
+
+    with pytest.raises(ConfigError) as found:
+        Plan(read_config(compose()), counting)
+    model, task = found.value.lines
+    assert model.startswith("sweep.groups.base: model.path='./nowhere': no such folder")
+    assert task.startswith("sweep.groups.base: task.path='nowhere.jsonl'")
+    assert len(composed) <= 3
+    asked("sweep=decoders", f"{grid}.model=[gone]", "+sweep.groups.base.set.model.path=assets/tiny")
+    assert len(Plan(read_config(compose()), counting).extend(())) == 2 * len(SWEPT_DECODERS), (
+        "a path of its own"
+    )
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4)), max_size=6), max_size=4))
