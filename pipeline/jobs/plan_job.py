@@ -19,6 +19,7 @@ from pipeline.counted import counted
 from pipeline.errors import ConfigError, reason
 from pipeline.inputs.block_size import unlike_training
 from pipeline.inputs.config import Compose, Config, ModelSettings
+from pipeline.inputs.mask_token import unlike_files
 from pipeline.inputs.recipe import RecipeSettings
 from pipeline.inputs.silent_gate import never_fires
 from pipeline.inputs.unknown_text import unknown_texts
@@ -94,6 +95,7 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
     lines = _lines(config, plan, works, networks, prompts, contents is not None)
     told = [
         *unlike_training(settings, open_outline),
+        *unlike_files(settings, open_outline),
         *never_fires(settings),
     ]
     for line in [*lines, *told, *unknown_texts(settings, min(SAMPLED, config.limit), open_outline)]:

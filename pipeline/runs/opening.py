@@ -15,6 +15,7 @@ from pipeline.errors import ConfigError, reason
 from pipeline.inputs.block_size import unlike_training
 from pipeline.inputs.checks import check_address, check_home, check_login, check_settings
 from pipeline.inputs.config import Compose, Config, to_tree
+from pipeline.inputs.mask_token import unlike_files
 from pipeline.inputs.silent_gate import never_fires
 from pipeline.inputs.unknown_text import unknown_texts
 from pipeline.jobs.console import say
@@ -112,7 +113,7 @@ def warnings_of(config: Config, plan: Plan, pending: Mapping[str, list[Span]]) -
     Those of the whole plan then, since a reader of its results asks for no less.
     """
     settings = plan.settings.values()
-    lines = [*unlike_training(settings), *never_fires(settings)]
+    lines = [*unlike_training(settings), *unlike_files(settings), *never_fires(settings)]
     if pending and config.job == "run":
         lines += unknown_texts(settings, config.limit)
     return lines
