@@ -55,7 +55,7 @@ def load_model(
     described = describe(path, overrides)
     family = described.family
     with family_code(family.name):
-        config = family.config(**described.network)
+        config = family.configured(described.network)
     config._attn_implementation = kernel_name(attention_kernel)
     network = _load_network(Path(path), family, config, DTYPES[dtype], _devices(device, gpus))
     model = MaskedDiffusionModel(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
 
+# Fields that transformers' modules look for in every config, though few declare them.
+LOOKED_FOR = ("head_dim", "layer_types", "experts_implementation")
 LARGEST = 100_000_000  # of sizes and counts: no network has more of anything
 
 
@@ -51,9 +54,23 @@ class Family:
     sub_block: int | None = None
     tokenizer: Later | None = None  # for releases with only vocab.json and merges.txt
 
+    def configured(self, fields: Mapping[str, Any]) -> PretrainedConfig:
+        """The config of what `read_config` has read. Raises CheckpointError for a field that it doesn't have:
+        transformers would keep it as it is, and no module would look at it.
+        """
+        known = self.config()
+        if unknown := [key for key in fields if not hasattr(known, key) and key not in LOOKED_FOR]:
+            near = get_close_matches(unknown[0], [*vars(known), *LOOKED_FOR], 1)
+            meant = f"did you mean {near[0]}?" if near else "leave it out"
+            raise CheckpointError(
+                f"family {self.name}: read_config gives {', '.join(unknown)}, which {type(known).__name__} has no "
+                f"place for; {meant}"
+            )
+        return self.config(**fields)
+
     def build(self, fields: Mapping[str, Any]) -> PreTrainedModel:
         """The network of what `read_config` has read, with whatever weights it begins with."""
-        return self.network(self.config(**fields))
+        return self.network(self.configured(fields))
 
 
 def require(config: Mapping[str, Any], key: str, kind: type) -> Any:

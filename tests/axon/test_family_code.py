@@ -56,6 +56,14 @@ def two(sources: list[torch.Tensor]) -> torch.Tensor:
             r"family_code.py:\d+: KeyError: 'dim'; correct",
         ),
         ({"read_config": without("rope_parameters", "hidden_size")}, "no hidden_size, rope_parameters; say"),
+        (
+            {"read_config": lambda config: ILLADA.read_config(config) | {"rms_norm_epsilon": 1e-5}},
+            "read_config gives rms_norm_epsilon, which LlamaConfig has no place for; did you mean rms_norm_eps?",
+        ),
+        (
+            {"read_config": lambda config: ILLADA.read_config(config) | {"qqq": 1, "zzz": 2}},
+            "read_config gives qqq, zzz, which LlamaConfig has no place for; leave it out",
+        ),
         ({"network": of_transformers("LlammaForCausalLM")}, "no attribute LlammaForCausalLM; correct"),
         ({"convert": lambda expected: {"none": expected["none"]}}, r"family_code.py:\d+: KeyError: 'none'"),
         ({"convert": lambda expected: {}}, r"convert does not say what 21 of 21 tensors are made of \(model"),
