@@ -27,7 +27,7 @@ MOST_PANELS = 4
 PANEL_INCHES, DPI = (9.6, 6.0), 125  # 1200 x 750 pixels
 LEFT, BOTTOM, WIDTH, HEIGHT = 0.075, 0.10, 0.905, 0.765  # of the axes, as fractions of the panel
 TITLE_HEIGHT, SUBTITLE_HEIGHT = 0.945, 0.895
-NAMED_PER_FRONT = 5
+NAMED_PER_FRONT, NAMED_PER_PANEL = 5, 20  # at most: of more fronts fewer settings each, with one the best
 COLUMNS, MOST_LISTED, LINE_HEIGHT = 2, 12, 0.037  # of the legend; a line as a fraction of the panel
 NAME_LENGTHS = (30, 45, 60)  # of a group's name there: the first under which all differ
 LETTERS = 54  # of a line of the legend, in its own size: both columns are then as wide as the panel
@@ -88,11 +88,12 @@ def _draw_panel(panel: Panel, title: str, facet: Facet, view: View) -> None:
         nothing.set_transform(axes.transAxes)
         return
     names: list[tuple[float, float, str, str]] = []
+    each = max(1, min(NAMED_PER_FRONT, NAMED_PER_PANEL // len(groups)))
     for group, style in groups.items():
         members = scored[scored["group"] == group]
         if group in view.bands:
             _draw_band(axes, view.bands[group], style, band_opacity(len(view.bands)))
-        names += _draw_group(axes, members, style, view, named)
+        names += _draw_group(axes, members, style, view, named, each)
     _legend(panel, axes, groups, view, named)
     place_labels(axes, names, scored, view.cost.column)
 
@@ -183,9 +184,9 @@ def _draw_band(axes: Axes, band: Band, style: Style, opacity: float) -> None:
 
 
 def _draw_group(
-    axes: Axes, members: pd.DataFrame, style: Style, view: View, named: Sequence[Sequence[str]]
+    axes: Axes, members: pd.DataFrame, style: Style, view: View, named: Sequence[Sequence[str]], each: int
 ) -> list[tuple[float, float, str, str]]:
-    """Draws one group; returns the (cost, quality, text, colour) to be named."""
+    """Draws one group; returns the (cost, quality, text, colour) to be named, `each` of them at most."""
     cost = view.cost.column
     behind = members[~members["group_front"]]
     _scatter(axes, behind, cost, style, size=22, edge=0.0)
@@ -210,7 +211,8 @@ def _draw_group(
         spent, quality, xerr=across, yerr=along, fmt="none", ecolor=style.colour, elinewidth=1, alpha=0.45
     )
     _scatter(axes, front, cost, style, size=52, edge=0.9)
-    told = np.unique(np.linspace(0, len(front) - 1, NAMED_PER_FRONT).round().astype(np.intp))
+    first = 0 if each > 1 else len(front) - 1
+    told = np.unique(np.linspace(first, len(front) - 1, each).round().astype(np.intp))
     rows = front.iloc[told].to_dict("records")
     texts = [_name(row, named) for row in rows]
     return [

@@ -22,9 +22,9 @@ from pipeline.report.figures.palette import (
 from tests.report.sweep import changed, make_sweep
 
 
-def of_groups(count):
+def of_groups(count, thresholds=(0.5,)):
     """Each variant of AXON as a group of its own, under a name that is no format and no TeX."""
-    sweep = make_sweep(anchors=(None, *range(1, count)), thresholds=(0.5,), examples=10)
+    sweep = make_sweep(anchors=(None, *range(1, count)), thresholds=thresholds, examples=10)
     for sid, setting in sweep.settings.items():
         anchors = setting.knobs.get("axon.anchors")
         name = f"AXON with {anchors} anchors in $_${{ a group of a long name"
@@ -71,6 +71,23 @@ def test_a_long_title_and_the_line_below_it_are_whole_and_within_the_picture(fig
     for told in (title, line):
         (text,) = (own for own in figure[0].texts if own.get_text() == told)
         assert text.get_window_extent(figure[0].canvas.get_renderer()).x1 <= figure[0].bbox.x1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "each"), [(2, 5), (9, 2), (14, 1)])
+def test_of_many_fronts_fewer_settings_are_named_the_best_in_any_case(count, each, figure, monkeypatch):
+    asked = []
+    monkeypatch.setattr(picture, "place_labels", lambda axes, names, *_: asked.append(names))
+    sweep = of_groups(count, (0.3, 0.5, 0.7, 0.8, 0.9, 0.95))
+    (facet,) = find([sweep.run], sweep.records).facets
+    picture.draw([("a title", facet)])
+    (names,) = asked
+    points = facet.points[facet.points["group_front"]].drop_duplicates(["group", "nfe", "quality"])
+    sizes = points.groupby("group").size()
+    assert sizes.max() > 2 or each > 2
+    assert len(names) == sizes.clip(upper=each).sum() <= max(picture.NAMED_PER_PANEL, count)
+    best = points.groupby("group")["quality"].max()
+    assert sorted(best) == sorted(best[best.isin([quality for _, quality, _, _ in names])])
 
 
 def test_many_bands_on_top_of_each_other_hide_no_line():
