@@ -40,6 +40,7 @@ from pipeline.search.over_seeds import seeds_by_group
 from pipeline.stop import DONE
 from pipeline.storage.store import Contents, Store
 from pipeline.tasks import TaskSettings
+from pipeline.workers.capacity import unsplit
 
 GIB = 2**30
 REPEATS = "; each setting is counted whole, but what repeats a neighbour's decode is not decoded again"
@@ -94,6 +95,7 @@ def plan_job(config: Config, compose: Compose, console: Console) -> int:
         ]
     lines = _lines(config, plan, works, networks, prompts, contents is not None)
     told = [
+        *unsplit(config.cluster, outlines),
         *unlike_training(settings, open_outline),
         *unlike_files(settings, open_outline),
         *never_fires(settings),

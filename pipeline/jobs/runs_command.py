@@ -45,7 +45,12 @@ def _job(words: Mapping[str, str]) -> Callable[[Mapping[str, str], Console], int
         raise ConfigError([line if job else f"job: missing; with run=FOLDER or runs=[A,B] {one_of(jobs)}"])
     taken = RUN_WORDS[job]
     if unknown := [f"{key}={value}" for key, value in words.items() if key not in ("job", *taken)]:
-        raise ConfigError(f"{word}: job={job} takes {', '.join(taken)}; leave it out" for word in unknown)
+        meant = (
+            f", or write under={words['out']} if runs are there" if job == "list" and "out" in words else ""
+        )
+        raise ConfigError(
+            f"{word}: job={job} takes {', '.join(taken)}; leave it out{meant}" for word in unknown
+        )
     if NEEDED[job] and not any(words.get(key) for key in NEEDED[job]):
         raise ConfigError([f"job={job}: needs {EXAMPLES[job]}"])
     if empty := [key for key, value in words.items() if not value and key not in CHOICES]:

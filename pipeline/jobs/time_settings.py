@@ -33,6 +33,7 @@ from pipeline.report.data.labels import knob_names, knob_texts
 from pipeline.runs.run_folder import folder_of
 from pipeline.stop import DONE, FAILED
 from pipeline.tasks.first import first_examples
+from pipeline.workers.capacity import unsplit
 
 MOST = 48  # settings, which sweep=decoders has room in; more would take long and make no readable table
 Key = tuple[str, int]  # setting id, batch
@@ -60,6 +61,8 @@ def time_settings(config: Config, compose: Compose, console: Console) -> int:
         _check_count(len(plan.settings))
         check_settings(plan.settings, config.timing.examples, here=True)
         contenders = _contenders(config, plan)
+    for line in unsplit(config.cluster, {setting.model for setting in plan.settings.values()}):
+        say(console, line)
     _announce(contenders, config.timing.rounds, console)
     try:
         _measure(contenders, config.timing.rounds, console)

@@ -47,7 +47,8 @@ def identified_setting(sid: str, identity: Mapping[str, Any]) -> Setting:
     except ValidationError as error:
         if unknown := unknown_part(error):
             why = "a later version, or changed code, decoded it"
-            raise ValueError(f"not of this version ({unknown}): {why}; update {PROJECT} to read it") from None
+            mend = f"{unknown.first}update {PROJECT} to read it"
+            raise ValueError(f"not of this version ({unknown.what}): {why}; {mend}") from None
         fault = error.errors()[0]
         place = ".".join(str(step) for step in fault["loc"])
         raise ValueError(f"this version can't read it ({place}: {fault['msg']})") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -23,22 +23,29 @@ class LaterVersion(ConfigError):
     """A file that is whole, with what this version doesn't know."""
 
 
-def unknown_part(error: ValidationError) -> str | None:
-    """What this version doesn't know, in words; None where anything else is wrong as well."""
+class Unknown(NamedTuple):
+    """What this version doesn't know, in words, and what is to be tried before an update: `install it, or `."""
+
+    what: str
+    first: str = ""
+
+
+def unknown_part(error: ValidationError) -> Unknown | None:
+    """None where anything else is wrong as well."""
     faults = error.errors()
     if any(fault["type"] not in (*NEW_KEYS, *NEW_CHOICES) for fault in faults):
         return None
     first = faults[0]
     place = ".".join(map(str, first["loc"]))
     if first["type"] in NEW_KEYS:
-        return f"the key {place}"
+        return Unknown(f"the key {place}")
     choice = first.get("ctx", {}).get("tag", first["input"])
-    if first["type"] == "union_tag_invalid":  # a decoder
-        return (
-            FAULTS.get(str(choice))
-            or f"{place}: {choice!r}, of a later version or a package that isn't installed"
-        )
-    return f"{place}: {choice!r}"[:100]
+    if first["type"] != "union_tag_invalid":
+        return Unknown(f"{place}: {choice!r}"[:100])
+    if known := FAULTS.get(str(choice)):  # a decoder
+        return Unknown(known)
+    what = f"{place}: {choice!r}, of a package that isn't installed here, or of a later version"
+    return Unknown(what, "install that package, or ")
 
 
 def writer(loaded: Mapping[str, Any]) -> str:

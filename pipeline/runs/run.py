@@ -25,7 +25,7 @@ from pipeline.environment import Environment
 from pipeline.errors import ConfigError, reason
 from pipeline.planning.setting import ALONE, Setting, Stop, setting_id
 from pipeline.runs.columns import Form, from_columns, to_columns
-from pipeline.runs.later import KEEPS, REMEDY, LaterVersion, this_version, unknown_part, writer
+from pipeline.runs.later import KEEPS, REMEDY, LaterVersion, Unknown, this_version, unknown_part, writer
 from pipeline.tasks.task import STRICT
 
 FORMAT = 2  # raised when the form of run.json changes
@@ -131,7 +131,7 @@ def read_run(folder: Path, remedy: str | None = None) -> Run:
         loaded = json.loads((folder / RUN_FILE).read_bytes())
         found = loaded.get("format") if isinstance(loaded, dict) else None
         if isinstance(found, int) and found > FORMAT:
-            raise _later(folder, loaded, f"its format is {found}, not {FORMAT}", remedy)
+            raise _later(folder, loaded, Unknown(f"its format is {found}, not {FORMAT}"), remedy)
         if found not in (LISTED, FORMAT):
             rule = f"{RUN_FILE} has the format {found!r}, this version reads {FORMAT}"
             raise ConfigError([f"run={folder}: {rule}; run its command again, which decodes nothing twice"])
@@ -151,12 +151,12 @@ def read_run(folder: Path, remedy: str | None = None) -> Run:
     raise ConfigError([f"run={folder}: {rule}"])
 
 
-def _later(folder: Path, loaded: Mapping[str, Any], what: str, remedy: str | None) -> LaterVersion:
+def _later(folder: Path, loaded: Mapping[str, Any], unknown: Unknown, remedy: str | None) -> LaterVersion:
     by = f"a later version, or changed code, wrote it ({writer(loaded)}; here is {this_version()})"
     store = loaded.get("store")
     address = f"store={_address(store, folder)}" if isinstance(store, str) else "store=ADDRESS"
-    line = f"{RUN_FILE} is not of this version ({what}): {by}; {remedy or f'{REMEDY} job=compare {address}'}"
-    return LaterVersion([f"run={folder}: {line}"])
+    mend = f"{unknown.first}{remedy or f'{REMEDY} job=compare {address}'}"
+    return LaterVersion([f"run={folder}: {RUN_FILE} is not of this version ({unknown.what}): {by}; {mend}"])
 
 
 def _spelled(run: Run) -> str:

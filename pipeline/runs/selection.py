@@ -28,7 +28,7 @@ def runs_under(folder: Path) -> tuple[list[OpenedRun], list[str]]:
             unread += error.lines
     if not found:
         lacks = "holds no run" if folder.is_dir() else "there is no such folder"
-        line = f"under={folder}: {lacks}; give a folder that runs were written to, such as under=outputs"
+        line = f"under={folder}: {lacks}; give what was out=FOLDER for the runs, as under=FOLDER"
         raise ConfigError([*unread, line])
     return found, unread
 

@@ -152,7 +152,9 @@ def ray_for(cluster: ClusterSettings, display: Display) -> Iterator[Ground]:
                 display.status("starting Ray")
                 _start(cluster, scratch, display)
             else:
-                display.status(f"joining Ray at {cluster.address}")
+                # Ray itself says nothing meanwhile.
+                waits = "half a minute, where it takes another token or no node runs here"
+                display.status(f"joining Ray at {cluster.address} (up to {waits})")
                 _join(cluster.address)
             ground = Ground(cluster, scratch)
             yield ground

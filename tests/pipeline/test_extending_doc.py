@@ -126,5 +126,5 @@ def test_what_the_page_adds_runs(copy: Path) -> None:
     )
     assert "4 of 4 stored already" in again.stdout
     assert warning in " ".join(again.stdout.split())
-    with pytest.raises(ConfigError, match=r"'margin', of a later version .* changed code, wrote it"):
+    with pytest.raises(ConfigError, match=r"'margin', of a package that isn't .* changed code, wrote it"):
         open_run(str(folder))  # with this repository's own code

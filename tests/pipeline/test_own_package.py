@@ -94,7 +94,8 @@ def test_a_decoder_of_a_package_is_swept_by_workers_and_reported(forked: Forked,
     assert show[0] == 0 and "margin" in show[1], show
     code, _, errors = forked.run([LAUNCH, "job=report", f"run={folder}"])
     assert code == 2 and errors.count("\n") == 1
-    assert "decode.decoder: 'margin', of a later version or a package that isn't installed" in errors
+    assert "decode.decoder: 'margin', of a package that isn't installed here, or of a later version" in errors
+    assert "install that package, or update axon-sweeps, or compare" in errors
 
 
 def test_its_author_runs_the_laws_in_one_command(forked: Forked, tmp_path: Path) -> None:

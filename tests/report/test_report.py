@@ -105,6 +105,14 @@ def test_axes_of_cost_are_buttons(tmp_path, report):
 
 
 @pytest.mark.slow
+def test_mixes_are_offered_where_a_group_has_two_settings_to_mix(tmp_path, report):
+    button = '<div class="tools" hidden><label><input class="mixes"'
+    assert "mixes" in report.page.read_text(encoding="utf-8")
+    assert button not in report.page.read_text(encoding="utf-8")
+    one_each = write(tmp_path, make_sweep(anchors=(None, 1), thresholds=(0.5,), examples=10))
+    assert button in one_each.page.read_text(encoding="utf-8")
+
+
 def test_nothing_from_outside_becomes_markup(tmp_path):
     sweep = make_sweep(gain=1.0)
     for setting_id, setting in sweep.settings.items():

@@ -50,6 +50,7 @@ def facet_section(
         warnings="\n".join(f'<p class="warn">{escape(warning)}</p>' for warning in summary.warnings),
         lacking="".join(f'<p class="soft lacking">{escape(sentence)}</p>' for sentence in summary.lacking),
         axes=_axes(facet.views),
+        mixes="" if _mixed(facet) else "hidden",
         groups=_groups(facet),
         reference=f"{facet.reference_nfe:g}",
         matched=matched_section(facet),
@@ -115,6 +116,11 @@ def _axes(views: Sequence[View]) -> str:
         for place, view in enumerate(views)
     )
     return f'<div class="tools axes" role="group" aria-label="Measure of cost">against {buttons}</div>'
+
+
+def _mixed(facet: Facet) -> bool:
+    """Whether any group has two settings, of which one may be run on some examples."""
+    return bool((facet.points.groupby("group", observed=True)["decode"].nunique() > 1).any())
 
 
 def _groups(facet: Facet) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from axon import CheckpointError
 from axon.models.description import describe
@@ -20,10 +22,11 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation import evaluate
 from pipeline.inputs import checks
 from pipeline.inputs.config import ClusterSettings, Config, read_config
+from pipeline.jobs.plan_job import plan_job
 from pipeline.planning.plan import make_setting
 from pipeline.workers import capacity
 from pipeline.workers.capacity import unsplit, widened
-from tests.pipeline.conftest import ROOT, compose_tree
+from tests.pipeline.conftest import ROOT, Judge, compose_tree, composing
 
 Make = Callable[..., Config]
 TINY = (
@@ -88,6 +91,14 @@ def test_gpus_that_are_not_used_are_told(
         f"model.gpus={gpus}" for gpus in told
     ]
     assert not unsplit(replace(cluster, address="auto"), [replace(model, gpus=2, device="auto")])
+
+
+def test_a_plan_tells_them_too(make_config: Make, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "has_gpu", lambda: False)
+    for words, told in ((), True), (("cluster.address=auto",), False):
+        config, console = make_config("task.name=judge", "model.gpus=2", *words), Console(file=io.StringIO())
+        assert plan_job(config, composing(config), console) == 0
+        assert ("model.gpus=2: changes nothing" in console.file.getvalue()) == told  # type: ignore[attr-defined]
 
 
 @given(gpus=st.integers(1, 8), memory=st.integers(1, 10**6), there=st.integers(0, 8))

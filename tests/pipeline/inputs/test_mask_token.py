@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from pipeline.inputs.config import Config
 from pipeline.inputs.mask_token import unlike_files
+from pipeline.jobs.plan_job import plan_job
 from pipeline.planning.plan import make_setting
 from pipeline.runs.opening import warnings_of
-from tests.pipeline.conftest import VOCABULARY, planned
+from tests.pipeline.conftest import VOCABULARY, Judge, composing, planned
 
 Make = Callable[..., Config]
 OWN = len(VOCABULARY) - 1
@@ -23,11 +26,14 @@ def told(make_config: Make, *words: str) -> list[str]:
     return unlike_files([make_setting(make_config(*words, f"axon.anchors={n}")) for n in (1, 2)])
 
 
-def test_another_than_the_files_name_is_told_once(make_config: Make, checkpoint: Path) -> None:
+def test_another_than_the_files_name_is_told_once(make_config: Make, checkpoint: Path, judge: Judge) -> None:
     [line] = told(make_config, "model.mask_token_id=5")
     assert line.startswith(f"model.mask_token_id=5: {checkpoint} names {OWN} as its mask token")
-    config = make_config("model.mask_token_id=5")
+    config = make_config("task.name=judge", "model.mask_token_id=5")
     assert line in warnings_of(config, planned(config), {})
+    console = Console(file=io.StringIO(), width=300)
+    assert plan_job(config, composing(config), console) == 0
+    assert line in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("words", [(), (f"model.mask_token_id={OWN}",)])

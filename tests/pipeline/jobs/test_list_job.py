@@ -100,7 +100,9 @@ def test_a_folder_without_runs_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    remedy = "give a folder that runs were written to, such as under=outputs"
+    remedy = "give what was out=FOLDER for the runs, as under=FOLDER"
     assert refused("job=list") == f"under=outputs: there is no such folder; {remedy}"
     (tmp_path / "outputs").mkdir()
     assert refused("job=list") == f"under=outputs: holds no run; {remedy}"
+    line = refused("job=list", "out=here")
+    assert line == "out=here: job=list takes under; leave it out, or write under=here if runs are there"

@@ -44,7 +44,8 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "a choice": (
         lambda own: own | {"settings": [with_column(own["settings"][0], "/decode/decoder/name", "new")]},
-        "is not of this version (decode.decoder: 'new', of a later version or a package that isn't installed): ",
+        "is not of this version (decode.decoder: 'new', of a package that isn't installed here, or of a later "
+        "version): ",
     ),
     "a key too many and another's type": (
         lambda own: own | {"more": 1, "limit": "x"},

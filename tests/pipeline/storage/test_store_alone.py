@@ -189,9 +189,10 @@ def test_what_cannot_be_read_is_left_out_by_name(
     line = refused("job=compare", f"store={store}")
     assert line.startswith(
         f"store={store}: none of its 1 settings can be read; setting {setting_id(later)}: "
-        "not of this version (decoder: 'of another version', of a later version or a package that isn't installed): "
+        "not of this version (decoder: 'of another version', of a package that isn't installed here, or of a later "
+        "version): "
         "a later version, or changed code, decoded it; "
-        "update axon-sweeps to read it"
+        "install that package, or update axon-sweeps to read it"
     )
 
 
