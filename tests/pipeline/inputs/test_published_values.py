@@ -10,6 +10,7 @@ import pytest
 import launch
 from axon.decoders import DECODERS
 from pipeline.inputs.config import read_config
+from pipeline.planning import regions
 from pipeline.planning.plan import Plan
 from pipeline.search import is_name
 from tests.pipeline.conftest import ROOT, compose_tree
@@ -95,6 +96,7 @@ def test_a_sweep_over_names_takes_them_too(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(
         sys, "argv", ["launch.py", f"+sweep.groups.setting.grid={grid}", "decoder.history=3"][:2]
     )
+    monkeypatch.setattr(regions, "_check_there", lambda *_: None)  # neither models nor rows are here
     plan = Plan(read_config(launch.compose()), launch.compose)
     composed = {
         tuple(knobs[key] for key in ("model", "decoder", "task")): plan._base(
