@@ -5,29 +5,31 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from axon.own_code import WRONG_INPUT, faulty_files_told
 
 with faulty_files_told():
     import hydra
     import yaml
+    from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import (
         ConfigCompositionException,
         HydraException,
         MissingConfigException,
         OverrideParseException,
     )
-    from omegaconf import DictConfig, OmegaConf
+    from omegaconf import OmegaConf
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, UnsupportedValueType
     from yaml.reader import ReaderError
 
+    from axon.settings import BLOCK_LENGTH
     from pipeline.accident import exit_told
     from pipeline.errors import ConfigError, one_in, reason, unknown_key
     from pipeline.idle_threads import idle_threads
@@ -43,20 +45,19 @@ with faulty_files_told():
     )
     from pipeline.inputs.command_line import CommandLine, explain_word, key_of, read_command_line, run_words
     from pipeline.inputs.composed_tree import check_emptied, tree_at
-    from pipeline.inputs.composing import CONF, composed, files_of, folders, plain, words_without
-    from pipeline.inputs.layers import Layers
     from pipeline.inputs.run_words import RUN_WORDS
     from pipeline.output import OutputError, output_told
     from pipeline.stop import DONE, FAILED, ends_raised, exit_code
 
-if TYPE_CHECKING:
-    from pipeline.inputs.config import Compose
-
 # Only what reads and checks a config is imported here: importing torch takes seconds, and a typo is reported at once.
 
+CONF = Path(__file__).resolve().parent / "conf"
 INTERRUPTED = 130
 UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError)
-GROUPS = "sweep.groups"
+GROUPS, ALONE = "sweep.groups", "sweep=none"
+
+# A block length of null is the model's own, which is not known before its config is read: 32 stands for it.
+OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // (parts or BLOCK_LENGTH), replace=True)
 
 
 def main() -> int:
@@ -102,7 +103,7 @@ def run(tree: Mapping[str, Any]) -> int:
         from pipeline.jobs.start import start_job
 
     config = read_config(tree)
-    return start_job(config, swept(read_command_line(sys.argv[1:])), sys.argv[1:], terminal())
+    return start_job(config, compose, sys.argv[1:], terminal())
 
 
 def show(line: CommandLine) -> int:
@@ -126,7 +127,7 @@ def compose(names: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     Raises ConfigError, one line.
     """
     line = read_command_line(sys.argv[1:])
-    kept = words_without(names, line)
+    kept = [word for word in line.words if key_of(word) not in names]
     try:
         tree = composed([*kept, *(f"{key}={name}" for key, name in names.items())], line)
     except UNREADABLE as error:
@@ -135,15 +136,22 @@ def compose(names: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     return tree
 
 
-def swept(line: CommandLine) -> Compose:
-    """`compose` for a job that may ask for many names."""
+def composed(words: Sequence[str], line: CommandLine) -> dict[str, Any]:
+    """Raises what Hydra and the readers below it raise."""
+    path = str(line.config_dir).replace("\\", "\\\\").replace('"', '\\"')
+    search = [f'hydra.searchpath=["file://{path}"]'] if line.config_dir else []
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        config = hydra.compose("config", [*words, *search])
+    if ALONE in words and not any(key_of(word).startswith("sweep.") for word in words):
+        # One setting, whatever an experiment adds to the sweep that it chooses itself: as a report's commands ask.
+        config = OmegaConf.create({**config, "sweep": OmegaConf.load(CONF / "sweep/none.yaml")})
+    tree: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return dict(tree)
 
-    def tree(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
-        kept = words_without(keys, line)
-        check_emptied(kept, found := plain(config, kept))
-        return found
 
-    return Layers(compose, lambda keys, names: files_of(keys, names, line), tree, folders(line))
+def folders(line: CommandLine) -> list[Path]:
+    return [CONF, *([line.config_dir] if line.config_dir else [])]
 
 
 def explain(error: Exception, line: CommandLine, names: Mapping[str, str] = MappingProxyType({})) -> str:

@@ -58,7 +58,7 @@ def test_the_library_needs_torch_and_transformers_alone() -> None:
             ],
         ),
         ("optuna", ["pipeline/search/optuna_search.py"]),
-        ("hydra", ["launch.py", "pipeline/inputs/composing.py"]),
+        ("hydra", ["launch.py"]),
     ],
 )
 def test_each_framework_has_its_place(package: str, homes: list[str]) -> None:
