@@ -39,6 +39,7 @@ with faulty_files_told():
         check_names,
         chosen,
         described,
+        described_installed,
         faulty,
         holders,
         own_words,
@@ -55,6 +56,7 @@ CONF = Path(__file__).resolve().parent / "conf"
 INTERRUPTED = 130
 UNREADABLE = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError)
 GROUPS, ALONE = "sweep.groups", "sweep=none"
+OWN = "axon.own."  # settings of packages' gates and policies
 
 # A block length of null is the model's own, which is not known before its config is read: 32 stands for it.
 OmegaConf.register_new_resolver("divide", lambda whole, parts: whole // (parts or BLOCK_LENGTH), replace=True)
@@ -111,7 +113,9 @@ def show(line: CommandLine) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors, so that they become one line here
     folder = [f"--config-dir={line.config_dir}"] if line.config_dir else []
     sys.argv[1:] = [*line.words, *line.flags, *folder]
-    OmegaConf.register_new_resolver("choices", lambda: described(folders(line)), replace=True)
+    OmegaConf.register_new_resolver(
+        "choices", lambda: "\n".join([described(folders(line)), *described_installed()]), replace=True
+    )
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(lambda _: None)()
     except SystemExit as ended:  # Hydra has printed what was asked for, or why it can't be
@@ -283,6 +287,8 @@ def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:
         return f"{word}: this sweep's groups ({there}) have no such key yet; to add it, write +{word}"
     if group == "sweep" and key.split(".")[1] in sweep_keys():
         return f"{word}: this sweep's file doesn't set it yet; to add it, write +{word}"
+    if key.startswith(OWN):
+        return f"{word}: no file sets it yet; to add it, write +{word}"
     meant = [] if "." in key else below(key, line)
     if jobs := [f"job={job}" for job, taken in RUN_WORDS.items() if key in taken]:
         several = f"{', '.join(jobs[:-1])} and {jobs[-1]} take" if len(jobs) > 1 else f"{jobs[0]} takes"

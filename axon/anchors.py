@@ -88,7 +88,7 @@ def choose(support: Support, settings: AxonSettings) -> Tensor:
 
     As many rounds as any row may need: to ask the device whether one still does takes longer than a round.
     """
-    policy, gain_of = policy_of(settings.policy), OBJECTIVES[settings.objective]
+    policy, gain_of = policy_of(settings), OBJECTIVES[settings.objective]
     selection, cap_F = Selection.none(support), policy.cap(support)
     length, candidates = support.weights_FKK.shape[1:]
     most = policy.rounds(length, settings)

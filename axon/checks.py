@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from inspect import isasyncgenfunction, iscoroutinefunction, signature
+from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, signature
 from typing import Any, get_args
 
 LARGEST = 1_000_000_000
 LONGEST = 60  # letters of a value that an error shows
+
+
+class UnknownName(ValueError):
+    """A name of something that this version, with the packages installed beside it, doesn't have."""
+
+    def __init__(self, key: str, name: str, known: Iterable[str]) -> None:
+        choices = ", ".join(known)
+        super().__init__(
+            f"{key}={name!r}: unknown; {f'one of {choices}' if choices else 'nothing is installed'}"
+        )
+        self.key, self.name = key, name
 
 
 def check_choice(key: str, value: object, literal: Any) -> None:
@@ -15,6 +26,12 @@ def check_choice(key: str, value: object, literal: Any) -> None:
     choices = get_args(literal)
     if value not in choices:
         raise ValueError(f"{key}={value!r}: unknown; one of {', '.join(sorted(choices))}")
+
+
+def check_text(key: str, value: object) -> None:
+    """`value` must be text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{key}={shown(value)}: must be text; give a name")
 
 
 def check_range(key: str, value: float, low: float, high: float) -> None:
@@ -51,6 +68,13 @@ def check_not_async(key: str, given: Callable[..., object]) -> None:
 def is_async(function: object) -> bool:
     """Whether a call of it does nothing before it is awaited, or iterated by `async for`."""
     return iscoroutinefunction(function) or isasyncgenfunction(function)
+
+
+def methods_of(base: type) -> tuple[str, ...]:
+    """Those that a class derived from it may have of its own, its properties apart."""
+    owners = base.__mro__[-2::-1]  # not Python's own
+    own = {name: held for owner in owners for name, held in vars(owner).items()}
+    return tuple(name for name, held in own.items() if isfunction(held) and not name.startswith("_"))
 
 
 def check_takes(key: str, given: Any, *names: str) -> None:

@@ -162,3 +162,9 @@ GATES: dict[str, Gate | None] = {
     "unified": Gate(unified, needs_attention=True, settings_read=(*GAP, "target_nfe")),
     "cp_alpha": Gate(cp_alpha, needs_attention=True, settings_read=("alpha",)),
 }
+
+
+def gate_of(settings: AxonSettings) -> Gate | None:
+    """The gate that the settings name: one of GATES, or a rule of their own. None: `never`."""
+    name = settings.gate
+    return GATES[name] if name in GATES else settings.own[name].declared()

@@ -7,13 +7,14 @@ A setting that the chosen gate and policy do not read (`anchors` under policy `c
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from axon.code_digest import digest
 from axon.decoders import Decoder
-from axon.gates import GATES
+from axon.gates import gate_of
 from axon.layers import resolve_layers
+from axon.own_rules import OwnRules
 from axon.policies import policy_of
 from axon.settings import AxonSettings, DecodeSettings
 from axon.sinks import SinkThreshold, multiples
@@ -57,7 +58,7 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
         "versions": {
             "loop": SAMPLER_VERSION,  # named so in every stored id
             "decoder": decoder.version,
-            "axon": AXON_VERSION if fires else None,
+            "axon": _axon_version(axon) if fires else None,
             **_of_a_package(decoder),
         },
     }
@@ -65,10 +66,26 @@ def decode_identity(settings: DecodeSettings, num_layers: int) -> dict[str, Any]
 
 def _of_a_package(decoder: Decoder) -> dict[str, str]:
     """Of a decoder from elsewhere its file and what that does: two may have one name, and nobody raises a version."""
-    module = type(decoder).__module__
-    if module.startswith(HERE):
-        return {}
-    return {"package": f"{module} {digest(inspect.getmodule(type(decoder)))}"}
+    return {} if type(decoder).__module__.startswith(HERE) else {"package": _package_of(decoder)}
+
+
+def _package_of(part: object) -> str:
+    """The module of its class, and a digest of that."""
+    kind = type(part)
+    return f"{kind.__module__} {digest(inspect.getmodule(kind))}"
+
+
+def _axon_version(axon: AxonSettings) -> Any:
+    """A number, or with rules of other packages a group of versions."""
+    versions = {
+        name: {"version": rule.version, "package": _package_of(rule)} for name, rule in _chosen(axon).items()
+    }
+    return {"axon": AXON_VERSION, **versions} if versions else AXON_VERSION
+
+
+def _chosen(axon: AxonSettings) -> OwnRules:
+    """Of the settings' own rules those that are the gate and the policy."""
+    return OwnRules((name, axon.own[name]) for name in (axon.gate, axon.policy) if name in axon.own)
 
 
 def _one_zero(settings: dict[str, Any]) -> dict[str, Any]:
@@ -90,14 +107,16 @@ def _others(settings: DecodeSettings) -> dict[str, Any]:
 
 def axon_identity(axon: AxonSettings, layers: list[int], block_length: int) -> dict[str, Any]:
     """AXON's settings that are read under their gate and policy."""
-    gate = GATES[axon.gate]
+    gate = gate_of(axon)
     assert gate is not None, "nothing of AXON is read with gate never"
-    read = (*ALWAYS_READ, *gate.settings_read, *policy_of(axon.policy).settings_read(axon))
+    read = (*ALWAYS_READ, *gate.settings_read, *policy_of(axon).settings_read(axon))
+    own = {name: _one_zero(asdict(rule)) for name, rule in _chosen(axon).items()}
     # Left out at its default, as it came later; and with a gate that always fires steps are interventions.
     same = axon.budget_counts == "interventions" or axon.gate == "always"
     counts = {} if same else {"budget_counts": axon.budget_counts}
     return {
         **{name: getattr(axon, name) for name in read},
+        **({"own": own} if own else {}),
         **counts,
         **_candidates(axon, block_length),
         "tau_sink": plain_threshold(axon.tau_sink),

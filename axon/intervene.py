@@ -40,7 +40,7 @@ def intervene(
 ) -> Reveal:
     """`reveal_BK`, or anchors in its place in those of the rows at places `asked_R` (None: all) whose gate fires."""
     batch, attention = forward.batch, forward.attention
-    sequence = policy_of(settings.policy).reads == "sequence"
+    sequence = policy_of(settings).reads == "sequence"
     if gate.certain and asked_R is None:  # all of it will be asked for
         attention.look(means=sequence)
     attention_RKK = attention.among(asked_R) if gate.needs_attention else None

@@ -170,9 +170,13 @@ POLICIES: dict[str, Fixed] = {
 }
 
 
-def policy_of(name: str) -> Fixed:
-    """The policy of that name. Raises ValueError, one line, where its entry in POLICIES is none."""
-    policy: object = POLICIES[name]
+def policy_of(settings: AxonSettings) -> Fixed:
+    """The policy that the settings name: one of POLICIES, or a rule of their own.
+
+    Raises ValueError, one line, where its entry in POLICIES is none.
+    """
+    name = settings.policy
+    policy: object = POLICIES[name] if name in POLICIES else settings.own[name]
     if isinstance(policy, Fixed):
         return policy
     kind = policy if isinstance(policy, type) else type(policy)

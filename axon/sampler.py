@@ -17,7 +17,7 @@ from axon.elementwise import and_not
 from axon.events import REMASK, REPLACE, Change
 from axon.forward import Forward
 from axon.frozen_passes import FrozenPasses
-from axon.gates import GATES, progress
+from axon.gates import gate_of, progress
 from axon.guesses import Ahead
 from axon.intervene import intervene
 from axon.models.model import MaskedDiffusionModel
@@ -85,7 +85,7 @@ class Sampler:
 
         `blocks`: the batch's block_B, as the host knows it. `asked`: places of the rows whose gate is evaluated.
         """
-        decoder, gate = self.settings.decoder, GATES[self.settings.axon.gate]
+        decoder, gate = self.settings.decoder, gate_of(self.settings.axon)
         layers = self.layers if decoder.needs_attention or asked else ()
         forward = Forward(self.model, batch, passes, blocks, self.settings, layers, self.timer)
         state = view(forward, self.settings, self.timer)

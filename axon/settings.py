@@ -6,26 +6,24 @@ that a wrong value is found at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from axon.checks import check_choice, check_made, check_not_async, check_range, check_whole, is_number
+from axon.chosen_rules import chosen_rules
 from axon.decoders import Confidence, Decoder, DecoderSettings
 from axon.decoders.base import METHODS
 from axon.layers import check_layer_spec
+from axon.own_rules import OwnRules
 from axon.python_values import PythonValues
 from axon.sinks import SinkThreshold, check_sink_threshold
 
-GateName = Literal[
-    "always", "never", "coverage_gap", "progress_stall", "adaptive_coverage", "unified", "cp_alpha"
-]
 EndOfText = Literal["full", "stop_at_eos", "confidence_eos_eot_inf", "logits_eos_inf"]
 BlockAlignment = Literal["prompt", "absolute"]
 SinkRows = Literal["canvas", "visible"]
 Cache = Literal["none", "block", "prefix", "dual"]
 BudgetCounts = Literal["interventions", "steps"]
-PolicyName = Literal["fixed", "cover", "density", "conflict_averse"]
 
 BLOCK_LENGTH = (
     32  # where neither the settings nor the model name one: that of LLaDA's, Dream's and AXON's evaluations
@@ -53,8 +51,8 @@ class AxonSettings(metaclass=PythonValues):
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
-    gate: GateName = "coverage_gap"
-    policy: PolicyName = "fixed"
+    gate: str = "coverage_gap"  # one of GATES (axon/gates.py), or a rule of a package's
+    policy: str = "fixed"  # one of POLICIES (axon/policies.py), or a rule of a package's
     anchors: int = 1  # k of policy `fixed`
     max_anchor_steps: int = 1  # per block
     budget_counts: BudgetCounts = (
@@ -75,10 +73,12 @@ class AxonSettings(metaclass=PythonValues):
     conflict_threshold: float = 0.08  # of policy `conflict_averse`: candidates with more conflict are barred
     alpha: float = 0.5  # of gate `cp_alpha`
     warmup: int = 256  # gate checks of a sample before `adaptive_coverage` locks
+    # By name the gates and policies of packages (axon/own_rules.py), or the settings that an installed one is made
+    # with; made here, and those that are named and not given are added at their defaults.
+    own: Mapping[str, Any] = field(default_factory=OwnRules)
 
     def __post_init__(self) -> None:
-        check_choice("axon.gate", self.gate, GateName)
-        check_choice("axon.policy", self.policy, PolicyName)
+        object.__setattr__(self, "own", chosen_rules(self.gate, self.policy, self.own))
         check_choice("axon.objective", self.objective, Literal["facility_location", "graph_cut"])
         check_choice("axon.combine", self.combine, Literal["replace", "union"])
         check_choice("axon.budget_counts", self.budget_counts, BudgetCounts)

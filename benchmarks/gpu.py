@@ -234,7 +234,7 @@ def _model(device: torch.device) -> MaskedDiffusionModel:
 
 
 def _axon(gate: str) -> AxonSettings:
-    return AxonSettings(gate=gate, tau_sink="4x", max_anchor_steps=1000)  # type: ignore[arg-type]
+    return AxonSettings(gate=gate, tau_sink="4x", max_anchor_steps=1000)
 
 
 def _step(model: MaskedDiffusionModel, batch: int, settings: DecodeSettings) -> tuple[list[float], int]:

@@ -13,19 +13,18 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from lm_eval.models.utils import normalize_gen_kwargs
 from lm_eval.utils import warning_once
 
 from axon import AxonSettings, DecodeSettings
 from axon.checks import check_whole
-from axon.decoders.installed import all_decoders
-from axon.settings import GateName
+from axon.installed_parts import GATE, all_decoders, all_rules, rule_keys
 
 LOG = logging.getLogger("lm_eval.axon")  # a child of lm-eval's logger: its handler, its level
 
-GATES = {"off": "never"} | {gate: gate for gate in get_args(GateName)}
+OWN = "axon.own."  # settings of packages' gates and policies, by the rule's name
 # lm-eval's names for the same thing
 LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 KWARGS = ("until", "do_sample", "temperature", "top_p", *LENGTHS)
@@ -46,9 +45,10 @@ class Request:
 def read_settings(decoder: str, axon: str, parameters: Mapping[str, Any]) -> DecodeSettings:
     """The settings in `--model_args`. Raises ValueError, one line, for an invalid key or value."""
     kind = _choose("decoder", decoder, all_decoders())
-    gate = _choose("axon", axon, GATES)
+    gate = _choose("axon", axon, {"off": "never"} | {name: name for name in all_rules(GATE)})
     known = [f"decoder.{field.name}" for field in fields(kind) if field.name != "name"]
-    known += [f"axon.{field.name}" for field in fields(AxonSettings) if field.name != "gate"]
+    known += [f"axon.{field.name}" for field in fields(AxonSettings) if field.name not in ("gate", "own")]
+    known += [f"{OWN}{name}.{key}" for name, keys in rule_keys().items() for key in keys]
     known += [field.name for field in fields(DecodeSettings) if field.name not in ("decoder", "axon")]
     parts: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for key, value in parameters.items():
@@ -59,7 +59,8 @@ def read_settings(decoder: str, axon: str, parameters: Mapping[str, Any]) -> Dec
             )
         # lm-eval reads 3 as a number, which here is a list with a single layer
         parts[part][name] = str(value) if name == "attention_layers" else value
-    of_axon = AxonSettings(gate=gate, **parts["axon"])
+    own = {part.removeprefix(OWN): values for part, values in parts.items() if part.startswith(OWN)}
+    of_axon = AxonSettings(gate=gate, own=own, **parts["axon"])
     return DecodeSettings(decoder=kind(**parts["decoder"]), axon=of_axon, **parts[""])
 
 

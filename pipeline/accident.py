@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from axon.decoders.installed import installed
 from axon.faults import told_as_no_memory
+from axon.installed_parts import installed_kinds
 from axon.own_code import ROOT, of_ours
 
 PLACE = "at "  # how the note on an error begins that says its place
 
 
 def place_of(error: BaseException) -> str | None:
-    """The file and line of the innermost frame of the repository, or of an installed decoder's package.
+    """The file and line of the innermost frame of the repository, or of a package that brings decoders or rules.
 
     Such as "axon/decoders/mine.py:31", "my_decoders/mine.py:31".
 
@@ -79,8 +79,8 @@ def _is_own(file: str, packages: list[Path]) -> bool:
 
 
 def _packages() -> list[Path]:
-    """The folders of the installed decoders' packages, or their files where they are modules alone."""
-    tops = {kind.__module__.partition(".")[0] for kind in installed().kinds.values()}
+    """The folders of the packages that bring decoders or rules, or their files where they are modules alone."""
+    tops = {kind.__module__.partition(".")[0] for _, _, kind in installed_kinds()}
     modules = [sys.modules[top] for top in sorted(tops)]
     return [Path(place) for own in modules for place in getattr(own, "__path__", None) or [own.__file__]]
 

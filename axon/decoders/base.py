@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import asdict, dataclass
-from inspect import isfunction
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from axon.checks import methods_of
 from axon.proposal import REMASK_STEPS, Proposal
 from axon.python_values import PythonValues
 from axon.reads import Reads
@@ -132,5 +132,4 @@ class Decoder(metaclass=PythonValues):
         """The rule. It must treat every row by itself, and may find nothing to reveal."""
 
 
-# Those that a decoder may have of its own, its properties apart.
-METHODS = tuple(name for name, own in vars(Decoder).items() if isfunction(own) and not name.startswith("_"))
+METHODS = methods_of(Decoder)

@@ -2,6 +2,6 @@
 
     python -m axon.laws NAME [KEY=VALUE ...]
 
-tries them on a decoder, an installed package's as well (docs/extending.md). The tests try them on all decoders, gates
-and policies that are here.
+tries them on a decoder, a gate or a policy, an installed package's as well (docs/extending.md). The tests try them on
+all that are here.
 """

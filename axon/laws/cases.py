@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,12 @@ AXONS: list[dict[str, Any]] = [
     {"gate": "always", "policy": "cover"},
     {"gate": "always", "combine": "union"},
 ]
+RULES: list[dict[str, Any]] = [  # beside a gate or a policy that is tried
+    {"policy": "fixed", "anchors": 3},
+    {"policy": "cover", "combine": "union"},
+    {"policy": "density", "objective": "graph_cut"},
+    {"policy": "cover", "gate": "coverage_gap"},
+]
 FAMILIES = ("llada", "dream", "sdar")
 TEMPERATURES = (0.0, 0.0, 0.7)
 LONGEST, MOST = 9, 4  # tokens of a prompt, prompts
@@ -55,8 +61,8 @@ class Case:
         own = self.setting
         return (
             f"seed {self.seed}, {self.family}, {len(self.prompts)} prompts, gate {own.axon.gate}, "
-            f"combine {own.axon.combine}, temperature {own.temperature:g}, {own.block_alignment} blocks, "
-            f"end_of_text {own.end_of_text}, batch {self.batch_size}"
+            f"policy {own.axon.policy}, combine {own.axon.combine}, temperature {own.temperature:g}, "
+            f"{own.block_alignment} blocks, end_of_text {own.end_of_text}, batch {self.batch_size}"
         )
 
 
@@ -69,9 +75,17 @@ def varied(setting: DecodeSettings, number: int) -> DecodeSettings:
     return replace(setting, block_alignment=alignment, sink_rows=rows, end_of_text=ends, axon=axon)
 
 
-def cases(decoder: Decoder, count: int) -> Iterator[Case]:
-    """That many, always the same ones. Raises ValueError where such a decoder can't decode answers of GEN tokens, or
-    has a table of more tokens than the networks have.
+def of_rule(part: str, name: str, own: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Settings of AXON with that `gate` or `policy`."""
+    chosen = {part: name, "own": own}
+    return [{"gate": "always"} | beside | chosen for beside in RULES]
+
+
+def cases(decoder: Decoder, count: int, axons: Sequence[Mapping[str, Any]] = AXONS) -> Iterator[Case]:
+    """That many, always the same ones, under each of `axons` by turns.
+
+    Raises ValueError where such a decoder can't decode answers of GEN tokens, or has a table of more tokens than the
+    networks have.
     """
     any_decoder: Any = decoder  # to type checkers settings hold one of those that are here
     DecodeSettings(GEN, BLOCK, decoder=any_decoder)
@@ -95,7 +109,7 @@ def cases(decoder: Decoder, count: int) -> Iterator[Case]:
             BLOCK,
             temperature=TEMPERATURES[seed % len(TEMPERATURES)],
             decoder=any_decoder,
-            axon=AxonSettings(**SMALL, **AXONS[seed % len(AXONS)]),
+            axon=AxonSettings(**SMALL, **axons[seed % len(axons)]),
         )
         variation = below(len(VARIATIONS) + 1)
         if variation:

@@ -12,12 +12,25 @@ import torch
 
 from axon.decoding import decode
 from axon.gates import GATES, Gate
+from axon.identity import axon_identity
 from axon.laws.rows import check_rows, decode_rows
 from axon.models.model import MaskedDiffusionModel
 from axon.settings import DecodeSettings
 from axon.trace import Trace
 
 LIKELIER = 40  # added to the mask token's logits: beside it every other token is impossible
+# What a gate or a policy may read of AXON's settings, with values that make a difference to who does.
+CHANGED: dict[str, Any] = {
+    "target_nfe": 16,
+    "beta_r": 3.0,
+    "beta_u": 3.0,
+    "alpha": 1.0,
+    "warmup": 6,
+    "anchors": 4,
+    "min_anchors": 4,
+    "objective": "graph_cut",
+    "conflict_threshold": 0.01,
+}
 ALIKE = 1e-5  # between the leeways of equal decodes, whose confidences differ by roundings
 
 
@@ -67,6 +80,27 @@ def check_deaf_gate(
         assert all(trace.gate_checks == sum(map(bool, trace.reveals())) for trace in asked)
     assert [replace(trace, gate_checks=0) for trace in asked] == base, "a gate that doesn't fire changes it"
     return base
+
+
+def check_silent_rows(model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings) -> None:
+    """A row in which the gate never fires decodes as the base decoder alone."""
+    base = decode_rows(model, prompts, replace(setting, axon=replace(setting.axon, gate="never")))
+    for alone, trace in zip(base, decode_rows(model, prompts, setting), strict=True):
+        assert trace.axon_steps or replace(trace, gate_checks=0) == alone, (
+            "a row in which the gate never fires decodes otherwise than without AXON"
+        )
+
+
+def check_undeclared_settings(
+    model: MaskedDiffusionModel, prompts: list[list[int]], setting: DecodeSettings
+) -> None:
+    """AXON's settings that neither gate nor policy declares in `settings_read` change nothing, all changed at once."""
+    read = axon_identity(setting.axon, [], setting.block)
+    changed = {name: value for name, value in CHANGED.items() if name not in read}
+    other = replace(setting, axon=replace(setting.axon, **changed))
+    assert decode_rows(model, prompts, other) == decode_rows(model, prompts, setting), (
+        f"one of {', '.join(changed)} changes a decode; declare it in settings_read"
+    )
 
 
 def check_seeds_unread(

@@ -21,10 +21,15 @@ def code_of(setting: Setting) -> str:
 
 
 def rules_of(setting: Setting) -> dict[str, Any]:
-    """By part, what `inspect` finds the code of: the file of a decoder or a task, and AXON's rules, which share one."""
+    """By part, what `inspect` finds the code of.
+
+    That is the file of a decoder, of a task or of a package's rule; AXON's rules that are here share one.
+    """
     axon = setting.decode.axon
     task = get_task(setting.task.name, setting.task.form)
     rules: dict[str, Any] = {"decoder": inspect.getmodule(type(setting.decode.decoder))}
-    if gate := GATES[axon.gate]:
-        rules |= {"gate": gate.fires, "policy": type(POLICIES[axon.policy])}
+    if setting.uses_axon:
+        gate, policy = GATES.get(axon.gate), POLICIES.get(axon.policy)
+        rules["gate"] = gate.fires if gate else inspect.getmodule(type(axon.own[axon.gate]))
+        rules["policy"] = type(policy) if policy else inspect.getmodule(type(axon.own[axon.policy]))
     return rules | {"task": inspect.getmodule(type(task))}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from axon.installed_parts import installed_kinds
 from pipeline.errors import ConfigError, one_in
 
 UNCHOSEN = ("hydra", "published", "published_task")  # taken by the other choices, not by a user
@@ -28,6 +29,14 @@ def described(folders: Folders) -> str:
     groups = sorted({path.name for folder in folders for path in folder.iterdir() if path.is_dir()})
     shown = [group for group in groups if group not in UNCHOSEN and choices(folders, group)]
     return "\n".join(_listing(group, choices(folders, group)) for group in shown)
+
+
+def described_installed() -> list[str]:
+    """A line for each key that names what installed packages bring, with the names."""
+    named: dict[str, list[str]] = {}
+    for part, name, _ in installed_kinds():
+        named.setdefault(part.key, []).append(name)
+    return [f"{key}, of installed packages: {', '.join(names)}" for key, names in named.items()]
 
 
 def _listing(group: str, names: Sequence[str]) -> str:

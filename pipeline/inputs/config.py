@@ -21,7 +21,7 @@ from axon.settings import DecodeSettings
 from pipeline.errors import ConfigError, fault_lines, one_of
 from pipeline.imported.settings import ImportedSettings
 from pipeline.inputs.command_line import RUN_JOBS
-from pipeline.inputs.decoder_kinds import FAULTS, AnyDecoder
+from pipeline.inputs.installed_kinds import FAULTS, AnyDecoder, read_own
 from pipeline.inputs.names import address, folder_name, local_folder, project_name, store_root
 from pipeline.inputs.recipe import RecipeSettings
 from pipeline.sandbox import Require
@@ -260,7 +260,9 @@ def read_config(tree: Mapping[str, Any]) -> Config:
     if missing := [key for key in DECODE_KEYS if key not in tree and key not in OPTIONAL]:
         raise ConfigError(f"{key}: missing; give it a value" for key in missing)
     nested = {key: value for key, value in tree.items() if key not in DECODE_KEYS}
-    nested["decode"] = {key: tree[key] for key in DECODE_KEYS if key in tree}
+    nested["decode"] = {key: tree[key] for key in DECODE_KEYS if key in tree} | {
+        "axon": read_own(tree["axon"])
+    }
     try:
         return _ADAPTER.validate_json(json.dumps(nested), strict=True)
     except TypeError:  # YAML has types that JSON lacks

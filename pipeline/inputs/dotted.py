@@ -18,11 +18,14 @@ def flatten(tree: Mapping[str, Any], is_leaf: Callable[[Any], bool] = lambda _: 
 
 
 def assign(tree: dict[str, Any], key: str, value: Any) -> None:
-    """Sets a dotted key of nested dictionaries in place. Raises KeyError where there is nothing to hold it."""
+    """Sets a dotted key of nested dictionaries in place, which it adds where they lack.
+
+    Raises KeyError where one of its parents is no dictionary.
+    """
     *parents, leaf = key.split(".")
     owner: Any = tree
     for parent in parents:
-        owner = owner.get(parent) if isinstance(owner, dict) else None
+        owner = owner.setdefault(parent, {}) if isinstance(owner, dict) else None
     if not isinstance(owner, dict):
         raise KeyError(key)
     owner[leaf] = value

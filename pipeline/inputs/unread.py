@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from pipeline.inputs.command_line import key_of
+from pipeline.inputs.dotted import flatten
 from pipeline.planning.setting import Setting
 
 GROUP = "axon."
@@ -39,7 +40,7 @@ def _reads(setting: Setting, key: str) -> bool:
     if setting.foreign or key == "budget_counts":
         return setting.foreign or setting.uses_axon
     parts = setting.identity["axon"], setting.identity["decoder"]  # DAWN reads AXON's layers and sinks
-    return any(key in part for part in parts)
+    return any(key in flatten(part) for part in parts)
 
 
 def _who(settings: Collection[Setting]) -> str:

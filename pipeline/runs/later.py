@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from axon.checks import UnknownName
 from pipeline.environment import PROJECT, this_environment
 from pipeline.errors import ConfigError
-from pipeline.inputs.decoder_kinds import FAULTS
+from pipeline.inputs.installed_kinds import FAULTS
 
 # A key, or a choice among named ones: neither is what a disk or an editor makes of a whole file.
 NEW_KEYS = ("unexpected_keyword_argument", "extra_forbidden")
@@ -33,18 +34,29 @@ class Unknown(NamedTuple):
 def unknown_part(error: ValidationError) -> Unknown | None:
     """None where anything else is wrong as well."""
     faults = error.errors()
-    if any(fault["type"] not in (*NEW_KEYS, *NEW_CHOICES) for fault in faults):
+    rules = [fault.get("ctx", {}).get("error") for fault in faults]
+    if any(
+        fault["type"] not in (*NEW_KEYS, *NEW_CHOICES) and not isinstance(rule, UnknownName)
+        for fault, rule in zip(faults, rules, strict=True)
+    ):
         return None
-    first = faults[0]
+    first, rule = faults[0], rules[0]
+    if isinstance(rule, UnknownName):  # a gate or a policy
+        return _not_here(rule.key, rule.name, rule.key)
     place = ".".join(map(str, first["loc"]))
     if first["type"] in NEW_KEYS:
         return Unknown(f"the key {place}")
     choice = first.get("ctx", {}).get("tag", first["input"])
     if first["type"] != "union_tag_invalid":
         return Unknown(f"{place}: {choice!r}"[:100])
-    if known := FAULTS.get(str(choice)):  # a decoder
+    return _not_here("decoder.name", str(choice), place)
+
+
+def _not_here(key: str, name: str, place: str) -> Unknown:
+    """A decoder, a gate or a policy."""
+    if known := FAULTS.get((key, name)):
         return Unknown(known)
-    what = f"{place}: {choice!r}, of a package that isn't installed here, or of a later version"
+    what = f"{place}: {name!r}, of a package that isn't installed here, or of a later version"
     return Unknown(what, "install that package, or ")
 
 

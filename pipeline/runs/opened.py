@@ -185,7 +185,7 @@ def setting_row(setting: Setting) -> dict[str, Any]:
 
 def read_values(setting: Setting, row: Mapping[str, Any]) -> dict[str, Any]:
     """Of a setting's row what it reads."""
-    read = {f"axon.{key}" for key in setting.identity.get("axon", ())}
+    read = {f"axon.{key}" for key in flatten(setting.identity.get("axon", {}))}
     if setting.uses_axon:
         read.add("axon.budget_counts")  # which at its default is in no identity
     return {key: value for key, value in row.items() if not key.startswith("axon.") or key in read}

@@ -1,4 +1,4 @@
-"""A worker that can't import a file of the repository, or an installed decoder, as Ray tells it.
+"""A worker that can't import a file of the repository, or a package's decoder or rule, as Ray tells it.
 
 On that machine no other try ends better.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from axon.decoders.installed import installed
+from axon.installed_parts import installed_kinds
 from axon.own_code import ROOT, of_ours
 
 TOLD = re.compile(r"^RuntimeError: (\S+\.py:\d+: .+; correct .+)$", re.MULTILINE)  # by trial.py
@@ -22,10 +22,10 @@ def import_fault(error: str) -> str | None:
     if told := TOLD.search(error):
         return told[1]
     if lacking := LACKING.search(error):
-        for name, kind in installed().kinds.items():
+        for part, name, kind in installed_kinds():
             if f"{kind.__module__}.".startswith(f"{lacking[1]}."):
                 what = f"the package of {kind.__module__} isn't installed where the worker runs"
-                return f"decoder.name={name!r}: {what}; install it on every machine"
+                return f"{part.key}={name!r}: {what}; install it on every machine"
     ours = [frame for frame in FRAME.findall(error) if of_ours(frame[0])]
     said = [line for line in error.splitlines() if ERROR.match(line)]
     if not said or not any(name == "<module>" for _, _, name in ours):

@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import axon.sampler
 from axon import (
     AxonSettings,
     Confidence,
@@ -166,7 +165,7 @@ def test_a_gate_that_reads_the_sequence_is_told_the_sinks(
         shapes.append((state.sinks().shape, state.sinks().dtype) == (state.masked_RK.shape, torch.bool))
         return state.sinks().any(1)
 
-    monkeypatch.setitem(axon.sampler.GATES, "always", Gate(fires, needs_attention=False, reads="sequence"))
+    monkeypatch.setitem(GATES, "always", Gate(fires, needs_attention=False, reads="sequence"))
     traces = decode(model, MIXED, _asked(Confidence(), gate="always", tau_sink="1x"))
     assert all(shapes) and any(trace.axon_steps for trace in traces)
     assert computed["column_means"] == len(shapes)
@@ -216,7 +215,7 @@ def test_a_gate_that_reaches_further_is_named_with_what_to_declare(
     gate: Any = GATES[name]
     settings = _asked(Confidence(), gate=name)
     decode(model, MIXED, settings)
-    monkeypatch.setitem(axon.sampler.GATES, name, replace(gate, **{declaration: False}))
+    monkeypatch.setitem(GATES, name, replace(gate, **{declaration: False}))
     told = f"gate {name} uses what it does not declare; declare {declaration} in its class, a gate's in GATES"
     with pytest.raises(Undeclared, match=f"^{told}$"):
         decode(model, MIXED, settings)
@@ -247,7 +246,7 @@ def test_a_rule_whose_answer_is_of_no_use_is_named(
     assert always is not None
     if part.startswith("gate"):
         gate = Gate(lambda *asked: answer(always.fires(*asked)), needs_attention=False)
-        monkeypatch.setitem(axon.sampler.GATES, "always", gate)
+        monkeypatch.setitem(GATES, "always", gate)
     else:
         owner, name = (Credit if part.startswith("decoder") else Fixed), part.split()[-1]
         right: Any = getattr(owner, name)

@@ -1,4 +1,4 @@
-"""`python -m axon.laws`: passes what is here, and finds in broken decoders the law that each breaks."""
+"""`python -m axon.laws`: passes what is here, and finds in broken decoders and rules the law that each breaks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from axon import DECODERS
 from axon.decoders import Confidence, Decoder
+from axon.gates import GateState
+from axon.installed import Installed
+from axon.installed_parts import DECODER, GATE, POLICY
 from axon.laws import __main__ as command
 from axon.laws.cases import cases
 from axon.laws.network import MASK, VOCAB
+from axon.own_rules import OwnGate, OwnPolicy
+from axon.policies import Support
 from axon.proposal import Proposal
+from axon.selection import Selection
+from axon.settings import AxonSettings
 from axon.state import StepState
 from axon.token_counts import TokenCounts
 
@@ -54,10 +60,49 @@ class Broken(Decoder):
         return Proposal(state.masked_BK & sure_BK, by_threshold=by_threshold)
 
 
+@dataclass(frozen=True, kw_only=True)
+class BrokenGate(OwnGate):
+    """Fires where few positions would be revealed, but for a fault."""
+
+    fault: str = "none"
+
+    def fires(self, state: GateState, settings: AxonSettings) -> Tensor:
+        few_R = state.proposal_RK.sum(1) <= 1
+        if self.fault == "never":
+            return few_R & False
+        if self.fault == "batch":
+            return few_R.any().expand_as(few_R)
+        if self.fault == "proposal":  # what it is shown is what will be revealed
+            state.proposal_RK |= state.masked_RK
+            return few_R & False
+        if self.fault == "settings":
+            return state.progress_R < settings.alpha
+        return state.coverage_R < 0.5 if self.fault == "attention" else few_R
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenPolicy(OwnPolicy):
+    """Takes the least confident first, or another one in a batch."""
+
+    alone: bool = True
+
+    def score(
+        self, support: Support, selection: Selection, gain_FK: Tensor, settings: AxonSettings
+    ) -> Tensor:
+        if self.alone:
+            return -support.confidence_FK
+        return support.confidence_FK * (-1) ** len(gain_FK)
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Exit code and lines, of few cases, with a decoder `broken` as if it were installed."""
-    monkeypatch.setattr(command, "all_decoders", lambda: {**DECODERS, "broken": Broken})
+    """Exit code and lines, of few cases, with `broken` parts as if they were installed."""
+    parts = {
+        DECODER: {"broken": Broken},
+        GATE: {"broken_gate": BrokenGate},
+        POLICY: {"broken_policy": BrokenPolicy},
+    }
+    monkeypatch.setattr("axon.installed.installed", lambda part: Installed(parts[part], {}))
     threads = torch.get_num_threads()
 
     def of(*words: str) -> tuple[int, list[str]]:
@@ -103,6 +148,50 @@ def test_a_broken_law_is_named_with_its_case(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["broken_gate", "broken_policy"])
+def test_a_rule_that_keeps_the_laws_passes_and_is_said_how_often_gates_fired(
+    name: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        command, "LAWS", {}
+    )  # those of all decoders, which take long: tests/pipeline/test_own_package.py
+    code, (head, *lines, last) = run(name)
+    assert code == 0 and head.startswith(f"{name.removeprefix('broken_')} Broken") and "8 cases" in head
+    assert lines == [f"ok      {law}" for law in command.LAWS_OF_RULES]
+    assert last.startswith("the gates fired in ") and last.endswith(" anchors each")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "law", "what"),
+    [
+        (("broken_gate", "fault=batch"), "a batch decodes as its rows", "a row decodes otherwise in "),
+        (("broken_gate", "fault=proposal"), "a row in which its gate never fires", "a row in which the gate never"),
+        (("broken_gate", "fault=settings"), "settings of AXON that are not declared", "; declare it in settings_read"),
+        (("broken_gate", "fault=attention"), "every step keeps the rules", "gate broken_gate uses what it does not"),
+        (("broken_policy", "alone=False"), "a batch decodes as its rows", "a row decodes otherwise in "),
+    ],
+)  # fmt: skip
+def test_a_law_that_a_rule_breaks_is_named(
+    words: tuple[str, ...], law: str, what: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laws = command.LAWS | command.LAWS_OF_RULES
+    [whole] = [known for known in laws if known.startswith(law)]
+    monkeypatch.setattr(command, "LAWS", {whole: laws[whole]})
+    monkeypatch.setattr(command, "LAWS_OF_RULES", {})
+    code, (_, line, *told) = run(*words)
+    assert code == 1 and line == f"BROKEN  {whole}" and what in " ".join(told)
+
+
+def test_a_gate_that_never_fires_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LAWS", {})
+    monkeypatch.setattr(command, "LAWS_OF_RULES", {})
+    code, (_, line) = run("broken_gate", "fault=never")
+    assert code == 0 and line.startswith("the gates fired in 0 of ")
+    assert line.endswith("so little was tried; give it values under which they do")
+
+
+@pytest.mark.slow
 def test_a_rule_that_never_acts_is_told(run: Run) -> None:
     code, lines = run("left_to_right")
     assert code == 0 and "no two at once, so little was tried; give it values" in lines[-1]
@@ -111,10 +200,12 @@ def test_a_rule_that_never_acts_is_told(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("nothing",), "NAME='nothing': no such decoder; give one of fixed_steps, "),
+        (("nothing",), "NAME='nothing': no such decoder, gate or policy; give one of fixed_steps, "),
         (("confidence", "gamma=1"), "gamma=1: no setting of confidence; write KEY=VALUE with one of its keys: thres"),
         (("confidence", "threshold"), "threshold: no setting of confidence; write KEY=VALUE"),
         (("confidence", "threshold=2"), "decoder.threshold=2: must lie in [0, 1]; choose a value there"),
+        (("broken_gate", "most=1"), "most=1: no setting of broken_gate; write KEY=VALUE with one of its keys: fault"),
+        (("cover", "anchors=1"), "anchors=1: no setting of cover; write KEY=VALUE with one of its keys: none"),
         (("fixed_steps", "steps=3"), "decoder.steps=3: must be a multiple of the 2 blocks"),
     ],
 )  # fmt: skip

@@ -80,7 +80,7 @@ def test_the_defaults_are_those_published_for_llada_and_dream() -> None:
         "budget_counts": "interventions", "uncertainty_threshold": 0.0, "attention_layers": "last 4",
         "tau_sink": 0.01, "target_nfe": 16, "beta_r": 1.0, "beta_u": 1.0, "min_candidates": 32,
         "max_candidates": 32, "candidate_ratio": 1.0, "min_anchors": 1, "objective": "facility_location",
-        "combine": "replace", "conflict_threshold": 0.08, "alpha": 0.5, "warmup": 256,
+        "combine": "replace", "conflict_threshold": 0.08, "alpha": 0.5, "warmup": 256, "own": {},
     }  # fmt: skip
     plain = DecodeSettings()
     assert (plain.gen_length, plain.for_model(None).block, plain.temperature) == (256, 32, 0.0)

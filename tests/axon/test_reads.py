@@ -16,6 +16,7 @@ from axon import AxonSettings, Confidence, Dawn, DecodeSettings, MaskedDiffusion
 from axon.anchors import choose
 from axon.gates import GATES, GateMemory, GateState
 from axon.identity import ALWAYS_READ, axon_identity, decode_identity
+from axon.laws.comparisons import CHANGED
 from axon.layers import resolve_layers
 from axon.policies import POLICIES, Support
 from axon.reads import undeclared
@@ -28,7 +29,8 @@ BASE = AxonSettings(
 )
 FIRING = tuple(name for name in GATES if name != "never")
 
-# What a setting is changed to. Those that a gate or a policy may read, and those that AXON reads whatever they are.
+# What a setting is changed to. Those that a gate or a policy may read (the law's CHANGED has the last value of each),
+# and those that AXON reads whatever they are.
 OF_THE_CHOICE: dict[str, tuple[Any, ...]] = {
     "target_nfe": (2, 16),
     "beta_r": (0.0, 3.0),
@@ -52,6 +54,7 @@ OF_AXON: dict[str, tuple[dict[str, Any], ...]] = {
     "min_candidates": ({"min_candidates": 1, "candidate_ratio": 0.1},),
     "budget_counts": (),  # with a gate that may stay silent only: a test of its own
     "candidate_ratio": (),  # between unequal bounds only: a test of its own
+    "own": (),  # of packages' rules: test_own_rules.py
 }
 
 
@@ -115,6 +118,7 @@ def _support() -> Support:
 def test_every_setting_of_axon_is_tried_here() -> None:
     assert set(OF_THE_CHOICE) | set(OF_AXON) == {field.name for field in fields(AxonSettings)}
     assert set(ALWAYS_READ) <= set(OF_AXON)
+    assert {name: values[-1] for name, values in OF_THE_CHOICE.items()} == CHANGED
 
 
 @pytest.mark.slow
@@ -122,7 +126,7 @@ def test_every_setting_of_axon_is_tried_here() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_what_is_not_read_moves_nothing(gate: Any, policy: Any, networks: list[MaskedDiffusionModel]) -> None:
     axon = replace(BASE, gate=gate, policy=policy)
-    changes = {name: values[-1] for name, values in OF_THE_CHOICE.items() if name not in _identity(axon)}
+    changes = {name: value for name, value in CHANGED.items() if name not in _identity(axon)}
     other = replace(axon, **changes)
     assert changes and _identity(other) == _identity(axon)
     assert _decoded(networks, other) == _decoded(networks, axon)

@@ -15,7 +15,7 @@ import torch
 from wandb.sdk.lib.exit_hooks import ExitHooks
 
 from axon import CheckpointError, Confidence
-from axon.decoders.installed import Installed
+from axon.installed_parts import DECODER
 from axon.reads import Undeclared
 from pipeline import accident
 from pipeline.accident import exit_as_error, without_frames
@@ -136,7 +136,7 @@ def test_a_decoder_of_a_package_that_slips_is_told_with_its_place(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     kind = importlib.import_module("of_theirs.mine").Mine
-    monkeypatch.setattr(accident, "installed", lambda: Installed({"mine": kind}, {}))
+    monkeypatch.setattr(accident, "installed_kinds", lambda: iter([(DECODER, "mine", kind)]))
     error = caught(lambda: kind().propose())
     assert fault_line(error) == "ZeroDivisionError: division by zero (of_theirs/mine.py:3)"
     del sys.modules["of_theirs"], sys.modules["of_theirs.mine"]

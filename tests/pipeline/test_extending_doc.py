@@ -66,10 +66,8 @@ def copy(tmp_path: Path) -> Path:
     inserted(
         here / "axon/gates.py", '    "never": None', '    "trickle": Gate(trickle, needs_attention=False),\n'
     )
-    inserted(here / "axon/settings.py", '"always", "never"', '"trickle", ')
     inserted(here / "axon/policies.py", "POLICIES: dict", f"{policy}\n\n")
     inserted(here / "axon/policies.py", '    "fixed": Fixed()', '    "confident": Confident(),\n')
-    inserted(here / "axon/settings.py", '"cover", "density"', '"confident", ')
     (here / "conf/axon/trickle.yaml").write_text("defaults: [coverage_gap, _self_]\ngate: trickle\n")
     (here / "axon/models/mist.py").write_text(family)
     families = here / "axon/models/description.py"

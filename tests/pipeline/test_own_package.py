@@ -1,4 +1,7 @@
-"""A decoder of a user's own package, as docs/extending.md says it: through Ray, in reports, and when it changes."""
+"""A decoder, a gate and a policy of packages of a user's own, as docs/extending.md says it.
+
+Through Ray, in reports, and when one changes.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -30,8 +34,12 @@ def forked() -> Iterator[Forked]:
         yield found
 
 
+# What the page's other package consists of: its pyproject.toml and its module.
+FENCED = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
 class Package:
-    """A package with the page's decoder, as pip installs one into a folder, and commands that find it."""
+    """The page's packages, as pip installs them into a folder, and commands that find them."""
 
     def __init__(self, folder: Path, forked: Forked) -> None:
         self._forked = forked
@@ -44,10 +52,22 @@ class Package:
         group, name, value, package, module = entry.groups()
         self.folder, self.code = folder / "site", folder / f"site/{package}/{module}.py"
         info = self.folder / "my_decoders-0.1.dist-info"
+        declared, rules = FENCED.findall(page.partition("## A gate or a policy in a package of your own")[2])[
+            :2
+        ]
+        project = tomllib.loads(declared)["project"]
+        groups = [(group, own) for group, names in project["entry-points"].items() for own in names.items()]
+        module = self.folder / "my_rules/rules.py"
         files = {
+            module: rules,
+            module.with_name("__init__.py"): "",
+            self.folder / "my_rules-0.1.dist-info/METADATA": info_text("my-rules"),
+            self.folder / "my_rules-0.1.dist-info/entry_points.txt": "".join(
+                f"[{group}]\n{name} = {value}\n" for group, (name, value) in groups
+            ),
             self.code: decoder,
             self.code.with_name("__init__.py"): "",
-            info / "METADATA": "Metadata-Version: 2.1\nName: my-decoders\nVersion: 0.1\n",
+            info / "METADATA": info_text("my-decoders"),
             info / "entry_points.txt": f"[{group}]\n{name} = {value}\n",
             folder / f"mine/decoder/{name}.yaml": values,
         }
@@ -65,37 +85,63 @@ class Package:
     def run(self, *words: str) -> tuple[int, str, str]:
         return self._forked.run([LAUNCH, *words], ROOT, self.found)
 
-    def laws(self, *words: str) -> tuple[int, str, str]:
-        return self._forked.run(["-m", "axon.laws", *words, "--cases=6"], ROOT, self.found)
+    def laws(self, *words: str, cases: int = 6) -> tuple[int, str, str]:
+        return self._forked.run(["-m", "axon.laws", *words, f"--cases={cases}"], ROOT, self.found)
+
+
+def info_text(name: str) -> str:
+    return f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n"
 
 
 def ids(folder: str) -> set[str]:
     return set(pd.read_csv(Path(folder) / "points.csv")["setting_id"])
 
 
-def test_a_decoder_of_a_package_is_swept_by_workers_and_reported(forked: Forked, tmp_path: Path) -> None:
+def test_what_packages_bring_is_swept_by_workers_and_reported(forked: Forked, tmp_path: Path) -> None:
     package = Package(tmp_path, forked)
-    sweep = [*package.words, "sweep=with_axon", "sweep.search=grid", "cluster.workers=1"]
+    own = [
+        "set.axon.gate=few",
+        "set.axon.policy=surest",
+        "set.decoder.margin=0.5",
+        "grid.axon.own.few.most=[1,3]",
+    ]
+    sweep = [*package.words, "sweep=with_axon", "sweep.search=grid", "cluster.workers=1",
+             *(f"+sweep.groups.own.{word}" for word in own)]  # fmt: skip
     code, shown, errors = completed(sweep, **package.found)
     assert code == 0, shown + errors
     folder = shown.splitlines()[-1]
     assert "margin" in Path(folder).name and "starting Ray" in shown
     points = pd.read_csv(Path(folder) / "points.csv")
-    assert len(points) == 10 and (points["n"] == 4).all() and (points["unscored"] == 0).all()
-    sid = sorted(ids(folder))[0]
+    assert len(points) == 12 and (points["n"] == 4).all() and (points["unscored"] == 0).all()
+    assert set(points["knob.most"].dropna()) == {1, 3}
+    sid = points.loc[points["group"] == "own", "setting_id"].iloc[0]
     rerun = package.run("job=rerun", f"run={folder}", "workers=1", "limit=2")
     compare = package.run("job=compare", f"store={tmp_path}/out/store")
     show = package.run("job=show", f"run={folder}", f"setting={sid}", "example=0")
-    assert rerun[0] == 0 and "20 of 20 records are equal" in rerun[1], rerun
+    assert rerun[0] == 0 and "24 of 24 records are equal" in rerun[1], rerun
     assert compare[0] == 0 and set(pd.read_csv(f"{compare[1].splitlines()[-1]}/points.csv")["group"]) == {
         "margin",
         "margin + coverage_gap/fixed",
+        "margin + few/surest",
     }
-    assert show[0] == 0 and "margin" in show[1], show
+    assert show[0] == 0 and "revealed by AXON" in show[1], show
     code, _, errors = forked.run([LAUNCH, "job=report", f"run={folder}"])
     assert code == 2 and errors.count("\n") == 1
     assert "decode.decoder: 'margin', of a package that isn't installed here, or of a later version" in errors
     assert "install that package, or update axon-sweeps, or compare" in errors
+
+
+def test_settings_of_a_rule_are_read_as_all_others(forked: Forked, tmp_path: Path) -> None:
+    package = Package(tmp_path, forked)
+    for words, line in (
+        (["axon.own.few.most=2"], "axon.own.few.most=2: no file sets it yet; to add it, write +axon.own.few.most=2"),
+        (["+axon.own.few.most=1.5"], "axon.own.few.most=1.5: must be a whole number; write digits alone"),
+        (["axon.gate=surest"], "axon.gate='surest': unknown; one of always, never, coverage_gap, progress_stall, "
+                               "adaptive_coverage, unified, cp_alpha, few"),
+    ):  # fmt: skip
+        assert package.run(*package.words, *words) == (2, "", f"{line}\n")
+    code, shown, errors = package.run("--help")
+    assert code == 0 and "axon.gate, of installed packages: few\n" in shown, shown + errors
 
 
 def test_its_author_runs_the_laws_in_one_command(forked: Forked, tmp_path: Path) -> None:
@@ -110,6 +156,10 @@ def test_its_author_runs_the_laws_in_one_command(forked: Forked, tmp_path: Path)
     )
     assert done.returncode == 1 and not done.stderr
     assert "BROKEN  a batch decodes as its rows do one by one" in done.stdout
+    code, shown, errors = package.laws("few", "most=2", cases=2)
+    assert code == 0 and "BROKEN" not in shown and shown.startswith("gate Few(most=2), on 2 cases"), (
+        shown + errors
+    )
     code, shown, errors = package.laws("margin", "share=0.7")
     assert code == 2 and errors == (
         "share=0.7: no setting of margin; write KEY=VALUE with one of its keys: margin\n"

@@ -19,7 +19,9 @@ from pipeline.inputs.unread import repeated, unread
 from pipeline.jobs.run_job import run_job
 from pipeline.planning.plan import make_setting
 from pipeline.planning.setting import Setting
+from pipeline.runs.opened import read_values
 from pipeline.workers import execute
+from tests.axon.test_own_rules import Greedy, Stall
 from tests.pipeline.conftest import Judge, composing
 
 Make = Callable[..., Config]
@@ -70,6 +72,16 @@ def test_what_one_of_several_settings_reads_is_not_told_of(make_config: Make) ->
         "axon.anchors=3: changes nothing, since the gates and policies here do not read it"
     ]
     assert unread(["axon.tau_sink=4x"], [dawn]) == [] and unread(["axon.budget_counts=steps"], [on]) == []
+
+
+def test_a_setting_of_a_rule_is_read_where_it_is_the_gate_or_the_policy(make_config: Make) -> None:
+    setting = make_setting(make_config())
+    rules: dict[str, Any] = {"stall": Stall(gap=0.5), "greedy": Greedy()}
+    for gate, told in (("stall", 0), ("coverage_gap", 1)):
+        here = with_axon(setting, gate=gate, policy="greedy", own=rules)
+        assert len(unread(["+axon.own.stall.gap=0.5"], [here])) == told
+        row = {"axon.own.stall.gap": 0.5, "axon.gate": gate, "axon.alpha": 0.5}
+        assert ("axon.own.stall.gap" in read_values(here, row)) == (not told)
 
 
 @pytest.mark.slow

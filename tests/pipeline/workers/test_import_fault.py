@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from axon.decoders import Confidence
-from axon.decoders.installed import Installed
+from axon.installed import Part
+from axon.installed_parts import DECODER, GATE
+from axon.own_rules import OwnGate
 from pipeline.stop import Lost, Request
 from pipeline.workers.import_fault import import_fault
 from pipeline.workers.sweep import Watch, _attended
@@ -32,13 +34,20 @@ CRASH = f'ray::_Inner.train()\n  File "{ROOT}/axon/sampler.py", line 9, in until
 HERE = "correct the file, or what it uses in a worker"
 
 
-def test_an_installed_decoder_that_a_worker_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = type("Margin", (Confidence,), {"__module__": "my_decoders.margin"})
-    monkeypatch.setattr("pipeline.workers.import_fault.installed", lambda: Installed({"margin": kind}, {}))
+@pytest.mark.parametrize(
+    ("part", "base", "key"), [(DECODER, Confidence, "decoder.name"), (GATE, OwnGate, "axon.gate")]
+)
+def test_what_is_installed_and_a_worker_lacks_is_named(
+    part: Part, base: type, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type("Margin", (base,), {"__module__": "my_decoders.margin"})
+    monkeypatch.setattr(
+        "pipeline.workers.import_fault.installed_kinds", lambda: iter([(part, "margin", kind)])
+    )
     error = "System error: x\nModuleNotFoundError: No module named '{}'\n"
     for lacking in ("my_decoders", "my_decoders.margin"):
         assert import_fault(error.format(lacking)) == (
-            "decoder.name='margin': the package of my_decoders.margin isn't installed where the worker runs; install "
+            f"{key}='margin': the package of my_decoders.margin isn't installed where the worker runs; install "
             "it on every machine"
         )
     assert import_fault(error.format("my_dec")) is None
