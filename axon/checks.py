@@ -14,11 +14,12 @@ class UnknownName(ValueError):
     """A name of something that this version, with the packages installed beside it, doesn't have."""
 
     def __init__(self, key: str, name: str, known: Iterable[str]) -> None:
-        choices = ", ".join(known)
-        super().__init__(
-            f"{key}={name!r}: unknown; {f'one of {choices}' if choices else 'nothing is installed'}"
-        )
-        self.key, self.name = key, name
+        self.key, self.name, self.known = key, name, tuple(known)
+        super().__init__(key, name, self.known)  # what a copy in another process is made of
+
+    def __str__(self) -> str:
+        choices = f"one of {', '.join(self.known)}" if self.known else "nothing is installed"
+        return f"{self.key}={self.name!r}: unknown; {choices}"
 
 
 def check_choice(key: str, value: object, literal: Any) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from axon.checks import UnknownName
 from pipeline.errors import ConfigError
 from pipeline.output import OutputError
 from pipeline.stop import Terminated
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MADE = {
     "ConfigError": lambda: ConfigError(["limit=0: must be at least 1; raise it", "seed=x: must be a number"]),
     "OutputError": lambda: OutputError(BrokenPipeError(32, "Broken pipe")),
+    "UnknownName": lambda: UnknownName("axon.gate", "few", ["always", "never"]),
     "Terminated": lambda: Terminated(signal.SIGHUP),
 }
 
