@@ -87,7 +87,7 @@ def _broken(part: Part, entry: EntryPoint, kind: Any, others: Mapping[str, objec
             yield f"has an async method, {name}, which nothing awaits; declare it with def alone"
         if misfit(getattr(kind, name), given) is not None:
             yield f"has a method that doesn't take what it is given; write def {name}({', '.join(given)})"
-    get_type_hints(kind)
+    get_type_hints(kind)  # raises where the type of a field can't be found
     yield from part.broken(entry.name, kind)
     for field in fields(kind):
         if field.default is MISSING and field.default_factory is MISSING:

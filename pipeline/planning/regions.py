@@ -65,7 +65,7 @@ def _check_there(parts: Sequence[Part], base: Base, open_: Open) -> None:
 
     Not for those of a group that sets more of them than the name.
     """
-    faults: dict[str, str] = {}
+    named: list[tuple[str, str, Config]] = []
     seen: set[tuple[str, str]] = set()
     for name, group, fixed in parts:
         own = {**group.set, **group.grid}
@@ -74,12 +74,13 @@ def _check_there(parts: Sequence[Part], base: Base, open_: Open) -> None:
             pair for pair in names_of(fixed) if pair[0] in ("model", "task") and pair[0] not in changed
         } - seen
         seen |= new
-        for key, _ in sorted(new):
-            composed = _placed_base(name, fixed, base)
-            try:
-                open_(composed.model) if key == "model" else open_task(composed.task)
-            except ValueError as error:
-                faults.setdefault(str(error), placed(name, str(error)))
+        named += [(name, key, _placed_base(name, fixed, base)) for key, _ in sorted(new)]
+    faults: dict[str, str] = {}
+    for name, key, composed in named:  # once all compose: to ask the hub in vain takes half a minute
+        try:
+            open_(composed.model) if key == "model" else open_task(composed.task)
+        except ValueError as error:
+            faults.setdefault(str(error), placed(name, str(error)))
     if faults:
         raise ConfigError(faults.values())
 
