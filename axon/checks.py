@@ -18,8 +18,8 @@ class UnknownName(ValueError):
         super().__init__(key, name, self.known)  # what a copy in another process is made of
 
     def __str__(self) -> str:
-        choices = f"one of {', '.join(self.known)}" if self.known else "nothing is installed"
-        return f"{self.key}={self.name!r}: unknown; {choices}"
+        known = f"one of {', '.join(self.known)}" if self.known else "install the package that brings it"
+        return f"{self.key}={self.name!r}: unknown; {known}"
 
 
 def check_choice(key: str, value: object, literal: Any) -> None:

@@ -116,7 +116,7 @@ def test_a_rule_that_uses_what_it_does_not_declare_is_named(
         ({"gate": "stal"}, "axon.gate='stal': unknown; one of always, never, "),
         ({"gate": ["always"]}, "axon.gate=['always']: must be text; give a name"),
         ({"policy": "stall", "own": OWN}, "axon.policy='stall': Stall is not derived from OwnPolicy; name another"),
-        ({"own": {"stall": {"gap": 0.5}}}, "axon.own='stall': unknown; nothing is installed"),
+        ({"own": {"stall": {"gap": 0.5}}}, "axon.own='stall': unknown; install the package"),
         ({"gate": "stall", "own": {"stall": {}}}, "axon.gate='stall': unknown; one of always, "),
         ({"own": {"always": Stall()}}, "axon.own.always=Stall(gap=0.0): is the name of a rule that is here, "),
         ({"own": [Stall()]}, "axon.own=[Stall(gap=0.0)]: must be a group of rules by name; write "),
