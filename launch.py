@@ -294,7 +294,17 @@ def explain_key(key: str, line: CommandLine, names: Mapping[str, str]) -> str:
         several = f"{', '.join(jobs[:-1])} and {jobs[-1]} take" if len(jobs) > 1 else f"{jobs[0]} takes"
         what = f"{several} it, on runs that exist"
         return f"{word}: {what}; give it there" + (f", or write {' or '.join(meant)}" if meant else "")
+    key = first_unknown(key, line)
     return unknown_key(key, siblings(key, line), meant, holders(folders(line), key))
+
+
+def first_unknown(key: str, line: CommandLine) -> str:
+    """The key, or the first of its parents that isn't there either: `decodr` of decodr.threshold."""
+    tree, parts = composed_without(key, line), key.split(".")
+    parents = [".".join(parts[:count]) for count in range(1, len(parts))]
+    return next(
+        (own for own in parents if own.split(".")[-1] not in tree_at(own.rpartition(".")[0], tree)), key
+    )
 
 
 def sweep_keys() -> set[str]:

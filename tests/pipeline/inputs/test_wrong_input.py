@@ -20,6 +20,10 @@ RECIPES = len([*(ROOT / "conf/recipe").glob("*.yaml")])
 CASES = {
     "misspelt key": ("axon.gaet=always", "axon.gaet: unknown key; did you mean axon.gate? one of"),
     "misspelt group": ("decodr=dawn", "decodr: unknown key; did you mean decoder? one of"),
+    "misspelt group of a key": (
+        "decodr.threshold=0.5",
+        "decodr: unknown key; did you mean decoder? one of",
+    ),
     "key without its group": (
         "threshold=0.5",
         "threshold: unknown key; did you mean decoder.threshold? one of",
